@@ -1,0 +1,59 @@
+# Everything a person types. RECIPE= names the recipe, ARGS= takes overrides: make sft ARGS="train.epochs=2".
+RECIPE ?= recipes/demo.yaml
+ARGS ?=
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready-$(shell cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
+STAGES := data base queries rationales filter sft candidates dpo export recommend eval report
+
+.PHONY: help setup demo plan doctor test test-all lint tag push clean samples $(STAGES)
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@echo "rectune: make TARGET [RECIPE=recipes/demo.yaml] [ARGS=\"section.key=value …\"]"
+	@grep -hE '^[a-z $$()A-Z_-]+:.*##' $(MAKEFILE_LIST) | sed 's/$$(STAGES)/STAGE/' | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@echo "  where STAGE is one of: $(STAGES)"
+
+setup: $(READY)  ## build .venv against constraints.txt; skipped when it is up to date
+
+$(READY): pyproject.toml constraints.txt scripts/setup.sh
+	PYTHON=$(PYTHON) VENV=$(VENV) bash scripts/setup.sh
+	@rm -f $(VENV)/ready-*
+	@touch $@
+
+demo: setup  ## the whole pipeline on the sample data, to a report and recommendations
+	@$(BIN)/rectune run $(RECIPE) $(ARGS)
+
+$(STAGES): setup  ## run the pipeline up to this stage
+	@$(BIN)/rectune run $(RECIPE) $(ARGS) --until $@
+
+tag: setup  ## tag best and worst answers (the recipe's align.annotator says who is waited for)
+	@$(BIN)/rectune tag $(RECIPE) $(ARGS)
+
+push: setup  ## cards and the Hub upload; dry unless release.dry_run is false
+	@$(BIN)/rectune push $(RECIPE) $(ARGS)
+
+plan: setup  ## which stages would run, and why
+	@$(BIN)/rectune plan $(RECIPE) $(ARGS)
+
+doctor: setup  ## what works on this machine
+	@$(BIN)/rectune doctor
+
+lint: setup  ## ruff, mypy, the layering
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint  ## lint, types, layering and the fast tests
+	$(BIN)/pytest -m "not slow"
+
+test-all: lint  ## the slow tests: kills, several processes, terminal campaigns
+	$(BIN)/pytest -m slow
+
+samples: setup  ## write the sample data again
+	$(BIN)/python -m samples.make_samples
+
+clean: setup  ## list what no recipe links to, and ask before deleting it
+	@$(BIN)/rectune clean

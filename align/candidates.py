@@ -1,0 +1,188 @@
+"""The stage `candidates`: several different answers of the tuned model to every fresh prompt."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from inference.generate import generate, provenance
+from inference.llamacpp import LlamaEngine
+from inference.requests import Answer, Request
+from models.gguf import to_gguf
+from models.merge import merge_adapter
+from rectune.errors import UserError
+from rectune.progress import say
+from rectune.recipe import Recipe
+from rectune.rows import read_rows, write_rows
+from rectune.runs import ledger_path
+from rectune.settings import Candidates
+from rectune.types import Candidate, Prompt, content_id, with_id
+
+REDRAWS = 3  # further seeds for an answer that is empty or equal to another one of its prompt
+_COMPARED = 4  # answers on which the GGUF file is compared with the adapter model
+
+
+@dataclass
+class Drawn:
+    """What sampling came to: `answers` by prompt id and index, each with its seed, and what was left out."""
+
+    answers: dict[str, dict[int, tuple[str, int]]] = field(default_factory=dict)
+    tokens: int = 0
+    redrawn: int = 0
+    identical: int = 0
+    failed: int = 0
+
+
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+    """Write model.gguf (the tuned model merged and quantised) and candidates.parquet.
+
+    Args:
+        config: sections models and candidates.
+        inputs: base, sft, queries.
+
+    Raises:
+        UserError: there are no prompts of the split `preference`, or no prompt has two different answers.
+    """
+    rows = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
+    prompts = [prompt for prompt in rows if prompt.split == "preference"]
+    if not prompts:
+        where = str(inputs["queries"])
+        raise UserError("no prompts of the split preference", where=where, mend="raise data.preference")
+    model = out / "model.gguf"
+    gguf = _tuned_gguf(config, inputs, model)
+    drawn = sample(prompts, config.candidates, model, ledger_path(out))
+    found = _rows(prompts, drawn, config.candidates, model)
+    if not found:
+        mend = "raise candidates.sampling.temperature, or look at the adapter's loss curve"
+        raise UserError(f"none of {len(prompts)} prompts has two different answers", mend=mend)
+    write_rows(out / "candidates.parquet", found, Candidate)
+    gap = _gap_to_adapter(config, inputs, model, _few(prompts, found))
+    return _stats(config, prompts, drawn, found) | {"gguf": gguf, "gap_to_adapter": gap}
+
+
+def sample(prompts: Sequence[Prompt], settings: Candidates, model: Path, ledger: Path) -> Drawn:
+    """Draw `settings.answers` different answers for each prompt.
+
+    An answer that is empty or equal to another of its prompt (white space at the ends aside) is drawn again, up
+    to `REDRAWS` times, each with another seed; then it is left out and counted. What the ledger holds is not
+    asked again.
+    """
+    drawn = Drawn({prompt.id: {} for prompt in prompts})
+    open_places = [(prompt, index) for prompt in prompts for index in range(settings.answers)]
+    for attempt in range(1 + REDRAWS):
+        drawn.redrawn += len(open_places) if attempt else 0
+        requests = [_request(prompt, index, attempt, settings) for prompt, index in open_places]
+        label = "candidates" if not attempt else f"candidates, draw {attempt + 1}"
+        answers = generate(model, requests, settings, ledger, label)
+        asked = zip(open_places, requests, answers, strict=True)
+        open_places = [place for place, request, answer in asked if not _kept(drawn, place, request, answer)]
+        if not open_places:
+            break
+    drawn.identical = len(open_places)
+    return drawn
+
+
+def seed_of(prompt_id: str, index: int, attempt: int, base: int) -> int:
+    """The sampler's seed (31 bits) for one answer: it follows from these four alone."""
+    return int(content_id("candidate", prompt_id, index, attempt, base)[:8], 16) >> 1
+
+
+def messages_of(prompt: Prompt) -> tuple[tuple[str, str], ...]:
+    """The conversation that the tuned model is asked to continue."""
+    system = (("system", prompt.system),) if prompt.system else ()
+    return (*system, ("user", prompt.instruction))
+
+
+def _request(prompt: Prompt, index: int, attempt: int, settings: Candidates) -> Request:
+    seed = seed_of(prompt.id, index, attempt, settings.sampling.seed)
+    return Request(f"{prompt.id}/{index}/{attempt}", messages_of(prompt), settings.sampling, seed)
+
+
+def _kept(drawn: Drawn, place: tuple[Prompt, int], request: Request, answer: Answer) -> bool:
+    """Keep an answer; False if it has to be drawn again. One that failed is counted and not drawn again."""
+    prompt, index = place
+    drawn.tokens += answer.tokens
+    if answer.finish == "error":
+        drawn.failed += 1
+        return True
+    text, others = answer.text.strip(), drawn.answers[prompt.id]
+    if not text or any(text == other for other, _ in others.values()):
+        return False
+    others[index] = (text, request.seed)
+    return True
+
+
+def _rows(prompts: Sequence[Prompt], drawn: Drawn, settings: Candidates, model: Path) -> list[Candidate]:
+    """The candidates of all prompts that have at least two; of one nothing can be learnt."""
+    origin = provenance(model, settings.sampling, 0)
+    return [
+        with_id(Candidate("", prompt.id, index, text, replace(origin, seed=seed)))
+        for prompt in prompts
+        if len(drawn.answers[prompt.id]) >= 2
+        for index, (text, seed) in sorted(drawn.answers[prompt.id].items())
+    ]
+
+
+def _tuned_gguf(config: Recipe, inputs: Mapping[str, Path], model: Path) -> dict[str, Any]:
+    """Merge, convert, quantise; a finished file is kept, the merged checkpoint on the way is not."""
+    merged = model.with_name("merged")
+    if not model.exists() and not merged.exists():
+        say("merging the adapter into its base")
+        merge_adapter(inputs["base"] / "checkpoint", inputs["sft"] / "adapter", merged)
+    figures = to_gguf(merged, model, config.models.quantisation)
+    shutil.rmtree(merged, ignore_errors=True)
+    return figures
+
+
+def _few(prompts: Sequence[Prompt], rows: Sequence[Candidate]) -> Iterator[tuple[Prompt, str]]:
+    """A few candidates with their prompts, spread over all."""
+    by_id = {prompt.id: prompt for prompt in prompts}
+    step = max(len(rows) // _COMPARED, 1)
+    for row in rows[::step][:_COMPARED]:
+        yield by_id[row.prompt_id], row.text
+
+
+def _gap_to_adapter(
+    config: Recipe, inputs: Mapping[str, Path], model: Path, few: Iterator[tuple[Prompt, str]]
+) -> dict[str, float]:
+    """How far the GGUF file is from the adapter model, in nats a token; see `models.parity.gap`."""
+    from models.loading import load_for_training, load_tokenizer, open_adapter
+    from models.parity import answer_logps, gap
+
+    say("comparing the GGUF file with the adapter model")
+    compared = [(messages_of(prompt), text) for prompt, text in few]
+    with LlamaEngine(model, config.candidates) as engine:
+        theirs = [engine.loglikelihood(messages, [text])[0] for messages, text in compared]
+    checkpoint = inputs["base"] / "checkpoint"
+    exact = config.models.model_copy(update={"compute": "float32"})
+    adapter = open_adapter(
+        load_for_training(checkpoint, exact), inputs["sft"] / "adapter", trainable=False
+    ).eval()
+    tokenizer = load_tokenizer(checkpoint)
+    ours = [answer_logps(adapter, tokenizer, messages, text) for messages, text in compared]
+    return {
+        "nats_per_token": round(gap(ours, theirs), 6),
+        "answers": len(compared),
+        "tokens": sum(map(len, ours)),
+    }
+
+
+def _stats(
+    config: Recipe, prompts: Sequence[Prompt], drawn: Drawn, rows: Sequence[Candidate]
+) -> dict[str, Any]:
+    asked = len(prompts) * config.candidates.answers
+    alone = asked - drawn.identical - drawn.failed - len(rows)
+    dropped = {"identical or empty": drawn.identical, "failed": drawn.failed, "alone in its prompt": alone}
+    return {
+        "rows_in": asked,
+        "rows_out": len(rows),
+        "dropped": {reason: count for reason, count in dropped.items() if count},
+        "prompts": len({row.prompt_id for row in rows}),
+        "prompts_in": len(prompts),
+        "answers": len(rows),
+        "redrawn": drawn.redrawn,
+        "tokens": drawn.tokens,
+    }

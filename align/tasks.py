@@ -1,0 +1,58 @@
+"""Prompts together with their candidate answers: what an annotator works through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rectune.errors import UserError
+from rectune.rows import read_rows
+from rectune.types import Candidate, Prompt, answer_hash, prompt_hash
+
+CANDIDATES_FILE = "candidates.parquet"
+PROMPTS_FILE = "prompts.parquet"
+ITEMS_FILE = "items.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One prompt and its answers in the order they were sampled; `hashes` run alongside `answers`."""
+
+    prompt: Prompt
+    key: str
+    answers: tuple[str, ...]
+    hashes: tuple[str, ...]
+
+    def text(self, answer: str) -> str:
+        """The answer with this hash."""
+        return self.answers[self.hashes.index(answer)]
+
+
+def make_task(prompt: Prompt, answers: tuple[str, ...]) -> Task:
+    """A task from its texts."""
+    return Task(prompt, prompt_hash(prompt), answers, tuple(map(answer_hash, answers)))
+
+
+def load_tasks(candidates: Path, prompts: Path) -> list[Task]:
+    """Read what is to be tagged, in the order of the prompts.
+
+    Args:
+        candidates: the folder of the candidates stage.
+        prompts: the folder of the queries stage.
+
+    Raises:
+        UserError: a file is missing or damaged, or a candidate belongs to no prompt.
+    """
+    rows = sorted(read_rows(candidates / CANDIDATES_FILE, Candidate), key=lambda row: row.index)
+    answers: dict[str, list[str]] = {}
+    for row in rows:
+        answers.setdefault(row.prompt_id, []).append(row.text)
+    asked = [prompt for prompt in read_rows(prompts / PROMPTS_FILE, Prompt) if prompt.id in answers]
+    unknown = len(answers) - len(asked)
+    if unknown:
+        raise UserError(
+            f"{unknown} prompts of the candidates are not among {prompts / PROMPTS_FILE}",
+            where=str(candidates / CANDIDATES_FILE),
+            mend="both must come from one run: rectune run RECIPE --until candidates",
+        )
+    return [make_task(prompt, tuple(answers[prompt.id])) for prompt in asked]

@@ -1,0 +1,1 @@
+"""From published logs and catalogues to training text: datasets, cases, queries, rationales."""

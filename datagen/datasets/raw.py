@@ -1,0 +1,130 @@
+"""What a reader returns: a dataset in its publisher's words, and the count of what could not be read."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rectune.errors import UserError
+
+if typing.TYPE_CHECKING:
+    import polars as pl
+
+MALFORMED_LIMIT = 0.01  # share of a file's lines; beyond it the file is broken, or not what it seems
+_HOPELESS = 1000  # lines: after this many malformed ones and no other, the rest is not worth the time
+
+
+@dataclass
+class Drops:
+    """What was left out: how often, by reason, and where each reason was met first (`file:line: why`)."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def add(self, reason: str, count: int, where: str = "") -> None:
+        """Count something left out; `where` is kept if it is the first of its reason."""
+        if count:
+            self.counts[reason] = self.counts.get(reason, 0) + count
+        if count and where:
+            self.first.setdefault(reason, where)
+
+
+@dataclass
+class Faults:
+    """The malformed lines of one file."""
+
+    path: Path
+    bad: int = 0
+    line: int = 0
+    why: str = ""
+
+    def add(self, line: int, why: str, count: int = 1) -> None:
+        """Count malformed lines; `line` (from 1) and `why` describe the first of them."""
+        if not self.bad:
+            self.line, self.why = line, why
+        self.bad += count
+        if self.bad >= _HOPELESS and self.bad == line - self.line + 1:
+            raise self._error(line)
+
+    def close(self, seen: int, drops: Drops) -> None:
+        """Tell `drops` about them after `seen` lines were read.
+
+        Raises:
+            UserError: more than 1 % were malformed.
+        """
+        if self.bad > MALFORMED_LIMIT * seen:
+            raise self._error(seen)
+        drops.add("malformed line", self.bad, f"{self.path.name}:{self.line}: {self.why}")
+
+    def _error(self, seen: int) -> UserError:
+        return UserError(
+            f"{self.why}; {self.bad:,} of {seen:,} lines are malformed",
+            where=f"{self.path}:{self.line}",
+            mend="get the file again from its publisher, or mend the lines (up to 1 % are skipped and counted)",
+        )
+
+
+@dataclass
+class Raw:
+    """A dataset as published, with columns of the schemas below and nothing cleaned yet."""
+
+    items: pl.DataFrame
+    interactions: pl.DataFrame
+    users: pl.DataFrame
+    drops: Drops
+
+
+def item_columns() -> dict[str, pl.DataType]:
+    """`extra` is a JSON object as text; `marks` tell items of one title apart, the best mark first."""
+    import polars as pl
+
+    return {
+        "item_id": pl.String(),
+        "title": pl.String(),
+        "categories": pl.List(pl.String()),
+        "description": pl.String(),
+        "year": pl.Int32(),
+        "extra": pl.String(),
+        "marks": pl.List(pl.String()),
+    }
+
+
+def interaction_columns() -> dict[str, pl.DataType]:
+    """As in `rectune.tables.interaction_schema`, with published ids in place of codes."""
+    import polars as pl
+
+    return {
+        "user_id": pl.String(),
+        "item_id": pl.String(),
+        "value": pl.Float32(),
+        "kind": pl.String(),
+        "timestamp": pl.Int64(),
+        "order": pl.UInt32(),
+    }
+
+
+def item_frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """Items from one mapping a row; what a row lacks is null."""
+    import polars as pl
+
+    return pl.DataFrame(list(rows), schema=item_columns(), orient="row")
+
+
+def interaction_frame(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
+    """Interactions in file order, from `user_id`, `item_id`, `value` and, where published, `timestamp`."""
+    import polars as pl
+
+    if "timestamp" not in frame.columns:
+        frame = frame.with_columns(timestamp=pl.lit(None))
+    frame = frame.with_row_index("order").with_columns(kind=pl.lit(kind))
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in interaction_columns().items())
+
+
+def no_users() -> pl.DataFrame:
+    """The users of a dataset that publishes nothing about them."""
+    import polars as pl
+
+    return pl.DataFrame(schema={"user_id": pl.String(), "attributes": pl.String()})

@@ -1,0 +1,79 @@
+"""Cleaning of published text, which holds HTML, control characters and broken encodings."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import unicodedata
+from typing import Any
+
+_INLINE = "a|abbr|b|big|cite|code|em|font|i|mark|s|small|span|strike|strong|sub|sup|tt|u"
+_BLOCK = "br|center|dd|div|dl|dt|h[1-6]|hr|img|li|ol|p|pre|table|tbody|td|th|thead|tr|ul"
+_SCRIPT = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+# Known tags only: `<harmony/>` is the name of a film and `I <3 You` that of a song.
+_TAG = re.compile(rf"</?(?:(?P<inline>{_INLINE})|{_BLOCK})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+# With its semicolon only: html.unescape alone turns `Rock&reggae` into `Rock®gae`.
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+# Controls, zero-width and direction marks, lone surrogates. Joiners (200C, 200D) stay: scripts and emoji need them.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e"
+    r"\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+# Read wrongly twice, ä is Ã, 0x83, Â, ¤; one export wrote a question mark for the 0x83 and for all of 0x80 to 0x9f.
+_LOST = re.compile(r"Ã\?Â(?=[\x80-\xbf])")
+# What was lost twice is one of À to ß, and ß alone follows a small vowel.
+_LOST_SHARP_S = re.compile(r"(?<=[aeiouyäöü])Ã\?Â\?")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+
+
+def clean_text(text: str | None) -> str:
+    """Text without HTML entities, tags, control characters and stray white space, in Unicode's composed form (NFC)."""
+    if not text:
+        return ""
+    text = _without_tags(text)
+    for _ in range(2):  # some publishers escaped twice
+        if "&" in text:
+            text = _ENTITY.sub(lambda match: html.unescape(match.group()), text)
+    text = _CONTROL.sub("", _without_tags(text))
+    return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+def _without_tags(text: str) -> str:
+    if "<" not in text:
+        return text
+    return _TAG.sub(lambda match: "" if match["inline"] else " ", _SCRIPT.sub(" ", text))
+
+
+def shorten(text: str, limit: int = 300) -> str:
+    """At most `limit` characters, cut between words and marked with an ellipsis."""
+    if len(text) <= limit:
+        return text
+    head = text[: limit - 1]
+    return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,;:-") + "…"
+
+
+def repair_mojibake(text: str) -> str:
+    """Undo UTF-8 that was read as Latin-1 or Windows-1252 once or twice; other text comes back unchanged.
+
+    Only runs that decode as strict UTF-8 are touched; hardly any real word does.
+    """
+    text = _LOST.sub("Ã\x83Â", text)
+    for _ in range(2):
+        text = _BEYOND_ASCII.sub(lambda match: _redecoded(match.group()), text)
+    return _LOST_SHARP_S.sub("ß", text)
+
+
+def _redecoded(run: str) -> str:
+    for encoding in ("latin-1", "cp1252"):
+        try:
+            return run.encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+    return run
+
+
+def json_object(**values: Any) -> str:
+    """The values that are not empty, as a JSON object in text."""
+    filled = {key: value for key, value in values.items() if value not in (None, "", [])}
+    return json.dumps(filled, ensure_ascii=False)

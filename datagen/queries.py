@@ -1,0 +1,182 @@
+"""Stage `queries`: search queries for the active prompts, written by the teachers, and all prompts rendered."""
+
+from __future__ import annotations
+
+import collections
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datagen.mixture import allot
+from datagen.teachers import ask_teachers, seed_for
+from inference.requests import Request
+from prompts.answers import find_items
+from prompts.render import Wording, render
+from prompts.teacher import query_messages
+from rectune import settings
+from rectune.catalogue import Catalogue, load_catalogue
+from rectune.errors import UserError
+from rectune.recipe import Recipe
+from rectune.rows import read_rows, write_rows
+from rectune.runs import ledger_path
+from rectune.types import Case, Form, Locale, Prompt, Scenario, content_id
+
+MAX_WORDS = 8  # a query is a phrase; longer answers are the model talking
+_HANGUL = re.compile(r"[가-힣]")
+_LIST = re.compile(r"^\s*([-*•]|\d+[.)])\s|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one case is to be worded."""
+
+    case: Case
+    scenario: Scenario
+    form: Form
+    locale: Locale
+
+
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+    """Word every case; active ones get a query first. A case whose query was refused every time is left out and counted."""
+    cases = read_rows(inputs["data"] / "cases.parquet", Case)
+    catalogue = load_catalogue(inputs["data"] / "items.parquet")
+    plans = plan_cases(cases, config.prompts)
+    active = [plan for plan in plans if plan.scenario == "active"]
+    queries, refused = write_queries(active, catalogue, config.generate, ledger_path(out))
+    plans = _one_active_test_a_domain(plans, queries)
+    prompts = [_render(plan, catalogue, queries, config.prompts) for plan in plans if _ready(plan, queries)]
+    write_rows(out / "prompts.parquet", prompts, Prompt)
+    kinds = collections.Counter(f"{p.split}/{p.scenario}/{p.form}/{p.locale}" for p in prompts)
+    return {
+        "rows_in": len(plans),
+        "rows_out": len(prompts),
+        "dropped": {"every query refused": sum(not _ready(plan, queries) for plan in plans)},
+        "queries": len(queries),
+        "refused": dict(refused),
+        "kinds": dict(sorted(kinds.items())),
+    }
+
+
+def plan_cases(cases: Sequence[Case], config: settings.Prompts) -> list[Plan]:
+    """Scenario, form and locale of every case, in the recipe's shares within each domain and split.
+
+    A test case is always asked passive and direct, which is what is evaluated, and a second time active and direct.
+    """
+    plans: list[Plan] = []
+    groups: dict[tuple[str, str], list[Case]] = {}
+    for case in cases:
+        groups.setdefault((case.domain, case.split), []).append(case)
+    for (domain, split), group in groups.items():
+        group = sorted(group, key=lambda case: content_id("plan", config.seed, case.id))
+        locales = _deal(config.locales, len(group), f"{domain}/{split}/locale")
+        if split == "test":
+            plans += [Plan(c, "passive", "direct", loc) for c, loc in zip(group, locales, strict=True)]
+            plans += [Plan(c, "active", "direct", loc) for c, loc in zip(group, locales, strict=True)]
+        else:
+            kinds = _deal(_products(config), len(group), f"{domain}/{split}/kind")
+            for case, kind, locale in zip(group, kinds, locales, strict=True):
+                scenario, form = kind.split("/")
+                plans.append(Plan(case, scenario, form, locale))  # type: ignore[arg-type]
+    return plans
+
+
+def _products(config: settings.Prompts) -> dict[str, float]:
+    return {f"{s}/{f}": config.scenarios[s] * config.forms[f] for s in config.scenarios for f in config.forms}
+
+
+def _deal(shares: Mapping[Any, float], count: int, salt: str) -> list[Any]:
+    """`count` names in proportion to their shares, in an order that mixes them.
+
+    With few rows rounding would always drop the same kinds, so the remainder is turned by the salt.
+    """
+    names = [name for name, share in shares.items() if share > 0]
+    if not names:
+        raise UserError("all shares are 0", where="prompts", mend="give at least one kind a positive weight")
+    turn = seed_for(salt) % len(names)
+    names = names[turn:] + names[:turn]
+    counts = allot(count, dict(shares), names)
+    dealt = [name for name in names for _ in range(counts[name])]
+    return _spread(dealt, salt)
+
+
+def _spread(dealt: list[Any], salt: str) -> list[Any]:
+    order = sorted(range(len(dealt)), key=lambda place: content_id(salt, place))
+    return [dealt[place] for place in order]
+
+
+def write_queries(
+    plans: Sequence[Plan], catalogue: Catalogue, config: settings.Generate, ledger: Path
+) -> tuple[dict[str, str], collections.Counter[str]]:
+    """A query for each active case, by case id, and how often answers were refused for which reason."""
+    queries: dict[str, str] = {}
+    refused: collections.Counter[str] = collections.Counter()
+    waiting = list(plans)
+    for attempt in range(config.attempts):
+        requests = [_request(plan, catalogue, config.query, attempt) for plan in waiting]
+        written = ask_teachers(requests, config, ledger, "queries")
+        still: list[Plan] = []
+        for plan, request in zip(waiting, requests, strict=True):
+            text = tidy(written[request.id][0].text)
+            fault = fault_of(text, catalogue.get(plan.case.domain, plan.case.target).title, plan.locale)
+            if fault:
+                refused[fault] += 1
+                still.append(plan)
+            else:
+                queries[plan.case.id] = text
+        waiting = still
+        if not waiting:
+            break
+    return queries, refused
+
+
+def _request(plan: Plan, catalogue: Catalogue, sampling: settings.Sampling, attempt: int) -> Request:
+    return Request(
+        id=plan.case.id,
+        messages=query_messages(catalogue.get(plan.case.domain, plan.case.target), plan.locale),
+        sampling=sampling,
+        seed=seed_for("query", plan.case.id, sampling.seed, attempt),
+    )
+
+
+def tidy(text: str) -> str:
+    """A model's phrase without quotation marks, label and full stop around it."""
+    text = re.sub(r"^\s*(search query|query|검색어)\s*:\s*", "", text.strip(), flags=re.IGNORECASE)
+    return text.strip().strip("\"'“”‘’`").rstrip(".").strip()
+
+
+def fault_of(text: str, title: str, locale: Locale) -> str:
+    """Why a query is refused; an empty string if it is good."""
+    if not text:
+        return "empty"
+    if _LIST.search(text):
+        return "a list"
+    if len(text.split()) > MAX_WORDS:
+        return "too long"
+    if find_items(text, [title]):
+        return "names the item"
+    letters = sum(char.isalpha() for char in text)
+    hangul = len(_HANGUL.findall(text))
+    wrong = hangul > 0 if locale == "en" else hangul < letters / 2
+    return "wrong language" if wrong or not letters else ""
+
+
+def _ready(plan: Plan, queries: Mapping[str, str]) -> bool:
+    return plan.scenario == "passive" or plan.case.id in queries
+
+
+def _one_active_test_a_domain(plans: Sequence[Plan], queries: Mapping[str, str]) -> list[Plan]:
+    """Of the active test plans keep one a domain: the first whose query succeeded, else the first."""
+    active = [plan for plan in plans if plan.case.split == "test" and plan.scenario == "active"]
+    kept: dict[str, Plan] = {}
+    for plan in sorted(active, key=lambda plan: plan.case.id not in queries):
+        kept.setdefault(plan.case.domain, plan)
+    chosen = {id(plan) for plan in kept.values()}
+    return [p for p in plans if p.case.split != "test" or p.scenario == "passive" or id(p) in chosen]
+
+
+def _render(plan: Plan, catalogue: Catalogue, queries: Mapping[str, str], config: settings.Prompts) -> Prompt:
+    query = queries[plan.case.id] if plan.scenario == "active" else ""
+    wording = Wording(plan.scenario, plan.form, plan.locale, query, config.listwise, config.seed)
+    return render(plan.case, catalogue, wording)

@@ -1,0 +1,95 @@
+"""Stage `rationales`: the responses that are trained on, written by the teachers from history or query and target."""
+
+from __future__ import annotations
+
+import collections
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from datagen.teachers import ask_teachers, seed_for
+from inference.requests import Request
+from prompts.answers import CLOSINGS, closing, recommended
+from prompts.teacher import rationale_messages
+from rectune import settings
+from rectune.catalogue import Catalogue, load_catalogue
+from rectune.recipe import Recipe
+from rectune.rows import read_rows, write_rows
+from rectune.runs import ledger_path
+from rectune.types import Example, Prompt, with_id
+
+_SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
+
+
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+    """Write a response for every training prompt; failed generations are left out and counted."""
+    prompts = [p for p in read_rows(inputs["queries"] / "prompts.parquet", Prompt) if p.split == "train"]
+    catalogue = load_catalogue(inputs["data"] / "items.parquet")
+    requests = [_request(prompt, catalogue, config.generate.rationale) for prompt in prompts]
+    written = ask_teachers(requests, config.generate, ledger_path(out), "rationales")
+    examples, failed = list[Example](), collections.Counter[str]()
+    for prompt in prompts:
+        answer, source = written[prompt.id]
+        if answer.finish == "error":
+            failed[answer.error] += 1
+            continue
+        title = catalogue.get(prompt.domain, prompt.target).title
+        response, by = respond(answer.text, title, prompt, cut=answer.finish == "length")
+        examples.append(with_id(Example("", prompt, response, replace(source, closing=by))))
+    write_rows(out / "examples.parquet", examples, Example)
+    return _stats(prompts, examples, failed, written)
+
+
+def respond(
+    text: str, title: str, prompt: Prompt, *, cut: bool
+) -> tuple[str, Literal["model", "template"]]:
+    """A teacher's text as a response that ends with the item, and who wrote its closing sentence.
+
+    Args:
+        text: what the teacher wrote.
+        title: the target's title, exactly as in the catalogue.
+        cut: the text was stopped by the token limit, so its last sentence is not whole and is taken off.
+    """
+    text = " ".join(text.split())
+    mention = recommended(text, [title])
+    if mention and mention.certainty == 1.0 and text.endswith(closing(prompt.locale, title)):
+        return text, "model"
+    for words in CLOSINGS.values():
+        text = text.split(words)[0].strip()
+    body = whole_sentences(text) if cut else text
+    return f"{body}\n{closing(prompt.locale, title)}".strip(), "template"
+
+
+def whole_sentences(text: str) -> str:
+    """The text up to its last full stop; the text itself where it has none."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    return text[: ends[-1]] if ends else text
+
+
+def _request(prompt: Prompt, catalogue: Catalogue, sampling: settings.Sampling) -> Request:
+    target = catalogue.get(prompt.domain, prompt.target)
+    history = [catalogue.get(prompt.domain, item) for item in prompt.history]
+    return Request(
+        id=prompt.id,
+        messages=rationale_messages(target, history, prompt.query, prompt.locale),
+        sampling=sampling,
+        seed=seed_for("rationale", prompt.id, sampling.seed),
+    )
+
+
+def _stats(
+    prompts: Sequence[Prompt], examples: Sequence[Example], failed: Mapping[str, int], written: Mapping[str, Any]
+) -> dict[str, Any]:
+    answers = [answer for answer, _ in written.values()]
+    return {
+        "rows_in": len(prompts),
+        "rows_out": len(examples),
+        "dropped": dict(failed),
+        "closing": dict(collections.Counter(example.provenance.closing for example in examples)),
+        "teachers": dict(collections.Counter(example.provenance.model for example in examples)),
+        "stopped_by_limit": sum(answer.finish == "length" for answer in answers),
+        "tokens": sum(answer.tokens for answer in answers),
+        "domains": dict(collections.Counter(example.prompt.domain for example in examples)),
+    }

@@ -1,0 +1,170 @@
+"""What the report says, gathered from the finished stage folders. What is missing is left out; nothing is made up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evaluation.pages.results import Results, read_results
+from rectune.manifest import Flow, Manifest, annotators, flows, read_manifests, read_settings, simulated
+
+
+@dataclass(frozen=True)
+class DomainScores:
+    """The response scores of one domain: rows, rows kept, and the quartiles of the score."""
+
+    domain: str
+    rows: int
+    kept: int
+    low: float
+    median: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything the templates print. `sft` and `dpo` are the training logs, an entry a step."""
+
+    recipe: str
+    data_root: str
+    datasets: Mapping[str, Mapping[str, Any]]
+    manifests: Mapping[str, Manifest]
+    missing: tuple[str, ...]
+    flows: tuple[Flow, ...]
+    scores: tuple[DomainScores, ...]
+    tokenizer: str
+    sft: tuple[dict[str, Any], ...]
+    dpo: tuple[dict[str, Any], ...]
+    results: Results
+    samples: tuple[Mapping[str, Any], ...]
+    recommendations: tuple[Mapping[str, Any], ...]
+    annotators: tuple[str, ...]
+    simulated: bool
+    rule: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Package versions over all stages; where stages differ, all that were seen."""
+        seen: dict[str, set[str]] = {}
+        for manifest in self.manifests.values():
+            for package, version in manifest.versions.items():
+                seen.setdefault(package, set()).add(str(version))
+        return {package: ", ".join(sorted(found)) for package, found in sorted(seen.items())}
+
+    @property
+    def started(self) -> str:
+        """When the earliest of the stages began, ISO time."""
+        return min((m.started for m in self.manifests.values() if m.started), default="")
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of all stages together."""
+        return sum(m.seconds for m in self.manifests.values())
+
+    @property
+    def peak_memory(self) -> int:
+        """The highest peak of any stage, bytes."""
+        return max((m.peak_memory for m in self.manifests.values()), default=0)
+
+
+def gather(inputs: Mapping[str, Path], samples: int) -> Content:
+    """Read everything the report shows.
+
+    Args:
+        inputs: stage name -> finished folder.
+        samples: at most how many sample answers to show.
+    """
+    manifests = read_manifests(inputs)
+    tag, data = manifests.get("tag"), manifests.get("data")
+    settings = _settings(inputs)
+    found = _json(inputs, "eval", "samples.json")
+    return Content(
+        recipe=next((m.recipe for m in manifests.values() if m.recipe), ""),
+        data_root=str(settings.get("data", {}).get("root", "")),
+        datasets=_datasets(data),
+        manifests=manifests,
+        missing=tuple(stage for stage in inputs if stage not in manifests),
+        flows=tuple(flows(manifests)),
+        scores=tuple(_scores(inputs)),
+        tokenizer=str(manifests["filter"].figures.get("tokenizer", "")) if "filter" in manifests else "",
+        sft=tuple(_log(inputs, "sft")),
+        dpo=tuple(_log(inputs, "dpo")),
+        results=read_results(_json(inputs, "eval", "metrics.json")),
+        samples=tuple(_records(found, "samples")[:samples]),
+        recommendations=tuple(_records(_json(inputs, "recommend", "recommendations.json"), "recommendations")),
+        annotators=tuple(annotators(manifests)),
+        simulated=simulated(manifests),
+        rule=str(tag.figures.get("rule", "")) if tag else "",
+        settings=settings,
+    )
+
+
+def _settings(inputs: Mapping[str, Path]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for folder in inputs.values():
+        merged.update(read_settings(folder))
+    return merged
+
+
+def _datasets(data: Manifest | None) -> dict[str, dict[str, Any]]:
+    found = data.figures.get("datasets") if data else None
+    return {str(name): entry for name, entry in found.items() if isinstance(entry, dict)} if isinstance(found, dict) else {}
+
+
+def _scores(inputs: Mapping[str, Path]) -> list[DomainScores]:
+    """Quartiles of the response score by domain, from verdicts.parquet."""
+    path = inputs.get("filter", Path()) / "verdicts.parquet"
+    if "filter" not in inputs or not path.is_file():
+        return []
+    import polars as pl
+
+    score = pl.col("score")
+    table = pl.read_parquet(path, columns=["domain", "score", "kept"]).group_by("domain").agg(
+        pl.len().alias("rows"),
+        pl.col("kept").sum().alias("kept"),
+        *(score.quantile(q, "linear").alias(name) for name, q in (("low", 0.25), ("median", 0.5), ("high", 0.75))),
+    )
+    nan = float("nan")
+    return [
+        DomainScores(d, n, k, *(nan if figure is None else figure for figure in quartiles))
+        for d, n, k, *quartiles in table.sort("domain").iter_rows()
+    ]
+
+
+def _log(inputs: Mapping[str, Path], stage: str) -> list[dict[str, Any]]:
+    """A training log; a line that an interruption cut is skipped, and of a step logged twice the last entry counts."""
+    if stage not in inputs:
+        return []
+    try:
+        lines = (inputs[stage] / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    entries = [entry for line in lines if isinstance(entry := _parsed(line), dict)]
+    steps: dict[Any, dict[str, Any]] = {}
+    for entry in entries:
+        steps[entry.get("step")] = {**steps.get(entry.get("step"), {}), **entry}
+    return list(steps.values())
+
+
+def _json(inputs: Mapping[str, Path], stage: str, name: str) -> Any:
+    try:
+        return _parsed((inputs[stage] / name).read_text(encoding="utf-8"))
+    except (KeyError, OSError):
+        return None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _records(document: Any, name: str) -> list[dict[str, Any]]:
+    """A list of objects, bare or under the key `name`."""
+    found = document.get(name, []) if isinstance(document, dict) else document
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []

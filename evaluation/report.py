@@ -1,0 +1,66 @@
+"""Stage `report`: what a run measured, as one HTML file and as Markdown. No figure in it is typed by hand."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from evaluation.pages import figures
+from evaluation.pages.content import Content, gather
+from evaluation.pages.render import html, markdown
+from rectune.recipe import Recipe
+from rectune.runs import write_atomically
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+    """Write report.html, report.md and figures/*.png from whatever stages have finished.
+
+    Args:
+        config: section `evaluate`; `samples` bounds the answers shown.
+        inputs: every earlier stage's folder by name. Missing folders or files shorten the report.
+        out: replaced where an interrupted attempt left something.
+
+    Returns:
+        `evaluation` (the ranking table that cards repeat), the names of the figures, and the page's size in bytes.
+    """
+    content = gather(inputs, config.evaluate.samples)
+    pictures = out / "figures"
+    shutil.rmtree(pictures, ignore_errors=True)
+    pictures.mkdir(parents=True)
+    histograms = _histograms(inputs, pictures)
+    _draw(content, pictures)
+    key = out.name.partition(".")[0]
+    page = html(content, key, pictures, histograms)
+    write_atomically(out / "report.html", page)
+    write_atomically(out / "report.md", markdown(content, key, pictures, histograms))
+    return {
+        "stages": len(content.manifests),
+        "simulated": content.simulated,
+        "evaluation": asdict(content.results) if content.results.systems else None,
+        "plots": sorted(path.name for path in pictures.iterdir()),
+        "html_bytes": len(page.encode()),
+    }
+
+
+def _draw(content: Content, pictures: Path) -> None:
+    figures.loss_curve(content.sft, pictures / "loss.png")
+    figures.reward_margins(content.dpo, pictures / "rewards.png")
+    figures.hit_chart(content.results.systems, content.results.chance, pictures / "hits.png")
+
+
+def _histograms(inputs: Mapping[str, Path], pictures: Path) -> list[tuple[str, str]]:
+    """Copy the filter's histograms; returns (file name, domain) of each. Anything that is no PNG stays behind."""
+    found = []
+    for path in sorted((inputs["filter"] / "histograms").glob("*.png")) if "filter" in inputs else []:
+        content = path.read_bytes()
+        if content.startswith(_PNG):
+            name = "scores_" + re.sub(r"[^\w.-]", "_", path.name)
+            (pictures / name).write_bytes(content)
+            found.append((name, path.stem))
+    return found

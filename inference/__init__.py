@@ -1,0 +1,1 @@
+"""Text generation: requests in, answers out, nothing lost and nothing made twice."""

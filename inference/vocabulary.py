@@ -1,0 +1,86 @@
+"""Text to tokens and back under llama.cpp, and the chat template that came in the GGUF file."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from models.chat import segments, tokenise
+from rectune.errors import UserError
+
+if TYPE_CHECKING:
+    from llama_cpp import llama_model_p
+
+_NAMES = ("bos", "eos", "pad")
+
+
+class Vocabulary:
+    """The tokenizer of a loaded model. `control` holds the ids that no content may give."""
+
+    def __init__(self, model: llama_model_p, name: str) -> None:
+        import llama_cpp
+
+        self.name = name
+        self._vocab: Any = llama_cpp.llama_model_get_vocab(model)
+        self.size = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        special = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
+        attributes = (llama_cpp.llama_vocab_get_attr(self._vocab, token) for token in range(self.size))
+        self.control = frozenset(token for token, attribute in enumerate(attributes) if attribute & special)
+        self.ends = frozenset(t for t in range(self.size) if llama_cpp.llama_vocab_is_eog(self._vocab, t))
+        template = llama_cpp.llama_model_chat_template(model, None)
+        self._template = template.decode() if template else ""
+        self._named = {f"{name}_token": self._text(name) for name in _NAMES}
+        self._pieces: dict[int, bytes] = {}
+
+    def prompt(self, messages: Sequence[tuple[str, str]], prefill: str = "") -> list[int]:
+        """Tokens of a conversation up to the opened assistant turn, and of the `prefill` that begins it.
+
+        Raises:
+            UserError: the model has no chat template, or the template refuses the messages.
+        """
+        if not self._template:
+            raise UserError("has no chat template", where=self.name, mend="use an instruct model's GGUF file")
+        pieces = segments(self._template, messages, generation_prompt=True, tokens=self._named)
+        return tokenise([*pieces, (prefill, False)], self.parsed, self.plain, self.control)
+
+    def parsed(self, text: str) -> list[int]:
+        """Tokens of text whose special tokens count as such."""
+        return self._tokenise(text, True)
+
+    def plain(self, text: str) -> list[int]:
+        """Tokens of text in which `<|im_end|>` is just letters."""
+        return self._tokenise(text, False)
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that a token adds to a text: part of a character perhaps, nothing for a control token."""
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._pieces[token] = self._piece(token)
+        return known
+
+    def _piece(self, token: int) -> bytes:
+        import llama_cpp
+
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            length = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, size, 0, False)
+            if length >= 0:
+                return buffer.raw[:length]
+            size = -length
+
+    def _tokenise(self, text: str, special: bool) -> list[int]:
+        import llama_cpp
+
+        raw = text.encode("utf-8", errors="replace")
+        room = len(raw) + 8
+        ids = (llama_cpp.llama_token * room)()
+        count = llama_cpp.llama_tokenize(self._vocab, raw, len(raw), ids, room, False, special)
+        return list(ids[:count])
+
+    def _text(self, name: str) -> str:
+        import llama_cpp
+
+        token = getattr(llama_cpp, f"llama_vocab_{name}")(self._vocab)
+        return llama_cpp.llama_vocab_get_text(self._vocab, token).decode() if token >= 0 else ""

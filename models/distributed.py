@@ -1,0 +1,63 @@
+"""One process among others, or alone: the environment that torch.distributed and DeepSpeed read."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+def join_processes(zero: int) -> None:
+    """Make DeepSpeed work in a process that no launcher started, as in one that a launcher did.
+
+    Must run before anything imports DeepSpeed, which looks for an accelerator once, at import.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    if zero and "RANK" not in os.environ:
+        alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
+        os.environ.update(alone | {"MASTER_PORT": str(_free_port())})
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_first() -> bool:
+    """Whether this process writes the shared files."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def process_count() -> int:
+    """How many processes train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def wait_for_all() -> None:
+    """Return when every process has come here."""
+    import torch.distributed as distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.barrier()
+
+
+@contextmanager
+def whole(parameters: Sequence[torch.nn.Parameter]) -> Iterator[None]:
+    """Inside, ZeRO-3's shards of these parameters are put together in every process. All processes must come along."""
+    sharded = [parameter for parameter in parameters if hasattr(parameter, "ds_id")]
+    gathered: Any = nullcontext()
+    if sharded:
+        import deepspeed
+
+        gathered = deepspeed.zero.GatheredParameters(sharded)
+    with gathered:
+        yield

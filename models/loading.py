@@ -1,0 +1,118 @@
+"""Loading a checkpoint for training: tokenizer, 4-bit weights, and LoRA adapters on top."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rectune.errors import UserError
+from rectune.settings import Lora, Models
+
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+BASE_NOTE = "base.json"  # beside an adapter: which form of the base it was trained on
+
+
+def load_tokenizer(checkpoint: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a checkpoint folder, with a padding token.
+
+    Raises:
+        UserError: the folder holds none.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
+    except (OSError, ValueError) as problem:
+        raise UserError(f"its tokenizer cannot be loaded ({problem})", where=str(checkpoint)) from None
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def compute_type(models: Models) -> torch.dtype:
+    """The type of the arithmetic around the weights.
+
+    `auto`: bfloat16 where the accelerator has it in hardware, else float16 on an accelerator and float32 on a CPU
+    (bfloat16 on a CPU without AVX-512 is emulated, and slow).
+    """
+    import torch
+
+    if models.compute != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[models.compute]
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    return torch.float32
+
+
+def load_for_training(checkpoint: Path, models: Models) -> PreTrainedModel:
+    """Load the base model, its linear layers as NF4 with double quantisation (Dettmers et al. 2023) if asked for.
+
+    Under ZeRO-3 the training arguments must have been built before: they decide how weights are laid out.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    kind = compute_type(models)
+    quantisation = None
+    if models.load_in_4bit:
+        quantisation = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=kind,
+        )
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        checkpoint, quantization_config=quantisation, dtype=kind, local_files_only=True
+    )
+    model.config.use_cache = False  # the cache is for generation; in training it only costs memory
+    if not models.load_in_4bit and torch.cuda.is_available():
+        model = model.to(torch.cuda.current_device())
+    return model
+
+
+def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
+    """A fresh adapter on the named layers; A is random by `seed`, B is zero, so the model's output is unchanged."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import set_seed
+
+    set_seed(seed)
+    settings = LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets,
+        task_type="CAUSAL_LM",
+    )
+    try:
+        return get_peft_model(model, settings)
+    except ValueError as problem:
+        raise UserError(str(problem), where="train.lora.targets", mend="name linear layers of this model") from None
+
+
+def open_adapter(model: PreTrainedModel, adapter: Path, *, trainable: bool) -> PeftModel:
+    """Put a saved adapter onto the base model, under peft's name `default`."""
+    from peft import PeftModel
+
+    if not (adapter / "adapter_model.safetensors").is_file():
+        raise UserError("holds no adapter", where=str(adapter), mend="run the stage sft first")
+    return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+
+
+def note_base(adapter: Path, models: Models) -> None:
+    """Record beside an adapter which form of the base it learnt to correct; merging must add it to the same."""
+    note = {"base": models.base, "load_in_4bit": models.load_in_4bit, "quant_type": "nf4", "double_quant": True}
+    (adapter / BASE_NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+
+
+def read_base_note(adapter: Path) -> dict[str, Any]:
+    """What `note_base` recorded; an adapter from elsewhere without a note counts as trained on unquantised weights."""
+    try:
+        note: dict[str, Any] = json.loads((adapter / BASE_NOTE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {"load_in_4bit": False}
+    return note

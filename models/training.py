@@ -1,0 +1,177 @@
+"""What supervised fine-tuning and DPO share: the trainer's arguments, and one fit that resumes, watches and proves."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models import metrics, proofs
+from models.checkpoints import discard_broken, last_complete, step_of
+from models.distributed import is_first, process_count, wait_for_all, whole
+from models.loading import compute_type, note_base
+from models.zero import deepspeed_config
+from rectune.errors import RectuneError
+from rectune.progress import say
+from rectune.settings import Models, Optimisation
+
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
+    from transformers import Trainer
+
+_ALMOST_ONE = 1 - 1e-6  # transformers reads warm-up below 1 as a share of all steps, from 1 on as steps
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training stage: its sections of the recipe, the folder it writes, and the name it goes by in progress lines."""
+
+    settings: Optimisation
+    models: Models
+    out: Path
+    label: str
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints live until the stage is done."""
+        return self.out / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        """The file of logged steps."""
+        return self.out / "metrics.jsonl"
+
+    @property
+    def adapter(self) -> Path:
+        """The folder of the finished adapter."""
+        return self.out / "adapter"
+
+
+def common_arguments(job: Job) -> dict[str, Any]:
+    """Arguments that SFTConfig and DPOConfig have in common. Build them before the model: ZeRO-3 looks at them there.
+
+    Rows come tokenised and within `max_length`, so nothing is ever cut by the trainer.
+    """
+    import torch
+
+    settings, on_gpu = job.settings, torch.cuda.is_available()
+    precision = str(compute_type(job.models)).removeprefix("torch.")
+    zero = deepspeed_config(settings, process_count(), precision, on_gpu)
+    if zero and is_first():
+        say(f"DeepSpeed: {json.dumps(zero)}")
+    return _schedule(settings) | {
+        "output_dir": str(job.checkpoints),
+        "save_strategy": "steps",
+        "save_steps": settings.save_steps,
+        "save_total_limit": 2,  # the one being written, and the one before it
+        "logging_steps": settings.log_steps,
+        "logging_first_step": True,
+        "logging_nan_inf_filter": False,
+        "report_to": settings.report_to or "none",
+        "disable_tqdm": True,
+        "bf16": precision == "bfloat16",
+        "fp16": precision == "float16",
+        "use_cpu": not on_gpu,
+        "dataloader_pin_memory": on_gpu,
+        "deepspeed": zero,
+        "max_length": None,
+    }
+
+
+def _schedule(settings: Optimisation) -> dict[str, Any]:
+    constant = "constant_with_warmup" if settings.warmup_ratio else "constant"
+    return {
+        "num_train_epochs": settings.epochs,
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": constant if settings.schedule == "constant" else settings.schedule,
+        "warmup_steps": min(settings.warmup_ratio, _ALMOST_ONE),
+        "weight_decay": settings.weight_decay,
+        "max_grad_norm": settings.max_grad_norm,
+        "per_device_train_batch_size": settings.batch_size,
+        "gradient_accumulation_steps": settings.accumulation,
+        "gradient_checkpointing": settings.gradient_checkpointing,
+        "seed": settings.seed,
+        "data_seed": settings.seed,
+    }
+
+
+def restore(model: PeftModel, values: Mapping[str, torch.Tensor]) -> None:
+    """Give adapter weights the float32 values they had before a trainer was built around the model.
+
+    trl rounds the adapters of quantised models to bfloat16 when it builds a trainer. At small learning rates most
+    updates would then round away, and an adapter that was loaded would no longer equal its frozen copy.
+    """
+    for name, parameter in model.named_parameters():
+        if name in values:
+            parameter.data = values[name].to(parameter.device, copy=True)
+
+
+def fit(trainer: Trainer, model: PeftModel, job: Job) -> dict[str, Any]:
+    """Train from the last complete checkpoint on, prove that it trained, and write `adapter/`; checkpoints are removed.
+
+    Every process calls this; the first one writes the shared files.
+
+    Returns:
+        The summary of the metrics, and how the processes and DeepSpeed were set up.
+
+    Raises:
+        RectuneError: one of the proofs failed.
+        UserError: the loss was no number.
+    """
+    from models.watch import Watch
+
+    discard_broken(job.checkpoints)
+    resumed = last_complete(job.checkpoints)
+    if resumed and is_first():
+        say(f"{job.label}: going on from step {step_of(resumed)}")
+    start, base = proofs.trainable_values(model), proofs.base_digest(model)
+    with Watch(job.metrics, job.label) as watch:
+        trainer.add_callback(watch)
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    proofs.check_base(base, proofs.base_digest(model))
+    end = proofs.trainable_values(model)
+    share = proofs.changed_share(start, end)
+    save_adapter(model, job, end)
+    rows = metrics.read(job.metrics)
+    if not rows:
+        raise RectuneError(f"{job.label}: not one step was logged")
+    finish(job)
+    setup = {"processes": process_count(), "zero": job.settings.zero, "deepspeed": _as_used(trainer)}
+    return metrics.summary(rows) | {"adapter_changed": round(share, 4)} | setup
+
+
+def save_adapter(model: PeftModel, job: Job, trained: Mapping[str, torch.Tensor]) -> None:
+    """Write the adapter named `default`, and only that one, then read it again to see that it is what was trained."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    partial = job.adapter.with_name("adapter.partial")
+    with whole(parameters):
+        if is_first():
+            shutil.rmtree(partial, ignore_errors=True)
+            # The folder this base was loaded from means nothing elsewhere; the recipe's name for it does.
+            model.peft_config["default"].base_model_name_or_path = job.models.base
+            model.save_pretrained(str(partial), selected_adapters=["default"], save_embedding_layers=False)
+    if is_first():
+        (partial / "README.md").unlink(missing_ok=True)  # peft's blank card; the release writes a real one
+        note_base(partial, job.models)
+        proofs.check_saved(partial, trained)
+        shutil.rmtree(job.adapter, ignore_errors=True)
+        os.rename(partial, job.adapter)
+    wait_for_all()
+
+
+def finish(job: Job) -> None:
+    """The adapter is safe: what was kept for resuming can go."""
+    if is_first():
+        shutil.rmtree(job.checkpoints, ignore_errors=True)
+    wait_for_all()
+
+
+def _as_used(trainer: Trainer) -> dict[str, Any] | None:
+    """DeepSpeed's configuration as the run had it, for the report."""
+    used = trainer.args.deepspeed
+    return dict(used) if isinstance(used, dict) else None

@@ -1,0 +1,74 @@
+"""What is noted while a model trains: metrics, progress, sealed checkpoints, a stop when the loss is no number.
+
+This module needs transformers at import, so it is only ever imported inside a function.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from models import metrics
+from models.checkpoints import seal
+from models.distributed import is_first
+from rectune.errors import UserError
+from rectune.progress import progress
+
+
+class Watch(TrainerCallback):  # type: ignore[misc]
+    """The trainer's observer. Use it as a context manager around the training, so that the progress line ends with it."""
+
+    def __init__(self, path: Path, label: str) -> None:
+        self.path, self.label = path, label
+        self.resources = ExitStack()
+        self.tokens, self.since = 0, 0.0
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        self.resources.close()
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Drop the lines of steps that are about to be made again, and start to show progress."""
+        if is_first():
+            metrics.trim(self.path, state.global_step)
+        self.advance = self.resources.enter_context(progress(self.label, state.max_steps, "steps"))
+        self.advance(state.global_step)
+        self.since = time.monotonic()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """One optimiser step further."""
+        self.advance(1)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Note the step's figures; the trainer's closing summary has no loss of its own and is passed over."""
+        if not logs or "loss" not in logs:
+            return
+        if not math.isfinite(float(logs["loss"])):
+            mend = "lower learning_rate, or look at the rows of this step; the last checkpoint is kept"
+            raise UserError(f"the loss is {logs['loss']} at step {state.global_step}", where=self.label, mend=mend)
+        now, tokens = time.monotonic(), int(logs.get("num_tokens", 0))
+        own = {"tokens": tokens - self.tokens, "seconds": round(now - self.since, 3)}
+        self.tokens, self.since = tokens, now
+        if is_first():
+            figures = {name: value for name, value in logs.items() if name not in ("num_tokens", "epoch")}
+            metrics.append(self.path, {"step": state.global_step, "epoch": state.epoch} | figures | own)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """The checkpoint's files are written; seal it."""
+        seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")

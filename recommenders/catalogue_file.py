@@ -1,0 +1,196 @@
+"""Reading anybody's own catalogue (CSV, TSV, JSON lines, Parquet), the columns guessed from their names."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rectune.errors import UserError
+from rectune.types import Item
+
+# Names under which a field is looked for, the likeliest first; compared in lower case, letters only.
+NAMES: dict[str, tuple[str, ...]] = {
+    "title": ("title", "name", "itemtitle", "itemname", "productname", "headline", "제목", "이름", "상품명"),
+    "item_id": ("itemid", "id", "asin", "isbn", "sku", "key", "productid", "movieid", "code"),
+    "categories": ("categories", "category", "genres", "genre", "tags", "type", "분류", "장르", "카테고리"),
+    "description": (
+        "description",
+        "summary",
+        "overview",
+        "synopsis",
+        "abstract",
+        "plot",
+        "text",
+        "설명",
+        "줄거리",
+    ),
+    "year": ("year", "releaseyear", "releasedate", "published", "date", "연도", "출시일"),
+}
+
+_SEPARATORS = re.compile(r"\s*[|;,]\s*")
+_YEAR = re.compile(r"(?<!\d)([12]\d{3})(?!\d)")
+_SPACES = re.compile(r"\s+")
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CatalogueFile:
+    """What was read: which column became which field, and how many rows were dropped for which reason."""
+
+    items: list[Item]
+    columns: dict[str, str]
+    dropped: dict[str, int]
+
+    def describe(self) -> str:
+        """One line for the person: what was taken for what."""
+        taken = ", ".join(f"{column} as {field}" for field, column in self.columns.items())
+        lost = "".join(f", {count} dropped ({reason})" for reason, count in self.dropped.items())
+        return f"{len(self.items)} items; columns taken: {taken}{lost}"
+
+
+def read_catalogue(path: Path, domain: str = "other") -> CatalogueFile:
+    """Read a catalogue file.
+
+    A title is required of every row, an id is its row number where there is no column of ids. Text is data:
+    control tokens and markup are kept as they stand.
+
+    Args:
+        path: .csv, .tsv, .jsonl (or .ndjson, .json with an object a line) or .parquet.
+        domain: what the items are, by the names that the prompts know (movies, books, …); any other reads as
+        "item".
+
+    Raises:
+        UserError: no such file, another format, broken, without a column of titles, or without a single
+        title.
+    """
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise UserError(
+            f"unknown format {path.suffix or '(no ending)'!r}",
+            where=str(path),
+            mend=f"give one of: {', '.join(_READERS)}",
+        )
+    try:
+        records = list(reader(path))
+    except FileNotFoundError:
+        raise UserError("no such file", where=str(path), mend="check the path given to --catalogue") from None
+    except (OSError, ValueError, csv.Error) as broken:
+        raise UserError(
+            f"cannot be read: {broken}", where=str(path), mend="mend the file, or save it again"
+        ) from None
+    if not records:
+        raise UserError("holds no rows", where=str(path), mend="give at least one row with a title")
+    return _items(records, path, domain)
+
+
+def _items(records: list[Record], path: Path, domain: str) -> CatalogueFile:
+    columns = _guess(list(dict.fromkeys(str(name) for record in records for name in record)))
+    if "title" not in columns:
+        seen = ", ".join(list(records[0])[:20])
+        raise UserError(
+            f"no column of titles among: {seen}", where=str(path), mend="name one of the columns `title`"
+        )
+    items: dict[str, Item] = {}
+    dropped: dict[str, int] = {}
+    for number, record in enumerate(records, 1):
+        item = _item({field: record.get(column) for field, column in columns.items()}, number, domain)
+        reason = "no title" if not item.title else "id seen before" if item.item_id in items else ""
+        if reason:
+            dropped[reason] = dropped.get(reason, 0) + 1
+        else:
+            items[item.item_id] = item
+    if not items:
+        raise UserError(
+            f"no row has a title in column {columns['title']}", where=str(path), mend="fill that column"
+        )
+    return CatalogueFile(list(items.values()), columns, dropped)
+
+
+def _item(fields: Record, number: int, domain: str) -> Item:
+    year = _YEAR.search(_text(fields.get("year")))
+    return Item(
+        domain,
+        _text(fields.get("item_id")) or f"row {number}",
+        _text(fields.get("title")),
+        _list(fields.get("categories")),
+        _text(fields.get("description")),
+        int(year[1]) if year else None,
+    )
+
+
+def _guess(columns: list[str]) -> dict[str, str]:
+    """Field -> column, each column used once."""
+    plain: dict[str, str] = {}
+    for column in columns:
+        plain.setdefault("".join(letter for letter in column.lower() if letter.isalnum()), column)
+    return {
+        field: plain[name] for field, names in NAMES.items() if (name := next(filter(plain.get, names), ""))
+    }
+
+
+def _text(value: Any) -> str:
+    # Lone surrogates (possible in JSON escapes) are replaced: no table or tokenizer takes them.
+    text = "" if value is None else str(value)
+    return _SPACES.sub(" ", text.encode("utf-8", "replace").decode("utf-8")).strip()
+
+
+def _list(value: Any) -> tuple[str, ...]:
+    parts = value if isinstance(value, (list, tuple)) else _SEPARATORS.split(_text(value))
+    return tuple(text for part in parts if (text := _text(part)))
+
+
+def _read_csv(path: Path) -> Iterator[Record]:
+    csv.field_size_limit(sys.maxsize)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(
+            file, delimiter="\t" if path.suffix.lower() == ".tsv" else _delimiter(file.readline())
+        )
+        file.seek(0)
+        for row in reader:
+            yield {name: value for name, value in row.items() if name is not None}
+
+
+def _delimiter(header: str) -> str:
+    return max(",;\t", key=header.count)
+
+
+def _read_lines(path: Path) -> Iterator[Record]:
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except ValueError as broken:
+                raise ValueError(f"line {number}: {broken}") from None
+            if not isinstance(record, dict):
+                raise ValueError(f"line {number}: not a JSON object")
+            yield record
+
+
+def _read_parquet(path: Path) -> Iterable[Record]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        records: list[Record] = pq.read_table(path).to_pylist()
+    except pa.ArrowInvalid as broken:
+        raise ValueError(str(broken)) from None
+    return records
+
+
+_READERS = {
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".jsonl": _read_lines,
+    ".ndjson": _read_lines,
+    ".json": _read_lines,
+    ".parquet": _read_parquet,
+}

@@ -1,0 +1,39 @@
+"""Errors that are meant for people: what was found, where, and what to do about it."""
+
+
+class RectuneError(Exception):
+    """Base of every error that rectune raises on purpose."""
+
+
+class UserError(RectuneError):
+    """Bad input or a missing piece that the person at the keyboard can mend.
+
+    The command line prints it without a traceback and exits with 2.
+
+    Args:
+        found: what is wrong, in one sentence ("threshold is 'abc', not a number").
+        where: the file (and line or key) it was found in; empty when there is none.
+        mend: what to do about it.
+    """
+
+    def __init__(self, found: str, *, where: str = "", mend: str = "") -> None:
+        self.found, self.where, self.mend = found, where, mend
+        super().__init__(found, where, mend)
+
+    def __str__(self) -> str:
+        lead = f"{self.where}: {self.found}" if self.where else self.found
+        return f"{lead}\n  {self.mend}" if self.mend else lead
+
+
+class WaitingForPeople(UserError):
+    """The pipeline cannot go on before a person has done something (tagged answers, say)."""
+
+
+class MissingExtra(UserError):
+    """An optional package is needed and not installed."""
+
+    def __init__(self, package: str, needed_for: str) -> None:
+        super().__init__(
+            f"{needed_for} needs the package {package}, which is not installed",
+            mend=f"run: .venv/bin/pip install -c constraints.txt {package}",
+        )

@@ -1,0 +1,90 @@
+"""Progress for people: a bar with rate and time left in a terminal, a plain line now and then anywhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+_PLAIN_EVERY = 10.0  # seconds between plain lines
+
+_stream: TextIO | None = None
+
+
+def set_stream(stream: TextIO) -> None:
+    """Where progress goes from now on; a stage's worker keeps the terminal here while libraries write to the log."""
+    global _stream
+    _stream = stream
+
+
+def say(text: str) -> None:
+    """One plain line for the person who watches."""
+    stream = _stream or sys.stderr
+    stream.write(text + "\n")
+    stream.flush()
+
+
+@contextmanager
+def progress(label: str, total: int, unit: str = "rows") -> Iterator[Callable[[int], None]]:
+    """Show work going on; the block calls what it gets with the number of units just done.
+
+    Only rank 0 of a multi-process stage shows anything.
+    """
+    stream = _stream or sys.stderr
+    if os.environ.get("RANK", "0") != "0":
+        yield lambda done: None
+    elif stream.isatty():
+        with _bar(stream, label, total, unit) as advance:
+            yield advance
+    else:
+        plain = _Plain(label, total, unit)
+        yield plain.advance
+        plain.close()
+
+
+@contextmanager
+def _bar(stream: TextIO, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    rate = TextColumn(f"{{task.fields[rate]:.1f}} {unit}/s")
+    columns = (TextColumn("  {task.description:<24}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=stream), transient=False) as bars:
+        task, start = bars.add_task(label, total=total, rate=0.0), time.monotonic()
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            bars.update(task, completed=done, rate=done / max(time.monotonic() - start, 1e-6))
+
+        yield advance
+
+
+class _Plain:
+    """Counts, and writes a line when ten seconds have passed or the work ends."""
+
+    def __init__(self, label: str, total: int, unit: str) -> None:
+        self.label, self.total, self.unit = label, total, unit
+        self.done, self.start = 0, time.monotonic()
+        self.last = self.start
+
+    def advance(self, count: int) -> None:
+        self.done += count
+        if time.monotonic() - self.last >= _PLAIN_EVERY:
+            self.last = time.monotonic()
+            self._write()
+
+    def close(self) -> None:
+        if time.monotonic() - self.start >= 2.0:
+            self._write()
+
+    def _write(self) -> None:
+        seconds = max(time.monotonic() - self.start, 1e-6)
+        rate = self.done / seconds
+        left = (self.total - self.done) / rate if rate else float("inf")
+        ending = f"{left:.0f} s left" if self.done < self.total else f"done in {seconds:.0f} s"
+        say(f"  {self.label}: {self.done}/{self.total} {self.unit}, {rate:.1f}/s, {ending}")

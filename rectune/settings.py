@@ -1,0 +1,211 @@
+"""The typed sections of a recipe. Every field states its unit; a field made by `free` cannot change the result.
+
+Free fields (workers, slots, log intervals) stay out of the run keys, so turning them never makes work again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0.0)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=1)]
+Offload = Literal["none", "optimizer", "parameters"]
+
+
+def free(default: Any, **bounds: Any) -> Any:
+    """A field that cannot change a result and therefore stays out of the key."""
+    return Field(default, json_schema_extra={"free": True}, **bounds)
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are refused, values are not changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Data(Section):
+    """Which datasets become which cases.
+
+    `root` holds one folder a dataset. `shares` are relative weights of the mixture, by dataset. `liked` is the value
+    (stars, points, hours played, clicks) from which an interaction counts as liked; interactions without a value (watched
+    but not rated) never do. `train`, `preference` and `test` count cases; their users are disjoint. `candidates` counts
+    the target too.
+    """
+
+    root: Path = Path("samples")
+    datasets: list[str] = Field(min_length=1)
+    shares: dict[str, Share]
+    liked: dict[str, float]
+    train: Count = 160
+    preference: Count = 16
+    test: Count = 24
+    min_history: Count = 5
+    max_history: Count = 10
+    candidates: Annotated[int, Field(ge=2)] = 20
+    seed: int = 0
+
+
+class Models(Section):
+    """The model that is tuned.
+
+    `base`: `embedded`, `tiny` (two random layers with the embedded tokenizer), a folder, a GGUF file, or a Hub id
+    (`org/name` or `org/name@revision`). `compute` is the type of the arithmetic around 4-bit weights. `quantisation` is that of the
+    GGUF files in which base and tuned model are sampled and ranked.
+    """
+
+    base: str = "embedded"
+    load_in_4bit: bool = True
+    compute: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    quantisation: str = "Q8_0"
+
+
+class Prompts(Section):
+    """How cases are worded. The maps hold relative weights; `listwise` counts the candidates a listwise prompt shows."""
+
+    locales: dict[Literal["en", "ko"], Share]
+    scenarios: dict[Literal["passive", "active"], Share]
+    forms: dict[Literal["direct", "listwise"], Share]
+    listwise: Annotated[int, Field(ge=2)] = 5
+    seed: int = 0
+
+
+class Sampling(Section):
+    """How a model samples. `max_tokens` bounds the answer; `temperature` 0 is greedy; `top_k` 0 means all."""
+
+    max_tokens: Count = 96
+    temperature: Annotated[float, Field(ge=0.0)] = 0.7
+    top_k: Annotated[int, Field(ge=0)] = 40
+    top_p: Fraction = 0.95
+    min_p: Fraction = 0.05
+    repeat_penalty: Annotated[float, Field(ge=0.0)] = 1.0
+    seed: int = 0
+
+
+class Engine(Section):
+    """How llama.cpp runs; none of it changes what is asked.
+
+    `context` is tokens a sequence, `slots` sequences at once, `threads` 0 and `slots` 0 leave the choice to the engine,
+    `gpu_layers` -1 puts all layers on an accelerator where there is one.
+    """
+
+    context: Count = free(1536)
+    slots: Annotated[int, Field(ge=0)] = free(16)
+    threads: Annotated[int, Field(ge=0)] = free(0)
+    gpu_layers: int = free(-1)
+
+
+class Teacher(Section):
+    """A GGUF model that writes training text, and its share of the rows."""
+
+    model: str
+    share: Share = 1.0
+
+
+class Generate(Engine):
+    """Queries and rationales. `attempts` counts tries a query, each with another seed, before its row is given up."""
+
+    teachers: list[Teacher] = Field(min_length=1)
+    query: Sampling
+    rationale: Sampling
+    attempts: Count = 3
+
+
+class Filter(Section):
+    """What a response must be to be trained on. `threshold` bounds ln(L)*L/C from above; lengths are in tokens."""
+
+    threshold: Annotated[float, Field(gt=0.0)] = 15.0
+    min_tokens: Annotated[int, Field(ge=0)] = 12
+    max_tokens: Count = 400
+
+
+class Lora(Section):
+    """Low-rank adapters (Hu et al. 2021). `targets` is `all-linear` or a list of module names."""
+
+    r: Count = 16
+    alpha: Count = 32
+    dropout: Fraction = 0.05
+    targets: str | list[str] = "all-linear"
+
+
+class Optimisation(Section):
+    """One training stage. `batch_size` counts rows a process and step; lengths are tokens of prompt and response together.
+
+    `zero` is DeepSpeed's ZeRO stage; `offload` moves the optimiser (2, 3) or the parameters too (3) to host memory.
+    """
+
+    epochs: Annotated[float, Field(gt=0.0)] = 1.0
+    learning_rate: Annotated[float, Field(gt=0.0)] = 2e-4
+    batch_size: Count = 4
+    accumulation: Count = 1
+    max_length: Count = 768
+    warmup_ratio: Fraction = 0.05
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    max_grad_norm: Annotated[float, Field(gt=0.0)] = 1.0
+    gradient_checkpointing: bool = False
+    zero: Literal[0, 1, 2, 3] = 2
+    offload: Offload = "none"
+    seed: int = 0
+    processes: Count = free(1)
+    log_steps: Count = free(1)
+    save_steps: Count = free(10)
+    report_to: list[Literal["tensorboard", "wandb", "trackio"]] = free([])
+
+
+class Train(Optimisation):
+    """Supervised fine-tuning (QLoRA, Dettmers et al. 2023)."""
+
+    lora: Lora = Lora()
+
+
+class Candidates(Engine):
+    """The answers a person chooses among: `answers` different ones a prompt, from a GGUF of the tuned model."""
+
+    answers: Annotated[int, Field(ge=2)] = 5
+    sampling: Sampling
+
+
+class Align(Optimisation):
+    """DPO (Rafailov et al. 2023) on tagged answers.
+
+    `annotator` is `person` (wait for tags made with `rectune tag`) or `simulated` (a published rule stands in, and every
+    artefact says so). `tags` names the file tags/<name>.sqlite. `beta` weighs the distance to the reference.
+    """
+
+    annotator: Literal["person", "simulated"] = "person"
+    tags: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "default"
+    beta: Annotated[float, Field(gt=0.0)] = 0.1
+
+
+class Retrieval(Engine):
+    """Grounding. `embedder` is `embedded` (MiniLM, English) or a sentence-transformers Hub id; `top` counts items returned."""
+
+    embedder: str = "embedded"
+    top: Count = 5
+    sampling: Sampling
+
+
+class Evaluate(Engine):
+    """Hit@1 of one target among the case's candidates. `systems` are ranked side by side; `samples` counts answers shown."""
+
+    systems: list[Literal["random", "popularity", "embedding", "base", "sft", "dpo"]] = Field(min_length=1)
+    samples: Count = 10
+    bootstrap: Count = 1000
+    seed: int = 0
+
+
+class Release(Section):
+    """What leaves the house. `quantisation` is that of the exported GGUF. `repo` (user/name) is where `push` goes.
+
+    With `dry_run` nothing is uploaded: the files, their sizes and the rendered card are shown.
+    """
+
+    quantisation: str = "Q8_0"
+    repo: str = ""
+    private: bool = True
+    dry_run: bool = True
+    licence: str = "apache-2.0"

@@ -1,0 +1,208 @@
+"""The rows that flow between stages.
+
+Every row is a frozen dataclass. Rows that have an `id` get it from their content (`content_id`), so that the same
+input gives the same id on any machine, in any order, on any number of workers. `rectune.rows` reads and writes them
+as Parquet. `schema` is raised when a field changes its meaning; readers refuse other versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar, Literal, TypeVar
+
+Scenario = Literal["passive", "active"]
+Form = Literal["direct", "listwise"]
+Locale = Literal["en", "ko"]
+Split = Literal["train", "preference", "test"]
+
+SPLITS: tuple[Split, ...] = ("train", "preference", "test")
+
+
+def content_id(*parts: Any) -> str:
+    """A 20-hex-digit hash of anything JSON can hold; equal content gives an equal id everywhere."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing of a catalogue. `item_id` is the id its publisher gave it; unique within a `domain`."""
+
+    schema: ClassVar[int] = 1
+    domain: str
+    item_id: str
+    title: str
+    categories: tuple[str, ...] = ()
+    description: str = ""
+    year: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The raw material of a prompt: what a user took before, and what was really taken next.
+
+    `history`, `candidates` and `target` are item ids of `domain`; `history` is oldest first, or in a seeded order
+    where the dataset publishes no times (`ordered` is False). `candidates` holds the target once, at a uniform place.
+    `cutoff` is the target's time in seconds since 1970, None without times: nothing in `history` is later.
+    """
+
+    schema: ClassVar[int] = 1
+    id: str
+    domain: str
+    user: str
+    split: Split
+    history: tuple[str, ...]
+    target: str
+    candidates: tuple[str, ...]
+    ordered: bool
+    cutoff: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model is asked. `system` and `instruction` are rendered text; the rest says what they were made of.
+
+    `target` is the item id really taken; it never stands in `instruction` except among listwise `candidates`.
+    `query` is empty for passive prompts; `candidates` is empty for direct ones.
+    """
+
+    schema: ClassVar[int] = 1
+    id: str
+    domain: str
+    scenario: Scenario
+    form: Form
+    locale: Locale
+    split: Split
+    user: str
+    system: str
+    instruction: str
+    history: tuple[str, ...]
+    candidates: tuple[str, ...]
+    target: str
+    query: str
+    template: str
+    cutoff: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who wrote a text, and how, so that it can be written again.
+
+    `model` is the model's name and digest, `sampling` canonical JSON. `closing` says who named the item at the end of
+    a rationale: the "model" itself, or our "template" sentence; empty where the question does not arise.
+    """
+
+    model: str
+    quantisation: str
+    sampling: str
+    seed: int
+    engine: str
+    closing: Literal["", "model", "template"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt and its response: one row of the instruction-tuning set."""
+
+    schema: ClassVar[int] = 1
+    id: str
+    prompt: Prompt
+    response: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the filter said of the example `id`. `figures` is JSON: rule name -> its figure; `reasons` is empty if kept."""
+
+    schema: ClassVar[int] = 1
+    id: str
+    domain: str
+    score: float | None
+    tokens: int
+    distinct: int
+    kept: bool
+    reasons: tuple[str, ...]
+    figures: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of the k answers sampled for a prompt. `id` hashes prompt and text; `index` counts from 0."""
+
+    schema: ClassVar[int] = 1
+    id: str
+    prompt_id: str
+    index: int
+    text: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One person's (or the simulated annotator's) verdict on the answers to one prompt.
+
+    `prompt` hashes the prompt's system and instruction, `answers` hash the texts in the order they were shown; `best` and `worst` are
+    among `answers`. `time` is seconds since 1970, `seconds` how long it took.
+    """
+
+    schema: ClassVar[int] = 1
+    prompt: str
+    answers: tuple[str, ...]
+    best: str
+    worst: str
+    annotator: str
+    time: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """A pair for DPO: `chosen` was preferred to `rejected` by `annotator`."""
+
+    schema: ClassVar[int] = 1
+    id: str
+    prompt: Prompt
+    chosen: str
+    rejected: str
+    annotator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Items in the order that `system` gave them for a case or prompt; `scores` run alongside, higher is better.
+
+    `grounding` says for each item how it was found ("candidate", "title", "embedding").
+    """
+
+    schema: ClassVar[int] = 1
+    prompt_id: str
+    system: str
+    items: tuple[str, ...]
+    scores: tuple[float, ...]
+    grounding: tuple[str, ...]
+
+
+Identified = TypeVar("Identified", Case, Prompt, Example, Candidate, Preference)
+
+
+def with_id(row: Identified) -> Identified:
+    """The row with `id` set to the hash of all its other fields; provenance counts, so that no two rows share an id."""
+    content = {f.name: _plain(getattr(row, f.name)) for f in fields(row) if f.name != "id"}
+    return replace(row, id=content_id(type(row).__name__, row.schema, content))
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
+
+
+def prompt_hash(prompt: Prompt) -> str:
+    """Hash of what the annotator reads; tags attach wherever it is equal, whatever the recipe."""
+    return content_id("prompt", prompt.system, prompt.instruction)
+
+
+def answer_hash(text: str) -> str:
+    """Hash of one answer's text; see `prompt_hash`."""
+    return content_id("answer", text)

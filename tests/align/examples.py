@@ -1,0 +1,54 @@
+"""Prompts, answers and folders that the tests of align share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from align.tasks import Task, make_task
+from rectune.rows import write_rows
+from rectune.types import Candidate, Prompt, Provenance, with_id
+
+PROVENANCE = Provenance("tiny", "Q8_0", "{}", 0, "llama.cpp")
+
+
+def make_prompt(number: int, **changes: object) -> Prompt:
+    """A passive prompt whose true next item is `heat`."""
+    values: dict[str, object] = {
+        "id": "",
+        "domain": "movies",
+        "scenario": "passive",
+        "form": "direct",
+        "locale": "en",
+        "split": "preference",
+        "user": f"u{number}",
+        "system": "You recommend a film.",
+        "instruction": f"A person liked Alien and Ran ({number}). What next?",
+        "history": ("alien", "ran"),
+        "candidates": (),
+        "target": "heat",
+        "query": "",
+        "template": "t",
+    }
+    return with_id(Prompt(**(values | changes)))  # type: ignore[arg-type]
+
+
+def make_tasks(count: int, answers: int = 5) -> list[Task]:
+    """Tasks whose answers say which one they are."""
+    return [make_task(make_prompt(n), tuple(f"answer {k} to {n}" for k in range(answers))) for n in range(count)]
+
+
+def write_folders(root: Path, made: Sequence[Task]) -> dict[str, Path]:
+    """The folders of the stages queries and candidates, as far as tagging reads them."""
+    folders = {name: root / name for name in ("queries", "candidates")}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    rows = [
+        with_id(Candidate("", task.prompt.id, index, text, PROVENANCE))
+        for task in made
+        for index, text in enumerate(task.answers)
+    ]
+    write_rows(folders["queries"] / "prompts.parquet", [task.prompt for task in made], Prompt)
+    write_rows(folders["candidates"] / "candidates.parquet", rows, Candidate)
+    return folders
+

@@ -1,0 +1,224 @@
+"""The tag file: durable, append-only, undone step by step, and never harmed when it cannot be read."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from align.tags import VERSION, TagStore, attached
+from rectune.errors import UserError
+from rectune.types import Tag
+
+ANSWERS = ("a", "b", "c", "d", "e")
+
+
+def tag(prompt: str, best: str = "a", worst: str = "b", annotator: str = "kim", time: float = 1.0) -> Tag:
+    return Tag(prompt, ANSWERS, best, worst, annotator, time, 2.5)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tags" / "default.sqlite"
+
+
+def test_what_was_added_is_read_again_as_it_was(path: Path) -> None:
+    with TagStore(path) as store:
+        store.add(tag("p1"))
+        store.add(tag("p2", annotator="lee"))
+    with TagStore(path) as store:
+        assert store.tags() == [tag("p1"), tag("p2", annotator="lee")]
+        assert store.tags("lee") == [tag("p2", annotator="lee")]
+
+
+def test_a_tag_survives_a_kill_right_after_the_call(path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from align.tags import TagStore; from rectune.types import Tag\n"
+        "TagStore(Path(sys.argv[1])).add(Tag('p', ('a', 'b'), 'a', 'b', 'kim', 1.0, 2.0))\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    died = subprocess.run([sys.executable, "-c", program, str(path)], env=os.environ | {"PYTHONPATH": str(Path.cwd())})
+    assert died.returncode == -signal.SIGKILL
+    with TagStore(path) as store:
+        assert [t.prompt for t in store.tags()] == ["p"]
+
+
+def test_the_latest_tag_counts_and_undoing_it_brings_the_earlier_one_back(path: Path) -> None:
+    with TagStore(path) as store:
+        store.add(tag("p", best="a"))
+        store.add(tag("p", best="c"))
+        assert [t.best for t in store.tags()] == ["c"]
+        assert store.undo("kim") == "p"
+        assert [t.best for t in store.tags()] == ["a"]
+
+
+def test_undo_takes_back_one_annotators_decisions_only_and_down_to_nothing(path: Path) -> None:
+    with TagStore(path) as store:
+        store.add(tag("p1"))
+        store.skip("p2", ANSWERS, "kim", 1.0)
+        store.add(tag("p3", annotator="lee"))
+        assert [store.undo("kim"), store.undo("kim"), store.undo("kim")] == ["p2", "p1", None]
+        assert [t.annotator for t in store.tags()] == ["lee"]
+
+
+def test_undo_leaves_decisions_on_other_prompts_and_answers_alone(path: Path) -> None:
+    with TagStore(path) as store:
+        store.add(tag("here"))
+        store.add(tag("elsewhere"))
+        assert store.undo("kim", [("here", ANSWERS)]) == "here"
+        assert store.undo("kim", [("elsewhere", ("a", "b"))]) is None
+        assert [t.prompt for t in store.tags()] == ["elsewhere"]
+
+
+def test_nothing_is_deleted_by_undo(path: Path) -> None:
+    with TagStore(path) as store:
+        store.add(tag("p"))
+        store.undo("kim")
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("select count(*), count(undone) from decisions").fetchone() == (1, 1)
+
+
+def test_a_skip_is_a_decision_but_no_tag(path: Path) -> None:
+    with TagStore(path) as store:
+        store.add(tag("p"))
+        store.skip("p", ANSWERS, "kim", 3.0)
+        assert store.tags() == []
+        assert [d.kind for d in store.decisions()] == ["skip"]
+
+
+@pytest.mark.parametrize(("best", "worst"), [("a", "a"), ("a", "z"), ("z", "a")])
+def test_best_and_worst_must_be_two_of_the_answers(path: Path, best: str, worst: str) -> None:
+    with TagStore(path) as store, pytest.raises(ValueError, match="two different answers"):
+        store.add(tag("p", best, worst))
+
+
+@pytest.mark.parametrize("name", ["simulated", "", "  ", "a\nb", "\x1b[2J", "x" * 65])
+def test_names_that_no_person_may_have(path: Path, name: str) -> None:
+    with TagStore(path) as store:
+        with pytest.raises(UserError, match="name"):
+            store.add(tag("p", annotator=name))
+        assert store.tags() == []
+
+
+def test_the_digest_is_of_the_content_and_not_of_the_file(tmp_path: Path) -> None:
+    one, other = TagStore(tmp_path / "one.sqlite"), TagStore(tmp_path / "other.sqlite")
+    for prompt in ("p1", "p2"):
+        one.add(tag(prompt))
+    for prompt in ("p2", "p3", "p1"):
+        other.add(tag(prompt, time=99.0))
+    assert one.digest() != other.digest()
+    other.undo("kim", [("p3", ANSWERS)])
+    before = one.digest()
+    assert before == other.digest()
+    one._connection.execute("pragma wal_checkpoint(truncate)")
+    assert one.digest() == before
+    one.close()
+    with TagStore(tmp_path / "one.sqlite") as again:
+        assert again.digest() == before
+
+
+def test_the_digest_of_some_prompts_does_not_see_the_others(path: Path) -> None:
+    with TagStore(path) as store:
+        store.add(tag("p1"))
+        before = store.digest([("p1", ANSWERS)])
+        store.add(tag("p2"))
+        assert store.digest([("p1", ANSWERS)]) == before
+        store.add(tag("p1", best="d"))
+        assert store.digest([("p1", ANSWERS)]) != before
+
+
+def test_a_tag_attaches_where_best_and_worst_are_and_an_exact_one_goes_first(path: Path) -> None:
+    with TagStore(path) as store:
+        store.add(tag("p", "a", "b"))
+        store.add(Tag("p", ("a", "c"), "c", "a", "kim", 2.0, 1.0))
+        decisions = store.decisions()
+    assert [d.best for d in attached(decisions, ANSWERS)] == ["a"]
+    assert [d.best for d in attached(decisions, ("a", "c", "x"))] == ["c"]
+    assert attached(decisions, ("b", "c")) == []
+
+
+@pytest.mark.parametrize("content", [b"not a database, but quite long" * 50, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_damaged_file_is_refused_named_and_kept(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"default\.sqlite"):
+        TagStore(path)
+    assert path.read_bytes() == content
+
+
+def test_a_file_with_an_overwritten_page_is_refused_and_kept(path: Path) -> None:
+    with TagStore(path) as store:
+        for number in range(200):
+            store.add(tag(f"p{number}"))
+    content = bytearray(path.read_bytes())
+    content[4096:8192] = b"\x5a" * 4096
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="damaged"):
+        TagStore(path)
+    assert path.read_bytes() == content
+
+
+def test_a_newer_file_is_refused_and_kept(path: Path) -> None:
+    with TagStore(path) as store:
+        store.add(tag("p"))
+    with closing(sqlite3.connect(path)) as file:
+        file.execute(f"pragma user_version = {VERSION + 1}")
+    content = path.read_bytes()
+    with pytest.raises(UserError, match="newer rectune"):
+        TagStore(path)
+    assert path.read_bytes() == content
+
+
+def test_another_programs_database_is_refused_and_kept(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("create table answers (text)")
+    content = path.read_bytes()
+    with pytest.raises(UserError, match="no tag file"):
+        TagStore(path)
+    assert path.read_bytes() == content
+
+
+def _annotate(path: str, name: str, count: int) -> None:
+    with TagStore(Path(path)) as store:
+        for number in range(count):
+            store.add(tag(f"p{number}", annotator=name))
+
+
+def test_two_annotators_at_once_lose_nothing(path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    people = [context.Process(target=_annotate, args=(str(path), name, 40)) for name in ("kim", "lee", "park")]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    assert [person.exitcode for person in people] == [0, 0, 0]
+    with TagStore(path) as store:
+        assert len(store.tags()) == 120
+
+
+ACTIONS = st.lists(st.one_of(st.tuples(st.just("add"), st.integers(0, 3), st.integers(1, 4)), st.just(("undo", 0, 0))))
+
+
+@settings(max_examples=25, deadline=None)
+@given(actions=ACTIONS)
+def test_the_store_is_a_stack_of_decisions(actions: list[tuple[str, int, int]], tmp_path_factory: object) -> None:
+    path = tmp_path_factory.mktemp("stack") / "t.sqlite"  # type: ignore[attr-defined]
+    stack: list[tuple[str, str]] = []
+    with TagStore(path) as store:
+        for action, prompt, worst in actions:
+            if action == "add":
+                store.add(tag(f"p{prompt}", "a", ANSWERS[worst]))
+                stack.append((f"p{prompt}", ANSWERS[worst]))
+            else:
+                assert store.undo("kim") == (stack.pop()[0] if stack else None)
+        assert {t.prompt: t.worst for t in store.tags()} == dict(stack)

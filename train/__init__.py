@@ -1,0 +1,1 @@
+"""Training: QLoRA supervised fine-tuning under DeepSpeed ZeRO."""
