@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,9 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 def sample(prompts: Sequence[Prompt], settings: Candidates, model: Path, ledger: Path) -> Drawn:
     """Draw `settings.answers` different answers for each prompt.
 
-    An answer that is empty or equal to another of its prompt (white space at the ends aside) is drawn again, up
-    to `REDRAWS` times, each with another seed; then it is left out and counted. What the ledger holds is not
-    asked again.
+    An answer that is empty or equal to another of its prompt (white space at the ends aside) is drawn again,
+    up to `REDRAWS` times, each with another seed; then it is left out and counted. What the ledger holds is
+    not asked again.
     """
     drawn = Drawn({prompt.id: {} for prompt in prompts})
     open_places = [(prompt, index) for prompt in prompts for index in range(settings.answers)]
@@ -137,16 +137,15 @@ def _tuned_gguf(config: Recipe, inputs: Mapping[str, Path], model: Path) -> dict
     return figures
 
 
-def _few(prompts: Sequence[Prompt], rows: Sequence[Candidate]) -> Iterator[tuple[Prompt, str]]:
+def _few(prompts: Sequence[Prompt], rows: Sequence[Candidate]) -> list[tuple[Prompt, str]]:
     """A few candidates with their prompts, spread over all."""
     by_id = {prompt.id: prompt for prompt in prompts}
     step = max(len(rows) // _COMPARED, 1)
-    for row in rows[::step][:_COMPARED]:
-        yield by_id[row.prompt_id], row.text
+    return [(by_id[row.prompt_id], row.text) for row in rows[::step][:_COMPARED]]
 
 
 def _gap_to_adapter(
-    config: Recipe, inputs: Mapping[str, Path], model: Path, few: Iterator[tuple[Prompt, str]]
+    config: Recipe, inputs: Mapping[str, Path], model: Path, few: Sequence[tuple[Prompt, str]]
 ) -> dict[str, float]:
     """How far the GGUF file is from the adapter model, in nats a token; see `models.parity.gap`."""
     from models.loading import load_for_training, load_tokenizer, open_adapter

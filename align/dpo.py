@@ -1,4 +1,4 @@
-"""The stage `dpo`: direct preference optimisation (Rafailov et al. 2023, equation 7) on top of the SFT adapter."""
+"""The stage `dpo`: direct preference optimisation (Rafailov et al. 2023, eq. 7) on top of the SFT adapter."""
 
 from __future__ import annotations
 
@@ -58,12 +58,16 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 
 
 def _trainer(
-    job: Job, config: Recipe, checkpoint: Path, adapter: Path, data: tuple[PreTrainedTokenizerBase, Sequence[Row]]
+    job: Job,
+    config: Recipe,
+    checkpoint: Path,
+    adapter: Path,
+    data: tuple[PreTrainedTokenizerBase, Sequence[Row]],
 ) -> tuple[DPOTrainer, PeftModel]:
-    """The trainer around the SFT model. With no `peft_config` trl copies the adapter as frozen reference `ref`.
+    """The trainer around the SFT model. Given no `peft_config`, trl copies the adapter as frozen `ref`.
 
-    The reference is evaluated in every step. Computing it beforehand saves time only from the second epoch on, and in trl
-    goes through a cache file that the other processes of one run cannot find.
+    The reference is evaluated in every step. Computing it beforehand saves time only from the second epoch
+    on, and in trl goes through a cache file that the other processes of one run cannot find.
     """
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
@@ -91,14 +95,17 @@ def _trainer(
 def rows_within(
     tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Preference], max_length: int
 ) -> tuple[list[Row], dict[str, Any]]:
-    """Tokenise pairs; where prompt and either answer exceed `max_length` tokens the pair is left out and counted.
+    """Tokenise pairs; those whose prompt and longer answer exceed `max_length` tokens are left out, counted.
 
     Returns:
-        Rows with `prompt_ids`, `chosen_ids` and `rejected_ids`, both answers with the end of their turn; and the flow.
+        Rows with `prompt_ids`, `chosen_ids` and `rejected_ids`, both answers with the end of their turn; and
+        the flow.
     """
     made = [tokenise_pair(tokenizer, pair) for pair in pairs]
     rows = [row for row in made if _length(row) <= max_length]
-    tokens = sum(2 * len(row["prompt_ids"]) + len(row["chosen_ids"]) + len(row["rejected_ids"]) for row in rows)
+    tokens = sum(
+        2 * len(row["prompt_ids"]) + len(row["chosen_ids"]) + len(row["rejected_ids"]) for row in rows
+    )
     flow = {"rows_in": len(pairs), "rows_out": len(rows), "dropped": {"too_long": len(made) - len(rows)}}
     return rows, flow | {"pairs": len(rows), "tokens": tokens}
 
@@ -124,7 +131,9 @@ def check_start(logged: Sequence[metrics.Row]) -> None:
     """
     first = logged[0]
     if first["step"] == 1 and abs(first["loss"] - math.log(2)) > _TOLERANCE:
-        raise RectuneError(f"DPO began at a loss of {first['loss']:.4f}, not ln 2: its reference is not the SFT model")
+        raise RectuneError(
+            f"DPO began at a loss of {first['loss']:.4f}, not ln 2: its reference is not the SFT model"
+        )
 
 
 def _outcome(logged: Sequence[metrics.Row]) -> dict[str, float]:

@@ -15,19 +15,23 @@ from rectune.types import Tag, content_id
 _PACE_OVER = 20  # decisions; their median forgives a coffee break
 
 HELP = """\
-Read the request, then say which answer helps this person most and which helps least.
-The answers stand in an order of their own for every request; who wrote them is not shown.
+Read the request, then say which answer helps this person most and
+which helps least. The order of the answers means nothing: it is
+shuffled for every request.
 
-  1 2 3 ...   first press: the best answer; second press: the worst. Then it is saved.
-              The first number again, or Escape, takes the first press back.
-  s           skip: no fair choice here. A skip counts as done.
-  u           undo the last decision, as often as you like
-  t           show or hide what the person really took next
-  n  p        next and previous request, also those that are done: a new choice replaces the old
-  g           go to the first request that is not done
-  Tab         which part the arrow and page keys move; Space moves a page down
-  ?           this help
-  q           quit. Everything decided is saved already; the next start goes on here.
+  1 2 3 ...  first press: the best answer; second press: the worst.
+             Then it is saved. The first number again, or Escape,
+             takes the first press back.
+  s          skip: no fair choice here. A skip counts as done.
+  u          undo the last decision, as often as you like
+  t          show or hide what the person really took next
+  n  p       next and previous request, also those that are done:
+             a new choice replaces the old
+  g          go to the first request that is not done
+  Tab        which part the arrow and page keys move
+  Space      a page down in that part
+  ?          this help
+  q          quit; all decisions are saved, the next start goes on here
 """
 
 

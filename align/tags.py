@@ -71,10 +71,10 @@ class TagStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         _inspect(path)
-        self._connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
         with self._errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
             self._prepare()
 
     def __enter__(self) -> Self:
@@ -205,7 +205,7 @@ class TagStore:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as broken:
+        except (sqlite3.Error, OSError) as broken:
             mend = "what was decided before is kept; free disk space or close other programs, then go on"
             raise UserError(
                 f"the tag file cannot be used: {broken}", where=str(self.path), mend=mend

@@ -118,10 +118,11 @@ def write_queries(
         written = ask_teachers(requests, config, ledger, "queries")
         still: list[Plan] = []
         for plan, request in zip(waiting, requests, strict=True):
-            text = tidy(written[request.id][0].text)
-            fault = fault_of(text, catalogue.get(plan.case.domain, plan.case.target).title, plan.locale)
+            answer = written[request.id][0]
+            text = tidy(answer.text)
+            fault = answer.finish if answer.finish != "stop" else fault_of(text, _title(plan, catalogue), plan.locale)
             if fault:
-                refused[fault] += 1
+                refused["cut by the token limit" if fault == "length" else fault] += 1
                 still.append(plan)
             else:
                 queries[plan.case.id] = text
@@ -131,12 +132,17 @@ def write_queries(
     return queries, refused
 
 
+def _title(plan: Plan, catalogue: Catalogue) -> str:
+    return catalogue.get(plan.case.domain, plan.case.target).title
+
+
 def _request(plan: Plan, catalogue: Catalogue, sampling: settings.Sampling, attempt: int) -> Request:
     return Request(
         id=plan.case.id,
         messages=query_messages(catalogue.get(plan.case.domain, plan.case.target), plan.locale),
         sampling=sampling,
         seed=seed_for("query", plan.case.id, sampling.seed, attempt),
+        stop=("\n",),
     )
 
 

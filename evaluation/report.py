@@ -27,7 +27,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         out: replaced where an interrupted attempt left something.
 
     Returns:
-        `evaluation` (the ranking table that cards repeat), the names of the figures, and the page's size in bytes.
+        `evaluation` (the ranking table that cards repeat), the names of the plots, the page's size in bytes.
     """
     content = gather(inputs, config.evaluate.samples)
     pictures = out / "figures"
@@ -55,7 +55,7 @@ def _draw(content: Content, pictures: Path) -> None:
 
 
 def _histograms(inputs: Mapping[str, Path], pictures: Path) -> list[tuple[str, str]]:
-    """Copy the filter's histograms; returns (file name, domain) of each. Anything that is no PNG stays behind."""
+    """Copy the filter's histograms; returns (file name, domain) of each. What is no PNG stays behind."""
     found = []
     for path in sorted((inputs["filter"] / "histograms").glob("*.png")) if "filter" in inputs else []:
         content = path.read_bytes()

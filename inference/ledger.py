@@ -8,12 +8,14 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
 from inference.requests import Answer, Request
 from models.reference import content_digest
 from rectune.errors import UserError
+from rectune.settings import Sampling
 
 _VERSION = 1
 _SYNC_EVERY = 0.5  # seconds; what a power cut may lose. A killed process loses nothing.
@@ -38,9 +40,16 @@ def request_key(digest: str, request: Request) -> bytes:
     stand for the rendered prompt: the template is part of the model file. The order of the stop strings does
     not count.
     """
-    sampling = request.sampling.model_dump(mode="json", exclude={"seed"})
     stop = sorted(set(request.stop))
-    content = [_VERSION, digest, request.messages, request.prefill, stop, sampling, request.seed]
+    content = [
+        _VERSION,
+        digest,
+        request.messages,
+        request.prefill,
+        stop,
+        _plain(request.sampling),
+        request.seed,
+    ]
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).digest()
 
@@ -150,6 +159,12 @@ class Ledger:
             raise UserError(
                 f"the ledger cannot be used ({problem})", where=str(self.path), mend=mend
             ) from None
+
+
+@lru_cache(maxsize=256)
+def _plain(sampling: Sampling) -> dict[str, object]:
+    """The sampling as JSON values, without what the sampler does not look at."""
+    return sampling.model_dump(mode="json", exclude={"seed"})
 
 
 def _place(path: Path) -> tuple[str, int, int]:

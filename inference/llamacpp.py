@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
@@ -90,7 +91,11 @@ class LlamaEngine:
         first = context.log_probabilities(-1)
         found = [[float(first[ids[0]])] if ids else [] for ids in tokens]
         for group in _groups(tokens, context.slots, context.cells - len(prompt)):
-            self._continue(len(prompt), {index: tokens[index] for index in group}, found)
+            try:
+                self._continue(len(prompt), {index: tokens[index] for index in group}, found)
+            finally:
+                for slot in range(len(group)):
+                    context.drop(slot)
         return found
 
     def _continue(self, start: int, tokens: dict[int, list[int]], found: list[list[float]]) -> None:
@@ -108,14 +113,12 @@ class LlamaEngine:
         context.batch.clear()
         for slot, (index, ids) in enumerate(tokens.items()):
             context.share(slot)
-            for place, (token, following) in enumerate(zip(ids, ids[1:], strict=False)):
+            for place, (token, following) in enumerate(pairwise(ids)):
                 rows.append((index, context.batch.add((token,), start + place, slot, 1), following))
                 if len(rows) == context.rows:
                     evaluate()
         if rows:
             evaluate()
-        for slot in range(len(tokens)):
-            context.drop(slot)
 
 
 def engine_version() -> str:

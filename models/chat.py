@@ -201,7 +201,7 @@ def _compiled(template: str) -> Template:
     class Generation(Extension):
         """`{% generation %}` marks the assistant's words for loss masks; here it only has to be accepted."""
 
-        tags = {"generation"}
+        tags = {"generation"}  # noqa: RUF012 (jinja2 declares it so)
 
         def parse(self, parser: Parser) -> nodes.Node | list[nodes.Node]:
             line = next(parser.stream).lineno

@@ -1,7 +1,8 @@
 """Checkpoints that can be trusted: a seal, written last, says what a complete one holds.
 
-The trainer writes a checkpoint file by file, from several processes. A kill or a full disk in the middle leaves a folder
-that looks like any other, so a checkpoint counts only if its seal is there and every file still has the size it names.
+The trainer writes a checkpoint file by file, from several processes. A kill or a full disk in the middle
+leaves a folder that looks like any other, so a checkpoint counts only if its seal is there and every file
+still has the size it names.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _PREFIX = "checkpoint-"
 
 
 def seal(checkpoint: Path) -> None:
-    """Sync a checkpoint's files to disk, then say that it is complete. Every process calls it; the first one writes."""
+    """Sync a checkpoint's files to disk, then say that it is complete. All processes call it."""
     wait_for_all()
     if not is_first():
         return
@@ -32,7 +33,7 @@ def seal(checkpoint: Path) -> None:
         json.dump({"processes": process_count(), "files": sizes}, stream)
         stream.flush()
         os.fsync(stream.fileno())
-    os.replace(partial, checkpoint / SEAL)
+    partial.replace(checkpoint / SEAL)
 
 
 def is_complete(checkpoint: Path) -> bool:
@@ -59,7 +60,7 @@ def step_of(checkpoint: Path) -> int:
 
 
 def discard_broken(folder: Path) -> None:
-    """Remove checkpoints that nothing can be resumed from, so that a new one under the same name starts clean."""
+    """Remove checkpoints that cannot be resumed from, so that a new one under the same name starts clean."""
     if is_first():
         for checkpoint in folder.glob(_PREFIX + "*"):
             if not is_complete(checkpoint):

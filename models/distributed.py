@@ -52,7 +52,7 @@ def wait_for_all() -> None:
 
 @contextmanager
 def whole(parameters: Sequence[torch.nn.Parameter]) -> Iterator[None]:
-    """Inside, ZeRO-3's shards of these parameters are put together in every process. All processes must come along."""
+    """Inside, ZeRO-3's shards of these parameters are put together. All processes must come along."""
     sharded = [parameter for parameter in parameters if hasattr(parameter, "ds_id")]
     gathered: Any = nullcontext()
     if sharded:

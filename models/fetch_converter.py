@@ -1,13 +1,13 @@
 """Unpack llama.cpp's own converter beside the virtual environment: `python -m models.fetch_converter`.
 
-The sdist of llama-cpp-python carries llama.cpp at the very commit its runtime was compiled from. Converter and runtime
-of one commit cannot disagree about the file format, so this is where the converter comes from, and from nowhere else.
+The sdist of llama-cpp-python carries llama.cpp at the very commit its runtime was compiled from. Converter
+and runtime of one commit cannot disagree about the file format, so this is where the converter comes from,
+and from nowhere else.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
 import subprocess
 import sys
@@ -41,7 +41,7 @@ def runtime_version() -> str:
 
 
 def fetch(folder: Path) -> None:
-    """Download the sdist of the installed version and unpack the converter into `folder`, whole or not at all.
+    """Download the sdist of the installed version; unpack the converter into `folder`, whole or not at all.
 
     Raises:
         UserError: pip could not get the sdist, or it holds no converter.
@@ -53,14 +53,25 @@ def fetch(folder: Path) -> None:
         _unpack(sdist, fresh)
         (fresh / "VERSION").write_text(runtime_version() + "\n", encoding="utf-8")
         if folder.exists():
-            os.rename(folder, Path(scratch) / "replaced")
-        os.rename(fresh, folder)
+            folder.rename(Path(scratch) / "replaced")
+        fresh.rename(folder)
 
 
 def _download(into: Path) -> Path:
-    """The sdist. pip prepares its metadata in an isolated build environment (seconds); nothing is compiled."""
+    """The sdist. pip prepares its metadata in an isolated environment (seconds); nothing is compiled."""
     wanted = f"{PACKAGE}=={runtime_version()}"
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", PACKAGE, "-d", str(into), wanted]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--no-binary",
+        PACKAGE,
+        "-d",
+        str(into),
+        wanted,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     found = sorted(into.glob("*.tar.gz"))
     if done.returncode or not found:
@@ -73,7 +84,7 @@ def _download(into: Path) -> Path:
 
 
 def _unpack(sdist: Path, into: Path) -> None:
-    """Extract `PARTS` of vendor/llama.cpp; tarfile's data filter refuses links and paths that lead outside."""
+    """Extract `PARTS` of vendor/llama.cpp; the data filter refuses links and paths that lead outside."""
     with tarfile.open(sdist) as archive:
         for member in archive:
             inside = PurePosixPath(member.name).parts[1:]  # the first part is the sdist's own folder
@@ -83,7 +94,9 @@ def _unpack(sdist: Path, into: Path) -> None:
     missing = [part for part in PARTS[:4] if not (into / part).exists()]
     if missing:
         shutil.rmtree(into, ignore_errors=True)
-        raise UserError(f"holds no {', '.join(missing)}", where=sdist.name, mend=f"install another version of {PACKAGE}")
+        raise UserError(
+            f"holds no {', '.join(missing)}", where=sdist.name, mend=f"install another version of {PACKAGE}"
+        )
 
 
 def main() -> None:

@@ -25,8 +25,8 @@ def to_gguf(checkpoint: Path, out: Path, quantisation: str) -> dict[str, Any]:
         quantisation: a llama.cpp name, `Q8_0`, `Q4_K_M`, `F16` and so on.
 
     Returns:
-        quantisation, bytes, and `tensor_types`: how many tensors were really written in which type (K-quants fall back
-        to other types for widths that are no multiple of 256).
+        quantisation, bytes, and `tensor_types`: how many tensors were really written in which type (K-quants
+        fall back to other types for widths that are no multiple of 256).
 
     Raises:
         UserError: the converter is missing, or the quantisation is unknown.
@@ -38,10 +38,10 @@ def to_gguf(checkpoint: Path, out: Path, quantisation: str) -> dict[str, Any]:
         try:
             convert(checkpoint, plain, _UNQUANTISED.get(quantisation, "f16"))
             if quantisation in _UNQUANTISED:
-                os.replace(plain, out)
+                plain.replace(out)
             else:
                 quantise(plain, partial, file_type)
-                os.replace(partial, out)
+                partial.replace(out)
         finally:
             plain.unlink(missing_ok=True)
             partial.unlink(missing_ok=True)
@@ -57,9 +57,16 @@ def quantisation_code(name: str) -> int:
     import llama_cpp
 
     prefixes = ("LLAMA_FTYPE_MOSTLY_", "LLAMA_FTYPE_ALL_")
-    known = {key.removeprefix(p): getattr(llama_cpp, key) for p in prefixes for key in dir(llama_cpp) if key.startswith(p)}
+    known = {
+        key.removeprefix(p): getattr(llama_cpp, key)
+        for p in prefixes
+        for key in dir(llama_cpp)
+        if key.startswith(p)
+    }
     if name not in known:
-        raise UserError(f"{name!r} is no quantisation of llama.cpp", mend="name one of: " + ", ".join(sorted(known)))
+        raise UserError(
+            f"{name!r} is no quantisation of llama.cpp", mend="name one of: " + ", ".join(sorted(known))
+        )
     return int(known[name])
 
 
@@ -71,10 +78,20 @@ def convert(checkpoint: Path, out: Path, kind: str) -> None:
         raise UserError(found, where=str(folder), mend="run: make setup")
     say(f"converting {checkpoint.name} to GGUF")
     script = str(folder / "convert_hf_to_gguf.py")
-    command = [sys.executable, script, str(checkpoint.resolve()), "--outfile", str(out.resolve()), "--outtype", kind]
+    command = [
+        sys.executable,
+        script,
+        str(checkpoint.resolve()),
+        "--outfile",
+        str(out.resolve()),
+        "--outtype",
+        kind,
+    ]
     # gguf-py of the same commit goes before the installed package, so that converter and format agree.
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(folder / "gguf-py")])}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace")
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace"
+    )
     if done.returncode or not out.exists():
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
         raise RectuneError(f"{checkpoint}: llama.cpp's converter failed (exit {done.returncode}):\n{tail}")
@@ -89,7 +106,9 @@ def quantise(source: Path, out: Path, file_type: int) -> None:
     settings.nthread = os.cpu_count() or 1
     failed = llama_cpp.llama_model_quantize(str(source).encode(), str(out).encode(), settings)
     if failed:
-        raise RectuneError(f"{source}: llama.cpp could not quantise it (code {failed}); its reason is in the run's log")
+        raise RectuneError(
+            f"{source}: llama.cpp could not quantise it (code {failed}); its reason is in the run's log"
+        )
 
 
 def tensor_types(file: Path) -> dict[str, int]:

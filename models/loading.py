@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.reference import hub_error, locate
 from rectune.errors import UserError
 from rectune.settings import Lora, Models
 
@@ -26,7 +27,9 @@ def load_tokenizer(checkpoint: Path) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            checkpoint, local_files_only=True, trust_remote_code=False
+        )
     except (OSError, ValueError) as problem:
         raise UserError(f"its tokenizer cannot be loaded ({problem})", where=str(checkpoint)) from None
     if tokenizer.pad_token is None:
@@ -34,27 +37,55 @@ def load_tokenizer(checkpoint: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def gguf_tokenizer(file: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer and chat template that a GGUF file carries."""
+    from transformers import AutoTokenizer
+
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+    return tokenizer
+
+
+def tokenizer_of_reference(reference: str) -> tuple[PreTrainedTokenizerBase, str]:
+    """The tokenizer of whatever a recipe may name as its model, and that model's name; no weights are read.
+
+    Raises:
+        UserError: there is no such model, or the Hub did not give its tokenizer.
+    """
+    from transformers import AutoTokenizer
+
+    found = locate("embedded" if reference == "tiny" else reference)
+    if found.kind == "folder" and found.path:
+        return load_tokenizer(found.path), found.name
+    if found.path:
+        return gguf_tokenizer(found.path), found.name
+    name, _, revision = found.name.partition("@")
+    try:
+        return AutoTokenizer.from_pretrained(name, revision=revision or "main", trust_remote_code=False), name
+    except (OSError, ValueError) as problem:
+        raise hub_error(found.name, problem) from None
+
+
 def compute_type(models: Models) -> torch.dtype:
     """The type of the arithmetic around the weights.
 
-    `auto`: bfloat16 where the accelerator has it in hardware, else float16 on an accelerator and float32 on a CPU
-    (bfloat16 on a CPU without AVX-512 is emulated, and slow).
+    `auto`: bfloat16 where the accelerator has it in hardware, else float16 on an accelerator and float32 on a
+    CPU (bfloat16 on a CPU without AVX-512 is emulated, and slow).
     """
     import torch
 
     if models.compute != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[models.compute]
+        named = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+        return named[models.compute]
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     return torch.float32
 
 
 def load_for_training(checkpoint: Path, models: Models) -> PreTrainedModel:
-    """Load the base model, its linear layers as NF4 with double quantisation (Dettmers et al. 2023) if asked for.
+    """Load the base model, its linear layers in NF4, double-quantised (Dettmers et al. 2023), if asked for.
 
     Under ZeRO-3 the training arguments must have been built before: they decide how weights are laid out.
     """
-    import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     kind = compute_type(models)
@@ -67,16 +98,18 @@ def load_for_training(checkpoint: Path, models: Models) -> PreTrainedModel:
             bnb_4bit_compute_dtype=kind,
         )
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        checkpoint, quantization_config=quantisation, dtype=kind, local_files_only=True
+        checkpoint,
+        quantization_config=quantisation,
+        dtype=kind,
+        local_files_only=True,
+        trust_remote_code=False,
     )
     model.config.use_cache = False  # the cache is for generation; in training it only costs memory
-    if not models.load_in_4bit and torch.cuda.is_available():
-        model = model.to(torch.cuda.current_device())
     return model
 
 
 def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
-    """A fresh adapter on the named layers; A is random by `seed`, B is zero, so the model's output is unchanged."""
+    """A fresh adapter on the named layers; A is random by `seed`, B is zero, so the output is unchanged."""
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed
 
@@ -91,7 +124,9 @@ def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
     try:
         return get_peft_model(model, settings)
     except ValueError as problem:
-        raise UserError(str(problem), where="train.lora.targets", mend="name linear layers of this model") from None
+        raise UserError(
+            str(problem), where="train.lora.targets", mend="name linear layers of this model"
+        ) from None
 
 
 def open_adapter(model: PreTrainedModel, adapter: Path, *, trainable: bool) -> PeftModel:
@@ -100,17 +135,25 @@ def open_adapter(model: PreTrainedModel, adapter: Path, *, trainable: bool) -> P
 
     if not (adapter / "adapter_model.safetensors").is_file():
         raise UserError("holds no adapter", where=str(adapter), mend="run the stage sft first")
-    return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+    opened: PeftModel = PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+    # The saved name of the base is a recipe's word; peft would look it up on the Hub at every save.
+    opened.peft_config["default"].base_model_name_or_path = model.config.name_or_path
+    return opened
 
 
 def note_base(adapter: Path, models: Models) -> None:
-    """Record beside an adapter which form of the base it learnt to correct; merging must add it to the same."""
-    note = {"base": models.base, "load_in_4bit": models.load_in_4bit, "quant_type": "nf4", "double_quant": True}
+    """Record beside an adapter which form of the base it learnt to correct: merging needs the same."""
+    note = {
+        "base": models.base,
+        "load_in_4bit": models.load_in_4bit,
+        "quant_type": "nf4",
+        "double_quant": True,
+    }
     (adapter / BASE_NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
 
 
 def read_base_note(adapter: Path) -> dict[str, Any]:
-    """What `note_base` recorded; an adapter from elsewhere without a note counts as trained on unquantised weights."""
+    """What `note_base` recorded; an adapter without a note counts as trained on unquantised weights."""
     try:
         note: dict[str, Any] = json.loads((adapter / BASE_NOTE).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +17,11 @@ _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "config.json", "generat
 
 
 def merge_adapter(checkpoint: Path, adapter: Path, out: Path) -> None:
-    """Write the checkpoint with W + (alpha / r) B A in place of every adapted W, in float32 (Hu et al. 2021, section 4.1).
+    """Write the checkpoint with W + (alpha / r) B A for every adapted W (Hu et al. 2021, section 4.1).
 
-    An adapter that was trained on 4-bit weights corrects those very weights, rounding errors included. So the base is
-    quantised as in training, dequantised to float32, and only then added to: the merged model computes what the
-    adapter model did. `out` appears whole or not at all.
+    An adapter that was trained on 4-bit weights corrects those very weights, rounding errors included. So the
+    base is quantised as in training, dequantised to float32, and only then added to: the merged model
+    computes what the adapter model did. `out` appears whole or not at all.
 
     Raises:
         RectuneError: the merge left the weights as they were.
@@ -38,7 +37,7 @@ def merge_adapter(checkpoint: Path, adapter: Path, out: Path) -> None:
     merged.float().save_pretrained(partial)
     _copy_tokenizer(checkpoint, partial)
     shutil.rmtree(out, ignore_errors=True)
-    os.rename(partial, out)
+    partial.rename(out)
 
 
 def dequantised(model: PreTrainedModel) -> PreTrainedModel:

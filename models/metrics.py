@@ -35,7 +35,7 @@ def trim(path: Path, last_step: int) -> None:
     kept = [row for row in read(path) if row["step"] <= last_step]
     partial = path.with_name(path.name + ".partial")
     partial.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def summary(rows: Sequence[Row]) -> Row:
@@ -52,7 +52,7 @@ def summary(rows: Sequence[Row]) -> Row:
 
 
 def draw(path: Path, rows: Sequence[Row], curves: Sequence[str], label: str) -> None:
-    """Plot columns of the metrics over the optimiser steps as PNG; columns a row does not have are skipped."""
+    """Plot columns of the metrics over the optimiser steps as PNG; rows without a column are skipped."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -69,4 +69,4 @@ def draw(path: Path, rows: Sequence[Row], curves: Sequence[str], label: str) -> 
         axes.legend()
     partial = path.with_name(path.name + ".partial")
     canvas.print_png(str(partial))  # type: ignore[no-untyped-call]
-    os.replace(partial, path)
+    partial.replace(path)

@@ -1,4 +1,4 @@
-"""The stage `base`: whatever the recipe names as its model becomes one ordinary checkpoint folder and one GGUF file."""
+"""The stage `base`: the model that the recipe names, as an ordinary checkpoint folder and as a GGUF file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.gguf import to_gguf
+from models.loading import gguf_tokenizer, load_tokenizer
 from models.reference import TINY, Reference, hub_error, locate
 from rectune.errors import UserError
 from rectune.progress import say
@@ -22,27 +23,37 @@ WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "LICENSE*", 
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Write `checkpoint/` (safetensors, tokenizer, chat template) and `model.gguf`; both appear whole or not at all.
+    """Write `checkpoint/` (safetensors, tokenizer, chat template) and `model.gguf`, each whole or not at all.
 
     Models that come as GGUF are dequantised to float32; folders and Hub models keep the type they have.
     """
-    reference = locate(config.models.base)
-    checkpoint = out / "checkpoint"
+    reference, checkpoint = locate(config.models.base), out / "checkpoint"
     if not checkpoint.exists():
-        partial = out / "checkpoint.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        say(f"preparing {reference.name}")
-        _MAKERS[reference.kind](reference, partial)
-        check_checkpoint(partial)
-        os.rename(partial, checkpoint)
+        make_checkpoint(reference, checkpoint)
     figures = to_gguf(checkpoint, out / "model.gguf", config.models.quantisation)
-    size = sum(file.stat().st_size for file in checkpoint.iterdir())
-    return {"model": reference.name, "kind": reference.kind, "digest": reference.digest()} | {
+    return {
+        "model": reference.name,
+        "kind": reference.kind,
+        "digest": reference.digest(),
         "parameters": parameter_count(checkpoint),
-        "checkpoint_bytes": size,
+        "checkpoint_bytes": sum(file.stat().st_size for file in checkpoint.iterdir()),
         "gguf": figures,
     }
+
+
+def make_checkpoint(reference: Reference, out: Path) -> None:
+    """Write the model as an ordinary checkpoint folder that can be tuned; `out` appears whole or not at all.
+
+    Raises:
+        UserError: the model cannot be had, or is no chat model.
+    """
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    say(f"preparing {reference.name}")
+    _MAKERS[reference.kind](reference, partial)
+    check_checkpoint(partial)
+    partial.rename(out)
 
 
 def parameter_count(checkpoint: Path) -> int:
@@ -65,28 +76,34 @@ def check_checkpoint(folder: Path) -> None:
         UserError: config, safetensors weights, tokenizer or chat template are missing.
     """
     if not (folder / "config.json").is_file():
-        raise UserError("holds no config.json", where=str(folder), mend="name a folder with a Hugging Face checkpoint")
+        raise UserError(
+            "holds no config.json", where=str(folder), mend="name a folder with a Hugging Face checkpoint"
+        )
     if not any(folder.glob("*.safetensors")):
-        raise UserError("holds no safetensors weights", where=str(folder), mend="convert it to safetensors first")
-    from models.loading import load_tokenizer
-
+        raise UserError(
+            "holds no safetensors weights", where=str(folder), mend="convert it to safetensors first"
+        )
     if not load_tokenizer(folder).chat_template:
         mend = "name an instruct model, or put a chat_template.jinja beside its config.json"
         raise UserError("its tokenizer has no chat template", where=str(folder), mend=mend)
 
 
 def _from_gguf(reference: Reference, into: Path) -> None:
-    """Dequantise a GGUF file. The config is built again without its note on quantisation, as nothing is quantised now."""
+    """Dequantise a GGUF file; its config is built again without the note on quantisation."""
     from transformers import AutoModelForCausalLM
 
     assert reference.path is not None
-    tokenizer = _gguf_tokenizer(reference.path)
+    tokenizer = gguf_tokenizer(reference.path)
     try:
         model = AutoModelForCausalLM.from_pretrained(reference.path.parent, gguf_file=reference.path.name)
     except (ValueError, RuntimeError, KeyError) as problem:
         mend = "name another GGUF file, or the model's own checkpoint folder"
-        raise UserError(f"cannot be dequantised ({problem})", where=str(reference.path), mend=mend) from problem
-    plain = {k: v for k, v in model.config.to_dict().items() if k not in ("quantization_config", "_name_or_path")}
+        raise UserError(
+            f"cannot be dequantised ({problem})", where=str(reference.path), mend=mend
+        ) from problem
+    plain = {
+        k: v for k, v in model.config.to_dict().items() if k not in ("quantization_config", "_name_or_path")
+    }
     fresh = type(model)(type(model.config).from_dict(plain | {"_name_or_path": reference.name}))
     fresh.load_state_dict(model.state_dict())
     fresh.generation_config = model.generation_config
@@ -94,26 +111,19 @@ def _from_gguf(reference: Reference, into: Path) -> None:
 
 
 def _tiny(reference: Reference, into: Path) -> None:
-    """Two random layers under the embedded model's tokenizer (the GGUF converter refuses tokenizers that it does not know)."""
+    """Two random layers under the embedded model's tokenizer: the converter refuses ones it does not know."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     source = locate("embedded").path
     assert source is not None
-    tokenizer = _gguf_tokenizer(source)
+    tokenizer = gguf_tokenizer(source)
     ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     shape = {name: value for name, value in TINY.items() if name != "seed"}
     with torch.random.fork_rng():
         torch.manual_seed(TINY["seed"])
         model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **shape, **ids))
     _save(model.float(), tokenizer, into)
-
-
-def _gguf_tokenizer(path: Path) -> PreTrainedTokenizerBase:
-    from transformers import AutoTokenizer
-
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    return tokenizer
 
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, into: Path) -> None:
@@ -139,7 +149,7 @@ def _from_hub(reference: Reference, into: Path) -> None:
 
 
 def link_checkpoint(source: Path, into: Path) -> None:
-    """Bring a checkpoint's files into a folder of ours: weights as hard links where the disk allows, the rest as copies."""
+    """Bring a checkpoint's files into our folder: weights as hard links if possible, the rest copied."""
     for pattern in WANTED:
         for file in sorted(source.glob(pattern)):
             target = into / file.name

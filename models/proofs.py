@@ -1,7 +1,7 @@
 """Proofs of training: the adapter changed, the base did not, what was saved is what was trained.
 
-Silent failures here are common elsewhere: an adapter that is saved empty, or whose updates all round away, trains with
-a plausible loss and publishes the untouched base.
+Silent failures here are common elsewhere: an adapter that is saved empty, or whose updates all round away,
+trains with a plausible loss and publishes the untouched base.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SAMPLED = 4  # base weights whose bytes are compared
 
 
 def trainable_values(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Copies of all trainable parameters, in host memory; gathered first where ZeRO-3 keeps them in shards."""
+    """Copies of all trainable parameters in host memory, gathered first where ZeRO-3 keeps them in shards."""
     found = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     with whole(list(found.values())):
         return {name: parameter.detach().to("cpu", copy=True) for name, parameter in found.items()}
@@ -57,7 +57,9 @@ def changed_share(before: Values, after: Values) -> float:
     if not all(bool(tensor.isfinite().all()) for tensor in after.values()):
         raise RectuneError("training left values in the adapter that are no numbers; lower learning_rate")
     if not changed:
-        raise RectuneError("training changed nothing in the adapter: the learning rate is 0, or every update rounds away")
+        raise RectuneError(
+            "training changed nothing in the adapter: the learning rate is 0, or every update rounds away"
+        )
     return changed / total
 
 

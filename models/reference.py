@@ -1,4 +1,4 @@
-"""What the words in a recipe that name a model mean: `embedded`, `tiny`, a folder, a GGUF file, or a Hub id."""
+"""What a recipe means by the name of a model: `embedded`, `tiny`, a folder, a GGUF file, or a Hub id."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CHUNK = 1 << 20  # bytes read at a time when hashing
 
 @dataclass(frozen=True)
 class Reference:
-    """A model that a recipe names. `path` is None for `tiny` and Hub models; `name` is what people are shown."""
+    """A model that a recipe names. `path` is None for `tiny` and the Hub; `name` is what people are shown."""
 
     kind: Kind
     path: Path | None
@@ -44,7 +44,10 @@ class Reference:
         if self.kind == "hub":
             return f"hub:{self.name}" if "@" in self.name else f"hub:{self.name}@main"
         if self.kind == "tiny":
-            return "tiny:" + hashlib.blake2b(json.dumps(TINY, sort_keys=True).encode(), digest_size=16).hexdigest()
+            return (
+                "tiny:"
+                + hashlib.blake2b(json.dumps(TINY, sort_keys=True).encode(), digest_size=16).hexdigest()
+            )
         assert self.path is not None
         return content_digest(self.path)
 
@@ -83,7 +86,7 @@ def locate(reference: str) -> Reference:
 
 
 def gguf_file(reference: str) -> Path:
-    """The GGUF file of a model that llama.cpp is to run: `embedded`, a path, or `org/name:file.gguf` on the Hub.
+    """The GGUF file that llama.cpp is to run: `embedded`, a path, or `org/name:file.gguf` on the Hub.
 
     Raises:
         UserError: there is no such file, it is no GGUF file, or the Hub did not give it.
@@ -115,9 +118,13 @@ def _checked_gguf(path: Path) -> Path:
         with path.open("rb") as stream:
             magic = stream.read(4)
     except OSError as problem:
-        raise UserError(f"cannot be read ({problem.strerror})", where=str(path), mend="name a GGUF file") from None
+        raise UserError(
+            f"cannot be read ({problem.strerror})", where=str(path), mend="name a GGUF file"
+        ) from None
     if magic != b"GGUF":
-        raise UserError("is no GGUF file: it does not begin with GGUF", where=str(path), mend="download it again")
+        raise UserError(
+            "is no GGUF file: it does not begin with GGUF", where=str(path), mend="download it again"
+        )
     return path
 
 
@@ -141,5 +148,7 @@ def _from_hub(repo: str, revision: str | None, name: str) -> Path:
 def hub_error(where: str, problem: Exception) -> UserError:
     """What people are told when the Hub does not give a model."""
     reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-    mend = "check the name, the network and `hf auth login`, or name a local folder, a .gguf file, or embedded"
+    mend = (
+        "check the name, the network and `hf auth login`, or name a local folder, a .gguf file, or embedded"
+    )
     return UserError(f"could not be downloaded from the Hub ({reason})", where=where, mend=mend)

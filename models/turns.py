@@ -1,7 +1,7 @@
-"""Token ids of what is trained on: a prompt as the chat template renders it, and an assistant's turn to its end.
+"""Token ids of what is trained on: a prompt as the chat template renders it, an assistant's turn to its end.
 
-Titles and answers are data from elsewhere and may hold anything, `<|im_end|>` included. Message contents are therefore
-never parsed for control tokens; only the template's own text is.
+Titles and answers are data from elsewhere and may hold anything, `<|im_end|>` included. Message contents are
+therefore never parsed for control tokens; only the template's own text is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> list[int]:
 
 
 def response_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """An answer as plain text, and the control tokens that end its turn: without them the model would never stop."""
+    """An answer as plain text and the control tokens that end its turn; a model learns to stop by them."""
     plain: list[int] = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
     return plain + end_ids(tokenizer)
 

@@ -1,4 +1,4 @@
-"""What is noted while a model trains: metrics, progress, sealed checkpoints, a stop when the loss is no number.
+"""What is noted while a model trains: metrics, progress, sealed checkpoints; a stop if the loss is no number.
 
 This module needs transformers at import, so it is only ever imported inside a function.
 """
@@ -21,7 +21,7 @@ from rectune.progress import progress
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]
-    """The trainer's observer. Use it as a context manager around the training, so that the progress line ends with it."""
+    """The trainer's observer; a context manager around the training, so that the progress bar ends too."""
 
     def __init__(self, path: Path, label: str) -> None:
         self.path, self.label = path, label
@@ -44,7 +44,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self.advance(state.global_step)
         self.since = time.monotonic()
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         """One optimiser step further."""
         self.advance(1)
 
@@ -56,12 +58,14 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Note the step's figures; the trainer's closing summary has no loss of its own and is passed over."""
+        """Note the step's figures. The trainer's closing summary has no loss and is passed over."""
         if not logs or "loss" not in logs:
             return
         if not math.isfinite(float(logs["loss"])):
             mend = "lower learning_rate, or look at the rows of this step; the last checkpoint is kept"
-            raise UserError(f"the loss is {logs['loss']} at step {state.global_step}", where=self.label, mend=mend)
+            raise UserError(
+                f"the loss is {logs['loss']} at step {state.global_step}", where=self.label, mend=mend
+            )
         now, tokens = time.monotonic(), int(logs.get("num_tokens", 0))
         own = {"tokens": tokens - self.tokens, "seconds": round(now - self.since, 3)}
         self.tokens, self.since = tokens, now
@@ -69,6 +73,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             figures = {name: value for name, value in logs.items() if name not in ("num_tokens", "epoch")}
             metrics.append(self.path, {"step": state.global_step, "epoch": state.epoch} | figures | own)
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         """The checkpoint's files are written; seal it."""
         seal(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")

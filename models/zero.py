@@ -10,15 +10,18 @@ from rectune.settings import Optimisation
 _NEVER = 2**31 - 1  # steps between DeepSpeed's own log lines; metrics.jsonl is where figures go
 
 
-def deepspeed_config(settings: Optimisation, processes: int, precision: str, on_gpu: bool) -> dict[str, Any] | None:
-    """The configuration of one training stage, None for ZeRO-0, which is plain data parallelism without DeepSpeed.
+def deepspeed_config(
+    settings: Optimisation, processes: int, precision: str, on_gpu: bool
+) -> dict[str, Any] | None:
+    """The configuration of one training stage; None for ZeRO-0, which is plain data parallelism.
 
     Args:
         settings: the stage's section of the recipe.
         processes: how many processes train together.
-        precision: float32, bfloat16 or float16, the type of activations. With the latter two DeepSpeed keeps a float32
-            copy of what is trained.
-        on_gpu: whether there is an accelerator; only then is pinned memory worth having and communication overlapped.
+        precision: float32, bfloat16 or float16, the type of activations. With the latter two DeepSpeed keeps
+            a float32 copy of what is trained.
+        on_gpu: whether there is an accelerator; only then is pinned memory worth having and
+            communication overlapped.
 
     Raises:
         UserError: the offload asked for does not exist at this stage.
@@ -45,9 +48,14 @@ def deepspeed_config(settings: Optimisation, processes: int, precision: str, on_
 def check_offload(settings: Optimisation) -> None:
     """Refuse an offload that the ZeRO stage does not have."""
     if settings.offload == "optimizer" and settings.zero < 2:
-        raise UserError(f"offload: optimizer needs ZeRO 2 or 3, zero is {settings.zero}", mend="set zero: 2 or offload: none")
+        raise UserError(
+            f"offload: optimizer needs ZeRO 2 or 3, zero is {settings.zero}",
+            mend="set zero: 2 or offload: none",
+        )
     if settings.offload == "parameters" and settings.zero != 3:
-        raise UserError(f"offload: parameters needs ZeRO 3, zero is {settings.zero}", mend="set zero: 3 or offload: none")
+        raise UserError(
+            f"offload: parameters needs ZeRO 3, zero is {settings.zero}", mend="set zero: 3 or offload: none"
+        )
 
 
 def _zero(settings: Optimisation, on_gpu: bool) -> dict[str, Any]:
@@ -68,4 +76,9 @@ def _zero(settings: Optimisation, on_gpu: bool) -> dict[str, Any]:
 
 def _adam(settings: Optimisation) -> dict[str, Any]:
     """AdamW as PyTorch and transformers have it by default."""
-    return {"lr": settings.learning_rate, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": settings.weight_decay}
+    return {
+        "lr": settings.learning_rate,
+        "betas": [0.9, 0.999],
+        "eps": 1e-8,
+        "weight_decay": settings.weight_decay,
+    }

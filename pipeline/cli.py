@@ -172,8 +172,10 @@ def recommend(
 ) -> None:
     """Recommend items of a catalogue for a history or a query, with reasons."""
     from pipeline.show import recommendation
+    from rectune.runs import RunStore
 
-    typer.echo(recommendation(recipe, catalogue, [t.strip() for t in history.split(";") if t.strip()], query))
+    titles = [title.strip() for title in history.split(";") if title.strip()]
+    typer.echo(recommendation(recipe, catalogue, domain, (titles, query), RunStore(runs)))
 
 
 @app.command()

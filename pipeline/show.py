@@ -10,10 +10,11 @@ from typing import Any
 from pipeline.plan import Step, make_plan
 from pipeline.run import Order
 from rectune.errors import UserError
+from rectune.progress import say
 from rectune.recipe import load_recipe
 from rectune.rows import read_rows
 from rectune.runs import RunStore
-from rectune.types import Example, Prompt
+from rectune.types import Example, Prompt, content_id
 
 _MASKED, _TRAINED, _CONTROL, _PLAIN = "\x1b[2m", "\x1b[1;32m", "\x1b[33m", "\x1b[0m"
 
@@ -72,12 +73,12 @@ def prompt_pages(order: Order, store: RunStore, domain: str, count: int) -> str:
     Control tokens are coloured, prompt tokens dim, and the tokens that are trained on green and bold.
     """
     from models.chat import end_of_turn, segments
-    from models.reference import locate
-    from models.template import chat_template
+    from models.loading import load_tokenizer
 
-    template = chat_template(locate(load_recipe(order.recipe, order.overrides).models.base))
+    steps = {step.stage.name: step for step in make_plan(load_recipe(order.recipe, order.overrides), store, "filter")}
+    template = str(load_tokenizer(_finished(steps["base"], order, store) / "checkpoint").chat_template)
     pages = []
-    for prompt, response in _pairs(order, store)[:]:
+    for prompt, response in _pairs(steps, order, store):
         if domain and prompt.domain != domain:
             continue
         messages = (("system", prompt.system), ("user", prompt.instruction))
@@ -99,12 +100,44 @@ def _visible(text: str) -> str:
     return "".join(char if char in "\n\t" or char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
-def _pairs(order: Order, store: RunStore) -> list[tuple[Prompt, str]]:
-    steps = {step.stage.name: step for step in make_plan(load_recipe(order.recipe, order.overrides), store, "rationales")}
-    rationales, queries = steps["rationales"], steps["queries"]
-    if rationales.state == "finished":
-        examples = read_rows(store.folder("rationales", rationales.key) / "examples.parquet", Example)
-        return [(example.prompt, example.response) for example in examples]
-    if queries.state == "finished":
-        return [(p, "") for p in read_rows(store.folder("queries", queries.key) / "prompts.parquet", Prompt)]
-    raise UserError("its prompts are not made yet", where=str(order.recipe), mend=f"run: rectune run {order.recipe} --until queries")
+def _pairs(steps: dict[str, Step], order: Order, store: RunStore) -> list[tuple[Prompt, str]]:
+    if steps["rationales"].state == "finished":
+        folder = store.folder("rationales", steps["rationales"].key)
+        return [(example.prompt, example.response) for example in read_rows(folder / "examples.parquet", Example)]
+    folder = _finished(steps["queries"], order, store)
+    return [(prompt, "") for prompt in read_rows(folder / "prompts.parquet", Prompt)]
+
+
+def _finished(step: Step, order: Order, store: RunStore) -> Path:
+    if step.state == "finished":
+        return store.folder(step.stage.name, step.key)
+    mend = f"run: rectune run {order.recipe} --until {step.stage.name}"
+    raise UserError(f"its stage {step.stage.name} is not made yet", where=str(order.recipe), mend=mend)
+
+
+def recommendation(recipe: Path, catalogue: Path | None, domain: str, wish: tuple[list[str], str], store: RunStore) -> str:
+    """Recommend from a catalogue file, or from a domain of the recipe's own data.
+
+    Args:
+        wish: titles already liked, and a query; either may be empty.
+    """
+    from recommenders.catalogue_file import read_catalogue
+    from recommenders.generative import as_text, recommend_from
+    from rectune.catalogue import load_catalogue
+
+    model = store.resolve(recipe.stem, "export") / "model.gguf"
+    settings = load_recipe(recipe).retrieval
+    if catalogue:
+        read = read_catalogue(catalogue, domain or "other")
+        say(read.describe())
+        items = read.items
+    else:
+        known = load_catalogue(store.resolve(recipe.stem, "data") / "items.parquet")
+        if domain not in known.domains:
+            raise UserError(
+                f"which catalogue? There is no domain {domain!r}",
+                mend=f"give --catalogue FILE, or --domain with one of: {', '.join(known.domains)}",
+            )
+        items = known.of(domain)
+    name = content_id("catalogue", str(catalogue.resolve()) if catalogue else "", recipe.stem, domain)
+    return as_text(recommend_from(model, list(items), *wish, settings, store.root / "catalogues" / name))

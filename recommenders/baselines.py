@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,9 @@ from recommenders.base import Scores
 from rectune.tables import read_table
 from rectune.types import Case, Item, content_id
 from retrieval.embedding import Vectors, embed
+
+if typing.TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True)
@@ -83,41 +87,42 @@ def _title_and_categories(item: Item) -> str:
     return f"{item.title}. {', '.join(item.categories)}" if item.categories else item.title
 
 
-def liked_counts(data: Path, cases: Sequence[Case], liked: Mapping[str, float]) -> dict[str, dict[str, int]]:
+def liked_counts(data: Path, cases: Sequence[Case]) -> dict[str, dict[str, int]]:
     """How many train users liked each item: domain -> item id -> count.
 
     A user counts as train unless a case of another split is theirs, so that no test user's target is counted.
-    An interaction without a value is none that was liked.
+    What counts as liked is read off the cases: the least value that anything in a history or taken as a
+    target has. An interaction without a value never counts.
 
     Args:
         data: the folder with items.parquet, users.parquet and interactions.parquet.
         cases: the cases of all splits.
-        liked: the value from which an interaction counts as liked, by domain; a domain that is not named
-        counts every value.
     """
     import polars as pl
 
-    held_out = pl.DataFrame(
-        [(case.domain, case.user) for case in cases if case.split != "train"],
-        schema={"domain": pl.String, "user_id": pl.String},
-        orient="row",
-    ).unique()
+    keys = ["domain", "user", "item"]
     users = read_table(data / "users.parquet").select("domain", "user", "user_id")
-    users = users.join(held_out, on=["domain", "user_id"], how="anti")
     items = read_table(data / "items.parquet").select("domain", "item", "item_id")
-    least = pl.col("domain").replace_strict(dict(liked), default=float("-inf"), return_dtype=pl.Float64)
+    rated = read_table(data / "interactions.parquet").group_by(keys).agg(pl.max("value"))
+    held_out = _pairs(((c.domain, c.user) for c in cases if c.split != "train"), "user_id").unique()
+    taken = ((c.domain, c.user, item) for c in cases for item in (*c.history, c.target))
+    liked = _pairs(taken, "user_id", "item_id").join(users, on=["domain", "user_id"])
+    liked = liked.join(items, on=["domain", "item_id"]).join(rated, on=keys)
     counted = (
-        read_table(data / "interactions.parquet")
-        .filter(pl.col("value").is_not_null() & (pl.col("value") >= least))
-        .join(users, on=["domain", "user"])
-        .unique(["domain", "user", "item"])
+        rated.join(liked.group_by("domain").agg(pl.min("value").alias("least")), on="domain")
+        .filter(pl.col("value") >= pl.col("least"))
+        .join(users.join(held_out, on=["domain", "user_id"], how="anti"), on=["domain", "user"])
         .group_by("domain", "item")
         .len()
         .join(items, on=["domain", "item"])
     )
     counts: dict[str, dict[str, int]] = {}
-    for domain, item_id, count in (
-        counted.select("domain", "item_id", "len").sort("domain", "item_id").iter_rows()
-    ):
+    for domain, item_id, count in counted.select("domain", "item_id", "len").iter_rows():
         counts.setdefault(domain, {})[item_id] = count
     return counts
+
+
+def _pairs(rows: Iterable[tuple[str, ...]], *names: str) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame(list(rows), schema=dict.fromkeys(("domain", *names), pl.String), orient="row")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inference.generate import generate
-
 from inference.requests import Request
 from prompts.render import ask
 from recommenders.claims import ground_in

@@ -18,8 +18,10 @@ Messages = tuple[tuple[str, str], ...]
 class Scorer(Protocol):
     """What is asked of an engine here; `inference.llamacpp.LlamaEngine` is one."""
 
-    def loglikelihood(self, messages: Messages, continuations: Sequence[str]) -> list[list[float]]:
-        """The log-probability of every token of each continuation after the rendered messages."""
+    def loglikelihood(
+        self, messages: Messages, continuations: Sequence[str], prefill: str = ""
+    ) -> list[list[float]]:
+        """The log-probability of every token of each continuation, after messages and prefill."""
         ...
 
 
@@ -36,9 +38,9 @@ class Likelihood:
     """Mean log-probability of a title's tokens in the sentence that closes an answer.
 
     score(item) = 1/T * sum over the title's T tokens of log p(token | prompt, "My recommendation:", tokens
-    before). Dividing by T keeps long titles from losing by their length (the `acc_norm` of
-    lm-evaluation-harness, there by bytes). The closing words are the same for every candidate and are left
-    out of the mean, where they would favour long or short titles.
+    before). Dividing by T keeps long titles from losing by their length (as `acc_norm` of
+    lm-evaluation-harness does, there by bytes). The closing words are the same for every candidate; they are
+    given, not scored.
 
     `asked` words the prompt for a history of item ids, `on_case` hears of every finished case.
     """
@@ -55,13 +57,8 @@ class Likelihood:
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
         asked = self.asked(history)
-        words = closing(asked.locale, "").rstrip()
-        sentences = [closing(asked.locale, self.titles[item]) for item in candidates]
-        # The bare closing words ride along to be counted: they are the first tokens of every sentence.
-        stem, *scored = self.scorer.loglikelihood(asked.messages, [words, *sentences])
+        given = closing(asked.locale, "").rstrip()
+        named = [closing(asked.locale, self.titles[item])[len(given) :] for item in candidates]
+        tokens = self.scorer.loglikelihood(asked.messages, named, prefill=given)
         self.on_case(1)
-        return np.array([_mean(tokens[len(stem) :] or tokens) for tokens in scored], np.float64)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else float("-inf")
+        return np.array([np.mean(logs) if logs else -np.inf for logs in tokens], np.float64)

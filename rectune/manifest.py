@@ -1,7 +1,7 @@
 """Reading what the run store wrote about finished stages: the source of every figure in reports and cards.
 
-Reading is tolerant: a stage that has not run, or a key that an older run did not write, is left out and never an error,
-so that a pipeline which ended early can still be reported on.
+Reading is tolerant: a stage that has not run, or a key that an older run did not write, is left out and never
+an error, so that a pipeline which ended early can still be reported on.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from rectune.runs import read_manifest
 class Manifest:
     """What is known of one finished stage.
 
-    `figures` is what the stage returned; `seconds` is wall-clock time, `peak_memory` bytes (0 where unknown), `started`
-    an ISO time.
+    `figures` is what the stage returned; `seconds` is wall-clock time, `peak_memory` bytes (0 where unknown),
+    `started` an ISO time.
     """
 
     stage: str
@@ -45,7 +45,7 @@ class Flow:
 
 
 def read_manifests(inputs: Mapping[str, Path]) -> dict[str, Manifest]:
-    """The manifests of these stage folders, in the given order; folders without a readable one are left out."""
+    """The manifests of these stage folders, in the given order; folders without one are left out."""
     found = {stage: _read(stage, folder) for stage, folder in inputs.items()}
     return {stage: manifest for stage, manifest in found.items() if manifest is not None}
 
@@ -102,11 +102,13 @@ def _dropped(value: Any) -> dict[str, int]:
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """The recipe sections that a finished stage was run with, as plain values; empty where they cannot be read."""
+    """The recipe sections that a finished stage was run with, as plain values; empty if unreadable."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        return _mapping(YAML(typ="safe", pure=True).load((folder / "config.yaml").read_text(encoding="utf-8")))
+        return _mapping(
+            YAML(typ="safe", pure=True).load((folder / "config.yaml").read_text(encoding="utf-8"))
+        )
     except (OSError, UnicodeDecodeError, YAMLError):
         return {}

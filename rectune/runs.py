@@ -117,6 +117,8 @@ class RunStore:
         write_atomically(partial / MANIFEST, json.dumps({**manifest, "files": sizes}, ensure_ascii=False, indent=1))
         for folder in {path.parent for path in files.values()} | {partial}:
             _fsync(folder)
+        if final.exists():  # made again on demand: the old result goes only now that the new one is whole
+            shutil.rmtree(final)
         os.replace(partial, final)
         _fsync(final.parent)
         return final

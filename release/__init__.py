@@ -1,1 +1,1 @@
-"""What leaves the house: the exported model, its parity check, model and dataset cards, the push to the Hub."""
+"""What leaves the house: the exported model and its parity check, the cards, the push to the Hub."""

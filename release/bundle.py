@@ -1,4 +1,4 @@
-"""Which files go to the Hub, under which names: an allow-list, so that nothing leaves the house by being near."""
+"""Which files go to the Hub, under which names: an allow-list, so that nothing leaves by being near."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Published = TypeVar("Published", Example, Preference)
 
 @dataclass(frozen=True)
 class Upload:
-    """One commit: the files of one kind, by their path in the repository. `repo_type` is "model" or "dataset"."""
+    """One commit: the files of one kind by their path in the repository; `repo_type` is model or dataset."""
 
     kind: str
     repo_type: str
@@ -46,13 +46,17 @@ def bundle(
     """
     rows, left_out, languages = _rows(inputs, out, kinds)
     facts = card_facts(release.repo, release.licence, inputs)
-    facts = replace(facts, languages=languages, left_out=left_out, rows={name: count for name, (_, count) in rows.items()})
+    facts = replace(
+        facts, languages=languages, left_out=left_out, rows={name: count for name, (_, count) in rows.items()}
+    )
     write_atomically(out / "README.md", model_card(facts))
     makers = {"adapter": _adapter, "merged": _merged, "gguf": _gguf}
     plots = {f"figures/{name}": inputs["report"] / "figures" / name for name in facts.plots}
     card = {"README.md": out / "README.md", **plots}
     uploads = [
-        Upload(kind, "model", {**makers[kind](facts, inputs, out), **card}) for kind in kinds if kind in makers
+        Upload(kind, "model", {**makers[kind](facts, inputs, out), **card})
+        for kind in kinds
+        if kind in makers
     ]
     if rows:
         (out / "dataset").mkdir(exist_ok=True)
@@ -80,8 +84,10 @@ def _gguf(facts: CardFacts, inputs: Mapping[str, Path], out: Path) -> dict[str, 
     return {"gguf/model.gguf": inputs["export"] / "model.gguf"}
 
 
-def _without_machine_paths(files: dict[str, Path], replaced: Mapping[str, str | None], out: Path) -> dict[str, Path]:
-    """Configuration files name the folder a model was loaded from; published copies name the model, or nothing."""
+def _without_machine_paths(
+    files: dict[str, Path], replaced: Mapping[str, str | None], out: Path
+) -> dict[str, Path]:
+    """Configuration files name the folder a model came from; published copies name the model, or none."""
     for name, path in files.items():
         if not path.is_file():
             raise UserError("no such file", where=str(path), mend="run the stage that makes it again")
@@ -99,7 +105,7 @@ def _without_machine_paths(files: dict[str, Path], replaced: Mapping[str, str | 
 def _rows(
     inputs: Mapping[str, Path], out: Path, kinds: Sequence[str]
 ) -> tuple[dict[str, tuple[Path, int]], dict[str, int], tuple[str, ...]]:
-    """Write the rows that may be published; returns (file, count) by configuration, the withheld, the languages."""
+    """Write the rows that may go out; returns (file, count) by configuration, the withheld, the languages."""
     facts = card_facts("", "", inputs)
     allowed = _publishable(datasets(facts))
     left_out: Counter[str] = Counter()
@@ -109,7 +115,9 @@ def _rows(
         _publish(tuning, Example, allowed, left_out, out / "dataset" / "default" / "train.parquet", written)
     if "preferences" in kinds:
         pairs = read_rows(inputs["tag"] / "preferences.parquet", Preference)
-        _publish(pairs, Preference, allowed, left_out, out / "dataset" / "preferences" / "train.parquet", written)
+        _publish(
+            pairs, Preference, allowed, left_out, out / "dataset" / "preferences" / "train.parquet", written
+        )
     return written, dict(left_out), tuple(sorted({row.prompt.locale for row in tuning}))
 
 

@@ -13,9 +13,31 @@ from rectune.manifest import Manifest, annotators, flows, read_manifests, read_s
 
 # Identifiers that the Hub takes in a card's `license` field; anything else must be "other" with a name.
 HUB_LICENCES = frozenset(
-    {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "gpl-2.0", "gpl-3.0", "agpl-3.0", "lgpl-3.0", "mpl-2.0"}
+    {
+        "apache-2.0",
+        "mit",
+        "bsd-2-clause",
+        "bsd-3-clause",
+        "gpl-2.0",
+        "gpl-3.0",
+        "agpl-3.0",
+        "lgpl-3.0",
+        "mpl-2.0",
+    }
     | {"cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0"}
-    | {"odc-by", "odbl", "pddl", "unlicense", "openrail", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "gemma"}
+    | {
+        "odc-by",
+        "odbl",
+        "pddl",
+        "unlicense",
+        "openrail",
+        "llama2",
+        "llama3",
+        "llama3.1",
+        "llama3.2",
+        "llama3.3",
+        "gemma",
+    }
 )
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -25,8 +47,8 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 class CardFacts:
     """What both cards are made of.
 
-    `repo` may be empty (dry run); `rows` counts the published rows by configuration ("default" for the tuning rows,
-    "preferences"), `left_out` those withheld by domain because a licence forbids passing them on.
+    `repo` may be empty (dry run); `rows` counts the published rows by configuration ("default" for the tuning
+    rows, "preferences"), `left_out` those withheld by domain because a licence forbids passing them on.
     """
 
     repo: str
@@ -40,7 +62,7 @@ class CardFacts:
 
 
 def card_facts(repo: str, licence: str, inputs: Mapping[str, Path]) -> CardFacts:
-    """Read the manifests and settings of the stages; what depends on the published rows is added by the caller."""
+    """Read manifests and settings of the stages; what depends on the rows is added by the caller."""
     settings: dict[str, Mapping[str, Any]] = {}
     for folder in inputs.values():
         settings.update(read_settings(folder))
@@ -70,7 +92,8 @@ def dataset_card(facts: CardFacts) -> str:
     """The README.md of the dataset repository; `rows` names the configurations that are there."""
     from huggingface_hub import DatasetCardData
 
-    licences = sorted({str(entry.get("licence", "")) for entry in datasets(facts).values()} - {""})
+    published = [entry for entry in datasets(facts).values() if entry.get("redistributable")]
+    licences = sorted({str(entry.get("licence", "")) for entry in published} - {""})
     single = licences[0] if len(licences) == 1 else "mixed, see the table of sources"
     data = DatasetCardData(
         language=sorted(facts.languages) or None,
@@ -94,7 +117,7 @@ def base_model(facts: CardFacts) -> str:
 
 
 def datasets(facts: CardFacts) -> dict[str, dict[str, Any]]:
-    """The data stage's facts about its datasets, by name: domain, licence, redistributable and what else it knows."""
+    """The data stage's facts about its datasets by name: domain, licence, redistributable, and others."""
     found = facts.manifests["data"].figures.get("datasets") if "data" in facts.manifests else None
     if not isinstance(found, dict):
         return {}
@@ -112,7 +135,9 @@ def _render(template: str, facts: CardFacts, base: str) -> str:
     from jinja2.sandbox import SandboxedEnvironment
 
     loader = FileSystemLoader(Path(__file__).parent / "templates")
-    environment = SandboxedEnvironment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = SandboxedEnvironment(
+        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["cell"] = cell
     figures = {stage: manifest.figures for stage, manifest in facts.manifests.items()}
     report = figures.get("report", {})
@@ -134,7 +159,18 @@ def _render(template: str, facts: CardFacts, base: str) -> str:
 
 def _training(facts: CardFacts) -> list[tuple[str, Any, Any]]:
     """(setting, its value for SFT, its value for DPO), settings that cannot matter to a reader left out."""
-    names = ("epochs", "learning_rate", "batch_size", "accumulation", "max_length", "schedule", "zero", "lora", "beta", "seed")
+    names = (
+        "epochs",
+        "learning_rate",
+        "batch_size",
+        "accumulation",
+        "max_length",
+        "schedule",
+        "zero",
+        "lora",
+        "beta",
+        "seed",
+    )
     sft, dpo = facts.settings.get("train", {}), facts.settings.get("align", {})
     return [(name, sft.get(name, "-"), dpo.get(name, "-")) for name in names if name in sft or name in dpo]
 
@@ -157,5 +193,7 @@ def _checked(metadata: str, body: str) -> str:
     try:
         RepoCard(text)
     except ValueError as invalid:
-        raise UserError(f"the card's metadata is not valid: {invalid}", mend="check release.licence and the data's facts") from None
+        raise UserError(
+            f"the card's metadata is not valid: {invalid}", mend="check release.licence and the data's facts"
+        ) from None
     return text

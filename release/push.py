@@ -1,4 +1,4 @@
-"""Stage `push`: adapter, merged model, GGUF, tuning rows and preferences to the Hugging Face Hub. Dry by default."""
+"""Stage `push`: adapter, merged model, GGUF, tuning rows and preferences to the Hub. Dry by default."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     Args:
         config: section `release`.
         inputs: the folders of base, data, filter, tag, sft, dpo, export and report.
-        out: receives `README.md` (the model card), `files.json`, and what had to be rewritten for publication.
+        out: receives `README.md` (the model card), `files.json`, and what was rewritten for publication.
 
     Raises:
-        UserError: no repository name or token (when it is not a dry run), no licence, a licence of the data missing,
-            or a refusal by the Hub.
+        UserError: no licence, or none for data that may be passed on; when it is not a dry run also: no
+            repository or token, an export that failed its parity check, or a refusal by the Hub.
     """
     return push(config.release, inputs, out, KINDS)
 
@@ -38,7 +38,7 @@ def push(release: Release, inputs: Mapping[str, Path], out: Path, kinds: Sequenc
     """`run` for some of the kinds only."""
     _refuse(release)
     uploads, left_out = bundle(release, inputs, out, kinds)
-    tag = _tag(inputs)
+    tag = _checked_export(inputs, release)
     listing: dict[str, Any] = {
         "repo": release.repo,
         "private": release.private,
@@ -51,7 +51,9 @@ def push(release: Release, inputs: Mapping[str, Path], out: Path, kinds: Sequenc
     _show(listing, out)
     if not release.dry_run:
         send(release, uploads, tag)
-    return listing | {"bytes": sum(file["bytes"] for upload in listing["uploads"] for file in upload["files"])}
+    return listing | {
+        "bytes": sum(file["bytes"] for upload in listing["uploads"] for file in upload["files"])
+    }
 
 
 def send(release: Release, uploads: Sequence[Upload], tag: str) -> None:
@@ -71,14 +73,20 @@ def send(release: Release, uploads: Sequence[Upload], tag: str) -> None:
             for upload in uploads:
                 files = [CommitOperationAdd(name, path) for name, path in upload.files.items()]
                 api.create_commit(
-                    release.repo, files, repo_type=upload.repo_type, commit_message=f"{upload.kind} of run {tag}"
+                    release.repo,
+                    files,
+                    repo_type=upload.repo_type,
+                    commit_message=f"{upload.kind} of run {tag}",
                 )
                 advance(1)
             for repo_type in dict.fromkeys(upload.repo_type for upload in uploads):
                 api.create_tag(release.repo, tag=tag, repo_type=repo_type, exist_ok=True)
     except HfHubHTTPError as refused:
         raise _refusal(refused, release.repo) from None
-    except (httpx2.HTTPError, RuntimeError) as broken:  # RuntimeError: one file of a commit did not get through
+    except (
+        httpx2.HTTPError,
+        RuntimeError,
+    ) as broken:  # RuntimeError: one file of a commit did not get through
         raise UserError(
             f"the upload broke off ({type(broken).__name__})",
             where=api.endpoint,
@@ -89,24 +97,39 @@ def send(release: Release, uploads: Sequence[Upload], tag: str) -> None:
 def _refuse(release: Release) -> None:
     """What must be there before anything is read or sent."""
     if not release.licence.strip():
-        raise UserError("release.licence is empty", mend="name the licence of the weights, for example apache-2.0")
+        raise UserError(
+            "release.licence is empty", mend="name the licence of the weights, for example apache-2.0"
+        )
     if release.repo and not _REPO.match(release.repo):
         raise UserError(f"release.repo is {release.repo!r}, not user/name", mend="set release.repo=user/name")
     if release.dry_run:
         return
     if not release.repo:
-        raise UserError("release.repo is empty", mend="set release.repo=user/name, or leave release.dry_run on")
+        raise UserError(
+            "release.repo is empty", mend="set release.repo=user/name, or leave release.dry_run on"
+        )
     from huggingface_hub import get_token
 
     if not get_token():
-        raise UserError("no Hub token was found", mend="log in with: .venv/bin/hf auth login, or set HF_TOKEN")
+        raise UserError(
+            "no Hub token was found", mend="log in with: .venv/bin/hf auth login, or set HF_TOKEN"
+        )
 
 
-def _tag(inputs: Mapping[str, Path]) -> str:
-    """The key of the exported model, which hashes everything that led to it."""
+def _checked_export(inputs: Mapping[str, Path], release: Release) -> str:
+    """The key of the exported model, which hashes everything that led to it and becomes the tag."""
     exported = read_manifests({"export": inputs["export"]}).get("export")
     if exported is None or not exported.key:
-        raise UserError("the export has no manifest", where=str(inputs["export"]), mend="run the stage export first")
+        raise UserError(
+            "the export has no manifest", where=str(inputs["export"]), mend="run the stage export first"
+        )
+    parity = exported.figures.get("parity")
+    if not release.dry_run and isinstance(parity, dict) and not parity.get("passed"):
+        raise UserError(
+            f"model.gguf splits these texts into other tokens than the checkpoint: {parity.get('differing')}",
+            where=str(inputs["export"]),
+            mend="mend the base model's tokenizer, then run again from the stage base",
+        )
     return exported.key
 
 
@@ -144,4 +167,8 @@ def _refusal(error: Any, repo: str) -> UserError:
         429: "wait a few minutes, then run the same command again: what is uploaded is not sent again",
     }
     said = error.server_message or "no explanation"
-    return UserError(f"the Hub refused with {status}: {said}", where=repo, mend=mends.get(status, "run the same command again"))
+    return UserError(
+        f"the Hub refused with {status}: {said}",
+        where=repo,
+        mend=mends.get(status, "run the same command again"),
+    )

@@ -142,8 +142,10 @@ def _write(items: Sequence[Item], folder: Path, marker: _Marker) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     schema = _schema(dimension(marker.embedder))
-    batches = _batches(items, marker.embedder, schema)
-    table = lancedb.connect(folder).create_table(_TABLE, data=batches, schema=schema)
+    table = lancedb.connect(folder).create_table(_TABLE, schema=schema)
+    # Added from this thread: what goes wrong inside a generator that the library consumes makes it hang.
+    for batch in _batches(items, marker.embedder, schema):
+        table.add(batch)
     # Trigrams, not words: they forgive misspelt titles and need no knowledge of the language.
     table.create_index("title", config=FTS(base_tokenizer="ngram", stem=False, remove_stop_words=False))
     write_atomically(folder / _MARKER, json.dumps(asdict(marker)))
@@ -156,7 +158,7 @@ def _schema(width: int) -> pa.Schema:
     return pa.schema([pa.field("vector", pa.list_(pa.float32(), width)), *columns])
 
 
-def _batches(items: Sequence[Item], embedder: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _batches(items: Sequence[Item], embedder: str, schema: pa.Schema) -> Iterator[pa.Table]:
     import pyarrow as pa
 
     for start in range(0, len(items), _ROWS):
@@ -170,7 +172,7 @@ def _batches(items: Sequence[Item], embedder: str, schema: pa.Schema) -> Iterato
             pa.array([encodable(item.title) for item in chunk]),
             pa.array(texts),
         ]
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        yield pa.Table.from_arrays(columns, schema=schema)
 
 
 def _content(items: Sequence[Item]) -> str:

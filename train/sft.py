@@ -28,7 +28,8 @@ NOT_TRAINED = -100  # PyTorch's cross-entropy leaves labels of this value out
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Tune the base model on the kept examples; writes `adapter/`, `metrics.jsonl` and `loss.png`.
 
-    Runs in one process or, under a launcher, in many; called again after a kill it goes on from the last checkpoint.
+    Runs in one process or, under a launcher, in many; called again after a kill it goes on from the last
+    checkpoint.
 
     Raises:
         UserError: no example is left to train on.
@@ -45,7 +46,9 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     job = Job(config.train, config.models, out, "sft")
     figures = _train(job, config, checkpoint, tokenizer, rows)
     if is_first():
-        metrics.draw(out / "loss.png", metrics.read(job.metrics), ["loss"], "loss on the response (nats a token)")
+        metrics.draw(
+            out / "loss.png", metrics.read(job.metrics), ["loss"], "loss on the response (nats a token)"
+        )
     return flow | figures
 
 
@@ -71,7 +74,8 @@ def rows_within(
     """Tokenise examples; those longer than `max_length` tokens are left out and counted, never cut.
 
     Returns:
-        Rows with `input_ids` and `labels`, and the flow's figures: rows in and out, tokens in all and trained on.
+        Rows with `input_ids` and `labels`, and the flow's figures: rows in and out, tokens in all and trained
+        on.
 
     Raises:
         RectuneError: a row has no label, so nothing would be learnt from it.
@@ -86,7 +90,7 @@ def rows_within(
 
 
 def tokenise_example(tokenizer: PreTrainedTokenizerBase, example: Example) -> Row:
-    """One row: the prompt, which is not trained on, then the response and the tokens that end the assistant's turn."""
+    """One row: the prompt, which is not trained on, then the response and the tokens that end its turn."""
     prompt = prompt_ids(tokenizer, example.prompt)
     response = response_ids(tokenizer, example.response)
     return {"input_ids": prompt + response, "labels": [NOT_TRAINED] * len(prompt) + response}

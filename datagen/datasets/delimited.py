@@ -23,7 +23,7 @@ _LONG = 20  # lines: no record of ours is longer, so a longer one began with a q
 class Dialect:
     """How a file is written.
 
-    `header` names the columns of a file that has no header line, `time` is the format of its Datetime columns.
+    `header` names the columns of a file without a header line, `time` is the format of Datetime columns.
     """
 
     separator: str = ","
@@ -41,8 +41,8 @@ def read_delimited(
 ) -> pl.DataFrame:
     """Some columns of a delimited file, in the file's order.
 
-    A line is malformed when it has too many fields, lacks a `required` value, or holds a value of another type
-    than the schema's; malformed lines are left out and counted in `drops`, blank ones left out.
+    A line is malformed when it has too many fields, lacks a `required` value, or holds a value of another
+    type than the schema's. Malformed lines are left out and counted in `drops`; blank ones are left out.
 
     Raises:
         UserError: the file cannot be read, lacks a column, or more than 1 % of its lines are malformed.

@@ -35,8 +35,8 @@ def read_domain(dataset: Dataset, root: Path) -> Tables:
     aside). Items are all that have a title; users those with an interaction, in order of first appearance.
 
     Returns:
-        The tables and stats: `rows_in` and `rows_out` count interactions, `items_in` published items; `dropped`
-        is reason -> count, `first` reason -> where it was met first.
+        The tables and stats: `rows_in` and `rows_out` count interactions, `items_in` published items;
+        `dropped` is reason -> count, `first` reason -> where it was met first.
 
     Raises:
         UserError: a file is missing or broken, or nothing usable is left.
@@ -120,7 +120,7 @@ def tell_apart(titles: Sequence[str], marks: Sequence[Sequence[str | None] | Non
 
 
 def _mark(marks: Sequence[str | None] | None, level: int) -> str | None:
-    return marks[level] if marks and level < len(marks) else None
+    return clean_text(marks[level]) or None if marks and level < len(marks) else None
 
 
 def _alike(titles: Sequence[str]) -> list[list[int]]:
@@ -158,9 +158,8 @@ def _known(interactions: pl.DataFrame, items: pl.DataFrame, drops: Drops) -> pl.
     named = pl.all_horizontal(pl.col("user_id", "item_id").fill_null("") != "")
     whole = _kept(interactions, named, "interaction without a user or an item", drops)
     coded = whole.join(items.select("item_id", "item"), on="item_id", how="left", maintain_order="left")
-    return _kept(
-        coded.drop("item_id"), pl.col("item").is_not_null(), "interaction with an unknown item", drops
-    )
+    matched = pl.col("item").is_not_null()
+    return _kept(coded.drop("item_id"), matched, "interaction with an unknown item", drops)
 
 
 def _users(known: pl.DataFrame, published: pl.DataFrame) -> pl.DataFrame:
@@ -177,7 +176,7 @@ def _events(known: pl.DataFrame, users: pl.DataFrame, drops: Drops) -> pl.DataFr
     import polars as pl
 
     coded = known.join(users.select("user_id", "user"), on="user_id", how="left", maintain_order="left")
-    # Rows whose user and item meet only once repeat nothing; comparing the few others whole saves most of the memory.
+    # Where user and item meet once, nothing is repeated; comparing only the others whole halves the memory.
     pair = pl.col("user").cast(pl.UInt64) * 2**32 + pl.col("item")
     again = coded.filter(pair.is_duplicated())
     repeated = again.filter(~pl.struct("user", "item", "value", "kind", "timestamp").is_first_distinct())

@@ -8,6 +8,7 @@ import itertools
 import json
 import math
 import typing
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ _BATCH = 100_000  # rows that become columns together
 
 
 def records(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
-    """The records of a file (plain or .gz), one mapping a line; blank lines are skipped, malformed ones counted.
+    """The records of a file (plain or .gz), one mapping a line; malformed ones are skipped and counted.
 
     Raises:
         UserError: the file cannot be read, or more than 1 % of its lines are malformed.
@@ -41,8 +42,8 @@ def records(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
 def read_scalars(path: Path, schema: Mapping[str, pl.DataType], drops: Drops) -> pl.DataFrame:
     """Top-level String, Int64 and Float64 fields of a file's records as columns; see `records`.
 
-    Well-formed chunks are parsed as columns. A chunk that holds anything odd is parsed again a line at a time,
-    where numbers in quotes are still numbers and what is no scalar is null.
+    Well-formed chunks are parsed as columns. A chunk that holds anything odd is parsed again a line at a
+    time, where numbers in quotes are still numbers and what is no scalar is null.
     """
     import polars as pl
 
@@ -70,7 +71,7 @@ def columns(rows: Iterable[tuple[Any, ...]], schema: Mapping[str, pl.DataType]) 
 
 
 def text(value: Any) -> str | None:
-    """A published scalar as text; None for anything else. Lone surrogates, which UTF-8 cannot hold, become `?`."""
+    """A published scalar as text, lone surrogates (UTF-8 cannot hold them) as `?`; None for anything else."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
@@ -88,9 +89,9 @@ def number(value: Any) -> float | None:
 
 
 def whole(value: Any) -> int | None:
-    """A published number without its fraction; None for anything else."""
+    """A published number without its fraction; None for anything else, or beyond 64 bits."""
     found = number(value)
-    return None if found is None else int(found)
+    return None if found is None or abs(found) >= 2**63 else int(found)
 
 
 def texts(value: Any) -> list[str]:
@@ -153,6 +154,6 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             yield typing.cast(IO[bytes], stream)
-    except (OSError, EOFError) as broken:
+    except (OSError, EOFError, zlib.error) as broken:
         mend = "get the file again from its publisher"
         raise UserError(f"cannot be read: {broken}", where=str(path), mend=mend) from None

@@ -17,7 +17,9 @@ if typing.TYPE_CHECKING:
 _YEAR = re.compile(
     r"\s*\((\d{4})(?:[-–](?:\d{4})?)?\)\s*$"
 )  # a series has the years of its run: (2007-), (1975-1979)
-_ARTICLES = "The|A|An|La|Le|Les|L'|Un|Une|Il|Lo|I|Gli|Una|El|Los|Las|Der|Die|Das|Ein|Eine|O|Os|As|Den|Det|De|Het|En|Ett"
+_ARTICLES = (
+    "The|A|An|La|Le|Les|L'|Un|Une|Il|Lo|I|Gli|Una|El|Los|Las|Der|Die|Das|Ein|Eine|O|Os|As|Den|Det|De|En"
+)
 _MOVED = re.compile(
     rf"(?P<begin>^|\()(?P<name>[^()]+(?:\([^()]*\))?), (?P<article>{_ARTICLES})(?=\s*(?:\(|\)|$))"
 )

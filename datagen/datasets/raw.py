@@ -46,7 +46,7 @@ class Faults:
         if not self.bad:
             self.line, self.why = line, why
         self.bad += count
-        if self.bad >= _HOPELESS and self.bad == line - self.line + 1:
+        if count == 1 and self.bad == line >= _HOPELESS:
             raise self._error(line)
 
     def close(self, seen: int, drops: Drops) -> None:
@@ -63,7 +63,7 @@ class Faults:
         return UserError(
             f"{self.why}; {self.bad:,} of {seen:,} lines are malformed",
             where=f"{self.path}:{self.line}",
-            mend="get the file again from its publisher, or mend the lines (up to 1 % are skipped and counted)",
+            mend="get the file again from its publisher, or mend the lines (up to 1 % is skipped)",
         )
 
 

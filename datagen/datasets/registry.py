@@ -14,11 +14,12 @@ from rectune.errors import UserError
 class Dataset:
     """One published dataset.
 
-    `licence` is what the publisher says, in short; `redistributable` whether the rows may be passed on under it.
-    `files` are glob patterns below root/<name>/, each needed at least once; `|` parts alternatives, a leading
-    `?` marks what may be missing, and a file belongs to the first pattern that it matches. `liked` is the value
-    from which an interaction counts as liked unless a recipe says otherwise; `ordered` whether times are
-    published. `reader` is `module:function`; the function takes one list of files a pattern, returns a `raw.Raw`.
+    `licence` is what the publisher says, in short; `redistributable` whether the rows may be passed on under
+    it. `files` are glob patterns below root/<name>/, each needed at least once; `|` parts alternatives, a
+    leading `?` marks what may be missing. A file belongs to the first pattern that it matches; a .gz file is
+    passed over where the plain one lies beside it. `liked` is the value from which an interaction counts
+    as liked unless a recipe says otherwise; `ordered` whether times are published. `reader` is
+    `module:function`; the function takes one list of files a pattern and returns a `raw.Raw`.
     """
 
     name: str
@@ -117,7 +118,10 @@ DATASETS: tuple[Dataset, ...] = (
         home="https://cseweb.ucsd.edu/~jmcauley/datasets.html#steam_data",
         licence="no licence stated with the files; see publisher terms",
         redistributable=False,
-        files=("steam_games.json|steam_games.json.gz", "australian_users_items.json*"),
+        files=(
+            "steam_games.json|steam_games.json.gz",
+            "australian_users_items.json|australian_users_items.json.gz",
+        ),
         liked=2.0,  # hours played: past two hours the shop takes no game back
         ordered=False,
         reader="datagen.datasets.steam:read",
@@ -182,4 +186,5 @@ def by_pattern(dataset: Dataset, root: Path) -> list[list[Path]]:
 
 def _matches(folder: Path, patterns: Iterable[str], taken: set[Path]) -> list[Path]:
     found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
-    return sorted(found - taken)
+    packed = {path for path in found if path.suffix == ".gz" and path.with_suffix("") in found}
+    return sorted(found - packed - taken)

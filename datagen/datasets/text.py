@@ -15,12 +15,12 @@ _SCRIPT = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE |
 _TAG = re.compile(rf"</?(?:(?P<inline>{_INLINE})|{_BLOCK})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 # With its semicolon only: html.unescape alone turns `Rock&reggae` into `Rock®gae`.
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-# Controls, zero-width and direction marks, lone surrogates. Joiners (200C, 200D) stay: scripts and emoji need them.
+# Controls, zero-width and direction marks, lone surrogates; joiners (200C, 200D) stay for scripts and emoji.
 _CONTROL = re.compile(
     r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e"
     r"\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff]"
 )
-# Read wrongly twice, ä is Ã, 0x83, Â, ¤; one export wrote a question mark for the 0x83 and for all of 0x80 to 0x9f.
+# Read wrongly twice, ä is Ã, 0x83, Â, ¤; one export wrote a question mark for whatever is 0x80 to 0x9f.
 _LOST = re.compile(r"Ã\?Â(?=[\x80-\xbf])")
 # What was lost twice is one of À to ß, and ß alone follows a small vowel.
 _LOST_SHARP_S = re.compile(r"(?<=[aeiouyäöü])Ã\?Â\?")
@@ -28,7 +28,7 @@ _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
 def clean_text(text: str | None) -> str:
-    """Text without HTML entities, tags, control characters and stray white space, in Unicode's composed form (NFC)."""
+    """Text without HTML entities, tags, control characters and stray white space, in Unicode's form NFC."""
     if not text:
         return ""
     text = _without_tags(text)

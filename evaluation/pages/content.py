@@ -1,4 +1,4 @@
-"""What the report says, gathered from the finished stage folders. What is missing is left out; nothing is made up."""
+"""What the report says, gathered from finished stage folders. What is missing is left out, never made up."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.pages.results import Results, read_results
+from models import metrics
 from rectune.manifest import Flow, Manifest, annotators, flows, read_manifests, read_settings, simulated
 
 
@@ -35,7 +36,7 @@ class Content:
     missing: tuple[str, ...]
     flows: tuple[Flow, ...]
     scores: tuple[DomainScores, ...]
-    tokenizer: str
+    base: str
     sft: tuple[dict[str, Any], ...]
     dpo: tuple[dict[str, Any], ...]
     results: Results
@@ -90,12 +91,14 @@ def gather(inputs: Mapping[str, Path], samples: int) -> Content:
         missing=tuple(stage for stage in inputs if stage not in manifests),
         flows=tuple(flows(manifests)),
         scores=tuple(_scores(inputs)),
-        tokenizer=str(manifests["filter"].figures.get("tokenizer", "")) if "filter" in manifests else "",
+        base=str(manifests["base"].figures.get("model", "")) if "base" in manifests else "",
         sft=tuple(_log(inputs, "sft")),
         dpo=tuple(_log(inputs, "dpo")),
         results=read_results(_json(inputs, "eval", "metrics.json")),
         samples=tuple(_records(found, "samples")[:samples]),
-        recommendations=tuple(_records(_json(inputs, "recommend", "recommendations.json"), "recommendations")),
+        recommendations=tuple(
+            _records(_json(inputs, "recommend", "recommendations.json"), "recommendations")
+        ),
         annotators=tuple(annotators(manifests)),
         simulated=simulated(manifests),
         rule=str(tag.figures.get("rule", "")) if tag else "",
@@ -112,7 +115,11 @@ def _settings(inputs: Mapping[str, Path]) -> dict[str, Any]:
 
 def _datasets(data: Manifest | None) -> dict[str, dict[str, Any]]:
     found = data.figures.get("datasets") if data else None
-    return {str(name): entry for name, entry in found.items() if isinstance(entry, dict)} if isinstance(found, dict) else {}
+    return (
+        {str(name): entry for name, entry in found.items() if isinstance(entry, dict)}
+        if isinstance(found, dict)
+        else {}
+    )
 
 
 def _scores(inputs: Mapping[str, Path]) -> list[DomainScores]:
@@ -123,10 +130,17 @@ def _scores(inputs: Mapping[str, Path]) -> list[DomainScores]:
     import polars as pl
 
     score = pl.col("score")
-    table = pl.read_parquet(path, columns=["domain", "score", "kept"]).group_by("domain").agg(
-        pl.len().alias("rows"),
-        pl.col("kept").sum().alias("kept"),
-        *(score.quantile(q, "linear").alias(name) for name, q in (("low", 0.25), ("median", 0.5), ("high", 0.75))),
+    table = (
+        pl.read_parquet(path, columns=["domain", "score", "kept"])
+        .group_by("domain")
+        .agg(
+            pl.len().alias("rows"),
+            pl.col("kept").sum().alias("kept"),
+            *(
+                score.quantile(q, "linear").alias(name)
+                for name, q in (("low", 0.25), ("median", 0.5), ("high", 0.75))
+            ),
+        )
     )
     nan = float("nan")
     return [
@@ -136,17 +150,10 @@ def _scores(inputs: Mapping[str, Path]) -> list[DomainScores]:
 
 
 def _log(inputs: Mapping[str, Path], stage: str) -> list[dict[str, Any]]:
-    """A training log; a line that an interruption cut is skipped, and of a step logged twice the last entry counts."""
-    if stage not in inputs:
-        return []
-    try:
-        lines = (inputs[stage] / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    entries = [entry for line in lines if isinstance(entry := _parsed(line), dict)]
+    """A training log, an entry a step; of a step that was logged twice the later figures count."""
     steps: dict[Any, dict[str, Any]] = {}
-    for entry in entries:
-        steps[entry.get("step")] = {**steps.get(entry.get("step"), {}), **entry}
+    for row in metrics.read(inputs[stage] / "metrics.jsonl") if stage in inputs else []:
+        steps[row.get("step")] = {**steps.get(row.get("step"), {}), **row}
     return list(steps.values())
 
 

@@ -1,4 +1,4 @@
-"""The report's charts: labelled axes with units, colours that stay apart for colour-blind readers (Okabe and Ito)."""
+"""The report's charts: labelled axes with units, colours the colour-blind can tell apart (Okabe and Ito)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from evaluation.pages.content import SystemRow
+    from evaluation.pages.results import SystemRow
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 _WIDE = (7.0, 3.4)  # inches
@@ -29,18 +29,20 @@ def loss_curve(metrics: Sequence[dict[str, Any]], path: Path) -> bool:
 
 
 def reward_margins(metrics: Sequence[dict[str, Any]], path: Path) -> bool:
-    """DPO's implicit rewards of chosen and rejected answers, and the margin between them, over optimizer steps."""
+    """DPO's implicit rewards of chosen and rejected answers, and their margin, over optimizer steps."""
     wanted = (("rewards/chosen", "chosen", GREEN, "--"), ("rewards/rejected", "rejected", ORANGE, ":"))
     margins = series(metrics, "rewards/margins")
     if not margins:
         return False
     figure, axes = _canvas("DPO", "optimizer step", "implicit reward (beta x nats)")
     axes.axhline(0.0, color=GREY, linewidth=0.8)
-    axes.plot(*zip(*margins, strict=True), color=BLUE, marker="o", markersize=3, linewidth=1.6, label="margin")
+    axes.plot(
+        *zip(*margins, strict=True), color=BLUE, marker="o", markersize=3, linewidth=1.6, label="margin"
+    )
     for key, label, colour, style in wanted:
         if points := series(metrics, key):
             axes.plot(*zip(*points, strict=True), color=colour, linestyle=style, linewidth=1.4, label=label)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.0)
     _whole_steps(axes)
     return _save(figure, path)
 
@@ -50,14 +52,16 @@ def hit_chart(rows: Sequence[SystemRow], chance: float | None, path: Path) -> bo
     shown = [row for row in rows if row.hit is not None]
     if not shown:
         return False
-    figure, axes = _canvas("Hit@1", "share of users whose next item is ranked first", "", height=1.2 + 0.42 * len(shown))
+    figure, axes = _canvas(
+        "Hit@1", "share of users whose next item is ranked first", "", height=1.2 + 0.42 * len(shown)
+    )
     for place, row in enumerate(reversed(shown)):
         if row.low is not None and row.high is not None:
             axes.plot([row.low, row.high], [place, place], color=BLUE, linewidth=2.2, solid_capstyle="butt")
-        axes.plot([row.hit], [place], color=BLUE, marker="o", markersize=7)
+        axes.plot([row.hit or 0.0], [place], color=BLUE, marker="o", markersize=7)
     if chance is not None:
         axes.axvline(chance, color=ORANGE, linestyle="--", linewidth=1.2, label=f"chance {chance:.3f}")
-        axes.legend(frameon=False, loc="lower right")
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0)
     axes.set_yticks(range(len(shown)), [f"{_drawable(row.system)} (n={row.n})" for row in reversed(shown)])
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlim(0.0, max(0.2, *(row.high or row.hit or 0.0 for row in shown)) * 1.05)
@@ -67,7 +71,9 @@ def hit_chart(rows: Sequence[SystemRow], chance: float | None, path: Path) -> bo
 def series(metrics: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]:
     """(step, value) of one logged figure; entries without it, or without a step, are left out."""
     pairs = ((entry.get("step"), entry.get(key)) for entry in metrics)
-    return [(float(s), float(v)) for s, v in pairs if isinstance(s, (int, float)) and isinstance(v, (int, float))]
+    return [
+        (float(s), float(v)) for s, v in pairs if isinstance(s, (int, float)) and isinstance(v, (int, float))
+    ]
 
 
 def _canvas(title: str, x: str, y: str, height: float = _WIDE[1]) -> tuple[Figure, Axes]:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from align.tasks import Task, make_task
 from rectune.rows import write_rows
+from rectune.tables import item_schema
 from rectune.types import Candidate, Prompt, Provenance, with_id
 
+FILMS = {"heat": "Heat", "ronin": "Ronin"}
 PROVENANCE = Provenance("tiny", "Q8_0", "{}", 0, "llama.cpp")
 
 
@@ -35,7 +37,9 @@ def make_prompt(number: int, **changes: object) -> Prompt:
 
 def make_tasks(count: int, answers: int = 5) -> list[Task]:
     """Tasks whose answers say which one they are."""
-    return [make_task(make_prompt(n), tuple(f"answer {k} to {n}" for k in range(answers))) for n in range(count)]
+    return [
+        make_task(make_prompt(n), tuple(f"answer {k} to {n}" for k in range(answers))) for n in range(count)
+    ]
 
 
 def write_folders(root: Path, made: Sequence[Task]) -> dict[str, Path]:
@@ -52,3 +56,12 @@ def write_folders(root: Path, made: Sequence[Task]) -> dict[str, Path]:
     write_rows(folders["candidates"] / "candidates.parquet", rows, Candidate)
     return folders
 
+
+def write_items(folder: Path) -> Path:
+    """The folder of the stage data with a catalogue of two films."""
+    import polars as pl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [("movies", n, item, title, [], "", None, "{}") for n, (item, title) in enumerate(FILMS.items())]
+    pl.DataFrame(rows, schema=item_schema(), orient="row").write_parquet(folder / "items.parquet")
+    return folder

@@ -65,13 +65,17 @@ def test_a_longer_word_is_not_the_title() -> None:
 
 
 def test_two_items_with_one_title_are_not_told_apart() -> None:
-    twins = SimulatedAnnotator({"movies": [Item("movies", "heat-1986", "Heat"), Item("movies", "heat", "Heat")]})
+    twins = SimulatedAnnotator(
+        {"movies": [Item("movies", "heat-1986", "Heat"), Item("movies", "heat", "Heat")]}
+    )
     assert twins.figures(make_prompt(0), named("Heat"))[0] == 3
 
 
 def test_korean_closings_count() -> None:
     korean = SimulatedAnnotator({"movies": [Item("movies", "heat", "기생충 (2019)")]})
-    assert korean.figures(make_prompt(0, locale="ko"), "느린 영화를 좋아하십니다. 추천: 기생충 (2019)")[:2] == (3, 2)
+    assert korean.figures(make_prompt(0, locale="ko"), "느린 영화를 좋아하십니다. 추천: 기생충 (2019)")[
+        :2
+    ] == (3, 2)
 
 
 def test_a_prompt_whose_answers_all_tie_is_left_out() -> None:

@@ -42,11 +42,14 @@ def test_what_was_added_is_read_again_as_it_was(path: Path) -> None:
 
 def test_a_tag_survives_a_kill_right_after_the_call(path: Path) -> None:
     program = (
-        "import os, sys; from pathlib import Path; from align.tags import TagStore; from rectune.types import Tag\n"
+        "import os, sys; from pathlib import Path\n"
+        "from align.tags import TagStore; from rectune.types import Tag\n"
         "TagStore(Path(sys.argv[1])).add(Tag('p', ('a', 'b'), 'a', 'b', 'kim', 1.0, 2.0))\n"
         "os.kill(os.getpid(), 9)"
     )
-    died = subprocess.run([sys.executable, "-c", program, str(path)], env=os.environ | {"PYTHONPATH": str(Path.cwd())})
+    died = subprocess.run(
+        [sys.executable, "-c", program, str(path)], env=os.environ | {"PYTHONPATH": str(Path.cwd())}
+    )
     assert died.returncode == -signal.SIGKILL
     with TagStore(path) as store:
         assert [t.prompt for t in store.tags()] == ["p"]
@@ -146,7 +149,9 @@ def test_a_tag_attaches_where_best_and_worst_are_and_an_exact_one_goes_first(pat
     assert attached(decisions, ("b", "c")) == []
 
 
-@pytest.mark.parametrize("content", [b"not a database, but quite long" * 50, b"SQLite format 3\0" + b"\xff" * 4096])
+@pytest.mark.parametrize(
+    "content", [b"not a database, but quite long" * 50, b"SQLite format 3\0" + b"\xff" * 4096]
+)
 def test_a_damaged_file_is_refused_named_and_kept(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
@@ -178,6 +183,14 @@ def test_a_newer_file_is_refused_and_kept(path: Path) -> None:
     assert path.read_bytes() == content
 
 
+def test_a_place_that_cannot_hold_a_file_is_an_error_for_people(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder.sqlite").mkdir()
+    for path in (tmp_path / "file" / "t.sqlite", tmp_path / "folder.sqlite"):
+        with pytest.raises(UserError, match=r"t\.sqlite|folder\.sqlite"):
+            TagStore(path)
+
+
 def test_another_programs_database_is_refused_and_kept(path: Path) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as file:
@@ -196,7 +209,9 @@ def _annotate(path: str, name: str, count: int) -> None:
 
 def test_two_annotators_at_once_lose_nothing(path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    people = [context.Process(target=_annotate, args=(str(path), name, 40)) for name in ("kim", "lee", "park")]
+    people = [
+        context.Process(target=_annotate, args=(str(path), name, 40)) for name in ("kim", "lee", "park")
+    ]
     for person in people:
         person.start()
     for person in people:
@@ -206,12 +221,16 @@ def test_two_annotators_at_once_lose_nothing(path: Path) -> None:
         assert len(store.tags()) == 120
 
 
-ACTIONS = st.lists(st.one_of(st.tuples(st.just("add"), st.integers(0, 3), st.integers(1, 4)), st.just(("undo", 0, 0))))
+ACTIONS = st.lists(
+    st.one_of(st.tuples(st.just("add"), st.integers(0, 3), st.integers(1, 4)), st.just(("undo", 0, 0)))
+)
 
 
 @settings(max_examples=25, deadline=None)
 @given(actions=ACTIONS)
-def test_the_store_is_a_stack_of_decisions(actions: list[tuple[str, int, int]], tmp_path_factory: object) -> None:
+def test_the_store_is_a_stack_of_decisions(
+    actions: list[tuple[str, int, int]], tmp_path_factory: object
+) -> None:
     path = tmp_path_factory.mktemp("stack") / "t.sqlite"  # type: ignore[attr-defined]
     stack: list[tuple[str, str]] = []
     with TagStore(path) as store:

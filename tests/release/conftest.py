@@ -11,8 +11,13 @@ import pytest
 from rectune.rows import write_rows
 from rectune.types import Example, Preference, Prompt, Provenance, with_id
 
-KEYS = {stage: f"{index:016x}" for index, stage in enumerate(("base", "data", "filter", "sft", "tag", "dpo", "export", "report"), 1)}
+KEYS = {
+    stage: f"{index:016x}"
+    for index, stage in enumerate(("base", "data", "filter", "sft", "tag", "dpo", "export", "report"), 1)
+}
 MACHINE_PATH = "/home/somebody/secret-project/runs/base/1/checkpoint"
+
+PARITY = {"passed": True, "differing": [], "tokens": 41, "mean_gap": 0.0123, "max_gap": 0.2}
 
 FIGURES: dict[str, dict[str, Any]] = {
     "base": {"model": "some-org/Base-7B@main", "kind": "hub"},
@@ -26,12 +31,14 @@ FIGURES: dict[str, dict[str, Any]] = {
     "sft": {},
     "tag": {"rows_in": 3, "rows_out": 2, "dropped": {}, "annotators": ["simulated annotator"]},
     "dpo": {},
-    "export": {"quantisation": "Q8_0", "parity": {"tokens": 41, "mean_gap": 0.0123, "max_gap": 0.2}},
+    "export": {"quantisation": "Q8_0", "parity": PARITY},
     "report": {
         "evaluation": {
             "candidates": 20,
             "chance": 0.05,
-            "systems": [{"system": "dpo", "n": 24, "hit": 0.375, "low": 0.2, "high": 0.6, "mrr": 0.5, "ndcg": 0.6}],
+            "systems": [
+                {"system": "dpo", "n": 24, "hit": 0.375, "low": 0.2, "high": 0.6, "mrr": 0.5, "ndcg": 0.6}
+            ],
             "verdict": "With n = 24 no claim is made.",
         }
     },
@@ -39,8 +46,12 @@ FIGURES: dict[str, dict[str, Any]] = {
 
 
 def example(domain: str, number: int) -> Example:
-    prompt = Prompt("", domain, "passive", "direct", "en", "train", f"user-{number}", "s", "i", ("a",), (), "b", "", "t")
-    return with_id(Example("", with_id(prompt), f"answer {number}", Provenance("m", "Q8_0", "{}", number, "e")))
+    prompt = Prompt(
+        "", domain, "passive", "direct", "en", "train", f"user-{number}", "s", "i", ("a",), (), "b", "", "t"
+    )
+    return with_id(
+        Example("", with_id(prompt), f"answer {number}", Provenance("m", "Q8_0", "{}", number, "e"))
+    )
 
 
 def preference(domain: str, number: int) -> Preference:
@@ -58,7 +69,13 @@ def finished(tmp_path: Path) -> dict[str, Path]:
         (folder / "manifest.json").write_text(json.dumps(manifest))
     (inputs["sft"] / "config.yaml").write_text("train:\n  learning_rate: 0.0002\n  zero: 2\n")
     (inputs["dpo"] / "config.yaml").write_text("align:\n  learning_rate: 0.00005\n  beta: 0.1\n")
-    rows = [example("films", 1), example("films", 2), example("films", 3), example("shop", 4), example("shop", 5)]
+    rows = [
+        example("films", 1),
+        example("films", 2),
+        example("films", 3),
+        example("shop", 4),
+        example("shop", 5),
+    ]
     write_rows(inputs["filter"] / "kept.parquet", rows, Example)
     pairs = [preference("films", 1), preference("shop", 2)]
     write_rows(inputs["tag"] / "preferences.parquet", pairs, Preference)
@@ -72,7 +89,9 @@ def _models(inputs: dict[str, Path]) -> None:
     adapter, merged = inputs["dpo"] / "adapter", inputs["export"] / "merged"
     (adapter / "ref").mkdir(parents=True)
     merged.mkdir()
-    (adapter / "adapter_config.json").write_text(json.dumps({"r": 8, "base_model_name_or_path": MACHINE_PATH}))
+    (adapter / "adapter_config.json").write_text(
+        json.dumps({"r": 8, "base_model_name_or_path": MACHINE_PATH})
+    )
     (adapter / "adapter_model.safetensors").write_bytes(b"adapter weights" * 1000)
     (adapter / "ref" / "adapter_model.safetensors").write_bytes(b"the reference copy")
     (adapter / "README.md").write_text(f"base: {MACHINE_PATH}")

@@ -1,4 +1,4 @@
-"""A stand-in for the Hub on loopback: create, validate, pre-upload, LFS, commit, tag; enough of each to push to."""
+"""A stand-in for the Hub on loopback: create, validate, pre-upload, LFS, commit, tag; just enough of each."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ class Hub:
 
     def validate(self, body: dict[str, Any]) -> tuple[int, Any]:
         fine = body["content"].startswith("---\n")
-        return (200, {"errors": [], "warnings": []}) if fine else (400, {"errors": [{"message": "no metadata"}]})
+        return (
+            (200, {"errors": [], "warnings": []}) if fine else (400, {"errors": [{"message": "no metadata"}]})
+        )
 
     def preupload(self, body: dict[str, Any], kind: str, repo: str) -> tuple[int, Any]:
         stored = self.files.get((kind, repo), {})
@@ -58,14 +60,17 @@ class Hub:
 
     def commit(self, body: bytes, kind: str, repo: str) -> tuple[int, Any]:
         lines = [json.loads(line) for line in body.splitlines()]
-        header, entries = lines[0]["value"], [line for line in lines[1:]]
+        header, entries = lines[0]["value"], lines[1:]
         stored = self.files.setdefault((kind, repo), {})
         for entry in entries:
             value = entry["value"]
             whole = base64.b64decode(value["content"]) if entry["key"] == "file" else self.blobs[value["oid"]]
             stored[value["path"]] = whole
         self.commits.append((kind, header["summary"], tuple(entry["value"]["path"] for entry in entries)))
-        return 200, {"commitUrl": f"{self.url}/{repo}/commit/{len(self.commits)}", "commitOid": f"{len(self.commits):040x}"}
+        return 200, {
+            "commitUrl": f"{self.url}/{repo}/commit/{len(self.commits)}",
+            "commitOid": f"{len(self.commits):040x}",
+        }
 
     def tag(self, body: dict[str, Any], kind: str, repo: str) -> tuple[int, Any]:
         known = (kind, body["tag"]) in self.tags
@@ -75,7 +80,10 @@ class Hub:
     def _action(self, entry: dict[str, Any]) -> dict[str, Any]:
         if entry["oid"] in self.blobs:
             return dict(entry)
-        actions = {"upload": {"href": f"{self.url}/lfs/{entry['oid']}"}, "verify": {"href": f"{self.url}/verify"}}
+        actions = {
+            "upload": {"href": f"{self.url}/lfs/{entry['oid']}"},
+            "verify": {"href": f"{self.url}/verify"},
+        }
         return {**entry, "actions": actions}
 
 

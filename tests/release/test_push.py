@@ -30,7 +30,8 @@ from rectune.recipe import parse_recipe
 from release.push import run
 release, inputs, out = json.loads(sys.argv[1])
 try:
-    print(json.dumps(run(parse_recipe({"release": release}), {k: Path(v) for k, v in inputs.items()}, Path(out))))
+    folders = {stage: Path(folder) for stage, folder in inputs.items()}
+    print(json.dumps(run(parse_recipe({"release": release}), folders, Path(out))))
 except UserError as refused:
     print(refused)
     sys.exit(2)
@@ -53,15 +54,32 @@ def out(tmp_path: Path) -> Path:
     return folder
 
 
-def pushed(hub: Hub, finished: dict[str, Path], out: Path, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
+def pushed(
+    hub: Hub, finished: dict[str, Path], out: Path, token: str = TOKEN
+) -> subprocess.CompletedProcess[str]:
     """Push in a process of its own: huggingface_hub reads its endpoint and token when it is imported."""
     release = {"repo": "user/name", "dry_run": False, "licence": "apache-2.0"}
     arguments = json.dumps([release, {k: str(v) for k, v in finished.items()}, str(out)])
-    names = {"HF_ENDPOINT": hub.url, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(out.parent / "hf")}
-    environment = {**os.environ, **names, "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    names = {
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": token,
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HOME": str(out.parent / "hf"),
+    }
+    environment = {
+        **os.environ,
+        **names,
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    }
     root = str(Path(__file__).parents[2])
     return subprocess.run(
-        [sys.executable, "-c", _PUSH, arguments], env=environment, cwd=root, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", _PUSH, arguments],
+        env=environment,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 
@@ -70,8 +88,12 @@ def test_one_commit_a_kind_and_the_runs_key_as_tag(hub: Hub, finished: dict[str,
     assert done.returncode == 0, done.stderr
     kinds = [(kind, summary.split()[0]) for kind, summary, _ in hub.commits]
     assert kinds == [
-        ("models", "adapter"), ("models", "merged"), ("models", "gguf"), ("datasets", "dataset"), ("datasets", "preferences"),
-    ]  # fmt: skip
+        ("models", "adapter"),
+        ("models", "merged"),
+        ("models", "gguf"),
+        ("datasets", "dataset"),
+        ("datasets", "preferences"),
+    ]
     assert sorted(hub.tags) == [("datasets", KEYS["export"]), ("models", KEYS["export"])]
     assert {entry["visibility"] for entry in hub.created} == {"private"}
     model = hub.files["models", "user/name"]
@@ -83,12 +105,19 @@ def test_one_commit_a_kind_and_the_runs_key_as_tag(hub: Hub, finished: dict[str,
 
 def test_token_and_machine_paths_are_nowhere(hub: Hub, finished: dict[str, Path], out: Path) -> None:
     done = pushed(hub, finished, out)
-    places = [done.stdout, done.stderr, *(p.read_bytes().decode(errors="replace") for p in out.rglob("*") if p.is_file())]
+    places = [
+        done.stdout,
+        done.stderr,
+        *(p.read_bytes().decode(errors="replace") for p in out.rglob("*") if p.is_file()),
+    ]
     assert not any(TOKEN in place for place in places)
     assert not any(TOKEN.encode() in body for body in hub.bodies)
     model = hub.files["models", "user/name"]
     assert not any(MACHINE_PATH.encode() in content for content in model.values())
-    assert json.loads(model["adapter/adapter_config.json"]) == {"r": 8, "base_model_name_or_path": "some-org/Base-7B"}
+    assert json.loads(model["adapter/adapter_config.json"]) == {
+        "r": 8,
+        "base_model_name_or_path": "some-org/Base-7B",
+    }
     assert not any("ref/" in name or name.endswith(".log") for name in model)
 
 
@@ -99,17 +128,25 @@ def test_pushing_again_sends_nothing_twice(hub: Hub, finished: dict[str, Path], 
     assert (len(hub.commits), hub.puts) == (commits, puts)
 
 
-@pytest.mark.parametrize(("action", "status", "hint"), [("commit", 403, "may write"), ("commit", 429, "wait a few minutes")])
+@pytest.mark.parametrize(
+    ("action", "status", "hint"), [("commit", 403, "may write"), ("commit", 429, "wait a few minutes")]
+)
 def test_a_refusal_is_explained_and_the_next_push_goes_on(
     hub: Hub, finished: dict[str, Path], out: Path, action: str, status: int, hint: str
 ) -> None:
     hub.fail[action] = status
     refused = pushed(hub, finished, out)
     assert refused.returncode == 2
-    assert str(status) in refused.stdout and hint in refused.stdout and TOKEN not in refused.stdout + refused.stderr
+    assert (
+        str(status) in refused.stdout
+        and hint in refused.stdout
+        and TOKEN not in refused.stdout + refused.stderr
+    )
     puts = hub.puts
     assert pushed(hub, finished, out).returncode == 0
-    uploaded_before = [name for name in ("adapter/adapter_model.safetensors",) if name in hub.files["models", "user/name"]]
+    uploaded_before = [
+        name for name in ("adapter/adapter_model.safetensors",) if name in hub.files["models", "user/name"]
+    ]
     assert uploaded_before and puts >= 1
 
 
@@ -122,7 +159,11 @@ def test_dry_run_lists_files_and_uploads_nothing(
     stats = run(parse_recipe({"release": {}}), finished, out)
     listing = json.loads((out / "files.json").read_text())
     sizes = {f["path"]: f["bytes"] for upload in listing["uploads"] for f in upload["files"]}
-    assert sizes["gguf/model.gguf"] == 5004 and "5.004 kB" in shown.getvalue() and "nothing was uploaded" in shown.getvalue()
+    assert (
+        sizes["gguf/model.gguf"] == 5004
+        and "5.004 kB" in shown.getvalue()
+        and "nothing was uploaded" in shown.getvalue()
+    )
     assert stats["bytes"] > 5004 and listing["left_out"] == {"shop": 3}
     assert (out / "README.md").read_text().startswith("---\n")
 
@@ -131,7 +172,9 @@ def test_only_redistributable_rows_without_user_ids(finished: dict[str, Path], o
     run(parse_recipe({"release": {}}), finished, out)
     rows = read_rows(out / "dataset" / "default" / "train.parquet", Example)
     pairs = read_rows(out / "dataset" / "preferences" / "train.parquet", Preference)
-    assert [row.prompt.domain for row in rows] == ["films"] * 3 and [p.prompt.domain for p in pairs] == ["films"]
+    assert [row.prompt.domain for row in rows] == ["films"] * 3 and [p.prompt.domain for p in pairs] == [
+        "films"
+    ]
     assert {row.prompt.user for row in rows} == {""} and {p.annotator for p in pairs} == {"simulated"}
 
 
@@ -158,7 +201,11 @@ def edit_data(finished: dict[str, Path], datasets: dict[str, object]) -> None:
     ],
 )
 def test_refusals(
-    finished: dict[str, Path], out: Path, monkeypatch: pytest.MonkeyPatch, release: dict[str, object], said: str
+    finished: dict[str, Path],
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    release: dict[str, object],
+    said: str,
 ) -> None:
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
     with pytest.raises(UserError, match=said):
@@ -167,5 +214,19 @@ def test_refusals(
 
 def test_refuses_redistributable_data_without_a_licence(finished: dict[str, Path], out: Path) -> None:
     edit_data(finished, {"open": {"domain": "films", "redistributable": True}})
-    with pytest.raises(UserError, match="open .* no licence"):
+    with pytest.raises(UserError, match=r"open .* no licence"):
         run(parse_recipe({"release": {}}), finished, out)
+
+
+def test_refuses_a_failed_parity_check_but_not_to_show_the_files(
+    finished: dict[str, Path], out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: TOKEN)
+    monkeypatch.setattr("release.push.send", lambda *_: pytest.fail("must not upload"))
+    path = finished["export"] / "manifest.json"
+    figures = {"parity": {"passed": False, "differing": ["'8 ½'"], "mean_gap": 0.01, "tokens": 4}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": figures}))
+    with pytest.raises(UserError, match="8 ½"):
+        run(parse_recipe({"release": {"dry_run": False, "repo": "user/name"}}), finished, out)
+    run(parse_recipe({"release": {}}), finished, out)
+    assert "splits '8 ½' into other tokens" in (out / "README.md").read_text()

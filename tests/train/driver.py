@@ -1,4 +1,4 @@
-"""Runs one training stage as the launcher does: `driver.py FILE`, FILE naming the stage, its sections and its folders."""
+"""Runs one training stage as the launcher does: `driver.py FILE`; FILE names stage, sections and folders."""
 
 from __future__ import annotations
 

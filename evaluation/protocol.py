@@ -1,0 +1,125 @@
+"""The protocol: one item that a test user really took next, among the candidates of their case.
+
+All systems rank the same candidates of the same cases. The language models read the case's passive direct
+prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation import metrics
+from recommenders.base import Scores
+from rectune.errors import UserError
+from rectune.rows import read_rows
+from rectune.settings import Evaluate
+from rectune.types import Case, Prompt, Ranking
+
+
+@dataclass(frozen=True)
+class TestCase:
+    """A test case and the prompt that words it."""
+
+    __test__ = False  # not a class of tests, whatever pytest takes its name for
+
+    case: Case
+    prompt: Prompt
+
+
+def read_test_cases(cases: Sequence[Case], queries: Path) -> list[TestCase]:
+    """The test cases that have a passive direct prompt, joined with it by domain and user.
+
+    Raises:
+        UserError: not one has.
+    """
+    prompts = {
+        (prompt.domain, prompt.user): prompt
+        for prompt in read_rows(queries / "prompts.parquet", Prompt)
+        if (prompt.split, prompt.scenario, prompt.form) == ("test", "passive", "direct")
+    }
+    test = [case for case in cases if case.split == "test"]
+    found = [
+        TestCase(case, prompts[case.domain, case.user])
+        for case in test
+        if (case.domain, case.user) in prompts
+    ]
+    if not found:
+        raise UserError(
+            f"none of {len(test)} test cases has a passive direct prompt",
+            where=str(queries / "prompts.parquet"),
+            mend="raise data.test, and run again from the stage data",
+        )
+    return found
+
+
+def by_domain(cases: Sequence[TestCase]) -> dict[str, list[TestCase]]:
+    """The cases of each domain, domains sorted."""
+    groups: dict[str, list[TestCase]] = {}
+    for case in sorted(cases, key=lambda case: case.case.domain):
+        groups.setdefault(case.case.domain, []).append(case)
+    return groups
+
+
+def ranked(case: TestCase, system: str, scores: Scores) -> Ranking:
+    """The candidates of a case in the order of their scores; among equals the target comes last."""
+    items = case.case.candidates
+    plain = [float(score) for score in np.where(np.isnan(scores), -np.inf, scores)]
+    order = sorted(range(len(items)), key=lambda at: (-plain[at], items[at] == case.case.target))
+    return Ranking(
+        case.prompt.id,
+        system,
+        tuple(items[at] for at in order),
+        tuple(plain[at] for at in order),
+        ("candidate",) * len(items),
+    )
+
+
+def summarise(cases: Sequence[TestCase], rankings: Sequence[Ranking], config: Evaluate) -> dict[str, Any]:
+    """Every figure of the evaluation, as metrics.json holds it.
+
+    `candidates`, `chance`, and under `systems` by name `n`, `hit@1` with its `interval`, `hit@5`, `hit@10`,
+    `mrr`, `ndcg@10`, the intervals of the last two, and the same figures by domain under `domains`.
+    """
+    found = {(ranking.system, ranking.prompt_id): ranking for ranking in rankings}
+    candidates = [len(test.case.candidates) for test in cases]
+    rounds = f"bootstrap over users, {config.bootstrap} rounds"
+    systems: dict[str, Any] = {}
+    for system in config.systems:
+        ranks = {test.prompt.id: _rank(test, found[system, test.prompt.id]) for test in cases}
+        domains = {domain: _figures(group, ranks, config) for domain, group in by_domain(cases).items()}
+        systems[system] = {**_figures(cases, ranks, config), "domains": domains}
+    return {
+        "protocol": "one target among the case's candidates; ties count against the system",
+        "intervals": f"95 %: Wilson for hit@1; {rounds} for mrr and ndcg@10",
+        "cases": len(cases),
+        "candidates": max(candidates),
+        "chance": float(np.mean([1 / count for count in candidates])),
+        "systems": systems,
+    }
+
+
+def _rank(test: TestCase, ranking: Ranking) -> int:
+    return metrics.target_rank(ranking.items, ranking.scores, test.case.target)
+
+
+def _figures(cases: Sequence[TestCase], ranks: Mapping[str, int], config: Evaluate) -> dict[str, Any]:
+    """One system over some cases; `ranks` by prompt id."""
+    own = [ranks[test.prompt.id] for test in cases]
+    users = [f"{test.case.domain}/{test.case.user}" for test in cases]
+    reciprocal, gains = metrics.reciprocal_ranks(own), metrics.ndcg_at(own, 10)
+    return {
+        "n": len(own),
+        "hit@1": metrics.hit_at(own, 1),
+        "interval": metrics.wilson(sum(rank == 1 for rank in own), len(own)),
+        "hit@5": metrics.hit_at(own, 5),
+        "hit@10": metrics.hit_at(own, 10),
+        "mrr": float(np.mean(reciprocal)),
+        "mrr_interval": metrics.bootstrap(reciprocal, users, config.bootstrap, config.seed),
+        "ndcg@10": float(np.mean(gains)),
+        "ndcg@10_interval": metrics.bootstrap(gains, users, config.bootstrap, config.seed),
+    }

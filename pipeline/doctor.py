@@ -1,0 +1,124 @@
+"""`rectune doctor`: what works on this machine, and the mend for what does not."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.plan import PACKAGES
+from rectune.errors import UserError
+
+_DISK_WANTED = 4 * 2**30  # bytes: what the demo leaves behind, with room
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. `mend` is what to do about it; `needed` findings that fail make the doctor's exit status 2."""
+
+    subject: str
+    good: bool
+    says: str
+    mend: str = ""
+    needed: bool = True
+
+
+def examine() -> tuple[str, bool]:
+    """Look at everything; returns the report, and whether all that is needed is there."""
+    checks: tuple[Callable[[], Finding], ...] = (
+        _python, _packages, _constraints, _embedded, _converter, _compiler, _accelerator, _disk, _hub,
+    )  # fmt: skip
+    findings = [check() for check in checks]
+    lines = []
+    for finding in findings:
+        mark = "ok  " if finding.good else "MEND" if finding.needed else "note"
+        lines.append(f"{mark} {finding.subject:<12} {finding.says}")
+        if not finding.good and finding.mend:
+            lines.append(f"     {'':<12} -> {finding.mend}")
+    return "\n".join(lines), all(finding.good or not finding.needed for finding in findings)
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return Finding("Python", sys.version_info >= (3, 11), version, "make setup PYTHON=python3.11")
+
+
+def _packages() -> Finding:
+    absent = [name for name in PACKAGES if _version(name) is None]
+    says = f"absent: {', '.join(absent)}" if absent else f"all {len(PACKAGES)} that matter are installed"
+    return Finding("packages", not absent, says, "make setup")
+
+
+def _constraints() -> Finding:
+    """Versions other than the pinned ones may work; nobody has tried."""
+    pins = _pins(Path("constraints.txt"))
+    other = [f"{name} {_version(name)} (tried: {pins[name]})" for name in PACKAGES if _version(name) != pins.get(name)]
+    return Finding("versions", not other, "; ".join(other) or "as pinned in constraints.txt", "make setup", needed=False)
+
+
+def _embedded() -> Finding:
+    from models.reference import gguf_file
+
+    try:
+        return Finding("model", True, f"embedded: {gguf_file('embedded').name}")
+    except UserError as missing:
+        return Finding("model", False, missing.found, missing.mend or "make setup")
+
+
+def _converter() -> Finding:
+    from models.fetch_converter import converter_folder, is_current
+
+    good = is_current(converter_folder())
+    says = "llama.cpp's converter, of the runtime's version" if good else "absent, or of another version"
+    return Finding("converter", good, says, "make setup")
+
+
+def _compiler() -> Finding:
+    compiler = shutil.which("c++") or shutil.which("g++")
+    ninja = shutil.which("ninja") or (Path(sys.executable).parent / "ninja").exists()
+    good = bool(compiler and ninja)
+    says = f"{compiler}, ninja" if good else "DeepSpeed compiles an operator and needs a C++ compiler and ninja"
+    return Finding("compiler", good, says, "apt-get install g++, then make setup")
+
+
+def _accelerator() -> Finding:
+    if shutil.which("nvidia-smi") is None:
+        return Finding("accelerator", True, f"none; {os.cpu_count()} CPU cores, enough for recipes/demo.yaml")
+    command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    found = "; ".join(answer.stdout.split("\n")).strip("; ")
+    mend = "install a torch build for the accelerator, and llama-cpp-python with CMAKE_ARGS=-DGGML_CUDA=on"
+    return Finding("accelerator", answer.returncode == 0, found or answer.stderr.strip(), mend, needed=False)
+
+
+def _disk() -> Finding:
+    left = shutil.disk_usage(Path.cwd()).free
+    says = f"{left / 2**30:.0f} GiB free here; the demo leaves about 3 GiB"
+    return Finding("disk", left > _DISK_WANTED, says, "free some space, or give another folder with --runs")
+
+
+def _hub() -> Finding:
+    from huggingface_hub import get_token
+
+    good = get_token() is not None
+    says = "logged in" if good else "not logged in; only push and private models need it"
+    return Finding("Hub", good, says, "hf auth login", needed=False)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _pins(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    lines = [line.split("==") for line in path.read_text(encoding="utf-8").splitlines() if "==" in line]
+    return {name.strip().lower().replace("_", "-"): version.strip() for name, version in lines}

@@ -1,0 +1,141 @@
+"""The stage `tag`: what people or the simulated annotator decided becomes pairs, and nothing else does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from align import collect
+from align.simulated import RULE
+from align.tags import TagStore
+from align.tasks import Task, make_task
+from rectune.errors import UserError, WaitingForPeople
+from rectune.recipe import Recipe
+from rectune.rows import read_rows
+from rectune.settings import Align
+from rectune.types import Preference, Tag
+from tests.align.examples import make_prompt, make_tasks, write_folders, write_items
+
+TITLED = ("I suggest it. My recommendation: Heat", "I suggest Ronin.", "nothing")
+
+
+@pytest.fixture(autouse=True)
+def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+
+
+def config(annotator: str) -> Recipe:
+    return Recipe.model_construct(align=Align(annotator=annotator, tags="us"))  # type: ignore[arg-type]
+
+
+def tag_of(task: Task, best: int, worst: int, annotator: str = "kim") -> Tag:
+    return Tag(task.key, task.hashes, task.hashes[best], task.hashes[worst], annotator, 1.0, 1.0)
+
+
+def run(tasks: list[Task], annotator: str) -> tuple[dict[str, object], list[Tag], list[Preference]]:
+    folders = (
+        write_folders(Path("in"), tasks)
+        if not Path("in").exists()
+        else {name: Path("in") / name for name in ("queries", "candidates")}
+    )
+    stats = collect.run(config(annotator), folders | {"data": write_items(Path("data"))}, Path("out"))
+    tags = read_rows(Path("out/tags.parquet"), Tag)
+    return stats, tags, read_rows(Path("out/preferences.parquet"), Preference)
+
+
+def test_the_simulated_annotator_pairs_best_with_worst_and_is_named() -> None:
+    tied = make_task(make_prompt(9), ("say no.", "say so."))
+    stats, tags, pairs = run([make_task(make_prompt(0), TITLED), tied], "simulated")
+    assert [(pair.chosen, pair.rejected) for pair in pairs] == [(TITLED[0], TITLED[2])]
+    assert {tag.annotator for tag in tags} == {pair.annotator for pair in pairs} == {"simulated"}
+    assert stats["annotators"] == ["simulated annotator"]
+    assert stats["rule"] == RULE
+    assert (stats["rows_in"], stats["rows_out"], stats["dropped"]) == (2, 1, {"all answers tie": 1})
+    assert (stats["chosen_words_mean"], stats["rejected_words_mean"]) == (6.0, 1.0)
+
+
+def test_the_simulated_annotator_leaves_peoples_files_alone() -> None:
+    run([make_task(make_prompt(0), TITLED)], "simulated")
+    assert not Path("tags").exists()
+
+
+def test_it_waits_until_a_person_has_done_every_prompt() -> None:
+    tasks = make_tasks(3)
+    with pytest.raises(WaitingForPeople, match=r"0 of 3 prompts") as waiting:
+        run(tasks, "person")
+    assert "rectune tag RECIPE" in str(waiting.value)
+    assert "skip" in str(waiting.value)
+    assert not list(Path("out").iterdir())
+    with TagStore(Path("tags/us.sqlite")) as store:
+        store.add(tag_of(tasks[0], 1, 2))
+        store.skip(tasks[1].key, tasks[1].hashes, "kim", 1.0)
+        with pytest.raises(WaitingForPeople, match=r"2 of 3 prompts"):
+            run(tasks, "person")
+        store.add(tag_of(tasks[2], 4, 0, "lee"))
+    stats, tags, pairs = run(tasks, "person")
+    assert [(pair.chosen, pair.rejected) for pair in pairs] == [
+        ("answer 1 to 0", "answer 2 to 0"),
+        ("answer 4 to 2", "answer 0 to 2"),
+    ]
+    assert [tag.annotator for tag in tags] == ["kim", "lee"] == stats["annotators"]
+    assert stats["dropped"] == {"skipped": 1}
+    assert "rule" not in stats
+
+
+def test_tags_of_other_prompts_and_answers_do_not_count() -> None:
+    mine, other = make_tasks(1)[0], make_task(make_prompt(0), ("else", "other"))
+    with TagStore(Path("tags/us.sqlite")) as store:
+        store.add(tag_of(other, 0, 1))
+        store.add(tag_of(make_tasks(2)[1], 0, 1))
+    with pytest.raises(WaitingForPeople, match="0 of 1"):
+        run([mine], "person")
+
+
+def test_only_skips_make_no_pairs_and_that_is_said() -> None:
+    task = make_tasks(1)[0]
+    with TagStore(Path("tags/us.sqlite")) as store:
+        store.skip(task.key, task.hashes, "kim", 1.0)
+    with pytest.raises(UserError, match="no preference"):
+        run([task], "person")
+
+
+def test_contradictions_are_left_out_and_agreement_counts_once() -> None:
+    clash, agree = make_tasks(2)
+    tagged = [
+        (clash, tag_of(clash, 0, 1)),
+        (clash, tag_of(clash, 1, 0, "lee")),
+        (agree, tag_of(agree, 2, 3)),
+        (agree, tag_of(agree, 2, 3, "lee")),
+    ]
+    pairs, dropped = collect.pair(tagged)
+    assert [(pair.chosen, pair.annotator) for pair in pairs] == [("answer 2 to 1", "kim")]
+    assert dropped == {"annotators agree": 1, "annotators contradict each other": 2}
+
+
+def test_the_digest_follows_what_was_decided_about_these_candidates() -> None:
+    tasks = make_tasks(2)
+    folders = write_folders(Path("in"), tasks[:1])
+    path = Path("tags/us.sqlite")
+
+    def digest() -> str:
+        return collect.tags_digest(path, folders["queries"], folders["candidates"])
+
+    assert digest() == ""
+    assert not path.exists()
+    with TagStore(path) as store:
+        empty = digest()
+        store.add(tag_of(tasks[1], 0, 1))
+        assert digest() == empty
+        store.add(tag_of(tasks[0], 0, 1))
+        assert digest() not in ("", empty)
+    assert collect.tags_digest(path, Path("none"), Path("none")) == ""
+
+
+def test_candidates_of_unknown_prompts_are_refused() -> None:
+    tasks = make_tasks(2)
+    folders = write_folders(Path("in"), tasks)
+    other = write_folders(Path("other"), tasks[:1])
+    with pytest.raises(UserError, match="1 prompts of the candidates"):
+        collect.run(config("person"), folders | {"queries": other["queries"]}, Path("out"))

@@ -1,0 +1,169 @@
+"""The screen of `rectune tag`, driven through Textual's pilot, and what a text may do to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from align.session import Session
+from align.tagging import printable
+from align.tagging_screen import TaggingApp
+from align.tags import TagStore
+from align.tasks import Task, make_task
+from rectune.errors import UserError
+from rectune.types import Tag
+from tests.align.examples import make_prompt, make_tasks
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[TagStore]:
+    with TagStore(tmp_path / "tags" / "t.sqlite") as opened:
+        yield opened
+
+
+def session(store: TagStore, tasks: list[Task] | None = None, annotator: str = "kim") -> Session:
+    made = tasks or make_tasks(3)
+    return Session(made, store, annotator, {made[0].prompt.id: "Heat (1995)"})
+
+
+@given(st.text())
+def test_no_text_can_steer_a_terminal(text: str) -> None:
+    shown = printable(text)
+    assert not any((ord(c) < 32 and c != "\n") or 0x7F <= ord(c) < 0xA0 for c in shown)
+    assert not set(shown) & set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2028")
+    shown.encode()
+
+
+def test_control_sequences_are_seen_and_other_text_is_as_it_was() -> None:
+    assert printable("a\x1b[31mb\x07\x7f\x9b2J") == "a␛[31mb␇␡<U+009B>2J"
+    assert printable("기생충 (2019)\nnaïve 👨‍👩‍👧 [red]") == "기생충 (2019)\nnaïve 👨‍👩‍👧 [red]"
+
+
+def lines(app: TaggingApp) -> list[str]:
+    """The screen as text, a line a row."""
+    strips = app.screen._compositor.render_strips()
+    return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
+
+
+def press(app: TaggingApp, *keys: str, size: tuple[int, int] = (80, 24)) -> list[str]:
+    """Start the app, press keys, and return the screen."""
+    import asyncio
+
+    async def drive() -> list[str]:
+        async with app.run_test(size=size) as pilot:
+            for key in keys:
+                await pilot.press(key)
+            await pilot.pause()
+            return lines(app)
+
+    return asyncio.run(drive())
+
+
+def test_best_then_worst_is_saved_and_the_next_request_shows(store: TagStore) -> None:
+    at = session(store)
+    shown = list(at.answers)
+    screen = press(TaggingApp(at), "4", "2")
+    (kept,) = store.tags("kim")
+    assert (at.tasks[0].text(kept.best), at.tasks[0].text(kept.worst)) == (shown[3], shown[1])
+    assert screen[0].strip().startswith("2 of 3")
+    assert "1 of 3 done" in screen[-2]
+
+
+def test_the_first_pick_is_marked_and_taken_back_by_itself_or_escape(store: TagStore) -> None:
+    app = TaggingApp(session(store))
+    assert any("2 BEST" in line for line in press(app, "2"))
+    for key in ("2", "escape"):
+        screen = press(TaggingApp(session(store)), "2", key)
+        assert not any("BEST" in line for line in screen)
+    assert store.decisions() == []
+
+
+def test_undo_shows_the_request_again_and_a_decided_one_shows_its_choice(store: TagStore) -> None:
+    screen = press(TaggingApp(session(store)), "1", "2", "s", "p", "p")
+    assert any("1 BEST" in line for line in screen)
+    assert any("2 WORST" in line for line in screen)
+    screen = press(TaggingApp(session(store)), "u", "u", "u")
+    assert screen[0].strip().startswith("1 of 3")
+    assert "nothing to undo" in screen[-2]
+    assert store.decisions() == []
+
+
+def test_the_true_next_item_shows_on_request_only_and_not_for_the_next(store: TagStore) -> None:
+    assert not any("Heat (1995)" in line for line in press(TaggingApp(session(store))))
+    assert any("Really taken next: Heat (1995)" in line for line in press(TaggingApp(session(store)), "t"))
+    assert not any("Really taken" in line for line in press(TaggingApp(session(store)), "t", "n"))
+
+
+def test_a_key_without_an_answer_and_keys_in_the_help_decide_nothing(store: TagStore) -> None:
+    press(TaggingApp(session(store, make_tasks(2, answers=3))), "4", "9", "question_mark", "1", "1")
+    assert store.decisions() == []
+
+
+def test_help_opens_and_any_key_closes_it(store: TagStore) -> None:
+    assert any(
+        "undo the last decision" in line for line in press(TaggingApp(session(store)), "question_mark")
+    )
+    closed = press(TaggingApp(session(store)), "question_mark", "s")
+    assert not any("undo the last decision" in line for line in closed)
+    assert closed[0].strip().startswith("1 of 3")
+
+
+def test_the_screen_is_blind_escapes_markup_and_fits_80_by_24(store: TagStore) -> None:
+    evil = make_task(make_prompt(0), ("[red]x[/red] [/nothing] \x1b[2J", "plain"))
+    screen = press(TaggingApp(session(store, [evil])))
+    assert any("[red]x[/red] [/nothing] ␛[2J" in line for line in screen)
+    assert len(screen) == 24
+    assert "q quit" in screen[-1]
+
+
+def test_korean_wraps_at_the_cells_it_takes_and_loses_nothing(store: TagStore) -> None:
+    from rich.cells import cell_len
+
+    text = "당신은 조용하고 느린 영화를 좋아하시는 것 같습니다. " * 6
+    screen = press(
+        TaggingApp(session(store, [make_task(make_prompt(0), (text, "짧은 답", "또 하나"))])), size=(80, 40)
+    )
+    assert all(cell_len(line) <= 80 for line in screen)
+    korean = "".join(c for line in screen for c in line if "가" <= c <= "힣")
+    assert "".join(c for c in text if "가" <= c <= "힣") in korean
+
+
+def test_answers_stand_side_by_side_where_there_is_room(store: TagStore) -> None:
+    tasks = make_tasks(1)
+    wide = press(TaggingApp(session(store, tasks)), size=(180, 30))
+    assert any(line.count(" to 0") == 5 for line in wide)
+    narrow = press(TaggingApp(session(store, tasks)), size=(100, 30))
+    assert max(line.count(" to 0") for line in narrow) == 1
+
+
+def test_when_all_is_done_it_says_so_and_stays_for_undo(store: TagStore) -> None:
+    app = TaggingApp(session(store, make_tasks(1)))
+    assert "ALL DONE" in press(app, "1", "2")[-2]
+    assert press(TaggingApp(session(store, make_tasks(1))), "u")[-2].strip().startswith("0 of 1 done")
+
+
+def test_a_decision_that_cannot_be_written_is_said_and_stays_on_show(
+    store: TagStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(tag: Tag) -> None:
+        raise UserError("the disk is full")
+
+    at = session(store)
+    monkeypatch.setattr(store, "add", full)
+    screen = press(TaggingApp(at), "1", "2")
+    assert "NOT SAVED: the disk is full" in screen[-2]
+    assert at.place == 0
+
+
+def test_a_thousand_prompts(store: TagStore) -> None:
+    at = session(store, make_tasks(1000, answers=2))
+    started = time.monotonic()
+    for _ in range(20):
+        at.decide(0, 1)
+    assert time.monotonic() - started < 10
+    assert at.done == 20

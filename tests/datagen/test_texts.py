@@ -1,0 +1,62 @@
+"""Queries and rationales: what is refused, what is cut, and how responses end."""
+
+import pytest
+
+from datagen.queries import fault_of, tidy
+from datagen.rationales import respond, whole_sentences
+from datagen.teachers import _teacher_of
+from prompts.answers import closing
+from rectune.settings import Teacher
+from rectune.types import Locale, Prompt
+
+PROMPT = Prompt("p", "movies", "passive", "direct", "en", "train", "u", "s", "i", ("a",), (), "t", "", "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "fault"),
+    [
+        ("slow western with great music", "en", ""),
+        ("", "en", "empty"),
+        ("- one\n- two", "en", "a list"),
+        ("1. slow western", "en", "a list"),
+        ("a film that is rather long and slow and western too", "en", "too long"),
+        ("something like The Matrix", "en", "names the item"),
+        ("조용한 영화", "en", "wrong language"),
+        ("조용한 영화", "ko", ""),
+        ("quiet film", "ko", "wrong language"),
+        ("1999", "en", "wrong language"),
+    ],
+)
+def test_queries_are_refused_for_a_reason(text: str, locale: Locale, fault: str) -> None:
+    assert fault_of(text, "The Matrix", locale) == fault
+
+
+def test_quotes_label_and_full_stop_are_taken_off_a_query() -> None:
+    assert tidy(' Search query: "slow western." ') == "slow western"
+
+
+def test_a_response_that_does_not_name_the_item_gets_our_closing_sentence() -> None:
+    response, by = respond("You like space. You like dread.", "Alien", PROMPT, cut=False)
+    assert response == "You like space. You like dread.\nMy recommendation: Alien" and by == "template"
+
+
+def test_a_response_that_ends_as_it_should_is_kept_as_it_is() -> None:
+    text = f"You like dread. {closing('en', 'Alien')}"
+    assert respond(text, "Alien", PROMPT, cut=False) == (text, "model")
+
+
+def test_a_closing_sentence_with_another_title_is_replaced() -> None:
+    response, by = respond(f"You like dread. {closing('en', 'Aliens')}", "Alien", PROMPT, cut=False)
+    assert response.endswith(closing("en", "Alien")) and "Aliens" not in response and by == "template"
+
+
+def test_the_half_sentence_at_the_token_limit_is_cut() -> None:
+    assert respond("One. Two and", "Alien", PROMPT, cut=True)[0] == "One.\nMy recommendation: Alien"
+    assert whole_sentences("no full stop at all") == "no full stop at all"
+
+
+def test_teachers_get_their_shares_and_a_request_always_has_the_same_one() -> None:
+    teachers = [Teacher(model="a", share=3.0), Teacher(model="b", share=1.0)]
+    chosen = [_teacher_of((("user", str(number)),), teachers) for number in range(2000)]
+    assert chosen == [_teacher_of((("user", str(number)),), teachers) for number in range(2000)]
+    assert 0.7 < chosen.count(0) / 2000 < 0.8

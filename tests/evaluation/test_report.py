@@ -1,0 +1,283 @@
+"""The report of a run whose figures are known: they show up, titles stay text, missing stages shorten it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import warnings
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluation.pages.figures import hit_chart, loss_curve
+from evaluation.pages.render import duration, memory, one_line
+from evaluation.pages.results import SystemRow, verdict
+from evaluation.report import run
+from rectune.recipe import Recipe, parse_recipe
+from rectune.rows import write_rows
+from rectune.types import Verdict
+
+EVIL = "<script>alert('x')</script> | **bold** `code` {{ 7 * 7 }}"
+KOREAN = "기생충 (2019)"
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+STAGES = ("data", "base", "filter", "sft", "tag", "dpo", "export", "recommend", "eval")
+
+FIGURES: dict[str, dict[str, Any]] = {
+    "data": {
+        "rows_in": 812,
+        "rows_out": 401,
+        "dropped": {"history too short": 411},
+        "datasets": {"films-small": {"domain": "films", "licence": "CC-BY-4.0", "redistributable": True}},
+    },
+    "base": {"model": "Trial-135M"},
+    "filter": {"rows_in": 160, "rows_out": 97, "dropped": {"score": 60, EVIL: 3}},
+    "tag": {"rows_in": 16, "rows_out": 15, "annotators": ["simulated annotator"], "rule": "longest wins"},
+}
+
+
+def system(hit: float, low: float, high: float) -> dict[str, Any]:
+    domains = {"films": {"n": 11, "hit@1": 0.364}, "music": {"n": 13, "hit@1": 0.077}}
+    return {
+        "n": 24,
+        "hit@1": hit,
+        "interval": [low, high],
+        "mrr": 0.412,
+        "ndcg@10": 0.498,
+        "domains": domains,
+    }
+
+
+METRICS = {
+    "candidates": 20,
+    "chance": 0.05,
+    "systems": {"base": system(0.208, 0.092, 0.405), "dpo": system(0.333, 0.180, 0.533)},
+}
+SAMPLE = {
+    "domain": "films",
+    "system": "You recommend.",
+    "instruction": f"I liked {EVIL}",
+    "target": KOREAN,
+    "answers": [
+        {"system": "base", "text": f"Perhaps\n{EVIL}", "item": "", "how": "", "hit": False},
+        {"system": "sft", "text": "Alien", "item": "Alien (1979)", "how": "embedding", "hit": False},
+        {"system": "dpo", "text": KOREAN, "item": KOREAN, "how": "title", "hit": True},
+    ],
+}
+RECOMMENDATION = {
+    "domain": "music",
+    "scenario": "active",
+    "history": [],
+    "query": "something slow",
+    "answer": "Take Five",
+    "named": True,
+    "target": "So What",
+    "items": [{"item_id": "1", "title": "Take Five", "how": "title", "similarity": 1.0}],
+}
+
+
+@pytest.fixture()
+def finished(tmp_path: Path) -> dict[str, Path]:
+    inputs = {stage: tmp_path / "runs" / stage / f"{stage}-key" for stage in STAGES}
+    for place, (stage, folder) in enumerate(inputs.items()):
+        folder.mkdir(parents=True)
+        manifest = {
+            "stage": stage,
+            "key": f"{stage}-key",
+            "recipe": "trial",
+            "figures": FIGURES.get(stage, {}),
+            "versions": {"torch": "9.9.9"},
+            "started": f"2031-05-0{place + 1}T10:00:00",
+            "seconds": 75.0 + place,
+            "attempts": 1,
+            "peak_memory": 3 * 2**30,
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    (inputs["data"] / "config.yaml").write_text("data:\n  root: shelf/of/films\n")
+    verdicts = [
+        Verdict(str(n), "films", score, 9, 8, score < 15, ()) for n, score in enumerate((4.0, 6.0, 20.0))
+    ]
+    write_rows(inputs["filter"] / "verdicts.parquet", verdicts, Verdict)
+    (inputs["filter"] / "histograms").mkdir()
+    (inputs["filter"] / "histograms" / "films.png").write_bytes(PNG)
+    (inputs["filter"] / "histograms" / "broken.png").write_bytes(b"<svg onload=alert(1)>")
+    log = [{"step": step, "loss": 2.0 / step, "rewards/margins": 0.1 * step} for step in (1, 2, 3)]
+    for stage in ("sft", "dpo"):
+        (inputs[stage] / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log) + '{"st')
+    (inputs["eval"] / "metrics.json").write_text(json.dumps(METRICS))
+    (inputs["eval"] / "samples.json").write_text(json.dumps([SAMPLE] * 12, ensure_ascii=False))
+    (inputs["recommend"] / "recommendations.json").write_text(json.dumps([RECOMMENDATION]))
+    return inputs
+
+
+@pytest.fixture()
+def config() -> Recipe:
+    return parse_recipe({"evaluate": {"systems": ["base", "dpo"], "samples": 10}})
+
+
+@pytest.fixture()
+def out(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs" / "report" / "reportkey.partial"
+    folder.mkdir(parents=True)
+    return folder
+
+
+class Reader(HTMLParser):
+    """Collects the tags, the attributes that could load something, and the text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.loads: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loads += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action")]
+        assert not any(name.startswith("on") for name, _ in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_known_figures_show_up(config: Recipe, finished: dict[str, Path], out: Path) -> None:
+    stats = run(config, finished, out)
+    text = re.sub(r"\s+", " ", Reader((out / "report.html").read_text()).text)
+    for known in (
+        "812",
+        "401",
+        "history too short: 411",
+        "97",
+        "score: 60",
+        "0.208",
+        "0.092 to 0.405",
+        "0.412",
+    ):
+        assert known in text
+    for known in (
+        "0.498",
+        "0.077",
+        "chance is 0.050",
+        "shelf/of/films",
+        "2031-05-01",
+        "1 min 15 s",
+        "3.00 GiB",
+    ):
+        assert known in text
+    for known in ("torch", "9.9.9", "reportkey", "Trial-135M", "longest wins", "CC-BY-4.0", "6.00"):
+        assert known in text
+    assert stats["evaluation"]["systems"][1] == {
+        "system": "dpo", "n": 24, "hit": 0.333, "low": 0.180, "high": 0.533, "mrr": 0.412, "ndcg": 0.498,
+    }  # fmt: skip
+
+
+def test_simulated_annotator_and_small_n_are_said_plainly(
+    config: Recipe, finished: dict[str, Path], out: Path
+) -> None:
+    run(config, finished, out)
+    for page in ("report.html", "report.md"):
+        text = (out / page).read_text()
+        assert "Preferences come from a simulated annotator, not from people." in text
+        assert "n = 24" in text and "no claim is made" in text
+
+
+def test_no_banner_where_people_tagged(config: Recipe, finished: dict[str, Path], out: Path) -> None:
+    path = finished["tag"] / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": {"annotators": ["mina"]}}))
+    run(config, finished, out)
+    text = (out / "report.html").read_text()
+    assert "not from people" not in text and "mina" in text
+
+
+def test_page_is_self_contained_and_titles_stay_text(
+    config: Recipe, finished: dict[str, Path], out: Path
+) -> None:
+    run(config, finished, out)
+    page = (out / "report.html").read_text()
+    read = Reader(page)
+    assert not {"script", "link", "iframe", "object", "b", "svg"} & set(read.tags)
+    assert all(target.startswith(("data:image/png;base64,", "#")) for target in read.loads)
+    assert read.loads.count("data:image/png;base64," + base64.b64encode(PNG).decode()) == 1
+    assert EVIL in read.text and KOREAN in read.text
+    assert "http" not in re.sub(r"http-equiv", "", page)
+
+
+def test_markdown_keeps_titles_in_their_cells(config: Recipe, finished: dict[str, Path], out: Path) -> None:
+    run(config, finished, out)
+    text = (out / "report.md").read_text()
+    assert "<script" not in text and "**bold**" not in text and KOREAN.replace("(", r"\(")[:4] in text
+    row = next(line for line in text.splitlines() if line.startswith("| filter |"))
+    assert len(re.findall(r"(?<!\\)\|", row)) == 5
+    linked = set(re.findall(r"\]\(figures/([\w.-]+)\)", text))
+    assert linked == {path.name for path in (out / "figures").iterdir()}
+
+
+def test_samples_say_what_answers_resolve_to(config: Recipe, finished: dict[str, Path], out: Path) -> None:
+    run(config, finished, out)
+    text = re.sub(r"\s+", " ", Reader((out / "report.html").read_text()).text)
+    assert text.count("resolves to nothing in the catalogue") == 10  # of twelve samples ten are shown
+    assert "names no item; nearest to what it says is Alien (1979)" in text
+    assert f"names {KOREAN} (title) ✓ the item taken next" in text
+
+
+@pytest.mark.parametrize("kept", [(), ("data",), ("data", "base", "filter", "sft"), ("eval",)])
+def test_a_pipeline_that_ended_early_is_reported(
+    config: Recipe, finished: dict[str, Path], out: Path, tmp_path: Path, kept: tuple[str, ...]
+) -> None:
+    inputs = {stage: folder if stage in kept else tmp_path / "nothing" for stage, folder in finished.items()}
+    stats = run(config, inputs, out)
+    assert stats["stages"] == len(kept)
+    assert "because not finished" in (out / "report.html").read_text()
+
+
+def test_damaged_files_shorten_the_report(config: Recipe, finished: dict[str, Path], out: Path) -> None:
+    (finished["eval"] / "metrics.json").write_text('{"systems": ["not", "a mapping"]}')
+    (finished["eval"] / "samples.json").write_text("[1, null")
+    (finished["tag"] / "manifest.json").write_text("{")
+    run(config, finished, out)
+    text = (out / "report.html").read_text()
+    assert "No evaluation was recorded" in text and "No sample answers were recorded" in text
+
+
+def test_a_second_attempt_replaces_the_first(config: Recipe, finished: dict[str, Path], out: Path) -> None:
+    (out / "figures").mkdir()
+    (out / "figures" / "stale.png").write_bytes(PNG)
+    first = run(config, finished, out)
+    pages = (out / "report.html").read_text(), (out / "report.md").read_text()
+    assert run(config, finished, out) == first and "stale.png" not in first["plots"]
+    assert ((out / "report.html").read_text(), (out / "report.md").read_text()) == pages
+
+
+def test_charts_draw_names_without_a_glyph_in_silence(tmp_path: Path) -> None:
+    rows = [SystemRow(f"{KOREAN} $x_", 3, 0.5, 0.1, 0.9), SystemRow("random", 3, 0.0, None, None)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert hit_chart(rows, 0.05, tmp_path / "hits.png")
+    assert (tmp_path / "hits.png").read_bytes().startswith(PNG[:8])
+
+
+def test_nothing_logged_draws_nothing(tmp_path: Path) -> None:
+    assert not loss_curve([{"step": 1}, {"loss": 2.0}], tmp_path / "loss.png")
+    assert not (tmp_path / "loss.png").exists()
+
+
+def test_verdict_depends_on_the_number_of_users() -> None:
+    small, large = SystemRow("a", 24, 0.3, 0.1, 0.5), SystemRow("a", 5000, 0.3, 0.29, 0.31)
+    assert "no claim" in verdict([small, large]) and "0.40" in verdict([small])
+    assert "no claim" not in verdict([large]) and verdict([]) == ""
+
+
+def test_units() -> None:
+    assert (duration(3.21), duration(75), duration(7325)) == ("3.2 s", "1 min 15 s", "2 h 2 min")
+    assert (memory(0), memory(300 * 2**20), memory(8 * 2**30)) == ("not measured", "300 MiB", "8.00 GiB")
+
+
+@pytest.mark.parametrize("text", ["[a](javascript:b)", "a|b", "<i>", "a\n# b", "*x*", "&lt;"])
+def test_one_line_leaves_no_markup(text: str) -> None:
+    line = one_line(text)
+    assert "\n" not in line and not re.search(r"(?<!\\)[\[\]()*|#<>]", line.replace("&#8203;", ""))

@@ -1,0 +1,142 @@
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from evaluation import samples, stage, systems
+from evaluation.samples import choose
+from inference.requests import Answer, Request
+from rectune.recipe import Recipe
+from rectune.rows import read_rows
+from rectune.settings import Evaluate, Retrieval, Sampling
+from rectune.types import Case, Prompt, Ranking
+from tests.recommenders.world import KITCHEN, SPACE, write_world
+
+SYSTEMS = ["random", "popularity", "embedding", "base", "sft", "dpo"]
+
+
+class Engine:
+    """Stands in for llama.cpp: `export` knows the user's taste, `base` nothing, `candidates` the contrary."""
+
+    scored: list[str] = []  # noqa: RUF012
+    dies_after = 10_000
+
+    def __init__(self, model: Path, engine: Evaluate) -> None:
+        self.taste = {"export": 1.0, "base": 0.0, "candidates": -1.0}[model.parent.name]
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def loglikelihood(self, messages, continuations: Sequence[str], prefill: str = "") -> list[list[float]]:
+        if len(self.scored) >= self.dies_after:
+            raise RuntimeError("killed")
+        self.scored.append(messages[1][1])
+        half = SPACE if SPACE[0] in messages[1][1] else KITCHEN
+        return [[self.taste if text.strip() in half else 0.0] for text in continuations]
+
+
+def write(model: Path, requests: Sequence[Request], engine, ledger: Path, label: str) -> list[Answer]:
+    words = {
+        "export": "My recommendation: The Space Station",
+        "base": "",
+        "candidates": "Something with cakes",
+    }
+    return [Answer(request.id, words[model.parent.name], "stop", 1, 1) for request in requests]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    monkeypatch.setattr(systems, "LlamaEngine", Engine)
+    monkeypatch.setattr(samples, "generate", write)
+    monkeypatch.setattr(Engine, "scored", [])
+    monkeypatch.setattr(Engine, "dies_after", 10_000)
+    models = {name: tmp_path / name for name in ("base", "candidates", "export")}
+    return {**write_world(tmp_path), **models}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs" / "eval" / "k.partial"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def config(count: int = 3) -> Recipe:
+    evaluate = Evaluate(systems=SYSTEMS, samples=count, bootstrap=50)  # type: ignore[arg-type]
+    return Recipe.model_construct(evaluate=evaluate, retrieval=Retrieval(sampling=Sampling()))
+
+
+def test_every_system_ranks_the_same_candidates_and_known_tastes_give_known_figures(world, out: Path):
+    stats = stage.run(config(), world, out)
+    assert (stats["rows_in"], stats["rows_out"]) == (4, 4)
+    hits = stats["hit@1"]
+    # Popularity sees only train users: item 7 leads the kitchen side, and items 0 to 3 the other.
+    assert [hits[name] for name in SYSTEMS[1:]] == [0.0, 1.0, 0.0, 0.0, 1.0]
+    figures = json.loads((out / "metrics.json").read_text())
+    assert figures["systems"]["popularity"]["mrr"] == pytest.approx((1 / 2 + 1 / 5) / 2)
+    assert figures["systems"]["base"]["mrr"] == figures["systems"]["sft"]["mrr"] == pytest.approx(1 / 5)
+    rankings = read_rows(out / "rankings.parquet", Ranking)
+    cases = read_rows(world["data"] / "cases.parquet", Case)
+    shown = {frozenset(case.candidates) for case in cases if case.split == "test"}
+    assert {frozenset(ranking.items) for ranking in rankings} == shown
+    assert len({(r.system, r.prompt_id) for r in rankings}) == len(rankings) == 4 * len(SYSTEMS)
+
+
+def test_samples_show_what_each_model_wrote_and_what_it_resolves_to(world, out: Path):
+    stats = stage.run(config(), world, out)
+    found = json.loads((out / "samples.json").read_text())
+    assert [(sample["domain"], sample["scenario"]) for sample in found][:3] == [
+        ("books", "passive"), ("movies", "passive"), ("books", "active"),
+    ]  # fmt: skip
+    assert len(found) == 3
+    base, sft, dpo = found[0]["answers"]
+    assert (base["text"], base["item"], base["how"]) == ("", "", "")
+    assert (sft["how"], sft["item"] in KITCHEN) == ("embedding", True)
+    assert (dpo["item"], dpo["how"], dpo["hit"]) == (
+        "The Space Station",
+        "title",
+        found[0]["target"] == "The Space Station",
+    )
+    assert stats["grounded_by"]["dpo"] == {"title": pytest.approx(1.0)}
+
+
+def test_an_interrupted_attempt_goes_on_and_ranks_nothing_twice(
+    world, out: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Engine, "dies_after", 7)  # in the second domain of the second model
+    with pytest.raises(RuntimeError, match="killed"):
+        stage.run(config(), world, out)
+    monkeypatch.setattr(Engine, "dies_after", 10_000)
+    stage.run(config(), world, out)
+    assert len(Engine.scored) == 3 * 4 + 1  # the domain it died in is begun again
+    again = len(Engine.scored)
+    stage.run(config(), world, out)
+    assert len(Engine.scored) == again
+    assert len(read_rows(out / "rankings.parquet", Ranking)) == 4 * len(SYSTEMS)
+
+
+def test_the_index_of_the_stage_before_is_used_where_it_is_an_input(world, out: Path, tmp_path: Path):
+    from recommenders.claims import ground_in
+    from rectune.catalogue import load_catalogue
+
+    items = list(load_catalogue(world["data"] / "items.parquet").items.values())
+    ground_in(items, tmp_path / "recommend" / "index", "embedded")
+    stage.run(config(), {**world, "recommend": tmp_path / "recommend"}, out)
+    assert not (out / "index").exists()
+
+
+def test_samples_take_domains_in_turn(world):
+    prompts = read_rows(world["queries"] / "prompts.parquet", Prompt)
+    kinds = [(p.domain, p.scenario) for p in choose(prompts, 99)]
+    assert kinds[:4] == [
+        ("books", "passive"),
+        ("movies", "passive"),
+        ("books", "active"),
+        ("movies", "active"),
+    ]
+    assert len(kinds) == len({p.id for p in choose(prompts, 99)}) == 8
+    assert choose(prompts, 0) == []

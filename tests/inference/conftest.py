@@ -1,0 +1,45 @@
+"""The embedded model, loaded once a module, and small helpers for requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from inference.llamacpp import LlamaEngine
+from inference.requests import Request
+from models.reference import gguf_file
+from rectune.settings import Engine, Sampling
+
+Ask = Callable[..., Request]
+
+
+@pytest.fixture(scope="session")
+def model() -> Path:
+    return gguf_file("embedded")
+
+
+@pytest.fixture(scope="module")
+def single(model: Path) -> Iterator[LlamaEngine]:
+    with LlamaEngine(model, Engine(context=320, slots=1, threads=1)) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def several(model: Path) -> Iterator[LlamaEngine]:
+    with LlamaEngine(model, Engine(context=320, slots=4, threads=1)) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def ask() -> Ask:
+    """A request about one thing, greedy and eight tokens long unless said otherwise."""
+
+    def make(text: str, system: str = "Be brief.", seed: int = 1, **others: object) -> Request:
+        stop, prefill = others.pop("stop", ()), others.pop("prefill", "")
+        sampling = Sampling.model_validate({"max_tokens": 8, "temperature": 0.0} | others)
+        messages = (("system", system), ("user", text))
+        return Request(text, messages, sampling, seed, stop, prefill)  # type: ignore[arg-type]
+
+    return make

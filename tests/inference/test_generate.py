@@ -1,0 +1,145 @@
+"""What stages see: answers in order, each generated once, and none lost to a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inference import generate as generating
+from inference.generate import generate, provenance
+from inference.llamacpp import LlamaEngine
+from inference.requests import Request
+from rectune.errors import UserError
+from rectune.settings import Engine, Sampling
+
+from .conftest import Ask
+
+ENGINE = Engine(context=256, slots=4, threads=1)
+FILMS = ["Alien", "Heat", "Up", "Brazil", "Ran"]
+
+
+@pytest.fixture
+def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generating, "LlamaEngine", lambda *_: pytest.fail("a model was loaded"))
+
+
+def count(ledger: Path) -> int:
+    base = sqlite3.connect(ledger)
+    try:
+        (found,) = base.execute("SELECT count(*) FROM answers").fetchone()
+    except sqlite3.OperationalError:  # not made yet
+        found = 0
+    base.close()
+    return int(found)
+
+
+def test_answers_come_in_order_from_the_model_and_then_from_the_ledger(
+    model: Path, tmp_path: Path, ask: Ask, request: pytest.FixtureRequest
+) -> None:
+    ledger = tmp_path / "ledger.sqlite"
+    requests = [ask(film) for film in FILMS]
+    twice = [*requests, replace(requests[0], id="again"), ask("film " * 400)]
+    made = generate(model, twice, ENGINE, ledger, "trial")
+    assert [answer.id for answer in made] == [asked.id for asked in twice]
+    assert made[5] == replace(made[0], id="again")
+    assert made[6].finish == "error"
+    assert count(ledger) == len(FILMS)  # the copy was not generated, the error is not finished
+    request.getfixturevalue("no_model")
+    again = generate(model, requests[::-1], ENGINE, ledger, "trial")
+    assert again == made[: len(FILMS)][::-1]
+
+
+def test_only_what_is_missing_is_generated(
+    model: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger, asked = tmp_path / "ledger.sqlite", []
+    original = LlamaEngine.generate
+
+    def spy(self: LlamaEngine, requests: list[Request], on_answer: object) -> None:
+        asked.append([request.messages[-1][1] for request in requests])
+        original(self, requests, on_answer)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(LlamaEngine, "generate", spy)
+    generate(model, [ask("Alien", max_tokens=2)], ENGINE, ledger, "trial")
+    generate(model, [ask(film, max_tokens=2) for film in FILMS[:3]], ENGINE, ledger, "trial")
+    assert asked == [["Alien"], ["Heat", "Up"]]
+    assert "tokens/s" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_model")
+def test_nothing_asked_nothing_loaded(model: Path, tmp_path: Path) -> None:
+    assert generate(model, [], ENGINE, tmp_path / "ledger.sqlite", "trial") == []
+
+
+def test_what_is_no_model_is_a_clear_error(tmp_path: Path, ask: Ask) -> None:
+    wrong = tmp_path / "wrong.gguf"
+    wrong.write_text("no model")
+    with pytest.raises(UserError, match="no GGUF"):
+        generate(wrong, [ask("Hi")], ENGINE, tmp_path / "ledger.sqlite", "trial")
+    with pytest.raises(UserError, match=r"none\.gguf"):
+        generate(tmp_path / "none.gguf", [ask("Hi")], ENGINE, tmp_path / "ledger.sqlite", "trial")
+
+
+def test_provenance_says_who_wrote_and_how(model: Path) -> None:
+    sampling = Sampling(temperature=0.25)
+    found = provenance(model, sampling, 5)
+    name, _, digest = found.model.partition("@")
+    assert name == "SmolLM2-135M-Instruct.Q4_1"
+    assert len(digest) == 32
+    assert (found.quantisation, found.seed, found.closing) == ("Q4_1", 5, "")
+    assert found.engine.startswith("llama-cpp-python 0.")
+    assert Sampling.model_validate(json.loads(found.sampling)) == sampling
+    assert provenance(model, sampling, 5) == found
+
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from inference.generate import generate
+from inference.requests import Request
+from models.reference import gguf_file
+from rectune.settings import Engine, Sampling
+
+sampling = Sampling(max_tokens=12, temperature=0.8)
+requests = [Request(str(n), (("user", f"Film {n}?"),), sampling, n) for n in range(24)]
+engine = Engine(context=128, slots=1, threads=1)
+answers = generate(gguf_file("embedded"), requests, engine, Path(sys.argv[1]), "killed")
+print(json.dumps([[answer.id, answer.text] for answer in answers]))
+"""
+
+
+def start(ledger: Path) -> subprocess.Popen[str]:
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    command = [sys.executable, "-c", PROGRAM, str(ledger)]
+    return subprocess.Popen(
+        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_nothing_is_lost_and_nothing_made_twice(tmp_path: Path) -> None:
+    ledger, untouched = tmp_path / "killed.sqlite", tmp_path / "untouched.sqlite"
+    finished = 0
+    for wanted in (1, 7, 15):
+        process = start(ledger)
+        while not ledger.exists() or count(ledger) < wanted:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert count(ledger) >= max(wanted, finished)
+        finished = count(ledger)
+    assert finished < 24
+    resumed, _ = start(ledger).communicate()
+    whole, _ = start(untouched).communicate()
+    assert json.loads(resumed) == json.loads(whole)  # with one slot, to the letter
+    assert count(ledger) == 24

@@ -1,0 +1,160 @@
+"""What is in the ledger stays there, and what identifies an answer is exactly what can change it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference import ledger as book
+from inference.ledger import Ledger, model_digest, request_key
+from inference.requests import Answer, Request
+from rectune.errors import UserError
+from rectune.settings import Sampling
+
+REQUEST = Request("a", (("system", "s"), ("user", "영화")), Sampling(), 7, ("\n", "."), "It is")
+
+
+def answer(text: str = "text") -> Answer:
+    return Answer("", text, "stop", 12, 3)
+
+
+def test_what_was_put_is_there_for_the_next_process(tmp_path: Path) -> None:
+    path = tmp_path / "runs" / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        ledger.put(b"one", answer("첫 번째\n\x00🎬"))
+        ledger.put(b"two", Answer("x", "", "length", 1, 2))
+    with Ledger(path) as ledger:
+        assert ledger.get_many([b"one", b"two", b"three", b"one"]) == {
+            b"one": answer("첫 번째\n\x00🎬"),
+            b"two": Answer("", "", "length", 1, 2),
+        }
+
+
+def test_errors_are_not_finished_and_the_first_answer_stands(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.put(b"key", Answer("", "", "error", 9, 0, "too long"))
+        assert ledger.get_many([b"key"]) == {}
+        ledger.put(b"key", answer("first"))
+        ledger.put(b"key", answer("second"))
+        assert ledger.get_many([b"key"])[b"key"].text == "first"
+
+
+def test_what_is_put_is_committed_at_once(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as one, Ledger(tmp_path / "ledger.sqlite") as other:
+        for number in range(5):
+            one.put(b"%d" % number, answer())
+            assert other.get_many([b"%d" % number])
+            other.put(b"%d too" % number, answer())
+            assert one.get_many([b"%d too" % number])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"messages": (("system", "s"), ("user", "영화!"))},
+        {"messages": (("user", "s"), ("user", "영화"))},
+        {"messages": (("system", "s"), ("user", "영"), ("user", "화"))},
+        {"sampling": Sampling(max_tokens=97)},
+        {"sampling": Sampling(temperature=0.71)},
+        {"sampling": Sampling(repeat_penalty=1.1)},
+        {"seed": 8},
+        {"stop": ("\n",)},
+        {"stop": ()},
+        {"prefill": ""},
+    ],
+)
+def test_whatever_changes_an_answer_changes_the_key(change: dict[str, Any]) -> None:
+    assert request_key("model", replace(REQUEST, **change)) != request_key("model", REQUEST)
+
+
+def test_what_changes_no_answer_leaves_the_key() -> None:
+    same = replace(REQUEST, id="b", sampling=Sampling(seed=99), stop=(".", "\n", "."))
+    assert request_key("model", same) == request_key("model", REQUEST)
+    assert request_key("other model", REQUEST) != request_key("model", REQUEST)
+
+
+def test_a_digest_is_remembered_until_the_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, path = tmp_path / "a.gguf", tmp_path / "ledger.sqlite"
+    model.write_bytes(b"GGUF one")
+    with Ledger(path) as ledger:
+        first = ledger.digest(model)
+    assert first == model_digest(model)
+    monkeypatch.setattr(book, "_digests", {})
+    with monkeypatch.context() as patch, Ledger(path) as ledger:
+        patch.setattr(book, "content_digest", lambda _: pytest.fail("hashed again"))
+        assert ledger.digest(model) == model_digest(model) == first
+    model.write_bytes(b"GGUF two!")
+    with Ledger(path) as ledger:
+        assert ledger.digest(model) == model_digest(model) != first
+
+
+def test_a_copy_of_a_model_has_the_same_digest(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(b"GGUF")
+    (tmp_path / "b.gguf").write_bytes(b"GGUF")
+    assert model_digest(tmp_path / "a.gguf") == model_digest(tmp_path / "b.gguf")
+
+
+def test_what_is_no_ledger_is_a_clear_error_and_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    path.write_text("notes of mine, long enough to be taken for a database header by nobody at all\n" * 20)
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="cannot be used") as caught:
+        Ledger(path)
+    assert str(path) in str(caught.value)
+    assert path.read_bytes() == before
+    later = tmp_path / "later.sqlite"
+    base = sqlite3.connect(later)
+    base.execute("PRAGMA user_version=99")
+    base.close()
+    with pytest.raises(UserError, match="version 99"):
+        Ledger(later)
+
+
+def test_no_model_file_is_a_clear_error(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger, pytest.raises(UserError, match=r"none\.gguf"):
+        ledger.digest(tmp_path / "none.gguf")
+
+
+def write(path: Path, name: int, count: int) -> None:
+    with Ledger(path) as ledger:
+        for number in range(count):
+            ledger.put(b"%d %d" % (name, number), answer(str(number)))
+            ledger.put(b"common %d" % number, answer(str(number)))
+
+
+def test_two_processes_share_a_ledger_from_its_first_moment(tmp_path: Path) -> None:
+    path, count = tmp_path / "ledger.sqlite", 50
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=write, args=(path, name, count)) for name in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    keys = [b"%d %d" % (name, number) for name in range(2) for number in range(count)]
+    with Ledger(path) as ledger:
+        found = ledger.get_many(keys + [b"common %d" % number for number in range(count)])
+    assert len(found) == 3 * count
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_finished_requests_are_found_in_seconds(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    keys = [request_key("model", replace(REQUEST, seed=seed)) for seed in range(100_000)]
+    Ledger(path).close()
+    base = sqlite3.connect(path)
+    base.executemany("INSERT INTO answers VALUES (?, ?, 'stop', 1, 1)", ((key, "word " * 60) for key in keys))
+    base.commit()
+    base.close()
+    start = time.monotonic()
+    with Ledger(path) as ledger:
+        assert len(ledger.get_many(keys)) == len(keys)
+    assert time.monotonic() - start < 5.0

@@ -1,0 +1,194 @@
+"""The engine with the embedded model: equal to llama-cpp-python's own loop, whatever is batched or shared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inference.llamacpp import LlamaEngine, describe
+from inference.requests import Answer, Request
+from rectune.errors import UserError
+from rectune.settings import Engine
+
+from .conftest import Ask
+
+FILMS = ["Alien", "Heat", "Up", "Brazil", "Ran", "Jaws"]
+
+
+def answers(engine: LlamaEngine, requests: Sequence[Request]) -> dict[str, Answer]:
+    made: list[Answer] = []
+    engine.generate(requests, made.append)
+    assert len({answer.id for answer in made}) == len(made) == len(requests)
+    return {answer.id: answer for answer in made}
+
+
+@pytest.fixture(scope="module")
+def plain(model: Path) -> Any:
+    """llama-cpp-python's own one-at-a-time loop."""
+    import llama_cpp
+
+    # The engine leaves flash attention to llama.cpp, which takes it wherever it can. Without it this model's
+    # log-probabilities differ by up to 0.5, and by up to 0.4 between one token at a time and all at once.
+    one = {"n_threads": 1, "n_threads_batch": 1, "verbose": False}
+    return llama_cpp.Llama(str(model), n_ctx=96, logits_all=True, flash_attn=True, **one)
+
+
+def test_greedy_answers_are_those_of_llama_cpp_python(single: LlamaEngine, plain: Any, ask: Ask) -> None:
+    requests = [ask(f"Tell me about the film {film}.") for film in FILMS[:2]]
+    ours = answers(single, requests)
+    for request in requests:
+        prompt = single._context.vocabulary.prompt(request.messages)
+        reference = plain.create_completion(prompt, max_tokens=8, temperature=0.0)
+        assert ours[request.id].text == reference["choices"][0]["text"]
+        assert ours[request.id].prompt_tokens == reference["usage"]["prompt_tokens"]
+
+
+def test_many_at_once_are_each_answered_once(several: LlamaEngine, ask: Ask) -> None:
+    requests = [ask(f"{film} {number}", max_tokens=1 + number) for number, film in enumerate(FILMS * 2)]
+    made = answers(several, requests)
+    assert set(made) == {request.id for request in requests}
+    assert all(0 < made[request.id].tokens <= request.sampling.max_tokens for request in requests)
+    assert all(made[request.id].text for request in requests)
+
+
+def test_sharing_a_prefix_changes_no_greedy_answer(several: LlamaEngine, ask: Ask) -> None:
+    system = "You recommend films. You answer in one short sentence and name one film only, no lists."
+    requests = [ask(f"I liked {film}.", system=system) for film in FILMS]
+    together = answers(several, requests)
+    for request in requests[:2]:
+        assert answers(several, [request])[request.id] == together[request.id]
+
+
+def test_with_one_slot_an_answer_depends_on_nothing_but_its_request(single: LlamaEngine, ask: Ask) -> None:
+    shots = "You recommend films. " + "After Alien comes Aliens, after Ran comes Kagemusha. " * 4
+    requests = [ask(f"I liked {film}.", system=shots, temperature=1.0, top_k=0) for film in FILMS[:3]]
+    together = answers(single, requests)
+    last = requests[-1].id
+    assert answers(single, requests[-1:]) == {last: together[last]}
+    assert answers(single, requests[::-1]) == together
+
+
+def test_another_seed_writes_something_else(several: LlamaEngine, ask: Ask) -> None:
+    requests = [
+        ask("Go on.", seed=seed, temperature=1.5, top_k=0, min_p=0.0) for seed in (1, 2, 2**40, 0xFFFFFFFF)
+    ]
+    texts = []
+    for request in requests:
+        texts.append(answers(several, [request])["Go on."].text)
+        assert answers(several, [request])["Go on."].text == texts[-1]
+    assert len(set(texts)) == len(texts)
+
+
+def test_sampling_settings_reach_the_sampler(several: LlamaEngine, ask: Ask) -> None:
+    greedy = answers(several, [ask("Name a film.", max_tokens=16)])["Name a film."].text
+    for narrow in ({"top_k": 1}, {"top_p": 0.0}, {"min_p": 1.0}):
+        request = ask("Name a film.", temperature=2.0, max_tokens=16, **narrow)
+        assert answers(several, [request])["Name a film."].text == greedy
+    punished = answers(several, [ask("Say ha ha ha ha.", repeat_penalty=1.8, max_tokens=16)])
+    assert punished != answers(several, [ask("Say ha ha ha ha.", max_tokens=16)])
+
+
+def test_prefill_begins_the_answer_and_is_not_returned(several: LlamaEngine, ask: Ask) -> None:
+    question = "What is the capital of France?"
+    begun = answers(several, [ask(question, prefill="The capital of France is")])[question]
+    assert begun.text.startswith(" Paris")
+    free = answers(several, [ask(question)])[question]
+    assert begun.prompt_tokens > free.prompt_tokens
+
+
+def test_stop_strings_cut_the_answer(several: LlamaEngine, ask: Ask) -> None:
+    whole = answers(several, [ask("Name a film.")])["Name a film."].text
+    middle = whole[3:7]
+    cut = answers(several, [ask("Name a film.", stop=(middle,))])["Name a film."]
+    assert cut.text == whole[: whole.index(middle)]
+    assert cut.finish == "stop"
+
+
+def test_a_prompt_longer_than_a_sequence_is_an_error_with_counts(several: LlamaEngine, ask: Ask) -> None:
+    made = answers(several, [ask("film " * 400), ask("Short.")])
+    long = made["film " * 400]
+    assert (long.finish, long.text, long.tokens) == ("error", "", 0)
+    assert str(long.prompt_tokens) in long.error
+    assert "320" in long.error
+    assert made["Short."].finish != "error"
+
+
+def test_loglikelihood_is_that_of_one_full_prompt_at_a_time(several: LlamaEngine, plain: Any) -> None:
+    messages = (("system", "You recommend films."), ("user", "I liked Alien. What next?"))
+    continuations = [" Aliens", " Blade Runner, a slow film", " 기생충", "", " A", " <|im_end|>"]
+    found = several.loglikelihood(messages, continuations, prefill="I recommend")
+    vocabulary = several._context.vocabulary
+    prompt = vocabulary.prompt(messages, "I recommend")
+    for text, ours in zip(continuations, found, strict=True):
+        tokens = vocabulary.plain(text)
+        assert len(ours) == len(tokens)
+        plain.reset()
+        plain.eval(prompt + tokens)
+        for place, token in enumerate(tokens, len(prompt) - 1):
+            logits = plain.scores[place].astype(np.float64)
+            wanted = logits[token] - logits.max() - np.log(np.exp(logits - logits.max()).sum())
+            assert ours[place - len(prompt) + 1] == pytest.approx(wanted, abs=1e-3)
+
+
+def test_loglikelihood_does_not_depend_on_company_or_on_earlier_calls(
+    several: LlamaEngine, single: LlamaEngine
+) -> None:
+    messages = (("user", "I liked Alien. What next?"),)
+    continuations = [f"{film}, a film" for film in FILMS[:5]]  # more than there are slots
+    together = several.loglikelihood(messages, continuations)
+    several.loglikelihood((("user", "I liked Heat. What next?"),), ["Ran"])
+    for text, ours in zip(continuations, together, strict=True):
+        assert several.loglikelihood(messages, [text])[0] == pytest.approx(ours, abs=1e-3)
+        assert single.loglikelihood(messages, [text])[0] == pytest.approx(ours, abs=1e-3)
+
+
+def test_loglikelihood_refuses_what_does_not_fit(several: LlamaEngine) -> None:
+    with pytest.raises(UserError, match="320"):
+        several.loglikelihood((("user", "Hello."),), [" film" * 400])
+
+
+def test_an_interrupted_generation_leaves_a_usable_engine(several: LlamaEngine, ask: Ask) -> None:
+    def stop(answer: Answer) -> None:
+        raise KeyboardInterrupt
+
+    requests = [ask(film) for film in FILMS]
+    wanted = answers(several, requests[:1])
+    with pytest.raises(KeyboardInterrupt):
+        several.generate(requests, stop)
+    assert answers(several, requests[:1]) == wanted
+
+
+def test_slots_are_chosen_from_memory_and_a_small_cache_still_answers_all(
+    model: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.context._cells_in_memory", lambda _: 700)
+    with LlamaEngine(model, Engine(context=300, slots=0, threads=1)) as engine:
+        assert engine.slots == 2
+        assert len(answers(engine, [ask(film, max_tokens=2) for film in FILMS])) == len(FILMS)
+
+
+def test_the_model_is_named() -> None:
+    from models.reference import gguf_file
+
+    assert describe(gguf_file("embedded")) == ("SmolLM2-135M-Instruct.Q4_1", "Q4_1")
+
+
+def test_a_file_that_is_no_gguf_is_a_clear_error(tmp_path: Path) -> None:
+    wrong, cut = tmp_path / "wrong.gguf", tmp_path / "cut.gguf"
+    wrong.write_text("no model")
+    cut.write_bytes(b"GGUF\x03\0\0\0")
+    for path, found in ((wrong, "no GGUF"), (cut, "cannot load"), (tmp_path / "none.gguf", "No such file")):
+        with pytest.raises(UserError, match=found) as caught:
+            LlamaEngine(path, Engine())
+        assert str(path) in str(caught.value)
+        assert caught.value.mend
+
+
+def test_nothing_is_written_to_the_terminal(model: Path, capfd: pytest.CaptureFixture[str], ask: Ask) -> None:
+    with LlamaEngine(model, Engine(context=64, slots=1, threads=1)) as engine:
+        answers(engine, [ask("Hi", max_tokens=1)])
+    assert capfd.readouterr() == ("", "")

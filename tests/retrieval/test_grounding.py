@@ -1,0 +1,96 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recommenders.claims import ground_in
+from rectune.types import Item
+from retrieval.grounding import Grounding
+
+TITLES = [
+    "Alien",
+    "Alien 3",
+    "Interstellar",
+    "The Matrix",
+    "It",
+    "기생충",
+    "Heat",
+    "Heat",
+    "The Great British Bake",
+]
+ITEMS = [Item("movies", str(n), title, ("film",)) for n, title in enumerate(TITLES)]
+ITEMS.append(Item("books", "b", "The Hobbit"))
+
+
+@pytest.fixture(scope="module")
+def grounding(tmp_path_factory: pytest.TempPathFactory) -> Grounding:
+    return ground_in(ITEMS, tmp_path_factory.mktemp("index"), "embedded")
+
+
+@pytest.mark.parametrize(
+    ("answer", "title", "how"),
+    [
+        ("They like space. My recommendation: Alien", "Alien", "title"),
+        ("My recommendation: the matrix.", "The Matrix", "title"),
+        ("My recommendation: Alien 3", "Alien 3", "title"),
+        ("이유는 이렇습니다. 추천: 기생충", "기생충", "title"),
+        ('I would go for "Interstellar".', "Interstellar", "title"),
+        ("My recommendation: Interstelar", "Interstellar", "fuzzy"),
+        ("My recommendation: The Matrix (1999)", "The Matrix", "fuzzy"),
+        ("My recommendation: The Matrix, because it is bold", "The Matrix", "fuzzy"),
+    ],
+)
+def test_a_named_item_is_found(grounding: Grounding, answer: str, title: str, how: str):
+    found = grounding.named(answer, "movies")
+    assert found is not None
+    assert (found.title, found.how) == (title, how)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "My recommendation:",
+        "My recommendation: Aliens",
+        "My recommendation: Alien 4",
+        "My recommendation: It is a fine evening for a film",
+        "My recommendation: The Hobbit",
+        "it was good",
+    ],
+)
+def test_what_names_no_item_of_the_domain_is_not_taken_for_one(grounding: Grounding, answer: str):
+    assert grounding.named(answer, "movies") is None
+
+
+def test_without_a_name_the_nearest_item_is_found_by_meaning(grounding: Grounding):
+    found = grounding.top("Something where people bake cakes and pastry in Britain.", "movies", 1)[0]
+    assert (found.title, found.how) == ("The Great British Bake", "embedding")
+
+
+def test_an_item_of_the_history_is_never_returned(grounding: Grounding):
+    answer = "My recommendation: Alien"
+    assert grounding.named(answer, "movies", {"0"}) is None
+    everything = grounding.top(answer, "movies", 99, {"0", "2"})
+    assert {found.item_id for found in everything} == {str(n) for n in range(len(TITLES))} - {"0", "2"}
+    assert grounding.top(answer, "movies", 5, {item.item_id for item in ITEMS}) == []
+
+
+def test_of_two_items_with_one_title_the_one_not_taken_yet_is_meant(grounding: Grounding):
+    found = grounding.named("My recommendation: Heat", "movies", {"6"})
+    assert found is not None and found.item_id == "7"
+
+
+def test_the_named_item_leads_and_stands_once(grounding: Grounding):
+    found = grounding.top("My recommendation: Interstellar", "movies", 4)
+    assert [item.how for item in found] == ["title", *["embedding"] * 3]
+    assert len({item.item_id for item in found}) == 4
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(max_size=60), st.sets(st.sampled_from([item.item_id for item in ITEMS])))
+def test_whatever_is_written_only_real_items_outside_the_history_come_out(
+    grounding: Grounding, text: str, history: set[str]
+):
+    for answer in (text, f"My recommendation: {text}"):
+        found = grounding.top(answer, "movies", 3, history)
+        assert all(item.item_id not in history for item in found)
+        assert all(ITEMS[int(item.item_id)].title == item.title for item in found)
