@@ -5,9 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(shell cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
-STAGES := data base queries rationales filter sft candidates dpo export recommend eval report
+STAGES := data base queries rationales filter sft candidates tag dpo export recommend eval report
 
-.PHONY: help setup demo plan doctor test test-all lint tag push clean samples $(STAGES)
+.PHONY: help setup demo plan doctor test test-all lint push clean samples $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -27,9 +27,6 @@ demo: setup  ## the whole pipeline on the sample data, to a report and recommend
 
 $(STAGES): setup  ## run the pipeline up to this stage
 	@$(BIN)/rectune run $(RECIPE) $(ARGS) --until $@
-
-tag: setup  ## tag best and worst answers (the recipe's align.annotator says who is waited for)
-	@$(BIN)/rectune tag $(RECIPE) $(ARGS)
 
 push: setup  ## cards and the Hub upload; dry unless release.dry_run is false
 	@$(BIN)/rectune push $(RECIPE) $(ARGS)

@@ -16,11 +16,15 @@ def allot(total: int, shares: Mapping[str, float], names: Sequence[str]) -> dict
     absent = [name for name in names if name not in shares]
     if absent:
         raise UserError(
-            f"no share for {', '.join(absent)}", where="data.shares", mend="give every dataset a weight, 0 included"
+            f"no share for {', '.join(absent)}",
+            where="data.shares",
+            mend="give every dataset a weight, 0 included",
         )
     weight = sum(shares[name] for name in names)
     if weight <= 0:
-        raise UserError("all shares are 0", where="data.shares", mend="give at least one dataset a positive weight")
+        raise UserError(
+            "all shares are 0", where="data.shares", mend="give at least one dataset a positive weight"
+        )
     exact = {name: total * shares[name] / weight for name in names}
     counts = {name: int(exact[name]) for name in names}
     by_remainder = sorted(names, key=lambda name: (counts[name] - exact[name], name))

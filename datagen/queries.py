@@ -78,7 +78,7 @@ def plan_cases(cases: Sequence[Case], config: settings.Prompts) -> list[Plan]:
             kinds = _deal(_products(config), len(group), f"{domain}/{split}/kind")
             for case, kind, locale in zip(group, kinds, locales, strict=True):
                 scenario, form = kind.split("/")
-                plans.append(Plan(case, scenario, form, locale))  # type: ignore[arg-type]
+                plans.append(Plan(case, scenario, form, locale))
     return plans
 
 
@@ -120,7 +120,11 @@ def write_queries(
         for plan, request in zip(waiting, requests, strict=True):
             answer = written[request.id][0]
             text = tidy(answer.text)
-            fault = answer.finish if answer.finish != "stop" else fault_of(text, _title(plan, catalogue), plan.locale)
+            fault = (
+                answer.finish
+                if answer.finish != "stop"
+                else fault_of(text, _title(plan, catalogue), plan.locale)
+            )
             if fault:
                 refused["cut by the token limit" if fault == "length" else fault] += 1
                 still.append(plan)

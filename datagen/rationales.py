@@ -42,9 +42,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     return _stats(prompts, examples, failed, written)
 
 
-def respond(
-    text: str, title: str, prompt: Prompt, *, cut: bool
-) -> tuple[str, Literal["model", "template"]]:
+def respond(text: str, title: str, prompt: Prompt, *, cut: bool) -> tuple[str, Literal["model", "template"]]:
     """A teacher's text as a response that ends with the item, and who wrote its closing sentence.
 
     Args:
@@ -80,7 +78,10 @@ def _request(prompt: Prompt, catalogue: Catalogue, sampling: settings.Sampling) 
 
 
 def _stats(
-    prompts: Sequence[Prompt], examples: Sequence[Example], failed: Mapping[str, int], written: Mapping[str, Any]
+    prompts: Sequence[Prompt],
+    examples: Sequence[Example],
+    failed: Mapping[str, int],
+    written: Mapping[str, Any],
 ) -> dict[str, Any]:
     answers = [answer for answer, _ in written.values()]
     return {

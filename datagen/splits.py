@@ -48,7 +48,9 @@ def eligible_users(interactions: pl.DataFrame, users: pl.DataFrame, rules: Rules
     return sorted(rows, key=lambda row: content_id("user", rules.seed, row[1]))
 
 
-def assign(users: Sequence[tuple[int, str]], test: int, preference: int) -> dict[Split, list[tuple[int, str]]]:
+def assign(
+    users: Sequence[tuple[int, str]], test: int, preference: int
+) -> dict[Split, list[tuple[int, str]]]:
     """Disjoint users a split: the first for tests, the next for preferences, all others for training."""
     return {
         "test": list(users[:test]),
@@ -63,8 +65,10 @@ def people(interactions: pl.DataFrame, users: Sequence[tuple[int, str]], rules: 
 
     wanted = interactions.filter(pl.col("user").is_in([code for code, _ in users]))
     touched = dict(wanted.group_by("user").agg(pl.col("item").unique()).rows())
-    first = _liked(wanted, rules).sort("user", "timestamp", "order", nulls_last=False).unique(
-        ["user", "item"], keep="first", maintain_order=True
+    first = (
+        _liked(wanted, rules)
+        .sort("user", "timestamp", "order", nulls_last=False)
+        .unique(["user", "item"], keep="first", maintain_order=True)
     )
     grouped = first.group_by("user", maintain_order=True).agg("item", "timestamp")
     liked = {user: (items, times) for user, items, times in grouped.rows()}
@@ -96,7 +100,9 @@ def _places(persons: Sequence[Person], shortest: int, *, deep: bool) -> Iterator
                 yield person, len(person.liked) - back
 
 
-def _case(domain: str, split: Split, person: Person, place: int, catalogue: Sequence[str], rules: Rules) -> Case:
+def _case(
+    domain: str, split: Split, person: Person, place: int, catalogue: Sequence[str], rules: Rules
+) -> Case:
     target = person.liked[place]
     rng = random.Random(content_id("case", rules.seed, domain, person.user_id, place))
     shown = [*_negatives(len(catalogue), person.touched, rules.candidates - 1, rng), target]

@@ -37,7 +37,9 @@ def seed_for(*parts: object) -> int:
 
 def _teacher_of(messages: Sequence[tuple[str, str]], teachers: Sequence[settings.Teacher]) -> int:
     """The teacher of a request, by its hash and the shares: the same on every machine and in every order."""
-    point = int(content_id("teacher", messages)[:12], 16) / 16**12 * sum(teacher.share for teacher in teachers)
+    point = (
+        int(content_id("teacher", messages)[:12], 16) / 16**12 * sum(teacher.share for teacher in teachers)
+    )
     for number, teacher in enumerate(teachers):
         point -= teacher.share
         if point < 0:

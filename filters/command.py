@@ -57,7 +57,9 @@ def _texts(file: Path, column: str) -> list[str]:
     readers = {".jsonl": _read_lines, ".json": _read_lines, ".csv": _read_table, ".parquet": _read_table}
     reader = readers.get(file.suffix)
     if reader is None:
-        raise UserError(f"unknown kind of file {file.suffix!r}", where=str(file), mend=f"wanted: {', '.join(readers)}")
+        raise UserError(
+            f"unknown kind of file {file.suffix!r}", where=str(file), mend=f"wanted: {', '.join(readers)}"
+        )
     if not file.is_file():
         raise UserError("no such file", where=str(file))
     return reader(file, column)
@@ -76,10 +78,14 @@ def _from_lines(lines: Iterable[str], where: str, column: str) -> list[str]:
         try:
             row = json.loads(line)
         except ValueError as broken:
-            raise UserError(f"not JSON: {broken}", where=f"{where}:{number}", mend="one JSON object a line") from None
+            raise UserError(
+                f"not JSON: {broken}", where=f"{where}:{number}", mend="one JSON object a line"
+            ) from None
         if not isinstance(row, dict) or column not in row:
             keys = ", ".join(row) if isinstance(row, dict) else type(row).__name__
-            raise UserError(f"has no {column!r}, only {keys}", where=f"{where}:{number}", mend="name one with --column")
+            raise UserError(
+                f"has no {column!r}, only {keys}", where=f"{where}:{number}", mend="name one with --column"
+            )
         texts.append(str(row[column] or ""))
     return texts
 
@@ -92,5 +98,6 @@ def _read_table(file: Path, column: str) -> list[str]:
     except pl.exceptions.PolarsError as broken:
         raise UserError(f"cannot be read: {broken}", where=str(file)) from None
     if column not in table.columns:
-        raise UserError(f"has no column {column!r}", where=str(file), mend=f"--column with one of: {', '.join(table.columns)}")
+        mend = f"--column with one of: {', '.join(table.columns)}"
+        raise UserError(f"has no column {column!r}", where=str(file), mend=mend)
     return [str(value or "") for value in table[column].to_list()]

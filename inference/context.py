@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from llama_cpp import llama_model_p
 
 BATCH = 512  # tokens evaluated together at most
-STRIDE = 64  # tokens; with one slot, prompts are cut at its multiples
-_ROWS = 128  # rows of logits a batch may ask for
+STRIDE = 64  # tokens; where shapes must not vary, prompts are evaluated in pieces cut at its multiples
+ROWS = 60  # continuation tokens scored together; from 64 on llama.cpp's attention takes other paths
 _MEMORY_SHARE = 0.5  # of the free memory that the cache may take
 _SLOTS_CPU, _SLOTS_GPU = 16, 64  # when the engine chooses; 16 was the fastest of 1, 8, 16, 32 on two cores
 _MEND = "name a GGUF file that is whole, or download or make it again"
@@ -81,7 +81,6 @@ class Context:
     Attributes:
         limit: tokens a sequence may reach, prompt and answer together.
         cells: tokens the cache holds, all sequences together; a shared prefix counts once.
-        rows: rows of logits that one batch may ask for.
         held: the tokens in the reserved sequence.
     """
 
@@ -107,7 +106,6 @@ class Context:
         room = _cells_in_memory(self.model)
         chosen = engine.slots or max(1, min(room // self.limit, _SLOTS_GPU if gpu else _SLOTS_CPU))
         self.slots = min(chosen, llama_cpp.llama_max_parallel_sequences() - 1)
-        self.rows = max(_ROWS, self.slots)
         cells = max(self.limit, min(self.slots * self.limit, room))
         while not (found := llama_cpp.llama_init_from_model(self.model, self._parameters(engine, cells))):
             if cells == self.limit:
@@ -127,23 +125,25 @@ class Context:
         wanted = llama_cpp.llama_context_default_params()
         wanted.n_ctx, wanted.n_seq_max, wanted.kv_unified = cells, self.slots + 1, True
         wanted.n_batch = wanted.n_ubatch = BATCH
-        wanted.n_outputs_max, wanted.n_outputs_max_per_seq = self.rows, 0
+        wanted.n_outputs_max, wanted.n_outputs_max_per_seq = max(ROWS, self.slots), 0
         wanted.n_threads = wanted.n_threads_batch = engine.threads or _cores()
         return wanted
 
     def hold(self, tokens: Sequence[int], *, output: bool = False) -> None:
         """Make the reserved sequence hold exactly `tokens`; what it has in common with them is kept.
 
-        With `output`, the logits after the last token are there afterwards (`log_probabilities` of row -1).
+        Evaluation goes by `STRIDE` tokens, so that the result does not depend on what was held before: with
+        8-bit activations, another shape of batch moves log-probabilities by 0.1. With `output`, the logits after
+        the last token are there afterwards (`log_probabilities` of row -1).
         """
         common = shared_length(self.held, tokens[: len(tokens) - output])
-        common -= common % self.stride
+        common -= common % STRIDE
         if not self.drop(self.slots, common):
             common = 0
             self.drop(self.slots)
         self.held = list(tokens[:common])
         while common < len(tokens):
-            end = min(len(tokens), common + (self.stride if self.stride > 1 else BATCH))
+            end = min(len(tokens), common + STRIDE)
             self.batch.clear()
             self.batch.add(tokens[common:end], common, self.slots, int(output and end == len(tokens)))
             self.evaluate()

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
-from inference.context import Context, load_model, metadata
+from inference.context import ROWS, Context, load_model, metadata
 from inference.requests import Answer, Request
 from inference.scheduler import Scheduler
 from rectune.errors import UserError
@@ -115,7 +115,7 @@ class LlamaEngine:
             context.share(slot)
             for place, (token, following) in enumerate(pairwise(ids)):
                 rows.append((index, context.batch.add((token,), start + place, slot, 1), following))
-                if len(rows) == context.rows:
+                if len(rows) == ROWS:
                     evaluate()
         if rows:
             evaluate()

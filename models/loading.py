@@ -105,7 +105,18 @@ def load_for_training(checkpoint: Path, models: Models) -> PreTrainedModel:
         trust_remote_code=False,
     )
     model.config.use_cache = False  # the cache is for generation; in training it only costs memory
+    _keep_layout(model)
     return model
+
+
+def _keep_layout(model: PreTrainedModel) -> None:
+    """Keep bitsandbytes from repacking 4-bit weights for AVX512-BF16 at the first evaluation on a CPU.
+
+    That would change the stored weights under our feet, and round activations to bfloat16 whatever `compute` says.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:

@@ -125,7 +125,9 @@ def prompts_show(
 
 @app.command()
 def score(
-    file: Annotated[Path, typer.Argument(help="JSON lines, CSV or Parquet of texts; - reads JSON lines from a pipe.")],
+    file: Annotated[
+        Path, typer.Argument(help="JSON lines, CSV or Parquet of texts; - reads JSON lines from a pipe.")
+    ],
     column: Annotated[str, typer.Option(help="The column that holds the texts.")] = "response",
     tokenizer: Annotated[str, typer.Option(help="A model reference whose tokenizer counts.")] = "embedded",
     threshold: Annotated[float, typer.Option(help="Scores from here on are dropped.")] = 15.0,
@@ -142,7 +144,9 @@ def tag(
     recipe: RecipeFile,
     overrides: Overrides = None,
     annotator: Annotated[str, typer.Option(help="Who is tagging; your login name unless given.")] = "",
-    plain: Annotated[bool, typer.Option("--plain", help="Line mode, for dumb terminals and screen readers.")] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Line mode, for dumb terminals and screen readers.")
+    ] = False,
     runs: Runs = Path("runs"),
 ) -> None:
     """Tag the best and the worst of each prompt's answers."""
@@ -154,11 +158,13 @@ def tag(
     from rectune.recipe import load_recipe
     from rectune.runs import RunStore
 
+    loaded = load_recipe(recipe, overrides or [])
     folders = run_pipeline(Order(recipe, overrides or [], "candidates"), RunStore(runs))
-    store = tag_file(load_recipe(recipe, overrides or []))
-    raise typer.Exit(
-        tag_answers(folders, store, annotator or getpass.getuser(), plain)
-    )
+    if loaded.align.annotator == "simulated":
+        typer.echo(
+            "This recipe trains on a simulated annotator; add align.annotator=person to train on your tags."
+        )
+    raise typer.Exit(tag_answers(folders, tag_file(loaded), annotator or getpass.getuser(), plain))
 
 
 @app.command()
@@ -167,7 +173,9 @@ def recommend(
     catalogue: Annotated[Path | None, typer.Option(help="CSV, JSON lines or Parquet of items.")] = None,
     history: Annotated[str, typer.Option(help='Titles already liked, as "A; B; C".')] = "",
     query: Annotated[str, typer.Option(help="What is wanted.")] = "",
-    domain: Annotated[str, typer.Option(help="The kind of items, where it is one of the known domains.")] = "",
+    domain: Annotated[
+        str, typer.Option(help="The kind of items, where it is one of the known domains.")
+    ] = "",
     runs: Runs = Path("runs"),
 ) -> None:
     """Recommend items of a catalogue for a history or a query, with reasons."""
@@ -184,7 +192,9 @@ def export(recipe: RecipeFile, overrides: Overrides = None, runs: Runs = Path("r
     from pipeline.run import Order, run_pipeline
     from rectune.runs import RunStore
 
-    typer.echo(run_pipeline(Order(recipe, overrides or [], "export"), RunStore(runs))["export"] / "model.gguf")
+    typer.echo(
+        run_pipeline(Order(recipe, overrides or [], "export"), RunStore(runs))["export"] / "model.gguf"
+    )
 
 
 @app.command()

@@ -57,8 +57,14 @@ def _packages() -> Finding:
 def _constraints() -> Finding:
     """Versions other than the pinned ones may work; nobody has tried."""
     pins = _pins(Path("constraints.txt"))
-    other = [f"{name} {_version(name)} (tried: {pins[name]})" for name in PACKAGES if _version(name) != pins.get(name)]
-    return Finding("versions", not other, "; ".join(other) or "as pinned in constraints.txt", "make setup", needed=False)
+    other = [
+        f"{name} {_version(name)} (tried: {pins[name]})"
+        for name in PACKAGES
+        if _version(name) != pins.get(name)
+    ]
+    return Finding(
+        "versions", not other, "; ".join(other) or "as pinned in constraints.txt", "make setup", needed=False
+    )
 
 
 def _embedded() -> Finding:
@@ -82,7 +88,9 @@ def _compiler() -> Finding:
     compiler = shutil.which("c++") or shutil.which("g++")
     ninja = shutil.which("ninja") or (Path(sys.executable).parent / "ninja").exists()
     good = bool(compiler and ninja)
-    says = f"{compiler}, ninja" if good else "DeepSpeed compiles an operator and needs a C++ compiler and ninja"
+    says = (
+        f"{compiler}, ninja" if good else "DeepSpeed compiles an operator and needs a C++ compiler and ninja"
+    )
     return Finding("compiler", good, says, "apt-get install g++, then make setup")
 
 

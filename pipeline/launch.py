@@ -1,4 +1,4 @@
-"""Running one stage in processes of its own, measured from outside, so that its memory is its own and its death is not ours."""
+"""Running one stage in processes of its own: its memory is its own, and its death is not ours."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ class Effort:
     peak_memory: int = 0
 
 
-def launch(function: str, spec: Mapping[str, Any], place: Workplace, processes: int) -> tuple[dict[str, Any], Effort]:
+def launch(
+    function: str, spec: Mapping[str, Any], place: Workplace, processes: int
+) -> tuple[dict[str, Any], Effort]:
     """Run a stage function in `processes` ranks and wait for it.
 
     Args:
@@ -151,7 +153,9 @@ def _raise_for(code: int, folder: Path) -> None:
         raise UserError(error["found"], where=error["where"], mend=error["mend"])
     if error["kind"] == "waiting":
         raise WaitingForPeople(error["found"], where=error["where"], mend=error["mend"])
-    raise StageFailed(f"{error['found']}\n  log: {log}\n  what was done is kept: the same command goes on from it")
+    raise StageFailed(
+        f"{error['found']}\n  log: {log}\n  what was done is kept: the same command goes on from it"
+    )
 
 
 def _full_disk(folder: Path) -> dict[str, str] | None:

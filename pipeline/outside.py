@@ -42,7 +42,8 @@ def tags(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str
         return {}
     from align.collect import tags_digest
 
-    return {"tags": tags_digest(tag_file(recipe), store.folder("queries", inputs["queries"]), store.folder("candidates", inputs["candidates"]))}
+    queries, candidates = (store.folder(name, inputs[name]) for name in ("queries", "candidates"))
+    return {"tags": tags_digest(tag_file(recipe), queries, candidates)}
 
 
 def tag_file(recipe: Recipe) -> Path:

@@ -59,7 +59,9 @@ def next_step(stage: Stage, recipe: Recipe, store: RunStore, before: dict[str, S
         outside = stage.outside(recipe, store, inputs)
     except UserError as missing:
         return Step(stage, None, "blocked", str(missing))
-    ingredients = Ingredients(stage.name, stage.version, recipe.result_fields(stage.sections), inputs, outside)
+    ingredients = Ingredients(
+        stage.name, stage.version, recipe.result_fields(stage.sections), inputs, outside
+    )
     return Step(stage, ingredients, *_state(stage, ingredients.key, store, before))
 
 

@@ -78,9 +78,15 @@ def _make(step: Step, recipe: Recipe, order: Order, store: RunStore) -> None:
         if full.errno != errno.ENOSPC:
             raise
         raise UserError(
-            "the disk is full", where=str(store.root), mend="free some space; the same command goes on from here"
+            "the disk is full",
+            where=str(store.root),
+            mend="free some space; the same command goes on from here",
         ) from None
-    say(f"{'':<11} done in {effort.seconds:.0f} s, {effort.peak_memory / 2**30:.1f} GiB   {store.folder(name, key)}")
+    rows = (
+        f", {stats['rows_in']} -> {stats['rows_out']} rows" if {"rows_in", "rows_out"} <= set(stats) else ""
+    )
+    cost = f"{effort.seconds:.0f} s, {effort.peak_memory / 2**30:.1f} GiB"
+    say(f"{'':<11} done in {cost}{rows}   {store.folder(name, key)}")
 
 
 def _launch(step: Step, recipe: Recipe, store: RunStore, place: Workplace) -> tuple[dict[str, Any], Effort]:

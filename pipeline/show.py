@@ -53,8 +53,15 @@ def dataset_table() -> str:
     lines = []
     for one in DATASETS:
         may = "rows may be passed on" if one.redistributable else "rows may not be passed on"
-        lines += [f"{one.name} ({one.domain}): {one.publisher}", f"    {one.home}", f"    {one.licence}; {may}"]
-        lines += [f"    files: {', '.join(pattern.lstrip('?') for pattern in one.files)}; liked from {one.liked:g}", ""]
+        lines += [
+            f"{one.name} ({one.domain}): {one.publisher}",
+            f"    {one.home}",
+            f"    {one.licence}; {may}",
+        ]
+        lines += [
+            f"    files: {', '.join(pattern.lstrip('?') for pattern in one.files)}; liked from {one.liked:g}",
+            "",
+        ]
     return "\n".join(lines).rstrip()
 
 
@@ -75,7 +82,10 @@ def prompt_pages(order: Order, store: RunStore, domain: str, count: int) -> str:
     from models.chat import end_of_turn, segments
     from models.loading import load_tokenizer
 
-    steps = {step.stage.name: step for step in make_plan(load_recipe(order.recipe, order.overrides), store, "filter")}
+    steps = {
+        step.stage.name: step
+        for step in make_plan(load_recipe(order.recipe, order.overrides), store, "filter")
+    }
     template = str(load_tokenizer(_finished(steps["base"], order, store) / "checkpoint").chat_template)
     pages = []
     for prompt, response in _pairs(steps, order, store):
@@ -103,7 +113,9 @@ def _visible(text: str) -> str:
 def _pairs(steps: dict[str, Step], order: Order, store: RunStore) -> list[tuple[Prompt, str]]:
     if steps["rationales"].state == "finished":
         folder = store.folder("rationales", steps["rationales"].key)
-        return [(example.prompt, example.response) for example in read_rows(folder / "examples.parquet", Example)]
+        return [
+            (example.prompt, example.response) for example in read_rows(folder / "examples.parquet", Example)
+        ]
     folder = _finished(steps["queries"], order, store)
     return [(prompt, "") for prompt in read_rows(folder / "prompts.parquet", Prompt)]
 
@@ -115,7 +127,9 @@ def _finished(step: Step, order: Order, store: RunStore) -> Path:
     raise UserError(f"its stage {step.stage.name} is not made yet", where=str(order.recipe), mend=mend)
 
 
-def recommendation(recipe: Path, catalogue: Path | None, domain: str, wish: tuple[list[str], str], store: RunStore) -> str:
+def recommendation(
+    recipe: Path, catalogue: Path | None, domain: str, wish: tuple[list[str], str], store: RunStore
+) -> str:
     """Recommend from a catalogue file, or from a domain of the recipe's own data.
 
     Args:

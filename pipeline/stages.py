@@ -1,8 +1,8 @@
 """The table of stages: reading it shows the whole pipeline.
 
-A stage is one function `run(config, inputs, out) -> stats`. `sections` are the parts of the recipe that it sees and that go into its
-key; `inputs` the stages whose folders it reads; `outside` what it reads that no stage made. Raise `version` when a change
-of its code must make its results anew.
+A stage is one function `run(config, inputs, out) -> stats`. `sections` are the parts of the recipe that it sees and that
+go into its key; `inputs` the stages whose folders it reads; `outside` what it reads that no stage made. Raise `version`
+when a change of its code must make its results anew.
 """
 
 from __future__ import annotations
@@ -137,8 +137,19 @@ STAGES: tuple[Stage, ...] = (
         "everything that was measured, on one page",
         sections=("evaluate",),
         inputs=(
-            "data", "base", "queries", "rationales", "filter", "sft", "candidates", "tag", "dpo", "export", "recommend", "eval",
-        ),  # fmt: skip
+            "data",
+            "base",
+            "queries",
+            "rationales",
+            "filter",
+            "sft",
+            "candidates",
+            "tag",
+            "dpo",
+            "export",
+            "recommend",
+            "eval",
+        ),
     ),
     Stage(
         "push",

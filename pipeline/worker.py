@@ -38,7 +38,9 @@ def main(arguments: list[str]) -> int:
     out = Path(spec["out"])
     try:
         stats = _stage_function(spec["function"])(
-            parse_recipe(spec["sections"]), {name: Path(folder) for name, folder in spec["inputs"].items()}, out
+            parse_recipe(spec["sections"]),
+            {name: Path(folder) for name, folder in spec["inputs"].items()},
+            out,
         )
     except Exception as error:
         traceback.print_exc()
@@ -69,16 +71,26 @@ def _die_with_parent(how: signal.Signals) -> None:
 
 def _take_terminal() -> None:
     try:
-        progress.set_stream(open(os.environ.get("RECTUNE_TERMINAL", ""), "w", encoding="utf-8"))
+        # Appending: the terminal may be a file, and opening that in any other way would empty it.
+        descriptor = os.open(os.environ.get("RECTUNE_TERMINAL", ""), os.O_WRONLY | os.O_APPEND)
     except OSError:
         return  # no such terminal: progress goes to the log
+    progress.set_stream(os.fdopen(descriptor, "w", encoding="utf-8"))
 
 
 def _report(out: Path, error: Exception) -> None:
     """Leave the error where the launcher looks for it; the first rank to fail is the one that is heard."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        error = UserError("the disk is full", where=str(out), mend="free some space; the same command goes on from here")
-    kind = "waiting" if isinstance(error, WaitingForPeople) else "user" if isinstance(error, UserError) else "crash"
+        error = UserError(
+            "the disk is full", where=str(out), mend="free some space; the same command goes on from here"
+        )
+    kind = (
+        "waiting"
+        if isinstance(error, WaitingForPeople)
+        else "user"
+        if isinstance(error, UserError)
+        else "crash"
+    )
     words = {"kind": kind, "found": f"{type(error).__name__}: {error}", "where": "", "mend": ""}
     if isinstance(error, UserError):
         words |= {"found": error.found, "where": error.where, "mend": error.mend}

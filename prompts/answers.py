@@ -19,20 +19,21 @@ CLOSINGS: dict[Locale, str] = {"en": "My recommendation:", "ko": "추천:"}
 _WORD = re.compile(r"\w+", re.UNICODE)
 _QUOTES = "\"'“”‘’«»*_「」『』《》〈〉"
 # Longest first, so that "으로" is not taken for "로" on a title that ends in "으".
-_PARTICLES = sorted(
-    "을 를 이 가 은 는 의 와 과 도 로 으로 에 에서 에게 만 라는 이라는 입니다 이에요 예요 처럼 보다 까지 부터".split(),
-    key=len,
-    reverse=True,
+# fmt: off
+_PARTICLES = (
+    "입니다", "이라는", "이에요", "으로", "에서", "에게", "라는", "예요", "처럼", "보다", "까지", "부터",
+    "을", "를", "이", "가", "은", "는", "의", "와", "과", "도", "로", "에", "만",
 )
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
     """A title found in a text.
 
-    `index` is its place in the list of titles, `start` and `end` characters of the text. `certainty` is 1.0 for the title that an
-    answer ends on after the closing words, 0.9 in quotation marks, 0.7 in running text, and 0.3 for a single short
-    word in running text that does not stand there with the title's own capitals ("it", "her").
+    `index` is its place in the list of titles, `start` and `end` characters of the text. `certainty` is 1.0 for the title
+    that an answer ends on after the closing words, 0.9 in quotation marks, 0.7 in running text, and 0.3 for a single
+    short word in running text that does not stand there with the title's own capitals ("it", "her").
     """
 
     index: int
@@ -104,8 +105,8 @@ class TitleIndex:
     def recommended(self, text: str) -> Mention | None:
         """The item that an answer ends on.
 
-        After the last closing words the rest of the line must be one title, whole (certainty 1.0). Without closing words it is
-        the last title named in the last sentence, with the certainty it has there.
+        After the last closing words the rest of the line must be one title, whole (certainty 1.0). Without closing words
+        it is the last title named in the last sentence, with the certainty it has there.
         """
         for words in CLOSINGS.values():
             at = text.rfind(words)
@@ -134,7 +135,9 @@ class TitleIndex:
 
     @staticmethod
     def _same(words: list[_Word], wanted: tuple[str, ...]) -> bool:
-        if len(words) != len(wanted) or any(w.text != t for w, t in zip(words[:-1], wanted[:-1], strict=True)):
+        if len(words) != len(wanted) or any(
+            w.text != t for w, t in zip(words[:-1], wanted[:-1], strict=True)
+        ):
             return False
         return wanted[-1] in _without_particle(words[-1].text)
 

@@ -104,7 +104,7 @@ def load_words(locale: Locale, file: str = "{locale}.yaml") -> dict[str, Any]:
 def fill(template: str, domain: str, words: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     """Fill one template in the sandbox; `kind` is the domain's row of the kinds."""
     kind = words["kinds"].get(domain, words["kinds"]["other"])
-    return _environment().from_string(template).render(kind=kind, **values).strip()
+    return str(_environment().from_string(template).render(kind=kind, **values)).strip()
 
 
 @functools.cache

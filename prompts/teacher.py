@@ -25,7 +25,11 @@ def facts(item: Item) -> str:
     text = " ".join(item.description.split())
     if not text or text == item.title:
         return line
-    return f"{line}: {text}" if len(text) <= _DESCRIPTION else f"{line}: {text[:_DESCRIPTION].rsplit(' ', 1)[0]} …"
+    return (
+        f"{line}: {text}"
+        if len(text) <= _DESCRIPTION
+        else f"{line}: {text[:_DESCRIPTION].rsplit(' ', 1)[0]} …"
+    )
 
 
 def brief(item: Item) -> str:
@@ -36,7 +40,9 @@ def brief(item: Item) -> str:
 def query_messages(item: Item, locale: Locale) -> Messages:
     """Seven shots over different kinds of goods, then the item."""
     words = load_words(locale, _FILE)["query"]
-    shots = [turn for shot in words["shots"] for turn in (("user", shot["item"]), ("assistant", shot["query"]))]
+    shots = [
+        turn for shot in words["shots"] for turn in (("user", shot["item"]), ("assistant", shot["query"]))
+    ]
     return (("system", words["system"]), *shots, ("user", facts(item)))
 
 

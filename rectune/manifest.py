@@ -43,6 +43,13 @@ class Flow:
     rows_out: int | None
     dropped: Mapping[str, int]
 
+    @property
+    def comparable(self) -> bool:
+        """Whether what comes out is part of what went in, and not rows of another kind made from it."""
+        if not self.rows_in or self.rows_out is None or self.rows_out > self.rows_in:
+            return False
+        return self.rows_out == self.rows_in or bool(self.dropped)
+
 
 def read_manifests(inputs: Mapping[str, Path]) -> dict[str, Manifest]:
     """The manifests of these stage folders, in the given order; folders without one are left out."""
@@ -98,7 +105,7 @@ def _count(value: Any) -> int | None:
 
 
 def _dropped(value: Any) -> dict[str, int]:
-    return {str(reason): count for reason, count in _mapping(value).items() if _count(count) is not None}
+    return {str(reason): count for reason, count in _mapping(value).items() if _count(count)}
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

@@ -51,7 +51,13 @@ def _bar(stream: TextIO, label: str, total: int, unit: str) -> Iterator[Callable
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     rate = TextColumn(f"{{task.fields[rate]:.1f}} {unit}/s")
-    columns = (TextColumn("  {task.description:<24}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    columns = (
+        TextColumn("  {task.description:<24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        rate,
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(file=stream), transient=False) as bars:
         task, start = bars.add_task(label, total=total, rate=0.0), time.monotonic()
         done = 0

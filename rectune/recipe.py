@@ -64,7 +64,9 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 def parse_recipe(sections: Mapping[str, Any]) -> Recipe:
     """A view again from what `dump_sections` wrote: only the sections that are there."""
     kinds = {name: field.annotation for name, field in Recipe.model_fields.items()}
-    return Recipe.model_construct(**{name: kinds[name].model_validate(value) for name, value in sections.items()})  # type: ignore[union-attr]
+    return Recipe.model_construct(
+        **{name: kinds[name].model_validate(value) for name, value in sections.items()}
+    )  # type: ignore[union-attr]
 
 
 def dump_sections(recipe: Recipe, sections: Iterable[str]) -> dict[str, Any]:
@@ -93,7 +95,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, YAMLError) as broken:
         raise UserError(f"cannot be read as YAML: {broken}", where=str(path)) from None
     if not isinstance(document, dict):
-        raise UserError("holds no sections", where=str(path), mend=f"wanted: {', '.join(Recipe.model_fields)}")
+        raise UserError(
+            "holds no sections", where=str(path), mend=f"wanted: {', '.join(Recipe.model_fields)}"
+        )
     return document
 
 
@@ -140,7 +144,9 @@ def _keys_at(location: Sequence[str | int]) -> list[str]:
 
 
 def _inner_model(annotation: Any) -> Any:
-    return annotation if _is_model(annotation) else next((a for a in get_args(annotation) if _is_model(a)), None)
+    return (
+        annotation if _is_model(annotation) else next((a for a in get_args(annotation) if _is_model(a)), None)
+    )
 
 
 def _is_model(kind: Any) -> bool:

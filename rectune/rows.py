@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import types
 import typing
 from collections.abc import Iterable, Sequence
@@ -26,7 +25,7 @@ def write_rows(path: Path, rows: Iterable[Row], kind: type[Row]) -> int:
     table = pa.Table.from_pylist([asdict(row) for row in rows], schema=arrow_schema(kind))  # type: ignore[call-overload]
     partial = path.with_name(path.name + ".partial")
     pq.write_table(table, partial, compression="zstd")
-    os.replace(partial, path)
+    partial.replace(path)
     return int(table.num_rows)
 
 
@@ -47,7 +46,9 @@ def read_rows(path: Path, kind: type[Row]) -> list[Row]:
         raise UserError(f"not a readable Parquet file ({broken})", where=str(path)) from None
     found = (table.schema.metadata or {}).get(b"rectune", b"nothing").decode()
     if found != _signature(kind):
-        raise UserError(f"holds {found}, wanted {_signature(kind)}", where=str(path), mend="run its stage again")
+        raise UserError(
+            f"holds {found}, wanted {_signature(kind)}", where=str(path), mend="run its stage again"
+        )
     return [_build(kind, record) for record in table.to_pylist()]
 
 

@@ -109,17 +109,23 @@ class RunStore:
     def finish(self, stage: str, key: str, manifest: Mapping[str, Any]) -> Path:
         """Make the partial folder final: list and fsync its files, write the manifest last, rename."""
         partial, final = self._partial(stage, key), self.folder(stage, key)
-        files = {str(path.relative_to(partial)): path for path in sorted(partial.rglob("*")) if path.is_file()}
+        files = {
+            str(path.relative_to(partial)): path for path in sorted(partial.rglob("*")) if path.is_file()
+        }
         files.pop(MANIFEST, None)
-        sizes = {name: {"size": path.stat().st_size, "digest": file_digest(path)} for name, path in files.items()}
+        sizes = {
+            name: {"size": path.stat().st_size, "digest": file_digest(path)} for name, path in files.items()
+        }
         for path in files.values():
             _fsync(path)
-        write_atomically(partial / MANIFEST, json.dumps({**manifest, "files": sizes}, ensure_ascii=False, indent=1))
+        write_atomically(
+            partial / MANIFEST, json.dumps({**manifest, "files": sizes}, ensure_ascii=False, indent=1)
+        )
         for folder in {path.parent for path in files.values()} | {partial}:
             _fsync(folder)
         if final.exists():  # made again on demand: the old result goes only now that the new one is whole
             shutil.rmtree(final)
-        os.replace(partial, final)
+        partial.replace(final)
         _fsync(final.parent)
         return final
 
@@ -130,7 +136,7 @@ class RunStore:
         fresh = link.with_name(f".{stage}.{os.getpid()}")
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(Path("../..") / stage / key)
-        os.replace(fresh, link)
+        fresh.replace(link)
 
     def resolve(self, recipe: str, stage: str) -> Path:
         """The artefact that a recipe's last run made or used for a stage.
@@ -183,7 +189,9 @@ class RunStore:
         folder.with_suffix(".lock").unlink(missing_ok=True)
 
     def _artefacts(self) -> list[Path]:
-        return sorted(path.parent for path in self.root.glob(f"*/*/{MANIFEST}") if path.parent.suffix != ".partial")
+        return sorted(
+            path.parent for path in self.root.glob(f"*/*/{MANIFEST}") if path.parent.suffix != ".partial"
+        )
 
     def _partial(self, stage: str, key: str) -> Path:
         return self.root / stage / f"{key}.partial"
@@ -212,7 +220,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError("not a finished artefact", where=str(folder), mend="run its stage first") from None
     except (OSError, ValueError) as damaged:
-        raise UserError(f"damaged manifest: {damaged}", where=str(path), mend="delete its folder, run again") from None
+        raise UserError(
+            f"damaged manifest: {damaged}", where=str(path), mend="delete its folder, run again"
+        ) from None
     return manifest
 
 
@@ -234,7 +244,7 @@ def write_atomically(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(fresh, path)
+    fresh.replace(path)
 
 
 def _fsync(path: Path) -> None:

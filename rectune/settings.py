@@ -53,8 +53,8 @@ class Models(Section):
     """The model that is tuned.
 
     `base`: `embedded`, `tiny` (two random layers with the embedded tokenizer), a folder, a GGUF file, or a Hub id
-    (`org/name` or `org/name@revision`). `compute` is the type of the arithmetic around 4-bit weights. `quantisation` is that of the
-    GGUF files in which base and tuned model are sampled and ranked.
+    (`org/name` or `org/name@revision`). `compute` is the type of the arithmetic around 4-bit weights. `quantisation` is
+    that of the GGUF files in which base and tuned model are sampled and ranked.
     """
 
     base: str = "embedded"
@@ -182,7 +182,7 @@ class Align(Optimisation):
 
 
 class Retrieval(Engine):
-    """Grounding. `embedder` is `embedded` (MiniLM, English) or a sentence-transformers Hub id; `top` counts items returned."""
+    """Grounding. `embedder` is `embedded` (MiniLM, English) or a sentence-transformers Hub id; `top` counts items."""
 
     embedder: str = "embedded"
     top: Count = 5

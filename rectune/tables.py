@@ -65,6 +65,8 @@ def read_table(path: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(path)
     except FileNotFoundError:
-        raise UserError("no such table", where=str(path), mend="run: rectune run RECIPE --until data") from None
+        raise UserError(
+            "no such table", where=str(path), mend="run: rectune run RECIPE --until data"
+        ) from None
     except pl.exceptions.PolarsError as broken:
         raise UserError(f"not a readable Parquet file ({broken})", where=str(path)) from None

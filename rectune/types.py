@@ -144,8 +144,8 @@ class Candidate:
 class Tag:
     """One person's (or the simulated annotator's) verdict on the answers to one prompt.
 
-    `prompt` hashes the prompt's system and instruction, `answers` hash the texts in the order they were shown; `best` and `worst` are
-    among `answers`. `time` is seconds since 1970, `seconds` how long it took.
+    `prompt` hashes the prompt's system and instruction, `answers` hash the texts in the order they were shown; `best` and
+    `worst` are among `answers`. `time` is seconds since 1970, `seconds` how long it took.
     """
 
     schema: ClassVar[int] = 1

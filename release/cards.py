@@ -40,6 +40,7 @@ HUB_LICENCES = frozenset(
     }
 )
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
+_SPOKEN = {"en": "English", "ko": "Korean"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -68,7 +69,9 @@ def card_facts(repo: str, licence: str, inputs: Mapping[str, Path]) -> CardFacts
         settings.update(read_settings(folder))
     report = inputs.get("report")
     plots = sorted(file.name for file in (report / "figures").glob("*.png")) if report else []
-    return CardFacts(repo, licence, read_manifests(inputs), settings, plots=plots)
+    found = read_manifests(inputs)
+    in_order = dict(sorted(found.items(), key=lambda entry: entry[1].started))
+    return CardFacts(repo, licence, in_order, settings, plots=plots)
 
 
 def model_card(facts: CardFacts) -> str:
@@ -154,10 +157,11 @@ def _render(template: str, facts: CardFacts, base: str) -> str:
         annotators=annotators(facts.manifests),
         simulated=simulated(facts.manifests),
         training=_training(facts),
+        spoken=" and ".join(_SPOKEN.get(name, name) for name in facts.languages),
     )
 
 
-def _training(facts: CardFacts) -> list[tuple[str, Any, Any]]:
+def _training(facts: CardFacts) -> list[tuple[str, str, str]]:
     """(setting, its value for SFT, its value for DPO), settings that cannot matter to a reader left out."""
     names = (
         "epochs",
@@ -172,7 +176,17 @@ def _training(facts: CardFacts) -> list[tuple[str, Any, Any]]:
         "seed",
     )
     sft, dpo = facts.settings.get("train", {}), facts.settings.get("align", {})
-    return [(name, sft.get(name, "-"), dpo.get(name, "-")) for name in names if name in sft or name in dpo]
+    return [
+        (name, _setting(sft.get(name)), _setting(dpo.get(name)))
+        for name in names
+        if name in sft or name in dpo
+    ]
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    return "-" if value is None else str(value)
 
 
 def _licence(licence: str) -> tuple[str, str | None]:

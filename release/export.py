@@ -10,8 +10,11 @@ from rectune.errors import RectuneError
 from rectune.progress import say
 from rectune.recipe import Recipe
 
-# Nats per token. Eight-bit files stay well below a tenth; a broken conversion is off by whole nats.
+# Nats per token, mean over a few answers. Measured with the embedded 135M model: 0.004 for F16, 0.13 for Q8_0
+# (whose arithmetic rounds activations to 8 bits too), 0.6 for Q4_K_M, 1.5 for Q2_K.
 ABSURD_GAP = 0.5
+COARSE_GAP = 3.0  # for fewer than 8 bits
+_FINE = ("F32", "F16", "BF16", "Q8_0")
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
@@ -27,7 +30,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         False where hard texts are split into different tokens.
 
     Raises:
-        RectuneError: the log-probabilities lie more than half a nat a token apart, or ordinary sentences
+        RectuneError: the log-probabilities lie absurdly far apart, or ordinary sentences
             are split into different numbers of tokens.
     """
     from models.gguf import to_gguf
@@ -52,10 +55,11 @@ def _checked(merged: Path, gguf: Path, quantisation: str) -> dict[str, Any]:
 
     tokens = token_parity(merged, gguf)
     gaps = logprob_parity(merged, gguf)
-    if not gaps["mean_gap"] <= ABSURD_GAP:  # also true of NaN
+    bound = ABSURD_GAP if quantisation in _FINE else COARSE_GAP
+    if not gaps["mean_gap"] <= bound:  # also true of NaN
         raise RectuneError(
             f"{gguf.name} ({quantisation}) is {gaps['mean_gap']:.2f} nats a token away from the merged "
-            f"checkpoint; anything over {ABSURD_GAP} means a broken conversion"
+            f"checkpoint; anything over {bound} means a broken conversion"
         )
     say(f"  {gguf.name} is within {gaps['mean_gap']:.4f} nats a token of the merged checkpoint")
     for text in tokens["differing"]:

@@ -140,9 +140,12 @@ def _described(upload: Upload) -> dict[str, Any]:
 
 def _show(listing: Mapping[str, Any], out: Path) -> None:
     """Print the list of files; with `dry_run`, also say that nothing leaves."""
+    shown: set[tuple[str, str]] = set()  # the card goes with every kind
     for upload in listing["uploads"]:
         for file in upload["files"]:
-            say(f"  {upload['kind']:<12} {_size(file['bytes']):>10}  {file['path']}")
+            if (place := (upload["repo_type"], file["path"])) not in shown:
+                shown.add(place)
+                say(f"  {upload['kind']:<12} {_size(file['bytes']):>10}  {file['path']}")
     for domain, count in listing["left_out"].items():
         say(f"  left out for its licence: {count} rows of {domain}")
     if listing["dry_run"]:

@@ -57,6 +57,11 @@ class Content:
         return {package: ", ".join(sorted(found)) for package, found in sorted(seen.items())}
 
     @property
+    def export(self) -> Mapping[str, Any]:
+        """What the stage `export` measured; empty where it has not run."""
+        return self.manifests["export"].figures if "export" in self.manifests else {}
+
+    @property
     def started(self) -> str:
         """When the earliest of the stages began, ISO time."""
         return min((m.started for m in self.manifests.values() if m.started), default="")

@@ -20,12 +20,15 @@ CATALOGUE = [f"i{code}" for code in range(ITEMS)]
 
 # users x events: (item, value or None, time)
 events = st.lists(
-    st.tuples(st.integers(0, ITEMS - 1), st.sampled_from([1.0, 4.0, 5.0, None]), st.integers(0, 50)), max_size=14
+    st.tuples(st.integers(0, ITEMS - 1), st.sampled_from([1.0, 4.0, 5.0, None]), st.integers(0, 50)),
+    max_size=14,
 )
 worlds = st.lists(events, min_size=1, max_size=8)
 
 
-def tables(world: list[list[tuple[int, float | None, int]]], times: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
+def tables(
+    world: list[list[tuple[int, float | None, int]]], times: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows: list[dict[str, Any]] = []
     for user, happened in enumerate(world):
         for item, value, time in happened:
@@ -40,7 +43,9 @@ def tables(world: list[list[tuple[int, float | None, int]]], times: bool) -> tup
                     "order": len(rows),
                 }
             )
-    users = [{"domain": "movies", "user": u, "user_id": f"u{u}", "attributes": "{}"} for u in range(len(world))]
+    users = [
+        {"domain": "movies", "user": u, "user_id": f"u{u}", "attributes": "{}"} for u in range(len(world))
+    ]
     return pl.DataFrame(rows, schema=interaction_schema()), pl.DataFrame(users, schema=user_schema())
 
 
@@ -71,7 +76,11 @@ def test_candidates_hold_the_target_once_and_nothing_else_of_the_users(world: An
         touched = {f"i{item}" for item, _, _ in world[int(case.user[1:])]}
         assert case.candidates.count(case.target) == 1
         assert set(case.candidates) & touched == {case.target}
-        assert len(set(case.candidates)) == len(case.candidates) == min(rules.candidates, ITEMS - len(touched) + 1)
+        assert (
+            len(set(case.candidates))
+            == len(case.candidates)
+            == min(rules.candidates, ITEMS - len(touched) + 1)
+        )
 
 
 @given(worlds, st.randoms(use_true_random=False))
@@ -82,7 +91,9 @@ def test_without_times_the_order_of_the_file_does_not_matter(world: Any, rng: ra
 
 
 @given(st.integers(0, 30), st.integers(0, 10), st.integers(0, 10))
-def test_the_users_of_the_splits_are_disjoint_and_all_are_used(users: int, test: int, preference: int) -> None:
+def test_the_users_of_the_splits_are_disjoint_and_all_are_used(
+    users: int, test: int, preference: int
+) -> None:
     everybody = [(code, f"u{code}") for code in range(users)]
     splits = assign(everybody, test, preference)
     assert sorted(user for part in splits.values() for user in part) == sorted(everybody)

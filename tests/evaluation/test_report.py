@@ -36,6 +36,11 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "base": {"model": "Trial-135M"},
     "filter": {"rows_in": 160, "rows_out": 97, "dropped": {"score": 60, EVIL: 3}},
+    "export": {
+        "quantisation": "Q8_0",
+        "gguf": {"bytes": 144 * 2**20, "tensor_types": {"Q8_0": 211, "F32": 61}},
+        "parity": {"texts": 9, "differing": ["x"], "tokens": 37, "mean_gap": 0.1364},
+    },
     "tag": {"rows_in": 16, "rows_out": 15, "annotators": ["simulated annotator"], "rule": "longest wins"},
 }
 
@@ -169,8 +174,18 @@ def test_known_figures_show_up(config: Recipe, finished: dict[str, Path], out: P
         "3.00 GiB",
     ):
         assert known in text
-    for known in ("torch", "9.9.9", "reportkey", "Trial-135M", "longest wins", "CC-BY-4.0", "6.00"):
+    for known in (
+        "torch",
+        "9.9.9",
+        "reportkey",
+        "Trial-135M",
+        "longest wins",
+        "CC-BY-4.0",
+        "6.00",
+        "144 MiB",
+    ):
         assert known in text
+    assert "211 tensors in Q8_0, 61 tensors in F32" in text and "0.136 nats" in text
     assert stats["evaluation"]["systems"][1] == {
         "system": "dpo", "n": 24, "hit": 0.333, "low": 0.180, "high": 0.533, "mrr": 0.412, "ndcg": 0.498,
     }  # fmt: skip

@@ -71,10 +71,19 @@ def example(response: str) -> Example:
 
 
 def test_every_rule_speaks_of_every_row_and_all_reasons_are_kept() -> None:
-    rows = [example(text) for text in ("", "a bb ccc dddd", "a a a a a a a a", "a bb", "a bb ccc dddd eeeee ffffff")]
+    rows = [
+        example(text)
+        for text in ("", "a bb ccc dddd", "a a a a a a a a", "a bb", "a bb ccc dddd eeeee ffffff")
+    ]
     config = Filter(threshold=5.0, min_tokens=4, max_tokens=5)
     verdicts = judge(rows, Words(), config)
-    assert [v.reasons for v in verdicts] == [("empty",), (), ("repetitive", "too long"), ("too short",), ("too long",)]
+    assert [v.reasons for v in verdicts] == [
+        ("empty",),
+        (),
+        ("repetitive", "too long"),
+        ("too short",),
+        ("too long",),
+    ]
     assert [v.kept for v in verdicts] == [False, True, False, False, False]
     assert all(set(json.loads(v.figures)) == set(RULES) for v in verdicts)
     kept = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict.kept]

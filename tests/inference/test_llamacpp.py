@@ -137,10 +137,11 @@ def test_loglikelihood_is_that_of_one_full_prompt_at_a_time(several: LlamaEngine
 def test_loglikelihood_does_not_depend_on_company_or_on_earlier_calls(
     several: LlamaEngine, single: LlamaEngine
 ) -> None:
-    messages = (("user", "I liked Alien. What next?"),)
+    messages = (("system", "You recommend films. " * 20), ("user", "I liked Alien. What next?"))
     continuations = [f"{film}, a film" for film in FILMS[:5]]  # more than there are slots
     together = several.loglikelihood(messages, continuations)
-    several.loglikelihood((("user", "I liked Heat. What next?"),), ["Ran"])
+    several.loglikelihood((messages[0], ("user", "I liked Heat. What next?")), ["Ran"])
+    assert several.loglikelihood(messages, continuations) == together
     for text, ours in zip(continuations, together, strict=True):
         assert several.loglikelihood(messages, [text])[0] == pytest.approx(ours, abs=1e-3)
         assert single.loglikelihood(messages, [text])[0] == pytest.approx(ours, abs=1e-3)

@@ -1,5 +1,7 @@
 """Reading items out of answers: whole titles only, longest first, and sure only of what was named as the choice."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,16 @@ from hypothesis import strategies as st
 from prompts.answers import closing, find_items, recommended
 from rectune.types import Locale
 
-TITLES = ["Alien", "Aliens", "It", "기생충", "Star Wars", "Star Wars: Episode V", "Spider-Man: Homecoming", "Up"]
+TITLES = [
+    "Alien",
+    "Aliens",
+    "It",
+    "기생충",
+    "Star Wars",
+    "Star Wars: Episode V",
+    "Spider-Man: Homecoming",
+    "Up",
+]
 
 
 def named(text: str) -> list[str]:
@@ -71,5 +82,5 @@ def test_any_text_can_be_read_and_mentions_never_overlap(text: str, titles: list
     mentions = find_items(text, titles)
     for mention in mentions:
         assert 0 <= mention.start <= mention.end <= len(text) and 0.0 < mention.certainty <= 1.0
-    for earlier, later in zip(mentions, mentions[1:], strict=False):
+    for earlier, later in itertools.pairwise(mentions):
         assert earlier.start < later.start

@@ -27,15 +27,21 @@ CASE = with_id(
         ordered=False,
     )
 )
-KINDS: list[Any] = list(itertools.product(("passive", "active"), ("direct", "listwise"), ("en", "ko"), range(6)))
+KINDS: list[Any] = list(
+    itertools.product(("passive", "active"), ("direct", "listwise"), ("en", "ko"), range(6))
+)
 
 
 @pytest.mark.parametrize(("scenario", "form", "locale", "seed"), KINDS)
-def test_a_prompt_shows_its_parts_and_hides_its_target(scenario: Any, form: Any, locale: Locale, seed: int) -> None:
+def test_a_prompt_shows_its_parts_and_hides_its_target(
+    scenario: Any, form: Any, locale: Locale, seed: int
+) -> None:
     prompt = render(CASE, CATALOGUE, Wording(scenario, form, locale, "quiet films", 5, seed))
     titles = [item.title for item in ITEMS]
     shown = {titles[mention.index] for mention in find_items(prompt.instruction, titles)}
-    wanted = set(CATALOGUE.titles("movies", prompt.history)) | set(CATALOGUE.titles("movies", prompt.candidates))
+    wanted = set(CATALOGUE.titles("movies", prompt.history)) | set(
+        CATALOGUE.titles("movies", prompt.candidates)
+    )
     assert shown == wanted
     assert ("quiet films" in prompt.instruction) == (scenario == "active")
     assert (CATALOGUE.get("movies", "m9").title in shown) == (form == "listwise")

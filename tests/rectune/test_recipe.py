@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from rectune.errors import UserError
-from rectune.recipe import Recipe, dump_sections, load_recipe, parse_recipe
+from rectune.recipe import dump_sections, load_recipe, parse_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 DEMO = next(path for path in RECIPES if path.stem == "demo")
@@ -44,7 +44,10 @@ def test_overrides_are_read_as_yaml_and_a_number_like_5e_7_is_a_number() -> None
 
 def test_all_faults_are_listed_at_once_with_the_nearest_key() -> None:
     with pytest.raises(UserError) as caught:
-        load_recipe(DEMO, ["train.learning_rat=1", "filter.threshold=abc", "train.lora.alpa=2", "nonsense", "traim={}"])
+        load_recipe(
+            DEMO,
+            ["train.learning_rat=1", "filter.threshold=abc", "train.lora.alpa=2", "nonsense", "traim={}"],
+        )
     text = str(caught.value)
     assert "train.learning_rat: unknown key, did you mean learning_rate?" in text
     assert "filter.threshold" in text and "'abc'" in text
@@ -68,7 +71,9 @@ def test_a_missing_recipe_says_which_there_are() -> None:
 
 def test_free_fields_are_not_part_of_the_result_and_all_others_are() -> None:
     plain = load_recipe(DEMO)
-    free = load_recipe(DEMO, ["train.processes=2", "train.log_steps=7", "generate.slots=3", "generate.threads=1"])
+    free = load_recipe(
+        DEMO, ["train.processes=2", "train.log_steps=7", "generate.slots=3", "generate.threads=1"]
+    )
     bound = load_recipe(DEMO, ["train.lora.r=3"])
     sections = ("train", "generate")
     assert free.result_fields(sections) == plain.result_fields(sections)

@@ -9,10 +9,22 @@ from hypothesis import strategies as st
 
 from rectune.errors import UserError
 from rectune.rows import read_rows, write_rows
-from rectune.types import Candidate, Example, Prompt, Provenance, Ranking, Verdict, answer_hash, prompt_hash, with_id
+from rectune.types import (
+    Candidate,
+    Example,
+    Prompt,
+    Provenance,
+    Ranking,
+    Verdict,
+    answer_hash,
+    prompt_hash,
+    with_id,
+)
 
 text = st.text(alphabet=st.characters(codec="utf-8"), max_size=20)
-provenances = st.builds(Provenance, text, text, text, st.integers(0, 2**31), text, st.sampled_from(["", "model"]))
+provenances = st.builds(
+    Provenance, text, text, text, st.integers(0, 2**31), text, st.sampled_from(["", "model"])
+)
 prompts = st.builds(
     Prompt,
     id=text,

@@ -69,7 +69,11 @@ def test_two_processes_cannot_work_on_one_key(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with store.work("data", "k1"):
         answer = subprocess.run(
-            [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, env=environment, check=True
+            [sys.executable, "-c", program, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=True,
         )
     assert "another run is working on data" in answer.stdout
 

@@ -1,0 +1,59 @@
+"""Checkpoint to GGUF and back into a model that answers; failures that say why."""
+
+from pathlib import Path
+
+import pytest
+
+from models import gguf
+from models.gguf import quantisation_code, tensor_types, to_gguf
+from rectune.errors import RectuneError, UserError
+from tests.models.tiny import tiny_checkpoint
+
+
+def test_a_checkpoint_becomes_a_gguf_that_llama_cpp_runs(tmp_path: Path) -> None:
+    import llama_cpp
+
+    out = tmp_path / "model.gguf"
+    figures = to_gguf(tiny_checkpoint(), out, "Q8_0")
+    assert figures["tensor_types"]["Q8_0"] == 15  # seven matrices a layer, and the embedding
+    assert figures["tensor_types"]["F32"] == 5  # two norms a layer, and the last one
+    assert figures["bytes"] == out.stat().st_size
+    assert list(tmp_path.iterdir()) == [out]
+    model = llama_cpp.Llama(str(out), n_ctx=128, n_threads=1, verbose=False)
+    answer = model.create_chat_completion([{"role": "user", "content": "Hello"}], max_tokens=4, temperature=0.0)
+    assert answer["usage"]["completion_tokens"] >= 1
+
+
+def test_a_plain_type_is_written_by_the_converter_alone(tmp_path: Path) -> None:
+    to_gguf(tiny_checkpoint(), tmp_path / "model.gguf", "F32")
+    assert tensor_types(tmp_path / "model.gguf") == {"F32": 20}
+
+
+def test_a_finished_file_is_not_made_again(tmp_path: Path) -> None:
+    out = tmp_path / "model.gguf"
+    to_gguf(tiny_checkpoint(), out, "F32")
+    made = out.stat().st_mtime_ns
+    to_gguf(tiny_checkpoint(), out, "F32")
+    assert out.stat().st_mtime_ns == made
+
+
+def test_an_unknown_quantisation_lists_the_known_ones() -> None:
+    assert quantisation_code("Q8_0") != quantisation_code("Q4_K_M")
+    with pytest.raises(UserError) as refusal:
+        quantisation_code("Q8")
+    assert "Q8_0" in refusal.value.mend
+
+
+def test_a_missing_converter_names_the_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gguf, "converter_folder", lambda: tmp_path / "nowhere")
+    with pytest.raises(UserError, match="make setup"):
+        to_gguf(tiny_checkpoint(), tmp_path / "model.gguf", "Q8_0")
+
+
+def test_a_failed_conversion_shows_the_end_of_its_log_and_leaves_nothing(tmp_path: Path) -> None:
+    broken = tmp_path / "checkpoint"
+    broken.mkdir()
+    (broken / "config.json").write_text('{"architectures": ["NoSuchModel"]}')
+    with pytest.raises(RectuneError, match="NoSuchModel"):
+        to_gguf(broken, tmp_path / "model.gguf", "Q8_0")
+    assert list(tmp_path.iterdir()) == [broken]

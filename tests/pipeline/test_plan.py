@@ -1,0 +1,89 @@
+"""Plans: from keys alone, blocked stages say what they wait for, and a change is told from a warning."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.plan import make_plan
+from pipeline.show import plan_table
+from pipeline.stages import STAGES, find_stage, needed_for
+from rectune.errors import UserError
+from rectune.recipe import Recipe, load_recipe
+from rectune.runs import RunStore
+
+ROOT = Path(__file__).parents[2]
+
+
+def recipe(*overrides: str) -> Recipe:
+    return load_recipe(ROOT / "recipes/tiny.yaml", [f"data.root={ROOT / 'samples'}", *overrides])
+
+
+def keys(store: RunStore, *overrides: str) -> dict[str, str]:
+    return {step.stage.name: step.key for step in make_plan(recipe(*overrides), store, "push")}
+
+
+def test_the_table_is_in_order_and_its_functions_and_sections_exist() -> None:
+    names = [stage.name for stage in STAGES]
+    for place, stage in enumerate(STAGES):
+        assert set(stage.inputs) <= set(names[:place])
+        assert set(stage.sections) <= set(Recipe.model_fields)
+        module, _, function = stage.function.partition(":")
+        source = (ROOT / f"{module.replace('.', '/')}.py").read_text()
+        assert f"def {function}(" in source
+
+
+def test_only_what_is_needed_is_planned() -> None:
+    assert [stage.name for stage in needed_for("filter")] == [
+        "data",
+        "base",
+        "queries",
+        "rationales",
+        "filter",
+    ]
+    with pytest.raises(UserError, match="did you mean filter"):
+        find_stage("filer")
+
+
+def changed(store: RunStore, *overrides: str) -> set[str]:
+    before, after = keys(store), keys(store, *overrides)
+    return {name for name in before if before[name] != after[name]}
+
+
+def test_a_setting_changes_its_stage_and_all_after_it_and_nothing_before(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    everything = {stage.name for stage in STAGES}
+    assert changed(store, "filter.threshold=12") == everything - {"data", "base", "queries", "rationales"}
+    assert changed(store, "evaluate.seed=1") == {"eval", "report", "push"}
+    assert changed(store, "data.seed=1") == everything - {"base"}
+
+
+def test_a_free_setting_changes_nothing(tmp_path: Path) -> None:
+    assert changed(RunStore(tmp_path), "train.processes=2", "generate.slots=2") == set()
+
+
+def test_raw_files_are_in_the_key_by_content(tmp_path: Path) -> None:
+    root = tmp_path / "raw" / "movielens"
+    root.mkdir(parents=True)
+    for name in ("movies.csv", "ratings.csv"):
+        (root / name).write_bytes((ROOT / "samples/movielens" / name).read_bytes())
+    store, only = RunStore(tmp_path / "runs"), ("data.datasets=[movielens]", f"data.root={tmp_path / 'raw'}")
+    before = keys(store, *only)["data"]
+    with (root / "ratings.csv").open("a") as file:
+        file.write("1,300001,4.0,1700000000\n")
+    assert keys(store, *only)["data"] != before
+
+
+def test_what_is_missing_blocks_what_comes_after_and_says_so(tmp_path: Path) -> None:
+    steps = {
+        s.stage.name: s
+        for s in make_plan(recipe(f"data.root={tmp_path}"), RunStore(tmp_path / "runs"), "sft")
+    }
+    assert steps["data"].state == "blocked" and "no such folder" in steps["data"].why
+    assert steps["base"].state == "missing"
+    assert steps["sft"].why == "waits for filter"
+    assert "cannot run" in plan_table(list(steps.values()))
+
+
+def test_the_full_scale_recipe_plans_without_its_data(tmp_path: Path) -> None:
+    steps = make_plan(load_recipe(ROOT / "recipes/varco.yaml"), RunStore(tmp_path), "push")
+    assert [step.stage.name for step in steps] == [stage.name for stage in STAGES]
