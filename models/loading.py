@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+# How text is split before BPE, by the name a GGUF gives it. transformers builds some tokenizers from GGUF without
+# these steps, and numerals such as "½" then become other tokens than under llama.cpp.
+_PRE_TOKENISERS: dict[str, tuple[tuple[str, dict[str, bool]], ...]] = {
+    "smollm": (
+        ("Digits", {"individual_digits": True}),
+        ("ByteLevel", {"add_prefix_space": False, "use_regex": True}),
+    ),
+}
+
 BASE_NOTE = "base.json"  # beside an adapter: which form of the base it was trained on
 
 
@@ -42,7 +51,20 @@ def gguf_tokenizer(file: Path) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+    splits = _PRE_TOKENISERS.get(_pre_tokeniser(file))
+    if splits:
+        from tokenizers import pre_tokenizers
+
+        steps = [getattr(pre_tokenizers, name)(**options) for name, options in splits]
+        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps)
     return tokenizer
+
+
+def _pre_tokeniser(file: Path) -> str:
+    from gguf import GGUFReader
+
+    field = GGUFReader(file).get_field("tokenizer.ggml.pre")
+    return str(field.contents()) if field else ""
 
 
 def tokenizer_of_reference(reference: str) -> tuple[PreTrainedTokenizerBase, str]:

@@ -63,10 +63,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 def parse_recipe(sections: Mapping[str, Any]) -> Recipe:
     """A view again from what `dump_sections` wrote: only the sections that are there."""
-    kinds = {name: field.annotation for name, field in Recipe.model_fields.items()}
+    views = {name: _inner_model(Recipe.model_fields[name].annotation) for name in sections}
     return Recipe.model_construct(
-        **{name: kinds[name].model_validate(value) for name, value in sections.items()}
-    )  # type: ignore[union-attr]
+        **{name: views[name].model_validate(value) for name, value in sections.items()}
+    )
 
 
 def dump_sections(recipe: Recipe, sections: Iterable[str]) -> dict[str, Any]:

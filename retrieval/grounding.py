@@ -111,8 +111,9 @@ class Grounding:
         return [Grounded(hit.item_id, hit.title, "embedding", hit.similarity) for hit in near]
 
     def called(self, title: str, domain: str) -> list[Item]:
-        """The items of this title, letter case and punctuation aside."""
-        return self._of(domain).bearers(title)
+        """The items of a title as somebody typed it: case and punctuation aside, or misspelt."""
+        names = self._of(domain)
+        return names.bearers(title) or names.bearers(self._alike(title, domain)[0])
 
     def _alike(self, words: str, domain: str) -> tuple[str, float]:
         """The title that these words misspell, and how alike they are; an empty title if there is none."""
@@ -133,7 +134,8 @@ class _Names:
     def __init__(self, items: Sequence[Item], reader: ClaimReader) -> None:
         self._bearers: dict[str, list[Item]] = {}
         for item in items:
-            self._bearers.setdefault(_plain(item.title), []).append(item)
+            if item.title.strip():  # what has no title cannot be named
+                self._bearers.setdefault(_plain(item.title), []).append(item)
         self.titles = [bearers[0].title for bearers in self._bearers.values()]
         self.read = reader(self.titles)
 

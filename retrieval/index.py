@@ -125,13 +125,14 @@ def open_index(folder: Path) -> Index:
     import lancedb
 
     marker = _read_marker(folder)
+    mend = "delete that folder; the same command builds it again"
     if marker is None:
-        raise UserError(
-            "no finished index",
-            where=str(folder),
-            mend="build it again: rectune run RECIPE --until recommend",
-        )
-    return Index(lancedb.connect(folder).open_table(_TABLE), marker.embedder, marker.items)
+        raise UserError("no finished index", where=str(folder), mend=mend)
+    try:
+        table = lancedb.connect(folder).open_table(_TABLE)
+        return Index(table, marker.embedder, table.count_rows())
+    except (OSError, ValueError, RuntimeError) as broken:
+        raise UserError(f"damaged index: {broken}", where=str(folder), mend=mend) from None
 
 
 def _write(items: Sequence[Item], folder: Path, marker: _Marker) -> None:

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,14 @@ def test_a_half_written_index_is_refused_and_built_again(tmp_path: Path, monkeyp
         open_index(tmp_path / "i")
     monkeypatch.setattr(index_module, "embed", embed)
     assert len(build_index(ITEMS, tmp_path / "i", "embedded").near("x", k=99)) == len(ITEMS)
+
+
+def test_a_damaged_index_is_an_error_for_people(tmp_path: Path):
+    build_index(ITEMS[:2], tmp_path / "i", "embedded")
+    shutil.rmtree(tmp_path / "i" / "items.lance")
+    with pytest.raises(UserError, match="damaged index") as refused:
+        build_index(ITEMS[:2], tmp_path / "i", "embedded")
+    assert refused.value.mend
 
 
 def test_an_empty_catalogue_and_an_unknown_embedder_are_errors_for_people(tmp_path: Path):

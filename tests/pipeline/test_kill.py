@@ -1,0 +1,90 @@
+"""Killed in every stage, and with a full disk, the same command ends with the same rows, none twice."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.stages import needed_for
+from rectune.rows import read_rows
+from rectune.runs import RunStore
+from rectune.types import Candidate, Example, Preference, Prompt
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "pipeline.cli", "run", str(ROOT / "recipes/tiny.yaml"), "--runs"]
+
+pytestmark = pytest.mark.slow
+
+
+def run_killed_in(stage: str, runs: Path, after: float) -> int:
+    """Run until the stage works, wait `after` seconds, kill the whole process group; returns the exit status."""
+    child = subprocess.Popen(
+        [*COMMAND, str(runs)], cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    while child.poll() is None and not list((runs / stage).glob("*.partial")):
+        time.sleep(0.02)
+    try:
+        return child.wait(after)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        return child.wait()
+
+
+def test_a_run_killed_in_every_stage_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    runs, rng = tmp_path / "runs", random.Random(20)
+    killed = [
+        stage.name
+        for stage in needed_for("report")
+        if run_killed_in(stage.name, runs, rng.uniform(0.3, 6.0)) == -signal.SIGKILL
+    ]
+    assert len(killed) > 8  # the quickest stages may be through before the blow
+    answer = subprocess.run([*COMMAND, str(runs)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert not list(runs.glob("*/*.partial"))
+    store = RunStore(runs)
+    assert all(not bad for _, bad in store.verify())
+
+    prompts = read_rows(store.resolve("tiny", "queries") / "prompts.parquet", Prompt)
+    examples = read_rows(store.resolve("tiny", "rationales") / "examples.parquet", Example)
+    candidates = read_rows(store.resolve("tiny", "candidates") / "candidates.parquet", Candidate)
+    pairs = read_rows(store.resolve("tiny", "tag") / "preferences.parquet", Preference)
+    for rows in (prompts, examples, candidates, pairs):
+        assert rows and len({row.id for row in rows}) == len(rows)  # type: ignore[attr-defined]
+    trained = [prompt.id for prompt in prompts if prompt.split == "train"]
+    assert sorted(example.prompt.id for example in examples) == sorted(trained)
+    fresh = {prompt.id for prompt in prompts if prompt.split == "preference"}
+    assert {candidate.prompt_id for candidate in candidates} <= fresh
+    assert len({(c.prompt_id, c.text) for c in candidates}) == len(candidates)
+    steps = (store.resolve("tiny", "sft") / "metrics.jsonl").read_text().splitlines()
+    assert len(set(steps)) == len(steps)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Path:
+    """A file system of 6 MiB; skipped where mounting is not allowed."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        yield folder  # type: ignore[misc]
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
+
+
+def test_a_full_disk_is_named_and_the_same_command_goes_on_when_there_is_room(small_disk: Path) -> None:
+    command = [*COMMAND, str(small_disk / "runs"), "--until", "base"]
+    full = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert full.returncode == 2, full.stderr
+    assert "disk is full" in full.stderr and "Traceback" not in full.stderr
+    assert RunStore(small_disk / "runs").resolve("tiny", "data").is_dir()
+    subprocess.run(["mount", "-o", "remount,size=200m", small_disk], check=True)
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "data        up to date" in again.stderr
