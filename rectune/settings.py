@@ -132,8 +132,9 @@ class Lora(Section):
 
 
 class Optimisation(Section):
-    """One training stage. `batch_size` counts rows a process and step; lengths are tokens of prompt and response together.
+    """One training stage. `batch_size` counts rows a process and step, so `processes` changes what a step sees.
 
+    `max_length` bounds the tokens of prompt and response together; longer rows are left out and counted.
     `zero` is DeepSpeed's ZeRO stage; `offload` moves the optimiser (2, 3) or the parameters too (3) to host memory.
     """
 
@@ -150,7 +151,7 @@ class Optimisation(Section):
     zero: Literal[0, 1, 2, 3] = 2
     offload: Offload = "none"
     seed: int = 0
-    processes: Count = free(1)
+    processes: Count = 1
     log_steps: Count = free(1)
     save_steps: Count = free(10)
     report_to: list[Literal["tensorboard", "wandb", "trackio"]] = free([])

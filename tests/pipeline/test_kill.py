@@ -24,7 +24,11 @@ pytestmark = pytest.mark.slow
 def run_killed_in(stage: str, runs: Path, after: float) -> int:
     """Run until the stage works, wait `after` seconds, kill the whole process group; returns the exit status."""
     child = subprocess.Popen(
-        [*COMMAND, str(runs)], cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        [*COMMAND, str(runs)],
+        cwd=ROOT,
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
     )
     while child.poll() is None and not list((runs / stage).glob("*.partial")):
         time.sleep(0.02)
@@ -69,7 +73,9 @@ def small_disk(tmp_path: Path) -> Path:
     """A file system of 6 MiB; skipped where mounting is not allowed."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=False, capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=False, capture_output=True
+    )
     if mounted.returncode:
         pytest.skip("needs the right to mount a small file system")
     try:

@@ -58,7 +58,7 @@ def test_a_setting_changes_its_stage_and_all_after_it_and_nothing_before(tmp_pat
 
 
 def test_a_free_setting_changes_nothing(tmp_path: Path) -> None:
-    assert changed(RunStore(tmp_path), "train.processes=2", "generate.slots=2") == set()
+    assert changed(RunStore(tmp_path), "train.log_steps=2", "generate.slots=2") == set()
 
 
 def test_raw_files_are_in_the_key_by_content(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_missing_recipe_says_which_there_are() -> None:
 def test_free_fields_are_not_part_of_the_result_and_all_others_are() -> None:
     plain = load_recipe(DEMO)
     free = load_recipe(
-        DEMO, ["train.processes=2", "train.log_steps=7", "generate.slots=3", "generate.threads=1"]
+        DEMO, ["train.save_steps=3", "train.log_steps=7", "generate.slots=3", "generate.threads=1"]
     )
     bound = load_recipe(DEMO, ["train.lora.r=3"])
     sections = ("train", "generate")

@@ -16,6 +16,7 @@ TITLES = [
     "Heat",
     "Heat",
     "The Great British Bake",
+    "",
 ]
 ITEMS = [Item("movies", str(n), title, ("film",)) for n, title in enumerate(TITLES)]
 ITEMS.append(Item("books", "b", "The Hobbit"))
@@ -55,6 +56,7 @@ def test_a_named_item_is_found(grounding: Grounding, answer: str, title: str, ho
         "My recommendation: It is a fine evening for a film",
         "My recommendation: The Hobbit",
         "it was good",
+        "My recommendation: Qwzx",
     ],
 )
 def test_what_names_no_item_of_the_domain_is_not_taken_for_one(grounding: Grounding, answer: str):
@@ -77,6 +79,13 @@ def test_an_item_of_the_history_is_never_returned(grounding: Grounding):
 def test_of_two_items_with_one_title_the_one_not_taken_yet_is_meant(grounding: Grounding):
     found = grounding.named("My recommendation: Heat", "movies", {"6"})
     assert found is not None and found.item_id == "7"
+
+
+def test_what_somebody_typed_is_found_though_misspelt(grounding: Grounding):
+    assert [item.item_id for item in grounding.called("the matrix!", "movies")] == ["3"]
+    assert [item.item_id for item in grounding.called("Interstelar", "movies")] == ["2"]
+    assert [item.item_id for item in grounding.called("heat", "movies")] == ["6", "7"]
+    assert grounding.called("Qwzx", "movies") == grounding.called("", "movies") == []
 
 
 def test_the_named_item_leads_and_stands_once(grounding: Grounding):
