@@ -12,7 +12,7 @@ from models import metrics
 from models.distributed import is_first, join_processes
 from models.loading import load_for_training, load_tokenizer, open_adapter
 from models.proofs import trainable_values
-from models.training import Job, common_arguments, fit, restore
+from models.training import Job, build_arguments, fit, restore
 from models.turns import prompt_ids, response_ids
 from rectune.errors import RectuneError, UserError
 from rectune.recipe import Recipe
@@ -82,7 +82,7 @@ def _trainer(
             return dataset
 
     tokenizer, rows = data
-    arguments = DPOConfig(**common_arguments(job), beta=config.align.beta, loss_type="sigmoid")
+    arguments = build_arguments(DPOConfig, job, beta=config.align.beta, loss_type="sigmoid")
     model = open_adapter(load_for_training(checkpoint, config.models), adapter, trainable=True)
     values = trainable_values(model)
     trainer = TokenisedDPOTrainer(

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from datagen.teachers import ask_teachers, seed_for
 from inference.requests import Request
 from prompts.answers import CLOSINGS, closing, recommended
-from prompts.teacher import rationale_messages
+from prompts.teacher import rationale_messages, rationale_opening
 from rectune import settings
 from rectune.catalogue import Catalogue, load_catalogue
 from rectune.recipe import Recipe
@@ -36,7 +36,8 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
             failed[answer.error] += 1
             continue
         title = catalogue.get(prompt.domain, prompt.target).title
-        response, by = respond(answer.text, title, prompt, cut=answer.finish == "length")
+        text = f"{_opening(prompt, catalogue)} {answer.text.lstrip()}"
+        response, by = respond(text, title, prompt, cut=answer.finish == "length")
         examples.append(with_id(Example("", prompt, response, replace(source, closing=by))))
     write_rows(out / "examples.parquet", examples, Example)
     return _stats(prompts, examples, failed, written)
@@ -74,7 +75,13 @@ def _request(prompt: Prompt, catalogue: Catalogue, sampling: settings.Sampling) 
         messages=rationale_messages(target, history, prompt.query, prompt.locale),
         sampling=sampling,
         seed=seed_for("rationale", prompt.id, sampling.seed),
+        prefill=_opening(prompt, catalogue),
     )
+
+
+def _opening(prompt: Prompt, catalogue: Catalogue) -> str:
+    recent = catalogue.titles(prompt.domain, prompt.history)
+    return rationale_opening(recent, prompt.query, prompt.locale, seed_for("opening", prompt.id))
 
 
 def _stats(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def summarise(cases: Sequence[TestCase], rankings: Sequence[Ranking], config: Ev
         "intervals": f"95 %: Wilson for hit@1; {rounds} for mrr and ndcg@10",
         "cases": len(cases),
         "candidates": max(candidates),
-        "chance": float(np.mean([1 / count for count in candidates])),
+        "chance": fmean(1 / count for count in candidates),
         "systems": systems,
     }
 

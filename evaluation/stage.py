@@ -18,7 +18,7 @@ from rectune.rows import read_rows, write_rows
 from rectune.runs import ledger_path, write_atomically
 from rectune.types import Case, Prompt, Ranking
 from retrieval.grounding import Grounding
-from retrieval.index import Index, build_index, open_index
+from retrieval.index import open_index
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
@@ -34,7 +34,8 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     figures = summarise(test, rankings, config.evaluate)
     _write_json(out / "metrics.json", figures)
     prompts = choose(read_rows(inputs["queries"] / "prompts.parquet", Prompt), config.evaluate.samples)
-    grounding = Grounding(list(material.catalogue.items.values()), _index(material, out), claim_reader)
+    index = open_index(inputs["recommend"] / "index")
+    grounding = Grounding(list(material.catalogue.items.values()), index, claim_reader)
     samples = answer_samples(prompts, material, grounding, ledger_path(out))
     _write_json(out / "samples.json", samples)
     wanted = sum(case.split == "test" for case in cases)
@@ -80,25 +81,18 @@ def _rank(
 
 def grounded_by(samples: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     """By model, the share of its sample answers that each step of grounding resolved."""
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, list[str]] = {}
     for sample in samples:
         for answer in sample["answers"]:
-            counts = found.setdefault(answer["system"], {})
-            how = answer["how"] or "nothing"
-            counts[how] = counts.get(how, 0.0) + 1 / len(samples)
-    return found
+            found.setdefault(answer["system"], []).append(answer["how"] or "nothing")
+    return {
+        system: {how: hows.count(how) / len(hows) for how in sorted(set(hows))}
+        for system, hows in found.items()
+    }
 
 
 def _begun(path: Path) -> list[Ranking]:
     return read_rows(path, Ranking) if path.is_file() else []
-
-
-def _index(material: Material, out: Path) -> Index:
-    """The index that the stage `recommend` built, where it is an input; else one of our own."""
-    if "recommend" in material.inputs:
-        return open_index(material.inputs["recommend"] / "index")
-    items = list(material.catalogue.items.values())
-    return build_index(items, out / "index", material.config.retrieval.embedder)
 
 
 def _write_json(path: Path, document: Any) -> None:

@@ -29,7 +29,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     write_rows(out / "dropped.parquet", dropped, Example)
     write_rows(out / "verdicts.parquet", verdicts, Verdict)
     _draw(verdicts, config.filter.threshold, out / "histograms")
-    return _stats(verdicts, config.filter, str(tokenizer.name_or_path).rsplit("/", 1)[-1])
+    return _stats(verdicts, config.filter, config.models.base)
 
 
 def judge(examples: Sequence[Example], tokenizer: Any, config: settings.Filter) -> list[Verdict]:

@@ -90,8 +90,8 @@ def tokenizer_of_reference(reference: str) -> tuple[PreTrainedTokenizerBase, str
 def compute_type(models: Models) -> torch.dtype:
     """The type of the arithmetic around the weights.
 
-    `auto`: bfloat16 where the accelerator has it in hardware, else float16 on an accelerator and float32 on a
-    CPU (bfloat16 on a CPU without AVX-512 is emulated, and slow).
+    `auto`: bfloat16 where the accelerator has it in hardware, else float16; float32 on every CPU, so that one
+    recipe gives one result on all of them (bfloat16 is faster where there is AVX512-BF16, emulated elsewhere).
     """
     import torch
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from models import metrics, proofs
 from models.checkpoints import discard_broken, last_complete, step_of
@@ -21,7 +21,9 @@ from rectune.settings import Models, Optimisation
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
-    from transformers import Trainer
+    from transformers import Trainer, TrainingArguments
+
+Arguments = TypeVar("Arguments", bound="TrainingArguments")
 
 _ALMOST_ONE = 1 - 1e-6  # transformers reads warm-up below 1 as a share of all steps, from 1 on as steps
 
@@ -51,16 +53,23 @@ class Job:
         return self.out / "adapter"
 
 
-def common_arguments(job: Job) -> dict[str, Any]:
-    """Arguments that SFTConfig and DPOConfig have in common. Build them before the model: ZeRO-3 needs it.
+def build_arguments(kind: type[Arguments], job: Job, **more: Any) -> Arguments:
+    """An SFTConfig or DPOConfig from a recipe; `more` is what only one of them has.
 
-    Rows come tokenised and within `max_length`, so nothing is ever cut by the trainer.
+    Build it before the model is loaded: it binds this process to its accelerator and joins it with the others, and
+    ZeRO-3 then lays weights out in shards. Rows come tokenised and within `max_length`, so the trainer cuts nothing.
     """
+    arguments: Arguments = kind(**_common_arguments(job), **more)
+    _ = arguments.device  # computed at first sight, and that is when processes join
+    return arguments
+
+
+def _common_arguments(job: Job) -> dict[str, Any]:
     import torch
 
     settings, on_gpu = job.settings, torch.cuda.is_available()
     precision = str(compute_type(job.models)).removeprefix("torch.")
-    zero = deepspeed_config(settings, process_count(), precision, on_gpu)
+    zero = deepspeed_config(settings, precision, on_gpu)
     if zero and is_first():
         say(f"DeepSpeed: {json.dumps(zero)}")
     return _schedule(settings) | {

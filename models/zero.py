@@ -1,4 +1,7 @@
-"""DeepSpeed's JSON from a recipe (ZeRO, Rajbhandari et al. 2020); no value in it is left to "auto"."""
+"""DeepSpeed's JSON from a recipe (ZeRO, Rajbhandari et al. 2020); no value in it is left to "auto".
+
+The rows of one optimiser step are not in it: they are micro batch times accumulation times the processes there are.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,11 @@ from rectune.settings import Optimisation
 _NEVER = 2**31 - 1  # steps between DeepSpeed's own log lines; metrics.jsonl is where figures go
 
 
-def deepspeed_config(
-    settings: Optimisation, processes: int, precision: str, on_gpu: bool
-) -> dict[str, Any] | None:
+def deepspeed_config(settings: Optimisation, precision: str, on_gpu: bool) -> dict[str, Any] | None:
     """The configuration of one training stage; None for ZeRO-0, which is plain data parallelism.
 
     Args:
         settings: the stage's section of the recipe.
-        processes: how many processes train together.
         precision: float32, bfloat16 or float16, the type of activations. With the latter two DeepSpeed keeps
             a float32 copy of what is trained.
         on_gpu: whether there is an accelerator; only then is pinned memory worth having and
@@ -29,11 +29,9 @@ def deepspeed_config(
     check_offload(settings)
     if not settings.zero:
         return None
-    rows = settings.batch_size * settings.accumulation * processes
     config: dict[str, Any] = {
         "train_micro_batch_size_per_gpu": settings.batch_size,
         "gradient_accumulation_steps": settings.accumulation,
-        "train_batch_size": rows,
         "gradient_clipping": settings.max_grad_norm,
         "steps_per_print": _NEVER,
         "bf16": {"enabled": precision == "bfloat16"},

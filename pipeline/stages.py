@@ -76,7 +76,7 @@ STAGES: tuple[Stage, ...] = (
         "filter",
         "filters.stage:run",
         "bad responses out: ln(L)*L/C and the other rules",
-        sections=("filter",),
+        sections=("models", "filter"),
         inputs=("base", "rationales"),
     ),
     Stage(
@@ -129,7 +129,7 @@ STAGES: tuple[Stage, ...] = (
         "evaluation.stage:run",
         "models and baselines ranked side by side",
         sections=("evaluate", "retrieval"),
-        inputs=("data", "queries", "base", "candidates", "export"),
+        inputs=("data", "queries", "base", "candidates", "export", "recommend"),
     ),
     Stage(
         "report",

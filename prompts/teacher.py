@@ -46,6 +46,18 @@ def query_messages(item: Item, locale: Locale) -> Messages:
     return (("system", words["system"]), *shots, ("user", facts(item)))
 
 
+def rationale_opening(recent: Sequence[str], query: str, locale: Locale, choice: int) -> str:
+    """How a rationale begins, so that it speaks to the person; `choice` picks one of the openings.
+
+    Args:
+        recent: titles of the history, newest last; two of them are named. Empty where there is a query.
+    """
+    words = load_words(locale, _FILE)["rationale"]
+    openings = words["openings"]["active" if query else "passive"]
+    values = {"recent": words["join"].join(recent[-2:]), "query": query}
+    return fill(openings[choice % len(openings)], "other", load_words(locale), values)
+
+
 def rationale_messages(item: Item, history: Sequence[Item], query: str, locale: Locale) -> Messages:
     """Ask why `item` suits somebody with this history, or answers this query (exactly one of the two is given)."""
     kinds, words = load_words(locale), load_words(locale, _FILE)["rationale"]

@@ -10,7 +10,7 @@ from models import metrics
 from models.distributed import is_first, join_processes
 from models.loading import add_lora, load_for_training, load_tokenizer
 from models.proofs import trainable_values
-from models.training import Job, common_arguments, fit, restore
+from models.training import Job, build_arguments, fit, restore
 from models.turns import prompt_ids, response_ids
 from rectune.errors import RectuneError, UserError
 from rectune.recipe import Recipe
@@ -58,7 +58,7 @@ def _train(
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    arguments = SFTConfig(**common_arguments(job), packing=False)
+    arguments = build_arguments(SFTConfig, job, packing=False)
     model = add_lora(load_for_training(checkpoint, config.models), config.train.lora, config.train.seed)
     values = trainable_values(model)
     trainer = SFTTrainer(

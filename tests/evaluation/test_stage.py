@@ -7,10 +7,12 @@ import pytest
 from evaluation import samples, stage, systems
 from evaluation.samples import choose
 from inference.requests import Answer, Request
+from rectune.catalogue import load_catalogue
 from rectune.recipe import Recipe
 from rectune.rows import read_rows
 from rectune.settings import Evaluate, Retrieval, Sampling
 from rectune.types import Case, Prompt, Ranking
+from retrieval.index import build_index
 from tests.recommenders.world import KITCHEN, SPACE, write_world
 
 SYSTEMS = ["random", "popularity", "embedding", "base", "sft", "dpo"]
@@ -55,7 +57,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     monkeypatch.setattr(Engine, "scored", [])
     monkeypatch.setattr(Engine, "dies_after", 10_000)
     models = {name: tmp_path / name for name in ("base", "candidates", "export")}
-    return {**write_world(tmp_path), **models}
+    inputs = {**write_world(tmp_path), **models, "recommend": tmp_path / "recommend"}
+    items = list(load_catalogue(inputs["data"] / "items.parquet").items.values())
+    build_index(items, inputs["recommend"] / "index", "embedded")
+    return inputs
 
 
 @pytest.fixture
@@ -101,7 +106,7 @@ def test_samples_show_what_each_model_wrote_and_what_it_resolves_to(world, out: 
         "title",
         found[0]["target"] == "The Space Station",
     )
-    assert stats["grounded_by"]["dpo"] == {"title": pytest.approx(1.0)}
+    assert stats["grounded_by"]["dpo"] == {"title": 1.0}
 
 
 def test_an_interrupted_attempt_goes_on_and_ranks_nothing_twice(
@@ -117,16 +122,6 @@ def test_an_interrupted_attempt_goes_on_and_ranks_nothing_twice(
     stage.run(config(), world, out)
     assert len(Engine.scored) == again
     assert len(read_rows(out / "rankings.parquet", Ranking)) == 4 * len(SYSTEMS)
-
-
-def test_the_index_of_the_stage_before_is_used_where_it_is_an_input(world, out: Path, tmp_path: Path):
-    from recommenders.claims import ground_in
-    from rectune.catalogue import load_catalogue
-
-    items = list(load_catalogue(world["data"] / "items.parquet").items.values())
-    ground_in(items, tmp_path / "recommend" / "index", "embedded")
-    stage.run(config(), {**world, "recommend": tmp_path / "recommend"}, out)
-    assert not (out / "index").exists()
 
 
 def test_samples_take_domains_in_turn(world):

@@ -9,7 +9,12 @@ import pytest
 from models import fetch_converter
 from rectune.errors import UserError
 
-WHOLE = ["convert_hf_to_gguf.py", "convert_lora_to_gguf.py", "conversion/base.py", "gguf-py/gguf/constants.py"]
+WHOLE = [
+    "convert_hf_to_gguf.py",
+    "convert_lora_to_gguf.py",
+    "conversion/base.py",
+    "gguf-py/gguf/constants.py",
+]
 
 
 def sdist(path: Path, names: list[str]) -> Path:
@@ -25,9 +30,7 @@ def inside(names: list[str]) -> list[str]:
     return [f"llama_cpp_python-9/vendor/llama.cpp/{name}" for name in names]
 
 
-def test_the_converter_and_nothing_else_is_unpacked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_converter_and_nothing_else_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = sdist(tmp_path / "s.tar.gz", [*inside([*WHOLE, "src/llama.cpp"]), "llama_cpp_python-9/setup.py"])
     monkeypatch.setattr(fetch_converter, "_download", lambda into: file)
     folder = tmp_path / "share" / "llama.cpp"

@@ -20,7 +20,9 @@ def test_a_checkpoint_becomes_a_gguf_that_llama_cpp_runs(tmp_path: Path) -> None
     assert figures["bytes"] == out.stat().st_size
     assert list(tmp_path.iterdir()) == [out]
     model = llama_cpp.Llama(str(out), n_ctx=128, n_threads=1, verbose=False)
-    answer = model.create_chat_completion([{"role": "user", "content": "Hello"}], max_tokens=4, temperature=0.0)
+    answer = model.create_chat_completion(
+        [{"role": "user", "content": "Hello"}], max_tokens=4, temperature=0.0
+    )
     assert answer["usage"]["completion_tokens"] >= 1
 
 

@@ -46,6 +46,8 @@ def test_a_merged_folder_is_an_ordinary_checkpoint(tmp_path: Path) -> None:
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
     assert merged.dtype == torch.float32
     assert not hasattr(merged.config, "quantization_config")
-    assert {file.name for file in (tmp_path / "merged").iterdir()} == {f.name for f in tiny_checkpoint().iterdir()}
+    assert {file.name for file in (tmp_path / "merged").iterdir()} == {
+        f.name for f in tiny_checkpoint().iterdir()
+    }
     tokenizers = load_tokenizer(tmp_path / "merged"), load_tokenizer(tiny_checkpoint())
     assert tokenizers[0].chat_template == tokenizers[1].chat_template

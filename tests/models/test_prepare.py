@@ -18,7 +18,9 @@ def test_the_tiny_model_is_the_same_on_every_machine(tmp_path: Path) -> None:
     assert content_digest(tmp_path / "again") == content_digest(tiny_checkpoint())
 
 
-def test_the_stage_goes_on_from_a_finished_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stage_goes_on_from_a_finished_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = parse_recipe({"models": {"base": "tiny", "quantisation": "F16"}})
     link = tmp_path / "checkpoint"
     link.mkdir()
@@ -41,7 +43,9 @@ def test_a_folder_is_taken_over_without_its_code(tmp_path: Path) -> None:
     assert names == {file.name for file in tiny_checkpoint().iterdir()}
 
 
-@pytest.mark.parametrize(("missing", "says"), [("model.safetensors", "safetensors"), ("config.json", "config")])
+@pytest.mark.parametrize(
+    ("missing", "says"), [("model.safetensors", "safetensors"), ("config.json", "config")]
+)
 def test_an_incomplete_folder_is_refused(tmp_path: Path, missing: str, says: str) -> None:
     link_checkpoint(tiny_checkpoint(), tmp_path)
     (tmp_path / missing).unlink()

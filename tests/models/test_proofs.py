@@ -17,7 +17,10 @@ def adapter() -> dict[str, torch.Tensor]:
 
 
 def save(folder: Path, values: dict[str, torch.Tensor]) -> Path:
-    save_file({name.replace(".default.", "."): v for name, v in values.items()}, folder / "adapter_model.safetensors")
+    save_file(
+        {name.replace(".default.", "."): v for name, v in values.items()},
+        folder / "adapter_model.safetensors",
+    )
     return folder
 
 

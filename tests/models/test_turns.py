@@ -11,7 +11,14 @@ from tests.models.tiny import tiny_checkpoint
 
 def make_prompt(instruction: str, system: str = "You recommend.") -> Prompt:
     lists = {"history": ("a",), "candidates": (), "target": "b", "query": "", "template": "t"}
-    about = {"domain": "d", "scenario": "passive", "form": "direct", "locale": "en", "split": "train", "user": "u"}
+    about = {
+        "domain": "d",
+        "scenario": "passive",
+        "form": "direct",
+        "locale": "en",
+        "split": "train",
+        "user": "u",
+    }
     return Prompt(id="p", system=system, instruction=instruction, **about, **lists)  # type: ignore[arg-type]
 
 

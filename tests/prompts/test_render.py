@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from prompts.answers import find_items
 from prompts.render import Wording, ask, load_words, render
-from prompts.teacher import query_messages, rationale_messages
+from prompts.teacher import query_messages, rationale_messages, rationale_opening
 from rectune.catalogue import Catalogue
 from rectune.types import Case, Item, Locale, with_id
 
@@ -90,3 +90,11 @@ def test_a_rationale_is_asked_for_with_the_target_shown(locale: Locale) -> None:
     active = rationale_messages(ITEMS[0], [], "quiet films", locale)[-1][1]
     assert ITEMS[0].title in passive and ITEMS[1].title in passive
     assert ITEMS[0].title in active and "quiet films" in active
+
+
+@pytest.mark.parametrize("locale", ["en", "ko"])
+@pytest.mark.parametrize("choice", range(4))
+def test_a_rationale_opens_with_what_is_known_of_the_person(locale: Locale, choice: int) -> None:
+    passive = rationale_opening(["Heat", "Ran", "Up"], "", locale, choice)
+    assert "Ran" in passive and "Up" in passive and "Heat" not in passive
+    assert "quiet films" in rationale_opening([], "quiet films", locale, choice)

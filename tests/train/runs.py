@@ -1,0 +1,86 @@
+"""Small training runs: their examples, and the driver started as the launcher starts a stage."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from models import metrics
+from rectune.rows import write_rows
+from rectune.types import Example, Prompt, Provenance, with_id
+from tests.models.tiny import tiny_checkpoint
+
+DRIVER = Path(__file__).with_name("driver.py")
+PROVENANCE = Provenance("tiny", "Q8_0", "{}", 0, "llama.cpp")
+
+
+def make_example(number: int, response: str = "") -> Example:
+    """A short prompt and a response that depends on the number."""
+    about = {"domain": "films", "scenario": "passive", "form": "direct", "locale": "en", "split": "train"}
+    lists = {"history": ("a",), "candidates": (), "target": "b", "query": "", "template": "t"}
+    instruction = f"Somebody saw film {number}. What next?"
+    prompt = Prompt(
+        id="", user=f"u{number}", system="You recommend.", instruction=instruction, **about, **lists
+    )  # type: ignore[arg-type]
+    text = response or f"Film {number + 1} is much like it. My recommendation: Film {number + 1}"
+    return with_id(Example("", with_id(prompt), text, PROVENANCE))
+
+
+def make_inputs(folder: Path, count: int) -> dict[str, Path]:
+    """The folders that the stage reads: the tiny base and this many kept examples."""
+    (folder / "filter").mkdir(parents=True, exist_ok=True)
+    write_rows(folder / "filter" / "kept.parquet", [make_example(number) for number in range(count)], Example)
+    return {"base": tiny_checkpoint().parent, "filter": folder / "filter"}
+
+
+def start(
+    out: Path, inputs: dict[str, Path], train: dict[str, Any], processes: int = 1
+) -> subprocess.Popen[bytes]:
+    """Start the stage `sft` in processes of its own; its output goes to a log beside `out`."""
+    job = out.with_suffix(".job")
+    sections = {"models": {"base": "tiny"}, "train": train}
+    folders = {name: str(path) for name, path in inputs.items()}
+    job.write_text(
+        json.dumps({"stage": "train.sft", "sections": sections, "inputs": folders, "out": str(out)})
+    )
+    command = [sys.executable]
+    if processes > 1:
+        command += [
+            "-m",
+            "torch.distributed.run",
+            f"--nproc_per_node={processes}",
+            f"--master_port={free_port()}",
+        ]
+    log = out.with_suffix(".log").open("wb")
+    alone = {
+        name: value for name, value in os.environ.items() if name not in ("RANK", "LOCAL_RANK", "WORLD_SIZE")
+    }
+    environment = alone | {"PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([*command, str(DRIVER), str(job)], env=environment, stdout=log, stderr=log)
+
+
+def finish(out: Path, inputs: dict[str, Path], train: dict[str, Any], processes: int = 1) -> dict[str, Any]:
+    """Run the stage to its end and return its figures."""
+    code = start(out, inputs, train, processes).wait()
+    assert code == 0, out.with_suffix(".log").read_text(errors="replace")[-3000:]
+    figures: dict[str, Any] = json.loads(out.with_suffix(".json").read_text())
+    return figures
+
+
+def losses(out: Path) -> list[float]:
+    """The logged losses, in order; no step may be missing or twice."""
+    rows = metrics.read(out / "metrics.jsonl")
+    assert [row["step"] for row in rows] == list(range(1, len(rows) + 1))
+    return [row["loss"] for row in rows]
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
