@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,13 @@ class Plan:
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Word every case; active ones get a query first. A case whose query was refused every time is left out and counted."""
+    """Word every case; active ones get a query first. A case whose queries were all refused is asked passively."""
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
     plans = plan_cases(cases, config.prompts)
     active = [plan for plan in plans if plan.scenario == "active"]
     queries, refused = write_queries(active, catalogue, config.generate, ledger_path(out))
-    plans = _one_active_test_a_domain(plans, queries)
+    plans = _one_active_test_a_domain([_askable(plan, queries) for plan in plans], queries)
     prompts = [_render(plan, catalogue, queries, config.prompts) for plan in plans if _ready(plan, queries)]
     write_rows(out / "prompts.parquet", prompts, Prompt)
     kinds = collections.Counter(f"{p.split}/{p.scenario}/{p.form}/{p.locale}" for p in prompts)
@@ -53,6 +53,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         "rows_in": len(plans),
         "rows_out": len(prompts),
         "dropped": {"every query refused": sum(not _ready(plan, queries) for plan in plans)},
+        "asked_passively_instead": sum(_askable(plan, queries) is not plan for plan in active),
         "queries": len(queries),
         "refused": dict(refused),
         "kinds": dict(sorted(kinds.items())),
@@ -174,6 +175,11 @@ def fault_of(text: str, title: str, locale: Locale) -> str:
 
 def _ready(plan: Plan, queries: Mapping[str, str]) -> bool:
     return plan.scenario == "passive" or plan.case.id in queries
+
+
+def _askable(plan: Plan, queries: Mapping[str, str]) -> Plan:
+    """The plan, or its passive twin where no query could be had; a test case has its passive prompt anyway."""
+    return plan if _ready(plan, queries) or plan.case.split == "test" else replace(plan, scenario="passive")
 
 
 def _one_active_test_a_domain(plans: Sequence[Plan], queries: Mapping[str, str]) -> list[Plan]:

@@ -36,7 +36,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
             failed[answer.error] += 1
             continue
         title = catalogue.get(prompt.domain, prompt.target).title
-        text = f"{_opening(prompt, catalogue)} {answer.text.lstrip()}"
+        text = _opening(prompt, catalogue) + answer.text
         response, by = respond(text, title, prompt, cut=answer.finish == "length")
         examples.append(with_id(Example("", prompt, response, replace(source, closing=by))))
     write_rows(out / "examples.parquet", examples, Example)

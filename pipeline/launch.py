@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -72,6 +73,8 @@ def _command(folder: Path, processes: int) -> list[str]:
 
 def _run_watched(command: list[str], place: Workplace, effort: Effort) -> int:
     root = Path(__file__).parent.parent
+    # Where the terminal is a file, we and the stage write to it by turns; appending keeps us from overwriting.
+    fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_APPEND)
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")])),

@@ -18,6 +18,7 @@ from rectune.settings import Lora, Models
 from rectune.types import Preference, with_id
 from tests.align.examples import make_prompt
 from tests.models.tiny import tiny_checkpoint
+from tests.train.runs import finish, losses
 
 ALIGN = {"zero": 0, "batch_size": 4, "warmup_ratio": 0.0, "learning_rate": 5e-3, "annotator": "simulated"}
 
@@ -96,3 +97,13 @@ def test_no_pair_is_an_error_with_a_mend(tmp_path: Path, inputs: dict[str, Path]
     write_rows(tmp_path / "preferences.parquet", [], Preference)
     with pytest.raises(UserError, match="rectune tag"):
         run(recipe(), inputs | {"tag": tmp_path}, tmp_path / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("zero", [2, 3])
+def test_two_processes_align_like_one(tmp_path: Path, inputs: dict[str, Path], zero: int) -> None:
+    settings = ALIGN | {"epochs": 4}
+    together = finish(tmp_path / "two", inputs, settings | {"zero": zero, "batch_size": 2}, 2, "align.dpo")
+    finish(tmp_path / "one", inputs, settings, 1, "align.dpo")
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-3)
+    assert together["processes"] == 2 and together["first_loss"] == pytest.approx(math.log(2), abs=1e-4)

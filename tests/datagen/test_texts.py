@@ -2,12 +2,12 @@
 
 import pytest
 
-from datagen.queries import fault_of, tidy
+from datagen.queries import Plan, _askable, fault_of, plan_cases, tidy
 from datagen.rationales import respond, whole_sentences
 from datagen.teachers import _teacher_of
 from prompts.answers import closing
-from rectune.settings import Teacher
-from rectune.types import Locale, Prompt
+from rectune.settings import Prompts, Teacher
+from rectune.types import Case, Locale, Prompt, Split, with_id
 
 PROMPT = Prompt("p", "movies", "passive", "direct", "en", "train", "u", "s", "i", ("a",), (), "t", "", "x")
 
@@ -60,3 +60,37 @@ def test_teachers_get_their_shares_and_a_request_always_has_the_same_one() -> No
     chosen = [_teacher_of((("user", str(number)),), teachers) for number in range(2000)]
     assert chosen == [_teacher_of((("user", str(number)),), teachers) for number in range(2000)]
     assert 0.7 < chosen.count(0) / 2000 < 0.8
+
+
+def case(number: int, split: Split) -> Case:
+    return with_id(Case("", "movies", f"u{number}", split, ("a",), "t", ("t", "b"), True))
+
+
+CONFIG = Prompts(
+    locales={"en": 1.0, "ko": 1.0},
+    scenarios={"passive": 3.0, "active": 1.0},
+    forms={"direct": 1.0, "listwise": 1.0},
+)
+
+
+def test_kinds_and_locales_come_in_the_shares_of_the_recipe_whatever_the_order_of_the_cases() -> None:
+    cases = [case(number, "train") for number in range(80)]
+    plans = plan_cases(cases, CONFIG)
+    kinds = [(plan.scenario, plan.form) for plan in plans]
+    assert [kinds.count(kind) for kind in (("passive", "direct"), ("active", "listwise"))] == [30, 10]
+    assert sum(plan.locale == "ko" for plan in plans) == 40
+    assert {(p.case.id, p.scenario, p.form, p.locale) for p in plans} == {
+        (p.case.id, p.scenario, p.form, p.locale) for p in plan_cases(cases[::-1], CONFIG)
+    }
+
+
+def test_every_test_case_is_asked_passively_and_actively_and_always_directly() -> None:
+    plans = plan_cases([case(number, "test") for number in range(5)], CONFIG)
+    assert sorted(plan.scenario for plan in plans) == ["active"] * 5 + ["passive"] * 5
+    assert {plan.form for plan in plans} == {"direct"}
+
+
+def test_a_case_without_a_usable_query_is_asked_passively() -> None:
+    plan = Plan(case(1, "train"), "active", "direct", "en")
+    assert _askable(plan, {}).scenario == "passive"
+    assert _askable(plan, {plan.case.id: "quiet films"}) is plan

@@ -21,12 +21,22 @@ PROVENANCE = Provenance("tiny", "Q8_0", "{}", 0, "llama.cpp")
 
 def make_example(number: int, response: str = "") -> Example:
     """A short prompt and a response that depends on the number."""
-    about = {"domain": "films", "scenario": "passive", "form": "direct", "locale": "en", "split": "train"}
-    lists = {"history": ("a",), "candidates": (), "target": "b", "query": "", "template": "t"}
-    instruction = f"Somebody saw film {number}. What next?"
     prompt = Prompt(
-        id="", user=f"u{number}", system="You recommend.", instruction=instruction, **about, **lists
-    )  # type: ignore[arg-type]
+        id="",
+        domain="films",
+        scenario="passive",
+        form="direct",
+        locale="en",
+        split="train",
+        user=f"u{number}",
+        system="You recommend.",
+        instruction=f"Somebody saw film {number}. What next?",
+        history=("a",),
+        candidates=(),
+        target="b",
+        query="",
+        template="t",
+    )
     text = response or f"Film {number + 1} is much like it. My recommendation: Film {number + 1}"
     return with_id(Example("", with_id(prompt), text, PROVENANCE))
 
@@ -39,15 +49,13 @@ def make_inputs(folder: Path, count: int) -> dict[str, Path]:
 
 
 def start(
-    out: Path, inputs: dict[str, Path], train: dict[str, Any], processes: int = 1
+    out: Path, inputs: dict[str, Path], settings: dict[str, Any], processes: int = 1, stage: str = "train.sft"
 ) -> subprocess.Popen[bytes]:
-    """Start the stage `sft` in processes of its own; its output goes to a log beside `out`."""
-    job = out.with_suffix(".job")
-    sections = {"models": {"base": "tiny"}, "train": train}
+    """Start a stage in processes of its own; its output goes to a log beside `out`."""
+    job, section = out.with_suffix(".job"), {"train.sft": "train", "align.dpo": "align"}[stage]
+    sections = {"models": {"base": "tiny"}, section: settings}
     folders = {name: str(path) for name, path in inputs.items()}
-    job.write_text(
-        json.dumps({"stage": "train.sft", "sections": sections, "inputs": folders, "out": str(out)})
-    )
+    job.write_text(json.dumps({"stage": stage, "sections": sections, "inputs": folders, "out": str(out)}))
     command = [sys.executable]
     if processes > 1:
         command += [
@@ -64,9 +72,11 @@ def start(
     return subprocess.Popen([*command, str(DRIVER), str(job)], env=environment, stdout=log, stderr=log)
 
 
-def finish(out: Path, inputs: dict[str, Path], train: dict[str, Any], processes: int = 1) -> dict[str, Any]:
-    """Run the stage to its end and return its figures."""
-    code = start(out, inputs, train, processes).wait()
+def finish(
+    out: Path, inputs: dict[str, Path], settings: dict[str, Any], processes: int = 1, stage: str = "train.sft"
+) -> dict[str, Any]:
+    """Run a stage to its end and return its figures."""
+    code = start(out, inputs, settings, processes, stage).wait()
     assert code == 0, out.with_suffix(".log").read_text(errors="replace")[-3000:]
     figures: dict[str, Any] = json.loads(out.with_suffix(".json").read_text())
     return figures

@@ -53,7 +53,7 @@ def test_long_rows_are_left_out_and_counted_never_cut() -> None:
 
 
 def test_no_row_within_the_length_is_an_error_with_a_mend(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="train.max_length"):
+    with pytest.raises(UserError, match=r"train\.max_length"):
         run(recipe(max_length=3), make_inputs(tmp_path, 2), tmp_path / "out")
 
 
