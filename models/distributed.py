@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def join_processes(zero: int) -> None:
     """Make DeepSpeed work in a process that no launcher started, as in one that a launcher did.
 
-    Must run before anything imports DeepSpeed, which looks for an accelerator once, at import, and before torch, whose
-    idle threads spin unless told to sleep: where cores are shared, training is five times as slow with that.
+    Must run before anything imports DeepSpeed, which looks for an accelerator once, at import, and before torch,
+    whose idle threads spin unless told to sleep, which costs other processes, and then us, several times over.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch

@@ -34,6 +34,7 @@ def merge_adapter(checkpoint: Path, adapter: Path, out: Path) -> None:
     merged: PreTrainedModel = model.merge_and_unload(safe_merge=True)
     if any("lora_" in name for name, _ in merged.named_parameters()):
         raise RectuneError(f"{adapter}: peft left adapter weights unmerged")
+    merged.config.use_cache = True  # off for training only
     merged.float().save_pretrained(partial)
     _copy_tokenizer(checkpoint, partial)
     shutil.rmtree(out, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,9 +57,12 @@ class Job:
 def build_arguments(kind: type[Arguments], job: Job, **more: Any) -> Arguments:
     """An SFTConfig or DPOConfig from a recipe; `more` is what only one of them has.
 
-    Build it before the model is loaded: it binds this process to its accelerator and joins it with the others, and
-    ZeRO-3 then lays weights out in shards. Rows come tokenised and within `max_length`, so the trainer cuts nothing.
+    Build it before the model is loaded: it binds this process to its accelerator and joins it with the others,
+    and ZeRO-3 then lays weights out in shards. Rows come within `max_length`, so the trainer cuts nothing.
     """
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(
+        job.out / "tensorboard"
+    )  # not among the checkpoints, which go
     arguments: Arguments = kind(**_common_arguments(job), **more)
     _ = arguments.device  # computed at first sight, and that is when processes join
     return arguments
@@ -94,8 +98,8 @@ def _common_arguments(job: Job) -> dict[str, Any]:
 def score_labels_only() -> None:
     """Let trl project only positions that have a label onto the vocabulary, on a CPU as it does on a GPU.
 
-    trl 1.16 decides this by whether Triton runs on the device. Prompts and padding are half of the positions
-    here; leaving them out gives the same loss, 1.25 times as fast on two cores.
+    trl 1.16 decides this by whether Triton runs on the device. The loss is the same. Measured with the 135M model
+    in float32, one thread, rows with 45 % of their tokens trained: 1.23 to 1.27 times the tokens a CPU second.
     """
     from trl.trainer import utils
 
@@ -173,7 +177,10 @@ def save_adapter(model: PeftModel, job: Job, trained: Mapping[str, torch.Tensor]
         if is_first():
             shutil.rmtree(partial, ignore_errors=True)
             # The folder this base was loaded from means nothing elsewhere; the recipe's name for it does.
-            model.peft_config["default"].base_model_name_or_path = job.models.base
+            settings = model.peft_config["default"]
+            settings.base_model_name_or_path = job.models.base
+            if isinstance(settings.target_modules, set):  # in an order that is the same in every process
+                settings.target_modules = sorted(settings.target_modules)
             model.save_pretrained(str(partial), selected_adapters=["default"], save_embedding_layers=False)
     if is_first():
         (partial / "README.md").unlink(missing_ok=True)  # peft's blank card; the release writes a real one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,14 @@ def closing_words(folders: dict[str, Path], last: str) -> str:
 
 def _shown(one: dict[str, Any]) -> str:
     asked = f'"{one["query"]}"' if one["scenario"] == "active" else "; ".join(one["history"])
+    says = "The model says" if one["named"] else "The model's draft, which names no item of the catalogue"
+    answer = textwrap.fill(
+        _visible(" ".join(one["answer"].split())), 100, initial_indent="  ", subsequent_indent="  "
+    )
     found = [f"  {number}. {item['title']}" for number, item in enumerate(one["items"], 1)]
-    return "\n".join([f"[{one['domain']}] {asked}", *found])
+    return "\n".join(
+        [f"[{one['domain']}] {asked}", f"  {says}:", answer, "  Real items that it leads to:", *found]
+    )
 
 
 def dataset_table() -> str:

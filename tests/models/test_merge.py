@@ -45,7 +45,7 @@ def test_a_merged_folder_is_an_ordinary_checkpoint(tmp_path: Path) -> None:
     merge_adapter(tiny_checkpoint(), adapter, tmp_path / "merged")
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
     assert merged.dtype == torch.float32
-    assert not hasattr(merged.config, "quantization_config")
+    assert merged.config.use_cache and not hasattr(merged.config, "quantization_config")
     assert {file.name for file in (tmp_path / "merged").iterdir()} == {
         f.name for f in tiny_checkpoint().iterdir()
     }
