@@ -62,6 +62,16 @@ class Content:
         return self.manifests["export"].figures if "export" in self.manifests else {}
 
     @property
+    def quantised_base(self) -> str:
+        """The handicap that 4-bit training gives the tuned models against the base; empty where there is none."""
+        if not self.settings.get("models", {}).get("load_in_4bit"):
+            return ""
+        return (
+            "sft and dpo were trained on the base's 4-bit (NF4) form and merged into it, while base is ranked as "
+            "it was: part of the difference between them is that quantisation."
+        )
+
+    @property
     def started(self) -> str:
         """When the earliest of the stages began, ISO time."""
         return min((m.started for m in self.manifests.values() if m.started), default="")
