@@ -120,7 +120,8 @@ def prompts_show(
     from pipeline.show import prompt_pages
     from rectune.runs import RunStore
 
-    typer.echo(prompt_pages(Order(recipe, overrides or []), RunStore(runs), domain, count))
+    order, colour = Order(recipe, overrides or []), sys.stdout.isatty()
+    typer.echo(prompt_pages(order, RunStore(runs), domain, count, colour=colour))
 
 
 @app.command()

@@ -17,7 +17,13 @@ from rectune.rows import read_rows
 from rectune.runs import RunStore
 from rectune.types import Example, Prompt, content_id
 
-_MASKED, _TRAINED, _CONTROL, _PLAIN = "\x1b[2m", "\x1b[1;32m", "\x1b[33m", "\x1b[0m"
+# How masked, trained and control tokens begin, and how each ends: in colour, and where there is none.
+_COLOURS = {
+    "masked": ("\x1b[2m", "\x1b[0m"),
+    "trained": ("\x1b[1;32m", "\x1b[0m"),
+    "control": ("\x1b[33m", "\x1b[0m"),
+}
+_MARKS = {"masked": ("", ""), "trained": ("⟦", "⟧"), "control": ("", "")}
 
 
 def plan_table(steps: Sequence[Step]) -> str:
@@ -81,10 +87,11 @@ def verification(store: RunStore) -> tuple[str, bool]:
     return "\n".join(lines) or "nothing to verify", sound
 
 
-def prompt_pages(order: Order, store: RunStore, domain: str, count: int) -> str:
+def prompt_pages(order: Order, store: RunStore, domain: str, count: int, *, colour: bool) -> str:
     """Examples (or prompts, before there are examples) as the model sees them.
 
-    Control tokens are coloured, prompt tokens dim, and the tokens that are trained on green and bold.
+    Control tokens are coloured, prompt tokens dim, and the tokens that are trained on green and bold; without
+    `colour` the trained ones stand in ⟦ ⟧.
     """
     from models.chat import end_of_turn, segments
     from models.loading import load_tokenizer
@@ -100,16 +107,21 @@ def prompt_pages(order: Order, store: RunStore, domain: str, count: int) -> str:
             continue
         messages = (("system", prompt.system), ("user", prompt.instruction))
         shown = [
-            f"{_CONTROL if control else _MASKED}{_visible(text)}{_PLAIN}"
+            _marked(text, "control" if control else "masked", colour)
             for text, control in segments(template, messages, generation_prompt=True)
         ]
         if response:
-            shown.append(f"{_TRAINED}{_visible(response)}{end_of_turn(template)}{_PLAIN}")
+            shown.append(_marked(response + end_of_turn(template), "trained", colour))
         kind = f"{prompt.domain} {prompt.split} {prompt.template}"
         pages.append(f"--- {kind}\n" + "".join(shown))
         if len(pages) == count:
             break
     return "\n\n".join(pages) or f"no prompts of the domain {domain}"
+
+
+def _marked(text: str, kind: str, colour: bool) -> str:
+    begin, end = (_COLOURS if colour else _MARKS)[kind]
+    return f"{begin}{_visible(text)}{end}"
 
 
 def _visible(text: str) -> str:
