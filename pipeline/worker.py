@@ -78,9 +78,22 @@ def _take_terminal() -> None:
     progress.set_stream(os.fdopen(descriptor, "w", encoding="utf-8"))
 
 
+def _is_full_disk(error: BaseException | None) -> bool:
+    """Whether there was no space left; libraries not written in Python say so in their own errors' words."""
+    while error is not None:
+        if (
+            isinstance(error, OSError)
+            and error.errno == errno.ENOSPC
+            or os.strerror(errno.ENOSPC) in str(error)
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _report(out: Path, error: Exception) -> None:
     """Leave the error where the launcher looks for it; the first rank to fail is the one that is heard."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if _is_full_disk(error):
         error = UserError(
             "the disk is full", where=str(out), mend="free some space; the same command goes on from here"
         )

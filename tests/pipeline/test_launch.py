@@ -29,6 +29,8 @@ def crashes(config, inputs, out): return 1 / 0
 def dies(config, inputs, out): os.kill(os.getpid(), signal.SIGKILL)
 def looks(config, inputs, out): return {"train": config.train.seed}
 def fills(config, inputs, out): raise OSError(28, "No space left on device")
+def fills_elsewhere(config, inputs, out):
+    raise RuntimeError("while serializing: No space left on device (os error 28)")
 def sleeps(config, inputs, out): (out / "pid").write_text(str(os.getpid())); time.sleep(60)
 """
 
@@ -62,6 +64,7 @@ def test_figures_come_back_and_noise_goes_to_the_log(tmp_path: Path) -> None:
         ("bad", UserError, r"x\.csv:3: is broken\n  mend it"),
         ("waits", WaitingForPeople, "2 of 5 are tagged"),
         ("fills", UserError, "the disk is full"),
+        ("fills_elsewhere", UserError, "the disk is full"),
         ("crashes", StageFailed, "ZeroDivisionError"),
         ("dies", StageFailed, r"signal 9"),
         ("looks", StageFailed, "has no attribute 'train'"),
