@@ -106,7 +106,7 @@ def _accelerator() -> Finding:
 
 def _disk() -> Finding:
     left = shutil.disk_usage(Path.cwd()).free
-    says = f"{left / 2**30:.0f} GiB free here; the demo leaves about 3 GiB"
+    says = f"{left / 2**30:.0f} GiB free here; the demo leaves about 2 GiB"
     return Finding("disk", left > _DISK_WANTED, says, "free some space, or give another folder with --runs")
 
 

@@ -82,8 +82,8 @@ def _is_full_disk(error: BaseException | None) -> bool:
     """Whether there was no space left; libraries not written in Python say so in their own errors' words."""
     while error is not None:
         if (
-            isinstance(error, OSError)
-            and error.errno == errno.ENOSPC
+            (isinstance(error, OSError)
+            and error.errno == errno.ENOSPC)
             or os.strerror(errno.ENOSPC) in str(error)
         ):
             return True

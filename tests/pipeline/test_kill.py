@@ -85,7 +85,9 @@ def small_disk(tmp_path: Path) -> Path:
 
 
 def test_a_full_disk_is_named_and_the_same_command_goes_on_when_there_is_room(small_disk: Path) -> None:
-    command = [*COMMAND, str(small_disk / "runs"), "--until", "base"]
+    runs = [*COMMAND, str(small_disk / "runs"), "--until"]
+    command = [*runs, "filter"]
+    subprocess.run([*runs, "data"], cwd=ROOT, capture_output=True, check=True)
     full = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert full.returncode == 2, full.stderr
     assert "disk is full" in full.stderr and "Traceback" not in full.stderr
