@@ -81,10 +81,8 @@ def _take_terminal() -> None:
 def _is_full_disk(error: BaseException | None) -> bool:
     """Whether there was no space left; libraries not written in Python say so in their own errors' words."""
     while error is not None:
-        if (
-            (isinstance(error, OSError)
-            and error.errno == errno.ENOSPC)
-            or os.strerror(errno.ENOSPC) in str(error)
+        if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or os.strerror(errno.ENOSPC) in str(
+            error
         ):
             return True
         error = error.__cause__ or error.__context__
