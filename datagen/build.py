@@ -38,7 +38,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     """Read every dataset of the recipe, write tables and cases; returns what was read, dropped, wanted and got."""
     data = config.data
     domains = _read_all(data)
-    _write_tables(domains, out)
+    _write_tables(domains, data, out)
     wanted = {
         "train": mixture.allot(data.train, data.shares, data.datasets),
         "preference": mixture.evenly(data.preference, data.datasets),
@@ -63,11 +63,25 @@ def _read_all(data: settings.Data) -> list[Domain]:
     return domains
 
 
-def _write_tables(domains: list[Domain], out: Path) -> None:
+def _table(domain: Domain, table: str, data: settings.Data) -> pl.DataFrame:
+    import polars as pl
+
+    frame: pl.DataFrame = getattr(domain, table)
+    if table != "interactions":
+        return frame
+    return frame.with_columns((pl.col("value") >= _threshold(domain, data)).fill_null(False).alias("liked"))
+
+
+def _threshold(domain: Domain, data: settings.Data) -> float:
+    """From which value on something counts as liked: the recipe's word, else the registry's."""
+    return data.liked.get(domain.dataset.name, domain.dataset.liked)
+
+
+def _write_tables(domains: list[Domain], data: settings.Data, out: Path) -> None:
     import polars as pl
 
     for table in TABLES:
-        whole = pl.concat([getattr(domain, table) for domain in domains])
+        whole = pl.concat([_table(domain, table, data) for domain in domains])
         partial = out / f"{table}.parquet.partial"
         whole.write_parquet(partial, compression="zstd")
         partial.replace(out / f"{table}.parquet")
@@ -76,7 +90,7 @@ def _write_tables(domains: list[Domain], out: Path) -> None:
 def _cases(domain: Domain, data: settings.Data, wanted: Mapping[Split, int]) -> list[Case]:
     name = domain.dataset.name
     rules = splits.Rules(
-        liked=data.liked.get(name, domain.dataset.liked),
+        liked=_threshold(domain, data),
         min_history=data.min_history,
         max_history=data.max_history,
         candidates=data.candidates,

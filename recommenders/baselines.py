@@ -15,7 +15,7 @@ from rectune.types import Case, Item, content_id
 from retrieval.embedding import Vectors, embed
 
 if typing.TYPE_CHECKING:
-    import polars as pl
+    pass
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,6 @@ def liked_counts(data: Path, cases: Sequence[Case]) -> dict[str, dict[str, int]]
     """How many train users liked each item: domain -> item id -> count.
 
     A user counts as train unless a case of another split is theirs, so that no test user's target is counted.
-    What counts as liked is read off the cases: the least value that anything in a history or taken as a
-    target has. An interaction without a value never counts.
 
     Args:
         data: the folder with items.parquet, users.parquet and interactions.parquet.
@@ -100,18 +98,13 @@ def liked_counts(data: Path, cases: Sequence[Case]) -> dict[str, dict[str, int]]
     """
     import polars as pl
 
-    keys = ["domain", "user", "item"]
     users = read_table(data / "users.parquet").select("domain", "user", "user_id")
     items = read_table(data / "items.parquet").select("domain", "item", "item_id")
-    rated = read_table(data / "interactions.parquet").group_by(keys).agg(pl.max("value"))
-    held_out = _pairs(((c.domain, c.user) for c in cases if c.split != "train"), "user_id").unique()
-    taken = ((c.domain, c.user, item) for c in cases for item in (*c.history, c.target))
-    liked = _pairs(taken, "user_id", "item_id").join(users, on=["domain", "user_id"])
-    liked = liked.join(items, on=["domain", "item_id"]).join(rated, on=keys)
+    liked = read_table(data / "interactions.parquet").filter("liked").unique(["domain", "user", "item"])
+    held_out = {(c.domain, c.user) for c in cases if c.split != "train"}
+    rows = pl.DataFrame(sorted(held_out), {"domain": pl.String(), "user_id": pl.String()}, orient="row")
     counted = (
-        rated.join(liked.group_by("domain").agg(pl.min("value").alias("least")), on="domain")
-        .filter(pl.col("value") >= pl.col("least"))
-        .join(users.join(held_out, on=["domain", "user_id"], how="anti"), on=["domain", "user"])
+        liked.join(users.join(rows, on=["domain", "user_id"], how="semi"), on=["domain", "user"], how="anti")
         .group_by("domain", "item")
         .len()
         .join(items, on=["domain", "item"])
@@ -120,9 +113,3 @@ def liked_counts(data: Path, cases: Sequence[Case]) -> dict[str, dict[str, int]]
     for domain, item_id, count in counted.select("domain", "item_id", "len").iter_rows():
         counts.setdefault(domain, {})[item_id] = count
     return counts
-
-
-def _pairs(rows: Iterable[tuple[str, ...]], *names: str) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.DataFrame(list(rows), schema=dict.fromkeys(("domain", *names), pl.String), orient="row")

@@ -40,6 +40,7 @@ def interaction_schema() -> dict[str, pl.DataType]:
     """One row an event. `value` is stars, points, hours played or 1 for a click; null where nothing was rated.
 
     `timestamp` is seconds since 1970, null where the dataset publishes none; `order` is the row's place in the file.
+    In the table that the data stage writes a column `liked` (boolean) follows: what counts as liked under its recipe.
     """
     import polars as pl
 

@@ -92,4 +92,6 @@ def _write_tables(data: Path, cases: Sequence[Case]) -> None:
     pl.DataFrame(item_rows, item_schema(), orient="row").write_parquet(data / "items.parquet")
     pl.DataFrame(user_rows, user_schema(), orient="row").write_parquet(data / "users.parquet")
     rows = [(d, u, i, v, "rating", None, n) for n, (d, u, i, v) in enumerate(events)]
-    pl.DataFrame(rows, interaction_schema(), orient="row").write_parquet(data / "interactions.parquet")
+    events_table = pl.DataFrame(rows, interaction_schema(), orient="row")
+    liked = (pl.col("value") >= LIKED).fill_null(False).alias("liked")
+    events_table.with_columns(liked).write_parquet(data / "interactions.parquet")
