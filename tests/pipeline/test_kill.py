@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,8 +58,13 @@ def test_a_run_killed_in_every_stage_ends_as_if_nothing_had_happened(tmp_path: P
     examples = read_rows(store.resolve("tiny", "rationales") / "examples.parquet", Example)
     candidates = read_rows(store.resolve("tiny", "candidates") / "candidates.parquet", Candidate)
     pairs = read_rows(store.resolve("tiny", "tag") / "preferences.parquet", Preference)
-    for rows in (prompts, examples, candidates, pairs):
-        assert rows and len({row.id for row in rows}) == len(rows)  # type: ignore[attr-defined]
+    for ids in (
+        [p.id for p in prompts],
+        [e.id for e in examples],
+        [c.id for c in candidates],
+        [p.id for p in pairs],
+    ):
+        assert ids and len(set(ids)) == len(ids)
     trained = [prompt.id for prompt in prompts if prompt.split == "train"]
     assert sorted(example.prompt.id for example in examples) == sorted(trained)
     fresh = {prompt.id for prompt in prompts if prompt.split == "preference"}
@@ -69,7 +75,7 @@ def test_a_run_killed_in_every_stage_ends_as_if_nothing_had_happened(tmp_path: P
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Path:
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 6 MiB; skipped where mounting is not allowed."""
     folder = tmp_path / "disk"
     folder.mkdir()
@@ -79,7 +85,7 @@ def small_disk(tmp_path: Path) -> Path:
     if mounted.returncode:
         pytest.skip("needs the right to mount a small file system")
     try:
-        yield folder  # type: ignore[misc]
+        yield folder
     finally:
         subprocess.run(["umount", "-l", folder], check=False)
 

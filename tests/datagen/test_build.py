@@ -1,0 +1,62 @@
+"""The data stage on the sample files: tables, cases and figures agree, and shortfalls are told."""
+
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from datagen.build import run
+from rectune.catalogue import load_catalogue
+from rectune.errors import UserError
+from rectune.recipe import Recipe, load_recipe
+from rectune.rows import read_rows
+from rectune.types import Case
+
+ROOT = Path(__file__).parents[2]
+
+
+def recipe(*overrides: str) -> Recipe:
+    return load_recipe(ROOT / "recipes/demo.yaml", [f"data.root={ROOT / 'samples'}", *overrides]).only(
+        ("data",)
+    )
+
+
+def test_all_eight_domains_become_tables_and_cases(tmp_path: Path) -> None:
+    stats = run(recipe(), {}, tmp_path)
+    cases, catalogue = read_rows(tmp_path / "cases.parquet", Case), load_catalogue(tmp_path / "items.parquet")
+    assert len(stats["datasets"]) == len(catalogue.domains) == 8
+    assert stats["rows_out"] == len(cases) == len({case.id for case in cases}) == 110 + 16 + 24
+    for one in stats["datasets"].values():
+        got = Counter(case.split for case in cases if case.domain == one["domain"])
+        assert {split: count["got"] for split, count in one["cases"].items()} == dict(got)
+    people = {
+        split: {(c.domain, c.user) for c in cases if c.split == split}
+        for split in ("train", "preference", "test")
+    }
+    assert not people["train"] & people["test"] and not people["preference"] & (
+        people["train"] | people["test"]
+    )
+    for case in cases:
+        assert set(case.history) | set(case.candidates) <= {
+            item.item_id for item in catalogue.of(case.domain)
+        }
+
+
+def test_what_counted_as_liked_is_marked_and_follows_the_recipe(tmp_path: Path) -> None:
+    run(recipe("data.datasets=[anime]", "data.liked.anime=9"), {}, tmp_path)
+    table = pl.read_parquet(tmp_path / "interactions.parquet")
+    assert table["liked"].sum() == table.filter(pl.col("value") >= 9).height > 0
+    assert table.filter(pl.col("value").is_null())["liked"].sum() == 0
+
+
+def test_a_domain_that_runs_out_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
+    stats = run(recipe("data.datasets=[anime]", "data.train=100000"), {}, tmp_path)
+    train = stats["datasets"]["anime"]["cases"]["train"]
+    assert train["wanted"] == 100000 > train["got"] > 120
+
+
+def test_no_user_with_enough_history_is_an_error_with_a_mend(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no user of anime liked more than 500 items") as caught:
+        run(recipe("data.datasets=[anime]", "data.min_history=500"), {}, tmp_path)
+    assert "data.min_history" in caught.value.mend
