@@ -72,6 +72,19 @@ class Content:
         )
 
     @property
+    def adapter_gap(self) -> str:
+        """How far the sampled GGUF is from the adapter it was merged from; empty where that was not measured."""
+        figures = self.manifests["candidates"].figures if "candidates" in self.manifests else {}
+        gap, gguf = figures.get("gap_to_adapter") or {}, figures.get("gguf") or {}
+        if "nats_per_token" not in gap:
+            return ""
+        return (
+            f"The SFT model that wrote the candidate answers is a {gguf.get('quantisation', 'GGUF')} file: the mean "
+            f"log-probability of an answer's tokens lies {gap['nats_per_token']:.3f} nats from the adapter model's "
+            f"(mean over {gap.get('answers', 0)} answers, {gap.get('tokens', 0)} tokens)."
+        )
+
+    @property
     def started(self) -> str:
         """When the earliest of the stages began, ISO time."""
         return min((m.started for m in self.manifests.values() if m.started), default="")

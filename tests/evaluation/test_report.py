@@ -25,7 +25,7 @@ KOREAN = "기생충 (2019)"
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-STAGES = ("data", "base", "filter", "sft", "tag", "dpo", "export", "recommend", "eval")
+STAGES = ("data", "base", "filter", "sft", "candidates", "tag", "dpo", "export", "recommend", "eval")
 
 FIGURES: dict[str, dict[str, Any]] = {
     "data": {
@@ -36,6 +36,10 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "base": {"model": "Trial-135M"},
     "filter": {"rows_in": 160, "rows_out": 97, "dropped": {"score": 60, EVIL: 3}},
+    "candidates": {
+        "gguf": {"quantisation": "Q5_1"},
+        "gap_to_adapter": {"nats_per_token": 0.0271, "answers": 4, "tokens": 334},
+    },
     "export": {
         "quantisation": "Q8_0",
         "gguf": {"bytes": 144 * 2**20, "tensor_types": {"Q8_0": 211, "F32": 61}},
@@ -189,6 +193,16 @@ def test_known_figures_show_up(config: Recipe, finished: dict[str, Path], out: P
     assert stats["evaluation"]["systems"][1] == {
         "system": "dpo", "n": 24, "hit": 0.333, "low": 0.180, "high": 0.533, "mrr": 0.412, "ndcg": 0.498,
     }  # fmt: skip
+
+
+def test_both_pages_say_how_far_the_sampled_file_is_from_its_adapter_and_what_4_bits_cost(
+    config: Recipe, finished: dict[str, Path], out: Path
+) -> None:
+    (finished["sft"] / "config.yaml").write_text("models:\n  load_in_4bit: true\n")
+    run(config, finished, out)
+    for page in ((out / "report.html").read_text(), (out / "report.md").read_text()):
+        assert "a Q5_1 file" in page and "lies 0.027 nats" in page and "4 answers, 334 tokens" in page
+        assert "part of the difference between them is that quantisation" in page
 
 
 def test_simulated_annotator_and_small_n_are_said_plainly(
