@@ -17,6 +17,7 @@ from rectune.types import Locale
 CLOSINGS: dict[Locale, str] = {"en": "My recommendation:", "ko": "추천:"}
 
 _WORD = re.compile(r"\w+", re.UNICODE)
+SURE = 0.5  # a mention below it may be an ordinary word
 _QUOTES = "\"'“”‘’«»*_「」『』《》〈〉"
 # Longest first, so that "으로" is not taken for "로" on a title that ends in "으".
 # fmt: off
@@ -33,7 +34,8 @@ class Mention:
 
     `index` is its place in the list of titles, `start` and `end` characters of the text. `certainty` is 1.0 for the title
     that an answer ends on after the closing words, 0.9 in quotation marks, 0.7 in running text, and 0.3 for a single
-    short word in running text that does not stand there with the title's own capitals ("it", "her").
+    short word in running text that is not told from an ordinary one by the title's own capitals ("it", "her", and "It"
+    at the beginning of a sentence).
     """
 
     index: int
@@ -106,7 +108,7 @@ class TitleIndex:
         """The item that an answer ends on.
 
         After the last closing words the rest of the line must be one title, whole (certainty 1.0). Without closing words
-        it is the last title named in the last sentence, with the certainty it has there.
+        it is the last title surely named in the last sentence, with the certainty it has there.
         """
         for words in CLOSINGS.values():
             at = text.rfind(words)
@@ -114,7 +116,7 @@ class TitleIndex:
                 return self._whole(text, at + len(words))
         ends = [m.end() for m in re.finditer(r"[.!?。]\s+|\n+", text.rstrip())]
         last = ends[-1] if ends else 0
-        return next((m for m in reversed(self.find(text)) if m.end > last), None)
+        return next((m for m in reversed(self.find(text)) if m.end > last and m.certainty >= SURE), None)
 
     def _whole(self, text: str, begin: int) -> Mention | None:
         line = text[begin:].split("\n", 1)[0]
@@ -145,8 +147,13 @@ class TitleIndex:
         if start and end < len(text) and text[start - 1] in _QUOTES and text[end] in _QUOTES:
             return 0.9
         title = self.titles[index].strip()
-        common = length == 1 and len(title) <= 4 and text[start:end] != title
-        return 0.3 if common else 0.7
+        told_apart = text[start:end] == title and not _opens_sentence(text, start)
+        return 0.3 if length == 1 and len(title) <= 4 and not told_apart else 0.7
+
+
+def _opens_sentence(text: str, start: int) -> bool:
+    before = text[:start].rstrip(" \t(" + _QUOTES)
+    return not before or before[-1] in ".!?…:;\n"
 
 
 def _without_particle(word: str) -> list[str]:

@@ -11,7 +11,6 @@ from rectune.types import Item
 from retrieval.grounding import Claim, Grounding
 from retrieval.index import build_index
 
-_CERTAIN = 0.5  # below it a mention is a common word that happens to be a title
 _LONGEST = 200  # characters after the closing words that can still be a title
 
 _WORD = re.compile(r"\w+")
@@ -29,7 +28,7 @@ def claim_reader(titles: Sequence[str]) -> Callable[[str], Claim]:
 
     def read(answer: str) -> Claim:
         mention = index.recommended(answer)
-        if mention is not None and mention.certainty >= _CERTAIN:
+        if mention is not None:
             return Claim(mention.index, True)
         words = _closing_words(answer)
         return Claim(_opening(words, index), False, words)

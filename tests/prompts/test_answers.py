@@ -67,6 +67,8 @@ def test_what_the_closing_sentence_names_is_read_back(locale: Locale, title: str
     [
         ("You like Alien. So try Aliens.", "Aliens"),
         ("You like Alien. So try something new.", None),
+        ("You like Alien. It's also a good choice because", None),
+        ("You like Alien. Nothing beats It", "It"),
         ("My recommendation: Aliens and more", None),
         ("My recommendation: Solaris", None),
         ("My recommendation: Alien\nMy recommendation: Up", "Up"),
