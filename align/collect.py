@@ -48,7 +48,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 
 
 def tag_file(config: Recipe) -> Path:
-    """Where the tags of people are that the recipe names."""
+    """Where the tags of people are that the recipe names: never in the run store, never cleaned."""
     return TAGS / f"{config.align.tags}.sqlite"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from datagen.mixture import allot
 from datagen.teachers import ask_teachers, seed_for
-from inference.requests import Request
+from inference.requests import Answer, Request
 from prompts.answers import find_items
 from prompts.render import Wording, render
 from prompts.teacher import query_messages
@@ -121,13 +121,9 @@ def write_queries(
         for plan, request in zip(waiting, requests, strict=True):
             answer = written[request.id][0]
             text = tidy(answer.text)
-            fault = (
-                answer.finish
-                if answer.finish != "stop"
-                else fault_of(text, _title(plan, catalogue), plan.locale)
-            )
+            fault = _refusal(answer, text, plan, catalogue)
             if fault:
-                refused["cut by the token limit" if fault == "length" else fault] += 1
+                refused[fault] += 1
                 still.append(plan)
             else:
                 queries[plan.case.id] = text
@@ -137,8 +133,10 @@ def write_queries(
     return queries, refused
 
 
-def _title(plan: Plan, catalogue: Catalogue) -> str:
-    return catalogue.get(plan.case.domain, plan.case.target).title
+def _refusal(answer: Answer, text: str, plan: Plan, catalogue: Catalogue) -> str:
+    if answer.finish != "stop":
+        return "cut by the token limit" if answer.finish == "length" else answer.finish
+    return fault_of(text, catalogue.get(plan.case.domain, plan.case.target).title, plan.locale)
 
 
 def _request(plan: Plan, catalogue: Catalogue, sampling: settings.Sampling, attempt: int) -> Request:

@@ -11,7 +11,8 @@ from typing import Any
 
 from filters.plots import histogram_png
 from filters.rules import RULES, measure
-from filters.tokenizing import encode_batches, tokenizer_of
+from filters.tokenizing import encode_batches
+from models.loading import load_tokenizer
 from rectune import settings
 from rectune.recipe import Recipe
 from rectune.rows import read_rows, write_rows
@@ -21,7 +22,7 @@ from rectune.types import Example, Verdict
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Judge the teachers' responses by their tokens in the base model's tokenizer."""
     examples = read_rows(inputs["rationales"] / "examples.parquet", Example)
-    tokenizer = tokenizer_of(inputs["base"] / "checkpoint")
+    tokenizer = load_tokenizer(inputs["base"] / "checkpoint")
     verdicts = judge(examples, tokenizer, config.filter)
     kept = [example for example, verdict in zip(examples, verdicts, strict=True) if verdict.kept]
     dropped = [example for example, verdict in zip(examples, verdicts, strict=True) if not verdict.kept]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 BATCH = 4096  # texts a call: enough to keep the tokenizer's threads busy, little enough to bound memory
@@ -19,10 +18,3 @@ def encode_batches(tokenizer: Any, texts: Sequence[str], batch: int = BATCH) -> 
             return_attention_mask=False,
         )
         yield encoded["input_ids"]
-
-
-def tokenizer_of(checkpoint: Path) -> Any:
-    """The tokenizer in a checkpoint folder; nothing is fetched."""
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)

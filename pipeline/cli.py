@@ -153,8 +153,8 @@ def tag(
     """Tag the best and the worst of each prompt's answers."""
     import getpass
 
+    from align.collect import tag_file
     from align.tagging import tag as tag_answers
-    from pipeline.outside import tag_file
     from pipeline.run import Order, run_pipeline
     from rectune.recipe import load_recipe
     from rectune.runs import RunStore

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.plan import PACKAGES
+from pipeline.plan import PACKAGES, package_versions
 from rectune.errors import UserError
 
 _DISK_WANTED = 4 * 2**30  # bytes: what the demo leaves behind, with room
@@ -49,18 +48,18 @@ def _python() -> Finding:
 
 
 def _packages() -> Finding:
-    absent = [name for name in PACKAGES if _version(name) is None]
+    absent = [name for name in PACKAGES if name not in package_versions()]
     says = f"absent: {', '.join(absent)}" if absent else f"all {len(PACKAGES)} that matter are installed"
     return Finding("packages", not absent, says, "make setup")
 
 
 def _constraints() -> Finding:
     """Versions other than the pinned ones may work; nobody has tried."""
-    pins = _pins(Path("constraints.txt"))
+    pins, installed = _pins(Path("constraints.txt")), package_versions()
     other = [
-        f"{name} {_version(name)} (tried: {pins[name]})"
+        f"{name} {installed.get(name)} (tried: {pins[name]})"
         for name in PACKAGES
-        if _version(name) != pins.get(name)
+        if installed.get(name) != pins.get(name)
     ]
     return Finding(
         "versions", not other, "; ".join(other) or "as pinned in constraints.txt", "make setup", needed=False
@@ -116,13 +115,6 @@ def _hub() -> Finding:
     good = get_token() is not None
     says = "logged in" if good else "not logged in; only push and private models need it"
     return Finding("Hub", good, says, "hf auth login", needed=False)
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _pins(path: Path) -> dict[str, str]:

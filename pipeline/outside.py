@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from rectune.recipe import Recipe
 from rectune.runs import RunStore
@@ -40,12 +39,7 @@ def tags(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str
     """Digest of the tags that people gave to these candidates; nothing where the annotator is simulated."""
     if recipe.align.annotator == "simulated":
         return {}
-    from align.collect import tags_digest
+    from align.collect import tag_file, tags_digest
 
     queries, candidates = (store.folder(name, inputs[name]) for name in ("queries", "candidates"))
     return {"tags": tags_digest(tag_file(recipe), queries, candidates)}
-
-
-def tag_file(recipe: Recipe) -> Path:
-    """Where a recipe's tags are kept: never in the run store, never cleaned."""
-    return Path("tags") / f"{recipe.align.tags}.sqlite"

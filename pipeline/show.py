@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from align.tagging import printable
 from pipeline.plan import Step, make_plan
 from pipeline.run import Order
 from rectune.errors import UserError
@@ -51,11 +52,17 @@ def _shown(one: dict[str, Any]) -> str:
     asked = f'"{one["query"]}"' if one["scenario"] == "active" else "; ".join(one["history"])
     says = "The model says" if one["named"] else "The model's draft, which names no item of the catalogue"
     answer = textwrap.fill(
-        _visible(" ".join(one["answer"].split())), 100, initial_indent="  ", subsequent_indent="  "
+        printable(" ".join(one["answer"].split())), 100, initial_indent="  ", subsequent_indent="  "
     )
-    found = [f"  {number}. {item['title']}" for number, item in enumerate(one["items"], 1)]
+    found = [f"  {number}. {printable(item['title'])}" for number, item in enumerate(one["items"], 1)]
     return "\n".join(
-        [f"[{one['domain']}] {asked}", f"  {says}:", answer, "  Real items that it leads to:", *found]
+        [
+            f"[{one['domain']}] {printable(asked)}",
+            f"  {says}:",
+            answer,
+            "  Real items that it leads to:",
+            *found,
+        ]
     )
 
 
@@ -121,12 +128,7 @@ def prompt_pages(order: Order, store: RunStore, domain: str, count: int, *, colo
 
 def _marked(text: str, kind: str, colour: bool) -> str:
     begin, end = (_COLOURS if colour else _MARKS)[kind]
-    return f"{begin}{_visible(text)}{end}"
-
-
-def _visible(text: str) -> str:
-    """Text without the control characters that a terminal would obey."""
-    return "".join(char if char in "\n\t" or char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+    return f"{begin}{printable(text)}{end}"
 
 
 def _pairs(steps: dict[str, Step], order: Order, store: RunStore) -> list[tuple[Prompt, str]]:
