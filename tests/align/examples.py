@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from align.session import Session
+from align.tags import TagStore
 from align.tasks import Task, make_task
 from rectune.rows import write_rows
 from rectune.tables import item_schema
@@ -65,3 +67,9 @@ def write_items(folder: Path) -> Path:
     rows = [("movies", n, item, title, [], "", None, "{}") for n, (item, title) in enumerate(FILMS.items())]
     pl.DataFrame(rows, schema=item_schema(), orient="row").write_parquet(folder / "items.parquet")
     return folder
+
+
+def session(store: TagStore, tasks: list[Task] | None = None, annotator: str = "kim") -> Session:
+    """A session over three tasks, the first of whose targets has a title."""
+    made = tasks or make_tasks(3)
+    return Session(made, store, annotator, {made[0].prompt.id: "Heat (1995)"})

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from align.session import Session
 from align.tagging import printable
 from align.tagging_screen import TaggingApp
 from align.tags import TagStore
-from align.tasks import Task, make_task
+from align.tasks import make_task
 from rectune.errors import UserError
 from rectune.types import Tag
-from tests.align.examples import make_prompt, make_tasks
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[TagStore]:
-    with TagStore(tmp_path / "tags" / "t.sqlite") as opened:
-        yield opened
-
-
-def session(store: TagStore, tasks: list[Task] | None = None, annotator: str = "kim") -> Session:
-    made = tasks or make_tasks(3)
-    return Session(made, store, annotator, {made[0].prompt.id: "Heat (1995)"})
+from tests.align.examples import make_prompt, make_tasks, session
 
 
 @given(st.text())

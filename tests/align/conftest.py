@@ -1,0 +1,14 @@
+"""What the tests of tagging share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from align.tags import TagStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[TagStore]:
+    with TagStore(tmp_path / "tags" / "t.sqlite") as opened:
+        yield opened
