@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(shell cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
 STAGES := data base queries rationales filter sft candidates tag dpo export recommend eval report
 
-.PHONY: help setup demo plan doctor test test-all lint push clean samples $(STAGES)
+.PHONY: help setup demo plan doctor test test-all lint push clean samples bench-data $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -48,6 +48,9 @@ test: lint  ## lint, types, layering and the fast tests
 
 test-all: lint  ## the slow tests: kills, several processes, terminal campaigns
 	$(BIN)/pytest -m slow
+
+bench-data: setup  ## the data stage against pandas on 57.6 million ratings: time and memory as ratios
+	@$(BIN)/python -m bench.data
 
 samples: setup  ## write the sample data again
 	$(BIN)/python -m samples.make_samples

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import collections
+import shutil
 import typing
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from datagen import mixture, splits
-from datagen.datasets import registry
+from datagen.parts import TABLES, Part, datasets_of, read_part
+from datagen.sources import Source, make_sources
 from rectune import settings
 from rectune.errors import UserError
-from rectune.progress import progress
+from rectune.progress import progress, say
 from rectune.recipe import Recipe
 from rectune.rows import write_rows
 from rectune.types import SPLITS, Case, Split
@@ -20,124 +22,144 @@ from rectune.types import SPLITS, Case, Split
 if typing.TYPE_CHECKING:
     import polars as pl
 
-TABLES = ("items", "users", "interactions")
-
-
-@dataclass(frozen=True)
-class Domain:
-    """One dataset read: its tables, and what its reader counted."""
-
-    dataset: registry.Dataset
-    items: pl.DataFrame
-    users: pl.DataFrame
-    interactions: pl.DataFrame
-    counted: dict[str, Any]
-
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Read every dataset of the recipe, write tables and cases; returns what was read, dropped, wanted and got."""
+    """Read every dataset of the recipe, write tables and cases; returns what was read, dropped, wanted and got.
+
+    Datasets are read one after another into `parts/`, so that only one is in memory and an interrupted attempt goes on
+    behind the last that was read whole.
+    """
     data = config.data
-    domains = _read_all(data)
-    _write_tables(domains, data, out)
-    wanted = {
-        "train": mixture.allot(data.train, data.shares, data.datasets),
-        "preference": mixture.evenly(data.preference, data.datasets),
-        "test": mixture.evenly(data.test, data.datasets),
+    parts = [read_part(dataset, data, out / "parts" / dataset.name) for dataset in datasets_of(data)]
+    sources = make_sources(parts, data)
+    _check(parts, sources, data)
+    users = splits.assign([source.pool for source in sources], data.seed)
+    cases, wanted = _cut_all(sources, users, data)
+    got = _got(sources, cases)
+    say(mixture.table(wanted, got))
+    write_rows(out / "cases.parquet", [case for found in cases.values() for case in found], Case)
+    _combine(parts, out)
+    return _stats(data, parts, sources, cases, {"wanted": wanted, "got": got})
+
+
+def _check(parts: Sequence[Part], sources: Sequence[Source], data: settings.Data) -> None:
+    for part in parts:
+        usable = [source.pool.users.height for source in sources if source.name == part.name]
+        if usable == [0]:
+            raise UserError(
+                f"no user of {part.name} liked more than {data.min_history} items",
+                where=str(part.dataset.place(data.root)),
+                mend=f"lower data.min_history, or data.liked.{part.name} (now {part.liked:g})",
+            )
+    if not sources:
+        mend = "add a dataset that has interactions to data.datasets"
+        raise UserError(
+            "no dataset has interactions, so there are no cases", where="data.datasets", mend=mend
+        )
+
+
+_Cases = dict[tuple[str, Split], list[Case]]
+_Counts = dict[Split, dict[str, int]]
+
+
+def _cut_all(
+    sources: Sequence[Source], users: Sequence[Mapping[Split, pl.Series]], data: settings.Data
+) -> tuple[_Cases, _Counts]:
+    """All cases by source and split, and how many were wanted of each split by source."""
+    wanted = {split: {source.name: source.pool.wanted[split] for source in sources} for split in SPLITS}
+    cases: _Cases = {}
+    with progress(
+        "cutting cases", sum(sum(counts.values()) for counts in wanted.values()), "cases"
+    ) as advance:
+        for source, own in zip(sources, users, strict=True):
+            for split in SPLITS:
+                if (
+                    split != "train" or source.crosses
+                ):  # how much a crossing can give shows only when it is cut
+                    cases[source.name, split] = source.cut(split, own[split], source.pool.wanted[split])
+                    advance(len(cases[source.name, split]))
+        given = _dealt(sources, users, cases, data)
+        for source, own in zip(sources, users, strict=True):
+            if not source.crosses:
+                cases[source.name, "train"] = source.cut("train", own["train"], given[source.name])
+                advance(len(cases[source.name, "train"]))
+    return cases, wanted
+
+
+def _dealt(
+    sources: Sequence[Source], users: Sequence[Mapping[Split, pl.Series]], cases: _Cases, data: settings.Data
+) -> dict[str, int]:
+    """How many training cases each source gives."""
+    capacity = {
+        source.name: len(cases[source.name, "train"]) if source.crosses else source.capacity(own["train"])
+        for source, own in zip(sources, users, strict=True)
     }
-    cases: list[Case] = []
-    for domain in domains:
-        cases += _cases(domain, data, {split: wanted[split][domain.dataset.name] for split in SPLITS})
-    write_rows(out / "cases.parquet", cases, Case)
-    return _stats(data, domains, cases, wanted)
+    shares = {source.name: source.share for source in sources}
+    return mixture.deal(data.train, shares, list(shares), capacity, spread=data.shortfall == "spread")
 
 
-def _read_all(data: settings.Data) -> list[Domain]:
-    from datagen.datasets.frames import read_domain
-
-    domains = []
-    with progress("reading datasets", len(data.datasets), "datasets") as advance:
-        for name in data.datasets:
-            dataset = registry.find(name)
-            domains.append(Domain(dataset, *read_domain(dataset, data.root)))
-            advance(1)
-    return domains
+def _got(sources: Sequence[Source], cases: _Cases) -> _Counts:
+    return {split: {source.name: len(cases[source.name, split]) for source in sources} for split in SPLITS}
 
 
-def _table(domain: Domain, table: str, data: settings.Data) -> pl.DataFrame:
-    import polars as pl
-
-    frame: pl.DataFrame = getattr(domain, table)
-    if table != "interactions":
-        return frame
-    return frame.with_columns((pl.col("value") >= _threshold(domain, data)).fill_null(False).alias("liked"))
-
-
-def _threshold(domain: Domain, data: settings.Data) -> float:
-    """From which value on something counts as liked: the recipe's word, else the registry's."""
-    return data.liked.get(domain.dataset.name, domain.dataset.liked)
-
-
-def _write_tables(domains: list[Domain], data: settings.Data, out: Path) -> None:
+def _combine(parts: Sequence[Part], out: Path) -> None:
+    """One file a table from those of the parts."""
     import polars as pl
 
     for table in TABLES:
-        whole = pl.concat([_table(domain, table, data) for domain in domains])
-        partial = out / f"{table}.parquet.partial"
-        whole.write_parquet(partial, compression="zstd")
-        partial.replace(out / f"{table}.parquet")
-
-
-def _cases(domain: Domain, data: settings.Data, wanted: Mapping[Split, int]) -> list[Case]:
-    name = domain.dataset.name
-    rules = splits.Rules(
-        liked=_threshold(domain, data),
-        min_history=data.min_history,
-        max_history=data.max_history,
-        candidates=data.candidates,
-        ordered=domain.dataset.ordered,
-        seed=data.seed,
-    )
-    users = splits.eligible_users(domain.interactions, domain.users, rules)
-    if not users:
-        raise UserError(
-            f"no user of {name} liked more than {rules.min_history} items",
-            where=str(data.root / name),
-            mend=f"lower data.min_history, or data.liked.{name} (now {rules.liked:g})",
-        )
-    shares = splits.assign(users, wanted["test"], wanted["preference"])
-    catalogue = domain.items.sort("item")["item_id"].to_list()
-    cases: list[Case] = []
-    for split in SPLITS:
-        # One user gives at most a few cases, so reading `wanted` users is always enough.
-        persons = splits.people(domain.interactions, shares[split][: max(wanted[split], 1)], rules)
-        cases += splits.cut_cases(domain.dataset.domain, split, persons, wanted[split], catalogue, rules)
-    return cases
+        files = [part.file(table) for part in parts]
+        whole = out / f"{table}.parquet"
+        if len(files) == 1:
+            files[0].replace(whole)
+        else:
+            partial = out / f"{table}.parquet.partial"
+            pl.scan_parquet(files).sink_parquet(partial, compression="zstd", compression_level=1)
+            partial.replace(whole)
+    shutil.rmtree(out / "parts")
 
 
 def _stats(
-    data: settings.Data, domains: list[Domain], cases: list[Case], wanted: Mapping[str, Mapping[str, int]]
+    data: settings.Data,
+    parts: Sequence[Part],
+    sources: Sequence[Source],
+    cases: _Cases,
+    counts: Mapping[str, _Counts],
 ) -> dict[str, Any]:
-    import collections
-
-    got = collections.Counter((case.domain, case.split) for case in cases)
     datasets = {}
-    for domain in domains:
-        about = domain.dataset
-        datasets[about.name] = {
+    for part in parts:
+        about = part.dataset
+        own = [case for split in SPLITS for case in cases.get((part.name, split), [])]
+        datasets[part.name] = {
             "domain": about.domain,
-            "licence": about.licence,
-            "redistributable": about.redistributable,
+            "licence": part.counted["licence"],
+            "redistributable": part.counted["redistributable"],
             "publisher": about.publisher,
             "home": about.home,
-            "items": domain.items.height,
-            "users": domain.users.height,
-            "interactions": domain.interactions.height,
-            "read": domain.counted,
-            "cases": {s: {"wanted": wanted[s][about.name], "got": got[about.domain, s]} for s in SPLITS},
+            "liked": part.liked,
+            "items": part.counted["items"],
+            "users": part.counted["users"],
+            "interactions": part.counted["rows_out"],
+            "read": part.counted,
+            "cases": _by_split(part.name, counts),
+            "categories": _by_category(own),
         }
     return {
         "root": str(data.root),
-        "rows_in": sum(domain.interactions.height for domain in domains),
-        "rows_out": len(cases),
+        "rows_in": sum(part.counted["rows_out"] for part in parts),
+        "rows_out": sum(len(found) for found in cases.values()),
         "datasets": datasets,
+        "crossings": {source.name: _by_split(source.name, counts) for source in sources if source.crosses},
     }
+
+
+def _by_split(name: str, counts: Mapping[str, _Counts]) -> dict[str, dict[str, int]]:
+    return {split: {what: counts[what][split].get(name, 0) for what in ("wanted", "got")} for split in SPLITS}
+
+
+def _by_category(cases: Sequence[Case]) -> dict[str, dict[str, int]]:
+    """Cases by category of the target and split; empty where the dataset has no categories."""
+    found: dict[str, collections.Counter[str]] = {}
+    for case in cases:
+        if case.category:
+            found.setdefault(case.category, collections.Counter())[case.split] += 1
+    return {category: dict(found[category]) for category in sorted(found)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rectune.errors import UserError
+from rectune.types import Split
 
 
 def allot(total: int, shares: Mapping[str, float], names: Sequence[str]) -> dict[str, int]:
@@ -36,3 +37,44 @@ def allot(total: int, shares: Mapping[str, float], names: Sequence[str]) -> dict
 def evenly(total: int, names: Sequence[str]) -> dict[str, int]:
     """Split `total` over the names as evenly as it goes."""
     return allot(total, dict.fromkeys(names, 1.0), names)
+
+
+def deal(
+    total: int,
+    shares: Mapping[str, float],
+    names: Sequence[str],
+    capacity: Mapping[str, int],
+    *,
+    spread: bool,
+) -> dict[str, int]:
+    """What each name gives of `total` when none can give more than its capacity.
+
+    A shortfall is accepted, or spread over the names that have more to give, again in proportion to their shares.
+    """
+    given = {name: min(count, capacity[name]) for name, count in allot(total, shares, names).items()}
+    while spread and (missing := total - sum(given.values())):
+        able = [name for name in names if shares[name] > 0 and given[name] < capacity[name]]
+        if not able:
+            break
+        for name, more in allot(missing, shares, able).items():
+            given[name] = min(capacity[name], given[name] + more)
+    return given
+
+
+def table(wanted: Mapping[Split, Mapping[str, int]], got: Mapping[Split, Mapping[str, int]]) -> str:
+    """Wanted and got by split (outer) and source (inner), as text; what falls short is marked."""
+    splits, names = list(wanted), list(dict.fromkeys(name for counts in wanted.values() for name in counts))
+    width = max([len("source"), *(len(name) for name in names)])
+    head = f"{'source':<{width}}" + "".join(f"{split + ': wanted':>20}{'got':>10}" for split in splits)
+    lines = [head]
+    for name in [*names, "all"]:
+        cells = []
+        for split in splits:
+            asked, given = (_count(counts[split], name) for counts in (wanted, got))
+            cells.append(f"{asked:>20,}{given:>10,}{'!' if given < asked else ' '}")
+        lines.append(f"{name:<{width}}" + "".join(cells))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _count(counts: Mapping[str, int], name: str) -> int:
+    return sum(counts.values()) if name == "all" else counts.get(name, 0)

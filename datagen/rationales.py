@@ -18,7 +18,7 @@ from rectune.catalogue import Catalogue, load_catalogue
 from rectune.recipe import Recipe
 from rectune.rows import read_rows, write_rows
 from rectune.runs import ledger_path
-from rectune.types import Example, Prompt, with_id
+from rectune.types import Example, Prompt, groups, with_id
 
 _SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
 
@@ -69,7 +69,7 @@ def whole_sentences(text: str) -> str:
 
 def _request(prompt: Prompt, catalogue: Catalogue, sampling: settings.Sampling) -> Request:
     target = catalogue.get(prompt.domain, prompt.target)
-    history = [catalogue.get(prompt.domain, item) for item in prompt.history]
+    history = [catalogue.get(prompt.history_domain, item) for item in prompt.history]
     return Request(
         id=prompt.id,
         messages=rationale_messages(target, history, prompt.query, prompt.locale),
@@ -80,7 +80,7 @@ def _request(prompt: Prompt, catalogue: Catalogue, sampling: settings.Sampling) 
 
 
 def _opening(prompt: Prompt, catalogue: Catalogue) -> str:
-    recent = catalogue.titles(prompt.domain, prompt.history)
+    recent = catalogue.titles(prompt.history_domain, prompt.history)
     return rationale_opening(recent, prompt.query, prompt.locale, seed_for("opening", prompt.id))
 
 
@@ -99,5 +99,11 @@ def _stats(
         "teachers": dict(collections.Counter(example.provenance.model for example in examples)),
         "stopped_by_limit": sum(answer.finish == "length" for answer in answers),
         "tokens": sum(answer.tokens for answer in answers),
-        "domains": dict(collections.Counter(example.prompt.domain for example in examples)),
+        "domains": dict(
+            collections.Counter(
+                group
+                for example in examples
+                for group in groups(example.prompt.domain, example.prompt.category)
+            )
+        ),
     }

@@ -1,153 +1,319 @@
-"""Who is trained on, who is asked for preferences, who is tested: users are disjoint, and no history passes its target."""
+"""Who is trained on, who is asked for preferences, who is tested; and what each of them had taken before a target.
+
+Users are disjoint over all datasets that share user ids, so that nobody is trained on in music and tested in goods. No
+history passes its target. Where times are published, no target of training is later than any target of a test.
+"""
 
 from __future__ import annotations
 
-import random
+import itertools
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rectune.types import Case, Split, content_id, with_id
+from datagen.datasets.repeats import distinct
+from datagen.negatives import Touched
+from datagen.noise import mixed, seed_of, seeds_of
+from rectune.types import SPLITS, Split
 
 if typing.TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
+
+    Items = NDArray[np.uint32]
+    Times = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How cases are cut: history lengths in items, `candidates` with the target, what counts as `liked`."""
+    """How histories are cut: their lengths in items, and the time (seconds since 1970) that parts training from tests.
 
-    liked: float
+    `until` is None where no times are published, or where users alone are to be told apart.
+    """
+
     min_history: int
     max_history: int
-    candidates: int
     ordered: bool
     seed: int
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One user: `liked` item codes, oldest first (seeded order without times), their times, and all items ever touched."""
+    """One user's way to their targets.
+
+    `history` and `targets` are liked items by code, each at its first like, oldest first (in a seeded order without
+    times), with their times beside them (all 0 without times); both are the same unless the person is `crossing`
+    from one domain into another. `user` is the code in the targets' domain.
+    """
 
     user_id: str
-    liked: tuple[int, ...]
-    times: tuple[int | None, ...]
-    touched: frozenset[int]
+    user: int
+    history: Items
+    history_times: Times
+    targets: Items
+    target_times: Times
+    crossing: bool = False
+
+    def before(self, place: int) -> int:
+        """How many items of `history` come before the target at `place`."""
+        if not self.crossing:
+            return place
+        return int(self.history_times.searchsorted(self.target_times[place], side="right"))
 
 
-def eligible_users(interactions: pl.DataFrame, users: pl.DataFrame, rules: Rules) -> list[tuple[int, str]]:
-    """Users with a target and the shortest allowed history, as (code, published id), in a seeded order.
+@dataclass(frozen=True)
+class People:
+    """Some users, and everything in the targets' domain that they ever met."""
 
-    The order hashes the published id, so that it does not depend on the order of the files.
+    persons: list[Person]
+    touched: Touched
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The users that one source of cases could use.
+
+    `users` has a row a user: user_id, `train` and `test` (could the user serve there), and `capacity`, the cases that
+    the user could give to training. `wanted` counts cases a split; `people` names the space that user ids belong to.
     """
-    import polars as pl
 
-    counts = _liked(interactions, rules).group_by("user").agg(pl.col("item").n_unique().alias("n"))
-    enough = counts.filter(pl.col("n") > rules.min_history).join(users.select("user", "user_id"), on="user")
-    rows = typing.cast("list[tuple[int, str]]", enough.select("user", "user_id").rows())
-    return sorted(rows, key=lambda row: content_id("user", rules.seed, row[1]))
-
-
-def assign(
-    users: Sequence[tuple[int, str]], test: int, preference: int
-) -> dict[Split, list[tuple[int, str]]]:
-    """Disjoint users a split: the first for tests, the next for preferences, all others for training."""
-    return {
-        "test": list(users[:test]),
-        "preference": list(users[test : test + preference]),
-        "train": list(users[test + preference :]),
-    }
+    name: str
+    people: str
+    users: pl.DataFrame
+    wanted: Mapping[Split, int]
 
 
-def people(interactions: pl.DataFrame, users: Sequence[tuple[int, str]], rules: Rules) -> list[Person]:
-    """The histories of these users, in their order."""
-    import polars as pl
-
-    wanted = interactions.filter(pl.col("user").is_in([code for code, _ in users]))
-    touched = dict(wanted.group_by("user").agg(pl.col("item").unique()).rows())
-    first = (
-        _liked(wanted, rules)
-        .sort("user", "timestamp", "order", nulls_last=False)
-        .unique(["user", "item"], keep="first", maintain_order=True)
-    )
-    grouped = first.group_by("user", maintain_order=True).agg("item", "timestamp")
-    liked = {user: (items, times) for user, items, times in grouped.rows()}
-    return [_person(user_id, *liked[code], touched[code], rules) for code, user_id in users]
-
-
-def cut_cases(
-    domain: str, split: Split, persons: Sequence[Person], wanted: int, catalogue: Sequence[str], rules: Rules
-) -> list[Case]:
-    """At most `wanted` cases: every user's latest first, then, in training, earlier ones.
+def first_likes(interactions: pl.DataFrame) -> pl.DataFrame:
+    """Liked interactions, the first of each user and item, in the order given.
 
     Args:
-        catalogue: item ids of the domain by item code; negatives are drawn from it, uniformly.
+        interactions: columns user, item, liked and any other, sorted by user and time.
     """
-    found: list[Case] = []
-    for person, place in _places(persons, rules.min_history, deep=split == "train"):
-        if len(found) == wanted:
-            break
-        found.append(_case(domain, split, person, place, catalogue, rules))
+    return distinct(interactions.filter("liked").drop("liked"), ("user", "item"))
+
+
+def parting_time(likes: pl.DataFrame, share: float) -> int | None:
+    """The time up to which the earliest `share` of the likes happened; None where that parts nothing."""
+    if share >= 1.0 or not likes.height or likes["timestamp"].null_count():
+        return None
+    return int(typing.cast(float, likes["timestamp"].quantile(share, "lower")))
+
+
+def usable_users(likes: pl.DataFrame, user_ids: pl.Series, rules: Rules) -> pl.DataFrame:
+    """What each user with enough likes could serve for: the `users` of a `Pool`.
+
+    Args:
+        likes: from `first_likes`, with columns user, timestamp.
+        user_ids: published ids by user code.
+    """
+    import numpy as np
+    import polars as pl
+
+    count = len(user_ids)
+    every = np.bincount(likes["user"].to_numpy(), minlength=count)
+    if rules.until is None:
+        early, late = every, np.ones(count, bool)
+    else:
+        early = np.bincount(
+            likes.filter(pl.col("timestamp") <= rules.until)["user"].to_numpy(), minlength=count
+        )
+        late = every > early
+    users = pl.DataFrame(
+        {
+            "user_id": user_ids,
+            "train": early > rules.min_history,
+            "test": (every > rules.min_history) & late,
+            "capacity": np.maximum(early - rules.min_history, 0),
+        }
+    )
+    return users.filter(pl.col("train") | pl.col("test"))
+
+
+def crossing_users(history: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
+    """Who could give training a history in one domain and a target in another: the `users` of a `Pool`.
+
+    Both arguments have columns user_id and `likes` (early enough for training, after the shortest history in
+    `history`); how many targets really have enough history before them shows only when they are cut.
+    """
+    import polars as pl
+
+    both = history.join(targets, on="user_id", suffix="_of_targets")
+    return both.select(
+        "user_id", train=pl.lit(True), test=pl.lit(False), capacity=pl.col("likes_of_targets").cast(pl.Int64)
+    )
+
+
+def assign(pools: Sequence[Pool], seed: int) -> list[dict[Split, pl.Series]]:
+    """The ids of the users of each split, for every pool, each in a seeded order.
+
+    A user is in one split, in every pool of the same `people`. In the seeded order each user goes to the tests while
+    any pool that they could serve there wants more, then to the preferences in the same way; all others to training.
+    The order hashes ids, so that it does not depend on the order of the files.
+    """
+    found: dict[int, dict[Split, pl.Series]] = {}
+    for people in dict.fromkeys(pool.people for pool in pools):
+        members = [place for place, pool in enumerate(pools) if pool.people == people]
+        assigned = _assign_one([pools[place] for place in members], seed)
+        found.update(zip(members, assigned, strict=True))
+    return [found[place] for place in range(len(pools))]
+
+
+def _assign_one(pools: Sequence[Pool], seed: int) -> list[dict[Split, pl.Series]]:
+    import polars as pl
+
+    ids = pl.concat([pool.users["user_id"] for pool in pools]).unique().to_list()
+    ids.sort(key=lambda user_id: seed_of(seed, pools[0].people, user_id))
+    chosen = _chosen(ids, pools)
+    place = pl.DataFrame({"user_id": ids}, schema={"user_id": pl.String()}).with_row_index("place")
+    split = pl.DataFrame(
+        {"user_id": list(chosen), "split": list(chosen.values())},
+        schema={"user_id": pl.String(), "split": pl.String()},
+    )
+    told = place.join(split, on="user_id", how="left").with_columns(pl.col("split").fill_null("train"))
+    found = []
+    for pool in pools:
+        users = pool.users.join(told, on="user_id").sort("place")
+        able = pl.when(pl.col("split") == "test").then("test").otherwise("train")
+        users = users.filter(able)
+        found.append({split: users.filter(pl.col("split") == split)["user_id"] for split in SPLITS})
     return found
 
 
-def _places(persons: Sequence[Person], shortest: int, *, deep: bool) -> Iterator[tuple[Person, int]]:
-    """Targets as (person, place in the liked items), the last of each person before anybody's last but one."""
-    longest = max((len(person.liked) for person in persons), default=0)
-    for back in range(1, longest + 1 if deep else 2):
-        for person in persons:
-            if len(person.liked) - back >= shortest:
-                yield person, len(person.liked) - back
+def _chosen(ids: Sequence[str], pools: Sequence[Pool]) -> dict[str, Split]:
+    """Who goes to the tests and to the preferences; everybody else is trained on."""
+    import polars as pl
+
+    asked: tuple[Split, ...] = ("test", "preference")
+    wanted = {split: [pool.wanted[split] for pool in pools] for split in asked}
+    able = {
+        "test": [set(pool.users.filter("test")["user_id"]) for pool in pools],
+        "preference": [set(pool.users.filter(pl.col("train"))["user_id"]) for pool in pools],
+    }
+    chosen: dict[str, Split] = {}
+    for user_id in ids:
+        if not any(left > 0 for lefts in wanted.values() for left in lefts):
+            break
+        for split in asked:
+            own = [place for place, users in enumerate(able[split]) if user_id in users]
+            if any(wanted[split][place] > 0 for place in own):
+                chosen[user_id] = split
+                for place in own:
+                    wanted[split][place] -= 1
+                break
+    return chosen
 
 
-def _case(
-    domain: str, split: Split, person: Person, place: int, catalogue: Sequence[str], rules: Rules
-) -> Case:
-    target = person.liked[place]
-    rng = random.Random(content_id("case", rules.seed, domain, person.user_id, place))
-    shown = [*_negatives(len(catalogue), person.touched, rules.candidates - 1, rng), target]
-    rng.shuffle(shown)
-    history = person.liked[max(0, place - rules.max_history) : place]
-    return with_id(
-        Case(
-            id="",
-            domain=domain,
-            user=person.user_id,
-            split=split,
-            history=tuple(catalogue[item] for item in history),
-            target=catalogue[target],
-            candidates=tuple(catalogue[item] for item in shown),
-            ordered=rules.ordered,
-            cutoff=person.times[place],
-        )
+def people(interactions: pl.LazyFrame, users: pl.DataFrame, rules: Rules) -> People:
+    """The histories of some users in one domain.
+
+    Args:
+        interactions: columns user, item, timestamp, liked, sorted by user and time.
+        users: columns user (code) and user_id; the result is in their order.
+    """
+    own = _of(interactions, users)
+    likes = _likes(own, users, rules)
+    persons = [
+        Person(user_id, code, *likes[code], *likes[code])
+        for code, user_id in users.select("user", "user_id").iter_rows()
+        if code in likes
+    ]
+    return People(persons, _touched(own))
+
+
+def crossing_people(
+    history: tuple[pl.LazyFrame, pl.DataFrame], targets: tuple[pl.LazyFrame, pl.DataFrame], rules: Rules
+) -> People:
+    """Users with a history in one domain and targets in another.
+
+    Args:
+        history, targets: of each domain the interactions and the users, as in `people`; users pair up by user_id.
+    """
+    here, there = _of(*history), _of(*targets)
+    past, liked = _likes(here, history[1], rules), _likes(there, targets[1], rules)
+    code_of = dict(history[1].select("user_id", "user").iter_rows())
+    persons = [
+        Person(user_id, code, *past[code_of[user_id]], *liked[code], crossing=True)
+        for code, user_id in targets[1].select("user", "user_id").iter_rows()
+        if code in liked and code_of.get(user_id) in past
+    ]
+    return People(persons, _touched(there))
+
+
+def _of(interactions: pl.LazyFrame, users: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    wanted = pl.col("user").is_in(users["user"].implode())
+    return (
+        interactions.filter(wanted).select("user", "item", "timestamp", "liked").collect(engine="streaming")
     )
 
 
-def _negatives(items: int, touched: frozenset[int], wanted: int, rng: random.Random) -> list[int]:
-    """Distinct items that the user never touched, drawn uniformly; fewer when the catalogue holds no more."""
-    free = items - len(touched)
-    if free < 4 * wanted:  # drawing with rejection would be slow
-        return rng.sample([item for item in range(items) if item not in touched], min(wanted, free))
-    found: dict[int, None] = {}
-    while len(found) < wanted:
-        item = rng.randrange(items)
-        if item not in touched:
-            found[item] = None
-    return list(found)
+def _touched(own: pl.DataFrame) -> Touched:
+    return Touched(*(own[name].to_numpy().astype("int64") for name in ("user", "item")))
 
 
-def _liked(interactions: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+def _likes(own: pl.DataFrame, users: pl.DataFrame, rules: Rules) -> dict[int, tuple[Items, Times]]:
+    """Liked items and their times by user code."""
+    import numpy as np
     import polars as pl
 
-    return interactions.filter(pl.col("value") >= rules.liked)
-
-
-def _person(
-    user_id: str, items: list[int], times: list[int | None], touched: list[int], rules: Rules
-) -> Person:
-    pairs = list(zip(items, times, strict=True))
+    likes = first_likes(own)
     if not rules.ordered:
-        # Without times the file's order means nothing; a seeded one cannot leak it.
-        pairs.sort(key=lambda pair: pair[0])
-        random.Random(content_id("order", rules.seed, user_id)).shuffle(pairs)
-    return Person(user_id, tuple(i for i, _ in pairs), tuple(t for _, t in pairs), frozenset(touched))
+        likes = _shuffled(likes, users, rules.seed)
+    code, item = likes["user"].to_numpy(), likes["item"].to_numpy()
+    time = likes["timestamp"].cast(pl.Int64).fill_null(0).to_numpy()
+    starts = np.flatnonzero(np.diff(code, prepend=-1)) if len(code) else np.zeros(0, np.int64)
+    stops = [*starts[1:].tolist(), len(code)]
+    return {
+        int(code[start]): (item[start:stop], time[start:stop])
+        for start, stop in zip(starts.tolist(), stops, strict=False)
+    }
+
+
+def _shuffled(likes: pl.DataFrame, users: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Each user's likes in an order that follows from seed, user id and item; a file's own order means nothing."""
+    import numpy as np
+    import polars as pl
+
+    salts = pl.Series(seeds_of(("order", seed, user_id) for user_id in users["user_id"]))
+    salted = likes.join(users.select("user", salt=salts), on="user", how="left", maintain_order="left")
+    keys = mixed(salted["salt"].to_numpy() ^ mixed(likes["item"].to_numpy().astype(np.uint64)))
+    return likes.with_columns(key=pl.Series(keys)).sort("user", "key").drop("key")
+
+
+def places(persons: Sequence[Person], split: Split, rules: Rules) -> Iterator[tuple[Person, int]]:
+    """Targets as (person, place among the targets), the last of each person before anybody's last but one.
+
+    A test asks for a person's last target, which must lie behind the parting time; preferences for the last one
+    before it; training takes every target before it that has enough history.
+    """
+    waiting = [(person, found) for person in persons if len(found := _allowed(person, split, rules))]
+    for turn in itertools.count():
+        waiting = [(person, found) for person, found in waiting if len(found) > turn]
+        if not waiting:
+            return
+        for person, found in waiting:
+            yield person, found[turn]
+
+
+def _allowed(person: Person, split: Split, rules: Rules) -> range:
+    """Places of targets, the latest first."""
+    count = len(person.targets)
+    early = count if rules.until is None else int(person.target_times.searchsorted(rules.until, side="right"))
+    first = _first_with_history(person, rules.min_history)
+    if split == "test":
+        late = rules.until is None or early < count
+        return range(count - 1, count - 2, -1) if late and count > first else range(0)
+    places = range(early - 1, first - 1, -1)
+    return places[:1] if split == "preference" else places
+
+
+def _first_with_history(person: Person, least: int) -> int:
+    """The place of the first target that has `least` items before it."""
+    if not person.crossing:
+        return least
+    if len(person.history) < least:
+        return len(person.targets)
+    return int(person.target_times.searchsorted(person.history_times[least - 1]))

@@ -19,7 +19,7 @@ from recommenders.base import Scores
 from rectune.errors import UserError
 from rectune.rows import read_rows
 from rectune.settings import Evaluate
-from rectune.types import Case, Prompt, Ranking
+from rectune.types import Case, Prompt, Ranking, groups
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,15 @@ def by_domain(cases: Sequence[TestCase]) -> dict[str, list[TestCase]]:
     return groups
 
 
+def by_group(cases: Sequence[TestCase]) -> dict[str, list[TestCase]]:
+    """The cases of each domain and of each category, sorted; a case with a category is in two groups."""
+    found: dict[str, list[TestCase]] = {}
+    for case in cases:
+        for group in groups(case.case.domain, case.case.category):
+            found.setdefault(group, []).append(case)
+    return {group: found[group] for group in sorted(found)}
+
+
 def ranked(case: TestCase, system: str, scores: Scores) -> Ranking:
     """The candidates of a case in the order of their scores; among equals the target comes last."""
     items = case.case.candidates
@@ -84,7 +93,7 @@ def summarise(cases: Sequence[TestCase], rankings: Sequence[Ranking], config: Ev
     """Every figure of the evaluation, as metrics.json holds it.
 
     `candidates`, `chance`, and under `systems` by name `n`, `hit@1` with its `interval`, `hit@5`, `hit@10`,
-    `mrr`, `ndcg@10`, the intervals of the last two, and the same figures by domain under `domains`.
+    `mrr`, `ndcg@10`, the intervals of the last two, and the same figures by domain and category under `domains`.
     """
     found = {(ranking.system, ranking.prompt_id): ranking for ranking in rankings}
     candidates = [len(test.case.candidates) for test in cases]
@@ -92,7 +101,7 @@ def summarise(cases: Sequence[TestCase], rankings: Sequence[Ranking], config: Ev
     systems: dict[str, Any] = {}
     for system in config.systems:
         ranks = {test.prompt.id: _rank(test, found[system, test.prompt.id]) for test in cases}
-        domains = {domain: _figures(group, ranks, config) for domain, group in by_domain(cases).items()}
+        domains = {name: _figures(group, ranks, config) for name, group in by_group(cases).items()}
         systems[system] = {**_figures(cases, ranks, config), "domains": domains}
     return {
         "protocol": "one target among the case's candidates; ties count against the system",

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evaluation.pages import figures
+from evaluation.pages import data_figures, figures
 from evaluation.pages.content import Content, gather
 from evaluation.pages.render import html, markdown
 from rectune.recipe import Recipe
@@ -34,11 +34,11 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
     histograms = _histograms(inputs, pictures)
-    _draw(content, pictures)
+    charts = _draw(content, pictures)
     key = out.name.partition(".")[0]
-    page = html(content, key, pictures, histograms)
+    page = html(content, key, pictures, histograms, charts)
     write_atomically(out / "report.html", page)
-    write_atomically(out / "report.md", markdown(content, key, pictures, histograms))
+    write_atomically(out / "report.md", markdown(content, key, pictures, histograms, charts))
     return {
         "stages": len(content.manifests),
         "simulated": content.simulated,
@@ -48,10 +48,12 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     }
 
 
-def _draw(content: Content, pictures: Path) -> None:
+def _draw(content: Content, pictures: Path) -> dict[str, str]:
+    """Draw the charts; returns what those of the data show, by file name."""
     figures.loss_curve(content.sft, pictures / "loss.png")
     figures.reward_margins(content.dpo, pictures / "rewards.png")
     figures.hit_chart(content.results.systems, content.results.chance, pictures / "hits.png")
+    return data_figures.draw(content.data, pictures)
 
 
 def _histograms(inputs: Mapping[str, Path], pictures: Path) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from models.loading import load_tokenizer
 from rectune import settings
 from rectune.recipe import Recipe
 from rectune.rows import read_rows, write_rows
-from rectune.types import Example, Verdict
+from rectune.types import Example, Verdict, groups
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
@@ -47,6 +47,7 @@ def judge(examples: Sequence[Example], tokenizer: Any, config: settings.Filter) 
             Verdict(
                 id=example.id,
                 domain=example.prompt.domain,
+                category=example.prompt.category,
                 score=_figure(float(batch.score[place])),
                 tokens=int(batch.tokens[place]),
                 distinct=int(batch.distinct[place]),
@@ -64,23 +65,28 @@ def _figure(value: float) -> float | None:
 
 def _draw(verdicts: Sequence[Verdict], threshold: float, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    by_domain: dict[str, list[float]] = {}
+    for group, members in _grouped(verdicts).items():
+        scores = [verdict.score for verdict in members if verdict.score is not None]
+        if scores:
+            path = folder / f"{group.replace('/', ' ')}.png"
+            histogram_png(scores, threshold, f"{group}: {len(scores)} responses", path)
+
+
+def _grouped(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
+    """The verdicts of every domain and category, names sorted."""
+    found: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
-        if verdict.score is not None:
-            by_domain.setdefault(verdict.domain, []).append(verdict.score)
-    for domain, scores in by_domain.items():
-        histogram_png(scores, threshold, f"{domain}: {len(scores)} responses", folder / f"{domain}.png")
+        for group in groups(verdict.domain, verdict.category):
+            found.setdefault(group, []).append(verdict)
+    return {group: found[group] for group in sorted(found)}
 
 
 def _stats(verdicts: Sequence[Verdict], config: settings.Filter, tokenizer: str) -> dict[str, Any]:
     reasons = collections.Counter(reason for verdict in verdicts for reason in verdict.reasons)
     alone = collections.Counter(verdict.reasons[0] for verdict in verdicts if len(verdict.reasons) == 1)
     domains = {
-        domain: {
-            "in": sum(v.domain == domain for v in verdicts),
-            "kept": sum(v.domain == domain and v.kept for v in verdicts),
-        }
-        for domain in sorted({v.domain for v in verdicts})
+        group: {"in": len(members), "kept": sum(verdict.kept for verdict in members)}
+        for group, members in _grouped(verdicts).items()
     }
     return {
         "rows_in": len(verdicts),

@@ -100,11 +100,43 @@ def clean(
 
 
 @data_app.command("list")
-def data_list() -> None:
+def data_list(
+    name: Annotated[str, typer.Argument(help="Only this dataset, with all that is known about it.")] = "",
+) -> None:
     """The datasets, their publishers and licences."""
-    from pipeline.show import dataset_table
+    from pipeline.datasets import entry, overview
 
-    typer.echo(dataset_table())
+    typer.echo(entry(name) if name else overview())
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="The dataset, as `rectune data list` names it.")],
+    edition: Annotated[str, typer.Option(help="Which edition; the first that can be downloaded.")] = "",
+    category: Annotated[
+        list[str] | None,
+        typer.Option(help="A category, where the dataset comes by category; may be repeated."),
+    ] = None,
+    root: Annotated[Path, typer.Option(help="The folder that holds one folder a dataset.")] = Path("data"),
+) -> None:
+    """Download a dataset from its publisher, or say what to do by hand; what was stopped goes on."""
+    from pipeline.datasets import fetched
+
+    typer.echo(fetched(name, edition, category or [], root))
+
+
+@data_app.command("stats")
+def data_stats(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="Where the charts are written.")] = Path("data-stats"),
+    runs: Runs = Path("runs"),
+) -> None:
+    """Figures of the recipe's data, by domain and category: tables here, charts as PNG files."""
+    from pipeline.data_stats import data_stats as described
+    from rectune.runs import RunStore
+
+    typer.echo(described(recipe, overrides or [], out, RunStore(runs)))
 
 
 @prompts_app.command("show")
@@ -177,14 +209,18 @@ def recommend(
     domain: Annotated[
         str, typer.Option(help="The kind of items, where it is one of the known domains.")
     ] = "",
+    history_domain: Annotated[
+        str, typer.Option(help="The kind of things in --history, where it is another one: music, say.")
+    ] = "",
     runs: Runs = Path("runs"),
 ) -> None:
     """Recommend items of a catalogue for a history or a query, with reasons."""
     from pipeline.show import recommendation
+    from recommenders.generative import Wish
     from rectune.runs import RunStore
 
     titles = [title.strip() for title in history.split(";") if title.strip()]
-    typer.echo(recommendation(recipe, catalogue, domain, (titles, query), RunStore(runs)))
+    typer.echo(recommendation(recipe, catalogue, domain, Wish(titles, query, history_domain), RunStore(runs)))
 
 
 @app.command()

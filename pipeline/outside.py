@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from rectune.recipe import Recipe
@@ -9,13 +10,15 @@ from rectune.runs import RunStore
 
 
 def raw_files(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str, str]:
-    """Digests of the raw files of every dataset; UserError where one is missing."""
+    """Digests of the raw files of every dataset, by their paths below its folder; UserError where one is missing."""
     from datagen.datasets import registry
+    from datagen.parts import datasets_of
 
-    found: dict[str, str] = {}
-    for name in recipe.data.datasets:
-        for path in registry.files(registry.find(name), recipe.data.root):
-            found[f"{name}/{path.name}"] = store.digest(path)
+    data, found = recipe.data, dict[str, str]()
+    for dataset in datasets_of(data):
+        folder = dataset.place(data.root)
+        for path in registry.files(dataset, data.root, data.categories.get(dataset.name, [])):
+            found[f"{dataset.name}/{os.path.relpath(path, folder)}"] = store.digest(path)
     return found
 
 

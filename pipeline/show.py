@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from align.tagging import printable
 from pipeline.plan import Step, make_plan
@@ -17,6 +17,9 @@ from rectune.recipe import load_recipe
 from rectune.rows import read_rows
 from rectune.runs import RunStore
 from rectune.types import Example, Prompt, content_id
+
+if TYPE_CHECKING:
+    from recommenders.generative import Wish
 
 # How masked, trained and control tokens begin, and how each ends: in colour, and where there is none.
 _COLOURS = {
@@ -64,25 +67,6 @@ def _shown(one: dict[str, Any]) -> str:
             *found,
         ]
     )
-
-
-def dataset_table() -> str:
-    """The registry as text."""
-    from datagen.datasets.registry import DATASETS
-
-    lines = []
-    for one in DATASETS:
-        may = "rows may be passed on" if one.redistributable else "rows may not be passed on"
-        lines += [
-            f"{one.name} ({one.domain}): {one.publisher}",
-            f"    {one.home}",
-            f"    {one.licence}; {may}",
-        ]
-        lines += [
-            f"    files: {', '.join(pattern.lstrip('?') for pattern in one.files)}; liked from {one.liked:g}",
-            "",
-        ]
-    return "\n".join(lines).rstrip()
 
 
 def verification(store: RunStore) -> tuple[str, bool]:
@@ -148,14 +132,8 @@ def _finished(step: Step, order: Order, store: RunStore) -> Path:
     raise UserError(f"its stage {step.stage.name} is not made yet", where=str(order.recipe), mend=mend)
 
 
-def recommendation(
-    recipe: Path, catalogue: Path | None, domain: str, wish: tuple[list[str], str], store: RunStore
-) -> str:
-    """Recommend from a catalogue file, or from a domain of the recipe's own data.
-
-    Args:
-        wish: titles already liked, and a query; either may be empty.
-    """
+def recommendation(recipe: Path, catalogue: Path | None, domain: str, wish: Wish, store: RunStore) -> str:
+    """Recommend from a catalogue file, or from a domain of the recipe's own data."""
     from recommenders.catalogue_file import read_catalogue
     from recommenders.generative import as_text, recommend_from
     from rectune.catalogue import load_catalogue
@@ -175,4 +153,4 @@ def recommendation(
             )
         items = known.of(domain)
     name = content_id("catalogue", str(catalogue.resolve()) if catalogue else "", recipe.stem, domain)
-    return as_text(recommend_from(model, list(items), *wish, settings, store.root / "catalogues" / name))
+    return as_text(recommend_from(model, list(items), wish, settings, store.root / "catalogues" / name))

@@ -44,7 +44,7 @@ def render(case: Case, catalogue: Catalogue, wording: Wording) -> Prompt:
     choices = words[wording.scenario][wording.form]
     choice = rng.randrange(len(choices))
     values = {
-        "history": catalogue.titles(case.domain, history),
+        "history": catalogue.titles(case.history_domain, history),
         "candidates": catalogue.titles(case.domain, candidates),
         "query": wording.query,
         "ordered": case.ordered,
@@ -59,21 +59,30 @@ def render(case: Case, catalogue: Catalogue, wording: Wording) -> Prompt:
             split=case.split,
             user=case.user,
             system=fill(words["system"], case.domain, words, {}),
-            instruction=fill(choices[choice], case.domain, words, values),
+            instruction=fill(choices[choice], case.domain, words, values, case.history_domain),
             history=history,
             candidates=candidates,
             target=case.target,
             query=wording.query,
             template=f"{wording.locale}/{wording.scenario}/{wording.form}/{choice}",
+            history_domain=case.history_domain,
+            category=case.category,
             cutoff=case.cutoff,
         )
     )
 
 
 def ask(
-    domain: str, locale: Locale, history: Sequence[str], query: str, ordered: bool = False
+    domain: str,
+    locale: Locale,
+    history: Sequence[str],
+    query: str,
+    ordered: bool = False,
+    history_domain: str = "",
 ) -> tuple[str, str]:
     """System message and instruction for a free request: titles already liked, a query, or both.
+
+    The titles are of `history_domain`, which is `domain` unless it is given.
 
     Raises:
         ValueError: neither history nor query.
@@ -88,7 +97,7 @@ def ask(
     else:
         raise ValueError("a request needs a history or a query")
     values = {"history": list(history), "query": query, "ordered": ordered}
-    return fill(words["system"], domain, words, {}), fill(template, domain, words, values)
+    return fill(words["system"], domain, words, {}), fill(template, domain, words, values, history_domain)
 
 
 @functools.cache
@@ -101,10 +110,16 @@ def load_words(locale: Locale, file: str = "{locale}.yaml") -> dict[str, Any]:
     return words
 
 
-def fill(template: str, domain: str, words: Mapping[str, Any], values: Mapping[str, Any]) -> str:
-    """Fill one template in the sandbox; `kind` is the domain's row of the kinds."""
-    kind = words["kinds"].get(domain, words["kinds"]["other"])
-    return str(_environment().from_string(template).render(kind=kind, **values)).strip()
+def fill(
+    template: str, domain: str, words: Mapping[str, Any], values: Mapping[str, Any], history_domain: str = ""
+) -> str:
+    """Fill one template in the sandbox.
+
+    `kind` is the domain's row of the kinds, `known` that of the domain of the history where it is another one.
+    """
+    kinds = words["kinds"]
+    kind, known = (kinds.get(name, kinds["other"]) for name in (domain, history_domain or domain))
+    return str(_environment().from_string(template).render(kind=kind, known=known, **values)).strip()
 
 
 @functools.cache

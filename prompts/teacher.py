@@ -63,7 +63,8 @@ def rationale_messages(item: Item, history: Sequence[Item], query: str, locale: 
     kinds, words = load_words(locale), load_words(locale, _FILE)["rationale"]
     values = {"history": [brief(liked) for liked in history], "query": query, "item": facts(item)}
     question = words["active" if query else "passive"]
+    known = history[0].domain if history else item.domain
     return (
         ("system", fill(words["system"], item.domain, kinds, {})),
-        ("user", fill(question, item.domain, kinds, values)),
+        ("user", fill(question, item.domain, kinds, values, known)),
     )

@@ -26,6 +26,18 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What somebody typed: titles already liked, oldest first, and a query; one of the two may be empty.
+
+    `history_domain` is the kind of things the titles are, where it is another than what is wanted.
+    """
+
+    history: Sequence[str] = ()
+    query: str = ""
+    history_domain: str = ""
+
+
+@dataclass(frozen=True)
 class RecommendationRequest:
     """What somebody asks: the rendered messages, and what they were made of.
 
@@ -100,16 +112,14 @@ def from_prompt(prompt: Prompt, catalogue: Catalogue) -> RecommendationRequest:
         prompt.locale,
         prompt.system,
         prompt.instruction,
-        tuple(catalogue.titles(prompt.domain, prompt.history)),
+        tuple(catalogue.titles(prompt.history_domain, prompt.history)),
         prompt.query,
         frozenset(prompt.history),
     )
 
 
-def from_words(
-    items: Sequence[Item], history: Sequence[str], query: str, grounding: Grounding
-) -> RecommendationRequest:
-    """A free request against a catalogue of one domain: titles as somebody typed them, a query, or both.
+def from_words(items: Sequence[Item], wish: Wish, grounding: Grounding) -> RecommendationRequest:
+    """A free request against a catalogue of one domain.
 
     A title that the catalogue has is written as there and not recommended again; any other is passed on as it
     is.
@@ -117,30 +127,29 @@ def from_words(
     Raises:
         UserError: neither history nor query.
     """
-    titles = [title for text in history if (title := _line(text, _TITLE))]
-    wish = _line(query, _QUERY)
-    if not titles and not wish:
+    titles = [title for text in wish.history if (title := _line(text, _TITLE))]
+    query = _line(wish.query, _QUERY)
+    if not titles and not query:
         raise UserError("nothing to go by", mend='give --history "A; B; C", or --query "…", or both')
     domain = items[0].domain
     bearers = [grounding.called(title, domain) for title in titles]
     known = frozenset(item.item_id for found in bearers for item in found)
     shown = [found[0].title if found else title for title, found in zip(titles, bearers, strict=True)]
-    locale = _locale(wish or " ".join(titles))
+    locale = _locale(query or " ".join(titles))
     recent = tuple(_line(title, _TITLE) for title in shown[-_HISTORY:])
-    system, instruction = ask(domain, locale, recent, wish, ordered=True)
-    return RecommendationRequest(domain, locale, system, instruction, recent, wish, known)
+    system, instruction = ask(domain, locale, recent, query, ordered=True, history_domain=wish.history_domain)
+    return RecommendationRequest(domain, locale, system, instruction, recent, query, known)
 
 
 def recommend_from(
-    model: Path, items: list[Item], history: list[str], query: str, config: Retrieval, folder: Path
+    model: Path, items: list[Item], wish: Wish, config: Retrieval, folder: Path
 ) -> Recommendation:
     """Recommend from anybody's own catalogue: index it in `folder`, ask the model, ground its answer.
 
     Args:
         model: a GGUF file.
         items: the catalogue, all of one domain.
-        history: titles that were liked, oldest first; may be empty if there is a query.
-        query: what is looked for; may be empty if there is a history.
+        wish: what somebody liked, or looks for.
         config: embedder, sampling, and how many items to return.
         folder: where the index and the ledger of answers are kept between calls.
 
@@ -148,7 +157,7 @@ def recommend_from(
         UserError: an empty catalogue, neither history nor query, or a model that cannot be read.
     """
     grounding = ground_in(items, folder / "index", config.embedder)
-    request = from_words(items, history, query, grounding)
+    request = from_words(items, wish, grounding)
     return GenerativeRecommender(model, grounding, config, folder / "ledger.sqlite").recommend(request)
 
 

@@ -31,6 +31,7 @@ def say(text: str) -> None:
 def progress(label: str, total: int, unit: str = "rows") -> Iterator[Callable[[int], None]]:
     """Show work going on; the block calls what it gets with the number of units just done.
 
+    A `total` of 0 means that nobody knows how much there is.
     Only rank 0 of a multi-process stage shows anything.
     """
     stream = _stream or sys.stderr
@@ -59,7 +60,7 @@ def _bar(stream: TextIO, label: str, total: int, unit: str) -> Iterator[Callable
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(file=stream), transient=False) as bars:
-        task, start = bars.add_task(label, total=total, rate=0.0), time.monotonic()
+        task, start = bars.add_task(label, total=total or None, rate=0.0), time.monotonic()
         done = 0
 
         def advance(count: int) -> None:
@@ -86,11 +87,15 @@ class _Plain:
 
     def close(self) -> None:
         if time.monotonic() - self.start >= 2.0:
+            self.total = self.total or self.done
             self._write()
 
     def _write(self) -> None:
         seconds = max(time.monotonic() - self.start, 1e-6)
         rate = self.done / seconds
+        if not self.total:
+            say(f"  {self.label}: {self.done} {self.unit}, {rate:.1f}/s")
+            return
         left = (self.total - self.done) / rate if rate else float("inf")
         ending = f"{left:.0f} s left" if self.done < self.total else f"done in {seconds:.0f} s"
         say(f"  {self.label}: {self.done}/{self.total} {self.unit}, {rate:.1f}/s, {ending}")

@@ -22,11 +22,19 @@ def write_rows(path: Path, rows: Iterable[Row], kind: type[Row]) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=arrow_schema(kind))  # type: ignore[call-overload]
+    rows, schema = list(rows), arrow_schema(kind)
+    arrays = [pa.array(_column(rows, field.name), field.type) for field in schema]
+    table = pa.Table.from_arrays(arrays, schema=schema)
     partial = path.with_name(path.name + ".partial")
     pq.write_table(table, partial, compression="zstd")
     partial.replace(path)
     return int(table.num_rows)
+
+
+def _column(rows: Sequence[Any], name: str) -> list[Any]:
+    """One field of all rows; a column at a time is several times faster than a dictionary a row."""
+    values = [getattr(row, name) for row in rows]
+    return [asdict(value) for value in values] if values and is_dataclass(values[0]) else values
 
 
 def read_rows(path: Path, kind: type[Row]) -> list[Row]:

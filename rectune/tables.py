@@ -14,7 +14,10 @@ KINDS = ("rating", "click", "purchase", "play", "review")
 
 
 def item_schema() -> dict[str, pl.DataType]:
-    """`item` is a code, dense from 0 within a domain; `item_id` the published id; `extra` a JSON object as text."""
+    """`item` is a code, dense from 0 within a domain; `item_id` the published id; `extra` a JSON object as text.
+
+    `category` is the publisher's own division of a dataset (an Amazon category), empty where there is none.
+    """
     import polars as pl
 
     return {
@@ -26,6 +29,7 @@ def item_schema() -> dict[str, pl.DataType]:
         "description": pl.String(),
         "year": pl.Int32(),
         "extra": pl.String(),
+        "category": pl.String(),
     }
 
 
@@ -37,7 +41,9 @@ def user_schema() -> dict[str, pl.DataType]:
 
 
 def interaction_schema() -> dict[str, pl.DataType]:
-    """One row an event. `value` is stars, points, hours played or 1 for a click; null where nothing was rated.
+    """One row an event, sorted by user and, where there are times, by time.
+
+    `value` is stars, points, hours played or 1 for a click; null where nothing was rated.
 
     `timestamp` is seconds since 1970, null where the dataset publishes none; `order` is the row's place in the file.
     In the table that the data stage writes a column `liked` (boolean) follows: what counts as liked under its recipe.

@@ -26,6 +26,11 @@ def content_id(*parts: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
+def groups(domain: str, category: str) -> tuple[str, ...]:
+    """The groups that figures about a row are given for: its domain and, where there is one, its category."""
+    return (domain, f"{domain}/{category}") if category else (domain,)
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One thing of a catalogue. `item_id` is the id its publisher gave it; unique within a `domain`."""
@@ -43,12 +48,14 @@ class Item:
 class Case:
     """The raw material of a prompt: what a user took before, and what was really taken next.
 
-    `history`, `candidates` and `target` are item ids of `domain`; `history` is oldest first, or in a seeded order
-    where the dataset publishes no times (`ordered` is False). `candidates` holds the target once, at a uniform place.
+    `candidates` and `target` are item ids of `domain`, `history` ids of `history_domain`, which is another one where
+    a user's taste in one domain is to lead to an item of another. `history` is oldest first, or in a seeded order where
+    the dataset publishes no times (`ordered` is False). `candidates` holds the target once, at a uniform place.
     `cutoff` is the target's time in seconds since 1970, None without times: nothing in `history` is later.
+    `category` is the target's, where its publisher divides the dataset, else empty.
     """
 
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
     id: str
     domain: str
     user: str
@@ -57,6 +64,8 @@ class Case:
     target: str
     candidates: tuple[str, ...]
     ordered: bool
+    history_domain: str
+    category: str = ""
     cutoff: int | None = None
 
 
@@ -65,10 +74,11 @@ class Prompt:
     """What the model is asked. `system` and `instruction` are rendered text; the rest says what they were made of.
 
     `target` is the item id really taken; it never stands in `instruction` except among listwise `candidates`.
-    `query` is empty for passive prompts; `candidates` is empty for direct ones.
+    `query` is empty for passive prompts; `candidates` is empty for direct ones. `history_domain` and `category` are as in
+    `Case`.
     """
 
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
     id: str
     domain: str
     scenario: Scenario
@@ -83,6 +93,8 @@ class Prompt:
     target: str
     query: str
     template: str
+    history_domain: str
+    category: str = ""
     cutoff: int | None = None
 
 
@@ -117,9 +129,10 @@ class Example:
 class Verdict:
     """What the filter said of the example `id`. `figures` is JSON: rule name -> its figure; `reasons` is empty if kept."""
 
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
     id: str
     domain: str
+    category: str
     score: float | None
     tokens: int
     distinct: int

@@ -1,59 +1,78 @@
-"""Amazon reviews: the 2018 edition (JSON lines, seconds) and that of 2023 (parent_asin, milliseconds)."""
+"""Amazon reviews: the editions of 2014 (some files Python literals), 2018 (seconds) and 2023 (parent_asin, milliseconds)."""
 
 from __future__ import annotations
 
+import functools
 import re
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets.lines import number, parse, read_scalars, records, text, texts
-from datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
-from datagen.datasets.text import clean_text, json_object
+from datagen.datasets.lines import item_table, number, parse, records, scan_scalars, text, texts
+from datagen.datasets.raw import Drops, Raw, interaction_frame, no_users
+from datagen.datasets.text import clean_text, json_object, shorten
 
 if typing.TYPE_CHECKING:
     import polars as pl
 
 _CATEGORY = 60  # characters: longer "categories" of 2018 are features that slipped in
 _PRICE = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_FILE = re.compile(r"(?:meta_|reviews_)?(?P<category>.+?)(?:_\d+)?\.jsonl?(?:\.gz)?", re.IGNORECASE)
+# Some titles of 2018 are the source of the page that the crawler was given.
+_SCRIPT = re.compile(r"getTime\(\)|\bvar aPageStart\b|\bue_t0\b")
+_STYLE = re.compile(r"<(style|script)\b.*?(?:</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
+_RULE = re.compile(r"[.#][A-Za-z][^{}<>]*\{\s*[a-z-]+\s*:[^{}<>]*\}")  # .a-box { color: red }
+_cleaned = functools.lru_cache(1 << 16)(clean_text)  # brands and groups come again and again
 
 
-def read(files: Sequence[Sequence[Path]]) -> Raw:
-    """Read meta files and review files, of any number of product groups and of either edition."""
-    import polars as pl
-
+def read(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
+    """Read meta files and review files, of any number of categories and of any edition."""
     metas, reviews = files
-    drops = Drops()
-    items = item_frame(row for path in metas for row in _items(path, drops))
-    rated = pl.concat([_reviews(path, drops) for path in reviews])
-    return Raw(items, interaction_frame(rated, "review"), no_users(), drops)
+    items = item_table(row for path in metas for row in _items(path, drops))
+    rated = (interaction_frame(rows, "review") for path in reviews for rows in _reviews(path, drops))
+    return Raw(items, rated, no_users(), drops)
+
+
+def category_of(path: Path) -> str:
+    """The category that a file is of: Electronics for meta_Electronics.jsonl.gz and reviews_Electronics_5.json."""
+    match = _FILE.fullmatch(path.name)
+    return match["category"] if match else path.stem
 
 
 def _items(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
+    category = category_of(path)
     for record in records(path, drops):
-        title = text(record.get("title")) or ""
-        if "getTime()" in title:  # some pages of 2018 were crawled as their JavaScript
-            title = ""
-        categories = texts(record.get("category") or record.get("categories"))
-        group = clean_text(text(record.get("main_category")) or (categories or [""])[0])
+        named = texts(record.get("category") or record.get("categories"))
         details = _details(record.get("details"))
-        brand = clean_text(text(record.get("brand") or record.get("store") or details.get("Brand")))
+        group = _cleaned(text(record.get("main_category")) or (named or [""])[0])
+        brand = _cleaned(text(record.get("brand") or record.get("store") or details.get("Brand")))
         yield {
             "item_id": text(record.get("parent_asin") or record.get("asin")),
-            "title": title,
-            # The root of the path is the product group, the same for all items of a file.
-            "categories": [name for name in categories[1:] or categories if len(name) <= _CATEGORY],
+            "title": _title(text(record.get("title")) or ""),
+            # The root of each path is the product group, the same for all items of a file.
+            "categories": [name for name in named if name != named[0] and len(name) <= _CATEGORY]
+            or named[:1],
             "description": _description(record, brand),
             "extra": json_object(brand=brand, group=group, price=_price(record.get("price"))),
             "marks": [brand or None, text(details.get("Color"))],
+            "category": category,
         }
+
+
+def _title(published: str) -> str:
+    """The title without style sheets; empty where a page's script stands in its place."""
+    if "<" in published:
+        published = _STYLE.sub(" ", published)
+    if "{" in published:
+        published = _RULE.sub(" ", published)
+    return "" if _SCRIPT.search(published) else published
 
 
 def _description(record: dict[str, Any], brand: str) -> str:
     """What the page says; failing that its first bullet point, failing that who made it."""
     said = texts(record.get("description")) or texts(record.get("features") or record.get("feature"))[:1]
-    return clean_text(" ".join(said)) or (f"by {brand}" if brand else "")
+    return shorten(clean_text(" ".join(said))) or (f"by {brand}" if brand else "")
 
 
 def _details(value: Any) -> dict[str, Any]:
@@ -71,8 +90,8 @@ def _price(value: Any) -> float | None:
     return number(found.group().replace(",", "")) if found else None
 
 
-def _reviews(path: Path, drops: Drops) -> pl.DataFrame:
-    """Columns of either edition, side by side: what one lacks is null."""
+def _reviews(path: Path, drops: Drops) -> Iterator[pl.DataFrame]:
+    """Columns of all editions, side by side: what one lacks is null. What was written in a review is not read."""
     import polars as pl
 
     schema: dict[str, pl.DataType] = dict.fromkeys(
@@ -80,9 +99,10 @@ def _reviews(path: Path, drops: Drops) -> pl.DataFrame:
     )
     schema |= dict.fromkeys(("overall", "rating"), pl.Float64())
     schema |= dict.fromkeys(("unixReviewTime", "timestamp"), pl.Int64())
-    return read_scalars(path, schema, drops).select(
-        user_id=pl.coalesce("user_id", "reviewerID"),
-        item_id=pl.coalesce("parent_asin", "asin"),
-        value=pl.coalesce("rating", "overall"),
-        timestamp=pl.coalesce(pl.col("timestamp") // 1000, "unixReviewTime"),
-    )
+    for rows in scan_scalars(path, schema, drops):
+        yield rows.select(
+            user_id=pl.coalesce("user_id", "reviewerID"),
+            item_id=pl.coalesce("parent_asin", "asin"),
+            value=pl.coalesce("rating", "overall"),
+            timestamp=pl.coalesce(pl.col("timestamp") // 1000, "unixReviewTime"),
+        )

@@ -1,49 +1,72 @@
-"""Book Recommendation Dataset (Book-Crossing, 2004): a rating of 0 means none given. No times."""
+"""Book-Crossing (2004), as first published and as the Book Recommendation Dataset: a rating of 0 means none given.
+
+No times.
+"""
 
 from __future__ import annotations
 
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets.delimited import read_delimited
+from datagen.datasets.delimited import Dialect, read_delimited, scan_delimited
 from datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
 from datagen.datasets.text import clean_text, json_object, repair_mojibake
 
 if typing.TYPE_CHECKING:
     import polars as pl
 
+_ORIGINAL = Dialect(";", encoding="latin-1", escaped=True, null="NULL")
 _TEXTS = ("Book-Title", "Book-Author", "Publisher")
+_YEARS = range(
+    1500, 2007
+)  # 0 is none given; the crawl is of 2004, so 2050 is a slip, and 1378 a Persian year
 _AGES = range(5, 106)  # years; below and above people were joking
+_NOBODY = ("unknown", "not applicable (na )", "n/a")  # in place of an author
 
 
-def read(files: Sequence[Sequence[Path]]) -> Raw:
+def read(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
     """Read Books.csv, Ratings.csv and, where it is there, Users.csv."""
+    return _read(files, drops, Dialect())
+
+
+def read_original(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
+    """Read BX-Books.csv, BX-Book-Ratings.csv and, where it is there, BX-Users.csv."""
+    return _read(files, drops, _ORIGINAL)
+
+
+def _read(files: Sequence[Sequence[Path]], drops: Drops, dialect: Dialect) -> Raw:
     import polars as pl
 
     (books,), (ratings,), users = files
-    drops = Drops()
+    items = item_frame(_items(books, drops, dialect))
+    people = pl.concat([no_users(), *(_users(path, drops, dialect) for path in users)])
+    return Raw(items, _rated(ratings, drops, dialect), people, drops)
+
+
+def _rated(path: Path, drops: Drops, dialect: Dialect) -> Iterator[pl.DataFrame]:
+    import polars as pl
+
     schema = {"User-ID": pl.String(), "ISBN": pl.String(), "Book-Rating": pl.Float32()}
-    table = read_delimited(ratings, schema, list(schema), drops)
     value = pl.when(pl.col("Book-Rating") > 0).then("Book-Rating")
-    rated = table.select(user_id="User-ID", item_id="ISBN", value=value)
-    people = pl.concat([no_users(), *(_users(path, drops) for path in users)])
-    return Raw(_items(books, drops), interaction_frame(rated, "rating"), people, drops)
+    for batch in scan_delimited(path, schema, list(schema), drops, dialect):
+        yield interaction_frame(batch.select(user_id="User-ID", item_id="ISBN", value=value), "rating")
 
 
-def _items(path: Path, drops: Drops) -> pl.DataFrame:
+def _items(path: Path, drops: Drops, dialect: Dialect) -> Iterator[dict[str, Any]]:
     import polars as pl
 
     schema: dict[str, pl.DataType] = dict.fromkeys(("ISBN", *_TEXTS), pl.String())
     schema["Year-Of-Publication"] = pl.Int32()  # a few published lines are shifted, and hold a publisher here
-    table = read_delimited(path, schema, ["ISBN"], drops)
-    return item_frame(_item(row) for row in table.iter_rows(named=True))
+    table = read_delimited(path, schema, ["ISBN"], drops, dialect)
+    return map(_item, table.iter_rows(named=True))
 
 
 def _item(row: dict[str, Any]) -> dict[str, Any]:
     title, author, publisher = (clean_text(repair_mojibake(row[name] or "")) for name in _TEXTS)
-    year = row["Year-Of-Publication"] or None
+    author = "" if author.casefold() in _NOBODY else author
+    year = row["Year-Of-Publication"] if row["Year-Of-Publication"] in _YEARS else None
     return {
         "item_id": row["ISBN"],
         "title": title,
@@ -55,11 +78,11 @@ def _item(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _users(path: Path, drops: Drops) -> pl.DataFrame:
+def _users(path: Path, drops: Drops, dialect: Dialect) -> pl.DataFrame:
     import polars as pl
 
     schema = {"User-ID": pl.String(), "Location": pl.String(), "Age": pl.Float32()}
-    table = read_delimited(path, schema, ["User-ID"], drops)
+    table = read_delimited(path, schema, ["User-ID"], drops, dialect)
     attributes = [_attributes(place, age) for place, age in table.select("Location", "Age").iter_rows()]
     return pl.DataFrame({"user_id": table["User-ID"], "attributes": pl.Series(attributes, dtype=pl.String)})
 

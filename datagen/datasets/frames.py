@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import typing
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from datagen.datasets.raw import Drops, Raw
-from datagen.datasets.registry import Dataset, by_pattern
+from datagen.datasets.codes import Codes
+from datagen.datasets.raw import MALFORMED_LIMIT, Drops
+from datagen.datasets.registry import Dataset, locate
+from datagen.datasets.repeats import distinct
 from datagen.datasets.text import clean_text, shorten
 from rectune.errors import UserError
+from rectune.progress import progress
 from rectune.tables import interaction_schema, item_schema, user_schema
 
 if typing.TYPE_CHECKING:
@@ -20,19 +22,31 @@ if typing.TYPE_CHECKING:
 
 
 class Tables(NamedTuple):
-    """The three tables of one dataset (see `rectune.tables`), and what was left out of them."""
+    """The three tables of one dataset (see `rectune.tables`), and what was left out of them.
 
-    items: pl.DataFrame
-    users: pl.DataFrame
-    interactions: pl.DataFrame
+    They are lazy because the name of the domain in every row takes more memory than all the rest of it.
+    """
+
+    items: pl.LazyFrame
+    users: pl.LazyFrame
+    interactions: pl.LazyFrame
     stats: dict[str, Any]
 
 
-def read_domain(dataset: Dataset, root: Path) -> Tables:
+def read_domain(
+    dataset: Dataset, root: Path, malformed: float = MALFORMED_LIMIT, categories: Sequence[str] = ()
+) -> Tables:
     """Read the files below root/<name>/ and clean them.
 
     Titles are free of HTML, control characters and stray white space, and unique within the domain (case set
     aside). Items are all that have a title; users those with an interaction, in order of first appearance.
+    Interactions are sorted by user and, where there are times, by time; `order` is the place in the files.
+
+    Args:
+        dataset: a row of the registry.
+        root: holds one folder a dataset.
+        malformed: the share of a file's lines that may be malformed.
+        categories: which of the dataset's categories are read; all that are there when empty.
 
     Returns:
         The tables and stats: `rows_in` and `rows_out` count interactions, `items_in` published items;
@@ -41,18 +55,26 @@ def read_domain(dataset: Dataset, root: Path) -> Tables:
     Raises:
         UserError: a file is missing or broken, or nothing usable is left.
     """
-    raw = _reader(dataset)(by_pattern(dataset, root))
-    drops, domain = raw.drops, dataset.domain
+    layout, files = locate(dataset, root, categories)
+    drops, domain = Drops(malformed_limit=malformed), dataset.domain
+    raw = layout.read(files, drops)
     items = _clean_items(raw.items, drops).with_row_index("item")
-    known = _known(raw.interactions, items, drops)
-    users = _users(known, raw.users)
-    events = _events(known, users, drops)
-    if events.is_empty():
-        mend = f"get its files again from {dataset.home}"
-        raise UserError("holds no usable interaction", where=str(root / dataset.name), mend=mend)
+    if items.is_empty():
+        raise UserError("holds no usable item", where=str(dataset.place(root)), mend=_again(dataset))
+    coder = _Coder(items["item_id"], drops, layout.ordered)
+    coded = _one_frame(coder.coded(raw.interactions, f"reading {dataset.name}"))
+    events = _without_repeats(_sorted(coded, layout.ordered), drops)
+    if events.is_empty() and coder.seen:
+        raise UserError("holds no usable interaction", where=str(dataset.place(root)), mend=_again(dataset))
+    users = _users(coder.users.texts(), raw.users)
+    licence, redistributable = dataset.terms(layout.name)
     stats = {
+        "layout": layout.name,
+        "licence": licence,
+        "redistributable": redistributable,
+        "ordered": layout.ordered,
         "items_in": raw.items.height,
-        "rows_in": raw.interactions.height,
+        "rows_in": coder.seen,
         "rows_out": events.height,
         "items": items.height,
         "users": users.height,
@@ -60,17 +82,19 @@ def read_domain(dataset: Dataset, root: Path) -> Tables:
         "first": drops.first,
     }
     return Tables(
-        _conformed(items, item_schema(), domain),
-        _conformed(users, user_schema(), domain),
-        _conformed(events, interaction_schema(), domain),
+        _conformed(items.lazy(), item_schema(), domain),
+        _conformed(users.lazy(), user_schema(), domain),
+        _conformed(events.lazy(), interaction_schema(), domain),
         stats,
     )
 
 
-def _reader(dataset: Dataset) -> Callable[[Sequence[Sequence[Path]]], Raw]:
-    module, _, function = dataset.reader.partition(":")
-    found: Callable[[Sequence[Sequence[Path]]], Raw] = getattr(importlib.import_module(module), function)
-    return found
+def _again(dataset: Dataset) -> str:
+    return (
+        f"get its files again from {dataset.home}"
+        if dataset.home
+        else "mend its files, or the recipe's map of columns"
+    )
 
 
 def _clean_items(items: pl.DataFrame, drops: Drops) -> pl.DataFrame:
@@ -86,6 +110,7 @@ def _clean_items(items: pl.DataFrame, drops: Drops) -> pl.DataFrame:
         pl.Series("title", titles, dtype=pl.String),
         pl.Series("description", descriptions, dtype=pl.String),
         pl.Series("categories", categories, dtype=pl.List(pl.String)),
+        pl.col("category").fill_null(""),
     )
     named = _kept(cleaned, pl.col("title") != "", "item without a title", drops)
     told = tell_apart(named["title"].to_list(), named["marks"].to_list())
@@ -151,40 +176,85 @@ def _numbered(titles: Sequence[str]) -> list[str]:
     return result
 
 
-def _known(interactions: pl.DataFrame, items: pl.DataFrame, drops: Drops) -> pl.DataFrame:
-    """Interactions of items that are there, with the items' codes, in file order."""
+class _Coder:
+    """Turns batches of published interactions into codes; only codes are kept, whatever the size of the files."""
+
+    def __init__(self, item_ids: pl.Series, drops: Drops, ordered: bool) -> None:
+        self.users, self.seen = Codes(), 0
+        self._items, self._drops, self._ordered = Codes(), drops, ordered
+        self._items.of(item_ids)
+        self._known = len(self._items)
+
+    def coded(self, batches: Iterable[pl.DataFrame], label: str) -> Iterator[pl.DataFrame]:
+        """The usable interactions of each batch with the codes of users and items, and their place in the files."""
+        with progress(label, 0, "interactions") as advance:
+            for batch in batches:
+                yield self._coded(batch.with_columns(order=_places(self.seen, batch.height)))
+                self.seen += batch.height
+                advance(batch.height)
+
+    def _coded(self, batch: pl.DataFrame) -> pl.DataFrame:
+        import polars as pl
+
+        named = pl.all_horizontal(pl.col("user_id", "item_id").fill_null("") != "")
+        whole = self._kept(batch, named, "interaction without a user or an item")
+        whole = whole.with_columns(item=self._items.of(whole["item_id"]))
+        known = self._kept(whole, pl.col("item") < self._known, "interaction with an unknown item")
+        if self._ordered:
+            known = self._kept(known, pl.col("timestamp").is_not_null(), "interaction without a time")
+        elif known["timestamp"].null_count() == known.height:
+            known = known.with_columns(
+                timestamp=pl.lit(None)
+            )  # takes no memory, as a column of numbers would
+        return known.with_columns(user=self.users.of(known["user_id"])).drop("user_id", "item_id")
+
+    def _kept(self, batch: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFrame:
+        kept = batch.filter(condition)
+        if kept.height < batch.height:
+            first = batch.filter(~condition).row(0, named=True)
+            where = f"interaction {first['order'] + 1:,}: user {first['user_id']}, item {first['item_id']}"
+            self._drops.add(reason, batch.height - kept.height, where)
+        return kept
+
+
+def _places(start: int, count: int) -> pl.Series:
     import polars as pl
 
-    named = pl.all_horizontal(pl.col("user_id", "item_id").fill_null("") != "")
-    whole = _kept(interactions, named, "interaction without a user or an item", drops)
-    coded = whole.join(items.select("item_id", "item"), on="item_id", how="left", maintain_order="left")
-    matched = pl.col("item").is_not_null()
-    return _kept(coded.drop("item_id"), matched, "interaction with an unknown item", drops)
+    return pl.int_range(start, start + count, dtype=pl.UInt32, eager=True)
 
 
-def _users(known: pl.DataFrame, published: pl.DataFrame) -> pl.DataFrame:
+def _one_frame(batches: Iterator[pl.DataFrame]) -> pl.DataFrame:
     import polars as pl
 
-    users = known.select(pl.col("user_id").unique(maintain_order=True)).with_row_index("user")
+    schema = {**interaction_schema(), "timestamp": pl.Null()}
+    del schema["domain"]
+    return pl.concat([pl.DataFrame(schema=schema), *batches], how="diagonal_relaxed", rechunk=False)
+
+
+def _users(user_ids: pl.Series, published: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    users = user_ids.alias("user_id").to_frame().with_row_index("user")
     about = published.unique("user_id", keep="first", maintain_order=True)
     joined = users.join(about, on="user_id", how="left", maintain_order="left")
     return joined.with_columns(pl.col("attributes").fill_null("{}"))
 
 
-def _events(known: pl.DataFrame, users: pl.DataFrame, drops: Drops) -> pl.DataFrame:
-    """Interactions with users' codes; those that repeat another in everything but their place are dropped."""
-    import polars as pl
-
-    coded = known.join(users.select("user_id", "user"), on="user_id", how="left", maintain_order="left")
-    # Where user and item meet once, nothing is repeated; comparing only the others whole halves the memory.
-    pair = pl.col("user").cast(pl.UInt64) * 2**32 + pl.col("item")
-    again = coded.filter(pair.is_duplicated())
-    repeated = again.filter(~pl.struct("user", "item", "value", "kind", "timestamp").is_first_distinct())
-    drops.add("repeated interaction", repeated.height)
-    return coded.join(repeated, on="order", how="anti", maintain_order="left") if repeated.height else coded
+def _without_repeats(events: pl.DataFrame, drops: Drops) -> pl.DataFrame:
+    """Interactions that repeat another in everything but their place are dropped."""
+    kept = distinct(events, ("user", "item", "value", "kind", "timestamp"))
+    drops.add("repeated interaction", events.height - kept.height)
+    return kept
 
 
-def _conformed(frame: pl.DataFrame, schema: Mapping[str, pl.DataType], domain: str) -> pl.DataFrame:
+def _sorted(events: pl.DataFrame, ordered: bool) -> pl.DataFrame:
+    """By user, then by time, then as in the files; files that are written by user cost nothing."""
+    if not ordered and events["user"].is_sorted():
+        return events
+    return events.sort("user", "timestamp", "order") if ordered else events.sort("user", "order")
+
+
+def _conformed(frame: pl.LazyFrame, schema: Mapping[str, pl.DataType], domain: str) -> pl.LazyFrame:
     """Exactly the columns and types of the schema; a reader that delivers anything else fails here."""
     import polars as pl
 

@@ -3,70 +3,92 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import gzip
+import io
 import itertools
 import json
 import math
+import re
 import typing
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from datagen.datasets.raw import Drops, Faults
+from datagen.datasets.raw import Drops, Faults, item_frame
 from rectune.errors import UserError
 
 if typing.TYPE_CHECKING:
     import polars as pl
 
-_CHUNK = 16 << 20  # bytes of lines that are parsed together
+_CHUNK = 8 << 20  # bytes of lines that are parsed together
+_PIECE = 128 << 10  # bytes that are parsed together once more where a chunk holds anything odd
+_LONGEST = 64 << 20  # bytes (in an array: characters): no record is longer
 _BATCH = 100_000  # rows that become columns together
+_ITEMS = 20_000  # items, whose texts are longer
+_SCANNED = 250_000  # rows of a batch that `scan_scalars` gives, about
+_ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*(?:[{\]]|$)")
+_BETWEEN = re.compile(r"[\s,]*")
+_AGAIN = "get the file again from its publisher"
 
 
 def records(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
     """The records of a file (plain or .gz), one mapping a line; malformed ones are skipped and counted.
 
+    A file that is one JSON array gives its elements, and is not held whole either.
+
     Raises:
-        UserError: the file cannot be read, or more than 1 % of its lines are malformed.
+        UserError: the file cannot be read or breaks off, or more lines are malformed than `drops` allows.
     """
     faults, seen = Faults(path), 0
-    with _opened(path) as stream:
-        for seen, line in enumerate(stream, start=1):
-            record = _parsed(line, seen, faults)
-            if record is not None:
-                yield record
+    found = _elements(path, faults) if _is_array(path) else _lines(path, faults)
+    for record in found:
+        seen += 1
+        if record is not None:
+            yield record
     faults.close(seen, drops)
 
 
-def read_scalars(path: Path, schema: Mapping[str, pl.DataType], drops: Drops) -> pl.DataFrame:
-    """Top-level String, Int64 and Float64 fields of a file's records as columns; see `records`.
+def scan_scalars(path: Path, schema: Mapping[str, pl.DataType], drops: Drops) -> Iterator[pl.DataFrame]:
+    """Top-level String, Int64 and Float64 fields of a file's records, in batches of columns; see `records`.
 
-    Well-formed chunks are parsed as columns. A chunk that holds anything odd is parsed again a line at a
-    time, where numbers in quotes are still numbers and what is no scalar is null.
+    Well-formed lines are parsed as columns. Where lines hold anything odd, these and their neighbours are
+    parsed one at a time: there numbers in quotes are numbers, and what is no scalar is null.
     """
+    if _is_array(path):
+        yield from batches(_taken(records(path, drops), schema), schema)
+    else:
+        yield from _joined(_scanned(path, schema, drops))
+
+
+def batches(
+    rows: Iterable[tuple[Any, ...]], schema: Mapping[str, pl.DataType], size: int = _BATCH
+) -> Iterator[pl.DataFrame]:
+    """Rows as columns, `size` of them at a time, so that few exist as Python objects."""
     import polars as pl
 
-    faults, seen, parts = Faults(path), 0, [pl.DataFrame(schema=schema)]
-    with _opened(path) as stream:
-        while lines := stream.readlines(_CHUNK):
-            try:
-                part = pl.read_ndjson(b"".join(lines), schema=schema)
-            except pl.exceptions.PolarsError:
-                part = _line_at_a_time(lines, seen, schema, faults)
-            parts.append(part)
-            seen += len(lines)
-    faults.close(seen, drops)
-    return pl.concat(parts)
+    rows = iter(rows)
+    while batch := list(itertools.islice(rows, size)):
+        yield pl.DataFrame(batch, schema=schema, orient="row")
 
 
 def columns(rows: Iterable[tuple[Any, ...]], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """Rows as columns, in batches, so that few of them exist as Python objects at a time."""
+    """All rows as columns; see `batches`."""
     import polars as pl
 
-    rows, parts = iter(rows), [pl.DataFrame(schema=schema)]
-    while batch := list(itertools.islice(rows, _BATCH)):
-        parts.append(pl.DataFrame(batch, schema=schema, orient="row"))
+    return pl.concat([pl.DataFrame(schema=schema), *batches(rows, schema)])
+
+
+def item_table(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """As `raw.item_frame`, for files of any length: few rows exist as Python objects at a time."""
+    import polars as pl
+
+    rows, parts = iter(rows), [item_frame(())]
+    while batch := list(itertools.islice(rows, _ITEMS)):
+        parts.append(item_frame(batch))
     return pl.concat(parts)
 
 
@@ -90,6 +112,8 @@ def number(value: Any) -> float | None:
 
 def whole(value: Any) -> int | None:
     """A published number without its fraction; None for anything else, or beyond 64 bits."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if -(2**63) <= value < 2**63 else None
     found = number(value)
     return None if found is None or abs(found) >= 2**63 else int(found)
 
@@ -120,40 +144,156 @@ def parse(line: str) -> Any:
         raise ValueError("neither JSON nor a Python literal") from None
 
 
-def _parsed(line: bytes, place: int, faults: Faults) -> dict[str, Any] | None:
+def _scanned(path: Path, schema: Mapping[str, pl.DataType], drops: Drops) -> Iterator[pl.DataFrame]:
+    import polars as pl
+
+    faults, seen = Faults(path), 0
+    for chunk in _read_ahead(path):
+        try:
+            yield pl.read_ndjson(chunk, schema=schema)
+        except pl.exceptions.PolarsError:
+            yield from _piecewise(chunk, seen, schema, faults)
+        seen += _line_count(chunk)
+    faults.close(seen, drops)
+
+
+def _piecewise(
+    chunk: bytes, before: int, schema: Mapping[str, pl.DataType], faults: Faults
+) -> Iterator[pl.DataFrame]:
+    """The columns of a chunk that holds odd lines; `before` lines of the file came before it."""
+    import polars as pl
+
+    for piece in _chunks(io.BytesIO(chunk), _PIECE):
+        try:
+            yield pl.read_ndjson(piece, schema=schema)
+        except pl.exceptions.PolarsError:
+            found = _parsed(piece, before, faults)
+            yield columns(_taken((record for record in found if record is not None), schema), schema)
+        before += _line_count(piece)
+
+
+def _taken(
+    found: Iterable[dict[str, Any]], schema: Mapping[str, pl.DataType]
+) -> Iterator[tuple[str | float | None, ...]]:
+    """The schema's fields of each record, null where they are not of its types."""
+    import polars as pl
+
+    take: dict[pl.DataType, Callable[[Any], str | float | None]] = {
+        pl.String(): text,
+        pl.Float64(): number,
+        pl.Int64(): whole,
+    }
+    takers = [(name, take[dtype]) for name, dtype in schema.items()]
+    return (tuple(taker(record.get(name)) for name, taker in takers) for record in found)
+
+
+def _joined(parts: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Small frames as batches of at least `_SCANNED` rows; the last one may be smaller."""
+    import polars as pl
+
+    held: list[pl.DataFrame] = []
+    for part in parts:
+        held.append(part)
+        if sum(frame.height for frame in held) >= _SCANNED:
+            yield pl.concat(held)
+            held = []
+    if held:
+        yield pl.concat(held)
+
+
+def _lines(path: Path, faults: Faults) -> Iterator[dict[str, Any] | None]:
+    seen = 0
+    for chunk in _read_ahead(path):
+        yield from _parsed(chunk, seen, faults)
+        seen += _line_count(chunk)
+
+
+def _parsed(chunk: bytes, before: int, faults: Faults) -> Iterator[dict[str, Any] | None]:
+    """The record on each line of a chunk, None where the line is blank or malformed."""
+    lines = chunk.removesuffix(b"\n").split(b"\n")
+    return (_on_line(line, place, faults) for place, line in enumerate(lines, start=before + 1))
+
+
+def _on_line(line: bytes, place: int, faults: Faults) -> dict[str, Any] | None:
     if not line.strip():
         return None
     try:
-        record = parse(line.decode("utf-8-sig" if place == 1 else "utf-8", "replace"))
+        value = parse(line.decode("utf-8-sig" if place == 1 else "utf-8", "replace"))
     except ValueError as broken:
         faults.add(place, str(broken))
         return None
-    if not isinstance(record, dict):
-        faults.add(place, "holds no record in braces")
-        return None
-    return record
+    return _record(value, place, faults)
 
 
-def _line_at_a_time(
-    lines: list[bytes], before: int, schema: Mapping[str, pl.DataType], faults: Faults
-) -> pl.DataFrame:
-    import polars as pl
+def _record(value: Any, place: int, faults: Faults) -> dict[str, Any] | None:
+    if isinstance(value, dict):
+        return value
+    faults.add(place, "holds no record in braces")
+    return None
 
-    take = {pl.String(): text, pl.Float64(): number, pl.Int64(): whole}
-    takers = [(name, take[dtype]) for name, dtype in schema.items()]
-    found = (_parsed(line, place, faults) for place, line in enumerate(lines, start=before + 1))
-    rows = (
-        tuple(taker(record.get(name)) for name, taker in takers) for record in found if record is not None
-    )
-    return columns(rows, schema)
+
+def _elements(path: Path, faults: Faults) -> Iterator[dict[str, Any] | None]:
+    """The records in one JSON array; a chunk and the record at hand are held."""
+    utf8, decode = codecs.getincrementaldecoder("utf-8-sig")("replace"), json.JSONDecoder().raw_decode
+    with _opened(path) as stream:
+        held = utf8.decode(stream.read(_CHUNK))
+        begin, place, line = 0, held.index("[") + 1, 1
+        while True:
+            place = typing.cast("re.Match[str]", _BETWEEN.match(held, place)).end()
+            line, begin = line + held.count("\n", begin, place), place
+            if held.startswith("]", place):
+                break
+            try:
+                value, place = decode(held, place)
+            except (ValueError, RecursionError):  # or the chunk ends here
+                more = b"" if len(held) - place > _LONGEST else stream.read(max(_CHUNK, len(held)))
+                if not more:
+                    raise _broken_array(path, line, "a JSON array breaks off or is malformed here") from None
+                held, begin, place = held[place:] + utf8.decode(more), 0, 0
+                continue
+            yield _record(value, line, faults)
+        if held[place + 1 :].strip() or stream.read(_CHUNK).strip():
+            raise _broken_array(path, line, "goes on after the end of its JSON array")
+
+
+def _broken_array(path: Path, line: int, found: str) -> UserError:
+    return UserError(found, where=f"{path}:{line}", mend=f"{_AGAIN}, or write one record a line")
+
+
+def _is_array(path: Path) -> bool:
+    with _opened(path) as stream:
+        return bool(_ARRAY.match(stream.peek(_PIECE)))
+
+
+def _read_ahead(path: Path) -> Iterator[bytes]:
+    """The whole lines of a file, chunk by chunk; the next is read and unpacked while one is parsed."""
+    with _opened(path) as stream, ThreadPoolExecutor(1) as pool:
+        chunks = _chunks(stream, _CHUNK)
+        coming = pool.submit(next, chunks, b"")
+        while chunk := coming.result():
+            coming = pool.submit(next, chunks, b"")
+            yield chunk
+
+
+def _chunks(stream: io.BufferedIOBase, size: int) -> Iterator[bytes]:
+    while chunk := stream.read(size):
+        yield chunk + stream.readline(_LONGEST) if chunk[-1:] != b"\n" else chunk
+
+
+def _line_count(chunk: bytes) -> int:
+    return chunk.count(b"\n") + (not chunk.endswith(b"\n"))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[gzip.GzipFile | io.BufferedReader]:
     """The bytes of a plain or gzipped file; errors of the file system and of gzip name the file."""
     try:
+        if not path.stat().st_size:
+            raise UserError("is empty", where=str(path), mend=_AGAIN)
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            yield typing.cast(IO[bytes], stream)
-    except (OSError, EOFError, zlib.error) as broken:
-        mend = "get the file again from its publisher"
-        raise UserError(f"cannot be read: {broken}", where=str(path), mend=mend) from None
+            yield stream
+    except (EOFError, zlib.error):
+        found = "cannot be read to its end: it was cut off, or is damaged"
+        raise UserError(found, where=str(path), mend=_AGAIN) from None
+    except OSError as broken:
+        raise UserError(f"cannot be read: {broken}", where=str(path), mend=_AGAIN) from None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from datagen.datasets.delimited import Dialect, read_delimited
-from datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
+from datagen.datasets.delimited import Dialect, read_delimited, scan_delimited
+from datagen.datasets.lines import item_table
+from datagen.datasets.raw import Drops, Raw, interaction_frame, no_users
 from datagen.datasets.text import clean_text, json_object
 
 if typing.TYPE_CHECKING:
@@ -16,26 +18,23 @@ if typing.TYPE_CHECKING:
 
 _NEWS = ("id", "category", "subcategory", "title", "abstract", "url", "title_entities", "abstract_entities")
 _BEHAVIOURS = ("impression", "user", "time", "history", "shown")
+_USERS = 50_000  # whose histories become rows together
 
 
-def read(files: Sequence[Sequence[Path]]) -> Raw:
-    """Read news.tsv and behaviors.tsv, of one split or of several in folders of their own."""
-    import polars as pl
-
+def read(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
+    """Read news.tsv and behaviors.tsv, of one part of the edition or of several (train, dev, test)."""
     news, behaviours = files
-    drops = Drops()
-    items = pl.concat([_items(path, drops) for path in news])
-    clicks = _clicks(pl.concat([_log(path, drops) for path in behaviours]))
-    return Raw(items, interaction_frame(clicks, "click"), no_users(), drops)
+    items = item_table(row for path in news for row in _items(path, drops))
+    return Raw(items, _clicks(behaviours, drops), no_users(), drops)
 
 
-def _items(path: Path, drops: Drops) -> pl.DataFrame:
+def _items(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
     import polars as pl
 
-    schema = {name: pl.String() for name in _NEWS if name != "url"}
+    schema = {name: pl.String() for name in _NEWS if name not in ("url", "abstract_entities")}
     table = read_delimited(path, schema, ["id"], drops, Dialect("\t", quoted=False, header=_NEWS))
-    return item_frame(
-        {
+    for row in table.iter_rows(named=True):
+        yield {
             "item_id": row["id"],
             "title": row["title"],
             "categories": [text.replace("_", " ") for text in (row["category"], row["subcategory"]) if text],
@@ -43,8 +42,6 @@ def _items(path: Path, drops: Drops) -> pl.DataFrame:
             "extra": json_object(entities=_entities(row["title_entities"])),
             "marks": [row["subcategory"]],
         }
-        for row in table.iter_rows(named=True)
-    )
 
 
 def _entities(text: str | None) -> list[str]:
@@ -61,30 +58,64 @@ def _entities(text: str | None) -> list[str]:
     return list(dict.fromkeys(clean_text(label) for label in labels if isinstance(label, str)))
 
 
-def _log(path: Path, drops: Drops) -> pl.DataFrame:
-    import polars as pl
+def _clicks(paths: Sequence[Path], drops: Drops) -> Iterator[pl.DataFrame]:
+    """Clicks from the histories, a user's from the oldest on, then clicks on what was shown.
 
-    text = pl.String()
-    schema = {"user": text, "time": pl.Datetime("us"), "history": text, "shown": text}
-    dialect = Dialect("\t", quoted=False, header=_BEHAVIOURS, time="%m/%d/%Y %I:%M:%S %p")
-    table = read_delimited(path, schema, ["user", "time", "shown"], drops, dialect)
-    return table.rename({"user": "user_id"}).with_columns(pl.col("time").dt.epoch("s").alias("timestamp"))
-
-
-def _clicks(log: pl.DataFrame) -> pl.DataFrame:
-    """Clicks from the histories, then clicks on what was shown.
-
-    A history has no times and stands in every line of its user: the one before the user's first impression is
-    taken, at the time of that impression, and placed first, so that sorting by time and place keeps it first.
+    Histories have no times, and every line repeats its user's. The one before the user's first impression (in
+    whichever file) is taken. All of it was clicked before that impression, so it gets its time, and comes first here:
+    sorted by time and then by place it stays before every impression of the user. What later histories add was
+    clicked in between. Where a part of the edition shows it, it stands there with its time; for the rest no time is
+    known that might not put it after a click that it preceded, so it is left out.
     """
     import polars as pl
 
-    first = log.sort("timestamp", maintain_order=True).unique("user_id", keep="first", maintain_order=True)
-    before = first.with_columns(pl.col("history").str.split(" ").alias("item_id"))
-    clicked = pl.col("shown").str.extract_all(r"\S+-1(?:\s|$)").alias("item_id")
-    after = log.with_columns(clicked)
-    wanted = ("user_id", "item_id", "timestamp")
-    parts = [part.select(wanted).explode("item_id") for part in (before, after)]
-    parts[1] = parts[1].with_columns(pl.col("item_id").str.strip_chars().str.strip_suffix("-1"))
-    clicks = pl.concat(parts).filter(pl.col("item_id").is_not_null() & (pl.col("item_id") != ""))
-    return clicks.with_columns(value=pl.lit(1.0))
+    uncounted = Drops(
+        malformed_limit=drops.malformed_limit
+    )  # the same lines are read, and counted, again below
+    first = _first_lines(paths, uncounted)
+    for users in first.iter_slices(_USERS):
+        yield _events(users, pl.col("history").str.split(" "))
+    for path in paths:
+        for lines in _log(path, "shown", drops):
+            # Without labels (the test part of the large edition) nothing is known to be clicked.
+            yield _events(lines, pl.col("shown").str.extract_all(r"\S+-1(?:\s|$)"), r"-1\s?$")
+
+
+def _events(lines: pl.DataFrame, listed: pl.Expr, mark: str = "") -> pl.DataFrame:
+    """One click for each id that `listed` gives for a line, freed from `mark` (a pattern)."""
+    import polars as pl
+
+    clicks = lines.select("user_id", "timestamp", item_id=listed, value=1.0).explode("item_id")
+    if mark:
+        clicks = clicks.with_columns(pl.col("item_id").str.replace(mark, ""))
+    return interaction_frame(clicks.filter(pl.col("item_id") != ""), "click")
+
+
+def _first_lines(paths: Sequence[Path], drops: Drops) -> pl.DataFrame:
+    """The line of each user's first impression: `user_id`, `timestamp` and `history`."""
+    import polars as pl
+
+    held: list[pl.DataFrame] = []
+    for path in paths:
+        for lines in _log(path, "history", drops):
+            held.append(lines)
+            # Seldom enough that all of it costs little more than one pass over the lines.
+            if sum(each.height for each in held[1:]) > max(_USERS, held[0].height):
+                held = [_earliest(pl.concat(held))]
+    return _earliest(pl.concat(held))
+
+
+def _earliest(lines: pl.DataFrame) -> pl.DataFrame:
+    """Each user's earliest line; of several the first."""
+    ordered = lines.sort("timestamp", maintain_order=True)
+    return ordered.unique("user_id", keep="first", maintain_order=True)
+
+
+def _log(path: Path, wanted: str, drops: Drops) -> Iterator[pl.DataFrame]:
+    """`user_id`, `timestamp` (seconds) and one more column of behaviors.tsv, in batches."""
+    import polars as pl
+
+    schema = {"user": pl.String(), "time": pl.Datetime("us"), wanted: pl.String()}
+    dialect = Dialect("\t", quoted=False, header=_BEHAVIOURS, time="%m/%d/%Y %I:%M:%S %p")
+    for lines in scan_delimited(path, schema, ["user", "time"], drops, dialect):
+        yield lines.select(wanted, user_id="user", timestamp=pl.col("time").dt.epoch("s"))

@@ -1,59 +1,177 @@
-"""MovieLens in its CSV editions: films with a year in the title, ratings with times."""
+"""MovieLens in its CSV, `::` and 100k editions: films with a year in the title, ratings with times."""
 
 from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets.delimited import read_delimited
+from datagen.datasets.delimited import Dialect, read_delimited, scan_delimited
 from datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
+from datagen.datasets.text import json_object
 
 if typing.TYPE_CHECKING:
     import polars as pl
 
-_YEAR = re.compile(
-    r"\s*\((\d{4})(?:[-–](?:\d{4})?)?\)\s*$"
-)  # a series has the years of its run: (2007-), (1975-1979)
+# A series has the years of its run: (2007-), (1975-1979).
+_YEAR = re.compile(r"\s*\((\d{4})(?:[-–](?:\d{4})?)?\)\s*$")
 _ARTICLES = (
     "The|A|An|La|Le|Les|L'|Un|Une|Il|Lo|I|Gli|Una|El|Los|Las|Der|Die|Das|Ein|Eine|O|Os|As|Den|Det|De|En"
 )
 _MOVED = re.compile(
     rf"(?P<begin>^|\()(?P<name>[^()]+(?:\([^()]*\))?), (?P<article>{_ARTICLES})(?=\s*(?:\(|\)|$))"
 )
-_NO_GENRE = "(no genres listed)"
+_NO_GENRE = ("", "(no genres listed)", "unknown")
+
+_RATINGS = ("userId", "movieId", "rating", "timestamp")
+_DAT = Dialect("::", quoted=False, encoding="latin-1")  # of 1m; 10m is UTF-8
+_100K = Dialect("|", quoted=False, encoding="latin-1")
+# The columns of u.item after the first five, if u.genre is not there to say so.
+_GENRES = (
+    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy Film-Noir Horror Musical "
+    "Mystery Romance Sci-Fi Thriller War Western"
+).split()
+
+# What the numbers in users.dat stand for, by the README of 1m.
+_AGES = {
+    "1": "under 18",
+    "18": "18-24",
+    "25": "25-34",
+    "35": "35-44",
+    "45": "45-49",
+    "50": "50-55",
+    "56": "56 or over",
+}
+_OCCUPATION = (
+    "",
+    "academic or educator",
+    "artist",
+    "clerical or administrative",
+    "college or graduate student",
+    "customer service",
+    "doctor or health care",
+    "executive or managerial",
+    "farmer",
+    "homemaker",
+    "school student",
+    "lawyer",
+    "programmer",
+    "retired",
+    "sales or marketing",
+    "scientist",
+    "self-employed",
+    "technician or engineer",
+    "tradesman or craftsman",
+    "unemployed",
+    "writer",
+)
+_OCCUPATIONS = {str(number): words for number, words in enumerate(_OCCUPATION)}
+_GENDERS = {"F": "female", "M": "male"}
 
 
-def read(files: Sequence[Sequence[Path]]) -> Raw:
-    """Read movies.csv and ratings.csv."""
-    import polars as pl
-
+def read(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
+    """Read movies.csv and ratings.csv (the latest editions, 20m, 25m, 32m)."""
     (movies,), (ratings,) = files
-    drops = Drops()
-    schema = {"userId": pl.String(), "movieId": pl.String(), "rating": pl.Float32(), "timestamp": pl.Int64()}
-    table = read_delimited(ratings, schema, list(schema), drops)
-    rated = table.rename({"userId": "user_id", "movieId": "item_id", "rating": "value"})
-    return Raw(_items(movies, drops), interaction_frame(rated, "rating"), no_users(), drops)
+    films = item_frame(_item(*film) for film in _films(movies, drops, Dialect()))
+    return Raw(films, _rated(ratings, drops, Dialect()), no_users(), drops)
 
 
-def _items(path: Path, drops: Drops) -> pl.DataFrame:
+def read_dat(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
+    """Read movies.dat, ratings.dat and, where it is there, users.dat (1m, 10m)."""
+    (movies,), (ratings,), users = files
+    films = _films(movies, drops, replace(_DAT, header=("movieId", "title", "genres")))
+    rated = _rated(ratings, drops, replace(_DAT, header=_RATINGS))
+    dialect = replace(_DAT, header=("user", "gender", "age", "occupation", "zip"))
+    people = _people(users, drops, dialect, _AGES, _OCCUPATIONS)
+    return Raw(item_frame(_item(*film) for film in films), rated, people, drops)
+
+
+def read_100k(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
+    """Read u.data, u.item and, where they are there, u.user and u.genre (100k)."""
+    (ratings,), (movies,), users, genres = files
+    rated = _rated(ratings, drops, Dialect("\t", quoted=False, header=_RATINGS))
+    names = _genre_names(genres[0], drops) if genres else _GENRES
+    dialect = replace(_100K, header=("user", "age", "gender", "occupation", "zip"))
+    people = _people(users, drops, dialect, {}, {"other": "", "none": ""})
+    return Raw(item_frame(_flagged(movies, names, drops)), rated, people, drops)
+
+
+def _rated(path: Path, drops: Drops, dialect: Dialect) -> Iterator[pl.DataFrame]:
     import polars as pl
 
-    table = read_delimited(
-        path, {name: pl.String() for name in ("movieId", "title", "genres")}, ["movieId"], drops
-    )
-    return item_frame(_item(*row) for row in table.select("movieId", "title", "genres").iter_rows())
+    types = (pl.String(), pl.String(), pl.Float32(), pl.Int64())
+    schema: dict[str, pl.DataType] = dict(zip(_RATINGS, types, strict=True))
+    for batch in scan_delimited(path, schema, _RATINGS, drops, dialect):
+        table = batch.rename({"userId": "user_id", "movieId": "item_id", "rating": "value"})
+        yield interaction_frame(table, "rating")
 
 
-def _item(movie: str, published: str | None, genres: str | None) -> dict[str, Any]:
+def _films(path: Path, drops: Drops, dialect: Dialect) -> Iterator[tuple[str, str | None, list[str]]]:
+    """Id, title as published, genres."""
+    import polars as pl
+
+    schema: dict[str, pl.DataType] = dict.fromkeys(("movieId", "title", "genres"), pl.String())
+    for movie, title, genres in read_delimited(path, schema, ["movieId"], drops, dialect).iter_rows():
+        yield movie, title, (genres or "").split("|")
+
+
+def _flagged(path: Path, genres: Sequence[str], drops: Drops) -> Iterator[dict[str, Any]]:
+    """The films of u.item, where each genre has a column of 0 and 1."""
+    import polars as pl
+
+    header = ("movie", "title", "released", "video", "address", *genres)
+    schema: dict[str, pl.DataType] = dict.fromkeys(("movie", "title", *genres), pl.String())
+    dialect = replace(_100K, header=header)
+    for movie, title, *flags in read_delimited(path, schema, ["movie"], drops, dialect).iter_rows():
+        yield _item(movie, title, [genre for genre, flag in zip(genres, flags, strict=True) if flag == "1"])
+
+
+def _genre_names(path: Path, drops: Drops) -> list[str]:
+    import polars as pl
+
+    schema: dict[str, pl.DataType] = {"name": pl.String(), "number": pl.Int64()}
+    table = read_delimited(path, schema, list(schema), drops, replace(_100K, header=tuple(schema)))
+    return table.sort("number")["name"].to_list()
+
+
+def _people(
+    files: Sequence[Path],
+    drops: Drops,
+    dialect: Dialect,
+    ages: Mapping[str, str],
+    occupations: Mapping[str, str],
+) -> pl.DataFrame:
+    """What is known of the raters, with codes put into words; `files` is one or none."""
+    import polars as pl
+
+    schema: dict[str, pl.DataType] = dict.fromkeys(("user", "gender", "age", "occupation"), pl.String())
+    people = [
+        (
+            user,
+            json_object(
+                gender=_GENDERS.get(gender, gender),
+                age=ages.get(age, age),
+                occupation=occupations.get(occupation, occupation),
+            ),
+        )
+        for path in files
+        for user, gender, age, occupation in read_delimited(
+            path, schema, ["user"], drops, dialect
+        ).iter_rows()
+    ]
+    return pl.DataFrame(people, schema=no_users().schema, orient="row")
+
+
+def _item(movie: str, published: str | None, genres: Sequence[str]) -> dict[str, Any]:
     title, year = split_title(published or "")
     return {
         "item_id": movie,
         "title": title,
         "year": year,
-        "categories": [genre for genre in (genres or "").split("|") if genre != _NO_GENRE],
+        "categories": [genre for genre in genres if genre not in _NO_GENRE],
         "description": "",
         "extra": "{}",
         "marks": [str(year) if year else None],

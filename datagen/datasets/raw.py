@@ -9,20 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from rectune.errors import UserError
+from rectune.tables import KINDS
 
 if typing.TYPE_CHECKING:
     import polars as pl
 
-MALFORMED_LIMIT = 0.01  # share of a file's lines; beyond it the file is broken, or not what it seems
+MALFORMED_LIMIT = 0.01  # default share of a file's lines; beyond it the file is broken, or not what it seems
 _HOPELESS = 1000  # lines: after this many malformed ones and no other, the rest is not worth the time
 
 
 @dataclass
 class Drops:
-    """What was left out: how often, by reason, and where each reason was met first (`file:line: why`)."""
+    """What was left out: how often, by reason, and where each reason was met first (`file:line: why`).
+
+    `malformed_limit` is the share of a file's lines that may be malformed before reading it is an error.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
+    malformed_limit: float = MALFORMED_LIMIT
 
     def add(self, reason: str, count: int, where: str = "") -> None:
         """Count something left out; `where` is kept if it is the first of its reason."""
@@ -47,38 +52,45 @@ class Faults:
             self.line, self.why = line, why
         self.bad += count
         if count == 1 and self.bad == line >= _HOPELESS:
-            raise self._error(line)
+            raise self._error(line, 0.0)
 
     def close(self, seen: int, drops: Drops) -> None:
         """Tell `drops` about them after `seen` lines were read.
 
         Raises:
-            UserError: more than 1 % were malformed.
+            UserError: more were malformed than `drops.malformed_limit` allows.
         """
-        if self.bad > MALFORMED_LIMIT * seen:
-            raise self._error(seen)
+        if self.bad > drops.malformed_limit * seen:
+            raise self._error(seen, drops.malformed_limit)
         drops.add("malformed line", self.bad, f"{self.path.name}:{self.line}: {self.why}")
 
-    def _error(self, seen: int) -> UserError:
+    def _error(self, seen: int, limit: float) -> UserError:
         return UserError(
             f"{self.why}; {self.bad:,} of {seen:,} lines are malformed",
             where=f"{self.path}:{self.line}",
-            mend="get the file again from its publisher, or mend the lines (up to 1 % is skipped)",
+            mend=f"get the file again from its publisher, or mend the lines (data.malformed lets {limit:.1%} pass)",
         )
 
 
 @dataclass
 class Raw:
-    """A dataset as published, with columns of the schemas below and nothing cleaned yet."""
+    """A dataset as published, with columns of the schemas below and nothing cleaned yet.
+
+    `interactions` are batches in file order, so that no file has to fit into memory; `drops` is complete only
+    when all of them were taken.
+    """
 
     items: pl.DataFrame
-    interactions: pl.DataFrame
+    interactions: Iterable[pl.DataFrame]
     users: pl.DataFrame
     drops: Drops
 
 
 def item_columns() -> dict[str, pl.DataType]:
-    """`extra` is a JSON object as text; `marks` tell items of one title apart, the best mark first."""
+    """`extra` is a JSON object as text; `marks` tell items of one title apart, the best mark first.
+
+    `category` is the publisher's own division of the dataset (an Amazon category); empty or null where it has none.
+    """
     import polars as pl
 
     return {
@@ -89,20 +101,20 @@ def item_columns() -> dict[str, pl.DataType]:
         "year": pl.Int32(),
         "extra": pl.String(),
         "marks": pl.List(pl.String()),
+        "category": pl.String(),
     }
 
 
 def interaction_columns() -> dict[str, pl.DataType]:
-    """As in `rectune.tables.interaction_schema`, with published ids in place of codes."""
+    """As in `rectune.tables.interaction_schema`, with published ids in place of codes, and without `order`."""
     import polars as pl
 
     return {
         "user_id": pl.String(),
         "item_id": pl.String(),
         "value": pl.Float32(),
-        "kind": pl.String(),
+        "kind": pl.Enum(list(KINDS)),
         "timestamp": pl.Int64(),
-        "order": pl.UInt32(),
     }
 
 
@@ -113,13 +125,14 @@ def item_frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(list(rows), schema=item_columns(), orient="row")
 
 
-def interaction_frame(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
-    """Interactions in file order, from `user_id`, `item_id`, `value` and, where published, `timestamp`."""
+def interaction_frame(frame: pl.DataFrame, kind: str = "") -> pl.DataFrame:
+    """One batch of interactions from `user_id`, `item_id`, `value` and, where published, `timestamp` and `kind`."""
     import polars as pl
 
+    if kind:
+        frame = frame.with_columns(kind=pl.lit(kind))
     if "timestamp" not in frame.columns:
         frame = frame.with_columns(timestamp=pl.lit(None))
-    frame = frame.with_row_index("order").with_columns(kind=pl.lit(kind))
     return frame.select(pl.col(name).cast(dtype) for name, dtype in interaction_columns().items())
 
 

@@ -1,190 +1,162 @@
-"""The table of datasets: where each comes from, under which terms, which files it has and who reads them."""
+"""Datasets by name, and which files of one lie in its folder, in which of its layouts."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from datagen.datasets.entry import Dataset, Download, Edition, Layout
+from datagen.datasets.published import DATASETS
 from rectune.errors import UserError
 
-
-@dataclass(frozen=True)
-class Dataset:
-    """One published dataset.
-
-    `licence` is what the publisher says, in short; `redistributable` whether the rows may be passed on under
-    it. `files` are glob patterns below root/<name>/, each needed at least once; `|` parts alternatives, a
-    leading `?` marks what may be missing. A file belongs to the first pattern that it matches; a .gz file is
-    passed over where the plain one lies beside it. `liked` is the value from which an interaction counts
-    as liked unless a recipe says otherwise; `ordered` whether times are published. `reader` is
-    `module:function`; the function takes one list of files a pattern and returns a `raw.Raw`.
-    """
-
-    name: str
-    domain: str
-    publisher: str
-    home: str
-    licence: str
-    redistributable: bool
-    files: tuple[str, ...]
-    liked: float
-    ordered: bool
-    reader: str
+__all__ = ["DATASETS", "Dataset", "Download", "Edition", "Layout", "files", "find", "locate", "nearest"]
 
 
-# Either edition: lines end in .json (2018) or .jsonl (2023), and both are published compressed.
-_AMAZON_META = "meta_*.json|meta_*.json.gz|meta_*.jsonl|meta_*.jsonl.gz"
-_AMAZON_REVIEWS = "*.json|*.json.gz|*.jsonl|*.jsonl.gz"
-
-DATASETS: tuple[Dataset, ...] = (
-    Dataset(
-        name="mind",
-        domain="news",
-        publisher="Microsoft",
-        home="https://msnews.github.io",
-        licence="Microsoft Research License Terms: research use; see publisher terms",
-        redistributable=False,
-        files=("**/news.tsv", "**/behaviors.tsv"),
-        liked=1.0,  # a click is all that is published
-        ordered=True,
-        reader="datagen.datasets.mind:read",
-    ),
-    Dataset(
-        name="amazon_music",
-        domain="music",
-        publisher="J. McAuley's group, UC San Diego (Amazon review data 2018, Digital Music)",
-        home="https://nijianmo.github.io/amazon/",
-        licence="no licence stated with the files; see publisher terms",
-        redistributable=False,
-        files=(_AMAZON_META, _AMAZON_REVIEWS),
-        liked=4.0,  # of 5 stars: the publisher's own words for 4 are "I like it"
-        ordered=True,
-        reader="datagen.datasets.amazon:read",
-    ),
-    Dataset(
-        name="yelp",
-        domain="places",
-        publisher="Yelp",
-        home="https://www.yelp.com/dataset",
-        licence="Yelp's dataset terms: academic use, no redistribution; see publisher terms",
-        redistributable=False,
-        files=("yelp_academic_dataset_business.json", "yelp_academic_dataset_review.json"),
-        liked=4.0,  # of 5 stars: above the mean of about 3.7
-        ordered=True,
-        reader="datagen.datasets.yelp:read",
-    ),
-    Dataset(
-        name="anime",
-        domain="anime",
-        publisher="CooperUnion (Anime Recommendations Database)",
-        home="https://www.kaggle.com/datasets/CooperUnion/anime-recommendations-database",
-        licence="CC0 on the publisher's page",
-        redistributable=True,
-        files=("anime.csv", "rating.csv"),
-        liked=8.0,  # of 10: the mean rating is 7.8, so 8 is the first whole point above it
-        ordered=False,
-        reader="datagen.datasets.anime:read",
-    ),
-    Dataset(
-        name="books",
-        domain="books",
-        publisher="C.-N. Ziegler's Book-Crossing crawl (Book Recommendation Dataset)",
-        home="https://www.kaggle.com/datasets/arashnic/book-recommendation-dataset",
-        licence="CC0 on the publisher's page",
-        redistributable=True,
-        files=("Books.csv", "Ratings.csv", "?Users.csv"),
-        liked=7.0,  # of 10: three in four are 0 (none given), and a stricter bound would leave few histories
-        ordered=False,
-        reader="datagen.datasets.books:read",
-    ),
-    Dataset(
-        name="movielens",
-        domain="movies",
-        publisher="GroupLens, University of Minnesota",
-        home="https://grouplens.org/datasets/movielens/latest/",
-        licence="research, non-commercial; redistribution under the same terms (see its README.txt)",
-        redistributable=True,
-        files=("movies.csv", "ratings.csv"),
-        liked=4.0,  # of 5 stars: above the mean of 3.5
-        ordered=True,
-        reader="datagen.datasets.movielens:read",
-    ),
-    Dataset(
-        name="steam",
-        domain="games",
-        publisher="J. McAuley's group, UC San Diego (Steam video game and bundle data)",
-        home="https://cseweb.ucsd.edu/~jmcauley/datasets.html#steam_data",
-        licence="no licence stated with the files; see publisher terms",
-        redistributable=False,
-        files=(
-            "steam_games.json|steam_games.json.gz",
-            "australian_users_items.json|australian_users_items.json.gz",
-        ),
-        liked=2.0,  # hours played: past two hours the shop takes no game back
-        ordered=False,
-        reader="datagen.datasets.steam:read",
-    ),
-    Dataset(
-        name="amazon",
-        domain="goods",
-        publisher="McAuley Lab, UC San Diego (Amazon Reviews 2023)",
-        home="https://amazon-reviews-2023.github.io",
-        licence="no licence stated with the files; see publisher terms",
-        redistributable=False,
-        files=(_AMAZON_META, _AMAZON_REVIEWS),
-        liked=4.0,  # of 5 stars, as for music
-        ordered=True,
-        reader="datagen.datasets.amazon:read",
-    ),
-)
-
-
-def find(name: str) -> Dataset:
-    """The dataset of that name.
+def find(name: str, others: Iterable[Dataset] = ()) -> Dataset:
+    """The dataset of that name, among `others` (a recipe's own) and the published ones.
 
     Raises:
         UserError: there is none; names the nearest one.
     """
-    known = {dataset.name: dataset for dataset in DATASETS}
+    known = {dataset.name: dataset for dataset in (*DATASETS, *others)}
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    guess = f", did you mean {near[0]}?" if near else ""
     mend = f"there are: {', '.join(known)}"
-    raise UserError(f"unknown dataset {name!r}{guess}", where="data.datasets", mend=mend)
+    raise UserError(f"unknown dataset {name!r}{nearest(name, known)}", where="data.datasets", mend=mend)
 
 
-def files(dataset: Dataset, root: Path) -> list[Path]:
-    """The raw files that reading this dataset depends on, sorted.
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`, did you mean …?`, or nothing where nothing known is near."""
+    by_folded = {each.casefold(): each for each in known}
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
+    return f", did you mean {by_folded[near[0]]}?" if near else ""
+
+
+def files(dataset: Dataset, root: Path, categories: Sequence[str] = ()) -> list[Path]:
+    """The raw files that reading this dataset depends on, sorted; see `locate`."""
+    return sorted(path for group in locate(dataset, root, categories)[1] for path in group)
+
+
+def locate(dataset: Dataset, root: Path, categories: Sequence[str] = ()) -> tuple[Layout, list[list[Path]]]:
+    """The first layout whose needed files are all there, and the files: one sorted list a pattern.
+
+    `categories` empty means every category whose files are complete. Where files come by category, the lists
+    hold one file a category, in one order.
 
     Raises:
-        UserError: the folder or a needed file is missing.
+        UserError: no layout fits (says what each lacks), or a category is missing (names those that are there).
     """
-    return sorted(path for group in by_pattern(dataset, root) for path in group)
+    folder = dataset.place(root)
+    if categories and not any(layout.by_category for layout in dataset.layouts):
+        raise UserError(f"{dataset.name} has no categories", where="data.categories", mend="leave it out")
+    lacking = []
+    for layout in dataset.layouts:
+        groups, missing = _fitted(folder, layout, categories)
+        if not missing:
+            return layout, groups
+        lacking.append(missing)
+    there = sorted(
+        {one for layout in dataset.layouts if layout.by_category for one in _complete(folder, layout)}
+    )
+    if categories and there:
+        raise _no_category(categories, there, folder)
+    raise _nothing_fits(dataset, folder, lacking)
 
 
-def by_pattern(dataset: Dataset, root: Path) -> list[list[Path]]:
-    """The raw files, one sorted list for each of the dataset's patterns; see `files`."""
-    folder = root / dataset.name
-    if not folder.is_dir():
-        wanted = ", ".join(pattern.lstrip("?").split("|")[0] for pattern in dataset.files)
-        mend = f"get {wanted} from {dataset.home} and put them there"
-        raise UserError("no such folder", where=str(folder), mend=mend)
+def _fitted(folder: Path, layout: Layout, categories: Sequence[str]) -> tuple[list[list[Path]], list[str]]:
+    """One list of files a pattern, and the names of what is missing."""
+    if not layout.by_category:
+        return _by_pattern(folder, layout)
+    complete = _complete(folder, layout)
+    wanted = sorted(set(categories)) or sorted(complete)
+    if absent := [name for name in wanted if name not in complete]:
+        return [], [pattern.format(category=name) for name in absent for pattern in _needed(layout)]
+    if not wanted:
+        return [], [pattern.format(category="CATEGORY") for pattern in _needed(layout)]
+    chosen = [complete[name] for name in wanted]
+    return [[path for path in column if path] for column in zip(*chosen, strict=True)], []
+
+
+def _needed(layout: Layout) -> list[str]:
+    """What a person has to put there: the first alternative of each pattern that may not be missing."""
+    return [pattern.split("|")[0] for pattern in layout.files if not pattern.startswith("?")]
+
+
+def _by_pattern(folder: Path, layout: Layout) -> tuple[list[list[Path]], list[str]]:
     taken: set[Path] = set()
-    groups = []
-    for pattern in dataset.files:
-        group = _matches(folder, pattern.lstrip("?").split("|"), taken)
+    groups, missing = [], []
+    for pattern in layout.files:
+        alternatives = pattern.lstrip("?").split("|")
+        found = {path for each in alternatives for path in _matches(folder, each)}
+        group = sorted(path for path in found - taken if not _plain_beside(path, found))
         if not group and not pattern.startswith("?"):
-            found = f"has no file {pattern.replace('|', ' or ')}"
-            raise UserError(found, where=str(folder), mend=f"get it from {dataset.home}")
-        taken.update(group)
+            missing.append(alternatives[0])
+        taken.update(found)
         groups.append(group)
-    return groups
+    return groups, missing
 
 
-def _matches(folder: Path, patterns: Iterable[str], taken: set[Path]) -> list[Path]:
-    found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
-    packed = {path for path in found if path.suffix == ".gz" and path.with_suffix("") in found}
-    return sorted(found - packed - taken)
+def _matches(folder: Path, pattern: str) -> set[Path]:
+    """Files by pattern, plain or packed; a file of exactly that name comes first, whatever signs it holds."""
+    exact = {path for path in (folder / pattern, folder / f"{pattern}.gz") if path.is_file()}
+    if exact or Path(pattern).is_absolute():
+        return exact
+    return {path for each in (pattern, f"{pattern}.gz") for path in folder.glob(each) if path.is_file()}
+
+
+def _plain_beside(path: Path, found: Iterable[Path]) -> bool:
+    return path.suffix == ".gz" and path.with_suffix("") in found
+
+
+def _complete(folder: Path, layout: Layout) -> dict[str, list[Path | None]]:
+    """Categories that lack no needed file, each with one file a pattern (None for one that may be missing)."""
+    found: dict[str, dict[int, list[tuple[int, bool, Path]]]] = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_file() and (match := _category(path.name, layout)):
+            category, pattern, alternative = match
+            ranked = (alternative, path.suffix == ".gz", path)
+            found.setdefault(category, {}).setdefault(pattern, []).append(ranked)
+    needed = {place for place, pattern in enumerate(layout.files) if not pattern.startswith("?")}
+    return {
+        category: [min(by[place])[2] if place in by else None for place in range(len(layout.files))]
+        for category, by in found.items()
+        if needed <= by.keys()
+    }
+
+
+def _category(name: str, layout: Layout) -> tuple[str, int, int] | None:
+    """Category, place of the pattern and of its alternative; the alternative that says most about the name."""
+    for place, pattern in enumerate(layout.files):
+        best: tuple[int, str, int] | None = None
+        for rank, alternative in enumerate(pattern.lstrip("?").split("|")):
+            expression = re.escape(alternative).replace(r"\{category\}", "(.+)") + r"(?:\.gz)?"
+            match = re.fullmatch(expression, name)
+            if match and (best is None or len(alternative) > best[0]):
+                best = (len(alternative), match[1], rank)
+        if best:
+            return best[1], place, best[2]
+    return None
+
+
+def _no_category(categories: Sequence[str], there: Sequence[str], folder: Path) -> UserError:
+    absent = [name for name in categories if name not in there] or list(categories)
+    found = f"has no complete files of the category {absent[0]}{nearest(absent[0], there)}"
+    return UserError(found, where=str(folder), mend=f"categories there: {', '.join(there)}")
+
+
+def _nothing_fits(dataset: Dataset, folder: Path, lacking: Sequence[Sequence[str]]) -> UserError:
+    lines = []
+    for layout, missing in zip(dataset.layouts, lacking, strict=True):
+        needed = [pattern.replace("{category}", "CATEGORY") for pattern in _needed(layout)]
+        lack = "" if set(missing) == set(needed) else f"; missing: {', '.join(missing)}"
+        lines.append(f"layout {layout.name} needs {', '.join(needed)}{lack}")
+    found = "no such folder" if not folder.is_dir() else f"holds no complete layout of {dataset.name}"
+    if not dataset.editions:
+        mend = "put them there, or mend the paths in the recipe"
+    elif any(edition.downloads for edition in dataset.editions):
+        mend = f"get them with: rectune data fetch {dataset.name}"
+    else:
+        mend = f"how to get them: rectune data fetch {dataset.name} (publisher: {dataset.home})"
+    return UserError("\n  ".join([found, *lines]), where=str(folder), mend=mend)

@@ -1,30 +1,68 @@
-"""Steam (UCSD): games and the libraries of Australian players, as Python literals a line. No times."""
+"""Steam, as UCSD's libraries of Australian players (Python literals a line) and as steam-200k.csv. No times."""
 
 from __future__ import annotations
 
 import re
+import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets.lines import columns, number, records, text, texts
+from datagen.datasets.delimited import Dialect, scan_delimited
+from datagen.datasets.lines import batches, number, records, text, texts
 from datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
 from datagen.datasets.text import clean_text, json_object
 
-_CATEGORIES = 6  # genres, then the tags that players gave most often
-_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-
-
-def read(files: Sequence[Sequence[Path]]) -> Raw:
-    """Read steam_games.json and australian_users_items.json; the value of an interaction is hours played."""
+if typing.TYPE_CHECKING:
     import polars as pl
 
+_CATEGORIES = 6  # genres, then the tags that players gave most often
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_200K = Dialect(header=("user_id", "item_id", "kind", "value", "zero"))
+
+
+def read(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
+    """Read steam_games.json and australian_users_items.json; the value of an interaction is hours played."""
     (games,), (libraries,) = files
-    drops = Drops()
-    items = item_frame(_items(games, drops))
+    return Raw(item_frame(_items(games, drops)), _played(libraries, drops), no_users(), drops)
+
+
+def read_200k(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
+    """Read steam-200k.csv: a game's name is its id and all that is known of it.
+
+    The value of a play is hours; a purchase has none, since it says nothing of hours. Lines that repeat another
+    stay in.
+    """
+    ((path,),) = files
+    return Raw(_named_games(path, drops), _acts(path, drops), no_users(), drops)
+
+
+def _acts(path: Path, drops: Drops) -> Iterator[pl.DataFrame]:
+    import polars as pl
+
+    kinds = pl.Enum(["purchase", "play"])
+    schema = {"user_id": pl.String(), "item_id": pl.String(), "kind": kinds, "value": pl.Float32()}
+    hours = pl.when(pl.col("kind") == "play").then("value")
+    for batch in scan_delimited(path, schema, list(schema), drops, _200K):
+        yield interaction_frame(batch.with_columns(pl.col("kind").cast(pl.String), value=hours))
+
+
+def _named_games(path: Path, drops: Drops) -> pl.DataFrame:
+    """Every name once; the malformed lines are counted when the interactions are read."""
+    import polars as pl
+
+    uncounted = Drops(malformed_limit=drops.malformed_limit)
+    parts = (part["item_id"].unique(maintain_order=True) for part in _acts(path, uncounted))
+    names = pl.concat([pl.Series("item_id", [], pl.String), *parts]).unique(maintain_order=True)
+    return item_frame({"item_id": name, "title": name, "extra": "{}"} for name in names)
+
+
+def _played(path: Path, drops: Drops) -> Iterator[pl.DataFrame]:
+    import polars as pl
+
     schema = {"user_id": pl.String(), "item_id": pl.String(), "value": pl.Float32()}
-    played = columns(_plays(libraries, drops), schema)
-    return Raw(items, interaction_frame(played, "play"), no_users(), drops)
+    for batch in batches(_plays(path, drops), schema):
+        yield interaction_frame(batch, "play")
 
 
 def _items(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:

@@ -24,19 +24,34 @@ _CONTROL = re.compile(
 _LOST = re.compile(r"Ã\?Â(?=[\x80-\xbf])")
 # What was lost twice is one of À to ß, and ß alone follows a small vowel.
 _LOST_SHARP_S = re.compile(r"(?<=[aeiouyäöü])Ã\?Â\?")
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
 def clean_text(text: str | None) -> str:
     """Text without HTML entities, tags, control characters and stray white space, in Unicode's form NFC."""
     if not text:
         return ""
+    if _is_clean(text):
+        return text
     text = _without_tags(text)
     for _ in range(2):  # some publishers escaped twice
         if "&" in text:
             text = _ENTITY.sub(lambda match: html.unescape(match.group()), text)
     text = _CONTROL.sub("", _without_tags(text))
     return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+def _is_clean(text: str) -> bool:
+    """Whether nothing needs to be done: true of most texts, and told in a fifth of the time that doing it takes."""
+    if (
+        "<" in text
+        or "&" in text
+        or "  " in text
+        or text[0] == " "
+        or text[-1] == " "
+        or not text.isprintable()
+    ):
+        return False
+    return text.isascii() or unicodedata.is_normalized("NFC", text)
 
 
 def _without_tags(text: str) -> str:
@@ -54,23 +69,17 @@ def shorten(text: str, limit: int = 300) -> str:
 
 
 def repair_mojibake(text: str) -> str:
-    """Undo UTF-8 that was read as Latin-1 or Windows-1252 once or twice; other text comes back unchanged.
-
-    Only runs that decode as strict UTF-8 are touched; hardly any real word does.
-    """
-    text = _LOST.sub("Ã\x83Â", text)
-    for _ in range(2):
-        text = _BEYOND_ASCII.sub(lambda match: _redecoded(match.group()), text)
-    return _LOST_SHARP_S.sub("ß", text)
+    """Undo UTF-8 that was read as Latin-1 or the like, once or twice; text that makes sense comes back unchanged."""
+    if text.isascii():
+        return text
+    return _LOST_SHARP_S.sub("ß", _decoded(_LOST.sub("Ã\x83Â", text)))
 
 
-def _redecoded(run: str) -> str:
-    for encoding in ("latin-1", "cp1252"):
-        try:
-            return run.encode(encoding).decode("utf-8")
-        except UnicodeError:
-            continue
-    return run
+def _decoded(text: str) -> str:
+    import ftfy
+
+    # A sign that lost a byte is beyond repair: `Ã?` says no less than a replacement character.
+    return ftfy.fix_encoding(text, replace_lossy_sequences=False)
 
 
 def json_object(**values: Any) -> str:

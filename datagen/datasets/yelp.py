@@ -2,50 +2,90 @@
 
 from __future__ import annotations
 
+import functools
+import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets.lines import parse, read_scalars, records, text, texts, whole
-from datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
+from datagen.datasets.lines import item_table, parse, records, scan_scalars, text, texts, whole
+from datagen.datasets.raw import Drops, Raw, interaction_frame, no_users
 from datagen.datasets.text import clean_text, json_object
 
-
-def read(files: Sequence[Sequence[Path]]) -> Raw:
-    """Read yelp_academic_dataset_business.json and _review.json."""
+if typing.TYPE_CHECKING:
     import polars as pl
 
-    (businesses,), (reviews,) = files
-    drops = Drops()
-    items = item_frame(_items(businesses, drops))
-    schema = {"user_id": pl.String(), "business_id": pl.String(), "stars": pl.Float64(), "date": pl.String()}
-    # Times are local and without a zone; the order within a place is all that they are used for.
-    times = pl.col("date").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False).dt.epoch("s")
-    rated = read_scalars(reviews, schema, drops).select(
-        "user_id", timestamp=times, item_id="business_id", value="stars"
-    )
-    return Raw(items, interaction_frame(rated, "review"), no_users(), drops)
+_PRICE = "RestaurantsPriceRange2"
+_NOTHING = ("", "no", "none")
+
+
+def read(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
+    """Read *_business.json and *_review.json."""
+    businesses, reviews = files
+    items = item_table(row for path in businesses for row in _items(path, drops))
+    rated = (interaction_frame(rows, "review") for path in reviews for rows in _reviews(path, drops))
+    return Raw(items, rated, no_users(), drops)
 
 
 def _items(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
     for record in records(path, drops):
         city, state, address = (clean_text(text(record.get(key))) for key in ("city", "state", "address"))
-        price = _price_class(record.get("attributes"))
+        attributes = _attributes(record.get("attributes"))
+        price = whole(attributes.pop(_PRICE, None))
+        is_open = whole(record.get("is_open"))  # closed for good, places are still what people went to
         place = ", ".join(part for part in (city, state) if part)
         yield {
             "item_id": text(record.get("business_id")),
             "title": text(record.get("name")),
             "categories": ",".join(texts(record.get("categories"))).split(","),
             "description": f"in {place}" if place else "",
-            "extra": json_object(city=city, state=state, address=address, price=price),
+            "extra": json_object(
+                city=city, state=state, address=address, price=price, is_open=is_open, has=_said(attributes)
+            ),
             "marks": [city or None, address or None],
         }
 
 
-def _price_class(attributes: Any) -> int | None:
-    """1 (cheap) to 4; published as a Python literal inside a text."""
-    value = attributes.get("RestaurantsPriceRange2") if isinstance(attributes, dict) else None
+def _attributes(published: Any) -> dict[str, Any]:
+    """What is said about a place, by name. Values are Python literals inside texts, such as `u'free'`."""
+    given = published if isinstance(published, dict) else {}
+    return {name: _plain(value) for name, value in given.items()}
+
+
+def _plain(value: Any) -> Any:
+    return _literal(value) if isinstance(value, str) else value
+
+
+@functools.lru_cache(1 << 14)  # the same few thousand texts stand in every place
+def _literal(published: str) -> Any:
     try:
-        return whole(parse(value) if isinstance(value, str) else value)
+        return parse(published)
     except ValueError:
-        return None
+        return published
+
+
+def _said(attributes: dict[str, Any]) -> list[str]:
+    """What a place has, in words: `WiFi: free`, `BusinessParking: garage`, `OutdoorSeating`."""
+    said = []
+    for name, value in attributes.items():
+        if isinstance(value, dict):
+            said += [f"{name}: {part}" for part, holds in value.items() if holds is True]
+        elif value is True:
+            said.append(name)
+        elif isinstance(value, str) and value not in _NOTHING:
+            said.append(f"{name}: {value}")
+    return [clean_text(each) for each in said]
+
+
+def _reviews(path: Path, drops: Drops) -> Iterator[pl.DataFrame]:
+    import polars as pl
+
+    schema = {"user_id": pl.String(), "business_id": pl.String(), "stars": pl.Float64(), "date": pl.String()}
+    # Times are local and without a zone; the order within a place is all that they are used for. The editions
+    # before 2018 have days alone.
+    date = pl.col("date").str
+    times = pl.coalesce(
+        date.to_datetime("%Y-%m-%d %H:%M:%S", strict=False), date.to_datetime("%Y-%m-%d", strict=False)
+    )
+    for rows in scan_scalars(path, schema, drops):
+        yield rows.select("user_id", timestamp=times.dt.epoch("s"), item_id="business_id", value="stars")

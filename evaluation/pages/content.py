@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evaluation.pages.data import Data, read_data
+from evaluation.pages.data_tables import Table, tables
 from evaluation.pages.results import Results, read_results
 from models import metrics
 from rectune.manifest import Flow, Manifest, annotators, flows, read_manifests, read_settings, simulated
@@ -46,6 +48,12 @@ class Content:
     simulated: bool
     rule: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    data: Data = field(default_factory=Data)
+
+    @property
+    def data_tables(self) -> list[Table]:
+        """The data's statistics as words."""
+        return tables(self.data)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -131,6 +139,7 @@ def gather(inputs: Mapping[str, Path], samples: int) -> Content:
         simulated=simulated(manifests),
         rule=str(tag.figures.get("rule", "")) if tag else "",
         settings=settings,
+        data=read_data(inputs.get("data"), data),
     )
 
 

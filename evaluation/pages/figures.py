@@ -25,7 +25,7 @@ def loss_curve(metrics: Sequence[dict[str, Any]], path: Path) -> bool:
     figure, axes = _canvas("Supervised fine-tuning", "optimizer step", "loss (nats per response token)")
     axes.plot(*zip(*points, strict=True), color=BLUE, marker="o", markersize=3, linewidth=1.4)
     _whole_steps(axes)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def reward_margins(metrics: Sequence[dict[str, Any]], path: Path) -> bool:
@@ -44,7 +44,7 @@ def reward_margins(metrics: Sequence[dict[str, Any]], path: Path) -> bool:
             axes.plot(*zip(*points, strict=True), color=colour, linestyle=style, linewidth=1.4, label=label)
     axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.0)
     _whole_steps(axes)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def hit_chart(rows: Sequence[SystemRow], chance: float | None, path: Path) -> bool:
@@ -62,10 +62,10 @@ def hit_chart(rows: Sequence[SystemRow], chance: float | None, path: Path) -> bo
     if chance is not None:
         axes.axvline(chance, color=ORANGE, linestyle="--", linewidth=1.2, label=f"chance {chance:.3f}")
         axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0)
-    axes.set_yticks(range(len(shown)), [f"{_drawable(row.system)} (n={row.n})" for row in reversed(shown)])
+    axes.set_yticks(range(len(shown)), [f"{drawable(row.system)} (n={row.n})" for row in reversed(shown)])
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlim(0.0, max(0.2, *(row.high or row.hit or 0.0 for row in shown)) * 1.05)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def series(metrics: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]:
@@ -97,13 +97,14 @@ def _whole_steps(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _save(figure: Figure, path: Path) -> bool:
+def save(figure: Figure, path: Path) -> bool:
+    """Write the chart as PNG; returns True, for callers that say whether they drew."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="png")
     return True
 
 
-def _drawable(text: str) -> str:
+def drawable(text: str) -> str:
     """The text with a box for every character that the chart's font does not have (Hangul, emoji)."""
     from matplotlib.font_manager import findfont, get_font
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 SECTIONS = (
     ("ranking", "Ranking"),
+    ("data", "Data"),
     ("funnel", "Funnel"),
     ("scores", "Response scores"),
     ("training", "Training"),
@@ -26,7 +27,13 @@ SECTIONS = (
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~-])")
 
 
-def html(content: Content, key: str, figures: Path, histograms: Sequence[tuple[str, str]]) -> str:
+def html(
+    content: Content,
+    key: str,
+    figures: Path,
+    histograms: Sequence[tuple[str, str]],
+    charts: Mapping[str, str],
+) -> str:
     """One self-contained page: pictures as data URIs, no script, and a policy that lets nothing be loaded.
 
     Args:
@@ -34,22 +41,28 @@ def html(content: Content, key: str, figures: Path, histograms: Sequence[tuple[s
         key: of the report itself.
         figures: folder of the PNG files.
         histograms: (file name, domain) of the score histograms among them.
+        charts: file name -> what it shows, of the charts of the data among them.
     """
     from markupsafe import Markup
 
     pictures = {path.name: _data_uri(path) for path in sorted(figures.glob("*.png"))}
     template = _environment(escaped=True).get_template("report.html.j2")
     style = Markup((HERE / "style.css").read_text(encoding="utf-8"))  # our own file, nothing from outside
-    return template.render(
-        c=content, key=key, pictures=pictures, histograms=histograms, sections=SECTIONS, style=style
-    )
+    shown = {"pictures": pictures, "histograms": histograms, "charts": charts}
+    return template.render(c=content, key=key, sections=SECTIONS, style=style, **shown)
 
 
-def markdown(content: Content, key: str, figures: Path, histograms: Sequence[tuple[str, str]]) -> str:
+def markdown(
+    content: Content,
+    key: str,
+    figures: Path,
+    histograms: Sequence[tuple[str, str]],
+    charts: Mapping[str, str],
+) -> str:
     """The same as Markdown, with pictures as files beside it."""
     pictures = {path.name for path in figures.glob("*.png")}
     template = _environment(escaped=False).get_template("report.md.j2")
-    text = template.render(c=content, key=key, pictures=pictures, histograms=histograms)
+    text = template.render(c=content, key=key, pictures=pictures, histograms=histograms, charts=charts)
     return re.sub(r"\n{3,}", "\n\n", text)
 
 

@@ -33,6 +33,7 @@ def make_prompt(number: int, **changes: object) -> Prompt:
         "target": "heat",
         "query": "",
         "template": "t",
+        "history_domain": "movies",
     }
     return with_id(Prompt(**(values | changes)))  # type: ignore[arg-type]
 

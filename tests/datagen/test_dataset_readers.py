@@ -10,28 +10,29 @@ import polars as pl
 import pytest
 
 from datagen.datasets import registry
-from datagen.datasets.frames import Tables, read_domain
+from datagen.datasets.frames import read_domain
 from datagen.datasets.movielens import split_title
+from tests.datagen.frames import Frames, collected
 
 
-def dataset(root: Path, name: str, files: Mapping[str, str]) -> Tables:
+def dataset(root: Path, name: str, files: Mapping[str, str]) -> Frames:
     for file, content in files.items():
         path = root / name / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    return read_domain(registry.find(name), root)
+    return collected(read_domain(registry.find(name), root))
 
 
 def lines(*records: Any) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
-def item(tables: Tables, item_id: str) -> dict[str, Any]:
+def item(tables: Frames, item_id: str) -> dict[str, Any]:
     row = tables.items.row(by_predicate=pl.col("item_id") == item_id, named=True)
     return row | {"extra": json.loads(row["extra"])}
 
 
-def events(tables: Tables) -> list[tuple[Any, ...]]:
+def events(tables: Frames) -> list[tuple[Any, ...]]:
     """User id, item id, value and time, by time and place."""
     items, users = tables.items.drop("domain"), tables.users.drop("domain")
     joined = tables.interactions.join(items, on="item").join(users, on="user")
@@ -103,15 +104,12 @@ def test_amazon_2018(tmp_path: Path) -> None:
     assert item(tables, "A2")["title"] == "Greatest Hits (Queen)"
     assert item(tables, "A2")["description"] == "by Queen"
     assert item(tables, "A3")["categories"] == ["Digital Music"]
-    assert events(tables) == [
-        ("R2", "A3", None, None),
-        ("R1", "A1", 5.0, 1509840000),
-        ("R1", "A2", 4.0, 1509840000),
-    ]
+    assert events(tables) == [("R1", "A1", 5.0, 1509840000), ("R1", "A2", 4.0, 1509840000)]
     assert tables.stats["dropped"] == {
         "item without a title": 1,
         "interaction without a user or an item": 1,
         "interaction with an unknown item": 1,
+        "interaction without a time": 1,
     }
 
 
@@ -162,7 +160,8 @@ def test_yelp_branches_are_told_apart_and_nulls_are_read_over(tmp_path: Path) ->
     assert joes["description"] == "in New York, NY"
     assert joes["extra"] == {"city": "New York", "state": "NY", "address": "7 Carmine St", "price": 2}
     assert (item(tables, "b2")["categories"], item(tables, "b3")["extra"]) == ([], {})
-    assert events(tables) == [("u", "b2", 2.0, None), ("u", "b1", 4.0, 1616307367)]
+    assert events(tables) == [("u", "b1", 4.0, 1616307367)]
+    assert tables.stats["dropped"] == {"interaction without a time": 1}
 
 
 # Anime ------------------------------------------------------------------------------------------------------
@@ -208,7 +207,7 @@ def test_books_zero_means_none_and_mojibake_is_mended(tmp_path: Path) -> None:
     assert about == [{"location": "seoul, korea", "age": 23}, {}]
     assert tables.stats["dropped"] == {"malformed line": 1}
     (tmp_path / "books" / "Users.csv").unlink()
-    assert set(read_domain(registry.find("books"), tmp_path).users["attributes"]) == {"{}"}
+    assert set(dataset(tmp_path, "books", {}).users["attributes"]) == {"{}"}
 
 
 # MovieLens --------------------------------------------------------------------------------------------------

@@ -47,10 +47,36 @@ def test_escaped_text_comes_back(text: str) -> None:
     assert clean_text(html.escape(f"{text} & 'co'")) == clean_text(f"{text} & 'co'")
 
 
-@given(st.text(st.characters(min_codepoint=0xC0, max_codepoint=0x24F), min_size=1))
+@given(st.text("aB 9.'-é<&;\x00\u3000\xa0\u0301\u200d\n"))
+def test_text_that_needs_nothing_comes_back_as_the_long_way_gives_it(text: str) -> None:
+    assert clean_text(text) == clean_text(f"{text}&#32;")  # an entity takes any text the long way
+
+
+NAMES = (
+    "Emily Brontë",
+    "Für dich",
+    "Éthique",
+    "Ångström",
+    "Âge d'or",
+    "coração",
+    "señor",
+    "Łódź",
+    "À la carte",
+)
+WRITTEN = ("살인의 추억", "鋼の錬金術師", "Война и мир", "Tales of an “old” man’s — dog")
+
+
+@pytest.mark.parametrize("text", NAMES + WRITTEN)
 def test_mojibake_is_undone(text: str) -> None:
     once = text.encode().decode("latin-1")
-    assert repair_mojibake(f"a {once} b") == f"a {text} b"
+    twice = once.encode().decode("latin-1")
+    assert [repair_mojibake(broken) for broken in (once, twice)] == [text, text]
+
+
+@given(st.text(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3)))
+def test_mojibake_of_hangul_is_undone(text: str) -> None:
+    whole = f"a 살인의 {text} b"
+    assert repair_mojibake(whole.encode().decode("latin-1")) == whole
 
 
 @pytest.mark.parametrize(
@@ -59,6 +85,7 @@ def test_mojibake_is_undone(text: str) -> None:
         ("ErzÃ?Â¤hlungen", "Erzählungen"),
         ("StraÃ?Â?e", "Straße"),
         ("donâ€™t", "don’t"),
+        ("das Ã?ndias", "das Ã?ndias"),  # beyond repair, and no worse for it
         ("CollecciÃ³ ClÃ\xa0ssica", "Collecció Clàssica"),
     ],
 )
@@ -67,7 +94,22 @@ def test_mojibake_of_the_published_kinds(broken: str, whole: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "fine", ["Amélie", "Gintama°", "Ça va?", "Über André", "살인의 추억", "São Paulo", "AC/DC"]
+    "fine",
+    [
+        *NAMES,
+        *WRITTEN,
+        "plain",
+        "Ｆｕｌｌ ｗｉｄｔｈ",
+        "“curled” quotes",
+        "Âge d'Or, L'",
+        "Amélie",
+        "Gintama°",
+        "Ça va?",
+        "Über André",
+        "살인의 추억",
+        "São Paulo",
+        "AC/DC",
+    ],
 )
 def test_whole_text_is_left_alone(fine: str) -> None:
     assert repair_mojibake(fine) == fine

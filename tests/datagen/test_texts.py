@@ -9,7 +9,9 @@ from prompts.answers import closing
 from rectune.settings import Prompts, Teacher
 from rectune.types import Case, Locale, Prompt, Split, with_id
 
-PROMPT = Prompt("p", "movies", "passive", "direct", "en", "train", "u", "s", "i", ("a",), (), "t", "", "x")
+PROMPT = Prompt(
+    "p", "movies", "passive", "direct", "en", "train", "u", "s", "i", ("a",), (), "t", "", "x", "movies"
+)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,7 @@ def test_teachers_get_their_shares_and_a_request_always_has_the_same_one() -> No
 
 
 def case(number: int, split: Split) -> Case:
-    return with_id(Case("", "movies", f"u{number}", split, ("a",), "t", ("t", "b"), True))
+    return with_id(Case("", "movies", f"u{number}", split, ("a",), "t", ("t", "b"), True, "movies"))
 
 
 CONFIG = Prompts(

@@ -108,7 +108,7 @@ def finished(tmp_path: Path) -> dict[str, Path]:
         (folder / "manifest.json").write_text(json.dumps(manifest))
     (inputs["data"] / "config.yaml").write_text("data:\n  root: shelf/of/films\n")
     verdicts = [
-        Verdict(str(n), "films", score, 9, 8, score < 15, ()) for n, score in enumerate((4.0, 6.0, 20.0))
+        Verdict(str(n), "films", "", score, 9, 8, score < 15, ()) for n, score in enumerate((4.0, 6.0, 20.0))
     ]
     write_rows(inputs["filter"] / "verdicts.parquet", verdicts, Verdict)
     (inputs["filter"] / "histograms").mkdir()

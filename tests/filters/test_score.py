@@ -66,7 +66,9 @@ class Words:
 
 
 def example(response: str) -> Example:
-    prompt = Prompt("p", "movies", "passive", "direct", "en", "train", "u", "s", "i", (), (), "t", "", "x")
+    prompt = Prompt(
+        "p", "movies", "passive", "direct", "en", "train", "u", "s", "i", (), (), "t", "", "x", "movies"
+    )
     return with_id(Example("", prompt, response, Provenance("m", "q", "{}", 0, "e")))
 
 

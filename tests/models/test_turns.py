@@ -10,7 +10,14 @@ from tests.models.tiny import tiny_checkpoint
 
 
 def make_prompt(instruction: str, system: str = "You recommend.") -> Prompt:
-    lists = {"history": ("a",), "candidates": (), "target": "b", "query": "", "template": "t"}
+    lists = {
+        "history": ("a",),
+        "candidates": (),
+        "target": "b",
+        "query": "",
+        "template": "t",
+        "history_domain": "d",
+    }
     about = {
         "domain": "d",
         "scenario": "passive",

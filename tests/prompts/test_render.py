@@ -25,6 +25,7 @@ CASE = with_id(
         target="m9",
         candidates=tuple(f"m{n}" for n in range(8, 28)),
         ordered=False,
+        history_domain="movies",
     )
 )
 KINDS: list[Any] = list(

@@ -6,7 +6,7 @@ import pytest
 
 from inference.requests import Answer, Request
 from recommenders import generative, stage
-from recommenders.generative import as_text, recommend_from
+from recommenders.generative import Wish, as_text, recommend_from
 from rectune.errors import UserError
 from rectune.recipe import Recipe
 from rectune.settings import Retrieval, Sampling
@@ -40,7 +40,7 @@ def says(monkeypatch: pytest.MonkeyPatch):
 
 
 def ask(folder: Path, history: list[str], query: str = "", catalogue: list[Item] | None = None):
-    return recommend_from(Path("model.gguf"), catalogue or items(), history, query, RETRIEVAL, folder)
+    return recommend_from(Path("model.gguf"), catalogue or items(), Wish(history, query), RETRIEVAL, folder)
 
 
 def test_an_item_that_the_answer_names_leads_and_the_rest_are_near_to_it(tmp_path: Path, says):

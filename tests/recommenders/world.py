@@ -42,7 +42,7 @@ def case(domain: str, user: str, split: Split, taste: int) -> Case:
     ids = [item.item_id for item in items(domain)]
     own, other = (ids[:6], ids[6:]) if taste == 0 else (ids[6:], ids[:6])
     candidates = (*other[:2], own[4], *other[2:4])
-    return with_id(Case("", domain, user, split, tuple(own[:4]), own[4], candidates, True))
+    return with_id(Case("", domain, user, split, tuple(own[:4]), own[4], candidates, True, domain))
 
 
 def prompt(of: Case, scenario: str = "passive") -> Prompt:
@@ -51,7 +51,9 @@ def prompt(of: Case, scenario: str = "passive") -> Prompt:
     history = of.history if scenario == "passive" else ()
     wish = "; ".join(titles[item] for item in of.history) if history else "something to watch"
     words = ("direct", "en", of.split, of.user, "Recommend one.", wish)
-    row = Prompt("", of.domain, scenario, *words, history, (), of.target, "" if history else wish, "t")  # type: ignore[arg-type]
+    row = Prompt(
+        "", of.domain, scenario, *words, history, (), of.target, "" if history else wish, "t", of.domain
+    )  # type: ignore[arg-type]
     return with_id(row)
 
 
@@ -77,7 +79,17 @@ def _write_tables(data: Path, cases: Sequence[Case]) -> None:
         codes = {item.item_id: code for code, item in enumerate(items(domain))}
         for item in items(domain):
             item_rows.append(
-                (domain, codes[item.item_id], item.item_id, item.title, list(item.categories), "", None, "{}")
+                (
+                    domain,
+                    codes[item.item_id],
+                    item.item_id,
+                    item.title,
+                    list(item.categories),
+                    "",
+                    None,
+                    "{}",
+                    "",
+                )
             )
         user_rows += [(domain, code, user, "{}") for code, user in enumerate(users)]
         for c in cases:

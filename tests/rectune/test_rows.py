@@ -54,7 +54,10 @@ def test_nested_rows_come_back_equal(tmp_path_factory: pytest.TempPathFactory, r
 
 
 def test_optional_and_repeated_fields_come_back_equal(tmp_path: Path) -> None:
-    verdicts = [Verdict("a", "d", None, 0, 0, False, ("empty",)), Verdict("b", "d", 2.5, 3, 2, True, ())]
+    verdicts = [
+        Verdict("a", "d", "", None, 0, 0, False, ("empty",)),
+        Verdict("b", "d", "c", 2.5, 3, 2, True, ()),
+    ]
     rankings = [Ranking("p", "s", ("x", "y"), (0.5, -1.0), ("title", "title"))]
     write_rows(tmp_path / "v", verdicts, Verdict)
     write_rows(tmp_path / "r", rankings, Ranking)
@@ -78,7 +81,7 @@ def test_tag_hashes_follow_what_is_read_and_nothing_else(prompt: Prompt, user: s
 def test_other_types_and_broken_files_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     write_rows(path, [], Candidate)
-    with pytest.raises(UserError, match=r"rows\.parquet: holds Candidate/1, wanted Prompt/1"):
+    with pytest.raises(UserError, match=r"rows\.parquet: holds Candidate/1, wanted Prompt/2"):
         read_rows(path, Prompt)
     path.write_bytes(b"not parquet")
     with pytest.raises(UserError, match="not a readable Parquet file"):

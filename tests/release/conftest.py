@@ -47,7 +47,21 @@ FIGURES: dict[str, dict[str, Any]] = {
 
 def example(domain: str, number: int) -> Example:
     prompt = Prompt(
-        "", domain, "passive", "direct", "en", "train", f"user-{number}", "s", "i", ("a",), (), "b", "", "t"
+        "",
+        domain,
+        "passive",
+        "direct",
+        "en",
+        "train",
+        f"user-{number}",
+        "s",
+        "i",
+        ("a",),
+        (),
+        "b",
+        "",
+        "t",
+        domain,
     )
     return with_id(
         Example("", with_id(prompt), f"answer {number}", Provenance("m", "Q8_0", "{}", number, "e"))

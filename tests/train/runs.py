@@ -36,6 +36,7 @@ def make_example(number: int, response: str = "") -> Example:
         target="b",
         query="",
         template="t",
+        history_domain="films",
     )
     text = response or f"Film {number + 1} is much like it. My recommendation: Film {number + 1}"
     return with_id(Example("", with_id(prompt), text, PROVENANCE))

@@ -1,0 +1,36 @@
+"""Running a program by itself: its wall-clock time and the most memory it held."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds of wall-clock time, and the peak of resident memory in GiB."""
+
+    seconds: float
+    memory: float
+
+
+def measure(module: str, arguments: Sequence[str]) -> Measured:
+    """Run `python -m module arguments` in a process of its own, with what it prints left out unless it fails.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    begun = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as child:
+        printed = child.stdout.read() if child.stdout else b""
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"{module} failed:\n{printed.decode(errors='replace')}")
+    return Measured(time.monotonic() - begun, usage.ru_maxrss / 2**20)

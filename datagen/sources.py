@@ -1,0 +1,239 @@
+"""Where cases come from: a dataset, or a history in one and a target in another."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from datagen import mixture, splits
+from datagen.negatives import Negatives, draw, open_negatives
+from datagen.noise import seeds_of, uniform
+from datagen.parts import Part
+from rectune import settings
+from rectune.errors import UserError
+from rectune.types import Case, Split, with_id
+
+if typing.TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a source: a dataset, or one category of it."""
+
+    part: Part
+    category: str = ""
+
+    @property
+    def interactions(self) -> pl.LazyFrame:
+        """Its interactions."""
+        return self.part.interactions(self.category)
+
+    def likes(self) -> pl.DataFrame:
+        """Columns user, item, timestamp: the first like of each user and item."""
+        columns = self.interactions.select("user", "item", "timestamp", "liked")
+        return splits.first_likes(columns.collect(engine="streaming"))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Gives cases: histories from `history`, targets from `target`, which are the same end unless it `crosses`."""
+
+    name: str
+    history: End
+    target: End
+    share: float
+    rules: splits.Rules
+    pool: splits.Pool
+    config: settings.Data
+
+    @property
+    def crosses(self) -> bool:
+        """Whether history and target come from different places."""
+        return self.history is not self.target
+
+    def capacity(self, users: pl.Series) -> int:
+        """How many training cases these users could give."""
+        import polars as pl
+
+        own = self.pool.users.filter(pl.col("user_id").is_in(users.implode()))
+        return int(own["capacity"].sum())
+
+    def cut(self, split: Split, users: pl.Series, wanted: int) -> list[Case]:
+        """At most `wanted` cases: every user's latest target first, then, in training, earlier ones."""
+        import numpy as np
+
+        # A user gives at least one case, but a crossing may give none.
+        found = self._people(users if self.crosses else users.head(wanted))
+        chosen = list(itertools.islice(splits.places(found.persons, split, self.rules), wanted))
+        seeds = seeds_of((self.config.seed, self.name, person.user_id, place) for person, place in chosen)
+        targets = np.array([person.targets[place] for person, place in chosen], np.int64)
+        owners = np.array([person.user for person, _ in chosen], np.int64)
+        others = draw(self._negatives, targets, owners, found.touched, seeds, self.config.candidates - 1)
+        chances = uniform(~seeds, 1)[:, 0].tolist()
+        return [
+            self._case(split, *one, _inserted(row, int(one[0].targets[one[1]]), chance))
+            for one, row, chance in zip(chosen, others, chances, strict=True)
+        ]
+
+    def _people(self, users: pl.Series) -> splits.People:
+        here, there = (_coded(end.part, users) for end in (self.history, self.target))
+        if self.crosses:
+            ends = (self.history.interactions, here), (self.target.interactions, there)
+            return splits.crossing_people(*ends, self.rules)
+        return splits.people(self.target.interactions, there, self.rules)
+
+    @cached_property
+    def _negatives(self) -> Negatives:
+        part = self.target.part
+        return open_negatives(self.config.negatives, part.items, part.interactions(), self.config.embedder)
+
+    @cached_property
+    def _categories(self) -> list[str]:
+        return self.target.part.items["category"].to_list()
+
+    def _case(self, split: Split, person: splits.Person, place: int, shown: list[int]) -> Case:
+        target, before = int(person.targets[place]), person.before(place)
+        here, there = self.history.part, self.target.part
+        past = person.history[max(0, before - self.rules.max_history) : before].tolist()
+        history = [here.item_ids[item] for item in past]
+        return with_id(
+            Case(
+                id="",
+                domain=there.dataset.domain,
+                user=person.user_id,
+                split=split,
+                # An item that two categories share is no history of itself.
+                history=tuple(item_id for item_id in history if item_id != there.item_ids[target]),
+                target=there.item_ids[target],
+                candidates=tuple(there.item_ids[item] for item in shown),
+                ordered=self.rules.ordered,
+                history_domain=here.dataset.domain,
+                category=self._categories[target],
+                cutoff=int(person.target_times[place]) if self.rules.ordered else None,
+            )
+        )
+
+
+def _inserted(others: list[int], target: int, chance: float) -> list[int]:
+    """The target at a uniform place among the others."""
+    place = int(chance * (len(others) + 1))
+    return [*others[:place], target, *others[place:]]
+
+
+def _coded(part: Part, users: pl.Series) -> pl.DataFrame:
+    """Columns user_id and user, in the order given."""
+    return users.alias("user_id").to_frame().join(part.users, on="user_id", maintain_order="left")
+
+
+def make_sources(parts: Sequence[Part], data: settings.Data) -> list[Source]:
+    """A source for every dataset that has interactions, and one for every crossing.
+
+    Raises:
+        UserError: no dataset has interactions, one has no share, or a crossing cannot be.
+    """
+    live = [part for part in parts if part.counted["rows_out"]]
+    if not live:
+        mend = "add a dataset that has interactions"
+        raise UserError(
+            "no dataset has interactions, so there are no cases", where="data.datasets", mend=mend
+        )
+    names = [part.name for part in live]
+    shares = {name: share for name, share in data.shares.items() if name in names}
+    shares |= {_crossing_name(crossing): crossing.share for crossing in data.crossings}
+    train = mixture.allot(
+        data.train, shares, [*names, *(_crossing_name(crossing) for crossing in data.crossings)]
+    )
+    test, preference = mixture.evenly(data.test, names), mixture.evenly(data.preference, names)
+    sources = []
+    for part in live:
+        wanted: dict[Split, int] = {
+            "train": train[part.name],
+            "preference": preference[part.name],
+            "test": test[part.name],
+        }
+        sources.append(_dataset_source(part, wanted, data))
+    for crossing in data.crossings:
+        sources.append(_crossing_source(crossing, live, train[_crossing_name(crossing)], data))
+    return sources
+
+
+def _dataset_source(part: Part, wanted: Mapping[Split, int], data: settings.Data) -> Source:
+    end = End(part)
+    likes = end.likes()
+    rules = _rules(part, data, splits.parting_time(likes, data.train_until))
+    users = splits.usable_users(likes, part.users["user_id"], rules)
+    pool = splits.Pool(part.name, part.dataset.people, users, wanted)
+    return Source(part.name, end, end, data.shares[part.name], rules, pool, data)
+
+
+def _crossing_name(crossing: settings.Crossing) -> str:
+    return f"{crossing.history} > {crossing.target}"
+
+
+def _crossing_source(
+    crossing: settings.Crossing, parts: Sequence[Part], wanted: int, data: settings.Data
+) -> Source:
+    history, target = _end(crossing.history, parts), _end(crossing.target, parts)
+    _check_crossing(history, target)
+    targets = target.likes()
+    rules = _rules(target.part, data, splits.parting_time(targets, data.train_until))
+    users = splits.crossing_users(
+        _liking(history, history.likes(), rules.until, data.min_history),
+        _liking(target, targets, rules.until, 1),
+    )
+    name, people = _crossing_name(crossing), target.part.dataset.people
+    if users.is_empty():
+        found = f"{name}: nobody liked {data.min_history} items in the one and any in the other"
+        mend = (
+            "take files of one edition for both (user ids differ between editions), or leave the crossing out"
+        )
+        raise UserError(found, where="data.crossings", mend=mend)
+    pool = splits.Pool(name, people, users, {"train": wanted, "preference": 0, "test": 0})
+    return Source(name, history, target, crossing.share, rules, pool, data)
+
+
+def _liking(end: End, likes: pl.DataFrame, until: int | None, least: int) -> pl.DataFrame:
+    """user_id and likes of the users with at least so many likes, counting none after `until`."""
+    import polars as pl
+
+    early = likes if until is None else likes.filter(pl.col("timestamp") <= until)
+    counts = early.group_by("user").agg(pl.len().alias("likes")).filter(pl.col("likes") >= least)
+    return counts.join(end.part.users, on="user").select("user_id", "likes")
+
+
+def _end(text: str, parts: Sequence[Part]) -> End:
+    name, _, category = text.partition("/")
+    known = {part.name: part for part in parts}
+    if name not in known:
+        mend = f"name one of data.datasets that has interactions: {', '.join(known)}"
+        raise UserError(f"no dataset {name}", where="data.crossings", mend=mend)
+    categories = sorted(set(known[name].items["category"]) - {""})
+    if category and category not in categories:
+        near = difflib.get_close_matches(category, categories, n=1)
+        guess = f", did you mean {near[0]}?" if near else ""
+        mend = f"there are: {', '.join(categories) or 'none'}"
+        raise UserError(f"{name} has no category {category}{guess}", where="data.crossings", mend=mend)
+    return End(known[name], category)
+
+
+def _check_crossing(history: End, target: End) -> None:
+    here, there = history.part, target.part
+    if here.dataset.people != there.dataset.people:
+        found = f"{here.name} and {there.name} do not share user ids, so nobody is known to both"
+        raise UserError(
+            found, where="data.crossings", mend="cross datasets of one publisher, or leave it out"
+        )
+    if not (here.ordered and there.ordered):
+        found = (
+            f"{here.name} and {there.name} do not both publish times, so no history is known to come first"
+        )
+        raise UserError(found, where="data.crossings", mend="leave the crossing out")
+
+
+def _rules(part: Part, data: settings.Data, until: int | None) -> splits.Rules:
+    return splits.Rules(data.min_history, data.max_history, part.ordered, data.seed, until)

@@ -1,0 +1,279 @@
+"""The data's tables and charts in the report: what they show is what the data stage left, and they are readable."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+
+from evaluation.pages import data_figures
+from evaluation.pages.data import Data, Mix, read_data
+from evaluation.pages.data_figures import draw
+from evaluation.pages.data_tables import tables
+from evaluation.report import run
+from rectune.manifest import Manifest
+from rectune.recipe import Recipe, parse_recipe
+
+EVIL = "<script>alert(1)</script> | $x^2$"
+
+
+def row(domain: str, category: str = "", **more: Any) -> dict[str, Any]:
+    spread = {
+        "min": 1,
+        "quartiles": [2, 3, 5.0],
+        "p90": 7,
+        "p99": 90,
+        "max": 93,
+        "buckets": [[1, 30], [64, 10]],
+    }
+    entry: dict[str, Any] = {
+        "domain": domain,
+        "category": category,
+        "items": 200,
+        "users": 40,
+        "interactions": 1000,
+        "liked": 251,
+        "kinds": {"rating": 900, "play": 100},
+        "with_value": 900,
+        "with_time": 0,
+        "first": "1997-03-01",
+        "last": "2003-02-28",
+        "repeated": 20,
+        "density": 0.1225,
+        "items_seen": 150,
+        "history": {"all": spread, "liked": spread | {"buckets": [[0, 40]]}},
+        "popularity": {
+            "top": {"1": 0.111, "10": 0.333, "20": 0.444},
+            "gini": 0.617,
+            "ranks": [[1, 90], [150, 1]],
+        },
+        "text": {"description": 50, "categories": 100, "year": 0, "title_length": 17.6},
+        "values": {"scale": "exact", "bars": [[2.0, 0, 300], [3.0, 0, 349], [4.0, 251, 0]]},
+    }
+    return entry | more
+
+
+def nothing(domain: str) -> dict[str, Any]:
+    """A catalogue that nobody has met."""
+    spread = {"min": None, "quartiles": [None] * 3, "p90": None, "p99": None, "max": None, "buckets": []}
+    empty = {
+        "interactions": 0,
+        "liked": 0,
+        "kinds": {},
+        "with_value": 0,
+        "first": None,
+        "last": None,
+        "density": 0.0,
+    }
+    return row(
+        domain,
+        **empty,
+        history={"all": spread, "liked": spread},
+        popularity={"top": {"1": None, "10": None, "20": None}, "gini": None, "ranks": []},
+        values={"scale": "exact", "bars": []},
+        categories=[],
+    )
+
+
+FIGURES = {
+    "datasets": {
+        "shop": {
+            "domain": "goods",
+            "liked": 4.0,
+            "read": {
+                "dropped": {"malformed line": 3, EVIL: 1},
+                "first": {"malformed line": "shop.csv:17: too short"},
+            },
+            "cases": {"train": {"wanted": 1200, "got": 1100}, "test": {"wanted": 30, "got": 30}},
+            "categories": {"Books": {"train": 608}},
+        }
+    },
+    "crossings": {"shop/Books > shop/Toys": {"train": {"wanted": 7, "got": 5}}},
+}
+
+
+@pytest.fixture()
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished data stage of one domain with two categories."""
+    stage = tmp_path / "data" / "key"
+    stage.mkdir(parents=True)
+    goods = row("goods", categories=[row("goods", "Books"), row("goods", EVIL)])
+    monkeypatch.setattr("evaluation.pages.data.describe", lambda folder: [goods, nothing("idle")])
+    (stage / "interactions.parquet").touch()
+    (stage / "manifest.json").write_text(json.dumps({"stage": "data", "key": "key", "figures": FIGURES}))
+    return stage
+
+
+@pytest.fixture()
+def data(folder: Path) -> Data:
+    return read_data(folder, Manifest("data", figures=FIGURES))
+
+
+@pytest.fixture()
+def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
+    """The figures that are drawn, by file name, instead of files."""
+    figures: dict[str, Figure] = {}
+    monkeypatch.setattr(data_figures, "save", lambda figure, path: figures.setdefault(path.name, figure))
+    return figures
+
+
+@pytest.fixture()
+def config() -> Recipe:
+    return parse_recipe({"evaluate": {"systems": ["base"], "samples": 1}})
+
+
+def panels(figure: Figure) -> dict[str, Any]:
+    return {axes.get_title(loc="left").splitlines()[0]: axes for axes in figure.axes if axes.get_visible()}
+
+
+def test_drops_and_mixture_come_from_the_manifest(data: Data) -> None:
+    malformed, evil = data.drops
+    assert (malformed.dataset, malformed.count, malformed.first) == ("shop", 3, "shop.csv:17: too short")
+    assert (evil.reason, evil.first) == (EVIL, "")
+    assert data.liked == {"goods": 4.0}
+    assert [mix.source for mix in data.mixture] == ["shop", "Books", "shop/Books > shop/Toys"]
+    assert data.mixture[0].wanted == {"train": 1200, "test": 30} and data.mixture[2].got == {"train": 5}
+    assert data.mixture[1] == Mix("Books", {}, {"train": 608}, category=True)
+    assert data.splits == ["train", "test"]
+
+
+def test_a_folder_without_tables_has_no_statistics(folder: Path) -> None:
+    (folder / "interactions.parquet").unlink()
+    assert read_data(folder, None) == Data() and tables(Data()) == []
+
+
+def test_tables_give_every_domain_and_its_categories(data: Data) -> None:
+    interactions, histories, items = tables(data)
+    assert [(line.name, line.category) for line in interactions.lines] == [
+        ("goods", False), ("Books", True), (EVIL, True), ("idle", False),
+    ]  # fmt: skip
+    cells = dict(zip(interactions.heads, interactions.lines[0].cells, strict=True))
+    assert cells == {
+        "items": "200", "users": "40", "interactions": "1,000", "kinds": "rating, play", "liked": "25.1 %",
+        "valued": "90.0 %", "repeated": "2.0 %", "density": "12 %", "years": "1997–2003",
+    }  # fmt: skip
+    assert histories.lines[1].cells[:4] == ("2 / 3 / 5", "7", "90", "93")
+    assert dict(zip(items.heads, items.lines[2].cells, strict=True)) == {
+        "met": "75.0 %", "top 1 %": "11.1 %", "top 10 %": "33.3 %", "top 20 %": "44.4 %", "Gini": "0.62",
+        "described": "25.0 %", "categories": "50.0 %", "year": "0.0 %", "title": "18",
+    }  # fmt: skip
+    assert interactions.lines[3].cells[4:] == ("–", "–", "–", "–", "–")
+
+
+def test_domains_and_categories_each_have_their_charts(data: Data, tmp_path: Path) -> None:
+    shown = draw(data, tmp_path / "charts")
+    names = {
+        f"data_{what}{end}.png" for what in ("history", "popularity", "values") for end in ("", "_categories")
+    }
+    assert (
+        set(shown) == names | {"data_mixture.png"} == {path.name for path in (tmp_path / "charts").iterdir()}
+    )
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (tmp_path / "charts").iterdir())
+
+
+def test_no_chart_is_claimed_where_nothing_is_known(tmp_path: Path) -> None:
+    assert draw(Data(), tmp_path) == {}
+    bare = row("goods", values={"scale": "exact", "bars": []}, categories=[])
+    assert set(draw(Data((bare, nothing("idle"))), tmp_path)) == {"data_history.png", "data_popularity.png"}
+
+
+def test_every_chart_says_what_its_axes_are(data: Data, drawn: dict[str, Figure], tmp_path: Path) -> None:
+    draw(data, tmp_path)
+    for name, figure in drawn.items():
+        ours = [axes.get_xlabel() + axes.get_ylabel() for axes in figure.axes]
+        assert figure.get_supxlabel() + figure.get_supylabel() or all(ours), name
+
+
+def test_history_bars_are_shares_of_the_users(data: Data, drawn: dict[str, Figure], tmp_path: Path) -> None:
+    draw(data, tmp_path)
+    axes = panels(drawn["data_history.png"])["goods"]
+    every, liked = ([bar.get_height() for bar in bars] for bars in axes.containers)
+    assert every == [0, 75.0, 0, 0, 0, 0, 0, 25.0] and liked == [100.0, *[0] * 7]  # 0, 1, 2, 4 … 64
+
+
+def test_the_threshold_parts_the_liked_values_from_the_others(
+    data: Data, drawn: dict[str, Figure], tmp_path: Path
+) -> None:
+    draw(data, tmp_path)
+    axes = panels(drawn["data_values.png"])["goods"]
+    others, liked = axes.containers
+    (line,) = (line.get_xdata()[0] for line in axes.lines)
+    assert [bar.get_height() for bar in liked] == [0, 0, pytest.approx(100 * 251 / 900)]
+    assert others[1].get_x() + others[1].get_width() <= line <= liked[2].get_x()
+
+
+def test_hours_stand_on_a_doubling_scale(drawn: dict[str, Figure], tmp_path: Path) -> None:
+    bars = [[0.0, 0, 5], [0.5, 0, 5], [1.0, 0, 5], [2.0, 5, 0]]
+    games = row("games", values={"scale": "log2", "bars": bars}, categories=[])
+    draw(Data((games,), liked={"games": 2.0}), tmp_path)
+    axes = panels(drawn["data_values.png"])["games"]
+    ticks = dict(zip((tick.get_text() for tick in axes.get_xticklabels()), axes.get_xticks(), strict=True))
+    assert ticks == {"0": -2.0, "0.5": -1.0, "1": 0.0, "2": 1.0}
+    assert axes.lines[0].get_xdata()[0] == 1.0
+
+
+def test_no_popularity_line_leaves_its_panel(drawn: dict[str, Figure], tmp_path: Path) -> None:
+    most = (5, 90_000, 70)
+    parts = [row("goods", f"part {n}", popularity={"ranks": [[1, n], [9, 1]]}) for n in most]
+    draw(Data((row("goods", categories=parts),)), tmp_path)
+    for n in most:
+        axes = panels(drawn["data_popularity_categories.png"])[f"part {n}"]
+        assert axes.lines[0].get_ydata()[0] == n <= axes.get_ylim()[1] and axes.get_ylim()[0] < 1
+
+
+def test_mixture_bars_show_what_was_wanted_and_got(drawn: dict[str, Figure], tmp_path: Path) -> None:
+    mixes = (
+        Mix("a", {"train": 9}, {"train": 4}),
+        Mix("part", {}, {"train": 4}, category=True),
+        Mix("b", {"train": 1}, {"train": 1}),
+    )
+    draw(Data(mixture=mixes), tmp_path)
+    axes = panels(drawn["data_mixture.png"])["train"]
+    assert [[bar.get_width() for bar in bars] for bars in axes.containers] == [[1, 9], [1, 4]]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
+
+
+def test_names_that_the_font_lacks_or_that_are_long_spoil_nothing(tmp_path: Path) -> None:
+    named = row("뉴스" * 30, categories=[row("뉴스", f"{place}_{'$' * 3}") for place in range(9)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(draw(Data((named,)), tmp_path)) == 6
+
+
+def test_the_report_shows_the_data(folder: Path, config: Recipe, tmp_path: Path) -> None:
+    out = tmp_path / "report" / "key.partial"
+    out.mkdir(parents=True)
+    stats = run(config, {"data": folder}, out)
+    html, markdown = ((out / f"report.{end}").read_text() for end in ("html", "md"))
+    for known in (
+        "1,000",
+        "25.1 %",
+        "1997–2003",
+        "2 / 3 / 5",
+        "0.62",
+        "shop.csv:17: too short",
+        "1,200",
+        "Books",
+    ):
+        assert known in html and known in markdown
+    assert "<script" not in html and "<script" not in markdown
+    charts = [name for name in stats["plots"] if name.startswith("data_")]
+    assert len(charts) == 7 and html.count("data:image/png") == 7
+    assert all(f"](figures/{name})" in markdown for name in charts)
+    books = next(line for line in markdown.splitlines() if "Books" in line and "1,000" in line)
+    assert books.startswith("| … Books | 200 | 40 |")
+
+
+def test_an_older_data_folder_still_gives_drops_and_mixture(
+    folder: Path, config: Recipe, tmp_path: Path
+) -> None:
+    (folder / "interactions.parquet").unlink()
+    out = tmp_path / "report" / "key.partial"
+    out.mkdir(parents=True)
+    run(config, {"data": folder}, out)
+    page = (out / "report.html").read_text()
+    assert "malformed line" in page and "1,200" in page and "Gini" not in page
