@@ -98,7 +98,7 @@ class Weighted:
         """See `Negatives.some`."""
         import numpy as np
 
-        chances = uniform(seeds, 2 * wanted + 8)
+        chances = uniform(seeds, wanted + wanted // 2 + 4)
         items = np.full(chances.shape, -1, np.int64)
         for at in np.unique(self._pool_of[targets]):
             rows, pool, sums = self._pool_of[targets] == at, self._pools[at], self._sums[at]

@@ -34,9 +34,16 @@ class End:
         return self.part.interactions(self.category)
 
     def likes(self) -> pl.DataFrame:
-        """Columns user, item, timestamp: the first like of each user and item."""
-        columns = self.interactions.select("user", "item", "timestamp", "liked")
-        return splits.first_likes(columns.collect(engine="streaming"))
+        """Columns user and timestamp (null without times): the first like of each user and item."""
+        import polars as pl
+
+        liked = self.interactions.filter("liked").select("user", "item", "timestamp")
+        if not self.part.counted["met_again"]:  # then every like is the first
+            liked = liked.drop("item")
+        if not self.part.ordered:  # a column of nulls that is read takes eight bytes a row
+            liked = liked.with_columns(timestamp=pl.lit(None, pl.Int64))
+        likes = liked.collect(engine="streaming")
+        return splits.first_likes(likes) if "item" in likes.columns else likes
 
 
 @dataclass(frozen=True)

@@ -85,13 +85,13 @@ class Pool:
     wanted: Mapping[Split, int]
 
 
-def first_likes(interactions: pl.DataFrame) -> pl.DataFrame:
-    """Liked interactions, the first of each user and item, in the order given.
+def first_likes(liked: pl.DataFrame) -> pl.DataFrame:
+    """The first like of each user and item, in the order given.
 
     Args:
-        interactions: columns user, item, liked and any other, sorted by user and time.
+        liked: columns user, item and any other, sorted by user and time.
     """
-    return distinct(interactions.filter("liked").drop("liked"), ("user", "item"))
+    return distinct(liked, ("user", "item"))[0]
 
 
 def parting_time(likes: pl.DataFrame, share: float) -> int | None:
@@ -212,7 +212,7 @@ def people(interactions: pl.LazyFrame, users: pl.DataFrame, rules: Rules) -> Peo
         interactions: columns user, item, timestamp, liked, sorted by user and time.
         users: columns user (code) and user_id; the result is in their order.
     """
-    own = _of(interactions, users)
+    own = _of(interactions, users, rules.ordered)
     likes = _likes(own, users, rules)
     persons = [
         Person(user_id, code, *likes[code], *likes[code])
@@ -230,7 +230,7 @@ def crossing_people(
     Args:
         history, targets: of each domain the interactions and the users, as in `people`; users pair up by user_id.
     """
-    here, there = _of(*history), _of(*targets)
+    here, there = (_of(*end, rules.ordered) for end in (history, targets))
     past, liked = _likes(here, history[1], rules), _likes(there, targets[1], rules)
     code_of = dict(history[1].select("user_id", "user").iter_rows())
     persons = [
@@ -241,13 +241,15 @@ def crossing_people(
     return People(persons, _touched(there))
 
 
-def _of(interactions: pl.LazyFrame, users: pl.DataFrame) -> pl.DataFrame:
+def _of(interactions: pl.LazyFrame, users: pl.DataFrame, ordered: bool) -> pl.DataFrame:
     import polars as pl
 
-    wanted = pl.col("user").is_in(users["user"].implode())
-    return (
-        interactions.filter(wanted).select("user", "item", "timestamp", "liked").collect(engine="streaming")
+    own = interactions.filter(pl.col("user").is_in(users["user"].implode())).select(
+        "user", "item", "timestamp", "liked"
     )
+    if not ordered:
+        own = own.with_columns(timestamp=pl.lit(None, pl.Int64))
+    return own.collect(engine="streaming")
 
 
 def _touched(own: pl.DataFrame) -> Touched:
@@ -259,7 +261,7 @@ def _likes(own: pl.DataFrame, users: pl.DataFrame, rules: Rules) -> dict[int, tu
     import numpy as np
     import polars as pl
 
-    likes = first_likes(own)
+    likes = first_likes(own.filter("liked"))
     if not rules.ordered:
         likes = _shuffled(likes, users, rules.seed)
     code, item = likes["user"].to_numpy(), likes["item"].to_numpy()

@@ -17,12 +17,15 @@ Form = Literal["direct", "listwise"]
 Locale = Literal["en", "ko"]
 Split = Literal["train", "preference", "test"]
 
+# Made once: json.dumps makes one anew for every call with arguments of its own.
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
 SPLITS: tuple[Split, ...] = ("train", "preference", "test")
 
 
 def content_id(*parts: Any) -> str:
     """A 20-hex-digit hash of anything JSON can hold; equal content gives an equal id everywhere."""
-    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = _CANONICAL.encode(parts)
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 

@@ -38,7 +38,7 @@ def read_2020(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
 def _rated(path: Path, drops: Drops) -> Iterator[pl.DataFrame]:
     import polars as pl
 
-    schema = {"user_id": pl.String(), "anime_id": pl.String(), "rating": pl.Float32()}
+    schema = {"user_id": pl.UInt32(), "anime_id": pl.UInt32(), "rating": pl.Float32()}
     value = pl.when(pl.col("rating") > 0).then("rating")
     for batch in scan_delimited(path, schema, list(schema), drops):
         yield interaction_frame(batch.select("user_id", item_id="anime_id", value=value), "rating")

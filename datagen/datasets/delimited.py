@@ -11,11 +11,11 @@ import typing
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from datagen.datasets.ahead import ahead
 from datagen.datasets.quotes import Records, all_records, whole_records
 from datagen.datasets.raw import Drops, Faults
 from rectune.errors import UserError
@@ -85,7 +85,7 @@ def scan_delimited(
     """
     faults, seen, line, rest = Faults(path), 0, 1, b""
     table = _Table(path, schema, required, dialect)
-    for chunk in itertools.chain(_ahead(_chunks(path)), [b""]):
+    for chunk in itertools.chain(ahead(_chunks(path)), [b""]):
         text = rest + _transcoded(chunk, dialect)
         if not table.names:
             text, line = table.take_header(text)
@@ -119,15 +119,6 @@ def _chunks(path: Path) -> Iterator[bytes]:
         raise UserError(f"cannot be read: {broken}", where=str(path), mend=mend) from None
     if empty:
         raise UserError("is empty", where=str(path), mend="get the file again from its publisher")
-
-
-def _ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same, each read (and unpacked) while the one before is worked on."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, chunks, b"")
-        while chunk := coming.result():
-            coming = pool.submit(next, chunks, b"")
-            yield chunk
 
 
 def _transcoded(chunk: bytes, dialect: Dialect) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from datagen.datasets.ahead import ahead
 from datagen.datasets.codes import Codes
 from datagen.datasets.raw import MALFORMED_LIMIT, Drops
 from datagen.datasets.registry import Dataset, locate
@@ -50,7 +51,8 @@ def read_domain(
 
     Returns:
         The tables and stats: `rows_in` and `rows_out` count interactions, `items_in` published items;
-        `dropped` is reason -> count, `first` reason -> where it was met first.
+        `dropped` is reason -> count, `first` reason -> where it was met first; `met_again` says whether any user
+        has several interactions with one item.
 
     Raises:
         UserError: a file is missing or broken, or nothing usable is left.
@@ -63,7 +65,7 @@ def read_domain(
         raise UserError("holds no usable item", where=str(dataset.place(root)), mend=_again(dataset))
     coder = _Coder(items["item_id"], drops, layout.ordered)
     coded = _one_frame(coder.coded(raw.interactions, f"reading {dataset.name}"))
-    events = _without_repeats(_sorted(coded, layout.ordered), drops)
+    events, again = _without_repeats(_sorted(coded, layout.ordered), drops)
     if events.is_empty() and coder.seen:
         raise UserError("holds no usable interaction", where=str(dataset.place(root)), mend=_again(dataset))
     users = _users(coder.users.texts(), raw.users)
@@ -73,6 +75,7 @@ def read_domain(
         "licence": licence,
         "redistributable": redistributable,
         "ordered": layout.ordered,
+        "met_again": again,
         "items_in": raw.items.height,
         "rows_in": coder.seen,
         "rows_out": events.height,
@@ -182,13 +185,13 @@ class _Coder:
     def __init__(self, item_ids: pl.Series, drops: Drops, ordered: bool) -> None:
         self.users, self.seen = Codes(), 0
         self._items, self._drops, self._ordered = Codes(), drops, ordered
-        self._items.of(item_ids)
+        self._items.of(_as_numbers(item_ids))
         self._known = len(self._items)
 
     def coded(self, batches: Iterable[pl.DataFrame], label: str) -> Iterator[pl.DataFrame]:
         """The usable interactions of each batch with the codes of users and items, and their place in the files."""
         with progress(label, 0, "interactions") as advance:
-            for batch in batches:
+            for batch in ahead(batches):
                 yield self._coded(batch.with_columns(order=_places(self.seen, batch.height)))
                 self.seen += batch.height
                 advance(batch.height)
@@ -196,8 +199,7 @@ class _Coder:
     def _coded(self, batch: pl.DataFrame) -> pl.DataFrame:
         import polars as pl
 
-        named = pl.all_horizontal(pl.col("user_id", "item_id").fill_null("") != "")
-        whole = self._kept(batch, named, "interaction without a user or an item")
+        whole = self._kept(batch, _named(batch), "interaction without a user or an item")
         whole = whole.with_columns(item=self._items.of(whole["item_id"]))
         known = self._kept(whole, pl.col("item") < self._known, "interaction with an unknown item")
         if self._ordered:
@@ -209,12 +211,32 @@ class _Coder:
         return known.with_columns(user=self.users.of(known["user_id"])).drop("user_id", "item_id")
 
     def _kept(self, batch: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFrame:
-        kept = batch.filter(condition)
-        if kept.height < batch.height:
-            first = batch.filter(~condition).row(0, named=True)
-            where = f"interaction {first['order'] + 1:,}: user {first['user_id']}, item {first['item_id']}"
-            self._drops.add(reason, batch.height - kept.height, where)
-        return kept
+        good = batch.select(condition).to_series()
+        if good.all():  # as nearly always, and copying every batch takes longer than looking
+            return batch
+        bad = batch.filter(~good)
+        first = bad.row(0, named=True)
+        where = f"interaction {first['order'] + 1:,}: user {first['user_id']}, item {first['item_id']}"
+        self._drops.add(reason, bad.height, where)
+        return batch.filter(good)
+
+
+def _named(batch: pl.DataFrame) -> pl.Expr:
+    """Whether user and item are there; a text may be empty."""
+    import polars as pl
+
+    texts = [name for name in ("user_id", "item_id") if batch.schema[name] == pl.String()]
+    return pl.all_horizontal(
+        pl.col("user_id", "item_id").is_not_null(), *(pl.col(name) != "" for name in texts)
+    )
+
+
+def _as_numbers(ids: pl.Series) -> pl.Series:
+    """UInt32 where that says the same as the texts."""
+    import polars as pl
+
+    numbers = ids.cast(pl.UInt32, strict=False)
+    return numbers if not numbers.null_count() and (numbers.cast(pl.String) == ids).all() else ids
 
 
 def _places(start: int, count: int) -> pl.Series:
@@ -240,11 +262,11 @@ def _users(user_ids: pl.Series, published: pl.DataFrame) -> pl.DataFrame:
     return joined.with_columns(pl.col("attributes").fill_null("{}"))
 
 
-def _without_repeats(events: pl.DataFrame, drops: Drops) -> pl.DataFrame:
-    """Interactions that repeat another in everything but their place are dropped."""
-    kept = distinct(events, ("user", "item", "value", "kind", "timestamp"))
+def _without_repeats(events: pl.DataFrame, drops: Drops) -> tuple[pl.DataFrame, bool]:
+    """Interactions that repeat another in everything but their place are dropped; whether any user met an item twice."""
+    kept, again = distinct(events, ("user", "item", "value", "kind", "timestamp"))
     drops.add("repeated interaction", events.height - kept.height)
-    return kept
+    return kept, again
 
 
 def _sorted(events: pl.DataFrame, ordered: bool) -> pl.DataFrame:

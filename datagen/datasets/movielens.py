@@ -102,7 +102,7 @@ def read_100k(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
 def _rated(path: Path, drops: Drops, dialect: Dialect) -> Iterator[pl.DataFrame]:
     import polars as pl
 
-    types = (pl.String(), pl.String(), pl.Float32(), pl.Int64())
+    types = (pl.UInt32(), pl.UInt32(), pl.Float32(), pl.Int64())
     schema: dict[str, pl.DataType] = dict(zip(_RATINGS, types, strict=True))
     for batch in scan_delimited(path, schema, _RATINGS, drops, dialect):
         table = batch.rename({"userId": "user_id", "movieId": "item_id", "rating": "value"})

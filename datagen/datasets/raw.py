@@ -106,7 +106,10 @@ def item_columns() -> dict[str, pl.DataType]:
 
 
 def interaction_columns() -> dict[str, pl.DataType]:
-    """As in `rectune.tables.interaction_schema`, with published ids in place of codes, and without `order`."""
+    """As in `rectune.tables.interaction_schema`, with published ids in place of codes, and without `order`.
+
+    An id may be UInt32 as well, where all of them are whole numbers without leading zeros.
+    """
     import polars as pl
 
     return {
@@ -133,7 +136,9 @@ def interaction_frame(frame: pl.DataFrame, kind: str = "") -> pl.DataFrame:
         frame = frame.with_columns(kind=pl.lit(kind))
     if "timestamp" not in frame.columns:
         frame = frame.with_columns(timestamp=pl.lit(None))
-    return frame.select(pl.col(name).cast(dtype) for name, dtype in interaction_columns().items())
+    types = interaction_columns()
+    types |= {name: dtype for name in ("user_id", "item_id") if (dtype := frame.schema[name]) == pl.UInt32()}
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in types.items())
 
 
 def no_users() -> pl.DataFrame:

@@ -11,18 +11,23 @@ if typing.TYPE_CHECKING:
 _SLICE = 2_000_000  # rows
 
 
-def distinct(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """The rows that differ from all earlier rows in these columns, in their order.
+def distinct(frame: pl.DataFrame, columns: Sequence[str]) -> tuple[pl.DataFrame, bool]:
+    """The rows that differ from all earlier rows in these columns, in their order; and whether any pair met twice.
 
     Args:
         frame: sorted by `user`.
-        columns: `user` and `item` among them.
+        columns: `user` and `item` among them; a pair is these two.
     """
     import polars as pl
 
     first = pl.struct(*columns).is_first_distinct()
-    kept = [part.filter(first) if _any_pair_twice(part) else part for part in _slices(frame)]
-    return pl.concat([frame.clear(), *kept], rechunk=False)
+    kept, again = [frame.clear()], False
+    for part in _slices(frame):
+        if _any_pair_twice(part):
+            again = True
+            part = part.filter(first)
+        kept.append(part)
+    return (pl.concat(kept, rechunk=False), True) if again else (frame, False)
 
 
 def _any_pair_twice(part: pl.DataFrame) -> bool:

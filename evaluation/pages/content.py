@@ -17,7 +17,7 @@ from rectune.manifest import Flow, Manifest, annotators, flows, read_manifests, 
 
 @dataclass(frozen=True)
 class DomainScores:
-    """The response scores of one domain: rows, rows kept, and the quartiles of the score."""
+    """The response scores of one domain or category: rows, rows kept, and the quartiles of the score."""
 
     domain: str
     rows: int
@@ -160,15 +160,18 @@ def _datasets(data: Manifest | None) -> dict[str, dict[str, Any]]:
 
 
 def _scores(inputs: Mapping[str, Path]) -> list[DomainScores]:
-    """Quartiles of the response score by domain, from verdicts.parquet."""
+    """Quartiles of the response score by domain and by category, from verdicts.parquet."""
     path = inputs.get("filter", Path()) / "verdicts.parquet"
     if "filter" not in inputs or not path.is_file():
         return []
     import polars as pl
 
     score = pl.col("score")
+    rows = pl.read_parquet(path, columns=["domain", "category", "score", "kept"])
+    divided = rows.filter(pl.col("category") != "")
+    divided = divided.with_columns(domain=pl.concat_str("domain", "category", separator="/"))
     table = (
-        pl.read_parquet(path, columns=["domain", "score", "kept"])
+        pl.concat([rows, divided])
         .group_by("domain")
         .agg(
             pl.len().alias("rows"),

@@ -18,6 +18,16 @@ def test_codes_count_texts_in_the_order_they_are_met(batches: list[list[str | No
     assert codes.texts().to_list() == first and len(codes) == len(first)
 
 
+@given(st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 2**32 - 1), max_size=20)), max_size=5))
+def test_a_number_is_the_same_id_as_its_text(batches: list[tuple[bool, list[int]]]) -> None:
+    codes, plain = Codes(), Codes()
+    for as_text, numbers in batches:
+        texts = pl.Series(list(map(str, numbers)), dtype=pl.String)
+        ids = texts if as_text else pl.Series(numbers, dtype=pl.UInt32)
+        assert codes.of(ids).to_list() == plain.of(texts).to_list()
+        assert codes.texts().to_list() == plain.texts().to_list() and len(codes) == len(plain)
+
+
 def test_two_sets_of_codes_do_not_mix() -> None:
     one, other = Codes(), Codes()
     one.of(pl.Series(["a", "b"]))
@@ -38,6 +48,7 @@ def test_repeats_go_and_the_first_of_each_stays(
     frame = pl.DataFrame(events, schema=schema, orient="row").with_row_index("order")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(repeats, "_SLICE", size)
-        kept = repeats.distinct(frame, ("user", "item", "value"))
+        kept, again = repeats.distinct(frame, ("user", "item", "value"))
     first = {row: place for place, row in reversed(list(enumerate(events)))}
     assert kept["order"].to_list() == sorted(first.values())
+    assert again == (len({row[:2] for row in events}) < len(events))

@@ -27,8 +27,10 @@ def read(
         groups.append([] if content is None else [folder / name])
     raw = reader(groups, Drops(malformed_limit=limit))
     batches = list(raw.interactions)
-    assert all(dict(batch.schema) == interaction_columns() for batch in batches)
-    return raw, [row for batch in batches for row in batch.rows()]
+    ids = ("user_id", "item_id")  # may be numbers
+    texts = [batch.with_columns(pl.col(*ids).cast(pl.String)) for batch in batches]
+    assert all(dict(batch.schema) == interaction_columns() for batch in texts)
+    return raw, [row for batch in texts for row in batch.rows()]
 
 
 def item(raw: Raw, item_id: str) -> dict[str, Any]:

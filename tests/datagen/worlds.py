@@ -71,7 +71,13 @@ def part(
     pl.DataFrame(things, schema=item_schema(), orient="row").write_parquet(folder / "items.parquet")
     people = [{"domain": dataset.domain, "user": u, "user_id": f"u{u}"} for u in range(len(world))]
     pl.DataFrame(people, schema=user_schema(), orient="row").write_parquet(folder / "users.parquet")
-    counted = {"ordered": times, "rows_out": len(rows), "items": items, "users": len(world)}
+    counted = {
+        "ordered": times,
+        "met_again": True,
+        "rows_out": len(rows),
+        "items": items,
+        "users": len(world),
+    }
     return Part(dataset, folder, LIKED, counted)
 
 
