@@ -23,6 +23,10 @@ if typing.TYPE_CHECKING:
     import polars as pl
 
 
+_Cases = dict[tuple[str, Split], list[Case]]
+_Counts = dict[Split, dict[str, int]]
+
+
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Read every dataset of the recipe, write tables and cases; returns what was read, dropped, wanted and got.
 
@@ -37,6 +41,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     cases, wanted = _cut_all(sources, users, data)
     got = _got(sources, cases)
     say(mixture.table(wanted, got))
+    _check_splits(got, data)
     write_rows(out / "cases.parquet", [case for found in cases.values() for case in found], Case)
     _combine(parts, out)
     return _stats(data, parts, sources, cases, {"wanted": wanted, "got": got})
@@ -58,8 +63,14 @@ def _check(parts: Sequence[Part], sources: Sequence[Source], data: settings.Data
         )
 
 
-_Cases = dict[tuple[str, Split], list[Case]]
-_Counts = dict[Split, dict[str, int]]
+def _check_splits(got: _Counts, data: settings.Data) -> None:
+    for split, counts in got.items():
+        if not sum(counts.values()):
+            raise UserError(
+                f"no user is left for the split {split}",
+                where=str(data.root),
+                mend="lower data.min_history, data.test or data.preference, or give data.train_until another value",
+            )
 
 
 def _cut_all(

@@ -95,10 +95,17 @@ def first_likes(liked: pl.DataFrame) -> pl.DataFrame:
 
 
 def parting_time(likes: pl.DataFrame, share: float) -> int | None:
-    """The time up to which the earliest `share` of the likes happened; None where that parts nothing."""
-    if share >= 1.0 or not likes.height or likes["timestamp"].null_count():
+    """The time up to which the earliest `share` of the likes happened; None where that parts nothing.
+
+    Where many likes share the last time (a log that knows only days, say), it is the last time before that.
+    """
+    times = likes["timestamp"]
+    if share >= 1.0 or not times.len() or times.null_count():
         return None
-    return int(typing.cast(float, likes["timestamp"].quantile(share, "lower")))
+    earlier = times.filter(times < times.max())
+    if not earlier.len():
+        return None
+    return int(min(typing.cast(int, times.quantile(share, "lower")), typing.cast(int, earlier.max())))
 
 
 def usable_users(likes: pl.DataFrame, user_ids: pl.Series, rules: Rules) -> pl.DataFrame:

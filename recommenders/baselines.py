@@ -100,14 +100,17 @@ def liked_counts(data: Path, cases: Sequence[Case]) -> dict[str, dict[str, int]]
 
     users = read_table(data / "users.parquet").select("domain", "user", "user_id")
     items = read_table(data / "items.parquet").select("domain", "item", "item_id")
-    liked = read_table(data / "interactions.parquet").filter("liked").unique(["domain", "user", "item"])
+    liked = pl.scan_parquet(data / "interactions.parquet").filter("liked").select("domain", "user", "item")
     held_out = {(c.domain, c.user) for c in cases if c.split != "train"}
     rows = pl.DataFrame(sorted(held_out), {"domain": pl.String(), "user_id": pl.String()}, orient="row")
+    others = users.join(rows, on=["domain", "user_id"], how="semi").lazy()
     counted = (
-        liked.join(users.join(rows, on=["domain", "user_id"], how="semi"), on=["domain", "user"], how="anti")
+        liked.join(others, on=["domain", "user"], how="anti")
+        .unique()
         .group_by("domain", "item")
         .len()
-        .join(items, on=["domain", "item"])
+        .join(items.lazy(), on=["domain", "item"])
+        .collect(engine="streaming")
     )
     counts: dict[str, dict[str, int]] = {}
     for domain, item_id, count in counted.select("domain", "item_id", "len").iter_rows():

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -60,3 +61,47 @@ def test_no_user_with_enough_history_is_an_error_with_a_mend(tmp_path: Path) -> 
     with pytest.raises(UserError, match=r"no user of anime liked more than 500 items") as caught:
         run(recipe("data.datasets=[anime]", "data.min_history=500"), {}, tmp_path)
     assert "data.min_history" in caught.value.mend
+
+
+def test_a_split_that_nobody_is_left_for_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no user is left for the split train"):
+        run(recipe("data.datasets=[anime]", "data.test=1000"), {}, tmp_path)
+
+
+def test_an_interrupted_attempt_goes_on_behind_what_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datagen.datasets import frames
+
+    read: list[str] = []
+    whole = frames.read_domain
+
+    def failing(dataset: Any, *rest: Any) -> Any:
+        read.append(dataset.name)
+        if read == ["anime", "books"]:
+            raise KeyboardInterrupt
+        return whole(dataset, *rest)
+
+    monkeypatch.setattr(frames, "read_domain", failing)
+    config = recipe("data.datasets=[anime, books]")
+    with pytest.raises(KeyboardInterrupt):
+        run(config, {}, tmp_path)
+    run(config, {}, tmp_path)
+    assert read == ["anime", "books", "books"]
+    other = tmp_path / "other"
+    other.mkdir()
+    run(config, {}, other)
+    for name in ("items", "interactions", "cases"):
+        assert (tmp_path / f"{name}.parquet").read_bytes() == (other / f"{name}.parquet").read_bytes()
+    assert not (tmp_path / "parts").exists()
+
+
+def test_negatives_by_popularity_and_a_shortfall_that_is_spread(tmp_path: Path) -> None:
+    wanted = ["data.datasets=[anime, movielens]", "data.train=1500", "data.shortfall=spread"]
+    stats = run(
+        recipe(*wanted, "data.shares={anime: 1, movielens: 99}", "data.negatives=popularity"), {}, tmp_path
+    )
+    train = {name: entry["cases"]["train"] for name, entry in stats["datasets"].items()}
+    assert train["movielens"]["got"] < train["movielens"]["wanted"] == 1485
+    assert train["anime"]["got"] > train["anime"]["wanted"] == 15
+    assert sum(count["got"] for count in train.values()) == 1500

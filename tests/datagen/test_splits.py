@@ -119,6 +119,16 @@ def test_the_users_of_the_splits_are_disjoint(world: Any, test: int, preference:
     assert len(users["preference"]) == min(preference, able - len(users["test"]))
 
 
+def test_a_log_that_knows_only_days_still_parts_training_from_tests() -> None:
+    world = [
+        [(item, 5.0, item // 2) for item in range(8)] for _ in range(12)
+    ]  # a quarter of it on the last day
+    cases = cases_of(world, train_until=0.9, test=3)
+    assert sorted(case.cutoff for case in cases if case.split == "test") == [3, 3, 3]
+    assert max(case.cutoff or 0 for case in cases if case.split == "train") == 2
+    assert {case.cutoff for case in cases_of([[(i, 5.0, 7) for i in range(8)]] * 12, train_until=0.9)} == {7}
+
+
 def test_every_user_gives_one_case_before_any_gives_two_and_tests_never_give_two() -> None:
     world = [[(item, 5.0, item) for item in range(start, start + 8)] for start in range(8)]
     cases = cases_of(world, train=6)
