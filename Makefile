@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(shell cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
 STAGES := data base queries rationales filter sft candidates tag dpo export recommend eval report
 
-.PHONY: help setup demo plan doctor test test-all lint push clean samples bench-data $(STAGES)
+.PHONY: help setup demo plan doctor test test-all lint push clean samples bench-data bench-generation bench-ledger $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -51,6 +51,12 @@ test-all: lint  ## the slow tests: kills, several processes, terminal campaigns
 
 bench-data: setup  ## the data stage against pandas on 57.6 million ratings: time and memory as ratios
 	@$(BIN)/python -m bench.data
+
+bench-generation: setup  ## the engine against one-at-a-time calls of llama-cpp-python, as ratios; ARGS=--gpu where there is one
+	@$(BIN)/python -m bench.generation $(ARGS)
+
+bench-ledger: setup  ## going on from a ledger of 100,000 finished requests: time and memory
+	@$(BIN)/python -m bench.ledger
 
 samples: setup  ## write the sample data again
 	$(BIN)/python -m samples.make_samples

@@ -46,7 +46,9 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     active = [plan for plan in plans if plan.scenario == "active"]
     queries, refused = write_queries(active, catalogue, config.generate, ledger_path(out))
     plans = _one_active_test_a_domain([_askable(plan, queries) for plan in plans], queries)
-    prompts = [_render(plan, catalogue, queries, config.prompts) for plan in plans if _ready(plan, queries)]
+    prompts = [
+        render_plan(plan, catalogue, queries, config.prompts) for plan in plans if _ready(plan, queries)
+    ]
     write_rows(out / "prompts.parquet", prompts, Prompt)
     kinds = collections.Counter(f"{p.split}/{p.scenario}/{p.form}/{p.locale}" for p in prompts)
     return {
@@ -115,7 +117,7 @@ def write_queries(
     refused: collections.Counter[str] = collections.Counter()
     waiting = list(plans)
     for attempt in range(config.attempts):
-        requests = [_request(plan, catalogue, config.query, attempt) for plan in waiting]
+        requests = [query_request(plan, catalogue, config.query, attempt) for plan in waiting]
         written = ask_teachers(requests, config, ledger, "queries")
         still: list[Plan] = []
         for plan, request in zip(waiting, requests, strict=True):
@@ -139,7 +141,8 @@ def _refusal(answer: Answer, text: str, plan: Plan, catalogue: Catalogue) -> str
     return fault_of(text, catalogue.get(plan.case.domain, plan.case.target).title, plan.locale)
 
 
-def _request(plan: Plan, catalogue: Catalogue, sampling: settings.Sampling, attempt: int) -> Request:
+def query_request(plan: Plan, catalogue: Catalogue, sampling: settings.Sampling, attempt: int) -> Request:
+    """What a teacher is asked for a search query; every attempt has another seed."""
     return Request(
         id=plan.case.id,
         messages=query_messages(catalogue.get(plan.case.domain, plan.case.target), plan.locale),
@@ -190,7 +193,10 @@ def _one_active_test_a_domain(plans: Sequence[Plan], queries: Mapping[str, str])
     return [p for p in plans if p.case.split != "test" or p.scenario == "passive" or id(p) in chosen]
 
 
-def _render(plan: Plan, catalogue: Catalogue, queries: Mapping[str, str], config: settings.Prompts) -> Prompt:
+def render_plan(
+    plan: Plan, catalogue: Catalogue, queries: Mapping[str, str], config: settings.Prompts
+) -> Prompt:
+    """The prompt of a plan; `queries` has one for every active case, by case id."""
     query = queries[plan.case.id] if plan.scenario == "active" else ""
     wording = Wording(plan.scenario, plan.form, plan.locale, query, config.listwise, config.seed)
     return render(plan.case, catalogue, wording)

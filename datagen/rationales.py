@@ -12,7 +12,7 @@ from typing import Any, Literal
 from datagen.teachers import ask_teachers, seed_for
 from inference.requests import Request
 from prompts.answers import CLOSINGS, closing, recommended
-from prompts.teacher import rationale_messages, rationale_opening
+from prompts.teacher import brief, rationale_messages, rationale_opening
 from rectune import settings
 from rectune.catalogue import Catalogue, load_catalogue
 from rectune.recipe import Recipe
@@ -27,7 +27,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     """Write a response for every training prompt; failed generations are left out and counted."""
     prompts = [p for p in read_rows(inputs["queries"] / "prompts.parquet", Prompt) if p.split == "train"]
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
-    requests = [_request(prompt, catalogue, config.generate.rationale) for prompt in prompts]
+    requests = [rationale_request(prompt, catalogue, config.generate.rationale) for prompt in prompts]
     written = ask_teachers(requests, config.generate, ledger_path(out), "rationales")
     examples, failed = list[Example](), collections.Counter[str]()
     for prompt in prompts:
@@ -67,7 +67,8 @@ def whole_sentences(text: str) -> str:
     return text[: ends[-1]] if ends else text
 
 
-def _request(prompt: Prompt, catalogue: Catalogue, sampling: settings.Sampling) -> Request:
+def rationale_request(prompt: Prompt, catalogue: Catalogue, sampling: settings.Sampling) -> Request:
+    """What a teacher is asked about a prompt; of a history that is too long the oldest items are left out."""
     target = catalogue.get(prompt.domain, prompt.target)
     history = [catalogue.get(prompt.history_domain, item) for item in prompt.history]
     return Request(
@@ -76,6 +77,7 @@ def _request(prompt: Prompt, catalogue: Catalogue, sampling: settings.Sampling) 
         sampling=sampling,
         seed=seed_for("rationale", prompt.id, sampling.seed),
         prefill=_opening(prompt, catalogue),
+        history=tuple(brief(item) for item in history),
     )
 
 
@@ -98,6 +100,8 @@ def _stats(
         "closing": dict(collections.Counter(example.provenance.closing for example in examples)),
         "teachers": dict(collections.Counter(example.provenance.model for example in examples)),
         "stopped_by_limit": sum(answer.finish == "length" for answer in answers),
+        "shortened": sum(answer.left_out > 0 for answer in answers),
+        "left_out": sum(answer.left_out for answer in answers),
         "tokens": sum(answer.tokens for answer in answers),
         "domains": dict(
             collections.Counter(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from inference.generate import generate, provenance
+from inference.generate import Model, Served, generate, missing, provenance
+from inference.llamacpp import prompt_text
 from inference.requests import Answer, Request
 from models.reference import gguf_file
 from rectune import settings
@@ -19,15 +20,54 @@ def ask_teachers(
 ) -> dict[str, Written]:
     """Answers by request id, each with who wrote it. A teacher is loaded once, and only if it has something to write."""
     written: dict[str, Written] = {}
-    for number, teacher in enumerate(config.teachers):
-        mine = [request for request in requests if _teacher_of(request.messages, config.teachers) == number]
-        if not mine:
-            continue
-        model = gguf_file(teacher.model)
-        answers = generate(model, mine, config, ledger, f"{label} ({model.stem})")
+    for teacher, mine in _shared_out(requests, config.teachers):
+        model = model_of(teacher, config)
+        name = model.stem if isinstance(model, Path) else model.name
+        answers = generate(model, mine, config, ledger, f"{label} ({name})", config.failures)
         for request, answer in zip(mine, answers, strict=True):
             written[request.id] = (answer, provenance(model, request.sampling, request.seed))
     return written
+
+
+def unanswered(requests: Sequence[Request], config: settings.Generate, ledger: Path) -> list[Request]:
+    """The requests whose answers the ledger does not hold, in their order."""
+    left = {
+        request.id
+        for teacher, mine in _shared_out(requests, config.teachers)
+        for request in missing(model_of(teacher, config), mine, ledger)
+    }
+    return [request for request in requests if request.id in left]
+
+
+def model_of(teacher: settings.Teacher, config: settings.Generate) -> Model:
+    """The GGUF file or the server that a teacher stands for.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    if teacher.server:
+        return Served(teacher.server, teacher.model, config.remote)
+    return gguf_file(teacher.model)
+
+
+def rendered(request: Request, config: settings.Generate) -> str:
+    """A request as its teacher will see it, control tokens and all; by role where a server does the rendering."""
+    ((teacher, _),) = _shared_out([request], config.teachers)
+    model = model_of(teacher, config)
+    if isinstance(model, Path):
+        return prompt_text(model, request)
+    turns = [f"[{role}] {content}" for role, content in request.messages]
+    return "\n".join([*turns, f"[assistant] {request.prefill}"])
+
+
+def _shared_out(
+    requests: Sequence[Request], teachers: Sequence[settings.Teacher]
+) -> Iterator[tuple[settings.Teacher, list[Request]]]:
+    """Each teacher that has something to write, and what."""
+    for number, teacher in enumerate(teachers):
+        mine = [request for request in requests if _teacher_of(request.messages, teachers) == number]
+        if mine:
+            yield teacher, mine
 
 
 def seed_for(*parts: object) -> int:

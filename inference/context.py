@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import ctypes
-import os
-from collections import deque
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from inference.model import last_words, load_model
+from inference.requests import Request
+from inference.sampling import Sampler
+from inference.sizing import cores, size_for
 from inference.vocabulary import Vocabulary
 from rectune.errors import UserError
 from rectune.settings import Engine
 
-if TYPE_CHECKING:
-    from llama_cpp import llama_model_p
-
-BATCH = 512  # tokens evaluated together at most
 STRIDE = 64  # tokens; where shapes must not vary, prompts are evaluated in pieces cut at its multiples
 ROWS = 60  # continuation tokens scored together; from 64 on llama.cpp's attention takes other paths
-_MEMORY_SHARE = 0.5  # of the free memory that the cache may take
-_SLOTS_CPU, _SLOTS_GPU = 16, 64  # when the engine chooses; 16 was the fastest of 1, 8, 16, 32 on two cores
-_MEND = "name a GGUF file that is whole, or download or make it again"
-_LOG: deque[str] = deque(maxlen=6)  # llama.cpp's last warnings and errors
 
 
 class Batch:
@@ -82,6 +75,7 @@ class Context:
         limit: tokens a sequence may reach, prompt and answer together.
         cells: tokens the cache holds, all sequences together; a shared prefix counts once.
         held: the tokens in the reserved sequence.
+        mixes: whether tokens just written and prompts do well in one batch; they do on an accelerator.
     """
 
     def __init__(self, path: Path, engine: Engine) -> None:
@@ -92,26 +86,23 @@ class Context:
         self.model = load_model(path, engine.gpu_layers)
         self.vocabulary = Vocabulary(self.model, str(path))
         self.limit = min(engine.context, llama_cpp.llama_model_n_ctx_train(self.model) or engine.context)
-        self._open(engine)
+        size = size_for(self.model, engine, self.limit)
+        self.slots, self.mixes = size.slots, size.accelerated
+        self.batch = Batch(size.batch)
+        self._open(engine, size.cells)
         self._memory: Any = llama_cpp.llama_get_memory(self._context)
-        self.batch = Batch(BATCH)
         self.stride = STRIDE if self.slots == 1 else 1
         self.held: list[int] = []
 
-    def _open(self, engine: Engine) -> None:
+    def _open(self, engine: Engine, cells: int) -> None:
         """Make the context; where memory does not suffice, with fewer cells, down to one full sequence."""
         import llama_cpp
 
-        gpu = engine.gpu_layers != 0 and llama_cpp.llama_supports_gpu_offload()
-        room = _cells_in_memory(self.model)
-        chosen = engine.slots or max(1, min(room // self.limit, _SLOTS_GPU if gpu else _SLOTS_CPU))
-        self.slots = min(chosen, llama_cpp.llama_max_parallel_sequences() - 1)
-        cells = max(self.limit, min(self.slots * self.limit, room))
         while not (found := llama_cpp.llama_init_from_model(self.model, self._parameters(engine, cells))):
             if cells == self.limit:
                 self.close()
                 raise UserError(
-                    f"no memory for a context of {cells} tokens ({_last_words()})",
+                    f"no memory for a context of {cells} tokens ({last_words()})",
                     where=str(self.path),
                     mend="lower the section's context or gpu_layers",
                 )
@@ -124,9 +115,9 @@ class Context:
 
         wanted = llama_cpp.llama_context_default_params()
         wanted.n_ctx, wanted.n_seq_max, wanted.kv_unified = cells, self.slots + 1, True
-        wanted.n_batch = wanted.n_ubatch = BATCH
+        wanted.n_batch = wanted.n_ubatch = self.batch.size
         wanted.n_outputs_max, wanted.n_outputs_max_per_seq = max(ROWS, self.slots), 0
-        wanted.n_threads = wanted.n_threads_batch = engine.threads or _cores()
+        wanted.n_threads = wanted.n_threads_batch = engine.threads or cores()
         return wanted
 
     def hold(self, tokens: Sequence[int], *, output: bool = False) -> None:
@@ -175,14 +166,24 @@ class Context:
         self.batch.struct.n_tokens = self.batch.length
         code = llama_cpp.llama_decode(self._context, self.batch.struct)
         if code:
-            found = f"llama.cpp could not evaluate a batch (code {code}; {_last_words()})"
+            found = f"llama.cpp could not evaluate a batch (code {code}; {last_words()})"
             raise UserError(found, where=str(self.path), mend="lower the section's slots or context")
 
-    def sample(self, chain: Any, row: int) -> int:
-        """Let a C sampler chain choose a token from the logits of the batch's token number `row`."""
-        import llama_cpp
+    def sampler(self, request: Request) -> Sampler:
+        """The samplers of a new sequence.
 
-        return int(llama_cpp.llama_sampler_sample(chain, self._context, row))
+        Raises:
+            UserError: the request's grammar is none.
+        """
+        return Sampler(request, self.vocabulary)
+
+    def sample(self, sampler: Sampler, row: int) -> int:
+        """A token from the logits of the batch's token number `row`.
+
+        Raises:
+            UserError: the request's grammar allows no token here.
+        """
+        return sampler.choose(self._context, row)
 
     def log_probabilities(self, row: int) -> npt.NDArray[np.float64]:
         """Log-softmax of the logits of the batch's token number `row`; shape (vocabulary,)."""
@@ -204,25 +205,6 @@ class Context:
         self._context = self.model = None
 
 
-def load_model(path: Path, gpu_layers: int = 0, vocabulary_only: bool = False) -> llama_model_p | None:
-    """A llama.cpp model; the caller frees it.
-
-    Raises:
-        UserError: the file is missing, is no GGUF file, or llama.cpp does not take it.
-    """
-    import llama_cpp
-
-    _check(path)
-    _start_quietly()
-    _LOG.clear()
-    wanted = llama_cpp.llama_model_default_params()
-    wanted.n_gpu_layers, wanted.vocab_only = gpu_layers, vocabulary_only
-    model = llama_cpp.llama_model_load_from_file(os.fsencode(path), wanted)
-    if not model:
-        raise UserError(f"llama.cpp cannot load it ({_last_words()})", where=str(path), mend=_MEND)
-    return model
-
-
 def shared_length(one: Sequence[int], other: Sequence[int]) -> int:
     """Length of the longest common prefix."""
     low, high = 0, min(len(one), len(other))
@@ -233,60 +215,3 @@ def shared_length(one: Sequence[int], other: Sequence[int]) -> int:
         else:
             high = middle - 1
     return low
-
-
-def metadata(model: Any, key: str) -> str:
-    """A scalar of the GGUF file's metadata as text; empty if it is not there."""
-    import llama_cpp
-
-    buffer = ctypes.create_string_buffer(1024)
-    length = llama_cpp.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))
-    return buffer.value.decode(errors="replace") if length >= 0 else ""
-
-
-def _check(path: Path) -> None:
-    try:
-        with path.open("rb") as stream:
-            magic = stream.read(4)
-    except OSError as problem:
-        raise UserError(f"cannot be read ({problem.strerror})", where=str(path), mend=_MEND) from None
-    if magic != b"GGUF":
-        raise UserError("is no GGUF file: it does not begin with GGUF", where=str(path), mend=_MEND)
-
-
-def _cells_in_memory(model: Any) -> int:
-    """How many tokens of 16-bit keys and values fit into the cache's share of the free memory."""
-    import llama_cpp
-    import psutil
-
-    width = llama_cpp.llama_model_n_embd(model) // max(1, llama_cpp.llama_model_n_head(model))
-    heads = llama_cpp.llama_model_n_head_kv(model) * llama_cpp.llama_model_n_layer(model)
-    cells = psutil.virtual_memory().available * _MEMORY_SHARE / max(1, heads * width * 2 * 2)
-    return int(cells)
-
-
-def _cores() -> int:
-    """Physical cores that this process may use."""
-    import psutil
-
-    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    return min(physical, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else physical
-
-
-def _last_words() -> str:
-    return " ".join(line.strip() for line in _LOG if line.strip()) or "it gave no reason"
-
-
-@lru_cache(maxsize=1)
-def _start_quietly() -> Any:
-    """Start llama.cpp with its log kept to its last complaints; the callback must outlive every model."""
-    import llama_cpp
-
-    @llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
-    def listen(level: int, text: bytes, _: Any) -> None:
-        if level in (2, 3):  # warning, error
-            _LOG.append(text.decode(errors="replace"))
-
-    llama_cpp.llama_log_set(listen, ctypes.c_void_p(0))
-    llama_cpp.llama_backend_init()
-    return listen

@@ -17,19 +17,26 @@ from models.reference import content_digest
 from rectune.errors import UserError
 from rectune.settings import Sampling
 
-_VERSION = 1
+_VERSION = 2  # of the file; a file of version 1 is brought up to it when opened
+_KEYS = 1  # version of the keys; raised only when answers made before are no longer good
 _SYNC_EVERY = 0.5  # seconds; what a power cut may lose. A killed process loses nothing.
 _WAIT = 60.0  # seconds to wait for another process that is writing
 _CHUNK = 500  # keys a query
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS answers (
-    key BLOB PRIMARY KEY, text TEXT NOT NULL, finish TEXT NOT NULL,
-    prompt_tokens INTEGER NOT NULL, tokens INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS digests (
-    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, digest TEXT NOT NULL
-) WITHOUT ROWID;
-"""
+_STEPS = (  # from each version of the file to the next
+    (
+        """CREATE TABLE IF NOT EXISTS answers (
+            key BLOB PRIMARY KEY, text TEXT NOT NULL, finish TEXT NOT NULL,
+            prompt_tokens INTEGER NOT NULL, tokens INTEGER NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE IF NOT EXISTS digests (
+            path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, digest TEXT NOT NULL
+        ) WITHOUT ROWID""",
+    ),
+    ("ALTER TABLE answers ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0",),
+)
+_LATER = {"grammar": "", "history": (), "separator": "; "}  # request fields that keys left out at first
+_COLUMNS = "key, text, finish, prompt_tokens, tokens, left_out"
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 _digests: dict[tuple[str, int, int], str] = {}  # what this process knows of model files
 
 
@@ -38,20 +45,21 @@ def request_key(digest: str, request: Request) -> bytes:
 
     `Request.id` and `Sampling.seed` (from which stages derive request seeds) are not among it. Messages
     stand for the rendered prompt: the template is part of the model file. The order of the stop strings does
-    not count.
+    not count. Fields that requests gained later count only where they are not at their defaults, so that
+    answers to requests without them stay good.
     """
-    stop = sorted(set(request.stop))
-    content = [
-        _VERSION,
-        digest,
-        request.messages,
+    rest: list[object] = [
         request.prefill,
-        stop,
+        sorted(set(request.stop)),
         _plain(request.sampling),
         request.seed,
     ]
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).digest()
+    if later := _later(request):
+        rest.append(later)
+    # What is hashed is one JSON list; its beginning, which many requests share, is hashed once.
+    key = _hashed_head(digest, request.messages[:-1]).copy()
+    key.update(_json(request.messages[-1:])[1:] + b"," + _json(rest)[1:])
+    return key.digest()
 
 
 def model_digest(path: Path) -> str:
@@ -79,15 +87,25 @@ class Ledger:
             self._prepare()
 
     def _prepare(self) -> None:
+        """Make the tables, or bring those of an earlier version up to date."""
+        if self._file_version() == _VERSION:
+            return
+        with self._base:  # commits or rolls back
+            self._base.execute("BEGIN IMMEDIATE")
+            found = self._file_version()  # another process may have been here first
+            if not 0 <= found <= _VERSION:
+                raise UserError(
+                    f"is a ledger of version {found}, wanted {_VERSION}",
+                    where=str(self.path),
+                    mend="move it away; its answers are generated again",
+                )
+            for statement in (statement for step in _STEPS[found:] for statement in step):
+                self._base.execute(statement)
+            self._base.execute(f"PRAGMA user_version={_VERSION}")
+
+    def _file_version(self) -> int:
         (found,) = self._base.execute("PRAGMA user_version").fetchone()
-        if found not in (0, _VERSION):
-            raise UserError(
-                f"is a ledger of version {found}, wanted {_VERSION}",
-                where=str(self.path),
-                mend="move it away; its answers are generated again",
-            )
-        if found == 0:
-            self._base.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={_VERSION}; COMMIT;")
+        return int(found)
 
     def __enter__(self) -> Ledger:
         return self
@@ -109,24 +127,24 @@ class Ledger:
             for start in range(0, len(wanted), _CHUNK):
                 chunk = wanted[start : start + _CHUNK]
                 marks = ",".join("?" * len(chunk))
-                query = f"SELECT key, text, finish, prompt_tokens, tokens FROM answers WHERE key IN ({marks})"
-                for key, *values in self._base.execute(query, chunk):
-                    found[key] = Answer("", *values)
+                query = f"SELECT {_COLUMNS} FROM answers WHERE key IN ({marks})"
+                for key, text, finish, prompt_tokens, tokens, left_out in self._base.execute(query, chunk):
+                    found[key] = Answer("", text, finish, prompt_tokens, tokens, left_out=left_out)
         return found
 
     def put(self, key: bytes, answer: Answer) -> None:
         """Write a finished answer; it is committed when the call returns.
 
-        Errors are not written, and neither is a second answer to the same key.
+        Errors and cancelled answers are not written, and neither is a second answer to the same key.
         """
-        if answer.finish == "error":
+        if answer.finish in ("error", "cancelled"):
             return
-        row = (key, answer.text, answer.finish, answer.prompt_tokens, answer.tokens)
+        row = (key, answer.text, answer.finish, answer.prompt_tokens, answer.tokens, answer.left_out)
         with self._mended():
             # A commit that waits for the disk also secures the earlier ones that did not.
             due = time.monotonic() - self._synced >= _SYNC_EVERY
             self._base.execute(f"PRAGMA synchronous={'FULL' if due else 'NORMAL'}")
-            self._base.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)", row)
+            self._base.execute(f"INSERT OR IGNORE INTO answers ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", row)
             if due:
                 self._synced = time.monotonic()
 
@@ -159,6 +177,23 @@ class Ledger:
             raise UserError(
                 f"the ledger cannot be used ({problem})", where=str(self.path), mend=mend
             ) from None
+
+
+@lru_cache(maxsize=64)
+def _hashed_head(digest: str, messages: tuple[tuple[str, str], ...]) -> hashlib.blake2b:
+    """The hash over the beginning of a key's list: all messages but the last; to be copied, not changed."""
+    start = _json([_KEYS, digest])[:-1] + b",["
+    return hashlib.blake2b(start + b"".join(_json(message) + b"," for message in messages), digest_size=20)
+
+
+def _later(request: Request) -> dict[str, object]:
+    """The fields that keys left out at first, where they say something."""
+    values = {name: getattr(request, name) for name in _LATER}
+    return {name: value for name, value in values.items() if value != _LATER[name]}
+
+
+def _json(value: object) -> bytes:
+    return _encode(value).encode("utf-8", "surrogatepass")
 
 
 @lru_cache(maxsize=256)

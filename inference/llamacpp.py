@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from importlib.metadata import version
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
-from inference.context import ROWS, Context, load_model, metadata
+from inference.context import ROWS, Context
+from inference.handle import Handle
+from inference.model import load_model, metadata
 from inference.requests import Answer, Request
 from inference.scheduler import Scheduler
+from inference.vocabulary import Vocabulary
 from rectune.errors import UserError
 from rectune.settings import Engine
 
@@ -32,8 +37,9 @@ class LlamaEngine:
         self.name, self.quantisation = describe(model)
         self.version = engine_version()
         self._context = Context(model, engine)
+        self._scheduler = Scheduler(self._context)
 
-    def __enter__(self) -> LlamaEngine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -42,7 +48,9 @@ class LlamaEngine:
         self.close()
 
     def close(self) -> None:
-        """Free model and context."""
+        """Free model and context; handles that are open end as cancelled."""
+        if self._context.model:
+            self._scheduler.close()
         self._context.close()
 
     @property
@@ -50,22 +58,82 @@ class LlamaEngine:
         """How many sequences are written at once."""
         return int(self._context.slots)
 
+    @property
+    def active(self) -> int:
+        """How many sequences are being written now."""
+        return self._scheduler.active
+
+    @property
+    def busy(self) -> bool:
+        """Whether any handle is open."""
+        return self._scheduler.busy
+
+    @property
+    def saved(self) -> int:
+        """Prompt tokens that were not evaluated because sequences shared them, since the engine was made."""
+        return self._scheduler.saved
+
+    def tokens(self, request: Request) -> list[int]:
+        """The prompt of a request as the model reads it, nothing left out.
+
+        Raises:
+            UserError: the model has no chat template, or it refuses the conversation.
+        """
+        return self._context.vocabulary.prompt(request.messages, request.prefill)
+
+    def submit(self, request: Request, on_end: Callable[[Answer], None] | None = None) -> Handle:
+        """Queue a request. Asking its handle for text makes the engine go on, with all open handles together.
+
+        Raises:
+            UserError: the model has no chat template.
+        """
+        self._context.vocabulary.check()
+        handle = Handle(request, self._scheduler.cancel, self.step, on_end)
+        self.enqueue(handle)
+        return handle
+
+    def enqueue(self, handle: Handle) -> None:
+        """Queue a handle made elsewhere, by a service for one."""
+        self._scheduler.submit(handle)
+
+    def cancel(self, handle: Handle) -> None:
+        """End a handle at the next step; any thread may call this."""
+        self._scheduler.cancel(handle)
+
+    def step(self) -> None:
+        """Evaluate one batch for all open handles. If that fails, or is interrupted, every one ends with the error."""
+        try:
+            self._scheduler.step()
+        except BaseException as problem:
+            self._scheduler.close("error", str(problem) or type(problem).__name__)
+            raise
+        if not self._scheduler.busy:
+            self._scheduler.forget()  # what comes next finds the cache as the first request did
+
     def generate(self, requests: Sequence[Request], on_answer: Callable[[Answer], None]) -> None:
         """Answer every request once; `on_answer` is called as each one ends, in the order of ending.
 
-        A prompt that is too long for its sequence gets an answer that says so.
+        What cannot be answered, such as a prompt that is too long for its sequence, gets an answer that says so.
 
         Raises:
-            UserError: the model has no chat template, or it refuses a conversation.
+            UserError: the model has no chat template, or llama.cpp cannot go on.
         """
-        scheduler = Scheduler(self._context)
-        scheduler.submit(_by_head(requests))
+        waiting, ended = _by_head(requests), deque[Answer]()
+        open_: set[Handle] = set()
         try:
-            while scheduler.busy:
-                for answer in scheduler.step():
-                    on_answer(answer)
+            while True:
+                for request in islice(waiting, self._scheduler.appetite):
+                    open_.add(self.submit(request, ended.append))
+                if not open_:
+                    return
+                self.step()
+                open_ = {handle for handle in open_ if not handle.ended} if ended else open_
+                while ended:
+                    on_answer(ended.popleft())
         finally:
-            scheduler.close()
+            for handle in open_:
+                handle.cancel()
+            self._scheduler.sweep()
 
     def loglikelihood(
         self, messages: Sequence[tuple[str, str]], continuations: Sequence[str], prefill: str = ""
@@ -73,12 +141,15 @@ class LlamaEngine:
         """Log-probability of every token of each continuation of the assistant's turn, in nats.
 
         The prompt is evaluated once, what it has in common with the prompt before it not even that, and its
-        cache is shared by all continuations. Continuations are tokenised on their own, as plain text.
+        cache is shared by all continuations. Continuations are tokenised on their own, as plain text. Open handles
+        are written to their ends first: scoring needs all slots.
 
         Raises:
             UserError: the prompt with its longest continuation does not fit a sequence.
         """
         context = self._context
+        while self.busy:
+            self.step()
         prompt = context.vocabulary.prompt(messages, prefill)
         tokens = [context.vocabulary.plain(text) for text in continuations]
         longest = len(prompt) + max(map(len, tokens), default=0)
@@ -156,6 +227,21 @@ def _describe(model: Path, size: int, modified: int) -> tuple[str, str]:
     quantisation = llama_cpp.llama_ftype_name(int(kind)) if kind else None
     name = named if model.stem == "model" and named else model.stem
     return name, quantisation.decode() if quantisation else "unknown"
+
+
+def prompt_text(model: Path, request: Request) -> str:
+    """What a GGUF model is shown, as text with its control tokens; only the vocabulary is loaded.
+
+    Raises:
+        UserError: no usable file, or it has no chat template, or that refuses the conversation.
+    """
+    import llama_cpp
+
+    loaded = load_model(model, vocabulary_only=True)
+    try:
+        return Vocabulary(loaded, str(model)).text(request.messages, request.prefill)
+    finally:
+        llama_cpp.llama_model_free(loaded)
 
 
 def _by_head(requests: Sequence[Request]) -> Iterator[Request]:

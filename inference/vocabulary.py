@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from models.chat import segments, tokenise
@@ -13,25 +14,39 @@ if TYPE_CHECKING:
     from llama_cpp import llama_model_p
 
 _NAMES = ("bos", "eos", "pad")
+_SHORT = 64  # characters of a text whose tokens are worth remembering
 
 
 class Vocabulary:
-    """The tokenizer of a loaded model. `control` holds the ids that no content may give."""
+    """The tokenizer of a loaded model.
+
+    Attributes:
+        pointer: llama.cpp's own.
+        size: how many tokens there are.
+        control: the ids that no content may give.
+        ends: the ids that end an answer.
+    """
 
     def __init__(self, model: llama_model_p, name: str) -> None:
         import llama_cpp
 
         self.name = name
-        self._vocab: Any = llama_cpp.llama_model_get_vocab(model)
-        self.size = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        self.pointer: Any = llama_cpp.llama_model_get_vocab(model)
+        self.size = llama_cpp.llama_vocab_n_tokens(self.pointer)
         special = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
-        attributes = (llama_cpp.llama_vocab_get_attr(self._vocab, token) for token in range(self.size))
+        attributes = (llama_cpp.llama_vocab_get_attr(self.pointer, token) for token in range(self.size))
         self.control = frozenset(token for token, attribute in enumerate(attributes) if attribute & special)
-        self.ends = frozenset(t for t in range(self.size) if llama_cpp.llama_vocab_is_eog(self._vocab, t))
+        self.ends = frozenset(t for t in range(self.size) if llama_cpp.llama_vocab_is_eog(self.pointer, t))
         template = llama_cpp.llama_model_chat_template(model, None)
         self._template = template.decode() if template else ""
         self._named = {f"{name}_token": self._text(name) for name in _NAMES}
         self._pieces: dict[int, bytes] = {}
+        self._own = lru_cache(maxsize=256)(lambda text: tuple(self._tokenise(text, True)))
+
+    def check(self) -> None:
+        """Raise the UserError that every conversation would meet: no chat template."""
+        if not self._template:
+            raise UserError("has no chat template", where=self.name, mend="use an instruct model's GGUF file")
 
     def prompt(self, messages: Sequence[tuple[str, str]], prefill: str = "") -> list[int]:
         """Tokens of a conversation up to the opened assistant turn, and of the `prefill` that begins it.
@@ -39,14 +54,20 @@ class Vocabulary:
         Raises:
             UserError: the model has no chat template, or the template refuses the messages.
         """
-        if not self._template:
-            raise UserError("has no chat template", where=self.name, mend="use an instruct model's GGUF file")
+        self.check()
         pieces = segments(self._template, messages, generation_prompt=True, tokens=self._named)
         return tokenise([*pieces, (prefill, False)], self.parsed, self.plain, self.control)
 
+    def text(self, messages: Sequence[tuple[str, str]], prefill: str = "") -> str:
+        """The same as text, control tokens and all, for people to read."""
+        self.check()
+        pieces = segments(self._template, messages, generation_prompt=True, tokens=self._named)
+        return "".join(text for text, _ in pieces) + prefill
+
     def parsed(self, text: str) -> list[int]:
         """Tokens of text whose special tokens count as such."""
-        return self._tokenise(text, True)
+        # The template's own words come again in every prompt.
+        return list(self._own(text)) if len(text) <= _SHORT else self._tokenise(text, True)
 
     def plain(self, text: str) -> list[int]:
         """Tokens of text in which `<|im_end|>` is just letters."""
@@ -65,7 +86,7 @@ class Vocabulary:
         size = 64
         while True:
             buffer = ctypes.create_string_buffer(size)
-            length = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, size, 0, False)
+            length = llama_cpp.llama_token_to_piece(self.pointer, token, buffer, size, 0, False)
             if length >= 0:
                 return buffer.raw[:length]
             size = -length
@@ -76,11 +97,11 @@ class Vocabulary:
         raw = text.encode("utf-8", errors="replace")
         room = len(raw) + 8
         ids = (llama_cpp.llama_token * room)()
-        count = llama_cpp.llama_tokenize(self._vocab, raw, len(raw), ids, room, False, special)
+        count = llama_cpp.llama_tokenize(self.pointer, raw, len(raw), ids, room, False, special)
         return list(ids[:count])
 
     def _text(self, name: str) -> str:
         import llama_cpp
 
-        token = getattr(llama_cpp, f"llama_vocab_{name}")(self._vocab)
-        return llama_cpp.llama_vocab_get_text(self._vocab, token).decode() if token >= 0 else ""
+        token = getattr(llama_cpp, f"llama_vocab_{name}")(self.pointer)
+        return llama_cpp.llama_vocab_get_text(self.pointer, token).decode() if token >= 0 else ""

@@ -31,13 +31,22 @@ def run(
     overrides: Overrides = None,
     until: Annotated[str, typer.Option(help="Stop after this stage.")] = "report",
     redo: Annotated[str, typer.Option("--from", help="Make this stage and all after it again.")] = "",
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show three prompts that would be generated from, and how long it would take."
+        ),
+    ] = False,
     runs: Runs = Path("runs"),
 ) -> None:
     """Run the pipeline: finished stages are skipped, interrupted ones go on."""
     from pipeline.run import Order, run_pipeline
-    from pipeline.show import closing_words
+    from pipeline.show import closing_words, generation_preview
     from rectune.runs import RunStore
 
+    if dry_run:
+        typer.echo(generation_preview(Order(recipe, overrides or [], "data"), RunStore(runs)))
+        return
     folders = run_pipeline(Order(recipe, overrides or [], until, redo), RunStore(runs))
     typer.echo(closing_words(folders, until))
 

@@ -32,10 +32,13 @@ def base_model(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> di
 
 
 def teachers(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str, str]:
-    """Digests of the teachers' GGUF files."""
+    """Digests of the teachers' GGUF files; of one behind a server its name and address, which is all that is known."""
     from models.reference import gguf_file
 
-    return {teacher.model: store.digest(gguf_file(teacher.model)) for teacher in recipe.generate.teachers}
+    return {
+        teacher.model: f"at {teacher.server}" if teacher.server else store.digest(gguf_file(teacher.model))
+        for teacher in recipe.generate.teachers
+    }
 
 
 def tags(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str, str]:

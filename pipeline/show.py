@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from align.tagging import printable
 from pipeline.plan import Step, make_plan
-from pipeline.run import Order
+from pipeline.run import Order, run_pipeline
 from rectune.errors import UserError
 from rectune.progress import say
 from rectune.recipe import load_recipe
 from rectune.rows import read_rows
-from rectune.runs import RunStore
+from rectune.runs import RunStore, ledger_path
 from rectune.types import Example, Prompt, content_id
 
 if TYPE_CHECKING:
@@ -49,6 +49,14 @@ def closing_words(folders: dict[str, Path], last: str) -> str:
         where = f"all {len(shown)} recommendations: {folders['recommend'] / 'recommendations.json'}"
         return "\n\n".join([*parts, f"{where}\nreport: {folders['report'] / 'report.html'}"])
     return f"{last}: {folders[last]}"
+
+
+def generation_preview(order: Order, store: RunStore) -> str:
+    """Three prompts of the generation stages and an estimate of their hours; runs the data stage, and a small probe."""
+    from datagen.dry import dry_run
+
+    folder = run_pipeline(order, store)["data"]
+    return printable(dry_run(load_recipe(order.recipe, order.overrides), folder, ledger_path(folder)))
 
 
 def _shown(one: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ These show the item really taken. They are never trained on: the prompts that ar
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from prompts.render import fill, load_words
@@ -59,12 +60,26 @@ def rationale_opening(recent: Sequence[str], query: str, locale: Locale, choice:
 
 
 def rationale_messages(item: Item, history: Sequence[Item], query: str, locale: Locale) -> Messages:
-    """Ask why `item` suits somebody with this history, or answers this query (exactly one of the two is given)."""
+    """Ask why `item` suits somebody with this history, or answers this query (exactly one of the two is given).
+
+    A question about a query has shots before it, over different kinds of goods.
+    """
     kinds, words = load_words(locale), load_words(locale, _FILE)["rationale"]
     values = {"history": [brief(liked) for liked in history], "query": query, "item": facts(item)}
     question = words["active" if query else "passive"]
     known = history[0].domain if history else item.domain
     return (
         ("system", fill(words["system"], item.domain, kinds, {})),
+        *(_shots(locale) if query else ()),
         ("user", fill(question, item.domain, kinds, values, known)),
     )
+
+
+@functools.cache
+def _shots(locale: Locale) -> Messages:
+    kinds, words = load_words(locale), load_words(locale, _FILE)["rationale"]
+    turns: list[tuple[str, str]] = []
+    for shot in words["shots"]:
+        values = {"query": shot["query"], "item": shot["item"], "history": []}
+        turns += [("user", fill(words["active"], shot["domain"], kinds, values)), ("assistant", shot["text"])]
+    return tuple(turns)

@@ -137,29 +137,52 @@ class Engine(Section):
     """How llama.cpp runs; none of it changes what is asked.
 
     `context` is tokens a sequence, `slots` sequences at once, `threads` 0 and `slots` 0 leave the choice to the engine,
-    `gpu_layers` -1 puts all layers on an accelerator where there is one.
+    `gpu_layers` -1 puts all layers on an accelerator where there is one. `workers` above 0 spreads the work over that
+    many processes, each with its own model, under Ray.
     """
 
     context: Count = free(1536)
     slots: Annotated[int, Field(ge=0)] = free(16)
     threads: Annotated[int, Field(ge=0)] = free(0)
     gpu_layers: int = free(-1)
+    workers: Annotated[int, Field(ge=0)] = free(0)
+
+
+class Remote(Section):
+    """How a model behind a server is asked: `concurrency` requests in flight, `timeout` seconds a request, `retries`
+    after the first try, `requests_per_minute` at most (0: as many as it takes)."""
+
+    concurrency: Count = free(16)
+    timeout: Annotated[float, Field(gt=0.0)] = free(120.0)
+    retries: Annotated[int, Field(ge=0)] = free(5)
+    requests_per_minute: Annotated[int, Field(ge=0)] = free(0)
 
 
 class Teacher(Section):
-    """A GGUF model that writes training text, and its share of the rows."""
+    """A model that writes training text, and its share of the rows.
+
+    `model` is a GGUF reference, or, with `server` (the base address of an OpenAI-compatible server, such as
+    http://localhost:8080/v1), the name that the server knows it by.
+    """
 
     model: str
+    server: str = ""
     share: Share = 1.0
 
 
 class Generate(Engine):
-    """Queries and rationales. `attempts` counts tries a query, each with another seed, before its row is given up."""
+    """Queries and rationales.
+
+    `attempts` counts tries a query, each with another seed, before its row is given up. `failures` is the share of the
+    requests that may fail for good before the stage ends with an error. `remote` is for teachers behind a server.
+    """
 
     teachers: list[Teacher] = Field(min_length=1)
     query: Sampling
     rationale: Sampling
     attempts: Count = 3
+    failures: Fraction = 0.02
+    remote: Remote = Remote()
 
 
 class Filter(Section):

@@ -37,9 +37,9 @@ def ask() -> Ask:
     """A request about one thing, greedy and eight tokens long unless said otherwise."""
 
     def make(text: str, system: str = "Be brief.", seed: int = 1, **others: object) -> Request:
-        stop, prefill = others.pop("stop", ()), others.pop("prefill", "")
+        stop, prefill, grammar = others.pop("stop", ()), others.pop("prefill", ""), others.pop("grammar", "")
         sampling = Sampling.model_validate({"max_tokens": 8, "temperature": 0.0} | others)
         messages = (("system", system), ("user", text))
-        return Request(text, messages, sampling, seed, stop, prefill)  # type: ignore[arg-type]
+        return Request(text, messages, sampling, seed, stop, prefill, grammar)  # type: ignore[arg-type]
 
     return make

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sqlite3
 import time
 from dataclasses import replace
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,11 @@ def test_what_was_put_is_there_for_the_next_process(tmp_path: Path) -> None:
     path = tmp_path / "runs" / "ledger.sqlite"
     with Ledger(path) as ledger:
         ledger.put(b"one", answer("첫 번째\n\x00🎬"))
-        ledger.put(b"two", Answer("x", "", "length", 1, 2))
+        ledger.put(b"two", Answer("x", "", "length", 1, 2, left_out=3))
     with Ledger(path) as ledger:
         assert ledger.get_many([b"one", b"two", b"three", b"one"]) == {
             b"one": answer("첫 번째\n\x00🎬"),
-            b"two": Answer("", "", "length", 1, 2),
+            b"two": Answer("", "", "length", 1, 2, left_out=3),
         }
 
 
@@ -67,6 +69,10 @@ def test_what_is_put_is_committed_at_once(tmp_path: Path) -> None:
         {"stop": ("\n",)},
         {"stop": ()},
         {"prefill": ""},
+        {"grammar": 'root ::= "yes"'},
+        {"history": ("영화",)},
+        {"history": ("영", "화")},
+        {"separator": " / "},
     ],
 )
 def test_whatever_changes_an_answer_changes_the_key(change: dict[str, Any]) -> None:
@@ -77,6 +83,86 @@ def test_what_changes_no_answer_leaves_the_key() -> None:
     same = replace(REQUEST, id="b", sampling=Sampling(seed=99), stop=(".", "\n", "."))
     assert request_key("model", same) == request_key("model", REQUEST)
     assert request_key("other model", REQUEST) != request_key("model", REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("digest", "request_", "key"),
+    [
+        ("model", REQUEST, "9a9c668bdcb181d7754d1b01f63f1662181da2bf"),
+        (
+            "0f" * 16,
+            Request(
+                "b",
+                (
+                    ("system", 's\udc80 "q" \\ \x00\u2028'),
+                    ("user", "x"),
+                    ("assistant", "y"),
+                    ("user", "영화\n"),
+                ),
+                Sampling(temperature=0.0, top_k=3),
+                2**31 - 1,
+            ),
+            "599fcb8f532b17bb044343c58fcab9572b181f5c",
+        ),
+        ("m", Request("c", (), Sampling(), 0), "ecb131271937aab0e13bfaf85655a5774aca5065"),
+        ("m", Request("c", (("user", "one"),), Sampling(), 0), "9bec665710abecd02ba41c93c5632075d82d831b"),
+    ],
+)
+def test_keys_are_those_of_the_first_ledgers(digest: str, request_: Request, key: str) -> None:
+    # Computed before requests had grammar, history and separator, and before common heads were hashed once.
+    assert request_key(digest, request_).hex() == key
+
+
+def first_version(path: Path, count: int) -> None:
+    """A ledger as version 1 wrote it."""
+    base = sqlite3.connect(path)
+    base.executescript("""
+        PRAGMA journal_mode=WAL;
+        CREATE TABLE answers (
+            key BLOB PRIMARY KEY, text TEXT NOT NULL, finish TEXT NOT NULL,
+            prompt_tokens INTEGER NOT NULL, tokens INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE digests (
+            path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, digest TEXT NOT NULL
+        ) WITHOUT ROWID;
+        PRAGMA user_version=1;
+    """)
+    rows = ((b"%d" % number, str(number), number) for number in range(count))
+    with base:
+        base.executemany("INSERT INTO answers VALUES (?, ?, 'length', ?, 3)", rows)
+    base.close()
+
+
+def test_a_ledger_of_the_first_version_keeps_all_answers(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    first_version(path, 30)
+    for _ in range(2):  # when it is brought up to date, and afterwards
+        with Ledger(path) as ledger:
+            found = ledger.get_many([b"%d" % number for number in range(31)])
+            assert found == {b"%d" % n: Answer("", str(n), "length", n, 3) for n in range(30)}
+            ledger.put(b"new", Answer("", "text", "stop", 1, 2, left_out=4))
+            assert ledger.get_many([b"new"])[b"new"].left_out == 4
+
+
+def test_processes_that_find_an_old_ledger_together_do_it_no_harm(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    for turn in range(5):
+        path, barrier = tmp_path / f"{turn}.sqlite", context.Barrier(4)
+        first_version(path, 300)
+        workers = [context.Process(target=open_at_once, args=(path, barrier)) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert [worker.exitcode for worker in workers] == [0] * 4
+        with Ledger(path) as ledger:
+            assert len(ledger.get_many([b"%d" % number for number in range(300)])) == 300
+
+
+def open_at_once(path: Path, barrier: Barrier) -> None:
+    barrier.wait()
+    with Ledger(path) as ledger:
+        ledger.put(b"mine %d" % os.getpid(), answer())
 
 
 def test_a_digest_is_remembered_until_the_file_changes(
@@ -151,7 +237,9 @@ def test_a_hundred_thousand_finished_requests_are_found_in_seconds(tmp_path: Pat
     keys = [request_key("model", replace(REQUEST, seed=seed)) for seed in range(100_000)]
     Ledger(path).close()
     base = sqlite3.connect(path)
-    base.executemany("INSERT INTO answers VALUES (?, ?, 'stop', 1, 1)", ((key, "word " * 60) for key in keys))
+    columns = "key, text, finish, prompt_tokens, tokens"
+    rows = ((key, "word " * 60) for key in keys)
+    base.executemany(f"INSERT INTO answers ({columns}) VALUES (?, ?, 'stop', 1, 1)", rows)
     base.commit()
     base.close()
     start = time.monotonic()

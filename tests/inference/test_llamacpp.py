@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,10 +167,107 @@ def test_an_interrupted_generation_leaves_a_usable_engine(several: LlamaEngine, 
 def test_slots_are_chosen_from_memory_and_a_small_cache_still_answers_all(
     model: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.context._cells_in_memory", lambda _: 700)
+    monkeypatch.setattr("inference.sizing.cells_in_memory", lambda *_: 700)
     with LlamaEngine(model, Engine(context=300, slots=0, threads=1)) as engine:
         assert engine.slots == 2
         assert len(answers(engine, [ask(film, max_tokens=2) for film in FILMS])) == len(FILMS)
+
+
+def test_a_grammar_leaves_only_its_words(several: LlamaEngine, ask: Ask, capfd: Any) -> None:
+    words = 'root ::= "yes" | "no"'
+    asked = [
+        ask(f"Number {n}?", grammar=words, temperature=5.0, seed=n, top_k=0, min_p=0.0) for n in range(12)
+    ]
+    texts = {answer.text for answer in answers(several, asked).values()}
+    assert texts == {"yes", "no"}
+    greedy = answers(several, [ask("Hi", grammar=words), ask("Hello")])
+    assert greedy["Hi"].finish == "stop"
+    assert greedy["Hello"] == answers(several, [ask("Hello")])["Hello"]  # a neighbour is not touched
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("grammar", "found"),
+    [
+        ("root := x", "expecting ::="),
+        ("root ::= nobody", "nobody"),
+        ('word ::= "a"', "root"),
+        ('root ::= root "a"', "begins with itself"),
+        ("root ::= " + "(" * 50_000, "50009 bytes"),
+        ("root ::= \0", "null"),
+        (r"root ::= [^\x00-\U0010FFFF]", "allows nothing"),
+    ],
+)
+def test_a_bad_grammar_is_an_error_of_its_request(
+    several: LlamaEngine, ask: Ask, capfd: Any, grammar: str, found: str
+) -> None:
+    made = answers(several, [ask("Bad", grammar=grammar), ask("Good")])
+    assert (made["Bad"].finish, made["Bad"].text) == ("error", "")
+    assert found in made["Bad"].error
+    assert made["Good"].text
+    assert capfd.readouterr() == ("", "")
+
+
+def test_handles_give_text_as_it_is_written_and_are_written_together(several: LlamaEngine, ask: Ask) -> None:
+    requests = [ask(f"I liked {film}.") for film in FILMS]
+    wanted = answers(several, requests[:1])[requests[0].id]
+    handles = [several.submit(request) for request in requests]
+    pieces = iter(handles[0])
+    first = next(pieces)
+    assert several.active > 1
+    assert wanted.text.startswith(first)
+    assert len(first) < len(wanted.text)
+    assert first + "".join(pieces) == wanted.text
+    handles[1].cancel()
+    assert handles[1].result().finish in ("cancelled", "length", "stop")
+    assert len(several.loglikelihood((("user", "Hello."),), [" film"])[0]) == 1  # ends what is open first
+    assert all(handle.ended for handle in handles)
+    assert not several.busy
+
+
+def test_a_cancelled_handle_leaves_the_others_as_they_were(single: LlamaEngine, ask: Ask) -> None:
+    requests = [ask(f"I liked {film}.", temperature=1.0) for film in FILMS[:3]]
+    wanted = answers(single, requests)
+    handles = [single.submit(request) for request in requests]
+    next(iter(handles[0]))
+    handles[0].cancel()
+    assert [handle.result().text for handle in handles[1:]] == [
+        wanted[request.id].text for request in requests[1:]
+    ]
+    assert wanted[requests[0].id].text.startswith(handles[0].result().text)
+    assert handles[0].result().finish == "cancelled"
+
+
+def test_the_oldest_history_is_left_out_where_the_prompt_is_too_long(several: LlamaEngine, ask: Ask) -> None:
+    history = tuple(f"A film with a long name, part {number}" for number in range(60))
+    asked = replace(ask(f"I liked {'; '.join(history)}. What next?"), id="long", history=history)
+    (answer,) = answers(several, [asked]).values()
+    assert 0 < answer.left_out < 59
+    assert answer.prompt_tokens <= 320 - 8
+    shown = ask(f"I liked {'; '.join(history[answer.left_out :])}. What next?")
+    assert replace(answers(several, [shown])[shown.id], id="long", left_out=answer.left_out) == answer
+    fuller = several.tokens(ask(f"I liked {'; '.join(history[answer.left_out - 1 :])}. What next?"))
+    assert len(fuller) > 320 - 8
+
+
+def test_an_error_of_llama_cpp_ends_every_handle(
+    model: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise UserError("no more memory")
+
+    with LlamaEngine(model, Engine(context=128, slots=2, threads=1)) as engine:
+        handles = [engine.submit(ask(film)) for film in FILMS]
+        with monkeypatch.context() as patch:
+            patch.setattr(engine._context, "evaluate", broken)
+            with pytest.raises(UserError, match="no more memory"):
+                handles[-1].result()
+        assert {(handle.result().finish, handle.result().error) for handle in handles} == {
+            ("error", "no more memory")
+        }
+        assert answers(engine, [ask("Hi")])["Hi"].text
+        last = engine.submit(ask("Bye"))
+    assert last.result().finish == "cancelled"
 
 
 def test_the_model_is_named() -> None:

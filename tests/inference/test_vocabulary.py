@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.context import load_model
+from inference.model import load_model
 from inference.vocabulary import Vocabulary
 from models.chat import encode
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompts.answers import find_items
+from prompts.answers import closing, find_items
 from prompts.render import Wording, ask, load_words, render
 from prompts.teacher import query_messages, rationale_messages, rationale_opening
 from rectune.catalogue import Catalogue
@@ -92,6 +92,17 @@ def test_a_rationale_is_asked_for_with_the_target_shown(locale: Locale) -> None:
     active = rationale_messages(ITEMS[0], [], "quiet films", locale)[-1][1]
     assert ITEMS[0].title in passive and ITEMS[1].title in passive
     assert ITEMS[0].title in active and "quiet films" in active
+
+
+@pytest.mark.parametrize("locale", ["en", "ko"])
+def test_the_shots_of_an_active_rationale_end_as_a_response_should(locale: Locale) -> None:
+    messages = rationale_messages(ITEMS[0], [], "quiet films", locale)
+    assert [role for role, _ in messages] == ["system", *["user", "assistant"] * 3, "user"]
+    assert len(rationale_messages(ITEMS[0], ITEMS[1:3], "", locale)) == 2
+    for (_, question), (_, text) in zip(messages[1:-1:2], messages[2:-1:2], strict=True):
+        title = text.split(closing(locale, ""))[1].strip()
+        assert title in question and text.endswith(closing(locale, title))
+        assert text.count(title) >= 2 and "\n" not in text
 
 
 @pytest.mark.parametrize("locale", ["en", "ko"])

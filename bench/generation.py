@@ -1,0 +1,267 @@
+"""`make bench-generation`: the engine at its own choice of slots against llama-cpp-python's `Llama`, one at a time.
+
+Both get the same prompts, made from the sample data as the stages make them, with the sampling of recipes/demo.yaml, in
+the same process and with the same number of threads. The rival gets them as ready token ids, so the time that rendering
+takes counts against us alone. Its prefix cache is the one built into `Llama`: it keeps the last prompt's cache and
+evaluates only what differs, which is faster here than `LlamaRAMCache`, which copies the whole state besides.
+
+`overhead` is the share of our time that is neither llama.cpp's evaluation nor its sampling. `--gpu` measures a random
+model in the shape of a 7B one at 1, 8, 32 and 128 slots instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from inference.llamacpp import LlamaEngine
+from inference.requests import Answer, Request
+from rectune.settings import Engine, Generate, Sampling
+
+CONTEXT = 1536  # tokens a sequence, as in the recipe
+_BARS, _WIDTH = "▁▂▃▄▅▆▇█", 60
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Requests of the two kinds."""
+
+    queries: list[Request]
+    rationales: list[Request]
+
+    def kinds(self) -> dict[str, list[Request]]:
+        """By name, without kinds that have none."""
+        return {
+            name: each for name, each in (("queries", self.queries), ("rationales", self.rationales)) if each
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one pass over requests took: seconds, tokens, texts by id; the last three are of our engine alone.
+
+    `overhead` is a share of the seconds, `saved` counts prompt tokens that were shared, `slots` holds (seconds of a
+    step, slots in use).
+    """
+
+    seconds: float
+    prompt: int
+    written: int
+    texts: dict[str, str]
+    overhead: float = 0.0
+    saved: int = 0
+    slots: tuple[tuple[float, int], ...] = ()
+
+
+class Watched(LlamaEngine):
+    """An engine that notes how long llama.cpp works and how many slots are in use."""
+
+    def __init__(self, model: Path, engine: Engine) -> None:
+        super().__init__(model, engine)
+        self.inside = 0.0
+        self.used: list[tuple[float, int]] = []
+        for name in ("evaluate", "sample"):
+            setattr(self._context, name, self._timed(getattr(self._context, name)))
+
+    def step(self) -> None:
+        """The engine's step, noted."""
+        begun, before = time.perf_counter(), self.active
+        super().step()
+        self.used.append((time.perf_counter() - begun, max(before, self.active)))
+
+    def _timed(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any) -> Any:
+            begun = time.perf_counter()
+            try:
+                return work(*arguments)
+            finally:
+                self.inside += time.perf_counter() - begun
+
+        return timed
+
+
+def work(queries: int, rationales: int) -> Work:
+    """Requests as the stages make them, from cases cut out of the sample data; cases come again if they run out."""
+    from datagen.build import run
+    from rectune.catalogue import load_catalogue
+    from rectune.recipe import load_recipe
+    from rectune.rows import read_rows
+    from rectune.types import Case
+
+    recipe = load_recipe(Path(__file__).parents[1] / "recipes/demo.yaml", [])
+    with tempfile.TemporaryDirectory() as out:
+        run(recipe.only(("data",)), {}, Path(out))
+        cases = read_rows(Path(out) / "cases.parquet", Case)
+        catalogue = load_catalogue(Path(out) / "items.parquet")
+    cases.sort(key=lambda case: case.id)
+    settings = recipe.generate
+    return Work(
+        [_query(cases[n % len(cases)], catalogue, settings, n) for n in range(queries)],
+        [_rationale(cases[-1 - n % len(cases)], catalogue, settings, n) for n in range(rationales)],
+    )
+
+
+def _query(case: Any, catalogue: Any, settings: Generate, number: int) -> Request:
+    from prompts.teacher import query_messages
+
+    messages = query_messages(catalogue.get(case.domain, case.target), "en")
+    return Request(f"query {number}", messages, settings.query, number, ("\n",))
+
+
+def _rationale(case: Any, catalogue: Any, settings: Generate, number: int) -> Request:
+    from prompts.teacher import rationale_messages, rationale_opening
+
+    target = catalogue.get(case.domain, case.target)
+    history = [catalogue.get(case.history_domain, item) for item in case.history]
+    messages = rationale_messages(target, history, "", "en")
+    opening = rationale_opening([item.title for item in history], "", "en", number)
+    return Request(f"rationale {number}", messages, settings.rationale, number, (), opening)
+
+
+def ours(engine: Watched, requests: Sequence[Request]) -> Run:
+    """Our engine on these requests."""
+    answers: list[Answer] = []
+    engine.inside, saved = 0.0, engine.saved
+    engine.used.clear()
+    begun = time.perf_counter()
+    engine.generate(requests, answers.append)
+    seconds = time.perf_counter() - begun
+    failed = [answer.error for answer in answers if answer.finish == "error"]
+    if failed:
+        raise SystemExit(f"{len(failed)} requests failed, the first because: {failed[0]}")
+    return Run(
+        seconds,
+        sum(answer.prompt_tokens for answer in answers),
+        sum(answer.tokens for answer in answers),
+        {answer.id: answer.text for answer in answers},
+        1 - engine.inside / seconds,
+        engine.saved - saved,
+        tuple(engine.used),
+    )
+
+
+def rival(llama: Any, prompts: Sequence[list[int]], requests: Sequence[Request]) -> Run:
+    """`Llama.create_completion` on the same prompts, one after another."""
+    texts, prompt, written = {}, 0, 0
+    llama.reset()  # as ours, it begins with an empty cache
+    begun = time.perf_counter()
+    for tokens, request in zip(prompts, requests, strict=True):
+        how = request.sampling.model_dump(exclude={"max_tokens", "seed"})
+        made = llama.create_completion(
+            tokens, max_tokens=request.sampling.max_tokens, seed=request.seed, stop=list(request.stop), **how
+        )
+        texts[request.id] = made["choices"][0]["text"]
+        prompt += made["usage"]["prompt_tokens"]
+        written += made["usage"]["completion_tokens"]
+    return Run(time.perf_counter() - begun, prompt, written, texts)
+
+
+def compare(given: Work, rounds: int, threads: int) -> str:
+    """Both on all kinds, in turn; the median round by seconds, and the ratio of the medians."""
+    import llama_cpp
+
+    from inference.sizing import cores
+    from models.reference import gguf_file
+
+    model = gguf_file("embedded")
+    threads = threads or cores()
+    llama = llama_cpp.Llama(
+        str(model), n_ctx=CONTEXT, n_threads=threads, n_threads_batch=threads, verbose=False
+    )
+    lines = []
+    with Watched(model, Engine(context=CONTEXT, slots=0, threads=threads)) as engine:
+        lines.append(f"{threads} threads; the engine chose {engine.slots} slots")
+        for name, requests in given.kinds().items():
+            prompts = [engine.tokens(request) for request in requests]
+            ours(engine, requests[:1]), rival(llama, prompts[:1], requests[:1])  # warm
+            pairs = [(ours(engine, requests), rival(llama, prompts, requests)) for _ in range(rounds)]
+            lines += ["", *_table(name, [pair[0] for pair in pairs], [pair[1] for pair in pairs])]
+    return "\n".join([*lines, "", *_greedy(model, given, threads)])
+
+
+def _table(name: str, own: Sequence[Run], other: Sequence[Run]) -> list[str]:
+    """One kind's figures. The same seeds do not give the same texts, so tokens differ and rates are shown besides."""
+    mine, theirs = (sorted(runs, key=lambda run: run.seconds)[len(runs) // 2] for runs in (own, other))
+    count = len(mine.texts)
+    ratio = statistics.median(run.seconds for run in other) / statistics.median(run.seconds for run in own)
+    tokens = (mine.written / mine.seconds) / (theirs.written / theirs.seconds)
+    head = f"{f'{count} {name}':<18}{'seconds':>9}{'a second':>10}{'prompt tok/s':>14}{'written tok/s':>15}"
+    rows = [
+        f"{label:<18}{run.seconds:>9.1f}{count / run.seconds:>10.2f}{run.prompt / run.seconds:>14.0f}"
+        f"{run.written / run.seconds:>15.1f}"
+        for label, run in (("engine", mine), ("Llama", theirs))
+    ]
+    return [
+        head,
+        *rows,
+        f"times as fast: {ratio:.2f} (by written tokens {tokens:.2f}); overhead {mine.overhead:.1%}; "
+        f"prefix tokens saved {mine.saved} of {mine.prompt}",
+        f"slots in use   {sparkline(mine.slots)} {_mean(mine.slots):.1f} on average",
+    ]
+
+
+def sparkline(steps: Sequence[tuple[float, int]]) -> str:
+    """Slots in use over time as a row of bars; the tallest is the most that were used."""
+    total, most = sum(seconds for seconds, _ in steps), max((used for _, used in steps), default=0)
+    if not total or not most:
+        return ""
+    shares, passed = [0.0] * _WIDTH, 0.0
+    for seconds, used in steps:
+        first, last = passed / total * _WIDTH, (passed + seconds) / total * _WIDTH
+        for place in range(int(first), min(_WIDTH, int(last) + 1)):
+            shares[place] += used * max(0.0, min(last, place + 1) - max(first, place))
+        passed += seconds
+    return "".join(_BARS[min(len(_BARS) - 1, int(share / most * len(_BARS)))] for share in shares)
+
+
+def _mean(steps: Sequence[tuple[float, int]]) -> float:
+    return sum(seconds * used for seconds, used in steps) / max(1e-9, sum(seconds for seconds, _ in steps))
+
+
+def _greedy(model: Path, given: Work, threads: int, most: int = 60) -> list[str]:
+    """How many greedy answers are the same with many slots as with one."""
+    lines = []
+    for name, requests in given.kinds().items():
+        asked = [
+            replace(request, sampling=Sampling(max_tokens=request.sampling.max_tokens, temperature=0.0))
+            for request in requests[:most]
+        ]
+        found = []
+        for slots in (0, 1):
+            with Watched(model, Engine(context=CONTEXT, slots=slots, threads=threads)) as engine:
+                found.append(ours(engine, asked).texts)
+        many, one = found
+        same = sum(many[key] == one[key] for key in one)
+        lines.append(
+            f"greedy {name}: {same} of {len(one)} are the same to the letter with many slots and with one"
+        )
+    return lines
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.generation", description=__doc__)
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--rationales", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=0, help="0: the engine's own choice, for both")
+    parser.add_argument(
+        "--gpu", action="store_true", help="a 7B-shaped random model at 1, 8, 32 and 128 slots"
+    )
+    given = parser.parse_args()
+    if given.gpu:
+        from bench.shape import measure_slots
+
+        print(measure_slots((1, 8, 32, 128)))
+    else:
+        print(compare(work(given.queries, given.rationales), given.rounds, given.threads))
+
+
+if __name__ == "__main__":
+    main()

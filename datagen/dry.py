@@ -1,0 +1,84 @@
+"""What generation would ask and how long it would take, from a few real answers; they stay in the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datagen.queries import plan_cases, query_request, render_plan
+from datagen.rationales import rationale_request
+from datagen.teachers import ask_teachers, rendered, unanswered
+from inference.requests import Request
+from rectune import settings
+from rectune.catalogue import load_catalogue
+from rectune.recipe import Recipe
+from rectune.rows import read_rows
+from rectune.types import Case
+
+_PROBE = 24  # requests of a kind
+
+
+@dataclass(frozen=True)
+class Work:
+    """One kind of requests: those known already, and how many there will be in all."""
+
+    kind: str
+    requests: Sequence[Request]
+    total: int
+
+
+def dry_run(config: Recipe, data: Path, ledger: Path) -> str:
+    """Three rendered prompts, and an estimate of the hours that queries and rationales take with these settings.
+
+    Args:
+        config: sections `prompts` and `generate`.
+        data: a finished data stage.
+        ledger: answers of the probe go there, so that no work is lost.
+    """
+    work = _work(config, data)
+    shown = [work[0].requests[0], *work[1].requests[:2]] if work[0].requests else work[1].requests[:3]
+    pages = [
+        f"--- prompt {number} of {len(shown)}\n{rendered(request, config.generate)}"
+        for number, request in enumerate(shown, 1)
+    ]
+    return "\n\n".join([*pages, *(_estimate(one, config.generate, ledger) for one in work)])
+
+
+def _work(config: Recipe, data: Path) -> list[Work]:
+    """Queries of all active cases; rationales of the passive training cases stand for those of the active ones too."""
+    catalogue = load_catalogue(data / "items.parquet")
+    plans = plan_cases(read_rows(data / "cases.parquet", Case), config.prompts)
+    queries = [
+        query_request(plan, catalogue, config.generate.query, 0)
+        for plan in plans
+        if plan.scenario == "active"
+    ]
+    train = [plan for plan in plans if plan.case.split == "train"]
+    passive = [
+        render_plan(plan, catalogue, {}, config.prompts) for plan in train if plan.scenario == "passive"
+    ]
+    rationales = [rationale_request(prompt, catalogue, config.generate.rationale) for prompt in passive]
+    return [Work("queries", queries, len(queries)), Work("rationales", rationales, len(train))]
+
+
+def _estimate(work: Work, config: settings.Generate, ledger: Path) -> str:
+    left = unanswered(work.requests, config, ledger)
+    done = len(work.requests) - len(left)
+    if not left:
+        return f"{work.kind}: {done:,} of {work.total:,} are in the ledger, nothing to measure"
+    probe = left[:: max(1, len(left) // _PROBE)][:_PROBE]
+    begun = time.monotonic()
+    answers = ask_teachers(probe, config, ledger, f"{work.kind}, probe")
+    seconds = time.monotonic() - begun
+    failed = sum(answer.finish == "error" for answer, _ in answers.values())
+    hours = seconds / len(probe) * (work.total - done - len(probe)) / 3600
+    return (
+        f"{work.kind}: {work.total:,} wanted, {done:,} in the ledger; {len(probe)} answered in {seconds:.1f} s"
+        f"{f', {failed} of them failed' if failed else ''} (the model's loading too): about {_duration(hours)} for the rest"
+    )
+
+
+def _duration(hours: float) -> str:
+    return f"{hours * 60:.1f} minutes" if hours < 2 else f"{hours:.1f} hours"

@@ -1,0 +1,37 @@
+"""What runs a model: this process, a server, or a cluster. All of them look the same to those who ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from inference.requests import Answer, Request
+
+
+class Backend(Protocol):
+    """Answers requests; a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def generate(self, requests: Sequence[Request], on_answer: Callable[[Answer], None]) -> None:
+        """Answer every request once, in any order; `on_answer` is called in this thread as each one ends.
+
+        What cannot be answered is an answer with `finish` "error" that says why.
+
+        Args:
+            requests: with ids that differ.
+            on_answer: keeps an answer; what it raises ends the work.
+
+        Raises:
+            UserError: nothing can be answered.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what it holds."""
+        ...

@@ -1,0 +1,132 @@
+"""A scripted model, whose every token is known beforehand, and ways to ask it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from inference.context import Batch
+from inference.handle import Handle
+from inference.requests import Answer, Request
+from inference.scheduler import Scheduler
+from rectune.settings import Sampling
+
+END = 0
+
+
+class Letters:
+    """A vocabulary of single bytes; the prompt of a conversation is its letters."""
+
+    size = 257
+    ends = frozenset({END})
+
+    def prompt(self, messages: tuple[tuple[str, str], ...], prefill: str = "") -> list[int]:
+        return [1 + byte for _, text in messages for byte in text.encode()]
+
+    def piece(self, token: int) -> bytes:
+        return bytes([token - 1])
+
+
+@dataclass
+class Freed:
+    """Samplers that know whether they were freed."""
+
+    model: Scripted
+    freed: bool = False
+
+    def free(self) -> None:
+        assert not self.freed
+        self.freed = True
+        self.model.samplers -= 1
+
+
+@dataclass
+class Scripted:
+    """Writes for each prompt the bytes that `script` has for it, then ends; checks what it is given."""
+
+    script: dict[str, bytes]
+    slots: int = 3
+    cells: int = 400
+    limit: int = 100
+    stride: int = 1
+    held: list[int] = field(default_factory=list)
+    peak: int = 0
+    evaluated: int = 0
+    samplers: int = 0
+    mixes: bool = False
+
+    def __post_init__(self) -> None:
+        self.vocabulary = Letters()
+        self.batch = Batch(32)
+        self.tokens: dict[int, list[int]] = {slot: [] for slot in range(self.slots + 1)}
+        self.shared: dict[int, int] = dict.fromkeys(range(self.slots), 0)
+
+    def hold(self, tokens: list[int], *, output: bool = False) -> None:
+        self.held = list(tokens)
+        self.tokens[self.slots] = list(tokens)
+        self.evaluated += len(tokens)
+
+    def share(self, sequence: int) -> None:
+        assert not self.tokens[sequence]
+        self.tokens[sequence], self.shared[sequence] = list(self.held), len(self.held)
+
+    def drop(self, sequence: int, start: int = -1) -> bool:
+        self.tokens[sequence], self.shared[sequence] = [], 0
+        return True
+
+    def clear(self) -> None:
+        self.tokens = {slot: [] for slot in self.tokens}
+
+    def evaluate(self) -> None:
+        batch: Any = self.batch
+        assert 0 < batch.length <= batch.size
+        for row in range(batch.length):
+            sequence = self.tokens[int(batch._sequences[row])]
+            assert int(batch._places[row]) == len(sequence)  # no position is skipped or written twice
+            sequence.append(int(batch._tokens[row]))
+        self.evaluated += batch.length
+        own = sum(len(tokens) - self.shared.get(slot, 0) for slot, tokens in self.tokens.items())
+        self.peak = max(self.peak, own)
+        assert own <= self.cells
+
+    def sampler(self, request: Request) -> Freed:
+        self.samplers += 1
+        return Freed(self)
+
+    def sample(self, sampler: Freed, row: int) -> int:
+        assert not sampler.freed
+        batch: Any = self.batch
+        assert batch._outputs[row] == 1
+        letters = bytes(token - 1 for token in self.tokens[int(batch._sequences[row])])
+        prompt = next(known for known in self.script if letters.startswith(known.encode()))
+        rest = self.script[prompt][len(letters) - len(prompt.encode()) :]
+        return 1 + rest[0] if rest else END
+
+
+def request(prompt: str, *, tokens: int = 20, stop: tuple[str, ...] = (), name: str = "") -> Request:
+    head, _, rest = prompt.partition("|")
+    messages = (("system", head + "|"), ("user", rest)) if rest else (("user", prompt),)
+    return Request(name or prompt, messages, Sampling(max_tokens=tokens), 0, stop)
+
+
+def run(model: Any, requests: list[Request]) -> list[Answer]:
+    scheduler, answers = Scheduler(model), list[Answer]()
+    for asked in requests:
+        scheduler.submit(Handle(asked, scheduler.cancel, on_end=answers.append))
+    while scheduler.busy:
+        scheduler.step()
+    assert model.samplers == 0  # each was freed
+    return answers
+
+
+def write(text: bytes, **how: Any) -> Answer:
+    (answer,) = run(Scripted({"p": text}), [request("p", **how)])
+    return answer
+
+
+def drive(model: Any, *requests: Request) -> tuple[Scheduler, list[Handle]]:
+    scheduler = Scheduler(model)
+    handles = [Handle(asked, scheduler.cancel, scheduler.step) for asked in requests]
+    for handle in handles:
+        scheduler.submit(handle)
+    return scheduler, handles

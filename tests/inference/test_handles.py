@@ -1,0 +1,171 @@
+"""Handles against a scripted model: text in pieces, cancelling, errors that stay with their request, shortening."""
+
+from __future__ import annotations
+
+import codecs
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.handle import Handle
+from inference.requests import Answer, Request
+from rectune.errors import UserError
+from rectune.settings import Sampling
+
+from .scripted import Freed, Scripted, drive, request, run
+
+
+def test_text_comes_in_pieces_as_it_is_written() -> None:
+    _, (handle,) = drive(Scripted({"p": "a가b".encode()}), request("p"))
+    pieces = iter(handle)
+    assert next(pieces) == "a"
+    assert not handle.ended
+    assert [*pieces] == ["가", "b"]
+    assert handle.result() == handle.result() == Answer("p", "a가b", "stop", 1, 5)
+    assert [*handle] == []
+
+
+def test_what_may_begin_a_stop_string_is_held_back() -> None:
+    model = Scripted({"p": b"one\n\ttwo\n\nthree"})
+    _, (handle,) = drive(model, request("p", stop=("\n\n",)))
+    pieces = [*handle]
+    assert "".join(pieces) == handle.result().text == "one\n\ttwo"
+    assert "\n\t" in pieces  # given out together, once it was certain
+    _, (cut,) = drive(model, request("p", stop=("\n\n",), tokens=4))
+    assert [*cut][-1] == "\n"  # nothing can follow, so it was no stop string
+
+
+@given(
+    st.binary(max_size=12),
+    st.lists(st.text(alphabet="ab가", max_size=3), max_size=3),
+    st.text(alphabet="ab가c", max_size=12),
+    st.integers(1, 20),
+)
+def test_pieces_join_to_the_answer_whatever_the_stops(
+    rubbish: bytes, stops: list[str], text: str, tokens: int
+) -> None:
+    written = text.encode() + rubbish
+    _, (handle,) = drive(Scripted({"p": written}), request("p", stop=tuple(stops), tokens=tokens))
+    pieces = [*handle]
+    assert all(pieces)
+    assert "".join(pieces) == handle.result().text
+    whole = written[:tokens]
+    ends = [place for stop in stops if stop and (place := whole.find(stop.encode())) >= 0]
+    assert "".join(pieces) == codecs.getincrementaldecoder("utf-8")("replace").decode(
+        whole[: min(ends, default=len(whole))]
+    )
+
+
+def test_a_cancelled_answer_frees_its_slot_at_the_next_step() -> None:
+    model = Scripted({"p": b"x" * 19, "q": b"y" * 3, "r": b"z"}, slots=1)
+    scheduler, (first, second, third) = drive(model, request("p"), request("q"), request("r"))
+    assert next(iter(first)) == "x"
+    first.cancel()
+    third.cancel()
+    assert second.result().text == "yyy"
+    assert first.result() == Answer("p", "x", "cancelled", 1, 1)
+    assert third.result() == Answer("r", "", "cancelled", 1, 0)
+    assert first.ended
+    second.cancel()  # too late, and no harm
+    assert second.result().finish == "stop"
+    assert not scheduler.busy
+    assert model.samplers == 0
+
+
+def test_closing_ends_everything() -> None:
+    model = Scripted({"p": b"x" * 19, "q": b"y"}, slots=1)
+    scheduler, handles = drive(model, request("p"), *[request("q", name=str(n)) for n in range(200)])
+    scheduler.step()
+    scheduler.close()
+    assert {handle.result().finish for handle in handles} == {"cancelled"}
+    assert model.samplers == 0
+    scheduler.close("error", "broken")
+    assert handles[0].result().finish == "cancelled"
+
+
+def test_what_the_template_or_the_sampler_refuses_is_that_request_s_error_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Choosy(Scripted):
+        def sample(self, sampler: Freed, row: int) -> int:
+            token = super().sample(sampler, row)
+            if token == 1 + ord("!"):
+                raise UserError("no such token", mend="none")
+            return token
+
+    model = Choosy({"p": b"fine", "q": b"so far!", "r": b""})
+    prompt = model.vocabulary.prompt
+
+    def refusing(messages: tuple[tuple[str, str], ...], prefill: str = "") -> list[int]:
+        if messages[-1][1] == "r":
+            raise UserError("no such role", mend="another")
+        return prompt(messages, prefill)
+
+    monkeypatch.setattr(model.vocabulary, "prompt", refusing)
+    answers = {answer.id: answer for answer in run(model, [request("p"), request("q"), request("r")])}
+    assert answers["p"].text == "fine"
+    assert answers["q"] == Answer("q", "", "error", 1, 6, "no such token: none")
+    assert answers["r"] == Answer("r", "", "error", 0, 0, "no such role: another")
+
+
+def test_company_that_comes_late_shares_its_prefix_too() -> None:
+    prompts = {f"{'s' * 30}|{n}": b"x" * 3 for n in range(5)}
+    model = Scripted(prompts, slots=1)
+    scheduler, handles = drive(model, request(next(iter(prompts))))
+    scheduler.step()
+    late = [Handle(request(prompt), scheduler.cancel, scheduler.step) for prompt in [*prompts][1:]]
+    for handle in late:
+        scheduler.submit(handle)
+    assert [handle.result().text for handle in (*handles, *late)] == ["xxx"] * 5
+    assert model.evaluated == (32 + 3) + 31 + 4 * (1 + 3)
+    assert scheduler.saved == 3 * 31
+
+
+@pytest.mark.parametrize("mixes", [False, True])
+def test_new_prompts_do_not_silence_what_is_being_written(
+    mixes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = {"p": b"x" * 19} | {f"{n}{'q' * 60}": b"" for n in range(2)}
+    scheduler, (chat, *others) = drive(Scripted(prompts, mixes=mixes), *map(request, prompts))
+    written: list[str] = []
+    monkeypatch.setattr(chat, "write", written.append)
+    while not all(handle.ended for handle in others):
+        scheduler.step()
+    # 123 letters of prompt take four batches of 32; the first ends the chat's own prompt.
+    assert len(written) >= 4
+
+
+@given(
+    st.lists(st.text(alphabet="ab가;", min_size=1, max_size=9), max_size=12),
+    st.integers(0, 30),
+    st.integers(1, 60),
+    st.sampled_from(["; ", ";", ", and "]),
+)
+def test_of_a_history_as_few_of_the_oldest_as_must_be_are_left_out(
+    history: list[str], around: int, tokens: int, separator: str
+) -> None:
+    whole = separator.join(history)
+    frame = "f" * around
+    messages = (("system", frame), ("user", f"I liked {whole}."))
+    model = Scripted({"": b"x"}, limit=100)
+    asked = Request(
+        "r", messages, Sampling(max_tokens=tokens), 0, history=tuple(history), separator=separator
+    )
+    (answer,) = run(model, [asked])
+    lengths = [
+        len(f"{frame}I liked {separator.join(history[count:])}.".encode()) for count in range(len(history))
+    ] or [around + len("I liked .")]
+    fitting = [count for count, length in enumerate(lengths) if length + tokens <= model.limit]
+    if fitting:
+        assert (answer.left_out, answer.prompt_tokens) == (fitting[0], lengths[fitting[0]])
+        assert answer.finish != "error"
+    else:
+        assert answer.finish == "error"
+        assert answer.prompt_tokens == lengths[-1]
+
+
+def test_a_history_that_stands_in_no_message_leaves_nothing_out() -> None:
+    asked = Request("r", (("user", "p" * 90),), Sampling(max_tokens=20), 0, history=("a", "b"))
+    (answer,) = run(Scripted({"p": b""}), [asked])
+    assert (answer.finish, answer.left_out, answer.prompt_tokens) == ("error", 0, 90)

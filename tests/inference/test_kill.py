@@ -1,0 +1,114 @@
+"""Killed at any moment, and with two stages at one ledger, answers are those of one quiet run, each made once."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COUNT, KILLS = 60, 20
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from inference.generate import generate
+from inference.llamacpp import LlamaEngine
+from inference.requests import Request
+from models.reference import gguf_file
+from rectune.settings import Engine, Sampling
+
+made = []
+original = LlamaEngine.generate
+def counted(self, requests, on_answer):
+    made.extend(requests)
+    original(self, requests, on_answer)
+LlamaEngine.generate = counted
+
+sampling = Sampling(max_tokens=12, temperature=0.8)
+wanted = range(int(sys.argv[2]), int(sys.argv[3]))
+requests = [Request(str(n), (("user", f"Film {n}?"),), sampling, n) for n in wanted]
+engine = Engine(context=128, slots=1, threads=1)
+answers = generate(gguf_file("embedded"), requests, engine, Path(sys.argv[1]), "killed")
+print(json.dumps({"made": len(made), "texts": [[answer.id, answer.text] for answer in answers]}))
+"""
+
+pytestmark = pytest.mark.slow
+
+
+def start(ledger: Path, first: int = 0, last: int = COUNT) -> subprocess.Popen[str]:
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(ledger), str(first), str(last)],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def result(process: subprocess.Popen[str]) -> Any:
+    printed, _ = process.communicate()
+    assert process.returncode == 0
+    return json.loads(printed)
+
+
+def count(ledger: Path) -> int:
+    """Answers in the ledger, 0 before it is made."""
+    if not ledger.exists():
+        return 0
+    base = sqlite3.connect(ledger)
+    try:
+        return int(base.execute("SELECT count(*) FROM answers").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        base.close()
+
+
+def wait_for(ledger: Path, wanted: int, process: subprocess.Popen[str]) -> None:
+    while count(ledger) < wanted and process.poll() is None:
+        time.sleep(0.01)
+
+
+def test_killed_at_twenty_random_moments_the_answers_are_those_of_a_quiet_run(tmp_path: Path) -> None:
+    quiet, ledger, rng = tmp_path / "quiet.sqlite", tmp_path / "killed.sqlite", random.Random(20)
+    begun = time.monotonic()
+    process = start(quiet)
+    wait_for(quiet, 1, process)
+    loading, begun = time.monotonic() - begun, time.monotonic()
+    whole = result(process)
+    writing = time.monotonic() - begun
+    assert whole["made"] == COUNT
+    for number in range(KILLS):
+        process, before = start(ledger), count(ledger)
+        if number % 2:
+            wait_for(ledger, before + 1, process)
+        time.sleep(rng.uniform(0, writing / KILLS if number % 2 else loading))
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        assert count(ledger) >= before + number % 2
+    left = COUNT - count(ledger)
+    assert 0 < left <= COUNT - KILLS // 2
+    resumed = result(start(ledger))
+    assert resumed == {"made": left, "texts": whole["texts"]}  # with one slot, to the letter
+    assert count(ledger) == COUNT
+
+
+def test_two_stages_at_one_ledger_at_the_same_time_get_the_same_texts(tmp_path: Path) -> None:
+    ledger, third = tmp_path / "shared.sqlite", COUNT // 3
+    stages = [start(ledger, 0, 2 * third), start(ledger, third, COUNT)]
+    one, other = map(result, stages)
+    assert one["texts"][third:] == other["texts"][:third]
+    assert count(ledger) == COUNT
+    alone = result(start(ledger))
+    assert alone == {"made": 0, "texts": one["texts"] + other["texts"][third:]}
