@@ -44,7 +44,7 @@ lint: setup  ## ruff, mypy, the layering
 	$(BIN)/lint-imports
 
 test: lint  ## lint, types, layering and the fast tests
-	$(BIN)/pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: lint  ## the slow tests: kills, several processes, terminal campaigns
 	$(BIN)/pytest -m slow
