@@ -11,6 +11,7 @@ from typing import Any
 
 from datagen.datasets import registry
 from rectune import settings
+from rectune.errors import UserError
 from rectune.progress import say
 from rectune.runs import write_atomically
 
@@ -79,14 +80,25 @@ def datasets_of(data: settings.Data) -> list[registry.Dataset]:
     """The datasets that a recipe names, published ones and its own.
 
     Raises:
-        UserError: there is none of a name, or a column map does not fit its files.
+        UserError: there is none of a name, two are of one domain, or a column map does not fit its files.
     """
     from datagen.datasets import custom
 
     own = [
         custom.dataset(name, spec, data.root) for name, spec in data.custom.items() if name in data.datasets
     ]
-    return [registry.find(name, own) for name in data.datasets]
+    found = [registry.find(name, own) for name in data.datasets]
+    bearers: dict[str, str] = {}
+    for dataset in found:
+        # Items and users are known by domain and code: those of two datasets would run into each other.
+        other = bearers.setdefault(dataset.domain, dataset.name)
+        if other != dataset.name:
+            raise UserError(
+                f"{other} and {dataset.name} are both of the domain {dataset.domain}",
+                where="data.datasets",
+                mend="leave one out, or give the dataset of your own a domain of its own",
+            )
+    return found
 
 
 def read_part(dataset: registry.Dataset, data: settings.Data, folder: Path) -> Part:

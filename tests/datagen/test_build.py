@@ -105,3 +105,14 @@ def test_negatives_by_popularity_and_a_shortfall_that_is_spread(tmp_path: Path) 
     assert train["movielens"]["got"] < train["movielens"]["wanted"] == 1485
     assert train["anime"]["got"] > train["anime"]["wanted"] == 15
     assert sum(count["got"] for count in train.values()) == 1500
+
+
+def test_two_datasets_of_one_domain_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "films.csv").write_text("id,title\n1,Heat\n")
+    own = f"data.custom={{films: {{domain: movies, items: {tmp_path}/films.csv}}}}"
+    with pytest.raises(UserError, match="movielens and films are both of the domain movies"):
+        run(
+            recipe("data.datasets=[movielens, films]", "data.shares={movielens: 1, films: 1}", own),
+            {},
+            tmp_path,
+        )
