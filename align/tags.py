@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
+from rectune.closing import Closing
 from rectune.errors import UserError
 from rectune.types import Tag, content_id
 
@@ -61,7 +61,7 @@ class Decision:
         return Tag(self.prompt, self.answers, self.best, self.worst, self.annotator, self.time, self.seconds)
 
 
-class TagStore:
+class TagStore(Closing):
     """Decisions in one file; made when it is missing. Safe for several processes at once.
 
     Raises:
@@ -76,14 +76,6 @@ class TagStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
             self._prepare()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Release the file; the store cannot be used afterwards."""

@@ -124,12 +124,9 @@ class Near:
         """`items` is the domain's table, sorted by code; all of it is embedded (1.5 kB an item with MiniLM)."""
         import numpy as np
 
-        from retrieval.embedding import embed
+        from retrieval.embedding import embed, title_and_categories
 
-        texts = [
-            f"{title}. {', '.join(names)}" if names else title
-            for title, names in items.select("title", "categories").iter_rows()
-        ]
+        texts = [title_and_categories(*row) for row in items.select("title", "categories").iter_rows()]
         self._vectors = embed(texts, embedder)  # [items, d], unit rows
         self._categories = np.array(items["category"].to_list())
 

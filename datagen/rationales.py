@@ -18,7 +18,7 @@ from rectune.catalogue import Catalogue, load_catalogue
 from rectune.recipe import Recipe
 from rectune.rows import read_rows, write_rows
 from rectune.runs import ledger_path
-from rectune.types import Example, Prompt, groups, with_id
+from rectune.types import Example, Prompt, grouped, with_id
 
 _SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
 
@@ -103,11 +103,9 @@ def _stats(
         "shortened": sum(answer.left_out > 0 for answer in answers),
         "left_out": sum(answer.left_out for answer in answers),
         "tokens": sum(answer.tokens for answer in answers),
-        "domains": dict(
-            collections.Counter(
-                group
-                for example in examples
-                for group in groups(example.prompt.domain, example.prompt.category)
-            )
-        ),
+        "domains": {group: len(members) for group, members in grouped(examples, _place).items()},
     }
+
+
+def _place(example: Example) -> tuple[str, str]:
+    return example.prompt.domain, example.prompt.category

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import typing
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from datagen import mixture, splits
+from datagen.datasets.registry import nearest
 from datagen.negatives import Negatives, draw, open_negatives
 from datagen.noise import seeds_of, uniform
 from datagen.parts import Part
@@ -150,11 +150,9 @@ def make_sources(parts: Sequence[Part], data: settings.Data) -> list[Source]:
             "no dataset has interactions, so there are no cases", where="data.datasets", mend=mend
         )
     names = [part.name for part in live]
-    shares = {name: share for name, share in data.shares.items() if name in names}
-    shares |= {_crossing_name(crossing): crossing.share for crossing in data.crossings}
-    train = mixture.allot(
-        data.train, shares, [*names, *(_crossing_name(crossing) for crossing in data.crossings)]
-    )
+    crossings = {f"{crossing.history} > {crossing.target}": crossing for crossing in data.crossings}
+    shares = data.shares | {name: crossing.share for name, crossing in crossings.items()}
+    train = mixture.allot(data.train, shares, [*names, *crossings])
     test, preference = mixture.evenly(data.test, names), mixture.evenly(data.preference, names)
     sources = []
     for part in live:
@@ -164,8 +162,8 @@ def make_sources(parts: Sequence[Part], data: settings.Data) -> list[Source]:
             "test": test[part.name],
         }
         sources.append(_dataset_source(part, wanted, data))
-    for crossing in data.crossings:
-        sources.append(_crossing_source(crossing, live, train[_crossing_name(crossing)], data))
+    for name, crossing in crossings.items():
+        sources.append(_crossing_source(name, crossing, live, train[name], data))
     return sources
 
 
@@ -178,12 +176,8 @@ def _dataset_source(part: Part, wanted: Mapping[Split, int], data: settings.Data
     return Source(part.name, end, end, data.shares[part.name], rules, pool, data)
 
 
-def _crossing_name(crossing: settings.Crossing) -> str:
-    return f"{crossing.history} > {crossing.target}"
-
-
 def _crossing_source(
-    crossing: settings.Crossing, parts: Sequence[Part], wanted: int, data: settings.Data
+    name: str, crossing: settings.Crossing, parts: Sequence[Part], wanted: int, data: settings.Data
 ) -> Source:
     history, target = _end(crossing.history, parts), _end(crossing.target, parts)
     _check_crossing(history, target)
@@ -193,14 +187,13 @@ def _crossing_source(
         _liking(history, history.likes(), rules.until, data.min_history),
         _liking(target, targets, rules.until, 1),
     )
-    name, people = _crossing_name(crossing), target.part.dataset.people
     if users.is_empty():
         found = f"{name}: nobody liked {data.min_history} items in the one and any in the other"
         mend = (
             "take files of one edition for both (user ids differ between editions), or leave the crossing out"
         )
         raise UserError(found, where="data.crossings", mend=mend)
-    pool = splits.Pool(name, people, users, {"train": wanted, "preference": 0, "test": 0})
+    pool = splits.Pool(name, target.part.dataset.people, users, {"train": wanted, "preference": 0, "test": 0})
     return Source(name, history, target, crossing.share, rules, pool, data)
 
 
@@ -221,10 +214,9 @@ def _end(text: str, parts: Sequence[Part]) -> End:
         raise UserError(f"no dataset {name}", where="data.crossings", mend=mend)
     categories = sorted(set(known[name].items["category"]) - {""})
     if category and category not in categories:
-        near = difflib.get_close_matches(category, categories, n=1)
-        guess = f", did you mean {near[0]}?" if near else ""
         mend = f"there are: {', '.join(categories) or 'none'}"
-        raise UserError(f"{name} has no category {category}{guess}", where="data.crossings", mend=mend)
+        found = f"{name} has no category {category}{nearest(category, categories)}"
+        raise UserError(found, where="data.crossings", mend=mend)
     return End(known[name], category)
 
 

@@ -190,13 +190,11 @@ def _assign_one(pools: Sequence[Pool], seed: int) -> list[dict[Split, pl.Series]
 
 def _chosen(ids: Sequence[str], pools: Sequence[Pool]) -> dict[str, Split]:
     """Who goes to the tests and to the preferences; everybody else is trained on."""
-    import polars as pl
-
     asked: tuple[Split, ...] = ("test", "preference")
     wanted = {split: [pool.wanted[split] for pool in pools] for split in asked}
     able = {
         "test": [set(pool.users.filter("test")["user_id"]) for pool in pools],
-        "preference": [set(pool.users.filter(pl.col("train"))["user_id"]) for pool in pools],
+        "preference": [set(pool.users.filter("train")["user_id"]) for pool in pools],
     }
     chosen: dict[str, Split] = {}
     for user_id in ids:
@@ -273,11 +271,9 @@ def _likes(own: pl.DataFrame, users: pl.DataFrame, rules: Rules) -> dict[int, tu
         likes = _shuffled(likes, users, rules.seed)
     code, item = likes["user"].to_numpy(), likes["item"].to_numpy()
     time = likes["timestamp"].cast(pl.Int64).fill_null(0).to_numpy()
-    starts = np.flatnonzero(np.diff(code, prepend=-1)) if len(code) else np.zeros(0, np.int64)
-    stops = [*starts[1:].tolist(), len(code)]
+    bounds = [*np.flatnonzero(np.diff(code, prepend=-1)).tolist(), len(code)]
     return {
-        int(code[start]): (item[start:stop], time[start:stop])
-        for start, stop in zip(starts.tolist(), stops, strict=False)
+        int(code[start]): (item[start:stop], time[start:stop]) for start, stop in itertools.pairwise(bounds)
     }
 
 

@@ -19,7 +19,7 @@ from recommenders.base import Scores
 from rectune.errors import UserError
 from rectune.rows import read_rows
 from rectune.settings import Evaluate
-from rectune.types import Case, Prompt, Ranking, groups
+from rectune.types import Case, Prompt, Ranking, grouped
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,6 @@ def by_domain(cases: Sequence[TestCase]) -> dict[str, list[TestCase]]:
     return groups
 
 
-def by_group(cases: Sequence[TestCase]) -> dict[str, list[TestCase]]:
-    """The cases of each domain and of each category, sorted; a case with a category is in two groups."""
-    found: dict[str, list[TestCase]] = {}
-    for case in cases:
-        for group in groups(case.case.domain, case.case.category):
-            found.setdefault(group, []).append(case)
-    return {group: found[group] for group in sorted(found)}
-
-
 def ranked(case: TestCase, system: str, scores: Scores) -> Ranking:
     """The candidates of a case in the order of their scores; among equals the target comes last."""
     items = case.case.candidates
@@ -101,7 +92,8 @@ def summarise(cases: Sequence[TestCase], rankings: Sequence[Ranking], config: Ev
     systems: dict[str, Any] = {}
     for system in config.systems:
         ranks = {test.prompt.id: _rank(test, found[system, test.prompt.id]) for test in cases}
-        domains = {name: _figures(group, ranks, config) for name, group in by_group(cases).items()}
+        groups = grouped(cases, lambda test: (test.case.domain, test.case.category))
+        domains = {name: _figures(group, ranks, config) for name, group in groups.items()}
         systems[system] = {**_figures(cases, ranks, config), "domains": domains}
     return {
         "protocol": "one target among the case's candidates; ties count against the system",

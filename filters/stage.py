@@ -16,7 +16,7 @@ from models.loading import load_tokenizer
 from rectune import settings
 from rectune.recipe import Recipe
 from rectune.rows import read_rows, write_rows
-from rectune.types import Example, Verdict, groups
+from rectune.types import Example, Verdict, grouped
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
@@ -65,20 +65,15 @@ def _figure(value: float) -> float | None:
 
 def _draw(verdicts: Sequence[Verdict], threshold: float, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for group, members in _grouped(verdicts).items():
+    for group, members in _by_group(verdicts).items():
         scores = [verdict.score for verdict in members if verdict.score is not None]
         if scores:
             path = folder / f"{group.replace('/', ' ')}.png"
             histogram_png(scores, threshold, f"{group}: {len(scores)} responses", path)
 
 
-def _grouped(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
-    """The verdicts of every domain and category, names sorted."""
-    found: dict[str, list[Verdict]] = {}
-    for verdict in verdicts:
-        for group in groups(verdict.domain, verdict.category):
-            found.setdefault(group, []).append(verdict)
-    return {group: found[group] for group in sorted(found)}
+def _by_group(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
+    return grouped(verdicts, lambda verdict: (verdict.domain, verdict.category))
 
 
 def _stats(verdicts: Sequence[Verdict], config: settings.Filter, tokenizer: str) -> dict[str, Any]:
@@ -86,7 +81,7 @@ def _stats(verdicts: Sequence[Verdict], config: settings.Filter, tokenizer: str)
     alone = collections.Counter(verdict.reasons[0] for verdict in verdicts if len(verdict.reasons) == 1)
     domains = {
         group: {"in": len(members), "kept": sum(verdict.kept for verdict in members)}
-        for group, members in _grouped(verdicts).items()
+        for group, members in _by_group(verdicts).items()
     }
     return {
         "rows_in": len(verdicts),

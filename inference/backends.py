@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Protocol, Self
 
 from inference.requests import Answer, Request
+from rectune.closing import Closing
 
 
-class Backend(Protocol):
-    """Answers requests; a context manager."""
+class Backend(Closing):
+    """Answers requests."""
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
+    @abstractmethod
     def generate(self, requests: Sequence[Request], on_answer: Callable[[Answer], None]) -> None:
         """Answer every request once, in any order; `on_answer` is called in this thread as each one ends.
 
@@ -30,8 +25,3 @@ class Backend(Protocol):
         Raises:
             UserError: nothing can be answered.
         """
-        ...
-
-    def close(self) -> None:
-        """Free what it holds."""
-        ...

@@ -10,12 +10,12 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from inference.actor import SLOTS, Failure, Group, Worker
+from inference.backends import Backend
 from inference.requests import Answer, Request
-from rectune.errors import MissingExtra, UserError
+from rectune.errors import MissingExtra, UserError, first_line
 from rectune.progress import say
 from rectune.settings import Engine
 
@@ -37,7 +37,7 @@ class Share:
     gpus: int
 
 
-class RayBackend:
+class RayBackend(Backend):
     """Answers requests with `settings.workers` actors on a Ray cluster; a context manager.
 
     The cluster is the one that RAY_ADDRESS names, or that this process is connected to, or a local one that is
@@ -60,14 +60,6 @@ class RayBackend:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stop the cluster if it was started here, leave it if it was joined here."""
@@ -131,7 +123,7 @@ class RayBackend:
             return
         except ray.exceptions.RayError as problem:
             raise UserError(
-                f"the cluster gave up ({_first_line(problem)})",
+                f"the cluster gave up ({first_line(problem)})",
                 where="Ray",
                 mend="see Ray's logs, then run the same command again; finished answers are kept",
             ) from None
@@ -183,7 +175,7 @@ def _connect(workers: int) -> str:
         ray.init("local", num_cpus=workers, object_store_memory=_STORE, include_dashboard=False, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as problem:
         raise UserError(
-            f"the Ray cluster cannot be reached ({_first_line(problem)})",
+            f"the Ray cluster cannot be reached ({first_line(problem)})",
             where=f"RAY_ADDRESS={address}" if address else "Ray",
             mend="start it with `ray start --head`, or unset RAY_ADDRESS to work on this machine alone",
         ) from None
@@ -226,7 +218,3 @@ def _groups(waiting: Mapping[int, Request], size: int) -> list[Group]:
         heads.setdefault(request.messages[:-1], []).append((number, request))
     ordered = [asked for group in heads.values() for asked in group]
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
-
-
-def _first_line(problem: Exception) -> str:
-    return (str(problem).strip() or type(problem).__name__).splitlines()[0][:200]

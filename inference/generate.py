@@ -62,8 +62,7 @@ def generate(
         UserError: no usable model, template, server or ledger, or more failures than may be.
     """
     with Ledger(ledger) as book:
-        identity = _identity(model, book)
-        keys = [request_key(identity, request) for request in requests]
+        keys = _keys(model, requests, book)
         answers = book.get_many(keys)
         left = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
         if left:
@@ -77,15 +76,15 @@ def generate(
 def missing(model: Model, requests: Sequence[Request], ledger: Path) -> list[Request]:
     """The requests whose answers the ledger does not hold."""
     with Ledger(ledger) as book:
-        identity = _identity(model, book)
-        keys = [request_key(identity, request) for request in requests]
+        keys = _keys(model, requests, book)
         found = book.get_many(keys)
     return [request for key, request in zip(keys, requests, strict=True) if key not in found]
 
 
-def _identity(model: Model, book: Ledger) -> str:
-    """What the model is called in the keys of its answers."""
-    return book.digest(model) if isinstance(model, Path) else _server(model).identity()
+def _keys(model: Model, requests: Sequence[Request], book: Ledger) -> list[bytes]:
+    """Under which key of the ledger each request's answer is, or will be."""
+    identity = book.digest(model) if isinstance(model, Path) else _server(model).identity()
+    return [request_key(identity, request) for request in requests]
 
 
 def _check_failures(answers: Sequence[Answer], limit: float, label: str) -> None:
@@ -129,11 +128,11 @@ def _opened(model: Model, engine: Engine) -> Backend:
 
 
 def _make(
-    model: Model, missing: Mapping[bytes, Request], engine: Engine, book: Ledger, label: str
+    model: Model, left: Mapping[bytes, Request], engine: Engine, book: Ledger, label: str
 ) -> dict[bytes, Answer]:
-    """Generate what is missing, writing each answer down as it ends."""
-    keyed = {str(number): key for number, key in enumerate(missing)}
-    asked = [replace(missing[key], id=name) for name, key in keyed.items()]
+    """Generate what is left, writing each answer down as it ends."""
+    keyed = {str(number): key for number, key in enumerate(left)}
+    asked = [replace(left[key], id=name) for name, key in keyed.items()]
     made: dict[bytes, Answer] = {}
     with _opened(model, engine) as backend, progress(label, len(asked), "answers") as advance:
         start = time.monotonic()

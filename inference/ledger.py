@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
 
 from inference.requests import Answer, Request
 from models.reference import content_digest
+from rectune.closing import Closing
 from rectune.errors import UserError
 from rectune.settings import Sampling
 
@@ -70,7 +70,7 @@ def model_digest(path: Path) -> str:
     return _digests[place]
 
 
-class Ledger:
+class Ledger(Closing):
     """Finished answers in SQLite; several processes may share the file. A context manager.
 
     Raises:
@@ -106,14 +106,6 @@ class Ledger:
     def _file_version(self) -> int:
         (found,) = self._base.execute("PRAGMA user_version").fetchone()
         return int(found)
-
-    def __enter__(self) -> Ledger:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file."""

@@ -8,9 +8,8 @@ from functools import lru_cache
 from importlib.metadata import version
 from itertools import islice, pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from inference.backends import Backend
 from inference.context import ROWS, Context
 from inference.handle import Handle
 from inference.model import load_model, metadata
@@ -21,7 +20,7 @@ from rectune.errors import UserError
 from rectune.settings import Engine
 
 
-class LlamaEngine:
+class LlamaEngine(Backend):
     """Generates and scores with one model; a context manager. Not thread-safe.
 
     Attributes:
@@ -38,14 +37,6 @@ class LlamaEngine:
         self.version = engine_version()
         self._context = Context(model, engine)
         self._scheduler = Scheduler(self._context)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Free model and context; handles that are open end as cancelled."""

@@ -6,9 +6,9 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import TracebackType
 from typing import Any
 
+from inference.backends import Backend
 from inference.completions import (
     LLAMA_SERVER,
     VLLM,
@@ -37,7 +37,7 @@ class _TooLong(Failed):
     """The server has no room for prompt and answer."""
 
 
-class ServerBackend:
+class ServerBackend(Backend):
     """Asks a server for chat completions; a context manager. Blocking, and not thread-safe.
 
     The key comes from RECTUNE_API_KEY, or else OPENAI_API_KEY. It goes into the header of requests to the address
@@ -56,14 +56,6 @@ class ServerBackend:
         self._settings, self._key = settings, Key()
         self._about: About | None = None
         self._refused: set[str] = set()  # fields that the server does not know
-
-    def __enter__(self) -> ServerBackend:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Forget what the server told; connections live no longer than a call."""

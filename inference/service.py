@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import threading
 from queue import Empty, SimpleQueue
-from types import TracebackType
-from typing import Self
 
 from inference.handle import Handle
 from inference.llamacpp import LlamaEngine
 from inference.requests import Answer, Finish, Request
+from rectune.closing import Closing
 from rectune.errors import RectuneError
 
 
-class EngineService:
+class EngineService(Closing):
     """An engine in a thread of its own, where the requests of all threads are written together; a context manager.
 
     The engine belongs to the service from now on and is closed with it.
@@ -26,14 +25,6 @@ class EngineService:
         self._shut = ""  # why nothing is taken any more
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def submit(self, request: Request) -> Handle:
         """Queue a request; any thread may call this, and any thread may use the handle.

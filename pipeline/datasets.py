@@ -19,7 +19,7 @@ def overview() -> str:
     """One entry a dataset: domain, whether rows may be passed on, how to get it, editions; below it the licence."""
     lines = [_ROW.format("dataset", "domain", "pass on", "fetch", "editions")]
     for one in DATASETS:
-        may = _share("no", [_may(one, edition) for edition in one.editions])
+        may = _share("no", [one.may_pass_on(edition) for edition in one.editions])
         fetch = _share("by hand", [bool(edition.downloads) for edition in one.editions])
         names = ", ".join(edition.name for edition in one.editions)
         lines += _wrapped(_ROW.format(one.name, one.domain, may, fetch, names), 0, 41)
@@ -59,7 +59,7 @@ def fetched(name: str, edition: str, categories: Sequence[str], root: Path) -> s
 
     one = find(name)
     chosen = choose(one, edition)
-    terms = f"{chosen.licence or one.licence}; {_words(_may(one, chosen))}"
+    terms = f"{chosen.licence or one.licence}; {_words(one.may_pass_on(chosen))}"
     say("\n".join([f"{one.name}, edition {chosen.name}: {chosen.rows}", *_field("licence", terms)]))
     if not chosen.downloads:
         return _by_hand(one, chosen, root)
@@ -70,10 +70,6 @@ def fetched(name: str, edition: str, categories: Sequence[str], root: Path) -> s
 def _share(none: str, editions: Sequence[bool]) -> str:
     """Whether something holds for all editions, for some, or for none."""
     return "yes" if all(editions) else "some" if any(editions) else none
-
-
-def _may(one: Dataset, edition: Edition) -> bool:
-    return one.redistributable if edition.redistributable is None else edition.redistributable
 
 
 def _words(may: bool) -> str:
@@ -91,7 +87,7 @@ def _layout_words(layout: Layout) -> str:
 def _edition(one: Dataset, edition: Edition) -> list[str]:
     lines = _field(f"{edition.name}", edition.rows)
     if edition.licence:
-        lines += _field("", f"{edition.licence}; {_words(_may(one, edition))}")
+        lines += _field("", f"{edition.licence}; {_words(one.may_pass_on(edition))}")
     for each in edition.downloads:
         folder, _, file = each.url.replace("{category}", "CATEGORY").rpartition("/")
         facts = f"{file}: size {_size(each)}, checksum {_checksum(each)}"

@@ -12,7 +12,7 @@ import numpy as np
 from recommenders.base import Scores
 from rectune.tables import read_table
 from rectune.types import Case, Item, content_id
-from retrieval.embedding import Vectors, embed
+from retrieval.embedding import Vectors, embed, title_and_categories
 
 if typing.TYPE_CHECKING:
     pass
@@ -79,12 +79,10 @@ class EmbeddingMean:
 
     def _embed(self, wanted: Iterable[str]) -> None:
         new = sorted(set(wanted) - self._known.keys())
-        vectors = embed([_title_and_categories(self.items[item]) for item in new], self.embedder)
+        found = (self.items[item] for item in new)
+        texts = [title_and_categories(item.title, item.categories) for item in found]
+        vectors = embed(texts, self.embedder)
         self._known.update(zip(new, vectors, strict=True))
-
-
-def _title_and_categories(item: Item) -> str:
-    return f"{item.title}. {', '.join(item.categories)}" if item.categories else item.title
 
 
 def liked_counts(data: Path, cases: Sequence[Case]) -> dict[str, dict[str, int]]:

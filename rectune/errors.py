@@ -37,3 +37,8 @@ class MissingExtra(UserError):
             f"{needed_for} needs the package {package}, which is not installed",
             mend=f"run: .venv/bin/pip install -c constraints.txt {package}",
         )
+
+
+def first_line(problem: BaseException) -> str:
+    """What a library says of a problem, in a line of at most 200 characters; its kind where it says nothing."""
+    return (str(problem).strip() or type(problem).__name__).splitlines()[0][:200]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -29,9 +30,22 @@ def content_id(*parts: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
-def groups(domain: str, category: str) -> tuple[str, ...]:
-    """The groups that figures about a row are given for: its domain and, where there is one, its category."""
-    return (domain, f"{domain}/{category}") if category else (domain,)
+T = TypeVar("T")
+
+
+def grouped(rows: Iterable[T], of: Callable[[T], tuple[str, str]]) -> dict[str, list[T]]:
+    """The rows of each domain, and of each domain/category where there is one; names sorted.
+
+    Args:
+        rows: a row with a category is in two groups.
+        of: a row's domain and category.
+    """
+    found: dict[str, list[T]] = {}
+    for row in rows:
+        domain, category = of(row)
+        for name in (domain, f"{domain}/{category}") if category else (domain,):
+            found.setdefault(name, []).append(row)
+    return {name: found[name] for name in sorted(found)}
 
 
 @dataclass(frozen=True, slots=True)

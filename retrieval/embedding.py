@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rectune.errors import MissingExtra, UserError
+from rectune.errors import MissingExtra, UserError, first_line
 from rectune.progress import progress
 
 if typing.TYPE_CHECKING:
@@ -61,6 +61,11 @@ def dimension(embedder: str = EMBEDDED) -> int:
     return int(_load(embedder).get_embedding_dimension() or 0)
 
 
+def title_and_categories(title: str, categories: Sequence[str]) -> str:
+    """What an item is embedded by where likeness of kind is wanted, and not what its page says."""
+    return f"{title}. {', '.join(categories)}" if categories else title
+
+
 def encodable(text: str) -> str:
     """The text without lone surrogates: broken input may hold them, tokenizers and tables refuse them."""
     return text.encode("utf-8", "replace").decode("utf-8")
@@ -77,7 +82,7 @@ def _load(embedder: str) -> SentenceTransformer:
         return SentenceTransformer(name)
     except (OSError, ValueError, RuntimeError) as refused:
         raise UserError(
-            f"the embedder {embedder!r} cannot be loaded ({_first_line(refused)})",
+            f"the embedder {embedder!r} cannot be loaded ({first_line(refused)})",
             where="retrieval.embedder",
             mend="name a sentence-transformers model on the Hub or in a folder, or embedded",
         ) from None
@@ -88,7 +93,3 @@ def _embedded_folder() -> Path:
         return Path(str(importlib.metadata.distribution(_PACKAGE).locate_file(_INSIDE)))
     except importlib.metadata.PackageNotFoundError:
         raise MissingExtra(_PACKAGE, "the embedder `embedded`") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

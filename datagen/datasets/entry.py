@@ -121,8 +121,9 @@ class Dataset:
         """
         editions = [edition for edition in self.editions if edition.layout == layout]
         licences = dict.fromkeys(edition.licence or self.licence for edition in editions)
-        may = (
-            self.redistributable if edition.redistributable is None else edition.redistributable
-            for edition in editions
-        )
-        return "; or ".join(licences) or self.licence, all(may) if editions else self.redistributable
+        may = all(map(self.may_pass_on, editions)) if editions else self.redistributable
+        return "; or ".join(licences) or self.licence, may
+
+    def may_pass_on(self, edition: Edition) -> bool:
+        """Whether rows of one of its editions may be passed on."""
+        return self.redistributable if edition.redistributable is None else edition.redistributable

@@ -93,11 +93,7 @@ def read_domain(
 
 
 def _again(dataset: Dataset) -> str:
-    return (
-        f"get its files again from {dataset.home}"
-        if dataset.home
-        else "mend its files, or the recipe's map of columns"
-    )
+    return f"get its files again from {dataset.home}"
 
 
 def _clean_items(items: pl.DataFrame, drops: Drops) -> pl.DataFrame:
@@ -205,9 +201,8 @@ class _Coder:
         if self._ordered:
             known = self._kept(known, pl.col("timestamp").is_not_null(), "interaction without a time")
         elif known["timestamp"].null_count() == known.height:
-            known = known.with_columns(
-                timestamp=pl.lit(None)
-            )  # takes no memory, as a column of numbers would
+            # Takes no memory, as a column of numbers would.
+            known = known.with_columns(timestamp=pl.lit(None))
         return known.with_columns(user=self.users.of(known["user_id"])).drop("user_id", "item_id")
 
     def _kept(self, batch: pl.DataFrame, condition: pl.Expr, reason: str) -> pl.DataFrame:

@@ -13,11 +13,11 @@ import re
 import typing
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from datagen.datasets.ahead import ahead
 from datagen.datasets.raw import Drops, Faults, item_frame
 from rectune.errors import UserError
 
@@ -267,12 +267,8 @@ def _is_array(path: Path) -> bool:
 
 def _read_ahead(path: Path) -> Iterator[bytes]:
     """The whole lines of a file, chunk by chunk; the next is read and unpacked while one is parsed."""
-    with _opened(path) as stream, ThreadPoolExecutor(1) as pool:
-        chunks = _chunks(stream, _CHUNK)
-        coming = pool.submit(next, chunks, b"")
-        while chunk := coming.result():
-            coming = pool.submit(next, chunks, b"")
-            yield chunk
+    with _opened(path) as stream:
+        yield from ahead(_chunks(stream, _CHUNK))
 
 
 def _chunks(stream: io.BufferedIOBase, size: int) -> Iterator[bytes]:
