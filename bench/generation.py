@@ -5,6 +5,9 @@ the same process and with the same number of threads. The rival gets them as rea
 takes counts against us alone. Its prefix cache is the one built into `Llama`: it keeps the last prompt's cache and
 evaluates only what differs, which is faster here than `LlamaRAMCache`, which copies the whole state besides.
 
+Both are measured on the model's own weights too, and on the copy in a faster type that the engine computes with where the
+model's type has no batched kernels on the processor: what batching gains and what the copy gains stand apart.
+
 `overhead` is the share of our time that is neither llama.cpp's evaluation nor its sampling. `--gpu` measures a random
 model in the shape of a 7B one at 1, 8, 32 and 128 slots instead.
 """
@@ -12,10 +15,9 @@ model in the shape of a 7B one at 1, 8, 32 and 128 slots instead.
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -162,47 +164,66 @@ def rival(llama: Any, prompts: Sequence[list[int]], requests: Sequence[Request])
     return Run(time.perf_counter() - begun, prompt, written, texts)
 
 
-def compare(given: Work, rounds: int, threads: int) -> str:
-    """Both on all kinds, in turn; the median round by seconds, and the ratio of the medians."""
-    import llama_cpp
-
+def compare(given: Work, rounds: int, threads: int) -> Iterator[str]:
+    """All systems on all kinds, in turn; of each the median round by seconds. Lines come as they are measured."""
     from inference.sizing import cores
     from models.reference import gguf_file
 
-    model = gguf_file("embedded")
-    threads = threads or cores()
+    model, threads = gguf_file("embedded"), threads or cores()
+    with Watched(model, Engine(context=CONTEXT, slots=0, threads=threads)) as engine:
+        yield f"{threads} threads; {engine.slots} slots; weights {engine.weights.name}"
+        systems = {"engine": _runs_ours(engine), "Llama": _runs_rival(model, threads, engine)}
+        with Watched(model, Engine(context=CONTEXT, slots=0, threads=threads, weights="file")) as as_is:
+            if engine.weights != model:
+                systems["engine, file's weights"] = _runs_ours(as_is)
+                systems["Llama, engine's weights"] = _runs_rival(engine.weights, threads, engine)
+            for name, requests in given.kinds().items():
+                for system in systems.values():
+                    system(requests[:1])  # warm
+                runs = {label: list[Run]() for label in systems}
+                for _ in range(rounds):
+                    for label, system in systems.items():
+                        runs[label].append(system(requests))
+                yield from ["", *_table(name, {label: _median(each) for label, each in runs.items()})]
+    yield from ["", *_greedy(model, given, threads)]
+
+
+def _runs_ours(engine: Watched) -> Callable[[Sequence[Request]], Run]:
+    return lambda requests: ours(engine, requests)
+
+
+def _runs_rival(model: Path, threads: int, engine: Watched) -> Callable[[Sequence[Request]], Run]:
+    import llama_cpp
+
     llama = llama_cpp.Llama(
         str(model), n_ctx=CONTEXT, n_threads=threads, n_threads_batch=threads, verbose=False
     )
-    lines = []
-    with Watched(model, Engine(context=CONTEXT, slots=0, threads=threads)) as engine:
-        lines.append(f"{threads} threads; the engine chose {engine.slots} slots")
-        for name, requests in given.kinds().items():
-            prompts = [engine.tokens(request) for request in requests]
-            ours(engine, requests[:1]), rival(llama, prompts[:1], requests[:1])  # warm
-            pairs = [(ours(engine, requests), rival(llama, prompts, requests)) for _ in range(rounds)]
-            lines += ["", *_table(name, [pair[0] for pair in pairs], [pair[1] for pair in pairs])]
-    return "\n".join([*lines, "", *_greedy(model, given, threads)])
+    return lambda requests: rival(llama, [engine.tokens(request) for request in requests], requests)
 
 
-def _table(name: str, own: Sequence[Run], other: Sequence[Run]) -> list[str]:
+def _median(runs: Sequence[Run]) -> Run:
+    return sorted(runs, key=lambda run: run.seconds)[len(runs) // 2]
+
+
+def _table(name: str, runs: dict[str, Run]) -> list[str]:
     """One kind's figures. The same seeds do not give the same texts, so tokens differ and rates are shown besides."""
-    mine, theirs = (sorted(runs, key=lambda run: run.seconds)[len(runs) // 2] for runs in (own, other))
+    mine, theirs = runs["engine"], runs["Llama"]
     count = len(mine.texts)
-    ratio = statistics.median(run.seconds for run in other) / statistics.median(run.seconds for run in own)
-    tokens = (mine.written / mine.seconds) / (theirs.written / theirs.seconds)
-    head = f"{f'{count} {name}':<18}{'seconds':>9}{'a second':>10}{'prompt tok/s':>14}{'written tok/s':>15}"
+    head = (
+        f"{f'{count} {name}':<25}{'seconds':>9}{'a second':>10}{'prompt tok/s':>14}{'written tok/s':>15}"
+        f"{'times Llama':>13}{'by tokens':>11}"
+    )
     rows = [
-        f"{label:<18}{run.seconds:>9.1f}{count / run.seconds:>10.2f}{run.prompt / run.seconds:>14.0f}"
-        f"{run.written / run.seconds:>15.1f}"
-        for label, run in (("engine", mine), ("Llama", theirs))
+        f"{label:<25}{run.seconds:>9.1f}{count / run.seconds:>10.2f}{run.prompt / run.seconds:>14.0f}"
+        f"{run.written / run.seconds:>15.1f}{theirs.seconds / run.seconds:>13.2f}"
+        f"{run.written / run.seconds / (theirs.written / theirs.seconds):>11.2f}"
+        for label, run in runs.items()
     ]
     return [
         head,
         *rows,
-        f"times as fast: {ratio:.2f} (by written tokens {tokens:.2f}); overhead {mine.overhead:.1%}; "
-        f"prefix tokens saved {mine.saved} of {mine.prompt}",
-        f"slots in use   {sparkline(mine.slots)} {_mean(mine.slots):.1f} on average",
+        f"overhead {mine.overhead:.1%}; prefix tokens saved {mine.saved} of {mine.prompt}",
+        f"slots in use {sparkline(mine.slots)} {_mean(mine.slots):.1f} on average",
     ]
 
 
@@ -224,7 +245,7 @@ def _mean(steps: Sequence[tuple[float, int]]) -> float:
     return sum(seconds * used for seconds, used in steps) / max(1e-9, sum(seconds for seconds, _ in steps))
 
 
-def _greedy(model: Path, given: Work, threads: int, most: int = 60) -> list[str]:
+def _greedy(model: Path, given: Work, threads: int, most: int = 40) -> list[str]:
     """How many greedy answers are the same with many slots as with one."""
     lines = []
     for name, requests in given.kinds().items():
@@ -260,7 +281,8 @@ def main() -> None:
 
         print(measure_slots((1, 8, 32, 128)))
     else:
-        print(compare(work(given.queries, given.rationales), given.rounds, given.threads))
+        for line in compare(work(given.queries, given.rationales), given.rounds, given.threads):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inference.model import last_words, load_model
+from inference.model import describe, last_words, load_model
 from inference.requests import Request
 from inference.sampling import Sampler
-from inference.sizing import cores, size_for
+from inference.sizing import cores, device_memory, size_for, whole_memory
 from inference.vocabulary import Vocabulary
+from inference.weights import fast_weights
 from rectune.errors import UserError
 from rectune.settings import Engine
 
@@ -73,6 +74,7 @@ class Context:
 
     Attributes:
         limit: tokens a sequence may reach, prompt and answer together.
+        weights: the file that is computed with; `path` itself, or a copy of it in a faster type.
         cells: tokens the cache holds, all sequences together; a shared prefix counts once.
         held: the tokens in the reserved sequence.
         mixes: whether tokens just written and prompts do well in one batch; they do on an accelerator.
@@ -83,7 +85,8 @@ class Context:
 
         self.path = path
         self._context: Any = None
-        self.model = load_model(path, engine.gpu_layers)
+        self.weights = _weights(path, engine)
+        self.model = load_model(self.weights, engine.gpu_layers)
         self.vocabulary = Vocabulary(self.model, str(path))
         self.limit = min(engine.context, llama_cpp.llama_model_n_ctx_train(self.model) or engine.context)
         size = size_for(self.model, engine, self.limit)
@@ -203,6 +206,12 @@ class Context:
         if self.model:
             llama_cpp.llama_model_free(self.model)
         self._context = self.model = None
+
+
+def _weights(path: Path, engine: Engine) -> Path:
+    if engine.weights == "file" or (engine.gpu_layers and device_memory()):
+        return path
+    return fast_weights(path, describe(path)[1], whole_memory())
 
 
 def shared_length(one: Sequence[int], other: Sequence[int]) -> int:

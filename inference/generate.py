@@ -11,7 +11,8 @@ from pathlib import Path
 
 from inference.backends import Backend
 from inference.ledger import Ledger, model_digest, request_key
-from inference.llamacpp import LlamaEngine, describe, engine_version
+from inference.llamacpp import LlamaEngine, engine_version
+from inference.model import describe
 from inference.requests import Answer, Request
 from inference.server import ServerBackend
 from rectune.errors import UserError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from importlib.metadata import version
 from itertools import islice, pairwise
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from inference.backends import Backend
 from inference.context import ROWS, Context
 from inference.handle import Handle
-from inference.model import load_model, metadata
+from inference.model import describe, load_model
 from inference.requests import Answer, Request
 from inference.scheduler import Scheduler
 from inference.vocabulary import Vocabulary
@@ -58,6 +57,11 @@ class LlamaEngine(Backend):
     def busy(self) -> bool:
         """Whether any handle is open."""
         return self._scheduler.busy
+
+    @property
+    def weights(self) -> Path:
+        """The file that is computed with: the model's own, or a copy of it in a faster type."""
+        return self._context.weights
 
     @property
     def saved(self) -> int:
@@ -186,38 +190,6 @@ class LlamaEngine(Backend):
 def engine_version() -> str:
     """The engine as provenance names it."""
     return f"llama-cpp-python {version('llama-cpp-python')}"
-
-
-def describe(model: Path) -> tuple[str, str]:
-    """Name and quantisation of a GGUF file, from its name and metadata; only the vocabulary is loaded.
-
-    A file called model.gguf, as the stages of the pipeline write it, goes by the name in its metadata.
-
-    Raises:
-        UserError: the file is missing or no GGUF file that llama.cpp takes.
-    """
-    try:
-        state = model.stat()
-    except OSError as problem:
-        raise UserError(
-            f"cannot be read ({problem.strerror})", where=str(model), mend="name a GGUF file"
-        ) from None
-    return _describe(model, state.st_size, state.st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _describe(model: Path, size: int, modified: int) -> tuple[str, str]:
-    import llama_cpp
-
-    loaded = load_model(model, vocabulary_only=True)
-    try:
-        kind = metadata(loaded, "general.file_type")
-        named = metadata(loaded, "general.name") or metadata(loaded, "general.basename")
-    finally:
-        llama_cpp.llama_model_free(loaded)
-    quantisation = llama_cpp.llama_ftype_name(int(kind)) if kind else None
-    name = named if model.stem == "model" and named else model.stem
-    return name, quantisation.decode() if quantisation else "unknown"
 
 
 def prompt_text(model: Path, request: Request) -> str:

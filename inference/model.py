@@ -46,6 +46,38 @@ def metadata(model: Any, key: str) -> str:
     return buffer.value.decode(errors="replace") if length >= 0 else ""
 
 
+def describe(model: Path) -> tuple[str, str]:
+    """Name and quantisation of a GGUF file, from its name and metadata; only the vocabulary is loaded.
+
+    A file called model.gguf, as the stages of the pipeline write it, goes by the name in its metadata.
+
+    Raises:
+        UserError: the file is missing or no GGUF file that llama.cpp takes.
+    """
+    try:
+        state = model.stat()
+    except OSError as problem:
+        raise UserError(
+            f"cannot be read ({problem.strerror})", where=str(model), mend="name a GGUF file"
+        ) from None
+    return _describe(model, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _describe(model: Path, size: int, modified: int) -> tuple[str, str]:
+    import llama_cpp
+
+    loaded = load_model(model, vocabulary_only=True)
+    try:
+        kind = metadata(loaded, "general.file_type")
+        named = metadata(loaded, "general.name") or metadata(loaded, "general.basename")
+    finally:
+        llama_cpp.llama_model_free(loaded)
+    quantisation = llama_cpp.llama_ftype_name(int(kind)) if kind else None
+    name = named if model.stem == "model" and named else model.stem
+    return name, quantisation.decode() if quantisation else "unknown"
+
+
 def last_words() -> str:
     """llama.cpp's last warnings and errors in one line."""
     return " ".join(line.strip() for line in _LOG if line.strip()) or "it gave no reason"

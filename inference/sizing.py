@@ -107,6 +107,14 @@ def host_memory() -> int:
     return max(0, found)
 
 
+def whole_memory() -> int:
+    """Bytes of main memory, those that a container allows if they are fewer; free or not."""
+    import psutil
+
+    limits = [_number(_GROUPS / folder / most) for folder, most, _ in _MEMORY_FILES]
+    return min(int(psutil.virtual_memory().total), *(limit for limit in limits if limit is not None))
+
+
 def cores() -> int:
     """Threads to compute with: physical cores, or fewer where this process or its container may use fewer.
 

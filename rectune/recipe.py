@@ -48,17 +48,29 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         overrides: `section.key=value` strings; the value is read as YAML (`5e-7` is a number, `[a, b]` a list).
 
     Raises:
-        UserError: lists every fault at once: unknown keys with the nearest right one, wrong types, values out of range.
+        UserError: lists every fault at once: unknown keys with the nearest right one, wrong types, values out of
+            range, sections that do not go together.
     """
     document = _read_yaml(path)
     faults = [fault for text in overrides if (fault := _override(document, text))]
     try:
         recipe = Recipe.model_validate(document)
+        faults += _conflicts(recipe)
     except ValidationError as invalid:
         faults += [_describe(dict(error)) for error in invalid.errors()]
     if faults:
         raise UserError("\n".join(f"{path}: {fault}" for fault in faults), mend="mend the keys named above")
     return recipe
+
+
+def _conflicts(recipe: Recipe) -> list[str]:
+    """What is wrong between sections that are each right."""
+    budget = recipe.prompts.max_tokens
+    lengths = {"train": recipe.train.max_length, "align": recipe.align.max_length}
+    short = [f"{name}.max_length ({length})" for name, length in lengths.items() if length <= budget]
+    if not short:
+        return []
+    return [f"prompts.max_tokens: {budget} leaves no room for a response within {' and '.join(short)}"]
 
 
 def parse_recipe(sections: Mapping[str, Any]) -> Recipe:

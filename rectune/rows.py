@@ -1,10 +1,11 @@
-"""Reading and writing rows (frozen dataclasses) as Parquet, whole files at a time, and atomically."""
+"""Reading and writing rows (frozen dataclasses) as Parquet, whole or in batches of columns, and atomically."""
 
 from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,20 +16,14 @@ if typing.TYPE_CHECKING:
     import pyarrow as pa
 
 Row = TypeVar("Row")
+_GROUP = 50_000  # rows a row group: their dictionaries and texts are in memory twice while they are written
 
 
 def write_rows(path: Path, rows: Iterable[Row], kind: type[Row]) -> int:
     """Write rows of one dataclass to `path` (Parquet); returns how many. The file appears whole or not at all."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows, schema = list(rows), arrow_schema(kind)
-    arrays = [pa.array(_column(rows, field.name), field.type) for field in schema]
-    table = pa.Table.from_arrays(arrays, schema=schema)
-    partial = path.with_name(path.name + ".partial")
-    pq.write_table(table, partial, compression="zstd")
-    partial.replace(path)
-    return int(table.num_rows)
+    rows = list(rows)
+    starts = range(0, len(rows), _GROUP)
+    return write_batches(path, kind, (batch_of(rows[start : start + _GROUP], kind) for start in starts))
 
 
 def _column(rows: Sequence[Any], name: str) -> list[Any]:
@@ -43,21 +38,85 @@ def read_rows(path: Path, kind: type[Row]) -> list[Row]:
     Raises:
         UserError: the file is missing, is no Parquet file, or holds another type or schema version.
     """
+    with _opened(path, kind) as file:
+        table = file.read()
+    return [_build(kind, record) for record in table.to_pylist()]
+
+
+def read_batches(path: Path, kind: type, size: int = 4096) -> Iterator[pa.RecordBatch]:
+    """The columns of what `write_rows` wrote, at most `size` rows at a time; raises what `read_rows` raises."""
+    with _opened(path, kind) as file:
+        yield from file.iter_batches(size)
+
+
+def count_rows(path: Path, kind: type) -> int:
+    """How many rows a file holds, from its footer; raises what `read_rows` raises."""
+    with _opened(path, kind) as file:
+        return int(file.metadata.num_rows)
+
+
+def scan_rows(path: Path, kind: type[Row]) -> Iterator[Row]:
+    """What `read_rows` reads, one row after another, for those who stop early; raises what it raises."""
+    for batch in read_batches(path, kind, 256):
+        for record in batch.to_pylist():
+            yield _build(kind, record)
+
+
+def sample_rows(path: Path, kind: type[Row], count: int) -> list[Row]:
+    """At most `count` rows, evenly spread over a file; raises what `read_rows` raises."""
+    step = max(1, count_rows(path, kind) // count)
+    found: list[Row] = []
+    start = 0
+    for batch in read_batches(path, kind):
+        wanted = range(-start % step, batch.num_rows, step)
+        found += [_build(kind, batch.slice(place, 1).to_pylist()[0]) for place in wanted]
+        start += batch.num_rows
+    return found[:count]
+
+
+def write_batches(path: Path, kind: type, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write columns that `read_rows` can read; returns how many rows. The file appears whole or not at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema, rows = arrow_schema(kind), 0
+    partial = path.with_name(path.name + ".partial")
+    with pq.ParquetWriter(partial, schema, compression="zstd") as file:
+        for batch in batches:
+            file.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            rows += int(batch.num_rows)
+    partial.replace(path)
+    return rows
+
+
+def batch_of(rows: Sequence[Row], kind: type[Row]) -> pa.RecordBatch:
+    """Rows as columns."""
+    import pyarrow as pa
+
+    schema = arrow_schema(kind)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(_column(rows, field.name), field.type) for field in schema], schema=schema
+    )
+
+
+@contextmanager
+def _opened(path: Path, kind: type) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        file = pq.ParquetFile(path)
     except FileNotFoundError:
         raise UserError("no such file", where=str(path), mend="run the stage that makes it first") from None
     except pa.ArrowInvalid as broken:
         raise UserError(f"not a readable Parquet file ({broken})", where=str(path)) from None
-    found = (table.schema.metadata or {}).get(b"rectune", b"nothing").decode()
-    if found != _signature(kind):
-        raise UserError(
-            f"holds {found}, wanted {_signature(kind)}", where=str(path), mend="run its stage again"
-        )
-    return [_build(kind, record) for record in table.to_pylist()]
+    with file:
+        found = (file.schema_arrow.metadata or {}).get(b"rectune", b"nothing").decode()
+        if found != _signature(kind):
+            raise UserError(
+                f"holds {found}, wanted {_signature(kind)}", where=str(path), mend="run its stage again"
+            )
+        yield file
 
 
 def arrow_schema(kind: type) -> pa.Schema:

@@ -112,12 +112,19 @@ class Models(Section):
 
 
 class Prompts(Section):
-    """How cases are worded. The maps hold relative weights; `listwise` counts the candidates a listwise prompt shows."""
+    """How cases are worded. The maps hold relative weights; `listwise` counts the candidates a listwise prompt shows.
+
+    `max_tokens` bounds a prompt, system message and the opening of the answer included, in tokens of the base model; of
+    a history that is too long the oldest items are left out. `test_templates` says whether prompts of the tests are
+    worded as those of the training are (`seen`), with templates that no training prompt uses (`held_out`), or `both`.
+    """
 
     locales: dict[Literal["en", "ko"], Share]
     scenarios: dict[Literal["passive", "active"], Share]
     forms: dict[Literal["direct", "listwise"], Share]
     listwise: Annotated[int, Field(ge=2)] = 5
+    max_tokens: Count = 448
+    test_templates: Literal["seen", "held_out", "both"] = "seen"
     seed: int = 0
 
 
@@ -138,7 +145,8 @@ class Engine(Section):
 
     `context` is tokens a sequence, `slots` sequences at once, `threads` 0 and `slots` 0 leave the choice to the engine,
     `gpu_layers` -1 puts all layers on an accelerator where there is one. `workers` above 0 spreads the work over that
-    many processes, each with its own model, under Ray.
+    many processes, each with its own model, under Ray. `weights` `auto` lets a processor compute with a copy of the model in a
+    type that it multiplies faster, where the file's type has no batched kernels; `file` takes the file as it is.
     """
 
     context: Count = free(1536)
@@ -146,6 +154,7 @@ class Engine(Section):
     threads: Annotated[int, Field(ge=0)] = free(0)
     gpu_layers: int = free(-1)
     workers: Annotated[int, Field(ge=0)] = free(0)
+    weights: Literal["auto", "file"] = free("auto")
 
 
 class Remote(Section):
@@ -185,25 +194,98 @@ class Generate(Engine):
     remote: Remote = Remote()
 
 
+class Rule(Section):
+    """One way in which a response may be unfit; a rule that is not `on` is not measured."""
+
+    on: bool = True
+
+
+class TooShort(Rule):
+    """Fewer `tokens` than a reason takes."""
+
+    tokens: Annotated[int, Field(ge=0)] = 12
+
+
+class TooLong(Rule):
+    """More `tokens` than one paragraph has."""
+
+    tokens: Count = 400
+
+
+class Echo(Rule):
+    """The response says the prompt again: from which `share` of its runs of `words` words on."""
+
+    words: Count = 4
+    share: Fraction = 0.5
+
+
+class Repeats(Rule):
+    """The response says itself again: from which `share` of its runs of `words` words on."""
+
+    words: Count = 3
+    share: Fraction = 0.3
+
+
+class Language(Rule):
+    """The least share of letters outside titles in the script of the prompt's locale: Latin, Hangul."""
+
+    en: Fraction = 0.9
+    ko: Fraction = 0.5
+
+
+class NearDuplicate(Rule):
+    """From which `similarity` (Jaccard, of word 3-grams) to an earlier response on a response goes."""
+
+    similarity: Annotated[float, Field(ge=0.5, le=1.0)] = 0.8
+
+
+class FilterRules(Section):
+    """The rules of `filters.rules`, by name; each drops a row on its own."""
+
+    empty: Rule = Rule()
+    score: Rule = Rule()
+    too_short: TooShort = TooShort()
+    too_long: TooLong = TooLong()
+    echo: Echo = Echo()
+    repeats: Repeats = Repeats()
+    target: Rule = Rule()
+    other_item: Rule = Rule()
+    language: Language = Language()
+    broken_text: Rule = Rule()
+    markers: Rule = Rule()
+    advertising: Rule = Rule()
+    personal_data: Rule = Rule()
+    duplicate: Rule = Rule()
+    near_duplicate: NearDuplicate = NearDuplicate()
+
+
 class Filter(Section):
-    """What a response must be to be trained on. `threshold` bounds ln(L)*L/C from above; lengths are in tokens."""
+    """What a response must be to be trained on. `threshold` bounds ln(L)*L/C from above (rule `score`)."""
 
     threshold: Annotated[float, Field(gt=0.0)] = 15.0
-    min_tokens: Annotated[int, Field(ge=0)] = 12
-    max_tokens: Count = 400
+    rules: FilterRules = FilterRules()
 
 
 class Lora(Section):
-    """Low-rank adapters (Hu et al. 2021). `targets` is `all-linear` or a list of module names."""
+    """Low-rank adapters (Hu et al. 2021). `targets` is `all-linear` or a list of module names.
+
+    `extra` is handed to peft's LoraConfig as it is: use_rslora, init_lora_weights, modules_to_save and so on.
+    """
 
     r: Count = 16
     alpha: Count = 32
     dropout: Fraction = 0.05
     targets: str | list[str] = "all-linear"
+    extra: dict[str, Any] = {}
 
 
 class Optimisation(Section):
-    """One training stage. `batch_size` counts rows a process and step, so `processes` changes what a step sees.
+    """One training stage. `batch_size` counts rows a process and step, so the number of processes changes what it sees.
+
+    `processes` run on each of the `machines`: [] is this one alone; a list of `host slots=n`, the first of which is this
+    one, or the path of a file with such lines; or, for launchers that need no names, how many there are. Only the sum of
+    processes is in the key. `launcher` starts the other machines over `ssh`, prints the commands to type there
+    (`manual`), or finds itself started on each by `slurm`. They meet at `endpoint`, host:port ("": a free port here).
 
     `max_length` bounds the tokens of prompt and response together; longer rows are left out and counted.
     `zero` is DeepSpeed's ZeRO stage; `offload` moves the optimiser (2, 3) or the parameters too (3) to host memory.
@@ -222,16 +304,34 @@ class Optimisation(Section):
     zero: Literal[0, 1, 2, 3] = 2
     offload: Offload = "none"
     seed: int = 0
-    processes: Count = 1
+    processes: Count = free(1)
+    machines: Count | str | list[str] = free([])
+    launcher: Literal["ssh", "manual", "slurm"] = free("ssh")
+    endpoint: str = free("")
     log_steps: Count = free(1)
     save_steps: Count = free(10)
     report_to: list[Literal["tensorboard", "wandb", "trackio"]] = free([])
 
 
 class Train(Optimisation):
-    """Supervised fine-tuning (QLoRA, Dettmers et al. 2023)."""
+    """Supervised fine-tuning (QLoRA, Dettmers et al. 2023).
+
+    `packing` puts several examples into one row of at most `max_length` tokens, blind to each other; `batch_size` then
+    counts such rows. `attention` `auto` is flash_attention_2 where it can run, else sdpa. `liger` swaps in Liger's kernels.
+
+    `holdout` is the share of users who are never trained on. The loss on them is taken every `eval_steps` optimiser
+    steps, and the adapter that was best is kept; after `patience` evaluations without gain training ends (0: never).
+    A loss above `max_loss_ratio` times the median of the steps before ends the run with an error (0: never).
+    """
 
     lora: Lora = Lora()
+    packing: bool = False
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "auto"
+    liger: bool = False
+    holdout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
+    eval_steps: Count = 50
+    patience: Annotated[int, Field(ge=0)] = 0
+    max_loss_ratio: Annotated[float, Field(ge=0.0)] = free(0.0)
 
 
 class Candidates(Engine):
@@ -271,12 +371,21 @@ class Evaluate(Engine):
 
 
 class Release(Section):
-    """What leaves the house. `quantisation` is that of the exported GGUF. `repo` (user/name) is where `push` goes.
+    """What leaves the house. `repo` (user/name) is where `push` goes.
 
-    With `dry_run` nothing is uploaded: the files, their sizes and the rendered card are shown.
+    `merge` says into which form of a base trained in 4 bits the adapter is merged: its weights as training rounded them, as
+    they were, or (`auto`) whichever comes closer to the adapter model. `quantisations` are the types of the exported
+    GGUF files, the main one, `model.gguf`, first. With `adapter_gguf` the adapter alone is written for llama.cpp too. `parity_cases`
+    test cases are ranked by every file, 0 for none. An export that fails its checks ends there unless
+    `allow_failed_parity`; it is never pushed. With `dry_run` nothing is uploaded: the files, their sizes
+    and the rendered card are shown.
     """
 
-    quantisation: str = "Q8_0"
+    merge: Literal["auto", "dequantised", "original"] = "auto"
+    quantisations: list[str] = Field(["Q8_0"], min_length=1)
+    adapter_gguf: bool = True
+    parity_cases: Annotated[int, Field(ge=0)] = 24
+    allow_failed_parity: bool = free(False)
     repo: str = ""
     private: bool = True
     dry_run: bool = True

@@ -92,10 +92,11 @@ class Prompt:
 
     `target` is the item id really taken; it never stands in `instruction` except among listwise `candidates`.
     `query` is empty for passive prompts; `candidates` is empty for direct ones. `history_domain` and `category` are as in
-    `Case`.
+    `Case`. `history` holds what the model is shown; `left_out` counts the older items of the case that did not fit.
+    `template` is `<locale>/<scenario>/<form>/<name>`.
     """
 
-    schema: ClassVar[int] = 2
+    schema: ClassVar[int] = 3
     id: str
     domain: str
     scenario: Scenario
@@ -113,14 +114,16 @@ class Prompt:
     history_domain: str
     category: str = ""
     cutoff: int | None = None
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Who wrote a text, and how, so that it can be written again.
 
-    `model` is the model's name and digest, `sampling` canonical JSON. `closing` says who named the item at the end of
-    a rationale: the "model" itself, or our "template" sentence; empty where the question does not arise.
+    `model` is the model's name and digest, `sampling` canonical JSON. `closing` says who named the item that a
+    response ends with: the "model" itself, or our "template" (the closing line, and the ranking of every listwise response);
+    empty where the question does not arise.
     """
 
     model: str
@@ -144,9 +147,13 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the filter said of the example `id`. `figures` is JSON: rule name -> its figure; `reasons` is empty if kept."""
+    """What the filter said of the example `id`.
 
-    schema: ClassVar[int] = 2
+    `figures` is JSON: rule name -> its figure, null where the rule has none; `reasons` is empty if kept. `copy_of` is the
+    id of the example that stays for it, where it is a duplicate or nearly one.
+    """
+
+    schema: ClassVar[int] = 3
     id: str
     domain: str
     category: str
@@ -156,6 +163,7 @@ class Verdict:
     kept: bool
     reasons: tuple[str, ...]
     figures: str = "{}"
+    copy_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

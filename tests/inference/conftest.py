@@ -22,13 +22,13 @@ def model() -> Path:
 
 @pytest.fixture(scope="module")
 def single(model: Path) -> Iterator[LlamaEngine]:
-    with LlamaEngine(model, Engine(context=320, slots=1, threads=1)) as engine:
+    with LlamaEngine(model, Engine(context=320, slots=1, threads=1, weights="file")) as engine:
         yield engine
 
 
 @pytest.fixture(scope="module")
 def several(model: Path) -> Iterator[LlamaEngine]:
-    with LlamaEngine(model, Engine(context=320, slots=4, threads=1)) as engine:
+    with LlamaEngine(model, Engine(context=320, slots=4, threads=1, weights="file")) as engine:
         yield engine
 
 

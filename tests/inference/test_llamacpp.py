@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.llamacpp import LlamaEngine, describe
+from inference.llamacpp import LlamaEngine
+from inference.model import describe
 from inference.requests import Answer, Request
 from rectune.errors import UserError
 from rectune.settings import Engine

@@ -56,6 +56,15 @@ def test_all_faults_are_listed_at_once_with_the_nearest_key() -> None:
     assert "traim: unknown key, did you mean train?" in text
 
 
+def test_prompts_that_leave_no_room_for_a_response_are_refused() -> None:
+    fits = ["prompts.max_tokens=500", "train.max_length=501", "align.max_length=501"]
+    assert load_recipe(DEMO, fits).prompts.max_tokens == 500
+    with pytest.raises(UserError) as caught:
+        load_recipe(DEMO, [*fits, "align.max_length=500", "train.max_length=64"])
+    said = "prompts.max_tokens: 500 leaves no room for a response within train.max_length (64) and align.max_length (500)"
+    assert caught.value.found == f"{DEMO}: {said}"
+
+
 @pytest.mark.parametrize("content", ["", "- a\n- b\n", "data: [", "\x00"])
 def test_what_is_no_recipe_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "broken.yaml"

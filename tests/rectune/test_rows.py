@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rectune.errors import UserError
-from rectune.rows import read_rows, write_rows
+from rectune.rows import count_rows, read_batches, read_rows, scan_rows, write_batches, write_rows
 from rectune.types import (
     Candidate,
     Example,
@@ -50,7 +50,7 @@ examples = st.builds(Example, text, prompts, text, provenances)
 def test_nested_rows_come_back_equal(tmp_path_factory: pytest.TempPathFactory, rows: list[Example]) -> None:
     path = tmp_path_factory.mktemp("rows") / "rows.parquet"
     assert write_rows(path, rows, Example) == len(rows)
-    assert read_rows(path, Example) == rows
+    assert read_rows(path, Example) == rows == list(scan_rows(path, Example))
 
 
 def test_optional_and_repeated_fields_come_back_equal(tmp_path: Path) -> None:
@@ -81,10 +81,24 @@ def test_tag_hashes_follow_what_is_read_and_nothing_else(prompt: Prompt, user: s
 def test_other_types_and_broken_files_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     write_rows(path, [], Candidate)
-    with pytest.raises(UserError, match=r"rows\.parquet: holds Candidate/1, wanted Prompt/2"):
+    with pytest.raises(UserError, match=rf"rows\.parquet: holds Candidate/1, wanted Prompt/{Prompt.schema}"):
         read_rows(path, Prompt)
     path.write_bytes(b"not parquet")
     with pytest.raises(UserError, match="not a readable Parquet file"):
         read_rows(path, Prompt)
     with pytest.raises(UserError, match="no such file"):
         read_rows(tmp_path / "absent", Prompt)
+
+
+def test_columns_in_batches_are_the_rows(tmp_path: Path) -> None:
+    rows = [Verdict(str(n), "d", "", None, n, 0, n % 2 == 0, ()) for n in range(10)]
+    write_rows(tmp_path / "v", rows, Verdict)
+    assert count_rows(tmp_path / "v", Verdict) == 10
+    batches = list(read_batches(tmp_path / "v", Verdict, 4))
+    assert [batch.num_rows for batch in batches] == [4, 4, 2]
+    kept = (batch.filter(batch.column("kept")) for batch in batches)
+    assert write_batches(tmp_path / "w", Verdict, kept) == 5
+    assert read_rows(tmp_path / "w", Verdict) == rows[::2]
+    assert write_batches(tmp_path / "w", Verdict, []) == 0 and read_rows(tmp_path / "w", Verdict) == []
+    with pytest.raises(UserError, match="holds Verdict"):
+        next(read_batches(tmp_path / "v", Example))

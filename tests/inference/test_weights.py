@@ -1,0 +1,73 @@
+"""Copies of weights for processors: when one is made, what it is called, and that it says the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference import weights
+from inference.llamacpp import LlamaEngine
+from inference.weights import fast_weights
+from rectune.settings import Engine
+
+GIB = 2**30
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "rectune" / "weights"
+
+
+@pytest.fixture
+def brain_floats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "_has_bf16", lambda: True)
+
+
+@pytest.mark.parametrize("kind", ["Q8_0", "Q4_0", "Q4_K - Medium", "F16", "unknown"])
+def test_types_with_batched_kernels_are_left_alone(model: Path, cache: Path, kind: str) -> None:
+    assert fast_weights(model, kind, 64 * GIB) == model
+    assert not cache.exists()
+
+
+def test_a_copy_takes_at_most_a_quarter_of_the_memory(
+    model: Path, cache: Path, brain_floats: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(weights, "_copy", lambda path, kind: made.append(kind) or path)
+    for memory in (64 * GIB, GIB // 2 + GIB // 4, GIB // 16):
+        fast_weights(model, "Q4_1", memory)  # 160 million weights: 300 MiB in 16 bits, 160 MiB in 8
+    assert made == ["BF16", "Q8_0"]
+
+
+def test_without_brain_floats_the_copy_is_of_8_bits(
+    model: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "_has_bf16", lambda: False)
+    assert fast_weights(model, "Q4_1", 64 * GIB).name.endswith("-Q8_0.gguf")
+
+
+def test_the_copy_is_made_once_and_says_the_same(model: Path, cache: Path, brain_floats: None) -> None:
+    copy = fast_weights(model, "Q4_1", 64 * GIB)
+    made = copy.stat().st_mtime_ns
+    assert fast_weights(model, "Q4_1", 64 * GIB) == copy
+    assert [path.name for path in cache.iterdir()] == [copy.name]
+    assert copy.stat().st_mtime_ns == made
+
+    text = "The film is about a family that moves to the sea."
+    found = []
+    for path in (model, copy):
+        with LlamaEngine(path, Engine(context=64, slots=1, threads=1, weights="file")) as engine:
+            found.append(np.array(engine.loglikelihood([("user", "Write.")], [text])[0]))
+    assert np.abs(found[0] - found[1]).mean() < 0.1  # as much as another shape of batch moves them
+
+
+def test_where_no_copy_can_be_kept_the_file_itself_serves(
+    model: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache.parent.mkdir(parents=True)
+    cache.write_text("in the way")
+    assert fast_weights(model, "Q4_1", 64 * GIB) == model
+    assert "no " in capsys.readouterr().err
