@@ -7,13 +7,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datagen.mixture import allot
 from datagen.teachers import ask_teachers, seed_for
 from inference.requests import Answer, Request
+from models.lengths import prompt_lengths
+from models.loading import load_tokenizer
 from prompts.answers import find_items
 from prompts.render import Wording, render
+from prompts.shortening import Fitted, fit
 from prompts.teacher import query_messages
 from rectune import settings
 from rectune.catalogue import Catalogue, load_catalogue
@@ -22,6 +25,9 @@ from rectune.recipe import Recipe
 from rectune.rows import read_rows, write_rows
 from rectune.runs import ledger_path
 from rectune.types import Case, Form, Locale, Prompt, Scenario, content_id
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 MAX_WORDS = 8  # a query is a phrase; longer answers are the model talking
 _HANGUL = re.compile(r"[가-힣]")
@@ -39,27 +45,36 @@ class Plan:
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Word every case; active ones get a query first. A case whose queries were all refused is asked passively."""
+    """Word every case; active ones get a query first. A case whose queries were all refused is asked passively.
+
+    Prompts are measured with the base model's tokenizer and chat template, and shortened to `prompts.max_tokens`.
+    """
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
     plans = plan_cases(cases, config.prompts)
     active = [plan for plan in plans if plan.scenario == "active"]
     queries, refused = write_queries(active, catalogue, config.generate, ledger_path(out))
     plans = _one_active_test_a_domain([_askable(plan, queries) for plan in plans], queries)
-    prompts = [
-        render_plan(plan, catalogue, queries, config.prompts) for plan in plans if _ready(plan, queries)
-    ]
-    write_rows(out / "prompts.parquet", prompts, Prompt)
-    kinds = collections.Counter(f"{p.split}/{p.scenario}/{p.form}/{p.locale}" for p in prompts)
+    ready = [plan for plan in plans if _ready(plan, queries)]
+    tokenizer = load_tokenizer(inputs["base"] / "checkpoint")
+    fitted = render_plans(ready, catalogue, queries, config.prompts, tokenizer)
+    write_rows(out / "prompts.parquet", fitted.prompts, Prompt)
     return {
         "rows_in": len(plans),
-        "rows_out": len(prompts),
-        "dropped": {"every query refused": sum(not _ready(plan, queries) for plan in plans)},
+        "rows_out": len(fitted.prompts),
+        "dropped": {"every query refused": len(plans) - len(ready), "too long": fitted.too_long},
+        "shortened": fitted.shortened,
+        "left_out": fitted.left_out,
         "asked_passively_instead": sum(_askable(plan, queries) is not plan for plan in active),
         "queries": len(queries),
         "refused": dict(refused),
-        "kinds": dict(sorted(kinds.items())),
+        "kinds": _kinds(fitted.prompts),
     }
+
+
+def _kinds(prompts: Sequence[Prompt]) -> dict[str, int]:
+    kinds = collections.Counter(f"{p.split}/{p.scenario}/{p.form}/{p.locale}" for p in prompts)
+    return dict(sorted(kinds.items()))
 
 
 def plan_cases(cases: Sequence[Case], config: settings.Prompts) -> list[Plan]:
@@ -193,10 +208,33 @@ def _one_active_test_a_domain(plans: Sequence[Plan], queries: Mapping[str, str])
     return [p for p in plans if p.case.split != "test" or p.scenario == "passive" or id(p) in chosen]
 
 
+def render_plans(
+    plans: Sequence[Plan],
+    catalogue: Catalogue,
+    queries: Mapping[str, str],
+    config: settings.Prompts,
+    tokenizer: PreTrainedTokenizerBase,
+) -> Fitted:
+    """The prompts of many plans, in order, each within `config.max_tokens` tokens; see `prompts.shortening`."""
+
+    def render_one(place: int, left_out: int) -> Prompt:
+        return render_plan(plans[place], catalogue, queries, config, left_out)
+
+    def lengths(prompts: Sequence[Prompt]) -> list[int]:
+        return prompt_lengths(tokenizer, prompts)
+
+    return fit(len(plans), render_one, lengths, config.max_tokens)
+
+
 def render_plan(
-    plan: Plan, catalogue: Catalogue, queries: Mapping[str, str], config: settings.Prompts
+    plan: Plan, catalogue: Catalogue, queries: Mapping[str, str], config: settings.Prompts, left_out: int = 0
 ) -> Prompt:
-    """The prompt of a plan; `queries` has one for every active case, by case id."""
+    """The prompt of a plan, without the `left_out` oldest items of its history.
+
+    `queries` has one for every active case, by case id.
+    """
     query = queries[plan.case.id] if plan.scenario == "active" else ""
-    wording = Wording(plan.scenario, plan.form, plan.locale, query, config.listwise, config.seed)
-    return render(plan.case, catalogue, wording)
+    wording = Wording(
+        plan.scenario, plan.form, plan.locale, query, config.listwise, config.seed, config.test_templates
+    )
+    return render(plan.case, catalogue, wording, left_out)

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from datagen.teachers import ask_teachers, seed_for
 from inference.requests import Request
-from prompts.answers import CLOSINGS, closing, recommended
+from prompts.answers import Reading, closing, ranking, read_answer, reasons
+from prompts.mentions import WHOLE
 from prompts.teacher import brief, rationale_messages, rationale_opening
 from rectune import settings
 from rectune.catalogue import Catalogue, load_catalogue
@@ -35,30 +36,50 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         if answer.finish == "error":
             failed[answer.error] += 1
             continue
-        title = catalogue.get(prompt.domain, prompt.target).title
         text = _opening(prompt, catalogue) + answer.text
-        response, by = respond(text, title, prompt, cut=answer.finish == "length")
+        response, by = respond(text, ranked_titles(prompt, catalogue), prompt, cut=answer.finish == "length")
         examples.append(with_id(Example("", prompt, response, replace(source, closing=by))))
     write_rows(out / "examples.parquet", examples, Example)
     return _stats(prompts, examples, failed, written)
 
 
-def respond(text: str, title: str, prompt: Prompt, *, cut: bool) -> tuple[str, Literal["model", "template"]]:
-    """A teacher's text as a response that ends with the item, and who wrote its closing sentence.
+def ranked_titles(prompt: Prompt, catalogue: Catalogue) -> list[str]:
+    """The target's title, then those of the other candidates in the order in which the prompt shows them.
+
+    Which of the others would have been taken next the logs do not say, so no order among them is made up.
+    """
+    others = [item for item in prompt.candidates if item != prompt.target]
+    return catalogue.titles(prompt.domain, [prompt.target, *others])
+
+
+def respond(
+    text: str, titles: Sequence[str], prompt: Prompt, *, cut: bool
+) -> tuple[str, Literal["model", "template"]]:
+    """A teacher's text as the response that its prompt asks for, and who named the item in it.
+
+    A direct response is the reasons in one paragraph and the closing line; a listwise one the same reasons and the
+    ranking. The ranking is always ours, "template": a teacher is asked for a paragraph and shown the target alone.
 
     Args:
         text: what the teacher wrote.
-        title: the target's title, exactly as in the catalogue.
+        titles: the target's title exactly as in the catalogue, then those of the other candidates as they are ranked.
+        prompt: what is responded to.
         cut: the text was stopped by the token limit, so its last sentence is not whole and is taken off.
     """
     text = " ".join(text.split())
-    mention = recommended(text, [title])
-    if mention and mention.certainty == 1.0 and text.endswith(closing(prompt.locale, title)):
-        return text, "model"
-    for words in CLOSINGS.values():
-        text = text.split(words)[0].strip()
-    body = whole_sentences(text) if cut else text
-    return f"{body}\n{closing(prompt.locale, title)}".strip(), "template"
+    body = reasons(text)
+    if cut or body != text:  # "… so I come to my recommendation: X" leaves half a sentence too
+        body = whole_sentences(body)
+    if prompt.form == "listwise":
+        return f"{body}\n{ranking(prompt.locale, titles)}".strip(), "template"
+    named = read_answer(text, titles[:1])
+    by: Literal["model", "template"] = "model" if _closes(named) else "template"
+    return f"{body}\n{closing(prompt.locale, titles[0])}".strip(), by
+
+
+def _closes(reading: Reading) -> bool:
+    """Whether a text ends on its only title, behind words of closing."""
+    return reading.form == "direct" and reading.certainty == (WHOLE,)
 
 
 def whole_sentences(text: str) -> str:

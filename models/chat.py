@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 Segment = tuple[str, bool]
+# What stands for a content is this and six digits; random, so that no template holds it by chance. Made once, because
+# compiling the pattern takes longer than rendering most conversations.
+_NONCE = str(secrets.randbelow(9 * 10**39) + 10**39)
+_STAND_IN = re.compile(_NONCE + r"(\d{6})")
 _MEND = "use a model whose chat template takes these roles, or another wording of the prompt"
 
 
@@ -54,9 +58,8 @@ def segments(
         return _render(template, turns, generation_prompt, {**(tokens or {}), "strftime_now": now.strftime})
 
     contents = [content for _, content in messages]
-    nonce = str(secrets.randbelow(9 * 10**39) + 10**39)
-    stand_ins = [_stand_in(content, f"{nonce}{number:06d}") for number, content in enumerate(contents)]
-    parts = re.split(nonce + r"(\d{6})", render(stand_ins))
+    stand_ins = [_stand_in(content, f"{_NONCE}{number:06d}") for number, content in enumerate(contents)]
+    parts = _STAND_IN.split(render(stand_ins))
     cut = _fill(parts, contents)
     rendered = render(contents)
     if "".join(text for text, _ in cut) != rendered:

@@ -1,4 +1,4 @@
-"""What the commands print: plans, tables, prompts, the words at the end of a run."""
+"""What the commands print: plans, tables, the words at the end of a run."""
 
 from __future__ import annotations
 
@@ -8,26 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from align.tagging import printable
-from pipeline.plan import Step, make_plan
+from align.terminal import printable
+from pipeline.plan import Step
 from pipeline.run import Order, run_pipeline
 from rectune.errors import UserError
 from rectune.progress import say
 from rectune.recipe import load_recipe
-from rectune.rows import read_rows
 from rectune.runs import RunStore, ledger_path
-from rectune.types import Example, Prompt, content_id
+from rectune.types import content_id
 
 if TYPE_CHECKING:
     from recommenders.generative import Wish
-
-# How masked, trained and control tokens begin, and how each ends: in colour, and where there is none.
-_COLOURS = {
-    "masked": ("\x1b[2m", "\x1b[0m"),
-    "trained": ("\x1b[1;32m", "\x1b[0m"),
-    "control": ("\x1b[33m", "\x1b[0m"),
-}
-_MARKS = {"masked": ("", ""), "trained": ("⟦", "⟧"), "control": ("", "")}
 
 
 def plan_table(steps: Sequence[Step]) -> str:
@@ -84,60 +75,6 @@ def verification(store: RunStore) -> tuple[str, bool]:
         lines.append(f"{'damaged: ' + ', '.join(bad) if bad else 'sound':<10} {folder}")
         sound = sound and not bad
     return "\n".join(lines) or "nothing to verify", sound
-
-
-def prompt_pages(order: Order, store: RunStore, domain: str, count: int, *, colour: bool) -> str:
-    """Examples (or prompts, before there are examples) as the model sees them.
-
-    Control tokens are coloured, prompt tokens dim, and the tokens that are trained on green and bold; without
-    `colour` the trained ones stand in ⟦ ⟧.
-    """
-    from models.chat import end_of_turn, segments
-    from models.loading import load_tokenizer
-
-    steps = {
-        step.stage.name: step
-        for step in make_plan(load_recipe(order.recipe, order.overrides), store, "filter")
-    }
-    template = str(load_tokenizer(_finished(steps["base"], order, store) / "checkpoint").chat_template)
-    pages = []
-    for prompt, response in _pairs(steps, order, store):
-        if domain and prompt.domain != domain:
-            continue
-        messages = (("system", prompt.system), ("user", prompt.instruction))
-        shown = [
-            _marked(text, "control" if control else "masked", colour)
-            for text, control in segments(template, messages, generation_prompt=True)
-        ]
-        if response:
-            shown.append(_marked(response + end_of_turn(template), "trained", colour))
-        kind = f"{prompt.domain} {prompt.split} {prompt.template}"
-        pages.append(f"--- {kind}\n" + "".join(shown))
-        if len(pages) == count:
-            break
-    return "\n\n".join(pages) or f"no prompts of the domain {domain}"
-
-
-def _marked(text: str, kind: str, colour: bool) -> str:
-    begin, end = (_COLOURS if colour else _MARKS)[kind]
-    return f"{begin}{printable(text)}{end}"
-
-
-def _pairs(steps: dict[str, Step], order: Order, store: RunStore) -> list[tuple[Prompt, str]]:
-    if steps["rationales"].state == "finished":
-        folder = store.folder("rationales", steps["rationales"].key)
-        return [
-            (example.prompt, example.response) for example in read_rows(folder / "examples.parquet", Example)
-        ]
-    folder = _finished(steps["queries"], order, store)
-    return [(prompt, "") for prompt in read_rows(folder / "prompts.parquet", Prompt)]
-
-
-def _finished(step: Step, order: Order, store: RunStore) -> Path:
-    if step.state == "finished":
-        return store.folder(step.stage.name, step.key)
-    mend = f"run: rectune run {order.recipe} --until {step.stage.name}"
-    raise UserError(f"its stage {step.stage.name} is not made yet", where=str(order.recipe), mend=mend)
 
 
 def recommendation(recipe: Path, catalogue: Path | None, domain: str, wish: Wish, store: RunStore) -> str:

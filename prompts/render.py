@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+from prompts.library import Wanted, plain, system_message, template_for
+from prompts.words import fill, load_words, one_line
 from rectune.catalogue import Catalogue
 from rectune.types import Case, Form, Locale, Prompt, Scenario, content_id, with_id
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How one case is to be worded. `query` is needed for active prompts, `listwise` counts the candidates shown."""
+    """How one case is to be worded.
+
+    `query` is needed for active prompts, `listwise` counts the candidates shown, `templates` says which ones word
+    prompts of the tests.
+    """
 
     scenario: Scenario
     form: Form
@@ -25,30 +26,38 @@ class Wording:
     query: str = ""
     listwise: int = 5
     seed: int = 0
+    templates: Wanted = "seen"
 
 
-def render(case: Case, catalogue: Catalogue, wording: Wording) -> Prompt:
-    """Word a case as a prompt; the choice of the template follows from case and seed alone.
+def render(case: Case, catalogue: Catalogue, wording: Wording, left_out: int = 0) -> Prompt:
+    """Word a case as a prompt; the choice of template and candidates follows from case and seed alone.
 
-    The target's title stands in the instruction only among listwise candidates: a query that names it is refused.
+    The target's title stands in the instruction only among listwise candidates: a query that names it is refused where
+    queries are made.
+
+    Args:
+        left_out: how many of the oldest items of the history are not shown.
 
     Raises:
-        ValueError: an active wording without a query.
+        ValueError: an active wording without a query, or a history of which nothing is left.
     """
     if wording.scenario == "active" and not wording.query:
         raise ValueError("an active prompt needs a query")
-    rng = random.Random(content_id("wording", case.id, wording.scenario, wording.form, wording.seed))
-    candidates = _shown(case, wording.listwise, rng) if wording.form == "listwise" else ()
-    history = case.history if wording.scenario == "passive" else ()
-    words = load_words(wording.locale)
-    choices = words[wording.scenario][wording.form]
-    choice = rng.randrange(len(choices))
+    history = case.history[left_out:] if wording.scenario == "passive" else ()
+    if wording.scenario == "passive" and not history:
+        raise ValueError("a passive prompt needs a history")
+    salt = content_id("wording", case.id, wording.scenario, wording.form, wording.seed)
+    template = template_for(
+        wording.locale, wording.scenario, wording.form, split=case.split, wanted=wording.templates, salt=salt
+    )
+    candidates = _shown(case, wording.listwise, salt) if wording.form == "listwise" else ()
     values = {
-        "history": catalogue.titles(case.history_domain, history),
-        "candidates": catalogue.titles(case.domain, candidates),
-        "query": wording.query,
+        "history": _titles(catalogue, case.history_domain, history),
+        "candidates": _titles(catalogue, case.domain, candidates),
+        "query": one_line(wording.query),
         "ordered": case.ordered,
     }
+    words = load_words(wording.locale)
     return with_id(
         Prompt(
             id="",
@@ -58,16 +67,17 @@ def render(case: Case, catalogue: Catalogue, wording: Wording) -> Prompt:
             locale=wording.locale,
             split=case.split,
             user=case.user,
-            system=fill(words["system"], case.domain, words, {}),
-            instruction=fill(choices[choice], case.domain, words, values, case.history_domain),
+            system=system_message(wording.locale, case.domain),
+            instruction=fill(template.source, case.domain, words, values, case.history_domain),
             history=history,
             candidates=candidates,
             target=case.target,
             query=wording.query,
-            template=f"{wording.locale}/{wording.scenario}/{wording.form}/{choice}",
+            template=template.name,
             history_domain=case.history_domain,
             category=case.category,
             cutoff=case.cutoff,
+            left_out=left_out,
         )
     )
 
@@ -87,52 +97,20 @@ def ask(
     Raises:
         ValueError: neither history nor query.
     """
-    words = load_words(locale)
-    if history and query:
-        template = words["both"]
-    elif query:
-        template = words["active"]["direct"][0]
-    elif history:
-        template = words["passive"]["direct"][0]
-    else:
+    if not history and not query:
         raise ValueError("a request needs a history or a query")
-    values = {"history": list(history), "query": query, "ordered": ordered}
-    return fill(words["system"], domain, words, {}), fill(template, domain, words, values, history_domain)
+    source = plain(locale, history=bool(history), query=bool(query))
+    values = {"history": list(map(one_line, history)), "query": one_line(query), "ordered": ordered}
+    return system_message(locale, domain), fill(source, domain, load_words(locale), values, history_domain)
 
 
-@functools.cache
-def load_words(locale: Locale, file: str = "{locale}.yaml") -> dict[str, Any]:
-    """The words of a locale: kinds of items, system message, templates."""
-    from ruamel.yaml import YAML
-
-    path = TEMPLATES / file.format(locale=locale)
-    words: dict[str, Any] = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    return words
+def _titles(catalogue: Catalogue, domain: str, items: Sequence[str]) -> list[str]:
+    return [one_line(title) for title in catalogue.titles(domain, items)]
 
 
-def fill(
-    template: str, domain: str, words: Mapping[str, Any], values: Mapping[str, Any], history_domain: str = ""
-) -> str:
-    """Fill one template in the sandbox.
-
-    `kind` is the domain's row of the kinds, `known` that of the domain of the history where it is another one.
-    """
-    kinds = words["kinds"]
-    kind, known = (kinds.get(name, kinds["other"]) for name in (domain, history_domain or domain))
-    return str(_environment().from_string(template).render(kind=kind, known=known, **values)).strip()
-
-
-@functools.cache
-def _environment() -> Any:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    # The values are catalogue text: they are inserted, never rendered, and the templates cannot reach into Python.
-    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-
-
-def _shown(case: Case, count: int, rng: random.Random) -> tuple[str, ...]:
+def _shown(case: Case, count: int, salt: str) -> tuple[str, ...]:
     """`count` of the case's candidates with the target among them, its place uniform."""
+    rng = random.Random(salt)
     others = [item for item in case.candidates if item != case.target]
     shown = [*rng.sample(others, min(count - 1, len(others))), case.target]
     rng.shuffle(shown)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-from prompts.render import fill, load_words
+from prompts.words import fill, load_words
 from rectune.types import Item, Locale
 
 Messages = tuple[tuple[str, str], ...]

@@ -1,20 +1,18 @@
-"""What a generated answer claims to recommend, read with the parser that wrote the closing words."""
+"""What a generated answer claims to recommend, read with the parser that every stage uses."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from prompts.answers import CLOSINGS, TitleIndex
+from prompts.answers import read_answer
+from prompts.mentions import MARKED
+from prompts.titles import TitleIndex
 from rectune.types import Item
 from retrieval.grounding import Claim, Grounding
 from retrieval.index import build_index
 
-_LONGEST = 200  # characters after the closing words that can still be a title
-
-_WORD = re.compile(r"\w+")
-_STOP = re.compile(r"[,.;:!?()\"'”’»*_」』》–—]")
+_LONGEST = 200  # characters in the place of a title that can still be one
 
 
 def ground_in(items: Sequence[Item], folder: Path, embedder: str) -> Grounding:
@@ -27,29 +25,10 @@ def claim_reader(titles: Sequence[str]) -> Callable[[str], Claim]:
     index = TitleIndex(titles)
 
     def read(answer: str) -> Claim:
-        mention = index.recommended(answer)
-        if mention is not None:
-            return Claim(mention.index, True)
-        words = _closing_words(answer)
-        return Claim(_opening(words, index), False, words)
+        reading = read_answer(answer, index)
+        if reading.recommended is None:
+            return Claim(None, False, reading.words[:_LONGEST])
+        # Running text has no end of a title to go by: what is found there is the title.
+        return Claim(reading.recommended, reading.form == "none" or reading.certainty[0] >= MARKED)
 
     return read
-
-
-def _closing_words(answer: str) -> str:
-    """What stands after the last closing words, up to the end of the line; empty without closing words."""
-    ends = [at + len(words) for words in CLOSINGS.values() if (at := answer.rfind(words)) >= 0]
-    return answer[max(ends) :].split("\n", 1)[0].strip()[:_LONGEST] if ends else ""
-
-
-def _opening(words: str, index: TitleIndex) -> int | None:
-    """The title that the words open with ("Dune, because …").
-
-    A single word must end at a mark: "It is a fine film" does not name "It".
-    """
-    mention = next(iter(index.find(words)), None)
-    if mention is None or _WORD.search(words[: mention.start]):
-        return None
-    after = words[mention.end :].lstrip()
-    ended = not after or _STOP.match(after)
-    return mention.index if ended or len(_WORD.findall(index.titles[mention.index])) > 1 else None

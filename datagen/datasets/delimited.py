@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from datagen.datasets.ahead import ahead
 from datagen.datasets.quotes import Records, all_records, whole_records
 from datagen.datasets.raw import Drops, Faults
+from rectune.ahead import ahead
 from rectune.errors import UserError
 
 if typing.TYPE_CHECKING:

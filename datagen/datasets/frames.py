@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from datagen.datasets.ahead import ahead
 from datagen.datasets.codes import Codes
 from datagen.datasets.raw import MALFORMED_LIMIT, Drops
 from datagen.datasets.registry import Dataset, locate
 from datagen.datasets.repeats import distinct
 from datagen.datasets.text import clean_text, shorten
+from rectune.ahead import ahead
 from rectune.errors import UserError
 from rectune.progress import progress
 from rectune.tables import interaction_schema, item_schema, user_schema

@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets.ahead import ahead
 from datagen.datasets.raw import Drops, Faults, item_frame
+from rectune.ahead import ahead
 from rectune.errors import UserError
 
 if typing.TYPE_CHECKING:

@@ -1,17 +1,11 @@
-"""Queries and rationales: what is refused, what is cut, and how responses end."""
+"""Queries: what is refused, who writes them, and how cases are worded."""
 
 import pytest
 
 from datagen.queries import Plan, _askable, fault_of, plan_cases, tidy
-from datagen.rationales import respond, whole_sentences
 from datagen.teachers import _teacher_of
-from prompts.answers import closing
 from rectune.settings import Prompts, Teacher
-from rectune.types import Case, Locale, Prompt, Split, with_id
-
-PROMPT = Prompt(
-    "p", "movies", "passive", "direct", "en", "train", "u", "s", "i", ("a",), (), "t", "", "x", "movies"
-)
+from rectune.types import Case, Locale, Split, with_id
 
 
 @pytest.mark.parametrize(
@@ -35,26 +29,6 @@ def test_queries_are_refused_for_a_reason(text: str, locale: Locale, fault: str)
 
 def test_quotes_label_and_full_stop_are_taken_off_a_query() -> None:
     assert tidy(' Search query: "slow western." ') == "slow western"
-
-
-def test_a_response_that_does_not_name_the_item_gets_our_closing_sentence() -> None:
-    response, by = respond("You like space. You like dread.", "Alien", PROMPT, cut=False)
-    assert response == "You like space. You like dread.\nMy recommendation: Alien" and by == "template"
-
-
-def test_a_response_that_ends_as_it_should_is_kept_as_it_is() -> None:
-    text = f"You like dread. {closing('en', 'Alien')}"
-    assert respond(text, "Alien", PROMPT, cut=False) == (text, "model")
-
-
-def test_a_closing_sentence_with_another_title_is_replaced() -> None:
-    response, by = respond(f"You like dread. {closing('en', 'Aliens')}", "Alien", PROMPT, cut=False)
-    assert response.endswith(closing("en", "Alien")) and "Aliens" not in response and by == "template"
-
-
-def test_the_half_sentence_at_the_token_limit_is_cut() -> None:
-    assert respond("One. Two and", "Alien", PROMPT, cut=True)[0] == "One.\nMy recommendation: Alien"
-    assert whole_sentences("no full stop at all") == "no full stop at all"
 
 
 def test_teachers_get_their_shares_and_a_request_always_has_the_same_one() -> None:

@@ -7,9 +7,14 @@ import tempfile
 from atexit import register
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from models.loading import load_tokenizer
 from models.prepare import make_checkpoint
 from models.reference import locate
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @lru_cache(maxsize=1)
@@ -19,3 +24,9 @@ def tiny_checkpoint() -> Path:
     register(shutil.rmtree, folder, ignore_errors=True)
     make_checkpoint(locate("tiny"), folder / "checkpoint")
     return folder / "checkpoint"
+
+
+@lru_cache(maxsize=1)
+def tiny_tokenizer() -> PreTrainedTokenizerBase:
+    """Its tokenizer, which is the embedded model's; nobody may change it."""
+    return load_tokenizer(tiny_checkpoint())

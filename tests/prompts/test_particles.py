@@ -1,0 +1,32 @@
+"""Particles follow from how a word ends, as a Korean reader hears it."""
+
+import pytest
+
+from prompts.particles import FORMS, with_particle
+
+
+@pytest.mark.parametrize(
+    ("word", "particle", "wanted"),
+    [
+        ("영화", "을", "영화를"),
+        ("책", "을", "책을"),
+        ("앨범 한 장", "은", "앨범 한 장은"),
+        ("상품 하나", "은", "상품 하나는"),
+        ("장소", "이", "장소가"),
+        ("『기생충』", "이", "『기생충』이"),
+        ('"올드보이"', "을", '"올드보이"를'),
+        ("극한직업 2", "은", "극한직업 2는"),
+        ("킹덤 3", "을", "킹덤 3을"),
+        ("Alien", "을", "Alien을(를)"),
+        ("", "이", "이(가)"),
+        ("?!", "은", "?!은(는)"),
+    ],
+)
+def test_a_word_gets_the_form_that_its_end_asks_for(word: str, particle: str, wanted: str) -> None:
+    assert with_particle(word, particle) == wanted
+
+
+def test_a_particle_is_named_by_its_form_behind_a_consonant() -> None:
+    assert set(FORMS) == {"을", "이", "은"}
+    with pytest.raises(ValueError, match="를"):
+        with_particle("책", "를")
