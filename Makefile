@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(shell cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
 STAGES := data base queries rationales filter sft candidates tag dpo export recommend eval report
 
-.PHONY: help setup demo plan doctor test test-all lint push clean samples bench-data bench-generation bench-ledger $(STAGES)
+.PHONY: help setup demo plan doctor test test-all lint push clean samples bench-data bench-generation bench-ledger bench-estimate bench-filter bench-train $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -57,6 +57,15 @@ bench-generation: setup  ## the engine against one-at-a-time calls of llama-cpp-
 
 bench-ledger: setup  ## going on from a ledger of 100,000 finished requests: time and memory
 	@$(BIN)/python -m bench.ledger
+
+bench-filter: setup  ## the response score on 1,000,000 texts as ratios, near-duplicates among 600,000; ARGS=--no-near leaves these out
+	@$(BIN)/python -m bench.filter $(ARGS)
+
+bench-train: setup  ## the stage sft against a bare trl, and packed rows against single ones; ARGS=--gpu where there is one
+	@$(BIN)/python -m bench.train $(ARGS)
+
+bench-estimate: setup  ## what `plan --estimate` says of the demo's training, and what it then takes
+	@$(BIN)/python -m bench.estimate $(ARGS)
 
 samples: setup  ## write the sample data again
 	$(BIN)/python -m samples.make_samples

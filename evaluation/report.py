@@ -11,6 +11,7 @@ from typing import Any
 
 from evaluation.pages import data_figures, figures
 from evaluation.pages.content import Content, gather
+from evaluation.pages.filtered import PICTURES
 from evaluation.pages.render import html, markdown
 from rectune.recipe import Recipe
 from rectune.runs import write_atomically
@@ -34,6 +35,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
     histograms = _histograms(inputs, pictures)
+    _filter_charts(inputs, pictures)
     charts = _draw(content, pictures)
     key = out.name.partition(".")[0]
     page = html(content, key, pictures, histograms, charts)
@@ -60,9 +62,21 @@ def _histograms(inputs: Mapping[str, Path], pictures: Path) -> list[tuple[str, s
     """Copy the filter's histograms; returns (file name, domain) of each. What is no PNG stays behind."""
     found = []
     for path in sorted((inputs["filter"] / "histograms").glob("*.png")) if "filter" in inputs else []:
-        content = path.read_bytes()
-        if content.startswith(_PNG):
-            name = "scores_" + re.sub(r"[^\w.-]", "_", path.name)
-            (pictures / name).write_bytes(content)
+        name = "scores_" + re.sub(r"[^\w.-]", "_", path.name)
+        if _copied(path, pictures / name):
             found.append((name, path.stem))
     return found
+
+
+def _filter_charts(inputs: Mapping[str, Path], pictures: Path) -> None:
+    for name in PICTURES if "filter" in inputs else ():
+        _copied(inputs["filter"] / "figures" / name, pictures / f"filter_{name}")
+
+
+def _copied(source: Path, target: Path) -> bool:
+    """Copy a picture if it is there and is a PNG."""
+    content = source.read_bytes() if source.is_file() else b""
+    if not content.startswith(_PNG):
+        return False
+    target.write_bytes(content)
+    return True

@@ -7,9 +7,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from evaluation.systems import MODELS, Material, as_asked
+from evaluation.systems import MODELS, Material
 from inference.generate import generate
 from inference.requests import Answer, Request
+from recommenders.cases import as_asked
 from rectune.types import Prompt
 from retrieval.grounding import Grounded, Grounding
 

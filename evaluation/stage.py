@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluation.protocol import TestCase, by_domain, ranked, read_test_cases, summarise
+from evaluation.protocol import ranked, summarise
 from evaluation.samples import answer_samples, choose
 from evaluation.systems import MODELS, Material, opened
+from recommenders.cases import TestCase, by_domain, read_test_cases
 from recommenders.claims import claim_reader
 from rectune.catalogue import load_catalogue
 from rectune.progress import progress

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.protocol import TestCase
 from inference.llamacpp import LlamaEngine
 from recommenders.base import Ranker
 from recommenders.baselines import EmbeddingMean, Popularity, Random, liked_counts
-from recommenders.likelihood import Asked, Likelihood
+from recommenders.cases import TestCase, asked_by_history
+from recommenders.likelihood import Likelihood
 from rectune.catalogue import Catalogue
 from rectune.recipe import Recipe
-from rectune.types import Case, Prompt
+from rectune.types import Case
 
 # The system that is a language model -> the stage whose model.gguf it is, before and after tuning.
 MODELS: dict[str, str] = {"base": "base", "sft": "candidates", "dpo": "export"}
@@ -52,17 +52,6 @@ def opened(system: str, material: Material, on_case: Callable[[int], None]) -> I
             )
     else:
         yield _BASELINES[system](material)
-
-
-def asked_by_history(cases: Sequence[TestCase]) -> Callable[[Sequence[str]], Asked]:
-    """How the prompts word each history: users of one domain with the same history ask the same."""
-    asked = {test.case.history: as_asked(test.prompt) for test in cases}
-    return lambda history: asked[tuple(history)]
-
-
-def as_asked(prompt: Prompt) -> Asked:
-    """The messages of a prompt."""
-    return Asked((("system", prompt.system), ("user", prompt.instruction)), prompt.locale)
 
 
 def _random(material: Material) -> Opener:

@@ -2,102 +2,140 @@
 
 from __future__ import annotations
 
-import json
+import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filters.plots import histogram_png, histogram_text
-from filters.score import score_column
+from filters.score import THRESHOLD, score_column
+from filters.spread import Spread
+from filters.texts import open_texts
 from filters.tokenizing import encode_batches
+from models.loading import tokenizer_of_reference
 from rectune.errors import UserError
+from rectune.progress import progress
+
+_QUANTILES = {
+    "least": 0.0,
+    "10 %": 0.1,
+    "25 %": 0.25,
+    "median": 0.5,
+    "75 %": 0.75,
+    "90 %": 0.9,
+    "99 %": 0.99,
+    "most": 1.0,
+}
 
 
-def score_file(file: Path, column: str, tokenizer: str, threshold: float, png: Path | None) -> str:
-    """Score every text of a column and say how the scores are spread.
+@dataclass(frozen=True)
+class Scoring:
+    """What to score: `column` and `kind` of a file (see `filters.texts.open_texts`), by which tokenizer and threshold.
+
+    `tokenizer` is a model reference; `png` is where the histogram is drawn too, if anywhere.
+    """
+
+    file: Path
+    column: str = ""
+    kind: str = ""
+    tokenizer: str = "embedded"
+    threshold: float = THRESHOLD
+    png: Path | None = None
+
+
+def score_file(asked: Scoring, write: Callable[[str], Any] | None = None) -> str:
+    """Score every text of a column and say how the scores are spread; the memory does not grow with the file.
 
     Args:
-        file: JSON lines, CSV or Parquet; `-` reads JSON lines from standard input.
-        tokenizer: a model reference; its tokenizer counts the tokens.
-        png: where the histogram is drawn too, if anywhere.
+        write: gets a JSON object a text, in the file's order, as lines: `score` (null for an empty text), `tokens`,
+            `distinct`, and `kept`, which is true below the threshold and false for an empty text.
 
     Raises:
-        UserError: the file cannot be read, or has no such column.
+        UserError: the file cannot be read, has no such column or a malformed line, or the threshold is no positive
+            number, or there is no such tokenizer, or no picture can be written there.
     """
-    import numpy as np
+    if not 0 < asked.threshold < math.inf:
+        raise UserError(
+            f"{asked.threshold} is no positive number", where="--threshold", mend="the usual one is 15"
+        )
+    if asked.png and not asked.png.absolute().parent.is_dir():
+        raise UserError("no such folder", where=str(asked.png.absolute().parent), mend="make it first")
+    spread = Spread(asked.threshold)
+    with open_texts(asked.file, asked.column, asked.kind) as texts:
+        tokenizer, name = tokenizer_of_reference(asked.tokenizer)
+        with (
+            closing(encode_batches(tokenizer, texts)) as batches,
+            progress(f"scoring {asked.file.name}", 0, "texts") as advance,
+        ):
+            for tokens in batches:
+                columns = score_column(tokens)
+                spread.add(columns)
+                if write:
+                    write(_lines(columns, asked.threshold))
+                advance(len(tokens))
+    if asked.png:
+        _draw(spread, asked, name)
+    return _summary(spread, name)
 
-    texts = _texts(file, column)
-    counting, name = _tokenizer(tokenizer)
-    columns = [score_column(ids)["score"] for ids in encode_batches(counting, texts)]
-    scores = np.concatenate(columns) if columns else np.zeros(0)
-    finite = scores[np.isfinite(scores)]
-    dropped = int((finite >= threshold).sum())
-    if png:
-        histogram_png(finite.tolist(), threshold, file.name, png)
-    median = f", median {np.median(finite):.2f}" if len(finite) else ""
-    return "\n".join(
-        [
-            f"{len(texts)} texts, {len(texts) - len(finite)} empty, {dropped} at {threshold:g} or above{median}",
-            f"tokens counted by {name}; score = ln(L)*L/C",
-            histogram_text(finite.tolist(), threshold),
-        ]
+
+def _lines(columns: Mapping[str, Any], threshold: float) -> str:
+    rows = zip(*(columns[name].tolist() for name in ("score", "tokens", "distinct")), strict=True)
+    return "".join(
+        f'{{"score": {score if tokens else "null"}, "tokens": {tokens}, "distinct": {distinct}, '
+        f'"kept": {"true" if score < threshold else "false"}}}\n'
+        for score, tokens, distinct in rows
     )
 
 
-def _tokenizer(reference: str) -> tuple[Any, str]:
-    from models.loading import tokenizer_of_reference
-
-    return tokenizer_of_reference(reference)
-
-
-def _texts(file: Path, column: str) -> list[str]:
-    if str(file) == "-":
-        return _from_lines(sys.stdin, "standard input", column)
-    readers = {".jsonl": _read_lines, ".json": _read_lines, ".csv": _read_table, ".parquet": _read_table}
-    reader = readers.get(file.suffix)
-    if reader is None:
-        raise UserError(
-            f"unknown kind of file {file.suffix!r}", where=str(file), mend=f"wanted: {', '.join(readers)}"
-        )
-    if not file.is_file():
-        raise UserError("no such file", where=str(file))
-    return reader(file, column)
-
-
-def _read_lines(file: Path, column: str) -> list[str]:
-    with file.open(encoding="utf-8") as lines:
-        return _from_lines(lines, str(file), column)
-
-
-def _from_lines(lines: Iterable[str], where: str, column: str) -> list[str]:
-    texts = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as broken:
-            raise UserError(
-                f"not JSON: {broken}", where=f"{where}:{number}", mend="one JSON object a line"
-            ) from None
-        if not isinstance(row, dict) or column not in row:
-            keys = ", ".join(row) if isinstance(row, dict) else type(row).__name__
-            raise UserError(
-                f"has no {column!r}, only {keys}", where=f"{where}:{number}", mend="name one with --column"
-            )
-        texts.append(str(row[column] or ""))
-    return texts
-
-
-def _read_table(file: Path, column: str) -> list[str]:
-    import polars as pl
-
+def _draw(spread: Spread, asked: Scoring, tokenizer: str) -> None:
+    scores, counts = spread.scores()
+    title = "standard input" if str(asked.file) == "-" else asked.file.name
+    path = asked.png or Path()
     try:
-        table = pl.read_parquet(file) if file.suffix == ".parquet" else pl.read_csv(file, infer_schema=False)
-    except pl.exceptions.PolarsError as broken:
-        raise UserError(f"cannot be read: {broken}", where=str(file)) from None
-    if column not in table.columns:
-        mend = f"--column with one of: {', '.join(table.columns)}"
-        raise UserError(f"has no column {column!r}", where=str(file), mend=mend)
-    return [str(value or "") for value in table[column].to_list()]
+        histogram_png(scores, asked.threshold, title, path, tokenizer=tokenizer, counts=counts)
+    except OSError as problem:
+        raise UserError(f"cannot be written: {problem.strerror or problem}", where=str(path)) from None
+
+
+def _summary(spread: Spread, tokenizer: str) -> str:
+    scored = spread.texts - spread.empty
+    head = (
+        f"{spread.texts:,} texts: {spread.empty:,} empty, {spread.dropped:,} at {spread.threshold:g} or above, "
+        f"{scored - spread.dropped:,} kept\n"
+        f"score = ln(L)*L/C; L tokens, C distinct ones, counted by the tokenizer of {tokenizer}"
+    )
+    if not scored:
+        return head
+    figures = {name: spread.quantile(share) for name, share in _QUANTILES.items()}
+    scores, counts = spread.scores()
+    parts = [
+        "\n".join(f"{name:>8} {figure:>9.4g}" for name, figure in figures.items()),
+        histogram_text(scores, spread.threshold, counts),
+        "Dropped by length: long texts must repeat their words, so the score drops by length too.",
+        _by_length(spread),
+    ]
+    return "\n\n".join([head, *parts])
+
+
+def _by_length(spread: Spread) -> str:
+    lines = [f"{'tokens':>21} {'texts':>11} {'dropped':>11} {'share':>8}"]
+    for bucket in spread.by_length():
+        lengths = f"{bucket.shortest:,} – {bucket.longest:,}" if bucket.longest > 1 else "1"
+        share = f"{bucket.dropped / bucket.texts:.1%}" if bucket.texts else ""
+        lines.append(f"{lengths:>21} {bucket.texts:>11,} {bucket.dropped:>11,} {share:>8}".rstrip())
+    return "\n".join(lines)
+
+
+def for_terminal(text: str) -> str:
+    """The same with plain signs where standard output cannot show bars and rules."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN)
+    return text
+
+
+_PLAIN = {ord(sign): "#" for sign in "▏▎▍▌▋▊▉█"} | {ord("░"): "x", ord("─"): "-", ord("–"): "-"}

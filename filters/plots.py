@@ -8,51 +8,125 @@ from collections.abc import Sequence
 from pathlib import Path
 
 if typing.TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from matplotlib.axes import Axes
+
+    Numbers = Sequence[float] | npt.NDArray[np.float64]
+    Counts = Sequence[int] | npt.NDArray[np.int64]
+    Column = npt.NDArray[np.float64]
 
 _KEPT, _DROPPED = "#4477aa", "#ee6677"  # Tol's bright palette: apart for colour-blind eyes too
 _BINS = 40
+_LINES = 16  # about, in the terminal
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-def histogram_png(scores: Sequence[float], threshold: float, title: str, path: Path) -> None:
-    """Draw how the scores are spread, with the threshold; rows without a score are left out."""
+def histogram_png(
+    scores: Numbers, threshold: float, title: str, path: Path, *, tokenizer: str, counts: Counts | None = None
+) -> None:
+    """Draw how the scores are spread, with the threshold; rows without a score are left out.
+
+    Args:
+        tokenizer: the name of what counted the tokens; a score means nothing without it.
+        counts: how many texts have each score; one each unless given.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6, 3.2), layout="constrained")
-    _draw(axes, [score for score in scores if math.isfinite(score)], threshold)
-    axes.set_title(title)
-    figure.savefig(path, dpi=110)
+    _draw(axes, *_scored(scores, counts), threshold)
+    axes.set_xlabel(f"response score ln(L)·L/C, tokens of {tokenizer}", parse_math=False)
+    axes.set_title(title, parse_math=False)
+    figure.savefig(path, dpi=110, format="png")
     pyplot.close(figure)
 
 
-def _draw(axes: Axes, scores: Sequence[float], threshold: float) -> None:
-    top = max([threshold * 1.2, *scores])
+def _scored(scores: Numbers, counts: Counts | None) -> tuple[Column, Column]:
+    import numpy as np
+
+    values = np.asarray(scores, dtype=np.float64)
+    weights = np.ones(len(values)) if counts is None else np.asarray(counts, dtype=np.float64)
+    there = np.isfinite(values)
+    return values[there], weights[there]
+
+
+def _draw(axes: Axes, scores: Column, counts: Column, threshold: float) -> None:
+    import numpy as np
+
+    most = max(threshold * 1.2, float(scores.max(initial=0.0)))
+    top = min(most, threshold * 2)  # one text far out would squeeze all others into a bar
+    scores = np.minimum(scores, top)
     edges = [top * step / _BINS for step in range(_BINS + 1)]
-    parts = [[s for s in scores if s < threshold], [s for s in scores if s >= threshold]]
-    labels = [f"kept ({len(parts[0])})", f"dropped by the score ({len(parts[1])})"]
-    axes.hist(parts, bins=edges, stacked=True, color=[_KEPT, _DROPPED], label=labels)
+    parts = [scores < threshold, scores >= threshold]
+    labels = [
+        f"{word} ({counts[part].sum():.0f})"
+        for word, part in zip(("kept", "dropped by the score"), parts, strict=True)
+    ]
+    axes.hist(
+        [scores[part] for part in parts],
+        bins=edges,
+        weights=[counts[part] for part in parts],
+        stacked=True,
+        color=[_KEPT, _DROPPED],
+        label=labels,
+    )
     axes.axvline(threshold, color="black", linestyle="--", linewidth=1, label=f"threshold {threshold:g}")
-    axes.set_xlabel("response score ln(L)·L/C")
+    if most > top:
+        axes.annotate(
+            f"up to {most:.4g} →", (0.995, 0.02), xycoords="axes fraction", ha="right", fontsize="small"
+        )
     axes.set_ylabel("responses")
     axes.legend(frameon=False, fontsize="small")
 
 
-def histogram_text(scores: Sequence[float], threshold: float, width: int = 50, bins: int = 16) -> str:
-    """The same for a terminal: a line a bin, the bins at or above the threshold marked with `x`."""
-    finite = [score for score in scores if math.isfinite(score)]
-    if not finite:
+def histogram_text(scores: Numbers, threshold: float, counts: Counts | None = None, width: int = 78) -> str:
+    """The same for a terminal: a line a bin, solid below the threshold, shaded from it on, a rule between them.
+
+    The threshold is an edge of the bins. The last bin is open where few scores lie far out.
+
+    Args:
+        counts: how many texts have each score; one each unless given.
+        width: columns of the terminal that may be used.
+    """
+    import numpy as np
+
+    values, weights = _scored(scores, counts)
+    if not len(values):
         return "no scores"
-    step = max(threshold / (bins // 2), max(finite) / bins)
-    counts = [0] * bins
-    for score in finite:
-        counts[min(int(score / step), bins - 1)] += 1
-    tallest = max(counts)
-    lines = []
-    for place, count in enumerate(counts):
-        mark = "x" if place * step >= threshold - 1e-9 else "#"
-        bar = mark * math.ceil(width * count / tallest) if count else ""
-        lines.append(f"{place * step:7.1f} {bar} {count}".rstrip())
-    return "\n".join(lines)
+    top = min(max(float(values.max()), threshold / 1000), 2 * threshold)
+    below = max(1, math.ceil(threshold * _LINES / top))  # bins below the threshold, if all were shown
+    step = threshold / below
+    lines = min(2 * below, math.floor(top / step) + 1)
+    places = np.minimum((values / step).astype(np.int64), lines - 1)
+    # As the rule decides, whatever the division rounded to.
+    places = np.where(values < threshold, np.minimum(places, below - 1), np.maximum(places, below))
+    sums = np.bincount(places, weights=weights, minlength=lines).astype(np.int64).tolist()
+    digits = max(0, 1 - math.floor(math.log10(step)))
+    labels = [f"{place * step:6.{digits}f} – {(place + 1) * step:.{digits}f}" for place in range(len(sums))]
+    if values.max() >= len(sums) * step:
+        labels[-1] = f"{(len(sums) - 1) * step:6.{digits}f} and above"
+    return "\n".join(_lines(labels, sums, below, f"threshold {threshold:g}", width))
+
+
+def _lines(labels: Sequence[str], sums: Sequence[int], below: int, rule: str, width: int) -> list[str]:
+    left, right = max(map(len, labels)), max(len(f"{count:,}") for count in sums)
+    room = width - left - right - 4
+    lines = [
+        f"{label:<{left}}  {_bar(count / max(sums) * room, place >= below):<{room}}  {count:>{right},}"
+        for place, (label, count) in enumerate(zip(labels, sums, strict=True))
+    ]
+    lines.insert(below, f"{'':>{left}}  {f'── {rule} ':─<{room}}")
+    return lines
+
+
+def _bar(length: float, shaded: bool) -> str:
+    """A bar of so many columns, to an eighth of one; what there is a little of can be seen."""
+    if not length:
+        return ""
+    if shaded:
+        return "░" * max(1, round(length))
+    full, eighths = divmod(max(1, round(length * 8)), 8)
+    return "█" * full + _EIGHTHS[eighths].strip()

@@ -1,94 +1,101 @@
-"""Stage `filter`: every rule looks at every response; kept rows, dropped rows, verdicts and histograms are written."""
+"""Stage `filter`: every rule looks at every response; kept rows, dropped rows, verdicts and a report are written.
+
+Examples are read and written as columns, a batch at a time; what stays in memory is a few hundred bytes a row.
+"""
 
 from __future__ import annotations
 
-import collections
 import json
-import math
-from collections.abc import Mapping, Sequence
+import typing
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filters.plots import histogram_png
-from filters.rules import RULES, measure
-from filters.tokenizing import encode_batches
+from filters import charts, report
+from filters.extremes import extremes
+from filters.judge import Verdicts, judge, measure
+from filters.plots import histogram_png, histogram_text
+from filters.tally import groups, stats
+from filters.titles import load_titles
 from models.loading import load_tokenizer
 from rectune import settings
+from rectune.progress import progress, say
 from rectune.recipe import Recipe
-from rectune.rows import read_rows, write_rows
-from rectune.types import Example, Verdict, grouped
+from rectune.rows import batch_of, count_rows, read_batches, write_batches
+from rectune.runs import write_atomically
+from rectune.types import Example, Verdict
+
+if typing.TYPE_CHECKING:
+    import pyarrow as pa
+
+    from filters.rules import Batch
+    from filters.rules.base import Mask
+
+_ROWS = 8192  # verdicts a row group
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Judge the teachers' responses by their tokens in the base model's tokenizer."""
-    examples = read_rows(inputs["rationales"] / "examples.parquet", Example)
+    examples = inputs["rationales"] / "examples.parquet"
+    verdicts = _judge(config.filter, inputs, examples)
+    _write(verdicts, examples, out)
+    figures = stats(verdicts, config.filter.threshold, config.models.base)
+    _draw(verdicts, figures, out)
+    read = extremes(verdicts, examples)
+    write_atomically(out / "extremes.json", json.dumps(read, ensure_ascii=False))
+    write_atomically(out / "filter.md", report.markdown(figures, read))
+    say(report.summary(figures))
+    say(histogram_text(verdicts.score, config.filter.threshold))
+    return figures
+
+
+def _judge(config: settings.Filter, inputs: Mapping[str, Path], examples: Path) -> Verdicts:
     tokenizer = load_tokenizer(inputs["base"] / "checkpoint")
-    verdicts = judge(examples, tokenizer, config.filter)
-    kept = [example for example, verdict in zip(examples, verdicts, strict=True) if verdict.kept]
-    dropped = [example for example, verdict in zip(examples, verdicts, strict=True) if not verdict.kept]
-    write_rows(out / "kept.parquet", kept, Example)
-    write_rows(out / "dropped.parquet", dropped, Example)
-    write_rows(out / "verdicts.parquet", verdicts, Verdict)
-    _draw(verdicts, config.filter.threshold, out / "histograms")
-    return _stats(verdicts, config.filter, config.models.base)
+    titles = load_titles(inputs["data"] / "items.parquet")
+    with progress("judging", count_rows(examples, Example)) as advance:
+
+        def batches() -> Iterator[Batch]:
+            for columns in read_batches(examples, Example):
+                yield measure(columns, titles, tokenizer)
+                advance(columns.num_rows)
+
+        return judge(batches(), config)
 
 
-def judge(examples: Sequence[Example], tokenizer: Any, config: settings.Filter) -> list[Verdict]:
-    """One verdict an example, in their order; a row is dropped for every reason that holds, not only the first."""
-    responses = [example.response for example in examples]
-    ids = [row for batch in encode_batches(tokenizer, responses) for row in batch]
-    batch = measure(responses, ids)
-    results = {name: rule(batch, config) for name, rule in RULES.items()}
-    verdicts = []
-    for place, example in enumerate(examples):
-        reasons = tuple(name for name, (_, drops) in results.items() if drops[place])
-        figures = {name: _figure(float(values[place])) for name, (values, _) in results.items()}
-        verdicts.append(
-            Verdict(
-                id=example.id,
-                domain=example.prompt.domain,
-                category=example.prompt.category,
-                score=_figure(float(batch.score[place])),
-                tokens=int(batch.tokens[place]),
-                distinct=int(batch.distinct[place]),
-                kept=not reasons,
-                reasons=reasons,
-                figures=json.dumps(figures),
-            )
-        )
-    return verdicts
+def _write(verdicts: Verdicts, examples: Path, out: Path) -> None:
+    kept = verdicts.kept
+    write_batches(out / "kept.parquet", Example, _where(kept, examples))
+    write_batches(out / "dropped.parquet", Example, _where(~kept, examples))
+    starts = range(0, len(verdicts.ids), _ROWS)
+    rows = (batch_of(list(verdicts.rows(start, start + _ROWS)), Verdict) for start in starts)
+    write_batches(out / "verdicts.parquet", Verdict, rows)
 
 
-def _figure(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _where(wanted: Mask, examples: Path) -> Iterator[pa.RecordBatch]:
+    """The columns of the rows that are wanted; `wanted` is alongside the file's rows."""
+    import pyarrow as pa
+
+    start = 0
+    for columns in read_batches(examples, Example):
+        yield columns.filter(pa.array(wanted[start : start + columns.num_rows]))
+        start += columns.num_rows
 
 
-def _draw(verdicts: Sequence[Verdict], threshold: float, folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    for group, members in _by_group(verdicts).items():
-        scores = [verdict.score for verdict in members if verdict.score is not None]
-        if scores:
-            path = folder / f"{group.replace('/', ' ')}.png"
-            histogram_png(scores, threshold, f"{group}: {len(scores)} responses", path)
-
-
-def _by_group(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
-    return grouped(verdicts, lambda verdict: (verdict.domain, verdict.category))
-
-
-def _stats(verdicts: Sequence[Verdict], config: settings.Filter, tokenizer: str) -> dict[str, Any]:
-    reasons = collections.Counter(reason for verdict in verdicts for reason in verdict.reasons)
-    alone = collections.Counter(verdict.reasons[0] for verdict in verdicts if len(verdict.reasons) == 1)
-    domains = {
-        group: {"in": len(members), "kept": sum(verdict.kept for verdict in members)}
-        for group, members in _by_group(verdicts).items()
-    }
-    return {
-        "rows_in": len(verdicts),
-        "rows_out": sum(verdict.kept for verdict in verdicts),
-        "dropped": dict(reasons),
-        "dropped_by_one_rule_alone": dict(alone),
-        "threshold": config.threshold,
-        "tokenizer": tokenizer,
-        "domains": domains,
-    }
+def _draw(verdicts: Verdicts, figures: Mapping[str, Any], out: Path) -> None:
+    (out / "histograms").mkdir(exist_ok=True)
+    for group, rows in groups(verdicts).items():
+        scores = verdicts.score[rows]
+        path = out / "histograms" / report.picture_name(group)
+        title = f"{group}: {len(rows)} responses"
+        histogram_png(scores, figures["threshold"], title, path, tokenizer=figures["tokenizer"])
+    pictures = out / "figures"
+    charts.score_by_length(
+        verdicts.tokens,
+        verdicts.score,
+        ~verdicts.kept,
+        figures["threshold"],
+        pictures / "score_by_length.png",
+    )
+    charts.drop_rate(figures["lengths"], pictures / "drop_rate.png")
+    if figures["overlap"]:
+        charts.overlap(figures["overlap"], pictures / "overlap.png")

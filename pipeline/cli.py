@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from pipeline.tag_cli import tag_app
 
 app = typer.Typer(
     name="rectune",
@@ -19,6 +22,7 @@ data_app = typer.Typer(help="The datasets that rectune reads.", no_args_is_help=
 prompts_app = typer.Typer(help="Prompts as the model sees them.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(prompts_app, name="prompts")
+app.add_typer(tag_app, name="tag")
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, for example recipes/demo.yaml.")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides: section.key=value …")]
@@ -40,15 +44,19 @@ def run(
     runs: Runs = Path("runs"),
 ) -> None:
     """Run the pipeline: finished stages are skipped, interrupted ones go on."""
+    from pipeline.follow import leading, section_of_slurm
     from pipeline.run import Order, run_pipeline
     from pipeline.show import closing_words, generation_preview
+    from rectune.recipe import load_recipe
     from rectune.runs import RunStore
 
     if dry_run:
         typer.echo(generation_preview(Order(recipe, overrides or [], "data"), RunStore(runs)))
         return
-    folders = run_pipeline(Order(recipe, overrides or [], until, redo), RunStore(runs))
-    typer.echo(closing_words(folders, until))
+    with leading(runs, section_of_slurm(load_recipe(recipe, overrides or []))) as first:
+        if first:
+            folders = run_pipeline(Order(recipe, overrides or [], until, redo), RunStore(runs))
+            typer.echo(closing_words(folders, until))
 
 
 @app.command()
@@ -56,15 +64,40 @@ def plan(
     recipe: RecipeFile,
     overrides: Overrides = None,
     until: Annotated[str, typer.Option(help="Plan up to this stage.")] = "push",
+    estimate: Annotated[
+        bool,
+        typer.Option(
+            "--estimate", help="What training would take: memory, steps, time, and which knob helps."
+        ),
+    ] = False,
+    on: Annotated[str, typer.Option(help="Estimate for this device, as rtx4090 or h100; the one here.")] = "",
+    probe: Annotated[
+        bool, typer.Option(help="Measure a few steps of the real model where it is here.")
+    ] = True,
+    zero: Annotated[bool, typer.Option("--zero", help="Show DeepSpeed's configuration.")] = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Which stages would run, and why; nothing is run."""
+    """Which stages would run, and why, and what training would cost; no stage is run."""
     from pipeline.plan import make_plan
     from pipeline.show import plan_table
     from rectune.recipe import load_recipe
     from rectune.runs import RunStore
 
-    typer.echo(plan_table(make_plan(load_recipe(recipe, overrides or []), RunStore(runs), until)))
+    loaded, store = load_recipe(recipe, overrides or []), RunStore(runs)
+    if zero:
+        from pipeline.estimate import zero_page
+
+        typer.echo(zero_page(loaded, on))
+    if estimate:
+        from pipeline.estimate import make_estimate
+        from pipeline.estimate_generation import generation_notes
+        from pipeline.estimate_table import estimate_table
+
+        steps = make_plan(loaded, store, "dpo")
+        made = make_estimate(loaded, steps, store, on, probing=probe)
+        typer.echo(estimate_table(*made, generation_notes(loaded, steps, store, probing=probe and not on)))
+    if not (zero or estimate):
+        typer.echo(plan_table(make_plan(loaded, store, until)))
 
 
 @app.command()
@@ -153,60 +186,51 @@ def prompts_show(
     recipe: RecipeFile,
     overrides: Overrides = None,
     domain: Annotated[str, typer.Option(help="Only this domain.")] = "",
-    count: Annotated[int, typer.Option("-n", help="How many.")] = 4,
+    kind: Annotated[str, typer.Option(help="Only this kind: passive/direct, active/listwise …")] = "",
+    locale: Annotated[str, typer.Option(help="Only this language: en, ko.")] = "",
+    split: Annotated[str, typer.Option(help="Only this split: train, preference, test.")] = "",
+    template: Annotated[str, typer.Option(help="Only this template, as en/passive/direct/plain.")] = "",
+    count: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 3,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Rendered prompts with their control tokens; trained tokens are told apart from masked ones."""
+    """Prompts as the model sees them, control tokens made visible and trained tokens told apart; runs nothing."""
+    from pipeline.prompt_pages import Choice, prompt_pages
     from pipeline.run import Order
-    from pipeline.show import prompt_pages
     from rectune.runs import RunStore
 
-    order, colour = Order(recipe, overrides or []), sys.stdout.isatty()
-    typer.echo(prompt_pages(order, RunStore(runs), domain, count, colour=colour))
+    choice = Choice(domain, kind, locale, split, template, count)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    typer.echo(prompt_pages(Order(recipe, overrides or []), RunStore(runs), choice, colour=colour))
 
 
 @app.command()
 def score(
     file: Annotated[
-        Path, typer.Argument(help="JSON lines, CSV or Parquet of texts; - reads JSON lines from a pipe.")
+        Path, typer.Argument(help="JSON lines, a JSON array, CSV or Parquet, gzipped or not; - for a pipe.")
     ],
-    column: Annotated[str, typer.Option(help="The column that holds the texts.")] = "response",
+    column: Annotated[
+        str, typer.Option(help="The column of texts; response, text, or the only one there is.")
+    ] = "",
     tokenizer: Annotated[str, typer.Option(help="A model reference whose tokenizer counts.")] = "embedded",
     threshold: Annotated[float, typer.Option(help="Scores from here on are dropped.")] = 15.0,
-    png: Annotated[Path | None, typer.Option(help="Write the histogram here too.")] = None,
-) -> None:
-    """Response scores ln(L)*L/C of a file of texts, with a histogram."""
-    from filters.command import score_file
-
-    typer.echo(score_file(file, column, tokenizer, threshold, png))
-
-
-@app.command()
-def tag(
-    recipe: RecipeFile,
-    overrides: Overrides = None,
-    annotator: Annotated[str, typer.Option(help="Who is tagging; your login name unless given.")] = "",
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Line mode, for dumb terminals and screen readers.")
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="One JSON object a text to standard output, the summary to standard error."
+        ),
     ] = False,
-    runs: Runs = Path("runs"),
+    png: Annotated[Path | None, typer.Option(help="Write the histogram here too.")] = None,
+    kind: Annotated[
+        str, typer.Option("--format", help="jsonl, json, csv or parquet, where the name does not say.")
+    ] = "",
 ) -> None:
-    """Tag the best and the worst of each prompt's answers."""
-    import getpass
+    """Response scores ln(L)*L/C of a file of texts: how many are dropped, of which length, and a histogram."""
+    from filters.command import Scoring, for_terminal, score_file
 
-    from align.collect import tag_file
-    from align.tagging import tag as tag_answers
-    from pipeline.run import Order, run_pipeline
-    from rectune.recipe import load_recipe
-    from rectune.runs import RunStore
-
-    loaded = load_recipe(recipe, overrides or [])
-    folders = run_pipeline(Order(recipe, overrides or [], "candidates"), RunStore(runs))
-    if loaded.align.annotator == "simulated":
-        typer.echo(
-            "This recipe trains on a simulated annotator; add align.annotator=person to train on your tags."
-        )
-    raise typer.Exit(tag_answers(folders, tag_file(loaded), annotator or getpass.getuser(), plain))
+    asked = Scoring(file, column, kind, tokenizer, threshold, png)
+    summary = score_file(asked, sys.stdout.write if as_json else None)
+    sys.stdout.flush()  # a reader that has gone is noticed here, not when the interpreter ends
+    typer.echo(for_terminal(summary), err=as_json)
 
 
 @app.command()

@@ -10,8 +10,10 @@ from typing import Any
 
 from evaluation.pages.data import Data, read_data
 from evaluation.pages.data_tables import Table, tables
+from evaluation.pages.filtered import Filtered, read_filtered
 from evaluation.pages.results import Results, read_results
 from models import metrics
+from rectune.exported import Exported, exported
 from rectune.manifest import Flow, Manifest, annotators, flows, read_manifests, read_settings, simulated
 
 
@@ -49,6 +51,7 @@ class Content:
     rule: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     data: Data = field(default_factory=Data)
+    filtered: Filtered = field(default_factory=Filtered)
 
     @property
     def data_tables(self) -> list[Table]:
@@ -65,9 +68,9 @@ class Content:
         return {package: ", ".join(sorted(found)) for package, found in sorted(seen.items())}
 
     @property
-    def export(self) -> Mapping[str, Any]:
-        """What the stage `export` measured; empty where it has not run."""
-        return self.manifests["export"].figures if "export" in self.manifests else {}
+    def exported(self) -> Exported | None:
+        """What the stage `export` measured, in words."""
+        return exported(self.manifests["export"].figures) if "export" in self.manifests else None
 
     @property
     def quantised_base(self) -> str:
@@ -75,8 +78,8 @@ class Content:
         if not self.settings.get("models", {}).get("load_in_4bit"):
             return ""
         return (
-            "sft and dpo were trained on the base's 4-bit (NF4) form and merged into it, while base is ranked as "
-            "it was: part of the difference between them is that quantisation."
+            "sft and dpo were trained on the base's 4-bit (NF4) form, while base is ranked as it was: "
+            "part of the difference between them is that quantisation."
         )
 
     @property
@@ -140,6 +143,7 @@ def gather(inputs: Mapping[str, Path], samples: int) -> Content:
         rule=str(tag.figures.get("rule", "")) if tag else "",
         settings=settings,
         data=read_data(inputs.get("data"), data),
+        filtered=read_filtered(manifests.get("filter"), inputs.get("filter")),
     )
 
 

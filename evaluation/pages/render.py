@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluation.pages.content import Content
+from evaluation.pages.filtered import PICTURES
+from rectune.exported import NOTE
+from rectune.markdown import one_line, quoted
 
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
@@ -24,7 +27,6 @@ SECTIONS = (
     ("recommendations", "Recommendations"),
     ("cost", "Time and memory"),
 )
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~-])")
 
 
 def html(
@@ -87,20 +89,6 @@ def figure(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, (int, float)) else "–"
 
 
-def one_line(value: Any) -> str:
-    """Untrusted text as plain words on one line of Markdown: no markup, no HTML, no end of a table cell."""
-    text = " ".join(str(value).split())
-    escaped = _MARKDOWN.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
-    return re.sub(
-        r"(?i)\b(https?|ftp|www)([:.])", r"\1&#8203;\2", escaped
-    )  # keeps bare addresses from becoming links
-
-
-def quoted(value: Any) -> str:
-    """Untrusted text as a Markdown block quote that keeps its lines."""
-    return "\n".join(f"> {one_line(line)}  " for line in str(value).splitlines() or [""])
-
-
 def _environment(*, escaped: bool) -> SandboxedEnvironment:
     from jinja2 import FileSystemLoader
     from jinja2.sandbox import SandboxedEnvironment
@@ -116,6 +104,8 @@ def _environment(*, escaped: bool) -> SandboxedEnvironment:
         "quoted": quoted,
     }
     environment.filters.update(filters)
+    environment.globals["export_note"] = NOTE
+    environment.globals["filter_pictures"] = {f"filter_{name}": shows for name, shows in PICTURES.items()}
     return environment
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from evaluation.pages.figures import hit_chart, loss_curve
-from evaluation.pages.render import duration, memory, one_line
+from evaluation.pages.render import duration, memory
 from evaluation.pages.results import SystemRow, verdict
 from evaluation.report import run
 from rectune.recipe import Recipe, parse_recipe
@@ -35,15 +35,28 @@ FIGURES: dict[str, dict[str, Any]] = {
         "datasets": {"films-small": {"domain": "films", "licence": "CC-BY-4.0", "redistributable": True}},
     },
     "base": {"model": "Trial-135M"},
-    "filter": {"rows_in": 160, "rows_out": 97, "dropped": {"score": 60, EVIL: 3}},
+    "filter": {
+        "rows_in": 160,
+        "rows_out": 97,
+        "dropped": {"score": 60, EVIL: 3},
+        "dropped_by_one_rule_alone": {"score": 58},
+        "lengths": [{"from": 20, "to": 40, "rows": 160, "dropped": 63, "dropped_by_score": 60}],
+    },
     "candidates": {
         "gguf": {"quantisation": "Q5_1"},
         "gap_to_adapter": {"nats_per_token": 0.0271, "answers": 4, "tokens": 334},
     },
     "export": {
-        "quantisation": "Q8_0",
-        "gguf": {"bytes": 144 * 2**20, "tensor_types": {"Q8_0": 211, "F32": 61}},
-        "parity": {"texts": 9, "differing": ["x"], "tokens": 37, "mean_gap": 0.1364},
+        "files": [
+            {
+                "quantisation": "Q8_0",
+                "file": "model.gguf",
+                "bytes": 144_000_000,
+                "tensor_types": {"Q8_0": 211, "F32": 61},
+                "mean_gap": 0.1364,
+            }
+        ],
+        "parity": {"texts": 65, "differing_count": 3, "failed": ["3 texts are split, such as <b>"]},
     },
     "tag": {"rows_in": 16, "rows_out": 15, "annotators": ["simulated annotator"], "rule": "longest wins"},
 }
@@ -114,6 +127,18 @@ def finished(tmp_path: Path) -> dict[str, Path]:
     (inputs["filter"] / "histograms").mkdir()
     (inputs["filter"] / "histograms" / "films.png").write_bytes(PNG)
     (inputs["filter"] / "histograms" / "broken.png").write_bytes(b"<svg onload=alert(1)>")
+    (inputs["filter"] / "figures").mkdir()
+    (inputs["filter"] / "figures" / "overlap.png").write_bytes(PNG)
+    (inputs["filter"] / "figures" / "drop_rate.png").write_bytes(b"<svg onload=alert(1)>")
+    row = {
+        "id": "7",
+        "domain": "films",
+        "score": 14.9,
+        "tokens": 33,
+        "reasons": [],
+        "response": f"nearly bad {EVIL}",
+    }
+    (inputs["filter"] / "extremes.json").write_text(json.dumps({"worst_kept": [row], "best_dropped": "x"}))
     log = [{"step": step, "loss": 2.0 / step, "rewards/margins": 0.1 * step} for step in (1, 2, 3)]
     for stage in ("sft", "dpo"):
         (inputs[stage] / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log) + '{"st')
@@ -186,10 +211,10 @@ def test_known_figures_show_up(config: Recipe, finished: dict[str, Path], out: P
         "longest wins",
         "CC-BY-4.0",
         "6.00",
-        "144 MiB",
+        "144.0",
     ):
         assert known in text
-    assert "211 tensors in Q8_0, 61 tensors in F32" in text and "0.136 nats" in text
+    assert "Q8_0 211, F32 61" in text and "0.136" in text and "3 texts are split, such as <b>" in text
     assert stats["evaluation"]["systems"][1] == {
         "system": "dpo", "n": 24, "hit": 0.333, "low": 0.180, "high": 0.533, "mrr": 0.412, "ndcg": 0.498,
     }  # fmt: skip
@@ -231,7 +256,9 @@ def test_page_is_self_contained_and_titles_stay_text(
     read = Reader(page)
     assert not {"script", "link", "iframe", "object", "b", "svg"} & set(read.tags)
     assert all(target.startswith(("data:image/png;base64,", "#")) for target in read.loads)
-    assert read.loads.count("data:image/png;base64," + base64.b64encode(PNG).decode()) == 1
+    assert (
+        read.loads.count("data:image/png;base64," + base64.b64encode(PNG).decode()) == 2
+    )  # one of the scores, one of the rules
     assert EVIL in read.text and KOREAN in read.text
     assert "http" not in re.sub(r"http-equiv", "", page)
 
@@ -301,12 +328,20 @@ def test_verdict_depends_on_the_number_of_users() -> None:
     assert "no claim" not in verdict([large]) and verdict([]) == ""
 
 
+def test_what_the_filter_did_is_told_in_both_forms(
+    config: Recipe, finished: dict[str, Path], out: Path
+) -> None:
+    run(config, finished, out)
+    page = Reader((out / "report.html").read_text())
+    text = re.sub(r"\s+", " ", page.text)
+    assert "score6058" in text and "20–391606360" in text
+    assert "Worst kept, by the score: 1" in text and "nearly bad" in text and "Best dropped" not in text
+    plain = (out / "report.md").read_text()
+    assert "| score | 60 | 58 |" in plain and "| 20–39 | 160 | 63 | 60 |" in plain
+    assert "figures/filter_overlap.png" in plain and "filter_drop_rate" not in plain
+    assert "> nearly bad &lt;script&gt;" in plain
+
+
 def test_units() -> None:
     assert (duration(3.21), duration(75), duration(7325)) == ("3.2 s", "1 min 15 s", "2 h 2 min")
     assert (memory(0), memory(300 * 2**20), memory(8 * 2**30)) == ("not measured", "300 MiB", "8.00 GiB")
-
-
-@pytest.mark.parametrize("text", ["[a](javascript:b)", "a|b", "<i>", "a\n# b", "*x*", "&lt;"])
-def test_one_line_leaves_no_markup(text: str) -> None:
-    line = one_line(text)
-    assert "\n" not in line and not re.search(r"(?<!\\)[\[\]()*|#<>]", line.replace("&#8203;", ""))

@@ -1,59 +1,177 @@
-"""`rectune score` on files of every kind, from a pipe, and on what it cannot read."""
+"""`rectune score`: the same figures whatever the file, streamed; objects to standard output and nothing else with them."""
 
 import io
 import json
+import math
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
-from filters.command import score_file
+import filters.tokenizing
+from filters.command import Scoring, for_terminal, score_file
+from filters.score import response_score
+from pipeline.cli import app, main
 from rectune.errors import UserError
+from tests.filters.small_tokenizer import small_tokenizer
 
-TEXTS = ["a good answer about a quiet film", "", "again " * 60]
+ROOT = Path(__file__).parents[2]
+TEXTS = ["a good answer about a quiet film", "", "again " * 60, "조용한 영화", "x"]
+TOKENIZER = small_tokenizer()
 
 
-def wrote(path: Path) -> Path:
-    table = pl.DataFrame({"response": TEXTS})
-    if path.suffix == ".parquet":
-        table.write_parquet(path)
-    elif path.suffix == ".csv":
-        table.write_csv(path)
-    else:
-        path.write_text("".join(json.dumps({"response": text}) + "\n" for text in TEXTS))
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tokenizer of these tests in the embedded one's place."""
+    monkeypatch.setattr(
+        "filters.command.tokenizer_of_reference", lambda reference: (TOKENIZER, f"small {reference}")
+    )
+
+
+def wrote(path: Path, texts: list[str]) -> Path:
+    table = pl.DataFrame({"response": texts}, schema={"response": pl.String()})
+    writers: dict[str, Any] = {".parquet": table.write_parquet, ".csv": table.write_csv}
+    writers.get(path.suffix, table.write_ndjson)(path)
     return path
+
+
+def scored(text: str) -> float | None:
+    ids = TOKENIZER(text, add_special_tokens=False)["input_ids"]
+    return response_score(ids) if ids else None
+
+
+def rows_of(file: Path, **options: Any) -> tuple[list[dict[str, Any]], str]:
+    written = io.StringIO()
+    summary = score_file(Scoring(file, **options), written.write)
+    return [json.loads(line) for line in written.getvalue().splitlines()], summary
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
 def test_every_kind_of_file_gives_the_same_figures(tmp_path: Path, name: str) -> None:
-    said = score_file(wrote(tmp_path / name), "response", "embedded", 15.0, tmp_path / "h.png")
-    assert said.startswith("3 texts, 1 empty, 1 at 15 or above")
-    assert (tmp_path / "h.png").stat().st_size > 0
+    rows, summary = rows_of(wrote(tmp_path / name, TEXTS), png=tmp_path / "h.png")
+    assert summary.startswith("5 texts: 1 empty, 1 at 15 or above, 3 kept\n")
+    assert "small embedded" in summary and "threshold 15" in summary
+    assert (tmp_path / "h.png").read_bytes().startswith(b"\x89PNG")
+    wanted = [scored(text) for text in TEXTS]
+    assert [row["score"] for row in rows] == [w if w is None else pytest.approx(w) for w in wanted]
+    assert [row["kept"] for row in rows] == [True, False, False, True, True]
+    assert all(set(row) == {"score", "tokens", "distinct", "kept"} for row in rows)
 
 
-def test_texts_come_from_a_pipe_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO('{"text": "one two three"}\n\n'))
-    assert score_file(Path("-"), "text", "embedded", 15.0, None).startswith(
-        "1 texts, 0 empty, 0 at 15 or above"
-    )
+def test_batches_change_nothing_and_the_order_is_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [" ".join(["again", "film", "quiet"][: 1 + n % 3] * (1 + n % 7)) for n in range(500)]
+    file = wrote(tmp_path / "a.jsonl", texts)
+    whole = rows_of(file)
+    monkeypatch.setattr(filters.tokenizing, "_CHARACTERS", 100)
+    assert rows_of(file) == whole
+    assert [row["score"] for row in whole[0]] == [pytest.approx(scored(text)) for text in texts]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("a.jsonl", '{"response": "x"}\n{"other": 1}\n', r"a\.jsonl:2: has no 'response', only other"),
-        ("a.jsonl", "rubbish\n", r"a\.jsonl:1: not JSON"),
-        ("a.csv", "x,y\n1,2\n", "has no column 'response'"),
-        ("a.parquet", "rubbish", "cannot be read"),
-        ("a.txt", "x", "unknown kind of file"),
-    ],
-)
-def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str, words: str) -> None:
-    (tmp_path / name).write_text(content)
-    with pytest.raises(UserError, match=words):
-        score_file(tmp_path / name, "response", "embedded", 15.0, None)
+def test_drops_are_shown_by_length(tmp_path: Path) -> None:
+    summary = score_file(Scoring(wrote(tmp_path / "a.csv", ["again " * 60, "one two three"])))
+    table = [line.split() for line in summary.splitlines()[-8:]]
+    assert ["tokens", "texts", "dropped", "share"] in table
+    assert table[-1][-3:] == ["1", "1", "100.0%"] and "median" in summary
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"absent\.csv: no such file"):
-        score_file(tmp_path / "absent.csv", "response", "embedded", 15.0, None)
+@pytest.mark.parametrize("threshold", [1e-3, 4.0, 1e6])
+def test_kept_and_dropped_agree_everywhere(tmp_path: Path, threshold: float) -> None:
+    rows, summary = rows_of(wrote(tmp_path / "a.csv", TEXTS[2:]), threshold=threshold)
+    kept = sum(row["kept"] for row in rows)
+    assert kept == sum((scored(text) or 0) < threshold for text in TEXTS[2:])
+    assert f"{3 - kept} at {threshold:g} or above, {kept} kept" in summary
+
+
+def test_a_file_without_texts_has_no_histogram(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    rows, summary = rows_of(tmp_path / "a.csv", png=tmp_path / "h.png")
+    assert rows == [] and summary.startswith("0 texts: 0 empty") and len(summary.splitlines()) == 2
+
+
+@pytest.mark.parametrize("threshold", [0.0, -1.0, math.nan, math.inf])
+def test_a_threshold_is_a_positive_number(tmp_path: Path, threshold: float) -> None:
+    with pytest.raises(UserError, match="no positive number"):
+        score_file(Scoring(wrote(tmp_path / "a.csv", TEXTS), threshold=threshold))
+
+
+def test_a_picture_needs_a_folder_and_a_name(tmp_path: Path) -> None:
+    file = wrote(tmp_path / "a.csv", TEXTS)
+    for png in (tmp_path / "absent" / "h.png", tmp_path):
+        with pytest.raises(UserError, match=r"no such folder|cannot be written"):
+            score_file(Scoring(file, png=png))
+
+
+def test_objects_go_to_standard_output_and_the_summary_to_standard_error(tmp_path: Path) -> None:
+    file = wrote(tmp_path / "a.jsonl", TEXTS)
+    said = CliRunner().invoke(app, ["score", str(file), "--json", "--threshold", "4"])
+    assert said.exit_code == 0
+    assert [json.loads(line)["tokens"] > 0 for line in said.stdout.splitlines()] == [
+        bool(text) for text in TEXTS
+    ]
+    assert "small embedded" in said.stderr
+    plain = CliRunner().invoke(app, ["score", str(file), "--threshold", "4"])
+    assert "threshold 4" in plain.stdout and "threshold" not in plain.stderr
+
+
+def test_a_pipe_is_scored(tmp_path: Path) -> None:
+    content = wrote(tmp_path / "a.parquet", TEXTS).read_bytes()
+    said = CliRunner().invoke(app, ["score", "-"], input=content)
+    assert said.stdout.startswith("5 texts: 1 empty, 1 at 15 or above, 3 kept\n"), said.output
+
+
+def test_plain_signs_where_the_terminal_has_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    assert for_terminal("1 – 3  ██▍ ░ ──") == "1 - 3  ### x --"
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
+    assert for_terminal("██▍") == "██▍"
+
+
+def test_a_bad_line_ends_the_command_with_2_and_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "x"}\n' * 200 + "rubbish\n")
+    monkeypatch.setattr("sys.argv", ["rectune", "score", str(tmp_path / "a.jsonl"), "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    assert said.err.startswith(f"rectune: {tmp_path / 'a.jsonl'}:201: malformed: not JSON"), said.err
+
+
+IN_A_PROCESS = """
+import sys
+import filters.command
+import pipeline.cli
+
+def letters(texts, **options):
+    return {"input_ids": [[ord(letter) for letter in text] for text in texts]}
+
+filters.command.tokenizer_of_reference = lambda reference: (letters, "letters")
+sys.argv = ["rectune", "score", *sys.argv[1:]]
+pipeline.cli.main()
+"""
+
+
+@pytest.mark.parametrize("rows", [20_000, 10])
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, rows: int) -> None:
+    """Many rows are more than the pipe's buffer of 64 KiB holds; few are first written when all is done."""
+    file = wrote(tmp_path / "a.jsonl", ["one two three"] * rows)
+    with subprocess.Popen(
+        [sys.executable, "-c", IN_A_PROCESS, str(file), "--json"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdout and child.stderr
+        if rows > 10:
+            assert json.loads(child.stdout.readline())["kept"] is True
+        child.stdout.close()
+        complaint = child.stderr.read().decode()
+    assert child.returncode == 1
+    assert not any(word in complaint for word in ("Traceback", "Error", "Exception")), complaint

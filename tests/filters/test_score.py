@@ -1,22 +1,18 @@
-"""The response score, known by construction, and the rules beside it."""
+"""The response score, known by construction: one text, whole columns, and columns of text."""
 
-import json
 import math
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.plots import histogram_png, histogram_text
-from filters.rules import RULES, measure
-from filters.score import response_score, score_column
-from filters.stage import judge
-from rectune.settings import Filter
-from rectune.types import Example, Prompt, Provenance, with_id
+import filters.score
+from filters.score import Tokens, as_tokens, response_score, score_column
 
 tokens = st.lists(st.integers(0, 50), min_size=1, max_size=200)
+columns = st.lists(st.lists(st.integers(0, 2**17), max_size=60), max_size=20)
 
 
 def test_known_scores() -> None:
@@ -29,7 +25,9 @@ def test_known_scores() -> None:
 
 @given(tokens, st.randoms(use_true_random=False))
 def test_order_does_not_matter(row: list[int], rng: object) -> None:
-    assert response_score(sorted(row)) == response_score(row)
+    shuffled = list(row)
+    rng.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert response_score(shuffled) == response_score(row)
 
 
 @given(st.lists(st.integers(), min_size=2, unique=True, max_size=100))
@@ -39,63 +37,65 @@ def test_repetition_raises_the_score_at_equal_length(row: list[int]) -> None:
     assert response_score(repeated) > response_score(row)
 
 
-@given(st.lists(st.lists(st.integers(0, 2**17), max_size=60), max_size=20))
+@given(columns)
 def test_a_column_is_scored_as_its_rows_are(rows: list[list[int]]) -> None:
-    columns = score_column(rows)
+    _agrees(score_column(rows), rows)
+
+
+@given(columns)
+def test_lists_of_tokens_come_back_from_flat_columns(rows: list[list[int]]) -> None:
+    assert list(as_tokens(rows)) == rows and len(as_tokens(rows)) == len(rows)
+
+
+@pytest.mark.parametrize("short", [False, True])
+@pytest.mark.parametrize(("piece", "block"), [(1, 1), (7, 40), (100, 5), (1 << 20, 1 << 18)])
+def test_neither_pieces_nor_blocks_nor_the_width_of_integers_change_a_figure(
+    monkeypatch: pytest.MonkeyPatch, piece: int, block: int, short: bool
+) -> None:
+    monkeypatch.setattr(filters.score, "_sorts_short_integers", lambda: short)
+    monkeypatch.setattr(filters.score, "_PIECE", piece)
+    monkeypatch.setattr(filters.score, "_BLOCK", block)
+    rng = np.random.default_rng(0)
+    lengths = [0, 0, 1, 31, 32, 33, 255, 256, 257, 600, 0, 3, 32, 0]
+    rows = [rng.integers(0, 1 + length // 2, length).tolist() for length in lengths]
+    rows += [[5] * 300, list(range(70_000)), [0], [2**31 - 1, 0, 2**31 - 1], [-1, 65535, 65536, 0], [], []]
+    _agrees(score_column(rows), rows)
+
+
+def test_tokens_of_any_column_can_be_a_slice_of_a_longer_one() -> None:
+    flat = np.array([1, 1, 2, 3, 3, 3, 9], dtype=np.int32)
+    found = score_column(Tokens(flat[:6], np.array([0, 3, 3, 6])))
+    assert found["distinct"].tolist() == [2, 0, 1] and found["tokens"].tolist() == [3, 0, 3]
+
+
+def test_a_column_without_rows_has_no_scores() -> None:
+    assert {name: len(column) for name, column in score_column([]).items()} == {
+        "tokens": 0,
+        "distinct": 0,
+        "score": 0,
+    }
+
+
+def test_scoring_a_column_leaves_it_as_it_is() -> None:
+    given = as_tokens([[3, 1, 2, 1], [9, 8]])
+    before = given.flat.copy()
+    score_column(given)
+    assert (given.flat == before).all()
+
+
+def _agrees(found: dict[str, np.ndarray], rows: list[list[int]]) -> None:
     for place, row in enumerate(rows):
-        assert columns["tokens"][place] == len(row) and columns["distinct"][place] == len(set(row))
+        assert found["tokens"][place] == len(row) and found["distinct"][place] == len(set(row))
         if row:
-            assert columns["score"][place] == pytest.approx(response_score(row))
+            assert found["score"][place] == pytest.approx(response_score(row))
         else:
-            assert math.isnan(columns["score"][place])
+            assert math.isnan(found["score"][place])
+    assert all(len(column) == len(rows) for column in found.values())
 
 
-def test_the_threshold_itself_is_dropped() -> None:
-    batch = measure(["x"], [[1, 2, 2]])
-    score = response_score([1, 2, 2])
-    _, at = RULES["repetitive"](batch, Filter(threshold=score))
-    _, below = RULES["repetitive"](batch, Filter(threshold=np.nextafter(score, 100)))
-    assert at.tolist() == [True] and below.tolist() == [False]
+def _lists(rows: list[list[int]]) -> Iterator[list[int]]:
+    yield from rows
 
 
-class Words:
-    """A tokenizer by construction: a word is a token."""
-
-    def __call__(self, texts: list[str], **options: object) -> dict[str, list[list[int]]]:
-        return {"input_ids": [[len(word) for word in text.split()] for text in texts]}
-
-
-def example(response: str) -> Example:
-    prompt = Prompt(
-        "p", "movies", "passive", "direct", "en", "train", "u", "s", "i", (), (), "t", "", "x", "movies"
-    )
-    return with_id(Example("", prompt, response, Provenance("m", "q", "{}", 0, "e")))
-
-
-def test_every_rule_speaks_of_every_row_and_all_reasons_are_kept() -> None:
-    rows = [
-        example(text)
-        for text in ("", "a bb ccc dddd", "a a a a a a a a", "a bb", "a bb ccc dddd eeeee ffffff")
-    ]
-    config = Filter(threshold=5.0, min_tokens=4, max_tokens=5)
-    verdicts = judge(rows, Words(), config)
-    assert [v.reasons for v in verdicts] == [
-        ("empty",),
-        (),
-        ("repetitive", "too long"),
-        ("too short",),
-        ("too long",),
-    ]
-    assert [v.kept for v in verdicts] == [False, True, False, False, False]
-    assert all(set(json.loads(v.figures)) == set(RULES) for v in verdicts)
-    kept = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict.kept]
-    assert all(verdict.kept for verdict in judge(kept, Words(), config))  # filtering twice changes nothing
-
-
-def test_histograms_are_drawn_for_terminal_and_picture(tmp_path: Path) -> None:
-    scores = [3.0, 4.0, 4.2, 20.0, math.nan]
-    text = histogram_text(scores, 15.0)
-    assert sum(int(line.split()[-1]) for line in text.splitlines() if len(line.split()) == 3) == 4
-    assert any("x" in line for line in text.splitlines()) and histogram_text([], 15.0) == "no scores"
-    histogram_png(scores, 15.0, "films", tmp_path / "h.png")
-    assert (tmp_path / "h.png").read_bytes().startswith(b"\x89PNG")
+def test_rows_may_come_from_an_iterator() -> None:
+    assert score_column(_lists([[1, 2], []]))["tokens"].tolist() == [2, 0]

@@ -38,6 +38,8 @@ def grounding(tmp_path_factory: pytest.TempPathFactory) -> Grounding:
         ("My recommendation: Interstelar", "Interstellar", "fuzzy"),
         ("My recommendation: The Matrix (1999)", "The Matrix", "fuzzy"),
         ("My recommendation: The Matrix, because it is bold", "The Matrix", "fuzzy"),
+        ("My ranking:\n1. Interstellar\n2. Alien", "Interstellar", "title"),
+        ("My ranking:\n1. Interstelar\n2. Alien", "Interstellar", "fuzzy"),
     ],
 )
 def test_a_named_item_is_found(grounding: Grounding, answer: str, title: str, how: str):
@@ -57,6 +59,7 @@ def test_a_named_item_is_found(grounding: Grounding, answer: str, title: str, ho
         "My recommendation: The Hobbit",
         "it was good",
         "My recommendation: Qwzx",
+        "My ranking:\n1. Qwzx\n2. Alien",
     ],
 )
 def test_what_names_no_item_of_the_domain_is_not_taken_for_one(grounding: Grounding, answer: str):

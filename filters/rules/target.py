@@ -1,0 +1,51 @@
+"""Rules on what a response recommends: the item really taken, and none other."""
+
+from __future__ import annotations
+
+import typing
+
+from filters.rules.base import Batch, Rule
+from prompts.mentions import SPOKEN
+
+if typing.TYPE_CHECKING:
+    from filters.rules.base import Column, Mask
+
+
+class Target(Rule):
+    """How surely the response ends on the target or ranks it first (the scale of `prompts.mentions`), 0 if it does not.
+
+    A title that is cut short, or that may go on with the words behind it, does not count.
+    """
+
+    name, reason, counts = "target", "target not named", "certainty that the target is recommended"
+
+    def figures(self, batch: Batch) -> Column:
+        import numpy as np
+
+        rows = zip(batch.recommended, batch.titles, strict=True)
+        return np.array([sure if title == titles[0] else 0.0 for (title, sure), titles in rows])
+
+    def drops(self, figures: Column, batch: Batch) -> Mask:
+        missing: Mask = figures < SPOKEN
+        return missing
+
+
+class OtherItem(Rule):
+    """1 where the response ends on, or ranks first, another item of the catalogue, else 0."""
+
+    name, reason, counts = "other_item", "another item named", "1 where another item is named"
+
+    def figures(self, batch: Batch) -> Column:
+        import numpy as np
+
+        return np.array([float(self._another(batch, row)) for row in range(len(batch.ids))], dtype=np.float64)
+
+    def drops(self, figures: Column, batch: Batch) -> Mask:
+        return figures > 0
+
+    @staticmethod
+    def _another(batch: Batch, row: int) -> bool:
+        named, sure = batch.recommended[row]
+        if sure < SPOKEN and batch.responses[row].strip():
+            named = batch.catalogue.recommended(batch.domains[row], batch.responses[row])
+        return named not in ("", batch.titles[row][0])
