@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from align.decisions import SIMULATED, Decision, Kind, attached, by_prompt
 from align.simulated import RULE, SimulatedAnnotator
-from align.tags import SIMULATED, Decision, TagStore, attached, by_prompt
+from align.tags import TagStore
 from align.tasks import CANDIDATES_FILE, ITEMS_FILE, Task, load_tasks
 from rectune.catalogue import load_catalogue
 from rectune.errors import UserError, WaitingForPeople
@@ -101,13 +102,21 @@ def _collect(tasks: Sequence[Task], path: Path) -> tuple[list[Tagged], dict[str,
     done = sum(bool(decided) for _, decided in found)
     if done < len(tasks):
         raise WaitingForPeople(
-            f"{done} of {len(tasks)} prompts are tagged (a skipped prompt counts as done)",
+            f"{done} of {len(tasks)} prompts are tagged (ties, all bad and skips count as done)",
             where=str(path),
             mend="tag the others with: rectune tag RECIPE\n  then give this command again",
         )
     tagged = [(task, d.tag()) for task, decided in found for d in decided if d.kind == "tag"]
-    skipped = sum(all(d.kind == "skip" for d in decided) for _, decided in found)
-    return tagged, {"skipped": skipped} if skipped else {}
+    return tagged, _without_pairs([{d.kind for d in decided} for _, decided in found])
+
+
+def _without_pairs(decided: Sequence[set[Kind]]) -> dict[str, int]:
+    """How many prompts nobody tagged, by the first of these reasons that somebody gave."""
+    reasons: Mapping[Kind, str] = {"bad": "all answers bad", "tie": "tied", "skip": "skipped"}
+    left = Counter(
+        next(why for kind, why in reasons.items() if kind in kinds) for kinds in decided if "tag" not in kinds
+    )
+    return dict(left)
 
 
 def _decisions(path: Path) -> dict[str, list[Decision]]:

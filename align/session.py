@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from align.tags import Decision, TagStore, attached, by_prompt, check_annotator
+from align.assignment import Slot
+from align.decisions import Decision, Kind, Mark, attached, check_annotator, subject_of
+from align.request import Request
+from align.tags import TagStore
 from align.tasks import Task
-from rectune.types import Tag, content_id
+from rectune.errors import UserError
 
 _PACE_OVER = 20  # decisions; their median forgives a coffee break
 
-HELP = """\
-Read the request, then say which answer helps this person most and
-which helps least. The order of the answers means nothing: it is
-shuffled for every request.
-
-  1 2 3 ...  first press: the best answer; second press: the worst.
-             Then it is saved. The first number again, or Escape,
-             takes the first press back.
-  s          skip: no fair choice here. A skip counts as done.
-  u          undo the last decision, as often as you like
-  t          show or hide what the person really took next
-  n  p       next and previous request, also those that are done:
-             a new choice replaces the old
-  g          go to the first request that is not done
-  Tab        which part the arrow and page keys move
-  Space      a page down in that part
-  ?          this help
-  q          quit; all decisions are saved, the next start goes on here
-"""
+WORDS: Mapping[Kind, str] = {"tag": "tagged", "tie": "a tie", "bad": "all bad", "skip": "skipped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,70 +30,87 @@ class Choice:
 
 
 class Session:
-    """Walks through tasks and keeps every decision in the store before it moves on.
+    """Walks through showings of tasks and keeps every decision in the store before it moves on.
 
     Args:
-        tasks: at least one, in the order they are shown.
-        targets: the title of the item really taken, by prompt id.
+        slots: at least one, in the order they are shown.
+        requests: what the annotator reads, by prompt id.
 
     Raises:
         UserError: the annotator's name cannot be used.
     """
 
     def __init__(
-        self, tasks: Sequence[Task], store: TagStore, annotator: str, targets: Mapping[str, str]
+        self, slots: Sequence[Slot], store: TagStore, annotator: str, requests: Mapping[str, Request]
     ) -> None:
         check_annotator(annotator)
-        self.tasks, self.store, self.annotator = tasks, store, annotator
-        self._targets = targets
-        self._order = [shuffled(task, annotator) for task in tasks]
-        self._decided: list[Decision | None] = []
-        self._reload()
+        self.slots, self.store, self.annotator = slots, store, annotator
+        self._requests = requests
+        self._orders = [slot.order(annotator) for slot in slots]
+        self._places: dict[str, list[int]] = {}
+        for place, slot in enumerate(slots):
+            self._places.setdefault(slot.task.key, []).append(place)
+        self._subjects = {slot.task.subject for slot in slots}
+        self._decided: list[Decision | None] = [None] * len(slots)
+        self._marks: list[dict[str, str]] = [{} for _ in slots]
+        self._read(store.standing(annotator), store.marks(annotator), self._places)
         self.place = 0
         self.go(self._next_open(0))
 
     @property
     def task(self) -> Task:
         """The task on show."""
-        return self.tasks[self.place]
+        return self.slots[self.place].task
+
+    @property
+    def request(self) -> Request:
+        """What is asked in it."""
+        return self._requests[self.task.prompt.id]
 
     @property
     def answers(self) -> list[str]:
         """The texts of its answers in the order shown."""
-        return [self.task.text(key) for key in self._order[self.place]]
+        return [self.task.text(key) for key in self._orders[self.place]]
 
     @property
-    def target(self) -> str:
-        """What the person really took next."""
-        prompt = self.task.prompt
-        return self._targets.get(prompt.id, prompt.target)
+    def compares(self) -> bool:
+        """Whether it is two models that are compared: then the better of two answers is all that is asked."""
+        return bool(self.task.systems)
 
     @property
-    def choice(self) -> Choice | Literal["skip"] | None:
-        """What was decided about the task on show; None while it is open."""
-        decision, order = self._decided[self.place], self._order[self.place]
+    def choice(self) -> Choice | Literal["tie", "bad", "skip"] | None:
+        """What was decided about the showing; None while it is open."""
+        decision, order = self._decided[self.place], self._orders[self.place]
         if decision is None:
             return None
-        return (
-            "skip"
-            if decision.kind == "skip"
-            else Choice(order.index(decision.best), order.index(decision.worst))
-        )
+        if decision.kind != "tag":
+            return decision.kind
+        return Choice(order.index(decision.best), order.index(decision.worst))
+
+    @property
+    def note(self) -> str:
+        """The annotator's note on the task; empty without one."""
+        return self._marks[self.place].get("note", "")
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the annotator has flagged the task."""
+        return "flag" in self._marks[self.place]
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to decide."""
-        return self.done == len(self.tasks)
+        return self.done == len(self.slots)
 
     @property
     def done(self) -> int:
-        """How many tasks are tagged or skipped."""
+        """How many showings are decided."""
         return sum(decision is not None for decision in self._decided)
 
     @property
-    def skipped(self) -> int:
-        """How many of them are skipped."""
-        return sum(decision is not None and decision.kind == "skip" for decision in self._decided)
+    def kinds(self) -> Counter[Kind]:
+        """How many of them in which way."""
+        return Counter(decision.kind for decision in self._decided if decision)
 
     @property
     def pace(self) -> float | None:
@@ -118,75 +121,135 @@ class Session:
     @property
     def seconds_left(self) -> float | None:
         """At this pace; None before the first decision."""
-        return None if self.pace is None else self.pace * (len(self.tasks) - self.done)
+        return None if self.pace is None else self.pace * (len(self.slots) - self.done)
 
     def decide(self, best: int, worst: int) -> None:
-        """Keep a choice (places in the order shown, from 0) and go to the next task that is not done.
+        """Keep a choice (places in the order shown, from 0) and go to the next showing that is not done.
 
         Raises:
             ValueError: best and worst are the same.
             UserError: it could not be written; the task stays on show.
         """
-        order = self._order[self.place]
-        tag = Tag(
-            self.task.key, order, order[best], order[worst], self.annotator, time.time(), self._elapsed()
-        )
-        self.store.add(tag)
-        self._advance()
+        order = self._orders[self.place]
+        self._keep("tag", order[best], order[worst])
 
-    def skip(self) -> None:
-        """Keep a skip and go to the next task that is not done."""
-        self.store.skip(self.task.key, self._order[self.place], self.annotator, self._elapsed())
-        self._advance()
+    def settle(self, kind: Literal["tie", "bad", "skip"]) -> None:
+        """Keep that there is no best and worst, and go to the next showing that is not done; raises as `decide`."""
+        self._keep(kind, "", "")
 
     def undo(self) -> bool:
         """Take the last decision back and show its task; False when there is none."""
-        key = self.store.undo(self.annotator, ((task.key, task.hashes) for task in self.tasks))
-        if key is None:
+        undone = self.store.undo(self.annotator, self._subjects)
+        if undone is None:
             return False
-        before = self._decided
-        self._reload()
-        same = [place for place, task in enumerate(self.tasks) if task.key == key]
+        before = list(self._decided)
+        self._reload(undone.prompt)
+        same = [place for place in self._places[undone.prompt] if self.slots[place].repeat == undone.repeat]
         changed = [place for place in same if before[place] != self._decided[place]]
-        self.go((changed or same)[0])
+        self.go((changed or same or self._places[undone.prompt])[0])
         return True
 
+    def write_note(self, text: str) -> None:
+        """Keep a line about the task on show; empty takes the note away. Raises as `decide`."""
+        self._mark("note", " ".join(text.split()))
+
+    def flag(self) -> None:
+        """Flag the task on show, to come back to it, or take its flag away. Raises as `decide`."""
+        self._mark("flag", "" if self.flagged else "flagged")
+
     def go(self, place: int) -> None:
-        """Show the task at this place; past either end it stays there."""
-        self.place = min(max(place, 0), len(self.tasks) - 1)
+        """Show what is at this place; past either end it stays there."""
+        self.place = min(max(place, 0), len(self.slots) - 1)
         self._since = time.monotonic()
 
-    def go_to_open(self) -> None:
-        """Show the first task that is not done."""
-        self.go(self._next_open(0))
+    def jump(self, number: str) -> None:
+        """Show the showing with this number, counted from 1, as it was typed.
 
-    def _advance(self) -> None:
-        self._reload()
+        Raises:
+            UserError: there is none.
+        """
+        known = number.isascii() and number.isdigit() and len(number) < 10
+        if not known or not 1 <= int(number) <= len(self.slots):
+            raise UserError(f"there is no request {number[:20]}: they are numbered 1 to {len(self.slots)}")
+        self.go(int(number) - 1)
+
+    def go_to_open(self) -> bool:
+        """Show the next that is not done, behind the one on show or from the beginning; False where all are."""
+        place = self._next_open(self.place + 1)
+        found = self._decided[place % len(self.slots)] is None
+        if found:
+            self.go(place)
+        return found
+
+    def go_to_flagged(self) -> bool:
+        """Show the next that is flagged, behind the one on show or from the beginning; False without one."""
+        found = next((place for place in self._around(self.place + 1) if "flag" in self._marks[place]), None)
+        if found is not None:
+            self.go(found)
+        return found is not None
+
+    def _keep(self, kind: Kind, best: str, worst: str) -> None:
+        task, order = self.task, self._orders[self.place]
+        systems = tuple(task.systems[task.hashes.index(key)] for key in order) if task.systems else ()
+        elapsed = round(time.monotonic() - self._since, 2)
+        repeat = self.slots[self.place].repeat
+        self.store.keep(
+            Decision(
+                kind, task.key, order, best, worst, self.annotator, self._now(), elapsed, repeat, systems
+            )
+        )
+        self._reload(task.key)
         self.go(self._next_open(self.place))
 
+    def _mark(self, kind: Literal["note", "flag"], text: str) -> None:
+        task = self.task
+        self.store.mark(Mark(kind, task.key, task.hashes, self.annotator, time.time(), text))
+        self._reload(task.key)
+
+    def _now(self) -> float:
+        """The time, but never before the latest decision: of two the later counts, though a clock was set back."""
+        return max(time.time(), *(decision.time for decision in self._decided if decision), 0.0)
+
+    def _around(self, start: int) -> list[int]:
+        """All places, from `start` on and then from the beginning."""
+        return [*range(start, len(self.slots)), *range(min(start, len(self.slots)))]
+
     def _next_open(self, start: int) -> int:
-        """The first task from `start` on that is not done, then from the beginning; `start` when all are."""
-        around = [*range(start, len(self.tasks)), *range(start)]
-        return next((place for place in around if self._decided[place] is None), start)
+        """The first place in this order that is not done; `start` when all are."""
+        return next((place for place in self._around(start) if self._decided[place] is None), start)
 
-    def _reload(self) -> None:
-        decided = by_prompt(self.store.decisions(self.annotator))
-        found = [attached(decided.get(task.key, ()), task.hashes) for task in self.tasks]
-        self._decided = [decisions[0] if decisions else None for decisions in found]
+    def _reload(self, key: str) -> None:
+        """Read again what the file says of one prompt."""
+        decisions = self.store.standing(self.annotator, key)
+        self._read(decisions, self.store.marks(self.annotator, key), [key])
 
-    def _elapsed(self) -> float:
-        return round(time.monotonic() - self._since, 2)
+    def _read(self, decisions: Iterable[Decision], marks: Iterable[Mark], keys: Iterable[str]) -> None:
+        decided: dict[str, list[Decision]] = {}
+        marked: dict[object, dict[str, str]] = {}
+        for decision in decisions:
+            decided.setdefault(decision.prompt, []).append(decision)
+        for mark in marks:
+            marked.setdefault(subject_of(mark.prompt, mark.answers), {})[mark.kind] = mark.text
+        for key in keys:
+            for place in self._places[key]:
+                slot = self.slots[place]
+                self._decided[place] = _decision_on(slot, decided.get(key, []))
+                self._marks[place] = marked.get(subject_of(key, slot.task.hashes), {})
 
 
-def shuffled(task: Task, annotator: str) -> tuple[str, ...]:
-    """The hashes of a task's answers in the order this annotator sees; it follows from the two alone."""
-    return tuple(sorted(task.hashes, key=lambda key: content_id("order", task.key, annotator, key)))
+def _decision_on(slot: Slot, decided: Sequence[Decision]) -> Decision | None:
+    """What holds for a showing, of one annotator's decisions on its prompt, oldest first."""
+    task = slot.task
+    if slot.repeat or task.systems:
+        exact = [d for d in decided if d.subject == task.subject and d.repeat == slot.repeat]
+        return exact[-1] if exact else None
+    found = attached([d for d in decided if d.is_vote], task.hashes)
+    return found[0] if found else None
 
 
 def progress_line(session: Session) -> str:
     """How far the annotator is, how fast, and how long it will take."""
-    total = len(session.tasks)
-    parts = [f"{session.done} of {total} done"]
+    parts = [f"{session.done} of {len(session.slots)} done"]
     if session.pace is not None:
         parts.append(f"{session.pace:.0f} s each")
     if session.seconds_left:

@@ -3,13 +3,14 @@
 The rule looks at each answer by itself and gives it four figures. Answers are compared by the first figure,
 where that is equal by the second, and so on; the larger is the better:
 
-1. item: 3 if the item that the answer ends on (`prompts.answers.TitleIndex.recommended`, over the titles of
-   the prompt's domain) is the true next item; 2 if it is another item of the catalogue that is not in the
-   prompt's history and, for a listwise prompt, is among its candidates; 1 if it is any other item of the
-   catalogue; 0 if the answer ends on none.
-2. ending: 2 if the answer ends in our closing sentence (`prompts.answers.closing`) with that item; 1 if its
+1. item: 3 if the item that the answer recommends (`prompts.answers.read_answer`, over the titles of the
+   prompt's domain: the first of a ranking, else what the closing line or the last sentence names) is the true next
+   item; 2 if it is another item of the catalogue that is not in the prompt's history and, for a listwise prompt, is
+   among its candidates; 1 if it is any other item of the catalogue; 0 if the answer recommends none.
+2. ending: 2 if the answer ends as its prompt asks: to a direct one with our closing line (`closing`) and that item, to
+   a listwise one with our ranking (`ranking`), that item first and every candidate in it once; 1 if its
    last character ends a sentence (one of . ! ? 。 or a closing quotation mark or bracket); 0 else.
-3. length: 1 if it has 15 to 120 words, else 0.
+3. length: 1 if the reasons, which is what stands before that line or ranking, have 15 to 120 words, else 0.
 4. repetition: minus the response score ln(L) * L / C, with L the number of its words and C the number of
    distinct ones (words are runs of letters, digits and underscores, lower-cased), rounded to two decimals;
    minus infinity for no words.
@@ -24,16 +25,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
-from align.tags import SIMULATED
+from align.decisions import SIMULATED
 from align.tasks import Task
 from filters.score import response_score
-from prompts.answers import TitleIndex, closing
+from prompts.answers import Reading, closing, ranking, read_answer, reasons
+from prompts.titles import TitleIndex
 from rectune.types import Item, Prompt, Tag
 
 RULE = (
-    "the answer that ends on the true next item, else on another catalogue item the user has not had; then "
-    "a closing sentence; then 15 to 120 words; then the lower response score in words; ties by hash"
+    "the answer that recommends the true next item, else another catalogue item the user has not had; then one that "
+    "ends in a closing line, or in a whole ranking where one is asked for; then reasons of 15 to 120 words; then the "
+    "lower response score in words; ties by hash"
 )
 LENGTH = (15, 120)  # words
 
@@ -47,8 +51,7 @@ class SimulatedAnnotator:
     """Applies the rule above; holds an index of the titles of every domain."""
 
     def __init__(self, items: Mapping[str, Sequence[Item]]) -> None:
-        self._items = {domain: list(rows) for domain, rows in items.items()}
-        self._titles = {d: TitleIndex([item.title for item in rows]) for d, rows in self._items.items()}
+        self._catalogues = {domain: _Titled(rows) for domain, rows in items.items()}
 
     def tag(self, task: Task) -> Tag | None:
         """Best and worst of a task's answers; None where all figures are equal."""
@@ -63,28 +66,61 @@ class SimulatedAnnotator:
 
     def figures(self, prompt: Prompt, answer: str) -> Figures:
         """The four figures of one answer: item, ending, length, repetition; larger is better."""
+        known = self._catalogues[prompt.domain]
+        reading = read_answer(answer, known.index, known.shown(prompt))
         words = [word.lower() for word in _WORD.findall(answer)]
-        item, title = self._item(prompt, answer)
         repetition = -round(response_score(words), 2) if words else -math.inf
-        length = int(LENGTH[0] <= len(words) <= LENGTH[1])
-        return item, _ending(prompt, answer.rstrip(), title), length, repetition
-
-    def _item(self, prompt: Prompt, answer: str) -> tuple[int, str]:
-        """The first figure, and the title it rests on ("" for none)."""
-        mention = self._titles[prompt.domain].recommended(answer)
-        if mention is None:
-            return 0, ""
-        title = self._items[prompt.domain][mention.index].title
-        # Several items may bear one title; the answer cannot tell them apart, so any of them counts.
-        named = {item.item_id for item in self._items[prompt.domain] if item.title == title}
-        if prompt.target in named:
-            return 3, title
-        fresh = named - set(prompt.history)
-        allowed = fresh & set(prompt.candidates) if prompt.candidates else fresh
-        return (2 if allowed else 1), title
+        length = int(LENGTH[0] <= len(_WORD.findall(reasons(answer))) <= LENGTH[1])
+        return (
+            _item(prompt, known.named(reading)),
+            _ending(prompt, answer.rstrip(), known, reading),
+            length,
+            repetition,
+        )
 
 
-def _ending(prompt: Prompt, answer: str, title: str) -> int:
-    if title and answer.rstrip(".").endswith(closing(prompt.locale, title).rstrip(".")):
-        return 2
+class _Titled:
+    """The titles of one domain, and which items bear them."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self.index = TitleIndex([item.title for item in items])
+        self._ids = [item.item_id for item in items]
+        self._place = {item_id: place for place, item_id in enumerate(self._ids)}
+        self._bearers: dict[str, set[str]] = {}
+        for item in items:
+            self._bearers.setdefault(item.title, set()).add(item.item_id)
+
+    def shown(self, prompt: Prompt) -> list[int]:
+        """Where the prompt's candidates stand in the index."""
+        return [self._place[item] for item in prompt.candidates if item in self._place]
+
+    def named(self, reading: Reading) -> set[str]:
+        """The items that bear the recommended title: the answer cannot tell them apart, so any of them counts."""
+        return set() if reading.recommended is None else self._bearers[self.index.titles[reading.recommended]]
+
+    def titles(self, reading: Reading) -> list[str]:
+        """What the answer names, in its order."""
+        return [self.index.titles[item] for item in reading.items]
+
+
+def _item(prompt: Prompt, named: AbstractSet[str]) -> int:
+    """The first figure, by the items that an answer may mean."""
+    if prompt.target in named:
+        return 3
+    fresh = named - set(prompt.history)
+    allowed = fresh & set(prompt.candidates) if prompt.candidates else fresh
+    return 2 if allowed else int(bool(named))
+
+
+def _ending(prompt: Prompt, answer: str, known: _Titled, reading: Reading) -> int:
+    """The second figure."""
+    titles = known.titles(reading)
+    if titles and reading.recommended is not None:
+        if prompt.form == "listwise":
+            whole = sorted(titles) == sorted(known.index.titles[place] for place in known.shown(prompt))
+            asked = ranking(prompt.locale, titles) if whole else ""
+        else:
+            asked = closing(prompt.locale, titles[0])
+        if asked and answer.rstrip(".").endswith(asked.rstrip(".")):
+            return 2
     return int(answer.endswith(_SENTENCE_ENDS))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import io
 import re
 import sys
+from collections.abc import Callable
 
-from align.session import Session, progress_line
-from align.tagging import printable, say
+from align.request import overview
+from align.session import WORDS, Session, progress_line
+from align.tagging_help import HANGUL, plain_help
+from align.terminal import printable, say
+from rectune.errors import UserError
 
-PLAIN_HELP = """\
-Answer with two numbers: the best answer, then the worst, as in "3 1". Or with one letter:
-s skip (counts as done), u undo the last decision, t what the person really took next,
-n next, p previous, r read the request again, ? this help, q quit. Everything decided is saved at once.\
-"""
+_ENDLESS = 1 << 30  # lines: every title has its own
 
 
 class _Quit(Exception):
@@ -21,10 +21,14 @@ class _Quit(Exception):
 
 
 def work(session: Session) -> None:
-    """Ask until the annotator quits or the input ends; what is done can still be undone or replaced."""
+    """Ask until the annotator quits or the input ends; what is done can still be undone or replaced.
+
+    Raises:
+        UserError: a decision could not be written, and there is no person at a terminal to try again.
+    """
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")
-    say(PLAIN_HELP)
+    say(plain_help(session))
     try:
         while True:
             _show(session)
@@ -35,64 +39,135 @@ def work(session: Session) -> None:
 
 def _show(session: Session) -> None:
     prompt = session.task.prompt
-    place = f"{session.place + 1} of {len(session.tasks)}"
+    flag = " · FLAGGED" if session.flagged else ""
+    place = f"{session.place + 1} of {len(session.slots)}{flag}"
     say(f"\n=== {place} · {printable(prompt.domain)} · {progress_line(session)}")
-    if prompt.system:
-        say(f"[{printable(prompt.system).strip()}]")
-    say(printable(prompt.instruction).strip())
+    say(overview(session.request, 80, _ENDLESS))
     for number, answer in enumerate(session.answers, start=1):
         say(f"\n--- {number}\n{printable(answer).strip()}")
-    if choice := session.choice:
-        kept = "skipped" if choice == "skip" else f"best {choice.best + 1}, worst {choice.worst + 1}"
-        say(f"\n(decided before: {kept}; a new choice replaces it)")
+    if session.note:
+        say(f"\nComment: {printable(session.note)}")
+    if session.choice:
+        say(f"\n(decided before: {_decided(session)}; a new choice replaces it)")
     if session.finished:
         say("\nAll requests are done. q quits, u undoes the last decision.")
+
+
+def _decided(session: Session) -> str:
+    choice = session.choice
+    if choice is None or isinstance(choice, str):
+        return WORDS[choice or "skip"]
+    better = f"{choice.best + 1} is better"
+    return better if session.compares else f"best {choice.best + 1}, worst {choice.worst + 1}"
 
 
 def _ask(session: Session) -> None:
     """Read lines until one of them leads to another prompt (or this one once more)."""
     while True:
-        say("\nbest worst?")
-        words = [word for word in re.split(r"[\s,]+", _line()) if word]
-        if len(words) == 1 and words[0].lower() in "sunprtq?":
-            if _command(session, words[0].lower()):
+        say("\nbetter?" if session.compares else "\nbest worst?")
+        line = _line()
+        try:
+            if _obey(session, line):
                 return
-        elif fault := _fault(words, len(session.answers)):
-            say(fault)
-        else:
-            session.decide(int(words[0]) - 1, int(words[1]) - 1)
-            return
+        except UserError as error:
+            if not sys.stdin.isatty():
+                raise
+            say(str(error))
 
 
 def _line() -> str:
     line = sys.stdin.readline()
     if not line:
         raise _Quit
-    return line
+    return line.strip()
 
 
-def _command(session: Session, letter: str) -> bool:
-    """Do what the letter says; True when a prompt is to be shown."""
-    if letter == "q":
-        raise _Quit
-    if letter in "?t":
-        say(PLAIN_HELP if letter == "?" else f"Really taken next: {printable(session.target)}")
-        return False
-    if letter == "s":
-        session.skip()
-    elif letter in "np":
-        session.go(session.place + (1 if letter == "n" else -1))
-    elif letter == "u" and not session.undo():
-        say("There is nothing to undo.")
-        return False
+def _obey(session: Session, line: str) -> bool:
+    """Do what a line says; True when a prompt is to be shown."""
+    letter, _, rest = line.partition(" ")
+    letter = HANGUL.get(letter, letter.lower())
+    if letter == "c":
+        session.write_note(rest)
+        return _tell("Comment kept." if rest.strip() else "No comment.")
+    if letter == "j":
+        return _jump(session, rest.strip())
+    command = _commands(session).get(letter) if not rest else None
+    if command:
+        return command()
+    words = [word for word in re.split(r"[\s,]+", line) if word]
+    if fault := _fault(session, words):
+        return _tell(fault)
+    first = int(words[0]) - 1
+    session.decide(first, 1 - first if session.compares else int(words[1]) - 1)
     return True
 
 
-def _fault(words: list[str], answers: int) -> str:
-    """What is wrong with two numbers as typed; empty when nothing is."""
-    if len(words) != 2 or not all(word.isascii() and word.isdigit() for word in words):
-        return 'Wanted: two numbers such as "3 1" (best, then worst), or one of s u t n p r ? q.'
-    best, worst = (int(word) for word in words)
-    if not 1 <= best <= answers or not 1 <= worst <= answers:
+def _jump(session: Session, number: str) -> bool:
+    try:
+        session.jump(number)
+    except UserError as error:
+        return _tell(str(error))
+    return True
+
+
+def _commands(session: Session) -> dict[str, Callable[[], bool]]:
+    """What each letter does; True when a prompt is to be shown."""
+
+    def shown(action: Callable[[], object]) -> Callable[[], bool]:
+        return lambda: action() is None
+
+    def told(text: Callable[[], str]) -> Callable[[], bool]:
+        return lambda: _tell(text())
+
+    def or_else(action: Callable[[], bool], text: str) -> Callable[[], bool]:
+        return lambda: action() or _tell(text)
+
+    def leave() -> bool:
+        raise _Quit
+
+    return {
+        "s": shown(lambda: session.settle("skip")),
+        "e": shown(lambda: session.settle("tie")),
+        "x": shown(lambda: session.settle("bad")),
+        "n": shown(lambda: session.go(session.place + 1)),
+        "p": shown(lambda: session.go(session.place - 1)),
+        "r": shown(lambda: None),
+        "u": or_else(session.undo, "There is nothing to undo."),
+        "g": or_else(session.go_to_open, "No other is open."),
+        "v": or_else(session.go_to_flagged, "None is flagged: f flags."),
+        "f": told(lambda: _flag(session)),
+        "t": told(lambda: f"Really taken next: {session.request.target}"),
+        "i": told(lambda: session.request.instruction),
+        "?": told(lambda: plain_help(session)),
+        "q": leave,
+    }
+
+
+def _tell(text: str) -> bool:
+    say(text)
+    return False
+
+
+def _flag(session: Session) -> str:
+    session.flag()
+    return "Flagged." if session.flagged else "No flag."
+
+
+def _fault(session: Session, words: list[str]) -> str:
+    """What is wrong with the numbers as typed; empty when nothing is."""
+    answers, wanted = len(session.answers), 1 if session.compares else 2
+    if len(words) != wanted or not all(_is_number(word) for word in words):
+        example = (
+            "one number (the better answer)"
+            if wanted == 1
+            else 'two numbers such as "3 1" (best, then worst)'
+        )
+        return f"Wanted: {example}, or one of e x s u c f t i n p g v j r ? q."
+    places = [int(word) for word in words]
+    if not all(1 <= place <= answers for place in places):
         return f"The answers are numbered 1 to {answers}."
-    return "Best and worst must be two different answers." if best == worst else ""
+    return "Best and worst must be two different answers." if len(set(places)) < wanted else ""
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) < 10

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, Literal
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
-from textual.events import Key, Resize
-from textual.screen import ModalScreen
+from textual.events import Key, Paste, Resize
+from textual.geometry import Size
 from textual.widgets import Static
 
-from align.session import HELP, Session, progress_line
-from align.tagging import MOST_ANSWERS, printable
+from align.decisions import LONGEST_NOTE
+from align.request import overview
+from align.session import WORDS, Session, progress_line
+from align.tagging import MOST_ANSWERS
+from align.tagging_dialogs import HelpScreen, Line
+from align.tagging_help import HANGUL, key_line, screen_help
+from align.tagging_look import REQUEST, STYLE, across, painted
+from align.terminal import printable
 from rectune.errors import UserError
 
-_COLUMN = 34  # cells an answer needs to stand beside the others
 _LANGUAGES = {"en": "English", "ko": "Korean"}
-_KEYS = "1-{most} best, then worst  s skip  u undo  t truth  n/p move  ? help  q quit"
 
 
 def work(session: Session) -> None:
@@ -30,55 +35,53 @@ class TaggingApp(App[None]):
     """One request at a time, its answers below it or, where there is room, side by side."""
 
     ENABLE_COMMAND_PALETTE = False
-    CSS = """
-    #title { height: 1; padding: 0 1; background: $primary; color: $text; text-style: bold; }
-    #request { height: auto; max-height: 35%; border-left: tall transparent; padding-right: 1; }
-    #target { height: auto; max-height: 3; padding: 0 2; text-style: bold; display: none; }
-    #target.shown { display: block; }
-    #answers { height: 1fr; border-left: tall transparent; }
-    #request:focus, #answers:focus { border-left: tall $accent; }
-    #columns { height: auto; layout: vertical; }
-    #columns.wide { layout: horizontal; }
-    .answer { height: auto; border-top: solid $foreground 50%; padding-right: 1; }
-    .wide .answer { width: 1fr; margin-right: 1; }
-    .answer.best { border-top: heavy $success; border-title-color: $success; border-title-style: bold; }
-    .answer.worst { border-top: heavy $error; border-title-color: $error; border-title-style: bold; }
-    #status, #keys { height: 1; padding: 0 1; }
-    #status { background: $panel; color: $text; }
-    #keys { color: $text-muted; }
-    """
+    CSS = STYLE
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(number), f"pick({number - 1})") for number in range(1, MOST_ANSWERS + 1)),
         Binding("escape", "forget"),
-        Binding("s", "skip"),
+        Binding("e", "settle('tie')"),
+        Binding("x", "settle('bad')"),
+        Binding("s", "settle('skip')"),
         Binding("u", "undo"),
+        Binding("c", "comment"),
+        Binding("f", "flag"),
         Binding("t", "truth"),
+        Binding("i", "instruction"),
+        Binding("h", "hide"),
         Binding("n", "move(1)"),
         Binding("p", "move(-1)"),
         Binding("g", "open"),
-        Binding("space", "page"),
+        Binding("v", "flagged"),
+        Binding("j", "jump"),
+        Binding("space", "page(1)"),
+        Binding("b", "page(-1)"),
         Binding("question_mark", "help"),
-        Binding("q,ctrl+c", "quit", priority=True),
+        Binding("q,ctrl+c", "quit"),
     ]
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
+        # The terminal's own colours: whoever made it light or dark can read it. None at all under NO_COLOR.
+        super().__init__(ansi_color=True)
+        self.theme = "ansi-dark"
         self.session = session
         self.best: int | None = None  # picked, while the worst is still to be picked
         self._message = ""
+        self._full = False  # the request as the model reads it
+        self._line: Line | None = None  # being typed
 
     def compose(self) -> ComposeResult:
-        """Title, request, target, answers, status and keys, from top to bottom."""
-        most = max(len(task.answers) for task in self.session.tasks)
+        """Title, request, target, note, answers, status and keys, from top to bottom."""
         yield Static(id="title")
         with VerticalScroll(id="request"):
             yield Static(id="instruction")
-        yield Static(id="target")
+        yield Static(id="target", classes="extra")
+        yield Static(id="note", classes="extra")
         with VerticalScroll(id="answers"), Container(id="columns"):
-            for number in range(most):
+            for number in range(self._most):
                 yield Static(id=f"answer{number}", classes="answer")
+        yield Static(id="line", classes="extra")
         yield Static(id="status")
-        yield Static(_KEYS.format(most=most), id="keys", markup=False)
+        yield Static(key_line(self.session, self._most), id="keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin at the first request that is not done."""
@@ -86,30 +89,53 @@ class TaggingApp(App[None]):
         self._show()
 
     def on_resize(self, event: Resize) -> None:
-        """Side by side where every answer gets a readable column."""
-        most = max(len(task.answers) for task in self.session.tasks)
-        self.query_one("#columns").set_class(event.size.width >= _COLUMN * most, "wide")
+        """Side by side where every answer gets a readable column, and the request in as many."""
+        self.query_one("#columns").styles.grid_size_columns = across(self._most, event.size.width)
+        self._show_request(event.size)
+
+    def on_key(self, event: Key) -> None:
+        """A line that is being typed takes every key. Without one a keyboard that is switched to Hangul still works."""
+        typed = event.character or ""
+        if self._line:
+            event.prevent_default()
+            line = self._line
+            self._type(None if line.press(event) else line)
+        elif typed in HANGUL:
+            self.simulate_key(HANGUL[typed])
+        elif "가" <= typed <= "힣":
+            self._message = "switch the keyboard to Latin letters"
+            self._mark()
+
+    def on_paste(self, event: Paste) -> None:
+        """Pasted text goes into a line that is being typed, and nowhere else."""
+        if self._line:
+            self._line.insert(event.text)
+            self._type(self._line)
 
     def action_pick(self, number: int) -> None:
-        """First the best, then the worst; the same number twice takes the pick back."""
-        if number >= len(self.session.answers):
+        """First the best, then the worst; the same number twice takes the pick back. Of two models the better."""
+        answers = len(self.session.answers)
+        if number >= answers:
             return
-        if self.best is None:
-            self.best = number
+        if self.session.compares:
+            self._keep(lambda: self.session.decide(number, 1 - number), f"{number + 1} is better")
+        elif self.best is None:
+            self.best, self._message = number, ""
             self._mark()
         elif self.best == number:
             self.action_forget()
         else:
-            self._keep(self.best, number)
+            best = self.best
+            self._keep(lambda: self.session.decide(best, number), f"best {best + 1}, worst {number + 1}")
 
     def action_forget(self) -> None:
         """Take back the first of the two picks."""
-        self.best = None
+        self.best, self._message = None, ""
         self._mark()
 
-    def action_skip(self) -> None:
-        """No choice; it counts as done."""
-        self._keep(None, None)
+    def action_settle(self, kind: Literal["tie", "bad", "skip"]) -> None:
+        """No best and worst; it counts as done."""
+        self._keep(lambda: self.session.settle(kind), WORDS[kind])
 
     def action_undo(self) -> None:
         """Take the last decision back and show it."""
@@ -120,9 +146,31 @@ class TaggingApp(App[None]):
             return
         self._show("undone" if undone else "there is nothing to undo")
 
+    def action_comment(self) -> None:
+        """Type a note on this request."""
+
+        def keep(text: str) -> None:
+            self._try(lambda: self.session.write_note(text))
+
+        self._type(Line("comment (Enter keeps it, Escape leaves)", self.session.note, LONGEST_NOTE, keep))
+
+    def action_flag(self) -> None:
+        """Flag this request or take its flag away."""
+        self._try(self.session.flag)
+
     def action_truth(self) -> None:
         """Show or hide the true next item."""
         self.query_one("#target").toggle_class("shown")
+
+    def action_instruction(self) -> None:
+        """Show the request as the model reads it, or as a list again."""
+        self._full = not self._full
+        self._show_request()
+
+    def action_hide(self) -> None:
+        """Hide the request, so that more of the answers is seen, or show it again."""
+        request = self.query_one("#request")
+        request.display = not request.display
 
     def action_move(self, step: int) -> None:
         """The next or the previous request, done or not."""
@@ -130,97 +178,121 @@ class TaggingApp(App[None]):
         self._show()
 
     def action_open(self) -> None:
-        """The first request that is not done."""
-        self.session.go_to_open()
-        self._show()
+        """The next request that is not done."""
+        self._show("" if self.session.go_to_open() else "no other is open")
 
-    def action_page(self) -> None:
-        """A page down in the part that has the focus."""
+    def action_flagged(self) -> None:
+        """The next request with a flag."""
+        self._show("" if self.session.go_to_flagged() else "none is flagged: f flags")
+
+    def action_jump(self) -> None:
+        """Type the number of a request."""
+
+        def go(number: str) -> None:
+            self._try(lambda: self.session.jump(number.strip()), lost="")
+            self._show(self._message)
+
+        self._type(Line(f"go to number, 1 to {len(self.session.slots)}", "", 9, go))
+
+    def action_page(self, step: int) -> None:
+        """A page down or up in the part that has the focus."""
         if isinstance(self.focused, VerticalScroll):
-            self.focused.scroll_page_down(animate=False)
+            scroll = self.focused.scroll_page_down if step > 0 else self.focused.scroll_page_up
+            scroll(animate=False)
 
     def action_help(self) -> None:
         """What every key does."""
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(screen_help(self.session)))
 
-    def _keep(self, best: int | None, worst: int | None) -> None:
-        """Write a decision (a skip without places); the next request shows only after it is on the disk."""
+    @property
+    def _most(self) -> int:
+        return max(len(slot.task.answers) for slot in self.session.slots)
+
+    def _type(self, line: Line | None) -> None:
+        """Show a line that is being typed, or no longer."""
+        self._line = line
+        self._text("#line", f"{line.asked}: {line.text}▏" if line else "")
+        self.query_one("#line").set_class(line is not None, "shown")
+
+    def _keep(self, write: Callable[[], None], said: str) -> None:
+        """Write a decision; the next request shows only after it is on the disk."""
         try:
-            if best is None or worst is None:
-                self.session.skip()
-            else:
-                self.session.decide(best, worst)
+            write()
         except UserError as error:
             self._complain(error)
             return
-        self._show()
+        self._show(f"saved: {said}")
 
-    def _complain(self, error: UserError) -> None:
+    def _try(self, change: Callable[[], None], lost: str = "NOT SAVED: ") -> None:
+        """Do something that keeps the request on show."""
+        self._message = ""
+        try:
+            change()
+        except UserError as error:
+            self._complain(error, lost)
+        self._mark()
+
+    def _complain(self, error: UserError, lost: str = "NOT SAVED: ") -> None:
         self.bell()
-        self._message = f"NOT SAVED: {error.found}"
+        self._message = f"{lost}{error.found}"
         self._mark()
 
     def _show(self, message: str = "") -> None:
         """Put the session's request on the screen, from its first line."""
-        self.best, self._message = None, message
-        prompt = self.session.task.prompt
-        language = _LANGUAGES[prompt.locale]
-        place = f"{self.session.place + 1} of {len(self.session.tasks)}"
-        self._text("#title", f"{place} · {prompt.domain} · {prompt.scenario} · {prompt.form} · {language}")
-        self._text("#instruction", f"{prompt.instruction.strip()}\n\n{prompt.system.strip()}".strip())
-        self._text("#target", f"Really taken next: {self.session.target}")
-        self.query_one("#target").remove_class("shown")
-        answers = self.session.answers
-        for number, box in enumerate(self.query(".answer")):
-            box.display = number < len(answers)
-            if number < len(answers):
-                self._text(f"#answer{number}", answers[number].strip())
-        for scroll in self.query(VerticalScroll):
-            scroll.scroll_home(animate=False)
-        self._mark()
+        self.best, self._message, self._full = None, message, False
+        with self.batch_update():
+            self._show_request()
+            self.query_one("#request").display = True
+            self._text("#target", f"Really taken next: {self.session.request.target}")
+            self.query_one("#target").remove_class("shown")
+            answers = painted([printable(text).strip() for text in self.session.answers])
+            for number, box in enumerate(self.query(".answer").results(Static)):
+                box.display = number < len(answers)
+                if number < len(answers):
+                    box.update(answers[number])
+            for scroll in self.query(VerticalScroll):
+                scroll.scroll_home(animate=False)
+            self._mark()
+
+    def _show_request(self, size: Size | None = None) -> None:
+        """The request for a screen of this size, while it changes, or of the one there is."""
+        width, height = size or self.size
+        request, lines = self.session.request, int(height * REQUEST)
+        self._text("#instruction", request.instruction if self._full else overview(request, width - 4, lines))
 
     def _mark(self) -> None:
         """Show which answers are picked, in words as well as in colour, and what is expected."""
+        prompt, note = self.session.task.prompt, self.session.note
+        place = f"{self.session.place + 1} of {len(self.session.slots)}"
+        flag = " · FLAGGED" if self.session.flagged else ""
+        language = _LANGUAGES[prompt.locale]
+        self._text(
+            "#title", f"{place}{flag} · {prompt.domain} · {prompt.scenario} · {prompt.form} · {language}"
+        )
+        self._text("#note", f"Comment: {note}")
+        self.query_one("#note").set_class(bool(note), "shown")
         kept = self.session.choice if self.best is None else None
-        picked = None if kept == "skip" else kept
+        picked = None if isinstance(kept, str) else kept
         best = picked.best if picked else self.best
         worst = picked.worst if picked else None
+        names = ("BETTER", "") if self.session.compares else ("BEST", "WORST")
         for number, box in enumerate(self.query(".answer")):
             box.set_class(number == best, "best")
             box.set_class(number == worst, "worst")
-            word = {best: " BEST", worst: " WORST"}.get(number, "")
-            box.border_title = Content(f"{number + 1}{word}")
-        self._text("#status", f"{progress_line(self.session)} · {self._message or self._wanted()}")
+            word = {best: names[0], worst: names[1]}.get(number, "")
+            box.border_title = Content(f"{number + 1} {word}".rstrip())
+        self._text("#status", f"{self._wanted()} · {progress_line(self.session)}")
 
     def _wanted(self) -> str:
-        """What the next key press will mean."""
+        """What was done, and what the next key press will mean."""
+        done = "ALL DONE, q quits · " if self.session.finished else ""
+        if self._message:
+            return done + self._message
         if self.best is not None:
             return f"best is {self.best + 1}; now the worst"
-        if self.session.finished:
-            return "ALL DONE, q quits"
-        if self.session.choice == "skip":
-            return "skipped before"
-        return "decided before" if self.session.choice else "pick the best"
+        if choice := self.session.choice:
+            return done + f"{WORDS[choice if isinstance(choice, str) else 'tag']} before"
+        return "pick the better one" if self.session.compares else "pick the best"
 
     def _text(self, selector: str, text: str) -> None:
         self.query_one(selector, Static).update(Content(printable(text)))
-
-
-class HelpScreen(ModalScreen[None]):
-    """What every key does; any key closes it."""
-
-    CSS = """
-    HelpScreen { align: center middle; }
-    #help { width: 80; max-width: 100%; height: auto; max-height: 100%; padding: 0 1; border: round $accent;
-            background: $surface; }
-    """
-
-    def compose(self) -> ComposeResult:
-        """The text in a box."""
-        with VerticalScroll(id="help"):
-            yield Static(HELP, markup=False)
-
-    def on_key(self, event: Key) -> None:
-        """Any key closes the help and does nothing else."""
-        event.stop()
-        self.dismiss()

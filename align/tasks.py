@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from align.decisions import Subject, subject_of
 from rectune.errors import UserError
 from rectune.rows import read_rows
 from rectune.types import Candidate, Prompt, answer_hash, prompt_hash
@@ -16,21 +17,30 @@ ITEMS_FILE = "items.parquet"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One prompt and its answers in the order they were sampled; `hashes` run alongside `answers`."""
+    """One prompt and its answers in the order they were sampled; `hashes` run alongside `answers`.
+
+    `systems` is empty, or runs alongside too and names the model behind each answer: then models are compared.
+    """
 
     prompt: Prompt
     key: str
     answers: tuple[str, ...]
     hashes: tuple[str, ...]
+    systems: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> Subject:
+        """What a decision about it is kept under."""
+        return subject_of(self.key, self.hashes, self.systems)
 
     def text(self, answer: str) -> str:
         """The answer with this hash."""
         return self.answers[self.hashes.index(answer)]
 
 
-def make_task(prompt: Prompt, answers: tuple[str, ...]) -> Task:
-    """A task from its texts."""
-    return Task(prompt, prompt_hash(prompt), answers, tuple(map(answer_hash, answers)))
+def make_task(prompt: Prompt, answers: tuple[str, ...], systems: tuple[str, ...] = ()) -> Task:
+    """A task from its texts, and the models that wrote them where models are compared."""
+    return Task(prompt, prompt_hash(prompt), answers, tuple(map(answer_hash, answers)), systems)
 
 
 def load_tasks(candidates: Path, prompts: Path) -> list[Task]:

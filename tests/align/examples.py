@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from align.assignment import in_order
+from align.request import Request
 from align.session import Session
 from align.tags import TagStore
 from align.tasks import Task, make_task
@@ -75,4 +77,6 @@ def write_items(folder: Path) -> Path:
 def session(store: TagStore, tasks: list[Task] | None = None, annotator: str = "kim") -> Session:
     """A session over three tasks, the first of whose targets has a title."""
     made = tasks or make_tasks(3)
-    return Session(made, store, annotator, {made[0].prompt.id: "Heat (1995)"})
+    requests = {task.prompt.id: Request(task.prompt, task.prompt.target) for task in made}
+    requests[made[0].prompt.id] = Request(made[0].prompt, "Heat (1995)")
+    return Session(in_order(made, annotator, 0.0), store, annotator, requests)

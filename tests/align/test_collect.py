@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from align import collect
+from align.decisions import Decision
 from align.simulated import RULE
 from align.tags import TagStore
 from align.tasks import Task, make_task
@@ -139,3 +140,21 @@ def test_candidates_of_unknown_prompts_are_refused() -> None:
     other = write_folders(Path("other"), tasks[:1])
     with pytest.raises(UserError, match="1 prompts of the candidates"):
         collect.run(config("person"), folders | {"queries": other["queries"]}, Path("out"))
+
+
+def test_ties_and_all_bad_make_no_pairs_and_are_accounted_for() -> None:
+    tasks = make_tasks(4)
+    with TagStore(Path("tags/us.sqlite")) as store:
+        store.add(tag_of(tasks[0], 1, 2))
+        for task, kind in zip(tasks[1:], ("tie", "bad", "skip"), strict=True):
+            store.keep(Decision(kind, task.key, task.hashes, "", "", "kim", 1.0, 1.0))  # type: ignore[arg-type]
+        store.keep(Decision("skip", tasks[1].key, tasks[1].hashes, "", "", "lee", 1.0, 1.0))
+        # Neither a repeat nor a comparison is a vote.
+        again = tag_of(tasks[1], 0, 1)
+        for more in ({"repeat": True}, {"systems": ("a", "b", "c", "d", "e")}):
+            store.keep(
+                Decision("tag", again.prompt, again.answers, again.best, again.worst, "kim", 9.0, 1.0, **more)  # type: ignore[arg-type]
+            )
+    stats, _, pairs = run(tasks, "person")
+    assert [pair.chosen for pair in pairs] == ["answer 1 to 0"]
+    assert stats["dropped"] == {"tied": 1, "all answers bad": 1, "skipped": 1}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from align.session import Choice, progress_line, shuffled
+from align.assignment import Slot, in_order, shuffled
+from align.request import Request
+from align.session import Choice, Session, progress_line
 from align.tags import TagStore
 from align.tasks import make_task
 from rectune.errors import UserError
@@ -17,8 +19,8 @@ def test_what_is_picked_on_show_is_what_is_kept(store: TagStore) -> None:
     shown = list(at.answers)
     at.decide(3, 1)
     (kept,) = store.tags("kim")
-    assert (at.tasks[0].text(kept.best), at.tasks[0].text(kept.worst)) == (shown[3], shown[1])
-    assert [at.tasks[0].text(key) for key in kept.answers] == shown
+    assert (at.slots[0].task.text(kept.best), at.slots[0].task.text(kept.worst)) == (shown[3], shown[1])
+    assert [at.slots[0].task.text(key) for key in kept.answers] == shown
     assert at.place == 1
     at.go(0)
     assert at.choice == Choice(3, 1)
@@ -38,16 +40,16 @@ def test_the_order_is_another_for_each_prompt_and_annotator_and_always_the_same(
 def test_a_new_session_goes_on_at_the_first_open_task(store: TagStore) -> None:
     at = session(store)
     at.decide(0, 1)
-    at.skip()
+    at.settle("skip")
     again = session(store)
-    assert (again.place, again.done, again.skipped) == (2, 2, 1)
+    assert (again.place, again.done, again.kinds["skip"]) == (2, 2, 1)
     assert session(store, annotator="lee").place == 0
 
 
 def test_undo_goes_back_to_the_start_and_no_further(store: TagStore) -> None:
     at = session(store)
     at.decide(0, 1)
-    at.skip()
+    at.settle("skip")
     at.decide(2, 3)
     assert at.finished
     places = []
@@ -97,3 +99,94 @@ def test_pace_is_the_median_and_time_left_follows(store: TagStore) -> None:
 def test_a_name_that_cannot_be_used_is_refused(store: TagStore) -> None:
     with pytest.raises(UserError, match="reserved"):
         session(store, annotator="simulated")
+
+
+def test_ties_and_all_bad_are_done_but_no_tags_and_undo_takes_them_back(store: TagStore) -> None:
+    at = session(store)
+    at.settle("tie")
+    at.settle("bad")
+    assert (at.done, store.tags()) == (2, [])
+    at.go(0)
+    assert at.choice == "tie"
+    assert at.undo() and at.undo()
+    assert (at.place, at.done) == (0, 0)
+
+
+def test_notes_and_flags_stay_and_are_taken_away_again(store: TagStore) -> None:
+    at = session(store)
+    at.write_note("  두 답이\n비슷하다 ")
+    at.flag()
+    at.decide(0, 1)
+    again = session(store)
+    assert (again.place, again.note, again.flagged) == (1, "", False)
+    assert again.go_to_flagged()
+    assert (again.place, again.note, again.flagged) == (0, "두 답이 비슷하다", True)
+    again.write_note("")
+    again.flag()
+    assert (again.note, again.flagged, again.go_to_flagged()) == ("", False, False)
+    assert session(store, annotator="lee").note == ""
+    assert store.marks() == []
+
+
+def test_jumping_to_a_number_and_to_the_next_open_one(store: TagStore) -> None:
+    at = session(store)
+    at.jump("3")
+    assert at.place == 2
+    for wrong in ("0", "4", "x", "", "-1", "²", "9" * 30):
+        with pytest.raises(UserError, match="numbered 1 to 3"):
+            at.jump(wrong)
+    assert at.go_to_open() and at.place == 0
+    at.decide(0, 1)
+    at.decide(0, 1)
+    at.go(0)
+    assert at.go_to_open() and at.place == 2
+    at.decide(0, 1)
+    assert not at.go_to_open()
+    assert at.place == 2
+
+
+def repeated(store: TagStore, count: int = 50) -> Session:
+    tasks = make_tasks(count)
+    requests = {task.prompt.id: Request(task.prompt, "") for task in tasks}
+    return Session(in_order(tasks, "kim", 0.02), store, "kim", requests)
+
+
+def test_a_prompt_that_comes_back_is_asked_again_and_changes_no_vote(store: TagStore) -> None:
+    at = repeated(store)
+    (place,) = [place for place, slot in enumerate(at.slots) if slot.repeat]
+    first = at.slots.index(Slot(at.slots[place].task))
+    while at.place < place:
+        at.decide(0, 1)
+    votes, digest = store.tags(), store.digest()
+    assert (at.place, at.choice) == (place, None)
+    at.decide(0, 1)
+    assert (store.tags(), store.digest()) == (votes, digest)
+    assert [d.repeat for d in store.standing()].count(True) == 1
+    again = repeated(store)
+    again.go(place)
+    assert again.choice == Choice(0, 1)
+    again.go(first)
+    assert again.choice == Choice(0, 1)
+    assert again.undo()
+    assert (again.place, again.choice) == (place, None)
+    assert len(store.tags()) == len(votes)
+
+
+def test_a_clock_that_was_set_back_does_not_let_an_old_decision_count(
+    store: TagStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = session(store)
+    at.decide(0, 1)
+    monkeypatch.setattr("align.session.time.time", lambda: 1.0)
+    at.go(0)
+    at.decide(2, 3)
+    again = session(store)
+    again.go(0)
+    assert again.choice == Choice(2, 3)
+
+
+def test_two_terminals_of_one_annotator_see_each_others_decisions_at_the_next_one(store: TagStore) -> None:
+    one, other = session(store), session(store)
+    one.decide(0, 1)
+    other.decide(2, 3)
+    assert [t.best for t in store.tags()] == [shuffled(one.slots[0].task, "kim")[2]]

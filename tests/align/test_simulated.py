@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from align.simulated import SimulatedAnnotator
 from align.tasks import make_task
+from prompts.answers import ranking
 from rectune.types import Item, answer_hash
 from tests.align.examples import make_prompt
 
@@ -58,6 +59,30 @@ def test_an_item_outside_the_list_of_a_listwise_prompt_is_worth_less() -> None:
     listwise = make_prompt(0, form="listwise", candidates=("heat", "alien"))
     assert RULE.figures(listwise, named("Ronin"))[0] == 1
     assert RULE.figures(make_prompt(0), named("Ronin"))[0] == 2
+
+
+# For a listwise prompt with Heat and Alien as candidates, from the best to the worst.
+RANKED = [
+    f"{REASON}\nMy ranking:\n1. Heat (1995)\n2. Alien",
+    f"{REASON}\nMy ranking:\n1. 1\n2. 2.",  # by their numbers
+    f"{REASON}\nMy ranking:\n1. Heat (1995)\n2. Solaris",
+    f"{REASON}\nMy ranking:\n1. Alien\n2. Heat (1995)",
+    f"{REASON}\nMy ranking:\n1. Ronin\n2. Heat (1995)",
+    f"{REASON}\nMy ranking:\n1. Solaris\n2. Heat (1995)",
+]
+
+
+def test_a_listwise_answer_is_judged_by_the_first_of_its_ranking_and_by_its_being_whole() -> None:
+    listwise = make_prompt(0, form="listwise", candidates=("heat", "alien"), history=("ran",))
+    figures = [RULE.figures(listwise, answer)[:2] for answer in RANKED]
+    assert figures == [(3, 2), (3, 1), (3, 0), (2, 2), (1, 1), (0, 1)]
+
+
+def test_the_titles_of_a_ranking_do_not_count_as_reasons() -> None:
+    long = [Item("movies", item, f"{item} {'word ' * 40}") for item in ("heat", "alien", "ran")]
+    listwise = make_prompt(0, form="listwise", candidates=("heat", "alien", "ran"))
+    answer = f"{REASON}\n{ranking('en', [item.title for item in long])}"
+    assert SimulatedAnnotator({"movies": long}).figures(listwise, answer)[:3] == (3, 2, 1)
 
 
 def test_a_longer_word_is_not_the_title() -> None:

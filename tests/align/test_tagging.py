@@ -8,12 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from align.tagging import printable
+from align.assignment import Slot
+from align.decisions import Decision
+from align.request import Request
+from align.session import Session
+from align.tagging_help import screen_help
+from align.tagging_look import painted
 from align.tagging_screen import TaggingApp
 from align.tags import TagStore
 from align.tasks import make_task
+from align.terminal import printable
 from rectune.errors import UserError
-from rectune.types import Tag
 from tests.align.examples import make_prompt, make_tasks, session
 
 
@@ -55,7 +60,7 @@ def test_best_then_worst_is_saved_and_the_next_request_shows(store: TagStore) ->
     shown = list(at.answers)
     screen = press(TaggingApp(at), "4", "2")
     (kept,) = store.tags("kim")
-    assert (at.tasks[0].text(kept.best), at.tasks[0].text(kept.worst)) == (shown[3], shown[1])
+    assert (at.slots[0].task.text(kept.best), at.slots[0].task.text(kept.worst)) == (shown[3], shown[1])
     assert screen[0].strip().startswith("2 of 3")
     assert "1 of 3 done" in screen[-2]
 
@@ -130,17 +135,17 @@ def test_answers_stand_side_by_side_where_there_is_room(store: TagStore) -> None
 def test_when_all_is_done_it_says_so_and_stays_for_undo(store: TagStore) -> None:
     app = TaggingApp(session(store, make_tasks(1)))
     assert "ALL DONE" in press(app, "1", "2")[-2]
-    assert press(TaggingApp(session(store, make_tasks(1))), "u")[-2].strip().startswith("0 of 1 done")
+    assert "0 of 1 done" in press(TaggingApp(session(store, make_tasks(1))), "u")[-2]
 
 
 def test_a_decision_that_cannot_be_written_is_said_and_stays_on_show(
     store: TagStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(tag: Tag) -> None:
+    def full(decision: Decision) -> None:
         raise UserError("the disk is full")
 
     at = session(store)
-    monkeypatch.setattr(store, "add", full)
+    monkeypatch.setattr(store, "keep", full)
     screen = press(TaggingApp(at), "1", "2")
     assert "NOT SAVED: the disk is full" in screen[-2]
     assert at.place == 0
@@ -153,3 +158,120 @@ def test_a_thousand_prompts(store: TagStore) -> None:
         at.decide(0, 1)
     assert time.monotonic() - started < 10
     assert at.done == 20
+
+
+def test_ties_all_bad_and_skips_are_kept_as_such(store: TagStore) -> None:
+    screen = press(TaggingApp(session(store)), "e", "x", "s")
+    assert [d.kind for d in store.decisions()] == ["tie", "bad", "skip"]
+    assert "ALL DONE" in screen[-2] and "saved: skipped" in screen[-2]
+
+
+def test_a_comment_is_typed_in_a_line_and_its_keys_decide_nothing(store: TagStore) -> None:
+    at = session(store)
+    screen = press(TaggingApp(at), "c", *"12 sq글", "backspace", "x", "enter")
+    assert (at.note, store.decisions()) == ("12 sqx", [])
+    assert any("Comment: 12 sqx" in line for line in screen)
+    press(TaggingApp(session(store)), "c", *"more", "escape")
+    assert session(store).note == "12 sqx"
+    press(TaggingApp(session(store)), "c", "ctrl+u", "enter")
+    assert session(store).note == ""
+
+
+def test_pasted_text_goes_into_the_line_only(store: TagStore) -> None:
+    import asyncio
+
+    from textual.events import Paste
+
+    async def drive() -> None:
+        app = TaggingApp(session(store))
+        async with app.run_test(size=(80, 24)) as pilot:
+            app.post_message(Paste("12"))
+            await pilot.press("c")
+            app.post_message(Paste("one\ntwo"))
+            await pilot.pause()
+            await pilot.press("enter")
+
+    asyncio.run(drive())
+    assert (session(store).note, store.decisions()) == ("one two", [])
+
+
+def test_flags_are_seen_and_found_and_numbers_jumped_to(store: TagStore) -> None:
+    screen = press(TaggingApp(session(store)), "n", "f", "j", "1", "enter")
+    assert screen[0].strip().startswith("1 of 3 · movies")
+    screen = press(TaggingApp(session(store)), "v")
+    assert screen[0].strip().startswith("2 of 3 · FLAGGED")
+    assert "none is flagged" in press(TaggingApp(session(store)), "n", "f", "v")[-2]
+    screen = press(TaggingApp(session(store)), "j", "9", "enter")
+    assert screen[0].strip().startswith("1 of 3") and "numbered 1 to 3" in screen[-2]
+
+
+def test_a_keyboard_switched_to_hangul_still_works(store: TagStore) -> None:
+    press(TaggingApp(session(store)), "ㄷ", "ㅌ")
+    assert [d.kind for d in store.decisions()] == ["tie", "bad"]
+    assert "Latin" in press(TaggingApp(session(store)), "녀")[-2]
+
+
+def test_the_request_shows_titles_its_words_on_demand_and_makes_room(store: TagStore) -> None:
+    task = make_task(make_prompt(0), ("x", "y"))
+    requests = {task.prompt.id: Request(task.prompt, "Heat", ("Alien", "기생충"))}
+    at = Session([Slot(task)], store, "kim", requests)
+    assert not any("A person liked" in line for line in press(TaggingApp(at)))
+    assert press(TaggingApp(at))[1:4] == [" Liked before: in no known order (2):", "   Alien", "   기생충"]
+    assert any("A person liked Alien" in line for line in press(TaggingApp(at), "i"))
+    assert "─1" in press(TaggingApp(at), "h")[1]
+
+
+def test_what_answers_share_is_pale_and_the_recommendation_bold() -> None:
+    texts = [
+        "You like slow films a lot.\nMy recommendation: Heat",
+        "You like slow films.\nMy recommendation: Ran",
+    ]
+    first = painted(texts)[0]
+    styles = {str(span.style): first.plain[span.start : span.end] for span in first.spans}
+    assert styles["dim"] == "You like slow"
+    assert styles["bold"].strip() == "My recommendation: Heat"
+
+
+def test_the_better_of_two_models_takes_one_key(store: TagStore) -> None:
+    task = make_task(make_prompt(0), ("by one", "by two"), ("sft", "dpo"))
+    request = {task.prompt.id: Request(task.prompt, "Heat")}
+    screen = press(TaggingApp(Session([Slot(task)], store, "kim", request)))
+    assert any("by one" in line and "by two" in line for line in screen)
+    assert not any("sft" in line or "dpo" in line for line in screen)
+    screen = press(TaggingApp(Session([Slot(task)], store, "kim", request)), "2")
+    assert any("2 BETTER" in line for line in screen) and not any("WORST" in line for line in screen)
+    (kept,) = store.standing()
+    assert kept.best == kept.answers[1] and set(kept.systems) == {"sft", "dpo"}
+
+
+def test_resizing_keeps_what_was_picked_and_every_size_shows_the_keys(store: TagStore) -> None:
+    import asyncio
+
+    async def drive() -> None:
+        app = TaggingApp(session(store))
+        async with app.run_test(size=(200, 50)) as pilot:
+            await pilot.press("3")
+            for size in ((80, 24), (40, 10), (100, 30), (20, 5), (180, 24)):
+                await pilot.resize_terminal(*size)
+                await pilot.pause()
+                assert len(lines(app)) == size[1]
+            assert any("3 BEST" in line for line in lines(app))
+            await pilot.press("1")
+
+    asyncio.run(drive())
+    assert len(store.tags()) == 1
+
+
+def test_help_fits_80_by_24_and_names_every_key(store: TagStore) -> None:
+    text = screen_help(session(store)).splitlines()
+    assert len(text) <= 22
+    assert all(len(line) <= 76 for line in text)
+    named = {word for line in text if line.startswith("  ") for word in line[2:13].split()}
+    assert named >= set("123escuftinpgvjhb?q") | {"Space"}
+
+
+@pytest.mark.parametrize("compares", [False, True])
+def test_the_key_line_fits_80_cells(store: TagStore, compares: bool) -> None:
+    task = make_task(make_prompt(0), ("a", "b"), ("sft", "dpo") if compares else ())
+    at = Session([Slot(task)], store, "kim", {task.prompt.id: Request(task.prompt, "Heat")})
+    assert press(TaggingApp(at))[-1].strip().endswith("q quit")

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import pty
+import re
 import select
+import shutil
 import signal
+import sqlite3
+import struct
 import subprocess
 import sys
+import termios
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from align.session import shuffled
-from align.tagging import tag
+from align.assignment import shuffled
+from align.tagging import Sitting, tag
 from align.tags import TagStore
 from rectune.errors import UserError
 from tests.align.examples import make_tasks, write_folders, write_items
@@ -22,10 +30,10 @@ from tests.align.examples import make_tasks, write_folders, write_items
 PROGRAM = """
 import sys
 from pathlib import Path
-from align.tagging import tag
+from align.tagging import Sitting, tag
 root = Path(sys.argv[1])
 folders = {name: root / name for name in ("queries", "candidates", "data")}
-sys.exit(tag(folders, root / "tags" / "t.sqlite", sys.argv[2], "plain" in sys.argv))
+sys.exit(tag(folders, Sitting(root / "tags" / "t.sqlite", sys.argv[2], "plain" in sys.argv)))
 """
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path.cwd()), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
 
@@ -54,26 +62,28 @@ def kept(root: Path) -> list[tuple[str, str]]:
 def test_without_a_terminal_it_reads_lines_and_the_end_of_input_quits(root: Path) -> None:
     done = piped(root, "3 1\n\n2,5\n")
     assert len(kept(root)) == 2
-    assert "2 of 3 prompts done (0 skipped)" in done.stdout
+    assert "2 of 3 prompts done (2 tagged)" in done.stdout
     first = shuffled(make_tasks(1)[0], "kim")
     assert kept(root)[0] == (make_tasks(1)[0].text(first[2]), make_tasks(1)[0].text(first[0]))
 
 
-@pytest.mark.parametrize(
-    ("line", "explained"),
-    [
-        ("3", "two numbers"),
-        ("9 1", "numbered 1 to 5"),
-        ("0 1", "numbered 1 to 5"),
-        ("2 2", "two different"),
-        ("best", "two numbers"),
-        ("²  1", "two numbers"),
-        ("1 2 3", "two numbers"),
-    ],
-)
-def test_wrong_input_is_explained_and_asked_again(root: Path, line: str, explained: str) -> None:
-    done = piped(root, f"{line}\n1 2\nq\n")
-    assert explained in done.stdout
+def test_wrong_input_is_explained_and_asked_again(root: Path) -> None:
+    wrong = {
+        "3": "two numbers",
+        "9 1": "numbered 1 to 5",
+        "0 1": "numbered 1 to 5",
+        "2 2": "two different",
+        "best": "two numbers",
+        "²  1": "two numbers",
+        "1 2 3": "two numbers",
+        "9" * 5000 + " 1": "two numbers",
+        "u x": "two numbers",
+    }
+    done = piped(root, "\n".join(wrong) + "\n1 2\nq\n")
+    answers = done.stdout.split("\nbest worst?\n")[1:]
+    assert [explained in answer for explained, answer in zip(wrong.values(), answers, strict=False)] == [
+        True
+    ] * 9
     assert len(kept(root)) == 1
 
 
@@ -83,6 +93,24 @@ def test_letters_skip_undo_move_and_show_the_truth(root: Path) -> None:
     assert "nothing to undo" in done.stdout
     assert len(kept(root)) == 1
     assert kept(root)[0][0].endswith("to 1")
+
+
+def test_every_other_thing_the_screen_does_can_be_typed_too(root: Path) -> None:
+    typed = "c 메모 👍\nf\ne\nx\ng\nv\ni\nj 9\nj 3\nㄴ\nr\nq\n"
+    done = piped(root, typed).stdout
+    assert "Comment kept." in done and "Comment: 메모 👍" in done and "1 of 3 · FLAGGED" in done
+    assert "You recommend a film." in done
+    assert "numbered 1 to 3" in done
+    assert "3 of 3 prompts done (1 all bad, 1 skipped, 1 a tie)" in done
+
+
+def test_a_decision_that_cannot_be_kept_ends_a_pipe_with_an_error(root: Path) -> None:
+    (root / "tags").mkdir()
+    (root / "tags" / "t.sqlite").write_bytes(b"no tag file at all" * 99)
+    command = [sys.executable, "-c", PROGRAM, str(root), "kim"]
+    done = subprocess.run(command, input="1 2\n", capture_output=True, text=True, env=ENVIRONMENT, timeout=60)
+    assert done.returncode != 0 and "t.sqlite" in done.stderr
+    assert (root / "tags" / "t.sqlite").read_bytes() == b"no tag file at all" * 99
 
 
 def test_a_reader_that_goes_away_is_no_error(root: Path) -> None:
@@ -98,22 +126,27 @@ def test_nothing_to_tag_and_too_many_answers_are_said(
 ) -> None:
     empty = write_folders(tmp_path / "empty", [])
     with pytest.raises(UserError, match="no candidate answers"):
-        tag(empty, tmp_path / "t.sqlite", "kim", plain=True)
+        tag(empty, Sitting(tmp_path / "t.sqlite", "kim", plain=True))
     many = write_folders(tmp_path / "many", make_tasks(1, answers=10))
     monkeypatch.setattr("align.tagging._terminal", lambda: True)
     with pytest.raises(UserError, match="--plain"):
-        tag(many, tmp_path / "t.sqlite", "kim", plain=False)
+        tag(many, Sitting(tmp_path / "t.sqlite", "kim"))
 
 
 class Terminal:
     """The real program on a real pseudo-terminal of 80 by 24."""
 
-    def __init__(self, root: Path, *arguments: str) -> None:
+    def __init__(self, root: Path, *arguments: str, annotator: str = "kim", **environment: str) -> None:
         self.pid, self.file = pty.fork()
         if self.pid == 0:
-            os.environ.update(ENVIRONMENT | {"LINES": "24", "COLUMNS": "80"})
-            os.execv(sys.executable, [sys.executable, "-c", PROGRAM, str(root), "kim", *arguments])
-        self.seen = b""
+            os.environ.update(ENVIRONMENT | environment)
+            os.execv(sys.executable, [sys.executable, "-c", PROGRAM, str(root), annotator, *arguments])
+        self.resize(24, 80)
+        self.seen = self.all = b""
+
+    def resize(self, lines: int, columns: int) -> None:
+        """Make the terminal larger or smaller, as a person does with a window."""
+        fcntl.ioctl(self.file, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def until(self, text: str, seconds: float = 60.0) -> None:
         """Read until a text was written after what was waited for before."""
@@ -121,7 +154,11 @@ class Terminal:
         while wanted not in self.seen:
             ready, _, _ = select.select([self.file], [], [], max(limit - time.monotonic(), 0.0))
             assert ready, f"{text!r} never came, but {self.seen[-400:]!r}"
-            self.seen += os.read(self.file, 65536)
+            try:
+                read = os.read(self.file, 65536)
+            except OSError:  # the program has ended
+                raise AssertionError(f"{text!r} never came, but {self.seen[-800:]!r}") from None
+            self.seen, self.all = self.seen + read, self.all + read
         self.seen = self.seen.split(wanted, 1)[1]
 
     def type(self, text: str) -> None:
@@ -163,3 +200,117 @@ def test_the_screen_killed_between_any_two_keys_goes_on_where_it_was(root: Path)
     terminal.type("q")
     terminal.until("2 of 3 prompts done")
     assert terminal.end() == 0
+
+
+def test_keys_typed_ahead_are_neither_lost_nor_taken_for_decisions(root: Path) -> None:
+    terminal = Terminal(root)
+    terminal.until("pick the best")
+    terminal.type("j3\rc12 x\rf")
+    terminal.until("FLAGGED")
+    terminal.type("q")
+    terminal.until("0 of 3 prompts done")
+    assert terminal.end() == 0
+    with TagStore(root / "tags" / "t.sqlite") as store:
+        assert store.history()[0] == []
+        last = make_tasks(3)[2].key
+        assert {(m.kind, m.prompt, m.text) for m in store.marks()} == {
+            ("note", last, "12 x"),
+            ("flag", last, "flagged"),
+        }
+
+
+def test_no_colour_where_none_is_wanted(root: Path) -> None:
+    terminal = Terminal(root, NO_COLOR="1")
+    terminal.until("pick the best")
+    terminal.type("1")
+    terminal.until("now the worst")
+    terminal.type("q")
+    terminal.until("prompts done")
+    assert terminal.end() == 0
+    codes = {code for found in re.findall(rb"\x1b\[([0-9;]*)m", terminal.all) for code in found.split(b";")}
+    assert codes <= {b"", b"0", b"1", b"2", b"7", b"22", b"27", b"39", b"49"}
+
+
+@pytest.mark.slow
+def test_killed_between_any_two_keys_of_a_sitting_everything_decided_is_there(root: Path) -> None:
+    keys = "3" + "1" + "e" + "u" + "x" + "25"
+    done_after = (0, 1, 2, 1, 2, 2, 3)
+    for count in range(1, len(keys) + 1):
+        (root / "tags").exists() and shutil.rmtree(root / "tags")
+        terminal = Terminal(root)
+        terminal.until("pick the best")
+        for key, wanted in zip(keys[:count], done_after, strict=False):
+            terminal.type(key)
+            terminal.until("now the worst" if key in "32" else f"{wanted} of 3 done")
+        os.kill(terminal.pid, signal.SIGKILL)
+        assert terminal.end() == -signal.SIGKILL
+        with TagStore(root / "tags" / "t.sqlite") as store:
+            assert len(store.decisions()) == done_after[count - 1]
+
+
+@pytest.mark.slow
+def test_two_annotators_at_once_resizing_and_undoing_to_the_start(tmp_path: Path) -> None:
+    write_folders(tmp_path, make_tasks(40))
+    write_items(tmp_path / "data")
+    people = {name: Terminal(tmp_path, annotator=name) for name in ("kim", "lee")}
+    for terminal in people.values():
+        terminal.until("pick the best")
+    for number in range(1, 31):
+        for terminal in people.values():
+            terminal.type("12")
+        for terminal in people.values():
+            terminal.until(f"{number} of 41 done")
+            terminal.resize(*((24, 80), (40, 140), (30, 100))[number % 3])
+    people["lee"].type("u" * 30)
+    people["lee"].until("0 of 41 done")
+    for name, terminal in people.items():
+        terminal.type("q")
+        terminal.until("30 of 41 prompts done" if name == "kim" else "0 of 41 prompts done")
+        assert terminal.end() == 0
+    with TagStore(tmp_path / "tags" / "t.sqlite") as store:
+        assert len(store.standing("kim")) == 30
+        assert store.standing("lee") == []
+        assert len(store.history()[0]) == 60
+
+
+@pytest.mark.slow
+def test_a_file_of_an_older_version_goes_on_where_it_was(root: Path) -> None:
+    from tests.align.test_tag_file import OLD
+
+    tasks, path = make_tasks(3), root / "tags" / "t.sqlite"
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as file:
+        file.executescript(OLD)
+        row = ("tag", tasks[0].key, json.dumps(tasks[0].hashes), *tasks[0].hashes[:2], "kim", 1.0, 2.0)
+        columns = "kind, prompt, answers, best, worst, annotator, time, seconds"
+        file.execute(f"insert into decisions ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        file.commit()
+    terminal = Terminal(root)
+    terminal.until("1 of 3 done")
+    terminal.type("12q")
+    terminal.until("2 of 3 prompts done")
+    assert terminal.end() == 0
+    assert path.with_name("t.v1.sqlite").exists()
+
+
+@pytest.mark.slow
+def test_a_thousand_tags_as_fast_as_they_can_be_typed_and_back_to_the_start(tmp_path: Path) -> None:
+    write_folders(tmp_path, make_tasks(1000))
+    write_items(tmp_path / "data")
+    terminal = Terminal(tmp_path)
+    terminal.until("pick the best")
+    for done in range(60, 1021, 60):
+        terminal.type("12" * 60)
+        terminal.until(f"{done} of 1020 done", 120)
+    with TagStore(tmp_path / "tags" / "t.sqlite") as store:
+        assert len(store.tags()) == 1000
+        assert len(store.standing()) == 1020
+    for done in range(960, -1, -60):
+        terminal.type("u" * 60)
+        terminal.until(f"{done} of 1020 done", 120)
+    terminal.type("q")
+    terminal.until("0 of 1020 prompts done")
+    assert terminal.end() == 0
+    with TagStore(tmp_path / "tags" / "t.sqlite") as store:
+        assert store.standing() == []
+        assert len(store.history()[0]) == 1020

@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from align.tags import VERSION, TagStore, attached
+from align.decisions import attached, subject_of
+from align.tag_file import VERSION
+from align.tags import TagStore
 from rectune.errors import UserError
 from rectune.types import Tag
 
@@ -24,6 +26,12 @@ ANSWERS = ("a", "b", "c", "d", "e")
 
 def tag(prompt: str, best: str = "a", worst: str = "b", annotator: str = "kim", time: float = 1.0) -> Tag:
     return Tag(prompt, ANSWERS, best, worst, annotator, time, 2.5)
+
+
+def undone(store: TagStore, only: str = "") -> str | None:
+    """Undo kim's last decision, on one prompt or on any; the prompt."""
+    decision = store.undo("kim", {subject_of(only, ANSWERS)} if only else None)
+    return decision and decision.prompt
 
 
 @pytest.fixture
@@ -60,7 +68,7 @@ def test_the_latest_tag_counts_and_undoing_it_brings_the_earlier_one_back(path: 
         store.add(tag("p", best="a"))
         store.add(tag("p", best="c"))
         assert [t.best for t in store.tags()] == ["c"]
-        assert store.undo("kim") == "p"
+        assert undone(store) == "p"
         assert [t.best for t in store.tags()] == ["a"]
 
 
@@ -69,7 +77,7 @@ def test_undo_takes_back_one_annotators_decisions_only_and_down_to_nothing(path:
         store.add(tag("p1"))
         store.skip("p2", ANSWERS, "kim", 1.0)
         store.add(tag("p3", annotator="lee"))
-        assert [store.undo("kim"), store.undo("kim"), store.undo("kim")] == ["p2", "p1", None]
+        assert [undone(store), undone(store), undone(store)] == ["p2", "p1", None]
         assert [t.annotator for t in store.tags()] == ["lee"]
 
 
@@ -77,8 +85,8 @@ def test_undo_leaves_decisions_on_other_prompts_and_answers_alone(path: Path) ->
     with TagStore(path) as store:
         store.add(tag("here"))
         store.add(tag("elsewhere"))
-        assert store.undo("kim", [("here", ANSWERS)]) == "here"
-        assert store.undo("kim", [("elsewhere", ("a", "b"))]) is None
+        assert undone(store, "here") == "here"
+        assert store.undo("kim", {subject_of("elsewhere", ("a", "b"))}) is None
         assert [t.prompt for t in store.tags()] == ["elsewhere"]
 
 
@@ -119,7 +127,7 @@ def test_the_digest_is_of_the_content_and_not_of_the_file(tmp_path: Path) -> Non
     for prompt in ("p2", "p3", "p1"):
         other.add(tag(prompt, time=99.0))
     assert one.digest() != other.digest()
-    other.undo("kim", [("p3", ANSWERS)])
+    assert undone(other, "p3") == "p3"
     before = one.digest()
     assert before == other.digest()
     one._connection.execute("pragma wal_checkpoint(truncate)")
@@ -239,5 +247,5 @@ def test_the_store_is_a_stack_of_decisions(
                 store.add(tag(f"p{prompt}", "a", ANSWERS[worst]))
                 stack.append((f"p{prompt}", ANSWERS[worst]))
             else:
-                assert store.undo("kim") == (stack.pop()[0] if stack else None)
+                assert undone(store) == (stack.pop()[0] if stack else None)
         assert {t.prompt: t.worst for t in store.tags()} == dict(stack)

@@ -1,0 +1,90 @@
+"""Who tags which prompt, in which order, and which prompts come back: all from hashes, so nobody has to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from align.decisions import check_annotator
+from align.tasks import Task
+from rectune.errors import UserError
+from rectune.types import content_id
+
+REPEATS = 0.02  # of an annotator's prompts come back
+APART = 20  # prompts at least between the first showing and the second, where there are that many
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One showing of a task; `repeat` for the second one."""
+
+    task: Task
+    repeat: bool = False
+
+    def order(self, annotator: str) -> tuple[str, ...]:
+        """The hashes of the answers in the order shown: it follows from task and annotator alone.
+
+        A repeat has another order than the first showing.
+        """
+        first = shuffled(self.task, annotator)
+        if not self.repeat or len(first) < 2:
+            return first
+        again = shuffled(self.task, annotator, "again")
+        return again if again != first else (*first[1:], first[0])
+
+
+def shuffled(task: Task, annotator: str, salt: str = "order") -> tuple[str, ...]:
+    """The hashes of a task's answers in an order that follows from the arguments alone."""
+    return tuple(sorted(task.hashes, key=lambda key: content_id(salt, task.key, annotator, key)))
+
+
+def assigned(tasks: Sequence[Task], annotator: str, of: Sequence[str], overlap: float) -> list[Task]:
+    """The share of one of several annotators, in the order of the tasks.
+
+    A prompt whose hash falls below `overlap` (0 to 1) goes to all of them, any other to the one whose name hashed
+    together with the prompt gives the most (rendezvous hashing): every annotator finds their own share without the
+    others, in whatever order the names are given, and somebody who joins takes prompts over from the others but moves
+    none between them. Shares are equal up to chance.
+
+    Raises:
+        UserError: a name cannot be used or is there twice, or the annotator is not one of them.
+    """
+    for name in of:
+        check_annotator(name)
+    if len(set(of)) < len(of):
+        raise UserError(f"a name is there twice: {', '.join(of)}", mend="name every annotator once in --of")
+    if annotator not in of:
+        raise UserError(
+            f"{annotator} is none of {', '.join(of)}", mend="give --annotator one of the names in --of"
+        )
+    return [task for task in tasks if _for_all(task, overlap) or _owner(task, of) == annotator]
+
+
+def in_order(tasks: Sequence[Task], annotator: str, repeats: float = REPEATS) -> list[Slot]:
+    """The tasks in their order, and some of them a second time further on.
+
+    Which ones come back, and where, follows from hashes: of prompts that have at least `APART` others behind them
+    first, then of the rest, which come back at the end. Their number is `repeats` times that of the tasks, rounded.
+    """
+    count = int(len(tasks) * repeats + 0.5)
+    last = len(tasks) - APART - 1  # the last place that has enough others behind it
+    draws = [int(content_id("repeat", annotator, task.key, sorted(task.hashes)), 16) for task in tasks]
+    chosen = sorted(range(len(tasks)), key=lambda place: (place > last, draws[place]))[:count]
+    behind: dict[int, list[Slot]] = {}  # place -> what follows on the first so many tasks
+    for place in sorted(chosen):
+        first = place + APART + 1
+        room = len(tasks) - first
+        after = first + draws[place] // 997 % (room + 1) if room >= 0 else len(tasks)
+        behind.setdefault(after, []).append(Slot(tasks[place], repeat=True))
+    slots: list[Slot] = []
+    for place, task in enumerate(tasks, start=1):
+        slots += [Slot(task), *behind.get(place, ())]
+    return slots
+
+
+def _for_all(task: Task, overlap: float) -> bool:
+    return int(content_id("overlap", task.key)[:8], 16) < overlap * 16**8
+
+
+def _owner(task: Task, of: Sequence[str]) -> str:
+    return max(of, key=lambda name: content_id("owner", task.key, name))
