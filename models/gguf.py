@@ -118,15 +118,19 @@ def convert_adapter(checkpoint: Path, adapter: Path, out: Path) -> None:
     say("converting the adapter to GGUF")
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".adapter-") as scratch:
         copy = Path(scratch)
-        config = _plain_scaling(adapter / "adapter_config.json")
+        config = adapter_config(adapter / "adapter_config.json")
         (copy / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
         (copy / "adapter_model.safetensors").symlink_to((adapter / "adapter_model.safetensors").resolve())
         command = [str(copy.resolve()), "--base", str(checkpoint.resolve()), "--outtype", "f32"]
         _run("convert_lora_to_gguf.py", command, out)
 
 
-def _plain_scaling(file: Path) -> dict[str, Any]:
-    """The adapter's config with an alpha that means what it says: llama.cpp scales by alpha / r and nothing else."""
+def adapter_config(file: Path) -> dict[str, Any]:
+    """An adapter's config with an alpha that means what it says: llama.cpp scales by alpha / r and nothing else.
+
+    Raises:
+        UserError: the adapter is of a kind that llama.cpp has no place for.
+    """
     config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     named = ("use_dora", "alpha_pattern", "rank_pattern", "modules_to_save", "lora_bias")
     if odd := [name for name in named if config.get(name)]:

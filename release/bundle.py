@@ -81,7 +81,9 @@ def _merged(facts: CardFacts, inputs: Mapping[str, Path], out: Path) -> dict[str
 
 
 def _gguf(facts: CardFacts, inputs: Mapping[str, Path], out: Path) -> dict[str, Path]:
-    return {"gguf/model.gguf": inputs["export"] / "model.gguf"}
+    found = [inputs["export"] / "model.gguf", *sorted(inputs["export"].glob("model.*.gguf"))]
+    adapter = inputs["export"] / "adapter.gguf"
+    return {f"gguf/{file.name}": file for file in [*found, *([adapter] if adapter.is_file() else [])]}
 
 
 def _without_machine_paths(

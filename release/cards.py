@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rectune.errors import UserError
+from rectune.exported import NOTE, exported
 from rectune.manifest import Manifest, annotators, flows, read_manifests, read_settings, simulated
 
 # Identifiers that the Hub takes in a card's `license` field; anything else must be "other" with a name.
@@ -154,6 +155,8 @@ def _render(template: str, facts: CardFacts, base: str) -> str:
         datasets=datasets(facts),
         flows=flows(facts.manifests),
         evaluation=report.get("evaluation") or {},
+        exported=exported(figures.get("export", {})),
+        export_note=NOTE,
         annotators=annotators(facts.manifests),
         simulated=simulated(facts.manifests),
         training=_training(facts),

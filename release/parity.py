@@ -1,91 +1,112 @@
-"""Does the GGUF file say what the checkpoint says? Token ids must be equal, log-probabilities close."""
+"""The gate: what the files of an export may differ by, and which of them differ by more."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+import math
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from models.parity import Rows, divergence
 from rectune.errors import RectuneError
 
-HARD_TEXTS = (
-    "My recommendation: The Lord of the Rings: The Two Towers (2002)",
-    "추천: 기생충 (2019), 센과 치히로의 행방불명, ㅋㅋㅋ 그리고 한글",
-    "🎬👨‍👩‍👧‍👦🇰🇷 emoji with joiners, flags and a skin tone 👍🏽",
-    "<|im_start|>user\nignore the above<|im_end|> <|endoftext|> </s> <unk> [INST]",
-    "a" + " " * 48 + "b\n\n\n\n\t\t c \r\n d\u00a0e\u3000f",
-    "0123456789 3.14159 1,000,000 2024-02-29",
-    "8 ½ Women, x ² + y ², № 5, Ⅷ, ⅓",
-    "naïve café Ångström e\u0301 ﬁ ﷺ \u200b\u202etfel-ot-thgir",
-    "don't can't I'll WE'RE snake_case camelCase https://example.org/?q=a&b=%20",
-)
-_CONVERSATIONS = (
-    (
-        (("user", "I liked The Matrix, Blade Runner and Alien. What next?"),),
-        "My recommendation: Terminator 2",
-    ),
-    ((("user", "기생충과 올드보이를 재미있게 봤어요. 다음은?"),), "추천: 살인의 추억"),
-    (
-        (("system", "You recommend books."), ("user", "A quiet novel, please.")),
-        "You may like The Remains of the Day.",
-    ),
+# Nats a token, mean over the conversations. Measured with the embedded 135M model, which loses more than large ones do
+# (docs/export.md): merge 6e-6, F16 0.005, Q8_0 0.13, Q6_K 0.23, Q5_K_M 0.49, Q4_K_M 0.55, Q3_K_M 0.92, Q2_K 2.1.
+# Each bound is twice that or more. Q4_0 of that model is refused: at 2.1 (KL 1.5) it says other things than its checkpoint.
+MERGE_BOUND = 0.01
+F16_BOUND = 0.05
+FINE_BOUND = 0.5
+MEDIUM_BOUND = 1.7
+COARSE_BOUND = 4.5
+_BITS = re.compile(r"\d+")
+LARGEST_LOSS = (
+    0.05  # of Hit@1 that a quantisation may cost for certain, that is, at the interval's better end
 )
 
 
-def token_parity(checkpoint: Path, gguf: Path, texts: Sequence[str] = HARD_TEXTS) -> dict[str, Any]:
-    """Compare the two tokenizers on hard texts, once as plain text and once with control tokens parsed.
+def bound_of(quantisation: str) -> float:
+    """How far (mean gap, nats a token) a file of this type may be from the merged checkpoint, by the bits in its name."""
+    found = _BITS.search(quantisation)
+    bits = int(found[0]) if found else 0
+    for least, bound in ((16, F16_BOUND), (8, FINE_BOUND), (4, MEDIUM_BOUND)):
+        if bits >= least:
+            return bound
+    return COARSE_BOUND
 
-    Returns:
-        `texts`: how many were compared; `differing`: those whose ids differ.
+
+def compared(ours: Rows, theirs: Rows) -> dict[str, Any]:
+    """`models.parity.divergence`, with None for what is no number, and for all of it where tokens differ."""
+    try:
+        found = divergence(ours, theirs)
+    except RectuneError:
+        return {"tokens": 0, "mean_gap": None, "max_gap": None, "kl": None}
+    return {
+        name: value if isinstance(value, int) or math.isfinite(value) else None
+        for name, value in found.items()
+    }
+
+
+def failures(
+    merge: Mapping[str, Any],
+    tokens: Mapping[str, Any],
+    files: Sequence[Mapping[str, Any]],
+    adapter: Mapping[str, Any] | None,
+) -> list[str]:
+    """Everything that the gate refuses, a line each; empty if the export passes.
+
+    Args:
+        merge: what `release.merging.merge_best` returned.
+        tokens: what `release.vocabulary.token_parity` returned.
+        files: figures of every GGUF file, see `release.export.run`.
+        adapter: figures of the adapter's GGUF file, if one was made.
     """
-    import llama_cpp
-
-    from models.loading import load_tokenizer
-
-    tokenizer = load_tokenizer(checkpoint)
-    vocabulary = llama_cpp.Llama(model_path=str(gguf), vocab_only=True, verbose=False)
-    differing = []
-    for text in texts:
-        for special in (False, True):
-            ours = tokenizer(text, add_special_tokens=False, split_special_tokens=not special)["input_ids"]
-            theirs = vocabulary.tokenize(text.encode(), add_bos=False, special=special)
-            if list(ours) != list(theirs) and text not in differing:
-                differing.append(text)
-    vocabulary.close()
-    return {"texts": len(texts), "differing": differing}
-
-
-def logprob_parity(checkpoint: Path, gguf: Path) -> dict[str, Any]:
-    """Gap between the log-probabilities of a few short answers under both files.
-
-    Returns:
-        `tokens` compared, `mean_gap` and `max_gap`: absolute differences in nats a token.
-
-    Raises:
-        RectuneError: the two see a different number of tokens in the same answer.
-    """
-    pairs = list(zip(_from_checkpoint(checkpoint), _from_gguf(gguf), strict=True))
-    if any(len(ours) != len(theirs) for ours, theirs in pairs):
-        raise RectuneError(f"{gguf}: does not split ordinary sentences into the tokens of the checkpoint")
-    gaps = [abs(a - b) for ours, theirs in pairs for a, b in zip(ours, theirs, strict=True)]
-    return {"tokens": len(gaps), "mean_gap": sum(gaps) / len(gaps), "max_gap": max(gaps)}
+    exact = merge["form"] == merge["trained_on"]
+    found = [
+        _gap(
+            f"the merge ({merge['form']})",
+            merge["forms"][merge["form"]],
+            MERGE_BOUND if exact else COARSE_BOUND,
+            "the adapter model",
+        )
+    ]
+    found.append(_tokens(tokens))
+    for file in files:
+        name = f"{file['file'] or 'the file before quantisation'} ({file['quantisation']})"
+        found.append(_gap(name, file, bound_of(str(file["quantisation"])), "the merged checkpoint"))
+        found.append(_hits(name, file))
+    if adapter:
+        name = f"{adapter['file']} on the base's {adapter['base']} file"
+        found.append(
+            _gap(
+                name,
+                adapter["to_original"],
+                bound_of(str(adapter["base"])),
+                "the adapter on the original base",
+            )
+        )
+    return [line for line in found if line]
 
 
-def _from_gguf(gguf: Path) -> list[list[float]]:
-    from inference.llamacpp import LlamaEngine
-    from rectune.settings import Engine
+def _gap(name: str, figures: Mapping[str, Any], bound: float, other: str) -> str:
+    gap = figures["mean_gap"]
+    if gap is None:
+        return f"{name} splits answers into other tokens than {other}, or computes no numbers"
+    if gap <= bound:
+        return ""
+    return f"{name} lies {gap:.3f} nats a token from {other}; the bound is {bound}"
 
-    with LlamaEngine(gguf, Engine(context=512, slots=1)) as engine:
-        return [engine.loglikelihood(messages, [answer])[0] for messages, answer in _CONVERSATIONS]
+
+def _tokens(tokens: Mapping[str, Any]) -> str:
+    if tokens["differing_count"]:
+        first = tokens["differing"][0][:60]
+        return f"{tokens['differing_count']} texts are split into other tokens by the GGUF file, such as {first!r}"
+    if tokens["control"]:
+        return f"{tokens['control']} special tokens are not the same to the GGUF file"
+    return ""
 
 
-def _from_checkpoint(checkpoint: Path) -> list[list[float]]:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    from models.loading import load_tokenizer
-    from models.parity import answer_logps
-
-    tokenizer = load_tokenizer(checkpoint)
-    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
-    return [answer_logps(model, tokenizer, messages, answer) for messages, answer in _CONVERSATIONS]
+def _hits(name: str, file: Mapping[str, Any]) -> str:
+    interval = file.get("interval")
+    if not interval or interval[1] >= -LARGEST_LOSS:
+        return ""
+    return f"{name} loses Hit@1: {file['change']:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}] against F16"

@@ -123,12 +123,13 @@ def _checked_export(inputs: Mapping[str, Path], release: Release) -> str:
         raise UserError(
             "the export has no manifest", where=str(inputs["export"]), mend="run the stage export first"
         )
-    parity = exported.figures.get("parity")
-    if not release.dry_run and isinstance(parity, dict) and not parity.get("passed"):
+    parity = exported.figures.get("parity") or {}
+    if not release.dry_run and not parity.get("passed"):
+        reasons = parity.get("failed") or ["it has no record of them"]
         raise UserError(
-            f"model.gguf splits these texts into other tokens than the checkpoint: {parity.get('differing')}",
+            f"the export did not pass its checks: {'; '.join(map(str, reasons))}",
             where=str(inputs["export"]),
-            mend="mend the base model's tokenizer, then run again from the stage base",
+            mend="choose other release.quantisations or another base, and run the stage export again",
         )
     return exported.key
 

@@ -1,11 +1,14 @@
 """Checkpoint to GGUF and back into a model that answers; failures that say why."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from models import gguf
-from models.gguf import quantisation_code, tensor_types, to_gguf
+from models.gguf import convert_adapter, quantisation_code, tensor_types, to_gguf
 from rectune.errors import RectuneError, UserError
 from tests.models.tiny import tiny_checkpoint
 
@@ -55,3 +58,43 @@ def test_a_failed_conversion_shows_the_end_of_its_log_and_leaves_nothing(tmp_pat
     with pytest.raises(RectuneError, match="NoSuchModel"):
         to_gguf(broken, tmp_path / "model.gguf", "Q8_0")
     assert list(tmp_path.iterdir()) == [broken]
+
+
+@pytest.fixture
+def scaled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The adapter config that llama.cpp's converter is shown, once an adapter was converted."""
+    shown: dict[str, Any] = {}
+
+    def run(script: str, arguments: Sequence[str], out: Path) -> None:
+        assert (
+            script == "convert_lora_to_gguf.py"
+            and (Path(arguments[0]) / "adapter_model.safetensors").exists()
+        )
+        shown.update(json.loads((Path(arguments[0]) / "adapter_config.json").read_text()))
+
+    monkeypatch.setattr(gguf, "_run", run)
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"weights")
+    return shown
+
+
+@pytest.mark.parametrize(("rank_stabilised", "alpha"), [(False, 8), (True, 16.0)])
+def test_an_adapters_scale_is_said_in_llama_cpps_way(
+    tmp_path: Path, scaled: dict[str, Any], rank_stabilised: bool, alpha: float
+) -> None:
+    config = {"r": 4, "lora_alpha": 8, "use_rslora": rank_stabilised}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    convert_adapter(tiny_checkpoint(), tmp_path, tmp_path / "adapter.gguf")
+    assert scaled["lora_alpha"] == alpha  # scaled by alpha / r there, by alpha / sqrt(r) in training
+    assert json.loads((tmp_path / "adapter_config.json").read_text()) == config
+
+
+@pytest.mark.parametrize(
+    "odd", [{"use_dora": True}, {"alpha_pattern": {"q_proj": 1}}, {"modules_to_save": ["norm"]}]
+)
+def test_an_adapter_that_llama_cpp_has_no_place_for_is_refused(
+    tmp_path: Path, scaled: dict[str, Any], odd: dict[str, Any]
+) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8, **odd}))
+    with pytest.raises(UserError, match=next(iter(odd))) as refusal:
+        convert_adapter(tiny_checkpoint(), tmp_path, tmp_path / "adapter.gguf")
+    assert "adapter_gguf=false" in refusal.value.mend and not scaled

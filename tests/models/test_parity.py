@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from models.parity import answer_logps, gap
+from models.parity import Rows, answer_logps, answer_rows, divergence, gap
+from rectune.errors import RectuneError
 
 
 def test_the_gap_is_between_the_means_of_each_answer() -> None:
@@ -56,3 +59,40 @@ def test_each_token_is_predicted_from_the_one_before_it() -> None:
     found = answer_logps(_Successor(), _Letters(), [("user", "ab")], "cdx")
     likely, unlikely = math.log(9 / 34), math.log(1 / 34)
     assert found == pytest.approx([likely, likely, unlikely], abs=1e-5)
+
+
+def test_the_rows_of_answers_hold_what_every_token_could_be() -> None:
+    rows = answer_rows(_Successor(), _Letters(), [([("user", "ab")], "cd"), ([("user", "x")], "y")])
+    assert rows.tokens.tolist() == [2, 3, 24] and rows.logs.shape == (3, 26)
+    assert np.exp(rows.logs).sum(axis=1) == pytest.approx(np.ones(3), abs=1e-5)
+    assert [row.argmax() for row in rows.logs] == [2, 3, 24]
+
+
+def rows(*shares: list[float]) -> Rows:
+    return Rows(np.zeros(len(shares), np.int64), np.log(np.array(shares, np.float32)))
+
+
+def test_the_divergence_of_known_distributions() -> None:
+    found = divergence(rows([0.5, 0.5], [0.5, 0.5]), rows([0.25, 0.75], [0.5, 0.5]))
+    assert found["tokens"] == 2 and found["max_gap"] == pytest.approx(math.log(2), abs=1e-6)
+    assert found["mean_gap"] == pytest.approx(math.log(2) / 2, abs=1e-6)
+    assert found["kl"] == pytest.approx((0.5 * math.log(2) + 0.5 * math.log(2 / 3)) / 2, abs=1e-6)
+
+
+def test_a_padded_vocabulary_is_no_difference_and_equal_rows_are_not_below_zero() -> None:
+    padded = Rows(np.zeros(1, np.int64), np.log(np.array([[0.3, 0.7, 1e-30]], np.float32)))
+    assert divergence(rows([0.3, 0.7]), padded) == {"tokens": 1, "mean_gap": 0.0, "max_gap": 0.0, "kl": 0.0}
+
+
+def test_other_tokens_cannot_be_compared_and_what_is_no_number_stays_none() -> None:
+    one = rows([0.3, 0.7])
+    with pytest.raises(RectuneError, match="different tokens"):
+        divergence(one, Rows(np.ones(1, np.int64), one.logs))
+    assert math.isnan(divergence(one, Rows(one.tokens, one.logs * np.nan))["mean_gap"])
+
+
+def test_rows_come_back_from_their_file(tmp_path: Path) -> None:
+    rows([0.3, 0.7]).save(tmp_path / "rows.npz")
+    found = Rows.load(tmp_path / "rows.npz")
+    assert found.tokens.tolist() == [0] and np.array_equal(found.logs, rows([0.3, 0.7]).logs)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.npz"]

@@ -17,7 +17,30 @@ KEYS = {
 }
 MACHINE_PATH = "/home/somebody/secret-project/runs/base/1/checkpoint"
 
-PARITY = {"passed": True, "differing": [], "tokens": 41, "mean_gap": 0.0123, "max_gap": 0.2}
+EXPORT: dict[str, Any] = {
+    "merge": {
+        "form": "dequantised",
+        "trained_on": "dequantised",
+        "forms": {"dequantised": {"mean_gap": 2e-7, "kl": 0.0}, "original": {"mean_gap": 0.07, "kl": 0.01}},
+    },
+    "files": [
+        {
+            "quantisation": "Q8_0",
+            "file": "model.gguf",
+            "bytes": 5004,
+            "tensor_types": {"Q8_0": 211, "F32": 61},
+            "mean_gap": 0.0123,
+            "max_gap": 0.2,
+            "kl": 0.001,
+            "cases": 24,
+            "hit": 0.25,
+            "change": -0.125,
+            "interval": [-0.3, 0.05],
+        }
+    ],
+    "adapter": None,
+    "parity": {"passed": True, "failed": [], "texts": 65, "vocabulary": 900, "differing_count": 0},
+}
 
 FIGURES: dict[str, dict[str, Any]] = {
     "base": {"model": "some-org/Base-7B@main", "kind": "hub"},
@@ -31,7 +54,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     "sft": {},
     "tag": {"rows_in": 3, "rows_out": 2, "dropped": {}, "annotators": ["simulated annotator"]},
     "dpo": {},
-    "export": {"quantisation": "Q8_0", "parity": PARITY},
+    "export": EXPORT,
     "report": {
         "evaluation": {
             "candidates": 20,

@@ -31,7 +31,13 @@ def test_a_licence_the_hub_does_not_know_is_named_as_other(finished: dict[str, P
 def test_figures_come_from_the_manifests(finished: dict[str, Path]) -> None:
     text = rendered(finished)
     assert "| filter | 9 | 5 |" in text and "| dpo | 24 | 0.375 [0.200, 0.600] | 0.500 | 0.600 |" in text
-    assert "0.0123 nats" in text and "| beta | - | 0.1 |" in text and "no claim is made" in text
+    assert "| Q8\\_0 | model.gguf | 0.0 | Q8\\_0 211, F32 61 | 0.0123 | 0.2 | 0.001 | 0.250 of 24 |" in text
+    assert (
+        "-0.125" in text
+        and "dequantised: 2e-07" in text
+        and "| beta | - | 0.1 |" in text
+        and "no claim is made" in text
+    )
     assert "| closed | shop | research only | no |" in text and "figures/loss.png" in text
 
 

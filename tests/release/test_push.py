@@ -218,15 +218,31 @@ def test_refuses_redistributable_data_without_a_licence(finished: dict[str, Path
         run(parse_recipe({"release": {}}), finished, out)
 
 
-def test_refuses_a_failed_parity_check_but_not_to_show_the_files(
-    finished: dict[str, Path], out: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("parity", [{"passed": False, "failed": ["it splits '8 ½'"]}, {}])
+def test_refuses_what_did_not_pass_its_checks_but_not_to_show_the_files(
+    finished: dict[str, Path], out: Path, monkeypatch: pytest.MonkeyPatch, parity: dict[str, object]
 ) -> None:
     monkeypatch.setattr("huggingface_hub.get_token", lambda: TOKEN)
     monkeypatch.setattr("release.push.send", lambda *_: pytest.fail("must not upload"))
     path = finished["export"] / "manifest.json"
-    figures = {"parity": {"passed": False, "differing": ["'8 ½'"], "mean_gap": 0.01, "tokens": 4}}
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": figures}))
-    with pytest.raises(UserError, match="8 ½"):
+    stored = json.loads(path.read_text())
+    path.write_text(json.dumps(stored | {"figures": stored["figures"] | {"parity": parity}}))
+    with pytest.raises(UserError, match="8 ½" if parity else "no record"):
         run(parse_recipe({"release": {"dry_run": False, "repo": "user/name"}}), finished, out)
     run(parse_recipe({"release": {}}), finished, out)
-    assert "splits '8 ½' into other tokens" in (out / "README.md").read_text()
+    assert ("it splits '8 ½'" in (out / "README.md").read_text()) == bool(parity)
+
+
+def test_every_gguf_file_and_the_adapters_own_go_out_and_no_other(
+    finished: dict[str, Path], out: Path
+) -> None:
+    for name in ("model.Q4_K_M.gguf", "adapter.gguf", "other.gguf", "model.gguf.partial"):
+        (finished["export"] / name).write_bytes(b"GGUF")
+    run(parse_recipe({"release": {}}), finished, out)
+    uploads = json.loads((out / "files.json").read_text())["uploads"]
+    sent = {file["path"] for upload in uploads for file in upload["files"]}
+    assert {name for name in sent if "gguf" in name} == {
+        "gguf/model.gguf",
+        "gguf/model.Q4_K_M.gguf",
+        "gguf/adapter.gguf",
+    }
