@@ -34,9 +34,14 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def rank() -> int:
+    """This process's number among those that train together."""
+    return int(os.environ.get("RANK", "0"))
+
+
 def is_first() -> bool:
     """Whether this process writes the shared files."""
-    return os.environ.get("RANK", "0") == "0"
+    return rank() == 0
 
 
 def process_count() -> int:
@@ -53,13 +58,16 @@ def wait_for_all() -> None:
 
 
 @contextmanager
-def whole(parameters: Sequence[torch.nn.Parameter]) -> Iterator[None]:
-    """Inside, ZeRO-3's shards of these parameters are put together. All processes must come along."""
+def whole(parameters: Sequence[torch.nn.Parameter], *, write: bool = False) -> Iterator[None]:
+    """Inside, ZeRO-3's shards of these parameters are put together. All processes must come along.
+
+    With `write`, what the first process has put into them by the end is what they hold afterwards.
+    """
     sharded = [parameter for parameter in parameters if hasattr(parameter, "ds_id")]
     gathered: Any = nullcontext()
     if sharded:
         import deepspeed
 
-        gathered = deepspeed.zero.GatheredParameters(sharded)
+        gathered = deepspeed.zero.GatheredParameters(sharded, modifier_rank=0 if write else None)
     with gathered:
         yield

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.lora import lora_config
 from models.reference import hub_error, locate
-from rectune.errors import UserError
+from rectune.errors import UserError, first_line
 from rectune.settings import Lora, Models
 
 if TYPE_CHECKING:
@@ -103,10 +104,13 @@ def compute_type(models: Models) -> torch.dtype:
     return torch.float32
 
 
-def load_for_training(checkpoint: Path, models: Models) -> PreTrainedModel:
+def load_for_training(checkpoint: Path, models: Models, attention: str | None = None) -> PreTrainedModel:
     """Load the base model, its linear layers in NF4, double-quantised (Dettmers et al. 2023), if asked for.
 
     Under ZeRO-3 the training arguments must have been built before: they decide how weights are laid out.
+
+    Raises:
+        UserError: this kind of model has no such `attention` (transformers' name of an implementation).
     """
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
@@ -119,13 +123,16 @@ def load_for_training(checkpoint: Path, models: Models) -> PreTrainedModel:
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=kind,
         )
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        checkpoint,
-        quantization_config=quantisation,
-        dtype=kind,
-        local_files_only=True,
-        trust_remote_code=False,
-    )
+    options = {"quantization_config": quantisation, "dtype": kind, "attn_implementation": attention}
+    try:
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            checkpoint, local_files_only=True, trust_remote_code=False, **options
+        )
+    except ValueError as problem:
+        if attention is None or "attention" not in str(problem).lower():
+            raise
+        mend = "set train.attention: auto or eager"
+        raise UserError(first_line(problem), where=f"train.attention: {attention}", mend=mend) from None
     model.config.use_cache = False  # the cache is for generation; in training it only costs memory
     _keep_layout(model)
     return model
@@ -143,23 +150,14 @@ def _keep_layout(model: PreTrainedModel) -> None:
 
 def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
     """A fresh adapter on the named layers; A is random by `seed`, B is zero, so the output is unchanged."""
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_model
     from transformers import set_seed
 
     set_seed(seed)
-    settings = LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=lora.targets,
-        task_type="CAUSAL_LM",
-    )
     try:
-        return get_peft_model(model, settings)
+        return get_peft_model(model, lora_config(lora))
     except ValueError as problem:
-        raise UserError(
-            str(problem), where="train.lora.targets", mend="name linear layers of this model"
-        ) from None
+        raise UserError(str(problem), where="train.lora", mend="name linear layers of this model") from None
 
 
 def open_adapter(model: PreTrainedModel, adapter: Path, *, trainable: bool) -> PeftModel:

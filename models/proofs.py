@@ -16,11 +16,14 @@ from rectune.errors import RectuneError
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
     from torch import nn
 
     Values = Mapping[str, torch.Tensor]
 
 _SAMPLED = 4  # base weights whose bytes are compared
+_AGAIN = "again"  # peft's name for the adapter that is loaded once more
+_ROUNDING, _ROUNDING_16 = 1e-4, 2e-2  # of the largest logit; in 32 and in 16 bits
 
 
 def trainable_values(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -78,7 +81,7 @@ def check_saved(adapter: Path, trained: Values) -> None:
     from safetensors.torch import load_file
 
     saved = load_file(adapter / "adapter_model.safetensors")
-    wanted = {name.replace(".default.", "."): tensor for name, tensor in trained.items()}
+    wanted = {_saved_name(name): tensor for name, tensor in trained.items()}
     if saved.keys() != wanted.keys():
         differing = ", ".join(sorted(saved.keys() ^ wanted.keys())[:3])
         raise RectuneError(f"{adapter}: holds other tensors than were trained: {differing}")
@@ -87,3 +90,55 @@ def check_saved(adapter: Path, trained: Values) -> None:
             raise RectuneError(f"{adapter}: {name} was not saved as it was trained")
     if not any(bool(tensor.any()) for name, tensor in saved.items() if "lora_B" in name):
         raise RectuneError(f"{adapter}: every lora_B is zero, so the adapter does nothing")
+
+
+def _saved_name(name: str) -> str:
+    """What peft calls a trained parameter in the file it saves."""
+    for own in (".modules_to_save.default.", ".default."):
+        name = name.replace(own, ".")
+    return name.removesuffix(".default").replace("lora_magnitude_vector.weight", "lora_magnitude_vector")
+
+
+def check_reload(model: PeftModel, adapter: Path, tokens: torch.Tensor) -> None:
+    """Load a saved adapter afresh, settings and weights, and compare what the model says with it.
+
+    It is put beside the trained one on the same base, so that no second base has to be in memory. Under ZeRO-3 all
+    processes must come along.
+
+    Args:
+        model: the trained model, `default` being the trained adapter.
+        adapter: the folder it was saved to.
+        tokens: ids to compare the logits on, (rows, tokens).
+
+    Raises:
+        RectuneError: the logits differ by more than rounding does.
+    """
+    import torch
+
+    was_training = model.training
+    model.eval()
+    trained = _logits(model, tokens)
+    model.load_adapter(str(adapter), _AGAIN, torch_device=str(tokens.device))
+    try:
+        types = {name: value.dtype for name, value in model.named_parameters()}
+        for name, value in model.named_parameters():  # the same arithmetic as in training
+            if f".{_AGAIN}" in name:
+                value.data = value.data.to(types[name.replace(f".{_AGAIN}", ".default")])
+        model.set_adapter(_AGAIN)
+        again = _logits(model, tokens)
+    finally:
+        model.set_adapter("default")
+        model.delete_adapter(_AGAIN)
+        model.train(was_training)
+    off = float((trained - again).abs().max()) / max(float(trained.abs().max()), 1e-6)
+    exact = next(model.parameters()).dtype == torch.float32
+    if not off <= (_ROUNDING if exact else _ROUNDING_16):
+        raise RectuneError(f"{adapter}: loaded again it gives other logits, {off:.2%} off")
+
+
+def _logits(model: PeftModel, tokens: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    with torch.no_grad():
+        logits: torch.Tensor = model(input_ids=tokens, use_cache=False).logits
+    return logits.float()

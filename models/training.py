@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from models import metrics, proofs
+from models.abilities import check_trackers
 from models.checkpoints import discard_broken, last_complete, step_of
 from models.distributed import is_first, process_count, wait_for_all, whole
 from models.loading import compute_type, note_base
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import Trainer, TrainingArguments
 
+    from models.best import Best
+
 Arguments = TypeVar("Arguments", bound="TrainingArguments")
 
 _ALMOST_ONE = 1 - 1e-6  # transformers reads warm-up below 1 as a share of all steps, from 1 on as steps
+_COMPARED = 128  # tokens that the logits of the saved adapter are compared on
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ class Job:
         return self.out / "metrics.jsonl"
 
     @property
+    def best(self) -> Path:
+        """The folder of the adapter that was best on the held-out set so far."""
+        return self.out / "best"
+
+    @property
     def adapter(self) -> Path:
         """The folder of the finished adapter."""
         return self.out / "adapter"
@@ -59,7 +68,11 @@ def build_arguments(kind: type[Arguments], job: Job, **more: Any) -> Arguments:
 
     Build it before the model is loaded: it binds this process to its accelerator and joins it with the others,
     and ZeRO-3 then lays weights out in shards. Rows come within `max_length`, so the trainer cuts nothing.
+
+    Raises:
+        UserError: a tracker that `report_to` names is not installed, or the offload does not exist.
     """
+    check_trackers(job.settings.report_to, "report_to")
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(
         job.out / "tensorboard"
     )  # not among the checkpoints, which go
@@ -134,10 +147,29 @@ def restore(model: PeftModel, values: Mapping[str, torch.Tensor]) -> None:
             parameter.data = values[name].to(parameter.device, copy=True)
 
 
-def fit(trainer: Trainer, model: PeftModel, job: Job) -> dict[str, Any]:
+def going_on_from(job: Job) -> Path | None:
+    """The last complete checkpoint, if there is one; what is left of broken ones is removed."""
+    discard_broken(job.checkpoints)
+    return last_complete(job.checkpoints)
+
+
+def fit(
+    trainer: Trainer,
+    model: PeftModel,
+    job: Job,
+    best: Best | None = None,
+    meter: metrics.Meter | None = None,
+) -> dict[str, Any]:
     """Train from the last complete checkpoint on, prove that it trained, write `adapter/`, tidy up.
 
     Every process calls this; the first one writes the shared files.
+
+    Args:
+        trainer: built around `model`.
+        model: the base with the adapter `default` on it.
+        job: the stage.
+        best: where there is a held-out set; the adapter that it kept is the one that is written.
+        meter: counts tokens where the trainer does; progress is then shown in tokens.
 
     Returns:
         The summary of the metrics, and how the processes and DeepSpeed were set up.
@@ -146,31 +178,48 @@ def fit(trainer: Trainer, model: PeftModel, job: Job) -> dict[str, Any]:
         RectuneError: one of the proofs failed.
         UserError: the loss was no number.
     """
-    from models.watch import Watch
-
     score_labels_only()
-    discard_broken(job.checkpoints)
-    resumed = last_complete(job.checkpoints)
-    if resumed and is_first():
-        say(f"{job.label}: going on from step {step_of(resumed)}")
     start, base = proofs.trainable_values(model), proofs.base_digest(model)
-    with Watch(job.metrics, job.label) as watch:
-        trainer.add_callback(watch)
-        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    _train(trainer, job, best, meter)
     proofs.check_base(base, proofs.base_digest(model))
+    if best:
+        best.put_back()
     end = proofs.trainable_values(model)
     share = proofs.changed_share(start, end)
-    save_adapter(model, job, end)
+    save_adapter(model, job, end, _few_tokens(trainer))
     rows = metrics.read(job.metrics)
     if not rows:
         raise RectuneError(f"{job.label}: not one step was logged")
-    finish(job)
+    finish(job, best)
     setup = {"processes": process_count(), "zero": job.settings.zero, "deepspeed": _as_used(trainer)}
-    return metrics.summary(rows) | {"adapter_changed": round(share, 4)} | setup
+    figures = metrics.summary(rows) | (best.figures() if best else {})
+    return figures | {"adapter_changed": round(share, 4)} | setup
 
 
-def save_adapter(model: PeftModel, job: Job, trained: Mapping[str, torch.Tensor]) -> None:
-    """Write the adapter named `default`, and only that one, then read it again to compare it."""
+def _train(trainer: Trainer, job: Job, best: Best | None, meter: metrics.Meter | None) -> None:
+    from models.watch import Watch
+
+    resumed = going_on_from(job)
+    if resumed and is_first():
+        say(f"{job.label}: going on from step {step_of(resumed)}")
+    with Watch(job.metrics, job.label, meter) as watch:
+        if best:
+            trainer.add_callback(best)
+        trainer.add_callback(watch)  # last: it seals what the others have put into a checkpoint
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+
+
+def _few_tokens(trainer: Trainer) -> torch.Tensor:
+    """The beginning of a row that was trained on, (1, tokens)."""
+    batch = trainer.data_collator([trainer.train_dataset[0]])
+    tokens: torch.Tensor = batch["input_ids"][:1, :_COMPARED].to(trainer.args.device)
+    return tokens
+
+
+def save_adapter(
+    model: PeftModel, job: Job, trained: Mapping[str, torch.Tensor], tokens: torch.Tensor
+) -> None:
+    """Write the adapter named `default`, and only that one; read it again and compare weights and logits."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     partial = job.adapter.with_name("adapter.partial")
     with whole(parameters):
@@ -186,13 +235,19 @@ def save_adapter(model: PeftModel, job: Job, trained: Mapping[str, torch.Tensor]
         (partial / "README.md").unlink(missing_ok=True)  # peft's blank card; the release writes a real one
         note_base(partial, job.models)
         proofs.check_saved(partial, trained)
+    wait_for_all()
+    proofs.check_reload(model, partial, tokens)
+    wait_for_all()
+    if is_first():
         shutil.rmtree(job.adapter, ignore_errors=True)
         partial.rename(job.adapter)
     wait_for_all()
 
 
-def finish(job: Job) -> None:
+def finish(job: Job, best: Best | None) -> None:
     """The adapter is safe: what was kept for resuming can go."""
+    if best:
+        best.clear()
     if is_first():
         shutil.rmtree(job.checkpoints, ignore_errors=True)
     wait_for_all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from align.tagging import printable
+from align.terminal import printable
 from evaluation.pages.data import Data, Mix, Row, read_data
 from evaluation.pages.data_figures import draw
 from evaluation.pages.data_tables import Table, tables

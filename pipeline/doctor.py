@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -29,10 +30,11 @@ class Finding:
 
 def examine() -> tuple[str, bool]:
     """Look at everything; returns the report, and whether all that is needed is there."""
-    checks: tuple[Callable[[], Finding], ...] = (
-        _python, _packages, _constraints, _embedded, _converter, _compiler, _accelerator, _disk, _hub,
+    checks: tuple[Callable[[], Finding | None], ...] = (
+        _python, _packages, _together, _constraints, _embedded, _converter, _compiler, _accelerator, _builds,
+        _attention, _disk, _hub,
     )  # fmt: skip
-    findings = [check() for check in checks]
+    findings = [finding for check in checks if (finding := check())]
     lines = []
     for finding in findings:
         mark = "ok  " if finding.good else "MEND" if finding.needed else "note"
@@ -51,6 +53,15 @@ def _packages() -> Finding:
     absent = [name for name in PACKAGES if name not in package_versions()]
     says = f"absent: {', '.join(absent)}" if absent else f"all {len(PACKAGES)} that matter are installed"
     return Finding("packages", not absent, says, "make setup")
+
+
+def _together() -> Finding:
+    """Versions that exclude each other, by their own metadata and by what is known."""
+    from pipeline.versions import clashes, declared, installed
+
+    found = list(clashes(declared, installed, "cuda" if _has_nvidia() else "cpu"))
+    says = "; ".join(clash.says for clash in found) or "no two versions exclude each other"
+    return Finding("together", not found, says, "; ".join(dict.fromkeys(clash.mend for clash in found)))
 
 
 def _constraints() -> Finding:
@@ -87,20 +98,51 @@ def _compiler() -> Finding:
     compiler = shutil.which("c++") or shutil.which("g++")
     ninja = shutil.which("ninja") or (Path(sys.executable).parent / "ninja").exists()
     good = bool(compiler and ninja)
-    says = (
-        f"{compiler}, ninja" if good else "DeepSpeed compiles an operator and needs a C++ compiler and ninja"
-    )
+    absent = " and ".join(name for name, found in (("C++ compiler", compiler), ("ninja", ninja)) if not found)
+    says = f"{compiler}, ninja" if good else f"DeepSpeed compiles an operator and has no {absent}"
     return Finding("compiler", good, says, "apt-get install g++, then make setup")
 
 
 def _accelerator() -> Finding:
-    if shutil.which("nvidia-smi") is None:
+    if not _has_nvidia():
         return Finding("accelerator", True, f"none; {os.cpu_count()} CPU cores, enough for recipes/demo.yaml")
     command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     found = "; ".join(answer.stdout.split("\n")).strip("; ")
     mend = "install a torch build for the accelerator, and llama-cpp-python with CMAKE_ARGS=-DGGML_CUDA=on"
     return Finding("accelerator", answer.returncode == 0, found or answer.stderr.strip(), mend, needed=False)
+
+
+def _has_nvidia() -> bool:
+    return shutil.which("nvidia-smi") is not None
+
+
+def _builds() -> Finding | None:
+    """How torch and llama.cpp were built; of interest only where there is an accelerator."""
+    if not _has_nvidia():
+        return None
+    import llama_cpp
+    import torch
+
+    from pipeline.versions import build_clash, linked_cuda
+
+    cuda = linked_cuda(Path(llama_cpp.__file__).parent / "lib")
+    clash = build_clash(torch.version.cuda, bool(llama_cpp.llama_supports_gpu_offload()), cuda)
+    says = clash.says if clash else f"torch and llama-cpp-python are built for CUDA {torch.version.cuda}"
+    return Finding("builds", clash is None, says, clash.mend if clash else "", needed=False)
+
+
+def _attention() -> Finding | None:
+    """flash-attn is compiled against one torch, and its metadata does not say which: only loading it tells."""
+    if importlib.util.find_spec("flash_attn") is None:
+        return None
+    command = [sys.executable, "-c", "import flash_attn"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    good = answer.returncode == 0
+    reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
+    says = "flash-attn loads" if good else f"flash-attn does not load with this torch: {reason}"
+    mend = "pip install --no-build-isolation --force-reinstall --no-deps flash-attn, or set train.attention: sdpa"
+    return Finding("flash-attn", good, says, mend, needed=False)
 
 
 def _disk() -> Finding:

@@ -5,70 +5,78 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from pipeline.effort import EFFORT, Effort, load_effort, watch
+from pipeline.failures import Failure, clear_traces, how_it_died, last_lines, notes
+from pipeline.machines import ALONE, Team, meeting_point
+from pipeline.others import Others
 from rectune.errors import RectuneError, UserError, WaitingForPeople
 from rectune.runs import Workplace, write_atomically
 
-SPEC, STATS, ERROR, EFFORT = ".spec.json", ".stats.json", ".error.json", ".effort.json"
-_SAMPLE_EVERY = 0.25  # seconds between looks at the memory
-_SAVE_EVERY = 20  # looks between notes of the effort so far
+SPEC, STATS, LOG = ".spec.json", ".stats.json", "run.log"
 _ROOM = 1 << 20  # bytes; with less than this left a stage without a word is taken to have met a full disk
+
+# What the launchers of other machines take over from ours; nothing here may hold a secret, for it is written to a file.
+_SHARED_ENVIRONMENT = ("NCCL_", "GLOO_", "OMP_NUM_THREADS", "DS_ACCELERATOR", "PYTHONPATH")
 
 
 class StageFailed(RectuneError):
     """A stage ended in a way that is not the user's doing; its log says more."""
 
 
-@dataclass
-class Effort:
-    """What a stage took over all its attempts: wall-clock seconds, and the peak resident bytes of its process tree."""
-
-    seconds: float = 0.0
-    attempts: int = 0
-    peak_memory: int = 0
-
-
 def launch(
-    function: str, spec: Mapping[str, Any], place: Workplace, processes: int
+    function: str, spec: Mapping[str, Any], place: Workplace, team: Team = ALONE
 ) -> tuple[dict[str, Any], Effort]:
-    """Run a stage function in `processes` ranks and wait for it.
+    """Run a stage function in the team's processes and wait for it.
 
     Args:
         function: `module:name` of the stage function.
         spec: `sections` of the recipe as plain values, and `inputs` as stage -> folder.
         place: the partial folder, and the lock that the child keeps should we die before it.
-        processes: ranks; more than one is launched by torch.distributed.run.
+        team: the machines, and the processes on each; more than one is launched by torch's elastic agent.
 
     Raises:
-        UserError: the stage found bad input.
+        UserError: the stage found bad input, or a machine cannot be reached.
         StageFailed: it crashed or was killed.
     """
     folder = place.folder
-    for name in (STATS, ERROR):
-        (folder / name).unlink(missing_ok=True)
-    write_atomically(folder / SPEC, json.dumps({**spec, "function": function, "out": str(folder)}))
-    effort = _load_effort(folder)
+    clear_traces(folder, STATS)
+    run, several = secrets.token_hex(8), len(team.machines) > 1
+    order = {**spec, "function": function, "out": str(folder), "run": run, "team": _described(team)}
+    write_atomically(folder / SPEC, json.dumps(order))
+    effort = load_effort(folder)
     effort.attempts += 1
-    code = _run_watched(_command(folder, processes), place, effort)
-    _raise_for(code, folder)
+    with Others(team, folder / SPEC, run) if several else nullcontext():
+        code = _run_watched(_command(folder, team), place, effort)
+    _raise_for(code, folder, team)
     stats: dict[str, Any] = json.loads((folder / STATS).read_text(encoding="utf-8"))
-    for name in (SPEC, STATS, EFFORT):
-        (folder / name).unlink(missing_ok=True)
+    clear_traces(folder, SPEC, STATS, EFFORT)
     return stats, effort
 
 
-def _command(folder: Path, processes: int) -> list[str]:
+def _described(team: Team) -> dict[str, Any]:
+    """The team for the spec file: what a launcher on any of the machines has to know."""
+    shared = {name: value for name, value in os.environ.items() if name.startswith(_SHARED_ENVIRONMENT)}
+    return {
+        "machines": [[machine.host, machine.slots] for machine in team.machines],
+        "launcher": team.launcher,
+        "endpoint": meeting_point(team) if team.world > 1 else "",
+        "environment": shared if len(team.machines) > 1 else {},
+    }
+
+
+def _command(folder: Path, team: Team) -> list[str]:
     worker = [sys.executable, "-m", "pipeline.worker", str(folder / SPEC)]
-    return worker if processes == 1 else [*worker, "--processes", str(processes)]
+    return worker if team.world == 1 else [*worker, "--machine", "0"]
 
 
 def _run_watched(command: list[str], place: Workplace, effort: Effort) -> int:
@@ -79,14 +87,17 @@ def _run_watched(command: list[str], place: Workplace, effort: Effort) -> int:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")])),
         "TOKENIZERS_PARALLELISM": "false",
+        "GOMP_SPINCOUNT": os.environ.get(
+            "GOMP_SPINCOUNT", "1000"
+        ),  # threads that spin starve their neighbours
         "RECTUNE_TERMINAL": f"/proc/{os.getpid()}/fd/2",
     }
-    with (place.folder / "run.log").open("ab") as log:
+    with (place.folder / LOG).open("ab") as log:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(place.lock,), env=environment
         )
-        watch = threading.Thread(target=_watch, args=(child, place.folder, effort), daemon=True)
-        watch.start()
+        watcher = threading.Thread(target=watch, args=(child, place.folder, effort), daemon=True)
+        watcher.start()
         try:
             code = child.wait()
         except BaseException:
@@ -94,82 +105,33 @@ def _run_watched(command: list[str], place: Workplace, effort: Effort) -> int:
             child.wait()
             raise
         finally:
-            watch.join()
+            watcher.join()
     return code
 
 
-def _watch(child: subprocess.Popen[bytes], folder: Path, effort: Effort) -> None:
-    """Note memory and time until the child ends; what an interrupted attempt took is counted too."""
-    before, start, looks = effort.seconds, time.monotonic(), 0
-    while True:
-        ended = child.poll() is not None
-        effort.seconds = before + time.monotonic() - start
-        effort.peak_memory = max(effort.peak_memory, 0 if ended else _tree_memory(child.pid))
-        if ended or looks % _SAVE_EVERY == 0:
-            _save_effort(folder, effort)
-        if ended:
-            return
-        looks += 1
-        time.sleep(_SAMPLE_EVERY)
-
-
-def _tree_memory(pid: int) -> int:
-    """Resident bytes of a process and its descendants; pages that they share count once each."""
-    import psutil
-
-    total = 0
-    try:
-        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    except psutil.Error:
-        return 0
-    for process in family:
-        try:
-            total += process.memory_info().rss
-        except psutil.Error:
-            continue
-    return total
-
-
-def _load_effort(folder: Path) -> Effort:
-    try:
-        return Effort(**json.loads((folder / EFFORT).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return Effort()
-
-
-def _save_effort(folder: Path, effort: Effort) -> None:
-    try:
-        (folder / EFFORT).write_text(json.dumps(vars(effort)), encoding="utf-8")
-    except OSError:
-        return  # a full disk is reported by the stage itself
-
-
-def _raise_for(code: int, folder: Path) -> None:
+def _raise_for(code: int, folder: Path, team: Team) -> None:
     if code == 0 and (folder / STATS).is_file():
         return
-    log = folder / "run.log"
-    try:
-        error = json.loads((folder / ERROR).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        error = _full_disk(folder) or {"kind": "crash", "found": _how_it_died(code)}
-    if error["kind"] == "user":
-        raise UserError(error["found"], where=error["where"], mend=error["mend"])
-    if error["kind"] == "waiting":
-        raise WaitingForPeople(error["found"], where=error["where"], mend=error["mend"])
-    raise StageFailed(
-        f"{error['found']}\n  log: {log}\n  what was done is kept: the same command goes on from it"
-    )
+    found = notes(folder) or _full_disk(folder)
+    cause = found[0] if found else Failure("killed", how_it_died(code))
+    if cause.kind == "user":
+        raise UserError(cause.found, where=cause.where, mend=cause.mend)
+    if cause.kind == "waiting":
+        raise WaitingForPeople(cause.found, where=cause.where, mend=cause.mend)
+    lines = [f"{cause.who}: {cause.found}" if cause.who else cause.found]
+    log = folder / (cause.log or LOG)
+    if team.world > 1:
+        lines += [f"  the last lines of its log:\n{last_lines(log)}"]
+    kept = "what was done is kept: the same command goes on from it"
+    raise StageFailed("\n".join([*lines, f"  log: {log}", f"  {kept}"]))
 
 
-def _full_disk(folder: Path) -> dict[str, str] | None:
+def _full_disk(folder: Path) -> list[Failure]:
     """A stage that cannot write cannot say so either; look for it."""
     if shutil.disk_usage(folder).free > _ROOM:
-        return None
-    mend = "free some space; the same command goes on from here"
-    return {"kind": "user", "found": "the disk is full", "where": str(folder), "mend": mend}
-
-
-def _how_it_died(code: int) -> str:
-    if code == -9:
-        return "killed (signal 9); out of memory, perhaps"
-    return f"ended by signal {-code}" if code < 0 else f"ended with exit status {code} and no word why"
+        return []
+    return [
+        Failure(
+            "user", "the disk is full", str(folder), "free some space; the same command goes on from here"
+        )
+    ]

@@ -1,10 +1,11 @@
-"""What stages read that no stage made: raw files, model files, a person's tags; each by the digest of its content."""
+"""What stages depend on that no stage made: raw files, model files, tags, each by its digest; the world's size."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from pipeline.machines import team_of
 from rectune.recipe import Recipe
 from rectune.runs import RunStore
 
@@ -49,3 +50,12 @@ def tags(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str
 
     queries, candidates = (store.folder(name, inputs[name]) for name in ("queries", "candidates"))
     return {"tags": tags_digest(tag_file(recipe), queries, candidates)}
+
+
+def world_of(section: str) -> Callable[[Recipe, RunStore, Mapping[str, str]], dict[str, str]]:
+    """How many processes train together on all machines, whatever the machines are: that many batches make a step."""
+
+    def world(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str, str]:
+        return {"processes": str(team_of(getattr(recipe, section), section).world)}
+
+    return world

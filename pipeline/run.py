@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.launch import Effort, launch
+from pipeline.effort import Effort
+from pipeline.launch import launch
 from pipeline.plan import Step, next_step, package_versions, source_hash
 from pipeline.stages import LAST, find_stage, needed_for
 from rectune.errors import UserError
@@ -97,7 +98,7 @@ def _launch(step: Step, recipe: Recipe, store: RunStore, place: Workplace) -> tu
     absolute = Workplace(place.folder.resolve(), place.lock)
     write_atomically(absolute.folder / "config.yaml", to_yaml(sections))
     spec = {"sections": sections, "inputs": inputs}
-    return launch(step.stage.function, spec, absolute, step.stage.processes(recipe))
+    return launch(step.stage.function, spec, absolute, step.stage.team(recipe))
 
 
 def _manifest(step: Step, order: Order, stats: dict[str, Any], effort: Effort) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline import outside
+from pipeline.machines import ALONE, Team, team_of
 from rectune.errors import UserError
 from rectune.recipe import Recipe
 from rectune.runs import RunStore
@@ -23,13 +24,13 @@ def _nothing(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict
     return {}
 
 
-def _one(recipe: Recipe) -> int:
-    return 1
+def _alone(recipe: Recipe) -> Team:
+    return ALONE
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One row of the table. `processes` says how many ranks the stage is launched with."""
+    """One row of the table. `team` says on which machines the stage runs, and with how many processes."""
 
     name: str
     function: str
@@ -37,7 +38,7 @@ class Stage:
     sections: tuple[str, ...]
     inputs: tuple[str, ...] = ()
     outside: Outside = _nothing
-    processes: Callable[[Recipe], int] = _one
+    team: Callable[[Recipe], Team] = _alone
     version: int = 1
 
 
@@ -60,9 +61,10 @@ STAGES: tuple[Stage, ...] = (
         "queries",
         "datagen.queries:run",
         "search queries for active prompts, and all prompts rendered",
-        sections=("prompts", "generate"),
-        inputs=("data",),
+        sections=("models", "prompts", "generate"),
+        inputs=("data", "base"),
         outside=outside.teachers,
+        version=2,
     ),
     Stage(
         "rationales",
@@ -71,13 +73,15 @@ STAGES: tuple[Stage, ...] = (
         sections=("generate",),
         inputs=("data", "queries"),
         outside=outside.teachers,
+        version=2,
     ),
     Stage(
         "filter",
         "filters.stage:run",
         "bad responses out: ln(L)*L/C and the other rules",
         sections=("models", "filter"),
-        inputs=("base", "rationales"),
+        inputs=("data", "base", "rationales"),
+        version=2,
     ),
     Stage(
         "sft",
@@ -85,7 +89,9 @@ STAGES: tuple[Stage, ...] = (
         "QLoRA instruction tuning under DeepSpeed",
         sections=("models", "train"),
         inputs=("base", "filter"),
-        processes=lambda recipe: recipe.train.processes,
+        outside=outside.world_of("train"),
+        team=lambda recipe: team_of(recipe.train, "train"),
+        version=2,
     ),
     Stage(
         "candidates",
@@ -108,14 +114,16 @@ STAGES: tuple[Stage, ...] = (
         "direct preference optimisation on the pairs",
         sections=("models", "align"),
         inputs=("base", "sft", "tag"),
-        processes=lambda recipe: recipe.align.processes,
+        outside=outside.world_of("align"),
+        team=lambda recipe: team_of(recipe.align, "align"),
     ),
     Stage(
         "export",
         "release.export:run",
         "the aligned model merged, as a checkpoint and as GGUF",
         sections=("models", "release"),
-        inputs=("base", "dpo"),
+        inputs=("data", "queries", "base", "dpo"),
+        version=2,
     ),
     Stage(
         "recommend",

@@ -1,11 +1,12 @@
-"""The process that a stage runs in: `python -m pipeline.worker SPEC [--processes N]`.
+"""The process that a stage runs in: `python -m pipeline.worker SPEC [--machine NUMBER [--run TOKEN]]`.
 
 Library noise goes to the stage's run.log, which is our stdout and stderr; progress goes to the terminal of the command that
-launched us. With several processes we become torch.distributed.run, which starts one of us a rank.
+launched us. With `--machine` we are a machine's launcher, which starts one of us a rank.
 """
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import errno
 import importlib
@@ -14,28 +15,44 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.launch import ERROR, STATS
+from pipeline.launch import STATS
+from pipeline.supervise import note_rank, rank_log, supervise
 from rectune import progress
-from rectune.errors import UserError, WaitingForPeople
+from rectune.errors import UserError
 from rectune.recipe import parse_recipe
 from rectune.runs import write_atomically
 
 _PR_SET_PDEATHSIG = 1
 
 
-def main(arguments: list[str]) -> int:
-    """Run the stage that the spec file names; returns the exit status."""
-    spec_file = Path(arguments[0])
-    if "--processes" in arguments:
-        _become_launcher(spec_file, arguments[arguments.index("--processes") + 1])
+def main(arguments: Sequence[str]) -> int:
+    """Run the stage that the spec file names, or this machine's ranks of it; returns the exit status."""
+    asked = _parser().parse_args(arguments)
+    if asked.machine is not None:
+        # Told to stop by a signal that it can catch, a launcher stops its ranks; on another machine nobody is our parent.
+        if not asked.run:
+            _die_with_parent(signal.SIGTERM)
+        return supervise(asked.spec, asked.machine, asked.run)
     _die_with_parent(signal.SIGKILL)
+    spec = json.loads(asked.spec.read_text(encoding="utf-8"))
+    _take_rank(Path(spec["out"]))
     _take_terminal()
-    spec = json.loads(spec_file.read_text(encoding="utf-8"))
-    out = Path(spec["out"])
+    return _run_stage(spec, Path(spec["out"]))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("pipeline.worker")
+    parser.add_argument("spec", type=Path)
+    parser.add_argument("--machine", type=int)
+    parser.add_argument("--run", default="")
+    return parser
+
+
+def _run_stage(spec: dict[str, Any], out: Path) -> int:
     try:
         stats = _stage_function(spec["function"])(
             parse_recipe(spec["sections"]),
@@ -44,23 +61,33 @@ def main(arguments: list[str]) -> int:
         )
     except Exception as error:
         traceback.print_exc()
-        _report(out, error)
+        note_rank(out, spec, _in_our_words(error, out))
         return 2 if isinstance(error, UserError) else 1
     if os.environ.get("RANK", "0") == "0":
         write_atomically(out / STATS, json.dumps(stats, ensure_ascii=False))
     return 0
 
 
+def _take_rank(out: Path) -> None:
+    """Ranks follow the order of the machines; torch numbers machines by name, and which is first would then be chance.
+
+    Every rank but the first has a log of its own.
+    """
+    if "LOCAL_RANK" not in os.environ:
+        return
+    rank = int(os.environ["RECTUNE_FIRST_RANK"]) + int(os.environ["LOCAL_RANK"])
+    os.environ |= {"RANK": str(rank), "ROLE_RANK": str(rank), "GROUP_RANK": os.environ["RECTUNE_MACHINE"]}
+    if rank:
+        os.environ.pop("RECTUNE_TERMINAL", None)
+        log = os.open(out / rank_log(rank), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+
+
 def _stage_function(name: str) -> Callable[..., dict[str, Any]]:
     module, _, function = name.partition(":")
     loaded: Callable[..., dict[str, Any]] = getattr(importlib.import_module(module), function)
     return loaded
-
-
-def _become_launcher(spec_file: Path, processes: str) -> None:
-    _die_with_parent(signal.SIGTERM)  # survives exec; torch.distributed.run then stops its ranks
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
-    os.execv(sys.executable, [sys.executable, *launcher, "-m", "pipeline.worker", str(spec_file)])
 
 
 def _die_with_parent(how: signal.Signals) -> None:
@@ -89,27 +116,12 @@ def _is_full_disk(error: BaseException | None) -> bool:
     return False
 
 
-def _report(out: Path, error: Exception) -> None:
-    """Leave the error where the launcher looks for it; the first rank to fail is the one that is heard."""
-    if _is_full_disk(error):
-        error = UserError(
-            "the disk is full", where=str(out), mend="free some space; the same command goes on from here"
-        )
-    kind = (
-        "waiting"
-        if isinstance(error, WaitingForPeople)
-        else "user"
-        if isinstance(error, UserError)
-        else "crash"
+def _in_our_words(error: Exception, out: Path) -> Exception:
+    if not _is_full_disk(error):
+        return error
+    return UserError(
+        "the disk is full", where=str(out), mend="free some space; the same command goes on from here"
     )
-    words = {"kind": kind, "found": f"{type(error).__name__}: {error}", "where": "", "mend": ""}
-    if isinstance(error, UserError):
-        words |= {"found": error.found, "where": error.where, "mend": error.mend}
-    try:
-        with (out / ERROR).open("x", encoding="utf-8") as file:
-            json.dump(words, file)
-    except OSError:
-        return  # another rank was first, or the disk is full: the exit status still says that it failed
 
 
 if __name__ == "__main__":

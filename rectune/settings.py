@@ -145,8 +145,9 @@ class Engine(Section):
 
     `context` is tokens a sequence, `slots` sequences at once, `threads` 0 and `slots` 0 leave the choice to the engine,
     `gpu_layers` -1 puts all layers on an accelerator where there is one. `workers` above 0 spreads the work over that
-    many processes, each with its own model, under Ray. `weights` `auto` lets a processor compute with a copy of the model in a
-    type that it multiplies faster, where the file's type has no batched kernels; `file` takes the file as it is.
+    many processes, each with its own model, under Ray. `weights` `auto` lets a processor compute with a copy of the
+    model in a type that it multiplies faster, where the file's type has no batched kernels; `file` takes the file as
+    it is.
     """
 
     context: Count = free(1536)
@@ -375,8 +376,8 @@ class Release(Section):
 
     `merge` says into which form of a base trained in 4 bits the adapter is merged: its weights as training rounded them, as
     they were, or (`auto`) whichever comes closer to the adapter model. `quantisations` are the types of the exported
-    GGUF files, the main one, `model.gguf`, first. With `adapter_gguf` the adapter alone is written for llama.cpp too. `parity_cases`
-    test cases are ranked by every file, 0 for none. An export that fails its checks ends there unless
+    GGUF files, the main one, `model.gguf`, first. With `adapter_gguf` the adapter alone is written for llama.cpp too.
+    `parity_cases` test cases are ranked by every file, 0 for none. An export that fails its checks ends there unless
     `allow_failed_parity`; it is never pushed. With `dry_run` nothing is uploaded: the files, their sizes
     and the rendered card are shown.
     """

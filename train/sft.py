@@ -3,94 +3,185 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models import metrics
+from models.abilities import attention_of, check_abilities, check_packing, check_targets
+from models.checkpoints import step_of
 from models.distributed import is_first, join_processes
 from models.loading import add_lora, load_for_training, load_tokenizer
 from models.proofs import trainable_values
-from models.training import Job, build_arguments, fit, restore
-from models.turns import prompt_ids, response_ids
-from rectune.errors import RectuneError, UserError
+from models.training import Job, build_arguments, fit, going_on_from, restore
+from rectune.errors import UserError
+from rectune.progress import say
 from rectune.recipe import Recipe
-from rectune.rows import read_rows
-from rectune.types import Example
+from train.guard import Guard
+from train.packing import pack
+from train.rows import Rows, make_rows, remove_rows, split_users
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from peft import PeftModel
+    from transformers import PreTrainedTokenizerBase, TrainingArguments
 
-Row = dict[str, list[int]]
+    from train.collate import Layout
+    from train.trainer import Tuner
 
-NOT_TRAINED = -100  # PyTorch's cross-entropy leaves labels of this value out
+_ANSWERS = "generations.jsonl"
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is trained on: the examples by number, and which of them are for training and which are held out."""
+
+    rows: Rows
+    train: Sequence[int]
+    held_out: Sequence[int]
+
+    def packed(self, numbers: Sequence[int], capacity: int) -> list[list[int]]:
+        """The examples of each row; a capacity of 0 puts each into a row of its own."""
+        if not capacity:
+            return [[number] for number in numbers]
+        lengths = [self.rows.lengths[number] for number in numbers]
+        return [[numbers[place] for place in row] for row in pack(lengths, capacity)]
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Tune the base model on the kept examples; writes `adapter/`, `metrics.jsonl` and `loss.png`.
 
-    Runs in one process or, under a launcher, in many; called again after a kill it goes on from the last
-    checkpoint.
+    With a held-out share of users also `generations.jsonl`, and the adapter is the one that was best on them. Runs in
+    one process or, under a launcher, in many; called again after a kill it goes on from the last checkpoint.
 
     Raises:
-        UserError: no example is left to train on.
+        UserError: the recipe asks for what this machine has not, no example is left to train on, or the loss went
+            wrong.
         RectuneError: a proof of training failed.
     """
     join_processes(config.train.zero)
-    source, checkpoint = inputs["filter"] / "kept.parquet", inputs["base"] / "checkpoint"
-    examples = read_rows(source, Example)
-    tokenizer = load_tokenizer(checkpoint)
-    rows, flow = rows_within(tokenizer, examples, config.train.max_length)
-    if not rows:
-        mend = "raise train.max_length, or loosen the filter"
-        raise UserError(f"none of {len(examples)} examples can be trained on", where=str(source), mend=mend)
+    check_abilities(config.train, config.models)
     job = Job(config.train, config.models, out, "sft")
-    figures = _train(job, config, checkpoint, tokenizer, rows)
+    arguments = _arguments(job, config)
+    source, checkpoint = inputs["filter"] / "kept.parquet", inputs["base"] / "checkpoint"
+    tokenizer = load_tokenizer(checkpoint)
+    material = read_material(source, tokenizer, config, out / "rows")
+    figures = _train(job, config, arguments, checkpoint, (tokenizer, material))
+    remove_rows(out / "rows")
     if is_first():
-        metrics.draw(
-            out / "loss.png", metrics.read(job.metrics), ["loss"], "loss on the response (nats a token)"
-        )
-    return flow | figures
+        metrics.draw_training(out / "loss.png", metrics.read(job.metrics))
+    return material.rows.figures() | {"held_out": len(material.held_out)} | figures
+
+
+def read_material(source: Path, tokenizer: PreTrainedTokenizerBase, config: Recipe, folder: Path) -> Material:
+    """Tokenise the examples, and set those of the held-out users apart.
+
+    Raises:
+        UserError: none is left.
+    """
+    rows = make_rows(source, tokenizer, config.train.max_length, folder)
+    if not len(rows):
+        mend = "raise train.max_length, or loosen the filter"
+        raise UserError(f"none of {rows.seen} examples can be trained on", where=str(source), mend=mend)
+    material = Material(rows, *split_users(rows, config.train.holdout))
+    if config.train.holdout and not material.held_out and is_first():
+        say("sft: all examples are of one user, so none is held out and nothing is evaluated")
+    return material
+
+
+def _arguments(job: Job, config: Recipe) -> TrainingArguments:
+    from trl import SFTConfig
+
+    settings = config.train
+    liger = (
+        {"rope": True, "rms_norm": True, "swiglu": True, "cross_entropy": False} if settings.liger else None
+    )
+    return build_arguments(
+        SFTConfig,
+        job,
+        packing=False,  # ours is done before: trl's cannot say which example a token is of
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
+        use_liger_kernel=settings.liger,
+        liger_kernel_config=liger,
+    )
 
 
 def _train(
-    job: Job, config: Recipe, checkpoint: Path, tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]
+    job: Job,
+    config: Recipe,
+    arguments: TrainingArguments,
+    checkpoint: Path,
+    data: tuple[PreTrainedTokenizerBase, Material],
 ) -> dict[str, Any]:
-    from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
-
-    arguments = build_arguments(SFTConfig, job, packing=False)
-    model = add_lora(load_for_training(checkpoint, config.models), config.train.lora, config.train.seed)
+    tokenizer, material = data
+    attention = attention_of(config.train, config.models)
+    model = _load(checkpoint, config, attention)
     values = trainable_values(model)
-    trainer = SFTTrainer(
-        model=model, args=arguments, train_dataset=Dataset.from_list(list(rows)), processing_class=tokenizer
-    )
+    trainer = build_trainer(model, arguments, config, data)
     restore(model, values)
-    return fit(trainer, model, job)
+    resumed = going_on_from(job)
+    trainer.guard = _guard(job, config.train.max_loss_ratio, resumed)
+    best = None
+    if material.held_out:
+        from models.best import Best
+        from train.samples import Samples
+
+        best = Best(job.best, model, config.train.patience, resumed)
+        trainer.add_callback(Samples(job.out / _ANSWERS, material.rows, material.held_out, tokenizer))
+    figures = fit(trainer, model, job, best, trainer.meter)
+    answers = {"generations": metrics.last(job.out / _ANSWERS)} if best else {}
+    return figures | answers | {"packed_rows": len(trainer.train_dataset), "attention": attention}
 
 
-def rows_within(
-    tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], max_length: int
-) -> tuple[list[Row], dict[str, Any]]:
-    """Tokenise examples; those longer than `max_length` tokens are left out and counted, never cut.
-
-    Returns:
-        Rows with `input_ids` and `labels`, and the flow's figures: rows in and out, tokens in all and trained
-        on.
-
-    Raises:
-        RectuneError: a row has no label, so nothing would be learnt from it.
-    """
-    made = [tokenise_example(tokenizer, example) for example in examples]
-    rows = [row for row in made if len(row["input_ids"]) <= max_length]
-    trained = [sum(label != NOT_TRAINED for label in row["labels"]) for row in rows]
-    if rows and min(trained) == 0:
-        raise RectuneError("the label mask of an example is empty: its chat template trains no token")
-    flow = {"rows_in": len(examples), "rows_out": len(rows), "dropped": {"too_long": len(made) - len(rows)}}
-    return rows, flow | {"tokens": sum(len(row["input_ids"]) for row in rows), "trained_tokens": sum(trained)}
+def _load(checkpoint: Path, config: Recipe, attention: str) -> PeftModel:
+    base = load_for_training(checkpoint, config.models, attention)
+    if config.train.packing:
+        check_packing(base)
+    model = add_lora(base, config.train.lora, config.train.seed)
+    check_targets(model)
+    return model
 
 
-def tokenise_example(tokenizer: PreTrainedTokenizerBase, example: Example) -> Row:
-    """One row: the prompt, which is not trained on, then the response and the tokens that end its turn."""
-    prompt = prompt_ids(tokenizer, example.prompt)
-    response = response_ids(tokenizer, example.response)
-    return {"input_ids": prompt + response, "labels": [NOT_TRAINED] * len(prompt) + response}
+def build_trainer(
+    model: PeftModel,
+    arguments: TrainingArguments,
+    config: Recipe,
+    data: tuple[PreTrainedTokenizerBase, Material],
+) -> Tuner:
+    """The trainer over packed or single rows."""
+    from datasets import Dataset
+
+    from train.collate import Collator
+    from train.trainer import Tuner
+
+    (tokenizer, material), settings = data, config.train
+    layout = layout_of(settings.packing, attention_of(settings, config.models))
+    capacity = settings.max_length if settings.packing else 0
+    train, held_out = (material.packed(part, capacity) for part in (material.train, material.held_out))
+    if held_out:
+        arguments.set_evaluate(strategy="steps", steps=settings.eval_steps, delay=0)
+    trainer = Tuner(
+        model=model,
+        args=arguments,
+        data_collator=Collator(material.rows, int(tokenizer.pad_token_id), layout),
+        train_dataset=Dataset.from_dict({"examples": train}),
+        eval_dataset=Dataset.from_dict({"examples": held_out}) if held_out else None,
+        processing_class=tokenizer,
+    )
+    tokens = sum(material.rows.lengths[number] for number in material.train)
+    trainer.meter = metrics.Meter(round(settings.epochs * tokens))
+    return trainer
+
+
+def _guard(job: Job, ratio: float, resumed: Path | None) -> Guard:
+    """It goes on from the losses of the steps before; what was logged after the checkpoint is made again."""
+    last = step_of(resumed) if resumed else 0
+    rows = [row for row in metrics.read(job.metrics) if row["step"] <= last]
+    return Guard(ratio, metrics.losses(rows), job.out / "trouble.json")
+
+
+def layout_of(packing: bool, attention: str) -> Layout:
+    """How batches are laid out: flash attention wants packed rows end to end, the others side by side."""
+    if not packing:
+        return "padded"
+    return "flat" if attention == "flash_attention_2" else "packed"

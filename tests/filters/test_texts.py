@@ -198,7 +198,11 @@ def test_text_in_any_of_arrows_types_is_text(tmp_path: Path) -> None:
         ("a.csv", "a,text".encode("utf-16"), r"a\.csv:1: malformed: not UTF-8"),
         ("a.parquet", b"rubbish", r"a\.parquet: cannot be read"),
         ("a.parquet", parquet(["x"])[:-20] + b"y" * 16 + b"PAR1", r"a\.parquet: cannot be read"),
-        ("a.jsonl.gz", gzip.compress(lines(["x"] * 9999), mtime=0)[:100], r"a\.jsonl\.gz: cannot be unpacked"),
+        (
+            "a.jsonl.gz",
+            gzip.compress(lines(["x"] * 9999), mtime=0)[:100],
+            r"a\.jsonl\.gz: cannot be unpacked",
+        ),
         ("a.txt", b"x", r"a\.txt: unknown kind of file '\.txt'\n.*--format"),
     ],
 )

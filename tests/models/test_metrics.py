@@ -44,3 +44,19 @@ def test_the_summary_adds_up_tokens_and_seconds() -> None:
 def test_a_curve_is_drawn_from_the_rows_that_have_it(tmp_path: Path) -> None:
     metrics.draw(tmp_path / "loss.png", [row(1), {"step": 2}, row(3)], ["loss"], "loss")
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_held_out_losses_have_rows_of_their_own_and_are_summed_up_apart() -> None:
+    rows = [row(1), {"step": 1, "eval_loss": 3.0}, row(2), {"step": 2, "eval_loss": 2.5}]
+    summary = metrics.summary(rows)
+    assert (summary["steps"], summary["last_loss"], summary["tokens_seen"]) == (2, 0.5, 200)
+    assert (summary["first_eval_loss"], summary["last_eval_loss"]) == (3.0, 2.5)
+    assert "first_eval_loss" not in metrics.summary([row(1)])
+
+
+def test_loss_held_out_loss_and_learning_rate_are_drawn(tmp_path: Path) -> None:
+    rows = [row(step) | {"learning_rate": 1e-4 * step} for step in (1, 2, 3)]
+    metrics.draw_training(tmp_path / "plain.png", rows)
+    metrics.draw_training(tmp_path / "loss.png", [*rows, {"step": 3, "eval_loss": 0.5}])
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "loss.png").read_bytes() != (tmp_path / "plain.png").read_bytes()

@@ -1,13 +1,25 @@
 """The proofs of training fail on the failures they are there for."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
-from models.proofs import base_digest, changed_share, check_base, check_saved, trainable_values
+from models.loading import add_lora, load_for_training
+from models.proofs import (
+    base_digest,
+    changed_share,
+    check_base,
+    check_reload,
+    check_saved,
+    trainable_values,
+)
 from rectune.errors import RectuneError
+from rectune.settings import Lora, Models
+from tests.models.tiny import tiny_checkpoint
 
 A, B = "model.lora_A.default.weight", "model.lora_B.default.weight"
 
@@ -72,3 +84,43 @@ def test_values_are_copies_of_what_is_trained_and_of_nothing_else() -> None:
     with torch.no_grad():
         model[1].bias += 1
     assert not values["1.bias"].equal(model[1].bias)
+
+
+@pytest.fixture(scope="module")
+def trained() -> Any:
+    """The tiny model in 4 bits with an adapter that says something."""
+    model = add_lora(
+        load_for_training(tiny_checkpoint(), Models(base="tiny")), Lora(r=4, dropout=0.1), seed=1
+    )
+    for name, value in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(value, std=0.1)
+    return model
+
+
+TOKENS = torch.arange(5, 25)[None]
+
+
+def test_a_saved_adapter_loaded_afresh_gives_the_same_logits(tmp_path: Path, trained: Any) -> None:
+    trained.save_pretrained(str(tmp_path))
+    before = trainable_values(trained)
+    check_reload(trained, tmp_path, TOKENS)
+    after = trainable_values(trained)
+    assert before.keys() == after.keys()
+    assert all(after[name].equal(before[name]) for name in before)
+    assert list(trained.peft_config) == ["default"]
+
+
+def test_weights_or_settings_that_were_not_saved_are_noticed(tmp_path: Path, trained: Any) -> None:
+    trained.save_pretrained(str(tmp_path / "weights"))
+    weights = load_file(tmp_path / "weights" / "adapter_model.safetensors")
+    weights[next(name for name in weights if "lora_B" in name)] *= 1.5
+    save_file(weights, tmp_path / "weights" / "adapter_model.safetensors")
+    trained.save_pretrained(str(tmp_path / "settings"))
+    settings = json.loads((tmp_path / "settings" / "adapter_config.json").read_text())
+    settings["lora_alpha"] *= 2
+    (tmp_path / "settings" / "adapter_config.json").write_text(json.dumps(settings))
+    for folder in ("weights", "settings"):
+        with pytest.raises(RectuneError, match="other logits"):
+            check_reload(trained, tmp_path / folder, TOKENS)
+    assert list(trained.peft_config) == ["default"]

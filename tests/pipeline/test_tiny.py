@@ -108,7 +108,7 @@ def test_another_threshold_runs_again_from_the_filter_on_and_nothing_before(runs
 
 def test_prompts_are_shown_with_control_tokens_and_trained_ones_told_apart(runs: Path) -> None:
     said = rectune(runs, "prompts", "show", str(RECIPE), "-n", "2")
-    assert said.count("<|im_start|>system") == 2 and said.count("<|im_end|>\n⟧") == 2
+    assert said.count("⟪<|im_start|>⟫system") == 2 and said.count("⟧⟦⟪<|im_end|>⟫⟧") == 2
 
 
 def test_a_catalogue_of_ones_own_is_recommended_from(runs: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,14 @@ def make_example(number: int, response: str = "") -> Example:
     return with_id(Example("", with_id(prompt), text, PROVENANCE))
 
 
-def make_inputs(folder: Path, count: int) -> dict[str, Path]:
-    """The folders that the stage reads: the tiny base and this many kept examples."""
+def make_inputs(folder: Path, count: int, odd: Collection[int] = ()) -> dict[str, Path]:
+    """The folders that the stage reads: the tiny base and this many kept examples.
+
+    The answers of the `odd` ones have no word in common with the others'.
+    """
     (folder / "filter").mkdir(parents=True, exist_ok=True)
-    write_rows(folder / "filter" / "kept.parquet", [make_example(number) for number in range(count)], Example)
+    examples = [make_example(n, f"{n} zebras quietly" if n in odd else "") for n in range(count)]
+    write_rows(folder / "filter" / "kept.parquet", examples, Example)
     return {"base": tiny_checkpoint().parent, "filter": folder / "filter"}
 
 
@@ -85,7 +90,7 @@ def finish(
 
 def losses(out: Path) -> list[float]:
     """The logged losses, in order; no step may be missing or twice."""
-    rows = metrics.read(out / "metrics.jsonl")
+    rows = [row for row in metrics.read(out / "metrics.jsonl") if "loss" in row]
     assert [row["step"] for row in rows] == list(range(1, len(rows) + 1))
     return [row["loss"] for row in rows]
 

@@ -1,0 +1,85 @@
+"""One run of the stage `sft` for `bench.train`: `python -m bench.train_stage FOLDER [--packing]`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def sections(setting: dict[str, Any], packing: bool) -> dict[str, Any]:
+    """The parts of a recipe that the stage reads."""
+    return {
+        "models": {"base": "embedded", "compute": setting["compute"]},
+        "train": {
+            "zero": 0,
+            "batch_size": setting["packed"] if packing else setting["batch"],
+            "max_length": setting["max_length"],
+            "packing": packing,
+            "holdout": 0.0,
+            "gradient_checkpointing": setting["checkpointing"],
+            "save_steps": setting["steps_between_saves"],
+            "lora": {"r": setting["r"], "alpha": 2 * setting["r"]},
+        },
+    }
+
+
+def main(folder: Path, packing: bool) -> None:
+    """Train, and leave `result.json`."""
+    import torch
+
+    from models import metrics
+    from rectune.recipe import parse_recipe
+    from train.sft import run
+
+    setting = json.loads((folder / "setting.json").read_text(encoding="utf-8"))
+    inputs, out = folder / "inputs", folder / ("packed" if packing else "single")
+    for name, source in (("base/checkpoint", "checkpoint"), ("filter/kept.parquet", "examples")):
+        link = inputs / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(setting[source])
+    taken = watch_trainer()
+    figures = run(
+        parse_recipe(sections(setting, packing)), {name: inputs / name for name in ("base", "filter")}, out
+    )
+    rows = metrics.read(out / "metrics.jsonl")
+    result = taken | {"tokens": sum(row["tokens"] for row in rows), "loss": figures["last_loss"]}
+    if torch.cuda.is_available():
+        result["accelerator"] = torch.cuda.max_memory_allocated() / 2**30
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+def watch_trainer() -> dict[str, Any]:
+    """Notes of the coming training, filled in as it goes: `seconds`, `work` (of all processors), `padded` tokens."""
+    from models.distributed import join_processes
+
+    join_processes(0)  # before trl is imported, as the stage does
+    from train.trainer import Tuner
+
+    return watch(Tuner)
+
+
+def watch(kind: Any) -> dict[str, Any]:
+    """The notes of the next `train` of a class of trainers."""
+    notes: dict[str, Any] = {"padded": 0}
+    step, train = kind.training_step, kind.train
+
+    def counted(self: Any, model: Any, inputs: dict[str, Any], items: Any = None) -> Any:
+        notes["padded"] += inputs["input_ids"].numel()
+        return step(self, model, inputs, items)
+
+    def timed(self: Any, **arguments: Any) -> Any:
+        begun, worked = time.monotonic(), time.process_time()
+        ended = train(self, **arguments)
+        notes.update(seconds=time.monotonic() - begun, work=time.process_time() - worked)
+        return ended
+
+    kind.training_step, kind.train = counted, timed
+    return notes
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), "--packing" in sys.argv)

@@ -1,0 +1,54 @@
+"""An adapter as the recipe says, with whatever else peft takes, and nothing that would change the base."""
+
+from typing import Any
+
+import pytest
+
+from models.lora import lora_config
+from rectune.errors import UserError
+from rectune.settings import Lora
+
+
+def refused(**extra: Any) -> UserError:
+    with pytest.raises(UserError) as caught:
+        lora_config(Lora(extra=extra))
+    return caught.value
+
+
+def test_the_recipes_words_and_pefts_arrive() -> None:
+    lora = Lora(
+        r=4,
+        alpha=12,
+        dropout=0.2,
+        targets=["q_proj"],
+        extra={"use_rslora": True, "modules_to_save": ["lm_head"]},
+    )
+    made = lora_config(lora)
+    assert (made.r, made.lora_alpha, made.lora_dropout, made.target_modules) == (4, 12, 0.2, {"q_proj"})
+    assert (made.use_rslora, made.modules_to_save, made.task_type) == (True, ["lm_head"], "CAUSAL_LM")
+
+
+def test_an_unknown_argument_is_refused_with_the_nearest_one() -> None:
+    problem = refused(use_rs_lora=True)
+    assert (problem.where, problem.mend) == ("train.lora.extra.use_rs_lora", "did you mean use_rslora?")
+    assert "LoraConfig" in refused(colour="red").mend
+
+
+@pytest.mark.parametrize(("name", "mend"), [("r", "train.lora.r"), ("target_modules", "train.lora.targets")])
+def test_what_has_a_key_of_its_own_is_refused(name: str, mend: str) -> None:
+    assert mend in refused(**{name: 8}).mend
+
+
+@pytest.mark.parametrize("extra", [{"bias": "all"}, {"inference_mode": True}])
+def test_what_would_train_more_than_an_adapter_is_refused(extra: dict[str, Any]) -> None:
+    assert refused(**extra).mend == "leave it out"
+
+
+@pytest.mark.parametrize("init", ["pissa", "eva", "loftq", False])
+def test_starts_that_change_the_base_are_refused(init: Any) -> None:
+    assert "gaussian" in refused(init_lora_weights=init).mend
+    assert lora_config(Lora(extra={"init_lora_weights": "gaussian"})).init_lora_weights == "gaussian"
+
+
+def test_a_value_that_peft_refuses_is_told_in_its_words() -> None:
+    assert "peft refuses it: `layers_pattern`" in refused(layers_pattern="x").found

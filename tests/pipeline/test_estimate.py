@@ -1,0 +1,198 @@
+"""Estimates: rows counted where they are known, every table within 80 columns, and knobs that really save memory."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.memory import Training
+from models.shape import shape_of
+from pipeline.estimate import Subject, fits, largest_step, make_estimate, zero_page
+from pipeline.estimate_device import DEVICES, Device, find_device
+from pipeline.estimate_generation import generation_notes
+from pipeline.estimate_probe import Lengths, can_probe, probe_sft
+from pipeline.estimate_rows import Rows, sft_rows
+from pipeline.estimate_table import duration, estimate_table
+from pipeline.plan import make_plan
+from rectune.errors import UserError
+from rectune.recipe import Recipe, load_recipe
+from rectune.rows import write_rows
+from rectune.runs import RunStore
+from rectune.settings import Lora, Train
+from rectune.types import Example
+from tests.models.tiny import tiny_checkpoint
+from tests.train.runs import make_example
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+BIG = ["varco", "single-gpu-24gb", "multi-gpu", "cluster"]
+
+
+def recipe(name: str, *overrides: str) -> Recipe:
+    return load_recipe(RECIPES / f"{name}.yaml", overrides)
+
+
+def estimated(name: str, device: str, store: Path, *overrides: str) -> tuple[Subject, str, Any]:
+    loaded = recipe(name, *overrides)
+    runs = RunStore(store)
+    subject, stages = make_estimate(loaded, make_plan(loaded, runs, "dpo"), runs, device, probing=False)
+    return subject, estimate_table(subject, stages), stages
+
+
+@pytest.mark.parametrize("device", ["l4", "h100"])
+@pytest.mark.parametrize("name", BIG)
+def test_every_recipe_is_estimated_in_80_columns(name: str, device: str, tmp_path: Path) -> None:
+    subject, table, (sft, dpo) = estimated(name, device, tmp_path)
+    assert max(len(line) for line in table.splitlines()) <= 80
+    assert subject.device.name in table and "(arithmetic)" in table and "not measured" in table
+    assert sft.steps == math.ceil(sft.rows.tokens / 2048 / rows_a_step(subject.recipe))
+    assert (
+        dpo.steps == math.ceil(dpo.rows.count / dpo_rows_a_step(subject.recipe)) and sft.seconds > dpo.seconds
+    )
+
+
+def rows_a_step(loaded: Recipe) -> int:
+    machines = loaded.train.machines if isinstance(loaded.train.machines, int) else 1
+    return loaded.train.batch_size * loaded.train.accumulation * loaded.train.processes * machines
+
+
+def dpo_rows_a_step(loaded: Recipe) -> int:
+    machines = loaded.align.machines if isinstance(loaded.align.machines, int) else 1
+    return loaded.align.batch_size * loaded.align.accumulation * loaded.align.processes * machines
+
+
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [("single-gpu-24gb", "rtx4090"), ("multi-gpu", "l4"), ("cluster", "l4"), ("varco", "h100")],
+)
+def test_shipped_recipes_fit_the_devices_that_they_are_for(name: str, device: str, tmp_path: Path) -> None:
+    subject, table, stages = estimated(name, device, tmp_path)
+    assert all(fits(one.memory, subject, one.world) for one in stages)
+    assert "DOES NOT FIT" not in table
+
+
+def test_what_does_not_fit_says_which_knob_saves_how_much(tmp_path: Path) -> None:
+    wide = ("train.batch_size=16", "train.gradient_checkpointing=false")
+    _, table, (sft, _) = estimated("single-gpu-24gb", "rtx4090", tmp_path, *wide)
+    assert "sft DOES NOT FIT" in table
+    saved = {knob.key: knob.saves for knob in sft.knobs}
+    assert list(saved.values()) == sorted(saved.values(), reverse=True)
+    assert (
+        f"train.gradient_checkpointing: true saves {saved['train.gradient_checkpointing'] / 2**30:.1f} GiB"
+        in table
+    )
+    _, _, (after, _) = estimated("single-gpu-24gb", "rtx4090", tmp_path, wide[0])
+    assert sft.memory.total - after.memory.total == saved["train.gradient_checkpointing"]
+
+
+def test_rows_are_those_of_the_filter_where_it_has_run(tmp_path: Path) -> None:
+    loaded = recipe("tiny", "train.holdout=0.5")
+    folders = {"base": tiny_checkpoint().parent, "filter": tmp_path}
+    write_rows(tmp_path / "kept.parquet", [make_example(number) for number in range(40)], Example)
+    known, assumed = sft_rows(loaded, folders), sft_rows(loaded, {})
+    assert known.count == 20 and len(known.lengths) == 40 and known.source == "the kept examples"
+    assert all(0 < answer < length for answer, length in zip(known.trained, known.lengths, strict=True))
+    assert "averages" in assumed.source
+
+
+def test_a_batch_is_padded_to_its_longest_row() -> None:
+    rows = Rows(100, (10, 20), (5, 5), "")
+    assert rows.padded(1) == pytest.approx(15)
+    assert rows.padded(2) == pytest.approx(
+        2 * (10 / 4 + 20 * 3 / 4)
+    )  # the shorter one only if both are short
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=40), st.integers(1, 16))
+def test_padding_never_takes_less_than_the_mean_or_more_than_the_longest(
+    lengths: list[int], batch: int
+) -> None:
+    rows = Rows(len(lengths), tuple(lengths), tuple(1 for _ in lengths), "")
+    mean = sum(lengths) / len(lengths)
+    assert batch * mean - 1e-6 <= rows.padded(batch) <= batch * rows.longest + 1e-6
+
+
+def test_the_largest_batch_is_of_the_longest_rows_or_full_ones_where_they_are_packed() -> None:
+    rows = Rows(9, (100, 200), (50, 60), "")
+    train = Train(batch_size=3, max_length=1000)
+    alone = largest_step(rows, Training(train, Lora(), 1))
+    assert (alone.rows, alone.length, alone.trained) == (3, 200, 180)
+    packed = largest_step(rows, Training(train.model_copy(update={"packing": True}), Lora(), 1))
+    assert (packed.rows, packed.length, packed.trained) == (3, 1000, 1500)
+    pairs = largest_step(rows, Training(train, Lora(), 1, reference=True))
+    assert pairs.rows == 6
+
+
+def test_processes_on_a_cpu_share_its_memory(tmp_path: Path) -> None:
+    subject, _, (sft, _) = estimated("multi-gpu", "h100", tmp_path)
+    one = sft.memory.total
+    small = replace(subject, device=Device("CPU", 2 * one, 0.0, gpu=False))
+    assert fits(sft.memory, small, 1) and not fits(sft.memory, small, 2)
+
+
+def test_deepspeeds_configuration_is_shown_as_it_will_be() -> None:
+    page = zero_page(recipe("cluster"), "l4")
+    assert "auto" not in page and page.count("ZeRO-3") == 2
+    config = json.loads(page.partition("\n")[2].partition("\n\ndpo")[0])
+    zero = config["zero_optimization"]
+    assert zero["offload_param"] == {"device": "cpu", "pin_memory": True} and config["bf16"]["enabled"]
+    assert "without DeepSpeed" in zero_page(recipe("single-gpu-24gb"), "l4")
+
+
+def test_an_unknown_device_is_told_with_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean rtx4090"):
+        find_device("rtx409")
+    assert find_device("h100") == DEVICES["h100"]
+
+
+def test_a_models_shape_is_found_in_its_checkpoint_its_gguf_and_the_table() -> None:
+    tiny, source = shape_of("tiny", tiny_checkpoint())
+    assert tiny.hidden == 64 and tiny.layers == 2 and source == "its checkpoint"
+    assert shape_of("tiny", None)[0] == tiny
+    embedded, source = shape_of("embedded", None)
+    assert (embedded.hidden, embedded.layers, embedded.tied, source) == (576, 30, True, "its GGUF file")
+    assert embedded.parameters == 134_515_008
+    assert shape_of("Qwen/Qwen2.5-7B-Instruct@main", None)[0].parameters == pytest.approx(7.615e9, rel=1e-3)
+
+
+def test_a_probe_has_the_longest_row_and_an_even_spread() -> None:
+    lengths = Lengths.of(list(range(20, 120)), [10] * 100, 5)
+    rows = [prompt + answer for prompt, answer in zip(lengths.prompts, lengths.answers, strict=True)]
+    assert rows[0] == 119 and len(rows) == 5 and rows[1:] == sorted(rows[1:])
+    assert 20 <= rows[1] < 50 and rows[-1] > 80
+    assert can_probe(recipe("cluster"), "train") == "2 machines"
+    assert can_probe(recipe("tiny"), "train") == ""
+
+
+def test_what_generation_takes_is_measured_once_there_is_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, store = recipe("tiny", f"data.root={RECIPES.parent / 'samples'}"), RunStore(tmp_path)
+    plan = make_plan(loaded, store, "dpo")
+    assert "until the stage data has run" in generation_notes(loaded, plan, store, probing=True)[0]
+    ready = [replace(step, state="finished") if step.stage.name == "data" else step for step in plan]
+    monkeypatch.setattr(
+        "datagen.dry.dry_run", lambda *given: "--- prompt 1\n\nqueries: 9 wanted\n\nrationales: 8 wanted"
+    )
+    assert generation_notes(loaded, ready, store, probing=True) == [
+        "queries: 9 wanted",
+        "rationales: 8 wanted",
+    ]
+    assert "not probed" in generation_notes(loaded, ready, store, probing=False)[0]
+    done = [replace(step, state="finished") for step in plan]
+    assert generation_notes(loaded, done, store, probing=True) == []
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(45, "45 s"), (600, "10 minutes"), (9000, "2.5 hours")])
+def test_times_read_well(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+@pytest.mark.slow
+def test_a_probe_measures_the_real_stage() -> None:
+    probe = probe_sft(recipe("tiny"), tiny_checkpoint().parent, [60, 80, 100], [20, 20, 30])
+    assert probe.rate > 10 and probe.memory > 200 * 2**20 and probe.start > 0

@@ -1,0 +1,163 @@
+"""Examples as rows of token ids on disk: made once, by all processes together, and read through memory maps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.distributed import is_first, process_count, rank, wait_for_all
+from models.turns import TurnEncoder
+from rectune.errors import RectuneError
+from rectune.rows import count_rows, read_batches
+from rectune.types import Example
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+    from transformers import PreTrainedTokenizerBase
+
+NOT_TRAINED = -100  # PyTorch's cross-entropy leaves labels of this value out
+_BATCH = 2048  # examples a file
+
+
+class Rows:
+    """Examples by number. Columns: `id`, `user`, `prompt` (how many of the tokens are the prompt), `tokens`."""
+
+    def __init__(self, table: pa.Table, seen: int) -> None:
+        import pyarrow.compute as pc
+
+        self.table, self.seen = table, seen
+        self.lengths: list[int] = pc.list_value_length(table["tokens"]).to_pylist()
+        self._prompts: NDArray[np.int32] = table["prompt"].to_numpy()
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def ids(self, numbers: Sequence[int]) -> list[str]:
+        """The examples' ids."""
+        return [str(self.table["id"][number]) for number in numbers]
+
+    def tokens(self, number: int) -> NDArray[np.int64]:
+        """One example's token ids: the prompt, then the response and the tokens that end its turn."""
+        import numpy as np
+
+        found: NDArray[np.int64] = self.table["tokens"][number].values.to_numpy().astype(np.int64)
+        return found
+
+    def prompt_length(self, number: int) -> int:
+        """How many of an example's tokens are the prompt, which is not trained on."""
+        return int(self._prompts[number])
+
+    def figures(self) -> dict[str, Any]:
+        """The flow: examples in and out, tokens in all and trained on."""
+        tokens = sum(self.lengths)
+        return {
+            "rows_in": self.seen,
+            "rows_out": len(self),
+            "dropped": {"too_long": self.seen - len(self)},
+            "tokens": tokens,
+            "trained_tokens": tokens - int(self._prompts.sum()),
+        }
+
+
+def make_rows(source: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, folder: Path) -> Rows:
+    """Tokenise examples; those longer than `max_length` tokens are left out and counted, never cut.
+
+    Every process calls this, takes its share of the batches, and reads all of them afterwards. A batch's file
+    appears whole or not at all, so that what was made before a kill is not made again.
+
+    Raises:
+        RectuneError: an example has no label, so nothing would be learnt from it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    encoder, count = TurnEncoder(tokenizer), 0
+    for number, batch in enumerate(read_batches(source, Example, _BATCH)):
+        file = folder / f"{number:06d}.arrow"
+        if number % process_count() == rank() and not file.exists():
+            _write(file, tokenise(encoder, batch, max_length))
+        count += 1
+    wait_for_all()
+    return Rows(_read(folder, count), count_rows(source, Example))
+
+
+def remove_rows(folder: Path) -> None:
+    """The stage is done: what was kept for resuming can go."""
+    import shutil
+
+    if is_first():
+        shutil.rmtree(folder, ignore_errors=True)
+    wait_for_all()
+
+
+def tokenise(encoder: TurnEncoder, batch: pa.RecordBatch, max_length: int) -> pa.RecordBatch:
+    """The columns of `Rows` for a batch of examples, without those that are too long.
+
+    Raises:
+        RectuneError: an example has no label.
+    """
+    import pyarrow as pa
+
+    prompt = batch.column("prompt")
+    prompts = encoder.prompts(prompt.field("system").to_pylist(), prompt.field("instruction").to_pylist())
+    responses = encoder.responses(batch.column("response").to_pylist())
+    ids, users = batch.column("id").to_pylist(), prompt.field("user").to_pylist()
+    kept = [
+        n for n, (p, r) in enumerate(zip(prompts, responses, strict=True)) if len(p) + len(r) <= max_length
+    ]
+    if not all(responses[n] for n in kept):
+        raise RectuneError("the label mask of an example is empty: its chat template trains no token")
+    columns = {
+        "id": pa.array([ids[n] for n in kept], pa.string()),
+        "user": pa.array([users[n] for n in kept], pa.string()),
+        "prompt": pa.array([len(prompts[n]) for n in kept], pa.int32()),
+        "tokens": pa.array([prompts[n] + responses[n] for n in kept], pa.large_list(pa.int32())),
+    }
+    return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+
+
+def _write(file: Path, batch: pa.RecordBatch) -> None:
+    import pyarrow as pa
+
+    partial = file.with_name(file.name + ".partial")
+    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    partial.replace(file)
+
+
+def _read(folder: Path, count: int) -> pa.Table:
+    import pyarrow as pa
+
+    files = [folder / f"{number:06d}.arrow" for number in range(count)]
+    return pa.concat_tables([pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files])
+
+
+def split_users(rows: Rows, share: float) -> tuple[list[int], list[int]]:
+    """Numbers of the examples to train on, and of those held out: all that a share of the users have.
+
+    A user is held out if a hash of the id falls below the share, whatever other users there are; so the split
+    does not change when data are added. Where that holds nobody out, the user with the lowest hash is.
+
+    Args:
+        rows: the examples.
+        share: of the users, in [0, 1); 0 holds nobody out, and so does having one user only.
+    """
+    import pyarrow.compute as pc
+
+    column = rows.table["user"].combine_chunks()
+    places = {user: _place(user) for user in pc.unique(column).to_pylist()}
+    if not share or len(places) < 2:
+        return list(range(len(rows))), []
+    limit = max(share, min(places.values()))
+    out = {user for user, place in places.items() if place <= limit}
+    if len(out) == len(places):  # a large share of a few users
+        out.discard(max(places, key=lambda user: (places[user], user)))
+    held = [user in out for user in column.to_pylist()]
+    return [n for n, is_out in enumerate(held) if not is_out], [n for n, is_out in enumerate(held) if is_out]
+
+
+def _place(user: str) -> float:
+    """Where a user falls, uniform in [0, 1)."""
+    return int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8).digest(), "big") / 2**64

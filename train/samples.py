@@ -1,0 +1,90 @@
+"""What the model answers as it learns: the same few held-out prompts at every evaluation.
+
+This module needs transformers at import, so it is only ever imported inside a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from models import metrics
+from models.distributed import is_first
+from train.rows import Rows
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedTokenizerBase
+
+_PROMPTS = 5
+_TOKENS = 48  # of an answer
+
+
+def choose(rows: Rows, held_out: Sequence[int]) -> list[int]:
+    """The prompts to watch: the held-out examples with the lowest ids, which are hashes of their content."""
+    ids = dict(zip(held_out, rows.ids(held_out), strict=True))
+    return sorted(held_out, key=lambda number: ids[number])[:_PROMPTS]
+
+
+class Samples(TrainerCallback):  # type: ignore[misc]
+    """Writes `generations.jsonl`: step, example, prompt, the answer in the data, and the model's greedy one.
+
+    Under ZeRO-3 all processes generate, since each holds a part of the weights; else the first one does.
+    """
+
+    def __init__(
+        self, path: Path, rows: Rows, held_out: Sequence[int], tokenizer: PreTrainedTokenizerBase
+    ) -> None:
+        self.path, self.rows, self.tokenizer = path, rows, tokenizer
+        self.numbers = choose(rows, held_out)
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Drop the answers of steps that are about to be made again."""
+        if is_first():
+            metrics.trim(self.path, state.global_step)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Answer."""
+        from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
+
+        if not is_first() and not is_deepspeed_zero3_enabled():
+            return
+        answers = self._answers(kwargs["model"], args.device)
+        for number, answer in zip(self.numbers, answers, strict=True) if is_first() else ():
+            metrics.append(self.path, {"step": state.global_step, **self._known(number), "answer": answer})
+
+    def _known(self, number: int) -> dict[str, str]:
+        tokens, length = self.rows.tokens(number), self.rows.prompt_length(number)
+        prompt, wanted = self.tokenizer.decode(tokens[:length]), self._plain(tokens[length:])
+        return {"example": self.rows.ids([number])[0], "prompt": prompt, "wanted": wanted}
+
+    def _answers(self, model: PeftModel, device: torch.device) -> list[str]:
+        prompts = [self.rows.tokens(number)[: self.rows.prompt_length(number)] for number in self.numbers]
+        width = max(len(prompt) for prompt in prompts)
+        ids = torch.full((len(prompts), width), int(self.tokenizer.pad_token_id))
+        mask = torch.zeros_like(ids)
+        for place, prompt in enumerate(prompts):  # padding goes before, so that answers begin at one place
+            ids[place, width - len(prompt) :] = torch.from_numpy(prompt)
+            mask[place, width - len(prompt) :] = 1
+        model.eval()
+        with torch.no_grad():
+            made = model.generate(
+                input_ids=ids.to(device),
+                attention_mask=mask.to(device),
+                max_new_tokens=_TOKENS,
+                do_sample=False,
+                use_cache=True,
+                pad_token_id=self.tokenizer.pad_token_id,
+            )
+        return [self._plain(row[width:]) for row in made]
+
+    def _plain(self, tokens: Any) -> str:
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True)).strip()
