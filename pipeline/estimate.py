@@ -96,11 +96,11 @@ def make_estimate(
     checkpoint = folders["base"] / "checkpoint" if "base" in folders else None
     found = find_device(device)
     subject = Subject(recipe, *shape_of(recipe.models.base, checkpoint), found)
-    here = folders if probing and not device else {}
-    return subject, [_stage(subject, name, folders, here) for name in ("sft", "dpo")]
+    unwanted = "another device was asked about" if device else "" if probing else "no probe was wanted"
+    return subject, [_stage(subject, name, folders, unwanted) for name in ("sft", "dpo")]
 
 
-def _stage(subject: Subject, name: str, folders: Mapping[str, Path], here: Mapping[str, Path]) -> Estimate:
+def _stage(subject: Subject, name: str, folders: Mapping[str, Path], unwanted: str) -> Estimate:
     recipe, section = subject.recipe, {"sft": "train", "dpo": "align"}[name]
     settings = getattr(recipe, section)
     world = team_of(settings, section).world
@@ -109,9 +109,10 @@ def _stage(subject: Subject, name: str, folders: Mapping[str, Path], here: Mappi
     largest = largest_step(rows, training)
     place = place_of(subject)
     memory = estimate(subject.shape, recipe.models, training, largest, place)
-    batches = rows.tokens / settings.max_length if is_packed(settings) else rows.count
+    batches = rows.packed(settings.max_length) if is_packed(settings) else rows.count
     steps = math.ceil(batches / (settings.batch_size * settings.accumulation * world) * settings.epochs)
-    probe, why = _probed(subject, name, rows, here)
+    why = unwanted or _no_probe(recipe, name, folders)
+    probe = None if why else _probed(recipe, name, rows, folders)
     seconds, how = _duration(subject, training, rows, probe, why)
     knobs = tuple(_knobs(subject, training, rows, memory.total))
     tokens = rows.tokens * settings.epochs * training.sequences
@@ -134,19 +135,20 @@ def largest_step(rows: Rows, training: Training) -> Step:
     return Step(count, length, trained)
 
 
-def _probed(subject: Subject, name: str, rows: Rows, here: Mapping[str, Path]) -> tuple[Probe | None, str]:
-    """The measured figures, or why there are none."""
-    needed = {"base"} | ({"sft"} if name == "dpo" else set())
-    if not needed <= here.keys():
-        return None, "its model is not here"
-    section = "train" if name == "sft" else "align"
-    if why := can_probe(subject.recipe, section):
-        return None, f"the recipe wants {why}"
+def _no_probe(recipe: Recipe, name: str, folders: Mapping[str, Path]) -> str:
+    """Why a stage cannot be probed here; empty if it can."""
+    absent = [needed for needed in (("base", "sft") if name == "dpo" else ("base",)) if needed not in folders]
+    if absent:
+        return f"{' and '.join(absent)} would have to run before a probe"
+    why = can_probe(recipe, "train" if name == "sft" else "align")
+    return f"the recipe wants {why}" if why else ""
+
+
+def _probed(recipe: Recipe, name: str, rows: Rows, folders: Mapping[str, Path]) -> Probe:
     say(f"{name}: a few steps as a probe")
-    lengths = (rows.lengths, rows.trained)
     if name == "sft":
-        return probe_sft(subject.recipe, here["base"], *lengths), ""
-    return probe_dpo(subject.recipe, here["base"], here["sft"], *lengths), ""
+        return probe_sft(recipe, folders["base"], rows.lengths, rows.trained)
+    return probe_dpo(recipe, folders["base"], folders["sft"], rows.lengths, rows.trained)
 
 
 def is_packed(settings: Optimisation) -> bool:

@@ -41,6 +41,13 @@ class Rows:
         """Tokens of the longest sampled row."""
         return max(self.lengths)
 
+    def packed(self, capacity: int) -> float:
+        """Rows of at most `capacity` tokens that all the examples fill, packed as the stage packs them."""
+        from train.packing import pack
+
+        sample = list(self.lengths) * math.ceil(_SAMPLED / len(self.lengths))
+        return self.count * len(pack(sample, capacity)) / len(sample)
+
     def padded(self, rows: int) -> float:
         """Tokens of an average batch of so many rows, each padded to its longest."""
         ordered = sorted(self.lengths)

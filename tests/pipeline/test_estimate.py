@@ -49,7 +49,9 @@ def test_every_recipe_is_estimated_in_80_columns(name: str, device: str, tmp_pat
     subject, table, (sft, dpo) = estimated(name, device, tmp_path)
     assert max(len(line) for line in table.splitlines()) <= 80
     assert subject.device.name in table and "(arithmetic)" in table and "not measured" in table
-    assert sft.steps == math.ceil(sft.rows.tokens / 2048 / rows_a_step(subject.recipe))
+    assert sft.steps == math.ceil(
+        sft.rows.count / 2 / rows_a_step(subject.recipe)
+    )  # 960 tokens fit twice into 2048
     assert (
         dpo.steps == math.ceil(dpo.rows.count / dpo_rows_a_step(subject.recipe)) and sft.seconds > dpo.seconds
     )
@@ -105,6 +107,11 @@ def test_a_batch_is_padded_to_its_longest_row() -> None:
     assert rows.padded(2) == pytest.approx(
         2 * (10 / 4 + 20 * 3 / 4)
     )  # the shorter one only if both are short
+
+
+def test_packed_rows_are_counted_as_they_are_packed() -> None:
+    assert Rows(100, (60,), (9,), "").packed(100) == pytest.approx(100)
+    assert Rows(100, (60, 40), (9, 9), "").packed(100) == pytest.approx(50)
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=40), st.integers(1, 16))
