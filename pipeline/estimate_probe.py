@@ -16,7 +16,7 @@ from rectune.rows import write_rows
 from rectune.runs import RunStore, Workplace
 from rectune.types import Example, Preference, Prompt, Provenance, with_id
 
-STEPS = 4  # optimiser steps; the first is left out of the rate, since it sets things up
+STEPS = 3  # optimiser steps; the first is left out of the rate, since it sets things up
 _NO_MODEL = Provenance("probe", "", "{}", 0, "")
 
 
@@ -56,6 +56,8 @@ def probe_sft(recipe: Recipe, base: Path, lengths: Sequence[int], trained: Seque
     """
     settings = recipe.train
     count = STEPS * settings.batch_size * settings.accumulation * team_of(settings, "train").world
+    if settings.packing:  # so many examples go into a row, on average
+        count *= max(1, round(settings.max_length * len(lengths) / sum(lengths)))
     with tempfile.TemporaryDirectory(prefix="rectune-probe-") as folder:
         root = Path(folder)
         made = list(_examples(Lengths.of(lengths, trained, count)))
@@ -98,8 +100,16 @@ def _run(function: str, recipe: Recipe, section: str, inputs: dict[str, Path]) -
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """What a probe leaves out: checkpoints, evaluations, trackers; one pass over its rows."""
-    plain = {"epochs": 1.0, "save_steps": 10_000, "log_steps": 1, "report_to": [], "holdout": 0.0}
+    """What a probe leaves out: checkpoints, evaluations, trackers, warm-up, which is as good as no step; one pass."""
+    plain = {
+        "epochs": 1.0,
+        "save_steps": 10_000,
+        "log_steps": 1,
+        "report_to": [],
+        "holdout": 0.0,
+        "warmup_ratio": 0.0,
+        "max_loss_ratio": 0.0,
+    }
     return {name: value for name, value in plain.items() if name in settings}
 
 
