@@ -7,8 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-_Z = 1.959964  # of a 95 % interval
-
 
 def alpha(units: Iterable[Sequence[int]], data: Literal["nominal", "ordinal"]) -> float | None:
     """Krippendorff's alpha: 1 is perfect agreement, 0 what chance gives, below 0 systematic disagreement.
@@ -41,20 +39,6 @@ def alpha(units: Iterable[Sequence[int]], data: Literal["nominal", "ordinal"]) -
         return None
     observed = sum(pairs[c, k] * _difference(c, k, totals, data) for c in values for k in values)
     return 1 - (sum(totals.values()) - 1) * observed / expected
-
-
-def wilson(successes: float, trials: int) -> tuple[float, float]:
-    """The 95 % score interval of a share (Wilson 1927); halves may be among the successes.
-
-    Raises:
-        ValueError: no trials.
-    """
-    if trials < 1:
-        raise ValueError("an interval needs at least one trial")
-    share, spread = successes / trials, _Z * _Z / trials
-    middle = (share + spread / 2) / (1 + spread)
-    half = _Z / (1 + spread) * math.sqrt(share * (1 - share) / trials + spread / (4 * trials))
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def uniform_p(counts: Sequence[int]) -> float:

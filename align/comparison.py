@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from align.agreement import wilson
 from align.decisions import Decision
 from align.tasks import Task, make_task
 from rectune.errors import UserError
+from rectune.intervals import wilson
 from rectune.rows import read_rows
 from rectune.types import Candidate, Prompt
 

@@ -157,8 +157,9 @@ def _take_in(store: TagStore, decisions: Iterable[Written], marks: Iterable[Mark
     undone_since = [
         Written(d, undone) for d, undone in wanted.items() if undone and known.get(d, 0.0) is None
     ]
-    fresh = [mark for mark in dict.fromkeys(marks) if mark not in set(marked)]
-    total = len(wanted) + len(dict.fromkeys(marks))
+    asked, there = dict.fromkeys(marks), set(marked)
+    fresh = [mark for mark in asked if mark not in there]
+    total = len(wanted) + len(asked)
     store.write(new, fresh, undone_since)
     return Taken(len(new) + len(fresh), total - len(new) - len(fresh))
 

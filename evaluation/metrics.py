@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_Z = 1.959964  # the normal distribution's 0.975 quantile: intervals of 95 %
+from rectune import intervals
 
 
 def target_rank(items: Sequence[str], scores: Sequence[float], target: str) -> int:
@@ -47,18 +47,8 @@ def ndcg_at(ranks: Sequence[int], k: int) -> list[float]:
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927), which stays within 0 and 1 and holds for small n.
-
-    (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), with p = hits/n.
-    """
-    if n == 0:
-        return 0.0, 1.0
-    share, z2 = hits / n, _Z * _Z
-    middle = share + z2 / (2 * n)
-    spread = _Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    low, high = (middle - spread) / (1 + z2 / n), (middle + spread) / (1 + z2 / n)
-    # At the ends the formula gives exactly 0 and 1; rounding must not step over them.
-    return (0.0 if hits == 0 else low), (1.0 if hits == n else high)
+    """`rectune.intervals.wilson`; a share of nothing may be anything."""
+    return intervals.wilson(hits, n) if n else (0.0, 1.0)
 
 
 def bootstrap(values: Sequence[float], users: Sequence[str], rounds: int, seed: int) -> tuple[float, float]:

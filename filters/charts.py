@@ -8,17 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from filters.plots import DROPPED, KEPT
+
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from filters.rules.base import Column, Ints, Mask
 
-_KEPT, _DROPPED, _BY_SCORE = (
-    "#4477aa",
-    "#ee6677",
-    "#aa3377",
-)  # Tol's bright palette: apart for colour-blind eyes too
+_BY_SCORE = "#aa3377"  # of the same palette as the others
 _POINTS = 3000  # rows that are still drawn as points; more are drawn as a density
 _DPI = 130
 
@@ -58,7 +56,7 @@ def score_by_length(tokens: Ints, score: Column, dropped: Mask, threshold: float
 
 
 def _points(axes: Axes, tokens: Ints, score: Column, dropped: Mask) -> None:
-    for rows, colour, sign, words in ((~dropped, _KEPT, "o", "kept"), (dropped, _DROPPED, "x", "dropped")):
+    for rows, colour, sign, words in ((~dropped, KEPT, "o", "kept"), (dropped, DROPPED, "x", "dropped")):
         label = f"{words} ({rows.sum():,})"
         axes.scatter(tokens[rows], score[rows], s=14, c=colour, marker=sign, linewidths=0.9, label=label)
 
@@ -68,7 +66,7 @@ def drop_rate(lengths: Sequence[Mapping[str, Any]], path: Path) -> None:
     figure, axes = _canvas((8.2, 3.4))
     places = range(len(lengths))
     for name, words, colour, side in (
-        ("dropped", "dropped for any reason", _DROPPED, -0.2),
+        ("dropped", "dropped for any reason", DROPPED, -0.2),
         ("dropped_by_score", "dropped by the score", _BY_SCORE, 0.2),
     ):
         shares = [100 * bucket[name] / bucket["rows"] if bucket["rows"] else 0.0 for bucket in lengths]

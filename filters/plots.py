@@ -16,7 +16,7 @@ if typing.TYPE_CHECKING:
     Counts = Sequence[int] | npt.NDArray[np.int64]
     Column = npt.NDArray[np.float64]
 
-_KEPT, _DROPPED = "#4477aa", "#ee6677"  # Tol's bright palette: apart for colour-blind eyes too
+KEPT, DROPPED = "#4477aa", "#ee6677"  # Tol's bright palette: apart for colour-blind eyes too
 _BINS = 40
 _LINES = 16  # about, in the terminal
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -70,7 +70,7 @@ def _draw(axes: Axes, scores: Column, counts: Column, threshold: float) -> None:
         bins=edges,
         weights=[counts[part] for part in parts],
         stacked=True,
-        color=[_KEPT, _DROPPED],
+        color=[KEPT, DROPPED],
         label=labels,
     )
     axes.axvline(threshold, color="black", linestyle="--", linewidth=1, label=f"threshold {threshold:g}")

@@ -6,6 +6,7 @@ import typing
 from typing import Any
 
 from filters.judge import Verdicts
+from rectune.types import group_names
 
 if typing.TYPE_CHECKING:
     from filters.rules.base import Ints, Mask
@@ -44,8 +45,8 @@ def groups(verdicts: Verdicts) -> dict[str, Ints]:
     pairs = zip(verdicts.domains, verdicts.categories, strict=True)
     codes = np.array([labels.setdefault(pair, len(labels)) for pair in pairs], dtype=np.int64)
     members = dict[str, list[int]]()
-    for (domain, category), code in labels.items():
-        for name in (domain, f"{domain}/{category}") if category else (domain,):
+    for pair, code in labels.items():
+        for name in group_names(*pair):
             members.setdefault(name, []).append(code)
     return {name: np.flatnonzero(np.isin(codes, members[name])) for name in sorted(members)}
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from inference.backends import Backend
 from inference.context import ROWS, Context
 from inference.handle import Handle
-from inference.model import describe, load_model
+from inference.model import describe
 from inference.requests import Answer, Request
 from inference.scheduler import Scheduler
-from inference.vocabulary import Vocabulary
+from inference.vocabulary import opened_vocabulary
 from rectune.errors import UserError
 from rectune.settings import Engine
 
@@ -198,13 +198,8 @@ def prompt_text(model: Path, request: Request) -> str:
     Raises:
         UserError: no usable file, or it has no chat template, or that refuses the conversation.
     """
-    import llama_cpp
-
-    loaded = load_model(model, vocabulary_only=True)
-    try:
-        return Vocabulary(loaded, str(model)).text(request.messages, request.prefill)
-    finally:
-        llama_cpp.llama_model_free(loaded)
+    with opened_vocabulary(model) as vocabulary:
+        return vocabulary.text(request.messages, request.prefill)
 
 
 def _by_head(requests: Sequence[Request]) -> Iterator[Request]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inference.model import load_model
 from models.chat import segments, tokenise
 from rectune.errors import UserError
 
@@ -105,3 +108,15 @@ class Vocabulary:
 
         token = getattr(llama_cpp, f"llama_vocab_{name}")(self.pointer)
         return llama_cpp.llama_vocab_get_text(self.pointer, token).decode() if token >= 0 else ""
+
+
+@contextmanager
+def opened_vocabulary(gguf: Path) -> Iterator[Vocabulary]:
+    """The tokenizer of a GGUF file; no weights are loaded."""
+    import llama_cpp
+
+    model = load_model(gguf, vocabulary_only=True)
+    try:
+        yield Vocabulary(model, str(gguf))
+    finally:
+        llama_cpp.llama_model_free(model)

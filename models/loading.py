@@ -183,6 +183,11 @@ def note_base(adapter: Path, models: Models) -> None:
     (adapter / BASE_NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
 
 
+def trained_in_4bit(adapter: Path) -> bool:
+    """Whether an adapter was trained on 4-bit weights."""
+    return bool(read_base_note(adapter).get("load_in_4bit"))
+
+
 def read_base_note(adapter: Path) -> dict[str, Any]:
     """What `note_base` recorded; an adapter without a note counts as trained on unquantised weights."""
     try:

@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from models.loading import read_base_note
+from models.loading import trained_in_4bit
 from rectune.errors import RectuneError, UserError
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def merge_adapter(checkpoint: Path, adapter: Path, out: Path, form: Form = "dequ
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    rounded = rounded_weights(checkpoint) if form == "dequantised" and _on_four_bits(adapter) else frozenset()
+    rounded = (
+        rounded_weights(checkpoint) if form == "dequantised" and trained_in_4bit(adapter) else frozenset()
+    )
     merger = _Merger(_adapted(skeleton(checkpoint), adapter), rounded)
     files = weight_files(checkpoint)
     shards = list(_shards(files))
@@ -189,10 +191,6 @@ class _Merger:
         finally:
             base.weight = empty
         return done
-
-
-def _on_four_bits(adapter: Path) -> bool:
-    return bool(read_base_note(adapter).get("load_in_4bit"))
 
 
 def _shards(files: Mapping[str, Path]) -> Iterator[list[str]]:

@@ -142,8 +142,6 @@ def _prompt_lengths(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt
 
 
 def _answer_lengths(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[int]:
-    from models.turns import end_ids
+    from models.turns import TurnEncoder
 
-    encoded = tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    ending = len(end_ids(tokenizer))
-    return [len(ids) + ending for ids in encoded]
+    return [len(ids) for ids in TurnEncoder(tokenizer).responses(texts)]

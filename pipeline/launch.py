@@ -87,9 +87,6 @@ def _run_watched(command: list[str], place: Workplace, effort: Effort) -> int:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")])),
         "TOKENIZERS_PARALLELISM": "false",
-        "GOMP_SPINCOUNT": os.environ.get(
-            "GOMP_SPINCOUNT", "1000"
-        ),  # threads that spin starve their neighbours
         "RECTUNE_TERMINAL": f"/proc/{os.getpid()}/fd/2",
     }
     with (place.folder / LOG).open("ab") as log:

@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prompts.titles import MOST_WORDS, Titles, Word, fold, key_of, split_words, unescape
+from prompts.titles import MOST_WORDS, YEAR, Titles, Word, fold, key_of, split_words, unescape
 from prompts.words import one_line
 
 WHOLE, MARKED, FOLLOWED, SPOKEN, SHORT, UNSURE = 1.0, 0.9, 0.8, 0.7, 0.6, 0.3
@@ -38,7 +38,7 @@ PARTICLES = (
     "을", "를", "이", "가", "은", "는", "의", "와", "과", "도", "로", "에", "만", "나", "랑",
 )
 # fmt: on
-_YEAR = re.compile(r"[(\[（]\s?\d{4}(?:\s?[-–]\s?(?:\d{4})?)?\s?[)\]）]")
+_YEAR = re.compile(YEAR)
 _MARK = re.compile(r"[,;!?()\[\]（）「『《〈<|→=≻>—–…。、]|[.:：](?=\s|$)|[-~/](?=\s)")
 _SUBTITLE = re.compile(r"[:：]\s+[^\W\d_a-z]")  # a colon and a capital: it may be another title that goes on
 _NEXT = re.compile(r" (\w{1,12})")

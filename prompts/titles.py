@@ -22,7 +22,8 @@ _MARKS = "\u0300-\u036f"  # accents that stand behind their letter
 _WORD = re.compile(rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*")
 # With its semicolon only: "Rock&reggae" holds no entity.
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_YEAR = re.compile(r"[(\[（]\s?\d{4}(?:\s?[-–]\s?(?:\d{4})?)?\s?[)\]）]$")
+YEAR = r"[(\[（]\s?\d{4}(?:\s?[-–]\s?(?:\d{4})?)?\s?[)\]）]"  # in brackets, or a span of them
+_YEAR = re.compile(YEAR + "$")
 _YEAR_LENGTH = 16  # characters that a year in brackets takes at most
 
 
@@ -159,12 +160,16 @@ class TitleIndex:
 
     def _note_spelling(self, key: str, index: int, title: str) -> None:
         first = self._full[key]
-        known = one_line(unescape(self.titles[first])[0])
+        known = self._spelt(first)
         spelt = one_line(title)
         if spelt != known:
             ways = self._spellings.setdefault(key, {known: first, fold(known): first})
-            ways.setdefault(spelt, index)
+            if self._spelt(ways.setdefault(spelt, index)) != spelt:
+                ways[spelt] = index  # it was only another title's, folded: "x" means "x" rather than "X"
             ways.setdefault(fold(spelt), index)
+
+    def _spelt(self, index: int) -> str:
+        return one_line(unescape(self.titles[index])[0])
 
     def _note_short(self, short: str, full: str, index: int) -> None:
         known = self._short.get(short)

@@ -33,6 +33,11 @@ def content_id(*parts: Any) -> str:
 T = TypeVar("T")
 
 
+def group_names(domain: str, category: str) -> tuple[str, ...]:
+    """The groups that figures about a row are given for: its domain and, where there is one, its category."""
+    return (domain, f"{domain}/{category}") if category else (domain,)
+
+
 def grouped(rows: Iterable[T], of: Callable[[T], tuple[str, str]]) -> dict[str, list[T]]:
     """The rows of each domain, and of each domain/category where there is one; names sorted.
 
@@ -42,8 +47,7 @@ def grouped(rows: Iterable[T], of: Callable[[T], tuple[str, str]]) -> dict[str, 
     """
     found: dict[str, list[T]] = {}
     for row in rows:
-        domain, category = of(row)
-        for name in (domain, f"{domain}/{category}") if category else (domain,):
+        for name in group_names(*of(row)):
             found.setdefault(name, []).append(row)
     return {name: found[name] for name in sorted(found)}
 

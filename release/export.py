@@ -18,7 +18,7 @@ from models.gguf import (
     to_quantised,
 )
 from recommenders.cases import TestCase
-from rectune.catalogue import load_catalogue
+from rectune.catalogue import Catalogue, load_catalogue
 from rectune.errors import UserError
 from rectune.progress import say
 from rectune.recipe import Recipe
@@ -60,13 +60,12 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     if config.release.adapter_gguf:
         adapter_config(inputs["dpo"] / "adapter" / "adapter_config.json")
     cases = chosen_cases(inputs["data"], inputs["queries"])
-    talked = conversations_of(cases[:_TALKED], load_catalogue(inputs["data"] / "items.parquet"))
+    catalogue = load_catalogue(inputs["data"] / "items.parquet")
+    talked = conversations_of(cases[:_TALKED], catalogue)
     bench = Bench(inputs["base"], inputs["dpo"] / "adapter", out, [*CONVERSATIONS, *talked])
     bench.scratch.mkdir(exist_ok=True)
     merge = merge_best(bench, config.release.merge)
-    files = _measured(
-        bench, _written(bench, names), cases[: config.release.parity_cases], inputs["data"] / "items.parquet"
-    )
+    files = _measured(bench, _written(bench, names), cases[: config.release.parity_cases], catalogue)
     adapter = _adapter(bench, config.models.quantisation) if config.release.adapter_gguf else None
     found = _judged(bench, {"merge": merge, "files": files, "adapter": adapter})
     _gate(found["parity"]["failed"], out, config.release.allow_failed_parity)
@@ -95,7 +94,7 @@ def _written(bench: Bench, names: Sequence[str]) -> dict[str, Path]:
 
 
 def _measured(
-    bench: Bench, places: Mapping[str, Path], cases: Sequence[TestCase], items: Path
+    bench: Bench, places: Mapping[str, Path], cases: Sequence[TestCase], catalogue: Catalogue
 ) -> list[dict[str, Any]]:
     """The figures of every file."""
     form = json.loads((bench.out / "merge.json").read_text(encoding="utf-8"))["form"]
@@ -104,7 +103,7 @@ def _measured(
     for name, place in places.items():
         say(f"comparing {name} with the merged checkpoint")
         gap = compared(merged, rows_of_gguf(place, bench.conversations))
-        hits = hits_of(place, cases, items) if cases else []
+        hits = hits_of(place, cases, catalogue) if cases else []
         before = before or hits
         kept = place.name if place.parent == bench.out else ""
         found.append({**figures(place, name), "file": kept, **gap, **_changes(before, hits)})

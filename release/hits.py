@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from inference.llamacpp import LlamaEngine
+from inference.vocabulary import opened_vocabulary
 from prompts.answers import closing
 from recommenders.cases import TestCase, as_asked, asked_by_history, by_domain, read_test_cases
 from recommenders.likelihood import Likelihood
-from rectune.catalogue import Catalogue, load_catalogue
+from rectune.catalogue import Catalogue
+from rectune.intervals import Z
 from rectune.progress import progress
 from rectune.rows import read_rows
 from rectune.settings import Engine
 from rectune.types import Case
 from release.texts import Conversation
-from release.vocabulary import opened_vocabulary
 
-_Z = 1.959964  # the normal distribution's 0.975 quantile: intervals of 95 %
 _SPARE = 16  # tokens of room beyond the longest prompt and title
 
 
@@ -39,15 +39,15 @@ def conversations_of(cases: Sequence[TestCase], catalogue: Catalogue) -> list[Co
     ]
 
 
-def hits_of(model: Path, cases: Sequence[TestCase], items: Path) -> list[bool]:
+def hits_of(model: Path, cases: Sequence[TestCase], catalogue: Catalogue) -> list[bool]:
     """Whether a GGUF file puts each case's target first among its candidates, by likelihood; ties are misses.
 
     Args:
         model: computed with as it is, in no faster type.
         cases: of any domains; the answer follows their order.
-        items: the data stage's table of items.
+        catalogue: where their items are.
     """
-    catalogue, found = load_catalogue(items), dict[str, bool]()
+    found = dict[str, bool]()
     engine = Engine(context=_longest(model, cases, catalogue) + _SPARE, slots=20, weights="file")
     with (
         progress(f"ranking: {model.stem}", len(cases), "cases") as advance,
@@ -86,7 +86,7 @@ def paired_change(before: Sequence[bool], after: Sequence[bool]) -> tuple[float,
     if not n:
         raise ValueError("no cases to compare")
     middle = (won - lost) / (n + 2)
-    spread = _Z * math.sqrt(won + lost + 1 - (won - lost) ** 2 / (n + 2)) / (n + 2)
+    spread = Z * math.sqrt(won + lost + 1 - (won - lost) ** 2 / (n + 2)) / (n + 2)
     return (won - lost) / n, (max(-1.0, middle - spread), min(1.0, middle + spread))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.loading import read_base_note
+from models.loading import trained_in_4bit
 from models.merge import Form, merge_adapter
 from models.parity import Rows
 from rectune.progress import say
@@ -34,14 +34,9 @@ class Bench:
         return self.out / "scratch"
 
     @property
-    def four_bit(self) -> bool:
-        """Whether the adapter was trained on 4-bit weights."""
-        return bool(read_base_note(self.adapter).get("load_in_4bit"))
-
-    @property
     def forms(self) -> tuple[Form, ...]:
         """The forms of the base that differ."""
-        return ("dequantised", "original") if self.four_bit else ("original",)
+        return ("dequantised", "original") if trained_in_4bit(self.adapter) else ("original",)
 
     def rows(self, name: str, make: Callable[[], Rows]) -> Rows:
         """Rows of one form of the model; made once, so that no two forms need be in memory at a time."""

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.context import ROWS, Context
+from inference.vocabulary import opened_vocabulary
 from models.parity import Rows, answer_rows
 from rectune.errors import RectuneError
 from rectune.settings import Engine, Models
 from release.texts import Conversation
-from release.vocabulary import opened_vocabulary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,10 +24,9 @@ _SPARE = 16  # tokens of room beyond the longest conversation
 
 def rows_of_adapter(checkpoint: Path, adapter: Path, conversations: Sequence[Conversation]) -> Rows:
     """Of the model that was trained: the base in the form it was trained in, the adapter on top; float32 arithmetic."""
-    from models.loading import load_for_training, load_tokenizer, open_adapter, read_base_note
+    from models.loading import load_for_training, load_tokenizer, open_adapter, trained_in_4bit
 
-    four_bit = bool(read_base_note(adapter).get("load_in_4bit"))
-    base = load_for_training(checkpoint, Models(load_in_4bit=four_bit, compute="float32"))
+    base = load_for_training(checkpoint, Models(load_in_4bit=trained_in_4bit(adapter), compute="float32"))
     model = open_adapter(base, adapter, trainable=False).eval()
     return answer_rows(model, load_tokenizer(checkpoint), _pairs(conversations))
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.model import load_model
-from inference.vocabulary import Vocabulary
+from inference.vocabulary import Vocabulary, opened_vocabulary
 from release.texts import HARD_TEXTS, MIXED, Conversation
 
 if TYPE_CHECKING:
@@ -16,18 +14,6 @@ if TYPE_CHECKING:
 
 _BATCH = 4096  # texts a call of the tokenizer
 _SHOWN = 20  # differing texts that are kept word for word
-
-
-@contextmanager
-def opened_vocabulary(gguf: Path) -> Iterator[Vocabulary]:
-    """The tokenizer of a GGUF file; no weights are loaded."""
-    import llama_cpp
-
-    model = load_model(gguf, vocabulary_only=True)
-    try:
-        yield Vocabulary(model, str(gguf))
-    finally:
-        llama_cpp.llama_model_free(model)
 
 
 def token_parity(checkpoint: Path, gguf: Path, conversations: Sequence[Conversation] = ()) -> dict[str, Any]:

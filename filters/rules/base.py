@@ -64,8 +64,8 @@ class Batch:
         return [_recommended(*row) for row in rows]
 
 
-class Rule(ABC):
-    """One way in which a response may be unfit, judged by itself.
+class Named(ABC):
+    """What every rule has.
 
     `name` is its key under `filter.rules`, `reason` what people read where it drops a row, `counts` what its figure is.
     """
@@ -76,6 +76,10 @@ class Rule(ABC):
 
     def __init__(self, config: settings.Filter) -> None:
         self.config = config
+
+
+class Rule(Named):
+    """One way in which a response may be unfit, judged by itself."""
 
     @abstractmethod
     def figures(self, batch: Batch) -> Column:
@@ -125,6 +129,12 @@ def signs(*pairs: tuple[str, str]) -> tuple[Sign, ...]:
         Sign(tuple(hints.split("|")), re.compile(pattern, re.MULTILINE | re.ASCII))
         for hints, pattern in pairs
     )
+
+
+def count_signs(among: Sequence[Sign], text: str) -> int:
+    """How often any of the signs is in a text."""
+    folded = text.lower()
+    return sum(sign.count(folded) for sign in among)
 
 
 def _recommended(text: str, titles: Sequence[str], shown: Sequence[int]) -> tuple[str, float]:

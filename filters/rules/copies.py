@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import typing
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from filters.near import signatures, twins
-from filters.rules.base import Batch
+from filters.rules.base import Batch, Named
 from rectune import settings
 
 if typing.TYPE_CHECKING:
@@ -39,15 +38,8 @@ class Copies:
         return copied
 
 
-class CopyRule(ABC):
-    """A rule over the whole set; `name`, `reason` and `counts` are as in `Rule`."""
-
-    name: ClassVar[str]
-    reason: ClassVar[str]
-    counts: ClassVar[str]
-
-    def __init__(self, config: settings.Filter) -> None:
-        self.config = config
+class CopyRule(Named):
+    """A rule over the whole set."""
 
     @abstractmethod
     def add(self, batch: Batch) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from filters.rules.base import Hits, signs
+from filters.rules.base import Hits, count_signs, signs
 
 _ADVERTISING = signs(
     ("click ", r"\bclick (?:here|below|(?:on )?the link)\b"),
@@ -82,8 +82,7 @@ class Advertising(Hits):
     name, reason, counts = "advertising", "advertising", "phrases"
 
     def hits(self, masked: str) -> int:
-        folded = masked.lower()
-        return sum(sign.count(folded) for sign in _ADVERTISING)
+        return count_signs(_ADVERTISING, masked)
 
 
 class PersonalData(Hits):
@@ -93,7 +92,7 @@ class PersonalData(Hits):
 
     def hits(self, masked: str) -> int:
         folded = masked.lower()
-        found = sum(sign.count(folded) for sign in _CONTACT)
+        found = count_signs(_CONTACT, masked)
         if len(_DIGITS.findall(folded)) >= _FEWEST:
             found += sum(1 for _ in _PHONE.finditer(folded))
             found += sum(luhn(match.group()) for match in _CARD.finditer(folded))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import typing
 
-from filters.rules.base import Batch, Hits, Rule, signs
+from filters.rules.base import Batch, Hits, Rule, count_signs, signs
 from rectune.types import Locale
 
 if typing.TYPE_CHECKING:
@@ -78,8 +78,7 @@ class Markers(Hits):
     name, reason, counts = "markers", "template leftovers", "leftovers"
 
     def hits(self, masked: str) -> int:
-        folded = masked.lower()
-        return sum(sign.count(folded) for sign in _MARKERS)
+        return count_signs(_MARKERS, masked)
 
 
 def _share(text: str, locale: Locale) -> float:

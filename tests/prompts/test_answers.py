@@ -291,6 +291,13 @@ def test_a_ranking_of_any_titles_reads_back_exactly(titles: list[str], locale: L
     assert set(reading.certainty) == {WHOLE} and reading.recommended == 0
 
 
+@pytest.mark.parametrize("titles", [["X", "x"], ["x", "X"], ["X", "\t x \n", "x"], ["Up!", "up!", "UP!"]])
+def test_titles_that_differ_in_case_alone_are_told_apart_by_their_spelling(titles: list[str]) -> None:
+    for title in titles:
+        first = [t.strip() for t in titles].index(title.strip())
+        assert read_answer(closing("en", title), titles).recommended == first
+
+
 @given(titles=SEVERAL, locale=LOCALES, data=st.data())
 def test_a_closing_line_of_any_title_reads_back_exactly(
     titles: list[str], locale: Locale, data: st.DataObject

@@ -70,9 +70,10 @@ def test_a_target_that_ties_is_a_miss(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(hits, "_longest", lambda *_: 100)
     inputs = write_world(tmp_path)
     cases = chosen_cases(inputs["data"], inputs["queries"])
-    found = hits_of(tmp_path / "space.gguf", cases, inputs["data"] / "items.parquet")
+    catalogue = load_catalogue(inputs["data"] / "items.parquet")
+    found = hits_of(tmp_path / "space.gguf", cases, catalogue)
     assert found == [test.case.target in ("m4", "b4") for test in cases] and sum(found) == 2
-    assert not any(hits_of(tmp_path / "flat.gguf", cases, inputs["data"] / "items.parquet"))
+    assert not any(hits_of(tmp_path / "flat.gguf", cases, catalogue))
 
 
 def test_conversations_end_on_the_item_really_taken(tmp_path: Path) -> None:

@@ -1,0 +1,29 @@
+"""Intervals of 95 %, in closed form."""
+
+from __future__ import annotations
+
+import math
+
+Z = 1.959964  # the normal distribution's 0.975 quantile
+
+
+def wilson(successes: float, trials: int) -> tuple[float, float]:
+    """The score interval of a share (Wilson 1927), which stays within 0 and 1 and holds for few trials.
+
+    (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), with p = successes/n.
+
+    Args:
+        successes: halves may be among them.
+        trials: n.
+
+    Raises:
+        ValueError: no trials.
+    """
+    if trials < 1:
+        raise ValueError("an interval needs at least one trial")
+    share, z2 = successes / trials, Z * Z
+    middle = share + z2 / (2 * trials)
+    spread = Z * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials * trials))
+    low, high = (middle - spread) / (1 + z2 / trials), (middle + spread) / (1 + z2 / trials)
+    # At the ends the formula gives exactly 0 and 1; rounding must not step over them.
+    return (0.0 if successes == 0 else low), (1.0 if successes == trials else high)
