@@ -1,0 +1,41 @@
+"""The typed sections of a recipe. Every field states its unit; a field made by `free` cannot change the result.
+
+Free fields (workers, slots, log intervals) stay out of the run keys, so turning them never makes work again.
+"""
+
+from __future__ import annotations
+
+from rectune.settings.base import Count, Fraction, Offload, Section, Share, free
+from rectune.settings.data import Crossing, Custom, Data
+from rectune.settings.filtering import (
+    Echo,
+    Filter,
+    FilterRules,
+    Language,
+    NearDuplicate,
+    Repeats,
+    Rule,
+    TooLong,
+    TooShort,
+)
+from rectune.settings.generation import (
+    Candidates,
+    Engine,
+    Generate,
+    Models,
+    Prompts,
+    Remote,
+    Sampling,
+    Teacher,
+)
+from rectune.settings.serving import Evaluate, Release, Retrieval
+from rectune.settings.training import Align, Lora, Optimisation, Train
+
+# fmt: off
+__all__ = [
+    "Align", "Candidates", "Count", "Crossing", "Custom", "Data", "Echo", "Engine", "Evaluate", "Filter",
+    "FilterRules", "Fraction", "Generate", "Language", "Lora", "Models", "NearDuplicate", "Offload",
+    "Optimisation", "Prompts", "Release", "Remote", "Repeats", "Retrieval", "Rule", "Sampling", "Section",
+    "Share", "Teacher", "TooLong", "TooShort", "Train", "free",
+]
+# fmt: on

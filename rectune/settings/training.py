@@ -1,0 +1,89 @@
+"""The sections `train` and `align`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from rectune.settings.base import Count, Fraction, Offload, Section, free
+
+
+class Lora(Section):
+    """Low-rank adapters (Hu et al. 2021). `targets` is `all-linear` or a list of module names.
+
+    `extra` is handed to peft's LoraConfig as it is: use_rslora, init_lora_weights, modules_to_save and so on.
+    """
+
+    r: Count = 16
+    alpha: Count = 32
+    dropout: Fraction = 0.05
+    targets: str | list[str] = "all-linear"
+    extra: dict[str, Any] = Field({})
+
+
+class Optimisation(Section):
+    """One training stage. `batch_size` counts rows a process and step, so the number of processes changes what it sees.
+
+    `processes` run on each of the `machines`: [] is this one alone; a list of `host slots=n`, the first of which is this
+    one, or the path of a file with such lines; or, for launchers that need no names, how many there are. Only the sum of
+    processes is in the key. `launcher` starts the other machines over `ssh`, prints the commands to type there
+    (`manual`), or finds itself started on each by `slurm`. They meet at `endpoint`, host:port ("": a free port here).
+
+    `max_length` bounds the tokens of prompt and response together; longer rows are left out and counted.
+    `zero` is DeepSpeed's ZeRO stage; `offload` moves the optimiser (2, 3) or the parameters too (3) to host memory.
+    """
+
+    epochs: Annotated[float, Field(gt=0.0)] = 1.0
+    learning_rate: Annotated[float, Field(gt=0.0)] = 2e-4
+    batch_size: Count = 4
+    accumulation: Count = 1
+    max_length: Count = 768
+    warmup_ratio: Fraction = 0.05
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    max_grad_norm: Annotated[float, Field(gt=0.0)] = 1.0
+    gradient_checkpointing: bool = False
+    zero: Literal[0, 1, 2, 3] = 2
+    offload: Offload = "none"
+    seed: int = 0
+    processes: Count = free(1)
+    machines: Count | str | list[str] = free([])
+    launcher: Literal["ssh", "manual", "slurm"] = free("ssh")
+    endpoint: str = free("")
+    log_steps: Count = free(1)
+    save_steps: Count = free(10)
+    report_to: list[Literal["tensorboard", "wandb", "trackio"]] = free([])
+
+
+class Train(Optimisation):
+    """Supervised fine-tuning (QLoRA, Dettmers et al. 2023).
+
+    `packing` puts several examples into one row of at most `max_length` tokens, blind to each other; `batch_size` then
+    counts such rows. `attention` `auto` is flash_attention_2 where it can run, else sdpa. `liger` swaps in Liger's kernels.
+
+    `holdout` is the share of users who are never trained on. The loss on them is taken every `eval_steps` optimiser
+    steps, and the adapter that was best is kept; after `patience` evaluations without gain training ends (0: never).
+    A loss above `max_loss_ratio` times the median of the steps before ends the run with an error (0: never).
+    """
+
+    lora: Lora = Lora()
+    packing: bool = False
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "auto"
+    liger: bool = False
+    holdout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
+    eval_steps: Count = 50
+    patience: Annotated[int, Field(ge=0)] = 0
+    max_loss_ratio: Annotated[float, Field(ge=0.0)] = free(0.0)
+
+
+class Align(Optimisation):
+    """DPO (Rafailov et al. 2023) on tagged answers.
+
+    `annotator` is `person` (wait for tags made with `rectune tag`) or `simulated` (a published rule stands in, and every
+    artefact says so). `tags` names the file tags/<name>.sqlite. `beta` weighs the distance to the reference.
+    """
+
+    annotator: Literal["person", "simulated"] = "person"
+    tags: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "default"
+    beta: Annotated[float, Field(gt=0.0)] = 0.1
