@@ -34,8 +34,8 @@ class Custom(Section):
     domain: str
     items: str
     interactions: str = ""
-    item_columns: dict[str, str] = Field({})
-    interaction_columns: dict[str, str] = Field({})
+    item_columns: dict[str, str] = Field(default={})
+    interaction_columns: dict[str, str] = Field(default={})
     categories_separator: str = "|"
     kind: Literal["rating", "click", "purchase", "play", "review"] = "rating"
     liked: float = 1.0
@@ -61,10 +61,10 @@ class Data(Section):
 
     root: Path = Path("samples")
     datasets: list[str] = Field(min_length=1)
-    categories: dict[str, list[str]] = Field({})
+    categories: dict[str, list[str]] = Field(default={})
     shares: dict[str, Share]
     shortfall: Literal["accept", "spread"] = "accept"
-    crossings: list[Crossing] = Field([])
+    crossings: list[Crossing] = Field(default=[])
     liked: dict[str, float]
     train: Count = 600_000
     preference: Count = 1000
@@ -76,5 +76,5 @@ class Data(Section):
     negatives: Literal["uniform", "popularity", "near"] = "uniform"
     embedder: str = "embedded"
     malformed: Fraction = 0.01
-    custom: dict[str, Custom] = Field({})
+    custom: dict[str, Custom] = Field(default={})
     seed: int = 0

@@ -108,7 +108,12 @@ class Generate(Engine):
 
 
 class Candidates(Engine):
-    """The answers a person chooses among: `answers` different ones a prompt, from a GGUF of the tuned model."""
+    """The answers a person chooses among: `answers` different ones a prompt, from a GGUF of the tuned model.
 
+    `prompts` bounds how many prompts are answered (0: all that are fresh); of more than that so many are chosen that
+    domains, kinds and locales come equally often, as far as there are any.
+    """
+
+    prompts: Annotated[int, Field(ge=0)] = 0
     answers: Annotated[int, Field(ge=2)] = 5
     sampling: Sampling

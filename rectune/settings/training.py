@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from rectune.settings.base import Count, Fraction, Offload, Section, free
 
@@ -19,7 +19,7 @@ class Lora(Section):
     alpha: Count = 32
     dropout: Fraction = 0.05
     targets: str | list[str] = "all-linear"
-    extra: dict[str, Any] = Field({})
+    extra: dict[str, Any] = Field(default={})
 
 
 class Optimisation(Section):
@@ -77,13 +77,58 @@ class Train(Optimisation):
     max_loss_ratio: Annotated[float, Field(ge=0.0)] = free(0.0)
 
 
+LossType = Literal[
+    "sigmoid", "sigmoid_norm", "robust", "hinge", "ipo", "exo_pair", "nca_pair", "bco_pair", "sppo_hard",
+    "aot", "aot_unpaired", "apo_zero", "apo_down", "discopop", "sft",
+]  # fmt: skip
+
+# The only losses in which trl 1.16 looks at label smoothing; to all others it would silently mean nothing.
+_SMOOTHED = {"robust", "exo_pair", "aot", "aot_unpaired"}
+
+
 class Align(Optimisation):
     """DPO (Rafailov et al. 2023) on tagged answers.
 
     `annotator` is `person` (wait for tags made with `rectune tag`) or `simulated` (a published rule stands in, and every
-    artefact says so). `tags` names the file tags/<name>.sqlite. `beta` weighs the distance to the reference.
+    artefact says so). `tags` names the file tags/<name>.sqlite. `pairs`: `best_worst` makes one pair a tag, `all` what a
+    tag implies (best over the middle ones over worst). `conflicts` says what becomes of pairs that annotators order
+    differently: the `majority`'s order (ties are left out), or `drop`. `embedder` measures how near answers come to the
+    true next item.
+
+    `beta` weighs the distance to the reference. `loss_types` are trl's, added up with `loss_weights`; `sft` is the mean
+    loss on the chosen answer. `label_smoothing` is the share of pairs that may be the wrong way round (`robust`).
+    `reference_log_probs` are taken `precomputed`, before the first step, or in `each_step`. `holdout` is the share of
+    users whose pairs are never trained on; `eval_steps` and `patience` are as in `train`.
     """
 
     annotator: Literal["person", "simulated"] = "person"
     tags: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "default"
+    pairs: Literal["best_worst", "all"] = "best_worst"
+    conflicts: Literal["majority", "drop"] = "majority"
+    embedder: str = "embedded"
     beta: Annotated[float, Field(gt=0.0)] = 0.1
+    loss_types: list[LossType] = Field(["sigmoid"], min_length=1)
+    loss_weights: list[Annotated[float, Field(gt=0.0)]] = Field([1.0], validate_default=True)
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5, validate_default=True)] = 0.0
+    reference_log_probs: Literal["precomputed", "each_step"] = free("precomputed")
+    holdout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    eval_steps: Count = 50
+    patience: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("loss_weights")
+    @classmethod
+    def _one_weight_a_loss(cls, weights: list[float], info: ValidationInfo) -> list[float]:
+        types = info.data.get("loss_types", weights)
+        if len(weights) != len(types):
+            raise ValueError(f"{len(types)} loss_types want {len(types)} weights")
+        return weights
+
+    @field_validator("label_smoothing")
+    @classmethod
+    def _smoothing_means_something(cls, share: float, info: ValidationInfo) -> float:
+        types = set(info.data.get("loss_types", ()))
+        if share and not types & _SMOOTHED:
+            raise ValueError(f"changes nothing here; loss_types that use it: {', '.join(sorted(_SMOOTHED))}")
+        if not share and "exo_pair" in types:
+            raise ValueError("exo_pair needs some, 0.001 say")
+        return share
