@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import filters.score
+import filters.distinct
 from filters.score import Tokens, as_tokens, response_score, score_column
 
 tokens = st.lists(st.integers(0, 50), min_size=1, max_size=200)
@@ -47,14 +47,13 @@ def test_lists_of_tokens_come_back_from_flat_columns(rows: list[list[int]]) -> N
     assert list(as_tokens(rows)) == rows and len(as_tokens(rows)) == len(rows)
 
 
-@pytest.mark.parametrize("short", [False, True])
-@pytest.mark.parametrize(("piece", "block"), [(1, 1), (7, 40), (100, 5), (1 << 20, 1 << 18)])
-def test_neither_pieces_nor_blocks_nor_the_width_of_integers_change_a_figure(
-    monkeypatch: pytest.MonkeyPatch, piece: int, block: int, short: bool
+@pytest.mark.parametrize("few", [0, 1 << 30])
+@pytest.mark.parametrize("widest", [1, 1 << 22])
+def test_neither_threads_nor_the_range_of_ids_change_a_figure(
+    monkeypatch: pytest.MonkeyPatch, few: int, widest: int
 ) -> None:
-    monkeypatch.setattr(filters.score, "_sorts_short_integers", lambda: short)
-    monkeypatch.setattr(filters.score, "_PIECE", piece)
-    monkeypatch.setattr(filters.score, "_BLOCK", block)
+    monkeypatch.setattr(filters.distinct, "_FEW", few)
+    monkeypatch.setattr(filters.distinct, "_WIDEST", widest)
     rng = np.random.default_rng(0)
     lengths = [0, 0, 1, 31, 32, 33, 255, 256, 257, 600, 0, 3, 32, 0]
     rows = [rng.integers(0, 1 + length // 2, length).tolist() for length in lengths]
@@ -66,6 +65,7 @@ def test_tokens_of_any_column_can_be_a_slice_of_a_longer_one() -> None:
     flat = np.array([1, 1, 2, 3, 3, 3, 9], dtype=np.int32)
     found = score_column(Tokens(flat[:6], np.array([0, 3, 3, 6])))
     assert found["distinct"].tolist() == [2, 0, 1] and found["tokens"].tolist() == [3, 0, 3]
+    assert score_column(Tokens(flat, np.array([2, 5, 7])))["distinct"].tolist() == [2, 2]
 
 
 def test_a_column_without_rows_has_no_scores() -> None:
