@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from models.attention import BLOCKS
 from models.loading import compute_type
 from models.lora import lora_config
 from rectune.errors import MissingExtra, UserError
@@ -41,10 +42,15 @@ def check_trackers(names: Sequence[str], where: str) -> None:
 def attention_of(settings: Train, models: Models) -> str:
     """The attention implementation, by transformers' name.
 
-    `auto` is flash_attention_2 where there is an accelerator, the package, and 16-bit arithmetic; sdpa elsewhere.
+    `auto` is flash_attention_2 where there is an accelerator, the package, and 16-bit arithmetic; `blocks` for packed rows
+    on a processor; sdpa elsewhere.
     """
+    import torch
+
     if settings.attention == "auto":
-        return "sdpa" if _why_no_flash(models) else "flash_attention_2"
+        if not _why_no_flash(models):
+            return "flash_attention_2"
+        return BLOCKS if settings.packing and not torch.cuda.is_available() else "sdpa"
     if settings.attention == "flash_attention_2" and (problem := _why_no_flash(models)):
         raise problem
     return settings.attention

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.attention import register_blocks
 from models.lora import lora_config
 from models.reference import hub_error, locate
 from rectune.errors import UserError, first_line
@@ -114,6 +115,7 @@ def load_for_training(checkpoint: Path, models: Models, attention: str | None = 
     """
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+    register_blocks()
     kind = compute_type(models)
     quantisation = None
     if models.load_in_4bit:

@@ -24,8 +24,8 @@ class Collator:
 
     `padded` has one example a row and an attention mask. `packed` has rows of many: positions begin anew with each
     example and there is no mask, from which transformers builds attention that is blind across examples, for sdpa and
-    eager. `flat` lays all rows end to end, which flash attention wants: its kernels take the examples' borders. Padding
-    is a row of examples of one token, so that no position is left without anything to attend to.
+    eager. `flat` lays all rows end to end, for attention that takes the examples' borders: flash attention and
+    `models.attention`. Padding is a row of examples of one token, so that no position is left without anything to attend to.
     """
 
     def __init__(self, rows: Rows, pad_token: int, layout: Layout) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from models import metrics
 from models.abilities import attention_of, check_abilities, check_packing, check_targets
+from models.attention import BLOCKS, keep_blocks_where_they_fit
 from models.checkpoints import step_of
 from models.distributed import is_first, join_processes
 from models.loading import add_lora, load_for_training, load_tokenizer
@@ -137,6 +138,7 @@ def _load(checkpoint: Path, config: Recipe, attention: str) -> PeftModel:
     base = load_for_training(checkpoint, config.models, attention)
     if config.train.packing:
         check_packing(base)
+        keep_blocks_where_they_fit(base)
     model = add_lora(base, config.train.lora, config.train.seed)
     check_targets(model)
     return model
@@ -181,7 +183,7 @@ def _guard(job: Job, ratio: float, resumed: Path | None) -> Guard:
 
 
 def layout_of(packing: bool, attention: str) -> Layout:
-    """How batches are laid out: flash attention wants packed rows end to end, the others side by side."""
+    """How batches are laid out: what knows the borders of examples wants packed rows end to end, a mask side by side."""
     if not packing:
         return "padded"
-    return "flat" if attention == "flash_attention_2" else "packed"
+    return "flat" if attention in ("flash_attention_2", BLOCKS) else "packed"

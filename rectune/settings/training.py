@@ -60,7 +60,8 @@ class Train(Optimisation):
     """Supervised fine-tuning (QLoRA, Dettmers et al. 2023).
 
     `packing` puts several examples into one row of at most `max_length` tokens, blind to each other; `batch_size` then
-    counts such rows. `attention` `auto` is flash_attention_2 where it can run, else sdpa. `liger` swaps in Liger's kernels.
+    counts such rows. `attention` `auto` is flash_attention_2 where it can run, `blocks` (each packed example
+    by itself, `models.attention`) on a processor, else sdpa. `liger` swaps in Liger's kernels.
 
     `holdout` is the share of users who are never trained on. The loss on them is taken every `eval_steps` optimiser
     steps, and the adapter that was best is kept; after `patience` evaluations without gain training ends (0: never).
@@ -69,7 +70,7 @@ class Train(Optimisation):
 
     lora: Lora = Lora()
     packing: bool = False
-    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "auto"
+    attention: Literal["auto", "blocks", "sdpa", "flash_attention_2", "eager"] = "auto"
     liger: bool = False
     holdout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
     eval_steps: Count = 50
@@ -107,8 +108,8 @@ class Align(Optimisation):
     conflicts: Literal["majority", "drop"] = "majority"
     embedder: str = "embedded"
     beta: Annotated[float, Field(gt=0.0)] = 0.1
-    loss_types: list[LossType] = Field(["sigmoid"], min_length=1)
-    loss_weights: list[Annotated[float, Field(gt=0.0)]] = Field([1.0], validate_default=True)
+    loss_types: list[LossType] = Field(default=["sigmoid"], min_length=1)
+    loss_weights: list[Annotated[float, Field(gt=0.0)]] = Field(default=[1.0], validate_default=True)
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5, validate_default=True)] = 0.0
     reference_log_probs: Literal["precomputed", "each_step"] = free("precomputed")
     holdout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1

@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from models.attention import BLOCKS, keep_blocks_where_they_fit, register_blocks
 from tests.models.tiny import tiny_checkpoint
 from train.collate import NOBODY, Collator, Layout
 from train.rows import NOT_TRAINED, Rows
@@ -37,6 +38,7 @@ def batch_of(layout: Layout, rows: Rows | None = None) -> dict[str, Any]:
 
 
 def model_with(attention: str) -> Any:
+    register_blocks()
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_pretrained(
         tiny_checkpoint(), dtype=torch.float32, attn_implementation=attention
@@ -58,7 +60,7 @@ def loss_and_gradients(model: Any, layout: Layout) -> tuple[float, dict[str, tor
     return loss.item(), {name: value.grad.clone() for name, value in model.named_parameters()}
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("attention", ["sdpa", "eager", BLOCKS])
 @pytest.mark.parametrize("layout", ["packed", "flat"])
 def test_packed_and_single_rows_have_the_same_loss_and_gradients(attention: str, layout: Layout) -> None:
     model = model_with(attention)
@@ -70,7 +72,7 @@ def test_packed_and_single_rows_have_the_same_loss_and_gradients(attention: str,
         torch.testing.assert_close(found[name], value, atol=1e-5, rtol=1e-4, msg=name)
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("attention", ["sdpa", "eager", BLOCKS])
 @pytest.mark.parametrize("layout", ["packed", "flat"])
 def test_a_changed_neighbour_changes_nothing(attention: str, layout: Layout) -> None:
     model = model_with(attention)
@@ -81,6 +83,32 @@ def test_a_changed_neighbour_changes_nothing(attention: str, layout: Layout) -> 
     assert float((before - after)[theirs].abs().max()) > 0.1
     ours = ~theirs & (plain["owners"] != NOBODY)
     torch.testing.assert_close(after[ours], before[ours], atol=1e-6, rtol=0)
+
+
+def test_rows_end_to_end_are_cut_at_the_borders_of_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = list[int]()
+    whole = torch.nn.functional.scaled_dot_product_attention
+
+    def seen(query: torch.Tensor, *others: Any, **options: Any) -> torch.Tensor:
+        rows.append(query.shape[2])
+        return whole(query, *others, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", seen)
+    with torch.no_grad():
+        model = model_with(BLOCKS)
+        model(**inputs_of(batch_of("flat")), use_cache=False)
+        layers = model.config.num_hidden_layers
+        assert rows == [LENGTHS[number] for row in PACKED for number in row] * layers
+        model(input_ids=torch.ones(1, 9, dtype=torch.long), use_cache=False)
+    assert rows[-layers:] == [9] * layers
+
+
+@pytest.mark.parametrize("sliding", [False, True])
+def test_models_with_windows_keep_their_mask(sliding: bool) -> None:
+    model = model_with(BLOCKS)
+    model.config.layer_types = ["full_attention", "sliding_attention" if sliding else "full_attention"]
+    keep_blocks_where_they_fit(model)
+    assert model.config._attn_implementation == ("sdpa" if sliding else BLOCKS)
 
 
 @pytest.mark.parametrize("layout", ["padded", "packed", "flat"])
