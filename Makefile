@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(shell cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
 STAGES := data base queries rationales filter sft candidates tag dpo export recommend eval report
 
-.PHONY: help setup demo plan doctor test test-all lint push clean samples bench-data bench-generation bench-ledger bench-estimate bench-filter bench-train $(STAGES)
+.PHONY: help setup demo docs plan doctor test test-all lint push clean samples bench-data bench-generation bench-ledger bench-estimate bench-eval bench-filter bench-train zero-shot $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -28,7 +28,7 @@ demo: setup  ## the whole pipeline on the sample data, to a report and recommend
 $(STAGES): setup  ## run the pipeline up to this stage
 	@$(BIN)/rectune run $(RECIPE) $(ARGS) --until $@
 
-push: setup  ## cards and the Hub upload; dry unless release.dry_run is false
+push: setup  ## model, data and cards to the Hub; dry unless release.dry_run is false
 	@$(BIN)/rectune push $(RECIPE) $(ARGS)
 
 plan: setup  ## which stages would run, and why
@@ -66,6 +66,15 @@ bench-train: setup  ## the stage sft against a bare trl, and packed rows against
 
 bench-estimate: setup  ## what `plan --estimate` says of the demo's training, and what it then takes
 	@$(BIN)/python -m bench.estimate $(ARGS)
+
+bench-eval: setup  ## scoring 20 candidates behind one prompt against 20 full prompts: time as a ratio, and the same scores
+	@$(BIN)/python -m bench.evaluation $(ARGS)
+
+zero-shot: setup  ## leave one domain out: tune on the others, test on it, a row a domain; DATA=path for other data
+	@$(BIN)/rectune zero-shot $(RECIPE) $(ARGS) $(if $(DATA),--data $(DATA))
+
+docs: setup  ## write the pages that are made from the code again: the recipe's keys
+	@$(BIN)/python -m scripts.recipe_keys > docs/recipe-keys.md
 
 samples: setup  ## write the sample data again
 	$(BIN)/python -m samples.make_samples

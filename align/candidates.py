@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from align.fresh import choose_fresh
 from inference.generate import generate, provenance
 from inference.llamacpp import LlamaEngine
 from inference.requests import Answer, Request
@@ -44,13 +45,14 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         inputs: base, sft, queries.
 
     Raises:
-        UserError: there are no prompts of the split `preference`, or no prompt has two different answers.
+        UserError: there are no fresh prompts of the split `preference`, or no prompt has two different answers.
     """
     rows = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
-    prompts = [prompt for prompt in rows if prompt.split == "preference"]
+    fresh = choose_fresh(rows, config.candidates.prompts)
+    prompts = fresh.prompts
     if not prompts:
         where = str(inputs["queries"])
-        raise UserError("no prompts of the split preference", where=where, mend="raise data.preference")
+        raise UserError("no fresh prompts of the split preference", where=where, mend="raise data.preference")
     model = out / "model.gguf"
     gguf = _tuned_gguf(config, inputs, model)
     drawn = sample(prompts, config.candidates, model, ledger_path(out))
@@ -60,7 +62,8 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         raise UserError(f"none of {len(prompts)} prompts has two different answers", mend=mend)
     write_rows(out / "candidates.parquet", found, Candidate)
     gap = _gap_to_adapter(config, inputs, model, _few(prompts, found))
-    return _stats(config, prompts, drawn, found) | {"gguf": gguf, "gap_to_adapter": gap}
+    chosen = {"balance": fresh.balance(), "prompts_spare": fresh.spare, "prompts_left_out": fresh.left_out}
+    return _stats(config, prompts, drawn, found) | chosen | {"gguf": gguf, "gap_to_adapter": gap}
 
 
 def sample(prompts: Sequence[Prompt], settings: Candidates, model: Path, ledger: Path) -> Drawn:

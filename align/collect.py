@@ -8,22 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from align.decisions import SIMULATED, Decision, Kind, attached, by_prompt
+from align.health import examine
+from align.health_page import write_health
+from align.nearness import nearness
+from align.preferences import Pairs, Tagged, make_pairs
 from align.simulated import RULE, SimulatedAnnotator
 from align.tags import TagStore
-from align.tasks import CANDIDATES_FILE, ITEMS_FILE, Task, load_tasks
+from align.tasks import CANDIDATES_FILE, ITEMS_FILE, PROMPTS_FILE, Task, load_tasks
+from align.titled import Titled, titled
 from rectune.catalogue import load_catalogue
 from rectune.errors import UserError, WaitingForPeople
 from rectune.recipe import Recipe
-from rectune.rows import write_rows
-from rectune.types import Preference, Tag, with_id
+from rectune.rows import read_rows, write_rows
+from rectune.settings import Align
+from rectune.types import Preference, Prompt, Tag
 
 TAGS = Path("tags")  # beside runs/, in the folder that rectune is called in
 
-Tagged = tuple[Task, Tag]
-
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Write tags.parquet and preferences.parquet.
+    """Write tags.parquet and preferences.parquet, and what they were checked for: health.json, health.md, health.png.
 
     Args:
         config: section align.
@@ -31,21 +35,26 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 
     Raises:
         WaitingForPeople: the recipe wants a person's tags and not every prompt is done.
-        UserError: no pair came of it, or the tag file cannot be read.
+        UserError: no pair came of it, the pairs are broken, or the tag file cannot be read.
     """
     tasks = load_tasks(inputs["candidates"], inputs["queries"])
+    catalogue = load_catalogue(inputs["data"] / ITEMS_FILE)
+    titles = titled(catalogue, {task.prompt.domain for task in tasks})
     if config.align.annotator == "simulated":
-        tagged, dropped = _simulate(tasks, inputs["data"])
+        tagged, dropped = _simulate(tasks, titles)
     else:
         tagged, dropped = _collect(tasks, tag_file(config))
-    pairs, lost = pair(tagged)
-    if not pairs:
-        raise UserError(
-            f"no preference came of {len(tasks)} prompts", mend="tag more, or sample other candidates"
-        )
+    pairs = make_pairs(tagged, config.align)
+    if not pairs.rows:
+        mend = "tag more, or sample other candidates"
+        raise UserError(f"no preference came of {len(tasks)} prompts", mend=mend)
+    health = examine(tagged, pairs.rows, read_rows(inputs["queries"] / PROMPTS_FILE, Prompt), titles)
+    write_health(out, health)
+    health.check()
     write_rows(out / "tags.parquet", (tag for _, tag in tagged), Tag)
-    write_rows(out / "preferences.parquet", pairs, Preference)
-    return _stats(tasks, tagged, pairs, dropped | lost)
+    write_rows(out / "preferences.parquet", pairs.rows, Preference)
+    checked = {"nearness": nearness(tagged, catalogue, titles, config.align.embedder)}
+    return _stats(tasks, tagged, dropped) | _pair_stats(pairs, config.align) | checked | health.stats()
 
 
 def tag_file(config: Recipe) -> Path:
@@ -65,32 +74,8 @@ def tags_digest(store: Path, queries: Path, candidates: Path) -> str:
         return kept.digest((task.key, task.hashes) for task in load_tasks(candidates, queries))
 
 
-def pair(tagged: Sequence[Tagged]) -> tuple[list[Preference], dict[str, int]]:
-    """Best against worst, one pair a tag, in the order given.
-
-    Where annotators contradict each other (one's chosen is another's rejected) both pairs are left out; of
-    annotators who agree the first pair is kept. Returns the pairs, and how many were left out for which
-    reason.
-    """
-    found: dict[tuple[str, str, str], Preference] = {}
-    dropped: Counter[str] = Counter()
-    for task, tag in tagged:
-        key = (task.prompt.id, tag.best, tag.worst)
-        if key in found:
-            dropped["annotators agree"] += 1
-            continue
-        chosen, rejected = task.text(tag.best), task.text(tag.worst)
-        found[key] = with_id(Preference("", task.prompt, chosen, rejected, tag.annotator))
-    contradicted = {key for key in found if (key[0], key[2], key[1]) in found}
-    if contradicted:
-        dropped["annotators contradict each other"] = len(contradicted)
-    return [found[key] for key in found if key not in contradicted], dict(dropped)
-
-
-def _simulate(tasks: Sequence[Task], data: Path) -> tuple[list[Tagged], dict[str, int]]:
-    catalogue = load_catalogue(data / ITEMS_FILE)
-    domains = {task.prompt.domain for task in tasks}
-    annotator = SimulatedAnnotator({domain: catalogue.of(domain) for domain in domains})
+def _simulate(tasks: Sequence[Task], titles: Mapping[str, Titled]) -> tuple[list[Tagged], dict[str, int]]:
+    annotator = SimulatedAnnotator(titles)
     tagged = [(task, tag) for task in tasks if (tag := annotator.tag(task))]
     left_out = len(tasks) - len(tagged)
     return tagged, {"all answers tie": left_out} if left_out else {}
@@ -126,21 +111,32 @@ def _decisions(path: Path) -> dict[str, list[Decision]]:
         return by_prompt(store.decisions())
 
 
-def _stats(
-    tasks: Sequence[Task], tagged: Sequence[Tagged], pairs: Sequence[Preference], dropped: Mapping[str, int]
-) -> dict[str, Any]:
+def _stats(tasks: Sequence[Task], tagged: Sequence[Tagged], dropped: Mapping[str, int]) -> dict[str, Any]:
     names = sorted({tag.annotator for _, tag in tagged})
     stats = {
         "rows_in": len(tasks),
-        "rows_out": len(pairs),
         "dropped": dict(dropped),
         "tagged": len({task.prompt.id for task, _ in tagged}),
-        "pairs": len(pairs),
         "annotators": ["simulated annotator" if name == SIMULATED else name for name in names],
-        "chosen_words_mean": _mean_words([p.chosen for p in pairs]),
-        "rejected_words_mean": _mean_words([p.rejected for p in pairs]),
     }
     return stats | ({"rule": RULE} if SIMULATED in names else {})
+
+
+def _pair_stats(pairs: Pairs, settings: Align) -> dict[str, Any]:
+    return {
+        "rows_out": len(pairs.rows),
+        "pairs": len(pairs.rows),
+        "pairs_of_a_tag": settings.pairs,
+        "said_by_several": pairs.agreed,
+        "conflicts": {
+            "rule": settings.conflicts,
+            "contradicted": pairs.contradicted,
+            "settled": pairs.settled,
+            "left_out": pairs.contradicted - pairs.settled,
+        },
+        "chosen_words_mean": _mean_words([pair.chosen for pair in pairs.rows]),
+        "rejected_words_mean": _mean_words([pair.rejected for pair in pairs.rows]),
+    }
 
 
 def _mean_words(texts: Sequence[str]) -> float:

@@ -8,53 +8,67 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from align.outcome import answer_lengths, draw, held_out_outcome, warnings
+from align.rows import Rows, make_rows
 from models import metrics
 from models.distributed import is_first, join_processes
-from models.loading import load_for_training, load_tokenizer, open_adapter
+from models.loading import compute_type, load_for_training, load_tokenizer, open_adapter
 from models.proofs import trainable_values
-from models.training import Job, build_arguments, fit, restore
-from models.turns import prompt_ids, response_ids
+from models.training import Job, build_arguments, fit, going_on_from, restore
 from rectune.errors import RectuneError, UserError
+from rectune.progress import say
 from rectune.recipe import Recipe
 from rectune.rows import read_rows
+from rectune.settings import Align
 from rectune.types import Preference
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedTokenizerBase
-    from trl import DPOTrainer
 
-Row = dict[str, list[int]]
+    from align.trainer import Aligner
+    from models.best import Best
 
-REWARDS = ("rewards/chosen", "rewards/rejected", "rewards/margins")
-_TOLERANCE = 0.01  # nats; at step 0 policy and reference are the same model, so the loss is ln 2
+# Nats; at step 0 policy and reference are the same model. Sums over an answer that were taken in another batch, in 16
+# bits, differ by rounding; a wrong reference is off by several nats.
+_TOLERANCE, _TOLERANCE_16 = 0.01, 0.1
+_AT_LN_2 = {"sigmoid", "sigmoid_norm", "robust"}  # losses that are then ln 2
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Align the SFT model on best/worst pairs; writes `adapter/`, `metrics.jsonl` and `rewards.png`.
+    """Align the SFT model on preference pairs; writes `adapter/`, `metrics.jsonl`, `generations.jsonl` and plots.
 
-    The SFT adapter itself is trained further; a frozen copy of it is the reference, and is not saved.
+    The SFT adapter itself is trained further; a frozen copy of it is the reference, and is not saved. With held-out
+    pairs also `held_out.jsonl`, and the adapter is the one that was best on them.
 
     Raises:
         UserError: there is no pair to train on.
-        RectuneError: the loss did not begin at ln 2, or a proof of training failed.
+        RectuneError: training did not begin at the reference, or a proof of training failed.
     """
     join_processes(config.align.zero)
     source, checkpoint = inputs["tag"] / "preferences.parquet", inputs["base"] / "checkpoint"
     pairs = read_rows(source, Preference)
     tokenizer = load_tokenizer(checkpoint)
-    rows, flow = rows_within(tokenizer, pairs, config.align.max_length)
-    if not rows:
+    rows = make_rows(tokenizer, pairs, config.align.max_length, config.align.holdout)
+    if not rows.train:
         mend = "tag more answers (rectune tag), or raise align.max_length"
         raise UserError(f"none of {len(pairs)} preferences can be trained on", where=str(source), mend=mend)
+    if config.align.holdout and not rows.held_out and is_first():
+        say("dpo: all pairs are of one user, so none is held out and nothing is evaluated")
     job = Job(config.align, config.models, out, "dpo")
-    trainer, model = _trainer(job, config, checkpoint, inputs["sft"] / "adapter", (tokenizer, rows))
-    figures = fit(trainer, model, job)
-    logged = metrics.read(job.metrics)
-    check_start(logged)
-    if is_first():
-        metrics.draw(out / "rewards.png", logged, REWARDS, "reward (nats)")
-    return flow | figures | _outcome(logged) | {"annotators": dict(Counter(pair.annotator for pair in pairs))}
+    trainer, model, best = _trainer(job, config, checkpoint, inputs["sft"] / "adapter", (tokenizer, rows))
+    figures = fit(trainer, model, job, best)
+    trained = [row for row in metrics.read(job.metrics) if "loss" in row]
+    exact = compute_type(config.models).itemsize == 4 or config.align.reference_log_probs == "each_step"
+    check_start(trained, config.align, _TOLERANCE if exact else _TOLERANCE_16)
+    annotators = {"annotators": dict(Counter(pair.annotator for pair in pairs))}
+    return (
+        rows.flow
+        | figures
+        | _outcome(trained)
+        | _watched(out, trained, figures.get("best_step", 0))
+        | annotators
+    )
 
 
 def _trainer(
@@ -62,81 +76,100 @@ def _trainer(
     config: Recipe,
     checkpoint: Path,
     adapter: Path,
-    data: tuple[PreTrainedTokenizerBase, Sequence[Row]],
-) -> tuple[DPOTrainer, PeftModel]:
-    """The trainer around the SFT model. Given no `peft_config`, trl copies the adapter as frozen `ref`.
+    data: tuple[PreTrainedTokenizerBase, Rows],
+) -> tuple[Aligner, PeftModel, Best | None]:
+    """The trainer around the SFT model. Given no `peft_config`, trl copies the adapter as frozen `ref`."""
+    from align.watching import Watcher
+    from models.best import Best
 
-    The reference is evaluated in every step. Computing it beforehand saves time only from the second epoch
-    on, and in trl goes through a cache file that the other processes of one run cannot find.
-    """
-    from datasets import Dataset
-    from trl import DPOConfig, DPOTrainer
-
-    class TokenisedDPOTrainer(DPOTrainer):  # type: ignore[misc]
-        """Takes rows of prompt_ids, chosen_ids and rejected_ids as they are.
-
-        trl would tokenise texts itself, and read special tokens that stand in titles as control tokens.
-        """
-
-        def _prepare_dataset(self, dataset: Dataset, *arguments: Any) -> Dataset:
-            return dataset
-
-    tokenizer, rows = data
-    arguments = build_arguments(DPOConfig, job, beta=config.align.beta, loss_type="sigmoid")
+    arguments = _arguments(job, config.align)
     model = open_adapter(load_for_training(checkpoint, config.models), adapter, trainable=True)
     values = trainable_values(model)
-    trainer = TokenisedDPOTrainer(
-        model=model, args=arguments, train_dataset=Dataset.from_list(list(rows)), processing_class=tokenizer
-    )
+    trainer = _build(model, arguments, config.align, data)
     restore(model, values)
-    return trainer, model
+    held_out = data[1].held_out
+    best = Best(job.best, model, config.align.patience, going_on_from(job)) if held_out else None
+    trainer.add_callback(Watcher(job.out, trainer, data[1], best))
+    return trainer, model, best
 
 
-def rows_within(
-    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Preference], max_length: int
-) -> tuple[list[Row], dict[str, Any]]:
-    """Tokenise pairs; those whose prompt and longer answer exceed `max_length` tokens are left out, counted.
+def _arguments(job: Job, settings: Align) -> Any:
+    from trl import DPOConfig
 
-    Returns:
-        Rows with `prompt_ids`, `chosen_ids` and `rejected_ids`, both answers with the end of their turn; and
-        the flow.
-    """
-    made = [tokenise_pair(tokenizer, pair) for pair in pairs]
-    rows = [row for row in made if _length(row) <= max_length]
-    tokens = sum(
-        2 * len(row["prompt_ids"]) + len(row["chosen_ids"]) + len(row["rejected_ids"]) for row in rows
+    return build_arguments(
+        DPOConfig,
+        job,
+        beta=settings.beta,
+        loss_type=list(settings.loss_types),
+        loss_weights=list(settings.loss_weights),
+        label_smoothing=settings.label_smoothing,
+        remove_unused_columns=False,  # rows carry their number
     )
-    flow = {"rows_in": len(pairs), "rows_out": len(rows), "dropped": {"too_long": len(made) - len(rows)}}
-    return rows, flow | {"pairs": len(rows), "tokens": tokens}
 
 
-def tokenise_pair(tokenizer: PreTrainedTokenizerBase, pair: Preference) -> Row:
-    """One row: the prompt once, and each answer with the tokens that end the assistant's turn."""
-    return {
-        "prompt_ids": prompt_ids(tokenizer, pair.prompt),
-        "chosen_ids": response_ids(tokenizer, pair.chosen),
-        "rejected_ids": response_ids(tokenizer, pair.rejected),
-    }
+def _build(
+    model: PeftModel, arguments: Any, settings: Align, data: tuple[PreTrainedTokenizerBase, Rows]
+) -> Aligner:
+    from datasets import Dataset
+
+    from align.trainer import Aligner, Collator
+
+    tokenizer, rows = data
+    if rows.held_out:
+        arguments.set_evaluate(strategy="steps", steps=settings.eval_steps, delay=0)
+    return Aligner(
+        precomputed=settings.reference_log_probs == "precomputed",
+        model=model,
+        args=arguments,
+        data_collator=Collator(pad_token_id=int(tokenizer.pad_token_id)),
+        train_dataset=Dataset.from_list(rows.train),
+        eval_dataset=Dataset.from_list(rows.held_out) if rows.held_out else None,
+        processing_class=tokenizer,
+    )
 
 
-def _length(row: Row) -> int:
-    return len(row["prompt_ids"]) + max(len(row["chosen_ids"]), len(row["rejected_ids"]))
+def check_start(logged: Sequence[metrics.Row], settings: Align, tolerance: float = _TOLERANCE) -> None:
+    """Before the first update policy and reference are equal: all rewards are 0, and these losses are ln 2.
 
-
-def check_start(logged: Sequence[metrics.Row]) -> None:
-    """Before the first update policy and reference are equal, so the first loss is ln 2.
+    Args:
+        logged: the training steps.
+        settings: says which losses.
+        tolerance: nats.
 
     Raises:
-        RectuneError: it is not; then the reference is not the SFT model.
+        RectuneError: they are not; then the reference is not the SFT model.
     """
     first = logged[0]
-    if first["step"] == 1 and abs(first["loss"] - math.log(2)) > _TOLERANCE:
+    if first["step"] != 1:
+        return
+    off = max(abs(first["rewards/chosen"]), abs(first["rewards/rejected"]))
+    if off > tolerance:
+        raise RectuneError(f"DPO began at rewards of {off:.4f}, not 0: its reference is not the SFT model")
+    wanted = math.log(2) * sum(settings.loss_weights)
+    if set(settings.loss_types) <= _AT_LN_2 and abs(first["loss"] - wanted) > tolerance:
         raise RectuneError(
-            f"DPO began at a loss of {first['loss']:.4f}, not ln 2: its reference is not the SFT model"
+            f"DPO began at a loss of {first['loss']:.4f}, not {wanted:.4f} (ln 2 a loss): its reference is not the "
+            "SFT model"
         )
 
 
-def _outcome(logged: Sequence[metrics.Row]) -> dict[str, float]:
+def _outcome(trained: Sequence[metrics.Row]) -> dict[str, float]:
     """Reward margin (nats) and accuracy at the last logged step."""
-    last = logged[-1]
+    last = trained[-1]
     return {"margin": last["rewards/margins"], "accuracy": last["rewards/accuracies"]}
+
+
+def _watched(out: Path, trained: Sequence[metrics.Row], kept: int) -> dict[str, Any]:
+    """What was watched, with warnings; draws the plots, and drops what was kept for resuming only."""
+    from align.watching import ANSWERS, HELD_OUT, REFERENCE
+
+    held_out = metrics.read(out / HELD_OUT)
+    found = held_out_outcome(held_out, kept)
+    lengths = answer_lengths(metrics.read(out / ANSWERS))
+    said = warnings(trained, held_out, lengths, found)
+    if is_first():
+        draw(out, trained, held_out)
+        (out / REFERENCE).unlink(missing_ok=True)
+        for warning in said:
+            say(f"dpo: {warning}")
+    return found | {"answer_tokens": lengths, "warnings": said}

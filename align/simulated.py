@@ -24,15 +24,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from align.decisions import SIMULATED
 from align.tasks import Task
+from align.titled import Titled
 from filters.score import response_score
-from prompts.answers import Reading, closing, ranking, read_answer, reasons
-from prompts.titles import TitleIndex
-from rectune.types import Item, Prompt, Tag
+from prompts.answers import Reading, closing, ranking, reasons
+from rectune.types import Prompt, Tag
 
 RULE = (
     "the answer that recommends the true next item, else another catalogue item the user has not had; then one that "
@@ -48,10 +48,10 @@ _SENTENCE_ENDS = tuple(".!?。\"'”’»)」』")
 
 
 class SimulatedAnnotator:
-    """Applies the rule above; holds an index of the titles of every domain."""
+    """Applies the rule above, given the titles of every domain."""
 
-    def __init__(self, items: Mapping[str, Sequence[Item]]) -> None:
-        self._catalogues = {domain: _Titled(rows) for domain, rows in items.items()}
+    def __init__(self, titles: Mapping[str, Titled]) -> None:
+        self._catalogues = titles
 
     def tag(self, task: Task) -> Tag | None:
         """Best and worst of a task's answers; None where all figures are equal."""
@@ -67,7 +67,7 @@ class SimulatedAnnotator:
     def figures(self, prompt: Prompt, answer: str) -> Figures:
         """The four figures of one answer: item, ending, length, repetition; larger is better."""
         known = self._catalogues[prompt.domain]
-        reading = read_answer(answer, known.index, known.shown(prompt))
+        reading = known.read(prompt, answer)
         words = [word.lower() for word in _WORD.findall(answer)]
         repetition = -round(response_score(words), 2) if words else -math.inf
         length = int(LENGTH[0] <= len(_WORD.findall(reasons(answer))) <= LENGTH[1])
@@ -79,30 +79,6 @@ class SimulatedAnnotator:
         )
 
 
-class _Titled:
-    """The titles of one domain, and which items bear them."""
-
-    def __init__(self, items: Sequence[Item]) -> None:
-        self.index = TitleIndex([item.title for item in items])
-        self._ids = [item.item_id for item in items]
-        self._place = {item_id: place for place, item_id in enumerate(self._ids)}
-        self._bearers: dict[str, set[str]] = {}
-        for item in items:
-            self._bearers.setdefault(item.title, set()).add(item.item_id)
-
-    def shown(self, prompt: Prompt) -> list[int]:
-        """Where the prompt's candidates stand in the index."""
-        return [self._place[item] for item in prompt.candidates if item in self._place]
-
-    def named(self, reading: Reading) -> set[str]:
-        """The items that bear the recommended title: the answer cannot tell them apart, so any of them counts."""
-        return set() if reading.recommended is None else self._bearers[self.index.titles[reading.recommended]]
-
-    def titles(self, reading: Reading) -> list[str]:
-        """What the answer names, in its order."""
-        return [self.index.titles[item] for item in reading.items]
-
-
 def _item(prompt: Prompt, named: AbstractSet[str]) -> int:
     """The first figure, by the items that an answer may mean."""
     if prompt.target in named:
@@ -112,7 +88,7 @@ def _item(prompt: Prompt, named: AbstractSet[str]) -> int:
     return 2 if allowed else int(bool(named))
 
 
-def _ending(prompt: Prompt, answer: str, known: _Titled, reading: Reading) -> int:
+def _ending(prompt: Prompt, answer: str, known: Titled, reading: Reading) -> int:
     """The second figure."""
     titles = known.titles(reading)
     if titles and reading.recommended is not None:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from rectune import intervals
 
+_AT_ONCE = 500  # rounds of the bootstrap that are drawn together
+
 
 def target_rank(items: Sequence[str], scores: Sequence[float], target: str) -> int:
     """The target's rank, from 1 to len(items); it loses ties, and a score that is no number loses to all.
@@ -24,8 +26,9 @@ def target_rank(items: Sequence[str], scores: Sequence[float], target: str) -> i
     """
     if target not in items:
         raise ValueError(f"the target {target!r} is not among the items ranked")
-    own = scores[items.index(target)]
-    return 1 + sum(not score < own for item, score in zip(items, scores, strict=True) if item != target)
+    place = items.index(target)
+    plain = np.asarray(scores, np.float64)
+    return int(np.count_nonzero(~(plain < plain[place])))
 
 
 def hit_at(ranks: Sequence[int], k: int) -> float:
@@ -51,25 +54,38 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     return intervals.wilson(hits, n) if n else (0.0, 1.0)
 
 
-def bootstrap(values: Sequence[float], users: Sequence[str], rounds: int, seed: int) -> tuple[float, float]:
-    """The 95 % percentile interval of a mean over users (Efron 1979): users are drawn, each with all their
-    cases.
+class Resampled:
+    """Users drawn with replacement, each with all their cases (the bootstrap, Efron 1979), many times over.
+
+    Cases of one user are not independent and stay together. Made once, it serves every figure of the same cases, so that
+    paired figures see the same draws.
 
     Args:
-        values: a figure a case, [n].
-        users: whose case it is, [n]; cases of one user are not independent and stay together.
+        users: whose case it is, [n].
         rounds: how often to draw.
-        seed: of the draws; the same one gives the same interval.
+        seed: of the draws; the same one gives the same intervals.
     """
-    if not values:
-        return math.nan, math.nan
-    _, codes = np.unique(np.asarray(users), return_inverse=True)
-    sums = np.bincount(codes, weights=np.asarray(values, np.float64))  # [u]
-    counts = np.bincount(codes).astype(np.float64)  # [u]
-    rng = np.random.default_rng(seed)
-    means: NDArray[np.float64] = np.empty(rounds)
-    for place in range(rounds):
-        drawn = rng.integers(len(sums), size=len(sums))  # [u]
-        means[place] = sums[drawn].sum() / counts[drawn].sum()
-    low, high = np.quantile(means, (0.025, 0.975))
-    return float(low), float(high)
+
+    def __init__(self, users: Sequence[str], rounds: int, seed: int) -> None:
+        _, self._codes = np.unique(np.asarray(users), return_inverse=True)
+        self._counts = np.bincount(self._codes).astype(np.float64)  # [u] cases of each
+        u, rng = len(self._counts), np.random.default_rng(seed)
+        self._drawn = np.zeros((rounds, u), np.float32)  # how often each user was drawn
+        for start in range(0, rounds if u else 0, _AT_ONCE):
+            some = self._drawn[start : start + _AT_ONCE]
+            places = rng.integers(u, size=some.shape) + u * np.arange(len(some))[:, None]
+            some += np.bincount(places.ravel(), minlength=some.size).reshape(some.shape)
+
+    def interval(self, values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
+        """The 95 % percentile interval of the mean of a figure a case, [n]; not a number for no cases."""
+        if not len(self._codes):
+            return math.nan, math.nan
+        sums = np.bincount(self._codes, weights=np.asarray(values, np.float64))  # [u]
+        means = (self._drawn @ sums) / (self._drawn @ self._counts)  # [rounds]
+        low, high = np.quantile(means, (0.025, 0.975))
+        return float(low), float(high)
+
+
+def bootstrap(values: Sequence[float], users: Sequence[str], rounds: int, seed: int) -> tuple[float, float]:
+    """The 95 % interval of the mean of `values` over `users`; see `Resampled`."""
+    return Resampled(users, rounds, seed).interval(values)

@@ -1,7 +1,6 @@
-"""The protocol: one item that a test user really took next, among the candidates of their case.
+"""The protocol: one item that a test user really took next, among candidates; figures by system, group and protocol.
 
-All systems rank the same candidates of the same cases. The language models read the case's passive direct
-prompt.
+All systems rank the same candidates of the same cases.
 """
 
 from __future__ import annotations
@@ -11,70 +10,154 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation import metrics
+from evaluation.groups import Groups, by_name
+from evaluation.metrics import Resampled
+from evaluation.paired import compare_all
+from evaluation.trials import FULL, OWN, Trial
 from recommenders.base import Scores
 from recommenders.cases import TestCase
 from rectune.settings import Evaluate
-from rectune.types import Ranking, grouped
+from rectune.types import Ranking
+
+KEPT = 20  # items of a ranking of the whole catalogue that are written down
+
+Ranks = dict[str, list[int]]  # prompt id -> the target's rank in each draw
+
+_AMONG = {
+    OWN: "the candidates of the data stage",
+    "uniform": "others drawn uniformly",
+    "popularity": "others drawn in proportion to how many train users liked them",
+    FULL: "all items of the domain that the user never met",
+}
 
 
-def ranked(case: TestCase, system: str, scores: Scores) -> Ranking:
-    """The candidates of a case in the order of their scores; among equals the target comes last."""
-    items = case.case.candidates
-    plain = [float(score) for score in np.where(np.isnan(scores), -np.inf, scores)]
-    order = sorted(range(len(items)), key=lambda at: (-plain[at], items[at] == case.case.target))
+def ranked(trial: Trial, system: str, scores: Scores) -> Ranking:
+    """The candidates of a trial in the order of their scores; among equals the target comes last."""
+    items, target = trial.candidates, trial.test.case.target
+    plain = np.where(np.isnan(scores), -np.inf, scores)
+    is_target = np.array([item == target for item in items])
+    order = np.lexsort((is_target, -plain))[: KEPT if trial.protocol == FULL else None]
     return Ranking(
-        case.prompt.id,
+        trial.test.prompt.id,
         system,
         tuple(items[at] for at in order),
-        tuple(plain[at] for at in order),
-        ("candidate",) * len(items),
+        tuple(float(plain[at]) for at in order),
+        ("candidate",) * len(order),
+        trial.protocol,
+        trial.draw,
+        trial.user,
+        metrics.target_rank(items, [float(score) for score in plain], target),
+        len(items),
     )
 
 
-def summarise(cases: Sequence[TestCase], rankings: Sequence[Ranking], config: Evaluate) -> dict[str, Any]:
+def summarise(
+    cases: Sequence[TestCase], rankings: Sequence[Ranking], config: Evaluate, groups: Groups | None = None
+) -> dict[str, Any]:
     """Every figure of the evaluation, as metrics.json holds it.
 
-    `candidates`, `chance`, and under `systems` by name `n`, `hit@1` with its `interval`, `hit@5`, `hit@10`,
-    `mrr`, `ndcg@10`, the intervals of the last two, and the same figures by domain and category under `domains`.
+    For the cases' own candidates `candidates`, `chance`, and under `systems` by name what `figures` returns, with the
+    same by domain and category under `domains` and by `groups` under `groups`; under `protocols` the others, each with
+    its own `candidates`, `chance` and `systems`; under `pairs` what `paired.compare_all` makes of the own candidates.
     """
-    found = {(ranking.system, ranking.prompt_id): ranking for ranking in rankings}
-    candidates = [len(test.case.candidates) for test in cases]
-    rounds = f"bootstrap over users, {config.bootstrap} rounds"
-    systems: dict[str, Any] = {}
-    for system in config.systems:
-        ranks = {test.prompt.id: _rank(test, found[system, test.prompt.id]) for test in cases}
-        groups = grouped(cases, lambda test: (test.case.domain, test.case.category))
-        domains = {name: _figures(group, ranks, config) for name, group in groups.items()}
-        systems[system] = {**_figures(cases, ranks, config), "domains": domains}
+    users = _users(rankings)
+    own = [row for row in rankings if row.protocol == OWN]
+    systems = {name: _system(cases, ranks, config, groups or {}) for name, ranks in _by_system(own).items()}
+    ids = [test.prompt.id for test in cases]
+    complete = {name: ranks for name, ranks in _by_system(own).items() if set(ids) <= set(ranks)}
+    resampled = Resampled([users[name] for name in ids], config.bootstrap, config.seed)
     return {
         "protocol": "one target among the case's candidates; ties count against the system",
-        "intervals": f"95 %: Wilson for hit@1; {rounds} for mrr and ndcg@10",
+        "intervals": f"95 %: Wilson for hit@1; bootstrap over users, {config.bootstrap} rounds, for mrr and ndcg@10",
         "cases": len(cases),
-        "candidates": max(candidates),
-        "chance": fmean(1 / count for count in candidates),
+        **_among(own),
         "systems": systems,
+        "protocols": {name: _protocol(name, rankings, users, config) for name in _further(rankings)},
+        "pairs": compare_all(
+            {name: [ranks[one][0] for one in ids] for name, ranks in complete.items()}, resampled
+        ),
     }
 
 
-def _rank(test: TestCase, ranking: Ranking) -> int:
-    return metrics.target_rank(ranking.items, ranking.scores, test.case.target)
+def figures(ranks: Ranks, users: Mapping[str, str], config: Evaluate) -> dict[str, Any]:
+    """One system over some cases.
+
+    Args:
+        ranks: of each case, by prompt id, one a draw.
+        users: whose case it is, by prompt id.
+        config: rounds and seed of the bootstrap.
+
+    Returns:
+        `n` cases, `draws`, `hit@1` with its `interval`, `hit@5`, `hit@10`, `mrr`, `ndcg@10`, each with its interval as
+        `<figure>_interval`; with several draws `hit@1_by_draw`, and every figure is the mean over them.
+    """
+    if not ranks:
+        return {"n": 0, "draws": 0}
+    draws = min(len(row) for row in ranks.values())
+    table = np.array([row[:draws] for row in ranks.values()], np.int64)  # [n, draws]
+    resampled = Resampled([users[name] for name in ranks], config.bootstrap, config.seed)
+    found: dict[str, Any] = {"n": len(table), "draws": draws}
+    values: dict[str, NDArray[Any]] = {f"hit@{k}": table <= k for k in (1, 5, 10)}
+    values |= {"mrr": 1 / table, "ndcg@10": np.where(table <= 10, 1 / np.log2(1 + table), 0.0)}
+    for name, value in values.items():
+        by_case = value.mean(axis=1)
+        found[name] = float(by_case.mean())
+        found[f"{name}_interval"] = resampled.interval(by_case)
+    found["interval"] = found.pop("hit@1_interval")
+    if draws == 1:
+        found["interval"] = metrics.wilson(int((table == 1).sum()), len(table))
+    else:
+        found["hit@1_by_draw"] = [float(share) for share in (table == 1).mean(axis=0)]
+    return found
 
 
-def _figures(cases: Sequence[TestCase], ranks: Mapping[str, int], config: Evaluate) -> dict[str, Any]:
-    """One system over some cases; `ranks` by prompt id."""
-    own = [ranks[test.prompt.id] for test in cases]
-    users = [f"{test.case.domain}/{test.case.user}" for test in cases]
-    reciprocal, gains = metrics.reciprocal_ranks(own), metrics.ndcg_at(own, 10)
+def _system(cases: Sequence[TestCase], ranks: Ranks, config: Evaluate, groups: Groups) -> dict[str, Any]:
+    users = {test.prompt.id: f"{test.case.domain}/{test.case.user}" for test in cases}
+
+    def of(some: Sequence[TestCase]) -> dict[str, Any]:
+        return figures({t.prompt.id: ranks[t.prompt.id] for t in some if t.prompt.id in ranks}, users, config)
+
     return {
-        "n": len(own),
-        "hit@1": metrics.hit_at(own, 1),
-        "interval": metrics.wilson(sum(rank == 1 for rank in own), len(own)),
-        "hit@5": metrics.hit_at(own, 5),
-        "hit@10": metrics.hit_at(own, 10),
-        "mrr": float(np.mean(reciprocal)),
-        "mrr_interval": metrics.bootstrap(reciprocal, users, config.bootstrap, config.seed),
-        "ndcg@10": float(np.mean(gains)),
-        "ndcg@10_interval": metrics.bootstrap(gains, users, config.bootstrap, config.seed),
+        **of(cases),
+        "domains": {name: of(group) for name, group in by_name(cases).items()},
+        "groups": {name: of(group) for name, group in groups.items()},
     }
+
+
+def _protocol(
+    name: str, rankings: Sequence[Ranking], users: Mapping[str, str], config: Evaluate
+) -> dict[str, Any]:
+    rows = [row for row in rankings if row.protocol == name]
+    return {
+        "protocol": f"one target among {_AMONG[name]}; ties count against the system",
+        **_among(rows),
+        "systems": {s: figures(ranks, users, config) for s, ranks in _by_system(rows).items()},
+    }
+
+
+def _among(rankings: Sequence[Ranking]) -> dict[str, Any]:
+    """How many candidates there are, at most, and how often chance would be right."""
+    sizes = {(row.prompt_id, row.draw): row.size for row in rankings}.values()
+    return {
+        "candidates": max(sizes, default=0),
+        "chance": fmean(1 / size for size in sizes) if sizes else 0.0,
+    }
+
+
+def _by_system(rankings: Sequence[Ranking]) -> dict[str, Ranks]:
+    found: dict[str, Ranks] = {}
+    for row in sorted(rankings, key=lambda row: row.draw):
+        found.setdefault(row.system, {}).setdefault(row.prompt_id, []).append(row.rank)
+    order = {system: place for place, system in enumerate(dict.fromkeys(row.system for row in rankings))}
+    return {name: found[name] for name in sorted(found, key=order.__getitem__)}
+
+
+def _further(rankings: Sequence[Ranking]) -> list[str]:
+    return [name for name in dict.fromkeys(row.protocol for row in rankings) if name != OWN]
+
+
+def _users(rankings: Sequence[Ranking]) -> dict[str, str]:
+    return {row.prompt_id: row.user for row in rankings}

@@ -55,6 +55,7 @@ def _draw(content: Content, pictures: Path) -> dict[str, str]:
     figures.loss_curve(content.sft, pictures / "loss.png")
     figures.reward_margins(content.dpo, pictures / "rewards.png")
     figures.hit_chart(content.results.systems, content.results.chance, pictures / "hits.png")
+    figures.difference_chart(content.pairs, pictures / "pairs.png")
     return data_figures.draw(content.data, pictures)
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from evaluation.answers import compare_answers
+from evaluation.groups import by_taste
+from evaluation.language import rank_models, remembered
+from evaluation.memorisation import probe
+from evaluation.position import position_bias
 from evaluation.protocol import ranked, summarise
 from evaluation.samples import answer_samples, choose
-from evaluation.systems import MODELS, Material, opened
-from recommenders.cases import TestCase, by_domain, read_test_cases
+from evaluation.systems import Material, models, rankers, scored, trials_by_domain
+from evaluation.trials import Pools, further_trials, order_trials, own_trials
+from recommenders.cases import TestCase, read_test_cases
 from recommenders.claims import claim_reader
 from rectune.catalogue import load_catalogue
 from rectune.progress import progress
@@ -23,61 +30,63 @@ from retrieval.index import open_index
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Write rankings.parquet (Ranking, a row a case and system), metrics.json and samples.json.
+    """Write rankings.parquet (Ranking: a row a case, system, protocol and draw), metrics.json, memorisation.json
+    and samples.json.
 
-    rankings.parquet grows by a domain and system at a time; an interrupted attempt goes on behind what is in
-    it.
+    likelihoods.sqlite keeps what language models computed; an interrupted attempt goes on behind what is in it.
     """
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
-    test = read_test_cases(cases, inputs["queries"])
+    tests = read_test_cases(cases, inputs["queries"])
     material = Material(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
-    rankings = rank_all(test, material, out / "rankings.parquet")
-    figures = summarise(test, rankings, config.evaluate)
-    _write_json(out / "metrics.json", figures)
-    prompts = choose(read_rows(inputs["queries"] / "prompts.parquet", Prompt), config.evaluate.samples)
+    figures = measure(tests, material, out)
+    prompts = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
     index = open_index(inputs["recommend"] / "index")
     grounding = Grounding(list(material.catalogue.items.values()), index, claim_reader)
-    samples = answer_samples(prompts, material, grounding, ledger_path(out))
+    figures["answers"] = compare_answers(prompts, material, grounding, out)
+    _write_json(out / "metrics.json", figures)
+    shown = choose(prompts, config.evaluate.samples)
+    samples = answer_samples(shown, material, grounding, ledger_path(out))
     _write_json(out / "samples.json", samples)
     wanted = sum(case.split == "test" for case in cases)
     return {
         "rows_in": wanted,
-        "rows_out": len(test),
-        "dropped": {"no passive direct prompt": wanted - len(test)},
+        "rows_out": len(tests),
+        "dropped": {"no passive direct prompt": wanted - len(tests)},
         "hit@1": {name: system["hit@1"] for name, system in figures["systems"].items()},
         "chance": figures["chance"],
         "grounded_by": grounded_by(samples),
     }
 
 
-def rank_all(cases: Sequence[TestCase], material: Material, path: Path) -> list[Ranking]:
-    """The ranking of every case by every system; `path` keeps what is finished."""
-    wanted = {test.prompt.id for test in cases}
-    systems = material.config.evaluate.systems
-    found = [r for r in _begun(path) if r.prompt_id in wanted and r.system in systems]
-    for system in systems:
-        done = {ranking.prompt_id for ranking in found if ranking.system == system}
-        left = [test for test in cases if test.prompt.id not in done]
-        if left:
-            _rank(system, left, material, found, path)
-    return found
+def measure(tests: Sequence[TestCase], material: Material, out: Path) -> dict[str, Any]:
+    """Rank every case by every system, write rankings.parquet and memorisation.json, and return what metrics.json holds."""
+    config = material.config.evaluate
+    pools = Pools(material.inputs["data"], tests, material.likes)
+    rankings = rank_baselines(tests, pools, material)
+    found, weights = rank_models(tests, pools, material, out)
+    rankings += found
+    write_rows(out / "rankings.parquet", rankings, Ranking)
+    figures = summarise(tests, rankings, config, by_taste(tests, pools, material.likes))
+    figures["weights"] = {model: asdict(chosen) for model, chosen in weights.items()}
+    figures["position"] = position_bias(order_trials(tests, config.draws, config.seed), rankings)
+    figures["memorisation"] = _memorisation(tests, material, out)
+    return figures
 
 
-def _rank(
-    system: str, left: Sequence[TestCase], material: Material, found: list[Ranking], path: Path
-) -> None:
-    """Rank the cases that are left, a domain at a time, adding to `found` and writing it."""
-    counts_itself = system in MODELS
-    with (
-        progress(f"ranking: {system}", len(left), "cases") as advance,
-        opened(system, material, advance) as open_for,
-    ):
-        for domain, group in by_domain(left).items():
-            histories = [test.case.history for test in group]
-            scores = open_for(domain, group).rank(histories, [test.case.candidates for test in group])
-            found += [ranked(test, system, row) for test, row in zip(group, scores, strict=True)]
-            write_rows(path, found, Ranking)
-            advance(0 if counts_itself else len(group))
+def rank_baselines(tests: Sequence[TestCase], pools: Pools, material: Material) -> list[Ranking]:
+    """What every system that is no language model makes of every trial."""
+    config = material.config.evaluate
+    rankings: list[Ranking] = []
+    names = rankers(config)
+    with progress("ranking: baselines", 0, "trials") as advance:
+        for batch in (own_trials(tests), *further_trials(tests, pools, config)):
+            for domain, group in trials_by_domain(batch).items():
+                for name in names:
+                    pairs = scored(material.ranker(name, domain), group)
+                    rankings += [ranked(trial, name, scores) for trial, scores in pairs]
+                advance(len(group))
+    order = {name: place for place, name in enumerate(names)}
+    return sorted(rankings, key=lambda row: order[row.system])
 
 
 def grounded_by(samples: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
@@ -92,8 +101,14 @@ def grounded_by(samples: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, flo
     }
 
 
-def _begun(path: Path) -> list[Ranking]:
-    return read_rows(path, Ranking) if path.is_file() else []
+def _memorisation(tests: Sequence[TestCase], material: Material, out: Path) -> dict[str, Any]:
+    """The base model's, where it is among the systems and asked for."""
+    if "base" not in models(material.config.evaluate) or not material.config.evaluate.memorisation:
+        return {}
+    with remembered("base", material.model("base"), material, out) as scorer:
+        found = probe(tests, material, scorer, out)
+    _write_json(out / "memorisation.json", found)
+    return found
 
 
 def _write_json(path: Path, document: Any) -> None:

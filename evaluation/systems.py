@@ -1,25 +1,24 @@
-"""The systems that are compared, by name: how each is opened for the cases of a domain."""
+"""The systems that are compared: rankers by name, and every language model in each of the ways in which it can rank."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from inference.llamacpp import LlamaEngine
-from recommenders.base import Ranker
-from recommenders.baselines import EmbeddingMean, Popularity, Random, liked_counts
-from recommenders.cases import TestCase, asked_by_history
-from recommenders.likelihood import Likelihood
+from evaluation.trials import Trial
+from recommenders.base import Ranker, Scores, open_ranker
+from recommenders.ground import Ground, Likes, train_likes
 from rectune.catalogue import Catalogue
 from rectune.recipe import Recipe
+from rectune.settings import Evaluate
 from rectune.types import Case
 
 # The system that is a language model -> the stage whose model.gguf it is, before and after tuning.
 MODELS: dict[str, str] = {"base": "base", "sft": "candidates", "dpo": "export"}
 
-Opener = Callable[[str, Sequence[TestCase]], Ranker]
+LIKELIHOOD = "likelihood"  # the way that every language model is ranked in; its system bears the model's name
+WRITING = ("parsed", "retrieved", "listed")  # the ways for which the model must write
 
 
 @dataclass(frozen=True)
@@ -30,52 +29,65 @@ class Material:
     inputs: Mapping[str, Path]
     catalogue: Catalogue
     cases: Sequence[Case]
+    _grounds: dict[str, Ground] = field(default_factory=dict, repr=False, compare=False)
+    _rankers: dict[tuple[str, str], Ranker] = field(default_factory=dict, repr=False, compare=False)
 
     def model(self, system: str) -> Path:
         """The GGUF file of a system that is a language model."""
         return self.inputs[MODELS[system]] / "model.gguf"
 
-
-@contextmanager
-def opened(system: str, material: Material, on_case: Callable[[int], None]) -> Iterator[Opener]:
-    """A function that gives the system's ranker for one domain and its cases; a model stays loaded meanwhile.
-
-    Args:
-        system: one of `evaluate.systems`.
-        material: what it is made from.
-        on_case: hears of every case that a language model has ranked; the others are done at once.
-    """
-    if system in MODELS:
-        with LlamaEngine(material.model(system), material.config.evaluate) as engine:
-            yield lambda domain, cases: Likelihood(
-                system, engine, _titles(material.catalogue, domain), asked_by_history(cases), on_case
+    def ground(self, domain: str) -> Ground:
+        """What rankers of a domain are made from; counted and embedded once, for all of them."""
+        if domain not in self._grounds:
+            self._grounds[domain] = Ground(
+                domain,
+                self.catalogue.of(domain),
+                lambda: train_likes(self.inputs["data"], self.cases, domain),
+                self.config.retrieval.embedder,
+                self.config.evaluate.seed,
             )
-    else:
-        yield _BASELINES[system](material)
+        return self._grounds[domain]
+
+    def ranker(self, name: str, domain: str) -> Ranker:
+        """A system that is no language model, for a domain; made once."""
+        if (name, domain) not in self._rankers:
+            self._rankers[name, domain] = open_ranker(name, self.ground(domain))
+        return self._rankers[name, domain]
+
+    def likes(self, domain: str) -> Likes:
+        """What train users of a domain liked."""
+        return self.ground(domain).likes
 
 
-def _random(material: Material) -> Opener:
-    return lambda domain, cases: Random(material.config.evaluate.seed)
+def rankers(config: Evaluate) -> list[str]:
+    """The systems that are no language models."""
+    return [name for name in config.systems if name not in MODELS]
 
 
-def _popularity(material: Material) -> Opener:
-    counts = liked_counts(material.inputs["data"], material.cases)
-    return lambda domain, cases: Popularity(counts.get(domain, {}))
+def models(config: Evaluate) -> list[str]:
+    """The systems that are."""
+    return [name for name in config.systems if name in MODELS]
 
 
-def _embedding(material: Material) -> Opener:
-    embedder = material.config.retrieval.embedder
-    return lambda domain, cases: EmbeddingMean(
-        {item.item_id: item for item in material.catalogue.of(domain)}, embedder
-    )
+def ways(config: Evaluate) -> list[str]:
+    """The ways in which each of them ranks."""
+    return list(dict.fromkeys((LIKELIHOOD, *config.ways)))
 
 
-def _titles(catalogue: Catalogue, domain: str) -> dict[str, str]:
-    return {item.item_id: item.title for item in catalogue.of(domain)}
+def system_name(model: str, way: str) -> str:
+    """How reports call a model that ranks in this way: `sft`, `sft/prior`."""
+    return model if way == LIKELIHOOD else f"{model}/{way}"
 
 
-_BASELINES: dict[str, Callable[[Material], Opener]] = {
-    "random": _random,
-    "popularity": _popularity,
-    "embedding": _embedding,
-}
+def scored(ranker: Ranker, trials: Sequence[Trial]) -> Iterator[tuple[Trial, Scores]]:
+    """The scores of each trial, all of one domain."""
+    histories = [trial.test.case.history for trial in trials]
+    yield from zip(trials, ranker.rank(histories, [trial.candidates for trial in trials]), strict=True)
+
+
+def trials_by_domain(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
+    """The trials of each domain, domains sorted."""
+    found: dict[str, list[Trial]] = {}
+    for trial in sorted(trials, key=lambda trial: trial.test.case.domain):
+        found.setdefault(trial.test.case.domain, []).append(trial)
+    return found

@@ -145,9 +145,13 @@ class Context:
 
     def share(self, sequence: int) -> None:
         """Give a sequence all of the reserved one; no cell is copied."""
+        self.copy(self.slots, sequence)
+
+    def copy(self, source: int, target: int) -> None:
+        """Give a sequence all that another has; no cell is copied."""
         import llama_cpp
 
-        llama_cpp.llama_memory_seq_cp(self._memory, self.slots, sequence, -1, -1)
+        llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
     def drop(self, sequence: int, start: int = -1) -> bool:
         """Forget a sequence's tokens from position `start` on; False if the memory cannot be cut there."""

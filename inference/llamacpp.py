@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from importlib.metadata import version
 from itertools import islice, pairwise
 from pathlib import Path
 
 from inference.backends import Backend
+from inference.constrained import Decoded, decode
 from inference.context import ROWS, Context
 from inference.handle import Handle
 from inference.model import describe
 from inference.requests import Answer, Request
 from inference.scheduler import Scheduler
+from inference.trie import LONGEST, TokenTrie
 from inference.vocabulary import opened_vocabulary
 from rectune.errors import UserError
 from rectune.settings import Engine
@@ -163,6 +165,35 @@ class LlamaEngine(Backend):
                 for slot in range(len(group)):
                     context.drop(slot)
         return found
+
+    def title_trie(self, titles: Sequence[str]) -> TokenTrie:
+        """A trie of texts as they stand behind a prompt, for `best_titles`; control tokens in them are letters."""
+        return TokenTrie([self._context.vocabulary.plain(title) for title in titles])
+
+    def best_titles(
+        self,
+        messages: Sequence[tuple[str, str]],
+        trie: TokenTrie,
+        beam: int,
+        prefill: str = "",
+        without: Collection[int] = (),
+    ) -> list[Decoded]:
+        """The titles of a trie that the model is likeliest to go on with, best first; see `inference.constrained`.
+
+        Open handles are written to their ends first. At most half the slots hold hypotheses.
+
+        Raises:
+            UserError: prompt and title do not fit a sequence.
+        """
+        while self.busy:
+            self.step()
+        prompt = self._context.vocabulary.prompt(messages, prefill)
+        if len(prompt) + LONGEST > self._context.limit:
+            found = (
+                f"prompt and title take {len(prompt) + LONGEST} tokens, a sequence has {self._context.limit}"
+            )
+            raise UserError(found, mend="raise the section's context")
+        return decode(self._context, prompt, trie, beam, without)
 
     def _continue(self, start: int, tokens: dict[int, list[int]], found: list[list[float]]) -> None:
         """Evaluate continuations behind the held prompt; appends to `found` from each second token on."""

@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+from pipeline.evaluate_cli import compare, zero_shot
+from pipeline.recommend_cli import recommend
+from pipeline.release_cli import export, push
 from pipeline.tag_cli import tag_app
 
 app = typer.Typer(
@@ -233,49 +236,11 @@ def score(
     typer.echo(for_terminal(summary), err=as_json)
 
 
-@app.command()
-def recommend(
-    recipe: Annotated[Path, typer.Option(help="Whose aligned model answers.")] = Path("recipes/demo.yaml"),
-    catalogue: Annotated[Path | None, typer.Option(help="CSV, JSON lines or Parquet of items.")] = None,
-    history: Annotated[str, typer.Option(help='Titles already liked, as "A; B; C".')] = "",
-    query: Annotated[str, typer.Option(help="What is wanted.")] = "",
-    domain: Annotated[
-        str, typer.Option(help="The kind of items, where it is one of the known domains.")
-    ] = "",
-    history_domain: Annotated[
-        str, typer.Option(help="The kind of things in --history, where it is another one: music, say.")
-    ] = "",
-    runs: Runs = Path("runs"),
-) -> None:
-    """Recommend items of a catalogue for a history or a query, with reasons."""
-    from pipeline.show import recommendation
-    from recommenders.generative import Wish
-    from rectune.runs import RunStore
-
-    titles = [title.strip() for title in history.split(";") if title.strip()]
-    typer.echo(recommendation(recipe, catalogue, domain, Wish(titles, query, history_domain), RunStore(runs)))
-
-
-@app.command()
-def export(recipe: RecipeFile, overrides: Overrides = None, runs: Runs = Path("runs")) -> None:
-    """Make the aligned model's GGUF and say where it is."""
-    from pipeline.run import Order, run_pipeline
-    from rectune.runs import RunStore
-
-    typer.echo(
-        run_pipeline(Order(recipe, overrides or [], "export"), RunStore(runs))["export"] / "model.gguf"
-    )
-
-
-@app.command()
-def push(recipe: RecipeFile, overrides: Overrides = None, runs: Runs = Path("runs")) -> None:
-    """Push model, data and cards to the Hub; dry unless the recipe says release.dry_run: false."""
-    from pipeline.run import Order, run_pipeline
-    from pipeline.show import closing_words
-    from rectune.runs import RunStore
-
-    folders = run_pipeline(Order(recipe, overrides or [], "push"), RunStore(runs))
-    typer.echo(closing_words(folders, "push"))
+app.command()(recommend)
+app.command()(export)
+app.command()(push)
+app.command()(compare)
+app.command("zero-shot")(zero_shot)
 
 
 def main() -> None:

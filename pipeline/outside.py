@@ -59,3 +59,9 @@ def world_of(section: str) -> Callable[[Recipe, RunStore, Mapping[str, str]], di
         return {"processes": str(team_of(getattr(recipe, section), section).world)}
 
     return world
+
+
+def push_order(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Where a push goes, and what: no setting of any result, but another push."""
+    wanted = ("repo", "private", "dry_run", "licence", "what", "leave_out")
+    return {name: str(getattr(recipe.release, name)) for name in wanted}

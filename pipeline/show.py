@@ -6,19 +6,13 @@ import json
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from align.terminal import printable
 from pipeline.plan import Step
 from pipeline.run import Order, run_pipeline
-from rectune.errors import UserError
-from rectune.progress import say
 from rectune.recipe import load_recipe
 from rectune.runs import RunStore, ledger_path
-from rectune.types import content_id
-
-if TYPE_CHECKING:
-    from recommenders.generative import Wish
 
 
 def plan_table(steps: Sequence[Step]) -> str:
@@ -52,7 +46,7 @@ def generation_preview(order: Order, store: RunStore) -> str:
 
 def _shown(one: dict[str, Any]) -> str:
     asked = f'"{one["query"]}"' if one["scenario"] == "active" else "; ".join(one["history"])
-    says = "The model says" if one["named"] else "The model's draft, which names no item of the catalogue"
+    says = "The answer" if one["named"] else "Nothing is recommended"
     answer = textwrap.fill(
         printable(" ".join(one["answer"].split())), 100, initial_indent="  ", subsequent_indent="  "
     )
@@ -62,7 +56,9 @@ def _shown(one: dict[str, Any]) -> str:
             f"[{one['domain']}] {printable(asked)}",
             f"  {says}:",
             answer,
-            "  Real items that it leads to:",
+            "  Real items, the one recommended first:"
+            if one["named"]
+            else "  Real items, the nearest first:",
             *found,
         ]
     )
@@ -75,27 +71,3 @@ def verification(store: RunStore) -> tuple[str, bool]:
         lines.append(f"{'damaged: ' + ', '.join(bad) if bad else 'sound':<10} {folder}")
         sound = sound and not bad
     return "\n".join(lines) or "nothing to verify", sound
-
-
-def recommendation(recipe: Path, catalogue: Path | None, domain: str, wish: Wish, store: RunStore) -> str:
-    """Recommend from a catalogue file, or from a domain of the recipe's own data."""
-    from recommenders.catalogue_file import read_catalogue
-    from recommenders.generative import as_text, recommend_from
-    from rectune.catalogue import load_catalogue
-
-    model = store.resolve(recipe.stem, "export") / "model.gguf"
-    settings = load_recipe(recipe).retrieval
-    if catalogue:
-        read = read_catalogue(catalogue, domain or "other")
-        say(read.describe())
-        items = read.items
-    else:
-        known = load_catalogue(store.resolve(recipe.stem, "data") / "items.parquet")
-        if domain not in known.domains:
-            raise UserError(
-                f"which catalogue? There is no domain {domain!r}",
-                mend=f"give --catalogue FILE, or --domain with one of: {', '.join(known.domains)}",
-            )
-        items = known.of(domain)
-    name = content_id("catalogue", str(catalogue.resolve()) if catalogue else "", recipe.stem, domain)
-    return as_text(recommend_from(model, list(items), wish, settings, store.root / "catalogues" / name))

@@ -99,6 +99,7 @@ STAGES: tuple[Stage, ...] = (
         "answers of the tuned model to fresh prompts",
         sections=("models", "candidates"),
         inputs=("base", "sft", "queries"),
+        version=2,
     ),
     Stage(
         "tag",
@@ -107,6 +108,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("align",),
         inputs=("data", "queries", "candidates"),
         outside=outside.tags,
+        version=2,
     ),
     Stage(
         "dpo",
@@ -116,6 +118,7 @@ STAGES: tuple[Stage, ...] = (
         inputs=("base", "sft", "tag"),
         outside=outside.world_of("align"),
         team=lambda recipe: team_of(recipe.align, "align"),
+        version=2,
     ),
     Stage(
         "export",
@@ -128,9 +131,10 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "recommend",
         "recommenders.stage:run",
-        "a history and a query of each domain, answered with real items",
+        "test prompts answered with real items, and the grounding report",
         sections=("retrieval",),
         inputs=("data", "queries", "export"),
+        version=2,
     ),
     Stage(
         "eval",
@@ -138,6 +142,7 @@ STAGES: tuple[Stage, ...] = (
         "models and baselines ranked side by side",
         sections=("evaluate", "retrieval"),
         inputs=("data", "queries", "base", "candidates", "export", "recommend"),
+        version=2,
     ),
     Stage(
         "report",
@@ -158,13 +163,28 @@ STAGES: tuple[Stage, ...] = (
             "recommend",
             "eval",
         ),
+        version=2,
     ),
     Stage(
         "push",
         "release.push:run",
         "cards, and the upload to the Hub (dry unless the recipe says otherwise)",
         sections=("release",),
-        inputs=("data", "base", "filter", "sft", "tag", "dpo", "export", "eval", "report"),
+        inputs=(
+            "data",
+            "base",
+            "queries",
+            "rationales",
+            "filter",
+            "sft",
+            "tag",
+            "dpo",
+            "export",
+            "eval",
+            "report",
+        ),
+        outside=outside.push_order,
+        version=2,
     ),
 )
 

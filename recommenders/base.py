@@ -1,12 +1,19 @@
-"""The one face of everything that ranks."""
+"""The one face of everything that ranks, and the table of what there is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import difflib
+import importlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rectune.errors import UserError
+
+if TYPE_CHECKING:
+    from recommenders.ground import Ground
 
 Scores = NDArray[np.float64]
 
@@ -31,3 +38,53 @@ class Ranker(Protocol):
             candidates.
         """
         ...
+
+
+# Name -> the class, whose `of(ground)` makes the ranker of one domain. Nothing is imported before it is asked for.
+RANKERS: dict[str, str] = {
+    "random": "recommenders.chance:Random",
+    "popularity": "recommenders.popularity:Popularity",
+    "bm25": "recommenders.words:Bm25",
+    "embedding_mean": "recommenders.likeness:EmbeddingMean",
+    "embedding_best": "recommenders.likeness:EmbeddingBest",
+    "item_knn": "recommenders.neighbours:ItemKnn",
+}
+
+# Those that look at nobody's interactions but the history they are given.
+INTERACTION_FREE = ("random", "bm25", "embedding_mean", "embedding_best")
+
+
+def open_ranker(name: str, ground: Ground) -> Ranker:
+    """The ranker of this name for the domain of `ground`.
+
+    Args:
+        name: one of `RANKERS`, or `module:Class` of one's own.
+        ground: what it is made from.
+
+    Raises:
+        UserError: there is none of this name, or its module cannot be imported.
+    """
+    ranker: Ranker = _maker(name)(ground)
+    return ranker
+
+
+def _maker(name: str) -> Callable[[Ground], Any]:
+    place = RANKERS.get(name, name)
+    module, colon, inside = place.partition(":")
+    if not colon:
+        near = difflib.get_close_matches(name, RANKERS, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UserError(
+            f"there is no ranker {name}",
+            where="evaluate.systems",
+            mend=f"{hint}there are: {', '.join(RANKERS)}; or module:Class of your own",
+        )
+    try:
+        found: Callable[[Ground], Any] = getattr(importlib.import_module(module), inside).of
+    except (ImportError, AttributeError) as missing:
+        raise UserError(
+            f"the ranker {place} cannot be had ({missing})",
+            where="evaluate.systems",
+            mend="name module:Class, where Class.of(ground) makes the ranker of a domain",
+        ) from None
+    return found

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from prompts.library import system_message, template_for
+from prompts.render import Wording, render
+from prompts.words import fill, load_words, one_line
 from recommenders.likelihood import Asked
+from rectune.catalogue import Catalogue
 from rectune.errors import UserError
 from rectune.rows import read_rows
-from rectune.types import Case, Prompt
+from rectune.types import Case, Locale, Prompt
 
 
 @dataclass(frozen=True)
@@ -65,3 +69,37 @@ def asked_by_history(cases: Sequence[TestCase]) -> Callable[[Sequence[str]], Ask
 def as_asked(prompt: Prompt) -> Asked:
     """The messages of a prompt."""
     return Asked((("system", prompt.system), ("user", prompt.instruction)), prompt.locale)
+
+
+def passive_cases(
+    cases: Sequence[Case], catalogue: Catalogue, locales: Mapping[str, Locale]
+) -> list[TestCase]:
+    """Any cases, each worded as a passive direct prompt.
+
+    Args:
+        cases: of any split; what the split's own prompts look like plays no part.
+        catalogue: where their items are.
+        locales: the language of each domain's prompts.
+    """
+    return [
+        TestCase(case, render(case, catalogue, Wording("passive", "direct", locales[case.domain])))
+        for case in cases
+    ]
+
+
+def asked_to_list(test: TestCase, catalogue: Catalogue, candidates: Sequence[str]) -> Asked:
+    """A prompt that shows history and candidates, these in the given order, and asks for a ranking of them.
+
+    The template follows from the case alone, so that orders are compared under the same words.
+    """
+    case, locale = test.case, test.prompt.locale
+    template = template_for(locale, "passive", "listwise", split="test", wanted="seen", salt=case.id)
+    values = {
+        "history": [one_line(title) for title in catalogue.titles(case.history_domain, test.prompt.history)],
+        "candidates": [one_line(title) for title in catalogue.titles(case.domain, candidates)],
+        "query": "",
+        "ordered": case.ordered,
+    }
+    words = load_words(locale)
+    instruction = fill(template.source, case.domain, words, values, case.history_domain)
+    return Asked((("system", system_message(locale, case.domain)), ("user", instruction)), locale)

@@ -1,16 +1,20 @@
-"""Reading anybody's own catalogue (CSV, TSV, JSON lines, Parquet), the columns guessed from their names."""
+"""Reading anybody's own catalogue: CSV, TSV, JSON lines, Parquet, or a folder of articles; columns are guessed and said."""
 
 from __future__ import annotations
 
 import csv
+import difflib
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recommenders.articles import read_articles
+from recommenders.wording import printable
 from rectune.errors import UserError
 from rectune.types import Item
 
@@ -27,7 +31,11 @@ NAMES: dict[str, tuple[str, ...]] = {
         "abstract",
         "plot",
         "text",
+        "body",
+        "content",
         "설명",
+        "내용",
+        "본문",
         "줄거리",
     ),
     "year": ("year", "releaseyear", "releasedate", "published", "date", "연도", "출시일"),
@@ -50,53 +58,52 @@ class CatalogueFile:
 
     def describe(self) -> str:
         """One line for the person: what was taken for what."""
-        taken = ", ".join(f"{column} as {field}" for field, column in self.columns.items())
+        taken = ", ".join(f"{printable(column)} as {field}" for field, column in self.columns.items())
         lost = "".join(f", {count} dropped ({reason})" for reason, count in self.dropped.items())
         return f"{len(self.items)} items; columns taken: {taken}{lost}"
 
 
-def read_catalogue(path: Path, domain: str = "other") -> CatalogueFile:
-    """Read a catalogue file.
+def read_catalogue(
+    path: Path, domain: str = "other", columns: Mapping[str, str] | None = None
+) -> CatalogueFile:
+    """Read a catalogue file, or a folder of articles.
 
     A title is required of every row, an id is its row number where there is no column of ids. Text is data:
     control tokens and markup are kept as they stand.
 
     Args:
-        path: .csv, .tsv, .jsonl (or .ndjson, .json with an object a line) or .parquet.
+        path: .csv, .tsv, .jsonl (or .ndjson; .json with an object a line, or one array), .parquet, or a folder of .txt, .md
+            and .html files (see `recommenders.articles`).
         domain: what the items are, by the names that the prompts know (movies, books, …); any other reads as
-        "item".
+            "item".
+        columns: field (a key of `NAMES`) -> column, where the guess would be another; "" takes none.
 
     Raises:
-        UserError: no such file, another format, broken, without a column of titles, or without a single
-        title.
+        UserError: no such file, another format, broken, an unknown column, without a column of titles, or without a single
+            title.
     """
-    reader = _READERS.get(path.suffix.lower())
+    reader = read_articles if path.is_dir() else _READERS.get(path.suffix.lower())
     if reader is None:
         raise UserError(
             f"unknown format {path.suffix or '(no ending)'!r}",
             where=str(path),
-            mend=f"give one of: {', '.join(_READERS)}",
+            mend=f"give one of: {', '.join(_READERS)}, or a folder of articles",
         )
     try:
         records = list(reader(path))
     except FileNotFoundError:
         raise UserError("no such file", where=str(path), mend="check the path given to --catalogue") from None
-    except (OSError, ValueError, csv.Error) as broken:
+    except (OSError, ValueError, RecursionError, csv.Error) as broken:
         raise UserError(
             f"cannot be read: {broken}", where=str(path), mend="mend the file, or save it again"
         ) from None
     if not records:
         raise UserError("holds no rows", where=str(path), mend="give at least one row with a title")
-    return _items(records, path, domain)
+    return _items(records, path, domain, columns or {})
 
 
-def _items(records: list[Record], path: Path, domain: str) -> CatalogueFile:
-    columns = _guess(list(dict.fromkeys(str(name) for record in records for name in record)))
-    if "title" not in columns:
-        seen = ", ".join(list(records[0])[:20])
-        raise UserError(
-            f"no column of titles among: {seen}", where=str(path), mend="name one of the columns `title`"
-        )
+def _items(records: list[Record], path: Path, domain: str, wanted: Mapping[str, str]) -> CatalogueFile:
+    columns = _columns(list(dict.fromkeys(str(name) for record in records for name in record)), path, wanted)
     items: dict[str, Item] = {}
     dropped: dict[str, int] = {}
     for number, record in enumerate(records, 1):
@@ -111,6 +118,28 @@ def _items(records: list[Record], path: Path, domain: str) -> CatalogueFile:
             f"no row has a title in column {columns['title']}", where=str(path), mend="fill that column"
         )
     return CatalogueFile(list(items.values()), columns, dropped)
+
+
+def _columns(there: list[str], path: Path, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Field -> column, as wanted, else as guessed."""
+    seen = ", ".join(map(printable, there[:20]))
+    for field, column in wanted.items():
+        if column and column not in there:
+            near = difflib.get_close_matches(column, there, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise UserError(
+                f"has no column {column!r} (for {field})", where=str(path), mend=f"{hint}columns: {seen}"
+            )
+    taken = {field: column for field, column in wanted.items() if column}
+    guessed = _guess([column for column in there if column not in taken.values()])
+    columns = taken | {field: column for field, column in guessed.items() if field not in wanted}
+    if "title" not in columns:
+        raise UserError(
+            f"no column of titles among: {seen}",
+            where=str(path),
+            mend="name one of the columns `title`, or say which it is: --title-column NAME",
+        )
+    return {field: columns[field] for field in NAMES if field in columns}
 
 
 def _item(fields: Record, number: int, domain: str) -> Item:
@@ -154,11 +183,23 @@ def _read_csv(path: Path) -> Iterator[Record]:
         )
         file.seek(0)
         for row in reader:
-            yield {name: value for name, value in row.items() if name is not None}
+            yield {name: value for name, value in row.items() if name}
 
 
 def _delimiter(header: str) -> str:
     return max(",;\t", key=header.count)
+
+
+def _read_json(path: Path) -> Iterable[Record]:
+    """One array of objects, or an object a line."""
+    with path.open(encoding="utf-8-sig") as file:
+        if not file.read(1024).lstrip().startswith("["):
+            return _read_lines(path)
+        file.seek(0)
+        found = json.load(file)
+    if not all(isinstance(record, dict) for record in found):
+        raise ValueError("line 1: not a JSON object")
+    return typing.cast(list[Record], found)
 
 
 def _read_lines(path: Path) -> Iterator[Record]:
@@ -186,11 +227,11 @@ def _read_parquet(path: Path) -> Iterable[Record]:
     return records
 
 
-_READERS = {
+_READERS: dict[str, Callable[[Path], Iterable[Record]]] = {
     ".csv": _read_csv,
     ".tsv": _read_csv,
     ".jsonl": _read_lines,
     ".ndjson": _read_lines,
-    ".json": _read_lines,
+    ".json": _read_json,
     ".parquet": _read_parquet,
 }

@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from prompts.answers import read_answer
-from prompts.mentions import MARKED
-from prompts.titles import TitleIndex
+from prompts.answers import CLOSINGS, find_items, read_answer
+from prompts.lists import lines_of
+from prompts.mentions import MARKED, SURE, in_place
+from prompts.titles import TitleIndex, unescape
+from rectune.settings import Retrieval
 from rectune.types import Item
+from retrieval.chunks import Cut
 from retrieval.grounding import Claim, Grounding
-from retrieval.index import build_index
+from retrieval.index import Plan, build_index
 
 _LONGEST = 200  # characters in the place of a title that can still be one
+_CLOSING = re.compile(
+    rf"(?:{'|'.join(re.escape(words[:-1]) for words in CLOSINGS.values())})[*_]*[ \t]?[:：]", re.IGNORECASE
+)
 
 
-def ground_in(items: Sequence[Item], folder: Path, embedder: str) -> Grounding:
-    """Grounding in these items; their index is built in `folder` or taken from there."""
-    return Grounding(items, build_index(items, folder, embedder), claim_reader)
+def ground_in(
+    items: Sequence[Item], folder: Path, embedder: str, config: Retrieval | None = None
+) -> Grounding:
+    """Grounding in these items; their index in `folder` is brought up to date, or made.
+
+    `config` says how texts are cut and from when on the search is approximate; without it, as recipes do by default.
+    """
+    plan = Plan(Cut(config.chunk, config.overlap), config.approximate) if config else Plan()
+    return Grounding(items, build_index(items, folder, embedder, plan), claim_reader)
 
 
-def claim_reader(titles: Sequence[str]) -> Callable[[str], Claim]:
-    """A function that reads out of an answer which of these titles it recommends."""
-    index = TitleIndex(titles)
+class ClaimReader:
+    """Reads which of these titles an answer recommends, names, or lists."""
 
-    def read(answer: str) -> Claim:
-        reading = read_answer(answer, index)
+    def __init__(self, titles: Sequence[str]) -> None:
+        self.index = TitleIndex(titles)
+
+    def __call__(self, answer: str) -> Claim:
+        """What the answer recommends."""
+        reading = read_answer(answer, self.index)
         if reading.recommended is None:
             return Claim(None, False, reading.words[:_LONGEST])
         # Running text has no end of a title to go by: what is found there is the title.
-        return Claim(reading.recommended, reading.form == "none" or reading.certainty[0] >= MARKED)
+        exact = reading.form == "none" or reading.certainty[0] >= MARKED
+        return Claim(reading.recommended, exact, reading.words[:_LONGEST])
 
-    return read
+    def named(self, text: str) -> list[int]:
+        """The titles that are surely named anywhere in a text, in its order."""
+        return [mention.index for mention in find_items(text, self.index) if mention.certainty >= SURE]
+
+    def listed(self, answer: str) -> list[int]:
+        """The titles in the places made for one, closing lines and entries of lists, each time they stand there."""
+        plain, _ = unescape(answer)
+        found = list[int]()
+        for line in lines_of(plain):
+            closings = [match.end() for match in _CLOSING.finditer(plain, line.start, line.end)]
+            begin = closings[-1] if closings else line.begin if line.listed else None
+            mention = None if begin is None else in_place(self.index, plain, begin, line.end)
+            if mention and mention.certainty >= SURE:
+                found.append(mention.index)
+        return found
+
+
+def claim_reader(titles: Sequence[str]) -> ClaimReader:
+    """A function that reads out of an answer which of these titles it recommends."""
+    return ClaimReader(titles)

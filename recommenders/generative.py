@@ -1,75 +1,80 @@
-"""The generative recommender: the tuned model answers, grounding says which real items that stands for."""
+"""The generative recommender: the tuned model answers, grounding finds the real item, and its reasons are written anew."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from inference.generate import generate
-from inference.requests import Request
-from prompts.render import ask
+from inference.requests import Answer, Request
 from recommenders.claims import ground_in
-from rectune.catalogue import Catalogue
-from rectune.errors import UserError
+from recommenders.constrained import Asked, name_titles
+from recommenders.reasons import By, Why, write_reasons
+from recommenders.requests import RecommendationRequest, Wish, from_prompt, from_words
 from rectune.settings import Retrieval
-from rectune.types import Item, Locale, Prompt, content_id
-from retrieval.embedding import encodable
+from rectune.types import Item, content_id
+from retrieval.chunks import head_of
 from retrieval.grounding import Grounded, Grounding
 
-_HISTORY = 10  # titles of a free request that the model is shown, the latest
-_TITLE = 200  # characters of a title, and
-_QUERY = 1000  # of a query, that the model is shown
-_SPACES = re.compile(r"\s+")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+__all__ = [
+    "Choice",
+    "GenerativeRecommender",
+    "Mode",
+    "Recommendation",
+    "RecommendationRequest",
+    "Wish",
+    "from_prompt",
+    "from_words",
+    "recommend_from",
+]
+
+Mode = Literal["retrieve", "constrained"]
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What somebody typed: titles already liked, oldest first, and a query; one of the two may be empty.
+class Choice:
+    """The real items for one request, the best first. `fits` is False where even the nearest is too far from the wish.
 
-    `history_domain` is the kind of things the titles are, where it is another than what is wanted.
+    `nearness` is the cosine between the wish and the item nearest to it, `floor` what it is held against.
     """
 
-    history: Sequence[str] = ()
-    query: str = ""
-    history_domain: str = ""
-
-
-@dataclass(frozen=True)
-class RecommendationRequest:
-    """What somebody asks: the rendered messages, and what they were made of.
-
-    `history` holds titles and is empty where only a query was given; `known` the ids of the history's items,
-    which are never recommended.
-    """
-
-    domain: str
-    locale: Locale
-    system: str
-    instruction: str
-    history: tuple[str, ...] = ()
-    query: str = ""
-    known: frozenset[str] = field(default_factory=frozenset)
+    items: tuple[Grounded, ...]
+    fits: bool
+    nearness: float
+    floor: float
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """An answer and the real items that it resolves to, the best first.
+    """A finished answer.
 
-    `answer` is the model's own text. `named` is the item that it names itself; without one the text is only a
-    draft, from which the items were found by what it says.
+    `draft` is what the model wrote first; `answer` is what goes out: reasons for the first of `items` and the line that
+    names it, or nothing where `fits` is False. `reasons_by` says who wrote the reasons.
     """
 
     request: RecommendationRequest
+    draft: str
     answer: str
-    items: tuple[Grounded, ...]
+    choice: Choice
+    reasons_by: By | None = None
+    tries: int = 0
+
+    @property
+    def items(self) -> tuple[Grounded, ...]:
+        """The real items, the best first."""
+        return self.choice.items
+
+    @property
+    def fits(self) -> bool:
+        """Whether anything is recommended."""
+        return self.choice.fits and bool(self.choice.items)
 
     @property
     def named(self) -> Grounded | None:
-        """The item that the answer itself names, or None."""
-        return self.items[0] if self.items and self.items[0].how != "embedding" else None
+        """The item that is recommended, or None."""
+        return self.items[0] if self.fits else None
 
 
 @dataclass(frozen=True)
@@ -87,58 +92,116 @@ class GenerativeRecommender:
 
     def recommend_all(self, requests: Sequence[RecommendationRequest]) -> list[Recommendation]:
         """Answer requests, in order; `retrieval.top` items each, fewer only if the catalogue has no more."""
-        asked = [self._ask_model(request) for request in requests]
-        written = generate(self.model, asked, self.retrieval, self.ledger, "recommend")
-        return [self._ground(request, answer.text) for request, answer in zip(requests, written, strict=True)]
+        drafts = self.drafts(requests)
+        return self.finished(requests, drafts, self.choices(requests, drafts, self.retrieval.ground))
 
-    def _ask_model(self, request: RecommendationRequest) -> Request:
-        messages = (("system", request.system), ("user", request.instruction))
+    def drafts(self, requests: Sequence[RecommendationRequest]) -> list[str]:
+        """What the model writes of itself."""
         sampling = self.retrieval.sampling
-        return Request(content_id("recommend", messages), messages, sampling, sampling.seed)
+        asked = [
+            Request(content_id("recommend", r.messages), r.messages, sampling, sampling.seed)
+            for r in requests
+        ]
+        return [answer.text.strip() for answer in self._generate(asked)]
 
-    def _ground(self, request: RecommendationRequest, answer: str) -> Recommendation:
-        domain, top, known = request.domain, self.retrieval.top, request.known
-        if answer.strip():
-            items = self.grounding.top(answer, domain, top, known)
-        else:  # a model that wrote nothing leaves only the wish itself to search by
-            items = self.grounding.nearest(request.query or "; ".join(request.history), domain, top, known)
-        return Recommendation(request, answer.strip(), tuple(items))
+    def choices(
+        self, requests: Sequence[RecommendationRequest], drafts: Sequence[str], mode: Mode
+    ) -> list[Choice]:
+        """The real items that the drafts lead to, in either way."""
+        ways = {"retrieve": self._retrieved, "constrained": self._constrained}
+        return [
+            self._judged(request, items)
+            for request, items in zip(requests, ways[mode](requests, drafts), strict=True)
+        ]
 
+    def finished(
+        self,
+        requests: Sequence[RecommendationRequest],
+        drafts: Sequence[str],
+        choices: Sequence[Choice],
+        attempts: int | None = None,
+    ) -> list[Recommendation]:
+        """The answers that go out, with reasons for the items chosen; 0 `attempts` ask no model for them."""
+        why = {
+            number: self._why(request, choice.items[0])
+            for number, (request, choice) in enumerate(zip(requests, choices, strict=True))
+            if choice.fits and choice.items
+        }
+        config = self.retrieval
+        tries = config.attempts if attempts is None else attempts
+        written = write_reasons(list(why.values()), self.grounding, config.sampling, tries, self._generate)
+        reasons = dict(zip(why, written, strict=True))
+        return [
+            Recommendation(request, draft, found.text, choice, found.by, found.tries)
+            if (found := reasons.get(number))
+            else Recommendation(request, draft, "", choice)
+            for number, (request, draft, choice) in enumerate(zip(requests, drafts, choices, strict=True))
+        ]
 
-def from_prompt(prompt: Prompt, catalogue: Catalogue) -> RecommendationRequest:
-    """The request that a rendered prompt stands for."""
-    return RecommendationRequest(
-        prompt.domain,
-        prompt.locale,
-        prompt.system,
-        prompt.instruction,
-        tuple(catalogue.titles(prompt.history_domain, prompt.history)),
-        prompt.query,
-        frozenset(prompt.history),
-    )
+    def _generate(self, requests: Sequence[Request]) -> list[Answer]:
+        return generate(self.model, requests, self.retrieval, self.ledger, "recommend") if requests else []
 
+    def _retrieved(
+        self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
+    ) -> list[list[Grounded]]:
+        top, found = self.retrieval.top, list[list[Grounded]]()
+        for request, draft in zip(requests, drafts, strict=True):
+            # A model that wrote nothing leaves only the wish itself to search by.
+            search = self.grounding.top if draft else self.grounding.nearest
+            found.append(search(draft, request.domain, top, request.known, request.wishes))
+        return found
 
-def from_words(items: Sequence[Item], wish: Wish, grounding: Grounding) -> RecommendationRequest:
-    """A free request against a catalogue of one domain.
+    def _constrained(
+        self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
+    ) -> list[list[Grounded]]:
+        titles = {request.domain: self.grounding.titles(request.domain) for request in requests}
+        asked = [
+            Asked(request.messages, draft, request.locale, request.domain, self._banned(request))
+            for request, draft in zip(requests, drafts, strict=True)
+        ]
+        ranked = name_titles(self.model, asked, titles, self.retrieval, self.ledger)
+        found = list[list[Grounded]]()
+        for request, some in zip(requests, ranked, strict=True):
+            own = [(titles[request.domain][one.title], one.mean) for one in some]
+            items = [self._bearer(title, mean, request) for title, mean in own]
+            found.append([item for item in items if item][: self.retrieval.top])
+        return found
 
-    A title that the catalogue has is written as there and not recommended again; any other is passed on as it
-    is.
+    def _banned(self, request: RecommendationRequest) -> tuple[int, ...]:
+        """The titles that only items of the history bear."""
+        titles, domain = self.grounding.titles(request.domain), request.domain
+        places = {title: number for number, title in enumerate(titles)}
+        known = {self.grounding.item(domain, item).title for item in request.known}
+        bearers = {title: self.grounding.bearers(title, domain) for title in known}
+        return tuple(
+            sorted(
+                places[items[0].title]
+                for items in bearers.values()
+                if items and all(item.item_id in request.known for item in items)
+            )
+        )
 
-    Raises:
-        UserError: neither history nor query.
-    """
-    titles = [title for text in wish.history if (title := _line(text, _TITLE))]
-    query = _line(wish.query, _QUERY)
-    if not titles and not query:
-        raise UserError("nothing to go by", mend='give --history "A; B; C", or --query "…", or both')
-    domain = items[0].domain
-    bearers = [grounding.called(title, domain) for title in titles]
-    known = frozenset(item.item_id for found in bearers for item in found)
-    shown = [found[0].title if found else title for title, found in zip(titles, bearers, strict=True)]
-    locale = _locale(query or " ".join(titles))
-    recent = tuple(_line(title, _TITLE) for title in shown[-_HISTORY:])
-    system, instruction = ask(domain, locale, recent, query, ordered=True, history_domain=wish.history_domain)
-    return RecommendationRequest(domain, locale, system, instruction, recent, query, known)
+    def _bearer(self, title: str, mean: float, request: RecommendationRequest) -> Grounded | None:
+        bearers = self.grounding.bearers(title, request.domain)
+        item = next((item for item in bearers if item.item_id not in request.known), None)
+        if item is None:
+            return None
+        evidence = f"{head_of(item)} (log-likelihood a token {mean:.2f})"
+        return Grounded(item.item_id, item.title, "title", 1.0, 0.0, evidence)
+
+    def _judged(self, request: RecommendationRequest, items: Sequence[Grounded]) -> Choice:
+        """Whether anything of the catalogue is near enough to the wish."""
+        wanted = self.retrieval.floor
+        floor = self.grounding.floor(request.domain) if wanted == "auto" else wanted
+        nearness = self.grounding.fit(request.wishes, request.domain, request.known)
+        return Choice(tuple(items), request.crosses or nearness >= floor, nearness, floor)
+
+    def _why(self, request: RecommendationRequest, chosen: Grounded) -> Why:
+        item = self.grounding.item(request.domain, chosen.item_id)
+        # The chunk with the title in it says nothing that the item itself does not.
+        own = chosen.how == "embedding" and not chosen.evidence.startswith(head_of(item))
+        body = chosen.evidence if own else ""
+        return Why(item, request.liked, request.query, request.locale, body)
 
 
 def recommend_from(
@@ -156,43 +219,6 @@ def recommend_from(
     Raises:
         UserError: an empty catalogue, neither history nor query, or a model that cannot be read.
     """
-    grounding = ground_in(items, folder / "index", config.embedder)
+    grounding = ground_in(items, folder / "index", config.embedder, config)
     request = from_words(items, wish, grounding)
     return GenerativeRecommender(model, grounding, config, folder / "ledger.sqlite").recommend(request)
-
-
-def as_text(recommendation: Recommendation) -> str:
-    """The recommendation for a terminal, plain text.
-
-    An answer that names no real item is marked as the model's draft, so that nothing made up passes for a
-    recommendation.
-    """
-    named, answer = recommendation.named, _printable(recommendation.answer) or "(the model wrote nothing)"
-    if named:
-        rest = recommendation.items[1:]
-        lines = [
-            answer,
-            "",
-            f"Recommended: {_line(named.title, _TITLE)}",
-            *(["", "Near to it:"] if rest else []),
-        ]
-    else:
-        rest = recommendation.items
-        lines = ["The model's draft, which names no item that fits:", answer, "", "Real items near to it:"]
-    lines += [f"  {_line(item.title, _TITLE)}  (similarity {item.similarity:.2f})" for item in rest]
-    return "\n".join(lines)
-
-
-def _line(text: str, longest: int) -> str:
-    return _SPACES.sub(" ", _printable(text)).strip()[:longest]
-
-
-def _printable(text: str) -> str:
-    """Without control characters, which a catalogue or a model may hold and a terminal would obey."""
-    return _CONTROL.sub(" ", encodable(text)).strip()
-
-
-def _locale(text: str) -> Locale:
-    """Korean if most letters are Hangul: who types it reads it."""
-    letters = [letter for letter in text if letter.isalpha()]
-    return "ko" if 2 * sum("가" <= letter <= "힣" for letter in letters) > len(letters) else "en"

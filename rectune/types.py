@@ -216,15 +216,22 @@ class Preference:
 class Ranking:
     """Items in the order that `system` gave them for a case or prompt; `scores` run alongside, higher is better.
 
-    `grounding` says for each item how it was found ("candidate", "title", "embedding").
+    `grounding` says for each item how it was found ("candidate", "title", "embedding"). `protocol` and `draw` say which
+    candidates they were; `rank` is the target's, from 1 (0: not known), among `size` candidates, of which `items` may list
+    the first ones only. `user` is domain/user.
     """
 
-    schema: ClassVar[int] = 1
+    schema: ClassVar[int] = 2
     prompt_id: str
     system: str
     items: tuple[str, ...]
     scores: tuple[float, ...]
     grounding: tuple[str, ...]
+    protocol: str = "own"
+    draw: int = 0
+    user: str = ""
+    rank: int = 0
+    size: int = 0
 
 
 Identified = TypeVar("Identified", Case, Prompt, Example, Candidate, Preference)

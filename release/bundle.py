@@ -7,65 +7,107 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rectune.errors import UserError
-from rectune.rows import read_rows, write_rows
 from rectune.runs import write_atomically
 from rectune.settings import Release
 from rectune.types import Example, Preference
-from release.cards import CardFacts, base_model, card_facts, dataset_card, datasets, model_card
+from release.cards import dataset_card, model_card
+from release.facts import CardFacts, base_model, card_facts, datasets, is_data_plot
+from release.hub import Upload
+from release.published import Gate, Published, publish, publishable
+from release.scan import Scan, scan_of
 
-KINDS = ("adapter", "merged", "gguf", "dataset", "preferences")
+MODEL_CARD, DATASET_CARD = "README.md", "dataset/README.md"  # below the stage's folder
 
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 _MERGED_SUFFIXES = frozenset({".safetensors", ".json", ".jinja", ".model", ".txt"})
-
-Published = TypeVar("Published", Example, Preference)
+# Kind -> stage, file, its type, and the name of the configuration that it becomes.
+_ROWS = {
+    "dataset": ("filter", "kept.parquet", Example, "default"),
+    "preferences": ("tag", "preferences.parquet", Preference, "preferences"),
+}
 
 
 @dataclass(frozen=True)
-class Upload:
-    """One commit: the files of one kind by their path in the repository; `repo_type` is model or dataset."""
+class Bundle:
+    """What is to be sent; rows withheld by the domain whose source forbids passing them on, and those left out by hand."""
 
-    kind: str
-    repo_type: str
-    files: Mapping[str, Path]
+    uploads: Sequence[Upload]
+    left_out: Mapping[str, int]
+    by_hand: int
 
 
-def bundle(
-    release: Release, inputs: Mapping[str, Path], out: Path, kinds: Sequence[str]
-) -> tuple[list[Upload], dict[str, int]]:
-    """Collect what is to be pushed, and write the cards into `out`.
-
-    Returns:
-        The uploads, and the rows withheld by domain because a licence forbids passing them on.
+def bundle(release: Release, inputs: Mapping[str, Path], out: Path, kinds: Sequence[str]) -> Bundle:
+    """Collect what is to be pushed, write the cards into `out`, and look through all of it.
 
     Raises:
-        UserError: data that would be published has no licence on record.
+        UserError: data that would be published has no licence on record, a file is missing, or secrets or personal data
+            were found.
     """
-    rows, left_out, languages = _rows(inputs, out, kinds)
+    scan = scan_of(inputs)
     facts = card_facts(release.repo, release.licence, inputs)
-    facts = replace(
-        facts, languages=languages, left_out=left_out, rows={name: count for name, (_, count) in rows.items()}
+    gate = _gate(release, datasets(facts), kinds)
+    rows = _rows(gate, inputs, out, kinds, scan)
+    facts = _with_rows(facts, rows, kinds)
+    uploads = [*_models(facts, inputs, out, kinds), *_data(facts, inputs, out, rows)]
+    for upload in uploads:
+        for name, path in upload.files.items():
+            if not path.is_file():
+                raise UserError("no such file", where=str(path), mend="run the stage that makes it again")
+            scan.file(name, path)
+    write_atomically(out / "refused.json", json.dumps(scan.found, ensure_ascii=False, indent=1))
+    scan.refuse(out / "refused.json")
+    return Bundle(uploads, dict(facts.left_out), facts.by_hand)
+
+
+def _with_rows(facts: CardFacts, rows: Mapping[str, Published], kinds: Sequence[str]) -> CardFacts:
+    """The facts with what is known of the rows that go out, by configuration."""
+    left_out: Counter[str] = Counter()
+    for found in rows.values():
+        left_out.update(found.left_out)
+    named = {_ROWS[kind][3]: found for kind, found in rows.items() if found.rows}
+    return replace(
+        facts,
+        kinds=tuple(kinds),
+        rows={name: found.rows for name, found in named.items()},
+        domains={name: dict(sorted(found.domains.items())) for name, found in named.items()},
+        left_out=dict(left_out),
+        by_hand=sum(found.by_hand for found in rows.values()),
+        languages=facts.languages or tuple(sorted({one for found in rows.values() for one in found.locales})),
     )
-    write_atomically(out / "README.md", model_card(facts))
+
+
+def _models(facts: CardFacts, inputs: Mapping[str, Path], out: Path, kinds: Sequence[str]) -> list[Upload]:
     makers = {"adapter": _adapter, "merged": _merged, "gguf": _gguf}
-    plots = {f"figures/{name}": inputs["report"] / "figures" / name for name in facts.plots}
-    card = {"README.md": out / "README.md", **plots}
-    uploads = [
-        Upload(kind, "model", {**makers[kind](facts, inputs, out), **card})
-        for kind in kinds
-        if kind in makers
+    wanted = [kind for kind in kinds if kind in makers]
+    if wanted:
+        write_atomically(out / MODEL_CARD, model_card(facts))
+    card = {"README.md": out / MODEL_CARD, **_plots(facts, inputs, of_data=False)}
+    return [Upload(kind, "model", {**makers[kind](facts, inputs, out), **card}) for kind in wanted]
+
+
+def _data(
+    facts: CardFacts, inputs: Mapping[str, Path], out: Path, rows: Mapping[str, Published]
+) -> list[Upload]:
+    if not facts.rows:
+        return []
+    write_atomically(out / DATASET_CARD, dataset_card(facts))
+    card = {"README.md": out / DATASET_CARD, **_plots(facts, inputs, of_data=True)}
+    return [
+        Upload(kind, "dataset", {f"{_ROWS[kind][3]}/train.parquet": found.file, **card})
+        for kind, found in rows.items()
+        if found.rows
     ]
-    if rows:
-        (out / "dataset").mkdir(exist_ok=True)
-        write_atomically(out / "dataset" / "README.md", dataset_card(facts))
-    names = {"default": "dataset", "preferences": "preferences"}
-    for name, (path, _) in rows.items():
-        files = {f"{name}/train.parquet": path, "README.md": out / "dataset" / "README.md"}
-        uploads.append(Upload(names[name], "dataset", files))
-    return uploads, left_out
+
+
+def _plots(facts: CardFacts, inputs: Mapping[str, Path], *, of_data: bool) -> dict[str, Path]:
+    return {
+        f"figures/{name}": inputs["report"] / "figures" / name
+        for name in facts.plots
+        if is_data_plot(name) == of_data
+    }
 
 
 def _adapter(facts: CardFacts, inputs: Mapping[str, Path], out: Path) -> dict[str, Path]:
@@ -91,10 +133,10 @@ def _without_machine_paths(
 ) -> dict[str, Path]:
     """Configuration files name the folder a model came from; published copies name the model, or none."""
     for name, path in files.items():
-        if not path.is_file():
-            raise UserError("no such file", where=str(path), mend="run the stage that makes it again")
         if Path(name).name not in ("config.json", "adapter_config.json"):
             continue
+        if not path.is_file():
+            raise UserError("no such file", where=str(path), mend="run the stage that makes it again")
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         document.update({key: value for key, value in replaced.items() if key in document})
         files[name] = out / "rewritten" / name
@@ -104,49 +146,18 @@ def _without_machine_paths(
     return files
 
 
+def _gate(release: Release, facts: Mapping[str, Mapping[str, Any]], kinds: Sequence[str]) -> Gate:
+    allowed = publishable(facts) if set(kinds) & set(_ROWS) else frozenset[str]()
+    return Gate(allowed, frozenset(release.leave_out))
+
+
 def _rows(
-    inputs: Mapping[str, Path], out: Path, kinds: Sequence[str]
-) -> tuple[dict[str, tuple[Path, int]], dict[str, int], tuple[str, ...]]:
-    """Write the rows that may go out; returns (file, count) by configuration, the withheld, the languages."""
-    facts = card_facts("", "", inputs)
-    allowed = _publishable(datasets(facts))
-    left_out: Counter[str] = Counter()
-    tuning = read_rows(inputs["filter"] / "kept.parquet", Example)
-    written: dict[str, tuple[Path, int]] = {}
-    if "dataset" in kinds:
-        _publish(tuning, Example, allowed, left_out, out / "dataset" / "default" / "train.parquet", written)
-    if "preferences" in kinds:
-        pairs = read_rows(inputs["tag"] / "preferences.parquet", Preference)
-        _publish(
-            pairs, Preference, allowed, left_out, out / "dataset" / "preferences" / "train.parquet", written
-        )
-    return written, dict(left_out), tuple(sorted({row.prompt.locale for row in tuning}))
-
-
-def _publishable(facts: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
-    """Domains of which every dataset may be passed on. What the data stage said nothing about may not."""
-    forbidden = {str(entry.get("domain")) for entry in facts.values() if not entry.get("redistributable")}
-    allowed = {str(entry.get("domain")): name for name, entry in facts.items()}
-    for name, entry in facts.items():
-        if str(entry.get("domain")) not in forbidden and not entry.get("licence"):
-            raise UserError(
-                f"the dataset {name} is marked as redistributable but has no licence on record",
-                mend="name its licence in the dataset registry, or push without dataset and preferences",
-            )
-    return frozenset(allowed) - forbidden
-
-
-def _publish(
-    rows: Sequence[Published],
-    kind: type[Published],
-    allowed: frozenset[str],
-    left_out: Counter[str],
-    path: Path,
-    written: dict[str, tuple[Path, int]],
-) -> None:
-    """Write the rows of allowed domains, user ids blanked; count the others. No file for no rows."""
-    left_out.update(row.prompt.domain for row in rows if row.prompt.domain not in allowed)
-    kept = [replace(row, prompt=replace(row.prompt, user="")) for row in rows if row.prompt.domain in allowed]
-    if kept:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written[path.parent.name] = (path, write_rows(path, kept, kind))
+    gate: Gate, inputs: Mapping[str, Path], out: Path, kinds: Sequence[str], scan: Scan
+) -> dict[str, Published]:
+    """Write the rows of each wanted kind that may go out."""
+    found = {}
+    for kind in (kind for kind in kinds if kind in _ROWS):
+        stage, file, row, name = _ROWS[kind]
+        place = out / "dataset" / name / "train.parquet"
+        found[kind] = publish(inputs[stage] / file, row, gate, place, scan)
+    return found

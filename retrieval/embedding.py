@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rectune.errors import MissingExtra, UserError, first_line
 from rectune.progress import progress
+from retrieval.scripts import by_letters
 
 if typing.TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -25,15 +26,31 @@ _BATCH = 32  # texts in one forward pass
 
 Vectors = NDArray[np.float32]
 
+_OTHERS: dict[str, tuple[int, Callable[[Sequence[str]], Vectors]]] = {}  # of this process: width, function
+_ENGLISH = {EMBEDDED}
+
+
+def register(
+    name: str, width: int, function: Callable[[Sequence[str]], Vectors], *, english: bool = False
+) -> None:
+    """Let `name` stand for an embedder of one's own in this process; see `embed` for what it returns."""
+    _OTHERS[name] = (width, function)
+    if english:
+        _ENGLISH.add(name)
+
+
+def reads(embedder: str, text: str) -> bool:
+    """Whether an embedder can make sense of a text: not of Hangul and the like where it knows English only."""
+    return not (embedder in _ENGLISH and by_letters(text))
+
 
 def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
     """Embed texts.
 
     Args:
         texts: any text; the model reads as much of each as fits (256 tokens in MiniLM).
-        embedder: `embedded` (all-MiniLM-L6-v2, Reimers and Gurevych 2019, English), or a
-        sentence-transformers model
-            by Hub id or folder.
+        embedder: `embedded` (all-MiniLM-L6-v2, Reimers and Gurevych 2019, English), a sentence-transformers
+            model by Hub id or folder, or a name that was registered.
 
     Returns:
         [len(texts), d] float32, every row of unit length.
@@ -41,6 +58,8 @@ def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
     Raises:
         UserError: the model cannot be loaded.
     """
+    if embedder in _OTHERS:
+        return _OTHERS[embedder][1](texts)
     model = _load(embedder)
     vectors = np.zeros((len(texts), dimension(embedder)), np.float32)
     shown = (
@@ -58,6 +77,8 @@ def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
 
 def dimension(embedder: str = EMBEDDED) -> int:
     """How wide this embedder's vectors are."""
+    if embedder in _OTHERS:
+        return _OTHERS[embedder][0]
     return int(_load(embedder).get_embedding_dimension() or 0)
 
 

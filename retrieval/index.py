@@ -1,107 +1,87 @@
-"""The index of a catalogue on disk (LanceDB): a vector an item, and trigram full text over the titles."""
+"""The index of a catalogue on disk (LanceDB): made, brought up to date, and opened.
+
+One table holds a row a chunk: its vector, its text, and the digest of the item it belongs to. Three full-text indexes stand
+beside the vectors: `text` by words (languages with spaces), `letters` by pairs of letters (texts in Hangul and other
+scripts whose words do not stand alone), `name` by runs of three letters (titles, which people misspell). From `plan.rows`
+chunks on vectors are searched by IVF-PQ (Jegou et al. 2011); below it all of them are compared.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
 import typing
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rectune.errors import UserError
+from rectune.errors import UserError, first_line
+from rectune.progress import say
 from rectune.runs import write_atomically
 from rectune.types import Item
+from retrieval.chunks import Chunk, Cut, chunks_of
 from retrieval.embedding import dimension, embed, encodable
+from retrieval.floor import calibrate
+from retrieval.scripts import by_letters
+from retrieval.search import Hit, Index, Key, quoted
+
+__all__ = ["Hit", "Index", "Plan", "build_index", "open_index"]
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
     from lancedb.table import Table
 
-_TABLE, _MARKER = "items", "index.json"
-_FORMAT = 1  # raised when the table's columns or the embedded text change
-_ROWS = 4096  # items embedded before they are written
+_TABLE, _MARKER, _LOCK = "chunks", "index.json", "lock"
+_FORMAT = 2  # raised when the table's columns, or what is embedded of an item, change
+_ROWS = 2048  # items embedded before they are written; what a killed build loses at most
+_DELETED = 500  # items a deletion
+_WIDTH = 8  # numbers of a vector that IVF-PQ stands for with one byte
+_LEFT = timedelta(hours=1)  # how long earlier versions of the table stay, for whoever still reads them
+_MEND = "delete that folder; the same command builds it again"
 
 
-@dataclass(frozen=True)
-class Hit:
-    """An item that was found. `similarity` is the cosine of query and item, -1 to 1; 0 for full-text hits."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How items are cut, and from how many chunks on the search is approximate."""
 
-    item_id: str
-    title: str
-    domain: str
-    similarity: float
+    cut: Cut = field(default_factory=Cut)
+    rows: int = 100_000
 
 
 @dataclass(frozen=True)
 class _Marker:
-    """Written last: its existence says that the table is whole, its content what the table was made from."""
+    """What the table is made from; `whole` is written last and says that nothing is missing from it."""
 
     format: int
-    content: str
     embedder: str
-    items: int
+    longest: int
+    overlap: int
+    rows: int
+    content: str = ""
+    items: int = 0
+    whole: bool = False
+    chunks: int = 0
+    approximate: bool = False
+    letters: bool = False
+    floors: Mapping[str, float] = field(default_factory=dict)
+
+    def made_like(self, other: _Marker | None) -> bool:
+        """Whether the rows of the other's table can stay."""
+        names = ("format", "embedder", "longest", "overlap")
+        return other is not None and all(getattr(self, name) == getattr(other, name) for name in names)
 
 
-def item_text(item: Item) -> str:
-    """What is embedded of an item: title, categories, year, description."""
-    year = f" ({item.year})" if item.year else ""
-    parts = [f"{item.title}{year}", ", ".join(item.categories), item.description]
-    return encodable(". ".join(part for part in parts if part))
+def build_index(items: Sequence[Item], folder: Path, embedder: str, plan: Plan | None = None) -> Index:
+    """Bring the index in `folder` up to date with these items, and open it.
 
-
-class Index:
-    """An open index; `build_index` and `open_index` make one."""
-
-    def __init__(self, table: Table, embedder: str, items: int) -> None:
-        self.embedder, self.items = embedder, items
-        self._table = table
-
-    def near(
-        self, text: str, domain: str | None = None, k: int = 10, without: AbstractSet[str] = frozenset()
-    ) -> list[Hit]:
-        """The `k` items whose embedding is nearest to that of `text`, best first.
-
-        Args:
-            text: what to look for, a query or a whole generated answer.
-            domain: only items of this domain; None means all.
-            k: how many; fewer come back only if the catalogue has no more.
-            without: item ids to leave out (the history).
-        """
-        search: Any = self._table.search(embed([text], self.embedder)[0])
-        rows = self._rows(search.distance_type("cosine"), domain, k + len(without), "_distance")
-        hits = [Hit(row["item_id"], row["title"], row["domain"], 1.0 - row["_distance"]) for row in rows]
-        return [hit for hit in hits if hit.item_id not in without][:k]
-
-    def alike(self, title: str, domain: str | None = None, k: int = 50) -> list[Hit]:
-        """Up to `k` items whose titles share the most character trigrams with `title` (BM25), best first."""
-        from lancedb.query import MatchQuery
-
-        if self.items == 0 or not title.strip():
-            return []
-        query = MatchQuery(encodable(title), "title")
-        search = self._table.search(query, query_type="fts")
-        rows = self._rows(search, domain, k, "_score")
-        return [Hit(row["item_id"], row["title"], row["domain"], 0.0) for row in rows]
-
-    def _rows(self, search: Any, domain: str | None, limit: int, figure: str) -> list[dict[str, Any]]:
-        if domain is not None:
-            quoted = domain.replace("'", "''")
-            search = search.where(f"domain = '{quoted}'", prefilter=True)
-        rows: list[dict[str, Any]] = (
-            search.select(["item_id", "title", "domain", figure]).limit(limit).to_list()
-        )
-        return rows
-
-
-def build_index(items: Sequence[Item], folder: Path, embedder: str) -> Index:
-    """Build the index of these items in `folder`, or open it if it is there already and was made from the
-    same items.
-
-    A table that was half written, or made from other items or by another embedder, is replaced.
+    Only items that are new or changed are embedded; those that are gone are deleted. Whoever is interrupted goes on
+    behind the last batch that was written. An index made by another embedder or cut otherwise, or one that cannot be read,
+    is built anew: all of it follows from the items.
 
     Raises:
         UserError: there are no items, or the embedder cannot be loaded.
@@ -110,9 +90,18 @@ def build_index(items: Sequence[Item], folder: Path, embedder: str) -> Index:
         raise UserError(
             "the catalogue holds no items", where=str(folder), mend="give at least one item with a title"
         )
-    wanted = _Marker(_FORMAT, _content(items), embedder, len(items))
-    if _read_marker(folder) != wanted:
-        _write(items, folder, wanted)
+    plan = plan or Plan()
+    digests: dict[Key, str] = {}
+    for item in items:
+        digests.setdefault((item.domain, item.item_id), _digest(item))
+    content = f"{sum(int(digest, 16) for digest in digests.values()) % 2**128:032x}"
+    wanted = _Marker(_FORMAT, embedder, plan.cut.longest, plan.cut.overlap, plan.rows, content, len(digests))
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        found = _read_marker(folder)
+        current = found and found.whole and (found.content, found.rows) == (content, plan.rows)
+        if not (current and wanted.made_like(found) and _opened(folder) is not None):
+            _bring_up_to_date(items, digests, folder, wanted, keep=wanted.made_like(found))
     return open_index(folder)
 
 
@@ -120,66 +109,174 @@ def open_index(folder: Path) -> Index:
     """Open a finished index.
 
     Raises:
-        UserError: there is none, or it was never finished.
+        UserError: there is none, or it was never finished, or it cannot be read.
     """
+    marker = _read_marker(folder)
+    if marker is None or not marker.whole:
+        raise UserError("no finished index", where=str(folder), mend=_MEND)
+    table = _opened(folder)
+    if table is None:
+        raise UserError("damaged index: its table cannot be read", where=str(folder), mend=_MEND)
+    facts = {name: getattr(marker, name) for name in ("chunks", "approximate", "letters", "floors")}
+    return Index(table, marker.embedder, marker.items, **facts)
+
+
+def _bring_up_to_date(
+    items: Sequence[Item], digests: Mapping[Key, str], folder: Path, marker: _Marker, *, keep: bool
+) -> None:
+    schema = _schema(dimension(marker.embedder))
+    table = _opened(folder) if keep else None
+    if keep and table is None and (folder / f"{_TABLE}.lance").exists():
+        say(f"  the index in {folder} cannot be read and is built again; nothing but time is lost")
+    write_atomically(folder / _MARKER, json.dumps(asdict(replace(marker, content=""))))
+    if table is None:
+        table = _new_table(folder, schema)
+    stored = _stored(table)
+    _delete(table, [key for key, digest in stored.items() if digests.get(key) != digest])
+    left = {key for key, digest in digests.items() if stored.get(key) != digest}
+    missing = list(
+        {key: item for item in reversed(items) if (key := (item.domain, item.item_id)) in left}.values()
+    )
+    # Added from this thread: what goes wrong inside a generator that the library consumes makes it hang.
+    for batch in _batches(missing[::-1], marker, schema):
+        table.add(batch)
+    _finish(table, folder, marker, {domain for domain, _ in digests})
+
+
+def _finish(table: Table, folder: Path, marker: _Marker, domains: set[str]) -> None:
+    """Make what searching needs, and write that the index is whole."""
+    chunks = int(table.count_rows())
+    letters = table.count_rows("letters IS NOT NULL") > 0
+    approximate = chunks >= marker.rows
+    _make_indexes(table, letters=letters, approximate=approximate)
+    table.optimize(cleanup_older_than=_LEFT)
+    floors = calibrate(table, marker.embedder, sorted(domains))
+    whole = replace(
+        marker, whole=True, chunks=chunks, letters=letters, approximate=approximate, floors=floors
+    )
+    write_atomically(folder / _MARKER, json.dumps(asdict(whole), ensure_ascii=False))
+
+
+def _make_indexes(table: Table, *, letters: bool, approximate: bool) -> None:
+    """The indexes that are not there yet; those that are take in new rows when the table is optimised."""
+    from lancedb.index import FTS, Bitmap, BTree, IvfPq
+
+    plain = {"stem": False, "remove_stop_words": False}
+    wanted: dict[str, Any] = {
+        "text": FTS(),
+        "name": FTS(base_tokenizer="ngram", **plain),
+    }
+    if letters:
+        pairs = {"ngram_min_length": 2, "ngram_max_length": 2}
+        wanted["letters"] = FTS(base_tokenizer="ngram", **plain, **pairs)
+    if approximate:
+        rows, width = table.count_rows(), table.schema.field("vector").type.list_size
+        bytes_ = next(n for n in range(max(1, width // _WIDTH), 0, -1) if width % n == 0)
+        wanted["vector"] = IvfPq(
+            distance_type="cosine", num_partitions=max(1, round(rows**0.5)), num_sub_vectors=bytes_
+        )
+        wanted |= {"item_id": BTree(), "domain": Bitmap()}
+    there = {column for index in table.list_indices() for column in index.columns}
+    for column, config in wanted.items():
+        if column not in there:
+            table.create_index(column, config=config)
+
+
+def _new_table(folder: Path, schema: pa.Schema) -> Table:
     import lancedb
 
-    marker = _read_marker(folder)
-    mend = "delete that folder; the same command builds it again"
-    if marker is None:
-        raise UserError("no finished index", where=str(folder), mend=mend)
+    for old in folder.glob("*.lance"):
+        shutil.rmtree(old)
+    return lancedb.connect(folder).create_table(_TABLE, schema=schema)
+
+
+def _opened(folder: Path) -> Table | None:
+    """The table, or None where there is none that can be read."""
+    import lancedb
+
     try:
         table = lancedb.connect(folder).open_table(_TABLE)
-        return Index(table, marker.embedder, table.count_rows())
+        table.count_rows()
+        table.head(1)
     except (OSError, ValueError, RuntimeError) as broken:
-        raise UserError(f"damaged index: {broken}", where=str(folder), mend=mend) from None
+        if (folder / f"{_TABLE}.lance").exists():
+            say(f"  {folder}: {first_line(broken)}")
+        return None
+    return table
 
 
-def _write(items: Sequence[Item], folder: Path, marker: _Marker) -> None:
-    import lancedb
-    from lancedb.index import FTS
+def _stored(table: Table) -> dict[Key, str]:
+    """The digest that each item in the table was written with."""
+    rows = (
+        table.search().where("part = 0").select(["domain", "item_id", "digest"]).limit(2**31 - 1).to_arrow()
+    )
+    columns = (rows[name].to_pylist() for name in ("domain", "item_id", "digest"))
+    return {(domain, item): digest for domain, item, digest in zip(*columns, strict=True)}
 
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    schema = _schema(dimension(marker.embedder))
-    table = lancedb.connect(folder).create_table(_TABLE, schema=schema)
-    # Added from this thread: what goes wrong inside a generator that the library consumes makes it hang.
-    for batch in _batches(items, marker.embedder, schema):
-        table.add(batch)
-    # Trigrams, not words: they forgive misspelt titles and need no knowledge of the language.
-    table.create_index("title", config=FTS(base_tokenizer="ngram", stem=False, remove_stop_words=False))
-    write_atomically(folder / _MARKER, json.dumps(asdict(marker)))
+
+def _delete(table: Table, keys: Sequence[Key]) -> None:
+    by_domain: dict[str, list[str]] = {}
+    for domain, item in keys:
+        by_domain.setdefault(domain, []).append(quoted(item))
+    for domain, items in by_domain.items():
+        for start in range(0, len(items), _DELETED):
+            some = ", ".join(items[start : start + _DELETED])
+            table.delete(f"domain = {quoted(domain)} AND item_id IN ({some})")
 
 
 def _schema(width: int) -> pa.Schema:
     import pyarrow as pa
 
-    columns = [pa.field(name, pa.string()) for name in ("domain", "item_id", "title", "text")]
-    return pa.schema([pa.field("vector", pa.list_(pa.float32(), width)), *columns])
+    texts = ("domain", "item_id", "title", "text", "name", "letters", "digest")
+    columns = [pa.field(name, pa.string()) for name in texts]
+    return pa.schema(
+        [pa.field("vector", pa.list_(pa.float32(), width)), *columns, pa.field("part", pa.int32())]
+    )
 
 
-def _batches(items: Sequence[Item], embedder: str, schema: pa.Schema) -> Iterator[pa.Table]:
+def _batches(items: Sequence[Item], marker: _Marker, schema: pa.Schema) -> Iterator[pa.Table]:
     import pyarrow as pa
 
+    cut = Cut(marker.longest, marker.overlap)
     for start in range(0, len(items), _ROWS):
-        chunk = items[start : start + _ROWS]
-        texts = [item_text(item) for item in chunk]
-        flat = pa.array(embed(texts, embedder).reshape(-1))
-        columns = [
-            pa.FixedSizeListArray.from_arrays(flat, schema.field("vector").type.list_size),
-            pa.array([item.domain for item in chunk]),
-            pa.array([item.item_id for item in chunk]),
-            pa.array([encodable(item.title) for item in chunk]),
-            pa.array(texts),
-        ]
-        yield pa.Table.from_arrays(columns, schema=schema)
+        cuts = [(item, _digest(item), chunks_of(item, cut)) for item in items[start : start + _ROWS]]
+        texts = [chunk.embedded for _, _, chunks in cuts for chunk in chunks]
+        flat = pa.array(embed(texts, marker.embedder).reshape(-1))
+        vectors = pa.FixedSizeListArray.from_arrays(flat, schema.field("vector").type.list_size)
+        rows = (_row(item, digest, chunk) for item, digest, chunks in cuts for chunk in chunks)
+        columns = list(zip(*rows, strict=True))
+        yield pa.Table.from_arrays(
+            [vectors, *(pa.array(c, f.type) for c, f in zip(columns, list(schema)[1:], strict=True))],
+            schema=schema,
+        )
 
 
-def _content(items: Sequence[Item]) -> str:
-    """A hash of the items' content that does not depend on their order."""
-    lines = sorted(json.dumps([item.domain, item.item_id, item.title, item_text(item)]) for item in items)
-    return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
+def _row(item: Item, digest: str, chunk: Chunk) -> tuple[Any, ...]:
+    title = encodable(item.title)
+    return (
+        item.domain,
+        item.item_id,
+        title,
+        chunk.text,
+        title if chunk.part == 0 else None,
+        chunk.text if by_letters(chunk.text) else None,
+        digest,
+        chunk.part,
+    )
+
+
+def _digest(item: Item) -> str:
+    """A hash of all that is written of an item."""
+    content = [item.domain, item.item_id, item.title, list(item.categories), item.description, item.year]
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One builder at a time; a second waits."""
+    with (folder / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _read_marker(folder: Path) -> _Marker | None:

@@ -11,6 +11,7 @@ from typing import Any
 from evaluation.pages.data import Data, read_data
 from evaluation.pages.data_tables import Table, tables
 from evaluation.pages.filtered import Filtered, read_filtered
+from evaluation.pages.ranking_tables import ranking_tables
 from evaluation.pages.results import Results, read_results
 from models import metrics
 from rectune.exported import Exported, exported
@@ -52,6 +53,8 @@ class Content:
     settings: Mapping[str, Any] = field(default_factory=dict)
     data: Data = field(default_factory=Data)
     filtered: Filtered = field(default_factory=Filtered)
+    ranking: tuple[Table, ...] = ()
+    pairs: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def data_tables(self) -> list[Table]:
@@ -121,9 +124,10 @@ def gather(inputs: Mapping[str, Path], samples: int) -> Content:
     manifests = read_manifests(inputs)
     tag, data = manifests.get("tag"), manifests.get("data")
     settings = _settings(inputs)
-    found = _json(inputs, "eval", "samples.json")
+    found, measured = _json(inputs, "eval", "samples.json"), _json(inputs, "eval", "metrics.json")
+    recipe = next((m.recipe for m in manifests.values() if m.recipe), "")
     return Content(
-        recipe=next((m.recipe for m in manifests.values() if m.recipe), ""),
+        recipe=recipe,
         data_root=str(settings.get("data", {}).get("root", "")),
         datasets=_datasets(data),
         manifests=manifests,
@@ -133,7 +137,7 @@ def gather(inputs: Mapping[str, Path], samples: int) -> Content:
         base=str(manifests["base"].figures.get("model", "")) if "base" in manifests else "",
         sft=tuple(_log(inputs, "sft")),
         dpo=tuple(_log(inputs, "dpo")),
-        results=read_results(_json(inputs, "eval", "metrics.json")),
+        results=read_results(measured),
         samples=tuple(_records(found, "samples")[:samples]),
         recommendations=tuple(
             _records(_json(inputs, "recommend", "recommendations.json"), "recommendations")
@@ -144,6 +148,8 @@ def gather(inputs: Mapping[str, Path], samples: int) -> Content:
         settings=settings,
         data=read_data(inputs.get("data"), data),
         filtered=read_filtered(manifests.get("filter"), inputs.get("filter")),
+        ranking=tuple(ranking_tables(measured, recipe)),
+        pairs=tuple(_records(measured, "pairs")) if isinstance(measured, dict) else (),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,24 @@ def hit_chart(rows: Sequence[SystemRow], chance: float | None, path: Path) -> bo
     axes.set_yticks(range(len(shown)), [f"{drawable(row.system)} (n={row.n})" for row in reversed(shown)])
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlim(0.0, max(0.2, *(row.high or row.hit or 0.0 for row in shown)) * 1.05)
+    return save(figure, path)
+
+
+def difference_chart(pairs: Sequence[Mapping[str, Any]], path: Path) -> bool:
+    """Hit@1 of each system less that of `embedding_best`, with its 95 % interval, and no difference as a dashed line."""
+    shown = [
+        row for row in pairs if row.get("against") == "embedding_best" and len(row.get("interval") or ()) == 2
+    ]
+    if not shown:
+        return False
+    title = "Hit@1 less that of the best match by embedding"
+    figure, axes = _canvas(title, "difference on the same cases", "", height=1.2 + 0.42 * len(shown))
+    for place, row in enumerate(reversed(shown)):
+        axes.plot(list(row["interval"]), [place, place], color=BLUE, linewidth=2.2, solid_capstyle="butt")
+        axes.plot([row["difference"]], [place], color=BLUE, marker="o", markersize=7)
+    axes.axvline(0.0, color=ORANGE, linestyle="--", linewidth=1.2)
+    axes.set_yticks(range(len(shown)), [drawable(str(row["system"])) for row in reversed(shown)])
+    axes.set_ylim(-0.6, len(shown) - 0.4)
     return save(figure, path)
 
 

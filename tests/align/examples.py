@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from align.assignment import in_order
 from align.request import Request
@@ -60,6 +61,15 @@ def write_folders(root: Path, made: Sequence[Task]) -> dict[str, Path]:
     write_rows(folders["queries"] / "prompts.parquet", [task.prompt for task in made], Prompt)
     write_rows(folders["candidates"] / "candidates.parquet", rows, Candidate)
     return folders
+
+
+def letters(texts: Sequence[str], embedder: str = "") -> Any:
+    """Stands in for an embedder: texts are near that have the same letters, [len(texts), 26], unit rows."""
+    import numpy as np
+
+    alphabet = "abcdefghijklmnopqrstuvwxyz"
+    counts = np.array([[text.lower().count(letter) for letter in alphabet] for text in texts], np.float32)
+    return counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1e-9)
 
 
 def write_items(folder: Path) -> Path:

@@ -98,7 +98,7 @@ def test_a_prompt_without_a_system_message_is_asked_without_one() -> None:
 def test_no_fresh_prompts_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
     write_rows(tmp_path / "prompts.parquet", [make_prompt(0, split="train")], Prompt)
     with pytest.raises(UserError, match=r"data\.preference"):
-        run(Recipe.model_construct(), {"queries": tmp_path}, tmp_path)
+        run(Recipe.model_construct(candidates=SETTINGS), {"queries": tmp_path}, tmp_path)
 
 
 MODELS = Models(base="tiny", load_in_4bit=True, compute="float32", quantisation="Q8_0")

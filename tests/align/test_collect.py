@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from align import collect
+from align import collect, health_page, nearness
 from align.decisions import Decision
 from align.simulated import RULE
 from align.tags import TagStore
 from align.tasks import Task, make_task
 from rectune.errors import UserError, WaitingForPeople
 from rectune.recipe import Recipe
-from rectune.rows import read_rows
+from rectune.rows import read_rows, write_rows
 from rectune.settings import Align
-from rectune.types import Preference, Tag
-from tests.align.examples import make_prompt, make_tasks, write_folders, write_items
+from rectune.types import Preference, Prompt, Tag
+from tests.align.examples import letters, make_prompt, make_tasks, write_folders, write_items
 
 TITLED = ("I suggest it. My recommendation: Heat", "I suggest Ronin.", "nothing")
 
@@ -24,6 +24,8 @@ TITLED = ("I suggest it. My recommendation: Heat", "I suggest Ronin.", "nothing"
 @pytest.fixture(autouse=True)
 def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(nearness, "embed", letters)
+    monkeypatch.setattr(health_page, "draw", lambda path, health: path.touch())
     (tmp_path / "out").mkdir()
 
 
@@ -102,17 +104,28 @@ def test_only_skips_make_no_pairs_and_that_is_said() -> None:
         run([task], "person")
 
 
-def test_contradictions_are_left_out_and_agreement_counts_once() -> None:
+def test_a_stage_without_health_ends_and_says_why() -> None:
+    task = make_tasks(1)[0]
+    folders = write_folders(Path("in"), [task])
+    seen = make_prompt(7, split="train", user=task.prompt.user)
+    write_rows(folders["queries"] / "prompts.parquet", [task.prompt, seen], Prompt)
+    with TagStore(Path("tags/us.sqlite")) as store:
+        store.add(tag_of(task, 0, 1))
+    with pytest.raises(UserError, match="users whom the supervised training has too"):
+        run([task], "person")
+    assert {path.name for path in Path("out").iterdir()} == {"health.json", "health.md", "health.png"}
+
+
+def test_annotators_who_contradict_each_other_are_counted() -> None:
     clash, agree = make_tasks(2)
-    tagged = [
-        (clash, tag_of(clash, 0, 1)),
-        (clash, tag_of(clash, 1, 0, "lee")),
-        (agree, tag_of(agree, 2, 3)),
-        (agree, tag_of(agree, 2, 3, "lee")),
-    ]
-    pairs, dropped = collect.pair(tagged)
+    with TagStore(Path("tags/us.sqlite")) as store:
+        for tag in (tag_of(clash, 0, 1), tag_of(clash, 1, 0, "lee"), tag_of(agree, 2, 3)):
+            store.add(tag)
+        store.add(tag_of(agree, 2, 3, "lee"))
+    stats, _, pairs = run([clash, agree], "person")
     assert [(pair.chosen, pair.annotator) for pair in pairs] == [("answer 2 to 1", "kim")]
-    assert dropped == {"annotators agree": 1, "annotators contradict each other": 2}
+    assert stats["conflicts"] == {"rule": "majority", "contradicted": 1, "settled": 0, "left_out": 1}
+    assert (stats["said_by_several"], stats["pairs_of_a_tag"]) == (1, "best_worst")
 
 
 def test_the_digest_follows_what_was_decided_about_these_candidates() -> None:

@@ -8,19 +8,29 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from align.dpo import check_start, rows_within, run, tokenise_pair
+from align.dpo import check_start, run
+from align.rows import make_rows, tokenise_pair
 from models import metrics
+from models.holdout import held_out
 from models.loading import add_lora, load_for_training, load_tokenizer, note_base
 from rectune.errors import RectuneError, UserError
 from rectune.recipe import Recipe, parse_recipe
 from rectune.rows import write_rows
-from rectune.settings import Lora, Models
+from rectune.settings import Align, Lora, Models
 from rectune.types import Preference, with_id
 from tests.align.examples import make_prompt
 from tests.models.tiny import tiny_checkpoint
 from tests.train.runs import finish, losses
 
-ALIGN = {"zero": 0, "batch_size": 4, "warmup_ratio": 0.0, "learning_rate": 5e-3, "annotator": "simulated"}
+ALIGN = {
+    "zero": 0,
+    "batch_size": 4,
+    "warmup_ratio": 0.0,
+    "learning_rate": 5e-3,
+    "annotator": "simulated",
+    "holdout": 0.0,
+}
+LEFT = {"adapter", "metrics.jsonl", "generations.jsonl", "rewards.png", "dpo.png"}
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -57,7 +67,7 @@ def test_a_run_begins_at_ln_2_and_learns_the_pairs(tmp_path: Path, inputs: dict[
     assert figures["last_loss"] < 0.6
     assert figures["accuracy"] == 1.0 and figures["margin"] > 0.1
     assert (figures["pairs"], figures["steps"], figures["annotators"]) == (4, 8, {"simulated": 4})
-    assert {path.name for path in tmp_path.iterdir()} == {"adapter", "metrics.jsonl", "rewards.png"}
+    assert {path.name for path in tmp_path.iterdir()} == LEFT
     rows = metrics.read(tmp_path / "metrics.jsonl")
     assert {"rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies"} <= rows[0].keys()
     adapter = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
@@ -71,10 +81,87 @@ def test_a_run_begins_at_ln_2_and_learns_the_pairs(tmp_path: Path, inputs: dict[
     }
 
 
+def test_held_out_pairs_are_never_trained_on_and_measured_from_the_start(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    figures = run(recipe(epochs=6, holdout=0.5, eval_steps=2, beta=0.2), inputs, tmp_path)
+    held_out = metrics.read(tmp_path / "held_out.jsonl")
+    assert [row["step"] for row in held_out] == [0, 2, 4, 6]
+    start, end = held_out[0], held_out[-1]
+    assert (start["loss"], start["accuracy"], start["margin"]) == (pytest.approx(math.log(2)), 0.5, 0.0)
+    assert start["kl"] == 0.0 < held_out[1]["kl"]
+    assert start["pairs"] == figures["held_out"]["pairs"] in (1, 2, 3)
+    assert end["loss"] < start["loss"] and end["accuracy"] == 1.0  # pairs of other users are alike
+    assert end["margin"] == pytest.approx(
+        0.2 * (end["chosen_logps"] - start["chosen_logps"] - end["rejected_logps"] + start["rejected_logps"]),
+        abs=1e-4,
+    )
+    assert figures["held_out"]["step"] == figures["best_step"]
+    answers = metrics.read(tmp_path / "generations.jsonl")
+    assert {row["step"] for row in answers} == {0, 6} and all(row["tokens"] >= 1 for row in answers)
+    assert {path.name for path in tmp_path.iterdir()} == LEFT | {"held_out.jsonl"}
+
+
+@pytest.mark.slow
+def test_a_reference_known_beforehand_trains_as_one_computed_in_each_step(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    for way in ("precomputed", "each_step"):
+        run(recipe(epochs=3, reference_log_probs=way), inputs, tmp_path / way)
+    assert losses(tmp_path / "precomputed") == pytest.approx(losses(tmp_path / "each_step"), abs=1e-5)
+
+
+@pytest.mark.slow
+def test_losses_add_up_with_their_weights(tmp_path: Path, inputs: dict[str, Path]) -> None:
+    added = {"loss_types": ["sigmoid", "sft"], "loss_weights": [1.0, 0.5]}
+    run(recipe(epochs=6, **added), inputs, tmp_path / "both")
+    run(recipe(epochs=6), inputs, tmp_path / "alone")
+    both, alone = (metrics.read(tmp_path / name / "metrics.jsonl") for name in ("both", "alone"))
+    # The random model is about as unsure of a token as the vocabulary is large: ln 49152 = 10.8 nats.
+    assert both[0]["loss"] == pytest.approx(math.log(2) + 0.5 * 10.8, abs=0.5)
+    assert both[-1]["logps/chosen"] > alone[-1]["logps/chosen"] + 1
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_with_the_same_reference(tmp_path: Path, inputs: dict[str, Path]) -> None:
+    settings = {"epochs": 6, "save_steps": 2, "holdout": 0.5, "eval_steps": 2}
+    run(recipe(**settings), inputs, tmp_path / "whole")
+    out = tmp_path / "cut"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.metrics.append", _killing(metrics.append, at=5))
+        with pytest.raises(KeyboardInterrupt):
+            run(recipe(**settings), inputs, out)
+    assert (out / "reference.json").exists()
+    run(recipe(**settings), inputs, out)
+    assert losses(out) == pytest.approx(losses(tmp_path / "whole"), abs=1e-4)
+    whole, cut = (metrics.read(folder / "held_out.jsonl") for folder in (tmp_path / "whole", out))
+    assert [row["step"] for row in cut] == [row["step"] for row in whole]
+    assert [row["loss"] for row in cut] == pytest.approx([row["loss"] for row in whole], abs=1e-4)
+
+
+def _killing(append: Any, at: int) -> Any:
+    """`metrics.append` until the training step `at` is logged, then a kill."""
+
+    def wrapped(path: Path, row: dict[str, Any]) -> None:
+        append(path, row)
+        if row["step"] == at and "loss" in row and "learning_rate" in row:
+            raise KeyboardInterrupt
+
+    return wrapped
+
+
+START = {"step": 1, "loss": math.log(2) + 0.005, "rewards/chosen": 0.0, "rewards/rejected": 0.0}
+
+
 def test_a_reference_other_than_the_sft_model_is_noticed() -> None:
-    check_start([{"step": 1, "loss": math.log(2) + 0.005}])
+    check_start([START], Align())
     with pytest.raises(RectuneError, match="ln 2"):
-        check_start([{"step": 1, "loss": 0.75}])
+        check_start([START | {"loss": 0.75}], Align())
+    both = Align(loss_types=["sigmoid", "sft"], loss_weights=[1.0, 0.5])
+    check_start([START | {"loss": 3.0}], both)
+    with pytest.raises(RectuneError, match=r"rewards of 0\.3"):
+        check_start([START | {"rewards/rejected": -0.3}], both)
+    check_start([START | {"step": 7, "loss": 0.1}], Align())
 
 
 def test_answers_end_their_turn_and_hold_no_other_control_token() -> None:
@@ -88,9 +175,19 @@ def test_answers_end_their_turn_and_hold_no_other_control_token() -> None:
 
 def test_long_pairs_are_left_out_and_counted() -> None:
     tokenizer = load_tokenizer(tiny_checkpoint())
-    rows, flow = rows_within(tokenizer, [make_pair(1), make_pair(2, rejected="long " * 200)], 150)
-    assert len(rows) == 1
-    assert (flow["rows_in"], flow["rows_out"], flow["dropped"]) == (2, 1, {"too_long": 1})
+    rows = make_rows(tokenizer, [make_pair(1), make_pair(2, rejected="long " * 200)], 150, 0.5)
+    assert (len(rows), len(rows.train), rows.held_out) == (1, 1, [])
+    assert (rows.flow["rows_in"], rows.flow["rows_out"], rows.flow["dropped"]) == (2, 1, {"too_long": 1})
+
+
+def test_all_pairs_of_a_user_are_on_one_side() -> None:
+    tokenizer = load_tokenizer(tiny_checkpoint())
+    pairs = [make_pair(n, rejected=f"No {k}.") for n in range(8) for k in range(3)]
+    rows = make_rows(tokenizer, pairs, 500, 0.3)
+    sides = [{tuple(row["prompt_ids"]) for row in side} for side in (rows.train, rows.held_out)]
+    assert not sides[0] & sides[1] and len(sides[0]) + len(sides[1]) == 8
+    assert sorted(row["number"] for row in rows.train + rows.held_out) == list(range(24))
+    assert len(rows.held_out) == 3 * len(sides[1]) > 0
 
 
 def test_no_pair_is_an_error_with_a_mend(tmp_path: Path, inputs: dict[str, Path]) -> None:
@@ -102,8 +199,20 @@ def test_no_pair_is_an_error_with_a_mend(tmp_path: Path, inputs: dict[str, Path]
 @pytest.mark.slow
 @pytest.mark.parametrize("zero", [2, 3])
 def test_two_processes_align_like_one(tmp_path: Path, inputs: dict[str, Path], zero: int) -> None:
-    settings = ALIGN | {"epochs": 4}
+    users = [f"movies/u{number}" for number in range(12)]
+    out = held_out(users, 0.3)
+    trained = [number for number, user in enumerate(users) if user not in out][:4]  # a whole batch for either
+    apart = [number for number, user in enumerate(users) if user in out]
+    (tmp_path / "tag").mkdir()
+    pairs = [make_pair(number) for number in trained + apart]
+    write_rows(tmp_path / "tag" / "preferences.parquet", pairs, Preference)
+    inputs = inputs | {"tag": tmp_path / "tag"}
+    settings = ALIGN | {"epochs": 4, "eval_steps": 1, "holdout": 0.3}
     together = finish(tmp_path / "two", inputs, settings | {"zero": zero, "batch_size": 2}, 2, "align.dpo")
     finish(tmp_path / "one", inputs, settings, 1, "align.dpo")
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-3)
     assert together["processes"] == 2 and together["first_loss"] == pytest.approx(math.log(2), abs=1e-4)
+    two, one = (metrics.read(tmp_path / name / "held_out.jsonl") for name in ("two", "one"))
+    assert len(one) == 5 and one[0]["pairs"] == len(apart)
+    for column in ("step", "pairs", "loss", "accuracy", "chosen_logps", "kl"):
+        assert [row[column] for row in two] == pytest.approx([row[column] for row in one], abs=2e-2)

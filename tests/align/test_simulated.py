@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from align.simulated import SimulatedAnnotator
 from align.tasks import make_task
+from align.titled import Titled
 from prompts.answers import ranking
 from rectune.types import Item, answer_hash
 from tests.align.examples import make_prompt
 
 TITLES = {"heat": "Heat (1995)", "ronin": "Ronin", "alien": "Alien", "ran": "Ran"}
 ITEMS = [Item("movies", item_id, title) for item_id, title in TITLES.items()]
-RULE = SimulatedAnnotator({"movies": ITEMS})
+RULE = SimulatedAnnotator({"movies": Titled(ITEMS)})
 REASON = "You like slow stories with a strong sense of place, careful music and few words in them."
 
 
@@ -82,7 +83,7 @@ def test_the_titles_of_a_ranking_do_not_count_as_reasons() -> None:
     long = [Item("movies", item, f"{item} {'word ' * 40}") for item in ("heat", "alien", "ran")]
     listwise = make_prompt(0, form="listwise", candidates=("heat", "alien", "ran"))
     answer = f"{REASON}\n{ranking('en', [item.title for item in long])}"
-    assert SimulatedAnnotator({"movies": long}).figures(listwise, answer)[:3] == (3, 2, 1)
+    assert SimulatedAnnotator({"movies": Titled(long)}).figures(listwise, answer)[:3] == (3, 2, 1)
 
 
 def test_a_longer_word_is_not_the_title() -> None:
@@ -90,14 +91,13 @@ def test_a_longer_word_is_not_the_title() -> None:
 
 
 def test_two_items_with_one_title_are_not_told_apart() -> None:
-    twins = SimulatedAnnotator(
-        {"movies": [Item("movies", "heat-1986", "Heat"), Item("movies", "heat", "Heat")]}
-    )
+    both = Titled([Item("movies", "heat-1986", "Heat"), Item("movies", "heat", "Heat")])
+    twins = SimulatedAnnotator({"movies": both})
     assert twins.figures(make_prompt(0), named("Heat"))[0] == 3
 
 
 def test_korean_closings_count() -> None:
-    korean = SimulatedAnnotator({"movies": [Item("movies", "heat", "기생충 (2019)")]})
+    korean = SimulatedAnnotator({"movies": Titled([Item("movies", "heat", "기생충 (2019)")])})
     assert korean.figures(make_prompt(0, locale="ko"), "느린 영화를 좋아하십니다. 추천: 기생충 (2019)")[
         :2
     ] == (3, 2)

@@ -1,7 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 
-from evaluation.protocol import ranked, summarise
+from evaluation.protocol import KEPT, ranked, summarise
+from evaluation.trials import Trial, own_trials
 from recommenders.cases import TestCase
 from rectune.settings import Evaluate
 from tests.recommenders.world import case, prompt
@@ -12,32 +15,63 @@ def four_cases() -> list[TestCase]:
     return [TestCase(c, prompt(c)) for c in cases]
 
 
+def right(trial: Trial, hit: bool = True) -> np.ndarray:
+    return np.array([float(item == trial.test.case.target) for item in trial.candidates]) * hit
+
+
 def test_a_ranking_lists_the_candidates_best_first_and_the_target_last_among_equals():
-    test = four_cases()[0]  # the target stands third of five
-    row = ranked(test, "s", np.array([1.0, 5.0, 1.0, np.nan, 1.0]))
-    c = test.case.candidates
+    trial = own_trials(four_cases())[0]  # the target stands third of five
+    row = ranked(trial, "s", np.array([1.0, 5.0, 1.0, np.nan, 1.0]))
+    c = trial.candidates
     assert row.items == (c[1], c[0], c[4], c[2], c[3])
     assert row.scores == (5.0, 1.0, 1.0, 1.0, -np.inf)
     assert row.grounding == ("candidate",) * 5
-    assert (row.prompt_id, row.system) == (test.prompt.id, "s")
+    assert (row.prompt_id, row.system, row.user) == (trial.test.prompt.id, "s", "movies/u0")
+    assert (row.rank, row.size) == (4, 5)
 
 
-def test_the_summary_has_every_figure_over_all_and_by_domain():
+def test_of_the_whole_catalogue_only_the_first_are_written_but_the_rank_is_known():
+    test = four_cases()[0]
+    trial = Trial(test, "full", 0, (*(f"x{n}" for n in range(100)), test.case.target))
+    row = ranked(trial, "s", np.arange(101)[::-1].astype(float))
+    assert (len(row.items), row.rank, row.size, row.items[0]) == (KEPT, 101, 101, "x0")
+
+
+def test_the_summary_has_every_figure_over_all_and_by_domain_and_group():
     cases = four_cases()
-    right = {c.prompt.id: c.case.domain == "movies" for c in cases}
-    rankings = [
-        ranked(
-            c,
-            system,
-            np.array([float(item == c.case.target) for item in c.case.candidates]) * right[c.prompt.id],
-        )
-        for c in cases
-        for system in ("dpo",)
-    ]
-    found = summarise(cases, rankings, Evaluate(systems=["dpo"], bootstrap=200))
+    rankings = [ranked(t, "dpo", right(t, t.test.case.domain == "movies")) for t in own_trials(cases)]
+    found = summarise(cases, rankings, Evaluate(systems=["dpo"], bootstrap=200), {"some": cases[:1]})
     dpo = found["systems"]["dpo"]
     assert (found["candidates"], found["chance"], found["cases"]) == (5, pytest.approx(0.2), 4)
     assert (dpo["n"], dpo["hit@1"], dpo["mrr"]) == (4, 0.5, pytest.approx((1 + 1 + 0.2 + 0.2) / 4))
+    assert (dpo["hit@5"], dpo["ndcg@10"]) == (1.0, pytest.approx((2 + 2 / math.log2(6)) / 4))
     assert {d: row["hit@1"] for d, row in dpo["domains"].items()} == {"books": 0.0, "movies": 1.0}
+    assert dpo["groups"]["some"]["n"] == 1 and dpo["groups"]["some"]["hit@1"] == 1.0
     assert dpo["interval"][0] < 0.5 < dpo["interval"][1]
-    assert dpo["mrr_interval"][0] <= dpo["mrr"] <= dpo["mrr_interval"][1]
+    for name in ("hit@5", "hit@10", "mrr", "ndcg@10"):
+        assert dpo[f"{name}_interval"][0] <= dpo[name] <= dpo[f"{name}_interval"][1]
+
+
+def test_draws_are_averaged_and_shown_one_by_one():
+    cases = four_cases()
+    rankings = [ranked(t, "dpo", right(t)) for t in own_trials(cases)]
+    for draw, hits in enumerate((4, 2, 0)):
+        trials = [Trial(test, "uniform", draw, test.case.candidates) for test in cases]
+        rankings += [ranked(t, "dpo", right(t, place < hits)) for place, t in enumerate(trials)]
+    found = summarise(cases, rankings, Evaluate(systems=["dpo"], bootstrap=200))
+    drawn = found["protocols"]["uniform"]["systems"]["dpo"]
+    assert drawn["hit@1_by_draw"] == [1.0, 0.5, 0.0] and drawn["hit@1"] == pytest.approx(0.5)
+    assert drawn["draws"] == 3 and found["systems"]["dpo"]["hit@1"] == 1.0
+
+
+def test_systems_keep_their_order_and_are_paired_only_where_both_have_every_case():
+    cases = four_cases()
+    trials = own_trials(cases)
+    rankings = [ranked(t, "sft", right(t)) for t in trials] + [
+        ranked(t, "base", right(t, False)) for t in trials
+    ]
+    rankings += [ranked(t, "popularity", right(t)) for t in trials[:2]]
+    found = summarise(cases, rankings, Evaluate(systems=["sft"], bootstrap=100))
+    assert list(found["systems"]) == ["sft", "base", "popularity"]
+    (pair,) = found["pairs"]
+    assert (pair["system"], pair["against"], pair["difference"]) == ("sft", "base", 1.0)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluation import samples, stage, systems
+from evaluation import answers, language, memorisation, samples, stage, writing
 from evaluation.samples import choose
 from inference.requests import Answer, Request
+from recommenders.likelihood import NEUTRAL
 from rectune.catalogue import load_catalogue
 from rectune.recipe import Recipe
 from rectune.rows import read_rows
@@ -15,7 +16,9 @@ from rectune.types import Case, Prompt, Ranking
 from retrieval.index import build_index
 from tests.recommenders.world import KITCHEN, SPACE, write_world
 
-SYSTEMS = ["random", "popularity", "embedding", "base", "sft", "dpo"]
+RANKERS = ["random", "popularity", "embedding_best"]
+SYSTEMS = [*RANKERS, "base", "sft", "dpo"]
+WAYS = ["total", "prior", "fused", "parsed", "retrieved", "listed"]
 
 
 class Engine:
@@ -37,6 +40,8 @@ class Engine:
         if len(self.scored) >= self.dies_after:
             raise RuntimeError("killed")
         self.scored.append(messages[1][1])
+        if messages[1][1] == NEUTRAL["en"]:
+            return [[0.0] for _ in continuations]
         half = SPACE if SPACE[0] in messages[1][1] else KITCHEN
         return [[self.taste if text.strip() in half else 0.0] for text in continuations]
 
@@ -52,8 +57,9 @@ def write(model: Path, requests: Sequence[Request], engine, ledger: Path, label:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    monkeypatch.setattr(systems, "LlamaEngine", Engine)
-    monkeypatch.setattr(samples, "generate", write)
+    monkeypatch.setattr(language, "LlamaEngine", Engine)
+    for module in (samples, writing, memorisation, answers):
+        monkeypatch.setattr(module, "generate", write)
     monkeypatch.setattr(Engine, "scored", [])
     monkeypatch.setattr(Engine, "dies_after", 10_000)
     models = {name: tmp_path / name for name in ("base", "candidates", "export")}
@@ -70,8 +76,8 @@ def out(tmp_path: Path) -> Path:
     return folder
 
 
-def config(count: int = 3) -> Recipe:
-    evaluate = Evaluate(systems=SYSTEMS, samples=count, bootstrap=50)  # type: ignore[arg-type]
+def config(count: int = 3, **changes) -> Recipe:
+    evaluate = Evaluate(systems=SYSTEMS, samples=count, bootstrap=50, **changes)
     return Recipe.model_construct(evaluate=evaluate, retrieval=Retrieval(sampling=Sampling()))
 
 
@@ -89,6 +95,29 @@ def test_every_system_ranks_the_same_candidates_and_known_tastes_give_known_figu
     shown = {frozenset(case.candidates) for case in cases if case.split == "test"}
     assert {frozenset(ranking.items) for ranking in rankings} == shown
     assert len({(r.system, r.prompt_id) for r in rankings}) == len(rankings) == 4 * len(SYSTEMS)
+    won = {(row["system"], row["against"]): row["won"] for row in figures["pairs"]}
+    assert won["dpo", "base"] == won["dpo", "sft"] == won["base", "popularity"] + 4 == 4
+
+
+def test_every_way_and_protocol_is_measured_as_far_as_it_goes(world, out: Path):
+    settings = {"ways": WAYS, "protocols": ["uniform", "full"], "draws": 2, "model_draws": 1}
+    stage.run(config(**settings, tuning=2, memorisation=1), world, out)
+    figures = json.loads((out / "metrics.json").read_text())
+    models = [
+        name for model in ("base", "sft", "dpo") for name in (model, *(f"{model}/{way}" for way in WAYS))
+    ]
+    assert list(figures["systems"]) == [*RANKERS, *models]
+    hits = {name: entry["hit@1"] for name, entry in figures["systems"].items()}
+    assert hits["dpo/total"] == hits["dpo/prior"] == hits["dpo/fused"] == 1.0
+    assert hits["dpo/parsed"] == 0.5 and hits["base/parsed"] == 0.0  # it names The Space Station to everybody
+    uniform, full = (figures["protocols"][name] for name in ("uniform", "full"))
+    assert uniform["systems"]["dpo"]["draws"] == 1 and uniform["systems"]["popularity"]["draws"] == 2
+    assert "dpo" not in full["systems"] and "dpo/retrieved" in full["systems"] and full["candidates"] == 8
+    assert figures["weights"]["dpo"]["cases"] == 2 and set(figures["position"]) == {
+        f"{m}/listed" for m in ("base", "sft", "dpo")
+    }
+    found = json.loads((out / "memorisation.json").read_text())
+    assert found == figures["memorisation"] and found["next_item"]["n"] == 2
 
 
 def test_samples_show_what_each_model_wrote_and_what_it_resolves_to(world, out: Path):
@@ -109,15 +138,15 @@ def test_samples_show_what_each_model_wrote_and_what_it_resolves_to(world, out: 
     assert stats["grounded_by"]["dpo"] == {"title": 1.0}
 
 
-def test_an_interrupted_attempt_goes_on_and_ranks_nothing_twice(
+def test_an_interrupted_attempt_goes_on_and_scores_nothing_twice(
     world, out: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(Engine, "dies_after", 7)  # in the second domain of the second model
+    monkeypatch.setattr(Engine, "dies_after", 3)  # in the second model; both domains ask the same here
     with pytest.raises(RuntimeError, match="killed"):
         stage.run(config(), world, out)
     monkeypatch.setattr(Engine, "dies_after", 10_000)
     stage.run(config(), world, out)
-    assert len(Engine.scored) == 3 * 4 + 1  # the domain it died in is begun again
+    assert len(Engine.scored) == 3 * 2
     again = len(Engine.scored)
     stage.run(config(), world, out)
     assert len(Engine.scored) == again

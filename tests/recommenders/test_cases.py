@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from recommenders.cases import TestCase, by_domain, read_test_cases
+from recommenders.cases import TestCase, asked_to_list, by_domain, passive_cases, read_test_cases
+from rectune.catalogue import Catalogue
 from rectune.errors import UserError
 from rectune.rows import write_rows
 from rectune.types import Case, Prompt
-from tests.recommenders.world import case, prompt
+from tests.recommenders.world import case, items, prompt
 
 
 def four_cases() -> list[TestCase]:
@@ -39,3 +40,23 @@ def test_domains_come_sorted_and_keep_their_cases():
     cases: list[Case] = [test.case for test in by_domain(four_cases())["movies"]]
     assert list(by_domain(four_cases())) == ["books", "movies"]
     assert [c.user for c in cases] == ["u0", "u1"]
+
+
+def test_a_list_is_asked_for_in_the_order_given_under_the_same_words():
+    test = four_cases()[0]
+    catalogue = Catalogue({("movies", item.item_id): item for item in items()})
+    one, other = (
+        asked_to_list(test, catalogue, shown).messages[-1][1]
+        for shown in (test.case.candidates, test.case.candidates[::-1])
+    )
+    first, last = (catalogue.titles("movies", [test.case.candidates[at]])[0] for at in (0, -1))
+    assert one.index(first) < one.index(last) and other.index(first) > other.index(last)
+    assert sorted(one) == sorted(other)  # only the order differs
+
+
+def test_any_case_is_worded_as_a_passive_direct_prompt():
+    train = case("movies", "t", "train", 0)
+    catalogue = Catalogue({("movies", item.item_id): item for item in items()})
+    (found,) = passive_cases([train], catalogue, {"movies": "en"})
+    assert (found.prompt.scenario, found.prompt.form, found.case) == ("passive", "direct", train)
+    assert all(title in found.prompt.instruction for title in catalogue.titles("movies", train.history))

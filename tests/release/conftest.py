@@ -13,8 +13,12 @@ from rectune.types import Example, Preference, Prompt, Provenance, with_id
 
 KEYS = {
     stage: f"{index:016x}"
-    for index, stage in enumerate(("base", "data", "filter", "sft", "tag", "dpo", "export", "report"), 1)
+    for index, stage in enumerate(
+        ("base", "data", "queries", "rationales", "filter", "sft", "tag", "dpo", "export", "eval", "report"),
+        1,
+    )
 }
+TEACHER = "teacher@10.0.0.7:8000/v1"
 MACHINE_PATH = "/home/somebody/secret-project/runs/base/1/checkpoint"
 
 EXPORT: dict[str, Any] = {
@@ -46,29 +50,73 @@ FIGURES: dict[str, dict[str, Any]] = {
     "base": {"model": "some-org/Base-7B@main", "kind": "hub"},
     "data": {
         "datasets": {
-            "open": {"domain": "films", "licence": "CC-BY-4.0", "redistributable": True},
-            "closed": {"domain": "shop", "licence": "research only", "redistributable": False},
+            "open": {
+                "domain": "films",
+                "licence": "CC-BY-4.0",
+                "redistributable": True,
+                "publisher": "A lab | of sorts",
+                "home": "https://films.example",
+                "cases": {"train": {"wanted": 8, "got": 6}},
+            },
+            "closed": {
+                "domain": "shop",
+                "licence": "research only",
+                "redistributable": False,
+                "cases": {"train": {"wanted": 2, "got": 2}},
+            },
         }
     },
-    "filter": {"rows_in": 9, "rows_out": 5, "dropped": {"score": 3, "empty | <b>": 1}},
+    "queries": {},
+    "rationales": {
+        "rows_in": 12,
+        "rows_out": 9,
+        "dropped": {"no answer": 3},
+        "teachers": {"Teacher-9B@0af": 9},
+    },
+    "filter": {
+        "rows_in": 9,
+        "rows_out": 5,
+        "dropped": {"score": 3, "empty | <b>": 2},
+        "dropped_by_one_rule_alone": {"score": 2},
+    },
     "sft": {},
-    "tag": {"rows_in": 3, "rows_out": 2, "dropped": {}, "annotators": ["simulated annotator"]},
+    "tag": {
+        "rows_in": 3,
+        "rows_out": 2,
+        "pairs": 2,
+        "dropped": {},
+        "annotators": ["simulated annotator"],
+        "rule": "the longer answer",
+    },
     "dpo": {},
     "export": EXPORT,
-    "report": {
-        "evaluation": {
-            "candidates": 20,
-            "chance": 0.05,
-            "systems": [
-                {"system": "dpo", "n": 24, "hit": 0.375, "low": 0.2, "high": 0.6, "mrr": 0.5, "ndcg": 0.6}
-            ],
-            "verdict": "With n = 24 no claim is made.",
-        }
+    "eval": {},
+    "report": {"evaluation": {"verdict": "With n = 24 no claim is made."}},
+}
+METRICS: dict[str, Any] = {
+    "protocol": "one target among the case's candidates",
+    "candidates": 20,
+    "chance": 0.05,
+    "systems": {
+        "random": {
+            "n": 24,
+            "hit@1": 0.0417,
+            "interval": [0.01, 0.2],
+            "domains": {"films": {"n": 24, "hit@1": 0.0417}},
+        },
+        "dpo": {
+            "n": 24,
+            "hit@1": 0.375,
+            "interval": [0.2, 0.6],
+            "mrr": 0.5,
+            "mrr_interval": [0.4, 0.6],
+            "domains": {"films": {"n": 24, "hit@1": 0.375, "interval": [0.2, 0.6]}},
+        },
     },
 }
 
 
-def example(domain: str, number: int) -> Example:
+def example(domain: str, number: int, known: str = "") -> Example:
     prompt = Prompt(
         "",
         domain,
@@ -84,10 +132,11 @@ def example(domain: str, number: int) -> Example:
         "b",
         "",
         "t",
-        domain,
+        known or domain,
+        cutoff=1_700_000_000 + number,
     )
     return with_id(
-        Example("", with_id(prompt), f"answer {number}", Provenance("m", "Q8_0", "{}", number, "e"))
+        Example("", with_id(prompt), f"answer {number}", Provenance(TEACHER, "Q8_0", "{}", number, "e"))
     )
 
 
@@ -103,7 +152,11 @@ def finished(tmp_path: Path) -> dict[str, Path]:
     for stage, folder in inputs.items():
         folder.mkdir(parents=True)
         manifest = {"stage": stage, "key": KEYS[stage], "recipe": "trial", "figures": FIGURES[stage]}
+        manifest["started"] = f"2026-03-01T10:00:{list(KEYS).index(stage):02}+00:00"
         (folder / "manifest.json").write_text(json.dumps(manifest))
+    (inputs["eval"] / "metrics.json").write_text(json.dumps(METRICS))
+    (inputs["queries"] / "config.yaml").write_text("prompts:\n  locales: {en: 0.5, ko: 0.5, xx: 0.0}\n")
+    (inputs["tag"] / "config.yaml").write_text("align:\n  annotator: simulated\n")
     (inputs["sft"] / "config.yaml").write_text("train:\n  learning_rate: 0.0002\n  zero: 2\n")
     (inputs["dpo"] / "config.yaml").write_text("align:\n  learning_rate: 0.00005\n  beta: 0.1\n")
     rows = [
@@ -119,6 +172,7 @@ def finished(tmp_path: Path) -> dict[str, Path]:
     _models(inputs)
     (inputs["report"] / "figures").mkdir()
     (inputs["report"] / "figures" / "loss.png").write_bytes(b"\x89PNG plot")
+    (inputs["report"] / "figures" / "filter_overlap.png").write_bytes(b"\x89PNG another")
     return inputs
 
 

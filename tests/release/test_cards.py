@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,62 +12,127 @@ from typing import Any
 import pytest
 from huggingface_hub import DatasetCard, ModelCard
 
-from release.cards import card_facts, dataset_card, model_card
+from release.cards import cell, dataset_card, model_card
+from release.facts import CardFacts, card_facts, generators, licence_in
+from tests.release.conftest import KEYS, METRICS
+
+SIMULATED = "Preferences come from a simulated annotator, not from people"
+
+
+def facts_of(finished: dict[str, Path], licence: str = "apache-2.0") -> CardFacts:
+    return card_facts("user/name", licence, finished)
 
 
 def rendered(finished: dict[str, Path], licence: str = "apache-2.0") -> str:
-    return model_card(replace(card_facts("user/name", licence, finished), languages=("en", "ko")))
+    return model_card(facts_of(finished, licence))
+
+
+def of_data(finished: dict[str, Path]) -> str:
+    facts = replace(
+        facts_of(finished),
+        rows={"default": 3, "preferences": 2},
+        domains={"default": {"films": 3}},
+        left_out={"shop": 4},
+    )
+    return dataset_card(facts)
 
 
 def test_model_metadata_is_read_back(finished: dict[str, Path]) -> None:
     data: Any = ModelCard(rendered(finished)).data
     assert (data.license, data.base_model, data.language) == ("apache-2.0", "some-org/Base-7B", ["en", "ko"])
     assert data.pipeline_tag == "text-generation" and data.library_name == "transformers"
+    assert {one.metric_type: one.metric_value for one in data.eval_results} == {"hit@1": 0.375, "mrr": 0.5}
+    assert "simulated-preferences" in data.tags
 
 
-def test_a_licence_the_hub_does_not_know_is_named_as_other(finished: dict[str, Path]) -> None:
-    data: Any = ModelCard(rendered(finished, "My Own Licence 1.0")).data
-    assert (data.license, data.license_name) == ("other", "my-own-licence-1.0")
+@pytest.mark.parametrize(
+    ("licence", "known", "name"),
+    [
+        ("My Own Licence 1.0", "other", "my-own-licence-1.0"),
+        ("CC0 on the publisher's page", "cc0-1.0", None),
+        ("MIT", "mit", None),
+    ],
+)
+def test_a_licence_that_the_hub_does_not_know_is_named_as_other(
+    finished: dict[str, Path], licence: str, known: str, name: str | None
+) -> None:
+    data: Any = ModelCard(rendered(finished, licence)).data
+    assert (data.license, data.get("license_name")) == (known, name)
+
+
+def test_no_licence_breaks_the_metadata(finished: dict[str, Path]) -> None:
+    data: Any = ModelCard(rendered(finished, 'x"\n---\nfoo: [')).data
+    assert data.license == "other" and "foo" not in data.to_dict()
 
 
 def test_figures_come_from_the_manifests(finished: dict[str, Path]) -> None:
     text = rendered(finished)
-    assert "| filter | 9 | 5 |" in text and "| dpo | 24 | 0.375 [0.200, 0.600] | 0.500 | 0.600 |" in text
+    assert "| filter | 9 | 5 |" in text and "| rationales | 12 | 9 | no answer: 3 |" in text
+    assert "| dpo | 24 | 0.375 [0.200, 0.600] | 0.500 [0.400, 0.600] |" in text
+    assert "| random | 24 | 0.042 [0.010, 0.200] | – |" in text
+    assert "| films | 0.042 | 0.375 [0.200, 0.600] |" in text
+    assert "- one target among the case's candidates" in text and "- chance: 0.050" in text
     assert "| Q8\\_0 | model.gguf | 0.0 | Q8\\_0 211, F32 61 | 0.0123 | 0.2 | 0.001 | 0.250 of 24 |" in text
-    assert (
-        "-0.125" in text
-        and "dequantised: 2e-07" in text
-        and "| beta | - | 0.1 |" in text
-        and "no claim is made" in text
-    )
-    assert "| closed | shop | research only | no |" in text and "figures/loss.png" in text
+    assert "-0.125" in text and "dequantised: 2e-07" in text and "| beta | – | 0.1 |" in text
+    assert "no claim is made" in text and "| tag | pairs | 2 |" in text
+    assert "| score | 3 | 2 |" in text and "| Teacher-9B | 9 | not stated in its file |" in text
+    assert "| closed | shop |" in text and "| research only | no | 2 | 25.0 % |" in text
+
+
+def test_no_figure_is_in_a_template() -> None:
+    """What a template says itself holds no decimal number and no percentage but the interval's."""
+    for path in (Path(__file__).parents[2] / "release/templates").glob("*.j2"):
+        said = re.sub(
+            r"\{\{.*?\}\}|\{%.*?%\}|arXiv:[\d.]+|95 % intervals", "", path.read_text(), flags=re.DOTALL
+        )
+        assert not re.search(r"\d+\.\d+|\d %", said), path.name
+
+
+def test_pictures_are_linked_where_they_belong(finished: dict[str, Path]) -> None:
+    assert "(figures/loss.png)" in rendered(finished) and "filter_overlap" not in rendered(finished)
+    assert "(figures/filter_overlap.png)" in of_data(finished) and "loss.png" not in of_data(finished)
 
 
 def test_untrusted_text_cannot_leave_its_cell(finished: dict[str, Path]) -> None:
     text = rendered(finished)
-    assert r"empty \| &lt;b&gt;: 1" in text and "<b>" not in text
+    assert r"empty \| &lt;b&gt;: 2" in text and "<b>" not in text and r"A lab \| of sorts" in text
+    assert cell("[here](https://x.example)\n| a") == r"[here\](https://x.example) \| a"
 
 
 def test_simulated_preferences_are_named(finished: dict[str, Path]) -> None:
-    sentence = "Preferences come from a simulated annotator, not from people"
-    assert sentence in rendered(finished)
-    assert sentence in dataset_card(replace(card_facts("", "mit", finished), rows={"preferences": 2}))
+    assert SIMULATED in rendered(finished) and "The rule: the longer answer." in rendered(finished)
+    assert SIMULATED in of_data(finished)
     path = finished["tag"] / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": {"annotators": ["mina"]}}))
-    assert sentence not in rendered(finished) and "tagged by: mina" in rendered(finished)
+    assert SIMULATED not in rendered(finished) and "tagged by: mina" in rendered(finished)
+    assert "simulated-preferences" not in rendered(finished)
 
 
-def test_dataset_metadata_names_configurations(finished: dict[str, Path]) -> None:
-    facts = replace(
-        card_facts("user/name", "mit", finished), rows={"default": 3, "preferences": 2}, left_out={"shop": 4}
-    )
-    text = dataset_card(facts)
-    data: Any = DatasetCard(text).data.to_dict()
+def test_dataset_metadata_names_configurations_and_splits(finished: dict[str, Path]) -> None:
+    data: Any = DatasetCard(of_data(finished)).data.to_dict()
     assert [entry["config_name"] for entry in data["configs"]] == ["default", "preferences"]
-    assert (
-        data["license"] == "cc-by-4.0" and data["size_categories"] == "n<1K"
-    )  # of the one source that may go out
-    assert "shop (4 rows)" in text
+    assert data["configs"][0]["data_files"] == [{"split": "train", "path": "default/train.parquet"}]
+    assert data["license"] == "cc-by-4.0"  # of the one source that may go out
+    assert data["size_categories"] == "n<1K" and "shop (4 rows)" in of_data(finished)
+    assert "| default | train | 3 | films 3 |" in of_data(finished)
+
+
+def test_code_in_the_cards_is_python_and_pins_the_run(finished: dict[str, Path]) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", rendered(finished) + of_data(finished), flags=re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        ast.parse(block)
+        assert f'revision="{KEYS["export"]}"' in block
+
+
+def test_the_citation_names_the_run_and_its_year(finished: dict[str, Path]) -> None:
+    text = rendered(finished)
+    assert "year   = {2026}" in text and f"run {KEYS['export']}" in text
+
+
+def test_only_what_is_pushed_is_explained(finished: dict[str, Path]) -> None:
+    text = model_card(replace(facts_of(finished), kinds=("gguf",)))
+    assert "llama_cpp" in text and "PeftModel" not in text and "AutoTokenizer" not in text
 
 
 @pytest.mark.parametrize("stages", [(), ("base",), ("data", "filter")])
@@ -73,3 +140,22 @@ def test_cards_of_an_unfinished_run(finished: dict[str, Path], stages: tuple[str
     facts = card_facts("", "mit", {stage: finished[stage] for stage in stages})
     assert "No evaluation was recorded" in model_card(facts)
     assert ModelCard(model_card(facts)).data.license == "mit"
+
+
+def test_metrics_that_are_no_document_are_no_evaluation(finished: dict[str, Path]) -> None:
+    (finished["eval"] / "metrics.json").write_text("[1, 2]")
+    assert "No evaluation was recorded" in rendered(finished)
+    (finished["eval"] / "metrics.json").unlink()
+    path = finished["report"] / "manifest.json"
+    figures = {"evaluation": {**METRICS, "verdict": "so so"}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": figures}))
+    assert "0.375 [0.200, 0.600]" in rendered(finished)
+
+
+def test_the_embedded_teachers_licence_is_read_from_its_file(finished: dict[str, Path]) -> None:
+    (finished["rationales"] / "config.yaml").write_text("generate:\n  teachers:\n  - {model: embedded}\n")
+    path = finished["rationales"] / "manifest.json"
+    figures = {"teachers": {"SmolLM2-135M-Instruct.Q4_1@00ff": 4}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": figures}))
+    assert generators(facts_of(finished)) == [("SmolLM2-135M-Instruct.Q4_1", 4, "apache-2.0")]
+    assert licence_in(finished["export"] / "model.gguf") == ""

@@ -1,50 +1,23 @@
-"""The push against a Hub on loopback, through huggingface_hub's own protocol code."""
+"""The stage without a Hub: what would be sent, what is withheld, what is refused."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rectune import progress
 from rectune.errors import UserError
 from rectune.recipe import parse_recipe
-from rectune.rows import read_rows
+from rectune.rows import read_rows, write_rows
 from rectune.types import Example, Preference
 from release.push import run
-from tests.release.conftest import KEYS, MACHINE_PATH
-from tests.release.hub import Hub, serve
+from tests.release.conftest import example, preference
 
-TOKEN = "hf_thisMustNeverLeaveTheHeader"
-_PUSH = """
-import json, sys
-from pathlib import Path
-from rectune.errors import UserError
-from rectune.recipe import parse_recipe
-from release.push import run
-release, inputs, out = json.loads(sys.argv[1])
-try:
-    folders = {stage: Path(folder) for stage, folder in inputs.items()}
-    print(json.dumps(run(parse_recipe({"release": release}), folders, Path(out))))
-except UserError as refused:
-    print(refused)
-    sys.exit(2)
-"""
-
-
-@pytest.fixture()
-def hub() -> Iterator[Hub]:
-    state = Hub()
-    server = serve(state)
-    yield state
-    server.shutdown()
-    server.server_close()
+TOKEN = "hf_" + "neverSeenOutsideTheHeader" * 2
 
 
 @pytest.fixture()
@@ -54,141 +27,83 @@ def out(tmp_path: Path) -> Path:
     return folder
 
 
-def pushed(
-    hub: Hub, finished: dict[str, Path], out: Path, token: str = TOKEN
-) -> subprocess.CompletedProcess[str]:
-    """Push in a process of its own: huggingface_hub reads its endpoint and token when it is imported."""
-    release = {"repo": "user/name", "dry_run": False, "licence": "apache-2.0"}
-    arguments = json.dumps([release, {k: str(v) for k, v in finished.items()}, str(out)])
-    names = {
-        "HF_ENDPOINT": hub.url,
-        "HF_TOKEN": token,
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HOME": str(out.parent / "hf"),
-    }
-    environment = {
-        **os.environ,
-        **names,
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    }
-    root = str(Path(__file__).parents[2])
-    return subprocess.run(
-        [sys.executable, "-c", _PUSH, arguments],
-        env=environment,
-        cwd=root,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+def dry(finished: dict[str, Path], out: Path, **release: Any) -> dict[str, Any]:
+    return run(parse_recipe({"release": release}), finished, out)
 
 
-def test_one_commit_a_kind_and_the_runs_key_as_tag(hub: Hub, finished: dict[str, Path], out: Path) -> None:
-    done = pushed(hub, finished, out)
-    assert done.returncode == 0, done.stderr
-    kinds = [(kind, summary.split()[0]) for kind, summary, _ in hub.commits]
-    assert kinds == [
-        ("models", "adapter"),
-        ("models", "merged"),
-        ("models", "gguf"),
-        ("datasets", "dataset"),
-        ("datasets", "preferences"),
-    ]
-    assert sorted(hub.tags) == [("datasets", KEYS["export"]), ("models", KEYS["export"])]
-    assert {entry["visibility"] for entry in hub.created} == {"private"}
-    model = hub.files["models", "user/name"]
-    assert model["model.safetensors"] == b"merged weights" * 1000
-    assert model["gguf/model.gguf"] == (finished["export"] / "model.gguf").read_bytes()
-    assert model["README.md"].decode() == (out / "README.md").read_text()
-    assert hub.authorised.keys() == {f"Bearer {TOKEN}"}
+def edit(folder: Path, **figures: object) -> None:
+    path = folder / "manifest.json"
+    stored = json.loads(path.read_text())
+    path.write_text(json.dumps(stored | {"figures": stored["figures"] | figures}))
 
 
-def test_token_and_machine_paths_are_nowhere(hub: Hub, finished: dict[str, Path], out: Path) -> None:
-    done = pushed(hub, finished, out)
-    places = [
-        done.stdout,
-        done.stderr,
-        *(p.read_bytes().decode(errors="replace") for p in out.rglob("*") if p.is_file()),
-    ]
-    assert not any(TOKEN in place for place in places)
-    assert not any(TOKEN.encode() in body for body in hub.bodies)
-    model = hub.files["models", "user/name"]
-    assert not any(MACHINE_PATH.encode() in content for content in model.values())
-    assert json.loads(model["adapter/adapter_config.json"]) == {
-        "r": 8,
-        "base_model_name_or_path": "some-org/Base-7B",
-    }
-    assert not any("ref/" in name or name.endswith(".log") for name in model)
-
-
-def test_pushing_again_sends_nothing_twice(hub: Hub, finished: dict[str, Path], out: Path) -> None:
-    assert pushed(hub, finished, out).returncode == 0
-    commits, puts = len(hub.commits), hub.puts
-    assert pushed(hub, finished, out).returncode == 0
-    assert (len(hub.commits), hub.puts) == (commits, puts)
-
-
-@pytest.mark.parametrize(
-    ("action", "status", "hint"), [("commit", 403, "may write"), ("commit", 429, "wait a few minutes")]
-)
-def test_a_refusal_is_explained_and_the_next_push_goes_on(
-    hub: Hub, finished: dict[str, Path], out: Path, action: str, status: int, hint: str
-) -> None:
-    hub.fail[action] = status
-    refused = pushed(hub, finished, out)
-    assert refused.returncode == 2
-    assert (
-        str(status) in refused.stdout
-        and hint in refused.stdout
-        and TOKEN not in refused.stdout + refused.stderr
-    )
-    puts = hub.puts
-    assert pushed(hub, finished, out).returncode == 0
-    uploaded_before = [
-        name for name in ("adapter/adapter_model.safetensors",) if name in hub.files["models", "user/name"]
-    ]
-    assert uploaded_before and puts >= 1
-
-
-def test_dry_run_lists_files_and_uploads_nothing(
+def test_a_dry_run_lists_files_and_uploads_nothing(
     finished: dict[str, Path], out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = io.StringIO()
     monkeypatch.setattr(progress, "_stream", shown)
     monkeypatch.setattr("release.push.send", lambda *_: pytest.fail("a dry run must not upload"))
-    stats = run(parse_recipe({"release": {}}), finished, out)
+    stats = dry(finished, out)
     listing = json.loads((out / "files.json").read_text())
     sizes = {f["path"]: f["bytes"] for upload in listing["uploads"] for f in upload["files"]}
-    assert (
-        sizes["gguf/model.gguf"] == 5004
-        and "5.004 kB" in shown.getvalue()
-        and "nothing was uploaded" in shown.getvalue()
-    )
+    assert sizes["gguf/model.gguf"] == 5004 and "5.004 kB" in shown.getvalue()
+    assert "nothing was uploaded" in shown.getvalue()
     assert stats["bytes"] > 5004 and listing["left_out"] == {"shop": 3}
     assert (out / "README.md").read_text().startswith("---\n")
+    assert (out / "dataset/README.md").read_text().startswith("---\n")
 
 
-def test_only_redistributable_rows_without_user_ids(finished: dict[str, Path], out: Path) -> None:
-    run(parse_recipe({"release": {}}), finished, out)
+def test_only_redistributable_rows_go_out_without_people_times_and_servers(
+    finished: dict[str, Path], out: Path
+) -> None:
+    dry(finished, out)
     rows = read_rows(out / "dataset" / "default" / "train.parquet", Example)
     pairs = read_rows(out / "dataset" / "preferences" / "train.parquet", Preference)
-    assert [row.prompt.domain for row in rows] == ["films"] * 3 and [p.prompt.domain for p in pairs] == [
-        "films"
-    ]
-    assert {row.prompt.user for row in rows} == {""} and {p.annotator for p in pairs} == {"simulated"}
+    assert [row.prompt.domain for row in rows] == ["films"] * 3
+    assert [pair.prompt.domain for pair in pairs] == ["films"]
+    assert {(row.prompt.user, row.prompt.cutoff) for row in (*rows, *pairs)} == {("", None)}
+    assert {row.provenance.model for row in rows} == {"teacher"} and {p.annotator for p in pairs} == {
+        "simulated"
+    }
+    assert [row.response for row in rows] == ["answer 1", "answer 2", "answer 3"]
+
+
+def test_a_history_of_a_source_that_is_closed_keeps_its_row_here(
+    finished: dict[str, Path], out: Path
+) -> None:
+    write_rows(
+        finished["filter"] / "kept.parquet", [example("films", 1, "shop"), example("films", 2)], Example
+    )
+    assert dry(finished, out, what=["dataset"])["left_out"] == {"shop": 1}
+    rows = read_rows(out / "dataset" / "default" / "train.parquet", Example)
+    assert [row.prompt.history_domain for row in rows] == ["films"]
 
 
 def test_domains_nobody_vouches_for_stay_here(finished: dict[str, Path], out: Path) -> None:
-    edit_data(finished, {})
-    run(parse_recipe({"release": {}}), finished, out)
-    listing = json.loads((out / "files.json").read_text())
+    edit(finished["data"], datasets={})
+    listing = dry(finished, out)
     assert listing["left_out"] == {"films": 4, "shop": 3}
     assert [upload["kind"] for upload in listing["uploads"]] == ["adapter", "merged", "gguf"]
+    assert not (out / "dataset" / "default" / "train.parquet").exists()
+    with pytest.raises(UserError, match="nothing to push: 5 rows"):
+        dry(finished, out, what=["dataset"])
 
 
-def edit_data(finished: dict[str, Path], datasets: dict[str, object]) -> None:
-    path = finished["data"] / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": {"datasets": datasets}}))
+def test_only_the_kinds_asked_for(finished: dict[str, Path], out: Path) -> None:
+    listing = dry(finished, out, what=["gguf", "preferences"])
+    assert [upload["kind"] for upload in listing["uploads"]] == ["gguf", "preferences"]
+    assert "PeftModel" not in (out / "README.md").read_text()
+
+
+def test_every_gguf_file_and_the_adapters_own_go_out_and_no_other(
+    finished: dict[str, Path], out: Path
+) -> None:
+    for name in ("model.Q4_K_M.gguf", "adapter.gguf", "other.gguf", "model.gguf.partial"):
+        (finished["export"] / name).write_bytes(b"GGUF")
+    uploads = dry(finished, out)["uploads"]
+    sent = {file["path"] for upload in uploads for file in upload["files"]}
+    wanted = {"gguf/model.gguf", "gguf/model.Q4_K_M.gguf", "gguf/adapter.gguf"}
+    assert {name for name in sent if "gguf" in name} == wanted
 
 
 @pytest.mark.parametrize(
@@ -196,6 +111,7 @@ def edit_data(finished: dict[str, Path], datasets: dict[str, object]) -> None:
     [
         ({"dry_run": False}, "release.repo is empty"),
         ({"repo": "nobody"}, "not user/name"),
+        ({"repo": "user/name\n"}, "not user/name"),
         ({"licence": " "}, "release.licence is empty"),
         ({"dry_run": False, "repo": "user/name"}, "no Hub token"),
     ],
@@ -209,13 +125,14 @@ def test_refusals(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
     with pytest.raises(UserError, match=said):
-        run(parse_recipe({"release": release}), finished, out)
+        dry(finished, out, **release)
 
 
 def test_refuses_redistributable_data_without_a_licence(finished: dict[str, Path], out: Path) -> None:
-    edit_data(finished, {"open": {"domain": "films", "redistributable": True}})
+    edit(finished["data"], datasets={"open": {"domain": "films", "redistributable": True}})
     with pytest.raises(UserError, match=r"open .* no licence"):
-        run(parse_recipe({"release": {}}), finished, out)
+        dry(finished, out)
+    dry(finished, out, what=["gguf"])
 
 
 @pytest.mark.parametrize("parity", [{"passed": False, "failed": ["it splits '8 ½'"]}, {}])
@@ -224,25 +141,79 @@ def test_refuses_what_did_not_pass_its_checks_but_not_to_show_the_files(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.get_token", lambda: TOKEN)
     monkeypatch.setattr("release.push.send", lambda *_: pytest.fail("must not upload"))
-    path = finished["export"] / "manifest.json"
-    stored = json.loads(path.read_text())
-    path.write_text(json.dumps(stored | {"figures": stored["figures"] | {"parity": parity}}))
+    edit(finished["export"], parity=parity)
     with pytest.raises(UserError, match="8 ½" if parity else "no record"):
-        run(parse_recipe({"release": {"dry_run": False, "repo": "user/name"}}), finished, out)
-    run(parse_recipe({"release": {}}), finished, out)
+        dry(finished, out, dry_run=False, repo="user/name")
+    dry(finished, out)
     assert ("it splits '8 ½'" in (out / "README.md").read_text()) == bool(parity)
 
 
-def test_every_gguf_file_and_the_adapters_own_go_out_and_no_other(
+def test_refuses_simulated_tags_that_the_record_gives_to_a_person(
     finished: dict[str, Path], out: Path
 ) -> None:
-    for name in ("model.Q4_K_M.gguf", "adapter.gguf", "other.gguf", "model.gguf.partial"):
-        (finished["export"] / name).write_bytes(b"GGUF")
-    run(parse_recipe({"release": {}}), finished, out)
-    uploads = json.loads((out / "files.json").read_text())["uploads"]
-    sent = {file["path"] for upload in uploads for file in upload["files"]}
-    assert {name for name in sent if "gguf" in name} == {
-        "gguf/model.gguf",
-        "gguf/model.Q4_K_M.gguf",
-        "gguf/adapter.gguf",
-    }
+    edit(finished["tag"], annotators=["mina"])
+    with pytest.raises(UserError, match="simulated annotator"):
+        dry(finished, out, what=["merged"])
+    (finished["tag"] / "config.yaml").unlink()  # the rows alone give it away
+    with pytest.raises(UserError, match="simulated annotator"):
+        dry(finished, out, what=["merged"])
+
+
+def test_refuses_simulated_tags_that_a_row_does_not_name(finished: dict[str, Path], out: Path) -> None:
+    from dataclasses import replace
+
+    pairs = [preference("films", 1), replace(preference("films", 2), annotator="mina")]
+    write_rows(finished["tag"] / "preferences.parquet", pairs, Preference)
+    with pytest.raises(UserError, match="do not name it"):
+        dry(finished, out)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("mail mina@firm.example", "personal data"), (f"use {TOKEN}", "Hugging Face token")]
+)
+def test_refuses_rows_with_personal_data_or_secrets(
+    finished: dict[str, Path], out: Path, text: str, said: str
+) -> None:
+    from dataclasses import replace
+
+    bad = replace(example("films", 1), response=text)
+    write_rows(finished["filter"] / "kept.parquet", [example("films", 2), bad], Example)
+    with pytest.raises(UserError, match=said) as caught:
+        dry(finished, out)
+    assert bad.id in str(caught.value) and text not in str(caught.value)
+    dry(finished, out, what=["merged"])
+
+
+def test_rows_that_a_person_looked_at_are_left_out_and_counted(finished: dict[str, Path], out: Path) -> None:
+    from dataclasses import replace
+
+    bad = replace(example("films", 1), response="mail mina@firm.example")
+    write_rows(finished["filter"] / "kept.parquet", [example("films", 2), bad], Example)
+    with pytest.raises(UserError, match=r"refused.json") as caught:
+        dry(finished, out, what=["dataset"])
+    assert "release.leave_out" in str(caught.value) and bad.id in (out / "refused.json").read_text()
+    assert dry(finished, out, what=["dataset"], leave_out=[bad.id])["by_hand"] == 1
+    rows = read_rows(out / "dataset" / "default" / "train.parquet", Example)
+    assert [row.response for row in rows] == ["answer 2"]
+    assert "A person left out 1 more." in (out / "dataset/README.md").read_text()
+
+
+def test_what_is_withheld_may_hold_anything(finished: dict[str, Path], out: Path) -> None:
+    from dataclasses import replace
+
+    withheld = replace(example("shop", 1), response="mail mina@firm.example")
+    write_rows(finished["filter"] / "kept.parquet", [example("films", 2), withheld], Example)
+    assert dry(finished, out, what=["dataset"])["left_out"] == {"shop": 1}
+
+
+def test_refuses_a_token_in_a_file(finished: dict[str, Path], out: Path) -> None:
+    (finished["export"] / "merged" / "generation_config.json").write_text(json.dumps({"token": TOKEN}))
+    with pytest.raises(UserError, match=r"generation_config.json: a Hugging Face token") as caught:
+        dry(finished, out)
+    assert TOKEN not in str(caught.value)
+
+
+def test_names_the_file_that_is_missing(finished: dict[str, Path], out: Path) -> None:
+    (finished["dpo"] / "adapter" / "adapter_model.safetensors").unlink()
+    with pytest.raises(UserError, match="no such file"):
+        dry(finished, out)

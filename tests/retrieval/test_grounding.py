@@ -91,6 +91,38 @@ def test_what_somebody_typed_is_found_though_misspelt(grounding: Grounding):
     assert grounding.called("Qwzx", "movies") == grounding.called("", "movies") == []
 
 
+@pytest.mark.parametrize(
+    ("answer", "title", "how", "bearers", "known", "words"),
+    [
+        ("My recommendation: Alien", "Alien", "title", 1, False, "Alien"),
+        ("My recommendation: Heat", "Heat", "title", 2, False, "Heat"),
+        ("My recommendation: Interstelar", "Interstellar", "fuzzy", 1, True, "Interstelar"),
+        ("My recommendation: Qwzx", "", None, 0, False, "Qwzx"),
+        ("Something quiet", "", None, 0, False, ""),
+    ],
+)
+def test_what_stands_in_the_place_of_a_title_is_told(
+    grounding: Grounding, answer: str, title: str, how: str, bearers: int, known: bool, words: str
+):
+    found = grounding.read(answer, "movies", {"2"})
+    assert (found.title, found.how, found.bearers, found.known) == (title, how, bearers, known)
+    assert found.words == words and (found.item is None) == (known or not title)
+
+
+def test_a_title_named_twice_in_places_for_titles_is_noticed(grounding: Grounding):
+    assert grounding.repeated("My ranking:\n1. Alien\n2. Interstellar\n3. alien", "movies")
+    assert not grounding.repeated("Alien is bold. Alien! My recommendation: Alien", "movies")
+    assert grounding.mentioned('You liked "Interstellar" and Alien 3.', "movies") == [
+        "Interstellar",
+        "Alien 3",
+    ]
+
+
+def test_what_was_asked_for_counts_beside_the_answer(grounding: Grounding):
+    (found,) = grounding.nearest("", "movies", 1, wishes=["people who bake cakes in Britain"])
+    assert found.title == "The Great British Bake" and found.evidence and dict(found.ranks)["best 0"] == 1
+
+
 def test_the_named_item_leads_and_stands_once(grounding: Grounding):
     found = grounding.top("My recommendation: Interstellar", "movies", 4)
     assert [item.how for item in found] == ["title", *["embedding"] * 3]

@@ -1,4 +1,6 @@
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +9,10 @@ import pytest
 from rectune.errors import UserError
 from rectune.types import Item
 from retrieval import index as index_module
-from retrieval.embedding import embed
-from retrieval.index import build_index, open_index
+from retrieval.chunks import Cut
+from retrieval.embedding import embed, reads, register
+from retrieval.index import Plan, build_index, open_index
+from tests.retrieval import letters  # noqa: F401
 
 ITEMS = [
     Item("movies", "1", "Journey to Mars", ("science fiction",), "Astronauts on a rocket", 1999),
@@ -27,6 +31,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def embedded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that building embeds from here on."""
+    texts: list[str] = []
+    monkeypatch.setattr(
+        index_module, "embed", lambda some, embedder: texts.extend(some) or embed(some, embedder)
+    )
+    return texts
+
+
 def test_vectors_have_unit_length_and_like_lies_by_like():
     vectors = embed(["a rocket to Mars", "astronauts in space", "bake a cake", ""])
     assert vectors.dtype == np.float32
@@ -41,7 +55,9 @@ def test_nearest_items_come_first_with_their_cosine(folder: Path):
     assert [hit.similarity for hit in hits] == sorted((hit.similarity for hit in hits), reverse=True)
     assert len(hits) == len(ITEMS)
     chef = next(hit for hit in hits if hit.title == "The French Chef")
-    cosine = embed(["cooking in a kitchen"])[0] @ embed([index_module.item_text(ITEMS[1])])[0]
+    cosine = (
+        embed(["cooking in a kitchen"])[0] @ embed(["The French Chef. documentary. Cooking and kitchens"])[0]
+    )
     assert chef.similarity == pytest.approx(float(cosine), abs=1e-4)
 
 
@@ -51,52 +67,149 @@ def test_a_domain_and_a_history_bound_the_search(folder: Path):
     assert {hit.domain for hit in index.near("space", "books", 9)} == {"books"}
     assert [hit.item_id for hit in index.near("x", "it's", 3)] == ["5"]
     assert index.near("space", "no' OR 'a'='a", 3) == []
+    assert {hit.item_id for hit in index.find(["space", "chef"], "movies", 9, {"1"})} == {"2", "3"}
+    assert index.find(["", " "], "movies") == index.find(["x"], "movies", 0) == []
 
 
 def test_misspelt_titles_are_shortlisted_by_their_letters(folder: Path):
     index = open_index(folder)
     assert index.alike("Interstelar", "movies")[0].title == "Interstellar"
     assert index.alike("기생충", "books")[0].item_id == "4"
+    assert index.alike("기생중", "books")[0].item_id == "4"
     assert index.alike('"(*"~^ AND :', "movies") == index.alike("", "movies") == []
 
 
-def test_the_same_items_are_not_embedded_again_and_others_are(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_korean_is_found_by_pairs_of_letters_whatever_particles_stand_behind_its_words(tmp_path: Path):
+    titles = ("기생충을 만든 감독", "봄날의 산책", "여름밤 축구 경기", "축구가 좋다")
+    items = [Item("news", str(n), title) for n, title in enumerate(titles)]
+    index = build_index(items, tmp_path, "letters")
+    assert {hit.item_id for hit in index.search_text("축구를", "news")} == {"2", "3"}
+    assert index.find(["감독의 기생충"], "news", 1)[0].item_id == "0"
+
+
+def test_vectors_of_an_embedder_that_knows_no_korean_do_not_outvote_full_text(tmp_path: Path):
+    titles = ("기생충을 만든 감독", "축구가 좋다", "여름밤의 축구", "abc 축구를 보는 사람들의 밤")
+    items = [Item("news", str(n), title) for n, title in enumerate(titles)]
+    register("blind", 4, lambda some: np.eye(4, dtype=np.float32)[[len(t) % 4 for t in some]], english=True)
+    assert not reads("blind", "축구") and reads("blind", "football") and reads("letters", "축구")
+    index = build_index(items, tmp_path, "blind")
+    found = index.find(["기생충"], "news", 4)
+    assert found[0].item_id == "0" and len(found) == 4
+
+
+def test_items_are_scored_by_their_best_and_their_mean_chunk_and_say_where_it_stands(tmp_path: Path):
+    mixed = "Aaaa" + " aaaa" * 18 + ". " + " ".join(["Bbbb bbbb bbbb bbbb bbbb."] * 20)
+    items = [
+        Item("d", "pure", "aaaaa", ("a",)),
+        Item("d", "mixed", "a", (), mixed),
+        Item("d", "none", "bbbb"),
+    ]
+    index = build_index(items, tmp_path, "letters", Plan(Cut(100, 0)))
+    assert index.chunks > 4
+    pure, mixed_hit = index.find(["aaaaaa"], "d", 2)
+    assert (pure.item_id, mixed_hit.item_id) == ("pure", "mixed")
+    assert mixed_hit.similarity > 0.9 > mixed_hit.mean and "aaaa aaaa" in mixed_hit.evidence
+    assert pure.ranks["best 0"] == pure.ranks["mean 0"] == 1
+    (best,) = index.near("aaaa aaaa", "d", 1, {"pure"})
+    assert best.item_id == "mixed"
+
+
+def test_other_chunks_of_one_item_do_not_crowd_out_the_other_items(tmp_path: Path):
+    body = " ".join(f"Aaaa aaaa aaaa number {n} aaaa." for n in range(400))
+    items = [Item("d", "long", "a", (), body), *(Item("d", str(n), "b" * (n + 1)) for n in range(30))]
+    index = build_index(items, tmp_path, "letters", Plan(Cut(100, 0)))
+    assert len({hit.item_id for hit in index.near("aaaa", "d", 31)}) == 31
+
+
+def test_only_changed_and_new_items_are_embedded_and_gone_ones_are_deleted(
+    tmp_path: Path, embedded: list[str]
 ):
-    calls: list[int] = []
-    monkeypatch.setattr(
-        index_module, "embed", lambda texts, embedder: calls.append(len(texts)) or embed(texts)
-    )
-    build_index(ITEMS[::-1], folder, "embedded")
-    assert calls == []
-    build_index(ITEMS[:2], tmp_path / "a", "embedded")
-    assert build_index(ITEMS[:3], tmp_path / "a", "embedded").items == 3
-    assert calls == [2, 3]
+    build_index(ITEMS, tmp_path, "embedded")
+    assert len(embedded) == len(ITEMS)
+    embedded.clear()
+    build_index(ITEMS[::-1], tmp_path, "embedded")
+    assert embedded == []
+    changed = [replace(ITEMS[0], description="Gardening at home"), *ITEMS[2:], Item("books", "9", "New")]
+    index = build_index(changed, tmp_path, "embedded")
+    assert sorted(embedded) == ["Journey to Mars (1999). science fiction. Gardening at home", "New"]
+    assert (index.items, index.chunks) == (6, 6)
+    hits = {(hit.domain, hit.item_id): hit for hit in index.near("gardening", k=99)}
+    assert ("movies", "2") not in hits and len(hits) == 6
+    assert "Gardening" in hits["movies", "1"].evidence
+    assert [hit.item_id for hit in index.search_text("gardening", "movies")] == ["1"]
+    assert [hit.item_id for hit in index.search_text("kitchens", "movies")] == []
 
 
-def test_a_half_written_index_is_refused_and_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_killed_build_goes_on_behind_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(index_module, "_ROWS", 2)
+    calls: list[list[str]] = []
 
     def killed(texts, embedder):
-        if any("Cook" in text for text in texts):
+        calls.append(list(texts))
+        if any("Cook's" in text for text in texts):
             raise KeyboardInterrupt
-        return embed(texts)
+        return embed(texts, embedder)
 
     monkeypatch.setattr(index_module, "embed", killed)
     with pytest.raises(KeyboardInterrupt):
-        build_index(ITEMS, tmp_path / "i", "embedded")
+        build_index(ITEMS, tmp_path, "letters")
     with pytest.raises(UserError, match="no finished index"):
-        open_index(tmp_path / "i")
-    monkeypatch.setattr(index_module, "embed", embed)
-    assert len(build_index(ITEMS, tmp_path / "i", "embedded").near("x", k=99)) == len(ITEMS)
+        open_index(tmp_path)
+    kept = [text for texts in calls[:-1] for text in texts]
+    calls.clear()
+    monkeypatch.setattr(
+        index_module, "embed", lambda texts, embedder: calls.append(list(texts)) or embed(texts, embedder)
+    )
+    assert len(build_index(ITEMS, tmp_path, "letters").near("x", k=99)) == len(ITEMS)
+    assert not {text for texts in calls for text in texts} & set(kept) and kept
 
 
-def test_a_damaged_index_is_an_error_for_people(tmp_path: Path):
-    build_index(ITEMS[:2], tmp_path / "i", "embedded")
-    shutil.rmtree(tmp_path / "i" / "items.lance")
-    with pytest.raises(UserError, match="damaged index") as refused:
-        build_index(ITEMS[:2], tmp_path / "i", "embedded")
+def test_another_embedder_or_cut_builds_it_anew(tmp_path: Path, embedded: list[str]):
+    build_index(ITEMS, tmp_path, "letters")
+    embedded.clear()
+    assert build_index(ITEMS, tmp_path, "embedded").embedder == "embedded"
+    assert len(embedded) == len(ITEMS)
+    embedded.clear()
+    build_index(ITEMS, tmp_path, "embedded", Plan(Cut(300, 0)))
+    assert len(embedded) == len(ITEMS)
+
+
+@pytest.mark.parametrize(
+    "harm", ["no table", "half a table", "rubbish in the marker", "rubbish in the table"]
+)
+def test_a_damaged_index_is_an_error_when_opened_and_made_again_when_built(tmp_path: Path, harm: str):
+    build_index(ITEMS[:2], tmp_path, "letters")
+    table = tmp_path / "chunks.lance"
+    if harm == "no table":
+        shutil.rmtree(table)
+    elif harm == "half a table":
+        shutil.rmtree(table / "data")
+    elif harm == "rubbish in the marker":
+        (tmp_path / "index.json").write_text("{")
+    else:
+        for path in (table / "_versions").iterdir():
+            path.write_bytes(b"rubbish")
+    with pytest.raises(UserError, match=r"damaged index|no finished index") as refused:
+        open_index(tmp_path).near("x", k=9)
     assert refused.value.mend
+    assert len(build_index(ITEMS[:2], tmp_path, "letters").near("x", k=9)) == 2
+
+
+def test_many_chunks_are_searched_approximately_and_found_again(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    made = {f"item {n}": rng.standard_normal(16).astype(np.float32) for n in range(600)}
+    unit = {name: row / np.linalg.norm(row) for name, row in made.items()}
+    register("given", 16, lambda texts: np.stack([unit.get(text, unit["item 0"]) for text in texts]))
+    index = build_index(
+        [Item("d", str(n), f"item {n}") for n in range(600)], tmp_path, "given", Plan(rows=500)
+    )
+    assert index.approximate
+    for n in range(0, 600, 60):
+        (hit, *_) = index.near(f"item {n}", "d", 3)
+        assert hit.item_id == str(n) and hit.similarity == pytest.approx(1.0, abs=1e-3)
+    assert len(index.near("item 5", "d", 600)) == 600
+    more = [Item("d", str(n), f"item {n}") for n in range(1, 600)] + [Item("d", "new", "item 0")]
+    assert build_index(more, tmp_path, "given", Plan(rows=500)).near("item 0", "d", 1)[0].item_id == "new"
 
 
 def test_an_empty_catalogue_and_an_unknown_embedder_are_errors_for_people(tmp_path: Path):
@@ -107,8 +220,16 @@ def test_an_empty_catalogue_and_an_unknown_embedder_are_errors_for_people(tmp_pa
     assert refused.value.mend
 
 
-def test_broken_unicode_is_data(tmp_path: Path):
-    index = build_index(
-        [Item("d", "1", "lone \ud800 surrogate"), Item("d", "2", "x" * 100_000)], tmp_path, "embedded"
-    )
-    assert {hit.item_id for hit in index.near("lone \ud800", "d", 2)} == {"1", "2"}
+def test_broken_unicode_quotes_and_huge_texts_are_data(tmp_path: Path):
+    items = [
+        Item("d", "1", "lone \ud800 surrogate"),
+        Item("d", "it's \x00 2", "x" * 100_000, (), "y " * 20_000),
+        Item("d", "3", "=cmd|'/c calc'!A1", ("<script>",), "'; DROP TABLE chunks; --"),
+    ]
+    index = build_index(items, tmp_path, "letters")
+    assert {hit.item_id for hit in index.near("lone \ud800", "d", 3)} == {item.item_id for item in items}
+    assert {hit.item_id for hit in index.find(["'; DROP", "lone \ud800"], "d", 3)} == {
+        i.item_id for i in items
+    }
+    assert json.loads((tmp_path / "index.json").read_text())["whole"]
+    assert build_index(items[2:], tmp_path, "letters").items == 1

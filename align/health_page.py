@@ -1,0 +1,101 @@
+"""The health check as files: health.json, health.md and health.png; and its warnings in the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from align.health import MEASURES, Health, Side
+from rectune.markdown import one_line
+from rectune.progress import say
+from rectune.runs import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_BINS = 24
+
+
+def write_health(out: Path, health: Health) -> None:
+    """Write the three files and say the warnings."""
+    write_atomically(out / "health.json", json.dumps(health.document(), ensure_ascii=False, indent=1))
+    write_atomically(out / "health.md", markdown(health))
+    draw(out / "health.png", health)
+    words = health.sides["words"]
+    say(
+        f"preferences: {health.pairs} pairs of {health.prompts} prompts; words chosen {words.chosen:.0f}, "
+        f"rejected {words.rejected:.0f}; names an item: chosen {health.sides['names_item'].chosen:.0%}, "
+        f"rejected {health.sides['names_item'].rejected:.0%}"
+    )
+    for warning in health.warnings:
+        say(f"preferences: {warning}")
+
+
+def markdown(health: Health) -> str:
+    """A table, and what stands out, for a report or a card."""
+    share, low, high = health.chosen_longer
+    lines = [
+        f"{health.pairs} pairs of {health.prompts} prompts.",
+        "",
+        "| measure | chosen | rejected | difference (95 % interval) |",
+        "|---|---|---|---|",
+        *(_row(MEASURES[name], side) for name, side in health.sides.items()),
+        "",
+        f"- The chosen answer is the longer one in {share:.0%} of the pairs ({low:.0%} to {high:.0%}).",
+    ]
+    for word in ("best", "worst"):
+        if word in health.places:
+            found = health.places[word]
+            lines.append(f"- The {word} by its place as shown: {found['counts']}, p = {found['p']:.3f}.")
+    counted = (f"{name.replace('_', ' ')} {count}" for name, count in health.counts.items())
+    lines.append(f"- Counted: {', '.join(counted)}.")
+    lines += [f"- Refused: {one_line(text)}." for text in health.refused]
+    lines += [f"- Warning: {one_line(text)}." for text in health.warnings]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, side: Side) -> str:
+    gap = side.gap
+    interval = "" if gap.low != gap.low else f" ({gap.low:+.2f} to {gap.high:+.2f})"
+    return f"| {name} | {side.chosen:.2f} | {side.rejected:.2f} | {gap.mean:+.2f}{interval} |"
+
+
+def draw(path: Path, health: Health) -> None:
+    """Lengths and scores of both sides, the places of the picks, and who names an item, as PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.0, 6.0), layout="constrained")
+    (lengths, scores), (places, named) = figure.subplots(2, 2)
+    _histogram(lengths, health, "words")
+    _histogram(scores, health, "score")
+    _bars(places, health)
+    side = health.sides["names_item"]
+    named.bar(["chosen", "rejected"], [side.chosen, side.rejected], color=["C0", "C1"])
+    named.set_ylim(0, 1)
+    named.set_ylabel(MEASURES["names_item"])
+    partial = path.with_name(path.name + ".partial")
+    FigureCanvasAgg(figure).print_png(str(partial))  # type: ignore[no-untyped-call]
+    partial.replace(path)
+
+
+def _histogram(axes: Axes, health: Health, name: str) -> None:
+    both: Sequence[Sequence[float]] = [health.values[name][side] for side in ("chosen", "rejected")]
+    axes.hist(both, bins=_BINS, label=["chosen", "rejected"], color=["C0", "C1"])
+    axes.set_xlabel(MEASURES[name])
+    axes.set_ylabel("pairs")
+    axes.legend()
+
+
+def _bars(axes: Axes, health: Health) -> None:
+    axes.set_xlabel("place as shown")
+    axes.set_ylabel("picks")
+    for shift, word in ((-0.2, "best"), (0.2, "worst")):
+        counts = health.places.get(word, {}).get("counts", [])
+        axes.bar([place + 1 + shift for place in range(len(counts))], counts, width=0.4, label=word)
+    if "best" in health.places:
+        axes.legend()
+    else:
+        axes.set_title("too few tags to tell", fontsize="small")

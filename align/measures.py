@@ -1,0 +1,45 @@
+"""Means over pairs, and their intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rectune.intervals import Z
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean with its interval of 95 %; the ends are NaN where there are fewer than two values."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+
+def mean_of(values: Iterable[float], groups: Iterable[str]) -> Mean:
+    """The mean of the groups' means, and its interval by the normal approximation.
+
+    Args:
+        values: a figure a pair, at least one.
+        groups: what each pair belongs to; pairs of one prompt are not independent and count as one value.
+    """
+    found: dict[str, list[float]] = {}
+    for value, group in zip(values, groups, strict=True):
+        found.setdefault(group, []).append(value)
+    means = [sum(row) / len(row) for row in found.values()]
+    middle = sum(means) / len(means)
+    if len(means) < 2:
+        return Mean(middle, math.nan, math.nan)
+    spread = Z * _deviation(means, middle) / math.sqrt(len(means))
+    return Mean(middle, middle - spread, middle + spread)
+
+
+def _deviation(values: Sequence[float], mean: float) -> float:
+    return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))

@@ -1,0 +1,80 @@
+"""Preference pairs as token ids, and which of them are held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from models.holdout import held_out
+from models.turns import prompt_ids, response_ids
+from rectune.types import Preference
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Row = dict[str, Any]  # number (int), prompt_ids, chosen_ids, rejected_ids (lists of int)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Pairs to train on and pairs held out, all pairs of one user on one side; `flow` counts what was left out."""
+
+    train: list[Row]
+    held_out: list[Row]
+    flow: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.train) + len(self.held_out)
+
+    @property
+    def longest_answer(self) -> int:
+        """Tokens of the longest answer there is."""
+        return max(
+            len(row[side]) for row in self.train + self.held_out for side in ("chosen_ids", "rejected_ids")
+        )
+
+
+def make_rows(
+    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Preference], max_length: int, holdout: float
+) -> Rows:
+    """Tokenise pairs and set those of some users apart.
+
+    Args:
+        tokenizer: of the model.
+        pairs: any number.
+        max_length: pairs whose prompt and longer answer exceed so many tokens are left out, and counted.
+        holdout: the share of the users whose pairs are held out.
+    """
+    kept: list[tuple[str, Row]] = []
+    for pair in pairs:
+        row = tokenise_pair(tokenizer, pair)
+        if _length(row) <= max_length:
+            kept.append((f"{pair.prompt.domain}/{pair.prompt.user}", row | {"number": len(kept)}))
+    out = held_out((user for user, _ in kept), holdout)
+    tokens = sum(
+        2 * len(row["prompt_ids"]) + len(row["chosen_ids"]) + len(row["rejected_ids"]) for _, row in kept
+    )
+    flow = {
+        "rows_in": len(pairs),
+        "rows_out": len(kept),
+        "dropped": {"too_long": len(pairs) - len(kept)},
+        "pairs": len(kept),
+        "tokens": tokens,
+    }
+    return Rows(
+        [row for user, row in kept if user not in out], [row for user, row in kept if user in out], flow
+    )
+
+
+def tokenise_pair(tokenizer: PreTrainedTokenizerBase, pair: Preference) -> Row:
+    """The prompt once, and each answer with the tokens that end the assistant's turn."""
+    return {
+        "prompt_ids": prompt_ids(tokenizer, pair.prompt),
+        "chosen_ids": response_ids(tokenizer, pair.chosen),
+        "rejected_ids": response_ids(tokenizer, pair.rejected),
+    }
+
+
+def _length(row: Row) -> int:
+    return len(row["prompt_ids"]) + max(len(row["chosen_ids"]), len(row["rejected_ids"]))

@@ -1,0 +1,251 @@
+"""What the stage `eval` measured, as tables of words: every figure with its interval, its protocol and its command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from evaluation.pages.data_tables import Line, Table
+
+_NONE = "–"
+_FIGURES = ("hit@1", "hit@5", "hit@10", "mrr", "ndcg@10")
+_NAMES = {"hit@1": "Hit@1", "hit@5": "Hit@5", "hit@10": "Hit@10", "mrr": "MRR", "ndcg@10": "NDCG@10"}
+_ORDERLESS = (
+    "Only systems called …/listed are shown candidates in an order; likelihoods are taken after a prompt that "
+    "shows none."
+)
+
+
+def ranking_tables(document: Any, recipe: str) -> list[Table]:
+    """The tables for metrics.json; what is missing in it is left out.
+
+    Args:
+        document: what metrics.json holds.
+        recipe: the recipe's name, for the command.
+    """
+    metrics = _mapping(document)
+    command = f"Made by: rectune run recipes/{recipe or 'RECIPE'}.yaml --until eval."
+    bootstrap = "Brackets are 95 % intervals (bootstrap over users; Wilson for Hit@1 of a single draw)."
+    found = [
+        _systems("All figures", f"{_words(metrics.get('protocol'))}. {bootstrap} {command}", metrics),
+        _groups(metrics, f"Hit@1 on the cases' own candidates, 95 % intervals by Wilson. {command}"),
+    ]
+    for name, entry in _mapping(metrics.get("protocols")).items():
+        among = _mapping(entry)
+        note = (
+            f"{_words(among.get('protocol'))}; up to {among.get('candidates')} candidates, chance "
+            f"{_figure(among.get('chance'))}. {bootstrap} {command}"
+        )
+        found.append(_systems(f"Protocol: {name}", note, among))
+    found += [_pairs(metrics, command), _weights(metrics, command)]
+    found += [_position(metrics, command), *_memorisation(metrics, command)]
+    found.append(_answers(_mapping(metrics.get("answers")), command))
+    return [table for table in found if table.lines]
+
+
+def _systems(title: str, note: str, metrics: Mapping[str, Any]) -> Table:
+    systems = {name: _mapping(entry) for name, entry in _mapping(metrics.get("systems")).items()}
+    # An older run has no interval for each figure; its main table says all there is.
+    shown = {name: entry for name, entry in systems.items() if "hit@5_interval" in entry}
+    draws = any("hit@1_by_draw" in entry for entry in shown.values())
+    heads = ("n", *(_NAMES[name] for name in _FIGURES), *(("Hit@1 by draw",) if draws else ()))
+    lines = []
+    for name, entry in shown.items():
+        cells = [str(entry.get("n", _NONE)), *(_with_interval(entry, figure) for figure in _FIGURES)]
+        if draws:
+            cells.append(", ".join(map(_figure, entry.get("hit@1_by_draw", []))) or _NONE)
+        lines.append(Line(str(name), False, tuple(cells)))
+    return Table(title, note, heads, tuple(lines))
+
+
+def _groups(metrics: Mapping[str, Any], note: str) -> Table:
+    systems = _mapping(metrics.get("systems"))
+    names = list(
+        dict.fromkeys(g for entry in systems.values() for g in _mapping(_mapping(entry).get("groups")))
+    )
+    lines = []
+    for system, entry in systems.items():
+        groups = _mapping(_mapping(entry).get("groups"))
+        cells = (
+            f"{_with_interval(_mapping(groups.get(name)), 'hit@1')}, n = {_mapping(groups.get(name)).get('n', 0)}"
+            for name in names
+        )
+        lines.append(Line(str(system), False, tuple(cells)))
+    what = (
+        "Few interactions: up to the median of the domain's test users. Cold and warm: targets "
+        "among the 35 % of the "
+        "domain's items that the fewest, or the most, train users liked. "
+    )
+    return Table("Kinds of users and items", what + note, tuple(names), tuple(lines) if names else ())
+
+
+def _pairs(metrics: Mapping[str, Any], command: str) -> Table:
+    pairs = _rows(metrics.get("pairs"))
+    lines = tuple(
+        Line(
+            f"{row.get('system')} less {row.get('against')}",
+            False,
+            (
+                str(row.get("n", _NONE)),
+                _with_interval(row, "difference", signed=True),
+                f"{row.get('won', _NONE)} / {row.get('lost', _NONE)}",
+                _p(row.get("p")),
+                _p(row.get("holm")),
+                _with_interval(row, "mrr_difference", signed=True),
+            ),
+        )
+        for row in pairs
+    )
+    note = (
+        "Differences on the same candidates of the same cases; brackets are 95 % intervals "
+        "(bootstrap over users). Won and lost: "
+        "cases whose target only the first, or only the second, ranks first; p: McNemar's exact "
+        "test on them, corrected for the "
+        f"{len(pairs)} pairs of this table (Holm). A difference counts where the corrected p is "
+        f"below 0.05. {command}"
+    )
+    heads = ("n", "Hit@1 difference", "won / lost", "p", "p, corrected", "MRR difference")
+    return Table("Paired differences", note, heads, lines)
+
+
+def _weights(metrics: Mapping[str, Any], command: str) -> Table:
+    lines = tuple(
+        Line(
+            str(model),
+            False,
+            (
+                _figure(_mapping(entry).get("prior")),
+                _figure(_mapping(entry).get("fused")),
+                str(_mapping(entry).get("cases")),
+            ),
+        )
+        for model, entry in _mapping(metrics.get("weights")).items()
+        if _mapping(entry).get("cases")
+    )
+    note = (
+        "How much of the likelihood without a history is taken off, and how much the model counts "
+        "beside the embedding; chosen by "
+        f"mean reciprocal rank on cases of users who are in no test. {command}"
+    )
+    return Table("Weights of prior and fused", note, ("prior", "fused", "chosen on cases"), lines)
+
+
+def _position(metrics: Mapping[str, Any], command: str) -> Table:
+    lines = []
+    heads: tuple[str, ...] = ()
+    for system, entry in _mapping(metrics.get("position")).items():
+        picked, hits = _mapping(_mapping(entry).get("picked")), _mapping(_mapping(entry).get("hit@1"))
+        heads = (
+            "lists",
+            "unread",
+            *(f"picked from {t}" for t in picked),
+            *(f"Hit@1, target in {t}" for t in hits),
+        )
+        shares = [_share(share) for share in (*picked.values(), *hits.values())]
+        cells = (str(_mapping(entry).get("n")), _figure(_mapping(entry).get("unread")), *shares)
+        lines.append(Line(str(system), False, cells))
+    note = (
+        "Each case's candidates were shown in several orders. Without bias a third of what is put "
+        "first comes from each third of the "
+        f"list. Brackets are 95 % intervals (Wilson). {_ORDERLESS} {command}"
+    )
+    return Table("Position bias", note, heads, tuple(lines))
+
+
+def _memorisation(metrics: Mapping[str, Any], command: str) -> Iterator[Table]:
+    found = _mapping(metrics.get("memorisation"))
+    titles, following = _mapping(found.get("titles")), _mapping(found.get("next_item"))
+    parts = {"all domains": titles, **_mapping(titles.get("domains"))}
+    lines = tuple(
+        Line(
+            str(name),
+            place > 0,
+            (str(entry.get("n")), _share(entry.get("completed")), _share(entry.get("control"))),
+        )
+        for place, (name, entry) in enumerate((name, _mapping(entry)) for name, entry in parts.items())
+        if entry.get("n")
+    )
+    note = (
+        "The base model is given the first half of the most liked titles and writes on, greedily. "
+        "Completed: its words begin with all "
+        "words of the rest; control: with the rest of another title of the domain. Brackets are 95 "
+        "% intervals (Wilson). " + command
+    )
+    yield Table("Memorised: titles", note, ("titles", "completed", "control"), lines)
+    shares = _mapping(following.get("hit@1"))
+    lines = tuple(
+        Line(str(name), False, (str(following.get("n")), _share(share))) for name, share in shares.items()
+    )
+    note = (
+        "Hit@1 of the base model's likelihood on the cases' own candidates when the history is as "
+        "it is, shuffled, another test user's, "
+        f"or not given. As good without as with a history: the history plays no part. Brackets are "
+        f"95 % intervals (Wilson). {command}"
+    )
+    yield Table("Memorised: the next item", note, ("cases", "Hit@1"), lines)
+
+
+def _answers(found: Mapping[str, Any], command: str) -> Table:
+    """What sft and dpo answer to the same prompts, from `evaluation.answers`."""
+    systems = {str(name): _mapping(entry) for name, entry in _mapping(found.get("systems")).items()}
+    columns = {**systems, str(found.get("difference_is", "difference")): _mapping(found.get("difference"))}
+    meanings = _mapping(found.get("figures"))
+    lines = tuple(
+        Line(str(name), False, tuple(_mean(column.get(name)) for column in columns.values()))
+        for name in (meanings if systems else ())
+    )
+    words = "; ".join(f"{name}: {meaning}" for name, meaning in meanings.items())
+    note = (
+        f"Both models answered the same {found.get('prompts')} unseen prompts. {words}. Brackets are 95 % intervals "
+        f"(bootstrap over users). {command}"
+    )
+    return Table("Did preferences help", note, tuple(columns), lines)
+
+
+def _mean(value: Any) -> str:
+    entry = _mapping(value)
+    return _share([entry.get("mean"), entry.get("low"), entry.get("high")])
+
+
+def _with_interval(entry: Mapping[str, Any], figure: str, *, signed: bool = False) -> str:
+    names = {"hit@1": "interval", "difference": "interval", "mrr_difference": "mrr_interval"}
+    interval = entry.get(names.get(figure, f"{figure}_interval"))
+    value = entry.get(figure)
+    if not isinstance(value, (int, float)):
+        return _NONE
+    words = f"{value:+.3f}" if signed else f"{value:.3f}"
+    if not isinstance(interval, (list, tuple)) or len(interval) != 2:
+        return words
+    low, high = (f"{one:+.3f}" if signed else f"{one:.3f}" for one in map(float, interval))
+    return f"{words} [{low}, {high}]"
+
+
+def _share(value: Any) -> str:
+    """[share, low, high, …] as words."""
+    if not isinstance(value, (list, tuple)) or len(value) < 3:
+        return _NONE
+    if not all(isinstance(one, (int, float)) for one in value[:3]):
+        return _NONE
+    return f"{value[0]:.3f} [{value[1]:.3f}, {value[2]:.3f}]"
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, (int, float)) else _NONE
+
+
+def _p(value: Any) -> str:
+    if not isinstance(value, (int, float)):
+        return _NONE
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _words(value: Any) -> str:
+    return str(value or "").strip().rstrip(".")
+
+
+def _rows(value: Any) -> Sequence[Mapping[str, Any]]:
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,81 @@
+"""Whether two systems differ on the same cases."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from evaluation.metrics import Resampled
+
+# What every other system is compared with, where it is ranked: the baselines to beat, and each training's starting point.
+REFERENCES = ("popularity", "embedding_best", "base", "sft")
+
+
+def mcnemar(lost: int, won: int) -> float:
+    """The exact two-sided p-value of McNemar's test (McNemar 1947; binomial, so that it holds for few cases).
+
+    Args:
+        lost: cases that only the first system got right.
+        won: cases that only the second got right.
+    """
+    n = lost + won
+    tail = sum(math.comb(n, k) for k in range(min(lost, won) + 1))
+    return min(1.0, float(2 * tail / 2**n))
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """p-values corrected for their number (Holm 1979): each times the number of those not smaller, never falling."""
+    order = sorted(range(len(ps)), key=lambda at: ps[at])
+    corrected, highest = [0.0] * len(ps), 0.0
+    for place, at in enumerate(order):
+        highest = max(highest, min(1.0, (len(ps) - place) * ps[at]))
+        corrected[at] = highest
+    return corrected
+
+
+def difference(one: Sequence[int], other: Sequence[int], resampled: Resampled) -> dict[str, Any]:
+    """How `other` does beside `one`, given the ranks of the same cases.
+
+    Returns:
+        `n`; `difference` of hit@1, other less one, with its 95 % `interval` over users; `won` and `lost`, cases that only
+        the other, or only the one, got right; McNemar's `p`; the `mrr_difference` and its `mrr_interval`.
+    """
+    first, second = np.asarray(one), np.asarray(other)
+    hits = (second == 1).astype(float) - (first == 1)
+    gains = 1 / second - 1 / first
+    won, lost = int((hits > 0).sum()), int((hits < 0).sum())
+    return {
+        "n": len(first),
+        "difference": float(hits.mean()),
+        "interval": resampled.interval(hits),
+        "won": won,
+        "lost": lost,
+        "p": mcnemar(lost, won),
+        "mrr_difference": float(gains.mean()),
+        "mrr_interval": resampled.interval(gains),
+    }
+
+
+def compare_all(ranks: Mapping[str, Sequence[int]], resampled: Resampled) -> list[dict[str, Any]]:
+    """Every system against every one of `REFERENCES` that is there, each pair once.
+
+    Args:
+        ranks: system -> the target's rank in each case, cases in one order.
+        resampled: their users.
+
+    Returns:
+        a row a pair: `system`, `against`, what `difference` returns, and `holm`, p corrected over all these pairs.
+    """
+    rows: list[dict[str, Any]] = []
+    references = [name for name in REFERENCES if name in ranks]
+    for place, against in enumerate(references):
+        for system in ranks:
+            if system != "random" and system not in references[: place + 1]:
+                found = difference(ranks[against], ranks[system], resampled)
+                rows.append({"system": system, "against": against, **found})
+    for row, corrected in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["holm"] = corrected
+    return rows

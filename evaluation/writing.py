@@ -1,0 +1,61 @@
+"""What the models write: answers to the test prompts, and candidates put in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from evaluation.systems import Material
+from evaluation.trials import Trial
+from inference.generate import generate
+from inference.requests import Request
+from prompts.answers import RANKINGS
+from recommenders.answered import Answers, Written
+from recommenders.cases import TestCase, as_asked, asked_to_list, by_domain
+from rectune.runs import ledger_path
+from rectune.settings import Sampling
+from rectune.types import content_id
+
+_TOKENS = 16  # of a line of a list, its number included
+
+
+def written_by(model: str, cases: Sequence[TestCase], material: Material, out: Path) -> dict[str, Written]:
+    """By domain, what a model answers to the cases' prompts, sampled as recommendations are."""
+    config = material.config.retrieval
+    seed = config.sampling.seed
+    requests = [
+        Request(test.prompt.id, as_asked(test.prompt).messages, config.sampling, seed) for test in cases
+    ]
+    answers = generate(material.model(model), requests, config, ledger_path(out), f"answers: {model}")
+    texts = {
+        (test.case.domain, test.case.history): answer.text
+        for test, answer in zip(cases, answers, strict=True)
+    }
+
+    def answers_in(domain: str) -> Answers:
+        return lambda history: texts[domain, tuple(history)]
+
+    return {domain: Written(material.ground(domain), answers_in(domain)) for domain in by_domain(cases)}
+
+
+def listed_by(
+    model: str, trials: Sequence[Trial], material: Material, out: Path
+) -> Callable[[Sequence[str], Sequence[str]], str]:
+    """The list that a model writes when it is shown a history and candidates, in the order of each trial.
+
+    The opening of the list is put into its mouth; sampling is greedy.
+    """
+    requests = []
+    for trial in trials:
+        asked = asked_to_list(trial.test, material.catalogue, trial.candidates)
+        sampling = Sampling(max_tokens=_TOKENS * len(trial.candidates), temperature=0.0)
+        opening = f"{RANKINGS[asked.locale]}\n1."
+        name = content_id(trial.test.prompt.id, trial.draw)
+        requests.append(Request(name, asked.messages, sampling, 0, ("\n\n",), prefill=opening))
+    engine = material.config.evaluate
+    answers = generate(material.model(model), requests, engine, ledger_path(out), f"lists: {model}")
+    texts = {
+        (trial.test.case.history, trial.candidates): f"{request.prefill}{answer.text}"
+        for trial, request, answer in zip(trials, requests, answers, strict=True)
+    }
+    return lambda history, candidates: texts[tuple(history), tuple(candidates)]

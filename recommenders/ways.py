@@ -1,0 +1,91 @@
+"""The ways in which one language model ranks by likelihood, and the weights that two of them need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from recommenders.base import Ranker, Scores
+from recommenders.cases import TestCase, by_domain
+from recommenders.fusion import Fused, best_weight, fused
+from recommenders.ground import Ground
+from recommenders.likelihood import Asked, Likelihood, Scorer, WithoutPrior, without_history
+from recommenders.likeness import EmbeddingBest
+
+Way = Literal["likelihood", "total", "prior", "fused"]
+DEFAULT = 0.5  # either weight where there is nothing to choose it on
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much of the prior is taken off (`prior`), what the model counts beside the embedding (`fused`); on how many cases
+    that was chosen."""
+
+    prior: float = DEFAULT
+    fused: float = DEFAULT
+    cases: int = 0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the ways of one model in one domain are put together from."""
+
+    likelihood: Likelihood
+    total: Likelihood
+    prior: Likelihood
+    best: Ranker
+
+    def ranker(self, way: str, name: str, weights: Weights) -> Ranker:
+        """The ranker of one way."""
+        corrected = WithoutPrior(name, self.likelihood, self.prior, weights.prior)
+        found: dict[str, Ranker] = {
+            "likelihood": self.likelihood,
+            "total": self.total,
+            "prior": corrected,
+            "fused": Fused(name, corrected, self.best, weights.fused),
+        }
+        return found[way]
+
+
+def parts_of(scorer: Scorer, ground: Ground, asked: Callable[[Sequence[str]], Asked]) -> Parts:
+    """The parts for one domain; `asked` words its histories."""
+    titles = ground.titles
+    return Parts(
+        Likelihood("likelihood", scorer, titles, asked),
+        Likelihood("total", scorer, titles, asked, normalised=False),
+        Likelihood("prior", scorer, titles, without_history(asked)),
+        EmbeddingBest(ground),
+    )
+
+
+def choose_weights(cases: Sequence[TestCase], parts: Callable[[str], Parts]) -> Weights:
+    """The weights under which the targets of these cases rank highest (mean reciprocal rank).
+
+    First that of the prior, then, with it, that of the fusion.
+
+    Args:
+        cases: of users who are in no test.
+        parts: of a domain.
+    """
+    likelihoods: list[Scores] = []
+    priors: list[Scores] = []
+    bests: list[Scores] = []
+    targets: list[int] = []
+    for domain, group in by_domain(cases).items():
+        asked = ([test.case.history for test in group], [test.case.candidates for test in group])
+        own = parts(domain)
+        likelihoods += own.likelihood.rank(*asked)
+        priors += own.prior.rank(*asked)
+        bests += own.best.rank(*asked)
+        targets += [test.case.candidates.index(test.case.target) for test in group]
+
+    def corrected(weight: float) -> list[Scores]:
+        return [one - weight * prior for one, prior in zip(likelihoods, priors, strict=True)]
+
+    prior = best_weight(corrected, targets, DEFAULT)
+
+    def both(weight: float) -> list[Scores]:
+        return [fused(one, best, weight) for one, best in zip(corrected(prior), bests, strict=True)]
+
+    return Weights(prior, best_weight(both, targets, DEFAULT), len(targets))

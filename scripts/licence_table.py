@@ -1,0 +1,37 @@
+"""The table in docs/licences.md, made from the dataset registry: python -m scripts.licence_table"""
+
+from __future__ import annotations
+
+from datagen.datasets.entry import Dataset, Edition
+from datagen.datasets.registry import DATASETS
+
+BEGIN = "<!-- made by: python -m scripts.licence_table -->"
+END = "<!-- end -->"
+
+
+def table() -> str:
+    """A row a dataset, and one more for each edition whose terms differ."""
+    lines = [
+        "| dataset | edition | domain | licence, in short | rows may be passed on | says who |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in DATASETS:
+        own = [edition for edition in one.editions if edition.licence or edition.redistributable is not None]
+        rest = [edition.name for edition in one.editions if edition not in own]
+        lines.append(_row(one, ", ".join(rest) if own else "all", one.licence, one.redistributable))
+        lines += [_row(one, edition.name, _terms(one, edition), one.may_pass_on(edition)) for edition in own]
+    return "\n".join(lines)
+
+
+def _terms(one: Dataset, edition: Edition) -> str:
+    return edition.licence or one.licence
+
+
+def _row(one: Dataset, editions: str, licence: str, may: bool) -> str:
+    said = f"[{one.publisher.partition(';')[0].partition(' (')[0]}]({one.home})"
+    cells = [one.name, editions, one.domain, licence.replace("|", "\\|"), "yes" if may else "no", said]
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    print(table())

@@ -1,0 +1,44 @@
+"""Agreement of tags with a rule they were not made by."""
+
+from __future__ import annotations
+
+import pytest
+
+from align import nearness as module
+from align.nearness import nearness
+from align.tasks import make_task
+from align.titled import Titled
+from rectune.catalogue import Catalogue
+from rectune.types import Item, Tag
+from tests.align.examples import letters, make_prompt
+
+ITEMS = {
+    ("movies", "heat"): Item("movies", "heat", "aaa"),
+    ("movies", "ronin"): Item("movies", "ronin", "zzz"),
+}
+TITLES = {"movies": Titled(list(ITEMS.values()))}
+
+
+def tagged(answers: tuple[str, ...]) -> tuple:  # type: ignore[type-arg]
+    """The first answer is the best, the second the worst; the true next item is called aaa."""
+    task = make_task(make_prompt(0), answers)
+    return task, Tag(task.key, task.hashes, task.hashes[0], task.hashes[1], "kim", 1.0, 1.0)
+
+
+def test_the_share_of_tags_whose_better_answer_is_nearer_to_the_true_next_item(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "embed", letters)
+    near, far = ("a b", "b"), ("b", "a b")
+    named = ("My recommendation: aaa", "My recommendation: zzz")
+    found = nearness([tagged(row) for row in (near, near, near, far, named)], Catalogue(ITEMS), TITLES, "")
+    assert (found["tags"], found["share"]) == (5, 0.8)
+    assert found["low"] < 0.8 < found["high"]
+    assert (found["target_unnamed"]["tags"], found["target_unnamed"]["share"]) == (4, 0.75)
+
+
+def test_equal_nearness_is_half_an_agreement_and_nothing_is_no_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "embed", letters)
+    assert nearness([tagged(("a b", "ba"))], Catalogue(ITEMS), TITLES, "")["share"] == 0.5
+    only_named = nearness([tagged(("My recommendation: aaa", "b"))], Catalogue(ITEMS), TITLES, "")
+    assert only_named["target_unnamed"] == {"tags": 0}

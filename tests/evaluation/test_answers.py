@@ -1,0 +1,110 @@
+"""Did DPO help: figures of answers whose worth is known, their differences, and the files for a blind comparison."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from align.comparison import read_duel
+from evaluation import answers
+from evaluation.answers import FIGURES, compare_answers
+from evaluation.systems import Material
+from inference.requests import Answer, Request
+from recommenders.claims import claim_reader
+from rectune.catalogue import load_catalogue
+from rectune.recipe import Recipe
+from rectune.rows import read_rows
+from rectune.settings import Engine, Evaluate, Retrieval, Sampling
+from rectune.types import Candidate, Case, Prompt, Provenance
+from retrieval.grounding import Grounding
+from retrieval.index import build_index
+from tests.recommenders.world import write_world
+
+Writer = Callable[[str], str]
+
+GOOD = "You like stories about space travel. My recommendation: The Space Station"
+WILD = "The committee meets in March to discuss the budget. again and again and again and again and again"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("world")
+    inputs = write_world(root) | {name: root / name for name in ("base", "candidates", "export")}
+    items = list(load_catalogue(inputs["data"] / "items.parquet").items.values())
+    build_index(items, root / "index", "embedded")
+    return inputs | {"index": root / "index"}
+
+
+@pytest.fixture
+def compare(
+    world: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Writer, Writer, int], dict]:  # type: ignore[type-arg]
+    """Compares two models, each a function from the instruction to the answer."""
+    out = tmp_path / "runs" / "eval" / "k.partial"
+    out.mkdir(parents=True)
+    catalogue = load_catalogue(world["data"] / "items.parquet")
+    items = list(catalogue.items.values())
+    grounding = Grounding(items, build_index(items, world["index"], "embedded"), claim_reader)
+    prompts = read_rows(world["queries"] / "prompts.parquet", Prompt)
+    cases = read_rows(world["data"] / "cases.parquet", Case)
+
+    def run(sft: Writer, dpo: Writer, count: int = 99) -> dict:  # type: ignore[type-arg]
+        def write(
+            model: Path, requests: Sequence[Request], engine: Engine, ledger: Path, label: str
+        ) -> list[Answer]:
+            writer = {"candidates": sft, "export": dpo}[model.parent.name]
+            return [Answer(r.id, writer(r.messages[-1][1]), "stop", 1, 1) for r in requests]
+
+        monkeypatch.setattr(answers, "generate", write)
+        monkeypatch.setattr(answers, "provenance", lambda *_: Provenance("m", "Q8_0", "{}", 0, "e"))
+        evaluate = Evaluate(systems=["sft", "dpo"], answers=count, bootstrap=200)
+        config = Recipe.model_construct(evaluate=evaluate, retrieval=Retrieval(sampling=Sampling()))
+        return compare_answers(prompts, Material(config, world, catalogue, cases), grounding, out)
+
+    run.out = out  # type: ignore[attr-defined]
+    return run
+
+
+def test_a_better_model_is_seen_to_be_better_with_an_interval(compare) -> None:  # type: ignore[no-untyped-def]
+    found = compare(lambda _: WILD, lambda _: GOOD)
+    assert (found["prompts"], found["users"]) == (8, 4)
+    sft, dpo, gap = found["systems"]["sft"], found["systems"]["dpo"], found["difference"]
+    assert set(gap) == set(FIGURES) and set(dpo) == {*FIGURES, "how"}
+    assert (sft["hit@1"]["mean"], dpo["hit@1"]["mean"]) == (
+        0.0,
+        0.5,
+    )  # half of the users want the space station
+    assert (sft["grounded"]["mean"], dpo["grounded"]["mean"]) == (0.0, 1.0)
+    assert gap["grounded"] == {"mean": 1.0, "low": 1.0, "high": 1.0}
+    assert 0 <= gap["hit@1"]["low"] < 0.5 < gap["hit@1"]["high"] <= 1
+    assert sft["repetition"]["mean"] > 0.3 and gap["repetition"]["high"] < 0
+    assert sft["off_topic"]["mean"] > 0.4 and dpo["off_topic"]["mean"] < sft["off_topic"]["mean"]
+    assert (sft["how"], dpo["how"]) == ({"embedding": 1.0}, {"title": 1.0})
+
+
+def test_equal_models_do_not_differ(compare) -> None:  # type: ignore[no-untyped-def]
+    found = compare(lambda text: GOOD + text, lambda text: GOOD + text)
+    assert {tuple(figure.values()) for figure in found["difference"].values()} == {(0.0, 0.0, 0.0)}
+
+
+def test_what_is_written_is_what_a_blind_comparison_reads(compare, world: dict[str, Path]) -> None:  # type: ignore[no-untyped-def]
+    found = compare(lambda text: f"Maybe {len(text)}.", lambda _: GOOD, 3)
+    assert json.loads((compare.out / "answers.json").read_text()) == found
+    assert {len(read_rows(compare.out / f"answers.{s}.parquet", Candidate)) for s in ("sft", "dpo")} == {3}
+    duel = read_duel(world["queries"] / "prompts.parquet", compare.out, ("sft", "dpo"))
+    assert (len(duel.tasks), duel.same) == (3, ())
+    assert duel.tasks[0].answers[1] == GOOD
+
+
+def test_empty_answers_count_against_a_model_and_break_nothing(compare) -> None:  # type: ignore[no-untyped-def]
+    found = compare(lambda _: "", lambda _: "  ")
+    assert found["systems"]["dpo"]["grounded"]["mean"] == 0.0
+    assert found["systems"]["dpo"]["how"] == {"nothing": 1.0}
+
+
+def test_nothing_is_asked_where_nothing_is_wanted(compare) -> None:  # type: ignore[no-untyped-def]
+    assert compare(lambda _: "", lambda _: "", 0) == {}
+    assert not list(compare.out.iterdir())

@@ -1,0 +1,79 @@
+"""The memorisation probe, put to a model that knows titles by heart and to one that knows nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluation import memorisation
+from evaluation.memorisation import probe
+from evaluation.systems import Material
+from inference.requests import Answer
+from recommenders.cases import TestCase
+from recommenders.ground import Ground
+from recommenders.likelihood import NEUTRAL
+from rectune.catalogue import Catalogue
+from rectune.recipe import Recipe
+from rectune.settings import Evaluate, Retrieval, Sampling
+from rectune.types import Item
+from tests.recommenders.world import case, items, prompt
+
+TITLES = ["The Lord of the Rings", "One Flew Over the Cuckoo's Nest (1975)", "The Good, the Bad and the Ugly"]
+
+
+def material(tmp_path: Path, count: int = 3) -> Material:
+    shelf = items() + [Item("movies", f"t{n}", title) for n, title in enumerate(TITLES)]
+    settings = Evaluate(systems=["base"], memorisation=count)
+    config = Recipe.model_construct(evaluate=settings, retrieval=Retrieval(sampling=Sampling()))
+    found = Material(config, {"base": tmp_path}, Catalogue({(i.domain, i.item_id): i for i in shelf}), [])
+    found._grounds["movies"] = Ground("movies", shelf)
+    return found
+
+
+def two_users() -> list[TestCase]:
+    return [TestCase(c, prompt(c)) for c in (case("movies", f"u{taste}", "test", taste) for taste in (0, 1))]
+
+
+class Taste:
+    """Likes what is of the taste of the first title in the history; without one it likes the space station."""
+
+    def loglikelihood(self, messages, continuations, prefill=""):
+        text = messages[-1][1]
+        if text == NEUTRAL["en"]:
+            return [[float("Space Station" in one)] for one in continuations]
+        space = "Galaxy War" in text
+        own = [item.title for item in items()][: 6 if space else None][0 if space else 6 :]
+        return [[float(one.strip() in own)] for one in continuations]
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_titles_known_by_heart_are_told_from_guesses(
+    knows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def write(model, requests, engine, ledger, label):
+        def rest(first: str) -> str:
+            whole = next(title for title in TITLES if title.startswith(first))
+            return whole[len(first) :].upper() + "!" if knows else " and then some"
+
+        return [Answer(r.id, rest(r.prefill), "stop", 1, 1) for r in requests]
+
+    monkeypatch.setattr(memorisation, "generate", write)
+    found = probe(two_users(), material(tmp_path), Taste(), tmp_path / "a" / "b")["titles"]
+    assert (found["n"], found["completed"][0], found["control"][0]) == (3, float(knows), 0.0)
+    assert found["domains"]["movies"]["n"] == 3
+
+
+def test_the_next_item_is_found_by_the_history_and_by_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(
+        memorisation,
+        "generate",
+        lambda model, requests, *rest: [Answer(r.id, "", "stop", 1, 1) for r in requests],
+    )
+    found = probe(two_users(), material(tmp_path), Taste(), tmp_path / "a" / "b")["next_item"]
+    assert found["n"] == 2
+    shares = {name: entry[0] for name, entry in found["hit@1"].items()}
+    # One of the two targets is the space station, which this model names to whoever asks.
+    assert shares == {"own history": 1.0, "shuffled": 1.0, "somebody else's": 0.0, "none": 0.5}
+    assert np.isfinite([one for entry in found["hit@1"].values() for one in entry]).all()

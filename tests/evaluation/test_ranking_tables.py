@@ -1,0 +1,94 @@
+"""The tables of the evaluation: known figures stand in them with interval, protocol and command."""
+
+import json
+
+import numpy as np
+import pytest
+
+from evaluation.pages.figures import difference_chart
+from evaluation.pages.ranking_tables import ranking_tables
+from evaluation.protocol import ranked, summarise
+from evaluation.trials import Trial, own_trials
+from recommenders.cases import TestCase
+from rectune.settings import Evaluate
+from tests.recommenders.world import case, prompt
+
+TESTS = [TestCase(c, prompt(c)) for c in (case("movies", f"u{n}", "test", n % 2) for n in range(4))]
+
+
+@pytest.fixture(scope="module")
+def document() -> dict:
+    rankings = []
+    for system, hits in (("embedding_best", 1), ("sft", 3)):
+        for trials in (
+            own_trials(TESTS),
+            [Trial(t, "uniform", d, t.case.candidates) for d in (0, 1) for t in TESTS],
+        ):
+            for place, trial in enumerate(trials):
+                target = [float(item == trial.test.case.target) for item in trial.candidates]
+                rankings.append(ranked(trial, system, np.array(target) * (place % 4 < hits)))
+    found = summarise(TESTS, rankings, Evaluate(systems=["sft"], bootstrap=50), {"cold items": TESTS[:1]})
+    found["weights"] = {"sft": {"prior": 0.4, "fused": 0.7, "cases": 9}}
+    third = {
+        "first third": [0.5, 0.2, 0.8, 4],
+        "middle third": [0.5, 0.2, 0.8, 4],
+        "last third": [None, 0.0, 1.0, 0],
+    }
+    found["position"] = {"sft/listed": {"n": 8, "unread": 0.25, "picked": third, "hit@1": third}}
+    part = {"n": 5, "completed": [0.2, 0.1, 0.6], "control": [0.0, 0.0, 0.4]}
+    found["memorisation"] = {
+        "titles": {**part, "domains": {"movies": part}},
+        "next_item": {"n": 4, "hit@1": {"none": [0.25, 0.05, 0.7]}},
+    }
+    means = {"hit@1": {"mean": 0.125, "low": 0.0, "high": 0.25}}
+    found["answers"] = {
+        "prompts": 8,
+        "figures": {"hit@1": "it names the item"},
+        "systems": {"sft": means, "dpo": means},
+        "difference": means,
+        "difference_is": "dpo less sft",
+    }
+    return json.loads(json.dumps(found))
+
+
+def test_every_table_says_its_figures_its_interval_and_its_command(document: dict):
+    tables = {table.title: table for table in ranking_tables(document, "trial")}
+    assert list(tables) == [
+        "All figures", "Kinds of users and items", "Protocol: uniform", "Paired differences", "Weights of prior and fused",
+        "Position bias", "Memorised: titles", "Memorised: the next item",
+        "Did preferences help",
+    ]  # fmt: skip
+    for table in tables.values():
+        assert (
+            "rectune run recipes/trial.yaml --until eval" in table.note and "95 %" in table.note
+        ) or "Weights" in table.title
+        assert all(len(line.cells) == len(table.heads) for line in table.lines)
+    figures = {line.name: line.cells for line in tables["All figures"].lines}
+    assert figures["sft"][:2] == ("4", "0.750 [0.301, 0.954]")
+    assert {line.name: line.cells[-1] for line in tables["Protocol: uniform"].lines}["sft"] == "0.750, 0.750"
+    (pair,) = tables["Paired differences"].lines
+    assert (
+        pair.name == "sft less embedding_best"
+        and pair.cells[1].startswith("+0.500 [")
+        and pair.cells[2] == "2 / 0"
+    )
+    assert tables["Memorised: the next item"].lines[0].cells == ("4", "0.250 [0.050, 0.700]")
+    assert (
+        tables["Position bias"].lines[0].cells[1] == "0.250"
+        and tables["Position bias"].lines[0].cells[4] == "–"
+    )
+
+
+@pytest.mark.parametrize(
+    "broken", [None, [], {"systems": ["x"]}, {"pairs": "x", "position": {"s": 3}, "memorisation": []}]
+)
+def test_what_is_missing_or_damaged_is_left_out(broken):
+    assert [table for table in ranking_tables(broken, "") if table.title != "Position bias"] == []
+
+
+def test_differences_are_drawn_where_there_are_any(document: dict, tmp_path):
+    assert (
+        difference_chart(document["pairs"], tmp_path / "pairs.png")
+        and (tmp_path / "pairs.png").stat().st_size > 1000
+    )
+    assert not difference_chart([{"against": "base"}], tmp_path / "none.png")
