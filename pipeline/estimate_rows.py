@@ -77,13 +77,17 @@ def sft_rows(recipe: Recipe, folders: Mapping[str, Path]) -> Rows:
 
 def dpo_rows(recipe: Recipe, folders: Mapping[str, Path]) -> Rows:
     """The pairs of `dpo`: two rows each, prompt and answer, of which the longer counts."""
-    limit = recipe.align.max_length
+    limit, align = recipe.align.max_length, recipe.align
+    trained = 1 - align.holdout
     if {"tag", "base"} <= folders.keys():
-        return _of_pairs(folders["tag"] / "preferences.parquet", folders["base"] / "checkpoint", limit)
+        found = _of_pairs(folders["tag"] / "preferences.parquet", folders["base"] / "checkpoint", limit)
+        return replace(found, count=round(found.count * trained))
     prompt = _assumed_prompt(recipe)
     answer = round(recipe.candidates.sampling.max_tokens * _ANSWER)
     source = "data.preference, with the demo's averages"
-    return Rows(recipe.data.preference, (min(limit, prompt + answer),), (answer,), source)
+    prompts = min(recipe.data.preference, recipe.candidates.prompts or recipe.data.preference)
+    pairs = prompts * (2 * recipe.candidates.answers - 3 if align.pairs == "all" else 1)
+    return Rows(round(pairs * trained), (min(limit, prompt + answer),), (answer,), source)
 
 
 def _assumed_prompt(recipe: Recipe) -> int:

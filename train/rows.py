@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.distributed import is_first, process_count, rank, wait_for_all
+from models.holdout import held_out
 from models.turns import TurnEncoder
 from rectune.errors import RectuneError
 from rectune.rows import count_rows, read_batches
@@ -137,27 +137,11 @@ def _read(folder: Path, count: int) -> pa.Table:
 def split_users(rows: Rows, share: float) -> tuple[list[int], list[int]]:
     """Numbers of the examples to train on, and of those held out: all that a share of the users have.
 
-    A user is held out if a hash of the id falls below the share, whatever other users there are; so the split
-    does not change when data are added. Where that holds nobody out, the user with the lowest hash is.
-
     Args:
         rows: the examples.
-        share: of the users, in [0, 1); 0 holds nobody out, and so does having one user only.
+        share: of the users, as in `models.holdout.held_out`.
     """
-    import pyarrow.compute as pc
-
-    column = rows.table["user"].combine_chunks()
-    places = {user: _place(user) for user in pc.unique(column).to_pylist()}
-    if not share or len(places) < 2:
-        return list(range(len(rows))), []
-    limit = max(share, min(places.values()))
-    out = {user for user, place in places.items() if place <= limit}
-    if len(out) == len(places):  # a large share of a few users
-        out.discard(max(places, key=lambda user: (places[user], user)))
-    held = [user in out for user in column.to_pylist()]
+    users = rows.table["user"].to_pylist()
+    out = held_out(users, share)
+    held = [user in out for user in users]
     return [n for n, is_out in enumerate(held) if not is_out], [n for n, is_out in enumerate(held) if is_out]
-
-
-def _place(user: str) -> float:
-    """Where a user falls, uniform in [0, 1)."""
-    return int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8).digest(), "big") / 2**64

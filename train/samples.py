@@ -14,6 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from models import metrics
 from models.distributed import is_first
+from models.greedy import greedy_answers
 from train.rows import Rows
 
 if TYPE_CHECKING:
@@ -67,24 +68,11 @@ class Samples(TrainerCallback):  # type: ignore[misc]
         return {"example": self.rows.ids([number])[0], "prompt": prompt, "wanted": wanted}
 
     def _answers(self, model: PeftModel, device: torch.device) -> list[str]:
-        prompts = [self.rows.tokens(number)[: self.rows.prompt_length(number)] for number in self.numbers]
-        width = max(len(prompt) for prompt in prompts)
-        ids = torch.full((len(prompts), width), int(self.tokenizer.pad_token_id))
-        mask = torch.zeros_like(ids)
-        for place, prompt in enumerate(prompts):  # padding goes before, so that answers begin at one place
-            ids[place, width - len(prompt) :] = torch.from_numpy(prompt)
-            mask[place, width - len(prompt) :] = 1
-        model.eval()
-        with torch.no_grad():
-            made = model.generate(
-                input_ids=ids.to(device),
-                attention_mask=mask.to(device),
-                max_new_tokens=_TOKENS,
-                do_sample=False,
-                use_cache=True,
-                pad_token_id=self.tokenizer.pad_token_id,
-            )
-        return [self._plain(row[width:]) for row in made]
+        prompts = [
+            self.rows.tokens(number)[: self.rows.prompt_length(number)].tolist() for number in self.numbers
+        ]
+        answers = greedy_answers(model, self.tokenizer, prompts, _TOKENS, device)
+        return [self._plain(tokens) for tokens in answers]
 
     def _plain(self, tokens: Any) -> str:
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True)).strip()
