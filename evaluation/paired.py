@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from evaluation.metrics import Resampled
 
-# What every other system is compared with, where it is ranked: the baselines to beat, and each training's starting point.
-REFERENCES = ("popularity", "embedding_best", "base", "sft")
+# What every other system is compared with, where it is ranked.
+REFERENCES = ("popularity", "embedding_best")
+
+# Where each training started; compared with it in the same way of ranking.
+STARTED = {"sft": "base", "dpo": "sft"}
 
 
 def mcnemar(lost: int, won: int) -> float:
@@ -60,7 +63,7 @@ def difference(one: Sequence[int], other: Sequence[int], resampled: Resampled) -
 
 
 def compare_all(ranks: Mapping[str, Sequence[int]], resampled: Resampled) -> list[dict[str, Any]]:
-    """Every system against every one of `REFERENCES` that is there, each pair once.
+    """Every system against `REFERENCES`, and every tuned model against what its training started from.
 
     Args:
         ranks: system -> the target's rank in each case, cases in one order.
@@ -69,13 +72,21 @@ def compare_all(ranks: Mapping[str, Sequence[int]], resampled: Resampled) -> lis
     Returns:
         a row a pair: `system`, `against`, what `difference` returns, and `holm`, p corrected over all these pairs.
     """
-    rows: list[dict[str, Any]] = []
-    references = [name for name in REFERENCES if name in ranks]
-    for place, against in enumerate(references):
-        for system in ranks:
-            if system != "random" and system not in references[: place + 1]:
-                found = difference(ranks[against], ranks[system], resampled)
-                rows.append({"system": system, "against": against, **found})
+    rows = [
+        {"system": system, "against": against, **difference(ranks[against], ranks[system], resampled)}
+        for system, against in _pairs(list(ranks))
+    ]
     for row, corrected in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["holm"] = corrected
     return rows
+
+
+def _pairs(systems: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each pair once; chance is compared with nothing."""
+    for place, against in enumerate(REFERENCES):
+        if against in systems:
+            yield from ((s, against) for s in systems if s not in ("random", *REFERENCES[: place + 1]))
+    for system in systems:
+        model, slash, way = system.partition("/")
+        if (started := f"{STARTED.get(model, '')}{slash}{way}") in systems:
+            yield system, started

@@ -10,6 +10,10 @@ from evaluation.pages.data_tables import Line, Table
 _NONE = "–"
 _FIGURES = ("hit@1", "hit@5", "hit@10", "mrr", "ndcg@10")
 _NAMES = {"hit@1": "Hit@1", "hit@5": "Hit@5", "hit@10": "Hit@10", "mrr": "MRR", "ndcg@10": "NDCG@10"}
+_KINDS = (
+    "Few interactions: up to the median of the domain's test users. Cold and warm: targets among the 35 % of the "
+    "domain's items that the fewest, or the most, train users liked."
+)
 _ORDERLESS = (
     "Only systems called …/listed are shown candidates in an order; likelihoods are taken after a prompt that "
     "shows none."
@@ -26,9 +30,11 @@ def ranking_tables(document: Any, recipe: str) -> list[Table]:
     metrics = _mapping(document)
     command = f"Made by: rectune run recipes/{recipe or 'RECIPE'}.yaml --until eval."
     bootstrap = "Brackets are 95 % intervals (bootstrap over users; Wilson for Hit@1 of a single draw)."
+    own = f"Hit@1 on the cases' own candidates; brackets are 95 % intervals (Wilson). {command}"
     found = [
         _systems("All figures", f"{_words(metrics.get('protocol'))}. {bootstrap} {command}", metrics),
-        _groups(metrics, f"Hit@1 on the cases' own candidates, 95 % intervals by Wilson. {command}"),
+        _parts("domains", "By domain and category", own, metrics),
+        _parts("groups", "Kinds of users and items", f"{_KINDS} {own}", metrics),
     ]
     for name, entry in _mapping(metrics.get("protocols")).items():
         among = _mapping(entry)
@@ -58,25 +64,20 @@ def _systems(title: str, note: str, metrics: Mapping[str, Any]) -> Table:
     return Table(title, note, heads, tuple(lines))
 
 
-def _groups(metrics: Mapping[str, Any], note: str) -> Table:
-    systems = _mapping(metrics.get("systems"))
-    names = list(
-        dict.fromkeys(g for entry in systems.values() for g in _mapping(_mapping(entry).get("groups")))
-    )
+def _parts(key: str, title: str, note: str, metrics: Mapping[str, Any]) -> Table:
+    """Hit@1 of each system in parts of the cases: a column for each entry that systems have under `key`."""
+    systems = {name: _mapping(entry) for name, entry in _mapping(metrics.get("systems")).items()}
+    names = list(dict.fromkeys(part for entry in systems.values() for part in _mapping(entry.get(key))))
     lines = []
     for system, entry in systems.items():
-        groups = _mapping(_mapping(entry).get("groups"))
+        parts = _mapping(entry.get(key))
         cells = (
-            f"{_with_interval(_mapping(groups.get(name)), 'hit@1')}, n = {_mapping(groups.get(name)).get('n', 0)}"
+            f"{_with_interval(_mapping(parts.get(name)), 'hit@1')}, n = {_mapping(parts.get(name)).get('n', 0)}"
             for name in names
         )
         lines.append(Line(str(system), False, tuple(cells)))
-    what = (
-        "Few interactions: up to the median of the domain's test users. Cold and warm: targets "
-        "among the 35 % of the "
-        "domain's items that the fewest, or the most, train users liked. "
-    )
-    return Table("Kinds of users and items", what + note, tuple(names), tuple(lines) if names else ())
+    shown = bool(names) and any("hit@5_interval" in entry for entry in systems.values())
+    return Table(title, note, tuple(map(str, names)), tuple(lines) if shown else ())
 
 
 def _pairs(metrics: Mapping[str, Any], command: str) -> Table:
@@ -240,7 +241,8 @@ def _p(value: Any) -> str:
 
 
 def _words(value: Any) -> str:
-    return str(value or "").strip().rstrip(".")
+    text = str(value or "").strip().rstrip(".")
+    return text[:1].upper() + text[1:]
 
 
 def _rows(value: Any) -> Sequence[Mapping[str, Any]]:

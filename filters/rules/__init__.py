@@ -5,6 +5,7 @@ from __future__ import annotations
 from filters.rules.base import Batch, Rule
 from filters.rules.copies import CopyRule, Duplicate, NearDuplicate
 from filters.rules.lengths import Empty, Score, TooLong, TooShort
+from filters.rules.prose import Prose
 from filters.rules.saying_again import Echo, Repeats
 from filters.rules.selling import Advertising, PersonalData
 from filters.rules.target import OtherItem, Target
@@ -21,6 +22,7 @@ ROW_RULES: tuple[type[Rule], ...] = (
     Target,
     OtherItem,
     Language,
+    Prose,
     BrokenText,
     Markers,
     Advertising,

@@ -131,6 +131,13 @@ def signs(*pairs: tuple[str, str]) -> tuple[Sign, ...]:
     )
 
 
+def below(figures: Column, batch: Batch, least: settings.ByLocale) -> Mask:
+    """Which rows' figures are under what their locale asks for; none without a figure."""
+    import numpy as np
+
+    return figures < np.array([getattr(least, locale) for locale in batch.locales], dtype=np.float64)
+
+
 def count_signs(among: Sequence[Sign], text: str) -> int:
     """How often any of the signs is in a text."""
     folded = text.lower()

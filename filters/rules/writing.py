@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import typing
 
-from filters.rules.base import Batch, Hits, Rule, count_signs, signs
+from filters.rules.base import Batch, Hits, Rule, below, count_signs, signs
 from rectune.types import Locale
 
 if typing.TYPE_CHECKING:
@@ -54,10 +54,7 @@ class Language(Rule):
         return np.array([_share(text, locale) for text, locale in rows], dtype=np.float64)
 
     def drops(self, figures: Column, batch: Batch) -> Mask:
-        import numpy as np
-
-        config = self.config.rules.language
-        return figures < np.array([config.en if locale == "en" else config.ko for locale in batch.locales])
+        return below(figures, batch, self.config.rules.language)
 
 
 class BrokenText(Hits):

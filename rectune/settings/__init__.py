@@ -8,11 +8,13 @@ from __future__ import annotations
 from rectune.settings.base import Count, Fraction, Offload, Section, Share, free
 from rectune.settings.data import Crossing, Custom, Data
 from rectune.settings.filtering import (
+    ByLocale,
     Echo,
     Filter,
     FilterRules,
     Language,
     NearDuplicate,
+    Prose,
     Repeats,
     Rule,
     TooLong,
@@ -33,9 +35,9 @@ from rectune.settings.training import Align, Lora, Optimisation, Train
 
 # fmt: off
 __all__ = [
-    "Align", "Candidates", "Count", "Crossing", "Custom", "Data", "Echo", "Engine", "Evaluate", "Filter",
+    "Align", "ByLocale", "Candidates", "Count", "Crossing", "Custom", "Data", "Echo", "Engine", "Evaluate", "Filter",
     "FilterRules", "Fraction", "Generate", "Language", "Lora", "Models", "NearDuplicate", "Offload",
-    "Optimisation", "Prompts", "Release", "Remote", "Repeats", "Retrieval", "Rule", "Sampling", "Section",
+    "Optimisation", "Prompts", "Prose", "Release", "Remote", "Repeats", "Retrieval", "Rule", "Sampling", "Section",
     "Share", "Teacher", "TooLong", "TooShort", "Train", "free",
 ]
 # fmt: on

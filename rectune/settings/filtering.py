@@ -41,11 +41,25 @@ class Repeats(Rule):
     share: Fraction = 0.3
 
 
-class Language(Rule):
+class ByLocale(Rule):
+    """A least share for each locale."""
+
+    en: Fraction
+    ko: Fraction
+
+
+class Language(ByLocale):
     """The least share of letters outside titles in the script of the prompt's locale: Latin, Hangul."""
 
     en: Fraction = 0.9
     ko: Fraction = 0.5
+
+
+class Prose(ByLocale):
+    """The least share of words outside titles that hold sentences together: function words, endings in Korean."""
+
+    en: Fraction = 0.33
+    ko: Fraction = 0.4
 
 
 class NearDuplicate(Rule):
@@ -66,6 +80,7 @@ class FilterRules(Section):
     target: Rule = Rule()
     other_item: Rule = Rule()
     language: Language = Language()
+    prose: Prose = Prose()
     broken_text: Rule = Rule()
     markers: Rule = Rule()
     advertising: Rule = Rule()

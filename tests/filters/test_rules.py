@@ -144,6 +144,41 @@ def test_letters_outside_titles_are_of_the_locales_script(
 
 
 @pytest.mark.parametrize(
+    ("locale", "text", "salad"),
+    [
+        (
+            "en",
+            "You wanted a quiet film, and this one takes its time with two people who hardly speak.",
+            False,
+        ),
+        ("en", "It’s slow, warm and funny; you’ll like how its makers trust you.", False),
+        (
+            "en",
+            "Quiet doorway Junction clarification Elements lambda Newton complete stream matrix Country",
+            True,
+        ),
+        (
+            "en",
+            "Ecological Green Sand Dawn Government Eyes mostly Environmental Float guardians and root",
+            True,
+        ),
+        ("ko", "조용한 영화를 찾으셨으니 이 작품이 잘 맞습니다. 말이 적은 두 사람의 이야기입니다.", False),
+        ("ko", "좋아하시는 추리물처럼 끝까지 범인을 알 수 없어서 마지막까지 긴장하게 돼요.", False),
+        ("ko", "사과 자동차 바다 커피 행성 연필 정부 구름 창문 기차 우유 산맥", True),
+    ],
+)
+def test_sentences_are_told_from_word_salad(locale: str, text: str, salad: bool) -> None:
+    found = judged([example(text, locale=locale)], only("prose", en=0.33, ko=0.4))
+    assert bool(found.reasons(0)) == salad and found.figures["prose"][0] >= 0
+
+
+@pytest.mark.parametrize("locale", ["en", "ko"])
+def test_a_few_words_are_too_few_to_tell_salad_by(locale: str) -> None:
+    found = judged([example("Heat 1995 Newton matrix", locale=locale)], only("prose", en=1.0, ko=1.0))
+    assert math.isnan(found.figures["prose"][0]) and found.reasons(0) == ()
+
+
+@pytest.mark.parametrize(
     "piece",
     [
         "\ufffd",
