@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(shell cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
 STAGES := data base queries rationales filter sft candidates tag dpo export recommend eval report
 
-.PHONY: help setup demo docs plan doctor test test-all lint push clean samples bench-data bench-generation bench-ledger bench-estimate bench-eval bench-filter bench-train zero-shot $(STAGES)
+.PHONY: help setup demo docs plan doctor test test-all lint push clean samples bench-data bench-generation bench-headlines bench-index bench-ledger bench-estimate bench-eval bench-filter bench-train zero-shot $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -60,6 +60,12 @@ bench-ledger: setup  ## going on from a ledger of 100,000 finished requests: tim
 
 bench-filter: setup  ## the response score on 1,000,000 texts as ratios, near-duplicates among 600,000; ARGS=--no-near leaves these out
 	@$(BIN)/python -m bench.filter $(ARGS)
+
+bench-index: setup  ## the catalogue's index on 1,000,000 made-up items: time, memory, recall; ARGS="--items 200000"
+	@$(BIN)/python -m bench.index $(ARGS)
+
+bench-headlines: setup  ## Korean headlines of one subject by five others: precision@10; ARGS="--data path/to/korean_news"
+	@$(BIN)/python -m bench.headlines $(ARGS)
 
 bench-train: setup  ## the stage sft against a bare trl, and packed rows against single ones; ARGS=--gpu where there is one
 	@$(BIN)/python -m bench.train $(ARGS)
