@@ -27,7 +27,7 @@ def test_all_eight_domains_become_tables_and_cases(tmp_path: Path) -> None:
     stats = run(recipe(), {}, tmp_path)
     cases, catalogue = read_rows(tmp_path / "cases.parquet", Case), load_catalogue(tmp_path / "items.parquet")
     assert len(stats["datasets"]) == len(catalogue.domains) == 8
-    assert stats["rows_out"] == len(cases) == len({case.id for case in cases}) == 110 + 16 + 24
+    assert stats["rows_out"] == len(cases) == len({case.id for case in cases}) == 110 + 30 + 24
     for one in stats["datasets"].values():
         got = Counter(case.split for case in cases if case.domain == one["domain"])
         assert {split: count["got"] for split, count in one["cases"].items()} == dict(got)

@@ -161,6 +161,7 @@ def test_a_server_that_comes_back_is_gone_on_with() -> None:
 
     with ServerBackend(server.address, MODEL, Remote(concurrency=1, retries=10)) as backend:
         backend.generate([ask(film) for film in LIKED], keep)
+    back.join()
     later[0].stop()
     assert [answer.text for answer in found] == [film.upper() for film in LIKED]
     assert len(later[0].asked) == 2

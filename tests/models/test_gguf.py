@@ -29,6 +29,7 @@ def test_a_checkpoint_becomes_a_gguf_that_llama_cpp_runs(tmp_path: Path) -> None
     assert answer["usage"]["completion_tokens"] >= 1
 
 
+@pytest.mark.slow
 def test_a_plain_type_is_written_by_the_converter_alone_and_only_once(tmp_path: Path) -> None:
     out = tmp_path / "model.gguf"
     to_gguf(tiny_checkpoint(), out, "F32")

@@ -13,11 +13,13 @@ from rectune.recipe import parse_recipe
 from tests.models.tiny import tiny_checkpoint
 
 
+@pytest.mark.slow
 def test_the_tiny_model_is_the_same_on_every_machine(tmp_path: Path) -> None:
     make_checkpoint(locate("tiny"), tmp_path / "again")
     assert content_digest(tmp_path / "again") == content_digest(tiny_checkpoint())
 
 
+@pytest.mark.slow
 def test_the_stage_goes_on_from_a_finished_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

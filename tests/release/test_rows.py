@@ -25,6 +25,7 @@ def test_llama_cpp_computes_what_the_checkpoint_does() -> None:
     assert found["tokens"] > 150 and found["max_gap"] < 2e-3 and found["kl"] < 1e-6
 
 
+@pytest.mark.slow
 def test_the_adapters_own_file_on_the_base_computes_what_the_adapter_model_does() -> None:
     talked = CONVERSATIONS[:3]
     trained = rows_of_adapter(tiny_checkpoint(), adapter(False), talked)

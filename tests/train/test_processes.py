@@ -20,6 +20,7 @@ def settings(zero: int, rows: int, **changes: Any) -> dict[str, Any]:
     return TRAIN | {"zero": zero, "batch_size": rows} | changes
 
 
+@pytest.mark.slow
 def test_two_processes_under_zero_2_train_like_one(tmp_path: Path) -> None:
     inputs = make_inputs(tmp_path, ROWS)
     together = finish(tmp_path / "two", inputs, settings(2, 2), processes=2)
