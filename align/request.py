@@ -47,9 +47,10 @@ def overview(request: Request, width: int, lines: int) -> str:
 
     A title a line where `lines` suffice, else in columns within `width` cells, in which long titles are cut.
     """
-    if not request.history and not request.candidates:
-        return request.instruction
     prompt = request.prompt
+    lacking = bool(prompt.history or prompt.candidates) or not prompt.query
+    if lacking and not request.history and not request.candidates:
+        return request.instruction
     parts: list[str] = [f"Asks for: {printable(' '.join(prompt.query.split()))}"] if prompt.query else []
     lists = [(_history_words(prompt), request.history), ("To choose from", request.candidates)]
     shown = [(words, titles) for words, titles in lists if titles]

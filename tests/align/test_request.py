@@ -48,6 +48,12 @@ def test_columns_fit_and_keep_every_title_or_its_beginning(titles: list[str], wi
     assert all(any(title[:1] in row for row in rows) for title in titles)
 
 
+def test_a_search_without_a_history_shows_what_is_asked_for(tmp_path: Path) -> None:
+    task = make_task(make_prompt(0, query="slow films", history=(), candidates=()), ("x", "y"))
+    shown = make_requests([task], write_items(tmp_path) / "items.parquet")[task.prompt.id]
+    assert overview(shown, 80, 20) == "Asks for: slow films"
+
+
 def test_titles_come_from_the_catalogue_and_cannot_steer_the_terminal(tmp_path: Path) -> None:
     known = make_task(make_prompt(0, history=("ronin",), candidates=("heat", "ronin")), ("x", "y"))
     lacking = make_task(make_prompt(1, history=("ronin", "gone"), target="\x1b[2J"), ("x", "y"))
