@@ -106,6 +106,26 @@ class Hits(Rule):
         """How often it is there, in a response without titles."""
 
 
+class Share(Rule):
+    """A rule that asks for a share of something, another one in each locale."""
+
+    def figures(self, batch: Batch) -> Column:
+        import numpy as np
+
+        rows = zip(batch.masked, batch.locales, strict=True)
+        return np.array([self.share(text, locale) for text, locale in rows], dtype=np.float64)
+
+    def drops(self, figures: Column, batch: Batch) -> Mask:
+        import numpy as np
+
+        least: settings.ByLocale = getattr(self.config.rules, self.name)
+        return figures < np.array([getattr(least, locale) for locale in batch.locales], dtype=np.float64)
+
+    @abstractmethod
+    def share(self, masked: str, locale: Locale) -> float:
+        """How large it is in a response without titles; NaN where there is nothing to tell it by."""
+
+
 @dataclass(frozen=True)
 class Sign:
     """A pattern for text in small letters, and hints of which one is in whatever matches it.
@@ -129,13 +149,6 @@ def signs(*pairs: tuple[str, str]) -> tuple[Sign, ...]:
         Sign(tuple(hints.split("|")), re.compile(pattern, re.MULTILINE | re.ASCII))
         for hints, pattern in pairs
     )
-
-
-def below(figures: Column, batch: Batch, least: settings.ByLocale) -> Mask:
-    """Which rows' figures are under what their locale asks for; none without a figure."""
-    import numpy as np
-
-    return figures < np.array([getattr(least, locale) for locale in batch.locales], dtype=np.float64)
 
 
 def count_signs(among: Sequence[Sign], text: str) -> int:

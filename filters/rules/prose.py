@@ -7,13 +7,9 @@ particles and verb endings in Korean. Text without them is a list, or was sample
 from __future__ import annotations
 
 import re
-import typing
 
-from filters.rules.base import Batch, Rule, below
+from filters.rules.base import Share
 from rectune.types import Locale
-
-if typing.TYPE_CHECKING:
-    from filters.rules.base import Column, Mask
 
 _FEWEST = 8  # words on which the share is worth something
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
@@ -34,7 +30,7 @@ _KOREAN = re.compile(
 )
 
 
-class Prose(Rule):
+class Prose(Share):
     """The share of function words among the words outside titles; in Korean, of words that end as they do in sentences.
 
     None for fewer than eight words.
@@ -42,20 +38,10 @@ class Prose(Rule):
 
     name, reason, counts = "prose", "word salad", "share of function words"
 
-    def figures(self, batch: Batch) -> Column:
-        import numpy as np
-
-        rows = zip(batch.masked, batch.locales, strict=True)
-        return np.array([_share(text, locale) for text, locale in rows], dtype=np.float64)
-
-    def drops(self, figures: Column, batch: Batch) -> Mask:
-        return below(figures, batch, self.config.rules.prose)
-
-
-def _share(text: str, locale: Locale) -> float:
-    words = _WORDS.findall(text)
-    if len(words) < _FEWEST:
-        return float("nan")
-    if locale == "ko":
-        return sum(bool(_KOREAN.search(word)) for word in words) / len(words)
-    return sum(word.lower().replace("’", "'") in _ENGLISH for word in words) / len(words)
+    def share(self, masked: str, locale: Locale) -> float:
+        words = _WORDS.findall(masked)
+        if len(words) < _FEWEST:
+            return float("nan")
+        if locale == "ko":
+            return sum(bool(_KOREAN.search(word)) for word in words) / len(words)
+        return sum(word.lower().replace("’", "'") in _ENGLISH for word in words) / len(words)

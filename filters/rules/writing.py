@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import re
-import typing
 
-from filters.rules.base import Batch, Hits, Rule, below, count_signs, signs
+from filters.rules.base import Hits, Share, count_signs, signs
 from rectune.types import Locale
-
-if typing.TYPE_CHECKING:
-    from filters.rules.base import Column, Mask
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 _OTHERS: dict[Locale, re.Pattern[str]] = {  # what is not of the locale's script
@@ -42,19 +38,14 @@ _MARKERS = signs(
 _FOREIGN = re.compile("[\x80-\u05ff\u2500-\u25ff]")
 
 
-class Language(Rule):
+class Language(Share):
     """The share of letters, titles left out, in the script of the prompt's locale; none without letters."""
 
     name, reason, counts = "language", "wrong language", "share of letters in the locale's script"
 
-    def figures(self, batch: Batch) -> Column:
-        import numpy as np
-
-        rows = zip(batch.masked, batch.locales, strict=True)
-        return np.array([_share(text, locale) for text, locale in rows], dtype=np.float64)
-
-    def drops(self, figures: Column, batch: Batch) -> Mask:
-        return below(figures, batch, self.config.rules.language)
+    def share(self, masked: str, locale: Locale) -> float:
+        letters = "".join(_LETTERS.findall(masked))
+        return len(_OTHERS[locale].sub("", letters)) / len(letters) if letters else float("nan")
 
 
 class BrokenText(Hits):
@@ -76,8 +67,3 @@ class Markers(Hits):
 
     def hits(self, masked: str) -> int:
         return count_signs(_MARKERS, masked)
-
-
-def _share(text: str, locale: Locale) -> float:
-    letters = "".join(_LETTERS.findall(text))
-    return len(_OTHERS[locale].sub("", letters)) / len(letters) if letters else float("nan")
