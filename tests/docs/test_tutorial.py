@@ -25,6 +25,7 @@ def test_every_step_has_something_to_type() -> None:
     assert len(steps) == 5 and all("```sh\n" in step for step in steps)
 
 
+@pytest.mark.timeout(3000)
 @pytest.mark.slow
 def test_the_tutorial_runs_as_written(tmp_path: Path) -> None:
     for name in ("recipes", "samples"):
@@ -55,7 +56,7 @@ def _typed(block: str, folder: Path) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=900,
+        timeout=2400,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:]
