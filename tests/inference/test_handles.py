@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inference.handle import Handle
@@ -36,6 +36,7 @@ def test_what_may_begin_a_stop_string_is_held_back() -> None:
     assert [*cut][-1] == "\n"  # nothing can follow, so it was no stop string
 
 
+@example(b"", ["b", "aba"], "aba", 3)
 @given(
     st.binary(max_size=12),
     st.lists(st.text(alphabet="ab가", max_size=3), max_size=3),
@@ -51,10 +52,11 @@ def test_pieces_join_to_the_answer_whatever_the_stops(
     assert all(pieces)
     assert "".join(pieces) == handle.result().text
     whole = written[:tokens]
-    ends = [place for stop in stops if stop and (place := whole.find(stop.encode())) >= 0]
-    assert "".join(pieces) == codecs.getincrementaldecoder("utf-8")("replace").decode(
-        whole[: min(ends, default=len(whole))]
-    )
+    stopped = [stop.encode() for stop in stops if stop and stop.encode() in whole]
+    # The stop that is whole first ends the answer: nothing is written behind it.
+    ends = [(whole.find(stop) + len(stop), whole.find(stop)) for stop in stopped]
+    _, end = min(ends, default=(0, len(whole)))
+    assert "".join(pieces) == codecs.getincrementaldecoder("utf-8")("replace").decode(whole[:end])
 
 
 def test_a_cancelled_answer_frees_its_slot_at_the_next_step() -> None:
