@@ -195,7 +195,7 @@ def test_a_model_that_a_node_lacks_is_a_clear_error(
 
 
 @pytest.mark.slow
-def test_nothing_asked_nothing_started(backend: RayBackend) -> None:
-    wait_until(lambda: not below("ray::MapWorker"))
+def test_nothing_asked_nothing_started(backend: RayBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not by looking for processes: Ray may still be ending those of the requests that killed their workers.
+    monkeypatch.setattr(backend, "_pipeline", lambda _: pytest.fail("workers for nothing"))
     backend.generate([], lambda _: pytest.fail("an answer to nothing"))
-    assert not below("ray::MapWorker")
