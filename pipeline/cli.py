@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.arguments import Overrides, RecipeFile, Runs
 from pipeline.evaluate_cli import compare, zero_shot
 from pipeline.recommend_cli import recommend
 from pipeline.release_cli import export, push
@@ -26,10 +27,6 @@ prompts_app = typer.Typer(help="Prompts as the model sees them.", no_args_is_hel
 app.add_typer(data_app, name="data")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(tag_app, name="tag")
-
-RecipeFile = Annotated[Path, typer.Argument(help="The recipe, for example recipes/demo.yaml.")]
-Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides: section.key=value …")]
-Runs = Annotated[Path, typer.Option(help="The run store.")]
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-Runs = Annotated[Path, typer.Option(help="The run store.")]
+from pipeline.arguments import Overrides, RecipeFile, Runs
 
 
 def compare(
@@ -24,8 +24,8 @@ def compare(
 
 
 def zero_shot(
-    recipe: Annotated[Path, typer.Argument(help="The recipe, for example recipes/demo.yaml.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="Overrides: section.key=value …")] = None,
+    recipe: RecipeFile,
+    overrides: Overrides = None,
     folds: Annotated[
         str, typer.Option(help="Which datasets to leave out, as books,anime; each in turn.")
     ] = "",

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pipeline.arguments import Runs
+
 if TYPE_CHECKING:
     from recommenders.generative import GenerativeRecommender, Wish
     from rectune.settings import Retrieval
@@ -65,7 +67,7 @@ def recommend(
     ground: Annotated[str, typer.Option(help="`retrieve` or `constrained`; as the recipe says.")] = "",
     top: Annotated[int, typer.Option(min=0, help="How many items; 0 is as many as the recipe says.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an answer.")] = False,
-    runs: Annotated[Path, typer.Option(help="The run store.")] = Path("runs"),
+    runs: Runs = Path("runs"),
 ) -> None:
     """Recommend items of a catalogue for a history or a query, with reasons and what they rest on."""
     from recommenders.generative import Wish
@@ -104,8 +106,8 @@ class _Answering:
         from rectune.progress import say
 
         self._json = as_json
-        self._items, folder = _items(source, _settings(source, "", 0).embedder)
         config = _settings(source, ground, top)
+        self._items, folder = _items(source, config.embedder)
         model, said = _model(source)
         if said:
             say(said)

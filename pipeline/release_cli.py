@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-RecipeFile = Annotated[Path, typer.Argument(help="The recipe, for example recipes/demo.yaml.")]
-Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides: section.key=value …")]
-Runs = Annotated[Path, typer.Option(help="The run store.")]
+from pipeline.arguments import Overrides, RecipeFile, Runs
 
 
 def export(recipe: RecipeFile, overrides: Overrides = None, runs: Runs = Path("runs")) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from pipeline.arguments import Overrides, RecipeFile, Runs
+
 if TYPE_CHECKING:
     from align.tags import TagStore
     from rectune.recipe import Recipe
@@ -33,9 +35,6 @@ tag_app = typer.Typer(
     no_args_is_help=True,
 )
 
-RecipeFile = Annotated[Path, typer.Argument(help="The recipe, for example recipes/demo.yaml.")]
-Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides: section.key=value …")]
-Runs = Annotated[Path, typer.Option(help="The run store.")]
 Of = Annotated[str, typer.Option(help="The annotators who share the prompts, as a,b,c; else you do all.")]
 Overlap = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="The share of prompts that all of them get, for agreement.")
