@@ -15,7 +15,7 @@ from align.preferences import Pairs, Tagged, make_pairs
 from align.simulated import RULE, SimulatedAnnotator
 from align.tags import TagStore
 from align.tasks import CANDIDATES_FILE, ITEMS_FILE, PROMPTS_FILE, Task, load_tasks
-from align.titled import Titled, titled
+from prompts.titled import Titled, titled
 from rectune.catalogue import load_catalogue
 from rectune.errors import UserError, WaitingForPeople
 from rectune.recipe import Recipe

@@ -15,8 +15,8 @@ from typing import Any
 from align.agreement import uniform_p
 from align.measures import Mean, mean_of
 from align.preferences import Tagged
-from align.titled import Titled
 from filters.words import repetition, word_score, words_of
+from prompts.titled import Titled
 from rectune.errors import UserError
 from rectune.intervals import wilson
 from rectune.types import Preference, Prompt, Tag, prompt_hash

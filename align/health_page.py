@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from align.health import MEASURES, Health, Side
+from models.metrics import write_png
 from rectune.markdown import one_line
 from rectune.progress import say
 from rectune.runs import write_atomically
@@ -64,7 +65,6 @@ def _row(name: str, side: Side) -> str:
 
 def draw(path: Path, health: Health) -> None:
     """Lengths and scores of both sides, the places of the picks, and who names an item, as PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.0, 6.0), layout="constrained")
@@ -76,9 +76,7 @@ def draw(path: Path, health: Health) -> None:
     named.bar(["chosen", "rejected"], [side.chosen, side.rejected], color=["C0", "C1"])
     named.set_ylim(0, 1)
     named.set_ylabel(MEASURES["names_item"])
-    partial = path.with_name(path.name + ".partial")
-    FigureCanvasAgg(figure).print_png(str(partial))  # type: ignore[no-untyped-call]
-    partial.replace(path)
+    write_png(figure, path)
 
 
 def _histogram(axes: Axes, health: Health, name: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 from rectune.intervals import Z
 
@@ -33,13 +34,9 @@ def mean_of(values: Iterable[float], groups: Iterable[str]) -> Mean:
     found: dict[str, list[float]] = {}
     for value, group in zip(values, groups, strict=True):
         found.setdefault(group, []).append(value)
-    means = [sum(row) / len(row) for row in found.values()]
-    middle = sum(means) / len(means)
+    means = [fmean(row) for row in found.values()]
+    middle = fmean(means)
     if len(means) < 2:
         return Mean(middle, math.nan, math.nan)
-    spread = Z * _deviation(means, middle) / math.sqrt(len(means))
+    spread = Z * stdev(means) / math.sqrt(len(means))
     return Mean(middle, middle - spread, middle + spread)
-
-
-def _deviation(values: Sequence[float], mean: float) -> float:
-    return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))

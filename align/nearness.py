@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from align.preferences import Tagged
-from align.titled import Titled
+from prompts.titled import Titled
 from rectune.catalogue import Catalogue
 from rectune.intervals import wilson
 from retrieval.embedding import embed, title_and_categories

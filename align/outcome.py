@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from models import metrics
@@ -52,7 +53,7 @@ def answer_lengths(rows: Logged) -> dict[str, float]:
     if len(steps) < 2:
         return {}
     before, after = (
-        _mean([row["tokens"] for row in rows if row["step"] == s]) for s in (steps[0], steps[-1])
+        fmean([row["tokens"] for row in rows if row["step"] == s]) for s in (steps[0], steps[-1])
     )
     return {"before": before, "after": after, "growth": after / before - 1}
 
@@ -82,7 +83,7 @@ def _both_fall(trained: Logged, found: dict[str, Any]) -> Iterator[str]:
             )
         return
     last = trained[-max(1, round(len(trained) * _LAST)) :]
-    chosen, rejected = (_mean([row[f"rewards/{side}"] for row in last]) for side in ("chosen", "rejected"))
+    chosen, rejected = (fmean([row[f"rewards/{side}"] for row in last]) for side in ("chosen", "rejected"))
     if chosen < 0 and rejected < 0:
         yield (
             f"answers trained on became less likely on both sides: reward of the chosen {chosen:+.3f} nats, "
@@ -106,17 +107,16 @@ def _overfitted(trained: Logged, held_out: Logged) -> Iterator[str]:
     best, last = max(evaluated[:-1], key=lambda row: row["accuracy"]), evaluated[-1]
     before = [row["rewards/accuracies"] for row in trained if row["step"] <= best["step"]]
     since = [row["rewards/accuracies"] for row in trained if row["step"] > best["step"]]
-    if last["accuracy"] < best["accuracy"] and before and since and _mean(since) > _mean(before):
+    if last["accuracy"] < best["accuracy"] and before and since and fmean(since) > fmean(before):
         yield (
             f"it learnt its own pairs by heart: held-out accuracy fell from {best['accuracy']:.0%} at step "
-            f"{best['step']} to {last['accuracy']:.0%}, in training it rose from {_mean(before):.0%} to "
-            f"{_mean(since):.0%}; train fewer steps, or tag more"
+            f"{best['step']} to {last['accuracy']:.0%}, in training it rose from {fmean(before):.0%} to "
+            f"{fmean(since):.0%}; train fewer steps, or tag more"
         )
 
 
 def draw(out: Path, trained: Logged, held_out: Logged) -> None:
     """rewards.png (training), and dpo.png: accuracies, log-probs on held-out pairs, distance to the reference."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     metrics.draw(out / "rewards.png", trained, REWARDS, "reward (nats)")
@@ -133,9 +133,7 @@ def draw(out: Path, trained: Logged, held_out: Logged) -> None:
     margin.set_ylabel("reward margin (nats)")
     _curve(kl, held_out, "kl", "held-out chosen answers")
     kl.set_ylabel("KL to the reference (nats a token)")
-    partial = out / "dpo.png.partial"
-    FigureCanvasAgg(figure).print_png(str(partial))  # type: ignore[no-untyped-call]
-    partial.replace(out / "dpo.png")
+    metrics.write_png(figure, out / "dpo.png")
 
 
 def _curve(axes: Axes, rows: Logged, column: str, name: str) -> None:
@@ -145,7 +143,3 @@ def _curve(axes: Axes, rows: Logged, column: str, name: str) -> None:
         axes.legend()
     axes.set_xlabel("optimiser step")
     axes.grid(visible=True, alpha=0.3)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -29,9 +29,9 @@ from collections.abc import Set as AbstractSet
 
 from align.decisions import SIMULATED
 from align.tasks import Task
-from align.titled import Titled
 from filters.score import response_score
 from prompts.answers import Reading, closing, ranking, reasons
+from prompts.titled import Titled
 from rectune.types import Prompt, Tag
 
 RULE = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import use_adapter
 
 from align.rows import Row
-from models.distributed import is_first, process_count, rank, wait_for_all
+from models.distributed import gathered, is_first, turns, wait_for_all
 from rectune.runs import write_atomically
 
 Sums = dict[int, tuple[float, float]]  # row number -> log-prob of the chosen and of the rejected answer, nats
@@ -102,7 +102,7 @@ class Aligner(DPOTrainer):  # type: ignore[misc]
         self.model.eval()
         found: Sums = {}
         ordered = sorted(rows, key=lambda row: len(row["prompt_ids"]) + len(row["chosen_ids"]))
-        for part in _turns(ordered, self.args.per_device_train_batch_size):
+        for part in turns(ordered, self.args.per_device_train_batch_size):
             batch = self._prepare_inputs(self.data_collator(part))
             labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
             with self._as(reference), torch.no_grad(), self.compute_loss_context_manager():
@@ -116,20 +116,20 @@ class Aligner(DPOTrainer):  # type: ignore[misc]
             chosen, rejected = outputs.log_probs.double().sum(dim=1).chunk(2)
             pairs = zip(part, chosen.tolist(), rejected.tolist(), strict=True)
             found |= {row["number"]: (good, bad) for row, good, bad in pairs}
-        return _together(found)
+        return gathered(found)
 
     def _kl(self, rows: Sequence[Row]) -> float:
         """KL(policy || reference) of the next token, nats a token, mean over the chosen answers of these rows."""
         self.model.eval()
         found: dict[int, tuple[float, float]] = {}
-        for (row,) in _turns(rows, 1):
+        for (row,) in turns(rows, 1):
             ours, theirs = self._answer_logits(row, reference=False), self._answer_logits(row, reference=True)
             total = sum(
                 _divergence(ours[at : at + _POSITIONS], theirs[at : at + _POSITIONS])
                 for at in range(0, len(ours), _POSITIONS)
             )
             found[row["number"]] = (total, float(len(ours)))
-        parts = _together(found).values()
+        parts = gathered(found).values()
         return sum(nats for nats, _ in parts) / sum(tokens for _, tokens in parts)
 
     def _answer_logits(self, row: Row, *, reference: bool) -> torch.Tensor:
@@ -170,21 +170,6 @@ def held_out_figures(ours: Sums, reference: Sums, beta: float) -> dict[str, floa
         "eval_rejected_logps": sum(ours[n][1] for n in numbers) / len(numbers),
         "eval_pairs": len(numbers),
     }
-
-
-def _turns(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
-    """This process's batches; every process gets equally many, the last ones some that others have too."""
-    starts = range(0, len(rows), size)
-    for turn in range(0, len(starts), process_count()):
-        start = starts[min(turn + rank(), len(starts) - 1)]
-        yield rows[start : start + size]
-
-
-def _together(found: Sums) -> Sums:
-    every: Sums = {}
-    for part in gather_object([found]):
-        every |= part
-    return dict(sorted(every.items()))
 
 
 def _divergence(ours: torch.Tensor, theirs: torch.Tensor) -> float:

@@ -22,7 +22,7 @@ from inference.context import Context
 from inference.llamacpp import LlamaEngine
 from models.gguf import quantisation_code, quantise
 from models.reference import gguf_file
-from prompts.answers import closing
+from prompts.answers import behind_closing
 from recommenders.cases import TestCase, as_asked, passive_cases
 from rectune.catalogue import Catalogue, load_catalogue
 from rectune.recipe import Recipe, load_recipe
@@ -114,11 +114,7 @@ def _row(
     """Seconds shared, seconds in full, largest gap of a score, same winner, tokens of the prompt, tokens of the titles."""
     context = scorer._context
     asked = as_asked(test.prompt)
-    given = closing(asked.locale, "").rstrip()
-    named = [
-        closing(asked.locale, title)[len(given) :]
-        for title in catalogue.titles(test.case.domain, test.case.candidates)
-    ]
+    given, named = behind_closing(asked.locale, catalogue.titles(test.case.domain, test.case.candidates))
     prompt = context.vocabulary.prompt(asked.messages, given)
     titles = [context.vocabulary.plain(text) for text in named]
     context.clear()

@@ -12,10 +12,9 @@ from evaluation.metrics import Resampled
 from evaluation.samples import choose
 from evaluation.systems import Material
 from evaluation.topic import off_topic_shares
+from evaluation.writing import answers_to
 from filters.words import repetition, word_score, words_of
-from inference.generate import generate, provenance
-from inference.requests import Request
-from recommenders.cases import as_asked
+from inference.generate import provenance
 from rectune.rows import write_rows
 from rectune.runs import ledger_path, write_atomically
 from rectune.types import Candidate, Prompt, with_id
@@ -77,12 +76,9 @@ def _ask(
     system: str, prompts: Sequence[Prompt], material: Material, grounding: Grounding, out: Path
 ) -> list[_Read]:
     """The system's answers, which are written to their file too."""
-    config, model = material.config.retrieval, material.model(system)
-    sampling = config.sampling
-    requests = [Request(p.id, as_asked(p).messages, sampling, sampling.seed) for p in prompts]
-    answers = generate(model, requests, config, ledger_path(out), f"answers: {system}")
-    origin = provenance(model, sampling, sampling.seed)
-    texts = [answer.text.strip() for answer in answers]
+    texts = [answer.text.strip() for answer in answers_to(prompts, system, material, ledger_path(out))]
+    sampling = material.config.retrieval.sampling
+    origin = provenance(material.model(system), sampling, sampling.seed)
     rows = [with_id(Candidate("", p.id, 0, text, origin)) for p, text in zip(prompts, texts, strict=True)]
     write_rows(out / ANSWERS_FILE.format(system=system), rows, Candidate)
     return [_Read(p, text, _named(p, text, grounding)) for p, text in zip(prompts, texts, strict=True)]

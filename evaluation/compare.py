@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.metrics import Resampled
+from evaluation.metrics import Resampled, hit_at, reciprocal_ranks
 from evaluation.paired import holm, mcnemar
 from rectune.errors import UserError
 from rectune.rows import read_rows
@@ -103,7 +103,7 @@ def _row(
             users.append(one[draws[0]].user)
     if not ranks:
         return None
-    hits, gains = (_means(ranks, of) for of in (lambda rank: float(rank == 1), lambda rank: 1.0 / rank))
+    hits, gains = (_means(ranks, of) for of in (lambda some: hit_at(some, 1), reciprocal_ranks))
     won = sum(two[0] == 1 != one[0] for one, two in ranks)
     lost = sum(one[0] == 1 != two[0] for one, two in ranks)
     resampled = Resampled(users, ROUNDS, SEED)
@@ -127,8 +127,7 @@ def _row(
 
 def _means(ranks: Sequence[tuple[list[int], list[int]]], of: Any) -> tuple[Any, Any]:
     """[n] for either run: the mean of a figure over the draws of each prompt."""
-    columns = ([np.mean([of(rank) for rank in pair[side]]) for pair in ranks] for side in (0, 1))
-    one, other = (np.array(column) for column in columns)
+    one, other = (np.array([of(pair[side]).mean() for pair in ranks]) for side in (0, 1))
     return one, other
 
 

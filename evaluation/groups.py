@@ -1,4 +1,4 @@
-"""Groups of test cases that figures are given for: few and many interactions, cold and warm items, domains."""
+"""Groups of test cases that figures are given for: few and many interactions, cold and warm items."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from evaluation.trials import Pools
 from recommenders.cases import TestCase, by_domain
 from recommenders.ground import Likes
-from rectune.types import group_names
 
 TAIL = 0.35  # of a domain's items, by how many train users liked them: cold at the bottom, warm at the top
 
@@ -36,12 +35,3 @@ def by_taste(cases: Sequence[TestCase], pools: Pools, likes: Callable[[str], Lik
             elif count >= warm:
                 found["warm items"].append(test)
     return {name: group for name, group in found.items() if group}
-
-
-def by_name(cases: Sequence[TestCase]) -> Groups:
-    """Cases by domain, and by domain/category where there are categories; names sorted."""
-    found: Groups = {}
-    for test in cases:
-        for name in group_names(test.case.domain, test.case.category):
-            found.setdefault(name, []).append(test)
-    return {name: found[name] for name in sorted(found)}

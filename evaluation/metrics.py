@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rectune import intervals
 
@@ -31,22 +31,22 @@ def target_rank(items: Sequence[str], scores: Sequence[float], target: str) -> i
     return int(np.count_nonzero(~(plain < plain[place])))
 
 
-def hit_at(ranks: Sequence[int], k: int) -> float:
-    """Hit@k: share of the cases whose target is among the first k."""
-    return float(np.mean([rank <= k for rank in ranks])) if ranks else math.nan
+def hit_at(ranks: ArrayLike, k: int) -> NDArray[np.float64]:
+    """1 for each rank up to k, else 0, in the ranks' shape; their mean is Hit@k."""
+    return (np.asarray(ranks) <= k).astype(np.float64)
 
 
-def reciprocal_ranks(ranks: Sequence[int]) -> list[float]:
-    """1/rank a case; their mean is MRR (Voorhees 1999, "The TREC-8 Question Answering Track Report")."""
-    return [1.0 / rank for rank in ranks]
+def reciprocal_ranks(ranks: ArrayLike) -> NDArray[np.float64]:
+    """1/rank of each; their mean is MRR (Voorhees 1999, "The TREC-8 Question Answering Track Report")."""
+    return 1 / np.asarray(ranks, np.float64)
 
 
-def ndcg_at(ranks: Sequence[int], k: int) -> list[float]:
-    """NDCG@k a case (Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques").
+def ndcg_at(ranks: ArrayLike, k: int) -> NDArray[np.float64]:
+    """NDCG@k of each (Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques").
 
     With one relevant item the ideal gain is 1, which leaves 1/log2(1 + rank) up to rank k, and 0 after it.
     """
-    return [1.0 / math.log2(1 + rank) if rank <= k else 0.0 for rank in ranks]
+    return hit_at(ranks, k) / np.log2(1 + np.asarray(ranks, np.float64))
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:
@@ -84,8 +84,3 @@ class Resampled:
         means = (self._drawn @ sums) / (self._drawn @ self._counts)  # [rounds]
         low, high = np.quantile(means, (0.025, 0.975))
         return float(low), float(high)
-
-
-def bootstrap(values: Sequence[float], users: Sequence[str], rounds: int, seed: int) -> tuple[float, float]:
-    """The 95 % interval of the mean of `values` over `users`; see `Resampled`."""
-    return Resampled(users, rounds, seed).interval(values)

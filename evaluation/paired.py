@@ -6,9 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from evaluation.metrics import Resampled
+from evaluation.metrics import Resampled, hit_at, reciprocal_ranks
 
 # What every other system is compared with, where it is ranked.
 REFERENCES = ("popularity", "embedding_best")
@@ -46,12 +44,11 @@ def difference(one: Sequence[int], other: Sequence[int], resampled: Resampled) -
         `n`; `difference` of hit@1, other less one, with its 95 % `interval` over users; `won` and `lost`, cases that only
         the other, or only the one, got right; McNemar's `p`; the `mrr_difference` and its `mrr_interval`.
     """
-    first, second = np.asarray(one), np.asarray(other)
-    hits = (second == 1).astype(float) - (first == 1)
-    gains = 1 / second - 1 / first
+    hits = hit_at(other, 1) - hit_at(one, 1)
+    gains = reciprocal_ranks(other) - reciprocal_ranks(one)
     won, lost = int((hits > 0).sum()), int((hits < 0).sum())
     return {
-        "n": len(first),
+        "n": len(hits),
         "difference": float(hits.mean()),
         "interval": resampled.interval(hits),
         "won": won,

@@ -10,17 +10,15 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from evaluation import metrics
-from evaluation.groups import Groups, by_name
-from evaluation.metrics import Resampled
+from evaluation.groups import Groups
+from evaluation.metrics import Resampled, hit_at, ndcg_at, reciprocal_ranks, target_rank, wilson
 from evaluation.paired import compare_all
 from evaluation.trials import FULL, OWN, Trial
 from recommenders.base import Scores
 from recommenders.cases import TestCase
 from rectune.settings import Evaluate
-from rectune.types import Ranking
+from rectune.types import Ranking, grouped
 
 KEPT = 20  # items of a ranking of the whole catalogue that are written down
 
@@ -49,7 +47,7 @@ def ranked(trial: Trial, system: str, scores: Scores) -> Ranking:
         trial.protocol,
         trial.draw,
         trial.user,
-        metrics.target_rank(items, [float(score) for score in plain], target),
+        target_rank(items, [float(score) for score in plain], target),
         len(items),
     )
 
@@ -65,16 +63,16 @@ def summarise(
     """
     users = _users(rankings)
     own = [row for row in rankings if row.protocol == OWN]
-    systems = {name: _system(cases, ranks, config, groups or {}) for name, ranks in _by_system(own).items()}
+    systems = _by_system(own)
     ids = [test.prompt.id for test in cases]
-    complete = {name: ranks for name, ranks in _by_system(own).items() if set(ids) <= set(ranks)}
+    complete = {name: ranks for name, ranks in systems.items() if set(ids) <= set(ranks)}
     resampled = Resampled([users[name] for name in ids], config.bootstrap, config.seed)
     return {
         "protocol": "one target among the case's candidates; ties count against the system",
         "intervals": f"95 %: Wilson for hit@1; bootstrap over users, {config.bootstrap} rounds, for mrr and ndcg@10",
         "cases": len(cases),
         **_among(own),
-        "systems": systems,
+        "systems": {s: _system(cases, ranks, users, config, groups or {}) for s, ranks in systems.items()},
         "protocols": {name: _protocol(name, rankings, users, config) for name in _further(rankings)},
         "pairs": compare_all(
             {name: [ranks[one][0] for one in ids] for name, ranks in complete.items()}, resampled
@@ -100,29 +98,31 @@ def figures(ranks: Ranks, users: Mapping[str, str], config: Evaluate) -> dict[st
     table = np.array([row[:draws] for row in ranks.values()], np.int64)  # [n, draws]
     resampled = Resampled([users[name] for name in ranks], config.bootstrap, config.seed)
     found: dict[str, Any] = {"n": len(table), "draws": draws}
-    values: dict[str, NDArray[Any]] = {f"hit@{k}": table <= k for k in (1, 5, 10)}
-    values |= {"mrr": 1 / table, "ndcg@10": np.where(table <= 10, 1 / np.log2(1 + table), 0.0)}
+    values = {f"hit@{k}": hit_at(table, k) for k in (1, 5, 10)}
+    values |= {"mrr": reciprocal_ranks(table), "ndcg@10": ndcg_at(table, 10)}
     for name, value in values.items():
         by_case = value.mean(axis=1)
         found[name] = float(by_case.mean())
         found[f"{name}_interval"] = resampled.interval(by_case)
+    hits = values["hit@1"]
     found["interval"] = found.pop("hit@1_interval")
     if draws == 1:
-        found["interval"] = metrics.wilson(int((table == 1).sum()), len(table))
+        found["interval"] = wilson(int(hits.sum()), len(hits))
     else:
-        found["hit@1_by_draw"] = [float(share) for share in (table == 1).mean(axis=0)]
+        found["hit@1_by_draw"] = hits.mean(axis=0).tolist()
     return found
 
 
-def _system(cases: Sequence[TestCase], ranks: Ranks, config: Evaluate, groups: Groups) -> dict[str, Any]:
-    users = {test.prompt.id: f"{test.case.domain}/{test.case.user}" for test in cases}
-
+def _system(
+    cases: Sequence[TestCase], ranks: Ranks, users: Mapping[str, str], config: Evaluate, groups: Groups
+) -> dict[str, Any]:
     def of(some: Sequence[TestCase]) -> dict[str, Any]:
         return figures({t.prompt.id: ranks[t.prompt.id] for t in some if t.prompt.id in ranks}, users, config)
 
+    domains = grouped(cases, lambda test: (test.case.domain, test.case.category))
     return {
         **of(cases),
-        "domains": {name: of(group) for name, group in by_name(cases).items()},
+        "domains": {name: of(group) for name, group in domains.items()},
         "groups": {name: of(group) for name, group in groups.items()},
     }
 

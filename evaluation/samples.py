@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.systems import MODELS, Material
-from inference.generate import generate
-from inference.requests import Answer, Request
-from recommenders.cases import as_asked
+from evaluation.writing import answers_to
+from inference.requests import Answer
 from rectune.types import Prompt
 from retrieval.grounding import Grounded, Grounding
 
@@ -36,7 +35,7 @@ def answer_samples(
     taken) and `answers`: `system` (base, sft, dpo), `text`, `item` (the title it resolves to), `how` and
     `similarity` of that grounding, and `hit`.
     """
-    written = {system: _answers(system, prompts, material, ledger) for system in MODELS}
+    written = {system: answers_to(prompts, system, material, ledger, "sample answers") for system in MODELS}
     return [
         {
             "prompt_id": prompt.id,
@@ -49,12 +48,6 @@ def answer_samples(
         }
         for at, prompt in enumerate(prompts)
     ]
-
-
-def _answers(system: str, prompts: Sequence[Prompt], material: Material, ledger: Path) -> list[Answer]:
-    config = material.config.retrieval
-    requests = [Request(p.id, as_asked(p).messages, config.sampling, config.sampling.seed) for p in prompts]
-    return generate(material.model(system), requests, config, ledger, f"sample answers: {system}")
 
 
 def _entry(system: str, prompt: Prompt, answer: Answer, grounding: Grounding) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from evaluation.samples import answer_samples, choose
 from evaluation.systems import Material, models, rankers, scored, trials_by_domain
 from evaluation.trials import Pools, further_trials, order_trials, own_trials
 from recommenders.cases import TestCase, read_test_cases
-from recommenders.claims import claim_reader
+from recommenders.claims import ClaimReader
 from rectune.catalogue import load_catalogue
 from rectune.progress import progress
 from rectune.recipe import Recipe
@@ -41,7 +41,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     figures = measure(tests, material, out)
     prompts = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
     index = open_index(inputs["recommend"] / "index")
-    grounding = Grounding(list(material.catalogue.items.values()), index, claim_reader)
+    grounding = Grounding(list(material.catalogue.items.values()), index, ClaimReader)
     figures["answers"] = compare_answers(prompts, material, grounding, out)
     _write_json(out / "metrics.json", figures)
     shown = choose(prompts, config.evaluate.samples)

@@ -12,7 +12,7 @@ from recommenders.ground import Ground, Likes, train_likes
 from rectune.catalogue import Catalogue
 from rectune.recipe import Recipe
 from rectune.settings import Evaluate
-from rectune.types import Case
+from rectune.types import Case, grouped
 
 # The system that is a language model -> the stage whose model.gguf it is, before and after tuning.
 MODELS: dict[str, str] = {"base": "base", "sft": "candidates", "dpo": "export"}
@@ -87,7 +87,4 @@ def scored(ranker: Ranker, trials: Sequence[Trial]) -> Iterator[tuple[Trial, Sco
 
 def trials_by_domain(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
     """The trials of each domain, domains sorted."""
-    found: dict[str, list[Trial]] = {}
-    for trial in sorted(trials, key=lambda trial: trial.test.case.domain):
-        found.setdefault(trial.test.case.domain, []).append(trial)
-    return found
+    return grouped(trials, lambda trial: (trial.test.case.domain, ""))

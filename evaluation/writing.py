@@ -8,25 +8,29 @@ from pathlib import Path
 from evaluation.systems import Material
 from evaluation.trials import Trial
 from inference.generate import generate
-from inference.requests import Request
+from inference.requests import Answer, Request
 from prompts.answers import RANKINGS
 from recommenders.answered import Answers, Written
 from recommenders.cases import TestCase, as_asked, asked_to_list, by_domain
 from rectune.runs import ledger_path
 from rectune.settings import Sampling
-from rectune.types import content_id
+from rectune.types import Prompt, content_id
 
 _TOKENS = 16  # of a line of a list, its number included
 
 
-def written_by(model: str, cases: Sequence[TestCase], material: Material, out: Path) -> dict[str, Written]:
-    """By domain, what a model answers to the cases' prompts, sampled as recommendations are."""
+def answers_to(
+    prompts: Sequence[Prompt], model: str, material: Material, ledger: Path, label: str = "answers"
+) -> list[Answer]:
+    """What a model answers to prompts, in their order, sampled as recommendations are; `label` is for progress."""
     config = material.config.retrieval
-    seed = config.sampling.seed
-    requests = [
-        Request(test.prompt.id, as_asked(test.prompt).messages, config.sampling, seed) for test in cases
-    ]
-    answers = generate(material.model(model), requests, config, ledger_path(out), f"answers: {model}")
+    requests = [Request(p.id, as_asked(p).messages, config.sampling, config.sampling.seed) for p in prompts]
+    return generate(material.model(model), requests, config, ledger, f"{label}: {model}")
+
+
+def written_by(model: str, cases: Sequence[TestCase], material: Material, out: Path) -> dict[str, Written]:
+    """By domain, what a model answers to the cases' prompts."""
+    answers = answers_to([test.prompt for test in cases], model, material, ledger_path(out))
     texts = {
         (test.case.domain, test.case.history): answer.text
         for test, answer in zip(cases, answers, strict=True)

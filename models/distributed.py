@@ -6,10 +6,13 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import torch
+
+Row = TypeVar("Row")
+Value = TypeVar("Value")
 
 
 def join_processes(zero: int) -> None:
@@ -57,6 +60,24 @@ def wait_for_all() -> None:
         distributed.barrier()
 
 
+def turns(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
+    """This process's batches; every process gets equally many, the last ones some that others have too."""
+    starts = range(0, len(rows), size)
+    for turn in range(0, len(starts), process_count()):
+        start = starts[min(turn + rank(), len(starts) - 1)]
+        yield rows[start : start + size]
+
+
+def gathered(found: dict[int, Value]) -> dict[int, Value]:
+    """What all processes found, by number; what several found counts once. All processes must come along."""
+    from accelerate.utils import gather_object
+
+    every: dict[int, Value] = {}
+    for part in gather_object([found]):
+        every |= part
+    return {number: every[number] for number in sorted(every)}
+
+
 @contextmanager
 def whole(parameters: Sequence[torch.nn.Parameter], *, write: bool = False) -> Iterator[None]:
     """Inside, ZeRO-3's shards of these parameters are put together. All processes must come along.
@@ -64,10 +85,10 @@ def whole(parameters: Sequence[torch.nn.Parameter], *, write: bool = False) -> I
     With `write`, what the first process has put into them by the end is what they hold afterwards.
     """
     sharded = [parameter for parameter in parameters if hasattr(parameter, "ds_id")]
-    gathered: Any = nullcontext()
+    together: Any = nullcontext()
     if sharded:
         import deepspeed
 
-        gathered = deepspeed.zero.GatheredParameters(sharded, modifier_rank=0 if write else None)
-    with gathered:
+        together = deepspeed.zero.GatheredParameters(sharded, modifier_rank=0 if write else None)
+    with together:
         yield

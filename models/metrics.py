@@ -93,7 +93,7 @@ def draw(path: Path, rows: Sequence[Row], curves: Sequence[str], label: str) -> 
     axes = figure.subplots()
     _plot(axes, rows, {curve: curve for curve in curves}, label)
     axes.set_xlabel("optimiser step")
-    _save(figure, path)
+    write_png(figure, path)
 
 
 def draw_training(path: Path, rows: Sequence[Row]) -> None:
@@ -105,7 +105,16 @@ def draw_training(path: Path, rows: Sequence[Row]) -> None:
     _plot(below, rows, {"learning_rate": "learning rate"}, "learning rate")
     below.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     below.set_xlabel("optimiser step")
-    _save(figure, path)
+    write_png(figure, path)
+
+
+def write_png(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, which appears whole or not at all."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    partial = path.with_name(path.name + ".partial")
+    FigureCanvasAgg(figure).print_png(str(partial))  # type: ignore[no-untyped-call]
+    partial.replace(path)
 
 
 def _figure(height: float) -> Figure:
@@ -126,11 +135,3 @@ def _plot(axes: Axes, rows: Sequence[Row], curves: dict[str, str], label: str) -
     axes.grid(alpha=0.3)
     if len(curves) > 1:
         axes.legend()
-
-
-def _save(figure: Figure, path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    partial = path.with_name(path.name + ".partial")
-    FigureCanvasAgg(figure).print_png(str(partial))  # type: ignore[no-untyped-call]
-    partial.replace(path)

@@ -14,7 +14,8 @@ import typer
 from pipeline.arguments import Runs
 
 if TYPE_CHECKING:
-    from recommenders.generative import GenerativeRecommender, Wish
+    from recommenders.generative import GenerativeRecommender
+    from recommenders.requests import Wish
     from rectune.settings import Retrieval
     from rectune.types import Item
 
@@ -70,7 +71,7 @@ def recommend(
     runs: Runs = Path("runs"),
 ) -> None:
     """Recommend items of a catalogue for a history or a query, with reasons and what they rest on."""
-    from recommenders.generative import Wish
+    from recommenders.requests import Wish
 
     chosen = {
         "title": title_column,
@@ -133,7 +134,7 @@ def _recommender(model: Path, items: list[Item], config: Retrieval, folder: Path
 
 def _converse(answer: _Answering, history_domain: str) -> None:
     """A wish a line until an empty one: titles, or a question mark and what is looked for, or both."""
-    from recommenders.generative import Wish
+    from recommenders.requests import Wish
     from rectune.errors import UserError
 
     typer.echo(

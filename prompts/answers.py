@@ -53,6 +53,12 @@ def closing(locale: Locale, title: str) -> str:
     return f"{CLOSINGS[locale]} {one_line(title)}"
 
 
+def behind_closing(locale: Locale, titles: Sequence[str]) -> tuple[str, list[str]]:
+    """The closing words of a language, and each title as it stands behind them."""
+    words = CLOSINGS[locale]
+    return words, [closing(locale, title).removeprefix(words) for title in titles]
+
+
 def ranking(locale: Locale, titles: Sequence[str]) -> str:
     """The lines that end a listwise response, the best title first.
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from prompts.answers import read_answer
-from prompts.titles import TitleIndex
+from prompts.titled import Titled
 from recommenders.base import Scores
 from recommenders.ground import Ground
 from retrieval.embedding import embed
@@ -27,21 +27,14 @@ class Written:
     _vectors: dict[str, Scores] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
-    def _index(self) -> tuple[TitleIndex, list[list[str]]]:
-        """The titles, each once, and the items that bear each."""
-        bearers: dict[str, list[str]] = {}
-        for item_id, title in self.ground.titles.items():
-            if title.strip():
-                bearers.setdefault(title, []).append(item_id)
-        return TitleIndex(list(bearers)), list(bearers.values())
+    def _titled(self) -> Titled:
+        return Titled(list(self.ground.items.values()))
 
     def named(self, history: Sequence[str]) -> frozenset[str]:
         """The items that bear the title which the answer recommends; none where it recommends none."""
         text = self.answers(history)
         if text not in self._named:
-            index, bearers = self._index
-            found = read_answer(text, index).recommended if text.strip() else None
-            self._named[text] = frozenset(bearers[found]) if found is not None else frozenset()
+            self._named[text] = frozenset(self._titled.named(read_answer(text, self._titled.index)))
         return self._named[text]
 
     def vector(self, history: Sequence[str]) -> Scores:

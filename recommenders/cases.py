@@ -13,7 +13,7 @@ from recommenders.likelihood import Asked
 from rectune.catalogue import Catalogue
 from rectune.errors import UserError
 from rectune.rows import read_rows
-from rectune.types import Case, Locale, Prompt
+from rectune.types import Case, Locale, Prompt, grouped
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,7 @@ def read_test_cases(cases: Sequence[Case], queries: Path) -> list[TestCase]:
 
 def by_domain(cases: Sequence[TestCase]) -> dict[str, list[TestCase]]:
     """The cases of each domain, domains sorted."""
-    groups: dict[str, list[TestCase]] = {}
-    for case in sorted(cases, key=lambda case: case.case.domain):
-        groups.setdefault(case.case.domain, []).append(case)
-    return groups
+    return grouped(cases, lambda test: (test.case.domain, ""))
 
 
 def asked_by_history(cases: Sequence[TestCase]) -> Callable[[Sequence[str]], Asked]:

@@ -30,7 +30,7 @@ def ground_in(
     `config` says how texts are cut and from when on the search is approximate; without it, as recipes do by default.
     """
     plan = Plan(Cut(config.chunk, config.overlap), config.approximate) if config else Plan()
-    return Grounding(items, build_index(items, folder, embedder, plan), claim_reader)
+    return Grounding(items, build_index(items, folder, embedder, plan), ClaimReader)
 
 
 class ClaimReader:
@@ -63,8 +63,3 @@ class ClaimReader:
             if mention and mention.certainty >= SURE:
                 found.append(mention.index)
         return found
-
-
-def claim_reader(titles: Sequence[str]) -> ClaimReader:
-    """A function that reads out of an answer which of these titles it recommends."""
-    return ClaimReader(titles)

@@ -14,7 +14,7 @@ from inference.ledger import Ledger, request_key
 from inference.llamacpp import LlamaEngine
 from inference.requests import Answer, Request
 from inference.trie import TokenTrie
-from prompts.answers import closing, reasons
+from prompts.answers import CLOSINGS, behind_closing, reasons
 from rectune.progress import progress
 from rectune.settings import Retrieval, Sampling
 from rectune.types import Locale, content_id
@@ -77,7 +77,8 @@ def name_titles(
                 for key, number in left.items():
                     one = asked[number]
                     if one.domain not in tries:
-                        tries[one.domain] = engine.title_trie(_behind(titles[one.domain], one.locale))
+                        behind = behind_closing(one.locale, titles[one.domain])[1]
+                        tries[one.domain] = engine.title_trie(behind)
                     answers[key] = _decoded(engine, tries[one.domain], one, config.beam)
                     book.put(key, answers[key])
                     advance(1)
@@ -99,15 +100,5 @@ def _request(one: Asked, titles: str, beam: int) -> Request:
 
 def _prefill(one: Asked) -> str:
     """The draft's reasons and the closing words, behind which a title stands."""
-    body = reasons(one.draft).strip()
-    return f"{body}\n{_given(one.locale)}" if body else _given(one.locale)
-
-
-def _given(locale: Locale) -> str:
-    return closing(locale, "").rstrip()
-
-
-def _behind(titles: Sequence[str], locale: Locale) -> list[str]:
-    """The titles as they stand behind the closing words."""
-    start = len(_given(locale))
-    return [closing(locale, title)[start:] for title in titles]
+    body, words = reasons(one.draft).strip(), CLOSINGS[one.locale]
+    return f"{body}\n{words}" if body else words

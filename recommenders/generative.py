@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from inference.generate import generate
 from inference.requests import Answer, Request
-from recommenders.claims import ground_in
 from recommenders.constrained import Asked, name_titles
 from recommenders.reasons import By, Why, write_reasons
-from recommenders.requests import RecommendationRequest, Wish, from_prompt, from_words
+from recommenders.requests import RecommendationRequest
 from rectune.settings import Retrieval
-from rectune.types import Item, content_id
+from rectune.types import content_id
 from retrieval.chunks import head_of
 from retrieval.grounding import Grounded, Grounding
-
-__all__ = [
-    "Choice",
-    "GenerativeRecommender",
-    "Mode",
-    "Recommendation",
-    "RecommendationRequest",
-    "Wish",
-    "from_prompt",
-    "from_words",
-    "recommend_from",
-]
 
 Mode = Literal["retrieve", "constrained"]
 
@@ -155,9 +142,12 @@ class GenerativeRecommender:
         self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
     ) -> list[list[Grounded]]:
         titles = {request.domain: self.grounding.titles(request.domain) for request in requests}
+        places = {
+            domain: {title: number for number, title in enumerate(some)} for domain, some in titles.items()
+        }
         asked = [
-            Asked(request.messages, draft, request.locale, request.domain, self._banned(request))
-            for request, draft in zip(requests, drafts, strict=True)
+            Asked(r.messages, draft, r.locale, r.domain, self._banned(r, places[r.domain]))
+            for r, draft in zip(requests, drafts, strict=True)
         ]
         ranked = name_titles(self.model, asked, titles, self.retrieval, self.ledger)
         found = list[list[Grounded]]()
@@ -167,19 +157,12 @@ class GenerativeRecommender:
             found.append([item for item in items if item][: self.retrieval.top])
         return found
 
-    def _banned(self, request: RecommendationRequest) -> tuple[int, ...]:
-        """The titles that only items of the history bear."""
-        titles, domain = self.grounding.titles(request.domain), request.domain
-        places = {title: number for number, title in enumerate(titles)}
-        known = {self.grounding.item(domain, item).title for item in request.known}
-        bearers = {title: self.grounding.bearers(title, domain) for title in known}
-        return tuple(
-            sorted(
-                places[items[0].title]
-                for items in bearers.values()
-                if items and all(item.item_id in request.known for item in items)
-            )
-        )
+    def _banned(self, request: RecommendationRequest, places: Mapping[str, int]) -> tuple[int, ...]:
+        """The titles that only items of the history bear, by their `places` in the list of titles."""
+        known = {self.grounding.item(request.domain, item).title for item in request.known}
+        borne = (self.grounding.bearers(title, request.domain) for title in known)
+        own = (items for items in borne if items and all(item.item_id in request.known for item in items))
+        return tuple(sorted(places[items[0].title] for items in own))
 
     def _bearer(self, title: str, mean: float, request: RecommendationRequest) -> Grounded | None:
         bearers = self.grounding.bearers(title, request.domain)
@@ -202,23 +185,3 @@ class GenerativeRecommender:
         own = chosen.how == "embedding" and not chosen.evidence.startswith(head_of(item))
         body = chosen.evidence if own else ""
         return Why(item, request.liked, request.query, request.locale, body)
-
-
-def recommend_from(
-    model: Path, items: list[Item], wish: Wish, config: Retrieval, folder: Path
-) -> Recommendation:
-    """Recommend from anybody's own catalogue: index it in `folder`, ask the model, ground its answer.
-
-    Args:
-        model: a GGUF file.
-        items: the catalogue, all of one domain.
-        wish: what somebody liked, or looks for.
-        config: embedder, sampling, and how many items to return.
-        folder: where the index and the ledger of answers are kept between calls.
-
-    Raises:
-        UserError: an empty catalogue, neither history nor query, or a model that cannot be read.
-    """
-    grounding = ground_in(items, folder / "index", config.embedder, config)
-    request = from_words(items, wish, grounding)
-    return GenerativeRecommender(model, grounding, config, folder / "ledger.sqlite").recommend(request)

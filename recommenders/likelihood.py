@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from prompts.answers import closing
+from prompts.answers import behind_closing
 from recommenders.base import Ranker, Scores
 from rectune.types import Locale
 
@@ -65,8 +65,7 @@ class Likelihood:
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
         asked = self.asked(history)
-        given = closing(asked.locale, "").rstrip()
-        named = [closing(asked.locale, self.titles[item])[len(given) :] for item in candidates]
+        given, named = behind_closing(asked.locale, [self.titles[item] for item in candidates])
         tokens = self.scorer.loglikelihood(asked.messages, named, prefill=given)
         self.on_case(1)
         total = np.mean if self.normalised else np.sum

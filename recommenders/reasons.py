@@ -84,11 +84,10 @@ def write_reasons(
             body = _body(why, answer)
             if not fault(body, why, grounding):
                 done[number] = Reasons(_closed(body, why), "model", attempt + 1)
-    plain = {
-        number: Reasons(_closed(plain_sentence(why), why), "template", attempts)
+    return [
+        done.get(number) or Reasons(_closed(plain_sentence(why), why), "template", attempts)
         for number, why in enumerate(wanted)
-    }
-    return [done.get(number, plain[number]) for number in range(len(wanted))]
+    ]
 
 
 def fault(body: str, why: Why, grounding: Grounding) -> str:
@@ -104,7 +103,8 @@ def fault(body: str, why: Why, grounding: Grounding) -> str:
         if any(plain_title(title) not in own for title in grounding.mentioned(body, domain)):
             return "names another item"
     names = (match["name"] or match["bold"] for match in _QUOTED.finditer(body))
-    if any(fold(name.strip(" .,!?;:'")) not in fold(told) for name in names):
+    folded = fold(told)
+    if any(fold(name.strip(" .,!?;:'")) not in folded for name in names):
         return "quotes what stands nowhere"
     known = {word.text for word in split_words(told)}
     if any(word.text not in known for name in _NAME.findall(body) for word in split_words(name)):

@@ -70,7 +70,8 @@ def outcome(answer: Answered, grounding: Grounding) -> Outcome:
 def shares(answers: Sequence[Answered], grounding: Grounding) -> dict[str, Any]:
     """`n`, the share of each way of resolving and of each flag, over all answers and by `domains`."""
     pairs = [(answer.request.domain, outcome(answer, grounding)) for answer in answers]
-    domains = {name: _shares([found for _, found in group]) for name, group in _by_domain(pairs).items()}
+    groups = grouped(pairs, lambda pair: (pair[0], ""))
+    domains = {name: _shares([found for _, found in group]) for name, group in groups.items()}
     return {**_shares([found for _, found in pairs]), "domains": domains}
 
 
@@ -154,10 +155,6 @@ def _shares(found: Sequence[Outcome]) -> dict[str, Any]:
         "resolved": {name: resolved[name] / count for name in RESOLVED},
         "flags": {name: flags[name] / count for name in FLAGS},
     }
-
-
-def _by_domain(pairs: Sequence[tuple[str, Outcome]]) -> dict[str, list[tuple[str, Outcome]]]:
-    return grouped(pairs, lambda pair: (pair[0], ""))
 
 
 def _cosines(old: Answered, new: Answered, grounding: Grounding, embedder: str) -> dict[str, float]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from prompts.titles import fold
 from recommenders.base import Scores
 from recommenders.ground import Ground
 from recommenders.likeness import LAST
@@ -21,7 +21,7 @@ _WORD = re.compile(r"\w+")
 
 def words_of(text: str) -> list[str]:
     """The words of a text, case aside."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    return _WORD.findall(fold(text))
 
 
 @dataclass(frozen=True)

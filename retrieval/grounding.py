@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import difflib
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from prompts.titles import fold
 from rectune.types import Item
 from retrieval.search import Hit, Index
 
@@ -59,7 +59,7 @@ class Reads(Protocol):
 
 
 # Given titles, what reads answers against them.
-ClaimReader = Callable[[Sequence[str]], Reads]
+Reader = Callable[[Sequence[str]], Reads]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Grounding:
         reader: reads what answers claim.
     """
 
-    def __init__(self, items: Sequence[Item], index: Index, reader: ClaimReader) -> None:
+    def __init__(self, items: Sequence[Item], index: Index, reader: Reader) -> None:
         self.index = index
         self._reader = reader
         self._names: dict[str, _Names] = {}
@@ -227,7 +227,7 @@ class Grounding:
 class _Names:
     """The titles of one domain, each once, and which items bear them."""
 
-    def __init__(self, items: Sequence[Item], reader: ClaimReader) -> None:
+    def __init__(self, items: Sequence[Item], reader: Reader) -> None:
         self._bearers: dict[str, list[Item]] = {}
         for item in items:
             if item.title.strip():  # what has no title cannot be named
@@ -256,5 +256,4 @@ def _ratio(words: str, title: str) -> float:
 
 def plain_title(title: str) -> str:
     """What spellings of one title have in common; a title of signs alone stays as it is."""
-    folded = unicodedata.normalize("NFKC", title).casefold()
-    return " ".join(_WORD.findall(folded)) or title
+    return " ".join(_WORD.findall(fold(title))) or title

@@ -28,7 +28,7 @@ from retrieval.chunks import Chunk, Cut, chunks_of
 from retrieval.embedding import dimension, embed, encodable
 from retrieval.floor import calibrate
 from retrieval.scripts import by_letters
-from retrieval.search import Hit, Index, Key, quoted
+from retrieval.search import ALL, Hit, Index, Key, quoted
 
 __all__ = ["Hit", "Index", "Plan", "build_index", "open_index"]
 
@@ -138,7 +138,7 @@ def _bring_up_to_date(
         {key: item for item in reversed(items) if (key := (item.domain, item.item_id)) in left}.values()
     )
     # Added from this thread: what goes wrong inside a generator that the library consumes makes it hang.
-    for batch in _batches(missing[::-1], marker, schema):
+    for batch in _batches(missing[::-1], digests, marker, schema):
         table.add(batch)
     _finish(table, folder, marker, {domain for domain, _ in digests})
 
@@ -207,9 +207,7 @@ def _opened(folder: Path) -> Table | None:
 
 def _stored(table: Table) -> dict[Key, str]:
     """The digest that each item in the table was written with."""
-    rows = (
-        table.search().where("part = 0").select(["domain", "item_id", "digest"]).limit(2**31 - 1).to_arrow()
-    )
+    rows = table.search().where("part = 0").select(["domain", "item_id", "digest"]).limit(ALL).to_arrow()
     columns = (rows[name].to_pylist() for name in ("domain", "item_id", "digest"))
     return {(domain, item): digest for domain, item, digest in zip(*columns, strict=True)}
 
@@ -234,16 +232,20 @@ def _schema(width: int) -> pa.Schema:
     )
 
 
-def _batches(items: Sequence[Item], marker: _Marker, schema: pa.Schema) -> Iterator[pa.Table]:
+def _batches(
+    items: Sequence[Item], digests: Mapping[Key, str], marker: _Marker, schema: pa.Schema
+) -> Iterator[pa.Table]:
     import pyarrow as pa
 
     cut = Cut(marker.longest, marker.overlap)
     for start in range(0, len(items), _ROWS):
-        cuts = [(item, _digest(item), chunks_of(item, cut)) for item in items[start : start + _ROWS]]
-        texts = [chunk.embedded for _, _, chunks in cuts for chunk in chunks]
+        cuts = [(item, chunks_of(item, cut)) for item in items[start : start + _ROWS]]
+        texts = [chunk.embedded for _, chunks in cuts for chunk in chunks]
         flat = pa.array(embed(texts, marker.embedder).reshape(-1))
         vectors = pa.FixedSizeListArray.from_arrays(flat, schema.field("vector").type.list_size)
-        rows = (_row(item, digest, chunk) for item, digest, chunks in cuts for chunk in chunks)
+        rows = (
+            _row(item, digests[item.domain, item.item_id], chunk) for item, chunks in cuts for chunk in chunks
+        )
         columns = list(zip(*rows, strict=True))
         yield pa.Table.from_arrays(
             [vectors, *(pa.array(c, f.type) for c, f in zip(columns, list(schema)[1:], strict=True))],

@@ -24,7 +24,7 @@ _PROBES, _REFINE = (
 )  # partitions searched, and how many times the wanted rows are compared exactly (IVF-PQ)
 _LONGEST_QUERY = 4000  # characters of a text that full text looks for
 _BLIND = 1e-3  # weight of a vector that an embedder made of a text that it cannot read
-_ALL = 2**31 - 1
+ALL = 2**31 - 1  # rows: a table's search has to be given a limit
 
 Key = tuple[str, str]  # domain, item id
 
@@ -182,7 +182,7 @@ class Index:
         for domain, items in by_domain.items():
             where = f"domain = {quoted(domain)} AND item_id IN ({', '.join(items)})"
             wanted = ["item_id", "text", "vector"]
-            rows = self._table.search().where(where).select(wanted).limit(_ALL).to_arrow()
+            rows = self._table.search().where(where).select(wanted).limit(ALL).to_arrow()
             vectors = matrix(rows["vector"])
             for place, (item, text) in enumerate(
                 zip(rows["item_id"].to_pylist(), rows["text"].to_pylist(), strict=True)

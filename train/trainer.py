@@ -5,14 +5,12 @@ This module needs torch and trl at import, so it is only ever imported inside a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
-from accelerate.utils import gather_object
 from trl import SFTTrainer
 
-from models.distributed import process_count, rank
+from models.distributed import gathered, turns
 from models.metrics import Meter
 from train.collate import NOBODY
 from train.guard import Guard
@@ -60,24 +58,14 @@ class Tuner(SFTTrainer):  # type: ignore[misc]
         """
         self.model.eval()
         scores: Scores = {}
-        for batch in self._held_out_batches():
-            scores |= self._score(batch)
-        every: Scores = {}
-        for part in gather_object([scores]):
-            every |= part  # what was scored twice, so that all processes had as many batches, counts once
-        total = sum(nats for nats, _ in sorted(every.values()))
-        figures = {"eval_loss": total / sum(labels for _, labels in every.values())}
+        for part in turns(list(self.eval_dataset), self.args.per_device_train_batch_size):
+            scores |= self._score(self._prepare_inputs(self.data_collator(part)))
+        every = gathered(scores).values()
+        total = sum(nats for nats, _ in sorted(every))
+        figures = {"eval_loss": total / sum(labels for _, labels in every)}
         self.log(dict(figures))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, figures)
         return figures
-
-    def _held_out_batches(self) -> Iterator[Batch]:
-        rows, size = self.eval_dataset, self.args.per_device_train_batch_size
-        starts = range(0, len(rows), size)
-        for turn in range(0, len(starts), process_count()):
-            start = starts[min(turn + rank(), len(starts) - 1)]
-            batch = self.data_collator([rows[n] for n in range(start, min(start + size, len(rows)))])
-            yield self._prepare_inputs(batch)
 
     def _score(self, batch: Batch) -> Scores:
         """Nats and labels of each example in a batch."""

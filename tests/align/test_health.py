@@ -12,7 +12,7 @@ from align.health import Health, examine
 from align.health_page import markdown, write_health
 from align.preferences import Tagged
 from align.tasks import make_task
-from align.titled import Titled
+from prompts.titled import Titled
 from rectune.errors import UserError
 from rectune.types import Item, Preference, Prompt, Tag, with_id
 from tests.align.examples import FILMS, make_prompt

@@ -7,7 +7,7 @@ import pytest
 from align import nearness as module
 from align.nearness import nearness
 from align.tasks import make_task
-from align.titled import Titled
+from prompts.titled import Titled
 from rectune.catalogue import Catalogue
 from rectune.types import Item, Tag
 from tests.align.examples import letters, make_prompt

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from align.simulated import SimulatedAnnotator
 from align.tasks import make_task
-from align.titled import Titled
 from prompts.answers import ranking
+from prompts.titled import Titled
 from rectune.types import Item, answer_hash
 from tests.align.examples import make_prompt
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from align.comparison import read_duel
-from evaluation import answers
+from evaluation import answers, writing
 from evaluation.answers import FIGURES, compare_answers
 from evaluation.systems import Material
 from inference.requests import Answer, Request
-from recommenders.claims import claim_reader
+from recommenders.claims import ClaimReader
 from rectune.catalogue import load_catalogue
 from rectune.recipe import Recipe
 from rectune.rows import read_rows
@@ -47,7 +47,7 @@ def compare(
     out.mkdir(parents=True)
     catalogue = load_catalogue(world["data"] / "items.parquet")
     items = list(catalogue.items.values())
-    grounding = Grounding(items, build_index(items, world["index"], "embedded"), claim_reader)
+    grounding = Grounding(items, build_index(items, world["index"], "embedded"), ClaimReader)
     prompts = read_rows(world["queries"] / "prompts.parquet", Prompt)
     cases = read_rows(world["data"] / "cases.parquet", Case)
 
@@ -58,7 +58,7 @@ def compare(
             writer = {"candidates": sft, "export": dpo}[model.parent.name]
             return [Answer(r.id, writer(r.messages[-1][1]), "stop", 1, 1) for r in requests]
 
-        monkeypatch.setattr(answers, "generate", write)
+        monkeypatch.setattr(writing, "generate", write)
         monkeypatch.setattr(answers, "provenance", lambda *_: Provenance("m", "Q8_0", "{}", 0, "e"))
         evaluate = Evaluate(systems=["sft", "dpo"], answers=count, bootstrap=200)
         config = Recipe.model_construct(evaluate=evaluate, retrieval=Retrieval(sampling=Sampling()))

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.metrics import bootstrap, hit_at, ndcg_at, reciprocal_ranks, target_rank, wilson
+from evaluation.metrics import Resampled, hit_at, ndcg_at, reciprocal_ranks, target_rank, wilson
+from evaluation.protocol import figures
+from rectune.settings import Evaluate
 
 SCORES = st.lists(st.floats(allow_nan=True), min_size=1, max_size=20)
 
@@ -41,8 +43,8 @@ def test_the_rank_stays_in_bounds_and_does_not_depend_on_the_order(scores: list[
 
 def test_known_values():
     ranks = [1, 2, 3, 11]
-    assert [hit_at(ranks, k) for k in (1, 2, 10, 20)] == [0.25, 0.5, 0.75, 1.0]
-    assert reciprocal_ranks(ranks) == [1, 1 / 2, 1 / 3, 1 / 11]
+    assert [hit_at(ranks, k).mean() for k in (1, 2, 10, 20)] == [0.25, 0.5, 0.75, 1.0]
+    assert reciprocal_ranks(ranks).tolist() == [1, 1 / 2, 1 / 3, 1 / 11]
     assert ndcg_at(ranks, 10) == pytest.approx([1.0, 1 / math.log2(3), 0.5, 0.0])
 
 
@@ -68,8 +70,9 @@ def test_wilson_holds_the_share_and_stays_a_share(hits: int, misses: int):
 def test_the_bootstrap_is_seeded_and_covers_the_mean():
     values = list(np.random.default_rng(0).random(200))
     users = [str(n) for n in range(200)]
-    low, high = bootstrap(values, users, 500, 7)
-    assert (low, high) == bootstrap(values, users, 500, 7) != bootstrap(values, users, 500, 8)
+    low, high = Resampled(users, 500, 7).interval(values)
+    assert (low, high) == Resampled(users, 500, 7).interval(values)
+    assert (low, high) != Resampled(users, 500, 8).interval(values)
     # The normal approximation of the same interval: 1.96 * standard error.
     half = 1.96 * np.std(values) / math.sqrt(200)
     assert (low, high) == pytest.approx((np.mean(values) - half, np.mean(values) + half), abs=0.01)
@@ -77,12 +80,12 @@ def test_the_bootstrap_is_seeded_and_covers_the_mean():
 
 def test_cases_of_one_user_are_not_taken_for_independent():
     values = [0.0, 1.0] * 50
-    apart = bootstrap(values, [str(n) for n in range(100)], 500, 0)
-    together = bootstrap([0.0] * 50 + [1.0] * 50, ["a"] * 50 + ["b"] * 50, 500, 0)
+    apart = Resampled([str(n) for n in range(100)], 500, 0).interval(values)
+    together = Resampled(["a"] * 50 + ["b"] * 50, 500, 0).interval([0.0] * 50 + [1.0] * 50)
     assert together == (0.0, 1.0)
     assert apart[1] - apart[0] < 0.25
 
 
 def test_without_cases_there_is_no_figure():
-    assert math.isnan(hit_at([], 1))
-    assert all(math.isnan(bound) for bound in bootstrap([], [], 10, 0))
+    assert figures({}, {}, Evaluate(systems=["random"])) == {"n": 0, "draws": 0}
+    assert all(math.isnan(bound) for bound in Resampled([], 10, 0).interval([]))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation import answers, language, memorisation, samples, stage, writing
+from evaluation import language, memorisation, stage, writing
 from evaluation.samples import choose
 from inference.requests import Answer, Request
 from recommenders.likelihood import NEUTRAL
@@ -58,7 +58,7 @@ def write(model: Path, requests: Sequence[Request], engine, ledger: Path, label:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     monkeypatch.setattr(language, "LlamaEngine", Engine)
-    for module in (samples, writing, memorisation, answers):
+    for module in (writing, memorisation):
         monkeypatch.setattr(module, "generate", write)
     monkeypatch.setattr(Engine, "scored", [])
     monkeypatch.setattr(Engine, "dies_after", 10_000)

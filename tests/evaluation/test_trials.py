@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.groups import by_name, by_taste
+from evaluation.groups import by_taste
 from evaluation.trials import Pools, Trial, _draw, further_trials, met_items, order_trials, own_trials
 from recommenders.cases import TestCase
 from recommenders.ground import Likes, train_likes
 from rectune.rows import read_rows
 from rectune.settings import Evaluate
-from rectune.types import Case
+from rectune.types import Case, grouped
 from tests.recommenders.world import items, prompt, write_world
 
 
@@ -87,7 +87,8 @@ def test_groups_part_users_at_the_median_and_items_at_their_tails(world):
     assert {t.case.target[1:] for t in found["cold items"]} == {"10"}
     assert {t.case.target[1:] for t in found["warm items"]} == {"4"}
     assert len(found["few interactions"]) == 4 and "many interactions" not in found  # all met five items
-    assert {name: len(group) for name, group in by_name(tests).items()} == {"books": 2, "movies": 2}
+    named = grouped(tests, lambda test: (test.case.domain, test.case.category))
+    assert {name: len(group) for name, group in named.items()} == {"books": 2, "movies": 2}
 
 
 def test_a_trial_knows_whose_it_is(world):

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from inference.requests import Answer, Request
 from recommenders import generative, stage
+from recommenders.claims import ground_in
 from recommenders.constrained import Asked, Ranked
-from recommenders.generative import GenerativeRecommender, Wish, recommend_from
+from recommenders.generative import GenerativeRecommender, Recommendation
 from recommenders.report import Answered, outcome
-from recommenders.requests import from_words
+from recommenders.requests import Wish, from_words
 from recommenders.wording import as_json, as_text
 from rectune.errors import UserError
 from rectune.recipe import Recipe
@@ -53,8 +54,14 @@ def ask(
     query: str = "",
     catalogue: list[Item] | None = None,
     config: Retrieval = RETRIEVAL,
-):
-    return recommend_from(Path("model.gguf"), catalogue or items(), Wish(history, query), config, folder)
+) -> Recommendation:
+    return answered(folder, catalogue or items(), Wish(history, query), config)
+
+
+def answered(folder: Path, catalogue: list[Item], wish: Wish, config: Retrieval) -> Recommendation:
+    grounding = ground_in(catalogue, folder / "index", config.embedder, config)
+    model = GenerativeRecommender(Path("model.gguf"), grounding, config, folder / "ledger.sqlite")
+    return model.recommend(from_words(catalogue, wish, grounding))
 
 
 def test_an_item_that_the_draft_names_leads_and_its_reasons_are_written_anew(tmp_path: Path, says):
@@ -132,7 +139,7 @@ def test_taste_in_another_domain_is_not_held_against_the_floor(tmp_path: Path, s
     says("My recommendation: Galaxy War")
     config = RETRIEVAL.model_copy(update={"floor": 0.99})
     wish = Wish(["Kind of Blue"], "", "music")
-    assert recommend_from(Path("m.gguf"), items(), wish, config, tmp_path).fits
+    assert answered(tmp_path, items(), wish, config).fits
 
 
 def test_the_history_reaches_the_model_in_the_catalogues_spelling_and_is_not_recommended(
@@ -226,8 +233,6 @@ TITLES = [
 
 @pytest.fixture(scope="module")
 def recommender(tmp_path_factory: pytest.TempPathFactory) -> GenerativeRecommender:
-    from recommenders.claims import ground_in
-
     folder = tmp_path_factory.mktemp("property")
     catalogue = [Item("movies", str(n), title, ("film",)) for n, title in enumerate(TITLES)]
     grounding = ground_in(catalogue, folder / "index", "letters")
