@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from inference.backends import Backend
 from inference.ledger import Ledger, model_digest, request_key
-from inference.llamacpp import LlamaEngine, engine_version
+from inference.llamacpp import engine_version
+from inference.loaded import loaded
 from inference.model import describe
 from inference.requests import Answer, Request
 from inference.server import ServerBackend
@@ -118,14 +120,14 @@ def _server(model: Served) -> ServerBackend:
     return ServerBackend(model.address, model.name, model.remote)
 
 
-def _opened(model: Model, engine: Engine) -> Backend:
+def _opened(model: Model, engine: Engine) -> AbstractContextManager[Backend]:
     if isinstance(model, Served):
         return _server(model)  # the same, so that it notices when another model comes to bear the name
     if engine.workers:
         from inference.cluster import RayBackend
 
         return RayBackend(model, engine)
-    return LlamaEngine(model, engine)
+    return loaded(model, engine)
 
 
 def _make(

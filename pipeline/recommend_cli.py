@@ -134,22 +134,24 @@ def _recommender(model: Path, items: list[Item], config: Retrieval, folder: Path
 
 def _converse(answer: _Answering, history_domain: str) -> None:
     """A wish a line until an empty one: titles, or a question mark and what is looked for, or both."""
+    from inference.loaded import kept_loaded
     from recommenders.requests import Wish
     from rectune.errors import UserError
 
     typer.echo(
         'Titles you liked, as "A; B; C"; or "? what you look for"; or both. An empty line ends.', err=True
     )
-    while True:
-        typer.echo("> ", nl=False, err=True)
-        line = sys.stdin.readline().strip()
-        if not line:
-            return
-        history, *query = _QUESTION.split(line, maxsplit=1)
-        try:
-            typer.echo(answer(Wish(titles_in(history), query[0] if query else "", history_domain)) + "\n")
-        except UserError as error:
-            typer.echo(f"rectune: {error}", err=True)
+    with kept_loaded():
+        while True:
+            typer.echo("> ", nl=False, err=True)
+            line = sys.stdin.readline().strip()
+            if not line:
+                return
+            history, *query = _QUESTION.split(line, maxsplit=1)
+            try:
+                typer.echo(answer(Wish(titles_in(history), query[0] if query else "", history_domain)) + "\n")
+            except UserError as error:
+                typer.echo(f"rectune: {error}", err=True)
 
 
 def _settings(source: Source, ground: str, top: int) -> Retrieval:

@@ -15,31 +15,9 @@ from typing import Any
 
 from recommenders.articles import read_articles
 from recommenders.wording import printable
+from rectune.columns import ITEM_NAMES, guessed
 from rectune.errors import UserError
 from rectune.types import Item
-
-# Names under which a field is looked for, the likeliest first; compared in lower case, letters only.
-NAMES: dict[str, tuple[str, ...]] = {
-    "title": ("title", "name", "itemtitle", "itemname", "productname", "headline", "제목", "이름", "상품명"),
-    "item_id": ("itemid", "id", "asin", "isbn", "sku", "key", "productid", "movieid", "code"),
-    "categories": ("categories", "category", "genres", "genre", "tags", "type", "분류", "장르", "카테고리"),
-    "description": (
-        "description",
-        "summary",
-        "overview",
-        "synopsis",
-        "abstract",
-        "plot",
-        "text",
-        "body",
-        "content",
-        "설명",
-        "내용",
-        "본문",
-        "줄거리",
-    ),
-    "year": ("year", "releaseyear", "releasedate", "published", "date", "연도", "출시일"),
-}
 
 _SEPARATORS = re.compile(r"\s*[|;,]\s*")
 _YEAR = re.compile(r"(?<!\d)([12]\d{3})(?!\d)")
@@ -76,7 +54,7 @@ def read_catalogue(
             and .html files (see `recommenders.articles`).
         domain: what the items are, by the names that the prompts know (movies, books, …); any other reads as
             "item".
-        columns: field (a key of `NAMES`) -> column, where the guess would be another; "" takes none.
+        columns: field (a key of `ITEM_NAMES`) -> column, where the guess would be another; "" takes none.
 
     Raises:
         UserError: no such file, another format, broken, an unknown column, without a column of titles, or without a single
@@ -131,15 +109,15 @@ def _columns(there: list[str], path: Path, wanted: Mapping[str, str]) -> dict[st
                 f"has no column {column!r} (for {field})", where=str(path), mend=f"{hint}columns: {seen}"
             )
     taken = {field: column for field, column in wanted.items() if column}
-    guessed = _guess([column for column in there if column not in taken.values()])
-    columns = taken | {field: column for field, column in guessed.items() if field not in wanted}
+    unsaid = {field: names for field, names in ITEM_NAMES.items() if field not in wanted}
+    columns = taken | guessed(unsaid, there, taken.values())
     if "title" not in columns:
         raise UserError(
             f"no column of titles among: {seen}",
             where=str(path),
             mend="name one of the columns `title`, or say which it is: --title-column NAME",
         )
-    return {field: columns[field] for field in NAMES if field in columns}
+    return {field: columns[field] for field in ITEM_NAMES if field in columns}
 
 
 def _item(fields: Record, number: int, domain: str) -> Item:
@@ -152,16 +130,6 @@ def _item(fields: Record, number: int, domain: str) -> Item:
         _text(fields.get("description")),
         int(year[1]) if year else None,
     )
-
-
-def _guess(columns: list[str]) -> dict[str, str]:
-    """Field -> column, each column used once."""
-    plain: dict[str, str] = {}
-    for column in columns:
-        plain.setdefault("".join(letter for letter in column.lower() if letter.isalnum()), column)
-    return {
-        field: plain[name] for field, names in NAMES.items() if (name := next(filter(plain.get, names), ""))
-    }
 
 
 def _text(value: Any) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from inference.ledger import Ledger, request_key
 from inference.llamacpp import LlamaEngine
+from inference.loaded import loaded
 from inference.requests import Answer, Request
 from inference.trie import TokenTrie
 from prompts.answers import CLOSINGS, behind_closing, reasons
@@ -70,7 +71,7 @@ def name_titles(
             # Two slots a hypothesis, whatever the recipe's slots, which must not change a result.
             roomy = config.model_copy(update={"slots": 2 * config.beam})
             with (
-                LlamaEngine(model, roomy) as engine,
+                loaded(model, roomy) as engine,
                 progress("constrained", len(left), "answers") as advance,
             ):
                 tries: dict[str, TokenTrie] = {}

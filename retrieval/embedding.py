@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import typing
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -95,9 +96,13 @@ def encodable(text: str) -> str:
 @lru_cache(maxsize=2)
 def _load(embedder: str) -> SentenceTransformer:
     try:
+        # These speak up where only answers are wanted: of a kernel that is not there, of weights being loaded.
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
         from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
     except ImportError:
         raise MissingExtra("sentence-transformers", "retrieval") from None
+    disable_progress_bar()
     name = str(_embedded_folder()) if embedder == EMBEDDED else embedder
     try:
         return SentenceTransformer(name)

@@ -15,6 +15,7 @@ from datagen.datasets.lines import item_table, text, texts
 from datagen.datasets.raw import Drops, Raw, interaction_frame, no_users
 from datagen.datasets.registry import nearest
 from datagen.datasets.times import Clock
+from rectune.columns import ITEM_NAMES, guessed
 from rectune.errors import UserError
 from rectune.progress import say
 from rectune.settings import Custom
@@ -22,17 +23,7 @@ from rectune.settings import Custom
 if typing.TYPE_CHECKING:
     import polars as pl
 
-# Field -> names under which its column is looked for, the likeliest first; lower case, letters and digits only.
-ITEM_NAMES: dict[str, Sequence[str]] = {
-    "item_id": (
-        "itemid itemcode item id sku asin isbn productid productcode goodsid movieid bookid gameid businessid "
-        "contentid code key 상품번호 상품코드 상품id 아이템id 번호 코드"
-    ).split(),
-    "title": "title name itemtitle itemname productname producttitle headline 제목 이름 상품명 품명 명칭".split(),
-    "categories": "categories category genres genre tags tag type 카테고리 분류 장르 태그".split(),
-    "description": "description summary overview synopsis abstract plot text content 설명 내용 줄거리 소개".split(),
-    "year": "year releaseyear releasedate released published publicationyear 연도 출시일 출간일 출판연도".split(),
-}
+# The same for interactions as `rectune.columns` has for items.
 INTERACTION_NAMES: dict[str, Sequence[str]] = {
     "user_id": (
         "userid user customerid customer memberid member reviewerid visitorid accountid 회원번호 회원id 회원 고객번호 "
@@ -169,9 +160,8 @@ def _columns(
         raise UserError(
             f"the column {twice[0]!r} is mapped twice", where=str(path), mend="map each column once"
         )
-    for name, likely in names.items():
-        if name not in mapped and (column := _guess(likely, there, found.values())):
-            found[name] = column
+    unmapped = {name: likely for name, likely in names.items() if name not in mapped}
+    found |= guessed(unmapped, there, found.values())
     if lack := [name for name in needed if name not in found]:
         absent = f"no column looks like {' or '.join(lack)} among: {', '.join(there[:40])}"
         raise UserError(
@@ -180,15 +170,7 @@ def _columns(
     return found
 
 
-def _guess(likely: Sequence[str], there: Sequence[str], taken: Iterable[str]) -> str:
-    plain: dict[str, str] = {}
-    for column in there:
-        if column not in taken:
-            plain.setdefault("".join(sign for sign in column.casefold() if sign.isalnum()), column)
-    return next((plain[name] for name in likely if name in plain), "")
-
-
 def _tell(path: Path, found: Mapping[str, str], mapped: Mapping[str, str]) -> None:
     """What was guessed, for the person to see."""
-    if guessed := [f"{column} as {name}" for name, column in found.items() if name not in mapped]:
-        say(f"  {path.name}: columns guessed from their names: {', '.join(guessed)}")
+    if told := [f"{column} as {name}" for name, column in found.items() if name not in mapped]:
+        say(f"  {path.name}: columns guessed from their names: {', '.join(told)}")

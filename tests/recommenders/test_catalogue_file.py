@@ -51,10 +51,10 @@ def test_what_was_taken_for_what_is_said(tmp_path: Path):
 
 def test_columns_may_be_said_and_a_guess_may_be_declined(tmp_path: Path):
     path = tmp_path / "c.csv"
-    path.write_text("name,label,summary,kind\n1,Kettle,Boils water,kitchen\n")
+    path.write_text("name,label,summary,shelf\n1,Kettle,Boils water,kitchen\n")
     guessed = read_catalogue(path).items[0]
     assert (guessed.title, guessed.description, guessed.categories) == ("1", "Boils water", ())
-    columns = {"title": "label", "item_id": "name", "categories": "kind", "description": ""}
+    columns = {"title": "label", "item_id": "name", "categories": "shelf", "description": ""}
     assert read_catalogue(path, columns=columns).items == [Item("other", "1", "Kettle", ("kitchen",))]
     with pytest.raises(UserError, match="no column 'lable'") as refused:
         read_catalogue(path, columns={"title": "lable"})
