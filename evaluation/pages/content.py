@@ -11,6 +11,7 @@ from typing import Any
 from evaluation.pages.data import Data, read_data
 from evaluation.pages.data_tables import Table, tables
 from evaluation.pages.filtered import Filtered, read_filtered
+from evaluation.pages.other_tables import grounding_tables, preference_table
 from evaluation.pages.ranking_tables import ranking_tables
 from evaluation.pages.results import Results, read_results
 from models import metrics
@@ -55,6 +56,8 @@ class Content:
     filtered: Filtered = field(default_factory=Filtered)
     ranking: tuple[Table, ...] = ()
     pairs: tuple[Mapping[str, Any], ...] = ()
+    grounding: tuple[Table, ...] = ()
+    preferences: Table | None = None
 
     @property
     def data_tables(self) -> list[Table]:
@@ -150,6 +153,8 @@ def gather(inputs: Mapping[str, Path], samples: int) -> Content:
         filtered=read_filtered(manifests.get("filter"), inputs.get("filter")),
         ranking=tuple(ranking_tables(measured, recipe)),
         pairs=tuple(_records(measured, "pairs")) if isinstance(measured, dict) else (),
+        grounding=tuple(grounding_tables(_json(inputs, "recommend", "grounding.json"), recipe)),
+        preferences=preference_table(_json(inputs, "tag", "health.json"), recipe),
     )
 
 
