@@ -1,4 +1,4 @@
-"""`python -m bench.headlines --data ../shared/data/korean_news`: Korean headlines as an unseen domain.
+"""`python -m bench.headlines --data path/to/korean_news`: Korean headlines as an unseen domain.
 
 150 headlines are labelled by hand in ten subjects (`tests/retrieval/korean_subjects.json`, by the hash of their lines). A
 history of five on one subject is to find the other ten. Every system ranks all headlines but those five. Precision@10 is

@@ -53,7 +53,7 @@ def run(
     if dry_run:
         typer.echo(generation_preview(Order(recipe, overrides or [], "data"), RunStore(runs)))
         return
-    with leading(runs, section_of_slurm(load_recipe(recipe, overrides or []))) as first:
+    with leading(runs, section_of_slurm(load_recipe(recipe, overrides or []), until)) as first:
         if first:
             folders = run_pipeline(Order(recipe, overrides or [], until, redo), RunStore(runs))
             typer.echo(closing_words(folders, until))

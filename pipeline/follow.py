@@ -14,6 +14,7 @@ from typing import Any
 
 from pipeline.machines import slurm_place
 from pipeline.others import slurm_folder
+from pipeline.stages import needed_for
 from pipeline.supervise import Silence, write_pulse
 from rectune.progress import say
 from rectune.recipe import Recipe
@@ -23,10 +24,15 @@ _SILENCE = 300.0  # seconds without a sign of the first task after which the oth
 _LOOK_EVERY = 1.0
 
 
-def section_of_slurm(recipe: Recipe) -> str:
-    """The training section that SLURM's tasks are wanted for; empty where none is."""
-    wanted = (name for name in ("train", "align") if getattr(recipe, name).launcher == "slurm")
-    return next(wanted, "")
+def section_of_slurm(recipe: Recipe, until: str) -> str:
+    """The training section that SLURM's tasks are wanted for on the way to the stage `until`; empty where none is.
+
+    Raises:
+        UserError: there is no such stage.
+    """
+    stages = {stage.name for stage in needed_for(until)}
+    trained = (section for stage, section in (("sft", "train"), ("dpo", "align")) if stage in stages)
+    return next((section for section in trained if getattr(recipe, section).launcher == "slurm"), "")
 
 
 @contextmanager

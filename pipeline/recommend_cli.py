@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -71,6 +72,7 @@ def recommend(
     runs: Runs = Path("runs"),
 ) -> None:
     """Recommend items of a catalogue for a history or a query, with reasons and what they rest on."""
+    from inference.loaded import kept_loaded
     from recommenders.requests import Wish
 
     chosen = {
@@ -88,10 +90,11 @@ def recommend(
 
         raise UserError("nothing to go by", mend='give --history "A; B; C", --query "…", or --interactive')
     answer = _Answering(source, _checked(ground), top, as_json)
-    if wish.history or wish.query.strip():
-        typer.echo(answer(wish))
-    if interactive:
-        _converse(answer, history_domain)
+    with kept_loaded() if interactive else nullcontext():
+        if wish.history or wish.query.strip():
+            typer.echo(answer(wish))
+        if interactive:
+            _converse(answer, history_domain)
 
 
 def titles_in(text: str) -> list[str]:
@@ -134,24 +137,22 @@ def _recommender(model: Path, items: list[Item], config: Retrieval, folder: Path
 
 def _converse(answer: _Answering, history_domain: str) -> None:
     """A wish a line until an empty one: titles, or a question mark and what is looked for, or both."""
-    from inference.loaded import kept_loaded
     from recommenders.requests import Wish
     from rectune.errors import UserError
 
     typer.echo(
         'Titles you liked, as "A; B; C"; or "? what you look for"; or both. An empty line ends.', err=True
     )
-    with kept_loaded():
-        while True:
-            typer.echo("> ", nl=False, err=True)
-            line = sys.stdin.readline().strip()
-            if not line:
-                return
-            history, *query = _QUESTION.split(line, maxsplit=1)
-            try:
-                typer.echo(answer(Wish(titles_in(history), query[0] if query else "", history_domain)) + "\n")
-            except UserError as error:
-                typer.echo(f"rectune: {error}", err=True)
+    while True:
+        typer.echo("> ", nl=False, err=True)
+        line = sys.stdin.readline().strip()
+        if not line:
+            return
+        history, *query = _QUESTION.split(line, maxsplit=1)
+        try:
+            typer.echo(answer(Wish(titles_in(history), query[0] if query else "", history_domain)) + "\n")
+        except UserError as error:
+            typer.echo(f"rectune: {error}", err=True)
 
 
 def _settings(source: Source, ground: str, top: int) -> Retrieval:

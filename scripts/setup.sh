@@ -16,7 +16,7 @@ command -v c++ >/dev/null || {
   echo "setup: cannot make a virtual environment; mend (Debian): apt-get install python3-venv" >&2
   exit 2
 }
-echo "setup: installing into $VENV (compiling llama.cpp takes about 8 minutes on two cores, once)"
+echo "setup: installing into $VENV (compiling llama.cpp takes several minutes on two cores, once)"
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
 # torch by its pin and first: unpinned, pip may fetch a build with several GB of accelerator packages.
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch

@@ -11,9 +11,10 @@ import pytest
 
 from pipeline import supervise
 from pipeline.failures import Failure, failure_of, last_lines, leave_note, notes
-from pipeline.follow import leading
+from pipeline.follow import leading, section_of_slurm
 from pipeline.supervise import Silence
 from rectune.errors import UserError
+from rectune.recipe import load_recipe
 from tests.pipeline.test_launch import seen, two
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +38,23 @@ def follower(store: Path) -> subprocess.Popen[bytes]:
         "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}",
     }
     return subprocess.Popen([sys.executable, "-c", program, str(store)], cwd="/", env=environment)
+
+
+@pytest.mark.parametrize(
+    ("launcher", "until", "section"),
+    [
+        ("train.launcher=slurm", "report", "train"),
+        ("train.launcher=slurm", "rationales", ""),
+        ("align.launcher=slurm", "dpo", "align"),
+        ("align.launcher=slurm", "candidates", ""),
+        ("align.launcher=ssh", "report", ""),
+    ],
+)
+def test_slurm_is_asked_for_by_the_training_stages_that_are_to_run(
+    launcher: str, until: str, section: str
+) -> None:
+    recipe = load_recipe(ROOT / "recipes/tiny.yaml", [launcher, f"{launcher.split('.')[0]}.machines=2"])
+    assert section_of_slurm(recipe, until) == section
 
 
 def test_a_recipe_without_slurm_is_led_by_whoever_runs_it(tmp_path: Path) -> None:
