@@ -68,7 +68,7 @@ def _by_likelihood(
 ) -> tuple[list[Ranking], Weights]:
     config = material.config.evaluate
     own_ways = [way for way in ways(config) if way not in WRITING]
-    weighed = {"prior", "fused"} & set(own_ways)
+    weighed = {"prior", "fused", "lexical"} & set(own_ways)
     tuning = tuning_cases(material.cases, cases, material) if weighed else []
     parts = parts_by_domain([*cases, *tuning], material, scorer)
     batches = list(_scored_batches(cases, pools, material))

@@ -23,7 +23,7 @@ from rectune.rows import write_rows
 from rectune.runs import write_atomically
 from rectune.types import Case, Locale, Ranking
 
-TUNED = ("sft", "sft/prior", "sft/fused")
+TUNED = ("sft", "sft/prior", "sft/fused", "sft/lexical")
 SHOWN = (*INTERACTION_FREE, "base", *TUNED)
 
 
@@ -41,7 +41,7 @@ def fold_config(config: Recipe) -> Recipe:
     changed = config.evaluate.model_copy(
         update={
             "systems": [*INTERACTION_FREE, "base", "sft"],
-            "ways": ["prior", "fused"],
+            "ways": ["prior", "fused", "lexical"],
             "protocols": [],
             "tuning": 0,
             "memorisation": 0,
@@ -125,7 +125,7 @@ def zero_shot_table(folds: Sequence[Fold], command: str) -> str:
             "bootstrap over users). The best baseline of a "
             "row is the interaction-free one with the highest Hit@1 on these users, chosen with "
             "hindsight, which favours it. Weights of "
-            "sft/prior and sft/fused are one half: nothing was chosen on any data.",
+            "sft/prior, sft/fused and sft/lexical are one half: nothing was chosen on any data.",
             "",
             f"Made by: {command}",
             "",

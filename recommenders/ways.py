@@ -1,9 +1,10 @@
-"""The ways in which one language model ranks by likelihood, and the weights that two of them need."""
+"""The ways in which one language model ranks by likelihood, and the weights that three of them need."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from recommenders.base import Ranker, Scores
@@ -12,18 +13,20 @@ from recommenders.fusion import Fused, best_weight, fused
 from recommenders.ground import Ground
 from recommenders.likelihood import Asked, Likelihood, Scorer, WithoutPrior, without_history
 from recommenders.likeness import EmbeddingBest
+from recommenders.words import Bm25
 
-Way = Literal["likelihood", "total", "prior", "fused"]
+Way = Literal["likelihood", "total", "prior", "fused", "lexical"]
 DEFAULT = 0.5  # either weight where there is nothing to choose it on
 
 
 @dataclass(frozen=True)
 class Weights:
-    """How much of the prior is taken off (`prior`), what the model counts beside the embedding (`fused`); on how many cases
-    that was chosen."""
+    """How much of the prior is taken off (`prior`), what the model counts beside the embedding (`fused`) and beside BM25
+    (`lexical`); on how many cases that was chosen."""
 
     prior: float = DEFAULT
     fused: float = DEFAULT
+    lexical: float = DEFAULT
     cases: int = 0
 
 
@@ -35,6 +38,7 @@ class Parts:
     total: Likelihood
     prior: Likelihood
     best: Ranker
+    words: Ranker
 
     def ranker(self, way: str, name: str, weights: Weights) -> Ranker:
         """The ranker of one way."""
@@ -44,6 +48,7 @@ class Parts:
             "total": self.total,
             "prior": corrected,
             "fused": Fused(name, corrected, self.best, weights.fused),
+            "lexical": Fused(name, corrected, self.words, weights.lexical),
         }
         return found[way]
 
@@ -56,13 +61,14 @@ def parts_of(scorer: Scorer, ground: Ground, asked: Callable[[Sequence[str]], As
         Likelihood("total", scorer, titles, asked, normalised=False),
         Likelihood("prior", scorer, titles, without_history(asked)),
         EmbeddingBest(ground),
+        Bm25.of(ground),
     )
 
 
 def choose_weights(cases: Sequence[TestCase], parts: Callable[[str], Parts]) -> Weights:
     """The weights under which the targets of these cases rank highest (mean reciprocal rank).
 
-    First that of the prior, then, with it, that of the fusion.
+    First that of the prior, then, with it, those of the fusions.
 
     Args:
         cases: of users who are in no test.
@@ -70,14 +76,15 @@ def choose_weights(cases: Sequence[TestCase], parts: Callable[[str], Parts]) -> 
     """
     likelihoods: list[Scores] = []
     priors: list[Scores] = []
-    bests: list[Scores] = []
+    others: dict[str, list[Scores]] = {"fused": [], "lexical": []}
     targets: list[int] = []
     for domain, group in by_domain(cases).items():
         asked = ([test.case.history for test in group], [test.case.candidates for test in group])
         own = parts(domain)
         likelihoods += own.likelihood.rank(*asked)
         priors += own.prior.rank(*asked)
-        bests += own.best.rank(*asked)
+        others["fused"] += own.best.rank(*asked)
+        others["lexical"] += own.words.rank(*asked)
         targets += [test.case.candidates.index(test.case.target) for test in group]
 
     def corrected(weight: float) -> list[Scores]:
@@ -85,7 +92,8 @@ def choose_weights(cases: Sequence[TestCase], parts: Callable[[str], Parts]) -> 
 
     prior = best_weight(corrected, targets, DEFAULT)
 
-    def both(weight: float) -> list[Scores]:
-        return [fused(one, best, weight) for one, best in zip(corrected(prior), bests, strict=True)]
+    def both(weight: float, other: Sequence[Scores]) -> list[Scores]:
+        return [fused(one, two, weight) for one, two in zip(corrected(prior), other, strict=True)]
 
-    return Weights(prior, best_weight(both, targets, DEFAULT), len(targets))
+    chosen = {way: best_weight(partial(both, other=other), targets, DEFAULT) for way, other in others.items()}
+    return Weights(prior, **chosen, cases=len(targets))

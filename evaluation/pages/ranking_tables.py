@@ -117,6 +117,7 @@ def _weights(metrics: Mapping[str, Any], command: str) -> Table:
             (
                 _figure(_mapping(entry).get("prior")),
                 _figure(_mapping(entry).get("fused")),
+                _figure(_mapping(entry).get("lexical")),
                 str(_mapping(entry).get("cases")),
             ),
         )
@@ -125,10 +126,10 @@ def _weights(metrics: Mapping[str, Any], command: str) -> Table:
     )
     note = (
         "How much of the likelihood without a history is taken off, and how much the model counts "
-        "beside the embedding; chosen by "
+        "beside the embedding and beside BM25; chosen by "
         f"mean reciprocal rank on cases of users who are in no test. {command}"
     )
-    return Table("Weights of prior and fused", note, ("prior", "fused", "chosen on cases"), lines)
+    return Table("Weights of the ways", note, ("prior", "fused", "lexical", "chosen on cases"), lines)
 
 
 def _position(metrics: Mapping[str, Any], command: str) -> Table:
