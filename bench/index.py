@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import json
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,14 @@ from retrieval import embedding
 from retrieval.embedding import Vectors
 from retrieval.index import Index, Plan, build_index
 
-ITEMS, QUERIES, CHANGED, WIDTH, CENTRES = 200_000, 200, 0.01, 384, 2000
+ITEMS, QUERIES, CHANGED, WIDTH, CENTRES = 1_000_000, 200, 0.01, 384, 2000
+_SEARCHES = {
+    "ann": "vectors, IVF-PQ",
+    "exact": "vectors, all compared",
+    "text": "full text, words",
+    "alike": "titles by their letters",
+    "find": "all of it, fused",
+}
 _REAL = 512  # items that are embedded in earnest
 _NOISE = 0.8  # length of the noise beside a centre of length 1
 _PARTS = tuple(a + b + c for a in "bdfghklmnprstvwz" for b in "aeiou" for c in ("", "l", "n", "r", "s", "t"))
@@ -79,14 +87,17 @@ def build(folder: Path, count: int) -> None:
     index = build_index(catalogue, folder / "index", "made-up", Plan(rows=1))
     figures: dict[str, Any] = {"build": time.monotonic() - begun, "chunks": index.chunks}
     figures["processor"] = time.process_time() - spent
+    _say(f"built in {figures['build']:.0f} s, {index.chunks:,} chunks")
     figures["disk"] = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     figures["vectors"] = _seconds(lambda: vectors([item.title for item in catalogue[:2000]])) / 2000 * count
+    _say(f"{figures['disk'] / 2**30:.2f} GiB on disk; searches, {QUERIES} of each")
     figures |= _searches(index)
     step = max(1, round(1 / CHANGED))
     changed = [
         replace(item, description="Anew.") if n % step == 0 else item for n, item in enumerate(catalogue)
     ]
     figures["update"] = _seconds(lambda: build_index(changed, folder / "index", "made-up", Plan(rows=1)))
+    _say(f"brought up to date in {figures['update']:.1f} s")
     figures["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     (folder / "figures.json").write_text(json.dumps(figures))
 
@@ -96,29 +107,35 @@ def _searches(index: Index) -> dict[str, Any]:
     for text in texts[:5]:  # what is read from disk once
         index.near(text, "made-up", 10)
     figures: dict[str, Any] = {}
-    found, figures["ann"] = _timed(lambda text: index.near(text, "made-up", 10), texts)
+    found, figures["ann"] = _timed("ann", lambda text: index.near(text, "made-up", 10), texts)
     index.approximate = False
-    exact, figures["exact"] = _timed(lambda text: index.near(text, "made-up", 10), texts)
+    exact, figures["exact"] = _timed("exact", lambda text: index.near(text, "made-up", 10), texts)
     index.approximate = True
     hits = [
         len({hit.item_id for hit in a} & {hit.item_id for hit in b}) / len(b)
         for a, b in zip(found, exact, strict=True)
     ]
     words = [item.title for item in items(QUERIES)]
-    _, figures["text"] = _timed(lambda text: index.search_text(text, "made-up", 50), words)
-    _, figures["alike"] = _timed(lambda text: index.alike(text, "made-up"), words)
-    _, figures["find"] = _timed(lambda text: index.find([text], "made-up", 10), words)
+    _, figures["text"] = _timed("text", lambda text: index.search_text(text, "made-up", 50), words)
+    _, figures["alike"] = _timed("alike", lambda text: index.alike(text, "made-up"), words)
+    _, figures["find"] = _timed("find", lambda text: index.find([text], "made-up", 10), words)
     return {**figures, "recall": float(np.mean(hits))}
 
 
-def _timed(search: Callable[[str], Any], texts: Sequence[str]) -> tuple[list[Any], list[float]]:
+def _timed(name: str, search: Callable[[str], Any], texts: Sequence[str]) -> tuple[list[Any], list[float]]:
     """What was found, and median and 95th percentile in milliseconds."""
     found, times = [], []
     for text in texts:
         begun = time.perf_counter()
         found.append(search(text))
         times.append(1000 * (time.perf_counter() - begun))
-    return found, [float(np.quantile(times, q)) for q in (0.5, 0.95)]
+    middle, slow = (float(np.quantile(times, q)) for q in (0.5, 0.95))
+    _say(f"{_SEARCHES[name]}: {middle:.1f} ms, 95th percentile {slow:.1f} ms")
+    return found, [middle, slow]
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -144,7 +161,7 @@ def main() -> None:
         build(given.build, given.items)
         return
     with tempfile.TemporaryDirectory() as folder:
-        found = measure("bench.index", ["--build", folder, "--items", str(given.items)])
+        found = measure("bench.index", ["--build", folder, "--items", str(given.items)], follow=True)
         figures = json.loads((Path(folder) / "figures.json").read_text())
     _print(given.items, figures, found.memory)
     rate = real(_REAL)
@@ -163,14 +180,7 @@ def _print(count: int, figures: dict[str, Any], memory: float) -> None:
     print(f"brought up to date after 1 % had changed: {figures['update']:.1f} s")
     print(f"recall@10 of IVF-PQ against comparing all: {figures['recall']:.3f}")
     print("| search | median ms | 95th percentile ms |\n|---|---:|---:|")
-    names = {
-        "ann": "vectors, IVF-PQ",
-        "exact": "vectors, all compared",
-        "text": "full text, words",
-        "alike": "titles by their letters",
-        "find": "all of it, fused",
-    }
-    for name, words in names.items():
+    for name, words in _SEARCHES.items():
         middle, slow = figures[name]
         print(f"| {words} | {middle:.1f} | {slow:.1f} |")
 

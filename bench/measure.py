@@ -18,15 +18,19 @@ class Measured:
     memory: float
 
 
-def measure(module: str, arguments: Sequence[str]) -> Measured:
+def measure(module: str, arguments: Sequence[str], follow: bool = False) -> Measured:
     """Run `python -m module arguments` in a process of its own, with what it prints left out unless it fails.
+
+    Args:
+        follow: what it prints on standard error is seen at once.
 
     Raises:
         SystemExit: it failed.
     """
     begun = time.monotonic()
+    errors = None if follow else subprocess.STDOUT
     with subprocess.Popen(
-        [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, stderr=errors
     ) as child:
         printed = child.stdout.read() if child.stdout else b""
         _, status, usage = os.wait4(child.pid, 0)
