@@ -79,8 +79,9 @@ bench-eval: setup  ## scoring 20 candidates behind one prompt against 20 full pr
 zero-shot: setup  ## leave one domain out: tune on the others, test on it, a row a domain; DATA=path for other data
 	@$(BIN)/rectune zero-shot $(RECIPE) $(ARGS) $(if $(DATA),--data $(DATA))
 
-docs: setup  ## write the pages that are made from the code again: the recipe's keys
+docs: setup  ## write the pages that are made from the code again: the recipe's keys, the table of licences
 	@$(BIN)/python -m scripts.recipe_keys > docs/recipe-keys.md
+	@$(BIN)/python -m scripts.licence_table docs/licences.md
 
 samples: setup  ## write the sample data again
 	$(BIN)/python -m samples.make_samples

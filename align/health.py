@@ -59,10 +59,10 @@ class Health:
     values: Mapping[str, Mapping[str, Sequence[float]]]
 
     def document(self) -> dict[str, Any]:
-        """All but the single values, for JSON."""
+        """All but the single values, and what the measures mean, for JSON."""
         found = asdict(self)
         del found["values"]
-        return {name: _finite(value) for name, value in found.items()}
+        return {name: _finite(value) for name, value in found.items()} | {"meanings": MEASURES}
 
     def stats(self) -> dict[str, Any]:
         """The part that the stage's figures repeat."""

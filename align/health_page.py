@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from align.health import MEASURES, Health, Side
-from models.metrics import write_png
 from rectune.markdown import one_line
+from rectune.pictures import write_png
 from rectune.progress import say
 from rectune.runs import write_atomically
 

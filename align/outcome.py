@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from models import metrics
 from rectune.intervals import wilson
+from rectune.pictures import write_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,7 +134,7 @@ def draw(out: Path, trained: Logged, held_out: Logged) -> None:
     margin.set_ylabel("reward margin (nats)")
     _curve(kl, held_out, "kl", "held-out chosen answers")
     kl.set_ylabel("KL to the reference (nats a token)")
-    metrics.write_png(figure, out / "dpo.png")
+    write_png(figure, out / "dpo.png")
 
 
 def _curve(axes: Axes, rows: Logged, column: str, name: str) -> None:

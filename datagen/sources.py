@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from datagen import mixture, splits
+from datagen import histories, mixture, splits
 from datagen.datasets.registry import nearest
 from datagen.negatives import Negatives, draw, open_negatives
 from datagen.noise import seeds_of, uniform
@@ -76,7 +76,7 @@ class Source:
 
         # A user gives at least one case, but a crossing may give none.
         found = self._people(users if self.crosses else users.head(wanted))
-        chosen = list(itertools.islice(splits.places(found.persons, split, self.rules), wanted))
+        chosen = list(itertools.islice(histories.places(found.persons, split, self.rules), wanted))
         seeds = seeds_of((self.config.seed, self.name, person.user_id, place) for person, place in chosen)
         targets = np.array([person.targets[place] for person, place in chosen], np.int64)
         owners = np.array([person.user for person, _ in chosen], np.int64)
@@ -87,12 +87,12 @@ class Source:
             for one, row, chance in zip(chosen, others, chances, strict=True)
         ]
 
-    def _people(self, users: pl.Series) -> splits.People:
+    def _people(self, users: pl.Series) -> histories.People:
         here, there = (_coded(end.part, users) for end in (self.history, self.target))
         if self.crosses:
             ends = (self.history.interactions, here), (self.target.interactions, there)
-            return splits.crossing_people(*ends, self.rules)
-        return splits.people(self.target.interactions, there, self.rules)
+            return histories.crossing_people(*ends, self.rules)
+        return histories.people(self.target.interactions, there, self.rules)
 
     @cached_property
     def _negatives(self) -> Negatives:
@@ -103,7 +103,7 @@ class Source:
     def _categories(self) -> list[str]:
         return self.target.part.items["category"].to_list()
 
-    def _case(self, split: Split, person: splits.Person, place: int, shown: list[int]) -> Case:
+    def _case(self, split: Split, person: histories.Person, place: int, shown: list[int]) -> Case:
         target, before = int(person.targets[place]), person.before(place)
         here, there = self.history.part, self.target.part
         past = person.history[max(0, before - self.rules.max_history) : before].tolist()

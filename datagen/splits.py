@@ -1,28 +1,21 @@
-"""Who is trained on, who is asked for preferences, who is tested; and what each of them had taken before a target.
+"""Who is trained on, who is asked for preferences, who is tested.
 
-Users are disjoint over all datasets that share user ids, so that nobody is trained on in music and tested in goods. No
-history passes its target. Where times are published, no target of training is later than any target of a test.
+Users are disjoint over all datasets that share user ids, so that nobody is trained on in music and tested in goods. What
+each of them had taken before a target is cut in `datagen.histories`.
 """
 
 from __future__ import annotations
 
-import itertools
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from datagen.datasets.repeats import distinct
-from datagen.negatives import Touched
-from datagen.noise import mixed, seed_of, seeds_of
+from datagen.noise import seed_of
 from rectune.types import SPLITS, Split
 
 if typing.TYPE_CHECKING:
-    import numpy as np
     import polars as pl
-    from numpy.typing import NDArray
-
-    Items = NDArray[np.uint32]
-    Times = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,38 +30,6 @@ class Rules:
     ordered: bool
     seed: int
     until: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """One user's way to their targets.
-
-    `history` and `targets` are liked items by code, each at its first like, oldest first (in a seeded order without
-    times), with their times beside them (all 0 without times); both are the same unless the person is `crossing`
-    from one domain into another. `user` is the code in the targets' domain.
-    """
-
-    user_id: str
-    user: int
-    history: Items
-    history_times: Times
-    targets: Items
-    target_times: Times
-    crossing: bool = False
-
-    def before(self, place: int) -> int:
-        """How many items of `history` come before the target at `place`."""
-        if not self.crossing:
-            return place
-        return int(self.history_times.searchsorted(self.target_times[place], side="right"))
-
-
-@dataclass(frozen=True)
-class People:
-    """Some users, and everything in the targets' domain that they ever met."""
-
-    persons: list[Person]
-    touched: Touched
 
 
 @dataclass(frozen=True)
@@ -208,117 +169,3 @@ def _chosen(ids: Sequence[str], pools: Sequence[Pool]) -> dict[str, Split]:
                     wanted[split][place] -= 1
                 break
     return chosen
-
-
-def people(interactions: pl.LazyFrame, users: pl.DataFrame, rules: Rules) -> People:
-    """The histories of some users in one domain.
-
-    Args:
-        interactions: columns user, item, timestamp, liked, sorted by user and time.
-        users: columns user (code) and user_id; the result is in their order.
-    """
-    own = _of(interactions, users, rules.ordered)
-    likes = _likes(own, users, rules)
-    persons = [
-        Person(user_id, code, *likes[code], *likes[code])
-        for code, user_id in users.select("user", "user_id").iter_rows()
-        if code in likes
-    ]
-    return People(persons, _touched(own))
-
-
-def crossing_people(
-    history: tuple[pl.LazyFrame, pl.DataFrame], targets: tuple[pl.LazyFrame, pl.DataFrame], rules: Rules
-) -> People:
-    """Users with a history in one domain and targets in another.
-
-    Args:
-        history, targets: of each domain the interactions and the users, as in `people`; users pair up by user_id.
-    """
-    here, there = (_of(*end, rules.ordered) for end in (history, targets))
-    past, liked = _likes(here, history[1], rules), _likes(there, targets[1], rules)
-    code_of = dict(history[1].select("user_id", "user").iter_rows())
-    persons = [
-        Person(user_id, code, *past[code_of[user_id]], *liked[code], crossing=True)
-        for code, user_id in targets[1].select("user", "user_id").iter_rows()
-        if code in liked and code_of.get(user_id) in past
-    ]
-    return People(persons, _touched(there))
-
-
-def _of(interactions: pl.LazyFrame, users: pl.DataFrame, ordered: bool) -> pl.DataFrame:
-    import polars as pl
-
-    own = interactions.filter(pl.col("user").is_in(users["user"].implode())).select(
-        "user", "item", "timestamp", "liked"
-    )
-    if not ordered:
-        own = own.with_columns(timestamp=pl.lit(None, pl.Int64))
-    return own.collect(engine="streaming")
-
-
-def _touched(own: pl.DataFrame) -> Touched:
-    return Touched(*(own[name].to_numpy().astype("int64") for name in ("user", "item")))
-
-
-def _likes(own: pl.DataFrame, users: pl.DataFrame, rules: Rules) -> dict[int, tuple[Items, Times]]:
-    """Liked items and their times by user code."""
-    import numpy as np
-    import polars as pl
-
-    likes = first_likes(own.filter("liked"))
-    if not rules.ordered:
-        likes = _shuffled(likes, users, rules.seed)
-    code, item = likes["user"].to_numpy(), likes["item"].to_numpy()
-    time = likes["timestamp"].cast(pl.Int64).fill_null(0).to_numpy()
-    bounds = [*np.flatnonzero(np.diff(code, prepend=-1)).tolist(), len(code)]
-    return {
-        int(code[start]): (item[start:stop], time[start:stop]) for start, stop in itertools.pairwise(bounds)
-    }
-
-
-def _shuffled(likes: pl.DataFrame, users: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Each user's likes in an order that follows from seed, user id and item; a file's own order means nothing."""
-    import numpy as np
-    import polars as pl
-
-    salts = pl.Series(seeds_of(("order", seed, user_id) for user_id in users["user_id"]))
-    salted = likes.join(users.select("user", salt=salts), on="user", how="left", maintain_order="left")
-    keys = mixed(salted["salt"].to_numpy() ^ mixed(likes["item"].to_numpy().astype(np.uint64)))
-    return likes.with_columns(key=pl.Series(keys)).sort("user", "key").drop("key")
-
-
-def places(persons: Sequence[Person], split: Split, rules: Rules) -> Iterator[tuple[Person, int]]:
-    """Targets as (person, place among the targets), the last of each person before anybody's last but one.
-
-    A test asks for a person's last target, which must lie behind the parting time; preferences for the last one
-    before it; training takes every target before it that has enough history.
-    """
-    waiting = [(person, found) for person in persons if len(found := _allowed(person, split, rules))]
-    for turn in itertools.count():
-        waiting = [(person, found) for person, found in waiting if len(found) > turn]
-        if not waiting:
-            return
-        for person, found in waiting:
-            yield person, found[turn]
-
-
-def _allowed(person: Person, split: Split, rules: Rules) -> range:
-    """Places of targets, the latest first."""
-    count = len(person.targets)
-    early = count if rules.until is None else int(person.target_times.searchsorted(rules.until, side="right"))
-    first = _first_with_history(person, rules.min_history)
-    if split == "test":
-        late = rules.until is None or early < count
-        return range(count - 1, count - 2, -1) if late and count > first else range(0)
-    places = range(early - 1, first - 1, -1)
-    return places[:1] if split == "preference" else places
-
-
-def _first_with_history(person: Person, least: int) -> int:
-    """The place of the first target that has `least` items before it."""
-    if not person.crossing:
-        return least
-    if len(person.history) < least:
-        return len(person.targets)
-    return int(person.target_times.searchsorted(person.history_times[least - 1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from evaluation.protocol import ranked
@@ -84,7 +85,12 @@ def _by_likelihood(
 def parts_by_domain(cases: Sequence[TestCase], material: Material, scorer: Remembered) -> dict[str, Parts]:
     """The parts of a model's ways by domain; `cases` are all that they will be asked about."""
     return {
-        domain: parts_of(scorer, material.ground(domain), asked_by_history(group))
+        domain: parts_of(
+            scorer,
+            material.ground(domain).titles,
+            asked_by_history(group),
+            partial(material.ranker, domain=domain),
+        )
         for domain, group in by_domain(cases).items()
     }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from filters.plots import DROPPED, KEPT
+from rectune.pictures import write_png
 
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +53,7 @@ def score_by_length(tokens: Ints, score: Column, dropped: Mask, threshold: float
     axes.set_xlabel("length L of the response (tokens)")
     axes.set_ylabel("response score ln(L)·L/C")
     _legend(axes)
-    _save(figure, path)
+    write_png(figure, path)
 
 
 def _points(axes: Axes, tokens: Ints, score: Column, dropped: Mask) -> None:
@@ -77,7 +78,7 @@ def drop_rate(lengths: Sequence[Mapping[str, Any]], path: Path) -> None:
     axes.set_xlabel("length of the response (tokens), and responses of that length")
     axes.set_ylabel("dropped (%)")
     _legend(axes)
-    _save(figure, path)
+    write_png(figure, path)
 
 
 def overlap(counts: Mapping[str, Mapping[str, int]], path: Path) -> None:
@@ -104,7 +105,7 @@ def overlap(counts: Mapping[str, Mapping[str, int]], path: Path) -> None:
         colour = "black" if math.log1p(count) > half else "white"
         axes.text(column, row, _short(count), ha="center", va="center", color=colour, fontsize="small")
     axes.set_title("rows dropped by both rules", fontsize="medium")
-    _save(figure, path)
+    write_png(figure, path)
 
 
 def bucket_name(bucket: Mapping[str, Any]) -> str:
@@ -117,11 +118,9 @@ def _short(count: float) -> str:
 
 
 def _canvas(size: tuple[float, float]) -> tuple[Figure, Axes]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, dpi=_DPI, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
@@ -138,8 +137,3 @@ def _legend(axes: Axes) -> None:
         ncols=4,
         borderaxespad=0.1,
     )
-
-
-def _save(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, format="png")

@@ -7,6 +7,8 @@ import typing
 from collections.abc import Sequence
 from pathlib import Path
 
+from rectune.pictures import write_png
+
 if typing.TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -31,17 +33,14 @@ def histogram_png(
         tokenizer: the name of what counted the tokens; a score means nothing without it.
         counts: how many texts have each score; one each unless given.
     """
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6, 3.2), layout="constrained")
+    figure = Figure(figsize=(6, 3.2), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
     _draw(axes, *_scored(scores, counts), threshold)
     axes.set_xlabel(f"response score ln(L)·L/C, tokens of {tokenizer}", parse_math=False)
     axes.set_title(title, parse_math=False)
-    figure.savefig(path, dpi=110, format="png")
-    pyplot.close(figure)
+    write_png(figure, path)
 
 
 def _scored(scores: Numbers, counts: Counts | None) -> tuple[Column, Column]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rectune.pictures import write_png
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -106,15 +108,6 @@ def draw_training(path: Path, rows: Sequence[Row]) -> None:
     below.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     below.set_xlabel("optimiser step")
     write_png(figure, path)
-
-
-def write_png(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, which appears whole or not at all."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    partial = path.with_name(path.name + ".partial")
-    FigureCanvasAgg(figure).print_png(str(partial))  # type: ignore[no-untyped-call]
-    partial.replace(path)
 
 
 def _figure(height: float) -> Figure:

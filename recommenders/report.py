@@ -19,6 +19,13 @@ from retrieval.grounding import Grounded, Grounding
 
 Resolved = Literal["exact", "fuzzy", "embedding", "not at all", "nothing fits"]
 RESOLVED: tuple[Resolved, ...] = ("exact", "fuzzy", "embedding", "not at all", "nothing fits")
+# Figures of `relevance` -> what is near to the wish.
+NEAR = {
+    "draft": "the draft, before",
+    "item": "the item recommended, after",
+    "items": "all items shown, after",
+    "target": "the item really taken",
+}
 FLAGS = ("invented", "duplicated", "in the history", "ambiguous")
 
 
@@ -90,7 +97,7 @@ def relevance(
     ]
     means = {
         name: fmean(row[name] for row in rows if name in row) if any(name in row for row in rows) else None
-        for name in ("draft", "item", "items", "target")
+        for name in NEAR
     }
     known = [answer for answer in after if answer.target]
     first = [answer.fits and answer.target in [item.item_id for item in answer.items[:1]] for answer in known]
@@ -115,12 +122,7 @@ def as_markdown(report: Mapping[str, Any]) -> str:
         "|---|" + "---:|" * len(report["modes"]),
     ]
     figures = [mode["relevance"] for mode in report["modes"].values()]
-    for name, words in (
-        ("draft", "the draft, before"),
-        ("item", "the item recommended, after"),
-        ("items", "all items shown, after"),
-        ("target", "the item really taken"),
-    ):
+    for name, words in NEAR.items():
         lines.append(_row(words, [figure.get(name) for figure in figures], percent=False))
     lines += [_row(name, [figure.get(name) for figure in figures]) for name in ("hit@1", "hit@top")]
     domains = sorted(report["draft"]["domains"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -10,12 +10,11 @@ from typing import Literal
 from recommenders.base import Ranker, Scores
 from recommenders.cases import TestCase, by_domain
 from recommenders.fusion import Fused, best_weight, fused
-from recommenders.ground import Ground
 from recommenders.likelihood import Asked, Likelihood, Scorer, WithoutPrior, without_history
-from recommenders.likeness import EmbeddingBest
-from recommenders.words import Bm25
 
 Way = Literal["likelihood", "total", "prior", "fused", "lexical"]
+# The way -> the ranker that the model is fused with.
+BESIDE = {"fused": "embedding_best", "lexical": "bm25"}
 DEFAULT = 0.5  # either weight where there is nothing to choose it on
 
 
@@ -32,36 +31,40 @@ class Weights:
 
 @dataclass(frozen=True)
 class Parts:
-    """What the ways of one model in one domain are put together from."""
+    """What the ways of one model in one domain are put together from; `beside`: a ranker that needs no model, by name."""
 
     likelihood: Likelihood
     total: Likelihood
     prior: Likelihood
-    best: Ranker
-    words: Ranker
+    beside: Callable[[str], Ranker]
 
     def ranker(self, way: str, name: str, weights: Weights) -> Ranker:
-        """The ranker of one way."""
+        """The ranker of one way.
+
+        Raises:
+            KeyError: there is no such way.
+        """
+        if way in ("likelihood", "total"):
+            return {"likelihood": self.likelihood, "total": self.total}[way]
         corrected = WithoutPrior(name, self.likelihood, self.prior, weights.prior)
-        found: dict[str, Ranker] = {
-            "likelihood": self.likelihood,
-            "total": self.total,
-            "prior": corrected,
-            "fused": Fused(name, corrected, self.best, weights.fused),
-            "lexical": Fused(name, corrected, self.words, weights.lexical),
-        }
-        return found[way]
+        if way == "prior":
+            return corrected
+        shares = {"fused": weights.fused, "lexical": weights.lexical}
+        return Fused(name, corrected, self.beside(BESIDE[way]), shares[way])
 
 
-def parts_of(scorer: Scorer, ground: Ground, asked: Callable[[Sequence[str]], Asked]) -> Parts:
+def parts_of(
+    scorer: Scorer,
+    titles: Mapping[str, str],
+    asked: Callable[[Sequence[str]], Asked],
+    beside: Callable[[str], Ranker],
+) -> Parts:
     """The parts for one domain; `asked` words its histories."""
-    titles = ground.titles
     return Parts(
         Likelihood("likelihood", scorer, titles, asked),
         Likelihood("total", scorer, titles, asked, normalised=False),
         Likelihood("prior", scorer, titles, without_history(asked)),
-        EmbeddingBest(ground),
-        Bm25.of(ground),
+        beside,
     )
 
 
@@ -76,15 +79,15 @@ def choose_weights(cases: Sequence[TestCase], parts: Callable[[str], Parts]) -> 
     """
     likelihoods: list[Scores] = []
     priors: list[Scores] = []
-    others: dict[str, list[Scores]] = {"fused": [], "lexical": []}
+    others: dict[str, list[Scores]] = {way: [] for way in BESIDE}
     targets: list[int] = []
     for domain, group in by_domain(cases).items():
         asked = ([test.case.history for test in group], [test.case.candidates for test in group])
         own = parts(domain)
         likelihoods += own.likelihood.rank(*asked)
         priors += own.prior.rank(*asked)
-        others["fused"] += own.best.rank(*asked)
-        others["lexical"] += own.words.rank(*asked)
+        for way, scores in others.items():
+            scores += own.beside(BESIDE[way]).rank(*asked)
         targets += [test.case.candidates.index(test.case.target) for test in group]
 
     def corrected(weight: float) -> list[Scores]:

@@ -1,11 +1,14 @@
-"""The table in docs/licences.md, made from the dataset registry: python -m scripts.licence_table"""
+"""The table in docs/licences.md, made from the dataset registry: python -m scripts.licence_table docs/licences.md"""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 from datagen.datasets.entry import Dataset, Edition
 from datagen.datasets.registry import DATASETS
 
-BEGIN = "<!-- made by: python -m scripts.licence_table -->"
+BEGIN = "<!-- made by: make docs -->"
 END = "<!-- end -->"
 
 
@@ -33,5 +36,19 @@ def _row(one: Dataset, editions: str, licence: str, may: bool) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def put(text: str) -> str:
+    """The page with this table between its marks.
+
+    Raises:
+        ValueError: the marks are not there.
+    """
+    before, _, rest = text.partition(BEGIN)
+    _, mark, after = rest.partition(END)
+    if not mark:
+        raise ValueError(f"no {BEGIN} … {END} in the page")
+    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+
+
 if __name__ == "__main__":
-    print(table())
+    page = Path(sys.argv[1])
+    page.write_text(put(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -16,11 +16,19 @@ command -v c++ >/dev/null || {
   echo "setup: cannot make a virtual environment; mend (Debian): apt-get install python3-venv" >&2
   exit 2
 }
-echo "setup: installing into $VENV (compiling llama.cpp takes several minutes on two cores, once)"
-"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip
+install() {
+  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$@"
+}
+# pip is silent while it compiles: a line every half minute says that something still happens.
+(while sleep 30 >/dev/null 2>&1; do echo "setup: $((SECONDS / 60)) min $((SECONDS % 60)) s"; done) &
+trap 'kill %1 2>/dev/null || true' EXIT
+
+echo "setup: installing into $VENV: PyTorch, step 1 of 3"
+install pip
 # torch by its pin and first: unpinned, pip may fetch a build with several GB of accelerator packages.
-"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+install torch
+echo "setup: all other packages, step 2 of 3 (llama.cpp is compiled: several minutes on two cores, once)"
+install --editable ".[dev]"
 "$VENV/bin/python" -m pip check
-# The GGUF converter, of the same commit as the runtime.
+echo "setup: the GGUF converter, of the same commit as the runtime, step 3 of 3"
 "$VENV/bin/python" -m models.fetch_converter

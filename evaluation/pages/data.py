@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evaluation.pages.values import mapping
 from evaluation.statistics import describe
 from rectune.manifest import Manifest
 
@@ -60,8 +61,8 @@ class Data:
 def read_data(folder: Path | None, manifest: Manifest | None) -> Data:
     """From the stage's folder and its manifest; what is missing in them is missing in the result."""
     figures = manifest.figures if manifest else {}
-    datasets = {str(name): _mapping(entry) for name, entry in _mapping(figures.get("datasets")).items()}
-    crossings = {str(name): {"cases": cases} for name, cases in _mapping(figures.get("crossings")).items()}
+    datasets = {str(name): mapping(entry) for name, entry in mapping(figures.get("datasets")).items()}
+    crossings = {str(name): {"cases": cases} for name, cases in mapping(figures.get("crossings")).items()}
     return Data(
         domains=_statistics(folder) if folder else (),
         drops=tuple(drop for name, entry in datasets.items() for drop in _drops(name, entry)),
@@ -79,24 +80,20 @@ def _statistics(folder: Path) -> tuple[Row, ...]:
 
 
 def _drops(name: str, entry: Mapping[str, Any]) -> Iterator[Drop]:
-    read = _mapping(entry.get("read"))
-    first = _mapping(read.get("first"))
-    for reason, count in _mapping(read.get("dropped")).items():
+    read = mapping(entry.get("read"))
+    first = mapping(read.get("first"))
+    for reason, count in mapping(read.get("dropped")).items():
         yield Drop(name, str(reason), int(count), str(first.get(reason, "")))
 
 
 def _mixes(name: str, entry: Mapping[str, Any]) -> Iterator[Mix]:
-    cases = {str(split): _mapping(counts) for split, counts in _mapping(entry.get("cases")).items()}
+    cases = {str(split): mapping(counts) for split, counts in mapping(entry.get("cases")).items()}
     if cases:
         wanted, got = (
             {split: int(counts.get(what, 0)) for split, counts in cases.items()} for what in ("wanted", "got")
         )
         yield Mix(name, wanted, got)
-    for category, counts in _mapping(entry.get("categories")).items():
+    for category, counts in mapping(entry.get("categories")).items():
         yield Mix(
-            str(category), {}, {str(split): int(n) for split, n in _mapping(counts).items()}, category=True
+            str(category), {}, {str(split): int(n) for split, n in mapping(counts).items()}, category=True
         )
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

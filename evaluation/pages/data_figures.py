@@ -138,12 +138,9 @@ def mixture(mixes: Sequence[Mix], splits: Sequence[str], path: Path) -> None:
 
 
 def _figure(height: float, width: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=144, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), dpi=144, layout="constrained", facecolor="white")
 
 
 def _multiples(rows: Sequence[Row], x: str, y: str, *, share: bool = True) -> tuple[Figure, list[Axes]]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluation.pages.data import Data, Row
-
-_NONE = "–"
+from evaluation.pages.values import NONE
 
 
 @dataclass(frozen=True)
@@ -54,15 +53,15 @@ def _name(row: Row) -> str:
 
 
 def _share(part: float | None, whole: float = 1.0) -> str:
-    return f"{100 * part / whole:.1f} %" if part is not None and whole else _NONE
+    return f"{100 * part / whole:.1f} %" if part is not None and whole else NONE
 
 
 def _density(row: Row) -> str:
-    return f"{100 * row['density']:.2g} %" if row["density"] else _NONE
+    return f"{100 * row['density']:.2g} %" if row["density"] else NONE
 
 
 def _number(value: float | None) -> str:
-    return _NONE if value is None else f"{round(value):,}"
+    return NONE if value is None else f"{round(value):,}"
 
 
 def _years(row: Row) -> str:
@@ -84,7 +83,7 @@ def _with(name: str) -> _Column:
 
 def _gini(row: Row) -> str:
     value = row["popularity"]["gini"]
-    return _NONE if value is None else f"{value:.2f}"
+    return NONE if value is None else f"{value:.2f}"
 
 
 _INTERACTIONS: tuple[str, str, dict[str, _Column]] = (
@@ -95,12 +94,12 @@ _INTERACTIONS: tuple[str, str, dict[str, _Column]] = (
         "items": lambda row: _number(row["items"]),
         "users": lambda row: _number(row["users"]),
         "interactions": lambda row: _number(row["interactions"]),
-        "kinds": lambda row: ", ".join(row["kinds"]) or _NONE,
+        "kinds": lambda row: ", ".join(row["kinds"]) or NONE,
         "liked": lambda row: _share(row["liked"], row["interactions"]),
         "valued": lambda row: _share(row["with_value"], row["interactions"]),
         "repeated": lambda row: _share(row["repeated"], row["interactions"]),
         "density": _density,
-        "years": lambda row: _years(row) or _NONE,
+        "years": lambda row: _years(row) or NONE,
     },
 )
 _HISTORIES: tuple[str, str, dict[str, _Column]] = (

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rectune.pictures import write_png
+
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -95,11 +97,9 @@ def series(metrics: Sequence[dict[str, Any]], key: str) -> list[tuple[float, flo
 
 
 def _canvas(title: str, x: str, y: str, height: float = _WIDE[1]) -> tuple[Figure, Axes]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(_WIDE[0], height), dpi=144, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(title, loc="left", fontsize=11)
     axes.set_xlabel(x)
@@ -116,9 +116,8 @@ def _whole_steps(axes: Axes) -> None:
 
 
 def save(figure: Figure, path: Path) -> bool:
-    """Write the chart as PNG; returns True, for callers that say whether they drew."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, format="png")
+    """Write the chart; returns True, for callers that say whether they drew."""
+    write_png(figure, path)
     return True
 
 

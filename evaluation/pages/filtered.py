@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluation.pages.values import rows
 from filters.charts import bucket_name
 from rectune.manifest import Manifest
 
@@ -59,8 +60,8 @@ def read_filtered(manifest: Manifest | None, folder: Path | None) -> Filtered:
             for reason, n in _counts(figures.get("dropped")).items()
         ),
         tuple(_bucket(entry) for entry in buckets) if isinstance(buckets, list) else (),
-        _rows(read.get("worst_kept")),
-        _rows(read.get("best_dropped")),
+        tuple(rows(read.get("worst_kept"))),
+        tuple(rows(read.get("best_dropped"))),
     )
 
 
@@ -79,7 +80,3 @@ def _read(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _rows(value: Any) -> tuple[Mapping[str, Any], ...]:
-    return tuple(row for row in value if isinstance(row, dict)) if isinstance(value, list) else ()

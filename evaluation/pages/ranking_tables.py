@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evaluation.pages.data_tables import Line, Table
+from evaluation.pages.values import NONE, figure, mapping, number, rows, triple, with_ends
 
-_NONE = "–"
 _FIGURES = ("hit@1", "hit@5", "hit@10", "mrr", "ndcg@10")
 _NAMES = {"hit@1": "Hit@1", "hit@5": "Hit@5", "hit@10": "Hit@10", "mrr": "MRR", "ndcg@10": "NDCG@10"}
 _KINDS = (
@@ -27,7 +27,7 @@ def ranking_tables(document: Any, recipe: str) -> list[Table]:
         document: what metrics.json holds.
         recipe: the recipe's name, for the command.
     """
-    metrics = _mapping(document)
+    metrics = mapping(document)
     command = f"Made by: rectune run recipes/{recipe or 'RECIPE'}.yaml --until eval."
     bootstrap = "Brackets are 95 % intervals (bootstrap over users; Wilson for Hit@1 of a single draw)."
     own = f"Hit@1 on the cases' own candidates; brackets are 95 % intervals (Wilson). {command}"
@@ -36,43 +36,43 @@ def ranking_tables(document: Any, recipe: str) -> list[Table]:
         _parts("domains", "By domain and category", own, metrics),
         _parts("groups", "Kinds of users and items", f"{_KINDS} {own}", metrics),
     ]
-    for name, entry in _mapping(metrics.get("protocols")).items():
-        among = _mapping(entry)
+    for name, entry in mapping(metrics.get("protocols")).items():
+        among = mapping(entry)
         note = (
             f"{_words(among.get('protocol'))}; up to {among.get('candidates')} candidates, chance "
-            f"{_figure(among.get('chance'))}. {bootstrap} {command}"
+            f"{figure(among.get('chance'))}. {bootstrap} {command}"
         )
         found.append(_systems(f"Protocol: {name}", note, among))
     found += [_pairs(metrics, command), _weights(metrics, command)]
     found += [_position(metrics, command), *_memorisation(metrics, command)]
-    found.append(_answers(_mapping(metrics.get("answers")), command))
+    found.append(_answers(mapping(metrics.get("answers")), command))
     return [table for table in found if table.lines]
 
 
 def _systems(title: str, note: str, metrics: Mapping[str, Any]) -> Table:
-    systems = {name: _mapping(entry) for name, entry in _mapping(metrics.get("systems")).items()}
+    systems = {name: mapping(entry) for name, entry in mapping(metrics.get("systems")).items()}
     # An older run has no interval for each figure; its main table says all there is.
     shown = {name: entry for name, entry in systems.items() if "hit@5_interval" in entry}
     draws = any("hit@1_by_draw" in entry for entry in shown.values())
     heads = ("n", *(_NAMES[name] for name in _FIGURES), *(("Hit@1 by draw",) if draws else ()))
     lines = []
     for name, entry in shown.items():
-        cells = [str(entry.get("n", _NONE)), *(_with_interval(entry, figure) for figure in _FIGURES)]
+        cells = [str(entry.get("n", NONE)), *(_with_interval(entry, name) for name in _FIGURES)]
         if draws:
-            cells.append(", ".join(map(_figure, entry.get("hit@1_by_draw", []))) or _NONE)
+            cells.append(", ".join(map(figure, entry.get("hit@1_by_draw", []))) or NONE)
         lines.append(Line(str(name), False, tuple(cells)))
     return Table(title, note, heads, tuple(lines))
 
 
 def _parts(key: str, title: str, note: str, metrics: Mapping[str, Any]) -> Table:
     """Hit@1 of each system in parts of the cases: a column for each entry that systems have under `key`."""
-    systems = {name: _mapping(entry) for name, entry in _mapping(metrics.get("systems")).items()}
-    names = list(dict.fromkeys(part for entry in systems.values() for part in _mapping(entry.get(key))))
+    systems = {name: mapping(entry) for name, entry in mapping(metrics.get("systems")).items()}
+    names = list(dict.fromkeys(part for entry in systems.values() for part in mapping(entry.get(key))))
     lines = []
     for system, entry in systems.items():
-        parts = _mapping(entry.get(key))
+        parts = mapping(entry.get(key))
         cells = (
-            f"{_with_interval(_mapping(parts.get(name)), 'hit@1')}, n = {_mapping(parts.get(name)).get('n', 0)}"
+            f"{_with_interval(mapping(parts.get(name)), 'hit@1')}, n = {mapping(parts.get(name)).get('n', 0)}"
             for name in names
         )
         lines.append(Line(str(system), False, tuple(cells)))
@@ -81,15 +81,15 @@ def _parts(key: str, title: str, note: str, metrics: Mapping[str, Any]) -> Table
 
 
 def _pairs(metrics: Mapping[str, Any], command: str) -> Table:
-    pairs = _rows(metrics.get("pairs"))
+    pairs = rows(metrics.get("pairs"))
     lines = tuple(
         Line(
             f"{row.get('system')} less {row.get('against')}",
             False,
             (
-                str(row.get("n", _NONE)),
+                str(row.get("n", NONE)),
                 _with_interval(row, "difference", signed=True),
-                f"{row.get('won', _NONE)} / {row.get('lost', _NONE)}",
+                f"{row.get('won', NONE)} / {row.get('lost', NONE)}",
                 _p(row.get("p")),
                 _p(row.get("holm")),
                 _with_interval(row, "mrr_difference", signed=True),
@@ -115,14 +115,14 @@ def _weights(metrics: Mapping[str, Any], command: str) -> Table:
             str(model),
             False,
             (
-                _figure(_mapping(entry).get("prior")),
-                _figure(_mapping(entry).get("fused")),
-                _figure(_mapping(entry).get("lexical")),
-                str(_mapping(entry).get("cases")),
+                figure(mapping(entry).get("prior")),
+                figure(mapping(entry).get("fused")),
+                figure(mapping(entry).get("lexical")),
+                str(mapping(entry).get("cases")),
             ),
         )
-        for model, entry in _mapping(metrics.get("weights")).items()
-        if _mapping(entry).get("cases")
+        for model, entry in mapping(metrics.get("weights")).items()
+        if mapping(entry).get("cases")
     )
     note = (
         "How much of the likelihood without a history is taken off, and how much the model counts "
@@ -135,16 +135,16 @@ def _weights(metrics: Mapping[str, Any], command: str) -> Table:
 def _position(metrics: Mapping[str, Any], command: str) -> Table:
     lines = []
     heads: tuple[str, ...] = ()
-    for system, entry in _mapping(metrics.get("position")).items():
-        picked, hits = _mapping(_mapping(entry).get("picked")), _mapping(_mapping(entry).get("hit@1"))
+    for system, entry in mapping(metrics.get("position")).items():
+        picked, hits = mapping(mapping(entry).get("picked")), mapping(mapping(entry).get("hit@1"))
         heads = (
             "lists",
             "unread",
             *(f"picked from {t}" for t in picked),
             *(f"Hit@1, target in {t}" for t in hits),
         )
-        shares = [_share(share) for share in (*picked.values(), *hits.values())]
-        cells = (str(_mapping(entry).get("n")), _figure(_mapping(entry).get("unread")), *shares)
+        shares = [triple(share) for share in (*picked.values(), *hits.values())]
+        cells = (str(mapping(entry).get("n")), figure(mapping(entry).get("unread")), *shares)
         lines.append(Line(str(system), False, cells))
     note = (
         "Each case's candidates were shown in several orders. Without bias a third of what is put "
@@ -155,16 +155,16 @@ def _position(metrics: Mapping[str, Any], command: str) -> Table:
 
 
 def _memorisation(metrics: Mapping[str, Any], command: str) -> Iterator[Table]:
-    found = _mapping(metrics.get("memorisation"))
-    titles, following = _mapping(found.get("titles")), _mapping(found.get("next_item"))
-    parts = {"all domains": titles, **_mapping(titles.get("domains"))}
+    found = mapping(metrics.get("memorisation"))
+    titles, following = mapping(found.get("titles")), mapping(found.get("next_item"))
+    parts = {"all domains": titles, **mapping(titles.get("domains"))}
     lines = tuple(
         Line(
             str(name),
             place > 0,
-            (str(entry.get("n")), _share(entry.get("completed")), _share(entry.get("control"))),
+            (str(entry.get("n")), triple(entry.get("completed")), triple(entry.get("control"))),
         )
-        for place, (name, entry) in enumerate((name, _mapping(entry)) for name, entry in parts.items())
+        for place, (name, entry) in enumerate((name, mapping(entry)) for name, entry in parts.items())
         if entry.get("n")
     )
     note = (
@@ -174,9 +174,9 @@ def _memorisation(metrics: Mapping[str, Any], command: str) -> Iterator[Table]:
         "% intervals (Wilson). " + command
     )
     yield Table("Memorised: titles", note, ("titles", "completed", "control"), lines)
-    shares = _mapping(following.get("hit@1"))
+    shares = mapping(following.get("hit@1"))
     lines = tuple(
-        Line(str(name), False, (str(following.get("n")), _share(share))) for name, share in shares.items()
+        Line(str(name), False, (str(following.get("n")), triple(share))) for name, share in shares.items()
     )
     note = (
         "Hit@1 of the base model's likelihood on the cases' own candidates when the history is as "
@@ -189,9 +189,9 @@ def _memorisation(metrics: Mapping[str, Any], command: str) -> Iterator[Table]:
 
 def _answers(found: Mapping[str, Any], command: str) -> Table:
     """What sft and dpo answer to the same prompts, from `evaluation.answers`."""
-    systems = {str(name): _mapping(entry) for name, entry in _mapping(found.get("systems")).items()}
-    columns = {**systems, str(found.get("difference_is", "difference")): _mapping(found.get("difference"))}
-    meanings = _mapping(found.get("figures"))
+    systems = {str(name): mapping(entry) for name, entry in mapping(found.get("systems")).items()}
+    columns = {**systems, str(found.get("difference_is", "difference")): mapping(found.get("difference"))}
+    meanings = mapping(found.get("figures"))
     lines = tuple(
         Line(str(name), False, tuple(_mean(column.get(name)) for column in columns.values()))
         for name in (meanings if systems else ())
@@ -205,50 +205,21 @@ def _answers(found: Mapping[str, Any], command: str) -> Table:
 
 
 def _mean(value: Any) -> str:
-    entry = _mapping(value)
-    return _share([entry.get("mean"), entry.get("low"), entry.get("high")])
+    entry = mapping(value)
+    return triple([entry.get("mean"), entry.get("low"), entry.get("high")])
 
 
-def _with_interval(entry: Mapping[str, Any], figure: str, *, signed: bool = False) -> str:
+def _with_interval(entry: Mapping[str, Any], name: str, *, signed: bool = False) -> str:
     names = {"hit@1": "interval", "difference": "interval", "mrr_difference": "mrr_interval"}
-    interval = entry.get(names.get(figure, f"{figure}_interval"))
-    value = entry.get(figure)
-    if not isinstance(value, (int, float)):
-        return _NONE
-    words = f"{value:+.3f}" if signed else f"{value:.3f}"
-    if not isinstance(interval, (list, tuple)) or len(interval) != 2:
-        return words
-    low, high = (f"{one:+.3f}" if signed else f"{one:.3f}" for one in map(float, interval))
-    return f"{words} [{low}, {high}]"
-
-
-def _share(value: Any) -> str:
-    """[share, low, high, …] as words."""
-    if not isinstance(value, (list, tuple)) or len(value) < 3:
-        return _NONE
-    if not all(isinstance(one, (int, float)) for one in value[:3]):
-        return _NONE
-    return f"{value[0]:.3f} [{value[1]:.3f}, {value[2]:.3f}]"
-
-
-def _figure(value: Any) -> str:
-    return f"{value:.3f}" if isinstance(value, (int, float)) else _NONE
+    interval = entry.get(names.get(name, f"{name}_interval"))
+    return with_ends(entry.get(name), interval, signed=signed)
 
 
 def _p(value: Any) -> str:
-    if not isinstance(value, (int, float)):
-        return _NONE
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    p = number(value)
+    return "< 0.001" if p is not None and p < 0.001 else figure(p)
 
 
 def _words(value: Any) -> str:
     text = str(value or "").strip().rstrip(".")
     return text[:1].upper() + text[1:]
-
-
-def _rows(value: Any) -> Sequence[Mapping[str, Any]]:
-    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

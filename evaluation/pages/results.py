@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evaluation.pages.values import mapping, number
+
 CLAIM = 500  # users; below it the 95 % interval of a share near 0.3 is wider than 0.08
 
 
@@ -46,17 +48,17 @@ class Results:
 
 def read_results(document: Any) -> Results:
     """From metrics.json; whatever is missing in it is missing in the result."""
-    systems = _mapping(_mapping(document).get("systems"))
-    rows = tuple(_system(str(name), _mapping(entry)) for name, entry in systems.items())
-    candidates = _mapping(document).get("candidates")
+    systems = mapping(mapping(document).get("systems"))
+    rows = tuple(_system(str(name), mapping(entry)) for name, entry in systems.items())
+    candidates = mapping(document).get("candidates")
     return Results(
         candidates=candidates if isinstance(candidates, int) else None,
-        chance=_number(_mapping(document).get("chance")),
+        chance=number(mapping(document).get("chance")),
         systems=rows,
         domains=_domains(systems),
         verdict=verdict(rows),
-        protocol=str(_mapping(document).get("protocol", "")),
-        intervals=str(_mapping(document).get("intervals", "")),
+        protocol=str(mapping(document).get("protocol", "")),
+        intervals=str(mapping(document).get("intervals", "")),
     )
 
 
@@ -80,11 +82,11 @@ def _system(name: str, entry: Mapping[str, Any]) -> SystemRow:
     return SystemRow(
         system=name,
         n=_count(entry),
-        hit=_number(entry.get("hit@1")),
-        low=_number(low),
-        high=_number(high),
-        mrr=_number(entry.get("mrr")),
-        ndcg=_number(entry.get("ndcg@10")),
+        hit=number(entry.get("hit@1")),
+        low=number(low),
+        high=number(high),
+        mrr=number(entry.get("mrr")),
+        ndcg=number(entry.get("ndcg@10")),
     )
 
 
@@ -93,20 +95,12 @@ def _domains(systems: Mapping[str, Any]) -> tuple[DomainRow, ...]:
     counts: dict[str, int] = {}
     hits: dict[str, dict[str, float | None]] = {}
     for system, entry in systems.items():
-        for domain, figures in _mapping(_mapping(entry).get("domains")).items():
-            counts.setdefault(str(domain), _count(_mapping(figures)))
-            hits.setdefault(str(domain), {})[str(system)] = _number(_mapping(figures).get("hit@1"))
+        for domain, figures in mapping(mapping(entry).get("domains")).items():
+            counts.setdefault(str(domain), _count(mapping(figures)))
+            hits.setdefault(str(domain), {})[str(system)] = number(mapping(figures).get("hit@1"))
     return tuple(DomainRow(domain, counts[domain], hits[domain]) for domain in sorted(counts))
 
 
 def _count(entry: Mapping[str, Any]) -> int:
     n = entry.get("n")
     return n if isinstance(n, int) else 0
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from recommenders.base import open_ranker
 from recommenders.cases import TestCase
 from recommenders.fusion import Fused, best_weight, fused, mean_reciprocal, standardised
 from recommenders.ground import Ground
@@ -30,7 +31,8 @@ class Scorer:
 
 
 def parts() -> Parts:
-    return parts_of(Scorer(), Ground("movies", items()), lambda history: ASKED)
+    ground = Ground("movies", items())
+    return parts_of(Scorer(), ground.titles, lambda history: ASKED, lambda name: open_ranker(name, ground))
 
 
 def scores(way: str, weights: Weights = Weights(1.0, 1.0)) -> list[float]:  # noqa: B008
@@ -51,12 +53,14 @@ def test_fusion_is_the_weighted_sum_of_standardised_scores():
     one, other = np.array([1.0, 2.0, 6.0]), np.array([5.0, 5.0, 5.0])
     np.testing.assert_allclose(fused(one, other, 0.3), 0.3 * (one - 3) / np.std(one))
     ends = [
-        Fused("f", parts().likelihood, parts().best, weight).rank([("m0",)], [("m1", "m2", "m6")])[0]
+        Fused("f", parts().likelihood, parts().beside("embedding_best"), weight).rank(
+            [("m0",)], [("m1", "m2", "m6")]
+        )[0]
         for weight in (1, 0)
     ]
     assert [int(row.argmax()) for row in ends] == [
         0,
-        int(np.argmax(parts().best.rank([("m0",)], [("m1", "m2", "m6")])[0])),
+        int(np.argmax(parts().beside("embedding_best").rank([("m0",)], [("m1", "m2", "m6")])[0])),
     ]
 
 
