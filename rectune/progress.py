@@ -81,7 +81,8 @@ class _Plain:
 
     def advance(self, count: int) -> None:
         self.done += count
-        if time.monotonic() - self.last >= _PLAIN_EVERY:
+        complete = self.total and self.done >= self.total  # `close` says so
+        if not complete and time.monotonic() - self.last >= _PLAIN_EVERY:
             self.last = time.monotonic()
             self._write()
 
