@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ __all__ = ["Hit", "Index", "Plan", "build_index", "open_index"]
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
+    from lancedb import DBConnection
     from lancedb.table import Table
 
 _TABLE, _MARKER, _LOCK = "chunks", "index.json", "lock"
@@ -182,20 +184,24 @@ def _make_indexes(table: Table, *, letters: bool, approximate: bool) -> None:
             table.create_index(column, config=config)
 
 
-def _new_table(folder: Path, schema: pa.Schema) -> Table:
+def _connected(folder: Path) -> DBConnection:
+    # Whoever updates an IVF index whose partitions have grown is warned of each that is split; nothing is amiss.
+    os.environ.setdefault("LANCE_LOG", "error")
     import lancedb
 
+    return lancedb.connect(folder)
+
+
+def _new_table(folder: Path, schema: pa.Schema) -> Table:
     for old in folder.glob("*.lance"):
         shutil.rmtree(old)
-    return lancedb.connect(folder).create_table(_TABLE, schema=schema)
+    return _connected(folder).create_table(_TABLE, schema=schema)
 
 
 def _opened(folder: Path) -> Table | None:
     """The table, or None where there is none that can be read."""
-    import lancedb
-
     try:
-        table = lancedb.connect(folder).open_table(_TABLE)
+        table = _connected(folder).open_table(_TABLE)
         table.count_rows()
         table.head(1)
     except (OSError, ValueError, RuntimeError) as broken:
