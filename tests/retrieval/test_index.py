@@ -212,6 +212,28 @@ def test_many_chunks_are_searched_approximately_and_found_again(tmp_path: Path):
     assert build_index(more, tmp_path, "given", Plan(rows=500)).near("item 0", "d", 1)[0].item_id == "new"
 
 
+def test_an_index_of_vectors_in_many_pieces_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    rng = np.random.default_rng(0)
+    register("drawn", 16, lambda texts: np.stack([_unit(rng) for _ in texts]))
+    monkeypatch.setattr(index_module, "_SEGMENTS", 1)
+    pieces: list[int] = []  # 0 where the index is made
+    anew = index_module._make_vector_index
+    monkeypatch.setattr(index_module, "_make_vector_index", lambda table: (pieces.append(0), anew(table)))
+    items = [Item("d", str(n), f"item {n}") for n in range(600)]
+    for turn in range(6):
+        changed = [replace(item, year=2000 + turn) for item in items[:40]]
+        index = build_index([*changed, *items[40:]], tmp_path, "drawn", Plan(rows=500))
+        pieces.append(index_module._segments(index._table))
+    assert max(pieces) == 1, "an update adds a piece, and no more stay than may"
+    assert pieces.count(0) >= 2
+    assert len({hit.item_id for hit in index.near("anything", "d", 600)}) == 600
+
+
+def _unit(rng: np.random.Generator) -> np.ndarray:
+    row = rng.standard_normal(16).astype(np.float32)
+    return row / np.linalg.norm(row)
+
+
 def test_an_empty_catalogue_and_an_unknown_embedder_are_errors_for_people(tmp_path: Path):
     with pytest.raises(UserError, match="no items"):
         build_index([], tmp_path, "embedded")
