@@ -15,7 +15,7 @@ from recommenders.answered import Listed, Parsed, Retrieved, Written
 from recommenders.base import Ranker
 from recommenders.cases import TestCase, asked_by_history, by_domain, passive_cases
 from recommenders.remembered import Remembered
-from recommenders.ways import Parts, Weights, choose_weights, parts_of
+from recommenders.ways import BESIDE, Parts, Weights, choose_weights, parts_of
 from rectune.progress import progress
 from rectune.types import Case, Locale, Ranking
 
@@ -69,7 +69,7 @@ def _by_likelihood(
 ) -> tuple[list[Ranking], Weights]:
     config = material.config.evaluate
     own_ways = [way for way in ways(config) if way not in WRITING]
-    weighed = {"prior", "fused", "lexical"} & set(own_ways)
+    weighed = {"prior", *BESIDE} & set(own_ways)
     tuning = tuning_cases(material.cases, cases, material) if weighed else []
     parts = parts_by_domain([*cases, *tuning], material, scorer)
     batches = list(_scored_batches(cases, pools, material))

@@ -17,13 +17,14 @@ from evaluation.systems import Material
 from evaluation.trials import Pools
 from recommenders.base import INTERACTION_FREE
 from recommenders.cases import TestCase, passive_cases
+from recommenders.ways import BESIDE
 from rectune.markdown import one_line
 from rectune.recipe import Recipe
 from rectune.rows import write_rows
 from rectune.runs import write_atomically
 from rectune.types import Case, Locale, Ranking
 
-TUNED = ("sft", "sft/prior", "sft/fused", "sft/lexical")
+TUNED = ("sft", "sft/prior", *(f"sft/{way}" for way in BESIDE))
 SHOWN = (*INTERACTION_FREE, "base", *TUNED)
 
 
@@ -41,7 +42,7 @@ def fold_config(config: Recipe) -> Recipe:
     changed = config.evaluate.model_copy(
         update={
             "systems": [*INTERACTION_FREE, "base", "sft"],
-            "ways": ["prior", "fused", "lexical"],
+            "ways": ["prior", *BESIDE],
             "protocols": [],
             "tuning": 0,
             "memorisation": 0,
@@ -125,7 +126,7 @@ def zero_shot_table(folds: Sequence[Fold], command: str) -> str:
             "bootstrap over users). The best baseline of a "
             "row is the interaction-free one with the highest Hit@1 on these users, chosen with "
             "hindsight, which favours it. Weights of "
-            "sft/prior, sft/fused and sft/lexical are one half: nothing was chosen on any data.",
+            f"{', '.join(TUNED[1:])} are one half: nothing was chosen on any data.",
             "",
             f"Made by: {command}",
             "",

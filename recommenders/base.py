@@ -47,11 +47,12 @@ RANKERS: dict[str, str] = {
     "bm25": "recommenders.words:Bm25",
     "embedding_mean": "recommenders.likeness:EmbeddingMean",
     "embedding_best": "recommenders.likeness:EmbeddingBest",
+    "hybrid": "recommenders.hybrid:Hybrid",
     "item_knn": "recommenders.neighbours:ItemKnn",
 }
 
 # Those that look at nobody's interactions but the history they are given.
-INTERACTION_FREE = ("random", "bm25", "embedding_mean", "embedding_best")
+INTERACTION_FREE = ("random", "bm25", "embedding_mean", "embedding_best", "hybrid")
 
 
 def open_ranker(name: str, ground: Ground) -> Ranker:

@@ -1,4 +1,4 @@
-"""The ways in which one language model ranks by likelihood, and the weights that three of them need."""
+"""The ways in which one language model ranks by likelihood, and the weights that most of them need."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from recommenders.cases import TestCase, by_domain
 from recommenders.fusion import Fused, best_weight, fused
 from recommenders.likelihood import Asked, Likelihood, Scorer, WithoutPrior, without_history
 
-Way = Literal["likelihood", "total", "prior", "fused", "lexical"]
+Way = Literal["likelihood", "total", "prior", "fused", "lexical", "hybrid"]
 # The way -> the ranker that the model is fused with.
-BESIDE = {"fused": "embedding_best", "lexical": "bm25"}
+BESIDE = {"fused": "embedding_best", "lexical": "bm25", "hybrid": "hybrid"}
 DEFAULT = 0.5  # either weight where there is nothing to choose it on
 
 
 @dataclass(frozen=True)
 class Weights:
-    """How much of the prior is taken off (`prior`), what the model counts beside the embedding (`fused`) and beside BM25
-    (`lexical`); on how many cases that was chosen."""
+    """How much of the prior is taken off (`prior`), what the model counts beside the embedding (`fused`), BM25 (`lexical`)
+    and both of them (`hybrid`); on how many cases that was chosen."""
 
     prior: float = DEFAULT
     fused: float = DEFAULT
     lexical: float = DEFAULT
+    hybrid: float = DEFAULT
     cases: int = 0
 
 
@@ -49,7 +50,7 @@ class Parts:
         corrected = WithoutPrior(name, self.likelihood, self.prior, weights.prior)
         if way == "prior":
             return corrected
-        shares = {"fused": weights.fused, "lexical": weights.lexical}
+        shares = {"fused": weights.fused, "lexical": weights.lexical, "hybrid": weights.hybrid}
         return Fused(name, corrected, self.beside(BESIDE[way]), shares[way])
 
 

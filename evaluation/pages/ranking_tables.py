@@ -7,6 +7,7 @@ from typing import Any
 
 from evaluation.pages.data_tables import Line, Table
 from evaluation.pages.values import NONE, figure, mapping, number, rows, triple, with_ends
+from recommenders.ways import BESIDE
 
 _FIGURES = ("hit@1", "hit@5", "hit@10", "mrr", "ndcg@10")
 _NAMES = {"hit@1": "Hit@1", "hit@5": "Hit@5", "hit@10": "Hit@10", "mrr": "MRR", "ndcg@10": "NDCG@10"}
@@ -110,14 +111,13 @@ def _pairs(metrics: Mapping[str, Any], command: str) -> Table:
 
 
 def _weights(metrics: Mapping[str, Any], command: str) -> Table:
+    ways = ("prior", *BESIDE)
     lines = tuple(
         Line(
             str(model),
             False,
             (
-                figure(mapping(entry).get("prior")),
-                figure(mapping(entry).get("fused")),
-                figure(mapping(entry).get("lexical")),
+                *(figure(mapping(entry).get(way)) for way in ways),
                 str(mapping(entry).get("cases")),
             ),
         )
@@ -126,10 +126,10 @@ def _weights(metrics: Mapping[str, Any], command: str) -> Table:
     )
     note = (
         "How much of the likelihood without a history is taken off, and how much the model counts "
-        "beside the embedding and beside BM25; chosen by "
+        "beside the embedding (fused), BM25 (lexical) or both (hybrid); chosen by "
         f"mean reciprocal rank on cases of users who are in no test. {command}"
     )
-    return Table("Weights of the ways", note, ("prior", "fused", "lexical", "chosen on cases"), lines)
+    return Table("Weights of the ways", note, (*ways, "chosen on cases"), lines)
 
 
 def _position(metrics: Mapping[str, Any], command: str) -> Table:

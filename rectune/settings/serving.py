@@ -39,7 +39,7 @@ class Retrieval(Engine):
 
 # Systems by the names that recipes give them: the language models, and the rankers of `recommenders.base.RANKERS`.
 TUNED = ("base", "sft", "dpo")
-SYSTEMS = ("random", "popularity", "bm25", "embedding_mean", "embedding_best", "item_knn", *TUNED)
+SYSTEMS = ("random", "popularity", "bm25", "embedding_mean", "embedding_best", "hybrid", "item_knn", *TUNED)
 
 
 def _known_system(name: str) -> str:
@@ -56,9 +56,10 @@ class Evaluate(Engine):
 
     `systems` are ranked side by side: rankers, and language models by the likelihood of each title. `ways` are the
     others in which every language model ranks: the sum of log-probabilities (`total`), the likelihood less that without
-    a history (`prior`), that fused with the nearest item of the history by embedding (`fused`) or with BM25 (`lexical`),
-    the item its answer names (`parsed`), items near to its answer (`retrieved`), the candidates put in order by it
-    (`listed`). The weights of `prior`, `fused` and `lexical` are chosen on `tuning` cases of users who are in no test.
+    a history (`prior`), that fused with the nearest item of the history by embedding (`fused`), with BM25 (`lexical`) or
+    with both (`hybrid`), the item its answer names (`parsed`), items near to its answer (`retrieved`), the candidates put
+    in order by it (`listed`). The weights of `prior`, `fused`, `lexical` and `hybrid` are chosen on `tuning` cases of
+    users who are in no test.
 
     Beside the candidates of the data stage, systems are ranked by the `protocols`: as many candidates drawn here, each
     item alike (`uniform`) or by `popularity`, in `draws` draws, the first `model_draws` of which language models rank by
@@ -71,7 +72,9 @@ class Evaluate(Engine):
     """
 
     systems: list[Annotated[str, AfterValidator(_known_system)]] = Field(min_length=1)
-    ways: list[Literal["total", "prior", "fused", "lexical", "parsed", "retrieved", "listed"]] = Field([])
+    ways: list[Literal["total", "prior", "fused", "lexical", "hybrid", "parsed", "retrieved", "listed"]] = (
+        Field([])
+    )
     protocols: list[Literal["uniform", "popularity", "full"]] = Field([])
     draws: Count = 3
     model_draws: Annotated[int, Field(ge=0)] = 3

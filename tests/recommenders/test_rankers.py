@@ -46,7 +46,7 @@ def test_every_ranker_scores_each_candidate_and_no_case_touches_another(name: st
     assert ranker.rank([()], [("m1", "m2")])[0].shape == (2,)
 
 
-@pytest.mark.parametrize("name", ["bm25", "embedding_mean", "embedding_best"])
+@pytest.mark.parametrize("name", ["bm25", "embedding_mean", "embedding_best", "hybrid"])
 def test_what_looks_at_titles_finds_the_only_candidate_of_the_users_taste(name: str):
     assert name in INTERACTION_FREE
     for row, one in zip(
@@ -97,6 +97,22 @@ def test_the_mean_and_the_best_match_part_where_tastes_are_mixed():
     mean, best = EmbeddingMean(ground).rank(history, shown)[0], EmbeddingBest(ground).rank(history, shown)[0]
     np.testing.assert_allclose(mean, [0.5, 0.7], rtol=1e-6)  # between both tastes
     np.testing.assert_allclose(best, [1.0, 0.8], rtol=1e-6)  # exactly one of them
+
+
+def test_hybrid_follows_the_words_where_the_embedding_is_blind_and_the_other_way_round():
+    shelf = [
+        Item("d", name, title)
+        for name, title in zip("pqxyz", ("red", "oak", "red", "elm", "sea"), strict=True)
+    ]
+    ground = Ground("d", shelf)
+    axes = np.eye(3, dtype=np.float32)
+    ground._vectors.update({"red": axes[0], "oak": axes[1], "elm": axes[1], "sea": axes[2]})
+    words, meaning = open_ranker("hybrid", ground).rank([("p",), ("q",)], [("y", "x", "z")] * 2)
+    assert words.argmax() == 1 and meaning.argmax() == 0
+    parts = [
+        open_ranker(name, ground).rank([("p",)], [("y", "x", "z")])[0] for name in ("bm25", "embedding_best")
+    ]
+    np.testing.assert_allclose(words, sum((part - part.mean()) / part.std() / 2 for part in parts))
 
 
 def test_item_knn_is_the_cosine_of_likes_and_agrees_with_the_dense_product():

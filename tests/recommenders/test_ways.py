@@ -94,12 +94,12 @@ def test_weights_are_chosen_for_the_part_that_knows():
     # The users like cooking, of which the model knows nothing and the embedding much.
     assert chosen.cases == 3 and chosen.fused < DEFAULT
     known = tests[0].case
-    for way in ("fused", "lexical"):  # the words say cooking too
+    for way in ("fused", "lexical", "hybrid"):  # the words say cooking too
         (found,) = parts().ranker(way, way, chosen).rank([known.history], [known.candidates])
         assert found.argmax() == known.candidates.index(known.target)
     assert choose_weights([], lambda domain: parts()) == Weights()
 
 
-@pytest.mark.parametrize("way", ["likelihood", "total", "prior", "fused", "lexical"])
+@pytest.mark.parametrize("way", ["likelihood", "total", "prior", "fused", "lexical", "hybrid"])
 def test_a_ways_ranker_bears_scores_for_every_candidate(way: str):
     assert len(scores(way)) == 3

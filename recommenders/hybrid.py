@@ -1,0 +1,17 @@
+"""Words and meaning together: the strongest of the rankers here that need neither interactions nor a language model."""
+
+from __future__ import annotations
+
+from recommenders.fusion import Fused
+from recommenders.ground import Ground
+from recommenders.likeness import EmbeddingBest
+from recommenders.words import Bm25
+
+
+class Hybrid:
+    """BM25 and the best match by embedding, each standardised a case, in equal parts."""
+
+    @staticmethod
+    def of(ground: Ground) -> Fused:
+        """The ranker of one domain."""
+        return Fused("hybrid", EmbeddingBest.of(ground), Bm25.of(ground), 0.5)
