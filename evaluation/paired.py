@@ -9,7 +9,7 @@ from typing import Any
 from evaluation.metrics import Resampled, hit_at, reciprocal_ranks
 
 # What every other system is compared with, where it is ranked.
-REFERENCES = ("popularity", "embedding_best")
+REFERENCES = ("popularity", "embedding_best", "hybrid")
 
 # Where each training started; compared with it in the same way of ranking.
 STARTED = {"sft": "base", "dpo": "sft"}
