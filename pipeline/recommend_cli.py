@@ -121,8 +121,11 @@ class _Answering:
         """The answer to a wish, for a terminal or as a line of JSON."""
         from recommenders.requests import from_words
         from recommenders.wording import as_json, as_text
+        from rectune.progress import say
 
         request = from_words(self._items, wish, self._recommender.grounding)
+        if strange := [item.title for item in request.liked if not item.item_id and not wish.history_domain]:
+            say(f"not in the catalogue, so only their words count: {'; '.join(strange)}")
         found = self._recommender.recommend(request)
         return json.dumps(as_json(found), ensure_ascii=False) if self._json else as_text(found)
 

@@ -24,6 +24,12 @@ _WORD = re.compile(rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 YEAR = r"[(\[（]\s?\d{4}(?:\s?[-–]\s?(?:\d{4})?)?\s?[)\]）]"  # in brackets, or a span of them
 _YEAR = re.compile(YEAR + "$")
+_ARTICLES = (
+    "The|A|An|La|Le|Les|L'|Un|Une|Il|Lo|I|Gli|Una|El|Los|Las|Der|Die|Das|Ein|Eine|O|Os|As|Den|Det|De|En"
+)
+_MOVED = re.compile(
+    rf"(?P<begin>^|\()(?P<name>[^()]+(?:\([^()]*\))?), (?P<article>{_ARTICLES})(?=\s*(?:\(|\)|$))"
+)
 _YEAR_LENGTH = 16  # characters that a year in brackets takes at most
 
 
@@ -92,6 +98,16 @@ def unescape(text: str) -> tuple[str, list[int]]:
     return "".join([*parts, text[done:]]), [*places, *range(done, len(text) + 1)]
 
 
+def upright(title: str) -> str:
+    """The title with articles in front that catalogues move behind: `Postman, The (1994)` is `The Postman (1994)`."""
+    return _MOVED.sub(_in_front, title) if ", " in title else title
+
+
+def _in_front(match: re.Match[str]) -> str:
+    gap = "" if match["article"].endswith("'") else " "
+    return f"{match['begin']}{match['article']}{gap}{match['name'].strip()}"
+
+
 def without_year(title: str) -> str:
     """The title without the year in brackets that it ends with; empty if it has none, or is nothing else."""
     bare = title.rstrip()
@@ -103,8 +119,9 @@ def without_year(title: str) -> str:
 class TitleIndex:
     """Titles by their words, to find them in many texts. Time and memory are linear in the titles' length.
 
-    A title that ends with a year in brackets is also known without it, unless several titles share that short form. Of
-    items with the very same title the first stands for all.
+    A title that ends with a year in brackets is also known without it, unless several titles share that short form; one
+    whose article stands behind ("Postman, The") also with it in front. Of items with the very same title the first stands
+    for all.
     """
 
     def __init__(self, titles: Sequence[str]) -> None:
@@ -148,8 +165,10 @@ class TitleIndex:
             self._note_length(key)
         else:
             self._note_spelling(key, index, title)
-        short = without_year(title)
-        if short:
+        straight = upright(title)
+        if straight != title and self._full.setdefault(key_of(straight), index) == index:
+            self._note_length(key_of(straight))
+        for short in {without_year(title), without_year(straight)} - {""}:
             self._note_short(key_of(short), key, index)
 
     def _note_length(self, key: str) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from prompts.titles import fold
+from prompts.titles import fold, upright
 from rectune.types import Item
 from retrieval.search import Hit, Index
 
@@ -256,4 +256,4 @@ def _ratio(words: str, title: str) -> float:
 
 def plain_title(title: str) -> str:
     """What spellings of one title have in common; a title of signs alone stays as it is."""
-    return " ".join(_WORD.findall(fold(title))) or title
+    return " ".join(_WORD.findall(fold(upright(title)))) or title

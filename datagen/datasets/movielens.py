@@ -12,18 +12,13 @@ from typing import Any
 from datagen.datasets.delimited import Dialect, read_delimited, scan_delimited
 from datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
 from datagen.datasets.text import json_object
+from prompts.titles import upright
 
 if typing.TYPE_CHECKING:
     import polars as pl
 
 # A series has the years of its run: (2007-), (1975-1979).
 _YEAR = re.compile(r"\s*\((\d{4})(?:[-–](?:\d{4})?)?\)\s*$")
-_ARTICLES = (
-    "The|A|An|La|Le|Les|L'|Un|Une|Il|Lo|I|Gli|Una|El|Los|Las|Der|Die|Das|Ein|Eine|O|Os|As|Den|Det|De|En"
-)
-_MOVED = re.compile(
-    rf"(?P<begin>^|\()(?P<name>[^()]+(?:\([^()]*\))?), (?P<article>{_ARTICLES})(?=\s*(?:\(|\)|$))"
-)
 _NO_GENRE = ("", "(no genres listed)", "unknown")
 
 _RATINGS = ("userId", "movieId", "rating", "timestamp")
@@ -182,9 +177,4 @@ def split_title(published: str) -> tuple[str, int | None]:
     """`Postman, The (Postino, Il) (1994)` -> `The Postman (Il Postino)`, 1994."""
     found = _YEAR.search(published)
     name = published[: found.start()] if found else published
-    return _MOVED.sub(_in_front, name.strip()), int(found[1]) if found else None
-
-
-def _in_front(match: re.Match[str]) -> str:
-    gap = "" if match["article"].endswith("'") else " "
-    return f"{match['begin']}{match['article']}{gap}{match['name'].strip()}"
+    return upright(name.strip()), int(found[1]) if found else None

@@ -80,6 +80,14 @@ def test_one_may_ask_again_and_again(tmp_path: Path, shop: Path, model: None):
     assert "nothing to go by" in said.stderr
 
 
+def test_titles_that_the_catalogue_lacks_are_named(tmp_path: Path, shop: Path, model: None):
+    given = ["--catalogue", str(shop), "--title-column", "label"]
+    said = rectune(tmp_path, *given, "--history", "red Kettel; Yacht; Desk")
+    assert "only their words count: Yacht\n" in said
+    crossing = rectune(tmp_path, *given, "--history", "Yacht", "--history-domain", "boats")
+    assert "words count" not in crossing
+
+
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [

@@ -20,6 +20,8 @@ TITLES = [
 ]
 ITEMS = [Item("movies", str(n), title, ("film",)) for n, title in enumerate(TITLES)]
 ITEMS.append(Item("books", "b", "The Hobbit"))
+NOIR = ["Third Man, The (1949)", "The Big Sleep (1946)", "Out of the Past (1947)"]
+ITEMS += [Item("noir", str(n), title, ("film",)) for n, title in enumerate(NOIR)]
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,23 @@ def test_what_somebody_typed_is_found_though_misspelt(grounding: Grounding):
     assert [item.item_id for item in grounding.called("Interstelar", "movies")] == ["2"]
     assert [item.item_id for item in grounding.called("heat", "movies")] == ["6", "7"]
     assert grounding.called("Qwzx", "movies") == grounding.called("", "movies") == []
+
+
+@pytest.mark.parametrize(
+    "typed", ["The Third Man (1949)", "the third man", "Third Man, The", "Third Man, The (1949)"]
+)
+def test_an_article_may_stand_before_or_behind(grounding: Grounding, typed: str):
+    assert [item.item_id for item in grounding.called(typed, "noir")] == ["0"]
+    answer = f"Shadows and a zither. My recommendation: {typed}"
+    found = grounding.named(answer, "noir")
+    assert found is not None and found.title == NOIR[0] and found.similarity == 1.0
+    assert found.how == ("title" if "1949" in typed else "fuzzy")
+    assert grounding.named(answer, "noir", {"0"}) is None
+    assert grounding.mentioned(f"Like {typed} it is set in Vienna.", "noir") == [NOIR[0]]
+
+
+def test_an_article_that_the_catalogue_has_in_front_may_be_typed_behind(grounding: Grounding):
+    assert [item.item_id for item in grounding.called("Big Sleep, The (1946)", "noir")] == ["1"]
 
 
 @pytest.mark.parametrize(
