@@ -44,10 +44,10 @@ lint: setup  ## ruff, mypy, the layering
 	$(BIN)/lint-imports
 
 test: lint  ## lint, types, layering and the fast tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: lint  ## the slow tests: kills, several processes, terminal campaigns
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder
 
 bench-data: setup  ## the data stage against pandas on 57.6 million ratings: time and memory as ratios
 	@$(BIN)/python -m bench.data

@@ -1,4 +1,4 @@
-"""Words and meaning together: the strongest of the rankers here that need neither interactions nor a language model."""
+"""Words and meaning together: a ranker that needs neither interactions nor a language model."""
 
 from __future__ import annotations
 
