@@ -13,6 +13,7 @@ from rectune.errors import RectuneError, UserError
 from tests.models.tiny import tiny_checkpoint
 
 
+@pytest.mark.slow
 def test_a_checkpoint_becomes_a_gguf_that_llama_cpp_runs(tmp_path: Path) -> None:
     import llama_cpp
 

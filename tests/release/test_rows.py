@@ -19,6 +19,7 @@ from tests.release.small import adapter, adapter_gguf, exact_gguf
 LONG = Conversation((("user", "tell me more " * 50),), "and more, and still more " * 30)  # over `ROWS` tokens
 
 
+@pytest.mark.slow
 def test_llama_cpp_computes_what_the_checkpoint_does() -> None:
     talked = [*CONVERSATIONS[:3], LONG]
     found = divergence(rows_of_checkpoint(tiny_checkpoint(), talked), rows_of_gguf(exact_gguf(), talked))

@@ -21,6 +21,7 @@ def checkpoint(tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_checkpoint(), tmp_path / "checkpoint"))
 
 
+@pytest.mark.slow
 def test_one_model_splits_everything_alike_in_both_forms() -> None:
     found = token_parity(tiny_checkpoint(), exact_gguf(), CONVERSATIONS)
     special = sum(added.special for added in load_tokenizer(tiny_checkpoint()).added_tokens_decoder.values())
@@ -40,6 +41,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vocabulary, "_own_texts", lambda tokenizer: [])
 
 
+@pytest.mark.slow
 def test_one_merge_less_is_noticed(checkpoint: Path) -> None:
     path = checkpoint / "tokenizer.json"
     tokenizer = json.loads(path.read_text())
