@@ -15,9 +15,7 @@ def write_png(figure: Figure, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    FigureCanvasAgg(figure).print_png(str(partial))  # type: ignore[no-untyped-call]
+    figure.savefig(partial, format="png")
     partial.replace(path)

@@ -17,7 +17,6 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from rectune.types import Item
 from retrieval.chunks import Chunk, Cut, chunks_of
 from retrieval.embedding import dimension, embed, encodable
 from retrieval.floor import calibrate
+from retrieval.indexes import refresh_indexes
 from retrieval.scripts import by_letters
 from retrieval.search import ALL, Hit, Index, Key, quoted
 
@@ -42,9 +42,6 @@ _TABLE, _MARKER, _LOCK = "chunks", "index.json", "lock"
 _FORMAT = 2  # raised when the table's columns, or what is embedded of an item, change
 _ROWS = 2048  # items embedded before they are written; what a killed build loses at most
 _DELETED = 500  # items a deletion
-_WIDTH = 8  # numbers of a vector that IVF-PQ stands for with one byte
-_SEGMENTS = 8  # an index of the vectors in more pieces is made anew
-_LEFT = timedelta(hours=1)  # how long earlier versions of the table stay, for whoever still reads them
 _MEND = "delete that folder; the same command builds it again"
 
 
@@ -151,52 +148,12 @@ def _finish(table: Table, folder: Path, marker: _Marker, domains: set[str]) -> N
     chunks = int(table.count_rows())
     letters = table.count_rows("letters IS NOT NULL") > 0
     approximate = chunks >= marker.rows
-    _make_indexes(table, letters=letters, approximate=approximate)
-    table.optimize(cleanup_older_than=_LEFT)
-    if approximate and _segments(table) > _SEGMENTS:
-        _make_vector_index(table)
+    refresh_indexes(table, letters=letters, approximate=approximate)
     floors = calibrate(table, marker.embedder, sorted(domains))
     whole = replace(
         marker, whole=True, chunks=chunks, letters=letters, approximate=approximate, floors=floors
     )
     write_atomically(folder / _MARKER, json.dumps(asdict(whole), ensure_ascii=False))
-
-
-def _make_indexes(table: Table, *, letters: bool, approximate: bool) -> None:
-    """The indexes that are not there yet; those that are take in new rows when the table is optimised."""
-    from lancedb.index import FTS, Bitmap, BTree
-
-    plain = {"stem": False, "remove_stop_words": False}
-    wanted: dict[str, Any] = {
-        "text": FTS(),
-        "name": FTS(base_tokenizer="ngram", **plain),
-    }
-    if letters:
-        pairs = {"ngram_min_length": 2, "ngram_max_length": 2}
-        wanted["letters"] = FTS(base_tokenizer="ngram", **plain, **pairs)
-    if approximate:
-        wanted |= {"item_id": BTree(), "domain": Bitmap()}
-    there = {column for index in table.list_indices() for column in index.columns}
-    for column, config in wanted.items():
-        if column not in there:
-            table.create_index(column, config=config)
-    if approximate and "vector" not in there:
-        _make_vector_index(table)
-
-
-def _make_vector_index(table: Table) -> None:
-    from lancedb.index import IvfPq
-
-    rows, width = table.count_rows(), table.schema.field("vector").type.list_size
-    bytes_ = next(n for n in range(max(1, width // _WIDTH), 0, -1) if width % n == 0)
-    config = IvfPq(distance_type="cosine", num_partitions=max(1, round(rows**0.5)), num_sub_vectors=bytes_)
-    table.create_index("vector", config=config)
-
-
-def _segments(table: Table) -> int:
-    """Of how many pieces the index of the vectors consists: each update adds one, all of which a search goes through."""
-    stats = (table.index_stats(index.name) for index in table.list_indices() if "vector" in index.columns)
-    return max((found.num_indices or 1 for found in stats if found), default=0)
 
 
 def _connected(folder: Path) -> DBConnection:

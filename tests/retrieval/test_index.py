@@ -9,6 +9,7 @@ import pytest
 from rectune.errors import UserError
 from rectune.types import Item
 from retrieval import index as index_module
+from retrieval import indexes
 from retrieval.chunks import Cut
 from retrieval.embedding import embed, reads, register
 from retrieval.index import Plan, build_index, open_index
@@ -215,15 +216,15 @@ def test_many_chunks_are_searched_approximately_and_found_again(tmp_path: Path):
 def test_an_index_of_vectors_in_many_pieces_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     rng = np.random.default_rng(0)
     register("drawn", 16, lambda texts: np.stack([_unit(rng) for _ in texts]))
-    monkeypatch.setattr(index_module, "_SEGMENTS", 1)
+    monkeypatch.setattr(indexes, "_SEGMENTS", 1)
     pieces: list[int] = []  # 0 where the index is made
-    anew = index_module._make_vector_index
-    monkeypatch.setattr(index_module, "_make_vector_index", lambda table: (pieces.append(0), anew(table)))
+    anew = indexes._make_vector_index
+    monkeypatch.setattr(indexes, "_make_vector_index", lambda table: (pieces.append(0), anew(table)))
     items = [Item("d", str(n), f"item {n}") for n in range(600)]
     for turn in range(6):
         changed = [replace(item, year=2000 + turn) for item in items[:40]]
         index = build_index([*changed, *items[40:]], tmp_path, "drawn", Plan(rows=500))
-        pieces.append(index_module._segments(index._table))
+        pieces.append(indexes._segments(index._table))
     assert max(pieces) == 1, "an update adds a piece, and no more stay than may"
     assert pieces.count(0) >= 2
     assert len({hit.item_id for hit in index.near("anything", "d", 600)}) == 600

@@ -1,0 +1,64 @@
+"""What stands beside the table of chunks and makes it searchable: full text three times, and IVF-PQ over the vectors."""
+
+from __future__ import annotations
+
+import typing
+from datetime import timedelta
+from typing import Any
+
+if typing.TYPE_CHECKING:
+    from lancedb.table import Table
+
+_WIDTH = 8  # numbers of a vector that IVF-PQ stands for with one byte
+_SEGMENTS = 8  # an index of the vectors in more pieces is made anew
+_LEFT = timedelta(hours=1)  # how long earlier versions of the table stay, for whoever still reads them
+
+
+def refresh_indexes(table: Table, *, letters: bool, approximate: bool) -> None:
+    """Make what is missing, take new rows into what is there, and make a vectors' index of many pieces anew.
+
+    Args:
+        letters: some texts are searched by pairs of letters.
+        approximate: vectors are searched by IVF-PQ.
+    """
+    _make_indexes(table, letters=letters, approximate=approximate)
+    table.optimize(cleanup_older_than=_LEFT)
+    if approximate and _segments(table) > _SEGMENTS:
+        _make_vector_index(table)
+
+
+def _make_indexes(table: Table, *, letters: bool, approximate: bool) -> None:
+    """The indexes that are not there yet; those that are take in new rows when the table is optimised."""
+    from lancedb.index import FTS, Bitmap, BTree
+
+    plain = {"stem": False, "remove_stop_words": False}
+    wanted: dict[str, Any] = {
+        "text": FTS(),
+        "name": FTS(base_tokenizer="ngram", **plain),
+    }
+    if letters:
+        pairs = {"ngram_min_length": 2, "ngram_max_length": 2}
+        wanted["letters"] = FTS(base_tokenizer="ngram", **plain, **pairs)
+    if approximate:
+        wanted |= {"item_id": BTree(), "domain": Bitmap()}
+    there = {column for index in table.list_indices() for column in index.columns}
+    for column, config in wanted.items():
+        if column not in there:
+            table.create_index(column, config=config)
+    if approximate and "vector" not in there:
+        _make_vector_index(table)
+
+
+def _make_vector_index(table: Table) -> None:
+    from lancedb.index import IvfPq
+
+    rows, width = table.count_rows(), table.schema.field("vector").type.list_size
+    bytes_ = next(n for n in range(max(1, width // _WIDTH), 0, -1) if width % n == 0)
+    config = IvfPq(distance_type="cosine", num_partitions=max(1, round(rows**0.5)), num_sub_vectors=bytes_)
+    table.create_index("vector", config=config)
+
+
+def _segments(table: Table) -> int:
+    """Of how many pieces the index of the vectors consists: each update adds one, all of which a search goes through."""
+    stats = (table.index_stats(index.name) for index in table.list_indices() if "vector" in index.columns)
+    return max((found.num_indices or 1 for found in stats if found), default=0)
