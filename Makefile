@@ -4,10 +4,12 @@ ARGS ?=
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/ready-$(shell cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
+STATE := $(shell cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
+READY := $(VENV)/ready-$(STATE)
+READY_TESTS := $(VENV)/ready-tests-$(STATE)
 STAGES := data base queries rationales filter sft candidates tag dpo export recommend eval report
 
-.PHONY: help setup demo docs plan doctor test test-all lint push clean samples bench-data bench-generation bench-headlines bench-index bench-ledger bench-estimate bench-eval bench-filter bench-train zero-shot $(STAGES)
+.PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples bench-data bench-generation bench-headlines bench-index bench-ledger bench-estimate bench-eval bench-filter bench-train zero-shot $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -15,11 +17,17 @@ help:  ## this list
 	@grep -hE '^[a-z $$()A-Z_-]+:.*##' $(MAKEFILE_LIST) | sed 's/$$(STAGES)/STAGE/' | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 	@echo "  where STAGE is one of: $(STAGES)"
 
-setup: $(READY)  ## build .venv against constraints.txt; skipped when it is up to date
+setup: $(READY)  ## build .venv against constraints.txt, with what users need; skipped when it is up to date
+
+setup-tests: $(READY_TESTS)  ## the same, and what only the tests and benchmarks need
 
 $(READY): pyproject.toml constraints.txt scripts/setup.sh
 	PYTHON=$(PYTHON) VENV=$(VENV) bash scripts/setup.sh
 	@rm -f $(VENV)/ready-*
+	@touch $@
+
+$(READY_TESTS): $(READY)
+	PYTHON=$(PYTHON) VENV=$(VENV) EXTRAS=dev bash scripts/setup.sh
 	@touch $@
 
 demo: setup  ## the whole pipeline on the sample data, to a report and recommendations
@@ -37,7 +45,7 @@ plan: setup  ## which stages would run, and why
 doctor: setup  ## what works on this machine
 	@$(BIN)/rectune doctor
 
-lint: setup  ## ruff, mypy, the layering
+lint: setup-tests  ## ruff, mypy, the layering
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -49,31 +57,31 @@ test: lint  ## lint, types, layering and the fast tests
 test-all: lint  ## the slow tests: kills, several processes, terminal campaigns
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder
 
-bench-data: setup  ## the data stage against pandas on 57.6 million ratings: time and memory as ratios
+bench-data: setup-tests  ## the data stage against pandas on 57.6 million ratings: time and memory as ratios
 	@$(BIN)/python -m bench.data
 
-bench-generation: setup  ## the engine against one-at-a-time calls of llama-cpp-python, as ratios; ARGS=--gpu where there is one
+bench-generation: setup-tests  ## the engine against one-at-a-time calls of llama-cpp-python, as ratios; ARGS=--gpu where there is one
 	@$(BIN)/python -m bench.generation $(ARGS)
 
-bench-ledger: setup  ## going on from a ledger of 100,000 finished requests: time and memory
+bench-ledger: setup-tests  ## going on from a ledger of 100,000 finished requests: time and memory
 	@$(BIN)/python -m bench.ledger
 
-bench-filter: setup  ## the response score on 1,000,000 texts as ratios, near-duplicates among 600,000; ARGS=--no-near leaves these out
+bench-filter: setup-tests  ## the response score on 1,000,000 texts as ratios, near-duplicates among 600,000; ARGS=--no-near leaves these out
 	@$(BIN)/python -m bench.filter $(ARGS)
 
-bench-index: setup  ## the catalogue's index on 1,000,000 made-up items: time, memory, recall; ARGS="--items 200000"
+bench-index: setup-tests  ## the catalogue's index on 1,000,000 made-up items: time, memory, recall; ARGS="--items 200000"
 	@$(BIN)/python -m bench.index $(ARGS)
 
-bench-headlines: setup  ## Korean headlines of one subject by five others: precision@10; ARGS="--data path/to/korean_news"
+bench-headlines: setup-tests  ## Korean headlines of one subject by five others: precision@10; ARGS="--data path/to/korean_news"
 	@$(BIN)/python -m bench.headlines $(ARGS)
 
-bench-train: setup  ## the stage sft against a bare trl, and packed rows against single ones; ARGS=--gpu where there is one
+bench-train: setup-tests  ## the stage sft against a bare trl, and packed rows against single ones; ARGS=--gpu where there is one
 	@$(BIN)/python -m bench.train $(ARGS)
 
-bench-estimate: setup  ## what `plan --estimate` says of the demo's training, and what it then takes
+bench-estimate: setup-tests  ## what `plan --estimate` says of the demo's training, and what it then takes
 	@$(BIN)/python -m bench.estimate $(ARGS)
 
-bench-eval: setup  ## scoring 20 candidates behind one prompt against 20 full prompts: time as a ratio, and the same scores
+bench-eval: setup-tests  ## scoring 20 candidates behind one prompt against 20 full prompts: time as a ratio, and the same scores
 	@$(BIN)/python -m bench.evaluation $(ARGS)
 
 zero-shot: setup  ## leave one domain out: tune on the others, test on it, a row a domain; DATA=path for other data

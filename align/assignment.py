@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from align.decisions import check_annotator
-from align.tasks import Task
-from rectune.errors import UserError
-from rectune.types import content_id
+from rectune.align.decisions import check_annotator
+from rectune.align.tasks import Task
+from rectune.core.errors import UserError
+from rectune.core.types import content_id
 
 REPEATS = 0.02  # of an annotator's prompts come back
 APART = 20  # prompts at least between the first showing and the second, where there are that many

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from align.fresh import choose_fresh
-from inference.generate import generate, provenance
-from inference.llamacpp import LlamaEngine
-from inference.requests import Answer, Request
-from models.gguf import to_gguf
-from models.merge import merge_adapter
-from rectune.errors import UserError
-from rectune.progress import say
-from rectune.recipe import Recipe
-from rectune.rows import read_rows, write_rows
-from rectune.runs import ledger_path
-from rectune.settings import Candidates
-from rectune.types import Candidate, Prompt, content_id, with_id
+from rectune.align.fresh import choose_fresh
+from rectune.core.errors import UserError
+from rectune.core.progress import say
+from rectune.core.recipe import Recipe
+from rectune.core.rows import read_rows, write_rows
+from rectune.core.runs import ledger_path
+from rectune.core.settings import Candidates
+from rectune.core.types import Candidate, Prompt, content_id, with_id
+from rectune.inference.generate import generate, provenance
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.inference.requests import Answer, Request
+from rectune.models.gguf import to_gguf
+from rectune.models.merge import merge_adapter
 
 REDRAWS = 3  # further seeds for an answer that is empty or equal to another one of its prompt
 _COMPARED = 4  # answers on which the GGUF file is compared with the adapter model
@@ -150,9 +150,9 @@ def _few(prompts: Sequence[Prompt], rows: Sequence[Candidate]) -> list[tuple[Pro
 def _gap_to_adapter(
     config: Recipe, inputs: Mapping[str, Path], model: Path, few: Sequence[tuple[Prompt, str]]
 ) -> dict[str, float]:
-    """How far the GGUF file is from the adapter model, in nats a token; see `models.parity.gap`."""
-    from models.loading import load_for_training, load_tokenizer, open_adapter
-    from models.parity import answer_logps, gap
+    """How far the GGUF file is from the adapter model, in nats a token; see `rectune.models.parity.gap`."""
+    from rectune.models.loading import load_for_training, load_tokenizer, open_adapter
+    from rectune.models.parity import answer_logps, gap
 
     say("comparing the GGUF file with the adapter model")
     compared = [(messages_of(prompt), text) for prompt, text in few]

@@ -7,21 +7,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from align.decisions import SIMULATED, Decision, Kind, attached, by_prompt
-from align.health import examine
-from align.health_page import write_health
-from align.nearness import nearness
-from align.preferences import Pairs, Tagged, make_pairs
-from align.simulated import RULE, SimulatedAnnotator
-from align.tags import TagStore
-from align.tasks import CANDIDATES_FILE, ITEMS_FILE, PROMPTS_FILE, Task, load_tasks
-from prompts.titled import Titled, titled
-from rectune.catalogue import load_catalogue
-from rectune.errors import UserError, WaitingForPeople
-from rectune.recipe import Recipe
-from rectune.rows import read_rows, write_rows
-from rectune.settings import Align
-from rectune.types import Preference, Prompt, Tag
+from rectune.align.decisions import SIMULATED, Decision, Kind, attached, by_prompt
+from rectune.align.health import examine
+from rectune.align.health_page import write_health
+from rectune.align.nearness import nearness
+from rectune.align.preferences import Pairs, Tagged, make_pairs
+from rectune.align.simulated import RULE, SimulatedAnnotator
+from rectune.align.tags import TagStore
+from rectune.align.tasks import CANDIDATES_FILE, ITEMS_FILE, PROMPTS_FILE, Task, load_tasks
+from rectune.core.catalogue import load_catalogue
+from rectune.core.errors import UserError, WaitingForPeople
+from rectune.core.recipe import Recipe
+from rectune.core.rows import read_rows, write_rows
+from rectune.core.settings import Align
+from rectune.core.types import Preference, Prompt, Tag
+from rectune.prompts.titled import Titled, titled
 
 TAGS = Path("tags")  # beside runs/, in the folder that rectune is called in
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from align.decisions import Decision
-from align.tasks import Task, make_task
-from rectune.errors import UserError
-from rectune.intervals import wilson
-from rectune.rows import read_rows
-from rectune.types import Candidate, Prompt
+from rectune.align.decisions import Decision
+from rectune.align.tasks import Task, make_task
+from rectune.core.errors import UserError
+from rectune.core.rows import read_rows
+from rectune.core.stats.intervals import wilson
+from rectune.core.types import Candidate, Prompt
 
 ANSWERS_FILE = "answers.{system}.parquet"  # Candidate rows with index 0, one a prompt
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from rectune.errors import UserError
-from rectune.types import Tag
+from rectune.core.errors import UserError
+from rectune.core.types import Tag
 
 SIMULATED = "simulated"  # the annotator's name that no person may take
 LONGEST_NOTE = 2000  # characters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from prompts.answers import reasons
+from rectune.prompts.answers import reasons
 
 Span = tuple[int, int]  # from and to, in characters of the text
 

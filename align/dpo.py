@@ -8,26 +8,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from align.outcome import answer_lengths, draw, held_out_outcome, warnings
-from align.rows import Rows, make_rows
-from models import metrics
-from models.distributed import is_first, join_processes
-from models.loading import compute_type, load_for_training, load_tokenizer, open_adapter
-from models.proofs import trainable_values
-from models.training import Job, build_arguments, fit, going_on_from, restore
-from rectune.errors import RectuneError, UserError
-from rectune.progress import say
-from rectune.recipe import Recipe
-from rectune.rows import read_rows
-from rectune.settings import Align
-from rectune.types import Preference
+from rectune.align.outcome import answer_lengths, draw, held_out_outcome, warnings
+from rectune.align.rows import Rows, make_rows
+from rectune.core.errors import RectuneError, UserError
+from rectune.core.progress import say
+from rectune.core.recipe import Recipe
+from rectune.core.rows import read_rows
+from rectune.core.settings import Align
+from rectune.core.types import Preference
+from rectune.models import metrics
+from rectune.models.distributed import is_first, join_processes
+from rectune.models.loading import compute_type, load_for_training, load_tokenizer, open_adapter
+from rectune.models.proofs import trainable_values
+from rectune.models.training.fit import Job, build_arguments, fit, going_on_from, restore
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedTokenizerBase
 
-    from align.trainer import Aligner
-    from models.best import Best
+    from rectune.align.trainer import Aligner
+    from rectune.models.best import Best
 
 # Nats; at step 0 policy and reference are the same model. Sums over an answer that were taken in another batch, in 16
 # bits, differ by rounding; a wrong reference is off by several nats.
@@ -79,8 +79,8 @@ def _trainer(
     data: tuple[PreTrainedTokenizerBase, Rows],
 ) -> tuple[Aligner, PeftModel, Best | None]:
     """The trainer around the SFT model. Given no `peft_config`, trl copies the adapter as frozen `ref`."""
-    from align.watching import Watcher
-    from models.best import Best
+    from rectune.align.watching import Watcher
+    from rectune.models.best import Best
 
     arguments = _arguments(job, config.align)
     model = open_adapter(load_for_training(checkpoint, config.models), adapter, trainable=True)
@@ -112,7 +112,7 @@ def _build(
 ) -> Aligner:
     from datasets import Dataset
 
-    from align.trainer import Aligner, Collator
+    from rectune.align.trainer import Aligner, Collator
 
     tokenizer, rows = data
     if rows.held_out:
@@ -161,7 +161,7 @@ def _outcome(trained: Sequence[metrics.Row]) -> dict[str, float]:
 
 def _watched(out: Path, trained: Sequence[metrics.Row], kept: int) -> dict[str, Any]:
     """What was watched, with warnings; draws the plots, and drops what was kept for resuming only."""
-    from align.watching import ANSWERS, HELD_OUT, REFERENCE
+    from rectune.align.watching import ANSWERS, HELD_OUT, REFERENCE
 
     held_out = metrics.read(out / HELD_OUT)
     found = held_out_outcome(held_out, kept)

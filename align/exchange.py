@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from align.decisions import LONGEST_NOTE, Decision, Mark, Written, check_annotator
-from align.tags import TagStore
-from rectune.errors import UserError
-from rectune.runs import write_atomically
+from rectune.align.decisions import LONGEST_NOTE, Decision, Mark, Written, check_annotator
+from rectune.align.tags import TagStore
+from rectune.core.errors import UserError
+from rectune.core.runs import write_atomically
 
 SCHEMA = 1  # of the lines
 _LONGEST = 1 << 20  # bytes of a line; our own have a few hundred

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rectune.types import Prompt, content_id, prompt_hash
+from rectune.core.types import Prompt, content_id, prompt_hash
 
 
 @dataclass(frozen=True)

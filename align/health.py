@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from align.agreement import uniform_p
-from align.measures import Mean, mean_of
-from align.preferences import Tagged
-from filters.words import repetition, word_score, words_of
-from prompts.titled import Titled
-from rectune.errors import UserError
-from rectune.intervals import wilson
-from rectune.types import Preference, Prompt, Tag, prompt_hash
+from rectune.align.agreement import uniform_p
+from rectune.align.measures import Mean, mean_of
+from rectune.align.preferences import Tagged
+from rectune.core.errors import UserError
+from rectune.core.stats.intervals import wilson
+from rectune.core.types import Preference, Prompt, Tag, prompt_hash
+from rectune.filters.words import repetition, word_score, words_of
+from rectune.prompts.titled import Titled
 
 FEW = 30  # prompts below which no figure here is worth much
 _FEW_TAGS = 20  # tags below which places say nothing, as in `rectune tag status`

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from align.health import MEASURES, Health, Side
-from rectune.markdown import one_line
-from rectune.pictures import write_png
-from rectune.progress import say
-from rectune.runs import write_atomically
+from rectune.align.health import MEASURES, Health, Side
+from rectune.core.pictures import write_png
+from rectune.core.progress import say
+from rectune.core.runs import write_atomically
+from rectune.core.text.markdown import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

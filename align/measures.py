@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from rectune.intervals import Z
+from rectune.core.stats.intervals import Z
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from align.preferences import Tagged
-from prompts.titled import Titled
-from rectune.catalogue import Catalogue
-from rectune.intervals import wilson
-from retrieval.embedding import embed, title_and_categories
+from rectune.align.preferences import Tagged
+from rectune.core.catalogue import Catalogue
+from rectune.core.stats.intervals import wilson
+from rectune.prompts.titled import Titled
+from rectune.retrieval.embedding import embed, title_and_categories
 
 RULE = "the better answer of a tag is nearer to the true next item than the worse one, by sentence embeddings"
 
@@ -28,7 +28,7 @@ def nearness(
         tagged: tags with their prompts and answers.
         catalogue: for the text of the true next item.
         titles: of the prompts' domains, to see which answers recommend that item.
-        embedder: as `retrieval.embedding.embed` takes it.
+        embedder: as `rectune.retrieval.embedding.embed` takes it.
 
     Returns:
         `rule`, `embedder`, and `tags`, `share`, `low`, `high` (Wilson, 95 %) over all tags and, as `target_unnamed`,

@@ -7,9 +7,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from models import metrics
-from rectune.intervals import wilson
-from rectune.pictures import write_png
+from rectune.core.pictures import write_png
+from rectune.core.stats.intervals import wilson
+from rectune.models import metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from align.tasks import Task
-from rectune.settings import Align
-from rectune.types import Preference, Tag, with_id
+from rectune.align.tasks import Task
+from rectune.core.settings import Align
+from rectune.core.types import Preference, Tag, with_id
 
 Tagged = tuple[Task, Tag]
 Pair = tuple[str, str]  # hashes of the better and of the worse answer

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
 
-from align.tasks import Task
-from align.terminal import printable
-from rectune.tables import read_table
-from rectune.types import Prompt
+from rectune.align.tasks import Task
+from rectune.align.terminal import printable
+from rectune.core.tables import read_table
+from rectune.core.types import Prompt
 
 _GAP = 2  # cells between columns
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from models.holdout import held_out
-from models.turns import prompt_ids, response_ids
-from rectune.types import Preference
+from rectune.core.types import Preference
+from rectune.models.holdout import held_out
+from rectune.models.turns import prompt_ids, response_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

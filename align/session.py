@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from align.assignment import Slot
-from align.decisions import Decision, Kind, Mark, attached, check_annotator, subject_of
-from align.request import Request
-from align.tags import TagStore
-from align.tasks import Task
-from rectune.errors import UserError
+from rectune.align.assignment import Slot
+from rectune.align.decisions import Decision, Kind, Mark, attached, check_annotator, subject_of
+from rectune.align.request import Request
+from rectune.align.tags import TagStore
+from rectune.align.tasks import Task
+from rectune.core.errors import UserError
 
 _PACE_OVER = 20  # decisions; their median forgives a coffee break
 

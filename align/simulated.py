@@ -3,7 +3,7 @@
 The rule looks at each answer by itself and gives it four figures. Answers are compared by the first figure,
 where that is equal by the second, and so on; the larger is the better:
 
-1. item: 3 if the item that the answer recommends (`prompts.answers.read_answer`, over the titles of the
+1. item: 3 if the item that the answer recommends (`rectune.prompts.answers.read_answer`, over the titles of the
    prompt's domain: the first of a ranking, else what the closing line or the last sentence names) is the true next
    item; 2 if it is another item of the catalogue that is not in the prompt's history and, for a listwise prompt, is
    among its candidates; 1 if it is any other item of the catalogue; 0 if the answer recommends none.
@@ -27,12 +27,12 @@ import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from align.decisions import SIMULATED
-from align.tasks import Task
-from filters.score import response_score
-from prompts.answers import Reading, closing, ranking, reasons
-from prompts.titled import Titled
-from rectune.types import Prompt, Tag
+from rectune.align.decisions import SIMULATED
+from rectune.align.tasks import Task
+from rectune.core.types import Prompt, Tag
+from rectune.filters.score import response_score
+from rectune.prompts.answers import Reading, closing, ranking, reasons
+from rectune.prompts.titled import Titled
 
 RULE = (
     "the answer that recommends the true next item, else another catalogue item the user has not had; then one that "

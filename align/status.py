@@ -7,13 +7,13 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from align.agreement import alpha, uniform_p
-from align.assignment import assigned
-from align.comparison import Duel, win_rate_line
-from align.decisions import Decision, Mark
-from align.tasks import Task
-from align.terminal import printable
-from rectune.intervals import wilson
+from rectune.align.agreement import alpha, uniform_p
+from rectune.align.assignment import assigned
+from rectune.align.comparison import Duel, win_rate_line
+from rectune.align.decisions import Decision, Mark
+from rectune.align.tasks import Task
+from rectune.align.terminal import printable
+from rectune.core.stats.intervals import wilson
 
 _FEW = 20  # tags below which places say nothing
 

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from rectune.errors import UserError
+from rectune.core.errors import UserError
 
 VERSION = 2  # of the tables, kept in PRAGMA user_version; 2 brought comparisons, repeats, notes and flags
 

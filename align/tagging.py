@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from align.assignment import REPEATS, assigned, in_order
-from align.comparison import Duel, win_rate_line
-from align.request import make_requests
-from align.session import WORDS, Session
-from align.tags import TagStore
-from align.tasks import ITEMS_FILE, Task, load_tasks
-from align.terminal import say
-from rectune.errors import UserError
-
-MOST_ANSWERS = 9  # that the screen can give a digit to
+from rectune.align.assignment import REPEATS, assigned, in_order
+from rectune.align.comparison import Duel, win_rate_line
+from rectune.align.request import make_requests
+from rectune.align.session import WORDS, Session
+from rectune.align.tagging_help import MOST_ANSWERS
+from rectune.align.tags import TagStore
+from rectune.align.tasks import ITEMS_FILE, Task, load_tasks
+from rectune.align.terminal import say
+from rectune.core.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +120,9 @@ def closing_line(session: Session) -> str:
 
 def _work(session: Session, plain: bool) -> None:
     if plain:
-        from align.tagging_plain import work
+        from rectune.align.tagging_plain import work
     else:
-        from align.tagging_screen import work
+        from rectune.align.tagging_screen import work
     work(session)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from align.session import Session
+from rectune.align.session import Session
+
+MOST_ANSWERS = 9  # that the screen can give a digit to
 
 _ASKED = """\
 Which answer helps this person most, and which least? Answers are shuffled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from align.differences import conclusion, shared
+from rectune.align.differences import conclusion, shared
 
 REQUEST = 0.35  # of the screen's lines at most are the request's
 

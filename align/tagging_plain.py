@@ -7,11 +7,11 @@ import re
 import sys
 from collections.abc import Callable
 
-from align.request import overview
-from align.session import WORDS, Session, progress_line
-from align.tagging_help import HANGUL, plain_help
-from align.terminal import printable, say
-from rectune.errors import UserError
+from rectune.align.request import overview
+from rectune.align.session import WORDS, Session, progress_line
+from rectune.align.tagging_help import HANGUL, plain_help
+from rectune.align.terminal import printable, say
+from rectune.core.errors import UserError
 
 _ENDLESS = 1 << 30  # lines: every title has its own
 

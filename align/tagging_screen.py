@@ -13,15 +13,14 @@ from textual.events import Key, Paste, Resize
 from textual.geometry import Size
 from textual.widgets import Static
 
-from align.decisions import LONGEST_NOTE
-from align.request import overview
-from align.session import WORDS, Session, progress_line
-from align.tagging import MOST_ANSWERS
-from align.tagging_dialogs import HelpScreen, Line
-from align.tagging_help import HANGUL, key_line, screen_help
-from align.tagging_look import REQUEST, STYLE, across, painted
-from align.terminal import printable
-from rectune.errors import UserError
+from rectune.align.decisions import LONGEST_NOTE
+from rectune.align.request import overview
+from rectune.align.session import WORDS, Session, progress_line
+from rectune.align.tagging_dialogs import HelpScreen, Line
+from rectune.align.tagging_help import HANGUL, MOST_ANSWERS, key_line, screen_help
+from rectune.align.tagging_look import REQUEST, STYLE, across, painted
+from rectune.align.terminal import printable
+from rectune.core.errors import UserError
 
 _LANGUAGES = {"en": "English", "ko": "Korean"}
 

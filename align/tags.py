@@ -16,7 +16,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from align.decisions import (
+from rectune.align.decisions import (
     Decision,
     Mark,
     Subject,
@@ -26,10 +26,10 @@ from align.decisions import (
     check_annotator,
     subject_of,
 )
-from align.tag_file import connect
-from rectune.closing import Closing
-from rectune.errors import UserError
-from rectune.types import Tag, content_id
+from rectune.align.tag_file import connect
+from rectune.core.closing import Closing
+from rectune.core.errors import UserError
+from rectune.core.types import Tag, content_id
 
 _COLUMNS = "kind, prompt, answers, best, worst, annotator, time, seconds, repeat, systems"
 _MARKS = "kind, prompt, answers, annotator, time, text"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from align.decisions import Subject, subject_of
-from rectune.errors import UserError
-from rectune.rows import read_rows
-from rectune.types import Candidate, Prompt, answer_hash, prompt_hash
+from rectune.align.decisions import Subject, subject_of
+from rectune.core.errors import UserError
+from rectune.core.rows import read_rows
+from rectune.core.types import Candidate, Prompt, answer_hash, prompt_hash
 
 CANDIDATES_FILE = "candidates.parquet"
 PROMPTS_FILE = "prompts.parquet"

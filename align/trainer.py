@@ -20,9 +20,9 @@ from trl import DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import use_adapter
 
-from align.rows import Row
-from models.distributed import gathered, is_first, turns, wait_for_all
-from rectune.runs import write_atomically
+from rectune.align.rows import Row
+from rectune.core.runs import write_atomically
+from rectune.models.distributed import gathered, is_first, turns, wait_for_all
 
 Sums = dict[int, tuple[float, float]]  # row number -> log-prob of the chosen and of the rejected answer, nats
 
@@ -50,7 +50,7 @@ class Collator(DataCollatorForPreference):  # type: ignore[misc]
 
 
 class Aligner(DPOTrainer):  # type: ignore[misc]
-    """Takes rows of `align.rows` as they are; its data collator is a `Collator`.
+    """Takes rows of `rectune.align.rows` as they are; its data collator is a `Collator`.
 
     trl would tokenise texts itself, and read special tokens that stand in titles as control tokens. Its own way to
     compute reference log-probs beforehand runs before DeepSpeed has laid out the model and goes through a cache file;

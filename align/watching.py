@@ -12,12 +12,12 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
-from align.rows import Row, Rows
-from align.trainer import Aligner, held_out_figures
-from models import metrics
-from models.best import Best
-from models.distributed import is_first
-from models.greedy import greedy_answers
+from rectune.align.rows import Row, Rows
+from rectune.align.trainer import Aligner, held_out_figures
+from rectune.models import metrics
+from rectune.models.best import Best
+from rectune.models.distributed import is_first
+from rectune.models.greedy import greedy_answers
 
 HELD_OUT, ANSWERS, REFERENCE = "held_out.jsonl", "generations.jsonl", "reference.json"
 

@@ -54,8 +54,8 @@ def write(folder: Path, ratings: int) -> None:
 
 def stage(root: Path, cases: int) -> None:
     """The data stage on root/anime, with the settings of recipes/demo.yaml but the number of training cases."""
-    from datagen.build import run
-    from rectune.recipe import load_recipe
+    from rectune.core.recipe import load_recipe
+    from rectune.datagen.build import run
 
     overrides = [f"data.root={root}", "data.datasets=[anime]", f"data.train={cases}"]
     recipe = load_recipe(Path(__file__).parents[1] / "recipes/demo.yaml", overrides).only(("data",))

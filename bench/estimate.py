@@ -11,11 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.estimate import Estimate, make_estimate
-from pipeline.estimate_device import CPU_OVERHEAD
-from pipeline.plan import make_plan
-from rectune.recipe import load_recipe
-from rectune.runs import RunStore
+from rectune.core.recipe import load_recipe
+from rectune.core.runs import RunStore
+from rectune.pipeline.estimate import Estimate, make_estimate
+from rectune.pipeline.estimate_device import CPU_OVERHEAD
+from rectune.pipeline.plan import make_plan
 
 GIB = 2**30
 
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _run(recipe: Path, overrides: Sequence[str], runs: Path, until: str) -> None:
-    command = [sys.executable, "-m", "pipeline.cli", "run", str(recipe), *overrides]
+    command = [sys.executable, "-m", "rectune.cli.main", "run", str(recipe), *overrides]
     subprocess.run([*command, "--until", until, "--runs", str(runs)], check=True)
 
 

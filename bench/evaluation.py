@@ -18,17 +18,17 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.context import Context
-from inference.llamacpp import LlamaEngine
-from models.gguf import quantisation_code, quantise
-from models.reference import gguf_file
-from prompts.answers import behind_closing
-from recommenders.cases import TestCase, as_asked, passive_cases
-from rectune.catalogue import Catalogue, load_catalogue
-from rectune.recipe import Recipe, load_recipe
-from rectune.rows import read_rows
-from rectune.settings import Engine
-from rectune.types import Case
+from rectune.core.catalogue import Catalogue, load_catalogue
+from rectune.core.recipe import Recipe, load_recipe
+from rectune.core.rows import read_rows
+from rectune.core.settings import Engine
+from rectune.core.types import Case
+from rectune.inference.context import Context
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.models.gguf import quantisation_code, quantise
+from rectune.models.reference import gguf_file
+from rectune.prompts.answers import behind_closing
+from rectune.rankers.cases import TestCase, as_asked, passive_cases
 
 CANDIDATES = 20
 EXACT = 2  # cases that are scored with F32 weights too
@@ -36,7 +36,7 @@ EXACT = 2  # cases that are scored with F32 weights too
 
 def cases_of(count: int, folder: Path) -> tuple[list[TestCase], Catalogue]:
     """Test cases of recipes/demo.yaml, with the longest histories it has, worded as passive direct prompts."""
-    from datagen.build import run
+    from rectune.datagen.build import run
 
     changes = [f"data.test={count}", f"data.candidates={CANDIDATES}"]
     recipe: Recipe = load_recipe(Path("recipes/demo.yaml"), changes)

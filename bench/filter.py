@@ -6,8 +6,8 @@ the embedded model's tokenizer. Three things are measured, each in a process of 
 - From text: scoring against the tokenizer's own batch encoding alone (`encode_batch_fast` of its Rust core, results thrown
   away), slice by slice in turn, so that other work on the machine falls on both. The call of transformers' wrapper, which
   is what most programs use, is timed on every tenth slice.
-- From token ids that are ready (flat numpy columns, `filters.score.Tokens`): against a Python loop over sets, whose lists of
-  ids are ready too.
+- From token ids that are ready (flat numpy columns, `rectune.filters.score.Tokens`): against a Python
+  loop over sets, whose lists of ids are ready too.
 - The file from end to end as `rectune score` reads it, for its memory.
 
 Near-duplicates: as many texts as the published training set has, a tenth of them an earlier one with a word changed.
@@ -69,8 +69,8 @@ def slices(file: Path, count: int) -> Iterator[list[str]]:
 
 def from_text(file: Path, count: int) -> dict[str, float]:
     """Seconds of scoring and of its rivals over the same texts; `wrapper` as if it had encoded all of them."""
-    from filters.tokenizing import BATCH, score_texts
-    from models.loading import tokenizer_of_reference
+    from rectune.filters.tokenizing import BATCH, score_texts
+    from rectune.models.loading import tokenizer_of_reference
 
     tokenizer, _ = tokenizer_of_reference("embedded")
     core = tokenizer.backend_tokenizer
@@ -102,9 +102,9 @@ def from_ids(file: Path, count: int) -> dict[str, float]:
     """Seconds of scoring ready ids, and of a Python loop over sets on the same ids as lists."""
     import numpy as np
 
-    from filters.score import Tokens, score_column
-    from filters.tokenizing import encode_batches
-    from models.loading import tokenizer_of_reference
+    from rectune.filters.score import Tokens, score_column
+    from rectune.filters.tokenizing import encode_batches
+    from rectune.models.loading import tokenizer_of_reference
 
     tokenizer, _ = tokenizer_of_reference("embedded")
     some = list(encode_batches(tokenizer, itertools.chain.from_iterable(slices(file, _SLICE))))
@@ -127,14 +127,14 @@ def _loop(rows: list[list[int]]) -> list[float]:
 
 def whole_file(file: Path, count: int) -> dict[str, float]:
     """`rectune score FILE`."""
-    from filters.command import Scoring, score_file
+    from rectune.filters.command import Scoring, score_file
 
     return {"seconds": _timed(score_file, Scoring(file))[0]}
 
 
 def near(file: Path, count: int) -> dict[str, float]:
     """Near-duplicates among the first `count` texts of the file."""
-    from filters.near import near_duplicates
+    from rectune.filters.near import near_duplicates
 
     ids = [f"{number:032x}" for number in range(count)]
     texts = itertools.chain.from_iterable(slices(file, count))

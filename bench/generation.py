@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from inference.llamacpp import LlamaEngine
-from inference.requests import Answer, Request
-from rectune.settings import Engine, Generate, Sampling
+from rectune.core.settings import Engine, Generate, Sampling
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.inference.requests import Answer, Request
 
 CONTEXT = 1536  # tokens a sequence, as in the recipe
 _BARS, _WIDTH = "▁▂▃▄▅▆▇█", 60
@@ -90,11 +90,11 @@ class Watched(LlamaEngine):
 
 def work(queries: int, rationales: int) -> Work:
     """Requests as the stages make them, from cases cut out of the sample data; cases come again if they run out."""
-    from datagen.build import run
-    from rectune.catalogue import load_catalogue
-    from rectune.recipe import load_recipe
-    from rectune.rows import read_rows
-    from rectune.types import Case
+    from rectune.core.catalogue import load_catalogue
+    from rectune.core.recipe import load_recipe
+    from rectune.core.rows import read_rows
+    from rectune.core.types import Case
+    from rectune.datagen.build import run
 
     recipe = load_recipe(Path(__file__).parents[1] / "recipes/demo.yaml", [])
     with tempfile.TemporaryDirectory() as out:
@@ -110,14 +110,14 @@ def work(queries: int, rationales: int) -> Work:
 
 
 def _query(case: Any, catalogue: Any, settings: Generate, number: int) -> Request:
-    from prompts.teacher import query_messages
+    from rectune.prompts.teacher import query_messages
 
     messages = query_messages(catalogue.get(case.domain, case.target), "en")
     return Request(f"query {number}", messages, settings.query, number, ("\n",))
 
 
 def _rationale(case: Any, catalogue: Any, settings: Generate, number: int) -> Request:
-    from prompts.teacher import rationale_messages, rationale_opening
+    from rectune.prompts.teacher import rationale_messages, rationale_opening
 
     target = catalogue.get(case.domain, case.target)
     history = [catalogue.get(case.history_domain, item) for item in case.history]
@@ -166,8 +166,8 @@ def rival(llama: Any, prompts: Sequence[list[int]], requests: Sequence[Request])
 
 def compare(given: Work, rounds: int, threads: int) -> Iterator[str]:
     """All systems on all kinds, in turn; of each the median round by seconds. Lines come as they are measured."""
-    from inference.sizing import cores
-    from models.reference import gguf_file
+    from rectune.inference.sizing import cores
+    from rectune.models.reference import gguf_file
 
     model, threads = gguf_file("embedded"), threads or cores()
     with Watched(model, Engine(context=CONTEXT, slots=0, threads=threads)) as engine:

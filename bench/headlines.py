@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rectune.types import Item
-from retrieval.embedding import EMBEDDED, Vectors, dimension, embed, register
-from retrieval.fusion import fuse
-from retrieval.index import Index, build_index
+from rectune.core.types import Item
+from rectune.retrieval.embedding import EMBEDDED, Vectors, dimension, embed, register
+from rectune.retrieval.fusion import fuse
+from rectune.retrieval.index import Index, build_index
 
 _LABELS = Path(__file__).parents[1] / "tests/retrieval/korean_subjects.json"
 _HISTORY, _FIRST = 5, 10

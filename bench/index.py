@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 
 from bench.measure import measure
-from rectune.types import Item
-from retrieval import embedding
-from retrieval.embedding import Vectors
-from retrieval.index import Hit, Index, Plan, build_index
+from rectune.core.types import Item
+from rectune.retrieval import embedding
+from rectune.retrieval.embedding import Vectors
+from rectune.retrieval.index import Hit, Index, Plan, build_index
 
 ITEMS, QUERIES, CHANGED, WIDTH, CENTRES = 1_000_000, 200, 0.01, 384, 2000
 _SEARCHES = {

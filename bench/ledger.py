@@ -15,12 +15,12 @@ import time
 from pathlib import Path
 
 from bench.measure import measure
-from inference.generate import generate
-from inference.ledger import Ledger, request_key
-from inference.requests import Request
-from prompts.teacher import query_messages
-from rectune.settings import Engine, Sampling
-from rectune.types import Item
+from rectune.core.settings import Engine, Sampling
+from rectune.core.types import Item
+from rectune.inference.generate import generate
+from rectune.inference.ledger import Ledger, request_key
+from rectune.inference.requests import Request
+from rectune.prompts.teacher import query_messages
 
 COUNT = 100_000
 _ABOUT = "A story of people who meet by chance, told over one long summer in a town by the sea, and of what is left of it. "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rectune.settings import Engine, Sampling
+from rectune.core.settings import Engine, Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def measure_slots(slots: Sequence[int]) -> str:
     Raises:
         SystemExit: llama.cpp sees no accelerator here.
     """
-    from inference.sizing import device_memory
+    from rectune.inference.sizing import device_memory
 
     if not device_memory():
         raise SystemExit("no accelerator: this llama-cpp-python was built without one, or none is in sight")
@@ -62,7 +62,7 @@ def write(path: Path, shape: Shape) -> None:
     import numpy as np
     from gguf import GGUFReader, GGUFWriter
 
-    from models.reference import gguf_file
+    from rectune.models.reference import gguf_file
 
     reader = GGUFReader(gguf_file("embedded"))
     writer = GGUFWriter(path, "llama")

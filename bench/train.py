@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import measure
-from rectune.rows import read_rows, write_rows
-from rectune.types import Example, Prompt, Provenance, with_id
+from rectune.core.rows import read_rows, write_rows
+from rectune.core.types import Example, Prompt, Provenance, with_id
 
 ROOT = Path(__file__).parents[1]
 _WORDS = "because you liked its quiet humour and slow city streets this one has much the same warm light and pace".split()
@@ -129,11 +129,11 @@ def demo_examples(count: int) -> list[Example]:
     """Training prompts of the demo, each with a made-up answer; they come again if they run out."""
     import random
 
-    from datagen.build import run
-    from datagen.queries import plan_cases, render_plan
-    from rectune.catalogue import load_catalogue
-    from rectune.recipe import load_recipe
-    from rectune.types import Case
+    from rectune.core.catalogue import load_catalogue
+    from rectune.core.recipe import load_recipe
+    from rectune.core.types import Case
+    from rectune.datagen.build import run
+    from rectune.datagen.queries import plan_cases, render_plan
 
     recipe = load_recipe(ROOT / "recipes/demo.yaml", [])
     with tempfile.TemporaryDirectory() as out:
@@ -154,8 +154,8 @@ def _answered(prompt: Prompt, words: Sequence[str]) -> Example:
 
 def measure_cpu(count: int, rounds: int, examples: Path | None) -> str:
     """The comparison on the embedded model."""
-    from models.prepare import make_checkpoint
-    from models.reference import locate
+    from rectune.models.prepare import make_checkpoint
+    from rectune.models.reference import locate
 
     with tempfile.TemporaryDirectory() as folder:
         checkpoint, source = Path(folder) / "checkpoint", Path(folder) / "kept.parquet"

@@ -21,8 +21,8 @@ def measure_gpu(rounds: int) -> str:
     """
     import torch
 
-    from rectune.rows import write_rows
-    from rectune.types import Example
+    from rectune.core.rows import write_rows
+    from rectune.core.types import Example
 
     if not torch.cuda.is_available():
         raise SystemExit("no accelerator: PyTorch sees none here")
@@ -42,8 +42,8 @@ def write_checkpoint(folder: Path, shape: Shape) -> int:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from models.loading import gguf_tokenizer
-    from models.reference import gguf_file
+    from rectune.models.loading import gguf_tokenizer
+    from rectune.models.reference import gguf_file
 
     tokenizer = gguf_tokenizer(gguf_file("embedded"))
     config = LlamaConfig(

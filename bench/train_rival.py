@@ -18,10 +18,10 @@ Rows = list[dict[str, list[int]]]
 
 def rows_of(setting: dict[str, Any]) -> Rows:
     """The examples as token ids and labels."""
-    from models.loading import load_tokenizer
-    from models.turns import prompt_ids, response_ids
-    from rectune.rows import read_rows
-    from rectune.types import Example
+    from rectune.core.rows import read_rows
+    from rectune.core.types import Example
+    from rectune.models.loading import load_tokenizer
+    from rectune.models.turns import prompt_ids, response_ids
 
     tokenizer = load_tokenizer(Path(setting["checkpoint"]))
     rows: Rows = []

@@ -30,9 +30,9 @@ def main(folder: Path, packing: bool) -> None:
     """Train, and leave `result.json`."""
     import torch
 
-    from models import metrics
-    from rectune.recipe import parse_recipe
-    from train.sft import run
+    from rectune.core.recipe import parse_recipe
+    from rectune.models import metrics
+    from rectune.train.sft import run
 
     setting = json.loads((folder / "setting.json").read_text(encoding="utf-8"))
     inputs, out = folder / "inputs", folder / ("packed" if packing else "single")
@@ -54,10 +54,10 @@ def main(folder: Path, packing: bool) -> None:
 
 def watch_trainer() -> dict[str, Any]:
     """Notes of the coming training, filled in as it goes: `seconds`, `work` (of all processors), `padded` tokens."""
-    from models.distributed import join_processes
+    from rectune.models.distributed import join_processes
 
     join_processes(0)  # before trl is imported, as the stage does
-    from train.trainer import Tuner
+    from rectune.train.trainer import Tuner
 
     return watch(Tuner)
 

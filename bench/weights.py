@@ -1,7 +1,7 @@
 """`python -m bench.weights`: the embedded model's weights in other types, in tokens a second under llama.cpp.
 
 Of each type: one prompt of 512 tokens, then one token for each of 1, 4 and 16 sequences behind a shared prompt of 300; the
-median of some rounds. This is where `inference/weights.py` has its choice from.
+median of some rounds. This is where `rectune/inference/weights.py` has its choice from.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from inference.context import Context
-from models.gguf import quantisation_code, quantise
-from models.reference import gguf_file
-from rectune.settings import Engine
+from rectune.core.settings import Engine
+from rectune.inference.context import Context
+from rectune.models.gguf import quantisation_code, quantise
+from rectune.models.reference import gguf_file
 
 KINDS = ("Q4_1", "Q8_0", "Q4_0", "BF16", "F16", "F32")
 SEQUENCES = (1, 4, 16)

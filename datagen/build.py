@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from datagen import mixture, splits
-from datagen.parts import TABLES, Part, datasets_of, read_part
-from datagen.sources import Source, make_sources
-from rectune import settings
-from rectune.errors import UserError
-from rectune.progress import progress, say
-from rectune.recipe import Recipe
-from rectune.rows import write_rows
-from rectune.types import SPLITS, Case, Split
+from rectune.core import settings
+from rectune.core.errors import UserError
+from rectune.core.progress import progress, say
+from rectune.core.recipe import Recipe
+from rectune.core.rows import write_rows
+from rectune.core.types import SPLITS, Case, Split
+from rectune.datagen import mixture, splits
+from rectune.datagen.parts import TABLES, Part, datasets_of, read_part
+from rectune.datagen.sources import Source, make_sources
 
 if typing.TYPE_CHECKING:
     import polars as pl
@@ -53,7 +53,7 @@ def _check(parts: Sequence[Part], sources: Sequence[Source], data: settings.Data
         if usable == [0]:
             raise UserError(
                 f"no user of {part.name} liked more than {data.min_history} items",
-                where=str(part.dataset.place(data.root)),
+                where=str(part.dataset.place(data.folder)),
                 mend=f"lower data.min_history, or data.liked.{part.name} (now {part.liked:g})",
             )
     if not sources:
@@ -68,7 +68,7 @@ def _check_splits(got: _Counts, data: settings.Data) -> None:
         if not sum(counts.values()):
             raise UserError(
                 f"no user is left for the split {split}",
-                where=str(data.root),
+                where=str(data.folder),
                 mend="lower data.min_history, data.test or data.preference, or give data.train_until another value",
             )
 

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datagen.queries import plan_cases, query_request, render_plan
-from datagen.rationales import rationale_request
-from datagen.teachers import ask_teachers, rendered, unanswered
-from inference.requests import Request
-from rectune import settings
-from rectune.catalogue import load_catalogue
-from rectune.recipe import Recipe
-from rectune.rows import read_rows
-from rectune.types import Case
+from rectune.core import settings
+from rectune.core.catalogue import load_catalogue
+from rectune.core.recipe import Recipe
+from rectune.core.rows import read_rows
+from rectune.core.types import Case
+from rectune.datagen.queries import plan_cases, query_request, render_plan
+from rectune.datagen.rationales import rationale_request
+from rectune.datagen.teachers import ask_teachers, rendered, unanswered
+from rectune.inference.requests import Request
 
 _PROBE = 24  # requests of a kind
 

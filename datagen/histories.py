@@ -10,10 +10,10 @@ import typing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from datagen.negatives import Touched
-from datagen.noise import mixed, seeds_of
-from datagen.splits import Rules, first_likes
-from rectune.types import Split
+from rectune.core.types import Split
+from rectune.datagen.negatives import Touched
+from rectune.datagen.noise import mixed, seeds_of
+from rectune.datagen.splits import Rules, first_likes
 
 if typing.TYPE_CHECKING:
     import numpy as np

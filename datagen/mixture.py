@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rectune.errors import UserError
-from rectune.types import Split
+from rectune.core.errors import UserError
+from rectune.core.types import Split
 
 
 def allot(total: int, shares: Mapping[str, float], names: Sequence[str]) -> dict[str, int]:

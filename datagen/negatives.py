@@ -6,7 +6,7 @@ import typing
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from datagen.noise import uniform
+from rectune.datagen.noise import uniform
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -124,7 +124,7 @@ class Near:
         """`items` is the domain's table, sorted by code; all of it is embedded (1.5 kB an item with MiniLM)."""
         import numpy as np
 
-        from retrieval.embedding import embed, title_and_categories
+        from rectune.retrieval.embedding import embed, title_and_categories
 
         texts = [title_and_categories(*row) for row in items.select("title", "categories").iter_rows()]
         self._vectors = embed(texts, embedder)  # [items, d], unit rows

@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets import registry
-from rectune import settings
-from rectune.errors import UserError
-from rectune.progress import say
-from rectune.runs import write_atomically
+from rectune.core import settings
+from rectune.core.errors import UserError
+from rectune.core.progress import say
+from rectune.core.runs import write_atomically
+from rectune.datagen.datasets import registry
 
 if typing.TYPE_CHECKING:
     import polars as pl
@@ -82,10 +82,10 @@ def datasets_of(data: settings.Data) -> list[registry.Dataset]:
     Raises:
         UserError: there is none of a name, two are of one domain, or a column map does not fit its files.
     """
-    from datagen.datasets import custom
+    from rectune.datagen.datasets import custom
 
     own = [
-        custom.dataset(name, spec, data.root) for name, spec in data.custom.items() if name in data.datasets
+        custom.dataset(name, spec, data.folder) for name, spec in data.custom.items() if name in data.datasets
     ]
     found = [registry.find(name, own) for name in data.datasets]
     bearers: dict[str, str] = {}
@@ -105,7 +105,7 @@ def read_part(dataset: registry.Dataset, data: settings.Data, folder: Path) -> P
     """Read one dataset into its tables below `folder`.
 
     Raises:
-        UserError: see `datagen.datasets.frames.read_domain`.
+        UserError: see `rectune.datagen.datasets.frames.read_domain`.
     """
     liked = data.liked.get(dataset.name, dataset.liked)
     if not (folder / _COUNTED).is_file():
@@ -117,10 +117,10 @@ def read_part(dataset: registry.Dataset, data: settings.Data, folder: Path) -> P
 def _read(dataset: registry.Dataset, data: settings.Data, liked: float, folder: Path) -> dict[str, Any]:
     import polars as pl
 
-    from datagen.datasets.frames import read_domain
+    from rectune.datagen.datasets.frames import read_domain
 
     folder.mkdir(parents=True, exist_ok=True)
-    tables = read_domain(dataset, data.root, data.malformed, data.categories.get(dataset.name, ()))
+    tables = read_domain(dataset, data.folder, data.malformed, data.categories.get(dataset.name, ()))
     marked = tables.interactions.with_columns(liked=(pl.col("value") >= liked).fill_null(False))
     for name, table in zip(TABLES, (tables.items, tables.users, marked), strict=True):
         table.sink_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=1)

@@ -9,22 +9,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datagen.mixture import allot
-from datagen.teachers import ask_teachers, seed_for
-from inference.requests import Answer, Request
-from models.lengths import prompt_lengths
-from models.loading import load_tokenizer
-from prompts.answers import find_items
-from prompts.render import Wording, render
-from prompts.shortening import Fitted, fit
-from prompts.teacher import query_messages
-from rectune import settings
-from rectune.catalogue import Catalogue, load_catalogue
-from rectune.errors import UserError
-from rectune.recipe import Recipe
-from rectune.rows import read_rows, write_rows
-from rectune.runs import ledger_path
-from rectune.types import Case, Form, Locale, Prompt, Scenario, content_id
+from rectune.core import settings
+from rectune.core.catalogue import Catalogue, load_catalogue
+from rectune.core.errors import UserError
+from rectune.core.recipe import Recipe
+from rectune.core.rows import read_rows, write_rows
+from rectune.core.runs import ledger_path
+from rectune.core.types import Case, Form, Locale, Prompt, Scenario, content_id
+from rectune.datagen.mixture import allot
+from rectune.datagen.teachers import ask_teachers, seed_for
+from rectune.inference.requests import Answer, Request
+from rectune.models.lengths import prompt_lengths
+from rectune.models.loading import load_tokenizer
+from rectune.prompts.answers import find_items
+from rectune.prompts.render import Wording, render
+from rectune.prompts.shortening import Fitted, fit
+from rectune.prompts.teacher import query_messages
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -215,7 +215,7 @@ def render_plans(
     config: settings.Prompts,
     tokenizer: PreTrainedTokenizerBase,
 ) -> Fitted:
-    """The prompts of many plans, in order, each within `config.max_tokens` tokens; see `prompts.shortening`."""
+    """The prompts of many plans, in order, each within `config.max_tokens` tokens; see `rectune.prompts.shortening`."""
 
     def render_one(place: int, left_out: int) -> Prompt:
         return render_plan(plans[place], catalogue, queries, config, left_out)

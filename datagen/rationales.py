@@ -9,17 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from datagen.teachers import ask_teachers, seed_for
-from inference.requests import Request
-from prompts.answers import Reading, closing, ranking, read_answer, reasons
-from prompts.mentions import WHOLE
-from prompts.teacher import brief, rationale_messages, rationale_opening
-from rectune import settings
-from rectune.catalogue import Catalogue, load_catalogue
-from rectune.recipe import Recipe
-from rectune.rows import read_rows, write_rows
-from rectune.runs import ledger_path
-from rectune.types import Example, Prompt, grouped, with_id
+from rectune.core import settings
+from rectune.core.catalogue import Catalogue, load_catalogue
+from rectune.core.recipe import Recipe
+from rectune.core.rows import read_rows, write_rows
+from rectune.core.runs import ledger_path
+from rectune.core.types import Example, Prompt, grouped, with_id
+from rectune.datagen.teachers import ask_teachers, seed_for
+from rectune.inference.requests import Request
+from rectune.prompts.answers import Reading, closing, ranking, read_answer, reasons
+from rectune.prompts.mentions import WHOLE
+from rectune.prompts.teacher import brief, rationale_messages, rationale_opening
 
 _SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
 

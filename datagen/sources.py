@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from datagen import histories, mixture, splits
-from datagen.datasets.registry import nearest
-from datagen.negatives import Negatives, draw, open_negatives
-from datagen.noise import seeds_of, uniform
-from datagen.parts import Part
-from rectune import settings
-from rectune.errors import UserError
-from rectune.types import Case, Split, with_id
+from rectune.core import settings
+from rectune.core.errors import UserError
+from rectune.core.types import Case, Split, with_id
+from rectune.datagen import histories, mixture, splits
+from rectune.datagen.datasets.registry import nearest
+from rectune.datagen.negatives import Negatives, draw, open_negatives
+from rectune.datagen.noise import seeds_of, uniform
+from rectune.datagen.parts import Part
 
 if typing.TYPE_CHECKING:
     import polars as pl

@@ -1,7 +1,7 @@
 """Who is trained on, who is asked for preferences, who is tested.
 
 Users are disjoint over all datasets that share user ids, so that nobody is trained on in music and tested in goods. What
-each of them had taken before a target is cut in `datagen.histories`.
+each of them had taken before a target is cut in `rectune.datagen.histories`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from datagen.datasets.repeats import distinct
-from datagen.noise import seed_of
-from rectune.types import SPLITS, Split
+from rectune.core.types import SPLITS, Split
+from rectune.datagen.datasets.repeats import distinct
+from rectune.datagen.noise import seed_of
 
 if typing.TYPE_CHECKING:
     import polars as pl

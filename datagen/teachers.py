@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from inference.generate import Model, Served, generate, missing, provenance
-from inference.llamacpp import prompt_text
-from inference.requests import Answer, Request
-from models.reference import gguf_file
-from rectune import settings
-from rectune.types import Provenance, content_id
+from rectune.core import settings
+from rectune.core.types import Provenance, content_id
+from rectune.inference.generate import Model, Served, generate, missing, provenance
+from rectune.inference.llamacpp import prompt_text
+from rectune.inference.requests import Answer, Request
+from rectune.models.reference import gguf_file
 
 Written = tuple[Answer, Provenance]
 

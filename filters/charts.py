@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filters.plots import DROPPED, KEPT
-from rectune.pictures import write_png
+from rectune.core.pictures import write_png
+from rectune.filters.plots import DROPPED, KEPT
 
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from filters.rules.base import Column, Ints, Mask
+    from rectune.filters.rules.base import Column, Ints, Mask
 
 _BY_SCORE = "#aa3377"  # of the same palette as the others
 _POINTS = 3000  # rows that are still drawn as points; more are drawn as a density

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filters.plots import histogram_png, histogram_text
-from filters.score import THRESHOLD, score_column
-from filters.spread import Spread
-from filters.texts import open_texts
-from filters.tokenizing import encode_batches
-from models.loading import tokenizer_of_reference
-from rectune.errors import UserError
-from rectune.progress import progress
+from rectune.core.errors import UserError
+from rectune.core.progress import progress
+from rectune.filters.plots import histogram_png, histogram_text
+from rectune.filters.score import THRESHOLD, score_column
+from rectune.filters.spread import Spread
+from rectune.filters.texts import open_texts
+from rectune.filters.tokenizing import encode_batches
+from rectune.models.loading import tokenizer_of_reference
 
 _QUANTILES = {
     "least": 0.0,
@@ -33,9 +33,10 @@ _QUANTILES = {
 
 @dataclass(frozen=True)
 class Scoring:
-    """What to score: `column` and `kind` of a file (see `filters.texts.open_texts`), by which tokenizer and threshold.
+    """What to score, by which tokenizer and threshold.
 
-    `tokenizer` is a model reference; `png` is where the histogram is drawn too, if anywhere.
+    `column` and `kind` of a file are as in `rectune.filters.texts.open_texts`; `tokenizer` is a model reference; `png` is
+    where the histogram is drawn too, if anywhere.
     """
 
     file: Path

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from filters.judge import Verdicts
-from rectune.rows import read_batches
-from rectune.types import Example
+from rectune.core.rows import read_batches
+from rectune.core.types import Example
+from rectune.filters.judge import Verdicts
 
 if typing.TYPE_CHECKING:
-    from filters.rules.base import Ints, Mask
+    from rectune.filters.rules.base import Ints, Mask
 
 COUNT = 20
 

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from filters.rules import Batch, row_rules, set_rules
-from filters.titles import Titles
-from filters.tokenizing import score_texts
-from rectune import settings
-from rectune.types import Verdict
+from rectune.core import settings
+from rectune.core.types import Verdict
+from rectune.filters.rules import Batch, row_rules, set_rules
+from rectune.filters.titles import Titles
+from rectune.filters.tokenizing import score_texts
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
 
-    from filters.rules.base import Column, Ints, Mask
+    from rectune.filters.rules.base import Column, Ints, Mask
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Sequence
 from pathlib import Path
 
-from rectune.pictures import write_png
+from rectune.core.pictures import write_png
 
 if typing.TYPE_CHECKING:
     import numpy as np

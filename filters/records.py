@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from rectune.errors import UserError
+from rectune.core.errors import UserError
 
 LONGEST = 64 << 20  # bytes or characters: no record is longer
 _CHUNK = 1 << 20  # bytes of an array that are read together

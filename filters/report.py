@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from filters.charts import bucket_name
-from rectune.markdown import one_line, quoted
+from rectune.core.text.markdown import one_line, quoted
+from rectune.filters.charts import bucket_name
 
 _NUMBERS = frozenset(("rows", "kept", "dropped", "alone", "by the score"))  # heads of columns of numbers
 
@@ -15,8 +15,8 @@ def markdown(stats: Mapping[str, Any], read: Mapping[str, Sequence[Mapping[str, 
     """The report.
 
     Args:
-        stats: the stage's figures (`filters.tally.stats`).
-        read: `worst_kept` and `best_dropped` (`filters.extremes`).
+        stats: the stage's figures (`rectune.filters.tally.stats`).
+        read: `worst_kept` and `best_dropped` (`rectune.filters.extremes`).
     """
     histograms = [
         f"![Response scores in {one_line(group)}](<histograms/{picture_name(group)}>)"

@@ -79,7 +79,7 @@ def score_column(ids: Tokens | Iterable[list[int]]) -> dict[str, npt.NDArray[typ
     """
     import numpy as np
 
-    from filters.distinct import distinct_in_rows
+    from rectune.filters.distinct import distinct_in_rows
 
     tokens = ids if isinstance(ids, Tokens) else as_tokens(ids)
     lengths, distinct = np.diff(tokens.offsets), distinct_in_rows(tokens.flat, tokens.offsets)

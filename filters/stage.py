@@ -11,25 +11,25 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filters import charts, report
-from filters.extremes import extremes
-from filters.judge import Verdicts, judge, measure
-from filters.plots import histogram_png, histogram_text
-from filters.tally import groups, stats
-from filters.titles import load_titles
-from models.loading import load_tokenizer
-from rectune import settings
-from rectune.progress import progress, say
-from rectune.recipe import Recipe
-from rectune.rows import batch_of, count_rows, read_batches, write_batches
-from rectune.runs import write_atomically
-from rectune.types import Example, Verdict
+from rectune.core import settings
+from rectune.core.progress import progress, say
+from rectune.core.recipe import Recipe
+from rectune.core.rows import batch_of, count_rows, read_batches, write_batches
+from rectune.core.runs import write_atomically
+from rectune.core.types import Example, Verdict
+from rectune.filters import charts, report
+from rectune.filters.extremes import extremes
+from rectune.filters.judge import Verdicts, judge, measure
+from rectune.filters.plots import histogram_png, histogram_text
+from rectune.filters.tally import groups, stats
+from rectune.filters.titles import load_titles
+from rectune.models.loading import load_tokenizer
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
 
-    from filters.rules import Batch
-    from filters.rules.base import Mask
+    from rectune.filters.rules import Batch
+    from rectune.filters.rules.base import Mask
 
 _ROWS = 8192  # verdicts a row group
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import typing
 from typing import Any
 
-from filters.judge import Verdicts
-from rectune.types import group_names
+from rectune.core.types import group_names
+from rectune.filters.judge import Verdicts
 
 if typing.TYPE_CHECKING:
-    from filters.rules.base import Ints, Mask
+    from rectune.filters.rules.base import Ints, Mask
 
 EDGES = (0, 20, 40, 60, 80, 100, 130, 160, 200, 300, 400)  # tokens at which a length bucket begins
 

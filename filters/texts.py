@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filters.records import LONGEST, Record, array_elements, decoded_lines, objects_on_lines, shown
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.filters.records import LONGEST, Record, array_elements, decoded_lines, objects_on_lines, shown
 
 FORMATS = ("jsonl", "json", "csv", "parquet")
 _SUFFIXES = {

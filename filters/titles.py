@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prompts.answers import read_answer
-from prompts.titles import TitleIndex
-from rectune.tables import read_table
+from rectune.core.tables import read_table
+from rectune.prompts.answers import read_answer
+from rectune.prompts.titles import TitleIndex
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ import functools
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
-from filters.score import Tokens, as_tokens, score_column
-from rectune.ahead import ahead
+from rectune.core.ahead import ahead
+from rectune.filters.score import Tokens, as_tokens, score_column
 
 BATCH = 4096  # texts a call: enough to keep the tokenizer's threads busy, little enough to bound memory
 _CHARACTERS = 4 << 20  # a call takes fewer texts where these are longer than a thousand characters
 
 
 def score_texts(tokenizer: Any, texts: Iterable[str]) -> dict[str, Any]:
-    """Scores of a whole column of texts at once; see `filters.score.score_column`."""
+    """Scores of a whole column of texts at once; see `rectune.filters.score.score_column`."""
     import numpy as np
 
     parts = [score_column(tokens) for tokens in encode_batches(tokenizer, texts)] or [score_column([])]

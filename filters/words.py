@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from filters.masking import runs
-from filters.score import response_score
+from rectune.filters.masking import runs
+from rectune.filters.score import response_score
 
 _WORD = re.compile(r"\w+")
 _RUN = 3  # words; as long as in the filter's rule `repeats`

@@ -1,3 +1,3 @@
-"""The ground floor of rectune: types, errors, recipes, the run store. Nothing here imports a stage or torch."""
+"""rectune: raw logs and catalogues in, a recommender out that gives its reasons and names only things that exist."""
 
 __version__ = "0.1.0"

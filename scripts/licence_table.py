@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from datagen.datasets.entry import Dataset, Edition
-from datagen.datasets.registry import DATASETS
+from rectune.datagen.datasets.entry import Dataset, Edition
+from rectune.datagen.datasets.registry import DATASETS
 
 BEGIN = "<!-- made by: make docs -->"
 END = "<!-- end -->"

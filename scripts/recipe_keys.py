@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from rectune.recipe import Recipe
-from rectune.settings.base import Section
+from rectune.core.recipe import Recipe
+from rectune.core.settings.base import Section
 
 _HEAD = """# Every key of a recipe
 
-Made from the typed sections in `rectune/settings/` by `python -m scripts.recipe_keys > docs/recipe-keys.md`, not by hand; a
+Made from the typed sections in `rectune/core/settings/` by `python -m scripts.recipe_keys > docs/recipe-keys.md`, not by hand; a
 test says when it is old.
 
 A recipe states every key itself: nothing is inherited, and an unknown key is refused with the nearest right one. Any key

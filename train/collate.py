@@ -13,7 +13,7 @@ import torch
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import pad
 
-from train.rows import NOT_TRAINED, Rows
+from rectune.train.rows import NOT_TRAINED, Rows
 
 Layout = Literal["padded", "packed", "flat"]
 NOBODY = -1
@@ -25,7 +25,8 @@ class Collator:
     `padded` has one example a row and an attention mask. `packed` has rows of many: positions begin anew with each
     example and there is no mask, from which transformers builds attention that is blind across examples, for sdpa and
     eager. `flat` lays all rows end to end, for attention that takes the examples' borders: flash attention and
-    `models.attention`. Padding is a row of examples of one token, so that no position is left without anything to attend to.
+    `rectune.models.attention`. Padding is a row of examples of one token, so that no position is left without
+    anything to attend to.
     """
 
     def __init__(self, rows: Rows, pad_token: int, layout: Layout) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.distributed import is_first, process_count, rank, wait_for_all
-from models.holdout import held_out
-from models.turns import TurnEncoder
-from rectune.errors import RectuneError
-from rectune.rows import count_rows, read_batches
-from rectune.types import Example
+from rectune.core.errors import RectuneError
+from rectune.core.rows import count_rows, read_batches
+from rectune.core.types import Example
+from rectune.models.distributed import is_first, process_count, rank, wait_for_all
+from rectune.models.holdout import held_out
+from rectune.models.turns import TurnEncoder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,7 +139,7 @@ def split_users(rows: Rows, share: float) -> tuple[list[int], list[int]]:
 
     Args:
         rows: the examples.
-        share: of the users, as in `models.holdout.held_out`.
+        share: of the users, as in `rectune.models.holdout.held_out`.
     """
     users = rows.table["user"].to_pylist()
     out = held_out(users, share)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from models import metrics
-from models.distributed import is_first
-from models.greedy import greedy_answers
-from train.rows import Rows
+from rectune.models import metrics
+from rectune.models.distributed import is_first
+from rectune.models.greedy import greedy_answers
+from rectune.train.rows import Rows
 
 if TYPE_CHECKING:
     from peft import PeftModel

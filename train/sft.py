@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models import metrics
-from models.abilities import attention_of, check_abilities, check_packing, check_targets
-from models.attention import BLOCKS, keep_blocks_where_they_fit
-from models.checkpoints import step_of
-from models.distributed import is_first, join_processes
-from models.loading import add_lora, load_for_training, load_tokenizer
-from models.proofs import trainable_values
-from models.training import Job, build_arguments, fit, going_on_from, restore
-from rectune.errors import UserError
-from rectune.progress import say
-from rectune.recipe import Recipe
-from train.guard import Guard
-from train.packing import pack
-from train.rows import Rows, make_rows, remove_rows, split_users
+from rectune.core.errors import UserError
+from rectune.core.progress import say
+from rectune.core.recipe import Recipe
+from rectune.models import metrics
+from rectune.models.abilities import attention_of, check_abilities, check_packing, check_targets
+from rectune.models.attention import BLOCKS, keep_blocks_where_they_fit
+from rectune.models.checkpoints import step_of
+from rectune.models.distributed import is_first, join_processes
+from rectune.models.loading import add_lora, load_for_training, load_tokenizer
+from rectune.models.proofs import trainable_values
+from rectune.models.training.fit import Job, build_arguments, fit, going_on_from, restore
+from rectune.models.training.guard import Guard
+from rectune.models.training.packing import pack
+from rectune.train.rows import Rows, make_rows, remove_rows, split_users
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedTokenizerBase, TrainingArguments
 
-    from train.collate import Layout
-    from train.trainer import Tuner
+    from rectune.train.collate import Layout
+    from rectune.train.trainer import Tuner
 
 _ANSWERS = "generations.jsonl"
 
@@ -124,8 +124,8 @@ def _train(
     trainer.guard = _guard(job, config.train.max_loss_ratio, resumed)
     best = None
     if material.held_out:
-        from models.best import Best
-        from train.samples import Samples
+        from rectune.models.best import Best
+        from rectune.train.samples import Samples
 
         best = Best(job.best, model, config.train.patience, resumed)
         trainer.add_callback(Samples(job.out / _ANSWERS, material.rows, material.held_out, tokenizer))
@@ -153,8 +153,8 @@ def build_trainer(
     """The trainer over packed or single rows."""
     from datasets import Dataset
 
-    from train.collate import Collator
-    from train.trainer import Tuner
+    from rectune.train.collate import Collator
+    from rectune.train.trainer import Tuner
 
     (tokenizer, material), settings = data, config.train
     layout = layout_of(settings.packing, attention_of(settings, config.models))

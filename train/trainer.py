@@ -10,17 +10,17 @@ from typing import Any
 import torch
 from trl import SFTTrainer
 
-from models.distributed import gathered, turns
-from models.metrics import Meter
-from train.collate import NOBODY
-from train.guard import Guard
+from rectune.models.distributed import gathered, turns
+from rectune.models.metrics import Meter
+from rectune.models.training.guard import Guard
+from rectune.train.collate import NOBODY
 
 Batch = dict[str, Any]
 Scores = dict[int, tuple[float, int]]
 
 
 class Tuner(SFTTrainer):  # type: ignore[misc]
-    """Takes batches of `train.collate.Collator`; set `guard` and `meter` before `train`."""
+    """Takes batches of `rectune.train.collate.Collator`; set `guard` and `meter` before `train`."""
 
     guard: Guard
     meter: Meter

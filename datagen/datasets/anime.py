@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets.delimited import read_delimited, scan_delimited
-from datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
-from datagen.datasets.text import json_object
+from rectune.datagen.datasets.delimited import read_delimited, scan_delimited
+from rectune.datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
+from rectune.datagen.datasets.text import json_object
 
 if typing.TYPE_CHECKING:
     import polars as pl

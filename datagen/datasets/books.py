@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets.delimited import Dialect, read_delimited, scan_delimited
-from datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
-from datagen.datasets.text import clean_text, json_object, repair_mojibake
+from rectune.datagen.datasets.delimited import Dialect, read_delimited, scan_delimited
+from rectune.datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
+from rectune.datagen.datasets.text import clean_text, json_object, repair_mojibake
 
 if typing.TYPE_CHECKING:
     import polars as pl

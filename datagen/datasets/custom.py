@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets import tables
-from datagen.datasets.entry import Dataset, Layout
-from datagen.datasets.lines import item_table, text, texts
-from datagen.datasets.raw import Drops, Raw, interaction_frame, no_users
-from datagen.datasets.registry import nearest
-from datagen.datasets.times import Clock
-from rectune.columns import ITEM_NAMES, guessed
-from rectune.errors import UserError
-from rectune.progress import say
-from rectune.settings import Custom
+from rectune.core.errors import UserError
+from rectune.core.progress import say
+from rectune.core.settings import Custom
+from rectune.datagen.datasets import tables
+from rectune.datagen.datasets.entry import Dataset, Layout
+from rectune.datagen.datasets.lines import item_table, text, texts
+from rectune.datagen.datasets.raw import Drops, Raw, interaction_frame, no_users
+from rectune.datagen.datasets.registry import nearest
+from rectune.datagen.datasets.times import Clock
+from rectune.readers.columns import ITEM_NAMES, guessed
 
 if typing.TYPE_CHECKING:
     import polars as pl
 
-# The same for interactions as `rectune.columns` has for items.
+# The same for interactions as `rectune.readers.columns` has for items.
 INTERACTION_NAMES: dict[str, Sequence[str]] = {
     "user_id": (
         "userid user customerid customer memberid member reviewerid visitorid accountid 회원번호 회원id 회원 고객번호 "

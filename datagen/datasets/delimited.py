@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from datagen.datasets.quotes import Records, all_records, whole_records
-from datagen.datasets.raw import Drops, Faults
-from rectune.ahead import ahead
-from rectune.errors import UserError
+from rectune.core.ahead import ahead
+from rectune.core.errors import UserError
+from rectune.datagen.datasets.quotes import Records, all_records, whole_records
+from rectune.datagen.datasets.raw import Drops, Faults
 
 if typing.TYPE_CHECKING:
     import polars as pl

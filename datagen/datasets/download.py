@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from datagen.datasets.entry import Download
-from rectune.errors import UserError
-from rectune.progress import progress, say
+from rectune.core.errors import UserError
+from rectune.core.progress import progress, say
+from rectune.datagen.datasets.entry import Download
 
 if typing.TYPE_CHECKING:
     import httpx2

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 if typing.TYPE_CHECKING:
-    from datagen.datasets.raw import Drops, Raw
+    from rectune.datagen.datasets.raw import Drops, Raw
 
     Reader = Callable[[Sequence[Sequence[Path]], Drops], Raw]
 

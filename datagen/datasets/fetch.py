@@ -9,11 +9,11 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from datagen.datasets.download import Pause, digest, download, forget, room
-from datagen.datasets.entry import Dataset, Download, Edition
-from datagen.datasets.registry import nearest
-from rectune.errors import UserError
-from rectune.progress import progress, say
+from rectune.core.errors import UserError
+from rectune.core.progress import progress, say
+from rectune.datagen.datasets.download import Pause, digest, download, forget, room
+from rectune.datagen.datasets.entry import Dataset, Download, Edition
+from rectune.datagen.datasets.registry import nearest
 
 _BLOCK = 1 << 20  # bytes
 

@@ -8,22 +8,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from datagen.datasets.codes import Codes
-from datagen.datasets.raw import MALFORMED_LIMIT, Drops
-from datagen.datasets.registry import Dataset, locate
-from datagen.datasets.repeats import distinct
-from datagen.datasets.text import clean_text, shorten
-from rectune.ahead import ahead
-from rectune.errors import UserError
-from rectune.progress import progress
-from rectune.tables import interaction_schema, item_schema, user_schema
+from rectune.core.ahead import ahead
+from rectune.core.errors import UserError
+from rectune.core.progress import progress
+from rectune.core.tables import interaction_schema, item_schema, user_schema
+from rectune.datagen.datasets.codes import Codes
+from rectune.datagen.datasets.raw import MALFORMED_LIMIT, Drops
+from rectune.datagen.datasets.registry import Dataset, locate
+from rectune.datagen.datasets.repeats import distinct
+from rectune.datagen.datasets.text import clean_text, shorten
 
 if typing.TYPE_CHECKING:
     import polars as pl
 
 
 class Tables(NamedTuple):
-    """The three tables of one dataset (see `rectune.tables`), and what was left out of them.
+    """The three tables of one dataset (see `rectune.core.tables`), and what was left out of them.
 
     They are lazy because the name of the domain in every row takes more memory than all the rest of it.
     """

@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets.raw import Drops, Faults, item_frame
-from rectune.ahead import ahead
-from rectune.errors import UserError
+from rectune.core.ahead import ahead
+from rectune.core.errors import UserError
+from rectune.datagen.datasets.raw import Drops, Faults, item_frame
 
 if typing.TYPE_CHECKING:
     import polars as pl

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets.delimited import Dialect, read_delimited, scan_delimited
-from datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
-from datagen.datasets.text import json_object
-from prompts.titles import upright
+from rectune.datagen.datasets.delimited import Dialect, read_delimited, scan_delimited
+from rectune.datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
+from rectune.datagen.datasets.text import json_object
+from rectune.prompts.titles import upright
 
 if typing.TYPE_CHECKING:
     import polars as pl

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datagen.datasets.entry import Dataset, Download, Edition, Layout
+from rectune.datagen.datasets.entry import Dataset, Download, Edition, Layout
 
 # The McAuley lab has moved its files between hosts (jmcauley.ucsd.edu, deepyeti, datarepo.eng.ucsd.edu); when these
 # addresses stop answering, the publisher's page has the new ones.
@@ -15,18 +15,21 @@ _MAY_NOT_PASS_ON = "research, non-commercial; may not be redistributed without s
 
 _AMAZON_LAYOUTS = (
     Layout(
-        "2023", ("meta_{category}.jsonl", "{category}.jsonl"), "datagen.datasets.amazon:read", ordered=True
+        "2023",
+        ("meta_{category}.jsonl", "{category}.jsonl"),
+        "rectune.datagen.datasets.amazon:read",
+        ordered=True,
     ),
     Layout(
         "2018",
         ("meta_{category}.json", "{category}.json|{category}_5.json"),
-        "datagen.datasets.amazon:read",
+        "rectune.datagen.datasets.amazon:read",
         ordered=True,
     ),
     Layout(
         "2014",
         ("meta_{category}.json", "reviews_{category}.json|reviews_{category}_5.json"),
-        "datagen.datasets.amazon:read",
+        "rectune.datagen.datasets.amazon:read",
         ordered=True,
     ),
 )
@@ -66,7 +69,9 @@ _MIND = Dataset(
     why_liked="a click is all that is published",
     people="mind",
     layouts=(
-        Layout("mind", ("**/news.tsv", "**/behaviors.tsv"), "datagen.datasets.mind:read", ordered=True),
+        Layout(
+            "mind", ("**/news.tsv", "**/behaviors.tsv"), "rectune.datagen.datasets.mind:read", ordered=True
+        ),
     ),
     editions=(
         Edition(
@@ -131,7 +136,9 @@ _YELP = Dataset(
     why_liked="of 5 stars: above the mean of about 3.7",
     people="yelp",
     layouts=(
-        Layout("yelp", ("*_business.json", "*_review.json"), "datagen.datasets.yelp:read", ordered=True),
+        Layout(
+            "yelp", ("*_business.json", "*_review.json"), "rectune.datagen.datasets.yelp:read", ordered=True
+        ),
     ),
     editions=(
         Edition(
@@ -158,10 +165,10 @@ _ANIME = Dataset(
         Layout(
             "2020",
             ("anime.csv", "?anime_with_synopsis.csv", "rating_complete.csv"),
-            "datagen.datasets.anime:read_2020",
+            "rectune.datagen.datasets.anime:read_2020",
             ordered=False,
         ),
-        Layout("2016", ("anime.csv", "rating.csv"), "datagen.datasets.anime:read", ordered=False),
+        Layout("2016", ("anime.csv", "rating.csv"), "rectune.datagen.datasets.anime:read", ordered=False),
     ),
     editions=(
         Edition(
@@ -194,12 +201,15 @@ _BOOKS = Dataset(
     people="books",
     layouts=(
         Layout(
-            "kaggle", ("Books.csv", "Ratings.csv", "?Users.csv"), "datagen.datasets.books:read", ordered=False
+            "kaggle",
+            ("Books.csv", "Ratings.csv", "?Users.csv"),
+            "rectune.datagen.datasets.books:read",
+            ordered=False,
         ),
         Layout(
             "original",
             ("BX-Books.csv", "BX-Book-Ratings.csv", "?BX-Users.csv"),
-            "datagen.datasets.books:read_original",
+            "rectune.datagen.datasets.books:read_original",
             ordered=False,
         ),
     ),
@@ -233,17 +243,17 @@ _MOVIELENS = Dataset(
     why_liked="of 5 stars: above the mean of 3.5",
     people="movielens",
     layouts=(
-        Layout("csv", ("movies.csv", "ratings.csv"), "datagen.datasets.movielens:read", ordered=True),
+        Layout("csv", ("movies.csv", "ratings.csv"), "rectune.datagen.datasets.movielens:read", ordered=True),
         Layout(
             "dat",
             ("movies.dat", "ratings.dat", "?users.dat"),
-            "datagen.datasets.movielens:read_dat",
+            "rectune.datagen.datasets.movielens:read_dat",
             ordered=True,
         ),
         Layout(
             "100k",
             ("u.data", "u.item", "?u.user", "?u.genre"),
-            "datagen.datasets.movielens:read_100k",
+            "rectune.datagen.datasets.movielens:read_100k",
             ordered=True,
         ),
     ),
@@ -307,10 +317,10 @@ _STEAM = Dataset(
         Layout(
             "ucsd",
             ("steam_games.json", "australian_users_items.json"),
-            "datagen.datasets.steam:read",
+            "rectune.datagen.datasets.steam:read",
             ordered=False,
         ),
-        Layout("200k", ("steam-200k.csv",), "datagen.datasets.steam:read_200k", ordered=False),
+        Layout("200k", ("steam-200k.csv",), "rectune.datagen.datasets.steam:read_200k", ordered=False),
     ),
     editions=(
         Edition(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rectune.errors import UserError
-from rectune.tables import KINDS
+from rectune.core.errors import UserError
+from rectune.core.tables import KINDS
 
 if typing.TYPE_CHECKING:
     import polars as pl
@@ -106,7 +106,7 @@ def item_columns() -> dict[str, pl.DataType]:
 
 
 def interaction_columns() -> dict[str, pl.DataType]:
-    """As in `rectune.tables.interaction_schema`, with published ids in place of codes, and without `order`.
+    """As in `rectune.core.tables.interaction_schema`, with published ids in place of codes, and without `order`.
 
     An id may be UInt32 as well, where all of them are whole numbers without leading zeros.
     """

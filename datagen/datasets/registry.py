@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from datagen.datasets.entry import Dataset, Download, Edition, Layout
-from datagen.datasets.published import DATASETS
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.datagen.datasets.entry import Dataset, Download, Edition, Layout
+from rectune.datagen.datasets.published import DATASETS
 
 __all__ = ["DATASETS", "Dataset", "Download", "Edition", "Layout", "files", "find", "locate", "nearest"]
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets.delimited import Dialect, scan_delimited
-from datagen.datasets.lines import batches, number, records, text, texts
-from datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
-from datagen.datasets.text import clean_text, json_object
+from rectune.datagen.datasets.delimited import Dialect, scan_delimited
+from rectune.datagen.datasets.lines import batches, number, records, text, texts
+from rectune.datagen.datasets.raw import Drops, Raw, interaction_frame, item_frame, no_users
+from rectune.datagen.datasets.text import clean_text, json_object
 
 if typing.TYPE_CHECKING:
     import polars as pl

@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets.delimited import Dialect, read_delimited, scan_delimited
-from datagen.datasets.lines import records, scan_scalars
-from datagen.datasets.raw import Drops
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.datagen.datasets.delimited import Dialect, read_delimited, scan_delimited
+from rectune.datagen.datasets.lines import records, scan_scalars
+from rectune.datagen.datasets.raw import Drops
 
 if typing.TYPE_CHECKING:
     import polars as pl

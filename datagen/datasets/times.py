@@ -5,8 +5,8 @@ from __future__ import annotations
 import typing
 from pathlib import Path
 
-from datagen.datasets.raw import Drops
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.datagen.datasets.raw import Drops
 
 if typing.TYPE_CHECKING:
     import polars as pl

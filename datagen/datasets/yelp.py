@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from datagen.datasets.lines import item_table, parse, records, scan_scalars, text, texts, whole
-from datagen.datasets.raw import Drops, Raw, interaction_frame, no_users
-from datagen.datasets.text import clean_text, json_object
+from rectune.datagen.datasets.lines import item_table, parse, records, scan_scalars, text, texts, whole
+from rectune.datagen.datasets.raw import Drops, Raw, interaction_frame, no_users
+from rectune.datagen.datasets.text import clean_text, json_object
 
 if typing.TYPE_CHECKING:
     import polars as pl

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from filters.rules.base import Batch, Rule
-from filters.rules.copies import CopyRule, Duplicate, NearDuplicate
-from filters.rules.lengths import Empty, Score, TooLong, TooShort
-from filters.rules.prose import Prose
-from filters.rules.saying_again import Echo, Repeats
-from filters.rules.selling import Advertising, PersonalData
-from filters.rules.target import OtherItem, Target
-from filters.rules.writing import BrokenText, Language, Markers
-from rectune import settings
+from rectune.core import settings
+from rectune.filters.rules.base import Batch, Rule
+from rectune.filters.rules.copies import CopyRule, Duplicate, NearDuplicate
+from rectune.filters.rules.lengths import Empty, Score, TooLong, TooShort
+from rectune.filters.rules.prose import Prose
+from rectune.filters.rules.saying_again import Echo, Repeats
+from rectune.filters.rules.selling import Advertising, PersonalData
+from rectune.filters.rules.target import OtherItem, Target
+from rectune.filters.rules.writing import BrokenText, Language, Markers
 
 ROW_RULES: tuple[type[Rule], ...] = (
     Empty,

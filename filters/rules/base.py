@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
-from filters.masking import mask, segments
-from filters.titles import Titles
-from prompts.answers import CLOSINGS, RANKINGS, read_answer
-from rectune import settings
-from rectune.types import Locale
+from rectune.core import settings
+from rectune.core.types import Locale
+from rectune.filters.masking import mask, segments
+from rectune.filters.titles import Titles
+from rectune.prompts.answers import CLOSINGS, RANKINGS, read_answer
 
 if typing.TYPE_CHECKING:
     import numpy as np

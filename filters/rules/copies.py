@@ -11,15 +11,15 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from filters.near import signatures, twins
-from filters.rules.base import Batch, Named
-from rectune import settings
+from rectune.core import settings
+from rectune.filters.near import signatures, twins
+from rectune.filters.rules.base import Batch, Named
 
 if typing.TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from filters.rules.base import Column, Ints, Mask
+    from rectune.filters.rules.base import Column, Ints, Mask
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Duplicate(CopyRule):
 
 
 class NearDuplicate(CopyRule):
-    """How like a response is to the one that stays for it; see `filters.near`."""
+    """How like a response is to the one that stays for it; see `rectune.filters.near`."""
 
     name, reason, counts = "near_duplicate", "near duplicate", "likeness to the one that stays"
 

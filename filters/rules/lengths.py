@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typing
 
-from filters.rules.base import Batch, Rule
+from rectune.filters.rules.base import Batch, Rule
 
 if typing.TYPE_CHECKING:
-    from filters.rules.base import Column, Mask
+    from rectune.filters.rules.base import Column, Mask
 
 
 class Empty(Rule):
@@ -27,7 +27,7 @@ class Empty(Rule):
 
 
 class Score(Rule):
-    """ln(L)*L/C at or above the threshold; see `filters.score`."""
+    """ln(L)*L/C at or above the threshold; see `rectune.filters.score`."""
 
     name, reason, counts = "score", "repetitive", "ln(L)*L/C"
 

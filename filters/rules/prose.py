@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from filters.rules.base import Share
-from rectune.types import Locale
+from rectune.core.types import Locale
+from rectune.filters.rules.base import Share
 
 _FEWEST = 8  # words on which the share is worth something
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import typing
 from collections.abc import Sequence
 
-from filters.masking import mask, runs, segments
-from filters.rules.base import Batch, Rule
+from rectune.filters.masking import mask, runs, segments
+from rectune.filters.rules.base import Batch, Rule
 
 if typing.TYPE_CHECKING:
-    from filters.rules.base import Column, Mask
+    from rectune.filters.rules.base import Column, Mask
 
 
 class Echo(Rule):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from filters.rules.base import Hits, count_signs, signs
+from rectune.filters.rules.base import Hits, count_signs, signs
 
 _ADVERTISING = signs(
     ("click ", r"\bclick (?:here|below|(?:on )?the link)\b"),

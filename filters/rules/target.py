@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import typing
 
-from filters.rules.base import Batch, Rule
-from prompts.mentions import SPOKEN
+from rectune.filters.rules.base import Batch, Rule
+from rectune.prompts.mentions import SPOKEN
 
 if typing.TYPE_CHECKING:
-    from filters.rules.base import Column, Mask
+    from rectune.filters.rules.base import Column, Mask
 
 
 class Target(Rule):
-    """How surely the response ends on the target or ranks it first (the scale of `prompts.mentions`), 0 if it does not.
+    """How surely the response ends on the target or ranks it first, 0 if it does not.
 
+    The scale is that of `rectune.prompts.mentions`.
     A title that is cut short, or that may go on with the words behind it, does not count.
     """
 

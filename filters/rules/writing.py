@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from filters.rules.base import Hits, Share, count_signs, signs
-from rectune.types import Locale
+from rectune.core.types import Locale
+from rectune.filters.rules.base import Hits, Share, count_signs, signs
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 _OTHERS: dict[Locale, re.Pattern[str]] = {  # what is not of the locale's script

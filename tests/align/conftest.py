@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from align.tags import TagStore
+from rectune.align.tags import TagStore
 
 
 @pytest.fixture

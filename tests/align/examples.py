@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from align.assignment import in_order
-from align.request import Request
-from align.session import Session
-from align.tags import TagStore
-from align.tasks import Task, make_task
-from rectune.rows import write_rows
-from rectune.tables import item_schema
-from rectune.types import Candidate, Prompt, Provenance, with_id
+from rectune.align.assignment import in_order
+from rectune.align.request import Request
+from rectune.align.session import Session
+from rectune.align.tags import TagStore
+from rectune.align.tasks import Task, make_task
+from rectune.core.rows import write_rows
+from rectune.core.tables import item_schema
+from rectune.core.types import Candidate, Prompt, Provenance, with_id
 
 FILMS = {"heat": "Heat", "ronin": "Ronin"}
 PROVENANCE = Provenance("tiny", "Q8_0", "{}", 0, "llama.cpp")

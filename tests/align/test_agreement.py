@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from align.agreement import alpha, chi_square_tail, uniform_p
-from rectune.intervals import wilson
+from rectune.align.agreement import alpha, chi_square_tail, uniform_p
+from rectune.core.stats.intervals import wilson
 
 # Krippendorff (2011), part C: four observers, twelve units, some missing.
 WORKED = """

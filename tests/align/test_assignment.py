@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from align.assignment import APART, Slot, assigned, in_order
-from align.tasks import Task
-from rectune.errors import UserError
+from rectune.align.assignment import APART, Slot, assigned, in_order
+from rectune.align.tasks import Task
+from rectune.core.errors import UserError
 from tests.align.examples import make_tasks
 
 TASKS = make_tasks(400)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from align import candidates
-from align.candidates import REDRAWS, messages_of, run, sample, seed_of
-from inference.requests import Answer, Request
-from rectune.errors import UserError
-from rectune.recipe import Recipe
-from rectune.rows import read_rows, write_rows
-from rectune.settings import Candidates, Engine, Models, Sampling
-from rectune.types import Candidate, Prompt
+from rectune.align import candidates
+from rectune.align.candidates import REDRAWS, messages_of, run, sample, seed_of
+from rectune.core.errors import UserError
+from rectune.core.recipe import Recipe
+from rectune.core.rows import read_rows, write_rows
+from rectune.core.settings import Candidates, Engine, Models, Sampling
+from rectune.core.types import Candidate, Prompt
+from rectune.inference.requests import Answer, Request
 from tests.align.examples import make_prompt
 
 SETTINGS = Candidates(answers=3, sampling=Sampling(max_tokens=8))
@@ -23,7 +23,7 @@ Model = Callable[[Request], str]
 
 
 class FakeEngine:
-    """Stands in for `inference.generate.generate`; remembers what was asked."""
+    """Stands in for `rectune.inference.generate.generate`; remembers what was asked."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -108,9 +108,9 @@ def tiny_inputs(root: Path) -> dict[str, Path]:
     """The real tiny base, and an adapter that really changes it."""
     import torch
 
-    from models import prepare
-    from models.loading import add_lora, load_for_training, note_base
-    from rectune.settings import Lora
+    from rectune.core.settings import Lora
+    from rectune.models import prepare
+    from rectune.models.loading import add_lora, load_for_training, note_base
 
     inputs = {name: root / "store" / name / "1" for name in ("base", "sft", "queries")}
     for folder in inputs.values():

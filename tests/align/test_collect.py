@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from align import collect, health_page, nearness
-from align.decisions import Decision
-from align.simulated import RULE
-from align.tags import TagStore
-from align.tasks import Task, make_task
-from rectune.errors import UserError, WaitingForPeople
-from rectune.recipe import Recipe
-from rectune.rows import read_rows, write_rows
-from rectune.settings import Align
-from rectune.types import Preference, Prompt, Tag
+from rectune.align import collect, health_page, nearness
+from rectune.align.decisions import Decision
+from rectune.align.simulated import RULE
+from rectune.align.tags import TagStore
+from rectune.align.tasks import Task, make_task
+from rectune.core.errors import UserError, WaitingForPeople
+from rectune.core.recipe import Recipe
+from rectune.core.rows import read_rows, write_rows
+from rectune.core.settings import Align
+from rectune.core.types import Preference, Prompt, Tag
 from tests.align.examples import letters, make_prompt, make_tasks, write_folders, write_items
 
 TITLED = ("I suggest it. My recommendation: Heat", "I suggest Ronin.", "nothing")

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from align.assignment import in_order
-from align.comparison import ANSWERS_FILE, Duel, make_duel, read_duel, win_rate, win_rate_line
-from align.request import make_requests
-from align.session import Session
-from align.tagging import Sitting, compare
-from align.tags import TagStore
-from rectune.errors import UserError
-from rectune.rows import write_rows
-from rectune.types import Candidate, Prompt, with_id
+from rectune.align.assignment import in_order
+from rectune.align.comparison import ANSWERS_FILE, Duel, make_duel, read_duel, win_rate, win_rate_line
+from rectune.align.request import make_requests
+from rectune.align.session import Session
+from rectune.align.tagging import Sitting, compare
+from rectune.align.tags import TagStore
+from rectune.core.errors import UserError
+from rectune.core.rows import write_rows
+from rectune.core.types import Candidate, Prompt, with_id
 from tests.align.examples import PROVENANCE, make_prompt
 
 PROMPTS = [make_prompt(n) for n in range(6)]

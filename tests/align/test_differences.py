@@ -7,7 +7,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from align.differences import RUN, conclusion, shared
+from rectune.align.differences import RUN, conclusion, shared
 
 
 def said(texts: list[str]) -> list[list[str]]:

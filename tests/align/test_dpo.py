@@ -8,16 +8,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from align.dpo import check_start, run
-from align.rows import make_rows, tokenise_pair
-from models import metrics
-from models.holdout import held_out
-from models.loading import add_lora, load_for_training, load_tokenizer, note_base
-from rectune.errors import RectuneError, UserError
-from rectune.recipe import Recipe, parse_recipe
-from rectune.rows import write_rows
-from rectune.settings import Align, Lora, Models
-from rectune.types import Preference, with_id
+from rectune.align.dpo import check_start, run
+from rectune.align.rows import make_rows, tokenise_pair
+from rectune.core.errors import RectuneError, UserError
+from rectune.core.recipe import Recipe, parse_recipe
+from rectune.core.rows import write_rows
+from rectune.core.settings import Align, Lora, Models
+from rectune.core.types import Preference, with_id
+from rectune.models import metrics
+from rectune.models.holdout import held_out
+from rectune.models.loading import add_lora, load_for_training, load_tokenizer, note_base
 from tests.align.examples import make_prompt
 from tests.models.tiny import tiny_checkpoint
 from tests.train.runs import finish, losses
@@ -128,7 +128,7 @@ def test_a_killed_run_goes_on_with_the_same_reference(tmp_path: Path, inputs: di
     run(recipe(**settings), inputs, tmp_path / "whole")
     out = tmp_path / "cut"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.metrics.append", _killing(metrics.append, at=5))
+        patch.setattr("rectune.models.metrics.append", _killing(metrics.append, at=5))
         with pytest.raises(KeyboardInterrupt):
             run(recipe(**settings), inputs, out)
     assert (out / "reference.json").exists()
@@ -208,8 +208,10 @@ def test_two_processes_align_like_one(tmp_path: Path, inputs: dict[str, Path], z
     write_rows(tmp_path / "tag" / "preferences.parquet", pairs, Preference)
     inputs = inputs | {"tag": tmp_path / "tag"}
     settings = ALIGN | {"epochs": 4, "eval_steps": 1, "holdout": 0.3}
-    together = finish(tmp_path / "two", inputs, settings | {"zero": zero, "batch_size": 2}, 2, "align.dpo")
-    finish(tmp_path / "one", inputs, settings, 1, "align.dpo")
+    together = finish(
+        tmp_path / "two", inputs, settings | {"zero": zero, "batch_size": 2}, 2, "rectune.align.dpo"
+    )
+    finish(tmp_path / "one", inputs, settings, 1, "rectune.align.dpo")
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-3)
     assert together["processes"] == 2 and together["first_loss"] == pytest.approx(math.log(2), abs=1e-4)
     two, one = (metrics.read(tmp_path / name / "held_out.jsonl") for name in ("two", "one"))

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from align.decisions import Decision, Mark, Written, subject_of
-from align.exchange import Taken, export_tags, import_tags, merge_tags
-from align.tags import TagStore
-from rectune.errors import UserError
+from rectune.align.decisions import Decision, Mark, Written, subject_of
+from rectune.align.exchange import Taken, export_tags, import_tags, merge_tags
+from rectune.align.tags import TagStore
+from rectune.core.errors import UserError
 
 ANSWERS = ("a", "b", "c")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from align.fresh import balanced, choose_fresh
-from rectune.types import Prompt
+from rectune.align.fresh import balanced, choose_fresh
+from rectune.core.types import Prompt
 from tests.align.examples import make_prompt
 
 

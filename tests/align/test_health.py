@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from align.health import Health, examine
-from align.health_page import markdown, write_health
-from align.preferences import Tagged
-from align.tasks import make_task
-from prompts.titled import Titled
-from rectune.errors import UserError
-from rectune.types import Item, Preference, Prompt, Tag, with_id
+from rectune.align.health import Health, examine
+from rectune.align.health_page import markdown, write_health
+from rectune.align.preferences import Tagged
+from rectune.align.tasks import make_task
+from rectune.core.errors import UserError
+from rectune.core.types import Item, Preference, Prompt, Tag, with_id
+from rectune.prompts.titled import Titled
 from tests.align.examples import FILMS, make_prompt
 
 TITLES = {"movies": Titled([Item("movies", item, title) for item, title in FILMS.items()])}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from align import nearness as module
-from align.nearness import nearness
-from align.tasks import make_task
-from prompts.titled import Titled
-from rectune.catalogue import Catalogue
-from rectune.types import Item, Tag
+from rectune.align import nearness as module
+from rectune.align.nearness import nearness
+from rectune.align.tasks import make_task
+from rectune.core.catalogue import Catalogue
+from rectune.core.types import Item, Tag
+from rectune.prompts.titled import Titled
 from tests.align.examples import letters, make_prompt
 
 ITEMS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from align.outcome import answer_lengths, draw, held_out_outcome, warnings
+from rectune.align.outcome import answer_lengths, draw, held_out_outcome, warnings
 
 
 def evaluated(step: int, accuracy: float, chosen: float = -50.0, rejected: float = -60.0) -> dict[str, Any]:

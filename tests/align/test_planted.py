@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 import torch
 
-from align.candidates import messages_of
-from align.dpo import run
-from models.holdout import held_out
-from models.loading import add_lora, load_for_training, load_tokenizer, note_base, open_adapter
-from models.parity import answer_logps
-from models.prepare import make_checkpoint
-from models.reference import locate
-from prompts.answers import read_answer
-from rectune.recipe import Recipe, parse_recipe
-from rectune.rows import read_rows, write_rows
-from rectune.settings import Lora, Models
-from rectune.types import Preference, with_id
+from rectune.align.candidates import messages_of
+from rectune.align.dpo import run
+from rectune.core.recipe import Recipe, parse_recipe
+from rectune.core.rows import read_rows, write_rows
+from rectune.core.settings import Lora, Models
+from rectune.core.types import Preference, with_id
+from rectune.models.holdout import held_out
+from rectune.models.loading import add_lora, load_for_training, load_tokenizer, note_base, open_adapter
+from rectune.models.parity import answer_logps
+from rectune.models.prepare import make_checkpoint
+from rectune.models.reference import locate
+from rectune.prompts.answers import read_answer
 from tests.align.examples import make_prompt
 
 FILMS = ("Heat", "Ronin", "Alien", "Solaris", "Vertigo", "Fargo", "Brazil", "Stalker")
@@ -134,7 +134,7 @@ def test_a_language_model_then_answers_as_the_planted_preference_wants(tmp_path:
 
 def answers(out: Path) -> list[list[str]]:
     """The answers to held-out prompts before and after training."""
-    from models import metrics
+    from rectune.models import metrics
 
     rows = metrics.read(out / "generations.jsonl")
     return [

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from align.preferences import Tagged, implied, make_pairs
-from align.tasks import Task
-from rectune.settings import Align
-from rectune.types import Tag
+from rectune.align.preferences import Tagged, implied, make_pairs
+from rectune.align.tasks import Task
+from rectune.core.settings import Align
+from rectune.core.types import Tag
 from tests.align.examples import make_tasks
 
 TASK = make_tasks(1)[0]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from align.request import Request, columns, make_requests, overview
-from align.tasks import make_task
+from rectune.align.request import Request, columns, make_requests, overview
+from rectune.align.tasks import make_task
 from tests.align.examples import make_prompt, write_items
 
 TITLES = ("기생충 (2019)", "Heat", "Ran 👨‍👩‍👧", "Amélie", "올드보이", "Ronin", "괴물")

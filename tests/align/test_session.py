@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from align.assignment import Slot, in_order, shuffled
-from align.request import Request
-from align.session import Choice, Session, progress_line
-from align.tags import TagStore
-from align.tasks import make_task
-from rectune.errors import UserError
-from rectune.types import Tag
+from rectune.align.assignment import Slot, in_order, shuffled
+from rectune.align.request import Request
+from rectune.align.session import Choice, Session, progress_line
+from rectune.align.tags import TagStore
+from rectune.align.tasks import make_task
+from rectune.core.errors import UserError
+from rectune.core.types import Tag
 from tests.align.examples import make_prompt, make_tasks, session
 
 
@@ -177,7 +177,7 @@ def test_a_clock_that_was_set_back_does_not_let_an_old_decision_count(
 ) -> None:
     at = session(store)
     at.decide(0, 1)
-    monkeypatch.setattr("align.session.time.time", lambda: 1.0)
+    monkeypatch.setattr("rectune.align.session.time.time", lambda: 1.0)
     at.go(0)
     at.decide(2, 3)
     again = session(store)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from align.simulated import SimulatedAnnotator
-from align.tasks import make_task
-from prompts.answers import ranking
-from prompts.titled import Titled
-from rectune.types import Item, answer_hash
+from rectune.align.simulated import SimulatedAnnotator
+from rectune.align.tasks import make_task
+from rectune.core.types import Item, answer_hash
+from rectune.prompts.answers import ranking
+from rectune.prompts.titled import Titled
 from tests.align.examples import make_prompt
 
 TITLES = {"heat": "Heat (1995)", "ronin": "Ronin", "alien": "Alien", "ran": "Ran"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from align.decisions import Decision, Mark
-from align.status import duel_status, status
-from align.tasks import Task
+from rectune.align.decisions import Decision, Mark
+from rectune.align.status import duel_status, status
+from rectune.align.tasks import Task
 from tests.align.examples import make_tasks
 from tests.align.test_comparison import at_work, duel, prefer
 
@@ -83,7 +83,7 @@ def test_picks_that_follow_the_place_are_called_uneven_and_spread_ones_are_not()
 
 
 def test_a_comparison_says_who_judged_and_the_win_rate(store: object) -> None:
-    from align.tags import TagStore
+    from rectune.align.tags import TagStore
 
     assert isinstance(store, TagStore)
     prefer(at_work(store), "dpo")

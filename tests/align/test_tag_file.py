@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from align.decisions import Decision, Mark
-from align.tag_file import VERSION
-from align.tags import TagStore
-from rectune.errors import UserError
+from rectune.align.decisions import Decision, Mark
+from rectune.align.tag_file import VERSION
+from rectune.align.tags import TagStore
+from rectune.core.errors import UserError
 from tests.align.examples import make_tasks, session
 
 ANSWERS = ("a", "b", "c")
@@ -66,7 +66,7 @@ def test_a_file_of_version_1_is_brought_up_to_date_and_a_copy_kept(tmp_path: Pat
 
 
 def test_the_digest_is_what_version_1_gave_so_that_nothing_is_trained_anew(tmp_path: Path) -> None:
-    from rectune.types import content_id
+    from rectune.core.types import content_id
 
     with TagStore(old_file(tmp_path / "t.sqlite")) as store:
         assert store.digest() == content_id("tags", 1, [("tag", "p", ("a", "b", "c"), "a", "b", "kim")])
@@ -88,7 +88,7 @@ def test_when_the_copy_cannot_be_made_the_old_file_stays_as_it_was(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("align.tag_file._copy", full)
+    monkeypatch.setattr("rectune.align.tag_file._copy", full)
     with pytest.raises(UserError, match="No space left"):
         TagStore(path)
     assert version(path) == 1

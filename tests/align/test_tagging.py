@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from align.assignment import Slot
-from align.decisions import Decision
-from align.request import Request
-from align.session import Session
-from align.tagging_help import screen_help
-from align.tagging_look import painted
-from align.tagging_screen import TaggingApp
-from align.tags import TagStore
-from align.tasks import make_task
-from align.terminal import printable
-from rectune.errors import UserError
+from rectune.align.assignment import Slot
+from rectune.align.decisions import Decision
+from rectune.align.request import Request
+from rectune.align.session import Session
+from rectune.align.tagging_help import screen_help
+from rectune.align.tagging_look import painted
+from rectune.align.tagging_screen import TaggingApp
+from rectune.align.tags import TagStore
+from rectune.align.tasks import make_task
+from rectune.align.terminal import printable
+from rectune.core.errors import UserError
 from tests.align.examples import make_prompt, make_tasks, session
 
 

@@ -21,16 +21,16 @@ from pathlib import Path
 
 import pytest
 
-from align.assignment import shuffled
-from align.tagging import Sitting, tag
-from align.tags import TagStore
-from rectune.errors import UserError
+from rectune.align.assignment import shuffled
+from rectune.align.tagging import Sitting, tag
+from rectune.align.tags import TagStore
+from rectune.core.errors import UserError
 from tests.align.examples import make_tasks, write_folders, write_items
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from align.tagging import Sitting, tag
+from rectune.align.tagging import Sitting, tag
 root = Path(sys.argv[1])
 folders = {name: root / name for name in ("queries", "candidates", "data")}
 sys.exit(tag(folders, Sitting(root / "tags" / "t.sqlite", sys.argv[2], "plain" in sys.argv)))
@@ -128,7 +128,7 @@ def test_nothing_to_tag_and_too_many_answers_are_said(
     with pytest.raises(UserError, match="no candidate answers"):
         tag(empty, Sitting(tmp_path / "t.sqlite", "kim", plain=True))
     many = write_folders(tmp_path / "many", make_tasks(1, answers=10))
-    monkeypatch.setattr("align.tagging._terminal", lambda: True)
+    monkeypatch.setattr("rectune.align.tagging._terminal", lambda: True)
     with pytest.raises(UserError, match="--plain"):
         tag(many, Sitting(tmp_path / "t.sqlite", "kim"))
 

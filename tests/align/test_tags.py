@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from align.decisions import attached, subject_of
-from align.tag_file import VERSION
-from align.tags import TagStore
-from rectune.errors import UserError
-from rectune.types import Tag
+from rectune.align.decisions import attached, subject_of
+from rectune.align.tag_file import VERSION
+from rectune.align.tags import TagStore
+from rectune.core.errors import UserError
+from rectune.core.types import Tag
 
 ANSWERS = ("a", "b", "c", "d", "e")
 
@@ -51,7 +51,7 @@ def test_what_was_added_is_read_again_as_it_was(path: Path) -> None:
 def test_a_tag_survives_a_kill_right_after_the_call(path: Path) -> None:
     program = (
         "import os, sys; from pathlib import Path\n"
-        "from align.tags import TagStore; from rectune.types import Tag\n"
+        "from rectune.align.tags import TagStore; from rectune.core.types import Tag\n"
         "TagStore(Path(sys.argv[1])).add(Tag('p', ('a', 'b'), 'a', 'b', 'kim', 1.0, 2.0))\n"
         "os.kill(os.getpid(), 9)"
     )

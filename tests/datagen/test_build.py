@@ -7,12 +7,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from datagen.build import run
-from rectune.catalogue import load_catalogue
-from rectune.errors import UserError
-from rectune.recipe import Recipe, load_recipe
-from rectune.rows import read_rows
-from rectune.types import Case
+from rectune.core.catalogue import load_catalogue
+from rectune.core.errors import UserError
+from rectune.core.recipe import Recipe, load_recipe
+from rectune.core.rows import read_rows
+from rectune.core.types import Case
+from rectune.datagen.build import run
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,7 +71,7 @@ def test_a_split_that_nobody_is_left_for_is_an_error(tmp_path: Path) -> None:
 def test_an_interrupted_attempt_goes_on_behind_what_was_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datagen.datasets import frames
+    from rectune.datagen.datasets import frames
 
     read: list[str] = []
     whole = frames.read_domain

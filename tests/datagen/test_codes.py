@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagen.datasets import repeats
-from datagen.datasets.codes import Codes
+from rectune.datagen.datasets import repeats
+from rectune.datagen.datasets.codes import Codes
 
 
 @given(st.lists(st.lists(st.one_of(st.none(), st.text(max_size=3)), max_size=20), max_size=4))

@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from datagen.datasets import registry
-from datagen.datasets.custom import Custom, dataset, read
-from datagen.datasets.raw import Drops, Raw, interaction_columns, item_columns
-from datagen.datasets.times import Clock
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.datagen.datasets import registry
+from rectune.datagen.datasets.custom import Custom, dataset, read
+from rectune.datagen.datasets.raw import Drops, Raw, interaction_columns, item_columns
+from rectune.datagen.datasets.times import Clock
 
 MAP = {"item_id": "sku", "title": "name", "description": "text", "categories": "tags", "year": "year"}
 EVENTS = {"user_id": "customer", "item_id": "sku", "value": "stars", "timestamp": "time"}

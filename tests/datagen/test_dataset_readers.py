@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from datagen.datasets import registry
-from datagen.datasets.frames import read_domain
-from datagen.datasets.movielens import split_title
+from rectune.datagen.datasets import registry
+from rectune.datagen.datasets.frames import read_domain
+from rectune.datagen.datasets.movielens import split_title
 from tests.datagen.frames import Frames, collected
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from datagen.datasets.text import clean_text, repair_mojibake, shorten
+from rectune.datagen.datasets.text import clean_text, repair_mojibake, shorten
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from datagen.datasets import delimited
-from datagen.datasets.delimited import Dialect, read_delimited, scan_delimited
-from datagen.datasets.raw import Drops
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.datagen.datasets import delimited
+from rectune.datagen.datasets.delimited import Dialect, read_delimited, scan_delimited
+from rectune.datagen.datasets.raw import Drops
 
 NOTES = {"id": pl.String(), "note": pl.String()}
 RATED = {"user": pl.String(), "item": pl.String(), "value": pl.Float32(), "time": pl.Int64()}

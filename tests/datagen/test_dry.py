@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from datagen import dry
-from datagen.build import run
-from inference.requests import Answer
-from rectune.recipe import Recipe, load_recipe
-from rectune.types import Provenance
+from rectune.core.recipe import Recipe, load_recipe
+from rectune.core.types import Provenance
+from rectune.datagen import dry
+from rectune.datagen.build import run
+from rectune.inference.requests import Answer
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from datagen.datasets import download as transfer
-from datagen.datasets import fetch as fetching
-from datagen.datasets.entry import Dataset, Download, Edition, Layout
-from datagen.datasets.registry import find
-from pipeline.datasets import fetched
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.datagen.datasets import download as transfer
+from rectune.datagen.datasets import fetch as fetching
+from rectune.datagen.datasets.entry import Dataset, Download, Edition, Layout
+from rectune.datagen.datasets.registry import find
+from rectune.pipeline.datasets import fetched
 
 BODY = bytes(range(256)) * 5000  # 1.28 MB
 MOVIES, RATINGS = (
@@ -289,8 +289,8 @@ def test_two_processes_do_not_write_one_file(server: Server, tmp_path: Path) -> 
 def test_a_stopped_fetch_goes_on(server: Server, tmp_path: Path, how: signal.Signals) -> None:
     server.pages["/a.bin"] = Page(slow=0.2)
     program = (
-        "import sys; from pathlib import Path; from datagen.datasets.download import download;"
-        "from datagen.datasets.entry import Download;"
+        "import sys; from pathlib import Path; from rectune.datagen.datasets.download import download;"
+        "from rectune.datagen.datasets.entry import Download;"
         "download(Download(sys.argv[1], 'a.bin'), Path(sys.argv[2]))"
     )
     part = tmp_path / "a.bin.part"
@@ -467,7 +467,7 @@ def test_the_licence_is_shown_before_anything_is_asked_for(
 ) -> None:
     one = films(server, *WHOLE)
     server.pages["/ml.zip"].statuses = [503]
-    monkeypatch.setattr("pipeline.datasets.find", lambda name: one)
+    monkeypatch.setattr("rectune.pipeline.datasets.find", lambda name: one)
     assert "will be read as layout csv" in fetched("movielens", "", [], tmp_path)
     said = capsys.readouterr().err
     assert said.index("non-commercial") < said.index("answers 503")
@@ -478,7 +478,7 @@ def test_files_of_another_layout_that_come_first_are_pointed_out(
 ) -> None:
     one = films(server, ("ml/movies.dat", b"1"), ("ml/ratings.dat", b"2"))
     one = replace(one, editions=(replace(one.editions[0], layout="dat"),))
-    monkeypatch.setattr("pipeline.datasets.find", lambda name: one)
+    monkeypatch.setattr("rectune.pipeline.datasets.find", lambda name: one)
     assert "will be read as layout dat" in fetched("movielens", "", [], tmp_path)
     for name in ("movies.csv", "ratings.csv"):
         (tmp_path / "movielens" / name).touch()

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagen.datasets import registry
-from datagen.datasets.frames import read_domain, tell_apart
-from rectune.errors import UserError
-from rectune.tables import interaction_schema, item_schema, user_schema
+from rectune.core.errors import UserError
+from rectune.core.tables import interaction_schema, item_schema, user_schema
+from rectune.datagen.datasets import registry
+from rectune.datagen.datasets.frames import read_domain, tell_apart
 from tests.datagen.frames import Frames, collected
 
 MOVIES = "movieId,title,genres\n1,Toy Story (1995),Animation|Comedy\n2,Heat (1995),Crime\n"

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagen.datasets import lines
-from datagen.datasets.lines import batches, columns, item_table, number, records, scan_scalars, whole
-from datagen.datasets.raw import Drops, item_columns
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.datagen.datasets import lines
+from rectune.datagen.datasets.lines import batches, columns, item_table, number, records, scan_scalars, whole
+from rectune.datagen.datasets.raw import Drops, item_columns
 
 SCHEMA: dict[str, pl.DataType] = {"u": pl.String(), "r": pl.Float64(), "t": pl.Int64()}
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagen.mixture import allot, deal, evenly, table
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.datagen.mixture import allot, deal, evenly, table
 
 shares = st.dictionaries(st.text(min_size=1, max_size=3), st.floats(0.01, 100), min_size=1, max_size=8)
 

@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from datagen import negatives
-from datagen.negatives import Near, Touched, Weighted, draw
-from datagen.noise import seed_of, seeds_of, uniform
-from datagen.sources import _inserted
+from rectune.datagen import negatives
+from rectune.datagen.negatives import Near, Touched, Weighted, draw
+from rectune.datagen.noise import seed_of, seeds_of, uniform
+from rectune.datagen.sources import _inserted
 
 
 def test_noise_is_even_and_follows_from_its_seed_alone() -> None:
@@ -72,7 +72,7 @@ def test_the_target_stands_in_every_place_equally_often() -> None:
 def test_near_negatives_are_the_nearest_of_the_targets_category(monkeypatch: pytest.MonkeyPatch) -> None:
     angles = np.linspace(0, np.pi / 2, 40)
     monkeypatch.setattr(
-        "retrieval.embedding.embed",
+        "rectune.retrieval.embedding.embed",
         lambda texts, name: np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32),
     )
     items = pl.DataFrame(

@@ -7,13 +7,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from datagen import queries
-from inference.requests import Answer, Request
-from models.turns import prompt_ids
-from rectune.recipe import Recipe, load_recipe
-from rectune.rows import read_rows, write_rows
-from rectune.tables import item_schema
-from rectune.types import Case, Prompt, Provenance, with_id
+from rectune.core.recipe import Recipe, load_recipe
+from rectune.core.rows import read_rows, write_rows
+from rectune.core.tables import item_schema
+from rectune.core.types import Case, Prompt, Provenance, with_id
+from rectune.datagen import queries
+from rectune.inference.requests import Answer, Request
+from rectune.models.turns import prompt_ids
 from tests.models.tiny import tiny_tokenizer
 
 ROOT = Path(__file__).parents[2]

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagen.rationales import ranked_titles, respond, whole_sentences
-from prompts.answers import closing, ranking, read_answer
-from rectune.catalogue import Catalogue
-from rectune.types import Item, Locale, Prompt
+from rectune.core.catalogue import Catalogue
+from rectune.core.types import Item, Locale, Prompt
+from rectune.datagen.rationales import ranked_titles, respond, whole_sentences
+from rectune.prompts.answers import closing, ranking, read_answer
 
 FILMS = ["Up", "Aliens", "Alien", "Heat", "기생충"]
 CATALOGUE = Catalogue({("movies", title): Item("movies", title, title) for title in FILMS})

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from datagen.datasets.amazon import category_of, read
-from datagen.datasets.raw import Drops, Raw, interaction_columns, item_columns
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.datagen.datasets.amazon import category_of, read
+from rectune.datagen.datasets.raw import Drops, Raw, interaction_columns, item_columns
 
 
 def lines(*rows: Any) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from datagen.datasets import anime, books, movielens, steam
-from datagen.datasets.raw import Drops, Raw, interaction_columns
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.datagen.datasets import anime, books, movielens, steam
+from rectune.datagen.datasets.raw import Drops, Raw, interaction_columns
 
 Reader = Callable[[Sequence[Sequence[Path]], Drops], Raw]
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagen.datasets import mind
-from datagen.datasets.raw import Drops, Raw, interaction_columns, item_columns
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.datagen.datasets import mind
+from rectune.datagen.datasets.raw import Drops, Raw, interaction_columns, item_columns
 
 NEWS = (
     'N1\tsports\tfootball_nfl\tThe "Big" game\tAn abstract.\thttps://x\t[{"Label": "NFL", "Type": "O"}]\t[]\n'

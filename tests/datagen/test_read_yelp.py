@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from datagen.datasets.frames import tell_apart
-from datagen.datasets.raw import Drops, Raw, interaction_columns, item_columns
-from datagen.datasets.yelp import read
+from rectune.datagen.datasets.frames import tell_apart
+from rectune.datagen.datasets.raw import Drops, Raw, interaction_columns, item_columns
+from rectune.datagen.datasets.yelp import read
 
 REVIEW = {"review_id": "r", "user_id": "u", "business_id": "b", "stars": 4.0, "useful": 0, "text": "a\nb \"c\"",
           "date": "2021-03-21 06:16:07"}  # fmt: skip

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from datagen.datasets import registry
-from datagen.datasets.entry import Dataset, Layout
-from pipeline.datasets import entry, overview
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.datagen.datasets import registry
+from rectune.datagen.datasets.entry import Dataset, Layout
+from rectune.pipeline.datasets import entry, overview
 
 
 def put(root: Path, *names: str) -> Path:
@@ -69,9 +69,7 @@ def test_a_misspelt_name_gets_the_nearest_one_and_others_are_found_too() -> None
 
 
 def test_the_registry_is_light() -> None:
-    check = (
-        "import sys, datagen.datasets.registry; sys.exit('polars' in sys.modules or 'httpx2' in sys.modules)"
-    )
+    check = "import sys, rectune.datagen.datasets.registry; sys.exit('polars' in sys.modules or 'httpx2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 

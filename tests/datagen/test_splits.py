@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from datagen.sources import make_sources
-from rectune.errors import UserError
-from rectune.types import Case
+from rectune.core.errors import UserError
+from rectune.core.types import Case
+from rectune.datagen.sources import make_sources
 from tests.datagen.worlds import LIKED, Events, cut, part, settings
 
 ITEMS = 40

@@ -2,10 +2,10 @@
 
 import pytest
 
-from datagen.queries import Plan, _askable, fault_of, plan_cases, tidy
-from datagen.teachers import _teacher_of
-from rectune.settings import Prompts, Teacher
-from rectune.types import Case, Locale, Split, with_id
+from rectune.core.settings import Prompts, Teacher
+from rectune.core.types import Case, Locale, Split, with_id
+from rectune.datagen.queries import Plan, _askable, fault_of, plan_cases, tidy
+from rectune.datagen.teachers import _teacher_of
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ from typing import Any
 
 import polars as pl
 
-from datagen import splits
-from datagen.datasets.registry import Dataset, find
-from datagen.parts import Part
-from datagen.sources import Source, make_sources
-from rectune.settings import Data
-from rectune.tables import interaction_schema, item_schema, user_schema
-from rectune.types import SPLITS, Case
+from rectune.core.settings import Data
+from rectune.core.tables import interaction_schema, item_schema, user_schema
+from rectune.core.types import SPLITS, Case
+from rectune.datagen import splits
+from rectune.datagen.datasets.registry import Dataset, find
+from rectune.datagen.parts import Part
+from rectune.datagen.sources import Source, make_sources
 
 # What happened to one user: (item, value or None, time).
 Events = Sequence[tuple[int, float | None, int]]

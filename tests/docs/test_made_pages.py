@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rectune.recipe import Recipe, load_recipe
+from rectune.core.recipe import Recipe, load_recipe
 from scripts import licence_table, recipe_keys
 
 ROOT = Path(__file__).parents[2]

@@ -33,7 +33,7 @@ def test_the_tutorial_runs_as_written(tmp_path: Path) -> None:
     # The environment that runs the tests, wherever it is.
     (tmp_path / ".venv/bin").mkdir(parents=True)
     (tmp_path / ".venv/bin/rectune").write_text(
-        f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m pipeline.cli "$@"\n'
+        f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m rectune.cli.main "$@"\n'
     )
     (tmp_path / ".venv/bin/rectune").chmod(0o755)
     said = [_typed(block, tmp_path) for block in blocks()]

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from align.comparison import read_duel
-from evaluation import answers, writing
-from evaluation.answers import FIGURES, compare_answers
-from evaluation.systems import Material
-from inference.requests import Answer, Request
-from recommenders.claims import ClaimReader
-from rectune.catalogue import load_catalogue
-from rectune.recipe import Recipe
-from rectune.rows import read_rows
-from rectune.settings import Engine, Evaluate, Retrieval, Sampling
-from rectune.types import Candidate, Case, Prompt, Provenance
-from retrieval.grounding import Grounding
-from retrieval.index import build_index
-from tests.recommenders.world import write_world
+from rectune.align.comparison import read_duel
+from rectune.core.catalogue import load_catalogue
+from rectune.core.recipe import Recipe
+from rectune.core.rows import read_rows
+from rectune.core.settings import Engine, Evaluate, Retrieval, Sampling
+from rectune.core.types import Candidate, Case, Prompt, Provenance
+from rectune.evaluation import answers, writing
+from rectune.evaluation.answers import FIGURES, compare_answers
+from rectune.evaluation.systems import Material
+from rectune.inference.requests import Answer, Request
+from rectune.recommender.claims import ClaimReader
+from rectune.retrieval.grounding import Grounding
+from rectune.retrieval.index import build_index
+from tests.rankers.world import write_world
 
 Writer = Callable[[str], str]
 

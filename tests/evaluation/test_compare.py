@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.compare import compare, comparison_text
-from pipeline.compare import compared
-from rectune.errors import UserError
-from rectune.rows import write_rows
-from rectune.runs import RunStore
-from rectune.types import Ranking
+from rectune.core.errors import UserError
+from rectune.core.rows import write_rows
+from rectune.core.runs import RunStore
+from rectune.core.types import Ranking
+from rectune.evaluation.compare import compare, comparison_text
+from rectune.pipeline.compare import compared
 
 
 def row(prompt: int, rank: int, system: str = "sft", items: tuple[str, ...] = ("a", "b"), **more) -> Ranking:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from evaluation.pages import data_figures
-from evaluation.pages.data import Data, Mix, read_data
-from evaluation.pages.data_figures import draw
-from evaluation.pages.data_tables import tables
-from evaluation.report import run
-from rectune.manifest import Manifest
-from rectune.recipe import Recipe, parse_recipe
+from rectune.core.manifest import Manifest
+from rectune.core.recipe import Recipe, parse_recipe
+from rectune.evaluation.pages import data_figures
+from rectune.evaluation.pages.data import Data, Mix, read_data
+from rectune.evaluation.pages.data_figures import draw
+from rectune.evaluation.pages.data_tables import tables
+from rectune.evaluation.report import run
 
 EVIL = "<script>alert(1)</script> | $x^2$"
 
@@ -102,7 +102,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     stage = tmp_path / "data" / "key"
     stage.mkdir(parents=True)
     goods = row("goods", categories=[row("goods", "Books"), row("goods", EVIL)])
-    monkeypatch.setattr("evaluation.pages.data.describe", lambda folder: [goods, nothing("idle")])
+    monkeypatch.setattr("rectune.evaluation.pages.data.describe", lambda folder: [goods, nothing("idle")])
     (stage / "interactions.parquet").touch()
     (stage / "manifest.json").write_text(json.dumps({"stage": "data", "key": "key", "figures": FIGURES}))
     return stage

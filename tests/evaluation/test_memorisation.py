@@ -5,18 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation import memorisation
-from evaluation.memorisation import probe
-from evaluation.systems import Material
-from inference.requests import Answer
-from recommenders.cases import TestCase
-from recommenders.ground import Ground
-from recommenders.likelihood import NEUTRAL
-from rectune.catalogue import Catalogue
-from rectune.recipe import Recipe
-from rectune.settings import Evaluate, Retrieval, Sampling
-from rectune.types import Item
-from tests.recommenders.world import case, items, prompt
+from rectune.core.catalogue import Catalogue
+from rectune.core.recipe import Recipe
+from rectune.core.settings import Evaluate, Retrieval, Sampling
+from rectune.core.types import Item
+from rectune.evaluation import memorisation
+from rectune.evaluation.memorisation import probe
+from rectune.evaluation.systems import Material
+from rectune.inference.requests import Answer
+from rectune.rankers.cases import TestCase
+from rectune.rankers.ground import Ground
+from rectune.rankers.likelihood import NEUTRAL
+from tests.rankers.world import case, items, prompt
 
 TITLES = ["The Lord of the Rings", "One Flew Over the Cuckoo's Nest (1975)", "The Good, the Bad and the Ugly"]
 

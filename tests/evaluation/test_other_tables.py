@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from evaluation.pages.other_tables import grounding_tables, preference_table
-from recommenders.report import FLAGS, RESOLVED, as_markdown
+from rectune.evaluation.pages.other_tables import grounding_tables, preference_table
+from rectune.recommender.report import FLAGS, RESOLVED, as_markdown
 
 
 def side(exact: float, invented: float) -> dict:

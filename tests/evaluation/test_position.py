@@ -1,10 +1,10 @@
 """Position bias of a model that always takes the first, and of one that knows."""
 
-from evaluation.position import position_bias
-from evaluation.protocol import ranked
-from evaluation.trials import order_trials
-from recommenders.cases import TestCase
-from tests.recommenders.world import case, prompt
+from rectune.evaluation.position import position_bias
+from rectune.evaluation.protocol import ranked
+from rectune.evaluation.trials import order_trials
+from rectune.rankers.cases import TestCase
+from tests.rankers.world import case, prompt
 
 TESTS = [TestCase(c, prompt(c)) for c in (case("movies", f"u{n}", "test", n % 2) for n in range(30))]
 

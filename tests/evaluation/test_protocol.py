@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from evaluation.protocol import KEPT, ranked, summarise
-from evaluation.trials import Trial, own_trials
-from recommenders.cases import TestCase
-from rectune.settings import Evaluate
-from tests.recommenders.world import case, prompt
+from rectune.core.settings import Evaluate
+from rectune.evaluation.protocol import KEPT, ranked, summarise
+from rectune.evaluation.trials import Trial, own_trials
+from rectune.rankers.cases import TestCase
+from tests.rankers.world import case, prompt
 
 
 def four_cases() -> list[TestCase]:

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from evaluation.pages.figures import difference_chart
-from evaluation.pages.ranking_tables import ranking_tables
-from evaluation.protocol import ranked, summarise
-from evaluation.trials import Trial, own_trials
-from recommenders.cases import TestCase
-from rectune.settings import Evaluate
-from tests.recommenders.world import case, prompt
+from rectune.core.settings import Evaluate
+from rectune.evaluation.pages.figures import difference_chart
+from rectune.evaluation.pages.ranking_tables import ranking_tables
+from rectune.evaluation.protocol import ranked, summarise
+from rectune.evaluation.trials import Trial, own_trials
+from rectune.rankers.cases import TestCase
+from tests.rankers.world import case, prompt
 
 TESTS = [TestCase(c, prompt(c)) for c in (case("movies", f"u{n}", "test", n % 2) for n in range(4))]
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from evaluation.pages.figures import hit_chart, loss_curve
-from evaluation.pages.render import duration, memory
-from evaluation.pages.results import SystemRow, verdict
-from evaluation.report import run
-from rectune.recipe import Recipe, parse_recipe
-from rectune.rows import write_rows
-from rectune.types import Verdict
+from rectune.core.recipe import Recipe, parse_recipe
+from rectune.core.rows import write_rows
+from rectune.core.types import Verdict
+from rectune.evaluation.pages.figures import hit_chart, loss_curve
+from rectune.evaluation.pages.render import duration, memory
+from rectune.evaluation.pages.results import SystemRow, verdict
+from rectune.evaluation.report import run
 
 EVIL = "<script>alert('x')</script> | **bold** `code` {{ 7 * 7 }}"
 KOREAN = "기생충 (2019)"

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from evaluation import language, memorisation, stage, writing
-from evaluation.samples import choose
-from inference.requests import Answer, Request
-from recommenders.likelihood import NEUTRAL
-from rectune.catalogue import load_catalogue
-from rectune.recipe import Recipe
-from rectune.rows import read_rows
-from rectune.settings import Evaluate, Retrieval, Sampling
-from rectune.types import Case, Prompt, Ranking
-from retrieval.index import build_index
-from tests.recommenders.world import KITCHEN, SPACE, write_world
+from rectune.core.catalogue import load_catalogue
+from rectune.core.recipe import Recipe
+from rectune.core.rows import read_rows
+from rectune.core.settings import Evaluate, Retrieval, Sampling
+from rectune.core.types import Case, Prompt, Ranking
+from rectune.evaluation import language, memorisation, stage, writing
+from rectune.evaluation.samples import choose
+from rectune.inference.requests import Answer, Request
+from rectune.rankers.likelihood import NEUTRAL
+from rectune.retrieval.index import build_index
+from tests.rankers.world import KITCHEN, SPACE, write_world
 
 RANKERS = ["random", "popularity", "embedding_best"]
 SYSTEMS = [*RANKERS, "base", "sft", "dpo"]

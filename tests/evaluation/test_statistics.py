@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation import counting
-from evaluation.statistics import describe
-from rectune.tables import interaction_schema, item_schema, user_schema
+from rectune.core.tables import interaction_schema, item_schema, user_schema
+from rectune.evaluation import counting
+from rectune.evaluation.statistics import describe
 
 Event = tuple[str, int, int, float | None, str, int | None, bool]
 

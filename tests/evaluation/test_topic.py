@@ -2,7 +2,7 @@
 
 import pytest
 
-from evaluation.topic import off_topic_shares, sentences
+from rectune.evaluation.topic import off_topic_shares, sentences
 
 WISHES = {
     "films": [

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.groups import by_taste
-from evaluation.trials import Pools, Trial, _draw, further_trials, met_items, order_trials, own_trials
-from recommenders.cases import TestCase
-from recommenders.ground import Likes, train_likes
-from rectune.rows import read_rows
-from rectune.settings import Evaluate
-from rectune.types import Case, grouped
-from tests.recommenders.world import items, prompt, write_world
+from rectune.core.rows import read_rows
+from rectune.core.settings import Evaluate
+from rectune.core.types import Case, grouped
+from rectune.evaluation.groups import by_taste
+from rectune.evaluation.trials import Pools, Trial, _draw, further_trials, met_items, order_trials, own_trials
+from rectune.rankers.cases import TestCase
+from rectune.rankers.ground import Likes, train_likes
+from tests.rankers.world import items, prompt, write_world
 
 
 @pytest.fixture

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from evaluation import language
-from evaluation.systems import Material
-from evaluation.zero_shot import SHOWN, Fold, everybody, fold_config, measure_fold, zero_shot_table
-from pipeline.zero_shot import ROWS, Wanted, _data_overrides, _only, _trained, _without, run_zero_shot
-from recommenders.base import INTERACTION_FREE
-from rectune.catalogue import load_catalogue
-from rectune.errors import UserError
-from rectune.recipe import load_recipe
-from rectune.rows import read_rows
-from rectune.runs import RunStore
-from rectune.settings import Evaluate
-from rectune.types import Case, Ranking
+from rectune.core.catalogue import load_catalogue
+from rectune.core.errors import UserError
+from rectune.core.recipe import load_recipe
+from rectune.core.rows import read_rows
+from rectune.core.runs import RunStore
+from rectune.core.settings import Evaluate
+from rectune.core.types import Case, Ranking
+from rectune.evaluation import language
+from rectune.evaluation.systems import Material
+from rectune.evaluation.zero_shot import SHOWN, Fold, everybody, fold_config, measure_fold, zero_shot_table
+from rectune.pipeline.zero_shot import ROWS, Wanted, _data_overrides, _only, _trained, _without, run_zero_shot
+from rectune.rankers.base import INTERACTION_FREE
 from tests.evaluation.test_stage import Engine
-from tests.recommenders.world import case, write_world
+from tests.rankers.world import case, write_world
 
 DEMO = Path(__file__).parents[2] / "recipes" / "demo.yaml"
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from filters.judge import Verdicts, judge, measure
-from filters.titles import Titles
-from rectune.rows import batch_of
-from rectune.settings import Filter
-from rectune.types import Example, Prompt, Provenance, with_id
+from rectune.core.rows import batch_of
+from rectune.core.settings import Filter
+from rectune.core.types import Example, Prompt, Provenance, with_id
+from rectune.filters.judge import Verdicts, judge, measure
+from rectune.filters.titles import Titles
 
 TITLES = {
     "movies": {

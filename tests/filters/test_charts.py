@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filters import charts, report
+from rectune.filters import charts, report
 
 
 @pytest.mark.parametrize("count", [0, 1, 50, charts._POINTS + 500])

@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-import filters.tokenizing
-from filters.command import Scoring, for_terminal, score_file
-from filters.score import response_score
-from pipeline.cli import app, main
-from rectune.errors import UserError
+import rectune.filters.tokenizing
+from rectune.cli.main import app, main
+from rectune.core.errors import UserError
+from rectune.filters.command import Scoring, for_terminal, score_file
+from rectune.filters.score import response_score
 from tests.filters.small_tokenizer import small_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ TOKENIZER = small_tokenizer()
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tokenizer of these tests in the embedded one's place."""
     monkeypatch.setattr(
-        "filters.command.tokenizer_of_reference", lambda reference: (TOKENIZER, f"small {reference}")
+        "rectune.filters.command.tokenizer_of_reference", lambda reference: (TOKENIZER, f"small {reference}")
     )
 
 
@@ -68,7 +68,7 @@ def test_batches_change_nothing_and_the_order_is_the_files(
     texts = [" ".join(["again", "film", "quiet"][: 1 + n % 3] * (1 + n % 7)) for n in range(500)]
     file = wrote(tmp_path / "a.jsonl", texts)
     whole = rows_of(file)
-    monkeypatch.setattr(filters.tokenizing, "_CHARACTERS", 100)
+    monkeypatch.setattr(rectune.filters.tokenizing, "_CHARACTERS", 100)
     assert rows_of(file) == whole
     assert [row["score"] for row in whole[0]] == [pytest.approx(scored(text)) for text in texts]
 
@@ -146,15 +146,15 @@ def test_a_bad_line_ends_the_command_with_2_and_one_error(
 
 IN_A_PROCESS = """
 import sys
-import filters.command
-import pipeline.cli
+import rectune.filters.command
+import rectune.cli.main
 
 def letters(texts, **options):
     return {"input_ids": [[ord(letter) for letter in text] for text in texts]}
 
-filters.command.tokenizer_of_reference = lambda reference: (letters, "letters")
+rectune.filters.command.tokenizer_of_reference = lambda reference: (letters, "letters")
 sys.argv = ["rectune", "score", *sys.argv[1:]]
-pipeline.cli.main()
+rectune.cli.main.main()
 """
 
 

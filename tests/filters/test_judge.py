@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.rules import ROW_RULES, SET_RULES
-from filters.tally import stats
-from rectune.settings import Filter, FilterRules
-from rectune.types import Example, with_id
+from rectune.core.settings import Filter, FilterRules
+from rectune.core.types import Example, with_id
+from rectune.filters.rules import ROW_RULES, SET_RULES
+from rectune.filters.tally import stats
 from tests.filters.examples import BODY, CLOSING, TITLES, example, good, judged
 
 NAMES = [rule.name for rule in (*ROW_RULES, *SET_RULES)]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.masking import MASK, mask, runs, segments
+from rectune.filters.masking import MASK, mask, runs, segments
 
 
 @pytest.mark.parametrize(

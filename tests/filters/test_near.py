@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.near import near_duplicates, signatures
+from rectune.filters.near import near_duplicates, signatures
 
 WORDS = [f"word{number}" for number in range(2000)]
 

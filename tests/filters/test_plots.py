@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.plots import histogram_png, histogram_text
+from rectune.filters.plots import histogram_png, histogram_text
 
 finite = st.lists(st.floats(0, 1e6), min_size=1, max_size=50)
 

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from filters.judge import judge
-from filters.rules import ROW_RULES, SET_RULES
-from filters.rules.selling import luhn
-from filters.score import response_score
-from rectune.settings import Filter, FilterRules
-from rectune.types import Example
+from rectune.core.settings import Filter, FilterRules
+from rectune.core.types import Example
+from rectune.filters.judge import judge
+from rectune.filters.rules import ROW_RULES, SET_RULES
+from rectune.filters.rules.selling import luhn
+from rectune.filters.score import response_score
 from tests.filters.examples import BODY, example, good, judged, reasons
 
 
@@ -204,7 +204,7 @@ def test_sound_text_is_not_broken(piece: str) -> None:
 
 
 def test_a_lone_surrogate_is_broken_text() -> None:
-    from filters.rules.writing import BrokenText
+    from rectune.filters.rules.writing import BrokenText
 
     assert BrokenText(Filter()).hits("a \ud83d b") > 0
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import filters.distinct
-from filters.score import Tokens, as_tokens, response_score, score_column
+import rectune.filters.distinct
+from rectune.filters.score import Tokens, as_tokens, response_score, score_column
 
 tokens = st.lists(st.integers(0, 50), min_size=1, max_size=200)
 columns = st.lists(st.lists(st.integers(0, 2**17), max_size=60), max_size=20)
@@ -52,8 +52,8 @@ def test_lists_of_tokens_come_back_from_flat_columns(rows: list[list[int]]) -> N
 def test_neither_threads_nor_the_range_of_ids_change_a_figure(
     monkeypatch: pytest.MonkeyPatch, few: int, widest: int
 ) -> None:
-    monkeypatch.setattr(filters.distinct, "_FEW", few)
-    monkeypatch.setattr(filters.distinct, "_WIDEST", widest)
+    monkeypatch.setattr(rectune.filters.distinct, "_FEW", few)
+    monkeypatch.setattr(rectune.filters.distinct, "_WIDEST", widest)
     rng = np.random.default_rng(0)
     lengths = [0, 0, 1, 31, 32, 33, 255, 256, 257, 600, 0, 3, 32, 0]
     rows = [rng.integers(0, 1 + length // 2, length).tolist() for length in lengths]

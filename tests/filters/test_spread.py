@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.score import score_column
-from filters.spread import Bucket, Spread
+from rectune.filters.score import score_column
+from rectune.filters.spread import Bucket, Spread
 
 rows = st.lists(st.lists(st.integers(0, 6), max_size=40), max_size=30)
 

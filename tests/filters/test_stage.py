@@ -8,11 +8,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from filters.stage import run
-from rectune.recipe import Recipe, parse_recipe
-from rectune.rows import read_rows, write_rows
-from rectune.tables import item_schema
-from rectune.types import Example, Verdict, with_id
+from rectune.core.recipe import Recipe, parse_recipe
+from rectune.core.rows import read_rows, write_rows
+from rectune.core.tables import item_schema
+from rectune.core.types import Example, Verdict, with_id
+from rectune.filters.stage import run
 from tests.filters.examples import BODY, TITLES, Words, example, good
 
 EVIL = "</td><script>alert(1)</script> | **bold** [a](javascript:b) www.example.com"
@@ -35,7 +35,7 @@ ROWS = [
 @pytest.fixture(autouse=True)
 def words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Words for tokens: no model is needed to judge by them."""
-    monkeypatch.setattr("filters.stage.load_tokenizer", lambda checkpoint: Words())
+    monkeypatch.setattr("rectune.filters.stage.load_tokenizer", lambda checkpoint: Words())
 
 
 @pytest.fixture()

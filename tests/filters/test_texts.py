@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from filters.texts import open_texts
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.filters.texts import open_texts
 
 TEXTS = [
     "a good answer",
@@ -250,8 +250,8 @@ def test_a_file_is_not_held_in_memory(tmp_path: Path, name: str) -> None:
 
 
 def test_a_line_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("filters.records.LONGEST", 1000)
-    monkeypatch.setattr("filters.records._CHUNK", 100)
+    monkeypatch.setattr("rectune.filters.records.LONGEST", 1000)
+    monkeypatch.setattr("rectune.filters.records._CHUNK", 100)
     (tmp_path / "a.jsonl").write_bytes(b'{"text": "x"}\n' + b'{"text": "' + b"x" * 2000)
     (tmp_path / "a.json").write_bytes(b'[{"text": "x"},\n' + b'{"text": "' + b"x" * 20_000)
     for name in ("a.jsonl", "a.json"):

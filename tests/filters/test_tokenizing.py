@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import filters.tokenizing
-from filters.score import response_score
-from filters.tokenizing import encode_batches, score_texts
+import rectune.filters.tokenizing
+from rectune.filters.score import response_score
+from rectune.filters.tokenizing import encode_batches, score_texts
 from tests.filters.small_tokenizer import small_tokenizer
 
 TOKENIZER = small_tokenizer()
@@ -62,7 +62,7 @@ def test_another_tokenizer_is_another_tokenizer() -> None:
 
 
 def test_long_texts_make_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filters.tokenizing, "_CHARACTERS", 10)
+    monkeypatch.setattr(rectune.filters.tokenizing, "_CHARACTERS", 10)
     sizes = [len(tokens) for tokens in encode_batches(TOKENIZER, ["x" * 11, "y", "z" * 9, "z"])]
     assert sizes == [1, 2, 1]
 
@@ -94,7 +94,7 @@ def test_what_goes_wrong_while_texts_are_read_is_raised() -> None:
 
 
 def test_whole_columns_are_scored_as_each_text_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filters.tokenizing, "_CHARACTERS", 30)
+    monkeypatch.setattr(rectune.filters.tokenizing, "_CHARACTERS", 30)
     found = score_texts(TOKENIZER, TEXTS)
     for place, row in enumerate(expected(TEXTS)):
         assert found["tokens"][place] == len(row)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from inference.llamacpp import LlamaEngine
-from inference.requests import Request
-from models.reference import gguf_file
-from rectune.settings import Engine, Sampling
+from rectune.core.settings import Engine, Sampling
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.inference.requests import Request
+from rectune.models.reference import gguf_file
 
 Ask = Callable[..., Request]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference.context import Batch
-from inference.handle import Handle
-from inference.requests import Answer, Request
-from inference.scheduler import Scheduler
-from rectune.settings import Sampling
+from rectune.core.settings import Sampling
+from rectune.inference.context import Batch
+from rectune.inference.handle import Handle
+from rectune.inference.requests import Answer, Request
+from rectune.inference.scheduler import Scheduler
 
 END = 0
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from inference.requests import Answer, Request
-from inference.server import ServerBackend
-from rectune.errors import UserError
-from rectune.settings import Remote, Sampling
+from rectune.core.errors import UserError
+from rectune.core.settings import Remote, Sampling
+from rectune.inference.requests import Answer, Request
+from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, echo
 

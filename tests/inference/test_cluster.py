@@ -14,13 +14,13 @@ from typing import Any
 import psutil
 import pytest
 
-from inference import cluster
-from inference.actor import Worker
-from inference.cluster import RayBackend
-from inference.llamacpp import LlamaEngine
-from inference.requests import Answer, Request
-from rectune.errors import MissingExtra, UserError
-from rectune.settings import Engine
+from rectune.core.errors import MissingExtra, UserError
+from rectune.core.settings import Engine
+from rectune.inference import cluster
+from rectune.inference.actor import Worker
+from rectune.inference.cluster import RayBackend
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.inference.requests import Answer, Request
 
 from .conftest import Ask
 

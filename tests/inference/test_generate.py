@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from inference import generate as generating
-from inference.generate import generate, provenance
-from inference.llamacpp import LlamaEngine
-from inference.requests import Request
-from rectune.errors import UserError
-from rectune.settings import Engine, Sampling
+from rectune.core.errors import UserError
+from rectune.core.settings import Engine, Sampling
+from rectune.inference import generate as generating
+from rectune.inference.generate import generate, provenance
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.inference.requests import Request
 
 from .conftest import Ask
 

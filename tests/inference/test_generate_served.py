@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from inference.generate import Served, generate, missing, provenance
-from rectune.errors import UserError
-from rectune.settings import Engine
+from rectune.core.errors import UserError
+from rectune.core.settings import Engine
+from rectune.inference.generate import Served, generate, missing, provenance
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, completion, echo, refusal
 from .server_helpers import LIKED, PLAIN, QUICK, ask

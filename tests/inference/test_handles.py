@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from inference.handle import Handle
-from inference.requests import Answer, Request
-from rectune.errors import UserError
-from rectune.settings import Sampling
+from rectune.core.errors import UserError
+from rectune.core.settings import Sampling
+from rectune.inference.handle import Handle
+from rectune.inference.requests import Answer, Request
 
 from .scripted import Freed, Scripted, drive, request, run
 

@@ -19,10 +19,10 @@ COUNT, KILLS = 60, 20
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from inference.generate import generate
-from inference.llamacpp import LlamaEngine
-from inference.requests import Request
-from models.reference import gguf_file
+from rectune.inference.generate import generate
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.inference.requests import Request
+from rectune.models.reference import gguf_file
 from rectune.settings import Engine, Sampling
 
 made = []

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from inference import ledger as book
-from inference.ledger import Ledger, model_digest, request_key
-from inference.requests import Answer, Request
-from rectune.errors import UserError
-from rectune.settings import Sampling
+from rectune.core.errors import UserError
+from rectune.core.settings import Sampling
+from rectune.inference import ledger as book
+from rectune.inference.ledger import Ledger, model_digest, request_key
+from rectune.inference.requests import Answer, Request
 
 REQUEST = Request("a", (("system", "s"), ("user", "영화")), Sampling(), 7, ("\n", "."), "It is")
 

@@ -7,8 +7,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from inference import limits
-from inference.limits import pause, wanted_wait
+from rectune.inference import limits
+from rectune.inference.limits import pause, wanted_wait
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.llamacpp import LlamaEngine
-from inference.model import describe
-from inference.requests import Answer, Request
-from rectune.errors import UserError
-from rectune.settings import Engine
+from rectune.core.errors import UserError
+from rectune.core.settings import Engine
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.inference.model import describe
+from rectune.inference.requests import Answer, Request
 
 from .conftest import Ask
 
@@ -168,7 +168,7 @@ def test_an_interrupted_generation_leaves_a_usable_engine(several: LlamaEngine, 
 def test_slots_are_chosen_from_memory_and_a_small_cache_still_answers_all(
     model: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.sizing.cells_in_memory", lambda *_: 700)
+    monkeypatch.setattr("rectune.inference.sizing.cells_in_memory", lambda *_: 700)
     with LlamaEngine(model, Engine(context=300, slots=0, threads=1)) as engine:
         assert engine.slots == 2
         assert len(answers(engine, [ask(film, max_tokens=2) for film in FILMS])) == len(FILMS)
@@ -272,7 +272,7 @@ def test_an_error_of_llama_cpp_ends_every_handle(
 
 
 def test_the_model_is_named() -> None:
-    from models.reference import gguf_file
+    from rectune.models.reference import gguf_file
 
     assert describe(gguf_file("embedded")) == ("SmolLM2-135M-Instruct.Q4_1", "Q4_1")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from inference import loaded as keeping
-from inference.llamacpp import LlamaEngine
-from inference.loaded import kept_loaded, loaded
-from rectune.settings import Engine, Retrieval, Sampling
+from rectune.core.settings import Engine, Retrieval, Sampling
+from rectune.inference import loaded as keeping
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.inference.loaded import kept_loaded, loaded
 
 ENGINE = Engine(context=64, slots=1, threads=1, weights="file")
 

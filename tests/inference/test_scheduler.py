@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.requests import Answer
+from rectune.inference.requests import Answer
 
 from .scripted import Scripted, request, run, write
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from inference import limits
-from inference.requests import Answer, Request
-from inference.server import ServerBackend
-from rectune.settings import Remote, Sampling
+from rectune.core.settings import Remote, Sampling
+from rectune.inference import limits
+from rectune.inference.requests import Answer, Request
+from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, completion, echo, refusal
 from .server_helpers import LIKED, PLAIN, QUICK, answers, ask, failure, first, listed

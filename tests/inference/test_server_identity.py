@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from inference.server import ServerBackend
-from rectune.errors import UserError
-from rectune.settings import Sampling
+from rectune.core.errors import UserError
+from rectune.core.settings import Sampling
+from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, StandIn, refusal
 from .server_helpers import QUICK, ask, listed

@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
-from inference import limits
-from inference.server import ServerBackend
-from rectune.errors import UserError
-from rectune.settings import Remote
+from rectune.core.errors import UserError
+from rectune.core.settings import Remote
+from rectune.inference import limits
+from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, StandIn, refusal
 from .server_helpers import PLAIN, QUICK, answers, ask, failure, listed

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from inference import limits
-from inference.requests import Answer
-from inference.server import ServerBackend
-from rectune.errors import UserError
-from rectune.settings import Remote
+from rectune.core.errors import UserError
+from rectune.core.settings import Remote
+from rectune.inference import limits
+from rectune.inference.requests import Answer
+from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, completion, echo, free_port, refusal
 from .server_helpers import LIKED, QUICK, answers, ask, failure, first

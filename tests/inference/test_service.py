@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from inference.handle import Handle
-from inference.llamacpp import LlamaEngine
-from inference.requests import Answer
-from inference.service import EngineService
-from rectune.errors import RectuneError, UserError
-from rectune.settings import Engine
+from rectune.core.errors import RectuneError, UserError
+from rectune.core.settings import Engine
+from rectune.inference.handle import Handle
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.inference.requests import Answer
+from rectune.inference.service import EngineService
 
 from .conftest import Ask
 

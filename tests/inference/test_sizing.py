@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from inference import sizing
-from inference.sizing import cores, device_memory, host_memory, size_for
-from rectune.settings import Engine
+from rectune.core.settings import Engine
+from rectune.inference import sizing
+from rectune.inference.sizing import cores, device_memory, host_memory, size_for
 
 GIB = 2**30
 SMALL = {"layers": 30, "embd": 576, "heads": 9, "keys": 3}  # 135M: 23,040 bytes a token

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.constrained import decode
-from inference.llamacpp import LlamaEngine
-from inference.trie import END, LONGEST, Node, TokenTrie
+from rectune.inference.constrained import decode
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.inference.trie import END, LONGEST, Node, TokenTrie
 
 TITLES = [(1, 2), (1, 2, 3), (4,), (1, 5), (1, 2), ()]
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.model import load_model
-from inference.vocabulary import Vocabulary
-from models.chat import encode
+from rectune.inference.model import load_model
+from rectune.inference.vocabulary import Vocabulary
+from rectune.models.chat import encode
 
 PRINTABLE = st.characters(exclude_categories=["C"])  # what Unicode has not assigned, libraries class at will
 TEXTS = [

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference import weights
-from inference.llamacpp import LlamaEngine
-from inference.weights import fast_weights
-from rectune.settings import Engine
+from rectune.core.settings import Engine
+from rectune.inference import weights
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.inference.weights import fast_weights
 
 GIB = 2**30
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from models import abilities
-from models.abilities import attention_of, check_abilities, check_packing
-from rectune.errors import UserError
-from rectune.settings import Models, Train
+from rectune.core.errors import UserError
+from rectune.core.settings import Models, Train
+from rectune.models import abilities
+from rectune.models.abilities import attention_of, check_abilities, check_packing
 
 
 def refused(models: Models | None = None, **train: Any) -> UserError:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.chat import encode, end_of_turn, segments
-from models.reference import gguf_file
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.models.chat import encode, end_of_turn, segments
+from rectune.models.reference import gguf_file
 
 CHATML = (
     "{% for message in messages %}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoints import SEAL, discard_broken, last_complete, seal, step_of
+from rectune.models.checkpoints import SEAL, discard_broken, last_complete, seal, step_of
 
 
 def make(folder: Path, step: int, *, sealed: bool = True) -> Path:

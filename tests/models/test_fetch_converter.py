@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models import fetch_converter
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.models import fetch_converter
 
 WHOLE = [
     "convert_hf_to_gguf.py",

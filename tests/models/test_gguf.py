@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from models import gguf
-from models.gguf import convert_adapter, quantisation_code, tensor_types, to_gguf
-from rectune.errors import RectuneError, UserError
+from rectune.core.errors import RectuneError, UserError
+from rectune.models import gguf
+from rectune.models.gguf import convert_adapter, quantisation_code, tensor_types, to_gguf
 from tests.models.tiny import tiny_checkpoint
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.holdout import held_out
+from rectune.models.holdout import held_out
 
 users = st.lists(st.text(max_size=6), unique=True, max_size=30)
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import lengths
-from models.lengths import prompt_lengths
-from models.turns import prompt_ids
-from rectune.types import Prompt
+from rectune.core.types import Prompt
+from rectune.models import lengths
+from rectune.models.lengths import prompt_lengths
+from rectune.models.turns import prompt_ids
 from tests.models.tiny import tiny_tokenizer
 
 

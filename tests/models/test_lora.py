@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from models.lora import lora_config
-from rectune.errors import UserError
-from rectune.settings import Lora
+from rectune.core.errors import UserError
+from rectune.core.settings import Lora
+from rectune.models.lora import lora_config
 
 
 def refused(**extra: Any) -> UserError:

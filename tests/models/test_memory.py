@@ -7,7 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.memory import (
+from rectune.core.errors import UserError
+from rectune.core.settings import Lora, Models, Optimisation
+from rectune.models.memory import (
     Place,
     Step,
     Training,
@@ -18,9 +20,7 @@ from models.memory import (
     trained_bytes,
     weight_bytes,
 )
-from models.shape import Shape, read_shape
-from rectune.errors import UserError
-from rectune.settings import Lora, Models, Optimisation
+from rectune.models.shape import Shape, read_shape
 
 CPU, GPU = Place(gpu=False, precision=4, overhead=0), Place(gpu=True, precision=2, overhead=0)
 SMALL = Shape(hidden=4, inner=8, layers=2, heads=2, key_heads=1, head_size=2, vocabulary=10, tied=True)

@@ -10,11 +10,11 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from models import merge
-from models.loading import add_lora, load_for_training, load_tokenizer, note_base, open_adapter
-from models.merge import merge_adapter
-from rectune.errors import RectuneError, UserError
-from rectune.settings import Lora, Models
+from rectune.core.errors import RectuneError, UserError
+from rectune.core.settings import Lora, Models
+from rectune.models import merge
+from rectune.models.loading import add_lora, load_for_training, load_tokenizer, note_base, open_adapter
+from rectune.models.merge import merge_adapter
 from tests.models.tiny import tiny_checkpoint
 
 IDS = torch.tensor([[1, 520, 30, 700, 99, 2]])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models import metrics
+from rectune.models import metrics
 
 
 def row(step: int) -> metrics.Row:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.parity import Rows, answer_logps, answer_rows, divergence, gap
-from rectune.errors import RectuneError
+from rectune.core.errors import RectuneError
+from rectune.models.parity import Rows, answer_logps, answer_rows, divergence, gap
 
 
 def test_the_gap_is_between_the_means_of_each_answer() -> None:

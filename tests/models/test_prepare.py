@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from models import prepare
-from models.prepare import check_checkpoint, link_checkpoint, make_checkpoint, parameter_count
-from models.reference import content_digest, hub_error, locate
-from rectune.errors import UserError
-from rectune.recipe import parse_recipe
+from rectune.core.errors import UserError
+from rectune.core.recipe import parse_recipe
+from rectune.models import prepare
+from rectune.models.prepare import check_checkpoint, link_checkpoint, make_checkpoint, parameter_count
+from rectune.models.reference import content_digest, hub_error, locate
 from tests.models.tiny import tiny_checkpoint
 
 

@@ -8,8 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.loading import add_lora, load_for_training
-from models.proofs import (
+from rectune.core.errors import RectuneError
+from rectune.core.settings import Lora, Models
+from rectune.models.loading import add_lora, load_for_training
+from rectune.models.proofs import (
     base_digest,
     changed_share,
     check_base,
@@ -17,8 +19,6 @@ from models.proofs import (
     check_saved,
     trainable_values,
 )
-from rectune.errors import RectuneError
-from rectune.settings import Lora, Models
 from tests.models.tiny import tiny_checkpoint
 
 A, B = "model.lora_A.default.weight", "model.lora_B.default.weight"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from models.reference import content_digest, gguf_file, locate
-from rectune.errors import UserError
+from rectune.core.errors import UserError
+from rectune.models.reference import content_digest, gguf_file, locate
 
 
 def test_the_embedded_model_is_a_gguf_file_on_disk() -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from models.loading import load_tokenizer
-from models.turns import end_ids, prompt_ids, response_ids
-from rectune.errors import UserError
-from rectune.types import Prompt
+from rectune.core.errors import UserError
+from rectune.core.types import Prompt
+from rectune.models.loading import load_tokenizer
+from rectune.models.turns import end_ids, prompt_ids, response_ids
 from tests.models.tiny import tiny_checkpoint
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.zero import deepspeed_config
-from rectune.errors import UserError
-from rectune.settings import Optimisation
+from rectune.core.errors import UserError
+from rectune.core.settings import Optimisation
+from rectune.models.zero import deepspeed_config
 
 
 def test_zero_0_is_no_deepspeed() -> None:

@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.loading import load_tokenizer
-from models.prepare import make_checkpoint
-from models.reference import locate
+from rectune.models.loading import load_tokenizer
+from rectune.models.prepare import make_checkpoint
+from rectune.models.reference import locate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline import data_stats
-from rectune.runs import RunStore
-from rectune.tables import interaction_schema, item_schema, user_schema
+from rectune.core.runs import RunStore
+from rectune.core.tables import interaction_schema, item_schema, user_schema
+from rectune.pipeline import data_stats
 
 LONG = "A_Category_Whose_Name_Is_Rather_Long"
 

@@ -10,21 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.memory import Training
-from models.shape import shape_of
-from pipeline.estimate import Subject, fits, largest_step, make_estimate, zero_page
-from pipeline.estimate_device import DEVICES, Device, find_device
-from pipeline.estimate_generation import generation_notes
-from pipeline.estimate_probe import Lengths, can_probe, probe_sft
-from pipeline.estimate_rows import Rows, sft_rows
-from pipeline.estimate_table import duration, estimate_table
-from pipeline.plan import make_plan
-from rectune.errors import UserError
-from rectune.recipe import Recipe, load_recipe
-from rectune.rows import write_rows
-from rectune.runs import RunStore
-from rectune.settings import Lora, Train
-from rectune.types import Example
+from rectune.core.errors import UserError
+from rectune.core.recipe import Recipe, load_recipe
+from rectune.core.rows import write_rows
+from rectune.core.runs import RunStore
+from rectune.core.settings import Lora, Train
+from rectune.core.types import Example
+from rectune.models.memory import Training
+from rectune.models.shape import shape_of
+from rectune.pipeline.estimate import Subject, fits, largest_step, make_estimate, zero_page
+from rectune.pipeline.estimate_device import DEVICES, Device, find_device
+from rectune.pipeline.estimate_generation import generation_notes
+from rectune.pipeline.estimate_probe import Lengths, can_probe, probe_sft
+from rectune.pipeline.estimate_rows import Rows, sft_rows
+from rectune.pipeline.estimate_table import duration, estimate_table
+from rectune.pipeline.plan import make_plan
 from tests.models.tiny import tiny_checkpoint
 from tests.train.runs import make_example
 
@@ -183,7 +183,8 @@ def test_what_generation_takes_is_measured_once_there_is_data(
     assert "until the stage data has run" in generation_notes(loaded, plan, store, probing=True)[0]
     ready = [replace(step, state="finished") if step.stage.name == "data" else step for step in plan]
     monkeypatch.setattr(
-        "datagen.dry.dry_run", lambda *given: "--- prompt 1\n\nqueries: 9 wanted\n\nrationales: 8 wanted"
+        "rectune.datagen.dry.dry_run",
+        lambda *given: "--- prompt 1\n\nqueries: 9 wanted\n\nrationales: 8 wanted",
     )
     assert generation_notes(loaded, ready, store, probing=True) == [
         "queries: 9 wanted",

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import supervise
-from pipeline.failures import Failure, failure_of, last_lines, leave_note, notes
-from pipeline.follow import leading, section_of_slurm
-from pipeline.supervise import Silence
-from rectune.errors import UserError
-from rectune.recipe import load_recipe
+from rectune.core.errors import UserError
+from rectune.core.recipe import load_recipe
+from rectune.pipeline import supervise
+from rectune.pipeline.failures import Failure, failure_of, last_lines, leave_note, notes
+from rectune.pipeline.follow import leading, section_of_slurm
+from rectune.pipeline.supervise import Silence
 from tests.pipeline.test_launch import seen, two
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def job(monkeypatch: pytest.MonkeyPatch) -> None:
 def follower(store: Path) -> subprocess.Popen[bytes]:
     """The second task, on a machine that is this one too."""
     program = (
-        "import sys; from pathlib import Path; from pipeline.follow import leading\n"
+        "import sys; from pathlib import Path; from rectune.pipeline.follow import leading\n"
         "with leading(Path(sys.argv[1]), 'train') as first: sys.exit(3 if first else 0)"
     )
     environment = os.environ | {

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stages import needed_for
-from rectune.rows import read_rows
-from rectune.runs import RunStore
-from rectune.types import Candidate, Example, Preference, Prompt
+from rectune.core.rows import read_rows
+from rectune.core.runs import RunStore
+from rectune.core.types import Candidate, Example, Preference, Prompt
+from rectune.pipeline.stages import needed_for
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "pipeline.cli", "run", str(ROOT / "recipes/tiny.yaml"), "--runs"]
+COMMAND = [sys.executable, "-m", "rectune.cli.main", "run", str(ROOT / "recipes/tiny.yaml"), "--runs"]
 
 pytestmark = pytest.mark.slow
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.launch import StageFailed, launch
-from pipeline.machines import ALONE, Machine, Team
-from rectune.errors import UserError, WaitingForPeople
-from rectune.runs import RunStore, Workplace
+from rectune.core.errors import UserError, WaitingForPeople
+from rectune.core.runs import RunStore, Workplace
+from rectune.pipeline.launch import StageFailed, launch
+from rectune.pipeline.machines import ALONE, Machine, Team
 from tests.pipeline.ssh import stand_in_for_ssh
 
 ROOT = Path(__file__).parents[2]
@@ -117,7 +117,7 @@ def test_effort_adds_up_over_attempts(tmp_path: Path) -> None:
 def test_a_killed_run_takes_its_stage_with_it_and_frees_the_lock(tmp_path: Path) -> None:
     program = (
         "from pathlib import Path; import sys; sys.path[:0] = [sys.argv[2]]\n"
-        "from rectune.runs import RunStore, Workplace; from pipeline.launch import launch\n"
+        "from rectune.core.runs import RunStore, Workplace; from rectune.pipeline.launch import launch\n"
         "with RunStore(Path(sys.argv[1])).work('stage', 'key') as place:\n"
         "    here = Workplace(place.folder.resolve(), place.lock)\n"
         "    launch('some_stages:sleeps', {'sections': {}, 'inputs': {}}, here)\n"
@@ -211,7 +211,16 @@ def test_by_hand_the_exact_command_is_printed_and_joins(
 def test_a_machine_that_does_not_share_the_folder_says_so(tmp_path: Path) -> None:
     (tmp_path / ".spec.json").write_text('{"run": "another"}')
     for spec in (tmp_path / ".spec.json", tmp_path / "absent"):
-        command = [sys.executable, "-m", "pipeline.worker", str(spec), "--machine", "1", "--run", "token"]
+        command = [
+            sys.executable,
+            "-m",
+            "rectune.pipeline.worker",
+            str(spec),
+            "--machine",
+            "1",
+            "--run",
+            "token",
+        ]
         answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert answer.returncode == 2 and "every machine mounts under the same path" in answer.stderr
 

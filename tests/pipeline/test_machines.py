@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.machines import Machine, Team, meeting_point, parse_machines, slurm_place, team_of
-from pipeline.plan import make_plan
-from rectune.errors import UserError
-from rectune.recipe import load_recipe
-from rectune.runs import RunStore
-from rectune.settings import Optimisation
+from rectune.core.errors import UserError
+from rectune.core.recipe import load_recipe
+from rectune.core.runs import RunStore
+from rectune.core.settings import Optimisation
+from rectune.pipeline.machines import Machine, Team, meeting_point, parse_machines, slurm_place, team_of
+from rectune.pipeline.plan import make_plan
 
 ROOT = Path(__file__).parents[2]
 

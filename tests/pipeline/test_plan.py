@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan import make_plan
-from pipeline.show import plan_table
-from pipeline.stages import STAGES, find_stage, needed_for
-from rectune.errors import UserError
-from rectune.recipe import Recipe, load_recipe
-from rectune.runs import RunStore
+from rectune.core.errors import UserError
+from rectune.core.recipe import Recipe, load_recipe
+from rectune.core.runs import RunStore
+from rectune.pipeline.plan import make_plan
+from rectune.pipeline.show import plan_table
+from rectune.pipeline.stages import STAGES, find_stage, needed_for
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,19 +8,19 @@ from typing import Any
 import polars as pl
 import pytest
 
-from datagen.queries import plan_cases, render_plans
-from pipeline import prompt_pages
-from pipeline.plan import Step
-from pipeline.prompt_pages import Choice
-from pipeline.run import Order
-from pipeline.stages import find_stage
-from rectune.catalogue import load_catalogue
-from rectune.errors import UserError
-from rectune.recipe import load_recipe
-from rectune.rows import read_rows, write_rows
-from rectune.runs import Ingredients, RunStore
-from rectune.tables import item_schema
-from rectune.types import Case, Example, Prompt, Provenance, with_id
+from rectune.core.catalogue import load_catalogue
+from rectune.core.errors import UserError
+from rectune.core.recipe import load_recipe
+from rectune.core.rows import read_rows, write_rows
+from rectune.core.runs import Ingredients, RunStore
+from rectune.core.tables import item_schema
+from rectune.core.types import Case, Example, Prompt, Provenance, with_id
+from rectune.datagen.queries import plan_cases, render_plans
+from rectune.pipeline import prompt_pages
+from rectune.pipeline.plan import Step
+from rectune.pipeline.prompt_pages import Choice
+from rectune.pipeline.run import Order
+from rectune.pipeline.stages import find_stage
 from tests.models.tiny import tiny_tokenizer
 
 ROOT = Path(__file__).parents[2]

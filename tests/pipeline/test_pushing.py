@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.cli import app
-from pipeline.outside import push_order
-from pipeline.pushing import Wanted
-from rectune.errors import UserError
-from rectune.recipe import Recipe, load_recipe
-from rectune.runs import RunStore
+from rectune.cli.main import app
+from rectune.core.errors import UserError
+from rectune.core.recipe import Recipe, load_recipe
+from rectune.core.runs import RunStore
+from rectune.pipeline.outside import push_order
+from rectune.pipeline.pushing import Wanted
 
 RECIPE = Path(__file__).parents[2] / "recipes/tiny.yaml"
 SET = Wanted("user/name", "gguf, dataset", private=False, dry_run=False)

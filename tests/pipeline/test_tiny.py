@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rectune.rows import read_rows
-from rectune.runs import RunStore, read_manifest
-from rectune.types import Candidate, Example, Preference, Prompt
+from rectune.core.rows import read_rows
+from rectune.core.runs import RunStore, read_manifest
+from rectune.core.types import Candidate, Example, Preference, Prompt
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes/tiny.yaml"
@@ -19,7 +19,7 @@ RECIPE = ROOT / "recipes/tiny.yaml"
 
 def rectune(runs: Path, *arguments: str, wanted: int = 0) -> str:
     """What the command prints, standard error included."""
-    command = [sys.executable, "-m", "pipeline.cli", *arguments, "--runs", str(runs)]
+    command = [sys.executable, "-m", "rectune.cli.main", *arguments, "--runs", str(runs)]
     answer = subprocess.run(
         command,
         cwd=ROOT,
@@ -89,7 +89,7 @@ def test_dpo_starts_from_the_sft_model(runs: Path) -> None:
 
 
 def test_recommendations_are_real_items(runs: Path) -> None:
-    from rectune.catalogue import load_catalogue
+    from rectune.core.catalogue import load_catalogue
 
     catalogue = load_catalogue(of(runs, "data") / "items.parquet")
     shown = json.loads((of(runs, "recommend") / "recommendations.json").read_text())

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import doctor
-from pipeline.versions import build_clash, clashes, declared, installed, linked_cuda
+from rectune.pipeline import doctor
+from rectune.pipeline.versions import build_clash, clashes, declared, installed, linked_cuda
 
 DECLARED = {
     "trl": [
@@ -102,7 +102,7 @@ def test_the_doctor_says_what_excludes_what(
         found = real(names)
         return found | {"transformers": "5.1.0"} if "transformers" in found else found
 
-    monkeypatch.setattr("pipeline.versions.installed", faked)
+    monkeypatch.setattr("rectune.pipeline.versions.installed", faked)
     said, healthy = report()
     assert (
         not healthy and "MEND together" in said and "installed is 5.1.0" in said and "-> make setup" in said

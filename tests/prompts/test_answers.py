@@ -6,10 +6,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from prompts.answers import Reading, closing, ranking, read_answer, reasons
-from prompts.mentions import FOLLOWED, MARKED, SHORT, SPOKEN, SURE, WHOLE
-from prompts.titles import TitleIndex, key_of, unescape
-from rectune.types import Locale
+from rectune.core.types import Locale
+from rectune.prompts.answers import Reading, closing, ranking, read_answer, reasons
+from rectune.prompts.mentions import FOLLOWED, MARKED, SHORT, SPOKEN, SURE, WHOLE
+from rectune.prompts.titles import TitleIndex, key_of, unescape
 
 TITLES = [
     "Alien (1979)",

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompts.answers import find_items, read_answer
-from prompts.mentions import MARKED, SHORT, SPOKEN, SURE, UNSURE, without_particle
-from prompts.titles import MOST_WORDS, Hit, TitleIndex, unescape, without_year
+from rectune.prompts.answers import find_items, read_answer
+from rectune.prompts.mentions import MARKED, SHORT, SPOKEN, SURE, UNSURE, without_particle
+from rectune.prompts.titles import MOST_WORDS, Hit, TitleIndex, unescape, without_year
 
 TITLES = [
     "Alien",

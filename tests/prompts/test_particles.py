@@ -2,7 +2,7 @@
 
 import pytest
 
-from prompts.particles import FORMS, with_particle
+from rectune.prompts.particles import FORMS, with_particle
 
 
 @pytest.mark.parametrize(

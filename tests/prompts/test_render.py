@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompts.answers import closing, find_items
-from prompts.library import HELD_OUT, Wanted, templates
-from prompts.render import Wording, ask, render
-from prompts.teacher import query_messages, rationale_messages, rationale_opening
-from rectune.catalogue import Catalogue
-from rectune.types import Case, Item, Locale, Split, with_id
+from rectune.core.catalogue import Catalogue
+from rectune.core.types import Case, Item, Locale, Split, with_id
+from rectune.prompts.answers import closing, find_items
+from rectune.prompts.library import HELD_OUT, Wanted, templates
+from rectune.prompts.render import Wording, ask, render
+from rectune.prompts.teacher import query_messages, rationale_messages, rationale_opening
 
 ITEMS = [Item("movies", f"m{n}", f"Film number {n}", ("Drama",), "", 1990 + n) for n in range(30)]
 CATALOGUE = Catalogue({(item.domain, item.item_id): item for item in ITEMS})

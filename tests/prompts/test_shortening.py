@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompts.shortening import Fitted, fit
-from rectune.types import Prompt
+from rectune.core.types import Prompt
+from rectune.prompts.shortening import Fitted, fit
 
 # A prompt is the lengths of its items and a frame that cannot be shortened.
 Made = tuple[int, list[int]]

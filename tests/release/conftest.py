@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from rectune.rows import write_rows
-from rectune.types import Example, Preference, Prompt, Provenance, with_id
+from rectune.core.rows import write_rows
+from rectune.core.types import Example, Preference, Prompt, Provenance, with_id
 
 KEYS = {
     stage: f"{index:016x}"

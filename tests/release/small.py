@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from models.gguf import convert, convert_adapter
-from models.loading import add_lora, load_for_training, note_base
-from rectune.settings import Lora, Models
+from rectune.core.settings import Lora, Models
+from rectune.models.gguf import convert, convert_adapter
+from rectune.models.loading import add_lora, load_for_training, note_base
 from tests.models.tiny import tiny_checkpoint
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from huggingface_hub import DatasetCard, ModelCard
 
-from release.cards import cell, dataset_card, model_card
-from release.facts import CardFacts, card_facts, generators, licence_in
+from rectune.release.cards import cell, dataset_card, model_card
+from rectune.release.facts import CardFacts, card_facts, generators, licence_in
 from tests.release.conftest import KEYS, METRICS
 
 SIMULATED = "Preferences come from a simulated annotator, not from people"
@@ -81,7 +81,7 @@ def test_figures_come_from_the_manifests(finished: dict[str, Path]) -> None:
 
 def test_no_figure_is_in_a_template() -> None:
     """What a template says itself holds no decimal number and no percentage but the interval's."""
-    for path in (Path(__file__).parents[2] / "release/templates").glob("*.j2"):
+    for path in (Path(__file__).parents[2] / "rectune/release/templates").glob("*.j2"):
         said = re.sub(
             r"\{\{.*?\}\}|\{%.*?%\}|arXiv:[\d.]+|95 % intervals", "", path.read_text(), flags=re.DOTALL
         )

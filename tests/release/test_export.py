@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.parity import Rows
-from rectune.errors import UserError
-from rectune.recipe import Recipe, parse_recipe
-from release import export, merging
-from release.export import file_names, run
-from tests.recommenders.world import write_world
+from rectune.core.errors import UserError
+from rectune.core.recipe import Recipe, parse_recipe
+from rectune.models.parity import Rows
+from rectune.release import export, merging
+from rectune.release.export import file_names, run
+from tests.rankers.world import write_world
 from tests.release.small import adapter
 
 LOGS = np.log(np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3]], np.float32))
@@ -215,7 +215,7 @@ def test_an_adapter_that_llama_cpp_cannot_take_is_told_before_any_work(
 
 @pytest.mark.slow
 def test_the_real_export_of_a_tiny_model(tmp_path: Path) -> None:
-    from models import prepare
+    from rectune.models import prepare
 
     base, dpo, out = (tmp_path / "runs" / stage / "key" for stage in ("base", "dpo", "export"))
     for folder in (base, out, dpo):

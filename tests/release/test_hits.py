@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rectune.catalogue import load_catalogue
-from release import hits
-from release.hits import chosen_cases, conversations_of, hits_of, paired_change
-from tests.recommenders.world import SPACE, write_world
+from rectune.core.catalogue import load_catalogue
+from rectune.release import hits
+from rectune.release.hits import chosen_cases, conversations_of, hits_of, paired_change
+from tests.rankers.world import SPACE, write_world
 
 
 def test_no_change_has_a_width_and_equal_losses_and_gains_cancel() -> None:

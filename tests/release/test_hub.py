@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from rectune.errors import UserError
-from rectune.recipe import parse_recipe
-from release.push import run
+from rectune.core.errors import UserError
+from rectune.core.recipe import parse_recipe
+from rectune.release.push import run
 from tests.release.conftest import KEYS, MACHINE_PATH
 from tests.release.hub import PART, Hub
 from tests.release.serving import Servers
@@ -28,7 +28,7 @@ PUSH = """
 import json, sys
 from pathlib import Path
 from rectune.recipe import parse_recipe
-from release.push import run
+from rectune.release.push import run
 release, inputs, out = json.loads(sys.argv[1])
 run(parse_recipe({"release": release}), {stage: Path(folder) for stage, folder in inputs.items()}, Path(out))
 """
@@ -42,7 +42,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", state.url)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    monkeypatch.setattr("release.hub._LONGEST", 0.05)
+    monkeypatch.setattr("rectune.release.hub._LONGEST", 0.05)
     yield state
     servers.close()
 
@@ -197,7 +197,7 @@ def test_a_hub_that_is_not_there_is_named(
     hub: Hub, finished: dict[str, Path], out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr("release.hub._LONGEST", 0.0)
+    monkeypatch.setattr("rectune.release.hub._LONGEST", 0.0)
     with pytest.raises(UserError, match="broke off"):
         pushed(finished, out)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from rectune.rows import read_rows
-from rectune.types import Example
+from rectune.core.rows import read_rows
+from rectune.core.types import Example
 from tests.models.tiny import tiny_checkpoint
 from tests.release import small
 from tests.release.conftest import KEYS

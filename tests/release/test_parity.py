@@ -7,8 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.parity import Rows
-from release.parity import COARSE_BOUND, F16_BOUND, FINE_BOUND, MEDIUM_BOUND, bound_of, compared, failures
+from rectune.models.parity import Rows
+from rectune.release.parity import (
+    COARSE_BOUND,
+    F16_BOUND,
+    FINE_BOUND,
+    MEDIUM_BOUND,
+    bound_of,
+    compared,
+    failures,
+)
 
 MERGE: dict[str, Any] = {
     "form": "dequantised",

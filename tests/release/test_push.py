@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from rectune import progress
-from rectune.errors import UserError
-from rectune.recipe import parse_recipe
-from rectune.rows import read_rows, write_rows
-from rectune.types import Example, Preference
-from release.push import run
+from rectune.core import progress
+from rectune.core.errors import UserError
+from rectune.core.recipe import parse_recipe
+from rectune.core.rows import read_rows, write_rows
+from rectune.core.types import Example, Preference
+from rectune.release.push import run
 from tests.release.conftest import example, preference
 
 TOKEN = "hf_" + "neverSeenOutsideTheHeader" * 2
@@ -42,7 +42,7 @@ def test_a_dry_run_lists_files_and_uploads_nothing(
 ) -> None:
     shown = io.StringIO()
     monkeypatch.setattr(progress, "_stream", shown)
-    monkeypatch.setattr("release.push.send", lambda *_: pytest.fail("a dry run must not upload"))
+    monkeypatch.setattr("rectune.release.push.send", lambda *_: pytest.fail("a dry run must not upload"))
     stats = dry(finished, out)
     listing = json.loads((out / "files.json").read_text())
     sizes = {f["path"]: f["bytes"] for upload in listing["uploads"] for f in upload["files"]}
@@ -140,7 +140,7 @@ def test_refuses_what_did_not_pass_its_checks_but_not_to_show_the_files(
     finished: dict[str, Path], out: Path, monkeypatch: pytest.MonkeyPatch, parity: dict[str, object]
 ) -> None:
     monkeypatch.setattr("huggingface_hub.get_token", lambda: TOKEN)
-    monkeypatch.setattr("release.push.send", lambda *_: pytest.fail("must not upload"))
+    monkeypatch.setattr("rectune.release.push.send", lambda *_: pytest.fail("must not upload"))
     edit(finished["export"], parity=parity)
     with pytest.raises(UserError, match="8 ½" if parity else "no record"):
         dry(finished, out, dry_run=False, repo="user/name")

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.parity import divergence
-from rectune.errors import RectuneError
-from release.parity import F16_BOUND, compared
-from release.rows import rows_of_adapter, rows_of_checkpoint, rows_of_gguf
-from release.texts import CONVERSATIONS, Conversation
+from rectune.core.errors import RectuneError
+from rectune.models.parity import divergence
+from rectune.release.parity import F16_BOUND, compared
+from rectune.release.rows import rows_of_adapter, rows_of_checkpoint, rows_of_gguf
+from rectune.release.texts import CONVERSATIONS, Conversation
 from tests.models.tiny import tiny_checkpoint
 from tests.release.small import adapter, adapter_gguf, exact_gguf
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rectune.errors import UserError
-from release.scan import Scan
+from rectune.core.errors import UserError
+from rectune.release.scan import Scan
 
 # Made up for these tests; parted so that no scanner of this repository takes them for real ones.
 SECRETS = {

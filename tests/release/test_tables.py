@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release.tables import evaluation_tables, headline
+from rectune.release.tables import evaluation_tables, headline
 from tests.release.conftest import METRICS
 
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from models.loading import load_tokenizer
-from release import vocabulary
-from release.texts import CONVERSATIONS, HARD_TEXTS, MIXED
-from release.vocabulary import token_parity
+from rectune.models.loading import load_tokenizer
+from rectune.release import vocabulary
+from rectune.release.texts import CONVERSATIONS, HARD_TEXTS, MIXED
+from rectune.release.vocabulary import token_parity
 from tests.models.tiny import tiny_checkpoint
 from tests.release.small import exact_gguf
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from retrieval.embedding import Vectors, register
+from rectune.retrieval.embedding import Vectors, register
 
 
 def letters(texts: Sequence[str]) -> Vectors:

@@ -3,10 +3,10 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rectune.types import Item
-from retrieval.chunks import MOST, Cut, chunks_of, sentences, windows
-from retrieval.fusion import fuse
-from retrieval.scripts import by_letters
+from rectune.core.types import Item
+from rectune.retrieval.chunks import MOST, Cut, chunks_of, sentences, windows
+from rectune.retrieval.fusion import fuse
+from rectune.retrieval.scripts import by_letters
 
 LONG = " ".join(f"Sentence number {n} says a little." for n in range(60))
 

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recommenders.claims import ground_in
-from rectune.types import Item
-from retrieval.floor import FOREIGN, floor_of
-from retrieval.grounding import Grounding
+from rectune.core.types import Item
+from rectune.recommender.claims import ground_in
+from rectune.retrieval.floor import FOREIGN, floor_of
+from rectune.retrieval.grounding import Grounding
 
 FILMS = (
     (

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommenders.claims import ground_in
-from rectune.types import Item
-from retrieval.grounding import Grounding
+from rectune.core.types import Item
+from rectune.recommender.claims import ground_in
+from rectune.retrieval.grounding import Grounding
 
 TITLES = [
     "Alien",

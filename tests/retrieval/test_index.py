@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rectune.errors import UserError
-from rectune.types import Item
-from retrieval import index as index_module
-from retrieval import indexes
-from retrieval.chunks import Cut
-from retrieval.embedding import embed, reads, register
-from retrieval.index import Plan, build_index, open_index
+from rectune.core.errors import UserError
+from rectune.core.types import Item
+from rectune.retrieval import index as index_module
+from rectune.retrieval import indexes
+from rectune.retrieval.chunks import Cut
+from rectune.retrieval.embedding import embed, reads, register
+from rectune.retrieval.index import Plan, build_index, open_index
 from tests.retrieval import letters  # noqa: F401
 
 ITEMS = [

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from rectune.recipe import parse_recipe
+from rectune.core.recipe import parse_recipe
 
 
 def main() -> None:

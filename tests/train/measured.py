@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import train.sft
-from rectune.recipe import Recipe
+import rectune.train.sft
+from rectune.core.recipe import Recipe
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """As `train.sft.run`; writes held-<rank>.json: bytes held here and in all, before and after a step."""
+    """As `rectune.train.sft.run`; writes held-<rank>.json: bytes held here and in all, before and after a step."""
     import torch
     from transformers import TrainerCallback
 
@@ -26,14 +26,14 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
             file = out / f"held-{os.environ.get('RANK', '0')}.json"
             file.write_text(json.dumps({"here": here, "whole": whole}))
 
-    real = train.sft.fit
+    real = rectune.train.sft.fit
 
     def fit(trainer: Any, *arguments: Any, **more: Any) -> dict[str, Any]:
         trainer.add_callback(Note())
         return real(trainer, *arguments, **more)
 
-    train.sft.fit = fit
-    return train.sft.run(config, inputs, out)
+    rectune.train.sft.fit = fit
+    return rectune.train.sft.run(config, inputs, out)
 
 
 def _shard(parameter: Any) -> int:

@@ -11,9 +11,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from models import metrics
-from rectune.rows import write_rows
-from rectune.types import Example, Prompt, Provenance, with_id
+from rectune.core.rows import write_rows
+from rectune.core.types import Example, Prompt, Provenance, with_id
+from rectune.models import metrics
 from tests.models.tiny import tiny_checkpoint
 
 DRIVER = Path(__file__).with_name("driver.py")
@@ -55,10 +55,17 @@ def make_inputs(folder: Path, count: int, odd: Collection[int] = ()) -> dict[str
 
 
 def start(
-    out: Path, inputs: dict[str, Path], settings: dict[str, Any], processes: int = 1, stage: str = "train.sft"
+    out: Path,
+    inputs: dict[str, Path],
+    settings: dict[str, Any],
+    processes: int = 1,
+    stage: str = "rectune.train.sft",
 ) -> subprocess.Popen[bytes]:
     """Start a stage in processes of its own; its output goes to a log beside `out`."""
-    job, section = out.with_suffix(".job"), {"train.sft": "train", "align.dpo": "align"}[stage]
+    job, section = (
+        out.with_suffix(".job"),
+        {"rectune.train.sft": "train", "rectune.align.dpo": "align"}[stage],
+    )
     sections = {"models": {"base": "tiny"}, section: settings}
     folders = {name: str(path) for name, path in inputs.items()}
     job.write_text(json.dumps({"stage": stage, "sections": sections, "inputs": folders, "out": str(out)}))
@@ -79,7 +86,11 @@ def start(
 
 
 def finish(
-    out: Path, inputs: dict[str, Path], settings: dict[str, Any], processes: int = 1, stage: str = "train.sft"
+    out: Path,
+    inputs: dict[str, Path],
+    settings: dict[str, Any],
+    processes: int = 1,
+    stage: str = "rectune.train.sft",
 ) -> dict[str, Any]:
     """Run a stage to its end and return its figures."""
     code = start(out, inputs, settings, processes, stage).wait()

@@ -7,10 +7,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from models.attention import BLOCKS, keep_blocks_where_they_fit, register_blocks
+from rectune.models.attention import BLOCKS, keep_blocks_where_they_fit, register_blocks
+from rectune.train.collate import NOBODY, Collator, Layout
+from rectune.train.rows import NOT_TRAINED, Rows
 from tests.models.tiny import tiny_checkpoint
-from train.collate import NOBODY, Collator, Layout
-from train.rows import NOT_TRAINED, Rows
 
 LENGTHS = (7, 12, 3, 20, 9)
 PACKED = [[3, 2], [1, 4, 0]]

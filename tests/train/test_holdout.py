@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from models import metrics
-from models.holdout import _place
-from rectune.recipe import Recipe, parse_recipe
+from rectune.core.recipe import Recipe, parse_recipe
+from rectune.models import metrics
+from rectune.models.holdout import _place
+from rectune.train.sft import run
 from tests.train.runs import finish, losses, make_example, make_inputs, start
 from tests.train.test_processes import kill_tree, last_complete_of
 from tests.train.test_sft import LORA, loss_by_hand
-from train.sft import run
 
 ROWS = 10
 JOB: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from models.checkpoints import last_complete
+from rectune.models.checkpoints import last_complete
 from tests.train.runs import finish, losses, make_inputs, start
 
 ROWS = 8

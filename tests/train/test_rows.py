@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.loading import load_tokenizer
-from models.turns import prompt_ids, response_ids
-from rectune.rows import write_rows
-from rectune.types import Example, with_id
+from rectune.core.rows import write_rows
+from rectune.core.types import Example, with_id
+from rectune.models.loading import load_tokenizer
+from rectune.models.turns import prompt_ids, response_ids
+from rectune.train import rows as made_rows
+from rectune.train.rows import Rows, make_rows, split_users
 from tests.models.tiny import tiny_checkpoint
 from tests.train.runs import make_example
-from train import rows as made_rows
-from train.rows import Rows, make_rows, split_users
 
 
 def rows_of(folder: Path, examples: list[Example], max_length: int = 768) -> Rows:

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 import torch
 
-from models import metrics
-from models.checkpoints import last_complete, step_of
-from models.loading import load_for_training, load_tokenizer, open_adapter, read_base_note
-from models.reference import content_digest
-from models.turns import prompt_ids, response_ids
-from rectune.errors import UserError
-from rectune.recipe import Recipe, parse_recipe
-from rectune.settings import Models
+from rectune.core.errors import UserError
+from rectune.core.recipe import Recipe, parse_recipe
+from rectune.core.settings import Models
+from rectune.models import metrics
+from rectune.models.checkpoints import last_complete, step_of
+from rectune.models.loading import load_for_training, load_tokenizer, open_adapter, read_base_note
+from rectune.models.reference import content_digest
+from rectune.models.turns import prompt_ids, response_ids
+from rectune.train.sft import run
 from tests.models.tiny import tiny_checkpoint
 from tests.train.runs import losses, make_example, make_inputs
-from train.sft import run
 
 LORA = {"r": 4, "alpha": 8, "dropout": 0.0}
 TRAIN = {"zero": 0, "batch_size": 4, "warmup_ratio": 0.0, "holdout": 0.0, "lora": LORA}

@@ -14,13 +14,13 @@ from typing import Any
 import psutil
 import pytest
 
-from models.checkpoints import SEAL, step_of
-from models.prepare import make_checkpoint
-from models.reference import TINY, locate
-from pipeline.launch import StageFailed, launch
-from pipeline.machines import Machine, Team
-from rectune.errors import UserError
-from rectune.runs import RunStore, Workplace
+from rectune.core.errors import UserError
+from rectune.core.runs import RunStore, Workplace
+from rectune.models.checkpoints import SEAL, step_of
+from rectune.models.prepare import make_checkpoint
+from rectune.models.reference import TINY, locate
+from rectune.pipeline.launch import StageFailed, launch
+from rectune.pipeline.machines import Machine, Team
 from tests.models.tiny import tiny_checkpoint
 from tests.pipeline.ssh import stand_in_for_ssh
 from tests.train.runs import losses, make_inputs
@@ -49,7 +49,7 @@ def spec_of(folder: Path, **changes: Any) -> dict[str, Any]:
     }
 
 
-def sft(store: Path, spec: dict[str, Any], function: str = "train.sft:run", team: Team = TWO) -> Path:
+def sft(store: Path, spec: dict[str, Any], function: str = "rectune.train.sft:run", team: Team = TWO) -> Path:
     """Run the stage in two ranks; returns its partial folder."""
     with RunStore(store).work("sft", "key") as place:
         launch(function, spec, Workplace(place.folder.resolve(), place.lock), team)
@@ -76,7 +76,7 @@ def at_step(store: Path, step: int, act: Callable[[], None]) -> threading.Thread
 def workers(parent: int, option: str) -> list[psutil.Process]:
     """Processes of the stage below `parent`: launchers have `--machine` in their command, ranks have not."""
     family = psutil.Process(parent).children(recursive=True)
-    found = [one for one in family if "pipeline.worker" in " ".join(one.cmdline())]
+    found = [one for one in family if "rectune.pipeline.worker" in " ".join(one.cmdline())]
     return [one for one in found if ("--machine" in one.cmdline()) == (option == "launcher")]
 
 

@@ -1,1 +1,0 @@
-"""Everything that ranks or recommends: the baselines, the model by likelihood, the model that answers."""

@@ -1,0 +1,41 @@
+"""`rectune compare` and `rectune zero-shot`: two evaluations side by side, and one domain left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rectune.cli.arguments import Overrides, RecipeFile, Runs
+
+
+def compare(
+    one: Annotated[str, typer.Argument(help="A recipe, or a folder of the stage eval.")],
+    other: Annotated[str, typer.Argument(help="What it is compared with, likewise.")],
+    as_json: Annotated[bool, typer.Option("--json", help="All figures as one JSON object.")] = False,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Two evaluations side by side, where prompts and candidates are equal: paired differences and tests."""
+    from rectune.core.runs import RunStore
+    from rectune.pipeline.compare import compared
+
+    typer.echo(compared(one, other, RunStore(runs), as_json=as_json))
+
+
+def zero_shot(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    folds: Annotated[
+        str, typer.Option(help="Which datasets to leave out, as books,anime; each in turn.")
+    ] = "",
+    data: Annotated[Path | None, typer.Option(help="A folder of datasets, in place of data.root.")] = None,
+    users: Annotated[int, typer.Option(min=0, help="At most so many test users a fold; 0 is all.")] = 0,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Leave one domain out: tune on the others, test on everybody of that one; finished folds are not made again."""
+    from rectune.core.runs import RunStore
+    from rectune.pipeline.zero_shot import Wanted, run_zero_shot
+
+    chosen = [name.strip() for name in folds.split(",") if name.strip()]
+    typer.echo(run_zero_shot(Wanted(recipe, overrides or [], chosen, data, users), RunStore(runs)))

@@ -1,0 +1,261 @@
+"""The command line: `rectune COMMAND`. Every command says what it does in one line; the work is in the modules it calls."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rectune.cli.arguments import Overrides, RecipeFile, Runs
+from rectune.cli.evaluate import compare, zero_shot
+from rectune.cli.recommend import recommend
+from rectune.cli.release import export, push
+from rectune.cli.tag import tag_app
+
+app = typer.Typer(
+    name="rectune",
+    help="Raw logs and catalogues in; an instruction-tuned, aligned recommender that names only real items out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="The datasets that rectune reads.", no_args_is_help=True)
+prompts_app = typer.Typer(help="Prompts as the model sees them.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+app.add_typer(prompts_app, name="prompts")
+app.add_typer(tag_app, name="tag")
+
+
+@app.command()
+def run(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    until: Annotated[str, typer.Option(help="Stop after this stage.")] = "report",
+    redo: Annotated[str, typer.Option("--from", help="Make this stage and all after it again.")] = "",
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show three prompts that would be generated from, and how long it would take."
+        ),
+    ] = False,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Run the pipeline: finished stages are skipped, interrupted ones go on."""
+    from rectune.core.recipe import load_recipe
+    from rectune.core.runs import RunStore
+    from rectune.pipeline.follow import leading, section_of_slurm
+    from rectune.pipeline.run import Order, run_pipeline
+    from rectune.pipeline.show import closing_words, generation_preview
+
+    if dry_run:
+        typer.echo(generation_preview(Order(recipe, overrides or [], "data"), RunStore(runs)))
+        return
+    with leading(runs, section_of_slurm(load_recipe(recipe, overrides or []), until)) as first:
+        if first:
+            folders = run_pipeline(Order(recipe, overrides or [], until, redo), RunStore(runs))
+            typer.echo(closing_words(folders, until))
+
+
+@app.command()
+def plan(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    until: Annotated[str, typer.Option(help="Plan up to this stage.")] = "push",
+    estimate: Annotated[
+        bool,
+        typer.Option(
+            "--estimate", help="What training would take: memory, steps, time, and which knob helps."
+        ),
+    ] = False,
+    on: Annotated[str, typer.Option(help="Estimate for this device, as rtx4090 or h100; the one here.")] = "",
+    probe: Annotated[
+        bool, typer.Option(help="Measure a few steps of the real model where it is here.")
+    ] = True,
+    zero: Annotated[bool, typer.Option("--zero", help="Show DeepSpeed's configuration.")] = False,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Which stages would run, and why, and what training would cost; no stage is run."""
+    from rectune.core.recipe import load_recipe
+    from rectune.core.runs import RunStore
+    from rectune.pipeline.plan import make_plan
+    from rectune.pipeline.show import plan_table
+
+    loaded, store = load_recipe(recipe, overrides or []), RunStore(runs)
+    if zero:
+        from rectune.pipeline.estimate import zero_page
+
+        typer.echo(zero_page(loaded, on))
+    if estimate:
+        from rectune.pipeline.estimate import make_estimate
+        from rectune.pipeline.estimate_generation import generation_notes
+        from rectune.pipeline.estimate_table import estimate_table
+
+        steps = make_plan(loaded, store, "dpo")
+        made = make_estimate(loaded, steps, store, on, probing=probe)
+        typer.echo(estimate_table(*made, generation_notes(loaded, steps, store, probing=probe and not on)))
+    if not (zero or estimate):
+        typer.echo(plan_table(make_plan(loaded, store, until)))
+
+
+@app.command()
+def doctor() -> None:
+    """What works on this machine, and the mend for what does not."""
+    from rectune.pipeline.doctor import examine
+
+    report, healthy = examine()
+    typer.echo(report)
+    raise typer.Exit(0 if healthy else 2)
+
+
+@app.command()
+def verify(runs: Runs = Path("runs")) -> None:
+    """Re-hash every finished artefact."""
+    from rectune.core.runs import RunStore
+    from rectune.pipeline.show import verification
+
+    report, sound = verification(RunStore(runs))
+    typer.echo(report)
+    raise typer.Exit(0 if sound else 2)
+
+
+@app.command()
+def clean(
+    runs: Runs = Path("runs"),
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+) -> None:
+    """List what no recipe links to, and delete it when told so. Tags are never touched."""
+    from rectune.core.runs import RunStore
+
+    store = RunStore(runs)
+    folders = store.unlinked()
+    for folder in folders:
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        typer.echo(f"{size / 2**20:9.1f} MiB  {folder}")
+    if not folders:
+        typer.echo("nothing to clean")
+    elif yes or typer.confirm(f"delete these {len(folders)} folders?"):
+        for folder in folders:
+            store.remove(folder)
+
+
+@data_app.command("list")
+def data_list(
+    name: Annotated[str, typer.Argument(help="Only this dataset, with all that is known about it.")] = "",
+) -> None:
+    """The datasets, their publishers and licences."""
+    from rectune.pipeline.datasets import entry, overview
+
+    typer.echo(entry(name) if name else overview())
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="The dataset, as `rectune data list` names it.")],
+    edition: Annotated[str, typer.Option(help="Which edition; the first that can be downloaded.")] = "",
+    category: Annotated[
+        list[str] | None,
+        typer.Option(help="A category, where the dataset comes by category; may be repeated."),
+    ] = None,
+    root: Annotated[Path, typer.Option(help="The folder that holds one folder a dataset.")] = Path("data"),
+) -> None:
+    """Download a dataset from its publisher, or say what to do by hand; what was stopped goes on."""
+    from rectune.pipeline.datasets import fetched
+
+    typer.echo(fetched(name, edition, category or [], root))
+
+
+@data_app.command("stats")
+def data_stats(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="Where the charts are written.")] = Path("data-stats"),
+    runs: Runs = Path("runs"),
+) -> None:
+    """Figures of the recipe's data, by domain and category: tables here, charts as PNG files."""
+    from rectune.core.runs import RunStore
+    from rectune.pipeline.data_stats import data_stats as described
+
+    typer.echo(described(recipe, overrides or [], out, RunStore(runs)))
+
+
+@prompts_app.command("show")
+def prompts_show(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    domain: Annotated[str, typer.Option(help="Only this domain.")] = "",
+    kind: Annotated[str, typer.Option(help="Only this kind: passive/direct, active/listwise …")] = "",
+    locale: Annotated[str, typer.Option(help="Only this language: en, ko.")] = "",
+    split: Annotated[str, typer.Option(help="Only this split: train, preference, test.")] = "",
+    template: Annotated[str, typer.Option(help="Only this template, as en/passive/direct/plain.")] = "",
+    count: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 3,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Prompts as the model sees them, control tokens made visible and trained tokens told apart; runs nothing."""
+    from rectune.core.runs import RunStore
+    from rectune.pipeline.prompt_pages import Choice, prompt_pages
+    from rectune.pipeline.run import Order
+
+    choice = Choice(domain, kind, locale, split, template, count)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    typer.echo(prompt_pages(Order(recipe, overrides or []), RunStore(runs), choice, colour=colour))
+
+
+@app.command()
+def score(
+    file: Annotated[
+        Path, typer.Argument(help="JSON lines, a JSON array, CSV or Parquet, gzipped or not; - for a pipe.")
+    ],
+    column: Annotated[
+        str, typer.Option(help="The column of texts; response, text, or the only one there is.")
+    ] = "",
+    tokenizer: Annotated[str, typer.Option(help="A model reference whose tokenizer counts.")] = "embedded",
+    threshold: Annotated[float, typer.Option(help="Scores from here on are dropped.")] = 15.0,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="One JSON object a text to standard output, the summary to standard error."
+        ),
+    ] = False,
+    png: Annotated[Path | None, typer.Option(help="Write the histogram here too.")] = None,
+    kind: Annotated[
+        str, typer.Option("--format", help="jsonl, json, csv or parquet, where the name does not say.")
+    ] = "",
+) -> None:
+    """Response scores ln(L)*L/C of a file of texts: how many are dropped, of which length, and a histogram."""
+    from rectune.filters.command import Scoring, for_terminal, score_file
+
+    asked = Scoring(file, column, kind, tokenizer, threshold, png)
+    summary = score_file(asked, sys.stdout.write if as_json else None)
+    sys.stdout.flush()  # a reader that has gone is noticed here, not when the interpreter ends
+    typer.echo(for_terminal(summary), err=as_json)
+
+
+app.command()(recommend)
+app.command()(export)
+app.command()(push)
+app.command()(compare)
+app.command("zero-shot")(zero_shot)
+
+
+def main() -> None:
+    """The console command. Errors for people go without a traceback and exit with 2."""
+    from rectune.core.errors import RectuneError, UserError
+
+    try:
+        app()
+    except UserError as error:
+        typer.echo(f"rectune: {error}", err=True)
+        sys.exit(2)
+    except RectuneError as error:
+        typer.echo(f"rectune: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("rectune: stopped; the same command goes on from here", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

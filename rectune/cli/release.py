@@ -1,0 +1,43 @@
+"""`rectune export` and `rectune push`: what leaves the house."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rectune.cli.arguments import Overrides, RecipeFile, Runs
+
+
+def export(recipe: RecipeFile, overrides: Overrides = None, runs: Runs = Path("runs")) -> None:
+    """Make the aligned model's GGUF and say where it is."""
+    from rectune.core.runs import RunStore
+    from rectune.pipeline.run import Order, run_pipeline
+
+    typer.echo(
+        run_pipeline(Order(recipe, overrides or [], "export"), RunStore(runs))["export"] / "model.gguf"
+    )
+
+
+def push(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    to: Annotated[str, typer.Option(help="Where to: user/name; else release.repo.")] = "",
+    what: Annotated[
+        str, typer.Option(help="Which of adapter,merged,gguf,dataset,preferences; else release.what.")
+    ] = "",
+    private: Annotated[
+        bool | None, typer.Option("--private/--public", help="A repository that is made.")
+    ] = None,
+    dry_run: Annotated[
+        bool | None,
+        typer.Option("--dry-run/--no-dry-run", help="Only show files and cards; else release.dry_run."),
+    ] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Push model, data and cards to the Hub, a commit a kind; dry unless told otherwise."""
+    from rectune.core.runs import RunStore
+    from rectune.pipeline.pushing import Wanted, push_run
+
+    typer.echo(push_run(recipe, overrides or [], Wanted(to, what, private, dry_run), RunStore(runs)))

@@ -1,0 +1,197 @@
+"""`rectune tag …`: the tagging program, and what is done with tag files. `rectune tag RECIPE` needs no further word."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from rectune.cli.arguments import Overrides, RecipeFile, Runs
+
+if TYPE_CHECKING:
+    from rectune.align.tags import TagStore
+    from rectune.core.recipe import Recipe
+
+_DEFAULT = "answers"
+
+
+class _WithDefault(TyperGroup):
+    """A group whose first word may be missing: what is no command is an argument of the default one."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default command in front where none is named."""
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+tag_app = typer.Typer(
+    cls=_WithDefault,
+    help="Tag the best and the worst of each prompt's answers: `rectune tag RECIPE`. "
+    "Its options: `rectune tag answers --help`.",
+    no_args_is_help=True,
+)
+
+Of = Annotated[str, typer.Option(help="The annotators who share the prompts, as a,b,c; else you do all.")]
+Overlap = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="The share of prompts that all of them get, for agreement.")
+]
+Compare = Annotated[
+    tuple[str, str] | None,
+    typer.Option(metavar="A B", help="Judge two models' answers blindly instead: --compare sft dpo."),
+]
+Answers = Annotated[
+    Path | None,
+    typer.Option(
+        help="With --compare: the folder of answers.<model>.parquet; the recipe's eval unless given."
+    ),
+]
+Tags = Annotated[str, typer.Option(help="Which tag file: tags/NAME.sqlite, or a path.")]
+
+
+@tag_app.command(_DEFAULT)
+def answers(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    annotator: Annotated[str, typer.Option(help="Who is tagging; your login name unless given.")] = "",
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Line mode, for dumb terminals and screen readers.")
+    ] = False,
+    of: Of = "",
+    overlap: Overlap = 0.0,
+    repeats: Annotated[
+        float, typer.Option(min=0.0, max=0.5, help="The share of prompts that come back unannounced.")
+    ] = 0.02,
+    compare: Compare = None,
+    answers: Answers = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Tag the best and the worst of each prompt's answers, or --compare two models (the default command)."""
+    from rectune.align.collect import tag_file
+    from rectune.align.tagging import Sitting, tag
+    from rectune.align.tagging import compare as judge
+    from rectune.core.recipe import load_recipe
+    from rectune.core.runs import RunStore
+    from rectune.pipeline.run import Order, run_pipeline
+
+    loaded = load_recipe(recipe, overrides or [])
+    sitting = Sitting(tag_file(loaded), annotator or getpass.getuser(), plain, _names(of), overlap, repeats)
+    if compare:
+        duel, data = _duel(recipe, compare, answers, runs)
+        raise typer.Exit(judge(duel, data, sitting))
+    folders = run_pipeline(Order(recipe, overrides or [], "candidates"), RunStore(runs))
+    if loaded.align.annotator == "simulated":
+        typer.echo(
+            "This recipe trains on a simulated annotator; add align.annotator=person to train on your tags."
+        )
+    raise typer.Exit(tag(folders, sitting))
+
+
+@tag_app.command()
+def status(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    of: Of = "",
+    overlap: Overlap = 0.0,
+    compare: Compare = None,
+    answers: Answers = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Who did how much, how well annotators agree, whether places sway them; with --compare the win rate."""
+    from rectune.align.status import duel_status
+    from rectune.align.status import status as described
+    from rectune.align.tasks import load_tasks
+    from rectune.core.recipe import load_recipe
+    from rectune.core.runs import RunStore
+
+    loaded = load_recipe(recipe, overrides or [])
+    with _existing(loaded) as store:
+        decisions, marks = store.standing(), store.marks()
+    if compare:
+        duel, _ = _duel(recipe, compare, answers, runs)
+        typer.echo(duel_status(duel, decisions))
+        return
+    found = RunStore(runs)
+    tasks = load_tasks(found.resolve(recipe.stem, "candidates"), found.resolve(recipe.stem, "queries"))
+    typer.echo(described(tasks, decisions, marks, _names(of), overlap))
+
+
+@tag_app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to; JSON lines.")], tags: Tags = "default"
+) -> None:
+    """Write everything that was decided, notes, flags and history too, as JSON lines."""
+    from rectune.align.exchange import export_tags
+    from rectune.align.tags import TagStore
+
+    with TagStore(_present(_path(tags))) as store:
+        typer.echo(f"{export_tags(store, file)} lines written to {file}")
+
+
+@tag_app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="What `rectune tag export` wrote.")], tags: Tags = "default"
+) -> None:
+    """Take in an export, all of it or, where a line is broken, nothing; what is there already stays as it is."""
+    from rectune.align.exchange import import_tags
+    from rectune.align.tags import TagStore
+
+    with TagStore(_path(tags)) as store:
+        taken = import_tags(file, store)
+    typer.echo(f"{taken.new} rows new, {taken.known} were there already; kept in {_path(tags)}")
+
+
+@tag_app.command()
+def merge(
+    first: Annotated[str, typer.Argument(help="A tag file: its name or path.")],
+    second: Annotated[str, typer.Argument(help="Another.")],
+    into: Annotated[str, typer.Option(help="The tag file that gets what is in both; made when missing.")],
+) -> None:
+    """Make one tag file of two; of one annotator's conflicting decisions the later counts, both are kept."""
+    from rectune.align.exchange import merge_tags
+
+    taken = merge_tags([_path(first), _path(second)], _path(into))
+    typer.echo(f"{taken.new} rows new, {taken.known} were there already; kept in {_path(into)}")
+
+
+def _names(of: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in of.split(",") if name.strip())
+
+
+def _path(tags: str) -> Path:
+    """A tag file by its path, or by its name as in align.tags."""
+    from rectune.align.collect import TAGS
+
+    return Path(tags) if tags.endswith(".sqlite") else TAGS / f"{tags}.sqlite"
+
+
+def _present(path: Path) -> Path:
+    from rectune.core.errors import UserError
+
+    if not path.is_file():
+        there = ", ".join(sorted(found.stem for found in path.parent.glob("*.sqlite")))
+        mend = f"there are: {there}" if there else "nothing was tagged here yet: rectune tag RECIPE"
+        raise UserError("there is no such tag file", where=str(path), mend=mend)
+    return path
+
+
+def _existing(recipe: Recipe) -> TagStore:
+    from rectune.align.collect import tag_file
+    from rectune.align.tags import TagStore
+
+    return TagStore(_present(tag_file(recipe)))
+
+
+def _duel(recipe: Path, systems: tuple[str, str], folder: Path | None, runs: Path) -> tuple[Any, Path]:
+    """The answers of two models, and the folder of the catalogue."""
+    from rectune.align.comparison import read_duel
+    from rectune.align.tasks import PROMPTS_FILE
+    from rectune.core.runs import RunStore
+
+    store = RunStore(runs)
+    prompts = store.resolve(recipe.stem, "queries") / PROMPTS_FILE
+    answered = folder or store.resolve(recipe.stem, "eval")
+    return read_duel(prompts, answered, systems), store.resolve(recipe.stem, "data")

@@ -1,0 +1,1 @@
+"""What all packages stand on: types, errors, recipes, the run store, tables, statistics. Never torch."""

@@ -1,0 +1,179 @@
+"""Loading a recipe: one complete YAML file, overrides from the command line, every fault listed at once."""
+
+from __future__ import annotations
+
+import difflib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rectune.core import settings
+from rectune.core.errors import UserError
+from rectune.core.shipped import RECIPES, find_recipe, recipe_names
+
+
+class Recipe(BaseModel):
+    """Everything a run needs. A stage is handed a view (`only`) with the sections that its row in the table names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: settings.Data
+    models: settings.Models
+    prompts: settings.Prompts
+    generate: settings.Generate
+    filter: settings.Filter
+    train: settings.Train
+    candidates: settings.Candidates
+    align: settings.Align
+    retrieval: settings.Retrieval
+    evaluate: settings.Evaluate
+    release: settings.Release
+
+    def only(self, sections: Iterable[str]) -> Recipe:
+        """A view that holds these sections and raises AttributeError for any other."""
+        return Recipe.model_construct(**{name: getattr(self, name) for name in sections})
+
+    def result_fields(self, sections: Iterable[str]) -> dict[str, Any]:
+        """The fields of these sections that can change a result, as plain JSON values: what goes into a key."""
+        return {name: _without_free(getattr(self, name)) for name in sections}
+
+
+def load_recipe(recipe: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Load and check a recipe.
+
+    Args:
+        recipe: a YAML 1.2 file with the sections of `Recipe`, or the name of one that comes with the package.
+        overrides: `section.key=value` strings; the value is read as YAML (`5e-7` is a number, `[a, b]` a list).
+
+    Raises:
+        UserError: lists every fault at once: unknown keys with the nearest right one, wrong types, values out of
+            range, sections that do not go together.
+    """
+    path = find_recipe(recipe)
+    document = _read_yaml(path)
+    faults = [fault for text in overrides if (fault := _override(document, text))]
+    try:
+        loaded = Recipe.model_validate(document)
+        faults += _conflicts(loaded)
+    except ValidationError as invalid:
+        faults += [_describe(dict(error)) for error in invalid.errors()]
+    if faults:
+        raise UserError("\n".join(f"{path}: {fault}" for fault in faults), mend="mend the keys named above")
+    return loaded
+
+
+def _conflicts(recipe: Recipe) -> list[str]:
+    """What is wrong between sections that are each right."""
+    budget = recipe.prompts.max_tokens
+    lengths = {"train": recipe.train.max_length, "align": recipe.align.max_length}
+    short = [f"{name}.max_length ({length})" for name, length in lengths.items() if length <= budget]
+    if not short:
+        return []
+    return [f"prompts.max_tokens: {budget} leaves no room for a response within {' and '.join(short)}"]
+
+
+def parse_recipe(sections: Mapping[str, Any]) -> Recipe:
+    """A view again from what `dump_sections` wrote: only the sections that are there."""
+    views = {name: _inner_model(Recipe.model_fields[name].annotation) for name in sections}
+    return Recipe.model_construct(
+        **{name: views[name].model_validate(value) for name, value in sections.items()}
+    )
+
+
+def dump_sections(recipe: Recipe, sections: Iterable[str]) -> dict[str, Any]:
+    """The named sections as plain JSON values, free fields included."""
+    return {name: getattr(recipe, name).model_dump(mode="json") for name in sections}
+
+
+def to_yaml(document: Mapping[str, Any]) -> str:
+    """Plain values as YAML text."""
+    from ruamel.yaml import YAML
+
+    stream = io.StringIO()
+    YAML(typ="safe", pure=True).dump(dict(document), stream)
+    return stream.getvalue()
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        near = [] if path.parent == RECIPES else sorted(map(str, path.parent.glob("*.yaml")))
+        mend = f"name a file, or one of: {', '.join([*near, *recipe_names()])}"
+        raise UserError("no such recipe", where=str(path), mend=mend) from None
+    except (OSError, UnicodeDecodeError, YAMLError) as broken:
+        raise UserError(f"cannot be read as YAML: {broken}", where=str(path)) from None
+    if not isinstance(document, dict):
+        raise UserError(
+            "holds no sections", where=str(path), mend=f"wanted: {', '.join(Recipe.model_fields)}"
+        )
+    return document
+
+
+def _override(document: dict[str, Any], text: str) -> str | None:
+    """Apply one `section.key=value`; returns the fault, if any."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    dotted, equals, raw = text.partition("=")
+    if not equals:
+        return f"{text}: not of the form section.key=value"
+    *parents, last = dotted.strip().split(".")
+    node: Any = document
+    for parent in parents:
+        node = node.setdefault(parent, {}) if isinstance(node, dict) else None
+    if not isinstance(node, dict):
+        return f"{dotted}: stands inside a value that has no keys"
+    try:
+        node[last] = YAML(typ="safe", pure=True).load(raw) if raw else ""
+    except YAMLError as broken:
+        return f"{dotted}: value cannot be read as YAML ({broken})"
+    return None
+
+
+def _describe(error: dict[str, Any]) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(error["loc"][-1]), _keys_at(error["loc"][:-1]), n=1, cutoff=0.5)
+        return f"{place}: unknown key" + (f", did you mean {near[0]}?" if near else "")
+    if error["type"] == "missing":
+        return f"{place}: missing"
+    return f"{place}: {error['msg']}, found {error['input']!r}"
+
+
+def _keys_at(location: Sequence[str | int]) -> list[str]:
+    """The keys that are known at a place in the recipe."""
+    kind: Any = Recipe
+    for part in location:
+        if isinstance(part, int) or not _is_model(kind):
+            continue
+        field = kind.model_fields.get(part)
+        kind = _inner_model(field.annotation) if field else None
+    return list(kind.model_fields) if _is_model(kind) else []
+
+
+def _inner_model(annotation: Any) -> Any:
+    return (
+        annotation if _is_model(annotation) else next((a for a in get_args(annotation) if _is_model(a)), None)
+    )
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _without_free(section: BaseModel) -> dict[str, Any]:
+    plain: dict[str, Any] = section.model_dump(mode="json")
+    for name, field in type(section).model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and extra.get("free"):
+            del plain[name]
+        elif isinstance(value := getattr(section, name), BaseModel):
+            plain[name] = _without_free(value)
+    return plain

@@ -1,0 +1,1 @@
+"""Figures with their intervals: ranking metrics, the bootstrap over users, paired tests."""

@@ -1,0 +1,86 @@
+"""Ranking metrics with one relevant item a case, and their intervals.
+
+Throughout, a case's rank is 1 where the target stands first. Ties go against the system: the target stands
+behind everything that scores as high as it, so that a constant score is the worst ranking and not a lucky
+one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rectune.core.stats import intervals
+
+_AT_ONCE = 500  # rounds of the bootstrap that are drawn together
+
+
+def target_rank(items: Sequence[str], scores: Sequence[float], target: str) -> int:
+    """The target's rank, from 1 to len(items); it loses ties, and a score that is no number loses to all.
+
+    Raises:
+        ValueError: the target is not among the items.
+    """
+    if target not in items:
+        raise ValueError(f"the target {target!r} is not among the items ranked")
+    place = items.index(target)
+    plain = np.asarray(scores, np.float64)
+    return int(np.count_nonzero(~(plain < plain[place])))
+
+
+def hit_at(ranks: ArrayLike, k: int) -> NDArray[np.float64]:
+    """1 for each rank up to k, else 0, in the ranks' shape; their mean is Hit@k."""
+    return (np.asarray(ranks) <= k).astype(np.float64)
+
+
+def reciprocal_ranks(ranks: ArrayLike) -> NDArray[np.float64]:
+    """1/rank of each; their mean is MRR (Voorhees 1999, "The TREC-8 Question Answering Track Report")."""
+    return 1 / np.asarray(ranks, np.float64)
+
+
+def ndcg_at(ranks: ArrayLike, k: int) -> NDArray[np.float64]:
+    """NDCG@k of each (Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques").
+
+    With one relevant item the ideal gain is 1, which leaves 1/log2(1 + rank) up to rank k, and 0 after it.
+    """
+    return hit_at(ranks, k) / np.log2(1 + np.asarray(ranks, np.float64))
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """`rectune.core.stats.intervals.wilson`; a share of nothing may be anything."""
+    return intervals.wilson(hits, n) if n else (0.0, 1.0)
+
+
+class Resampled:
+    """Users drawn with replacement, each with all their cases (the bootstrap, Efron 1979), many times over.
+
+    Cases of one user are not independent and stay together. Made once, it serves every figure of the same cases, so that
+    paired figures see the same draws.
+
+    Args:
+        users: whose case it is, [n].
+        rounds: how often to draw.
+        seed: of the draws; the same one gives the same intervals.
+    """
+
+    def __init__(self, users: Sequence[str], rounds: int, seed: int) -> None:
+        _, self._codes = np.unique(np.asarray(users), return_inverse=True)
+        self._counts = np.bincount(self._codes).astype(np.float64)  # [u] cases of each
+        u, rng = len(self._counts), np.random.default_rng(seed)
+        self._drawn = np.zeros((rounds, u), np.float32)  # how often each user was drawn
+        for start in range(0, rounds if u else 0, _AT_ONCE):
+            some = self._drawn[start : start + _AT_ONCE]
+            places = rng.integers(u, size=some.shape) + u * np.arange(len(some))[:, None]
+            some += np.bincount(places.ravel(), minlength=some.size).reshape(some.shape)
+
+    def interval(self, values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
+        """The 95 % percentile interval of the mean of a figure a case, [n]; not a number for no cases."""
+        if not len(self._codes):
+            return math.nan, math.nan
+        sums = np.bincount(self._codes, weights=np.asarray(values, np.float64))  # [u]
+        means = (self._drawn @ sums) / (self._drawn @ self._counts)  # [rounds]
+        low, high = np.quantile(means, (0.025, 0.975))
+        return float(low), float(high)

@@ -1,0 +1,1 @@
+"""Text that comes from elsewhere, made fit to be shown."""

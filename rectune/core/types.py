@@ -1,0 +1,257 @@
+"""The rows that flow between stages.
+
+Every row is a frozen dataclass. Rows that have an `id` get it from their content (`content_id`), so that the same
+input gives the same id on any machine, in any order, on any number of workers. `rectune.core.rows` reads and writes them
+as Parquet. `schema` is raised when a field changes its meaning; readers refuse other versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar, Literal, TypeVar
+
+Scenario = Literal["passive", "active"]
+Form = Literal["direct", "listwise"]
+Locale = Literal["en", "ko"]
+Split = Literal["train", "preference", "test"]
+
+# Made once: json.dumps makes one anew for every call with arguments of its own.
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+SPLITS: tuple[Split, ...] = ("train", "preference", "test")
+
+
+def content_id(*parts: Any) -> str:
+    """A 20-hex-digit hash of anything JSON can hold; equal content gives an equal id everywhere."""
+    text = _CANONICAL.encode(parts)
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+T = TypeVar("T")
+
+
+def group_names(domain: str, category: str) -> tuple[str, ...]:
+    """The groups that figures about a row are given for: its domain and, where there is one, its category."""
+    return (domain, f"{domain}/{category}") if category else (domain,)
+
+
+def grouped(rows: Iterable[T], of: Callable[[T], tuple[str, str]]) -> dict[str, list[T]]:
+    """The rows of each domain, and of each domain/category where there is one; names sorted.
+
+    Args:
+        rows: a row with a category is in two groups.
+        of: a row's domain and category.
+    """
+    found: dict[str, list[T]] = {}
+    for row in rows:
+        for name in group_names(*of(row)):
+            found.setdefault(name, []).append(row)
+    return {name: found[name] for name in sorted(found)}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing of a catalogue. `item_id` is the id its publisher gave it; unique within a `domain`."""
+
+    schema: ClassVar[int] = 1
+    domain: str
+    item_id: str
+    title: str
+    categories: tuple[str, ...] = ()
+    description: str = ""
+    year: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The raw material of a prompt: what a user took before, and what was really taken next.
+
+    `candidates` and `target` are item ids of `domain`, `history` ids of `history_domain`, which is another one where
+    a user's taste in one domain is to lead to an item of another. `history` is oldest first, or in a seeded order where
+    the dataset publishes no times (`ordered` is False). `candidates` holds the target once, at a uniform place.
+    `cutoff` is the target's time in seconds since 1970, None without times: nothing in `history` is later.
+    `category` is the target's, where its publisher divides the dataset, else empty.
+    """
+
+    schema: ClassVar[int] = 2
+    id: str
+    domain: str
+    user: str
+    split: Split
+    history: tuple[str, ...]
+    target: str
+    candidates: tuple[str, ...]
+    ordered: bool
+    history_domain: str
+    category: str = ""
+    cutoff: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model is asked. `system` and `instruction` are rendered text; the rest says what they were made of.
+
+    `target` is the item id really taken; it never stands in `instruction` except among listwise `candidates`.
+    `query` is empty for passive prompts; `candidates` is empty for direct ones. `history_domain` and `category` are as in
+    `Case`. `history` holds what the model is shown; `left_out` counts the older items of the case that did not fit.
+    `template` is `<locale>/<scenario>/<form>/<name>`.
+    """
+
+    schema: ClassVar[int] = 3
+    id: str
+    domain: str
+    scenario: Scenario
+    form: Form
+    locale: Locale
+    split: Split
+    user: str
+    system: str
+    instruction: str
+    history: tuple[str, ...]
+    candidates: tuple[str, ...]
+    target: str
+    query: str
+    template: str
+    history_domain: str
+    category: str = ""
+    cutoff: int | None = None
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who wrote a text, and how, so that it can be written again.
+
+    `model` is the model's name and digest, `sampling` canonical JSON. `closing` says who named the item that a
+    response ends with: the "model" itself, or our "template" (the closing line, and the ranking of every listwise response);
+    empty where the question does not arise.
+    """
+
+    model: str
+    quantisation: str
+    sampling: str
+    seed: int
+    engine: str
+    closing: Literal["", "model", "template"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt and its response: one row of the instruction-tuning set."""
+
+    schema: ClassVar[int] = 1
+    id: str
+    prompt: Prompt
+    response: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the filter said of the example `id`.
+
+    `figures` is JSON: rule name -> its figure, null where the rule has none; `reasons` is empty if kept. `copy_of` is the
+    id of the example that stays for it, where it is a duplicate or nearly one.
+    """
+
+    schema: ClassVar[int] = 3
+    id: str
+    domain: str
+    category: str
+    score: float | None
+    tokens: int
+    distinct: int
+    kept: bool
+    reasons: tuple[str, ...]
+    figures: str = "{}"
+    copy_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of the k answers sampled for a prompt. `id` hashes prompt and text; `index` counts from 0."""
+
+    schema: ClassVar[int] = 1
+    id: str
+    prompt_id: str
+    index: int
+    text: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One person's (or the simulated annotator's) verdict on the answers to one prompt.
+
+    `prompt` hashes the prompt's system and instruction, `answers` hash the texts in the order they were shown; `best` and
+    `worst` are among `answers`. `time` is seconds since 1970, `seconds` how long it took.
+    """
+
+    schema: ClassVar[int] = 1
+    prompt: str
+    answers: tuple[str, ...]
+    best: str
+    worst: str
+    annotator: str
+    time: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """A pair for DPO: `chosen` was preferred to `rejected` by `annotator`."""
+
+    schema: ClassVar[int] = 1
+    id: str
+    prompt: Prompt
+    chosen: str
+    rejected: str
+    annotator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Items in the order that `system` gave them for a case or prompt; `scores` run alongside, higher is better.
+
+    `grounding` says for each item how it was found ("candidate", "title", "embedding"). `protocol` and `draw` say which
+    candidates they were; `rank` is the target's, from 1 (0: not known), among `size` candidates, of which `items` may list
+    the first ones only. `user` is domain/user.
+    """
+
+    schema: ClassVar[int] = 2
+    prompt_id: str
+    system: str
+    items: tuple[str, ...]
+    scores: tuple[float, ...]
+    grounding: tuple[str, ...]
+    protocol: str = "own"
+    draw: int = 0
+    user: str = ""
+    rank: int = 0
+    size: int = 0
+
+
+Identified = TypeVar("Identified", Case, Prompt, Example, Candidate, Preference)
+
+
+def with_id(row: Identified) -> Identified:
+    """The row with `id` set to the hash of all its other fields; provenance counts, so that no two rows share an id."""
+    content = {f.name: _plain(getattr(row, f.name)) for f in fields(row) if f.name != "id"}
+    return replace(row, id=content_id(type(row).__name__, row.schema, content))
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
+
+
+def prompt_hash(prompt: Prompt) -> str:
+    """Hash of what the annotator reads; tags attach wherever it is equal, whatever the recipe."""
+    return content_id("prompt", prompt.system, prompt.instruction)
+
+
+def answer_hash(text: str) -> str:
+    """Hash of one answer's text; see `prompt_hash`."""
+    return content_id("answer", text)

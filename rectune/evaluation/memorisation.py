@@ -1,0 +1,171 @@
+"""What the base model knows by heart: a good ranking by a model that has read the data says little about taste.
+
+Two questions. Can it complete titles of the catalogue from their first half? And does it still name a user's next item when
+the history is out of order, somebody else's, or not there?
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rectune.core.runs import ledger_path
+from rectune.core.settings import Sampling
+from rectune.core.stats import metrics
+from rectune.core.types import Locale, content_id
+from rectune.evaluation.systems import Material
+from rectune.inference.generate import generate
+from rectune.inference.requests import Request
+from rectune.prompts.library import system_message
+from rectune.prompts.render import Wording, render
+from rectune.rankers.base import Scores
+from rectune.rankers.cases import TestCase, as_asked, by_domain
+from rectune.rankers.ground import Ground
+from rectune.rankers.likelihood import Asked, Likelihood, Scorer, without_history
+from rectune.rankers.words import words_of
+
+CONDITIONS = ("own history", "shuffled", "somebody else's", "none")
+_SHORTEST = 4  # words of a title that is cut in two
+_YEAR = re.compile(r"\(\s*\d{4}\s*\)\s*$")
+_ASK: dict[Locale, str] = {
+    "en": "Write the full title that begins with these words: {}",
+    "ko": "다음 말로 시작하는 제목을 끝까지 써 주세요: {}",
+}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A title in two halves; `others` are second halves of other titles of the same domain, the control."""
+
+    domain: str
+    locale: Locale
+    first: str
+    rest: tuple[str, ...]
+    other: tuple[str, ...]
+
+
+def probe(cases: Sequence[TestCase], material: Material, scorer: Scorer, out: Path) -> dict[str, Any]:
+    """What memorisation.json holds: `titles` and `next_item`, over all and by domain; see the functions below.
+
+    Args:
+        cases: the test cases; the first `evaluate.memorisation` of each domain are asked about.
+        material: where items and model are.
+        scorer: the base model's likelihoods.
+        out: the stage's folder.
+    """
+    count = material.config.evaluate.memorisation
+    chosen = {domain: group[:count] for domain, group in by_domain(cases).items()}
+    cuts = [cut for domain, group in chosen.items() for cut in _cuts(material.ground(domain), group, count)]
+    return {
+        "model": "base",
+        "titles": completed(cuts, material, out) if cuts else {},
+        "next_item": next_items(chosen, material, scorer),
+    }
+
+
+def completed(cuts: Sequence[Cut], material: Material, out: Path) -> dict[str, Any]:
+    """How many titles the model ends as they end when it is given their first half; greedy.
+
+    An answer counts where its words begin with all words of the rest, case aside. `control` counts those that begin with the
+    rest of another title of the domain instead: what generic endings would give. Both are [share, low, high] of `n` titles.
+    """
+    sampling = Sampling(max_tokens=24, temperature=0.0)
+    requests = []
+    for cut in cuts:
+        messages = (
+            ("system", system_message(cut.locale, cut.domain)),
+            ("user", _ASK[cut.locale].format(cut.first)),
+        )
+        name = content_id("title", cut.domain, cut.first)
+        requests.append(Request(name, messages, sampling, 0, ("\n",), prefill=cut.first))
+    engine = material.config.evaluate
+    answers = generate(material.model("base"), requests, engine, ledger_path(out), "titles by heart")
+    words = [tuple(words_of(answer.text)) for answer in answers]
+
+    def counted(places: Sequence[int]) -> dict[str, Any]:
+        right = sum(words[at][: len(cuts[at].rest)] == cuts[at].rest for at in places)
+        wrong = sum(words[at][: len(cuts[at].other)] == cuts[at].other for at in places)
+        return {
+            "n": len(places),
+            "completed": _share(right, len(places)),
+            "control": _share(wrong, len(places)),
+        }
+
+    everywhere = range(len(cuts))
+    domains = sorted({cut.domain for cut in cuts})
+    return {
+        **counted(everywhere),
+        "domains": {d: counted([at for at in everywhere if cuts[at].domain == d]) for d in domains},
+    }
+
+
+def next_items(
+    chosen: Mapping[str, Sequence[TestCase]], material: Material, scorer: Scorer
+) -> dict[str, Any]:
+    """Hit@1 among the case's own candidates, by likelihood, under each of `CONDITIONS`, as [share, low, high] of `n` cases.
+
+    Shuffling keeps what was liked and loses when; somebody else's history keeps only the domain; none leaves what the
+    model holds likely whoever asks. Where the last is as good as the first, the history plays no part.
+    """
+    hits: dict[str, list[bool]] = {name: [] for name in CONDITIONS}
+    for domain, group in chosen.items():
+        titles = material.ground(domain).titles
+        for place, test in enumerate(group):
+            for name, asked in _asked(test, group[(place + 1) % len(group)], material).items():
+                ranker = Likelihood(name, scorer, titles, _always(asked))
+                hits[name].append(_hit(test, ranker.rank([()], [test.case.candidates])[0]))
+    n = len(hits["none"])
+    shares = {name: _share(sum(found), len(found)) for name, found in hits.items() if found}
+    return {"n": n, "hit@1": shares}
+
+
+def _asked(test: TestCase, other: TestCase, material: Material) -> dict[str, Asked]:
+    """How each condition asks."""
+    own = as_asked(test.prompt)
+    asked = {"own history": own, "none": without_history(lambda history: own)(())}
+    shuffled = list(test.prompt.history)
+    random.Random(content_id("shuffled", test.case.id)).shuffle(shuffled)
+    asked["shuffled"] = _worded(test, tuple(shuffled), material)
+    if other is not test:
+        asked["somebody else's"] = _worded(test, other.prompt.history, material)
+    return {name: asked[name] for name in CONDITIONS if name in asked}
+
+
+def _always(asked: Asked) -> Callable[[Sequence[str]], Asked]:
+    return lambda history: asked
+
+
+def _worded(test: TestCase, history: tuple[str, ...], material: Material) -> Asked:
+    wording = Wording("passive", "direct", test.prompt.locale)
+    return as_asked(render(replace(test.case, history=history), material.catalogue, wording))
+
+
+def _hit(test: TestCase, scores: Scores) -> bool:
+    return metrics.target_rank(test.case.candidates, list(scores), test.case.target) == 1
+
+
+def _cuts(ground: Ground, group: Sequence[TestCase], count: int) -> list[Cut]:
+    """The most liked titles of a domain that are long enough, cut in two."""
+    likes = ground.likes
+    order = sorted(likes.item_ids, key=lambda item: (-likes.counts[likes.place[item]], item))
+    titles = [_YEAR.sub("", ground.titles[item]).split() for item in order]
+    long = [words for words in titles if len(words) >= _SHORTEST][: max(count, 2)]
+    halves = [
+        (" ".join(t[: (len(t) + 1) // 2]), tuple(words_of(" ".join(t[(len(t) + 1) // 2 :])))) for t in long
+    ]
+    halves = [half for half in halves if half[1]]
+    if len(halves) < 2:  # no other title to check against
+        return []
+    locale = group[0].prompt.locale
+    return [
+        Cut(ground.domain, locale, first, rest, halves[(place + 1) % len(halves)][1])
+        for place, (first, rest) in enumerate(halves[:count])
+    ]
+
+
+def _share(hits: int, n: int) -> list[float]:
+    return [hits / n if n else 0.0, *metrics.wilson(hits, n)]

@@ -1,0 +1,130 @@
+"""The report's charts: labelled axes with units, colours the colour-blind can tell apart (Okabe and Ito)."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rectune.core.pictures import write_png
+
+if typing.TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from rectune.evaluation.pages.results import SystemRow
+
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
+_WIDE = (7.0, 3.4)  # inches
+
+
+def loss_curve(metrics: Sequence[dict[str, Any]], path: Path) -> bool:
+    """Training loss over optimizer steps; returns False, and draws nothing, where none was logged."""
+    points = series(metrics, "loss")
+    if not points:
+        return False
+    figure, axes = _canvas("Supervised fine-tuning", "optimizer step", "loss (nats per response token)")
+    axes.plot(*zip(*points, strict=True), color=BLUE, marker="o", markersize=3, linewidth=1.4)
+    _whole_steps(axes)
+    return save(figure, path)
+
+
+def reward_margins(metrics: Sequence[dict[str, Any]], path: Path) -> bool:
+    """DPO's implicit rewards of chosen and rejected answers, and their margin, over optimizer steps."""
+    wanted = (("rewards/chosen", "chosen", GREEN, "--"), ("rewards/rejected", "rejected", ORANGE, ":"))
+    margins = series(metrics, "rewards/margins")
+    if not margins:
+        return False
+    figure, axes = _canvas("DPO", "optimizer step", "implicit reward (beta x nats)")
+    axes.axhline(0.0, color=GREY, linewidth=0.8)
+    axes.plot(
+        *zip(*margins, strict=True), color=BLUE, marker="o", markersize=3, linewidth=1.6, label="margin"
+    )
+    for key, label, colour, style in wanted:
+        if points := series(metrics, key):
+            axes.plot(*zip(*points, strict=True), color=colour, linestyle=style, linewidth=1.4, label=label)
+    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.0)
+    _whole_steps(axes)
+    return save(figure, path)
+
+
+def hit_chart(rows: Sequence[SystemRow], chance: float | None, path: Path) -> bool:
+    """Hit@1 with its 95 % interval, a line a system, and chance as a dashed line."""
+    shown = [row for row in rows if row.hit is not None]
+    if not shown:
+        return False
+    figure, axes = _canvas(
+        "Hit@1", "share of users whose next item is ranked first", "", height=1.2 + 0.42 * len(shown)
+    )
+    for place, row in enumerate(reversed(shown)):
+        if row.low is not None and row.high is not None:
+            axes.plot([row.low, row.high], [place, place], color=BLUE, linewidth=2.2, solid_capstyle="butt")
+        axes.plot([row.hit or 0.0], [place], color=BLUE, marker="o", markersize=7)
+    if chance is not None:
+        axes.axvline(chance, color=ORANGE, linestyle="--", linewidth=1.2, label=f"chance {chance:.3f}")
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0)
+    axes.set_yticks(range(len(shown)), [f"{drawable(row.system)} (n={row.n})" for row in reversed(shown)])
+    axes.set_ylim(-0.6, len(shown) - 0.4)
+    axes.set_xlim(0.0, max(0.2, *(row.high or row.hit or 0.0 for row in shown)) * 1.05)
+    return save(figure, path)
+
+
+def difference_chart(pairs: Sequence[Mapping[str, Any]], path: Path) -> bool:
+    """Hit@1 of each system less that of `embedding_best`, with its 95 % interval, and no difference as a dashed line."""
+    shown = [
+        row for row in pairs if row.get("against") == "embedding_best" and len(row.get("interval") or ()) == 2
+    ]
+    if not shown:
+        return False
+    title = "Hit@1 less that of the best match by embedding"
+    figure, axes = _canvas(title, "difference on the same cases", "", height=1.2 + 0.42 * len(shown))
+    for place, row in enumerate(reversed(shown)):
+        axes.plot(list(row["interval"]), [place, place], color=BLUE, linewidth=2.2, solid_capstyle="butt")
+        axes.plot([row["difference"]], [place], color=BLUE, marker="o", markersize=7)
+    axes.axvline(0.0, color=ORANGE, linestyle="--", linewidth=1.2)
+    axes.set_yticks(range(len(shown)), [drawable(str(row["system"])) for row in reversed(shown)])
+    axes.set_ylim(-0.6, len(shown) - 0.4)
+    return save(figure, path)
+
+
+def series(metrics: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]:
+    """(step, value) of one logged figure; entries without it, or without a step, are left out."""
+    pairs = ((entry.get("step"), entry.get(key)) for entry in metrics)
+    return [
+        (float(s), float(v)) for s, v in pairs if isinstance(s, (int, float)) and isinstance(v, (int, float))
+    ]
+
+
+def _canvas(title: str, x: str, y: str, height: float = _WIDE[1]) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_WIDE[0], height), dpi=144, layout="constrained", facecolor="white")
+    axes = figure.add_subplot()
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    return figure, axes
+
+
+def _whole_steps(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def save(figure: Figure, path: Path) -> bool:
+    """Write the chart; returns True, for callers that say whether they drew."""
+    write_png(figure, path)
+    return True
+
+
+def drawable(text: str) -> str:
+    """The text with a box for every character that the chart's font does not have (Hangul, emoji)."""
+    from matplotlib.font_manager import findfont, get_font
+
+    glyphs = get_font(findfont("DejaVu Sans")).get_charmap()
+    safe = "".join(letter if ord(letter) in glyphs else "\u25a1" for letter in text)
+    return safe.replace("$", r"\$")  # a dollar sign would start mathematics

@@ -1,0 +1,57 @@
+"""Figures read from a run's JSON, which may lack them or hold something else, and how the report words them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rectune.core.stats.intervals import wilson
+
+NONE = "–"
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The value if it is a mapping, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def rows(value: Any) -> Sequence[Mapping[str, Any]]:
+    """The mappings in a list; none where it is no list."""
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+
+
+def number(value: Any) -> float | None:
+    """The value as a float if it is a number, else None."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def figure(value: Any, *, signed: bool = False) -> str:
+    """Three decimals; `NONE` for what is no number."""
+    found = number(value)
+    if found is None:
+        return NONE
+    return f"{found:+.3f}" if signed else f"{found:.3f}"
+
+
+def with_ends(value: Any, ends: Any, *, signed: bool = False) -> str:
+    """`0.250 [0.125, 0.375]`; without brackets where `ends` is not two numbers, `NONE` without a value."""
+    words = figure(value, signed=signed)
+    if words == NONE or not isinstance(ends, (list, tuple)) or len(ends) != 2:
+        return words
+    low, high = (figure(end, signed=signed) for end in ends)
+    return words if NONE in (low, high) else f"{words} [{low}, {high}]"
+
+
+def triple(value: Any) -> str:
+    """[value, low, high, …] as words; `NONE` where it is anything else."""
+    if not isinstance(value, (list, tuple)) or len(value) < 3 or None in map(number, value[:3]):
+        return NONE
+    return with_ends(value[0], value[1:3])
+
+
+def share(value: Any, n: Any) -> str:
+    """A share of n with its 95 % interval (Wilson)."""
+    found = number(value)
+    if found is None or not isinstance(n, int) or n < 1:
+        return NONE
+    return with_ends(found, wilson(round(found * n), n))

@@ -1,0 +1,142 @@
+"""Leave one domain out: how a model that was tuned on the other domains ranks for people of a domain it has not seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rectune.core.recipe import Recipe
+from rectune.core.rows import write_rows
+from rectune.core.runs import write_atomically
+from rectune.core.stats.metrics import Resampled
+from rectune.core.stats.paired import difference
+from rectune.core.text.markdown import one_line
+from rectune.core.types import Case, Locale, Ranking
+from rectune.evaluation.language import rank_models
+from rectune.evaluation.protocol import summarise
+from rectune.evaluation.stage import rank_baselines
+from rectune.evaluation.systems import Material
+from rectune.evaluation.trials import Pools
+from rectune.rankers.base import INTERACTION_FREE
+from rectune.rankers.cases import TestCase, passive_cases
+from rectune.rankers.ways import BESIDE
+
+TUNED = ("sft", "sft/prior", *(f"sft/{way}" for way in BESIDE))
+SHOWN = (*INTERACTION_FREE, "base", *TUNED)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One domain left out. `metrics` is what `measure_fold` returned."""
+
+    dataset: str
+    domain: str
+    metrics: Mapping[str, Any]
+
+
+def fold_config(config: Recipe) -> Recipe:
+    """A fold's settings: only systems that look at no interactions of the domain, and no weight that is chosen on data."""
+    changed = config.evaluate.model_copy(
+        update={
+            "systems": [*INTERACTION_FREE, "base", "sft"],
+            "ways": ["prior", *BESIDE],
+            "protocols": [],
+            "tuning": 0,
+            "memorisation": 0,
+        }
+    )
+    return Recipe.model_construct(evaluate=changed, retrieval=config.retrieval)
+
+
+def everybody(cases: Sequence[Case], trained: frozenset[str], limit: int) -> list[Case]:
+    """The latest case of every user, whatever split the data stage put it into.
+
+    Args:
+        cases: of the domain left out; of each user the latest target comes first.
+        trained: users who were trained on in another domain, where user ids are shared; they are no test users.
+        limit: at most so many users, in an order that follows from the ids alone; 0 is all.
+    """
+    latest: dict[str, Case] = {}
+    for case in cases:
+        if case.user not in trained:
+            latest.setdefault(case.user, case)
+    chosen = sorted(latest.values(), key=lambda case: case.id)
+    return chosen[:limit] if limit else chosen
+
+
+def measure_fold(cases: Sequence[Case], locale: Locale, material: Material, out: Path) -> dict[str, Any]:
+    """Rank the cases by every system of `material`, and write rankings.parquet and, last, metrics.json.
+
+    Returns:
+        what `rectune.evaluation.protocol.summarise` returns, and `best`: the name of the interaction-free baseline with
+        the highest Hit@1 here (chosen with hindsight, which favours it), with the differences from it of base and tuned
+        model.
+    """
+    tests = passive_cases(cases, material.catalogue, {case.domain: locale for case in cases})
+    pools = Pools(material.inputs["data"], tests, material.likes)
+    rankings = rank_baselines(tests, pools, material)
+    rankings += rank_models(tests, pools, material, out)[0]
+    write_rows(out / "rankings.parquet", rankings, Ranking)
+    found = summarise(tests, rankings, material.config.evaluate)
+    found["best"] = _against_best(tests, rankings, found["systems"], material)
+    write_atomically(out / "metrics.json", json.dumps(found, ensure_ascii=False, indent=1))
+    return found
+
+
+def _against_best(
+    tests: Sequence[TestCase], rankings: Sequence[Ranking], systems: Mapping[str, Any], material: Material
+) -> dict[str, Any]:
+    config = material.config.evaluate
+    ranks: dict[str, list[int]] = {}
+    for row in rankings:
+        ranks.setdefault(row.system, []).append(row.rank)
+    users = [row.user for row in rankings if row.system == "random"]
+    best = max(
+        (name for name in INTERACTION_FREE if name != "random"), key=lambda name: systems[name]["hit@1"]
+    )
+    resampled = Resampled(users, config.bootstrap, config.seed)
+    return {
+        "name": best,
+        "differences": {name: difference(ranks[best], ranks[name], resampled) for name in ("base", *TUNED)},
+    }
+
+
+def zero_shot_table(folds: Sequence[Fold], command: str) -> str:
+    """Markdown: a row a domain, every figure with its interval, its protocol and the command that made it."""
+    heads = ["left out", "users", "chance", *SHOWN, "best baseline", *(f"{name} less it" for name in TUNED)]
+    lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
+    for fold in folds:
+        systems, best = fold.metrics["systems"], fold.metrics["best"]
+        cells = [one_line(fold.domain), str(fold.metrics["cases"]), f"{fold.metrics['chance']:.3f}"]
+        cells += [_interval(systems[name]["hit@1"], systems[name]["interval"]) for name in SHOWN]
+        cells.append(best["name"])
+        for name in TUNED:
+            row = best["differences"][name]
+            cells.append(_interval(row["difference"], row["interval"], "+"))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(
+        [
+            "# Leave one domain out",
+            "",
+            "Hit@1 of one target, the item taken last, among the case's candidates, for every user "
+            "of the domain; the model was tuned by "
+            "SFT on the other domains. Brackets are 95 % intervals (Wilson; of differences: "
+            "bootstrap over users). The best baseline of a "
+            "row is the interaction-free one with the highest Hit@1 on these users, chosen with "
+            "hindsight, which favours it. Weights of "
+            f"{', '.join(TUNED[1:])} are one half: nothing was chosen on any data.",
+            "",
+            f"Made by: {command}",
+            "",
+            *lines,
+            "",
+        ]
+    )
+
+
+def _interval(value: float, interval: Sequence[float], sign: str = "") -> str:
+    low, high = interval
+    return f"{value:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"

@@ -1,0 +1,27 @@
+"""What runs a model: this process, a server, or a cluster. All of them look the same to those who ask."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+
+from rectune.core.closing import Closing
+from rectune.inference.requests import Answer, Request
+
+
+class Backend(Closing):
+    """Answers requests."""
+
+    @abstractmethod
+    def generate(self, requests: Sequence[Request], on_answer: Callable[[Answer], None]) -> None:
+        """Answer every request once, in any order; `on_answer` is called in this thread as each one ends.
+
+        What cannot be answered is an answer with `finish` "error" that says why.
+
+        Args:
+            requests: with ids that differ.
+            on_answer: keeps an answer; what it raises ends the work.
+
+        Raises:
+            UserError: nothing can be answered.
+        """

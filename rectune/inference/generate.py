@@ -1,0 +1,165 @@
+"""What the stages call: requests in, answers out, through the ledger."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from rectune.core.errors import UserError
+from rectune.core.progress import progress, say
+from rectune.core.settings import Engine, Remote, Sampling
+from rectune.core.types import Provenance
+from rectune.inference.backends import Backend
+from rectune.inference.ledger import Ledger, model_digest, request_key
+from rectune.inference.llamacpp import engine_version
+from rectune.inference.loaded import loaded
+from rectune.inference.model import describe
+from rectune.inference.requests import Answer, Request
+from rectune.inference.server import ServerBackend
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model behind an OpenAI-compatible server: its base address, its name there, and how it is asked."""
+
+    address: str
+    name: str
+    remote: Remote
+
+
+Model = Path | Served
+
+
+def generate(
+    model: Model,
+    requests: Sequence[Request],
+    engine: Engine,
+    ledger: Path,
+    label: str,
+    failures: float = 1.0,
+) -> list[Answer]:
+    """Answer requests; what the ledger holds is taken from there.
+
+    Every new answer is in the ledger before the next one is looked at, so an interrupted call goes on where
+    it was. Requests that differ in nothing but their id are generated once. If the ledger answers all, no
+    model is loaded.
+
+    Args:
+        model: a GGUF file, or a model behind a server.
+        requests: what to answer; ids need not differ.
+        engine: how llama.cpp runs; with `workers`, on how many processes.
+        ledger: the SQLite file; made if it is not there.
+        label: what progress calls the work.
+        failures: the share of the requests that may fail.
+
+    Returns:
+        The answers, in the order of `requests`. Those with `finish` "error" say why and are tried again next
+        time.
+
+    Raises:
+        UserError: no usable model, template, server or ledger, or more failures than may be.
+    """
+    with Ledger(ledger) as book:
+        keys = _keys(model, requests, book)
+        answers = book.get_many(keys)
+        left = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
+        if left:
+            # What another process wrote first stands, so that everybody returns the same text.
+            answers |= _make(model, left, engine, book, label) | book.get_many(left)
+    found = [replace(answers[key], id=request.id) for key, request in zip(keys, requests, strict=True)]
+    _check_failures(found, failures, label)
+    return found
+
+
+def missing(model: Model, requests: Sequence[Request], ledger: Path) -> list[Request]:
+    """The requests whose answers the ledger does not hold."""
+    with Ledger(ledger) as book:
+        keys = _keys(model, requests, book)
+        found = book.get_many(keys)
+    return [request for key, request in zip(keys, requests, strict=True) if key not in found]
+
+
+def _keys(model: Model, requests: Sequence[Request], book: Ledger) -> list[bytes]:
+    """Under which key of the ledger each request's answer is, or will be."""
+    identity = book.digest(model) if isinstance(model, Path) else _server(model).identity()
+    return [request_key(identity, request) for request in requests]
+
+
+def _check_failures(answers: Sequence[Answer], limit: float, label: str) -> None:
+    failed = [answer for answer in answers if answer.finish == "error"]
+    if len(failed) > limit * len(answers):
+        raise UserError(
+            f"{len(failed):,} of {len(answers):,} requests failed, the first because: {failed[0].error}",
+            where=label,
+            mend="mend that and run the same command again (what was answered is kept), or raise generate.failures",
+        )
+
+
+def provenance(model: Model, sampling: Sampling, seed: int) -> Provenance:
+    """Who wrote an answer: model as name@content hash (or name@server), quantisation, sampling, seed, engine version."""
+    if isinstance(model, Served):
+        return _server(model).provenance(sampling, seed)
+    name, quantisation = describe(model)
+    return Provenance(
+        model=f"{name}@{model_digest(model)}",
+        quantisation=quantisation,
+        sampling=json.dumps(sampling.model_dump(mode="json"), sort_keys=True, separators=(",", ":")),
+        seed=seed,
+        engine=engine_version(),
+    )
+
+
+@lru_cache(maxsize=8)
+def _server(model: Served) -> ServerBackend:
+    """The client that says who a server is: asked once."""
+    return ServerBackend(model.address, model.name, model.remote)
+
+
+def _opened(model: Model, engine: Engine) -> AbstractContextManager[Backend]:
+    if isinstance(model, Served):
+        return _server(model)  # the same, so that it notices when another model comes to bear the name
+    if engine.workers:
+        from rectune.inference.cluster import RayBackend
+
+        return RayBackend(model, engine)
+    return loaded(model, engine)
+
+
+def _make(
+    model: Model, left: Mapping[bytes, Request], engine: Engine, book: Ledger, label: str
+) -> dict[bytes, Answer]:
+    """Generate what is left, writing each answer down as it ends."""
+    keyed = {str(number): key for number, key in enumerate(left)}
+    asked = [replace(left[key], id=name) for name, key in keyed.items()]
+    made: dict[bytes, Answer] = {}
+    with _opened(model, engine) as backend, progress(label, len(asked), "answers") as advance:
+        start = time.monotonic()
+
+        def keep(answer: Answer) -> None:
+            key = keyed[answer.id]
+            made[key] = answer
+            book.put(key, answer)
+            advance(1)
+
+        backend.generate(asked, keep)
+        seconds = time.monotonic() - start
+    _report(label, list(made.values()), seconds)
+    return made
+
+
+def _report(label: str, made: Sequence[Answer], seconds: float) -> None:
+    tokens = sum(answer.tokens for answer in made)
+    failed = [answer for answer in made if answer.finish == "error"]
+    prompts = sum(answer.prompt_tokens for answer in made)
+    say(
+        f"  {label}: {tokens} tokens generated from {prompts} of prompts, {tokens / max(seconds, 1e-6):.0f} tokens/s"
+    )
+    if shortened := [answer.left_out for answer in made if answer.left_out]:
+        say(f"  {label}: {len(shortened)} prompts shortened, {sum(shortened)} entries of histories left out")
+    if failed:
+        say(f"  {label}: {len(failed)} of {len(made)} requests failed, the first because: {failed[0].error}")

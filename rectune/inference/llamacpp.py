@@ -1,0 +1,257 @@
+"""The engine that runs a GGUF model in this process: many sequences in one llama.cpp context."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from importlib.metadata import version
+from itertools import islice, pairwise
+from pathlib import Path
+
+from rectune.core.errors import UserError
+from rectune.core.settings import Engine
+from rectune.inference.backends import Backend
+from rectune.inference.constrained import Decoded, decode
+from rectune.inference.context import ROWS, Context
+from rectune.inference.handle import Handle
+from rectune.inference.model import describe
+from rectune.inference.requests import Answer, Request
+from rectune.inference.scheduler import Scheduler
+from rectune.inference.trie import LONGEST, TokenTrie
+from rectune.inference.vocabulary import opened_vocabulary
+
+
+class LlamaEngine(Backend):
+    """Generates and scores with one model; a context manager. Not thread-safe.
+
+    Attributes:
+        name: what people call the model, see `describe`.
+        quantisation: the file's main tensor type, such as "Q4_1".
+        version: "llama-cpp-python" and its version.
+
+    Raises:
+        UserError: the file is missing or no GGUF file that llama.cpp takes, or memory does not suffice.
+    """
+
+    def __init__(self, model: Path, engine: Engine) -> None:
+        self.name, self.quantisation = describe(model)
+        self.version = engine_version()
+        self._context = Context(model, engine)
+        self._scheduler = Scheduler(self._context)
+
+    def close(self) -> None:
+        """Free model and context; handles that are open end as cancelled."""
+        if self._context.model:
+            self._scheduler.close()
+        self._context.close()
+
+    @property
+    def slots(self) -> int:
+        """How many sequences are written at once."""
+        return int(self._context.slots)
+
+    @property
+    def active(self) -> int:
+        """How many sequences are being written now."""
+        return self._scheduler.active
+
+    @property
+    def busy(self) -> bool:
+        """Whether any handle is open."""
+        return self._scheduler.busy
+
+    @property
+    def weights(self) -> Path:
+        """The file that is computed with: the model's own, or a copy of it in a faster type."""
+        return self._context.weights
+
+    @property
+    def saved(self) -> int:
+        """Prompt tokens that were not evaluated because sequences shared them, since the engine was made."""
+        return self._scheduler.saved
+
+    def tokens(self, request: Request) -> list[int]:
+        """The prompt of a request as the model reads it, nothing left out.
+
+        Raises:
+            UserError: the model has no chat template, or it refuses the conversation.
+        """
+        return self._context.vocabulary.prompt(request.messages, request.prefill)
+
+    def submit(self, request: Request, on_end: Callable[[Answer], None] | None = None) -> Handle:
+        """Queue a request. Asking its handle for text makes the engine go on, with all open handles together.
+
+        Raises:
+            UserError: the model has no chat template.
+        """
+        self._context.vocabulary.check()
+        handle = Handle(request, self._scheduler.cancel, self.step, on_end)
+        self.enqueue(handle)
+        return handle
+
+    def enqueue(self, handle: Handle) -> None:
+        """Queue a handle made elsewhere, by a service for one."""
+        self._scheduler.submit(handle)
+
+    def cancel(self, handle: Handle) -> None:
+        """End a handle at the next step; any thread may call this."""
+        self._scheduler.cancel(handle)
+
+    def step(self) -> None:
+        """Evaluate one batch for all open handles. If that fails, or is interrupted, every one ends with the error."""
+        try:
+            self._scheduler.step()
+        except BaseException as problem:
+            self._scheduler.close("error", str(problem) or type(problem).__name__)
+            raise
+        if not self._scheduler.busy:
+            self._scheduler.forget()  # what comes next finds the cache as the first request did
+
+    def generate(self, requests: Sequence[Request], on_answer: Callable[[Answer], None]) -> None:
+        """Answer every request once; `on_answer` is called as each one ends, in the order of ending.
+
+        What cannot be answered, such as a prompt that is too long for its sequence, gets an answer that says so.
+
+        Raises:
+            UserError: the model has no chat template, or llama.cpp cannot go on.
+        """
+        waiting, ended = _by_head(requests), deque[Answer]()
+        open_: set[Handle] = set()
+        try:
+            while True:
+                for request in islice(waiting, self._scheduler.appetite):
+                    open_.add(self.submit(request, ended.append))
+                if not open_:
+                    return
+                self.step()
+                open_ = {handle for handle in open_ if not handle.ended} if ended else open_
+                while ended:
+                    on_answer(ended.popleft())
+        finally:
+            for handle in open_:
+                handle.cancel()
+            self._scheduler.sweep()
+
+    def loglikelihood(
+        self, messages: Sequence[tuple[str, str]], continuations: Sequence[str], prefill: str = ""
+    ) -> list[list[float]]:
+        """Log-probability of every token of each continuation of the assistant's turn, in nats.
+
+        The prompt is evaluated once, what it has in common with the prompt before it not even that, and its
+        cache is shared by all continuations. Continuations are tokenised on their own, as plain text. Open handles
+        are written to their ends first: scoring needs all slots.
+
+        Raises:
+            UserError: the prompt with its longest continuation does not fit a sequence.
+        """
+        context = self._context
+        while self.busy:
+            self.step()
+        prompt = context.vocabulary.prompt(messages, prefill)
+        tokens = [context.vocabulary.plain(text) for text in continuations]
+        longest = len(prompt) + max(map(len, tokens), default=0)
+        if longest > context.limit:
+            raise UserError(
+                f"prompt and continuation take {longest} tokens, a sequence has {context.limit}",
+                mend="raise the section's context",
+            )
+        context.hold(prompt, output=True)
+        first = context.log_probabilities(-1)
+        found = [[float(first[ids[0]])] if ids else [] for ids in tokens]
+        for group in _groups(tokens, context.slots, context.cells - len(prompt)):
+            try:
+                self._continue(len(prompt), {index: tokens[index] for index in group}, found)
+            finally:
+                for slot in range(len(group)):
+                    context.drop(slot)
+        return found
+
+    def title_trie(self, titles: Sequence[str]) -> TokenTrie:
+        """A trie of texts as they stand behind a prompt, for `best_titles`; control tokens in them are letters."""
+        return TokenTrie([self._context.vocabulary.plain(title) for title in titles])
+
+    def best_titles(
+        self,
+        messages: Sequence[tuple[str, str]],
+        trie: TokenTrie,
+        beam: int,
+        prefill: str = "",
+        without: Collection[int] = (),
+    ) -> list[Decoded]:
+        """The titles of a trie that the model is likeliest to go on with, best first; see `rectune.inference.constrained`.
+
+        Open handles are written to their ends first. At most half the slots hold hypotheses.
+
+        Raises:
+            UserError: prompt and title do not fit a sequence.
+        """
+        while self.busy:
+            self.step()
+        prompt = self._context.vocabulary.prompt(messages, prefill)
+        if len(prompt) + LONGEST > self._context.limit:
+            found = (
+                f"prompt and title take {len(prompt) + LONGEST} tokens, a sequence has {self._context.limit}"
+            )
+            raise UserError(found, mend="raise the section's context")
+        return decode(self._context, prompt, trie, beam, without)
+
+    def _continue(self, start: int, tokens: dict[int, list[int]], found: list[list[float]]) -> None:
+        """Evaluate continuations behind the held prompt; appends to `found` from each second token on."""
+        context = self._context
+        rows: list[tuple[int, int, int]] = []  # continuation, row in the batch, token wanted there
+
+        def evaluate() -> None:
+            context.evaluate()
+            for index, row, wanted in rows:
+                found[index].append(float(context.log_probabilities(row)[wanted]))
+            rows.clear()
+            context.batch.clear()
+
+        context.batch.clear()
+        for slot, (index, ids) in enumerate(tokens.items()):
+            context.share(slot)
+            for place, (token, following) in enumerate(pairwise(ids)):
+                rows.append((index, context.batch.add((token,), start + place, slot, 1), following))
+                if len(rows) == ROWS:
+                    evaluate()
+        if rows:
+            evaluate()
+
+
+def engine_version() -> str:
+    """The engine as provenance names it."""
+    return f"llama-cpp-python {version('llama-cpp-python')}"
+
+
+def prompt_text(model: Path, request: Request) -> str:
+    """What a GGUF model is shown, as text with its control tokens; only the vocabulary is loaded.
+
+    Raises:
+        UserError: no usable file, or it has no chat template, or that refuses the conversation.
+    """
+    with opened_vocabulary(model) as vocabulary:
+        return vocabulary.text(request.messages, request.prefill)
+
+
+def _by_head(requests: Sequence[Request]) -> Iterator[Request]:
+    """Requests with equal system message and shots one after the other, otherwise in the order given."""
+    heads: dict[tuple[tuple[str, str], ...], list[Request]] = {}
+    for request in requests:
+        heads.setdefault(request.messages[:-1], []).append(request)
+    return (request for group in heads.values() for request in group)
+
+
+def _groups(tokens: Sequence[Sequence[int]], slots: int, cells: int) -> Iterator[list[int]]:
+    """Indices of the continuations that need evaluation, in groups that fit into slots and cells together."""
+    group: list[int] = []
+    free = cells
+    for index, ids in enumerate(tokens):
+        if len(ids) < 2:
+            continue
+        if group and (len(group) == slots or len(ids) > free):
+            yield group
+            group, free = [], cells
+        group.append(index)
+        free -= len(ids)
+    if group:
+        yield group

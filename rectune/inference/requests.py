@@ -1,0 +1,61 @@
+"""What is asked of an engine, and what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rectune.core.settings import Sampling
+
+Finish = Literal["stop", "length", "error", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One conversation whose next assistant turn is wanted.
+
+    Attributes:
+        id: the caller's name for it; answers carry it. It plays no part in what is generated.
+        messages: (role, content) pairs, oldest first.
+        seed: of the sampler; `sampling.seed` is not looked at.
+        stop: the answer is cut before the first of these strings.
+        prefill: how the assistant's answer begins; it is part of the prompt and not of the returned text.
+        grammar: what the answer may be, in llama.cpp's GBNF; anything when empty.
+        history: what may be left out, oldest first, where prompt and answer do not fit a sequence;
+            `separator.join(history)` stands in one of the messages. The last entry always stays.
+        separator: see `history`.
+    """
+
+    id: str
+    messages: tuple[tuple[str, str], ...]
+    sampling: Sampling
+    seed: int
+    stop: tuple[str, ...] = ()
+    prefill: str = ""
+    grammar: str = ""
+    history: tuple[str, ...] = ()
+    separator: str = "; "
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request.
+
+    Attributes:
+        id: the request's.
+        text: what the model wrote; empty where `finish` is "error".
+        finish: "stop" at an end-of-generation token or stop string, "length" at `max_tokens`, "error" if not
+            answered, "cancelled" if nobody wanted the rest.
+        prompt_tokens: length of the rendered prompt, prefill included.
+        tokens: tokens generated, the end-of-generation token not counted.
+        error: what went wrong, in a sentence; empty otherwise.
+        left_out: entries of the request's history that the model was not shown.
+    """
+
+    id: str
+    text: str
+    finish: Finish
+    prompt_tokens: int
+    tokens: int
+    error: str = ""
+    left_out: int = 0

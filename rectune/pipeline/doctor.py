@@ -1,0 +1,166 @@
+"""`rectune doctor`: what works on this machine, and the mend for what does not."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rectune.core.errors import UserError
+from rectune.pipeline.plan import PACKAGES, package_versions
+
+_DISK_WANTED = 4 * 2**30  # bytes: what the demo leaves behind, with room
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. `mend` is what to do about it; `needed` findings that fail make the doctor's exit status 2."""
+
+    subject: str
+    good: bool
+    says: str
+    mend: str = ""
+    needed: bool = True
+
+
+def examine() -> tuple[str, bool]:
+    """Look at everything; returns the report, and whether all that is needed is there."""
+    checks: tuple[Callable[[], Finding | None], ...] = (
+        _python, _packages, _together, _constraints, _embedded, _converter, _compiler, _accelerator, _builds,
+        _attention, _disk, _hub,
+    )  # fmt: skip
+    findings = [finding for check in checks if (finding := check())]
+    lines = []
+    for finding in findings:
+        mark = "ok  " if finding.good else "MEND" if finding.needed else "note"
+        lines.append(f"{mark} {finding.subject:<12} {finding.says}")
+        if not finding.good and finding.mend:
+            lines.append(f"     {'':<12} -> {finding.mend}")
+    return "\n".join(lines), all(finding.good or not finding.needed for finding in findings)
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return Finding("Python", sys.version_info >= (3, 11), version, "make setup PYTHON=python3.11")
+
+
+def _packages() -> Finding:
+    absent = [name for name in PACKAGES if name not in package_versions()]
+    says = f"absent: {', '.join(absent)}" if absent else f"all {len(PACKAGES)} that matter are installed"
+    return Finding("packages", not absent, says, "make setup")
+
+
+def _together() -> Finding:
+    """Versions that exclude each other, by their own metadata and by what is known."""
+    from rectune.pipeline.versions import clashes, declared, installed
+
+    found = list(clashes(declared, installed, "cuda" if _has_nvidia() else "cpu"))
+    says = "; ".join(clash.says for clash in found) or "no two versions exclude each other"
+    return Finding("together", not found, says, "; ".join(dict.fromkeys(clash.mend for clash in found)))
+
+
+def _constraints() -> Finding:
+    """Versions other than the pinned ones may work; nobody has tried."""
+    pins, installed = _pins(Path("constraints.txt")), package_versions()
+    other = [
+        f"{name} {installed.get(name)} (tried: {pins[name]})"
+        for name in PACKAGES
+        if installed.get(name) != pins.get(name)
+    ]
+    return Finding(
+        "versions", not other, "; ".join(other) or "as pinned in constraints.txt", "make setup", needed=False
+    )
+
+
+def _embedded() -> Finding:
+    from rectune.models.reference import gguf_file
+
+    try:
+        return Finding("model", True, f"embedded: {gguf_file('embedded').name}")
+    except UserError as missing:
+        return Finding("model", False, missing.found, missing.mend or "make setup")
+
+
+def _converter() -> Finding:
+    from rectune.models.fetch_converter import converter_folder, is_current
+
+    good = is_current(converter_folder())
+    says = "llama.cpp's converter, of the runtime's version" if good else "absent, or of another version"
+    return Finding("converter", good, says, "make setup")
+
+
+def _compiler() -> Finding:
+    compiler = shutil.which("c++") or shutil.which("g++")
+    ninja = shutil.which("ninja") or (Path(sys.executable).parent / "ninja").exists()
+    good = bool(compiler and ninja)
+    absent = " and ".join(name for name, found in (("C++ compiler", compiler), ("ninja", ninja)) if not found)
+    says = f"{compiler}, ninja" if good else f"DeepSpeed compiles an operator and has no {absent}"
+    return Finding("compiler", good, says, "apt-get install g++, then make setup")
+
+
+def _accelerator() -> Finding:
+    if not _has_nvidia():
+        return Finding("accelerator", True, f"none; {os.cpu_count()} CPU cores, enough for the recipe demo")
+    command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    found = "; ".join(answer.stdout.split("\n")).strip("; ")
+    mend = "install a torch build for the accelerator, and llama-cpp-python with CMAKE_ARGS=-DGGML_CUDA=on"
+    return Finding("accelerator", answer.returncode == 0, found or answer.stderr.strip(), mend, needed=False)
+
+
+def _has_nvidia() -> bool:
+    return shutil.which("nvidia-smi") is not None
+
+
+def _builds() -> Finding | None:
+    """How torch and llama.cpp were built; of interest only where there is an accelerator."""
+    if not _has_nvidia():
+        return None
+    import llama_cpp
+    import torch
+
+    from rectune.pipeline.versions import build_clash, linked_cuda
+
+    cuda = linked_cuda(Path(llama_cpp.__file__).parent / "lib")
+    clash = build_clash(torch.version.cuda, bool(llama_cpp.llama_supports_gpu_offload()), cuda)
+    says = clash.says if clash else f"torch and llama-cpp-python are built for CUDA {torch.version.cuda}"
+    return Finding("builds", clash is None, says, clash.mend if clash else "", needed=False)
+
+
+def _attention() -> Finding | None:
+    """flash-attn is compiled against one torch, and its metadata does not say which: only loading it tells."""
+    if importlib.util.find_spec("flash_attn") is None:
+        return None
+    command = [sys.executable, "-c", "import flash_attn"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    good = answer.returncode == 0
+    reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
+    says = "flash-attn loads" if good else f"flash-attn does not load with this torch: {reason}"
+    mend = "pip install --no-build-isolation --force-reinstall --no-deps flash-attn, or set train.attention: sdpa"
+    return Finding("flash-attn", good, says, mend, needed=False)
+
+
+def _disk() -> Finding:
+    left = shutil.disk_usage(Path.cwd()).free
+    says = f"{left / 2**30:.0f} GiB free here; the demo leaves about 2 GiB"
+    return Finding("disk", left > _DISK_WANTED, says, "free some space, or give another folder with --runs")
+
+
+def _hub() -> Finding:
+    from huggingface_hub import get_token
+
+    good = get_token() is not None
+    says = "logged in" if good else "not logged in; only push and private models need it"
+    return Finding("Hub", good, says, "hf auth login", needed=False)
+
+
+def _pins(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    lines = [line.split("==") for line in path.read_text(encoding="utf-8").splitlines() if "==" in line]
+    return {name.strip().lower().replace("_", "-"): version.strip() for name, version in lines}

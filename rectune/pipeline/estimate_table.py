@@ -1,0 +1,98 @@
+"""An estimate as a table of at most 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from statistics import mean
+
+from rectune.pipeline.estimate import Estimate, Subject, fits
+
+_WIDTH = 80
+_NAME, _COLUMN = 30, 22
+
+
+def estimate_table(subject: Subject, stages: Sequence[Estimate], generation: Sequence[str] = ()) -> str:
+    """The model and device, then a column a stage, then what the figures rest on and which knobs save memory.
+
+    `generation` are notes on the stages that write text.
+    """
+    shape, models = subject.shape, subject.recipe.models
+    form = "4-bit NF4" if models.load_in_4bit else "no quantisation"
+    head = [
+        f"{models.base}, {shape.parameters / 1e9:.3g} billion weights ({subject.source}), {form}",
+        f"on {subject.device.name}, {_gib(subject.device.memory)}",
+        "",
+    ]
+    return "\n".join([*_wrapped(head), *_rows(stages), "", *_notes(subject, stages), *_wrapped(generation)])
+
+
+def _rows(stages: Sequence[Estimate]) -> list[str]:
+    parts = list(dict.fromkeys(part for one in stages for part in one.memory.device))
+    moved = list(dict.fromkeys(part for one in stages for part in one.memory.host))
+    lines = [
+        _line("", [one.name for one in stages]),
+        _line("rows", [f"{one.rows.count:,}" for one in stages]),
+        _line("tokens a row, mean / longest", [_lengths(one) for one in stages]),
+        _line("tokens in all", [f"{one.tokens:,.0f}" for one in stages]),
+        _line("processes", [str(one.world) for one in stages]),
+        _line("optimiser steps", [f"{one.steps:,}" for one in stages]),
+        "memory a process (arithmetic)",
+    ]
+    lines += [_line(f"  {part}", [_gib(one.memory.device.get(part, 0)) for one in stages]) for part in parts]
+    lines.append(_line("  together", [_gib(one.memory.total) for one in stages]))
+    lines += [
+        _line(f"  in host memory: {part}", [_gib(one.memory.host.get(part, 0)) for one in stages])
+        for part in moved
+    ]
+    if any(one.probe for one in stages):
+        measured = [_gib(one.probe.memory) if one.probe else "-" for one in stages]
+        lines.append(_line("memory of the probe, measured", measured))
+    return [*lines, _line("time", [duration(one.seconds) for one in stages])]
+
+
+def _line(name: str, cells: Sequence[str]) -> str:
+    return (f"{name:<{_NAME}}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)).rstrip()
+
+
+def _lengths(one: Estimate) -> str:
+    return f"{mean(one.rows.lengths):.0f} / {one.rows.longest}"
+
+
+def _notes(subject: Subject, stages: Sequence[Estimate]) -> list[str]:
+    notes = []
+    for one in stages:
+        notes.append(f"{one.name}: rows from {one.rows.source}; time {one.how}")
+        notes += _advice(subject, one)
+    overhead = "measured" if not subject.device.gpu else "assumed, not measured"
+    notes.append(f"framework: {overhead}. Evaluations and checkpoints are not in the time.")
+    return _wrapped(notes)
+
+
+def _advice(subject: Subject, one: Estimate) -> list[str]:
+    fit = fits(one.memory, subject, one.world)
+    if fit and not one.knobs:
+        return []
+    lead = (
+        f"{one.name} fits; it would take less with" if fit else f"{one.name} DOES NOT FIT; what saves memory"
+    )
+    return [f"{lead}:", *(f"  {knob.key}: {knob.change} saves {_gib(knob.saves)}" for knob in one.knobs)]
+
+
+def _wrapped(lines: Sequence[str]) -> list[str]:
+    found = []
+    for line in lines:
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        found += textwrap.wrap(line, _WIDTH, subsequent_indent=indent, drop_whitespace=True) or [""]
+    return found
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.2f} GiB" if size < 10 * 2**30 else f"{size / 2**30:.1f} GiB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, whichever reads best."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"

@@ -1,0 +1,91 @@
+"""Notes that processes leave when they fail, and which of them tells the cause.
+
+One process's death makes the others fail too: their connections break. So every process leaves a note of its own, and
+the one that is shown is bad input before a kill, a kill before a crash, and among equals the first.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from rectune.core.errors import UserError, WaitingForPeople
+
+Kind = Literal["user", "waiting", "killed", "crash"]
+
+_ORDER: tuple[Kind, ...] = ("waiting", "user", "killed", "crash")
+PULSE = ".pulse-"  # beginning of the names of files by which launchers show that they live
+_PREFIX = ".failed-"
+_TAIL = 8  # last lines of a log that are shown
+_TAIL_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong in one process, in the words of `UserError`; `who` is a rank or a machine where there are many."""
+
+    kind: Kind
+    found: str
+    where: str = ""
+    mend: str = ""
+    who: str = ""
+    log: str = ""
+    time: float = field(default_factory=time.time)
+
+
+def failure_of(error: Exception, who: str = "", log: str = "") -> Failure:
+    """The note of an exception."""
+    if isinstance(error, UserError):
+        kind: Kind = "waiting" if isinstance(error, WaitingForPeople) else "user"
+        return Failure(kind, error.found, error.where, error.mend, who, log)
+    return Failure("crash", f"{type(error).__name__}: {error}", who=who, log=log)
+
+
+def leave_note(folder: Path, name: str, failure: Failure) -> None:
+    """Leave a process's note, unless it left one already: its first word counts, and its launcher knows less."""
+    try:
+        with (folder / f"{_PREFIX}{name}.json").open("x", encoding="utf-8") as file:
+            json.dump(asdict(failure), file)
+    except OSError:
+        return  # it is there, or the disk is full: the exit status still says that it failed
+
+
+def notes(folder: Path) -> list[Failure]:
+    """All notes, the one that tells the cause first; half-written ones are left out."""
+    found = []
+    for path in sorted(folder.glob(_PREFIX + "*.json")):
+        try:
+            found.append(Failure(**json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, TypeError):
+            continue
+    return sorted(found, key=lambda one: (_ORDER.index(one.kind), one.time))
+
+
+def clear_traces(folder: Path, *names: str) -> None:
+    """Remove these files, the notes, and the signs of life that killed launchers left behind."""
+    traces = [folder / name for name in names]
+    for path in (*traces, *folder.glob(_PREFIX + "*.json"), *folder.glob(PULSE + "*")):
+        path.unlink(missing_ok=True)
+
+
+def last_lines(log: Path) -> str:
+    """The last few lines of a log, indented; nothing where there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    lines = [line.rstrip()[:200] for line in text.splitlines() if line.strip()]
+    shown = ("".join(sign for sign in line if sign.isprintable()) for line in lines[-_TAIL:])
+    return "\n".join(f"    {line}" for line in shown)
+
+
+def how_it_died(code: int) -> str:
+    """An exit status in words."""
+    if code == -9:
+        return "killed (signal 9); out of memory, perhaps"
+    return f"ended by signal {-code}" if code < 0 else f"ended with exit status {code} and no word why"

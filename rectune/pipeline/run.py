@@ -1,0 +1,118 @@
+"""Running a recipe: skip what is finished, go on with what was begun, make what is missing."""
+
+from __future__ import annotations
+
+import datetime
+import errno
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rectune.core.errors import UserError
+from rectune.core.progress import say
+from rectune.core.recipe import Recipe, dump_sections, load_recipe, to_yaml
+from rectune.core.runs import RunStore, Workplace, write_atomically
+from rectune.pipeline.effort import Effort
+from rectune.pipeline.launch import launch
+from rectune.pipeline.plan import Step, next_step, package_versions, stage_source
+from rectune.pipeline.stages import LAST, find_stage, needed_for
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the person asked for. `redo` names the first stage to make again although it is finished."""
+
+    recipe: Path
+    overrides: Sequence[str] = ()
+    last: str = LAST
+    redo: str = ""
+
+    @property
+    def name(self) -> str:
+        """The recipe's name: its file name without the ending."""
+        return self.recipe.stem
+
+
+def run_pipeline(order: Order, store: RunStore) -> dict[str, Path]:
+    """Run the stages that lead to `order.last`; returns the finished folder of each.
+
+    Raises:
+        UserError: bad input, or a person has to do something first.
+        StageFailed: a stage crashed; what it had done is kept.
+    """
+    recipe = load_recipe(order.recipe, order.overrides)
+    stages = needed_for(order.last)
+    redo = _names_from(order.redo, [stage.name for stage in stages])
+    steps: dict[str, Step] = {}
+    for stage in stages:
+        step = steps[stage.name] = next_step(stage, recipe, store, steps)
+        if step.ingredients is None:
+            raise UserError(step.why, where=f"stage {stage.name}")
+        if step.state == "finished" and stage.name not in redo:
+            say(f"{stage.name:<11} up to date   {store.folder(stage.name, step.key)}")
+        else:
+            _make(step, recipe, order, store)
+        store.link(order.name, stage.name, step.key)
+    return {name: store.folder(name, step.key) for name, step in steps.items()}
+
+
+def _names_from(first: str, names: list[str]) -> set[str]:
+    if not first:
+        return set()
+    name = find_stage(first).name
+    if name not in names:
+        raise UserError(f"the stage {name} is not on the way", mend=f"on the way: {', '.join(names)}")
+    return set(names[names.index(name) :])
+
+
+def _make(step: Step, recipe: Recipe, order: Order, store: RunStore) -> None:
+    name, key = step.stage.name, step.key
+    say(f"{name:<11} {step.stage.does}")
+    try:
+        with store.work(name, key) as place:
+            started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            stats, effort = _launch(step, recipe, store, place)
+            manifest = _manifest(step, order, stats, effort) | {"started": started}
+            store.finish(name, key, manifest)
+    except OSError as full:
+        if full.errno != errno.ENOSPC:
+            raise
+        raise UserError(
+            "the disk is full",
+            where=str(store.root),
+            mend="free some space; the same command goes on from here",
+        ) from None
+    rows = (
+        f", {stats['rows_in']} -> {stats['rows_out']} rows" if {"rows_in", "rows_out"} <= set(stats) else ""
+    )
+    cost = f"{effort.seconds:.0f} s, {effort.peak_memory / 2**30:.1f} GiB"
+    say(f"{'':<11} done in {cost}{rows}   {store.folder(name, key)}")
+
+
+def _launch(step: Step, recipe: Recipe, store: RunStore, place: Workplace) -> tuple[dict[str, Any], Effort]:
+    ingredients = step.ingredients
+    assert ingredients is not None  # run_pipeline refuses a blocked step
+    sections = dump_sections(recipe, step.stage.sections)
+    inputs = {name: str(store.folder(name, key).resolve()) for name, key in ingredients.inputs.items()}
+    absolute = Workplace(place.folder.resolve(), place.lock)
+    write_atomically(absolute.folder / "config.yaml", to_yaml(sections))
+    spec = {"sections": sections, "inputs": inputs}
+    return launch(step.stage.function, spec, absolute, step.stage.team(recipe))
+
+
+def _manifest(step: Step, order: Order, stats: dict[str, Any], effort: Effort) -> dict[str, Any]:
+    assert step.ingredients is not None
+    return {
+        "stage": step.stage.name,
+        "key": step.key,
+        "recipe": order.name,
+        "inputs": dict(step.ingredients.inputs),
+        "outside": dict(step.ingredients.outside),
+        "figures": stats,
+        "versions": package_versions(),
+        "source": stage_source(step.stage),
+        "seconds": effort.seconds,
+        "attempts": effort.attempts,
+        "peak_memory": effort.peak_memory,
+    }

@@ -1,0 +1,101 @@
+"""What a stage is made of: the modules that its function imports, directly or not, and the data files beside them.
+
+Modules count that are imported anywhere, inside functions too, and those that tables name as `rectune.module:Name`
+(stages, rankers, dataset readers). What is imported for types alone does not. Of a package with a module among these all
+data files count: templates, words, styles.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+PACKAGE = "rectune"
+ROOT = Path(__file__).parents[1]  # the folder of the package
+
+_SPELLED = re.compile(rf"""["']({PACKAGE}(?:\.\w+)+)(?::\w+)?["']""")  # what a table of modules holds
+
+
+@functools.cache
+def source_digests(module: str) -> dict[str, str]:
+    """BLAKE2b, 16 hex digits, of every file that a module's work may depend on, by its path below the package.
+
+    Args:
+        module: full name of a module of rectune.
+    """
+    files = sorted(_files(reached(module)))
+    return {path.relative_to(ROOT).as_posix(): _digest(path) for path in files}
+
+
+@functools.cache
+def reached(module: str) -> frozenset[str]:
+    """The module and all modules of rectune that it reaches, with the packages that they are in."""
+    found, waiting = set[str](), [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found or not (path := module_file(name)):
+            continue
+        found.add(name)
+        if name != PACKAGE:  # the public face names everything, and no stage goes through it
+            waiting += [*_names(path), name.rpartition(".")[0]]
+    return frozenset(found)
+
+
+def module_file(module: str) -> Path | None:
+    """The file of a module of rectune; of a package its `__init__.py`; None where there is none."""
+    first, *rest = module.split(".")
+    if first != PACKAGE:
+        return None
+    place = ROOT.joinpath(*rest)
+    files = (place / "__init__.py", place.with_suffix(".py")) if rest else (place / "__init__.py",)
+    return next((path for path in files if path.is_file()), None)
+
+
+@functools.cache
+def _names(path: Path) -> tuple[str, ...]:
+    """Names that may be modules of rectune: those that a file imports, and those that its strings spell."""
+    text = path.read_text(encoding="utf-8")
+    named = [*_imported(ast.parse(text)), *_SPELLED.findall(text)]
+    return tuple(dict.fromkeys(name for name in named if name.startswith(PACKAGE)))
+
+
+def _imported(block: ast.AST) -> Iterator[str]:
+    """What the statements of a block import, those in blocks inside it too; expressions need no look."""
+    for part in ("body", "orelse", "handlers", "finalbody", "cases"):
+        if part == "body" and isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test):
+            continue
+        for node in getattr(block, part, ()):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield str(node.module)
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            else:
+                yield from _imported(node)
+
+
+def _files(modules: Iterable[str]) -> set[Path]:
+    programs = {path for module in modules if (path := module_file(module))}
+    folders = {path.parent for path in programs} - {ROOT}
+    return programs.union(*map(_data_files, folders))
+
+
+@functools.cache
+def _data_files(folder: Path) -> frozenset[Path]:
+    """The data files of a package; folders in it that are packages have their own."""
+    found = set[Path]()
+    for path in folder.iterdir():
+        if path.is_dir() and path.name != "__pycache__" and not (path / "__init__.py").exists():
+            found |= _data_files(path)
+        elif path.is_file() and path.suffix not in (".py", ".pyc"):
+            found.add(path)
+    return frozenset(found)
+
+
+@functools.cache
+def _digest(path: Path) -> str:
+    return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()

@@ -1,0 +1,215 @@
+"""The table of stages: reading it shows the whole pipeline.
+
+A stage is one function `run(config, inputs, out) -> stats`. `sections` are the parts of the recipe that it sees and that
+go into its key; `inputs` the stages whose folders it reads; `outside` what it reads that no stage made. Raise `version`
+when a change of its code must make its results anew.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rectune.core.errors import UserError
+from rectune.core.recipe import Recipe
+from rectune.core.runs import RunStore
+from rectune.pipeline import outside
+from rectune.pipeline.machines import ALONE, Team, team_of
+
+Outside = Callable[[Recipe, RunStore, Mapping[str, str]], dict[str, str]]
+
+
+def _nothing(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    return {}
+
+
+def _alone(recipe: Recipe) -> Team:
+    return ALONE
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the table. `team` says on which machines the stage runs, and with how many processes."""
+
+    name: str
+    function: str
+    does: str
+    sections: tuple[str, ...]
+    inputs: tuple[str, ...] = ()
+    outside: Outside = _nothing
+    team: Callable[[Recipe], Team] = _alone
+    version: int = 1
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        "data",
+        "rectune.datagen.build:run",
+        "raw files into tables, and into histories, targets and candidates",
+        sections=("data",),
+        outside=outside.raw_files,
+    ),
+    Stage(
+        "base",
+        "rectune.models.prepare:run",
+        "the base model as a checkpoint and as GGUF",
+        sections=("models",),
+        outside=outside.base_model,
+    ),
+    Stage(
+        "queries",
+        "rectune.datagen.queries:run",
+        "search queries for active prompts, and all prompts rendered",
+        sections=("models", "prompts", "generate"),
+        inputs=("data", "base"),
+        outside=outside.teachers,
+        version=2,
+    ),
+    Stage(
+        "rationales",
+        "rectune.datagen.rationales:run",
+        "responses that tie history or query to the item really taken",
+        sections=("generate",),
+        inputs=("data", "queries"),
+        outside=outside.teachers,
+        version=2,
+    ),
+    Stage(
+        "filter",
+        "rectune.filters.stage:run",
+        "bad responses out: ln(L)*L/C and the other rules",
+        sections=("models", "filter"),
+        inputs=("data", "base", "rationales"),
+        version=2,
+    ),
+    Stage(
+        "sft",
+        "rectune.train.sft:run",
+        "QLoRA instruction tuning under DeepSpeed",
+        sections=("models", "train"),
+        inputs=("base", "filter"),
+        outside=outside.world_of("train"),
+        team=lambda recipe: team_of(recipe.train, "train"),
+        version=2,
+    ),
+    Stage(
+        "candidates",
+        "rectune.align.candidates:run",
+        "answers of the tuned model to fresh prompts",
+        sections=("models", "candidates"),
+        inputs=("base", "sft", "queries"),
+        version=2,
+    ),
+    Stage(
+        "tag",
+        "rectune.align.collect:run",
+        "best and worst answer of each prompt, and the pairs they make",
+        sections=("align",),
+        inputs=("data", "queries", "candidates"),
+        outside=outside.tags,
+        version=2,
+    ),
+    Stage(
+        "dpo",
+        "rectune.align.dpo:run",
+        "direct preference optimisation on the pairs",
+        sections=("models", "align"),
+        inputs=("base", "sft", "tag"),
+        outside=outside.world_of("align"),
+        team=lambda recipe: team_of(recipe.align, "align"),
+        version=2,
+    ),
+    Stage(
+        "export",
+        "rectune.release.export:run",
+        "the aligned model merged, as a checkpoint and as GGUF",
+        sections=("models", "release"),
+        inputs=("data", "queries", "base", "dpo"),
+        version=2,
+    ),
+    Stage(
+        "recommend",
+        "rectune.recommender.stage:run",
+        "test prompts answered with real items, and the grounding report",
+        sections=("retrieval",),
+        inputs=("data", "queries", "export"),
+        version=2,
+    ),
+    Stage(
+        "eval",
+        "rectune.evaluation.stage:run",
+        "models and baselines ranked side by side",
+        sections=("evaluate", "retrieval"),
+        inputs=("data", "queries", "base", "candidates", "export", "recommend"),
+        version=2,
+    ),
+    Stage(
+        "report",
+        "rectune.evaluation.report:run",
+        "everything that was measured, on one page",
+        sections=("evaluate",),
+        inputs=(
+            "data",
+            "base",
+            "queries",
+            "rationales",
+            "filter",
+            "sft",
+            "candidates",
+            "tag",
+            "dpo",
+            "export",
+            "recommend",
+            "eval",
+        ),
+        version=2,
+    ),
+    Stage(
+        "push",
+        "rectune.release.push:run",
+        "cards, and the upload to the Hub (dry unless the recipe says otherwise)",
+        sections=("release",),
+        inputs=(
+            "data",
+            "base",
+            "queries",
+            "rationales",
+            "filter",
+            "sft",
+            "tag",
+            "dpo",
+            "export",
+            "eval",
+            "report",
+        ),
+        outside=outside.push_order,
+        version=2,
+    ),
+)
+
+LAST = "report"  # where `rectune run` ends unless it is told otherwise: nothing leaves the machine unasked
+
+
+def find_stage(name: str) -> Stage:
+    """The row of a stage.
+
+    Raises:
+        UserError: there is no such stage.
+    """
+    names = [stage.name for stage in STAGES]
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UserError(f"there is no stage {name}", mend=f"{hint}stages: {', '.join(names)}")
+    return STAGES[names.index(name)]
+
+
+def needed_for(last: str) -> list[Stage]:
+    """The stages that lead to `last`, itself included, in the order of the table."""
+    wanted, waiting = set[str](), [find_stage(last).name]
+    while waiting:
+        name = waiting.pop()
+        wanted.add(name)
+        waiting += [source for source in find_stage(name).inputs if source not in wanted]
+    return [stage for stage in STAGES if stage.name in wanted]

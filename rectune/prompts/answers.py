@@ -1,0 +1,113 @@
+"""The two forms of an answer, and the one parser that reads items out of answers, ours and a model's.
+
+A direct answer is a paragraph of reasons and a closing line that names the item. A listwise answer is a paragraph of
+reasons and a ranking of all that was shown, a line a title, the best first. How sure a reading is: see
+`rectune.prompts.mentions`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rectune.core.types import Locale
+from rectune.prompts.lists import Kind, labels_of
+from rectune.prompts.mentions import Mention, find, find_all, placed
+from rectune.prompts.reading import MARKUP, AnswerForm, choose
+from rectune.prompts.titles import Preferring, TitleIndex, unescape
+from rectune.prompts.words import numbered, one_line
+
+CLOSINGS: dict[Locale, str] = {"en": "My recommendation:", "ko": "추천:"}
+RANKINGS: dict[Locale, str] = {"en": "My ranking:", "ko": "순위:"}
+
+_KINDS: dict[str, Kind] = {words[:-1].casefold(): "closing" for words in CLOSINGS.values()}
+_KINDS |= {words[:-1].casefold(): "ranking" for words in RANKINGS.values()}
+_WORDS = "|".join(map(re.escape, _KINDS))
+_OURS = re.compile(rf"(?<![^\W_])({_WORDS})[*_]*[ \t]?[:：]", re.IGNORECASE)  # in bold too
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read out of an answer.
+
+    Attributes:
+        items: indices of titles, the best first, each once: the ranking, or the one item that the answer names.
+        certainty: of each item; the scale is that of `rectune.prompts.mentions`.
+        form: "direct" where closing words or the like announce one item, "listwise" for a ranking or list of titles,
+            "none" where only the last sentence can be gone by.
+        recommended: the first item, unless what stands in the first place is none of the titles.
+        words: what stands in the first place as it was written; empty where no place is made for an item.
+        mentions: all titles named anywhere in the answer, in the order of the text.
+    """
+
+    items: tuple[int, ...] = ()
+    certainty: tuple[float, ...] = ()
+    form: AnswerForm = "none"
+    recommended: int | None = None
+    words: str = ""
+    mentions: tuple[Mention, ...] = field(default=(), repr=False)
+
+
+def closing(locale: Locale, title: str) -> str:
+    """The line that ends a direct response: it names the item as in the catalogue."""
+    return f"{CLOSINGS[locale]} {one_line(title)}"
+
+
+def behind_closing(locale: Locale, titles: Sequence[str]) -> tuple[str, list[str]]:
+    """The closing words of a language, and each title as it stands behind them."""
+    words = CLOSINGS[locale]
+    return words, [closing(locale, title).removeprefix(words) for title in titles]
+
+
+def ranking(locale: Locale, titles: Sequence[str]) -> str:
+    """The lines that end a listwise response, the best title first.
+
+    In a response that is trained on the item really taken is first and the others follow in the order in which the
+    prompt showed them: the logs say nothing about those, so nothing is made up.
+    """
+    return f"{RANKINGS[locale]}\n{numbered([one_line(title) for title in titles])}"
+
+
+def reasons(text: str) -> str:
+    """What stands before the first of our closing or ranking words; the whole text where there are none."""
+    match = _OURS.search(text)
+    return text[: match.start()].rstrip(MARKUP + "\n") if match else text
+
+
+def find_items(text: str, titles: Sequence[str] | TitleIndex) -> list[Mention]:
+    """All titles named in a text, in the order of the text, each place once. For many texts keep a `TitleIndex`."""
+    return find_all(_index(titles), text)
+
+
+def read_answer(text: str, titles: Sequence[str] | TitleIndex, shown: Sequence[int] = ()) -> Reading:
+    """Read which items an answer recommends.
+
+    What counts is the last of the words that announce a choice ("My recommendation:", "Final ranking:", "추천 영화:")
+    with titles behind them; without such words a list or row of titles; without either the last sentence that
+    recommends a title, or the last title of the last sentence. A closing line behind a ranking puts its item first.
+    Behind our own words stand some of the titles, or the answer recommends none.
+
+    Args:
+        text: an answer, which may hold anything.
+        titles: a catalogue; for many answers an index of it.
+        shown: the candidates that the prompt numbered from 1, as indices of `titles`. A number in the place of a title
+            stands for one of them, and of titles that are written alike one of these is meant.
+    """
+    index = _index(titles)
+    names = Preferring(index, shown) if shown else index
+    plain, origin = unescape(text)
+    found = find(names, plain)
+    choice = choose(plain, names, shown, found, labels_of(plain, _OURS, _KINDS))
+    return Reading(
+        tuple(choice.items),
+        tuple(choice.items.values()),
+        choice.form,
+        next(iter(choice.items), None) if choice.first else None,
+        choice.words.strip(MARKUP),
+        tuple(placed(found, origin)),
+    )
+
+
+def _index(titles: Sequence[str] | TitleIndex) -> TitleIndex:
+    return titles if isinstance(titles, TitleIndex) else TitleIndex(titles)

@@ -1,0 +1,70 @@
+"""Two rankers as one, and choosing how much each counts on cases that no test uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rectune.rankers.base import Ranker, Scores
+
+STEPS = tuple(step / 10 for step in range(11))  # the weights that are tried
+
+
+@dataclass(frozen=True)
+class Fused:
+    """weight * z(first) + (1 - weight) * z(second), z standardising the scores of each case (mean 0, deviation 1).
+
+    Standardised scores are the score normalisation of Montague and Aslam 2001, "Relevance score normalization for
+    metasearch". A ranker that scores all candidates of a case alike adds nothing to it.
+    """
+
+    name: str
+    first: Ranker
+    second: Ranker
+    weight: float
+
+    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.rank`."""
+        pairs = zip(
+            self.first.rank(histories, candidates), self.second.rank(histories, candidates), strict=True
+        )
+        return [fused(one, other, self.weight) for one, other in pairs]
+
+
+def fused(one: Scores, other: Scores, weight: float) -> Scores:
+    """See `Fused`."""
+    return weight * standardised(one) + (1 - weight) * standardised(other)
+
+
+def standardised(scores: Scores) -> Scores:
+    """Mean 0 and deviation 1; what is no finite number counts as the lowest score that is one."""
+    finite = np.isfinite(scores)
+    if not finite.any():
+        return np.zeros(len(scores))
+    plain = np.where(finite, scores, scores[finite].min())
+    deviation = float(plain.std())
+    result: Scores = (plain - plain.mean()) / deviation if deviation > 0 else np.zeros(len(scores))
+    return result
+
+
+def best_weight(ranked: Callable[[float], Sequence[Scores]], targets: Sequence[int], default: float) -> float:
+    """The weight under which the targets of some cases have the highest mean reciprocal rank.
+
+    Args:
+        ranked: weight -> the scores of each case.
+        targets: the place of each case's target among its candidates.
+        default: the weight without any cases; and of weights that do equally well the nearest to it is taken.
+    """
+    if not targets:
+        return default
+    gains = {weight: mean_reciprocal(ranked(weight), targets) for weight in STEPS}
+    top = max(gains.values())
+    return min((w for w in STEPS if gains[w] >= top - 1e-12), key=lambda weight: abs(weight - default))
+
+
+def mean_reciprocal(scores: Sequence[Scores], targets: Sequence[int]) -> float:
+    """Mean of 1/rank of the targets; a target loses ties."""
+    ranks = [np.count_nonzero(~(row < row[at])) for row, at in zip(scores, targets, strict=True)]
+    return float(np.mean([1 / rank for rank in ranks]))

@@ -1,0 +1,17 @@
+"""Words and meaning together: a ranker that needs neither interactions nor a language model."""
+
+from __future__ import annotations
+
+from rectune.rankers.fusion import Fused
+from rectune.rankers.ground import Ground
+from rectune.rankers.likeness import EmbeddingBest
+from rectune.rankers.words import Bm25
+
+
+class Hybrid:
+    """BM25 and the best match by embedding, each standardised a case, in equal parts."""
+
+    @staticmethod
+    def of(ground: Ground) -> Fused:
+        """The ranker of one domain."""
+        return Fused("hybrid", EmbeddingBest.of(ground), Bm25.of(ground), 0.5)

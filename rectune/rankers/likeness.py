@@ -1,0 +1,80 @@
+"""Sentence embeddings of title and categories: what is like the history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rectune.rankers.base import Scores
+from rectune.rankers.ground import Ground
+
+LAST = 10  # items of a history that are looked at
+
+
+@dataclass(frozen=True)
+class EmbeddingMean:
+    """Cosine between a candidate and the mean of the last items of the history.
+
+    A case with an empty history scores zero throughout.
+    """
+
+    ground: Ground = field(repr=False)
+    last: int = LAST
+    name: str = "embedding_mean"
+
+    @classmethod
+    def of(cls, ground: Ground) -> EmbeddingMean:
+        """See `rectune.rankers.base.open_ranker`."""
+        return cls(ground)
+
+    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.rank`."""
+        return _rank(self, histories, candidates)
+
+    def scores(self, similarities: Scores) -> Scores:
+        """[history, candidates] cosines -> [candidates]: the mean profile's cosine, up to a factor a case."""
+        mean: Scores = similarities.mean(axis=0)
+        return mean
+
+
+@dataclass(frozen=True)
+class EmbeddingBest:
+    """Cosine between a candidate and the most similar one of the last items of the history."""
+
+    ground: Ground = field(repr=False)
+    last: int = LAST
+    name: str = "embedding_best"
+
+    @classmethod
+    def of(cls, ground: Ground) -> EmbeddingBest:
+        """See `rectune.rankers.base.open_ranker`."""
+        return cls(ground)
+
+    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.rank`."""
+        return _rank(self, histories, candidates)
+
+    def scores(self, similarities: Scores) -> Scores:
+        """[history, candidates] cosines -> [candidates]."""
+        best: Scores = similarities.max(axis=0)
+        return best
+
+
+def _rank(
+    ranker: EmbeddingMean | EmbeddingBest,
+    histories: Sequence[Sequence[str]],
+    candidates: Sequence[Sequence[str]],
+) -> list[Scores]:
+    recent = [history[-ranker.last :] for history in histories]
+    ground = ranker.ground
+    ground.embed(item for case in (*recent, *candidates) for item in case)
+    found: list[Scores] = []
+    for history, shown in zip(recent, candidates, strict=True):
+        if not history or not shown:
+            found.append(np.zeros(len(shown)))
+            continue
+        similarities = ground.vectors(history).astype(np.float64) @ ground.vectors(shown).T  # [h, c]
+        found.append(ranker.scores(similarities))
+    return found

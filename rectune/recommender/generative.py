@@ -1,0 +1,187 @@
+"""The generative recommender: the tuned model answers, grounding finds the real item, and its reasons are written anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rectune.core.settings import Retrieval
+from rectune.core.types import content_id
+from rectune.inference.generate import generate
+from rectune.inference.requests import Answer, Request
+from rectune.recommender.constrained import Asked, name_titles
+from rectune.recommender.reasons import By, Why, write_reasons
+from rectune.recommender.requests import RecommendationRequest
+from rectune.retrieval.chunks import head_of
+from rectune.retrieval.grounding import Grounded, Grounding
+
+Mode = Literal["retrieve", "constrained"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The real items for one request, the best first. `fits` is False where even the nearest is too far from the wish.
+
+    `nearness` is the cosine between the wish and the item nearest to it, `floor` what it is held against.
+    """
+
+    items: tuple[Grounded, ...]
+    fits: bool
+    nearness: float
+    floor: float
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A finished answer.
+
+    `draft` is what the model wrote first; `answer` is what goes out: reasons for the first of `items` and the line that
+    names it, or nothing where `fits` is False. `reasons_by` says who wrote the reasons.
+    """
+
+    request: RecommendationRequest
+    draft: str
+    answer: str
+    choice: Choice
+    reasons_by: By | None = None
+    tries: int = 0
+
+    @property
+    def items(self) -> tuple[Grounded, ...]:
+        """The real items, the best first."""
+        return self.choice.items
+
+    @property
+    def fits(self) -> bool:
+        """Whether anything is recommended."""
+        return self.choice.fits and bool(self.choice.items)
+
+    @property
+    def named(self) -> Grounded | None:
+        """The item that is recommended, or None."""
+        return self.items[0] if self.fits else None
+
+
+@dataclass(frozen=True)
+class GenerativeRecommender:
+    """A GGUF model, the catalogue it is grounded in, how it samples; the ledger keeps finished answers."""
+
+    model: Path
+    grounding: Grounding
+    retrieval: Retrieval
+    ledger: Path
+
+    def recommend(self, request: RecommendationRequest) -> Recommendation:
+        """Answer one request; see `recommend_all`."""
+        return self.recommend_all([request])[0]
+
+    def recommend_all(self, requests: Sequence[RecommendationRequest]) -> list[Recommendation]:
+        """Answer requests, in order; `retrieval.top` items each, fewer only if the catalogue has no more."""
+        drafts = self.drafts(requests)
+        return self.finished(requests, drafts, self.choices(requests, drafts, self.retrieval.ground))
+
+    def drafts(self, requests: Sequence[RecommendationRequest]) -> list[str]:
+        """What the model writes of itself."""
+        sampling = self.retrieval.sampling
+        asked = [
+            Request(content_id("recommend", r.messages), r.messages, sampling, sampling.seed)
+            for r in requests
+        ]
+        return [answer.text.strip() for answer in self._generate(asked)]
+
+    def choices(
+        self, requests: Sequence[RecommendationRequest], drafts: Sequence[str], mode: Mode
+    ) -> list[Choice]:
+        """The real items that the drafts lead to, in either way."""
+        ways = {"retrieve": self._retrieved, "constrained": self._constrained}
+        return [
+            self._judged(request, items)
+            for request, items in zip(requests, ways[mode](requests, drafts), strict=True)
+        ]
+
+    def finished(
+        self,
+        requests: Sequence[RecommendationRequest],
+        drafts: Sequence[str],
+        choices: Sequence[Choice],
+        attempts: int | None = None,
+    ) -> list[Recommendation]:
+        """The answers that go out, with reasons for the items chosen; 0 `attempts` ask no model for them."""
+        why = {
+            number: self._why(request, choice.items[0])
+            for number, (request, choice) in enumerate(zip(requests, choices, strict=True))
+            if choice.fits and choice.items
+        }
+        config = self.retrieval
+        tries = config.attempts if attempts is None else attempts
+        written = write_reasons(list(why.values()), self.grounding, config.sampling, tries, self._generate)
+        reasons = dict(zip(why, written, strict=True))
+        return [
+            Recommendation(request, draft, found.text, choice, found.by, found.tries)
+            if (found := reasons.get(number))
+            else Recommendation(request, draft, "", choice)
+            for number, (request, draft, choice) in enumerate(zip(requests, drafts, choices, strict=True))
+        ]
+
+    def _generate(self, requests: Sequence[Request]) -> list[Answer]:
+        return generate(self.model, requests, self.retrieval, self.ledger, "recommend") if requests else []
+
+    def _retrieved(
+        self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
+    ) -> list[list[Grounded]]:
+        top, found = self.retrieval.top, list[list[Grounded]]()
+        for request, draft in zip(requests, drafts, strict=True):
+            # A model that wrote nothing leaves only the wish itself to search by.
+            search = self.grounding.top if draft else self.grounding.nearest
+            found.append(search(draft, request.domain, top, request.known, request.wishes))
+        return found
+
+    def _constrained(
+        self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
+    ) -> list[list[Grounded]]:
+        titles = {request.domain: self.grounding.titles(request.domain) for request in requests}
+        places = {
+            domain: {title: number for number, title in enumerate(some)} for domain, some in titles.items()
+        }
+        asked = [
+            Asked(r.messages, draft, r.locale, r.domain, self._banned(r, places[r.domain]))
+            for r, draft in zip(requests, drafts, strict=True)
+        ]
+        ranked = name_titles(self.model, asked, titles, self.retrieval, self.ledger)
+        found = list[list[Grounded]]()
+        for request, some in zip(requests, ranked, strict=True):
+            own = [(titles[request.domain][one.title], one.mean) for one in some]
+            items = [self._bearer(title, mean, request) for title, mean in own]
+            found.append([item for item in items if item][: self.retrieval.top])
+        return found
+
+    def _banned(self, request: RecommendationRequest, places: Mapping[str, int]) -> tuple[int, ...]:
+        """The titles that only items of the history bear, by their `places` in the list of titles."""
+        known = {self.grounding.item(request.domain, item).title for item in request.known}
+        borne = (self.grounding.bearers(title, request.domain) for title in known)
+        own = (items for items in borne if items and all(item.item_id in request.known for item in items))
+        return tuple(sorted(places[items[0].title] for items in own))
+
+    def _bearer(self, title: str, mean: float, request: RecommendationRequest) -> Grounded | None:
+        bearers = self.grounding.bearers(title, request.domain)
+        item = next((item for item in bearers if item.item_id not in request.known), None)
+        if item is None:
+            return None
+        evidence = f"{head_of(item)} (log-likelihood a token {mean:.2f})"
+        return Grounded(item.item_id, item.title, "title", 1.0, 0.0, evidence)
+
+    def _judged(self, request: RecommendationRequest, items: Sequence[Grounded]) -> Choice:
+        """Whether anything of the catalogue is near enough to the wish."""
+        wanted = self.retrieval.floor
+        floor = self.grounding.floor(request.domain) if wanted == "auto" else wanted
+        nearness = self.grounding.fit(request.wishes, request.domain, request.known)
+        return Choice(tuple(items), request.crosses or nearness >= floor, nearness, floor)
+
+    def _why(self, request: RecommendationRequest, chosen: Grounded) -> Why:
+        item = self.grounding.item(request.domain, chosen.item_id)
+        # The chunk with the title in it says nothing that the item itself does not.
+        own = chosen.how == "embedding" and not chosen.evidence.startswith(head_of(item))
+        body = chosen.evidence if own else ""
+        return Why(item, request.liked, request.query, request.locale, body)

@@ -1,0 +1,108 @@
+"""What somebody asks of the recommender, from a rendered prompt or from what was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rectune.core.catalogue import Catalogue
+from rectune.core.errors import UserError
+from rectune.core.text.plain import cut_line, locale_of
+from rectune.core.types import Item, Locale, Prompt
+from rectune.prompts.render import ask
+from rectune.retrieval.chunks import head_of
+from rectune.retrieval.grounding import Grounding
+
+_HISTORY = 10  # titles of a free request that the model is shown, the latest
+_WISHED = 5  # items of a history that say what is wanted, the latest
+_TITLE = 200  # characters of a title, and
+_QUERY = 1000  # of a query, that the model is shown
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody typed: titles already liked, oldest first, and a query; one of the two may be empty.
+
+    `history_domain` is the kind of things the titles are, where it is another than what is wanted.
+    """
+
+    history: Sequence[str] = ()
+    query: str = ""
+    history_domain: str = ""
+
+
+@dataclass(frozen=True)
+class RecommendationRequest:
+    """What somebody asks: the rendered messages, and what they were made of.
+
+    `liked` holds the items of the history, which is empty where only a query was given; one that no catalogue knows has
+    no id. `known` are the ids of the domain's items that are never recommended.
+    """
+
+    domain: str
+    locale: Locale
+    system: str
+    instruction: str
+    liked: tuple[Item, ...] = ()
+    query: str = ""
+    known: frozenset[str] = frozenset()
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """The titles of the history."""
+        return tuple(item.title for item in self.liked)
+
+    @property
+    def messages(self) -> tuple[tuple[str, str], ...]:
+        """The conversation that the model goes on with."""
+        return ("system", self.system), ("user", self.instruction)
+
+    @property
+    def wishes(self) -> list[str]:
+        """The texts that say what is wanted: the query, else the latest items of the history."""
+        return [self.query] if self.query else [head_of(item) for item in self.liked[-_WISHED:]]
+
+    @property
+    def crosses(self) -> bool:
+        """Whether only things of another kind say what is wanted: taste carries over then, subjects do not."""
+        return not self.query and any(item.domain != self.domain for item in self.liked)
+
+
+def from_prompt(prompt: Prompt, catalogue: Catalogue) -> RecommendationRequest:
+    """The request that a rendered prompt stands for."""
+    return RecommendationRequest(
+        prompt.domain,
+        prompt.locale,
+        prompt.system,
+        prompt.instruction,
+        tuple(catalogue.get(prompt.history_domain, item) for item in prompt.history),
+        prompt.query,
+        frozenset(prompt.history if prompt.history_domain == prompt.domain else ()),
+    )
+
+
+def from_words(items: Sequence[Item], wish: Wish, grounding: Grounding) -> RecommendationRequest:
+    """A free request against a catalogue of one domain.
+
+    A title that the catalogue has is written as there and not recommended again; any other is passed on as it
+    is.
+
+    Raises:
+        UserError: neither history nor query.
+    """
+    titles = [title for text in wish.history if (title := cut_line(text, _TITLE))]
+    query = cut_line(wish.query, _QUERY)
+    if not titles and not query:
+        raise UserError("nothing to go by", mend='give --history "A; B; C", or --query "…", or both')
+    domain = items[0].domain
+    known_domain = wish.history_domain or domain
+    bearers = [grounding.called(title, domain) if known_domain == domain else [] for title in titles]
+    known = frozenset(item.item_id for found in bearers for item in found)
+    liked = tuple(
+        found[0] if found else Item(known_domain, "", title)
+        for title, found in zip(titles, bearers, strict=True)
+    )[-_HISTORY:]
+    locale = locale_of(query or " ".join(titles))
+    recent = tuple(cut_line(item.title, _TITLE) for item in liked)
+    system, instruction = ask(domain, locale, recent, query, ordered=True, history_domain=wish.history_domain)
+    return RecommendationRequest(domain, locale, system, instruction, liked, query, known)

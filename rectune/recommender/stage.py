@@ -1,0 +1,165 @@
+"""The stage `recommend`: test prompts answered with real items, and the grounding report."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rectune.core.catalogue import Catalogue, load_catalogue
+from rectune.core.recipe import Recipe
+from rectune.core.rows import read_rows
+from rectune.core.runs import ledger_path, write_atomically
+from rectune.core.types import Prompt
+from rectune.recommender.claims import ground_in
+from rectune.recommender.generative import Choice, GenerativeRecommender, Mode, Recommendation
+from rectune.recommender.report import Answered, as_markdown, relevance, shares
+from rectune.recommender.requests import RecommendationRequest, from_prompt
+from rectune.recommender.wording import record
+
+MODES: tuple[Mode, ...] = ("retrieve", "constrained")
+
+
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+    """Write recommendations.json, grounding.json, grounding.md and index/ (LanceDB, the whole catalogue).
+
+    recommendations.json lists, for the first prompt of each domain and scenario: `domain`, `scenario`, `history`
+    (titles), `query`, `answer` (what goes out), `draft` (the model's own text), `named` (whether anything is recommended),
+    `target` (the title really taken) and `items` (item_id, title, how, similarity, evidence; best first). grounding.json
+    is the report over `retrieval.cases` prompts, and over those shown.
+    """
+    settings = config.retrieval
+    catalogue = load_catalogue(inputs["data"] / "items.parquet")
+    items = list(catalogue.items.values())
+    prompts = covered_prompts(read_rows(inputs["queries"] / "prompts.parquet", Prompt), settings.cases)
+    grounding = ground_in(items, out / "index", settings.embedder, settings)
+    recommender = GenerativeRecommender(
+        inputs["export"] / "model.gguf", grounding, settings, ledger_path(out)
+    )
+    requests = [from_prompt(prompt, catalogue) for prompt in prompts]
+    drafts = recommender.drafts(requests)
+    choices = {
+        mode: recommender.choices(requests, drafts, mode)
+        for mode in MODES
+        if settings.compare or mode == settings.ground
+    }
+    found = recommender.finished(requests, drafts, choices[settings.ground])
+    shown = {prompt.id for prompt in shown_prompts(prompts)}
+    records = [
+        _record(prompt, one, catalogue)
+        for prompt, one in zip(prompts, found, strict=True)
+        if prompt.id in shown
+    ]
+    write_atomically(out / "recommendations.json", json.dumps(records, ensure_ascii=False, indent=1))
+    report = _report(recommender, prompts, found, choices)
+    write_atomically(out / "grounding.json", json.dumps(report, ensure_ascii=False, indent=1))
+    write_atomically(out / "grounding.md", as_markdown(report))
+    return {
+        "rows_in": len(prompts),
+        "rows_out": len(found),
+        "indexed": len(items),
+        "chunks": grounding.index.chunks,
+        "grounded_by": grounded_by(found),
+        "grounding": report,
+    }
+
+
+def shown_prompts(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """The first direct test prompt of each domain and scenario."""
+    first: dict[tuple[str, str], Prompt] = {}
+    for prompt in _tests(prompts):
+        first.setdefault((prompt.domain, prompt.scenario), prompt)
+    return [first[key] for key in sorted(first)]
+
+
+def covered_prompts(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
+    """The prompts shown, and then others, domains and scenarios in turn, up to `count` in all."""
+    shown = shown_prompts(prompts)
+    first = {prompt.id for prompt in shown}
+    groups: dict[tuple[str, str], list[Prompt]] = {}
+    for prompt in _tests(prompts):
+        if prompt.id not in first:
+            groups.setdefault((prompt.domain, prompt.scenario), []).append(prompt)
+    in_turn = [
+        p for turn in zip_longest(*(groups[key] for key in sorted(groups))) for p in turn if p is not None
+    ]
+    return [*shown, *in_turn[: max(0, count - len(shown))]]
+
+
+def grounded_by(recommendations: Sequence[Recommendation]) -> dict[str, float]:
+    """Share of the answers whose first item was found by each step of grounding."""
+    counts = Counter(r.items[0].how if r.items else "nothing" for r in recommendations)
+    return {how: count / len(recommendations) for how, count in sorted(counts.items())}
+
+
+def _tests(prompts: Sequence[Prompt]) -> list[Prompt]:
+    return [prompt for prompt in prompts if prompt.split == "test" and prompt.form == "direct"]
+
+
+def _report(
+    recommender: GenerativeRecommender,
+    prompts: Sequence[Prompt],
+    found: Sequence[Recommendation],
+    choices: Mapping[Mode, Sequence[Choice]],
+) -> dict[str, Any]:
+    """What drafts name, what goes out in either way, and how relevant it is."""
+    grounding, settings = recommender.grounding, recommender.retrieval
+    drafts = [
+        Answered(one.request, one.draft, target=prompt.target)
+        for prompt, one in zip(prompts, found, strict=True)
+    ]
+    modes: dict[str, Any] = {}
+    for mode, some in choices.items():
+        final = found if mode == settings.ground else recommender.finished(*_asked(found), some, 0)
+        answers = [
+            Answered(one.request, one.answer, one.items, one.fits, prompt.target)
+            for prompt, one in zip(prompts, final, strict=True)
+        ]
+        modes[mode] = {
+            "answers": shares(answers, grounding),
+            "relevance": relevance(drafts, answers, grounding, settings.embedder),
+            "reasons": dict(sorted(Counter(one.reasons_by or "none" for one in final).items())),
+        }
+    return {
+        "cases": len(prompts),
+        "ground": settings.ground,
+        "floors": dict(sorted(grounding.index.floors.items())),
+        "draft": shares(drafts, grounding),
+        "modes": modes,
+        "same_item": _agreement(list(choices.values())),
+    }
+
+
+def _agreement(choices: Sequence[Sequence[Choice]]) -> float | None:
+    """The share of the prompts for which both ways recommend the same item; None where only one was measured."""
+    if len(choices) < 2 or not choices[0]:
+        return None
+    first = [[choice.items[0].item_id if choice.items else "" for choice in some] for some in choices]
+    return fmean(a == b for a, b in zip(first[0], first[1], strict=True))
+
+
+def _asked(found: Sequence[Recommendation]) -> tuple[list[RecommendationRequest], list[str]]:
+    return [one.request for one in found], [one.draft for one in found]
+
+
+def _record(prompt: Prompt, recommendation: Recommendation, catalogue: Catalogue) -> dict[str, Any]:
+    choice = recommendation.choice
+    return {
+        "prompt_id": prompt.id,
+        "domain": prompt.domain,
+        "scenario": prompt.scenario,
+        "history": list(recommendation.request.history),
+        "query": prompt.query,
+        "answer": recommendation.answer or "Nothing in the catalogue fits.",
+        "draft": recommendation.draft,
+        "named": recommendation.named is not None,
+        "reasons_by": recommendation.reasons_by,
+        "nearness": choice.nearness,
+        "floor": choice.floor,
+        "target": catalogue.get(prompt.domain, prompt.target).title,
+        "items": [record(item) for item in recommendation.items],
+    }

@@ -1,0 +1,210 @@
+"""Model and dataset cards, made from the run: no figure in them is typed by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from rectune.core.errors import UserError
+from rectune.core.manifest import annotators, flows, simulated
+from rectune.core.types import Example, Preference, Prompt, Provenance
+from rectune.models.exported import NOTE, exported
+from rectune.release.facts import HUB_ID, CardFacts, base_model, datasets, generators, is_data_plot, shares
+from rectune.release.tables import evaluation_tables, headline
+
+# Identifiers that the Hub takes in a card's `license` field; anything else must be "other" with a name.
+HUB_LICENCES = frozenset(
+    "apache-2.0 mit bsd-2-clause bsd-3-clause gpl-2.0 gpl-3.0 agpl-3.0 lgpl-3.0 mpl-2.0 cc0-1.0 cc-by-3.0 cc-by-4.0 "
+    "cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-4.0 cc-by-nc-sa-4.0 odc-by odbl pddl unlicense openrail llama2 llama3 llama3.1 "
+    "llama3.2 llama3.3 gemma".split()
+)
+_SPOKEN = {"en": "English", "ko": "Korean"}
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_COLUMNS: tuple[Any, ...] = (Example, Preference, Prompt, Provenance)
+_ALIGNED = "dpo"  # the system in the evaluation that is the pushed model
+_INDEXED = ("hit@1", "mrr", "ndcg@10")  # figures that go into the card's metadata
+# Training settings that a reader may want, in this order.
+_SETTINGS = (
+    "epochs", "learning_rate", "batch_size", "accumulation", "max_length", "packing", "schedule", "warmup_ratio",
+    "weight_decay", "zero", "offload", "lora", "holdout", "beta", "seed",
+)  # fmt: skip
+
+
+def model_card(facts: CardFacts) -> str:
+    """The README.md of the model repository: metadata that the Hub accepts, then what was measured."""
+    from huggingface_hub import ModelCardData
+
+    base = base_model(facts)
+    tags = ["recommendation", "rectune", "qlora", "dpo", "gguf"]
+    data = ModelCardData(
+        language=sorted(facts.languages) or None,
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        base_model=base if HUB_ID.match(base) else None,
+        datasets=[facts.repo] if facts.rows and facts.repo else None,
+        tags=[*tags, "simulated-preferences"] if simulated(facts.manifests) else tags,
+        license=_licence(facts.licence)[0],
+        license_name=_licence(facts.licence)[1],
+        model_name=facts.repo.partition("/")[2] or "rectune",
+        eval_results=_results(facts) or None,
+    )
+    return _checked(data.to_yaml(), _render("model_card.md.j2", facts, of_data=False))
+
+
+def dataset_card(facts: CardFacts) -> str:
+    """The README.md of the dataset repository; `rows` names the configurations that are there."""
+    from huggingface_hub import DatasetCardData
+
+    published = [entry for entry in datasets(facts).values() if entry.get("redistributable")]
+    licences = sorted({str(entry.get("licence", "")) for entry in published} - {""})
+    single = licences[0] if len(licences) == 1 else "mixed, see the table of sources"
+    tags = ["recommendation", "rectune"]
+    data = DatasetCardData(
+        language=sorted(facts.languages) or None,
+        annotations_creators=["machine-generated"] if simulated(facts.manifests) else None,
+        language_creators=["machine-generated"],
+        size_categories=_size(sum(facts.rows.values())),
+        task_categories=["text-generation"],
+        tags=[*tags, "simulated-preferences"] if simulated(facts.manifests) else tags,
+        configs=[_configuration(name) for name in facts.rows],
+        license=_licence(single)[0],
+        license_name=_licence(single)[1],
+    )
+    return _checked(data.to_yaml(), _render("dataset_card.md.j2", facts, of_data=True))
+
+
+def cell(value: Any) -> str:
+    """One line of untrusted text that cannot break out of a Markdown table or start HTML."""
+    text = " ".join(str(value).split())
+    signs = r"([\\`*_|]|\](?=[(\[:]))"  # a bracket links only before another
+    return re.sub(signs, r"\\\1", text).replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _configuration(name: str) -> dict[str, Any]:
+    return {"config_name": name, "data_files": [{"split": "train", "path": f"{name}/train.parquet"}]}
+
+
+def _results(facts: CardFacts) -> list[Any]:
+    """The aligned model's figures as the Hub indexes them."""
+    from huggingface_hub import EvalResult
+
+    found = headline(facts.metrics, _ALIGNED)
+    names = [name for name in _INDEXED if isinstance(found.get(name), float)]
+    return [
+        EvalResult(
+            task_type="text-generation",
+            dataset_type="rectune-test-cases",
+            dataset_name=f"held-out users of {', '.join(sorted(datasets(facts))) or 'the run'}",
+            metric_type=name,
+            metric_value=round(float(found[name]), 4),
+        )
+        for name in names
+    ]
+
+
+def _render(template: str, facts: CardFacts, *, of_data: bool) -> str:
+    from jinja2 import FileSystemLoader, StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    loader = FileSystemLoader(Path(__file__).parent / "templates")
+    environment = SandboxedEnvironment(
+        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["cell"] = cell
+    plots = [name for name in facts.plots if is_data_plot(name) == of_data]
+    return environment.get_template(template).render(facts=facts, plots=plots, **_words(facts))
+
+
+def _words(facts: CardFacts) -> dict[str, Any]:
+    """What both templates are filled with."""
+    base = base_model(facts)
+    started = facts.manifests["export"].started if "export" in facts.manifests else ""
+    return {
+        "base": base,
+        "base_licence": facts.licences.get(base, ""),
+        "on_hub": bool(HUB_ID.match(base)),
+        "title": facts.repo or "user/name",
+        "pinned": f', revision="{facts.key}"' if facts.key else "",
+        "year": started[:4],
+        "datasets": datasets(facts),
+        "shares": shares(facts),
+        "flows": flows(facts.manifests),
+        "filtered": _filtered(facts),
+        "generators": generators(facts),
+        "tables": evaluation_tables(facts.metrics),
+        "verdict": (facts.figures("report").get("evaluation") or {}).get("verdict", ""),
+        "exported": exported(facts.figures("export")),
+        "export_note": NOTE,
+        "tagged": facts.figures("tag"),
+        "annotators": annotators(facts.manifests),
+        "simulated": simulated(facts.manifests),
+        "training": _training(facts),
+        "outcomes": [row for stage in ("sft", "tag", "dpo") for row in _outcome(facts, stage)],
+        "columns": {kind.__name__: ", ".join(one.name for one in fields(kind)) for kind in _COLUMNS},
+        "kinds_of_items": len({entry.get("domain") for entry in datasets(facts).values()}),
+        "spoken": " and ".join(_SPOKEN.get(name, name) for name in facts.languages),
+    }
+
+
+def _filtered(facts: CardFacts) -> list[tuple[str, int, int]]:
+    """(reason, rows that it drops, rows that it alone drops), most first."""
+    figures = facts.figures("filter")
+    dropped, alone = figures.get("dropped") or {}, figures.get("dropped_by_one_rule_alone") or {}
+    return [
+        (str(reason), int(count), int(alone.get(reason, 0)))
+        for reason, count in sorted(dropped.items(), key=lambda entry: -entry[1])
+    ]
+
+
+def _training(facts: CardFacts) -> list[tuple[str, str, str]]:
+    """(setting, its value for SFT, its value for DPO), settings that cannot matter to a reader left out."""
+    sft, dpo = facts.settings.get("train", {}), facts.settings.get("align", {})
+    return [
+        (name, _setting(sft.get(name)), _setting(dpo.get(name)))
+        for name in _SETTINGS
+        if name in sft or name in dpo
+    ]
+
+
+def _outcome(facts: CardFacts, stage: str) -> list[tuple[str, str, str]]:
+    """The single figures that a stage returned: (stage, name, value)."""
+    return [
+        (stage, str(name).replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
+        for name, value in facts.figures(stage).items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and not name.startswith("rows_")
+    ]
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {part}" for name, part in value.items() if part != {})
+    return "–" if value is None else str(value)
+
+
+def _licence(licence: str) -> tuple[str, str | None]:
+    """The card's `license` and, where the Hub does not know it, `license_name`."""
+    slug = re.sub(r"[^a-z0-9.]+", "-", licence.lower()).strip("-")
+    if re.match(r"cc0\b", slug):  # there is one version of it
+        return "cc0-1.0", None
+    return (slug, None) if slug in HUB_LICENCES else ("other", slug)
+
+
+def _size(rows: int) -> str:
+    return next((name for bound, name in _SIZES if rows < bound), "1M<n<10M")
+
+
+def _checked(metadata: str, body: str) -> str:
+    """Front matter and body as one card, read back the way the Hub's own library reads it."""
+    from huggingface_hub import RepoCard
+
+    text = f"---\n{metadata}\n---\n\n{body.strip()}\n"
+    try:
+        RepoCard(text)
+    except ValueError as invalid:
+        raise UserError(
+            f"the card's metadata is not valid: {invalid}", mend="check release.licence and the data's facts"
+        ) from None
+    return text

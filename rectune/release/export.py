@@ -1,0 +1,158 @@
+"""Stage `export`: the aligned model as an ordinary checkpoint and as GGUF files, all checked against each other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rectune.core.catalogue import Catalogue, load_catalogue
+from rectune.core.errors import UserError
+from rectune.core.progress import say
+from rectune.core.recipe import Recipe
+from rectune.core.runs import write_atomically
+from rectune.models.gguf import (
+    adapter_config,
+    convert,
+    convert_adapter,
+    figures,
+    quantisation_code,
+    to_gguf,
+    to_quantised,
+)
+from rectune.rankers.cases import TestCase
+from rectune.release.hits import chosen_cases, conversations_of, hits_of, paired_change
+from rectune.release.merging import Bench, merge_best
+from rectune.release.parity import compared, failures
+from rectune.release.rows import rows_of_gguf
+from rectune.release.texts import CONVERSATIONS
+from rectune.release.vocabulary import token_parity
+
+MAIN, ADAPTER = "model.gguf", "adapter.gguf"
+_TALKED = 8  # test cases whose prompts are among the conversations
+
+
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+    """Merge the aligned adapter into the base, write GGUF files of the result, and compare all of them.
+
+    Args:
+        config: sections `models` and `release`.
+        inputs: the folders of `data`, `queries`, `base` and `dpo`.
+        out: receives `merged/` (Hugging Face folder), `model.gguf`, a `model.<type>.gguf` for each further
+            quantisation, `adapter.gguf`, and `parity.json`; what is finished stays.
+
+    Returns:
+        `merge` (see `merge_best`), `merged_bytes`; `files`: for each quantisation and for F16, which the others are made
+        from, `quantisation`, `file` (empty if it was not kept), `bytes`, `tensor_types`, the distance from the
+        merged checkpoint, and, over `cases` test cases, `hit` and its `change` against F16 with `interval`; `adapter`
+        (its distance `to_adapter_model` and `to_original`, the adapter on the base as it was); `parity`: what
+        `token_parity` found, `failed` (a line each) and `passed`.
+
+    Raises:
+        UserError: a quantisation is unknown, llama.cpp has no place for the adapter, or the export fails its checks and
+            `release.allow_failed_parity` is off.
+    """
+    names = list(dict.fromkeys(config.release.quantisations))
+    for name in names:
+        quantisation_code(name)
+    if config.release.adapter_gguf:
+        adapter_config(inputs["dpo"] / "adapter" / "adapter_config.json")
+    cases = chosen_cases(inputs["data"], inputs["queries"])
+    catalogue = load_catalogue(inputs["data"] / "items.parquet")
+    talked = conversations_of(cases[:_TALKED], catalogue)
+    bench = Bench(inputs["base"], inputs["dpo"] / "adapter", out, [*CONVERSATIONS, *talked])
+    bench.scratch.mkdir(exist_ok=True)
+    merge = merge_best(bench, config.release.merge)
+    files = _measured(bench, _written(bench, names), cases[: config.release.parity_cases], catalogue)
+    adapter = _adapter(bench, config.models.quantisation) if config.release.adapter_gguf else None
+    found = _judged(bench, {"merge": merge, "files": files, "adapter": adapter})
+    _gate(found["parity"]["failed"], out, config.release.allow_failed_parity)
+    shutil.rmtree(bench.scratch)
+    return found
+
+
+def file_names(names: Sequence[str]) -> dict[str, str]:
+    """Quantisation -> name of its file; the first one's is `model.gguf`."""
+    return {name: f"model.{name}.gguf" if place else MAIN for place, name in enumerate(names)}
+
+
+def _written(bench: Bench, names: Sequence[str]) -> dict[str, Path]:
+    """Write the GGUF files, all of them from one of 16 bits, which comes first."""
+    places = {name: bench.out / file for name, file in file_names(names).items()}
+    sixteen = places.get("F16", bench.scratch / "F16.gguf")
+    merged = bench.out / "merged"
+    if not sixteen.exists():
+        convert(merged, sixteen, "f16")
+    for name, place in places.items():
+        if name in ("F32", "BF16"):  # 16-bit floats would lose what these keep
+            to_gguf(merged, place, name)
+        else:
+            to_quantised(sixteen, place, name)
+    return {"F16": sixteen, **places}
+
+
+def _measured(
+    bench: Bench, places: Mapping[str, Path], cases: Sequence[TestCase], catalogue: Catalogue
+) -> list[dict[str, Any]]:
+    """The figures of every file."""
+    form = json.loads((bench.out / "merge.json").read_text(encoding="utf-8"))["form"]
+    merged, found = bench.merged_rows(form), []
+    before: list[bool] = []
+    for name, place in places.items():
+        say(f"comparing {name} with the merged checkpoint")
+        gap = compared(merged, rows_of_gguf(place, bench.conversations))
+        hits = hits_of(place, cases, catalogue) if cases else []
+        before = before or hits
+        kept = place.name if place.parent == bench.out else ""
+        found.append({**figures(place, name), "file": kept, **gap, **_changes(before, hits)})
+    return found
+
+
+def _changes(before: Sequence[bool], hits: Sequence[bool]) -> dict[str, Any]:
+    if not hits:
+        return {"cases": 0, "hit": None, "change": None, "interval": None}
+    change, interval = paired_change(before, hits)
+    return {"cases": len(hits), "hit": sum(hits) / len(hits), "change": change, "interval": interval}
+
+
+def _adapter(bench: Bench, base_type: str) -> dict[str, Any]:
+    """Write the adapter alone as GGUF and see what llama.cpp makes of it on the base's own GGUF file."""
+    file = bench.out / ADAPTER
+    if not file.exists():
+        convert_adapter(bench.base / "checkpoint", bench.adapter, file)
+    rows = rows_of_gguf(bench.base / MAIN, bench.conversations, file)
+    return {
+        "file": ADAPTER,
+        "bytes": file.stat().st_size,
+        "base": base_type,
+        "to_adapter_model": compared(bench.adapter_rows(), rows),
+        "to_original": compared(bench.merged_rows("original"), rows),
+    }
+
+
+def _judged(bench: Bench, found: dict[str, Any]) -> dict[str, Any]:
+    """Add tokens and verdict to the figures, and write them down whatever the verdict is."""
+    merged = bench.out / "merged"
+    tokens = token_parity(merged, bench.out / MAIN, bench.conversations)
+    failed = failures(found["merge"], tokens, found["files"], found["adapter"])
+    found["merged_bytes"] = sum(file.stat().st_size for file in merged.rglob("*") if file.is_file())
+    found["parity"] = {**tokens, "failed": failed, "passed": not failed}
+    write_atomically(bench.out / "parity.json", json.dumps(found, ensure_ascii=False, indent=1))
+    for file in found["files"]:
+        if file["mean_gap"] is not None:
+            say(f"  {file['quantisation']}: {file['mean_gap']:.4f} nats a token from the merged checkpoint")
+    return found
+
+
+def _gate(failed: Sequence[str], out: Path, allowed: bool) -> None:
+    for line in failed:
+        say(f"  not equal: {line}")
+    if failed and not allowed:
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise UserError(
+            f"the export fails its checks: {failed[0]}{more}",
+            where=str(out / "parity.json"),
+            mend="choose other release.quantisations or another base, or keep it with release.allow_failed_parity=true",
+        )

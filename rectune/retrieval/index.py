@@ -1,0 +1,267 @@
+"""The index of a catalogue on disk (LanceDB): made, brought up to date, and opened.
+
+One table holds a row a chunk: its vector, its text, and the digest of the item it belongs to. Three full-text indexes stand
+beside the vectors: `text` by words (languages with spaces), `letters` by pairs of letters (texts in Hangul and other
+scripts whose words do not stand alone), `name` by runs of three letters (titles, which people misspell). From `plan.rows`
+chunks on vectors are searched by IVF-PQ (Jegou et al. 2011); below it all of them are compared.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rectune.core.errors import UserError, first_line
+from rectune.core.progress import say
+from rectune.core.runs import write_atomically
+from rectune.core.text.plain import encodable
+from rectune.core.types import Item
+from rectune.retrieval.chunks import Chunk, Cut, chunks_of
+from rectune.retrieval.embedding import dimension, embed
+from rectune.retrieval.floor import calibrate
+from rectune.retrieval.indexes import refresh_indexes
+from rectune.retrieval.scripts import by_letters
+from rectune.retrieval.search import ALL, Hit, Index, Key, quoted
+
+__all__ = ["Hit", "Index", "Plan", "build_index", "open_index"]
+
+if typing.TYPE_CHECKING:
+    import pyarrow as pa
+    from lancedb import DBConnection
+    from lancedb.table import Table
+
+_TABLE, _MARKER, _LOCK = "chunks", "index.json", "lock"
+_FORMAT = 2  # raised when the table's columns, or what is embedded of an item, change
+_ROWS = 2048  # items embedded before they are written; what a killed build loses at most
+_DELETED = 500  # items a deletion
+_MEND = "delete that folder; the same command builds it again"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How items are cut, and from how many chunks on the search is approximate."""
+
+    cut: Cut = field(default_factory=Cut)
+    rows: int = 100_000
+
+
+@dataclass(frozen=True)
+class _Marker:
+    """What the table is made from; `whole` is written last and says that nothing is missing from it."""
+
+    format: int
+    embedder: str
+    longest: int
+    overlap: int
+    rows: int
+    content: str = ""
+    items: int = 0
+    whole: bool = False
+    chunks: int = 0
+    approximate: bool = False
+    letters: bool = False
+    floors: Mapping[str, float] = field(default_factory=dict)
+
+    def made_like(self, other: _Marker | None) -> bool:
+        """Whether the rows of the other's table can stay."""
+        names = ("format", "embedder", "longest", "overlap")
+        return other is not None and all(getattr(self, name) == getattr(other, name) for name in names)
+
+
+def build_index(items: Sequence[Item], folder: Path, embedder: str, plan: Plan | None = None) -> Index:
+    """Bring the index in `folder` up to date with these items, and open it.
+
+    Only items that are new or changed are embedded; those that are gone are deleted. Whoever is interrupted goes on
+    behind the last batch that was written. An index made by another embedder or cut otherwise, or one that cannot be read,
+    is built anew: all of it follows from the items.
+
+    Raises:
+        UserError: there are no items, or the embedder cannot be loaded.
+    """
+    if not items:
+        raise UserError(
+            "the catalogue holds no items", where=str(folder), mend="give at least one item with a title"
+        )
+    plan = plan or Plan()
+    digests: dict[Key, str] = {}
+    for item in items:
+        digests.setdefault((item.domain, item.item_id), _digest(item))
+    content = f"{sum(int(digest, 16) for digest in digests.values()) % 2**128:032x}"
+    wanted = _Marker(_FORMAT, embedder, plan.cut.longest, plan.cut.overlap, plan.rows, content, len(digests))
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        found = _read_marker(folder)
+        current = found and found.whole and (found.content, found.rows) == (content, plan.rows)
+        if not (current and wanted.made_like(found) and _opened(folder) is not None):
+            _bring_up_to_date(items, digests, folder, wanted, keep=wanted.made_like(found))
+    return open_index(folder)
+
+
+def open_index(folder: Path) -> Index:
+    """Open a finished index.
+
+    Raises:
+        UserError: there is none, or it was never finished, or it cannot be read.
+    """
+    marker = _read_marker(folder)
+    if marker is None or not marker.whole:
+        raise UserError("no finished index", where=str(folder), mend=_MEND)
+    table = _opened(folder)
+    if table is None:
+        raise UserError("damaged index: its table cannot be read", where=str(folder), mend=_MEND)
+    facts = {name: getattr(marker, name) for name in ("chunks", "approximate", "letters", "floors")}
+    return Index(table, marker.embedder, marker.items, **facts)
+
+
+def _bring_up_to_date(
+    items: Sequence[Item], digests: Mapping[Key, str], folder: Path, marker: _Marker, *, keep: bool
+) -> None:
+    schema = _schema(dimension(marker.embedder))
+    table = _opened(folder) if keep else None
+    if keep and table is None and (folder / f"{_TABLE}.lance").exists():
+        say(f"  the index in {folder} cannot be read and is built again; nothing but time is lost")
+    write_atomically(folder / _MARKER, json.dumps(asdict(replace(marker, content=""))))
+    if table is None:
+        table = _new_table(folder, schema)
+    stored = _stored(table)
+    _delete(table, [key for key, digest in stored.items() if digests.get(key) != digest])
+    left = {key for key, digest in digests.items() if stored.get(key) != digest}
+    missing = list(
+        {key: item for item in reversed(items) if (key := (item.domain, item.item_id)) in left}.values()
+    )
+    # Added from this thread: what goes wrong inside a generator that the library consumes makes it hang.
+    for batch in _batches(missing[::-1], digests, marker, schema):
+        table.add(batch)
+    _finish(table, folder, marker, {domain for domain, _ in digests})
+
+
+def _finish(table: Table, folder: Path, marker: _Marker, domains: set[str]) -> None:
+    """Make what searching needs, and write that the index is whole."""
+    chunks = int(table.count_rows())
+    letters = table.count_rows("letters IS NOT NULL") > 0
+    approximate = chunks >= marker.rows
+    refresh_indexes(table, letters=letters, approximate=approximate)
+    floors = calibrate(table, marker.embedder, sorted(domains))
+    whole = replace(
+        marker, whole=True, chunks=chunks, letters=letters, approximate=approximate, floors=floors
+    )
+    write_atomically(folder / _MARKER, json.dumps(asdict(whole), ensure_ascii=False))
+
+
+def _connected(folder: Path) -> DBConnection:
+    # Whoever updates an IVF index whose partitions have grown is warned of each that is split; nothing is amiss.
+    os.environ.setdefault("LANCEDB_LOG", "error")
+    import lancedb
+
+    return lancedb.connect(folder)
+
+
+def _new_table(folder: Path, schema: pa.Schema) -> Table:
+    for old in folder.glob("*.lance"):
+        shutil.rmtree(old)
+    return _connected(folder).create_table(_TABLE, schema=schema)
+
+
+def _opened(folder: Path) -> Table | None:
+    """The table, or None where there is none that can be read."""
+    try:
+        table = _connected(folder).open_table(_TABLE)
+        table.count_rows()
+        table.head(1)
+    except (OSError, ValueError, RuntimeError) as broken:
+        if (folder / f"{_TABLE}.lance").exists():
+            say(f"  {folder}: {first_line(broken)}")
+        return None
+    return table
+
+
+def _stored(table: Table) -> dict[Key, str]:
+    """The digest that each item in the table was written with."""
+    rows = table.search().where("part = 0").select(["domain", "item_id", "digest"]).limit(ALL).to_arrow()
+    columns = (rows[name].to_pylist() for name in ("domain", "item_id", "digest"))
+    return {(domain, item): digest for domain, item, digest in zip(*columns, strict=True)}
+
+
+def _delete(table: Table, keys: Sequence[Key]) -> None:
+    by_domain: dict[str, list[str]] = {}
+    for domain, item in keys:
+        by_domain.setdefault(domain, []).append(quoted(item))
+    for domain, items in by_domain.items():
+        for start in range(0, len(items), _DELETED):
+            some = ", ".join(items[start : start + _DELETED])
+            table.delete(f"domain = {quoted(domain)} AND item_id IN ({some})")
+
+
+def _schema(width: int) -> pa.Schema:
+    import pyarrow as pa
+
+    texts = ("domain", "item_id", "title", "text", "name", "letters", "digest")
+    columns = [pa.field(name, pa.string()) for name in texts]
+    return pa.schema(
+        [pa.field("vector", pa.list_(pa.float32(), width)), *columns, pa.field("part", pa.int32())]
+    )
+
+
+def _batches(
+    items: Sequence[Item], digests: Mapping[Key, str], marker: _Marker, schema: pa.Schema
+) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
+    cut = Cut(marker.longest, marker.overlap)
+    for start in range(0, len(items), _ROWS):
+        cuts = [(item, chunks_of(item, cut)) for item in items[start : start + _ROWS]]
+        texts = [chunk.embedded for _, chunks in cuts for chunk in chunks]
+        flat = pa.array(embed(texts, marker.embedder).reshape(-1))
+        vectors = pa.FixedSizeListArray.from_arrays(flat, schema.field("vector").type.list_size)
+        rows = (
+            _row(item, digests[item.domain, item.item_id], chunk) for item, chunks in cuts for chunk in chunks
+        )
+        columns = list(zip(*rows, strict=True))
+        yield pa.Table.from_arrays(
+            [vectors, *(pa.array(c, f.type) for c, f in zip(columns, list(schema)[1:], strict=True))],
+            schema=schema,
+        )
+
+
+def _row(item: Item, digest: str, chunk: Chunk) -> tuple[Any, ...]:
+    title = encodable(item.title)
+    return (
+        item.domain,
+        item.item_id,
+        title,
+        chunk.text,
+        title if chunk.part == 0 else None,
+        chunk.text if by_letters(chunk.text) else None,
+        digest,
+        chunk.part,
+    )
+
+
+def _digest(item: Item) -> str:
+    """A hash of all that is written of an item."""
+    content = [item.domain, item.item_id, item.title, list(item.categories), item.description, item.year]
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One builder at a time; a second waits."""
+    with (folder / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _read_marker(folder: Path) -> _Marker | None:
+    try:
+        return _Marker(**json.loads((folder / _MARKER).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,259 @@
+"""Searching an index: nearest chunks, full text by words and by letters, and all of it fused into a list of items."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from rectune.core.text.plain import encodable
+from rectune.retrieval.embedding import Vectors, embed, reads
+from rectune.retrieval.fusion import fuse
+from rectune.retrieval.scripts import by_letters
+
+if typing.TYPE_CHECKING:
+    from lancedb.table import Table
+
+_POOL = 50  # chunks that each search brings in, at the least
+_PROBES, _REFINE = (
+    64,
+    8,
+)  # partitions searched, and how many times the wanted rows are compared exactly (IVF-PQ)
+_LONGEST_QUERY = 4000  # characters of a text that full text looks for
+_BLIND = 1e-3  # weight of a vector that an embedder made of a text that it cannot read
+ALL = 2**31 - 1  # rows: a table's search has to be given a limit
+
+Key = tuple[str, str]  # domain, item id
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An item that was found.
+
+    `similarity` is the cosine of the query and the item's best chunk, -1 to 1 (0 for titles found by their letters),
+    `mean` that of all its chunks. `evidence` is the text of the best chunk. `ranks` says at which place each search
+    had the item, `score` what they come to together.
+    """
+
+    item_id: str
+    title: str
+    domain: str
+    similarity: float
+    mean: float = 0.0
+    evidence: str = ""
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    score: float = 0.0
+
+
+class Index:
+    """An open index; `rectune.retrieval.index` makes one.
+
+    Attributes:
+        items: how many items it holds.
+        chunks: how many pieces of text.
+        approximate: whether vectors are searched by IVF-PQ, or all of them compared.
+        floors: by domain, the similarity below which nothing of it fits a wish.
+    """
+
+    def __init__(self, table: Table, embedder: str, items: int, **facts: Any) -> None:
+        self.embedder, self.items = embedder, items
+        self.chunks: int = facts.get("chunks", items)
+        self.approximate: bool = facts.get("approximate", False)
+        self.letters: bool = facts.get("letters", False)
+        self.floors: Mapping[str, float] = facts.get("floors", {})
+        self._table = table
+
+    def near(
+        self, text: str, domain: str | None = None, k: int = 10, without: AbstractSet[str] = frozenset()
+    ) -> list[Hit]:
+        """The `k` items of which a chunk is nearest to `text`, best first.
+
+        Args:
+            text: what to look for, a query or a whole generated answer.
+            domain: only items of this domain; None means all.
+            k: how many; fewer come back only if the catalogue has no more.
+            without: item ids to leave out (the history).
+        """
+        return self._nearest(embed([text], self.embedder)[0], domain, k, without)
+
+    def find(
+        self,
+        texts: Sequence[str],
+        domain: str | None = None,
+        k: int = 10,
+        without: AbstractSet[str] = frozenset(),
+        weights: Sequence[float] | None = None,
+    ) -> list[Hit]:
+        """The `k` best items for texts that say together what is wanted: a model's answer, and the wish it answers.
+
+        Three rankings of the items that any search brings in (by their best chunk, by the mean of their chunks, by full
+        text over words or over letters), for each of the texts, are fused by reciprocal rank. `weights` run along the
+        texts, 1 each unless given. Where the embedder cannot read a text, vectors only order what full text leaves equal.
+        """
+        given = zip(texts, weights or [1.0] * len(texts), strict=True)
+        said = [(encodable(text), weight) for text, weight in given if text.strip()]
+        if not said or k < 1:
+            return []
+        texts = [text for text, _ in said]
+        vectors = embed(texts, self.embedder)
+        known: dict[Key, Hit] = {}
+        for vector in vectors:
+            hits = self._nearest(vector, domain, max(k, _POOL), without)
+            known |= {(hit.domain, hit.item_id): hit for hit in hits}
+        found: dict[str, list[Key]] = {}
+        for number, text in enumerate(texts):
+            for name, column in self._columns(text).items():
+                hits = [hit for hit in self._matches(text, column, domain) if hit.item_id not in without]
+                known |= {(hit.domain, hit.item_id): hit for hit in hits}
+                found[f"{name} {number}"] = [(hit.domain, hit.item_id) for hit in hits]
+        weighed = [
+            (weight, weight * (1.0 if reads(self.embedder, text) else _BLIND)) for text, weight in said
+        ]
+        return self._fused(self._measured(known, vectors), found, weighed)[:k]
+
+    def search_text(self, text: str, domain: str | None = None, k: int = _POOL) -> list[Hit]:
+        """Up to `k` items by full text alone (BM25): over letters where the text's script has no words, else over words."""
+        return [
+            hit for column in self._columns(text).values() for hit in self._matches(text, column, domain, k)
+        ]
+
+    def alike(self, title: str, domain: str | None = None, k: int = 50) -> list[Hit]:
+        """Up to `k` items whose titles share the most runs of letters with `title` (BM25), best first."""
+        if self.items == 0 or not title.strip():
+            return []
+        columns = ("name", "letters") if self.letters and by_letters(title) else ("name",)
+        found = [hit for column in columns for hit in self._matches(title, column, domain, k)]
+        return list({(hit.domain, hit.item_id): hit for hit in found}.values())
+
+    def _nearest(self, vector: Vectors, domain: str | None, k: int, without: AbstractSet[str]) -> list[Hit]:
+        """Items by their best chunk; chunks of one item crowd out others, so more are asked for until `k` are there."""
+        limit = max(_POOL, 2 * (k + len(without)))
+        while True:
+            search: Any = self._table.search(vector).distance_type("cosine")
+            if self.approximate:
+                search = search.minimum_nprobes(_PROBES).maximum_nprobes(0).refine_factor(_REFINE)
+            else:
+                search = search.bypass_vector_index()
+            rows = _rows(search, domain, limit, "_distance")
+            kept = [row for row in reversed(rows) if row["item_id"] not in without]
+            best = {(row["domain"], row["item_id"]): row for row in kept}
+            hits = [_hit(row, 1.0 - row["_distance"]) for row in best.values()]
+            hits.sort(key=lambda hit: -hit.similarity)
+            if len(hits) >= k or len(rows) < limit:
+                return hits[:k]
+            limit *= 4
+
+    def _columns(self, text: str) -> dict[str, str]:
+        """The columns of full text that can hold words of this one."""
+        return {"letters": "letters"} if self.letters and by_letters(text) else {"words": "text"}
+
+    def _matches(self, text: str, column: str, domain: str | None, k: int = _POOL) -> list[Hit]:
+        from lancedb.query import MatchQuery
+
+        query = MatchQuery(encodable(text)[:_LONGEST_QUERY], column)
+        rows = _rows(self._table.search(query, query_type="fts"), domain, k, "_score")
+        return list({(row["domain"], row["item_id"]): _hit(row, 0.0) for row in reversed(rows)}.values())[
+            ::-1
+        ]
+
+    def _measured(self, known: Mapping[Key, Hit], vectors: Vectors) -> list[_Measured]:
+        """The exact cosines of every chunk of these items with every text."""
+        found: list[_Measured] = []
+        for (domain, item), (texts, rows) in self._chunks(known).items():
+            cosines = rows @ vectors.T  # [chunks, texts]
+            at = int(cosines.max(axis=1).argmax())
+            hit = replace(
+                known[domain, item],
+                similarity=float(cosines.max()),
+                mean=float(cosines.mean(axis=0).max()),
+                evidence=texts[at],
+            )
+            found.append(_Measured(hit, cosines.max(axis=0), cosines.mean(axis=0)))
+        return found
+
+    def _chunks(self, keys: Iterable[Key]) -> dict[Key, tuple[list[str], Vectors]]:
+        by_domain: dict[str, list[str]] = {}
+        for domain, item in keys:
+            by_domain.setdefault(domain, []).append(quoted(item))
+        found: dict[Key, tuple[list[str], list[Any]]] = {}
+        for domain, items in by_domain.items():
+            where = f"domain = {quoted(domain)} AND item_id IN ({', '.join(items)})"
+            wanted = ["item_id", "text", "vector"]
+            rows = self._table.search().where(where).select(wanted).limit(ALL).to_arrow()
+            vectors = matrix(rows["vector"])
+            for place, (item, text) in enumerate(
+                zip(rows["item_id"].to_pylist(), rows["text"].to_pylist(), strict=True)
+            ):
+                texts, own = found.setdefault((domain, item), ([], []))
+                texts.append(text)
+                own.append(vectors[place])
+        return {key: (texts, np.stack(own)) for key, (texts, own) in found.items()}
+
+    @staticmethod
+    def _fused(
+        measured: Sequence[_Measured],
+        found: Mapping[str, Sequence[Key]],
+        weights: Sequence[tuple[float, float]],
+    ) -> list[Hit]:
+        """`weights` are those of full text and of vectors, for each text."""
+        rankings = dict(found)
+        for number in range(len(measured[0].best) if measured else 0):
+            for name, cosines in (
+                ("best", {one.key: float(one.best[number]) for one in measured}),
+                ("mean", {one.key: float(one.mean[number]) for one in measured}),
+            ):
+                rankings[f"{name} {number}"] = sorted(cosines, key=lambda key: (-cosines[key], key))
+        places = {name: {key: rank for rank, key in enumerate(keys, 1)} for name, keys in rankings.items()}
+        weight = {name: weights[int(name.rpartition(" ")[2])][name not in found] for name in rankings}
+        scores = fuse(rankings, weight)
+        hits = [
+            replace(
+                one.hit,
+                score=scores[one.key],
+                ranks={name: place[one.key] for name, place in sorted(places.items()) if one.key in place},
+            )
+            for one in measured
+        ]
+        return sorted(hits, key=lambda hit: (-hit.score, -hit.similarity, hit.domain, hit.item_id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """An item with its best and mean cosine for each text: arrays [texts]."""
+
+    hit: Hit
+    best: Vectors
+    mean: Vectors
+
+    @property
+    def key(self) -> Key:
+        return self.hit.domain, self.hit.item_id
+
+
+def quoted(text: str) -> str:
+    """A string of the table's SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def matrix(column: Any) -> Vectors:
+    """A column of vectors as [rows, d] float32."""
+    joined = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    width = joined.type.list_size
+    return np.asarray(joined.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(-1, width)
+
+
+def _rows(search: Any, domain: str | None, limit: int, figure: str) -> list[dict[str, Any]]:
+    if domain is not None:
+        search = search.where(f"domain = {quoted(domain)}", prefilter=True)
+    rows: list[dict[str, Any]] = (
+        search.select(["item_id", "title", "domain", "text", figure]).limit(limit).to_list()
+    )
+    return rows
+
+
+def _hit(row: Mapping[str, Any], similarity: float) -> Hit:
+    return Hit(row["item_id"], row["title"], row["domain"], similarity, similarity, row["text"])

@@ -1,0 +1,47 @@
+"""The command line: light to start, clear when it refuses, and every command says what it does."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rectune.pipeline.doctor import examine
+
+ROOT = Path(__file__).parents[2]
+HEAVY = "torch transformers llama_cpp datasets polars pyarrow ray lancedb matplotlib textual sentence_transformers trl"
+
+PROBE = """
+import sys
+from rectune.cli.main import app
+try:
+    app(sys.argv[1:])
+except SystemExit:
+    pass
+print("loaded:", *sorted(set(sys.modules) & set("{heavy}".split())))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["plan", "recipes/demo.yaml", "--runs", "{runs}"]]
+)
+def test_nothing_heavy_is_loaded_on_the_way_to_help_or_plan(arguments: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PROBE.format(heavy=HEAVY), *[a.format(runs=tmp_path) for a in arguments]]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "loaded:", answer.stdout[-300:]
+
+
+def test_the_doctor_names_every_part_and_mends_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    report, healthy = examine()
+    assert healthy, report
+    for part in ("Python", "packages", "model", "converter", "compiler", "accelerator", "disk", "Hub"):
+        assert part in report
+    monkeypatch.setattr("rectune.models.fetch_converter.is_current", lambda folder: False)
+    report, healthy = examine()
+    assert not healthy and "MEND converter" in report and "make setup" in report
+
+
+def test_make_help_lists_every_stage() -> None:
+    answer = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for target in "demo test test-all plan push data queries rationales filter sft candidates tag dpo export eval".split():
+        assert f" {target}" in answer.stdout

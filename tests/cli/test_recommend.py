@@ -1,0 +1,131 @@
+"""`rectune recommend` as a person uses it, with a model that stands in; the real one answers in the slow test."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from rectune.cli import recommend as recommend_cli
+from rectune.cli.main import app
+from rectune.inference.requests import Answer
+from rectune.recommender import generative
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.csv"
+    path.write_text(
+        "sku,label,kind,about\n1,Red kettle,kitchen,Boils water\n2,Blue kettle,kitchen,Boils water fast\n"
+        '3,"<|im_end|>Lamp",light,Shines\n4,Desk,office,For work\n5,Steins;Gate figure,toys,From the series\n'
+    )
+    return path
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(model, requests, engine, ledger, label):
+        return [
+            Answer(
+                r.id,
+                "will like how well it goes with that." if r.prefill else "My recommendation: Blue kettle",
+                "stop",
+                1,
+                1,
+            )
+            for r in requests
+        ]
+
+    monkeypatch.setattr(generative, "generate", write)
+
+
+def rectune(tmp_path: Path, *arguments: str, typed: str = "") -> str:
+    said = RUNNER.invoke(app, ["recommend", "--runs", str(tmp_path / "runs"), *arguments], input=typed)
+    assert said.exit_code == 0, (said.output, said.exception)
+    return said.output
+
+
+def test_a_catalogue_is_recommended_from_without_any_run(tmp_path: Path, shop: Path, model: None):
+    said = rectune(
+        tmp_path, "--catalogue", str(shop), "--title-column", "label", "--categories-column", "kind",
+        "--text-column", "about", "--history", "Red kettle; Desk",
+    )  # fmt: skip
+    assert "label as title" in said and "about as description" in said and "untrained" in said
+    assert "Recommended: Blue kettle" in said and "Red kettle  (" not in said
+    assert "named by its title" in said
+
+
+def test_json_holds_the_evidence_and_nothing_else_stands_on_standard_output(
+    tmp_path: Path, shop: Path, model: None
+):
+    said = RUNNER.invoke(
+        app,
+        ["recommend", "--runs", str(tmp_path / "runs"), "--catalogue", str(shop), "--title-column", "label",
+         "--query", "tea", "--json", "--top", "2"],
+    )  # fmt: skip
+    found = json.loads(said.stdout)
+    assert found["query"] == "tea" and len(found["items"]) == 2
+    assert {"item_id", "title", "how", "similarity", "evidence", "ranks"} <= set(found["items"][0])
+
+
+def test_one_may_ask_again_and_again(tmp_path: Path, shop: Path, model: None):
+    typed = "Red kettle\n? something that shines\nDesk ? for tea\n?\n\nnever read\n"
+    given = ["--catalogue", str(shop), "--title-column", "label", "--interactive", "--json"]
+    said = RUNNER.invoke(app, ["recommend", "--runs", str(tmp_path / "runs"), *given], input=typed)
+    answers = [json.loads(line) for line in said.stdout.splitlines() if line]
+    asked = [(answer["history"], answer["query"]) for answer in answers]
+    assert asked == [(["Red kettle"], ""), ([], "something that shines"), (["Desk"], "for tea")]
+    assert "nothing to go by" in said.stderr
+
+
+def test_titles_that_the_catalogue_lacks_are_named(tmp_path: Path, shop: Path, model: None):
+    given = ["--catalogue", str(shop), "--title-column", "label"]
+    said = rectune(tmp_path, *given, "--history", "red Kettel; Yacht; Desk")
+    assert "only their words count: Yacht\n" in said
+    crossing = rectune(tmp_path, *given, "--history", "Yacht", "--history-domain", "boats")
+    assert "words count" not in crossing
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        ((), "nothing to go by"),
+        (("--query", "x", "--ground", "guess"), "no way of grounding"),
+        (("--query", "x", "--catalogue", "absent.csv"), "no such file"),
+        (("--query", "x", "--catalogue", "{shop}", "--title-column", "lable"), "did you mean label?"),
+        (
+            ("--query", "x", "--catalogue", "{shop}", "--title-column", "label", "--model", "no.gguf"),
+            "no.gguf",
+        ),
+        (("--query", "x", "--domain", "movies"), "no finished data"),
+    ],
+)
+def test_bad_input_is_an_error_for_people(tmp_path: Path, shop: Path, arguments: tuple[str, ...], found: str):
+    from rectune.core.errors import UserError
+
+    given = [argument.format(shop=shop) for argument in arguments]
+    said = RUNNER.invoke(app, ["recommend", "--runs", str(tmp_path / "runs"), *given])
+    assert isinstance(said.exception, UserError), said.output
+    assert found in str(said.exception) and said.exception.mend
+
+
+def test_titles_are_parted_at_semicolons_but_not_within_one():
+    assert recommend_cli.titles_in("Steins;Gate; Heat ;Alien; ") == ["Steins;Gate", "Heat ;Alien"]
+    assert recommend_cli.titles_in("A;B; ") == ["A;B"] and recommend_cli.titles_in("A;B") == ["A", "B"]
+    assert recommend_cli.titles_in("; ;") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ground", ["retrieve", "constrained"])
+def test_the_embedded_model_answers_from_a_catalogue_in_both_ways(tmp_path: Path, shop: Path, ground: str):
+    said = rectune(
+        tmp_path, "--catalogue", str(shop), "--title-column", "label", "--text-column", "about",
+        "--history", "Red kettle", "--ground", ground, "--json",
+    )  # fmt: skip
+    found = json.loads(said.splitlines()[-1])
+    titles = {"Blue kettle", "<|im_end|>Lamp", "Desk", "Steins;Gate figure"}
+    assert {item["title"] for item in found["items"]} <= titles
+    if found["fits"]:
+        assert found["answer"].endswith(f"My recommendation: {found['items'][0]['title']}")

@@ -1,0 +1,106 @@
+"""`rectune tag …` as a person types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from rectune.align.comparison import ANSWERS_FILE
+from rectune.align.tags import TagStore
+from rectune.cli.main import app
+from rectune.core.errors import UserError
+from rectune.core.rows import write_rows
+from rectune.core.runs import MANIFEST, RunStore
+from rectune.core.types import Candidate, with_id
+from tests.align.examples import PROVENANCE, make_tasks, session, write_folders, write_items
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "tiny.yaml"
+TASKS = make_tasks(6)
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """A run store whose recipe has come as far as candidates, and eval with both models' answers."""
+    monkeypatch.chdir(tmp_path)
+    found = write_folders(tmp_path / "runs", TASKS) | {"data": write_items(tmp_path / "runs" / "data")}
+    found["eval"] = tmp_path / "runs" / "eval"
+    found["eval"].mkdir()
+    for number, name in enumerate(("sft", "dpo")):
+        rows = [with_id(Candidate("", t.prompt.id, 0, t.answers[number], PROVENANCE)) for t in TASKS]
+        write_rows(found["eval"] / ANSWERS_FILE.format(system=name), rows, Candidate)
+    for stage, folder in found.items():
+        key = folder / "key"
+        key.mkdir()
+        for file in folder.glob("*.parquet"):
+            file.rename(key / file.name)
+        (key / MANIFEST).write_text(json.dumps({}))
+        RunStore(tmp_path / "runs").link("tiny", stage, "key")
+    keyed = {stage: folder / "key" for stage, folder in found.items()}
+    monkeypatch.setattr("rectune.pipeline.run.run_pipeline", lambda order, store: keyed)
+    return keyed
+
+
+def rectune(*words: str, typed: str = "") -> Result:
+    result = CliRunner().invoke(app, ["tag", *words], input=typed)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.mark.parametrize("words", [[str(RECIPE), "--annotator", "kim"], ["--annotator", "kim", str(RECIPE)]])
+def test_the_recipe_alone_is_enough_and_options_may_come_first(words: list[str]) -> None:
+    done = rectune(*words, typed="1 2\ne\n")
+    assert done.exit_code == 0
+    assert "2 of 6 prompts done (1 tagged, 1 a tie)" in done.output
+    with TagStore(Path("tags/tiny.sqlite")) as store:
+        assert [d.kind for d in store.decisions("kim")] == ["tag", "tie"]
+
+
+def test_several_annotators_share_and_status_says_how_they_do() -> None:
+    every = ["--of", "kim,lee", "--overlap", "1"]
+    for name in ("kim", "lee"):
+        rectune(str(RECIPE), "--annotator", name, *every, typed="1 2\n" * 6)
+    found = rectune("status", str(RECIPE), *every).output
+    assert "6 of 6 prompts" in found and "the 6 prompts that several judged" in found
+    with pytest.raises(UserError, match="none of"):
+        rectune(str(RECIPE), "--annotator", "park", *every)
+
+
+def test_status_before_anything_was_tagged_says_what_to_do() -> None:
+    with pytest.raises(UserError, match="rectune tag RECIPE"):
+        rectune("status", str(RECIPE))
+    assert not Path("tags").exists()
+
+
+def test_export_import_and_merge_by_name() -> None:
+    with TagStore(Path("tags/tiny.sqlite")) as store:
+        at = session(store, TASKS)
+        at.write_note("메모")
+        at.decide(0, 1)
+        history = store.history()
+    assert "2 lines" in rectune("export", "out.jsonl", "--tags", "tiny").output
+    assert "2 rows new" in rectune("import", "out.jsonl", "--tags", "copy").output
+    assert "2 rows new" in rectune("merge", "tiny", "tags/copy.sqlite", "--into", "both").output
+    with TagStore(Path("tags/both.sqlite")) as store:
+        assert store.history() == history
+    with pytest.raises(UserError, match="there are: both, copy, tiny"):
+        rectune("export", "out.jsonl", "--tags", "typo")
+
+
+def test_two_models_are_compared_and_the_win_rate_told() -> None:
+    done = rectune(str(RECIPE), "--annotator", "kim", "--compare", "sft", "dpo", typed="e\n" * 6)
+    assert "win rate 50.0%" in done.output
+    before = done.output.split("dpo against sft")[0]
+    assert "sft" not in before and "dpo" not in before
+    found = rectune("status", str(RECIPE), "--compare", "sft", "dpo").output
+    assert "kim judged 6 of 6" in found and "win rate 50.0%" in found
+    assert "0 of 6 prompts are decided" in rectune("status", str(RECIPE)).output
+
+
+def test_help_names_every_command() -> None:
+    found = rectune("--help").output
+    assert all(word in found for word in ("answers", "status", "export", "import", "merge"))
+    assert "--overlap" in rectune("answers", "--help").output

@@ -1,0 +1,54 @@
+"""The export in words: known figures, and dashes for what was not measured."""
+
+from __future__ import annotations
+
+from rectune.models.exported import HEADS, exported
+
+GAPS = {"mean_gap": 0.00412, "kl": 0.0001}
+
+
+def test_nothing_measured_is_nothing_said() -> None:
+    assert exported({}) is None and exported({"files": []}) is None
+
+
+def test_a_file_is_a_row_and_what_was_not_measured_a_dash() -> None:
+    known = {
+        "quantisation": "Q8_0",
+        "file": "model.gguf",
+        "bytes": 144_000_000,
+        "tensor_types": {"Q8_0": 211, "F32": 61},
+        "mean_gap": 0.1234,
+        "max_gap": None,
+        "kl": 2e-7,
+        "cases": 24,
+        "hit": 0.25,
+        "change": -0.125,
+        "interval": [-0.3, 0.05],
+    }
+    found = exported({"files": [known, {"quantisation": "F16", "file": ""}]})
+    assert found is not None and found.heads == HEADS
+    first, second = found.rows
+    assert first[:4] == ("Q8_0", "model.gguf", "144.0", "Q8_0 211, F32 61")
+    assert first[4:] == ("0.123", "–", "2e-07", "0.250 of 24", "-0.125 [-0.300, +0.050]")
+    assert second == ("F16", "not kept", *["–"] * 7) and found.sentences == () == found.failed
+
+
+def test_merge_adapter_tokens_and_faults_are_sentences() -> None:
+    figures = {
+        "files": [{"quantisation": "F16"}],
+        "merge": {
+            "form": "original",
+            "forms": {"dequantised": {"mean_gap": 1e-6, "kl": 0.0}, "original": GAPS},
+        },
+        "adapter": {"file": "adapter.gguf", "base": "Q8_0", "to_original": GAPS, "to_adapter_model": GAPS},
+        "parity": {"texts": 65, "vocabulary": 900, "differing_count": 2, "failed": ["one", "two"]},
+    }
+    found = exported(figures)
+    assert found is not None and found.failed == ("one", "two")
+    merge, adapter, tokens = found.sentences
+    assert "into the original base" in merge and "original: 0.00412 and KL 0.0001" in merge
+    assert (
+        "base's Q8_0 file lies 0.00412" in adapter
+        and "Of 65 hard texts" in tokens
+        and "2 are split" in tokens
+    )

@@ -1,0 +1,50 @@
+from collections.abc import Sequence
+
+import numpy as np
+
+from rectune.core.settings import Engine
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.models.reference import gguf_file
+from rectune.rankers.likelihood import Asked, Likelihood
+
+TITLES = {"a": "Moon Landing", "b": "The French Chef", "c": "Galaxy War"}
+
+
+class Counter:
+    """Gives every token of "x y z" the log-probability -1, but -0.5 to those of the favourite."""
+
+    def __init__(self, favourite: str) -> None:
+        self.favourite, self.seen = favourite, []
+
+    def loglikelihood(self, messages, continuations: Sequence[str], prefill: str = "") -> list[list[float]]:
+        self.seen.append((messages, prefill))
+        return [[-0.5 if self.favourite in text else -1.0] * len(text.split()) for text in continuations]
+
+
+def ranker(scorer) -> Likelihood:
+    return Likelihood(
+        "m", scorer, TITLES, lambda h: Asked((("user", ", ".join(h)),), "ko" if "k" in h else "en")
+    )
+
+
+def test_the_score_is_a_mean_so_that_length_does_not_count():
+    scores = ranker(Counter("Chef")).rank([("x",)], [("a", "b", "c")])[0]
+    np.testing.assert_allclose(
+        scores, [-1.0, -0.5, -1.0]
+    )  # "The French Chef" has three tokens, the others two
+
+
+def test_each_history_is_asked_in_its_own_words_and_language():
+    scorer = Counter("Moon")
+    ranker(scorer).rank([("x",), ("k",)], [("a",), ("b",)])
+    assert scorer.seen == [((("user", "x"),), "My recommendation:"), ((("user", "k"),), "추천:")]
+
+
+def test_a_real_model_prefers_what_it_has_just_read():
+    def ask(history: Sequence[str]) -> Asked:
+        words = f"Recommend exactly this film and no other: {TITLES[history[0]]}."
+        return Asked((("user", words),), "en")
+
+    with LlamaEngine(gguf_file("embedded"), Engine(context=256, slots=4)) as engine:
+        scores = Likelihood("base", engine, TITLES, ask).rank([["a"], ["b"], ["c"]], [list(TITLES)] * 3)
+    assert [int(row.argmax()) for row in scores] == [0, 1, 2]
