@@ -23,6 +23,9 @@ from trl.trainer.utils import use_adapter
 from rectune.align.rows import Row
 from rectune.core.runs import write_atomically
 from rectune.models.distributed import gathered, is_first, turns, wait_for_all
+from rectune.models.training.trl_internals import require
+
+require(DPOTrainer, "_prepare_dataset", "_prepare_inputs")  # `Aligner` has its own
 
 Sums = dict[int, tuple[float, float]]  # row number -> log-prob of the chosen and of the rejected answer, nats
 

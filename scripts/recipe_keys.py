@@ -15,8 +15,8 @@ from rectune.core.settings.base import Section
 
 _HEAD = """# Every key of a recipe
 
-Made from the typed sections in `rectune/core/settings/` by `python -m scripts.recipe_keys > docs/recipe-keys.md`, not by hand; a
-test says when it is old.
+Made from the typed sections in `rectune/core/settings/` by `python -m scripts.recipe_keys > docs/recipe-keys.md`, not by
+hand; a test says when it is old.
 
 A recipe states every key itself: nothing is inherited, and an unknown key is refused with the nearest right one. Any key
 can be set for one run: `rectune run RECIPE section.key=value`. *Default* is what the code takes where a program leaves a

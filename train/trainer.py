@@ -13,7 +13,10 @@ from trl import SFTTrainer
 from rectune.models.distributed import gathered, turns
 from rectune.models.metrics import Meter
 from rectune.models.training.guard import Guard
+from rectune.models.training.trl_internals import require
 from rectune.train.collate import NOBODY
+
+require(SFTTrainer, "_prepare_inputs")  # asked by `Tuner.evaluate`
 
 Batch = dict[str, Any]
 Scores = dict[int, tuple[float, int]]

@@ -8,6 +8,10 @@ _PACKAGE = Path(__file__).parents[1]
 
 RECIPES = _PACKAGE / "recipes"
 SAMPLES = _PACKAGE / "samples"
+CONSTRAINTS = _PACKAGE.parent / "constraints.txt"  # beside the package in a checkout only
+
+# How missing or wrong packages are mended.
+SET_UP = "make setup" if CONSTRAINTS.is_file() else "pip install --upgrade rectune"
 
 
 def recipe_names() -> list[str]:
@@ -23,4 +27,4 @@ def find_recipe(recipe: Path) -> Path:
 
 def recipe_argument(name: str) -> str:
     """How a command line names the recipe whose runs are kept under `name`, which may be empty."""
-    return name if name in recipe_names() else f"{name or 'RECIPE'}.yaml"
+    return name if name in recipe_names() else f"recipes/{name or 'RECIPE'}.yaml"

@@ -19,6 +19,7 @@ from rectune.core.errors import UserError
 from rectune.core.progress import say
 
 PACKAGE = "llama-cpp-python"
+COMMAND = "python -m rectune.models.fetch_converter"
 PARTS = ("convert_hf_to_gguf.py", "convert_lora_to_gguf.py", "conversion", "gguf-py", "LICENSE")
 
 
@@ -78,7 +79,7 @@ def _download(into: Path) -> Path:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
         raise UserError(
             f"pip could not download the source of {wanted}:\n{tail}",
-            mend="check that pip reaches its package index, then run: make setup",
+            mend=f"check that pip reaches its package index, then run: {COMMAND}",
         )
     return found[0]
 

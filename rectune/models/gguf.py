@@ -15,7 +15,7 @@ from typing import Any
 
 from rectune.core.errors import RectuneError, UserError
 from rectune.core.progress import say
-from rectune.models.fetch_converter import converter_folder, is_current, runtime_version
+from rectune.models.fetch_converter import COMMAND, converter_folder, is_current, runtime_version
 
 _UNQUANTISED = {"F32": "f32", "F16": "f16", "BF16": "bf16"}  # what the converter can write by itself
 
@@ -149,7 +149,7 @@ def _run(script: str, arguments: Sequence[str], out: Path) -> None:
     folder = converter_folder()
     if not is_current(folder):
         found = f"llama.cpp's converter for llama-cpp-python {runtime_version()} is not unpacked"
-        raise UserError(found, where=str(folder), mend="run: make setup")
+        raise UserError(found, where=str(folder), mend=f"run: {COMMAND}")
     partial = out.with_name(out.name + ".partial")
     command = [sys.executable, str(folder / script), *arguments, "--outfile", str(partial.resolve())]
     # gguf-py of the same commit goes before the installed package, so that converter and format agree.

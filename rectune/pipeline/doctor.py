@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rectune.core.errors import UserError
+from rectune.core.shipped import CONSTRAINTS, SET_UP
 from rectune.pipeline.plan import PACKAGES, package_versions
 
 _DISK_WANTED = 4 * 2**30  # bytes: what the demo leaves behind, with room
@@ -46,13 +47,13 @@ def examine() -> tuple[str, bool]:
 
 def _python() -> Finding:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    return Finding("Python", sys.version_info >= (3, 11), version, "make setup PYTHON=python3.11")
+    return Finding("Python", sys.version_info >= (3, 11), version, f"{SET_UP}, with a newer Python")
 
 
 def _packages() -> Finding:
     absent = [name for name in PACKAGES if name not in package_versions()]
     says = f"absent: {', '.join(absent)}" if absent else f"all {len(PACKAGES)} that matter are installed"
-    return Finding("packages", not absent, says, "make setup")
+    return Finding("packages", not absent, says, SET_UP)
 
 
 def _together() -> Finding:
@@ -64,17 +65,18 @@ def _together() -> Finding:
     return Finding("together", not found, says, "; ".join(dict.fromkeys(clash.mend for clash in found)))
 
 
-def _constraints() -> Finding:
-    """Versions other than the pinned ones may work; nobody has tried."""
-    pins, installed = _pins(Path("constraints.txt")), package_versions()
+def _constraints() -> Finding | None:
+    """Versions other than the pinned ones may work; nobody has tried. Only a checkout has the pins."""
+    if not CONSTRAINTS.is_file():
+        return None
+    pins, installed = _pins(CONSTRAINTS), package_versions()
     other = [
         f"{name} {installed.get(name)} (tried: {pins[name]})"
         for name in PACKAGES
         if installed.get(name) != pins.get(name)
     ]
-    return Finding(
-        "versions", not other, "; ".join(other) or "as pinned in constraints.txt", "make setup", needed=False
-    )
+    says = "; ".join(other) or "as pinned in constraints.txt"
+    return Finding("versions", not other, says, SET_UP, needed=False)
 
 
 def _embedded() -> Finding:
@@ -83,15 +85,15 @@ def _embedded() -> Finding:
     try:
         return Finding("model", True, f"embedded: {gguf_file('embedded').name}")
     except UserError as missing:
-        return Finding("model", False, missing.found, missing.mend or "make setup")
+        return Finding("model", False, missing.found, missing.mend or SET_UP)
 
 
 def _converter() -> Finding:
-    from rectune.models.fetch_converter import converter_folder, is_current
+    from rectune.models.fetch_converter import COMMAND, converter_folder, is_current
 
     good = is_current(converter_folder())
     says = "llama.cpp's converter, of the runtime's version" if good else "absent, or of another version"
-    return Finding("converter", good, says, "make setup")
+    return Finding("converter", good, says, COMMAND)
 
 
 def _compiler() -> Finding:
@@ -100,7 +102,7 @@ def _compiler() -> Finding:
     good = bool(compiler and ninja)
     absent = " and ".join(name for name, found in (("C++ compiler", compiler), ("ninja", ninja)) if not found)
     says = f"{compiler}, ninja" if good else f"DeepSpeed compiles an operator and has no {absent}"
-    return Finding("compiler", good, says, "apt-get install g++, then make setup")
+    return Finding("compiler", good, says, f"apt-get install g++, then {SET_UP}")
 
 
 def _accelerator() -> Finding:

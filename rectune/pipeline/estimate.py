@@ -1,7 +1,7 @@
 """`rectune plan RECIPE --estimate`: what training would hold in memory, and how long it would take.
 
-Memory is arithmetic (rectune/models/memory.py). Time comes from a few steps of the real stage where its model is here and the
-device is the one that is asked about, else from floating-point operations; every figure says which.
+Memory is arithmetic (rectune/models/memory.py). Time comes from a few steps of the real stage where its model is here
+and the device is the one that is asked about, else from floating-point operations; every figure says which.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def test_the_doctor_names_every_part_and_mends_what_is_missing(monkeypatch: pyte
         assert part in report
     monkeypatch.setattr("rectune.models.fetch_converter.is_current", lambda folder: False)
     report, healthy = examine()
-    assert not healthy and "MEND converter" in report and "make setup" in report
+    assert not healthy and "MEND converter" in report and "rectune.models.fetch_converter" in report
 
 
 def test_make_help_lists_every_stage() -> None:

@@ -23,7 +23,7 @@ from rectune.inference.generate import generate
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.inference.requests import Request
 from rectune.models.reference import gguf_file
-from rectune.settings import Engine, Sampling
+from rectune.core.settings import Engine, Sampling
 
 made = []
 original = LlamaEngine.generate

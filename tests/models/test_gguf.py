@@ -49,7 +49,7 @@ def test_an_unknown_quantisation_lists_the_known_ones() -> None:
 
 def test_a_missing_converter_names_the_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gguf, "converter_folder", lambda: tmp_path / "nowhere")
-    with pytest.raises(UserError, match="make setup"):
+    with pytest.raises(UserError, match=r"python -m rectune\.models\.fetch_converter"):
         to_gguf(tiny_checkpoint(), tmp_path / "model.gguf", "Q8_0")
 
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 STAGES = """
 import os, signal, sys, time
 from pathlib import Path
-from rectune.errors import UserError, WaitingForPeople
+from rectune.core.errors import UserError, WaitingForPeople
 def good(config, inputs, out):
     print("noise of a library")
     (out / "rank").write_text(os.environ.get("RANK", "none"))

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 PUSH = """
 import json, sys
 from pathlib import Path
-from rectune.recipe import parse_recipe
+from rectune.core.recipe import parse_recipe
 from rectune.release.push import run
 release, inputs, out = json.loads(sys.argv[1])
 run(parse_recipe({"release": release}), {stage: Path(folder) for stage, folder in inputs.items()}, Path(out))

@@ -18,6 +18,7 @@ from rectune.models.abilities import check_trackers
 from rectune.models.checkpoints import discard_broken, last_complete, step_of
 from rectune.models.distributed import is_first, process_count, wait_for_all, whole
 from rectune.models.loading import compute_type, note_base
+from rectune.models.training.trl_internals import require
 from rectune.models.zero import deepspeed_config
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def score_labels_only() -> None:
     """
     from trl.trainer import utils
 
+    require(utils, "_use_triton")
     utils._use_triton = lambda device: True
 
 
