@@ -12,10 +12,11 @@ from rectune.align.fresh import choose_fresh
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
+from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.runs import ledger_path
 from rectune.core.settings import Candidates
-from rectune.core.types import Candidate, Prompt, content_id, with_id
+from rectune.core.types import Candidate, Prompt, with_id
 from rectune.inference.generate import generate, provenance
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.inference.requests import Answer, Request
@@ -88,11 +89,6 @@ def sample(prompts: Sequence[Prompt], settings: Candidates, model: Path, ledger:
     return drawn
 
 
-def seed_of(prompt_id: str, index: int, attempt: int, base: int) -> int:
-    """The sampler's seed (31 bits) for one answer: it follows from these four alone."""
-    return int(content_id("candidate", prompt_id, index, attempt, base)[:8], 16) >> 1
-
-
 def messages_of(prompt: Prompt) -> tuple[tuple[str, str], ...]:
     """The conversation that the tuned model is asked to continue."""
     system = (("system", prompt.system),) if prompt.system else ()
@@ -100,7 +96,7 @@ def messages_of(prompt: Prompt) -> tuple[tuple[str, str], ...]:
 
 
 def _request(prompt: Prompt, index: int, attempt: int, settings: Candidates) -> Request:
-    seed = seed_of(prompt.id, index, attempt, settings.sampling.seed)
+    seed = seed_of("candidate", prompt.id, index, attempt, settings.sampling.seed)
     return Request(f"{prompt.id}/{index}/{attempt}", messages_of(prompt), settings.sampling, seed)
 
 

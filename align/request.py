@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.cells import cell_len, set_cell_size
 
 from rectune.align.tasks import Task
-from rectune.align.terminal import printable
 from rectune.core.tables import read_table
+from rectune.core.text.plain import printable
 from rectune.core.types import Prompt
 
 _GAP = 2  # cells between columns

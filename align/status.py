@@ -12,8 +12,8 @@ from rectune.align.assignment import assigned
 from rectune.align.comparison import Duel, win_rate_line
 from rectune.align.decisions import Decision, Mark
 from rectune.align.tasks import Task
-from rectune.align.terminal import printable
 from rectune.core.stats.intervals import wilson
+from rectune.core.text.plain import printable
 
 _FEW = 20  # tags below which places say nothing
 

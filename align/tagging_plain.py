@@ -10,8 +10,9 @@ from collections.abc import Callable
 from rectune.align.request import overview
 from rectune.align.session import WORDS, Session, progress_line
 from rectune.align.tagging_help import HANGUL, plain_help
-from rectune.align.terminal import printable, say
+from rectune.align.terminal import say
 from rectune.core.errors import UserError
+from rectune.core.text.plain import printable
 
 _ENDLESS = 1 << 30  # lines: every title has its own
 

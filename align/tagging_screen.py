@@ -19,8 +19,8 @@ from rectune.align.session import WORDS, Session, progress_line
 from rectune.align.tagging_dialogs import HelpScreen, Line
 from rectune.align.tagging_help import HANGUL, MOST_ANSWERS, key_line, screen_help
 from rectune.align.tagging_look import REQUEST, STYLE, across, painted
-from rectune.align.terminal import printable
 from rectune.core.errors import UserError
+from rectune.core.text.plain import printable
 
 _LANGUAGES = {"en": "English", "ko": "Korean"}
 

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from bench.measure import measure
+from rectune.core.digests import DigestCache
 from rectune.core.settings import Engine, Sampling
 from rectune.core.types import Item
 from rectune.inference.generate import generate
@@ -43,8 +44,8 @@ def requests(count: int) -> list[Request]:
 def fill(root: Path, count: int) -> None:
     """Write what stands for a model, and the ledger with an answer to each request."""
     (root / "model.gguf").write_bytes(b"GGUF")
-    with Ledger(root / "ledger.sqlite") as book:
-        digest = book.digest(root / "model.gguf")
+    Ledger(root / "ledger.sqlite").close()
+    digest = DigestCache(root).digest(root / "model.gguf")
     rows = ((request_key(digest, request), _ANSWER) for request in requests(count))
     base = sqlite3.connect(root / "ledger.sqlite")
     with base:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rectune.core.types import Split
 from rectune.datagen.negatives import Touched
-from rectune.datagen.noise import mixed, seeds_of
+from rectune.datagen.noise import hashes64, mixed
 from rectune.datagen.splits import Rules, first_likes
 
 if typing.TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _shuffled(likes: pl.DataFrame, users: pl.DataFrame, seed: int) -> pl.DataFra
     import numpy as np
     import polars as pl
 
-    salts = pl.Series(seeds_of(("order", seed, user_id) for user_id in users["user_id"]))
+    salts = pl.Series(hashes64(("order", seed, user_id) for user_id in users["user_id"]))
     salted = likes.join(users.select("user", salt=salts), on="user", how="left", maintain_order="left")
     keys = mixed(salted["salt"].to_numpy() ^ mixed(likes["item"].to_numpy().astype(np.uint64)))
     return likes.with_columns(key=pl.Series(keys)).sort("user", "key").drop("key")

@@ -14,7 +14,7 @@ if typing.TYPE_CHECKING:
 _GOLDEN = 0x9E3779B97F4A7C15
 
 
-def seed_of(*parts: Any) -> int:
+def hash64(*parts: Any) -> int:
     """A 64-bit number that hashes the parts."""
     text = "\0".join(str(part) for part in parts)
     return int.from_bytes(
@@ -22,11 +22,11 @@ def seed_of(*parts: Any) -> int:
     )
 
 
-def seeds_of(parts: Iterable[tuple[Any, ...]]) -> NDArray[np.uint64]:
-    """[n] numbers, one for each tuple of parts; see `seed_of`."""
+def hashes64(parts: Iterable[tuple[Any, ...]]) -> NDArray[np.uint64]:
+    """[n] numbers, one for each tuple of parts; see `hash64`."""
     import numpy as np
 
-    return np.fromiter((seed_of(*part) for part in parts), np.uint64)
+    return np.fromiter((hash64(*part) for part in parts), np.uint64)
 
 
 def mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

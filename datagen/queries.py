@@ -13,11 +13,12 @@ from rectune.core import settings
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
+from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.runs import ledger_path
 from rectune.core.types import Case, Form, Locale, Prompt, Scenario, content_id
 from rectune.datagen.mixture import allot
-from rectune.datagen.teachers import ask_teachers, seed_for
+from rectune.datagen.teachers import ask_teachers
 from rectune.inference.requests import Answer, Request
 from rectune.models.lengths import prompt_lengths
 from rectune.models.loading import load_tokenizer
@@ -112,7 +113,7 @@ def _deal(shares: Mapping[Any, float], count: int, salt: str) -> list[Any]:
     names = [name for name, share in shares.items() if share > 0]
     if not names:
         raise UserError("all shares are 0", where="prompts", mend="give at least one kind a positive weight")
-    turn = seed_for(salt) % len(names)
+    turn = seed_of("seed", salt) % len(names)
     names = names[turn:] + names[:turn]
     counts = allot(count, dict(shares), names)
     dealt = [name for name in names for _ in range(counts[name])]
@@ -162,7 +163,7 @@ def query_request(plan: Plan, catalogue: Catalogue, sampling: settings.Sampling,
         id=plan.case.id,
         messages=query_messages(catalogue.get(plan.case.domain, plan.case.target), plan.locale),
         sampling=sampling,
-        seed=seed_for("query", plan.case.id, sampling.seed, attempt),
+        seed=seed_of("seed", "query", plan.case.id, sampling.seed, attempt),
         stop=("\n",),
     )
 

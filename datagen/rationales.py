@@ -12,10 +12,11 @@ from typing import Any, Literal
 from rectune.core import settings
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.recipe import Recipe
+from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.runs import ledger_path
 from rectune.core.types import Example, Prompt, grouped, with_id
-from rectune.datagen.teachers import ask_teachers, seed_for
+from rectune.datagen.teachers import ask_teachers
 from rectune.inference.requests import Request
 from rectune.prompts.answers import Reading, closing, ranking, read_answer, reasons
 from rectune.prompts.mentions import WHOLE
@@ -96,7 +97,7 @@ def rationale_request(prompt: Prompt, catalogue: Catalogue, sampling: settings.S
         id=prompt.id,
         messages=rationale_messages(target, history, prompt.query, prompt.locale),
         sampling=sampling,
-        seed=seed_for("rationale", prompt.id, sampling.seed),
+        seed=seed_of("seed", "rationale", prompt.id, sampling.seed),
         prefill=_opening(prompt, catalogue),
         history=tuple(brief(item) for item in history),
     )
@@ -104,7 +105,7 @@ def rationale_request(prompt: Prompt, catalogue: Catalogue, sampling: settings.S
 
 def _opening(prompt: Prompt, catalogue: Catalogue) -> str:
     recent = catalogue.titles(prompt.history_domain, prompt.history)
-    return rationale_opening(recent, prompt.query, prompt.locale, seed_for("opening", prompt.id))
+    return rationale_opening(recent, prompt.query, prompt.locale, seed_of("seed", "opening", prompt.id))
 
 
 def _stats(

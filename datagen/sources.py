@@ -14,7 +14,7 @@ from rectune.core.types import Case, Split, with_id
 from rectune.datagen import histories, mixture, splits
 from rectune.datagen.datasets.registry import nearest
 from rectune.datagen.negatives import Negatives, draw, open_negatives
-from rectune.datagen.noise import seeds_of, uniform
+from rectune.datagen.noise import hashes64, uniform
 from rectune.datagen.parts import Part
 
 if typing.TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Source:
         # A user gives at least one case, but a crossing may give none.
         found = self._people(users if self.crosses else users.head(wanted))
         chosen = list(itertools.islice(histories.places(found.persons, split, self.rules), wanted))
-        seeds = seeds_of((self.config.seed, self.name, person.user_id, place) for person, place in chosen)
+        seeds = hashes64((self.config.seed, self.name, person.user_id, place) for person, place in chosen)
         targets = np.array([person.targets[place] for person, place in chosen], np.int64)
         owners = np.array([person.user for person, _ in chosen], np.int64)
         others = draw(self._negatives, targets, owners, found.touched, seeds, self.config.candidates - 1)

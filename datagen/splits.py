@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rectune.core.types import SPLITS, Split
 from rectune.datagen.datasets.repeats import distinct
-from rectune.datagen.noise import seed_of
+from rectune.datagen.noise import hash64
 
 if typing.TYPE_CHECKING:
     import polars as pl
@@ -132,7 +132,7 @@ def _assign_one(pools: Sequence[Pool], seed: int) -> list[dict[Split, pl.Series]
     import polars as pl
 
     ids = pl.concat([pool.users["user_id"] for pool in pools]).unique().to_list()
-    ids.sort(key=lambda user_id: seed_of(seed, pools[0].people, user_id))
+    ids.sort(key=lambda user_id: hash64(seed, pools[0].people, user_id))
     chosen = _chosen(ids, pools)
     place = pl.DataFrame({"user_id": ids}, schema={"user_id": pl.String()}).with_row_index("place")
     split = pl.DataFrame(

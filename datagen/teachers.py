@@ -70,11 +70,6 @@ def _shared_out(
             yield teacher, mine
 
 
-def seed_for(*parts: object) -> int:
-    """A seed of 31 bits from anything that names the request."""
-    return int(content_id("seed", *parts)[:8], 16) >> 1
-
-
 def _teacher_of(messages: Sequence[tuple[str, str]], teachers: Sequence[settings.Teacher]) -> int:
     """The teacher of a request, by its hash and the shares: the same on every machine and in every order."""
     point = (

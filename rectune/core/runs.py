@@ -4,7 +4,7 @@
     runs/<stage>/<key>.partial/  work under way or interrupted; the next run goes on from it
     runs/<stage>/<key>.lock      held while somebody works on it
     runs/by-recipe/<recipe>/<stage>  links for people; `resolve` reads them
-    runs/digests.sqlite          digests of raw files, remembered by path, size and modification time
+    runs/digests.sqlite          digests of raw and model files (rectune/core/digests.py)
     runs/ledger.sqlite           the ledger of generated text (rectune/inference/ledger.py)
 
 A key hashes the stage's name and version, the settings that change its result, the keys of its inputs and the digests of
@@ -14,17 +14,16 @@ what it reads from outside. A folder whose key exists is complete: the rename to
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rectune.core.digests import DigestCache, content_digest
 from rectune.core.errors import UserError
 from rectune.core.shipped import recipe_argument
 from rectune.core.types import content_id
@@ -115,7 +114,8 @@ class RunStore:
         }
         files.pop(MANIFEST, None)
         sizes = {
-            name: {"size": path.stat().st_size, "digest": file_digest(path)} for name, path in files.items()
+            name: {"size": path.stat().st_size, "digest": content_digest(path)}
+            for name, path in files.items()
         }
         for path in files.values():
             _fsync(path)
@@ -155,19 +155,8 @@ class RunStore:
         return link.resolve()
 
     def digest(self, path: Path) -> str:
-        """Digest of a file's content, remembered by path, size and modification time."""
-        stat = path.stat()
-        row = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
-        self.root.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self.root / "digests.sqlite", timeout=60)) as memory, memory:
-            memory.execute("create table if not exists digests (path primary key, size, mtime, digest)")
-            query = "select digest from digests where path = ? and size = ? and mtime = ?"
-            known = memory.execute(query, row).fetchone()
-            if known:
-                return str(known[0])
-            digest = file_digest(path)
-            memory.execute("insert or replace into digests values (?, ?, ?, ?)", (*row, digest))
-        return digest
+        """Digest of a raw file's content; see `DigestCache`."""
+        return DigestCache(self.root).digest(path)
 
     def verify(self) -> Iterator[tuple[Path, list[str]]]:
         """Re-hash every finished artefact; yields its folder and the files that are missing, changed or extra."""
@@ -175,7 +164,9 @@ class RunStore:
             wanted = read_manifest(folder)["files"]
             found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} - {MANIFEST}
             bad = sorted(found ^ set(wanted))
-            bad += [n for n in sorted(found & set(wanted)) if file_digest(folder / n) != wanted[n]["digest"]]
+            bad += [
+                n for n in sorted(found & set(wanted)) if content_digest(folder / n) != wanted[n]["digest"]
+            ]
             yield folder, bad
 
     def unlinked(self) -> list[Path]:
@@ -230,12 +221,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def ledger_path(out: Path) -> Path:
     """The ledger of generated text that belongs to the store a stage works in; `out` is the stage's folder."""
     return out.resolve().parent.parent / "ledger.sqlite"
-
-
-def file_digest(path: Path) -> str:
-    """BLAKE2b of a file's content, 32 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rectune.core.rng import generator_of
 from rectune.core.settings import Evaluate
 from rectune.core.tables import read_table
-from rectune.core.types import content_id
 from rectune.rankers.cases import TestCase
 from rectune.rankers.ground import Likes
 
@@ -49,7 +49,9 @@ def order_trials(cases: Sequence[TestCase], draws: int, seed: int) -> list[Trial
     trials = own_trials(cases)
     for draw in range(1, draws):
         for test in cases:
-            order = _rng("order", seed, draw, test.case.id).permutation(len(test.case.candidates))
+            order = generator_of("trials", "order", seed, draw, test.case.id).permutation(
+                len(test.case.candidates)
+            )
             trials.append(Trial(test, OWN, draw, tuple(test.case.candidates[at] for at in order)))
     return trials
 
@@ -89,7 +91,7 @@ class Pools:
             for item, category in self._items[case.domain]
             if item not in met and item != case.target and category in ("", case.category or category)
         ]
-        rng = _rng(protocol, seed, draw, case.id)
+        rng = generator_of("trials", protocol, seed, draw, case.id)
         wanted = min(len(case.candidates) - 1, len(pool))
         chosen = [pool[at] for at in _draw(self._weights(case.domain, pool, protocol), wanted, rng)]
         chosen.insert(int(rng.integers(len(chosen) + 1)), case.target)
@@ -143,7 +145,3 @@ def _draw(weights: NDArray[np.float64], wanted: int, rng: np.random.Generator) -
     keys = np.where(weights > 0, np.log(chances) / np.maximum(weights, 1e-300), -np.inf)
     order = np.lexsort((chances, keys))[::-1]
     return [int(at) for at in order[:wanted]]
-
-
-def _rng(*parts: object) -> np.random.Generator:
-    return np.random.default_rng(int(content_id("trials", *parts), 16))

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from rectune.core.digests import DigestCache, file_digest
 from rectune.core.errors import UserError
 from rectune.core.progress import progress, say
 from rectune.core.settings import Engine, Remote, Sampling
 from rectune.core.types import Provenance
 from rectune.inference.backends import Backend
-from rectune.inference.ledger import Ledger, model_digest, request_key
+from rectune.inference.ledger import Ledger, request_key
 from rectune.inference.llamacpp import engine_version
 from rectune.inference.loaded import loaded
 from rectune.inference.model import describe
@@ -86,7 +87,9 @@ def missing(model: Model, requests: Sequence[Request], ledger: Path) -> list[Req
 
 def _keys(model: Model, requests: Sequence[Request], book: Ledger) -> list[bytes]:
     """Under which key of the ledger each request's answer is, or will be."""
-    identity = book.digest(model) if isinstance(model, Path) else _server(model).identity()
+    identity = (
+        DigestCache(book.path.parent).digest(model) if isinstance(model, Path) else _server(model).identity()
+    )
     return [request_key(identity, request) for request in requests]
 
 
@@ -106,7 +109,7 @@ def provenance(model: Model, sampling: Sampling, seed: int) -> Provenance:
         return _server(model).provenance(sampling, seed)
     name, quantisation = describe(model)
     return Provenance(
-        model=f"{name}@{model_digest(model)}",
+        model=f"{name}@{file_digest(model)}",
         quantisation=quantisation,
         sampling=json.dumps(sampling.model_dump(mode="json"), sort_keys=True, separators=(",", ":")),
         seed=seed,

@@ -15,7 +15,6 @@ from rectune.core.closing import Closing
 from rectune.core.errors import UserError
 from rectune.core.settings import Sampling
 from rectune.inference.requests import Answer, Request
-from rectune.models.reference import content_digest
 
 _VERSION = 2  # of the file; a file of version 1 is brought up to it when opened
 _KEYS = 1  # version of the keys; raised only when answers made before are no longer good
@@ -28,16 +27,12 @@ _STEPS = (  # from each version of the file to the next
             key BLOB PRIMARY KEY, text TEXT NOT NULL, finish TEXT NOT NULL,
             prompt_tokens INTEGER NOT NULL, tokens INTEGER NOT NULL
         ) WITHOUT ROWID""",
-        """CREATE TABLE IF NOT EXISTS digests (
-            path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, digest TEXT NOT NULL
-        ) WITHOUT ROWID""",
     ),
     ("ALTER TABLE answers ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0",),
 )
 _LATER = {"grammar": "", "history": (), "separator": "; "}  # request fields that keys left out at first
 _COLUMNS = "key, text, finish, prompt_tokens, tokens, left_out"
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
-_digests: dict[tuple[str, int, int], str] = {}  # what this process knows of model files
 
 
 def request_key(digest: str, request: Request) -> bytes:
@@ -60,14 +55,6 @@ def request_key(digest: str, request: Request) -> bytes:
     key = _hashed_head(digest, request.messages[:-1]).copy()
     key.update(_json(request.messages[-1:])[1:] + b"," + _json(rest)[1:])
     return key.digest()
-
-
-def model_digest(path: Path) -> str:
-    """Hash of a model file's content, remembered by path, size and time of change for this process."""
-    place = _place(path)
-    if place not in _digests:
-        _digests[place] = content_digest(path)
-    return _digests[place]
 
 
 class Ledger(Closing):
@@ -140,20 +127,6 @@ class Ledger(Closing):
             if due:
                 self._synced = time.monotonic()
 
-    def digest(self, path: Path) -> str:
-        """`model_digest`, remembered in the ledger too, so that no run reads a large file only to hash it."""
-        place = _place(path)
-        with self._mended():
-            query = "SELECT digest FROM digests WHERE path = ? AND size = ? AND mtime_ns = ?"
-            known = self._base.execute(query, place).fetchone()
-        if known:
-            _digests[place] = str(known[0])
-            return _digests[place]
-        digest = model_digest(path)
-        with self._mended():
-            self._base.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)", (*place, digest))
-        return digest
-
     @contextmanager
     def _mended(self) -> Iterator[None]:
         """Say what a person can do about SQLite's and the disk's complaints."""
@@ -192,13 +165,3 @@ def _json(value: object) -> bytes:
 def _plain(sampling: Sampling) -> dict[str, object]:
     """The sampling as JSON values, without what the sampler does not look at."""
     return sampling.model_dump(mode="json", exclude={"seed"})
-
-
-def _place(path: Path) -> tuple[str, int, int]:
-    try:
-        state = path.stat()
-    except OSError as problem:
-        raise UserError(
-            f"cannot be read ({problem.strerror})", where=str(path), mend="name a GGUF file"
-        ) from None
-    return str(path.resolve()), state.st_size, state.st_mtime_ns

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from rectune.core.shortening import fewest_left_out
 from rectune.inference.requests import Request
 
 Messages = tuple[tuple[str, str], ...]
@@ -21,15 +22,16 @@ def fit(request: Request, tokens: Callable[[Messages], list[int]], room: int) ->
         The tokens, more than `room` if leaving out all but the last entry was not enough, and how many entries
         were left out: the fewest that do.
     """
-    prompt, count, last = tokens(request.messages), 0, can_leave_out(request)
-    while len(prompt) > room and count < last:
-        removed = 0
-        # No token has less than a byte, so what has fewer bytes than there are tokens too many cannot be enough.
-        while count < last and (removed == 0 or removed < len(prompt) - room):
-            removed += len((request.history[count] + request.separator).encode("utf-8", "replace"))
-            count += 1
-        prompt = tokens(without(request, count))
-    return prompt, count
+    last = can_leave_out(request)
+    prompts: dict[int, list[int]] = {}
+
+    def fits(left_out: Mapping[int, int]) -> dict[int, bool]:
+        prompts[left_out[0]] = tokens(without(request, left_out[0]))
+        return {0: len(prompts[left_out[0]]) <= room}
+
+    (fewest,) = fewest_left_out([last], fits)
+    count = last if fewest is None else fewest
+    return prompts[count], count
 
 
 def can_leave_out(request: Request) -> int:

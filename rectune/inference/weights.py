@@ -10,9 +10,9 @@ import os
 import tempfile
 from pathlib import Path
 
+from rectune.core.digests import file_digest
 from rectune.core.errors import RectuneError
 from rectune.core.progress import say
-from rectune.inference.ledger import model_digest
 from rectune.models.gguf import quantisation_code, quantise
 
 _SLOW = ("Q4_1", "Q5_1")
@@ -54,7 +54,7 @@ def _has_bf16() -> bool:
 def _copy(model: Path, kind: str) -> Path:
     """The copy of this type, made if it is not there; the model itself if it cannot be made."""
     folder = cache_folder() / "weights"
-    made = folder / f"{model_digest(model)[:20]}-{kind}.gguf"
+    made = folder / f"{file_digest(model)[:20]}-{kind}.gguf"
     if made.exists():
         return made
     try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from rectune.core.digests import content_digest
 from rectune.core.errors import MissingExtra, UserError
 
 Kind = Literal["embedded", "tiny", "folder", "gguf", "hub"]
@@ -28,7 +29,6 @@ TINY: dict[str, Any] = {  # widths are multiples of 32, the block of Q8_0; K-qua
 }
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", re.ASCII)
 _HUB_FILE = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?:([\w./-]+\.gguf)", re.ASCII)
-_CHUNK = 1 << 20  # bytes read at a time when hashing
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,6 @@ class Reference:
             )
         assert self.path is not None
         return content_digest(self.path)
-
-
-def content_digest(path: Path) -> str:
-    """blake2b of a file, or of the names and contents of all files of a folder in sorted order."""
-    digest = hashlib.blake2b(digest_size=16)
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    for file in files:
-        if path.is_dir():
-            digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
-        with file.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-    return digest.hexdigest()
 
 
 def locate(reference: str) -> Reference:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rectune.align.terminal import printable
 from rectune.core.manifest import read_manifests
 from rectune.core.runs import RunStore
+from rectune.core.text.plain import printable
 from rectune.evaluation.pages.data import Data, Mix, Row, read_data
 from rectune.evaluation.pages.data_figures import draw
 from rectune.evaluation.pages.data_tables import Table, tables

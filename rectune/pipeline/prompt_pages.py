@@ -10,11 +10,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rectune.align.terminal import printable
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe, load_recipe
 from rectune.core.rows import read_rows, scan_rows
 from rectune.core.runs import RunStore
+from rectune.core.text.plain import printable
 from rectune.core.types import Case, Example, Prompt
 from rectune.pipeline.plan import Step, make_plan
 from rectune.pipeline.run import Order

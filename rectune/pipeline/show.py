@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rectune.align.terminal import printable
 from rectune.core.recipe import load_recipe
 from rectune.core.runs import RunStore, ledger_path
+from rectune.core.text.plain import printable
 from rectune.pipeline.plan import Step
 from rectune.pipeline.run import Order, run_pipeline
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rectune.core.digests import DigestCache
 from rectune.core.progress import progress
 from rectune.core.settings import Retrieval, Sampling
 from rectune.core.types import Locale, content_id
@@ -65,7 +66,8 @@ def name_titles(
     digests = {domain: content_id("titles", list(some)) for domain, some in titles.items()}
     with Ledger(ledger) as book:
         requests = [_request(one, digests[one.domain], config.beam) for one in asked]
-        keys = [request_key(book.digest(model), request) for request in requests]
+        digest = DigestCache(ledger.parent).digest(model)
+        keys = [request_key(digest, request) for request in requests]
         answers = book.get_many(keys)
         left = {key: number for number, key in enumerate(keys) if key not in answers}
         if left:

@@ -17,8 +17,8 @@ from rectune.align.tagging_look import painted
 from rectune.align.tagging_screen import TaggingApp
 from rectune.align.tags import TagStore
 from rectune.align.tasks import make_task
-from rectune.align.terminal import printable
 from rectune.core.errors import UserError
+from rectune.core.text.plain import printable
 from tests.align.examples import make_prompt, make_tasks, session
 
 

@@ -6,24 +6,24 @@ import pytest
 
 from rectune.datagen import negatives
 from rectune.datagen.negatives import Near, Touched, Weighted, draw
-from rectune.datagen.noise import seed_of, seeds_of, uniform
+from rectune.datagen.noise import hash64, hashes64, uniform
 from rectune.datagen.sources import _inserted
 
 
 def test_noise_is_even_and_follows_from_its_seed_alone() -> None:
-    seeds = seeds_of((n,) for n in range(2000))
+    seeds = hashes64((n,) for n in range(2000))
     numbers = uniform(seeds, 10)
     assert numbers.shape == (2000, 10) and numbers.min() >= 0 and numbers.max() < 1
     counts, _ = np.histogram(numbers, bins=20, range=(0, 1))
     assert abs(counts - 1000).max() < 150  # five standard deviations of a fair one
     assert abs(np.corrcoef(numbers[:, 0], numbers[:, 1])[0, 1]) < 0.1
     assert (uniform(seeds[7:8], 3) == numbers[7:8, :3]).all()
-    assert seed_of("a", "b") != seed_of("ab") and seed_of(1) == int(seeds_of([(1,)])[0])
+    assert hash64("a", "b") != hash64("ab") and hash64(1) == int(hashes64([(1,)])[0])
 
 
 def test_popular_items_are_drawn_in_proportion_to_their_interactions() -> None:
     weights = np.array([0.0, 1.0, 2.0, 4.0, 8.0] + [1.0] * 35)
-    seeds = seeds_of((n,) for n in range(20_000))
+    seeds = hashes64((n,) for n in range(20_000))
     targets = np.zeros(len(seeds), np.int64)
     drawn = draw(Weighted([""] * 40, weights), targets, targets, Touched(targets[:1], targets[:1]), seeds, 1)
     counts = np.bincount([row[0] for row in drawn], minlength=40)
@@ -33,7 +33,7 @@ def test_popular_items_are_drawn_in_proportion_to_their_interactions() -> None:
 
 
 def test_what_a_case_gets_does_not_depend_on_its_neighbours() -> None:
-    seeds, weighted = seeds_of((n,) for n in range(50)), Weighted([""] * 100, np.ones(100))
+    seeds, weighted = hashes64((n,) for n in range(50)), Weighted([""] * 100, np.ones(100))
     targets, nobody = np.arange(50, dtype=np.int64), Touched(np.zeros(0, np.int64), np.zeros(0, np.int64))
     together = draw(weighted, targets, targets, nobody, seeds, 5)
     alone = [
@@ -47,9 +47,9 @@ def test_a_user_who_met_nearly_everything_gets_what_is_left() -> None:
     met = np.arange(95, dtype=np.int64)
     touched = Touched(np.full(95, 3, np.int64), met)
     weighted = Weighted([""] * 100, np.ones(100))
-    row = draw(weighted, met[:1], np.array([3]), touched, seeds_of([(1,)]), 8)[0]
+    row = draw(weighted, met[:1], np.array([3]), touched, hashes64([(1,)]), 8)[0]
     assert sorted(row) == [95, 96, 97, 98, 99]
-    other = draw(weighted, met[:1], np.array([4]), touched, seeds_of([(1,)]), 8)[0]
+    other = draw(weighted, met[:1], np.array([4]), touched, hashes64([(1,)]), 8)[0]
     assert len(set(other)) == 8
 
 
@@ -64,7 +64,7 @@ def test_touched_tells_pairs_apart() -> None:
 
 
 def test_the_target_stands_in_every_place_equally_often() -> None:
-    chances = uniform(seeds_of((n,) for n in range(4000)), 1)[:, 0]
+    chances = uniform(hashes64((n,) for n in range(4000)), 1)[:, 0]
     places = np.bincount([_inserted([1, 2, 3, 4], 0, chance).index(0) for chance in chances], minlength=5)
     assert abs(places - 800).max() < 5 * np.sqrt(800)
 
@@ -80,10 +80,10 @@ def test_near_negatives_are_the_nearest_of_the_targets_category(monkeypatch: pyt
     )
     near = Near(items, "embedded")
     nobody = Touched(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    rows = [draw(near, np.array([0]), np.array([0]), nobody, seeds_of([(n,)]), 2)[0] for n in range(60)]
+    rows = [draw(near, np.array([0]), np.array([0]), nobody, hashes64([(n,)]), 2)[0] for n in range(60)]
     assert {item for row in rows for item in row} == set(range(2, 22, 2))  # the ten nearest even items
     met = Touched(np.zeros(18, np.int64), np.arange(2, 38, 2))
-    assert draw(near, np.array([0]), np.array([0]), met, seeds_of([(1,)]), 2)[0] == [38]
+    assert draw(near, np.array([0]), np.array([0]), met, hashes64([(1,)]), 2)[0] == [38]
 
 
 def test_negatives_open_by_name() -> None:

@@ -14,8 +14,7 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.core.settings import Sampling
-from rectune.inference import ledger as book
-from rectune.inference.ledger import Ledger, model_digest, request_key
+from rectune.inference.ledger import Ledger, request_key
 from rectune.inference.requests import Answer, Request
 
 REQUEST = Request("a", (("system", "s"), ("user", "영화")), Sampling(), 7, ("\n", "."), "It is")
@@ -164,29 +163,6 @@ def open_at_once(path: Path, barrier: Barrier) -> None:
         ledger.put(b"mine %d" % os.getpid(), answer())
 
 
-def test_a_digest_is_remembered_until_the_file_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model, path = tmp_path / "a.gguf", tmp_path / "ledger.sqlite"
-    model.write_bytes(b"GGUF one")
-    with Ledger(path) as ledger:
-        first = ledger.digest(model)
-    assert first == model_digest(model)
-    monkeypatch.setattr(book, "_digests", {})
-    with monkeypatch.context() as patch, Ledger(path) as ledger:
-        patch.setattr(book, "content_digest", lambda _: pytest.fail("hashed again"))
-        assert ledger.digest(model) == model_digest(model) == first
-    model.write_bytes(b"GGUF two!")
-    with Ledger(path) as ledger:
-        assert ledger.digest(model) == model_digest(model) != first
-
-
-def test_a_copy_of_a_model_has_the_same_digest(tmp_path: Path) -> None:
-    (tmp_path / "a.gguf").write_bytes(b"GGUF")
-    (tmp_path / "b.gguf").write_bytes(b"GGUF")
-    assert model_digest(tmp_path / "a.gguf") == model_digest(tmp_path / "b.gguf")
-
-
 def test_what_is_no_ledger_is_a_clear_error_and_stays_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     path.write_text("notes of mine, long enough to be taken for a database header by nobody at all\n" * 20)
@@ -201,11 +177,6 @@ def test_what_is_no_ledger_is_a_clear_error_and_stays_as_it_was(tmp_path: Path) 
     base.close()
     with pytest.raises(UserError, match="version 99"):
         Ledger(later)
-
-
-def test_no_model_file_is_a_clear_error(tmp_path: Path) -> None:
-    with Ledger(tmp_path / "ledger.sqlite") as ledger, pytest.raises(UserError, match=r"none\.gguf"):
-        ledger.digest(tmp_path / "none.gguf")
 
 
 def write(path: Path, name: int, count: int) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from rectune.core.types import Locale
 
 _SPACES = re.compile(r"\s+")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+# Format characters that emoji and some scripts need and that move nothing on a terminal.
+_HARMLESS = {"\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad"}
 
 
 def encodable(text: str) -> str:
@@ -16,16 +20,31 @@ def encodable(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Without control characters, which a catalogue or a model may hold and a terminal would obey."""
-    return _CONTROL.sub(" ", encodable(text)).strip()
+    """Untrusted text as a terminal may safely show it.
+
+    Control characters become visible (escape is ␛), so no text can move the cursor, change colours or set the
+    window's title; so do the marks that reverse the direction of writing. Line ends stay.
+    """
+    return "".join(map(_visible, text.replace("\r\n", "\n").replace("\t", "    ")))
 
 
 def cut_line(text: str, longest: int) -> str:
-    """Text on one line without control characters, at most `longest` characters."""
-    return _SPACES.sub(" ", printable(text)).strip()[:longest]
+    """Text on one line without control and format characters, at most `longest` characters."""
+    return _SPACES.sub(" ", _UNSEEN.sub(" ", encodable(text))).strip()[:longest]
 
 
 def locale_of(text: str) -> Locale:
     """Korean if most letters are Hangul: who types it reads it."""
     letters = [letter for letter in text if letter.isalpha()]
     return "ko" if 2 * sum("가" <= letter <= "힣" for letter in letters) > len(letters) else "en"
+
+
+def _visible(character: str) -> str:
+    category = unicodedata.category(character)
+    if character == "\n" or category not in ("Cc", "Cf", "Cs", "Zl", "Zp") or character in _HARMLESS:
+        return character
+    if category in ("Zl", "Zp"):
+        return "\n"
+    if ord(character) < 0x20:
+        return chr(0x2400 + ord(character))  # the block of control pictures
+    return "␡" if character == "\x7f" else f"<U+{ord(character):04X}>"
