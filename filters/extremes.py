@@ -17,7 +17,7 @@ if typing.TYPE_CHECKING:
 COUNT = 20
 
 
-def extremes(verdicts: Verdicts, examples: Path, count: int = COUNT) -> dict[str, list[dict[str, Any]]]:
+def extremes(verdicts: Verdicts, examples: Path) -> dict[str, list[dict[str, Any]]]:
     """`worst_kept` (highest score first) and `best_dropped` (lowest first), with text and reasons; ties by id.
 
     Args:
@@ -25,8 +25,8 @@ def extremes(verdicts: Verdicts, examples: Path, count: int = COUNT) -> dict[str
     """
     kept = verdicts.kept
     chosen = {
-        "worst_kept": _first(verdicts, kept, count, -1.0),
-        "best_dropped": _first(verdicts, ~kept, count, 1.0),
+        "worst_kept": _first(verdicts, kept, -1.0),
+        "best_dropped": _first(verdicts, ~kept, 1.0),
     }
     texts = _texts(examples, {place for places in chosen.values() for place in places})
     return {
@@ -34,12 +34,12 @@ def extremes(verdicts: Verdicts, examples: Path, count: int = COUNT) -> dict[str
     }
 
 
-def _first(verdicts: Verdicts, wanted: Mask, count: int, sign: float) -> list[int]:
+def _first(verdicts: Verdicts, wanted: Mask, sign: float) -> list[int]:
     import numpy as np
 
     places: Ints = np.flatnonzero(wanted & np.isfinite(verdicts.score))
     ids = np.array([verdicts.ids[place] for place in places], dtype=str)
-    return [int(place) for place in places[np.lexsort((ids, sign * verdicts.score[places]))[:count]]]
+    return [int(place) for place in places[np.lexsort((ids, sign * verdicts.score[places]))[:COUNT]]]
 
 
 def _texts(examples: Path, wanted: set[int]) -> dict[int, str]:

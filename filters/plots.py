@@ -21,6 +21,7 @@ if typing.TYPE_CHECKING:
 KEPT, DROPPED = "#4477aa", "#ee6677"  # Tol's bright palette: apart for colour-blind eyes too
 _BINS = 40
 _LINES = 16  # about, in the terminal
+_WIDTH = 78  # columns of the terminal that are used
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -81,14 +82,13 @@ def _draw(axes: Axes, scores: Column, counts: Column, threshold: float) -> None:
     axes.legend(frameon=False, fontsize="small")
 
 
-def histogram_text(scores: Numbers, threshold: float, counts: Counts | None = None, width: int = 78) -> str:
+def histogram_text(scores: Numbers, threshold: float, counts: Counts | None = None) -> str:
     """The same for a terminal: a line a bin, solid below the threshold, shaded from it on, a rule between them.
 
     The threshold is an edge of the bins. The last bin is open where few scores lie far out.
 
     Args:
         counts: how many texts have each score; one each unless given.
-        width: columns of the terminal that may be used.
     """
     import numpy as np
 
@@ -107,12 +107,12 @@ def histogram_text(scores: Numbers, threshold: float, counts: Counts | None = No
     labels = [f"{place * step:6.{digits}f} – {(place + 1) * step:.{digits}f}" for place in range(len(sums))]
     if values.max() >= len(sums) * step:
         labels[-1] = f"{(len(sums) - 1) * step:6.{digits}f} and above"
-    return "\n".join(_lines(labels, sums, below, f"threshold {threshold:g}", width))
+    return "\n".join(_lines(labels, sums, below, f"threshold {threshold:g}"))
 
 
-def _lines(labels: Sequence[str], sums: Sequence[int], below: int, rule: str, width: int) -> list[str]:
+def _lines(labels: Sequence[str], sums: Sequence[int], below: int, rule: str) -> list[str]:
     left, right = max(map(len, labels)), max(len(f"{count:,}") for count in sums)
-    room = width - left - right - 4
+    room = _WIDTH - left - right - 4
     lines = [
         f"{label:<{left}}  {_bar(count / max(sums) * room, place >= below):<{room}}  {count:>{right},}"
         for place, (label, count) in enumerate(zip(labels, sums, strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from rectune.core.errors import UserError
 from rectune.core.progress import progress, say
-from rectune.datagen.datasets.download import Pause, digest, download, forget, room
+from rectune.datagen.datasets.download import digest, download, forget, room
 from rectune.datagen.datasets.entry import Dataset, Download, Edition
 from rectune.datagen.datasets.registry import nearest
 
@@ -54,9 +53,7 @@ def downloads(dataset: Dataset, edition: Edition, categories: Sequence[str] = ()
     return [each.of(name) for name in dict.fromkeys(categories) for each in edition.downloads]
 
 
-def fetch(
-    dataset: Dataset, edition: Edition, categories: Sequence[str], root: Path, pause: Pause = time.sleep
-) -> list[Path]:
+def fetch(dataset: Dataset, edition: Edition, categories: Sequence[str], root: Path) -> list[Path]:
     """Download what is not there yet, and unpack archives; a run that was stopped goes on.
 
     Returns:
@@ -70,11 +67,11 @@ def fetch(
     patterns = [each for pattern in layout.files for each in pattern.lstrip("?").split("|")]
     wanted = downloads(dataset, edition, categories)
     folder.mkdir(parents=True, exist_ok=True)
-    found = [path for source in wanted for path in _bring(source, folder, patterns, pause)]
+    found = [path for source in wanted for path in _bring(source, folder, patterns)]
     return list(dict.fromkeys(found))
 
 
-def _bring(source: Download, folder: Path, patterns: Sequence[str], pause: Pause) -> list[Path]:
+def _bring(source: Download, folder: Path, patterns: Sequence[str]) -> list[Path]:
     if finished := _receipt(source, folder):
         say(f"  {source.file}: is there already")
         return finished
@@ -84,7 +81,7 @@ def _bring(source: Download, folder: Path, patterns: Sequence[str], pause: Pause
         _same_content(target, source)
         paths = _unpack(target, folder, patterns) if packed else [target]
     else:
-        download(source, part, pause)
+        download(source, part)
         paths = _unpack(part, folder, patterns) if packed else [part.rename(target)]
         forget(part)
     sizes = {path.name: path.stat().st_size for path in paths}

@@ -26,16 +26,13 @@ def sentences(text: str) -> list[str]:
     return [part for part in parts if len(_WORD.findall(part)) >= _WORDS]
 
 
-def off_topic_shares(
-    answers: Sequence[str], topics: Sequence[Sequence[str]], embedder: str, floor: float = FLOOR
-) -> list[float]:
+def off_topic_shares(answers: Sequence[str], topics: Sequence[Sequence[str]], embedder: str) -> list[float]:
     """The share of each answer's sentences that are off topic; 0 for an answer without a sentence.
 
     Args:
         answers: texts.
         topics: what each answer may speak of, one text or more.
         embedder: as `rectune.retrieval.embedding.embed` takes it.
-        floor: cosine below which a sentence is off topic.
     """
     said = [sentences(answer) for answer in answers]
     places = {
@@ -51,5 +48,5 @@ def off_topic_shares(
             continue
         about = vectors[[places[text] for text in known]]  # [topics, d]
         nearest = (vectors[[places[text] for text in own]] @ about.T).max(axis=1)  # [sentences]
-        shares.append(float((nearest < floor).mean()))
+        shares.append(float((nearest < FLOOR).mean()))
     return shares
