@@ -1,5 +1,10 @@
 """Errors that are meant for people: what was found, where, and what to do about it."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
 
 class RectuneError(Exception):
     """Base of every error that rectune raises on purpose."""
@@ -19,6 +24,10 @@ class UserError(RectuneError):
     def __init__(self, found: str, *, where: str = "", mend: str = "") -> None:
         self.found, self.where, self.mend = found, where, mend
         super().__init__(found, where, mend)
+
+    def __reduce__(self) -> tuple[Callable[..., UserError], tuple[str]]:
+        """So that it comes whole from another process."""
+        return partial(UserError, where=self.where, mend=self.mend), (self.found,)
 
     def __str__(self) -> str:
         lead = f"{self.where}: {self.found}" if self.where else self.found

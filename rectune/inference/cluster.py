@@ -1,11 +1,10 @@
-"""The engine on many workers: requests as a Ray Data pipeline through a pool of actors, each with its own model."""
+"""The engine on many workers: groups of requests go to Ray actors, each with its own model, and answers stream back."""
 
 from __future__ import annotations
 
 import logging
 import os
-import pickle
-import warnings
+from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -15,16 +14,15 @@ from typing import Any
 from rectune.core.errors import MissingExtra, UserError, first_line
 from rectune.core.progress import say
 from rectune.core.settings import Engine
-from rectune.inference.actor import SLOTS, Failure, Group, Worker
+from rectune.inference.actor import Group, Worker
 from rectune.inference.backends import Backend
 from rectune.inference.requests import Answer, Request
 
-_RETRIES = 3  # further tries of a group whose worker died; a worker that died is started again
+_SLOTS = 16  # taken for a worker's slots where it chooses them itself
 _WAVES = 16  # a group is at most so many times a worker's slots: at its end, slots run empty
 _SHARE = 4  # groups a worker at least, so that all end at about the same time
 _AHEAD = 2  # groups at a worker, the one in work included
-_STALLED = 1800.0  # seconds without any answer after which Ray Data is taken to have lost track
-_STORE = 512 * 2**20  # bytes of the local cluster's object store; more is spilled to disk
+_STORE = 128 * 2**20  # bytes of the local cluster's object store; answers are small and hardly touch it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +41,28 @@ class RayBackend(Backend):
     The cluster is the one that RAY_ADDRESS names, or that this process is connected to, or a local one that is
     stopped again by `close`. The model file has to be at the same path on every node.
 
-    Requests go out in groups with equal beginnings. A worker yields answers as they end, a quarter of its slots
-    together: Ray Data takes about ten blocks a second from a worker, whatever their size. Each yield is a block, so
-    that none waits for the end of its group.
+    Args:
+        model: a GGUF file.
+        settings: how llama.cpp runs, and on how many workers.
+        worker: the actor's class.
+        retries: further tries of a group whose worker died; a worker that died is started again.
+        stalled: seconds without any answer after which the workers are taken to hang.
 
     Raises:
         MissingExtra: Ray is not installed.
         UserError: the cluster cannot be reached, or has no processors.
     """
 
-    def __init__(self, model: Path, settings: Engine) -> None:
+    def __init__(
+        self,
+        model: Path,
+        settings: Engine,
+        worker: type[Worker] = Worker,
+        retries: int = 3,
+        stalled: float = 1800.0,
+    ) -> None:
         self._model, self._settings = model.resolve(), settings
+        self._worker, self._retries, self._stalled = worker, retries, stalled
         self._connected = _connect(max(1, settings.workers))
         try:
             self._share = _share(settings, local=self._connected == "local")
@@ -72,11 +81,11 @@ class RayBackend(Backend):
     def generate(self, requests: Sequence[Request], on_answer: Callable[[Answer], None]) -> None:
         """Answer every request once; `on_answer` is called in this process, as answers arrive.
 
-        A group whose worker dies goes to the worker that takes its place, up to `_RETRIES` times. Ray takes a second
-        try to yield what the first one did, in the same order, and hands on the rest; where sampling on an
-        accelerator made it otherwise, an answer may be missing or come twice. So answers are counted here by
-        request, and what is missing in the end is asked for again: in groups, then in groups of one, then one
-        after the other. A request that kills every worker gets an answer with `finish` "error".
+        A group whose worker dies goes to the worker that takes its place, up to `retries` times. Ray takes a second
+        try to yield what the first one did, in the same order, and hands on the rest; where it was otherwise, an
+        answer may be missing or come twice. So answers are counted here by request, and what is missing in the end
+        is asked for again: in groups, then in groups of one, then one after the other. A request that kills every
+        worker gets an answer with `finish` "error".
 
         Raises:
             UserError: no worker can load the model, no worker lives long enough to answer anything, the model
@@ -93,65 +102,70 @@ class RayBackend(Backend):
                         on_answer(replace(answer, id=request.id))
             return len(waiting) < before
 
-        for size in (_group_size(len(waiting), self._share.workers, self._settings.slots or SLOTS), 1):
-            while waiting and ask(_groups(waiting, size)):
+        tries = self._retries + 1
+        for size in (group_size(len(waiting), self._share.workers, self._settings.slots or _SLOTS), 1):
+            while waiting and ask(grouped(waiting, size)):
                 pass
             if waiting and len(waiting) == len(requests):
                 raise UserError(
-                    f"the workers died {_RETRIES + 1} times, or hung, without an answer",
+                    f"the workers died {tries} times, or hung, without an answer",
                     where=str(self._model),
                     mend="lower the section's workers, slots or context, or see Ray's logs for why",
                 )
         for number, request in list(waiting.items()):
             if not ask([[(number, request)]]):
-                on_answer(
-                    Answer(request.id, "", "error", 0, 0, f"{_RETRIES + 1} workers died of it, or hung")
-                )
+                on_answer(Answer(request.id, "", "error", 0, 0, f"{tries} workers died of it, or hung"))
 
     def _ask(self, groups: Sequence[Group]) -> Generator[tuple[int, Answer]]:
         """Answers with their request's number, in the order of arrival; some may be missing or come twice."""
         import ray
-        from ray.data.exceptions import ExecutionTimeoutError
 
+        workers = [self._start() for _ in range(min(self._share.workers, len(groups)))]
         try:
-            for batch in self._pipeline(groups).iter_batches(batch_size=None, prefetch_batches=0):
-                for outcome in map(pickle.loads, batch["outcome"]):
-                    if isinstance(outcome, Failure):
-                        raise outcome.error()
-                    yield from outcome
-        except ExecutionTimeoutError:  # what is missing is asked for again
-            return
+            yield from self._stream(workers, deque(groups))
+        except ray.exceptions.RayTaskError as problem:
+            if isinstance(problem.cause, UserError):
+                raise problem.cause from None
+            raise RuntimeError(f"a worker failed:\n{problem.traceback_str}") from None
         except ray.exceptions.RayError as problem:
             raise UserError(
                 f"the cluster gave up ({first_line(problem)})",
                 where="Ray",
                 mend="see Ray's logs, then run the same command again; finished answers are kept",
             ) from None
+        finally:
+            for worker in workers:
+                ray.kill(worker)
 
-    def _pipeline(self, groups: Sequence[Group]) -> Any:
-        """The dataset of outcomes: one group a row and block in, one outcome a row and block out."""
-        from ray.data import ActorPoolStrategy, DataContext, from_items
+    def _start(self) -> Any:
+        """A new actor; Ray restarts it when it dies, and calls it again."""
+        import ray
 
-        context = DataContext.get_current()
-        context.enable_progress_bars = context.print_on_execution_start = False
-        context.target_max_block_size = 1  # byte: every yield is a block
-        context.execution_no_progress_timeout_s = _STALLED
-        context.max_errored_blocks = -1  # a group that kills its workers is left out; `generate` sees to it
-        ahead = 1 if max(map(len, groups)) == 1 else _AHEAD
-        blocks = [{"group": pickle.dumps(group)} for group in groups]
-        engine = self._settings.model_copy(update={"threads": self._share.threads})
-        with warnings.catch_warnings():  # of the names max_restarts and max_task_retries from Ray 2.64 on
-            warnings.simplefilter("ignore")
-            return from_items(blocks, override_num_blocks=len(blocks)).map_batches(
-                Worker,
-                fn_constructor_args=(str(self._model), engine),
-                batch_size=1,
-                compute=ActorPoolStrategy(size=self._share.workers, max_tasks_in_flight_per_actor=ahead),
-                num_cpus=self._share.cpus,
-                num_gpus=self._share.gpus,
-                max_restarts=-1,
-                max_task_retries=_RETRIES,
-            )
+        resources = {"num_cpus": self._share.cpus, "num_gpus": self._share.gpus}
+        actor = ray.remote(self._worker).options(
+            max_restarts=-1, max_task_retries=self._retries, **resources
+        )
+        return actor.remote(self._model, self._settings.model_copy(update={"threads": self._share.threads}))
+
+    def _stream(self, workers: Sequence[Any], queue: deque[Group]) -> Generator[tuple[int, Answer]]:
+        """Keep workers busy. The first group of each is empty: who never comes to life gets no requests."""
+        import ray
+
+        ahead = 1 if max(map(len, queue)) == 1 else _AHEAD
+        streams: dict[Any, tuple[Any, Group]] = {worker.answer.remote([]): (worker, []) for worker in workers}
+        while streams and (queue or any(group for _, group in streams.values())):
+            ready, _ = ray.wait(list(streams), timeout=self._stalled)
+            if not ready:
+                return
+            try:
+                yield ray.get(next(ready[0]))
+                continue
+            except (StopIteration, ray.exceptions.RayActorError):  # ended, or its workers died of it
+                worker, _ = streams.pop(ready[0])
+            running = sum(other is worker for other, _ in streams.values())
+            for _ in range(min(ahead - running, len(queue))):
+                group = queue.popleft()
+                streams[worker.answer.remote(group)] = (worker, group)
 
 
 def _connect(workers: int) -> str:
@@ -159,11 +173,8 @@ def _connect(workers: int) -> str:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
-        import ray.data
     except ImportError:
-        raise MissingExtra("ray[data]", "spreading generation over workers") from None
-    # A logged error whose traceback somebody keeps keeps the actors in it alive, and their processors taken.
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+        raise MissingExtra("ray", "spreading generation over workers") from None
     if ray.is_initialized():
         return ""
     quiet: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
@@ -205,13 +216,13 @@ def _share(settings: Engine, *, local: bool) -> Share:
     return Share(workers, threads, threads, 0)
 
 
-def _group_size(count: int, workers: int, slots: int) -> int:
+def group_size(count: int, workers: int, slots: int) -> int:
     """Requests a group: enough to fill a worker's slots many times over, few enough to keep all workers busy."""
     fair = -(-count // workers)
     return max(1, min(fair, max(slots, min(_WAVES * slots, -(-fair // _SHARE)))))
 
 
-def _groups(waiting: Mapping[int, Request], size: int) -> list[Group]:
+def grouped(waiting: Mapping[int, Request], size: int) -> list[Group]:
     """Requests with equal system message and shots after one another, cut into groups."""
     heads: dict[tuple[tuple[str, str], ...], list[tuple[int, Request]]] = {}
     for number, request in waiting.items():

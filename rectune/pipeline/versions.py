@@ -35,8 +35,6 @@ class Known:
 KNOWN = (
     # bitsandbytes' documentation of 0.45.1 says CUDA only; 0.46.0 brought the other backends into its releases.
     Known("bitsandbytes", "<0.46", "cpu", "computes on CUDA only, so 4-bit models do not load on a CPU"),
-    # Tried with the cluster backend.
-    Known("ray", ">=2.64", "", "no longer has options that generation on many workers needs"),
 )
 
 

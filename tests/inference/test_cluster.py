@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import pickle
+import shutil
 import signal
 import sys
 import time
@@ -16,9 +18,8 @@ import pytest
 
 from rectune.core.errors import MissingExtra, UserError
 from rectune.core.settings import Engine
-from rectune.inference import cluster
-from rectune.inference.actor import Worker
-from rectune.inference.cluster import RayBackend
+from rectune.inference.actor import Group, Worker
+from rectune.inference.cluster import RayBackend, group_size, grouped
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.inference.requests import Answer, Request
 
@@ -29,13 +30,13 @@ ENGINE = Engine(context=128, slots=1, threads=1, workers=2)
 
 def test_without_ray_the_missing_extra_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingExtra, match=r"ray\[data\]"):
+    with pytest.raises(MissingExtra, match="ray"):
         RayBackend(model, ENGINE)
 
 
 def test_groups_hold_every_request_once_and_equal_beginnings_together(ask: Ask) -> None:
     requests = {number: ask(str(number), system=f"System {number % 3}") for number in range(50)}
-    groups = cluster._groups(requests, 8)
+    groups = grouped(requests, 8)
     assert [len(group) for group in groups] == [8] * 6 + [2]
     assert dict(pair for group in groups for pair in group) == requests
     systems = [request.messages[0] for group in groups for _, request in group]
@@ -49,18 +50,37 @@ def test_groups_hold_every_request_once_and_equal_beginnings_together(ask: Ask) 
 def test_groups_fill_the_slots_and_leave_every_worker_some(
     count: int, workers: int, slots: int, size: int
 ) -> None:
-    assert cluster._group_size(count, workers, slots) == size
+    assert group_size(count, workers, slots) == size
 
 
 class Fragile(Worker):
     """A worker that dies of some requests, as it might for lack of memory."""
 
-    def __call__(self, batch: Any) -> Iterator[dict[str, list[bytes]]]:
-        import pickle
-
-        if any("deadly" in request.id for _, request in pickle.loads(batch["group"][0])):
+    def answer(self, group: Group) -> Iterator[tuple[int, Answer]]:
+        if any("deadly" in request.id for _, request in group):
             os._exit(1)
-        yield from super().__call__(batch)
+        yield from super().answer(group)
+
+
+class Shuffled(Worker):
+    """A worker that dies after some answers, and answers in another order when it is started again."""
+
+    def answer(self, group: Group) -> Iterator[tuple[int, Answer]]:
+        died = self._model.with_name(f"died of {group[0][0] if group else 'nothing'}")
+        ordered = group[::-1] if died.exists() else group
+        for place, answer in enumerate(super().answer(ordered)):
+            if place == 1 and not died.exists():
+                died.touch()
+                os._exit(1)
+            yield answer
+
+
+class Hanging(Worker):
+    """A worker that never says anything."""
+
+    def answer(self, group: Group) -> Iterator[tuple[int, Answer]]:
+        time.sleep(600)
+        yield from ()
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +96,8 @@ def backend(model: Path) -> Iterator[RayBackend]:
 
 
 @pytest.fixture
-def fragile(backend: RayBackend, monkeypatch: pytest.MonkeyPatch) -> RayBackend:
-    monkeypatch.setattr(cluster, "Worker", Fragile)
-    monkeypatch.setattr(cluster, "_RETRIES", 1)
-    monkeypatch.setattr(cluster, "_STALLED", 30.0)  # seconds
-    return backend
+def fragile(backend: RayBackend, model: Path) -> RayBackend:
+    return RayBackend(model, ENGINE, worker=Fragile, retries=1)
 
 
 def below(name: str) -> list[psutil.Process]:
@@ -134,7 +151,7 @@ def test_a_worker_killed_in_mid_work_costs_no_answer(backend: RayBackend, model:
     def keep(answer: Answer) -> None:
         made.append(answer)
         if len(made) == 8:
-            workers = below("ray::MapWorker")
+            workers = below("ray::Worker")
             assert len(workers) == 2
             killed.append(workers[0].pid)
             os.kill(workers[0].pid, signal.SIGKILL)
@@ -163,7 +180,7 @@ def test_answers_arrive_while_others_are_written_and_what_keeping_them_raises_en
         backend.generate(requests, keep)
     assert len(made) == 3
     assert time.monotonic() - begun < 60
-    wait_until(lambda: not below("ray::MapWorker"))
+    wait_until(lambda: not below("ray::Worker"))
 
 
 @pytest.mark.slow
@@ -185,17 +202,40 @@ def test_when_every_worker_dies_it_is_said(fragile: RayBackend, ask: Ask) -> Non
 
 
 @pytest.mark.slow
-def test_a_model_that_a_node_lacks_is_a_clear_error(
-    backend: RayBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Ask
+def test_a_second_try_in_another_order_neither_loses_nor_doubles_an_answer(
+    backend: RayBackend, model: Path, tmp_path: Path, ask: Ask
 ) -> None:
-    monkeypatch.setattr(backend, "_model", tmp_path / "none.gguf")
+    here = tmp_path / "model.gguf"
+    shutil.copy(model, here)
+    requests, made = asked(ask, 24), []
+    RayBackend(here, ENGINE, worker=Shuffled).generate(requests, made.append)
+    assert list(tmp_path.glob("died of *"))
+    assert len(made) == len(requests)
+    assert {answer.id: answer for answer in made} == alone(model, requests)
+
+
+@pytest.mark.slow
+def test_workers_that_hang_are_given_up(backend: RayBackend, model: Path, ask: Ask) -> None:
+    hanging = RayBackend(model, ENGINE, worker=Hanging, stalled=3.0)
+    with pytest.raises(UserError, match="or hung, without an answer"):
+        hanging.generate([ask("Hi")], lambda _: None)
+
+
+@pytest.mark.slow
+def test_a_model_that_a_node_lacks_is_a_clear_error(backend: RayBackend, tmp_path: Path, ask: Ask) -> None:
+    absent = RayBackend(tmp_path / "none.gguf", ENGINE)
     with pytest.raises(UserError, match=r"none\.gguf.*not there") as caught:
-        backend.generate([ask("Hi")], lambda _: None)
+        absent.generate([ask("Hi")], lambda _: None)
     assert "every node" in caught.value.mend
 
 
 @pytest.mark.slow
-def test_nothing_asked_nothing_started(backend: RayBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_asked_nothing_started(backend: RayBackend, tmp_path: Path) -> None:
     # Not by looking for processes: Ray may still be ending those of the requests that killed their workers.
-    monkeypatch.setattr(backend, "_pipeline", lambda _: pytest.fail("workers for nothing"))
-    backend.generate([], lambda _: pytest.fail("an answer to nothing"))
+    RayBackend(tmp_path / "none.gguf", ENGINE).generate([], lambda _: pytest.fail("an answer to nothing"))
+
+
+def test_an_error_comes_whole_from_another_process() -> None:
+    error = pickle.loads(pickle.dumps(UserError("no model", where="node 1", mend="put it there")))
+    assert (error.found, error.where, error.mend) == ("no model", "node 1", "put it there")
+    assert str(error) == str(UserError("no model", where="node 1", mend="put it there"))

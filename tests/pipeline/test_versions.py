@@ -40,7 +40,6 @@ def test_versions_that_go_together_are_let_be() -> None:
         ("peft", "0.22.0", "rectune wants peft"),
         ("kernels", "0.20.0", "transformers wants kernels"),
         ("liger-kernel", "0.5.0", "trl wants liger-kernel >=0.8.2"),
-        ("ray", "2.64.1", "ray 2.64.1 no longer has options"),
         ("bitsandbytes", "0.45.5", "computes on CUDA only"),
     ],
 )
