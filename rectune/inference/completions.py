@@ -7,17 +7,24 @@ import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import httpx2
 
 from rectune.core.errors import UserError
+from rectune.core.text.plain import encodable
 from rectune.inference.requests import Answer, Finish, Request
 from rectune.inference.shortening import without
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletion
 
 LLAMA_SERVER, VLLM = "llama-server", "vLLM"
 
 # Values at which a field asks for nothing, so that a server which does not know it may go without.
 _NEUTRAL = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0}
 _PENALTY = ("repeat_penalty", "repetition_penalty")  # one thing, as llama-server and as vLLM call it
+_OTHERS_PENALTY = {LLAMA_SERVER: {_PENALTY[1]}, VLLM: {_PENALTY[0]}}
 _CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 _FINISHES: Mapping[str, Finish] = {
     "stop": "stop",
@@ -30,7 +37,7 @@ _MODEL_FACTS = ("id", "root", "parent", "owned_by")
 _META_FACTS = ("vocab_type", "n_vocab", "n_ctx_train", "n_embd", "n_params", "size", "ftype")
 _MOST_TOKENS = 2**31
 _SEEDS = 2**32 - 1  # llama.cpp takes this very seed for "random"
-_QUOTE, _WORDS = 200, 4000  # characters of a server's words that are repeated, and that are looked at
+_WORDS = 4000  # characters of a server's words that are looked at
 _LONG = re.compile(
     r"context[ _-]?(length|size|window)|maximum (model )?length|too long|too many tokens|max_model_len"
     r"|tokens?\b.{0,60}(exceed|must be (less|<))|exceed.{0,60}\btokens?\b",
@@ -41,11 +48,10 @@ _UNKNOWN = re.compile(
     r"|extra inputs|extra_forbidden|not (permitted|allowed)|additional propert|invalid (argument|parameter|field)",
     re.IGNORECASE,
 )
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-class Rubbish(Exception):
-    """A reply that is no answer; another try may bring one."""
+class InvalidResponse(httpx2.DecodingError):
+    """A reply that is no answer. The SDK takes it for a broken one, and tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +91,12 @@ def body(
     Raises:
         UserError: a field that the server does not know asks for something.
     """
-    messages = [{"role": role, "content": whole(text)} for role, text in without(request, left_out)]
+    messages = [{"role": role, "content": encodable(text)} for role, text in without(request, left_out)]
     limit = "max_completion_tokens" if "max_tokens" in refused else "max_tokens"
     sent: dict[str, Any] = {"model": model, "messages": messages, limit: request.sampling.max_tokens}
     sent |= _sampling(request, software, refused)
     if request.stop:
-        sent["stop"] = [whole(stop) for stop in request.stop]
+        sent["stop"] = [encodable(stop) for stop in request.stop]
     if request.grammar:
         sent["grammar"] = request.grammar
     if request.prefill:
@@ -99,7 +105,7 @@ def body(
                 "the server cannot go on with an answer that was begun for it",
                 mend="the openings of rationales need llama-server, vLLM or a GGUF file",
             )
-        messages.append({"role": "assistant", "content": whole(request.prefill)})
+        messages.append({"role": "assistant", "content": encodable(request.prefill)})
         sent |= _CONTINUE
     return sent
 
@@ -115,55 +121,56 @@ def _sampling(request: Request, software: str, refused: AbstractSet[str]) -> dic
     if lost:
         values = ", ".join(f"{name} to {value}" for name, value in lost.items())
         raise UserError(f"the server does not know {', '.join(lost)}", mend=f"set {values} in the sampling")
-    elsewhere = {LLAMA_SERVER: {_PENALTY[1]}, VLLM: {_PENALTY[0]}}.get(software, set())
     fields["seed"] = request.seed % _SEEDS
-    return {name: value for name, value in fields.items() if name not in refused | elsewhere}
+    left_out = refused | _OTHERS_PENALTY.get(software, set())
+    return {name: value for name, value in fields.items() if name not in left_out}
 
 
-def read_answer(content: bytes, request: Request) -> Answer:
-    """The answer in a reply to a completion.
+def check_answer(content: bytes) -> None:
+    """See that a reply to a completion holds an answer, of whatever finish.
 
     Raises:
-        Rubbish: there is none.
+        InvalidResponse: it does not; another try may bring one.
     """
-    reply = parse(content)
-    if not isinstance(reply, dict):
-        raise Rubbish("no JSON object")
-    choices = reply.get("choices")
-    if "error" in reply and reply["error"] and not choices:
-        raise Rubbish(f"an error: {complaint(content)}")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    message = first.get("message") if isinstance(first, dict) else None
-    if not isinstance(first, dict) or not isinstance(message, dict):
-        raise Rubbish("no choices with a message")
-    text, reason = message.get("content"), first.get("finish_reason")
-    if not isinstance(text, str):
-        raise Rubbish("a message without text (were all tokens spent on thinking?)")
-    if not isinstance(reason, str) or reason == "abort":
-        raise Rubbish("an answer that was broken off")
-    prompt_tokens, tokens = (
-        _count(reply.get("usage"), name) for name in ("prompt_tokens", "completion_tokens")
-    )
-    finish = _FINISHES.get(reason)
+    match parse(content):
+        case {"choices": [{"message": {"content": str()}, "finish_reason": str(reason)}, *_]}:
+            if reason == "abort":
+                raise InvalidResponse("the server sent an answer that was broken off")
+        case {"choices": [{"message": {"content": None}}, *_]}:
+            raise InvalidResponse(
+                "the server sent a message without text (were all tokens spent on thinking?)"
+            )
+        case {"error": problem} if problem:
+            raise InvalidResponse(f"the server sent an error: {complaint(content)}")
+        case _:
+            raise InvalidResponse("the server sent no choices with a message")
+
+
+def read_answer(reply: ChatCompletion, request: Request) -> Answer:
+    """The answer in a reply that `check_answer` has let pass: it may still break the types in all other places."""
+    first = reply.choices[0]
+    prompt_tokens, tokens = (_count(reply.usage, name) for name in ("prompt_tokens", "completion_tokens"))
+    finish = _FINISHES.get(first.finish_reason)
     if finish is None:
-        return Answer(request.id, "", "error", prompt_tokens, tokens, f"the server ended it by {reason}")
-    text, cut = _cut(whole(text), request)
+        error = f"the server ended it by {first.finish_reason}"
+        return Answer(request.id, "", "error", prompt_tokens, tokens, error)
+    text, cut = _cut(encodable(first.message.content or ""), request)
     return Answer(request.id, text, "stop" if cut else finish, prompt_tokens, tokens)
 
 
 def _cut(text: str, request: Request) -> tuple[str, bool]:
     """The text without a repeated prefill and before the first stop string; and whether there was one."""
-    for opening in (whole(request.prefill), whole(request.prefill).strip()):
+    for opening in (encodable(request.prefill), encodable(request.prefill).strip()):
         if opening and text.startswith(opening):
             text = text.removeprefix(opening)
             break
-    places = [text.find(whole(stop)) for stop in request.stop if stop]
+    places = [text.find(encodable(stop)) for stop in request.stop if stop]
     found = [place for place in places if place >= 0]
     return (text[: min(found)], True) if found else (text, False)
 
 
-def _count(usage: Any, name: str) -> int:
-    found = usage.get(name) if isinstance(usage, dict) else None
+def _count(usage: object, name: str) -> int:
+    found = getattr(usage, name, None)
     return found if type(found) is int and 0 <= found < _MOST_TOKENS else 0
 
 
@@ -183,36 +190,30 @@ def unknown_fields(words: str, sent: Mapping[str, Any]) -> set[str]:
 def complaint(content: bytes) -> str:
     """What a reply says went wrong: message, type, code and parameter, wherever a server puts them."""
     try:
-        reply = parse(content)
-    except Rubbish:
+        return " ".join(_words(parse(content)))[:_WORDS]
+    except InvalidResponse:
         return content[:_WORDS].decode("utf-8", "replace")
-    found: list[str] = []
-    _gather(reply, found)
-    return " ".join(found)[:_WORDS]
 
 
-def _gather(reply: Any, found: list[str]) -> None:
+def _words(reply: object) -> list[str]:
     """Words by known names only: some servers repeat the whole request in their refusals."""
     if isinstance(reply, str | int):
-        found.append(str(reply))
-    elif isinstance(reply, list):
-        for part in reply[:8]:
-            _gather(part, found)
-    elif isinstance(reply, dict):
-        for name in ("error", "detail", "message", "msg", "loc", "type", "code", "param"):
-            if reply.get(name) is not None:
-                _gather(reply[name], found)
+        return [str(reply)]
+    if isinstance(reply, list):
+        return [word for part in reply[:8] for word in _words(part)]
+    names = ("error", "detail", "message", "msg", "loc", "type", "code", "param")
+    return [word for name in names for word in _words(reply.get(name))] if isinstance(reply, dict) else []
 
 
 def read_models(content: bytes, model: str, server: str) -> About:
     """What a reply to /models, and the header `Server` on it, tell. A reply that is no list tells nothing."""
     try:
         reply = parse(content)
-    except Rubbish:
+    except InvalidResponse:
         reply = None
     listed = reply.get("data") if isinstance(reply, dict) else None
-    entries = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
-    owners = {entry.get("owned_by") for entry in entries if isinstance(entry.get("owned_by"), str)}
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    owners = [entry.get("owned_by") for entry in entries]
     software = LLAMA_SERVER if "llamacpp" in owners or server.startswith("llama.cpp") else ""
     software = software or (VLLM if "vllm" in owners else "")
     # A server of one model (llama-server) answers to any name.
@@ -235,21 +236,9 @@ def parse(content: bytes) -> Any:
     """JSON.
 
     Raises:
-        Rubbish: it is none.
+        InvalidResponse: it is none.
     """
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
-        raise Rubbish("no JSON") from None
-
-
-def quoted(words: str) -> str:
-    """Somebody else's words, fit for one line of ours."""
-    plain = "".join(sign if sign.isprintable() else " " for sign in words)
-    plain = " ".join(plain.split())
-    return plain if len(plain) <= _QUOTE else plain[:_QUOTE] + "…"
-
-
-def whole(text: str) -> str:
-    """Text that can be written as UTF-8: halves of characters, which JSON can hold, become U+FFFD."""
-    return _SURROGATES.sub("\ufffd", text)
+        raise InvalidResponse("the server sent no JSON") from None

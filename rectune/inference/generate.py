@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rectune.core.digests import DigestCache, file_digest
 from rectune.core.errors import UserError
@@ -21,7 +22,9 @@ from rectune.inference.llamacpp import engine_version
 from rectune.inference.loaded import loaded
 from rectune.inference.model import describe
 from rectune.inference.requests import Answer, Request
-from rectune.inference.server import ServerBackend
+
+if TYPE_CHECKING:
+    from rectune.inference.server import ServerBackend
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,8 @@ def provenance(model: Model, sampling: Sampling, seed: int) -> Provenance:
 @lru_cache(maxsize=8)
 def _server(model: Served) -> ServerBackend:
     """The client that says who a server is: asked once."""
+    from rectune.inference.server import ServerBackend  # and with it the SDK
+
     return ServerBackend(model.address, model.name, model.remote)
 
 

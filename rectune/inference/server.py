@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+import httpx2
+import openai
+from anyio.from_thread import start_blocking_portal
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
@@ -17,7 +22,7 @@ from rectune.inference.completions import (
     LLAMA_SERVER,
     VLLM,
     About,
-    Rubbish,
+    InvalidResponse,
     body,
     complaint,
     parse,
@@ -26,14 +31,21 @@ from rectune.inference.completions import (
     too_long,
     unknown_fields,
 )
+from rectune.inference.http_client import KEPT, Key, checked, open_client
 from rectune.inference.requests import Answer, Request
 from rectune.inference.shortening import can_leave_out
-from rectune.inference.transport import Failed, Key, Line, Reply, Transient, checked
+
+T = TypeVar("T")
+Keep = Callable[[Answer], None]
 
 _VERSIONS = {LLAMA_SERVER: ("props", "build_info"), VLLM: ("version", "version")}  # page, field
 
 
-class _TooLong(Failed):
+class Failed(Exception):
+    """This request will not be answered."""
+
+
+class TooLong(Failed):
     """The server has no room for prompt and answer."""
 
 
@@ -61,14 +73,14 @@ class ServerBackend(Backend):
         """Forget what the server told; connections live no longer than a call."""
         self._about = None
 
-    def generate(self, requests: Sequence[Request], on_answer: Callable[[Answer], None]) -> None:
+    def generate(self, requests: Sequence[Request], on_answer: Keep) -> None:
         """Answer every request once; `on_answer` is called in this thread as each one ends, in the order of ending.
 
         Raises:
             UserError: nobody is at the address, it refuses the key or the model, or it cannot do what is asked.
         """
         if requests:
-            asyncio.run(self._generate(requests, on_answer))
+            _run(lambda keep: self._generate(requests, keep), on_answer)
 
     def identity(self) -> str:
         """A hash of address, model name and what the server tells of the model: in place of a file's digest.
@@ -93,41 +105,47 @@ class ServerBackend(Backend):
             engine=about.engine,
         )
 
+    def _client(self) -> openai.AsyncOpenAI:
+        return open_client(self.address, self._key, self._settings)
+
     def _known(self) -> About:
-        async def look() -> About:
-            async with Line(self.address, self._key, self._settings) as line:
-                return await self._look(line)
+        async def look(_: Keep) -> About:
+            async with self._client() as client:
+                return await self._look(client)
 
         if self._about is None:
-            self._about = asyncio.run(look())
+            self._about = _run(look, lambda _: None)
         return self._about
 
-    async def _look(self, line: Line) -> About:
+    async def _look(self, client: openai.AsyncOpenAI) -> About:
         """What the server tells about itself; many tell nothing."""
         try:
-            reply = await line.insist(lambda: line.ask("GET", f"{self.address}/models"))
-        except Failed as problem:
-            raise UserError(
-                self._key.hide(str(problem)), where=self.address, mend="look after the server"
-            ) from None
-        content = reply.content if reply.status == 200 else b""
-        about = read_models(content, self.model, reply.headers.get("server", ""))
+            reply = await client.get("/models", cast_to=httpx2.Response)
+            about = read_models(reply.content, self.model, reply.headers["server"])
+        except openai.APIError as problem:
+            failed = self._given_up(problem)
+            if not isinstance(problem, openai.APIStatusError) or _passes(problem.status_code):
+                raise UserError(
+                    self._key.hide(str(failed)), where=self.address, mend="look after the server"
+                ) from None
+            about = read_models(b"", self.model, problem.response.headers["server"])
         if about.software not in _VERSIONS:
             return about
         page, name = _VERSIONS[about.software]
         try:
-            reply = await line.ask("GET", f"{self.address.removesuffix('/v1')}/{page}")
+            place = f"{self.address.removesuffix('/v1')}/{page}"
+            reply = await client.get(place, cast_to=httpx2.Response, options={"max_retries": 0})
             told = parse(reply.content)
-        except (Transient, Rubbish):
+        except (openai.APIError, InvalidResponse):
             return about
         version = told.get(name) if isinstance(told, dict) else None
         return replace(about, version=self._key.hide(version)) if isinstance(version, str) else about
 
-    async def _generate(self, requests: Sequence[Request], on_answer: Callable[[Answer], None]) -> None:
+    async def _generate(self, requests: Sequence[Request], keep: Keep) -> None:
         waiting = iter(requests)
-        async with Line(self.address, self._key, self._settings) as line:
+        async with self._client() as client:
             # Asked anew by every call: so a wrong address or key is found before anything is sent.
-            about = await self._look(line)
+            about = await self._look(client)
             if self._about and self._about.model != about.model:
                 found = f"another model has come to be behind the name {self.model}"
                 raise UserError(found, where=self.address, mend="run it again; its answers are kept apart")
@@ -140,7 +158,7 @@ class ServerBackend(Backend):
 
             async def work() -> None:
                 for request in waiting:
-                    on_answer(await self._answer(line, request, about))
+                    keep(await self._answer(client, request, about))
 
             try:
                 async with asyncio.TaskGroup() as group:
@@ -149,54 +167,67 @@ class ServerBackend(Backend):
             except BaseExceptionGroup as problems:
                 raise problems.exceptions[0] from None
 
-    async def _answer(self, line: Line, request: Request, about: About) -> Answer:
+    async def _answer(self, client: openai.AsyncOpenAI, request: Request, about: About) -> Answer:
         """Ask, each time without one more of the oldest entries of the history, until there is room."""
         left_out, last = 0, can_leave_out(request)
         while True:
             try:
-                answer = await self._complete(line, request, about, left_out)
+                answer = await self._complete(client, request, about, left_out)
                 return replace(answer, error=self._key.hide(answer.error), left_out=left_out)
             except Failed as problem:
-                if left_out == last or not isinstance(problem, _TooLong):
+                if left_out == last or not isinstance(problem, TooLong):
                     return Answer(request.id, "", "error", 0, 0, self._key.hide(str(problem)))
             left_out += 1
 
-    async def _complete(self, line: Line, request: Request, about: About, left_out: int) -> Answer:
+    async def _complete(
+        self, client: openai.AsyncOpenAI, request: Request, about: About, left_out: int
+    ) -> Answer:
         """Ask until the server knows all the fields that it is sent."""
         while True:
             sent = body(request, self.model, about.software, self._refused, left_out)
+            try:
+                reply = await client.chat.completions.create(
+                    model=sent.pop("model"), messages=sent.pop("messages"), extra_body=sent
+                )
+                return _untruncated(read_answer(reply, request), request)
+            except openai.APIStatusError as problem:
+                self._do_without(self._unknown(problem, about, sent))
+            except openai.APIError as problem:
+                raise self._given_up(problem) from None
 
-            async def once(sent: dict[str, Any] = sent) -> Answer | set[str]:
-                reply = await line.ask("POST", f"{self.address}/chat/completions", sent)
-                if reply.status < 300:
-                    return _untruncated(read_answer(reply.content, request), request)
-                return self._unknown(reply, about, sent)
+    def _given_up(self, problem: openai.APIError) -> Exception:
+        """What all tries came to."""
+        tries = self._settings.retries + 1
+        if isinstance(problem, openai.APIStatusError):
+            words = f"the server refuses it for now ({problem.status_code}): {complaint(problem.response.content)}"
+        else:
+            words = str(problem.__cause__)  # the HTTP client's
+        if isinstance(problem.__cause__, httpx2.ConnectError):
+            return UserError(self._key.hide(words), where=self.address, mend=KEPT)
+        return Failed(f"{words} ({tries} tries)" if tries > 1 else words)
 
-            found = await line.insist(once)
-            if isinstance(found, Answer):
-                return found
-            self._do_without(found)
-
-    def _unknown(self, reply: Reply, about: About, sent: dict[str, Any]) -> set[str]:
+    def _unknown(self, problem: openai.APIStatusError, about: About, sent: dict[str, Any]) -> set[str]:
         """The fields that a refusal is about.
 
         Raises:
             Failed: it is about something else in this request.
             UserError: it is about all requests.
         """
-        words = complaint(reply.content)
-        if reply.status == 403:
+        status, words = problem.status_code, complaint(problem.response.content)
+        if _passes(status):
+            raise self._given_up(problem)
+        if status == 403:
             found = f"the server forbids it: {self._key.hide(words)}"
             raise UserError(found, where=self.address, mend="ask whoever runs it, or use another key")
-        if reply.status == 404 or "model_not_found" in words:
+        if status == 404 or "model_not_found" in words:
             names = self._key.hide(", ".join(about.names[:8]))
             mend = f"it serves {names}" if names else "does the address end as in http://localhost:8000/v1?"
             raise UserError(f"there is no model {self.model} there", where=self.address, mend=mend)
-        if too_long(reply.status, words):
-            raise _TooLong(f"the server has no room for prompt and answer: {words}")
+        if too_long(status, words):
+            raise TooLong(f"the server has no room for prompt and answer: {words}")
         if unknown := unknown_fields(words, sent):
             return unknown
-        raise Failed(f"the server refuses it ({reply.status}): {words}")
+        raise Failed(f"the server refuses it ({status}): {words}")
 
     def _do_without(self, fields: set[str]) -> None:
         if "seed" in fields - self._refused:
@@ -204,10 +235,30 @@ class ServerBackend(Backend):
         self._refused |= fields
 
 
+def _passes(status: int) -> bool:
+    """Whether the SDK has tried again after such a refusal."""
+    return status in (408, 409, 429) or status >= 500
+
+
 def _untruncated(answer: Answer, request: Request) -> Answer:
     """The answer, unless the server's context was full before the answer was as long as it may be."""
     wanted = request.sampling.max_tokens
     if answer.finish == "length" and 0 < answer.tokens < wanted:
         found = f"{answer.tokens} tokens of an answer of up to {wanted}"
-        raise _TooLong(f"the server had room for {found} after a prompt of {answer.prompt_tokens}")
+        raise TooLong(f"the server had room for {found} after a prompt of {answer.prompt_tokens}")
     return answer
+
+
+def _run(work: Callable[[Keep], Coroutine[Any, Any, T]], on_answer: Keep) -> T:
+    """Run in an event loop; in a thread of its own if this thread has one running, with `on_answer` here all the same."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work(on_answer))
+    ended: SimpleQueue[Answer | None] = SimpleQueue()
+    with start_blocking_portal() as portal:
+        result = portal.start_task_soon(work, ended.put)
+        result.add_done_callback(lambda _: ended.put(None))
+        while answer := ended.get():
+            on_answer(answer)
+        return result.result()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import anyio
 import pytest
 
 from rectune.core.errors import UserError
@@ -46,3 +47,9 @@ def failure(address: str, requests: Sequence[Request], settings: Remote = QUICK)
     with pytest.raises(UserError) as caught, ServerBackend(address, MODEL, settings) as backend:
         backend.generate(requests, lambda answer: pytest.fail(f"got {answer}"))
     return str(caught.value)
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the SDK's pauses between tries, of half a second and more, pass fifty times as fast."""
+    sleep = anyio.sleep
+    monkeypatch.setattr(anyio, "sleep", lambda seconds: sleep(seconds / 50))

@@ -10,17 +10,16 @@ from typing import Any
 import pytest
 
 from rectune.core.settings import Remote, Sampling
-from rectune.inference import limits
 from rectune.inference.requests import Answer, Request
 from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, completion, echo, refusal
-from .server_helpers import LIKED, PLAIN, QUICK, answers, ask, failure, first, listed
+from .server_helpers import hurry, LIKED, PLAIN, QUICK, answers, ask, failure, first, listed
 
 
 @pytest.fixture(autouse=True)
 def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "FIRST_PAUSE", 0.01)
+    hurry(monkeypatch)
     for name in ("RECTUNE_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
@@ -231,5 +230,5 @@ def test_grammars_are_for_llama_server_only() -> None:
 def test_halves_of_characters_do_not_pass_in_either_direction() -> None:
     half = b'{"choices": [{"message": {"content": "a\\ud83d"}, "finish_reason": "stop"}]}'
     with StandIn(lambda seen: Say(content=half)) as server:
-        assert answers(server, [ask("b\udc00")])["b\udc00"].text == "a\ufffd"
-        assert server.asked[0].text == "b\ufffd"
+        assert answers(server, [ask("b\udc00")])["b\udc00"].text == "a?"
+        assert server.asked[0].text == "b?"

@@ -8,16 +8,15 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.core.settings import Remote
-from rectune.inference import limits
 from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, StandIn, refusal
-from .server_helpers import PLAIN, QUICK, answers, ask, failure, listed
+from .server_helpers import hurry, PLAIN, QUICK, answers, ask, failure, listed
 
 
 @pytest.fixture(autouse=True)
 def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "FIRST_PAUSE", 0.01)
+    hurry(monkeypatch)
     for name in ("RECTUNE_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 

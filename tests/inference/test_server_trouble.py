@@ -10,17 +10,16 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.core.settings import Remote
-from rectune.inference import limits
 from rectune.inference.requests import Answer
 from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, completion, echo, free_port, refusal
-from .server_helpers import LIKED, QUICK, answers, ask, failure, first
+from .server_helpers import hurry, LIKED, QUICK, answers, ask, failure, first
 
 
 @pytest.fixture(autouse=True)
 def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "FIRST_PAUSE", 0.01)
+    hurry(monkeypatch)
     for name in ("RECTUNE_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
