@@ -84,8 +84,8 @@ class RayBackend(Backend):
         A group whose worker dies goes to the worker that takes its place, up to `retries` times. Ray takes a second
         try to yield what the first one did, in the same order, and hands on the rest; where it was otherwise, an
         answer may be missing or come twice. So answers are counted here by request, and what is missing in the end
-        is asked for again: in groups, then in groups of one, then one after the other. A request that kills every
-        worker gets an answer with `finish` "error".
+        is asked for again: in groups, then each request alone at a worker. One that kills every worker gets an answer
+        with `finish` "error".
 
         Raises:
             UserError: no worker can load the model, no worker lives long enough to answer anything, the model
@@ -112,9 +112,8 @@ class RayBackend(Backend):
                     where=str(self._model),
                     mend="lower the section's workers, slots or context, or see Ray's logs for why",
                 )
-        for number, request in list(waiting.items()):
-            if not ask([[(number, request)]]):
-                on_answer(Answer(request.id, "", "error", 0, 0, f"{tries} workers died of it, or hung"))
+        for request in waiting.values():
+            on_answer(Answer(request.id, "", "error", 0, 0, f"{tries} workers died of it, or hung"))
 
     def _ask(self, groups: Sequence[Group]) -> Generator[tuple[int, Answer]]:
         """Answers with their request's number, in the order of arrival; some may be missing or come twice."""
@@ -142,9 +141,7 @@ class RayBackend(Backend):
         import ray
 
         resources = {"num_cpus": self._share.cpus, "num_gpus": self._share.gpus}
-        actor = ray.remote(self._worker).options(
-            max_restarts=-1, max_task_retries=self._retries, **resources
-        )
+        actor = ray.remote(self._worker).options(max_restarts=-1, max_task_retries=self._retries, **resources)
         return actor.remote(self._model, self._settings.model_copy(update={"threads": self._share.threads}))
 
     def _stream(self, workers: Sequence[Any], queue: deque[Group]) -> Generator[tuple[int, Answer]]:

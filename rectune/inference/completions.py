@@ -23,8 +23,10 @@ LLAMA_SERVER, VLLM = "llama-server", "vLLM"
 
 # Values at which a field asks for nothing, so that a server which does not know it may go without.
 _NEUTRAL = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0}
-_PENALTY = ("repeat_penalty", "repetition_penalty")  # one thing, as llama-server and as vLLM call it
-_OTHERS_PENALTY = {LLAMA_SERVER: {_PENALTY[1]}, VLLM: {_PENALTY[0]}}
+_PENALTIES = {
+    LLAMA_SERVER: "repeat_penalty",
+    VLLM: "repetition_penalty",
+}  # one thing; who says neither gets both
 _CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 _FINISHES: Mapping[str, Finish] = {
     "stop": "stop",
@@ -113,17 +115,17 @@ def body(
 def _sampling(request: Request, software: str, refused: AbstractSet[str]) -> dict[str, Any]:
     """Every field is named, for servers have defaults of their own."""
     chosen = request.sampling
-    fields: dict[str, Any] = {name: getattr(chosen, name) for name in _NEUTRAL}
-    fields |= dict.fromkeys(_PENALTY, chosen.repeat_penalty or 1.0)
+    penalty = chosen.repeat_penalty or 1.0
+    penalties = ({_PENALTIES[software]} if software else set(_PENALTIES.values())) - refused
+    fields = {name: getattr(chosen, name) for name in _NEUTRAL}
     lost = {name: value for name, value in _NEUTRAL.items() if name in refused and fields[name] != value}
-    if refused >= set(_PENALTY) and fields[_PENALTY[0]] != 1.0:
-        lost[_PENALTY[0]] = 1.0
+    if penalty != 1.0 and not penalties:
+        lost["repeat_penalty"] = 1.0
     if lost:
         values = ", ".join(f"{name} to {value}" for name, value in lost.items())
         raise UserError(f"the server does not know {', '.join(lost)}", mend=f"set {values} in the sampling")
-    fields["seed"] = request.seed % _SEEDS
-    left_out = refused | _OTHERS_PENALTY.get(software, set())
-    return {name: value for name, value in fields.items() if name not in left_out}
+    fields |= dict.fromkeys(penalties, penalty) | {"seed": request.seed % _SEEDS}
+    return {name: value for name, value in fields.items() if name not in refused}
 
 
 def check_answer(content: bytes) -> None:
@@ -183,7 +185,7 @@ def unknown_fields(words: str, sent: Mapping[str, Any]) -> set[str]:
     """The fields that a refusal calls unknown, of those that may be left out where they ask for nothing."""
     if not _UNKNOWN.search(words):
         return set()
-    spared = {*_NEUTRAL, *_PENALTY, *_CONTINUE, "seed", "max_tokens"}
+    spared = {*_NEUTRAL, *_PENALTIES.values(), *_CONTINUE, "seed", "max_tokens"}
     return {name for name in spared if name in sent and re.search(rf"\b{name}\b", words)}
 
 

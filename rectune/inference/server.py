@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 import httpx2
 import openai
 from anyio.from_thread import start_blocking_portal
+from openai.types.chat import ChatCompletion
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
@@ -121,14 +123,12 @@ class ServerBackend(Backend):
         """What the server tells about itself; many tell nothing."""
         try:
             reply = await client.get("/models", cast_to=httpx2.Response)
-            about = read_models(reply.content, self.model, reply.headers["server"])
         except openai.APIError as problem:
-            failed = self._given_up(problem)
-            if not isinstance(problem, openai.APIStatusError) or _passes(problem.status_code):
-                raise UserError(
-                    self._key.hide(str(failed)), where=self.address, mend="look after the server"
-                ) from None
-            about = read_models(b"", self.model, problem.response.headers["server"])
+            if not (isinstance(problem, openai.APIStatusError) and _final(problem)):
+                found = self._key.hide(str(self._given_up(problem)))
+                raise UserError(found, where=self.address, mend="look after the server") from None
+            reply = problem.response
+        about = read_models(reply.content, self.model, reply.headers["server"])
         if about.software not in _VERSIONS:
             return about
         page, name = _VERSIONS[about.software]
@@ -186,24 +186,26 @@ class ServerBackend(Backend):
         while True:
             sent = body(request, self.model, about.software, self._refused, left_out)
             try:
-                reply = await client.chat.completions.create(
-                    model=sent.pop("model"), messages=sent.pop("messages"), extra_body=sent
-                )
+                reply = await client.post("/chat/completions", body=sent, cast_to=ChatCompletion)
                 return _untruncated(read_answer(reply, request), request)
             except openai.APIStatusError as problem:
                 self._do_without(self._unknown(problem, about, sent))
             except openai.APIError as problem:
                 raise self._given_up(problem) from None
 
-    def _given_up(self, problem: openai.APIError) -> Exception:
-        """What all tries came to."""
+    def _given_up(self, problem: openai.APIError) -> Failed:
+        """What all tries came to.
+
+        Raises:
+            UserError: nobody is at the address any more.
+        """
         tries = self._settings.retries + 1
         if isinstance(problem, openai.APIStatusError):
             words = f"the server refuses it for now ({problem.status_code}): {complaint(problem.response.content)}"
         else:
             words = str(problem.__cause__)  # the HTTP client's
         if isinstance(problem.__cause__, httpx2.ConnectError):
-            return UserError(self._key.hide(words), where=self.address, mend=KEPT)
+            raise UserError(self._key.hide(words), where=self.address, mend=KEPT)
         return Failed(f"{words} ({tries} tries)" if tries > 1 else words)
 
     def _unknown(self, problem: openai.APIStatusError, about: About, sent: dict[str, Any]) -> set[str]:
@@ -214,7 +216,7 @@ class ServerBackend(Backend):
             UserError: it is about all requests.
         """
         status, words = problem.status_code, complaint(problem.response.content)
-        if _passes(status):
+        if not _final(problem):
             raise self._given_up(problem)
         if status == 403:
             found = f"the server forbids it: {self._key.hide(words)}"
@@ -235,9 +237,9 @@ class ServerBackend(Backend):
         self._refused |= fields
 
 
-def _passes(status: int) -> bool:
-    """Whether the SDK has tried again after such a refusal."""
-    return status in (408, 409, 429) or status >= 500
+def _final(problem: openai.APIStatusError) -> bool:
+    """Whether the SDK takes a refusal for the last word, and has not tried again."""
+    return problem.status_code < 500 and problem.status_code not in (408, 409, 429)
 
 
 def _untruncated(answer: Answer, request: Request) -> Answer:
@@ -257,7 +259,7 @@ def _run(work: Callable[[Keep], Coroutine[Any, Any, T]], on_answer: Keep) -> T:
         return asyncio.run(work(on_answer))
     ended: SimpleQueue[Answer | None] = SimpleQueue()
     with start_blocking_portal() as portal:
-        result = portal.start_task_soon(work, ended.put)
+        result: Future[T] = portal.start_task_soon(work, ended.put)
         result.add_done_callback(lambda _: ended.put(None))
         while answer := ended.get():
             on_answer(answer)

@@ -14,7 +14,7 @@ from rectune.inference.requests import Answer, Request
 from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, completion, echo, refusal
-from .server_helpers import hurry, LIKED, PLAIN, QUICK, answers, ask, failure, first, listed
+from .server_helpers import LIKED, PLAIN, QUICK, answers, ask, failure, first, hurry, listed
 
 
 @pytest.fixture(autouse=True)

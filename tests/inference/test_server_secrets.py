@@ -11,7 +11,7 @@ from rectune.core.settings import Remote
 from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, StandIn, refusal
-from .server_helpers import hurry, PLAIN, QUICK, answers, ask, failure, listed
+from .server_helpers import PLAIN, QUICK, answers, ask, failure, hurry, listed
 
 
 @pytest.fixture(autouse=True)

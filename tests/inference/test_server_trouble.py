@@ -14,7 +14,7 @@ from rectune.inference.requests import Answer
 from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, completion, echo, free_port, refusal
-from .server_helpers import hurry, LIKED, QUICK, answers, ask, failure, first
+from .server_helpers import LIKED, QUICK, answers, ask, failure, first, hurry
 
 
 @pytest.fixture(autouse=True)
