@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 
@@ -15,9 +15,6 @@ from rectune.core.errors import UserError
 from rectune.core.text.plain import encodable
 from rectune.inference.requests import Answer, Finish, Request
 from rectune.inference.shortening import without
-
-if TYPE_CHECKING:
-    from openai.types.chat import ChatCompletion
 
 LLAMA_SERVER, VLLM = "llama-server", "vLLM"
 
@@ -128,35 +125,38 @@ def _sampling(request: Request, software: str, refused: AbstractSet[str]) -> dic
     return {name: value for name, value in fields.items() if name not in refused}
 
 
-def check_answer(content: bytes) -> None:
-    """See that a reply to a completion holds an answer, of whatever finish.
+def completion(content: bytes) -> tuple[str, str, Any]:
+    """Text, reason of its end and usage in a reply to a completion; the usage may be anything.
 
     Raises:
-        InvalidResponse: it does not; another try may bring one.
+        InvalidResponse: there is no text; another try may bring one.
     """
-    match parse(content):
-        case {"choices": [{"message": {"content": str()}, "finish_reason": str(reason)}, *_]}:
+    match reply := parse(content):
+        case {"choices": [{"message": {"content": str(text)}, "finish_reason": str(reason)}, *_]}:
             if reason == "abort":
                 raise InvalidResponse("the server sent an answer that was broken off")
+            return encodable(text), reason, reply.get("usage")
         case {"choices": [{"message": {"content": None}}, *_]}:
-            raise InvalidResponse(
-                "the server sent a message without text (were all tokens spent on thinking?)"
-            )
+            found = "the server sent a message without text (were all tokens spent on thinking?)"
         case {"error": problem} if problem:
-            raise InvalidResponse(f"the server sent an error: {complaint(content)}")
+            found = f"the server sent an error: {complaint(content)}"
         case _:
-            raise InvalidResponse("the server sent no choices with a message")
+            found = "the server sent no choices with a message"
+    raise InvalidResponse(found)
 
 
-def read_answer(reply: ChatCompletion, request: Request) -> Answer:
-    """The answer in a reply that `check_answer` has let pass: it may still break the types in all other places."""
-    first = reply.choices[0]
-    prompt_tokens, tokens = (_count(reply.usage, name) for name in ("prompt_tokens", "completion_tokens"))
-    finish = _FINISHES.get(first.finish_reason)
+def read_answer(content: bytes, request: Request) -> Answer:
+    """The answer in a reply to a completion.
+
+    Raises:
+        InvalidResponse: there is none.
+    """
+    text, reason, usage = completion(content)
+    prompt_tokens, tokens = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
+    finish = _FINISHES.get(reason)
     if finish is None:
-        error = f"the server ended it by {first.finish_reason}"
-        return Answer(request.id, "", "error", prompt_tokens, tokens, error)
-    text, cut = _cut(encodable(first.message.content or ""), request)
+        return Answer(request.id, "", "error", prompt_tokens, tokens, f"the server ended it by {reason}")
+    text, cut = _cut(text, request)
     return Answer(request.id, text, "stop" if cut else finish, prompt_tokens, tokens)
 
 
@@ -172,7 +172,7 @@ def _cut(text: str, request: Request) -> tuple[str, bool]:
 
 
 def _count(usage: object, name: str) -> int:
-    found = getattr(usage, name, None)
+    found = usage.get(name) if isinstance(usage, dict) else None
     return found if type(found) is int and 0 <= found < _MOST_TOKENS else 0
 
 

@@ -13,7 +13,7 @@ from openai import AsyncOpenAI
 from rectune.core.errors import UserError, first_line
 from rectune.core.settings import Remote
 from rectune.core.text.plain import cut_line
-from rectune.inference.completions import check_answer, complaint
+from rectune.inference.completions import complaint, completion
 from rectune.inference.limits import RateLimiter, retry_after
 
 KEPT = "finished answers are kept; run it again when the server is there"
@@ -95,7 +95,7 @@ class HttpClient(httpx2.AsyncClient):
         self._met = True
         self._judge(response, complaint(content) if response.status_code >= 400 else "")
         if request.method == "POST" and response.is_success:
-            check_answer(content)
+            completion(content)  # see that there is an answer in it
         kept = {"server": response.headers.get("server", "")}
         return httpx2.Response(response.status_code, headers=kept, content=content, request=request)
 

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import httpx2
 import openai
 from anyio.from_thread import start_blocking_portal
-from openai.types.chat import ChatCompletion
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
@@ -186,8 +185,8 @@ class ServerBackend(Backend):
         while True:
             sent = body(request, self.model, about.software, self._refused, left_out)
             try:
-                reply = await client.post("/chat/completions", body=sent, cast_to=ChatCompletion)
-                return _untruncated(read_answer(reply, request), request)
+                reply = await client.post("/chat/completions", body=sent, cast_to=httpx2.Response)
+                return _untruncated(read_answer(reply.content, request), request)
             except openai.APIStatusError as problem:
                 self._do_without(self._unknown(problem, about, sent))
             except openai.APIError as problem:

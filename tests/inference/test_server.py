@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -38,6 +39,24 @@ def test_every_request_is_answered_once_in_the_callers_thread_with_the_servers_c
         backend.generate([], keep)
     assert threads == {threading.get_ident()}
     assert found == {text: Answer(text, text.upper(), "stop", 7, 3) for text in (*LIKED, "more")}
+
+
+def test_a_running_event_loop_is_no_hindrance() -> None:
+    async def inside(server: StandIn) -> None:
+        threads: set[int] = set()
+        with ServerBackend(server.address, MODEL, QUICK) as backend:
+            assert backend.identity()
+            backend.generate([ask(film) for film in LIKED], lambda _: threads.add(threading.get_ident()))
+            with pytest.raises(OSError, match="disk full"):
+                backend.generate([ask("more")], full)
+        assert threads == {threading.get_ident()}
+
+    def full(answer: Answer) -> None:
+        raise OSError("disk full")
+
+    with StandIn() as server:
+        asyncio.run(inside(server))
+        assert len(server.asked) == len(LIKED) + 1
 
 
 def test_as_many_requests_are_in_flight_as_the_settings_say() -> None:
@@ -173,6 +192,12 @@ def test_unknown_fields_that_ask_for_something_are_an_error(field: dict[str, Any
         complaint = failure(server.address, [ask("hi", PLAIN.model_copy(update=field))])
         assert f"does not know {names[0]}" in complaint
         assert f"set {names[0]} to" in complaint
+
+
+def test_a_penalty_that_a_server_should_know_and_does_not_is_an_error() -> None:
+    wanted = ask("hi", PLAIN.model_copy(update={"repeat_penalty": 1.1}))
+    with StandIn(strict("repetition_penalty"), listed(owned_by="vllm")) as server:
+        assert "set repeat_penalty to 1.0" in failure(server.address, [wanted])
 
 
 def test_one_of_two_names_for_the_penalty_is_enough() -> None:

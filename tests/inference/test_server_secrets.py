@@ -76,6 +76,16 @@ def test_nobody_but_the_address_gets_the_key(monkeypatch: pytest.MonkeyPatch) ->
         assert other.seen == []
 
 
+def test_what_the_environment_holds_for_others_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("ORG_ID", "PROJECT_ID", "ADMIN_KEY", "WEBHOOK_SECRET", "BASE_URL")
+    for name in names:
+        monkeypatch.setenv(f"OPENAI_{name}", "http://hunter2.test")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer hunter2\nX-Mine: hunter2")
+    with StandIn() as server:
+        answers(server, [ask("hi")])
+        assert "hunter2" not in "".join(f"{seen.path}{seen.headers}{seen.body}" for seen in server.seen)
+
+
 def test_a_key_that_is_none_is_refused_without_repeating_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-abc\ndef")
     with pytest.raises(UserError) as caught:

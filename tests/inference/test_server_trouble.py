@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from dataclasses import replace
@@ -183,6 +184,22 @@ def test_a_wait_that_the_server_asks_for_holds_everybody_back() -> None:
         refused, *later = [seen.time for seen in server.asked]
         assert len(later) == len(LIKED)
         assert min(later) - refused >= 0.5
+
+
+def test_a_wait_of_minutes_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept = [0.0]
+    clock, sleep = time.monotonic, asyncio.sleep
+
+    async def skip(seconds: float) -> None:
+        slept[0] += seconds
+        await sleep(0)
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + slept[0])
+    monkeypatch.setattr(asyncio, "sleep", skip)
+    busy = refusal(503, "slow down", **{"Retry-After": "600"})
+    with StandIn(first(busy)) as server:
+        assert answers(server, [ask("hi")], Remote(concurrency=1, retries=1))["hi"].text == "HI"
+        assert server.asked[1].time - server.asked[0].time >= 600
 
 
 def test_no_more_requests_a_minute_than_allowed() -> None:
