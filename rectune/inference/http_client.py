@@ -16,13 +16,14 @@ from rectune.core.text.plain import cut_line
 from rectune.inference.completions import complaint, completion
 from rectune.inference.limits import RateLimiter, retry_after
 
-KEPT = "finished answers are kept; run it again when the server is there"
+KEPT = "finished answers are kept; run it again when the server answers"
 _KEYS = ("RECTUNE_API_KEY", "OPENAI_API_KEY")
 _HEADERS = ("host", "accept", "accept-encoding", "content-type", "content-length")  # that are sent
 _CONNECT = 10.0  # seconds until a connection must stand
 _LARGEST = 2**23  # bytes of a reply
 _LONGEST_WAIT = 900.0  # seconds that a server may ask us to wait
 _QUOTE = 200  # characters of a server's words that are repeated
+_PASSING = (408, 409, 425, 429)  # and 5xx: refusals that may pass
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -52,8 +53,8 @@ class Key:
 class HttpClient(httpx2.AsyncClient):
     """Sends the tries of the SDK: in their turn, with our key, in limited time; belongs to one event loop.
 
-    A reply that is no answer is raised as a broken one, so that the SDK tries again. A wait that the server asks for
-    holds all requests back here and is taken off the reply, since the SDK would give up beyond two minutes.
+    Whatever may pass is raised as a broken connection, so that the SDK tries again. A wait that the server asks for
+    holds all requests back; the SDK would give up beyond two minutes.
     """
 
     def __init__(self, address: str, key: Key, settings: Remote) -> None:
@@ -100,23 +101,23 @@ class HttpClient(httpx2.AsyncClient):
         return httpx2.Response(response.status_code, headers=kept, content=content, request=request)
 
     def _judge(self, response: httpx2.Response, words: str) -> None:
-        status, headers = response.status_code, response.headers
-        found = mend = ""
+        """Let successes pass, and the refusals that only the caller understands."""
+        status, found = response.status_code, ""
+        wait = retry_after(response.headers.get("retry-after", "")) if status in (429, 503) else 0.0
         if 300 <= status < 400:
-            found = f"the server sends us to {self._key.hide(headers.get('location', 'nowhere'))}"
+            found = f"the server sends us to {self._key.hide(response.headers.get('location', 'nowhere'))}"
             mend = "give that address if it is right"
         elif status == 401:
             found, mend = "the server refuses the key, or wants one", f"set {' or '.join(_KEYS)}"
         elif status == 429 and "insufficient_quota" in words:
             found, mend = "the account's quota is used up", KEPT
-        elif status in (429, 503):
-            wait = retry_after(headers.get("retry-after", ""))
-            self._rate.hold(min(wait, _LONGEST_WAIT))
-            if wait > _LONGEST_WAIT:
-                found = f"the server wants {wait / 60:.0f} minutes of rest"
-                mend = "finished answers are kept; run it again then"
+        elif wait > _LONGEST_WAIT:
+            found, mend = f"the server wants {wait / 60:.0f} minutes of rest", KEPT
         if found:
             raise UserError(found, where=self._address, mend=mend)
+        self._rate.hold(wait)
+        if status in _PASSING or status >= 500:
+            raise httpx2.ReadError(f"the server refuses it for now ({status}): {words}")
 
 
 def open_client(address: str, key: Key, settings: Remote) -> AsyncOpenAI:

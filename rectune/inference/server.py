@@ -106,27 +106,23 @@ class ServerBackend(Backend):
             engine=about.engine,
         )
 
-    def _client(self) -> openai.AsyncOpenAI:
-        return open_client(self.address, self._key, self._settings)
-
     def _known(self) -> About:
         async def look(_: Keep) -> About:
-            async with self._client() as client:
+            async with open_client(self.address, self._key, self._settings) as client:
                 return await self._look(client)
 
-        if self._about is None:
-            self._about = _run(look, lambda _: None)
+        self._about = self._about or _run(look, lambda _: None)
         return self._about
 
     async def _look(self, client: openai.AsyncOpenAI) -> About:
         """What the server tells about itself; many tell nothing."""
         try:
             reply = await client.get("/models", cast_to=httpx2.Response)
-        except openai.APIError as problem:
-            if not (isinstance(problem, openai.APIStatusError) and _final(problem)):
-                found = self._key.hide(str(self._given_up(problem)))
-                raise UserError(found, where=self.address, mend="look after the server") from None
+        except openai.APIStatusError as problem:
             reply = problem.response
+        except openai.APIConnectionError as problem:
+            found = self._key.hide(str(self._given_up(problem)))
+            raise UserError(found, where=self.address, mend="look after the server") from None
         about = read_models(reply.content, self.model, reply.headers["server"])
         if about.software not in _VERSIONS:
             return about
@@ -142,7 +138,7 @@ class ServerBackend(Backend):
 
     async def _generate(self, requests: Sequence[Request], keep: Keep) -> None:
         waiting = iter(requests)
-        async with self._client() as client:
+        async with open_client(self.address, self._key, self._settings) as client:
             # Asked anew by every call: so a wrong address or key is found before anything is sent.
             about = await self._look(client)
             if self._about and self._about.model != about.model:
@@ -189,20 +185,16 @@ class ServerBackend(Backend):
                 return _untruncated(read_answer(reply.content, request), request)
             except openai.APIStatusError as problem:
                 self._do_without(self._unknown(problem, about, sent))
-            except openai.APIError as problem:
+            except openai.APIConnectionError as problem:
                 raise self._given_up(problem) from None
 
-    def _given_up(self, problem: openai.APIError) -> Failed:
+    def _given_up(self, problem: openai.APIConnectionError) -> Failed:
         """What all tries came to.
 
         Raises:
             UserError: nobody is at the address any more.
         """
-        tries = self._settings.retries + 1
-        if isinstance(problem, openai.APIStatusError):
-            words = f"the server refuses it for now ({problem.status_code}): {complaint(problem.response.content)}"
-        else:
-            words = str(problem.__cause__)  # the HTTP client's
+        words, tries = str(problem.__cause__), self._settings.retries + 1  # the HTTP client's words
         if isinstance(problem.__cause__, httpx2.ConnectError):
             raise UserError(self._key.hide(words), where=self.address, mend=KEPT)
         return Failed(f"{words} ({tries} tries)" if tries > 1 else words)
@@ -215,8 +207,6 @@ class ServerBackend(Backend):
             UserError: it is about all requests.
         """
         status, words = problem.status_code, complaint(problem.response.content)
-        if not _final(problem):
-            raise self._given_up(problem)
         if status == 403:
             found = f"the server forbids it: {self._key.hide(words)}"
             raise UserError(found, where=self.address, mend="ask whoever runs it, or use another key")
@@ -234,11 +224,6 @@ class ServerBackend(Backend):
         if "seed" in fields - self._refused:
             say(f"  {self.address} knows no seeds: what it answers cannot be had a second time")
         self._refused |= fields
-
-
-def _final(problem: openai.APIStatusError) -> bool:
-    """Whether the SDK takes a refusal for the last word, and has not tried again."""
-    return problem.status_code < 500 and problem.status_code not in (408, 409, 429)
 
 
 def _untruncated(answer: Answer, request: Request) -> Answer:
