@@ -145,7 +145,7 @@ class RayBackend(Backend):
         return actor.remote(self._model, self._settings.model_copy(update={"threads": self._share.threads}))
 
     def _stream(self, workers: Sequence[Any], queue: deque[Group]) -> Generator[tuple[int, Answer]]:
-        """Keep workers busy. The first group of each is empty: who never comes to life gets no requests."""
+        """Keep workers busy. The first group of each is empty: who cannot be started or load gets no requests."""
         import ray
 
         ahead = 1 if max(map(len, queue)) == 1 else _AHEAD
@@ -157,8 +157,12 @@ class RayBackend(Backend):
             try:
                 yield ray.get(next(ready[0]))
                 continue
-            except (StopIteration, ray.exceptions.RayActorError):  # ended, or its workers died of it
+            except StopIteration:
                 worker, _ = streams.pop(ready[0])
+            except ray.exceptions.RayActorError:  # as often as it was tried
+                worker, group = streams.pop(ready[0])
+                if not group:
+                    continue
             running = sum(other is worker for other, _ in streams.values())
             for _ in range(min(ahead - running, len(queue))):
                 group = queue.popleft()
