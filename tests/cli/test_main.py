@@ -9,7 +9,10 @@ import pytest
 from rectune.pipeline.doctor import examine
 
 ROOT = Path(__file__).parents[2]
-HEAVY = "torch transformers llama_cpp datasets polars pyarrow ray lancedb matplotlib textual sentence_transformers trl openai"
+HEAVY = (
+    "torch transformers llama_cpp datasets polars pyarrow ray lancedb matplotlib textual sentence_transformers trl"
+    " openai"
+)
 
 PROBE = """
 import sys
