@@ -98,6 +98,8 @@ def body(
         sent["stop"] = [encodable(stop) for stop in request.stop]
     if request.grammar:
         sent["grammar"] = request.grammar
+    if request.json_schema:
+        sent |= _response_format(request, refused)
     if request.prefill:
         if refused & _CONTINUE.keys():
             raise UserError(
@@ -107,6 +109,15 @@ def body(
         messages.append({"role": "assistant", "content": encodable(request.prefill)})
         sent |= _CONTINUE
     return sent
+
+
+def _response_format(request: Request, refused: AbstractSet[str]) -> dict[str, Any]:
+    """OpenAI's structured output, which llama-server and vLLM know too."""
+    if "response_format" in refused:
+        found = "the server does not know response_format, so it cannot hold answers to a JSON schema"
+        raise UserError(found, mend="use llama-server, vLLM or a GGUF file")
+    schema = {"name": "answer", "schema": json.loads(request.json_schema), "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
 def _sampling(request: Request, software: str, refused: AbstractSet[str]) -> dict[str, Any]:
@@ -185,7 +196,7 @@ def unknown_fields(words: str, sent: Mapping[str, Any]) -> set[str]:
     """The fields that a refusal calls unknown, of those that may be left out where they ask for nothing."""
     if not _UNKNOWN.search(words):
         return set()
-    spared = {*_NEUTRAL, *_PENALTIES.values(), *_CONTINUE, "seed", "max_tokens"}
+    spared = {*_NEUTRAL, *_PENALTIES.values(), *_CONTINUE, "seed", "max_tokens", "response_format"}
     return {name for name in spared if name in sent and re.search(rf"\b{name}\b", words)}
 
 

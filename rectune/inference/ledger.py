@@ -30,7 +30,12 @@ _STEPS = (  # from each version of the file to the next
     ),
     ("ALTER TABLE answers ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0",),
 )
-_LATER = {"grammar": "", "history": (), "separator": "; "}  # request fields that keys left out at first
+_LATER = {
+    "grammar": "",
+    "json_schema": "",
+    "history": (),
+    "separator": "; ",
+}  # request fields that keys left out at first
 _COLUMNS = "key, text, finish, prompt_tokens, tokens, left_out"
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 

@@ -25,11 +25,13 @@ class Sampler:
     """The samplers of one sequence. The repetition penalty sees what was generated, not the prompt.
 
     Raises:
-        UserError: llama.cpp does not take the grammar.
+        UserError: llama.cpp does not take the grammar, or a JSON schema is asked for.
     """
 
     def __init__(self, request: Request, vocabulary: Vocabulary) -> None:
         self._size = vocabulary.size
+        if request.json_schema:
+            raise UserError("the engine in this process takes no JSON schema", mend="give it a grammar")
         self._grammar = _grammar(vocabulary, request.grammar) if request.grammar else None
         self._chain: Any = _chain(request.sampling, request.seed, vocabulary.size)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,9 +38,10 @@ def ask() -> Ask:
     """A request about one thing, greedy and eight tokens long unless said otherwise."""
 
     def make(text: str, system: str = "Be brief.", seed: int = 1, **others: object) -> Request:
-        stop, prefill, grammar = others.pop("stop", ()), others.pop("prefill", ""), others.pop("grammar", "")
+        of_request = ("stop", "prefill", "grammar", "json_schema")
+        own: dict[str, Any] = {name: others.pop(name) for name in of_request if name in others}
         sampling = Sampling.model_validate({"max_tokens": 8, "temperature": 0.0} | others)
         messages = (("system", system), ("user", text))
-        return Request(text, messages, sampling, seed, stop, prefill, grammar)  # type: ignore[arg-type]
+        return Request(text, messages, sampling, seed, **own)
 
     return make

@@ -209,6 +209,12 @@ def test_a_bad_grammar_is_an_error_of_its_request(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_json_schema_is_an_error_of_its_request(several: LlamaEngine, ask: Ask) -> None:
+    made = answers(several, [ask("Bad", json_schema='{"type": "integer"}'), ask("Good")])
+    assert made["Bad"].finish == "error" and "no JSON schema" in made["Bad"].error
+    assert made["Good"].text
+
+
 def test_handles_give_text_as_it_is_written_and_are_written_together(several: LlamaEngine, ask: Ask) -> None:
     requests = [ask(f"I liked {film}.") for film in FILMS]
     wanted = answers(several, requests[:1])[requests[0].id]

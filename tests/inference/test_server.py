@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -250,6 +251,19 @@ def test_grammars_are_for_llama_server_only() -> None:
     with StandIn(pages=listed(owned_by="vllm")) as server:
         assert "grammars" in failure(server.address, [ask("without"), wanted])
         assert server.asked == []
+
+
+SCHEMA = '{"type": "object", "properties": {"score": {"type": "integer"}}, "required": ["score"]}'
+
+
+def test_a_json_schema_is_sent_to_any_server_and_one_that_does_not_know_it_is_an_error() -> None:
+    wanted = ask("hi", json_schema=SCHEMA)
+    with StandIn(pages=listed(owned_by="vllm")) as server:
+        answers(server, [wanted])
+        form = server.asked[0].body["response_format"]
+        assert form["type"] == "json_schema" and form["json_schema"]["schema"] == json.loads(SCHEMA)
+    with StandIn(lambda seen: refusal(400, "unknown field: response_format")) as server:
+        assert "response_format" in failure(server.address, [wanted])
 
 
 def test_halves_of_characters_do_not_pass_in_either_direction() -> None:
