@@ -3,8 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rectune.core.types import Item
-from rectune.recommender.claims import ground_in
-from rectune.retrieval.grounding import Grounding
+from rectune.retrieval.grounding import Grounding, ground_in
 
 TITLES = [
     "Alien",
