@@ -23,9 +23,11 @@ from rectune.prompts.titles import (
 from rectune.prompts.words import one_line
 
 _YEAR = re.compile(YEAR)
-# Ratios from which words are a title that is misspelt: 1 less the insertions and deletions a character of both.
+_NUMBER = re.compile(r"\d+|\b[ivx]+\b")  # in digits or Roman
+# From which ratio on words are a title that is misspelt (see `TitleIndex.alike`).
 _ALIKE = 0.85
-_SHORT, _ALIKE_SHORT = 8, 0.93  # the same for titles under 8 characters, where one letter is another word
+_SHORT, _ALIKE_SHORT = 8, 0.93  # for titles under 8 characters, where one letter is another word
+_REPLACED = 4  # letters of a long title that may be others: a ratio alone would allow whole words
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +99,22 @@ class TitleIndex:
         """Where the title stands that these words misspell, and how alike they are, 0 to 1; None and 0 if there is none.
 
         Years in brackets only tell titles apart that are equal else; other numbers make another work of it ("Alien 2",
-        "Alien 3"). Alike is 1 - d / n, with d letters that are in one of both only, as they follow each other (the indel
-        distance of rapidfuzz's `fuzz.ratio`), and n the letters of both.
+        "Rocky III"). Alike is 1 - d / n, with d the letters to take out and put in until both are equal (rapidfuzz's
+        `fuzz.ratio`, the normalised indel similarity) and n the letters of both.
         """
         from rapidfuzz import fuzz, process
 
         name = _name(words)
         names = self._by_name.get(_numbers(name), {})
-        enough = 100 * (_ALIKE if len(name) >= _SHORT else _ALIKE_SHORT)
+        enough = max(_ALIKE, 1 - _REPLACED / max(1, len(name)))
         found = (name, 100.0, 0) if name in names else None
-        found = found or process.extractOne(name, names.keys(), scorer=fuzz.ratio, score_cutoff=enough)
+        found = found or process.extractOne(name, names.keys(), scorer=fuzz.ratio, score_cutoff=100 * enough)
         if not found:
             return None, 0.0
-        plain = plain_title(words)
-        titles = {place: self.titles[place] for place in names[found[0]]}
-        nearest = max(
-            titles, key=lambda place: (fuzz.ratio(plain, plain_title(titles[place])), titles[place])
-        )
-        return nearest, found[1] / 100
+        whole, likeness = plain_title(words), found[1] / 100
+        spelt = [(plain_title(self.titles[place]), place) for place in names[found[0]]]
+        title, nearest = max(spelt, key=lambda one: (fuzz.ratio(whole, one[0]), self.titles[one[1]]))
+        return (nearest, likeness) if len(title) >= _SHORT or likeness >= _ALIKE_SHORT else (None, 0.0)
 
     def preferring(self, shown: Sequence[int]) -> Self:
         """An index in which the titles at some places are preferred: those that a prompt showed.
@@ -273,4 +273,4 @@ def _name(title: str) -> str:
 
 
 def _numbers(name: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"\d+", name))
+    return tuple(_NUMBER.findall(name))

@@ -130,7 +130,8 @@ class Grounding:
         place, words = reading.recommended, reading.words[:_LONGEST]
         # Running text has no end of a title to go by: what is found there is the title.
         exact = place is not None and (reading.form == "none" or reading.certainty[0] >= MARKED)
-        how, similarity = ("title" if exact else "fuzzy"), 1.0
+        how: How = "title" if exact else "fuzzy"
+        similarity = 1.0
         if place is None:
             place, similarity = titles.alike(words)
         if place is None:
