@@ -71,10 +71,10 @@ class TitleIndex:
         """Where the items of these ids stand, in their order; unknown ids are left out."""
         return [self._by_id[item_id] for item_id in item_ids if item_id in self._by_id]
 
-    @property
+    @cached_property
     def distinct(self) -> list[str]:
-        """All titles in their order, each once; none that is blank."""
-        return [self.titles[places[0]] for title, places in self._by_title.items() if title]
+        """All titles in their order, each once, as the first of its bearers has it; none that is blank."""
+        return [self.titles[places[0]] for places in self._by_title.values()]
 
     def bearers(self, title: str) -> list[Item]:
         """The items that bear this title, case aside: a text cannot tell them apart."""
@@ -155,7 +155,8 @@ class TitleIndex:
     def _by_title(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
         for place, title in enumerate(self.titles):
-            found.setdefault(_spelling(title), []).append(place)
+            if spelling := _spelling(title):
+                found.setdefault(spelling, []).append(place)
         return found
 
     @cached_property

@@ -80,19 +80,14 @@ class Grounding:
     Args:
         items: the catalogue, any number of domains.
         index: the index of the same items.
+
+    Attributes:
+        titles: by domain, to look items and titles up in.
     """
 
     def __init__(self, items: Sequence[Item], index: Index) -> None:
         self.index = index
-        self._titles = TitleIndexes(items)
-
-    def item(self, domain: str, item_id: str) -> Item:
-        """The item of an id; KeyError where there is none."""
-        return self._titles[domain].item(item_id)
-
-    def of(self, domain: str) -> list[Item]:
-        """The items of a domain."""
-        return list(self._titles[domain].items)
+        self.titles = TitleIndexes(items)
 
     def floor(self, domain: str) -> float:
         """The calibrated cosine below which nothing of the domain fits a wish; see `rectune.retrieval.floor`."""
@@ -125,7 +120,7 @@ class Grounding:
 
     def read(self, answer: str, domain: str, history: AbstractSet[str] = frozenset()) -> Named:
         """What the answer names at its end."""
-        titles = self._titles[domain]
+        titles = self.titles[domain]
         reading = read_answer(answer, titles)
         place, words = reading.recommended, reading.words[:_LONGEST]
         # Running text has no end of a title to go by: what is found there is the title.
@@ -162,27 +157,15 @@ class Grounding:
         hits = [hit for text in texts if text.strip() for hit in self.index.near(text, domain, 1, history)]
         return max((hit.similarity for hit in hits), default=-1.0)
 
-    def called(self, title: str, domain: str) -> list[Item]:
-        """The items of a title as somebody typed it: case and punctuation aside, or misspelt."""
-        return self._titles[domain].called(title)
-
-    def bearers(self, title: str, domain: str) -> list[Item]:
-        """The items that bear this very title, case aside."""
-        return self._titles[domain].bearers(title)
-
     def mentioned(self, text: str, domain: str) -> list[str]:
         """The titles of the domain that a text surely names anywhere, in its order."""
-        titles = self._titles[domain]
+        titles = self.titles[domain]
         return [titles.titles[m.index] for m in find_items(text, titles) if m.certainty >= SURE]
 
     def repeated(self, answer: str, domain: str) -> bool:
         """Whether one title stands twice in places that the answer makes for titles."""
-        listed = items_in_places(answer, self._titles[domain])
+        listed = items_in_places(answer, self.titles[domain])
         return len(set(listed)) < len(listed)
-
-    def titles(self, domain: str) -> list[str]:
-        """The titles of a domain, each once."""
-        return self._titles[domain].distinct
 
 
 def _as_grounded(hit: Hit) -> Grounded:

@@ -253,7 +253,7 @@ def test_whatever_the_model_writes_what_goes_out_names_real_items_outside_the_hi
     recommender: GenerativeRecommender, says, draft: str, reasons: str, closing: str, history: set[str]
 ):
     says(closing + draft, f"will be glad of it all. {closing}{reasons}")
-    domain = recommender.grounding.of("movies")
+    domain = recommender.grounding.titles["movies"].items
     request = from_words(domain, Wish(sorted(history)), recommender.grounding)
     found = recommender.recommend(request)
     result = outcome(Answered(request, found.answer, found.items, found.fits), recommender.grounding)

@@ -86,17 +86,17 @@ def test_of_two_items_with_one_title_the_one_not_taken_yet_is_meant(grounding: G
 
 
 def test_what_somebody_typed_is_found_though_misspelt(grounding: Grounding):
-    assert [item.item_id for item in grounding.called("the matrix!", "movies")] == ["3"]
-    assert [item.item_id for item in grounding.called("Interstelar", "movies")] == ["2"]
-    assert [item.item_id for item in grounding.called("heat", "movies")] == ["6", "7"]
-    assert grounding.called("Qwzx", "movies") == grounding.called("", "movies") == []
+    assert [item.item_id for item in grounding.titles["movies"].called("the matrix!")] == ["3"]
+    assert [item.item_id for item in grounding.titles["movies"].called("Interstelar")] == ["2"]
+    assert [item.item_id for item in grounding.titles["movies"].called("heat")] == ["6", "7"]
+    assert grounding.titles["movies"].called("Qwzx") == grounding.titles["movies"].called("") == []
 
 
 @pytest.mark.parametrize(
     "typed", ["The Third Man (1949)", "the third man", "Third Man, The", "Third Man, The (1949)"]
 )
 def test_an_article_may_stand_before_or_behind(grounding: Grounding, typed: str):
-    assert [item.item_id for item in grounding.called(typed, "noir")] == ["0"]
+    assert [item.item_id for item in grounding.titles["noir"].called(typed)] == ["0"]
     answer = f"Shadows and a zither. My recommendation: {typed}"
     found = grounding.named(answer, "noir")
     assert found is not None and found.title == NOIR[0] and found.similarity == 1.0
