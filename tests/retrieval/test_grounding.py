@@ -21,6 +21,7 @@ ITEMS = [Item("movies", str(n), title, ("film",)) for n, title in enumerate(TITL
 ITEMS.append(Item("books", "b", "The Hobbit"))
 NOIR = ["Third Man, The (1949)", "The Big Sleep (1946)", "Out of the Past (1947)"]
 ITEMS += [Item("noir", str(n), title, ("film",)) for n, title in enumerate(NOIR)]
+ITEMS += [Item("books", title, title) for title in ("C++", "C#")]
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +106,14 @@ def test_an_article_may_stand_before_or_behind(grounding: Grounding, typed: str)
     assert grounding.mentioned(f"Like {typed} it is set in Vienna.", "noir") == [NOIR[0]]
 
 
+def test_titles_that_differ_in_signs_alone_are_two_items(grounding: Grounding):
+    found = grounding.read("My recommendation: C#", "books")
+    assert found.item is not None and (found.item.item_id, found.bearers) == ("C#", 1)
+    assert grounding.named("My recommendation: C#", "books", {"C#"}) is None
+
+
 def test_an_article_that_the_catalogue_has_in_front_may_be_typed_behind(grounding: Grounding):
-    assert [item.item_id for item in grounding.called("Big Sleep, The (1946)", "noir")] == ["1"]
+    assert [item.item_id for item in grounding.titles["noir"].called("Big Sleep, The (1946)")] == ["1"]
 
 
 @pytest.mark.parametrize(
