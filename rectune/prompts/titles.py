@@ -53,7 +53,7 @@ def split_words(text: str) -> list[Word]:
 
 def key_of(text: str) -> str:
     """The words of a title joined by spaces; its folded signs if it has no word."""
-    return " ".join(fold(word) for word in _WORD.findall(text)) or fold(one_line(text))
+    return fold(" ".join(_WORD.findall(text)) or one_line(text))
 
 
 def unescape(text: str) -> tuple[str, list[int]]:
