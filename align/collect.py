@@ -21,7 +21,7 @@ from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.settings import Align
 from rectune.core.types import Preference, Prompt, Tag
-from rectune.prompts.titled import Titled, titled
+from rectune.prompts.title_index import TitleIndex, TitleIndexes
 
 TAGS = Path("tags")  # beside runs/, in the folder that rectune is called in
 
@@ -39,7 +39,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     """
     tasks = load_tasks(inputs["candidates"], inputs["queries"])
     catalogue = load_catalogue(inputs["data"] / ITEMS_FILE)
-    titles = titled(catalogue, {task.prompt.domain for task in tasks})
+    titles = TitleIndexes(catalogue.items.values())
     if config.align.annotator == "simulated":
         tagged, dropped = _simulate(tasks, titles)
     else:
@@ -74,7 +74,7 @@ def tags_digest(store: Path, queries: Path, candidates: Path) -> str:
         return kept.digest((task.key, task.hashes) for task in load_tasks(candidates, queries))
 
 
-def _simulate(tasks: Sequence[Task], titles: Mapping[str, Titled]) -> tuple[list[Tagged], dict[str, int]]:
+def _simulate(tasks: Sequence[Task], titles: Mapping[str, TitleIndex]) -> tuple[list[Tagged], dict[str, int]]:
     annotator = SimulatedAnnotator(titles)
     tagged = [(task, tag) for task in tasks if (tag := annotator.tag(task))]
     left_out = len(tasks) - len(tagged)

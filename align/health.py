@@ -19,7 +19,8 @@ from rectune.core.errors import UserError
 from rectune.core.stats.intervals import wilson
 from rectune.core.types import Preference, Prompt, Tag, prompt_hash
 from rectune.filters.words import repetition, word_score, words_of
-from rectune.prompts.titled import Titled
+from rectune.prompts.answers import read_answer
+from rectune.prompts.title_index import TitleIndex
 
 FEW = 30  # prompts below which no figure here is worth much
 _FEW_TAGS = 20  # tags below which places say nothing, as in `rectune tag status`
@@ -80,7 +81,7 @@ def examine(
     tagged: Sequence[Tagged],
     pairs: Sequence[Preference],
     prompts: Iterable[Prompt],
-    titles: Mapping[str, Titled],
+    titles: Mapping[str, TitleIndex],
 ) -> Health:
     """Measure a preference set.
 
@@ -112,9 +113,12 @@ def examine(
     )
 
 
-def _values(pairs: Sequence[Preference], titles: Mapping[str, Titled]) -> dict[str, dict[str, list[float]]]:
+def _values(
+    pairs: Sequence[Preference], titles: Mapping[str, TitleIndex]
+) -> dict[str, dict[str, list[float]]]:
     def names_item(pair: Preference, text: str) -> float:
-        return float(titles[pair.prompt.domain].read(pair.prompt, text).recommended is not None)
+        known = titles[pair.prompt.domain]
+        return float(read_answer(text, known, known.places(pair.prompt.candidates)).recommended is not None)
 
     measures: dict[str, Callable[[Preference, str], float]] = {
         "words": lambda _, text: float(len(words_of(text))),

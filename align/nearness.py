@@ -13,14 +13,15 @@ from typing import Any
 from rectune.align.preferences import Tagged
 from rectune.core.catalogue import Catalogue
 from rectune.core.stats.intervals import wilson
-from rectune.prompts.titled import Titled
+from rectune.prompts.answers import read_answer
+from rectune.prompts.title_index import TitleIndex
 from rectune.retrieval.embedding import embed, title_and_categories
 
 RULE = "the better answer of a tag is nearer to the true next item than the worse one, by sentence embeddings"
 
 
 def nearness(
-    tagged: Sequence[Tagged], catalogue: Catalogue, titles: Mapping[str, Titled], embedder: str
+    tagged: Sequence[Tagged], catalogue: Catalogue, titles: Mapping[str, TitleIndex], embedder: str
 ) -> dict[str, Any]:
     """The share of the tags on which the rule agrees; equal nearness counts half.
 
@@ -44,11 +45,12 @@ def nearness(
     return {"rule": RULE, "embedder": embedder, **_share(agrees), "target_unnamed": _share(unnamed)}
 
 
-def _names_target(row: Tagged, titles: Mapping[str, Titled]) -> bool:
+def _names_target(row: Tagged, titles: Mapping[str, TitleIndex]) -> bool:
     task, tag = row
     known = titles[task.prompt.domain]
+    shown = known.places(task.prompt.candidates)
     return any(
-        task.prompt.target in known.named(known.read(task.prompt, task.text(answer)))
+        task.prompt.target in known.ids(read_answer(task.text(answer), known, shown).recommended)
         for answer in (tag.best, tag.worst)
     )
 

@@ -31,8 +31,8 @@ from rectune.align.decisions import SIMULATED
 from rectune.align.tasks import Task
 from rectune.core.types import Prompt, Tag
 from rectune.filters.score import response_score
-from rectune.prompts.answers import Reading, closing, ranking, reasons
-from rectune.prompts.titled import Titled
+from rectune.prompts.answers import Reading, closing, ranking, read_answer, reasons
+from rectune.prompts.title_index import TitleIndex
 
 RULE = (
     "the answer that recommends the true next item, else another catalogue item the user has not had; then one that "
@@ -50,7 +50,7 @@ _SENTENCE_ENDS = tuple(".!?。\"'”’»)」』")
 class SimulatedAnnotator:
     """Applies the rule above, given the titles of every domain."""
 
-    def __init__(self, titles: Mapping[str, Titled]) -> None:
+    def __init__(self, titles: Mapping[str, TitleIndex]) -> None:
         self._catalogues = titles
 
     def tag(self, task: Task) -> Tag | None:
@@ -67,12 +67,12 @@ class SimulatedAnnotator:
     def figures(self, prompt: Prompt, answer: str) -> Figures:
         """The four figures of one answer: item, ending, length, repetition; larger is better."""
         known = self._catalogues[prompt.domain]
-        reading = known.read(prompt, answer)
+        reading = read_answer(answer, known, known.places(prompt.candidates))
         words = [word.lower() for word in _WORD.findall(answer)]
         repetition = -round(response_score(words), 2) if words else -math.inf
         length = int(LENGTH[0] <= len(_WORD.findall(reasons(answer))) <= LENGTH[1])
         return (
-            _item(prompt, known.named(reading)),
+            _item(prompt, known.ids(reading.recommended)),
             _ending(prompt, answer.rstrip(), known, reading),
             length,
             repetition,
@@ -88,12 +88,12 @@ def _item(prompt: Prompt, named: AbstractSet[str]) -> int:
     return 2 if allowed else int(bool(named))
 
 
-def _ending(prompt: Prompt, answer: str, known: Titled, reading: Reading) -> int:
+def _ending(prompt: Prompt, answer: str, known: TitleIndex, reading: Reading) -> int:
     """The second figure."""
-    titles = known.titles(reading)
+    titles = [known.titles[place] for place in reading.items]
     if titles and reading.recommended is not None:
         if prompt.form == "listwise":
-            whole = sorted(titles) == sorted(known.index.titles[place] for place in known.shown(prompt))
+            whole = sorted(titles) == sorted(known.titles[place] for place in known.places(prompt.candidates))
             asked = ranking(prompt.locale, titles) if whole else ""
         else:
             asked = closing(prompt.locale, titles[0])

@@ -35,7 +35,6 @@ _SEARCHES = {
     "ann": "vectors, IVF-PQ",
     "exact": "vectors, all compared",
     "text": "full text, words",
-    "alike": "titles by their letters",
     "find": "all of it, fused",
 }
 _REAL = 512  # items that are embedded in earnest
@@ -111,7 +110,6 @@ def _searches(index: Index) -> dict[str, Any]:
     exact, figures["exact"] = _nearest(index, False)
     words = [item.title for item in items(QUERIES)]
     _, figures["text"] = _timed("text", lambda text: index.search_text(text, "made-up", 50), words)
-    _, figures["alike"] = _timed("alike", lambda text: index.alike(text, "made-up"), words)
     _, figures["find"] = _timed("find", lambda text: index.find([text], "made-up", 10), words)
     return {**figures, "recall": _recall(found, exact)}
 

@@ -11,8 +11,8 @@ from typing import Any
 from rectune.core import settings
 from rectune.core.types import Verdict
 from rectune.filters.rules import Batch, row_rules, set_rules
-from rectune.filters.titles import Titles
 from rectune.filters.tokenizing import score_texts
+from rectune.prompts.title_index import TitleIndexes
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
@@ -105,8 +105,8 @@ def judge(batches: Iterable[Batch], config: settings.Filter) -> Verdicts:
     )
 
 
-def measure(columns: pa.RecordBatch, titles: Titles, tokenizer: Any) -> Batch:
-    """Examples as Arrow columns into what the rules read.
+def measure(columns: pa.RecordBatch, catalogue: TitleIndexes, tokenizer: Any) -> Batch:
+    """Examples as Arrow columns into what the rules read; KeyError if a domain lacks one of their items.
 
     Args:
         tokenizer: the base model's; its tokens are counted.
@@ -121,8 +121,9 @@ def measure(columns: pa.RecordBatch, titles: Titles, tokenizer: Any) -> Batch:
     for domain, target, others, of, history in zip(
         domains, targets, candidates, known, histories, strict=True
     ):
-        own = titles.of(domain, [target, *others])
-        places = {title: place for place, title in enumerate(dict.fromkeys([*own, *titles.of(of, history)]))}
+        own = [catalogue[domain].item(item).title for item in (target, *others)]
+        liked = [catalogue[of].item(item).title for item in history]
+        places = {title: place for place, title in enumerate(dict.fromkeys([*own, *liked]))}
         named.append(list(places))
         shown.append([places[title] for title in own[1:]])
     responses = columns.column("response").to_pylist()
@@ -136,7 +137,7 @@ def measure(columns: pa.RecordBatch, titles: Titles, tokenizer: Any) -> Batch:
         responses=responses,
         titles=named,
         shown=shown,
-        catalogue=titles,
+        catalogue=catalogue,
         **score_texts(tokenizer, responses),
     )
 

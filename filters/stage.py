@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core import settings
+from rectune.core.catalogue import load_catalogue
 from rectune.core.progress import progress, say
 from rectune.core.recipe import Recipe
 from rectune.core.rows import batch_of, count_rows, read_batches, write_batches
@@ -22,8 +23,8 @@ from rectune.filters.extremes import extremes
 from rectune.filters.judge import Verdicts, judge, measure
 from rectune.filters.plots import histogram_png, histogram_text
 from rectune.filters.tally import groups, stats
-from rectune.filters.titles import load_titles
 from rectune.models.loading import load_tokenizer
+from rectune.prompts.title_index import TitleIndexes
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +52,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 
 def _judge(config: settings.Filter, inputs: Mapping[str, Path], examples: Path) -> Verdicts:
     tokenizer = load_tokenizer(inputs["base"] / "checkpoint")
-    titles = load_titles(inputs["data"] / "items.parquet")
+    titles = TitleIndexes(load_catalogue(inputs["data"] / "items.parquet").items.values())
     with progress("judging", count_rows(examples, Example)) as advance:
 
         def batches() -> Iterator[Batch]:

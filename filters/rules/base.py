@@ -13,8 +13,8 @@ from typing import ClassVar
 from rectune.core import settings
 from rectune.core.types import Locale
 from rectune.filters.masking import mask, segments
-from rectune.filters.titles import Titles
 from rectune.prompts.answers import CLOSINGS, RANKINGS, read_answer
+from rectune.prompts.title_index import TitleIndexes
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ class Batch:
     tokens: Ints
     distinct: Ints
     score: Column
-    catalogue: Titles
+    catalogue: TitleIndexes
 
     @cached_property
     def masked(self) -> list[str]:

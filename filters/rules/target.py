@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 
 from rectune.filters.rules.base import Batch, Rule
+from rectune.prompts.answers import read_answer
 from rectune.prompts.mentions import SPOKEN
 
 if typing.TYPE_CHECKING:
@@ -48,5 +49,7 @@ class OtherItem(Rule):
     def _another(batch: Batch, row: int) -> bool:
         named, sure = batch.recommended[row]
         if sure < SPOKEN and batch.responses[row].strip():
-            named = batch.catalogue.recommended(batch.domains[row], batch.responses[row])
+            index = batch.catalogue[batch.domains[row]]
+            place = read_answer(batch.responses[row], index).recommended
+            named = "" if place is None else index.titles[place]
         return named not in ("", batch.titles[row][0])

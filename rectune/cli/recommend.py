@@ -131,8 +131,8 @@ class _Answering:
 
 
 def _recommender(model: Path, items: list[Item], config: Retrieval, folder: Path) -> GenerativeRecommender:
-    from rectune.recommender.claims import ground_in
     from rectune.recommender.generative import GenerativeRecommender
+    from rectune.retrieval.grounding import ground_in
 
     grounding = ground_in(items, folder / "index", config.embedder, config)
     return GenerativeRecommender(model, grounding, config, folder / "ledger.sqlite")

@@ -24,7 +24,6 @@ from rectune.evaluation.samples import answer_samples, choose
 from rectune.evaluation.systems import Material, models, rankers, scored, trials_by_domain
 from rectune.evaluation.trials import Pools, further_trials, order_trials, own_trials
 from rectune.rankers.cases import TestCase, read_test_cases
-from rectune.recommender.claims import ClaimReader
 from rectune.retrieval.grounding import Grounding
 from rectune.retrieval.index import open_index
 
@@ -41,7 +40,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     figures = measure(tests, material, out)
     prompts = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
     index = open_index(inputs["recommend"] / "index")
-    grounding = Grounding(list(material.catalogue.items.values()), index, ClaimReader)
+    grounding = Grounding(list(material.catalogue.items.values()), index)
     figures["answers"] = compare_answers(prompts, material, grounding, out)
     _write_json(out / "metrics.json", figures)
     shown = choose(prompts, config.evaluate.samples)

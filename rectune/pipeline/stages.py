@@ -134,7 +134,7 @@ STAGES: tuple[Stage, ...] = (
         "test prompts answered with real items, and the grounding report",
         sections=("retrieval",),
         inputs=("data", "queries", "export"),
-        version=2,
+        version=3,
     ),
     Stage(
         "eval",
@@ -142,7 +142,7 @@ STAGES: tuple[Stage, ...] = (
         "models and baselines ranked side by side",
         sections=("evaluate", "retrieval"),
         inputs=("data", "queries", "base", "candidates", "export", "recommend"),
-        version=2,
+        version=3,
     ),
     Stage(
         "report",

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rectune.core.types import Locale
-from rectune.prompts.lists import Kind, labels_of
-from rectune.prompts.mentions import Mention, find, find_all, placed
+from rectune.prompts.lists import Kind, labels_of, lines_of
+from rectune.prompts.mentions import SURE, Mention, find, find_all, in_place, placed
 from rectune.prompts.reading import MARKUP, AnswerForm, choose
-from rectune.prompts.titles import Preferring, TitleIndex, unescape
+from rectune.prompts.title_index import TitleIndex
+from rectune.prompts.titles import unescape
 from rectune.prompts.words import numbered, one_line
 
 CLOSINGS: dict[Locale, str] = {"en": "My recommendation:", "ko": "추천:"}
@@ -95,7 +96,7 @@ def read_answer(text: str, titles: Sequence[str] | TitleIndex, shown: Sequence[i
             stands for one of them, and of titles that are written alike one of these is meant.
     """
     index = _index(titles)
-    names = Preferring(index, shown) if shown else index
+    names = index.preferring(shown) if shown else index
     plain, origin = unescape(text)
     found = find(names, plain)
     choice = choose(plain, names, shown, found, labels_of(plain, _OURS, _KINDS))
@@ -109,5 +110,22 @@ def read_answer(text: str, titles: Sequence[str] | TitleIndex, shown: Sequence[i
     )
 
 
+def items_in_places(text: str, titles: TitleIndex) -> list[int]:
+    """The titles in the places made for one, closing lines and entries of lists, each time they stand there."""
+    plain, _ = unescape(text)
+    found = list[int]()
+    for line in lines_of(plain):
+        closings = [
+            match.end()
+            for match in _OURS.finditer(plain, line.start, line.end)
+            if _KINDS[match[1].casefold()] == "closing"
+        ]
+        begin = closings[-1] if closings else line.begin if line.listed else None
+        mention = None if begin is None else in_place(titles, plain, begin, line.end)
+        if mention and mention.certainty >= SURE:
+            found.append(mention.index)
+    return found
+
+
 def _index(titles: Sequence[str] | TitleIndex) -> TitleIndex:
-    return titles if isinstance(titles, TitleIndex) else TitleIndex(titles)
+    return titles if isinstance(titles, TitleIndex) else TitleIndex.of_titles(titles)

@@ -21,7 +21,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rectune.prompts.titles import MOST_WORDS, YEAR, Titles, Word, fold, key_of, split_words, unescape
+from rectune.prompts.title_index import TitleIndex
+from rectune.prompts.titles import MOST_WORDS, YEAR, Word, fold, key_of, split_words, unescape
 from rectune.prompts.words import one_line
 
 WHOLE, MARKED, FOLLOWED, SPOKEN, SHORT, UNSURE = 1.0, 0.9, 0.8, 0.7, 0.6, 0.3
@@ -72,7 +73,7 @@ class _Match:
     end: int
 
 
-def find(titles: Titles, text: str) -> list[Mention]:
+def find(titles: TitleIndex, text: str) -> list[Mention]:
     """All titles named in the text, in its order; of overlapping ones the longest that begins first."""
     words, found, place = split_words(text), list[Mention](), 0
     while place < len(words):
@@ -87,7 +88,7 @@ def find(titles: Titles, text: str) -> list[Mention]:
     return found
 
 
-def in_place(titles: Titles, text: str, begin: int, end: int) -> Mention | None:
+def in_place(titles: TitleIndex, text: str, begin: int, end: int) -> Mention | None:
     """The title that a place made for one holds: the rest of a line after closing words, an entry of a list.
 
     The title must open the place. Behind it may stand a particle, a year, or an explanation.
@@ -133,7 +134,7 @@ def _behind(rest: str, match: _Match, quoted: bool, following: str) -> float:
     return 0.0
 
 
-def _longest(titles: Titles, text: str, words: Sequence[Word], place: int) -> _Match | None:
+def _longest(titles: TitleIndex, text: str, words: Sequence[Word], place: int) -> _Match | None:
     """The longest title that begins at this word."""
     first, left = words[place], len(words) - place
     lengths = titles.lengths(first.text)
@@ -146,7 +147,7 @@ def _longest(titles: Titles, text: str, words: Sequence[Word], place: int) -> _M
     return _resolved(titles, text, "", (first.start, first), 1)
 
 
-def _resolved(titles: Titles, text: str, head: str, span: tuple[int, Word], count: int) -> _Match | None:
+def _resolved(titles: TitleIndex, text: str, head: str, span: tuple[int, Word], count: int) -> _Match | None:
     start, last = span
     for form in without_particle(last.text):
         if not head and not titles.lengths(form) & 1:
@@ -265,7 +266,7 @@ def placed(mentions: Sequence[Mention], origin: Sequence[int]) -> list[Mention]:
     return [Mention(m.index, origin[m.start], origin[m.end], m.certainty) for m in mentions]
 
 
-def find_all(titles: Titles, text: str) -> list[Mention]:
+def find_all(titles: TitleIndex, text: str) -> list[Mention]:
     """`find` in a text that may hold HTML entities; places are those of the text as it was written."""
     plain, origin = unescape(text)
     return placed(find(titles, plain), origin)

@@ -11,7 +11,7 @@ from typing import Literal
 from rectune.prompts import mentions as scale
 from rectune.prompts.lists import Label, Line, advice_in, lines_of, number_in, numbers_in, runs_of
 from rectune.prompts.mentions import Mention, in_place
-from rectune.prompts.titles import Titles
+from rectune.prompts.title_index import TitleIndex
 
 AnswerForm = Literal["direct", "listwise", "none"]
 
@@ -23,7 +23,7 @@ _SIGNS = ">→≻"  # of a ranking on one line
 
 
 def choose(
-    text: str, names: Titles, shown: Sequence[int], found: Sequence[Mention], labels: Sequence[Label]
+    text: str, names: TitleIndex, shown: Sequence[int], found: Sequence[Mention], labels: Sequence[Label]
 ) -> Choice:
     """What an answer chooses; see `rectune.prompts.answers.read_answer`.
 
@@ -66,7 +66,7 @@ class _Reader:
     """One answer while it is read."""
 
     text: str
-    names: Titles
+    names: TitleIndex
     shown: Sequence[int]
     found: Sequence[Mention]
     starts: Sequence[int]

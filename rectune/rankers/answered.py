@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from rectune.prompts.answers import read_answer
-from rectune.prompts.titled import Titled
+from rectune.prompts.title_index import TitleIndex
 from rectune.rankers.base import Scores
 from rectune.rankers.ground import Ground
 from rectune.retrieval.embedding import embed
@@ -27,14 +27,14 @@ class Written:
     _vectors: dict[str, Scores] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
-    def _titled(self) -> Titled:
-        return Titled(list(self.ground.items.values()))
+    def _titles(self) -> TitleIndex:
+        return TitleIndex(self.ground.items.values())
 
     def named(self, history: Sequence[str]) -> frozenset[str]:
         """The items that bear the title which the answer recommends; none where it recommends none."""
         text = self.answers(history)
         if text not in self._named:
-            self._named[text] = frozenset(self._titled.named(read_answer(text, self._titled.index)))
+            self._named[text] = self._titles.ids(read_answer(text, self._titles).recommended)
         return self._named[text]
 
     def vector(self, history: Sequence[str]) -> Scores:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -141,13 +141,10 @@ class GenerativeRecommender:
     def _constrained(
         self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
     ) -> list[list[Grounded]]:
-        titles = {request.domain: self.grounding.titles(request.domain) for request in requests}
-        places = {
-            domain: {title: number for number, title in enumerate(some)} for domain, some in titles.items()
-        }
+        titles = {request.domain: self.grounding.titles[request.domain].distinct for request in requests}
         asked = [
-            Asked(r.messages, draft, r.locale, r.domain, self._banned(r, places[r.domain]))
-            for r, draft in zip(requests, drafts, strict=True)
+            Asked(request.messages, draft, request.locale, request.domain, self._banned(request))
+            for request, draft in zip(requests, drafts, strict=True)
         ]
         ranked = name_titles(self.model, asked, titles, self.retrieval, self.ledger)
         found = list[list[Grounded]]()
@@ -157,15 +154,15 @@ class GenerativeRecommender:
             found.append([item for item in items if item][: self.retrieval.top])
         return found
 
-    def _banned(self, request: RecommendationRequest, places: Mapping[str, int]) -> tuple[int, ...]:
-        """The titles that only items of the history bear, by their `places` in the list of titles."""
-        known = {self.grounding.item(request.domain, item).title for item in request.known}
-        borne = (self.grounding.bearers(title, request.domain) for title in known)
-        own = (items for items in borne if items and all(item.item_id in request.known for item in items))
-        return tuple(sorted(places[items[0].title] for items in own))
+    def _banned(self, request: RecommendationRequest) -> tuple[int, ...]:
+        """The titles that only items of the history bear, by their places among the distinct ones."""
+        titles = self.grounding.titles[request.domain]
+        borne = [titles.bearers(titles.item(item).title) for item in request.known]
+        own = {some[0].title for some in borne if some and request.known.issuperset(i.item_id for i in some)}
+        return tuple(place for place, title in enumerate(titles.distinct) if title in own)
 
     def _bearer(self, title: str, mean: float, request: RecommendationRequest) -> Grounded | None:
-        bearers = self.grounding.bearers(title, request.domain)
+        bearers = self.grounding.titles[request.domain].bearers(title)
         item = next((item for item in bearers if item.item_id not in request.known), None)
         if item is None:
             return None
@@ -180,7 +177,7 @@ class GenerativeRecommender:
         return Choice(tuple(items), request.crosses or nearness >= floor, nearness, floor)
 
     def _why(self, request: RecommendationRequest, chosen: Grounded) -> Why:
-        item = self.grounding.item(request.domain, chosen.item_id)
+        item = self.grounding.titles[request.domain].item(chosen.item_id)
         # The chunk with the title in it says nothing that the item itself does not.
         own = chosen.how == "embedding" and not chosen.evidence.startswith(head_of(item))
         body = chosen.evidence if own else ""

@@ -19,9 +19,9 @@ from rectune.inference.requests import Answer, Request
 from rectune.prompts.answers import closing, reasons
 from rectune.prompts.lists import labels_of
 from rectune.prompts.teacher import brief, rationale_messages, rationale_opening
-from rectune.prompts.titles import fold, split_words
+from rectune.prompts.titles import fold, plain_title, split_words
 from rectune.prompts.words import load_words, one_line
-from rectune.retrieval.grounding import Grounding, plain_title
+from rectune.retrieval.grounding import Grounding
 
 By = Literal["model", "template"]
 

@@ -161,8 +161,8 @@ def _shares(found: Sequence[Outcome]) -> dict[str, Any]:
 
 def _cosines(old: Answered, new: Answered, grounding: Grounding, embedder: str) -> dict[str, float]:
     domain = old.request.domain
-    heads = [head_of(grounding.item(domain, item.item_id)) for item in new.items]
-    target = [head_of(grounding.item(domain, old.target))] if old.target else []
+    heads = [head_of(grounding.titles[domain].item(item.item_id)) for item in new.items]
+    target = [head_of(grounding.titles[domain].item(old.target))] if old.target else []
     wishes = old.request.wishes
     vectors = embed([*wishes, old.text, *heads, *target], embedder)
     wish = np.mean(vectors[: len(wishes)], axis=0)

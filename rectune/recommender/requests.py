@@ -96,7 +96,7 @@ def from_words(items: Sequence[Item], wish: Wish, grounding: Grounding) -> Recom
         raise UserError("nothing to go by", mend='give --history "A; B; C", or --query "…", or both')
     domain = items[0].domain
     known_domain = wish.history_domain or domain
-    bearers = [grounding.called(title, domain) if known_domain == domain else [] for title in titles]
+    bearers = [grounding.titles[domain].called(title) if known_domain == domain else [] for title in titles]
     known = frozenset(item.item_id for found in bearers for item in found)
     liked = tuple(
         found[0] if found else Item(known_domain, "", title)

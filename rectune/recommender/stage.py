@@ -15,11 +15,11 @@ from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.runs import ledger_path, write_atomically
 from rectune.core.types import Prompt
-from rectune.recommender.claims import ground_in
 from rectune.recommender.generative import Choice, GenerativeRecommender, Mode, Recommendation
 from rectune.recommender.report import Answered, as_markdown, relevance, shares
 from rectune.recommender.requests import RecommendationRequest, from_prompt
 from rectune.recommender.wording import record
+from rectune.retrieval.grounding import ground_in
 
 MODES: tuple[Mode, ...] = ("retrieve", "constrained")
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rectune.core import settings
+from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.errors import UserError
 from rectune.filters.masking import mask
 from rectune.filters.rules.selling import PersonalData
-from rectune.filters.titles import Titles, load_titles
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
@@ -44,10 +44,10 @@ _SHALLOW = 2  # parts of a path that anybody may have: /, /root, /data
 class Scan:
     """What was found so far: a place and a kind each, never the thing itself.
 
-    `titles` are those of the catalogue, which may look like anything; `paths` are this machine's own.
+    `catalogue` holds titles, which may look like anything; `paths` are this machine's own.
     """
 
-    titles: Titles | None = None
+    catalogue: Catalogue | None = None
     paths: Sequence[str] = ()
     found: list[tuple[str, str]] = field(default_factory=list)
     _own: Sequence[str] = field(default_factory=lambda: own_secrets())
@@ -71,7 +71,7 @@ class Scan:
 
     def titles_of(self, prompt: pa.StructArray) -> list[list[str]]:
         """The titles of the items in each prompt's history, candidates and target; none where there is no catalogue."""
-        if self.titles is None:
+        if self.catalogue is None:
             return [[] for _ in range(len(prompt))]
         names = ("domain", "target", "candidates", "history_domain", "history")
         rows = zip(*(prompt.field(name).to_pylist() for name in names), strict=True)
@@ -100,8 +100,8 @@ class Scan:
         )
 
     def _known(self, domain: str, item_ids: Iterable[str]) -> list[str]:
-        known = self.titles.by_domain.get(domain, {}) if self.titles else {}
-        return [known[item_id] for item_id in item_ids if item_id in known]
+        items = self.catalogue.items if self.catalogue else {}
+        return [items[domain, item_id].title for item_id in item_ids if (domain, item_id) in items]
 
     def _secrets(self, place: str, text: str) -> None:
         self.found += [(place, kind) for kind, pattern in _SECRETS.items() if pattern.search(text)]
@@ -114,7 +114,7 @@ def scan_of(inputs: Mapping[str, Path]) -> Scan:
     items = inputs["data"] / "items.parquet"
     store = inputs["data"].resolve().parent.parent  # runs/data/<key>
     paths = [path for path in (store, Path.cwd()) if len(path.parts) > _SHALLOW]
-    return Scan(load_titles(items) if items.is_file() else None, tuple(map(str, paths)))
+    return Scan(load_catalogue(items) if items.is_file() else None, tuple(map(str, paths)))
 
 
 def own_secrets() -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """The index of a catalogue on disk (LanceDB): made, brought up to date, and opened.
 
-One table holds a row a chunk: its vector, its text, and the digest of the item it belongs to. Three full-text indexes stand
+One table holds a row a chunk: its vector, its text, and the digest of the item it belongs to. Two full-text indexes stand
 beside the vectors: `text` by words (languages with spaces), `letters` by pairs of letters (texts in Hangul and other
-scripts whose words do not stand alone), `name` by runs of three letters (titles, which people misspell). From `plan.rows`
-chunks on vectors are searched by IVF-PQ (Jegou et al. 2011); below it all of them are compared.
+scripts whose words do not stand alone). From `plan.rows` chunks on vectors are searched by IVF-PQ (Jegou et al. 2011);
+below it all of them are compared.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if typing.TYPE_CHECKING:
     from lancedb.table import Table
 
 _TABLE, _MARKER, _LOCK = "chunks", "index.json", "lock"
-_FORMAT = 2  # raised when the table's columns, or what is embedded of an item, change
+_FORMAT = 3  # raised when the table's columns, or what is embedded of an item, change
 _ROWS = 2048  # items embedded before they are written; what a killed build loses at most
 _DELETED = 500  # items a deletion
 _MEND = "delete that folder; the same command builds it again"
@@ -204,7 +204,7 @@ def _delete(table: Table, keys: Sequence[Key]) -> None:
 def _schema(width: int) -> pa.Schema:
     import pyarrow as pa
 
-    texts = ("domain", "item_id", "title", "text", "name", "letters", "digest")
+    texts = ("domain", "item_id", "title", "text", "letters", "digest")
     columns = [pa.field(name, pa.string()) for name in texts]
     return pa.schema(
         [pa.field("vector", pa.list_(pa.float32(), width)), *columns, pa.field("part", pa.int32())]
@@ -233,13 +233,11 @@ def _batches(
 
 
 def _row(item: Item, digest: str, chunk: Chunk) -> tuple[Any, ...]:
-    title = encodable(item.title)
     return (
         item.domain,
         item.item_id,
-        title,
+        encodable(item.title),
         chunk.text,
-        title if chunk.part == 0 else None,
         chunk.text if by_letters(chunk.text) else None,
         digest,
         chunk.part,

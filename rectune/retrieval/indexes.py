@@ -1,4 +1,4 @@
-"""What stands beside the table of chunks and makes it searchable: full text three times, and IVF-PQ over the vectors."""
+"""What stands beside the table of chunks and makes it searchable: full text, and IVF-PQ over the vectors."""
 
 from __future__ import annotations
 
@@ -31,14 +31,10 @@ def _make_indexes(table: Table, *, letters: bool, approximate: bool) -> None:
     """The indexes that are not there yet; those that are take in new rows when the table is optimised."""
     from lancedb.index import FTS, Bitmap, BTree
 
-    plain = {"stem": False, "remove_stop_words": False}
-    wanted: dict[str, Any] = {
-        "text": FTS(),
-        "name": FTS(base_tokenizer="ngram", **plain),
-    }
+    wanted: dict[str, Any] = {"text": FTS()}
     if letters:
         pairs = {"ngram_min_length": 2, "ngram_max_length": 2}
-        wanted["letters"] = FTS(base_tokenizer="ngram", **plain, **pairs)
+        wanted["letters"] = FTS(base_tokenizer="ngram", stem=False, remove_stop_words=False, **pairs)
     if approximate:
         wanted |= {"item_id": BTree(), "domain": Bitmap()}
     there = {column for index in table.list_indices() for column in index.columns}

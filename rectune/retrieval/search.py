@@ -34,8 +34,8 @@ Key = tuple[str, str]  # domain, item id
 class Hit:
     """An item that was found.
 
-    `similarity` is the cosine of the query and the item's best chunk, -1 to 1 (0 for titles found by their letters),
-    `mean` that of all its chunks. `evidence` is the text of the best chunk. `ranks` says at which place each search
+    `similarity` is the cosine of the query and the item's best chunk, -1 to 1 (0 where only full text found it), `mean`
+    that of all its chunks. `evidence` is the text of the best chunk. `ranks` says at which place each search
     had the item, `score` what they come to together.
     """
 
@@ -120,14 +120,6 @@ class Index:
         return [
             hit for column in self._columns(text).values() for hit in self._matches(text, column, domain, k)
         ]
-
-    def alike(self, title: str, domain: str | None = None, k: int = 50) -> list[Hit]:
-        """Up to `k` items whose titles share the most runs of letters with `title` (BM25), best first."""
-        if self.items == 0 or not title.strip():
-            return []
-        columns = ("name", "letters") if self.letters and by_letters(title) else ("name",)
-        found = [hit for column in columns for hit in self._matches(title, column, domain, k)]
-        return list({(hit.domain, hit.item_id): hit for hit in found}.values())
 
     def _nearest(self, vector: Vectors, domain: str | None, k: int, without: AbstractSet[str]) -> list[Hit]:
         """Items by their best chunk; chunks of one item crowd out others, so more are asked for until `k` are there."""

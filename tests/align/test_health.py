@@ -14,10 +14,10 @@ from rectune.align.preferences import Tagged
 from rectune.align.tasks import make_task
 from rectune.core.errors import UserError
 from rectune.core.types import Item, Preference, Prompt, Tag, with_id
-from rectune.prompts.titled import Titled
+from rectune.prompts.title_index import TitleIndex
 from tests.align.examples import FILMS, make_prompt
 
-TITLES = {"movies": Titled([Item("movies", item, title) for item, title in FILMS.items()])}
+TITLES = {"movies": TitleIndex([Item("movies", item, title) for item, title in FILMS.items()])}
 WORDS = ("slow", "quiet", "tense", "warm", "dark", "bright", "long")
 
 

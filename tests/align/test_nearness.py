@@ -9,14 +9,14 @@ from rectune.align.nearness import nearness
 from rectune.align.tasks import make_task
 from rectune.core.catalogue import Catalogue
 from rectune.core.types import Item, Tag
-from rectune.prompts.titled import Titled
+from rectune.prompts.title_index import TitleIndex
 from tests.align.examples import letters, make_prompt
 
 ITEMS = {
     ("movies", "heat"): Item("movies", "heat", "aaa"),
     ("movies", "ronin"): Item("movies", "ronin", "zzz"),
 }
-TITLES = {"movies": Titled(list(ITEMS.values()))}
+TITLES = {"movies": TitleIndex(list(ITEMS.values()))}
 
 
 def tagged(answers: tuple[str, ...]) -> tuple:  # type: ignore[type-arg]

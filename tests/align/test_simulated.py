@@ -12,12 +12,12 @@ from rectune.align.simulated import SimulatedAnnotator
 from rectune.align.tasks import make_task
 from rectune.core.types import Item, answer_hash
 from rectune.prompts.answers import ranking
-from rectune.prompts.titled import Titled
+from rectune.prompts.title_index import TitleIndex
 from tests.align.examples import make_prompt
 
 TITLES = {"heat": "Heat (1995)", "ronin": "Ronin", "alien": "Alien", "ran": "Ran"}
 ITEMS = [Item("movies", item_id, title) for item_id, title in TITLES.items()]
-RULE = SimulatedAnnotator({"movies": Titled(ITEMS)})
+RULE = SimulatedAnnotator({"movies": TitleIndex(ITEMS)})
 REASON = "You like slow stories with a strong sense of place, careful music and few words in them."
 
 
@@ -83,7 +83,7 @@ def test_the_titles_of_a_ranking_do_not_count_as_reasons() -> None:
     long = [Item("movies", item, f"{item} {'word ' * 40}") for item in ("heat", "alien", "ran")]
     listwise = make_prompt(0, form="listwise", candidates=("heat", "alien", "ran"))
     answer = f"{REASON}\n{ranking('en', [item.title for item in long])}"
-    assert SimulatedAnnotator({"movies": Titled(long)}).figures(listwise, answer)[:3] == (3, 2, 1)
+    assert SimulatedAnnotator({"movies": TitleIndex(long)}).figures(listwise, answer)[:3] == (3, 2, 1)
 
 
 def test_a_longer_word_is_not_the_title() -> None:
@@ -91,13 +91,13 @@ def test_a_longer_word_is_not_the_title() -> None:
 
 
 def test_two_items_with_one_title_are_not_told_apart() -> None:
-    both = Titled([Item("movies", "heat-1986", "Heat"), Item("movies", "heat", "Heat")])
+    both = TitleIndex([Item("movies", "heat-1986", "Heat"), Item("movies", "heat", "Heat")])
     twins = SimulatedAnnotator({"movies": both})
     assert twins.figures(make_prompt(0), named("Heat"))[0] == 3
 
 
 def test_korean_closings_count() -> None:
-    korean = SimulatedAnnotator({"movies": Titled([Item("movies", "heat", "기생충 (2019)")])})
+    korean = SimulatedAnnotator({"movies": TitleIndex([Item("movies", "heat", "기생충 (2019)")])})
     assert korean.figures(make_prompt(0, locale="ko"), "느린 영화를 좋아하십니다. 추천: 기생충 (2019)")[
         :2
     ] == (3, 2)

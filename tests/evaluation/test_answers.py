@@ -18,7 +18,6 @@ from rectune.evaluation import answers, writing
 from rectune.evaluation.answers import FIGURES, compare_answers
 from rectune.evaluation.systems import Material
 from rectune.inference.requests import Answer, Request
-from rectune.recommender.claims import ClaimReader
 from rectune.retrieval.grounding import Grounding
 from rectune.retrieval.index import build_index
 from tests.rankers.world import write_world
@@ -47,7 +46,7 @@ def compare(
     out.mkdir(parents=True)
     catalogue = load_catalogue(world["data"] / "items.parquet")
     items = list(catalogue.items.values())
-    grounding = Grounding(items, build_index(items, world["index"], "embedded"), ClaimReader)
+    grounding = Grounding(items, build_index(items, world["index"], "embedded"))
     prompts = read_rows(world["queries"] / "prompts.parquet", Prompt)
     cases = read_rows(world["data"] / "cases.parquet", Case)
 

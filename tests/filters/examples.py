@@ -5,9 +5,9 @@ from typing import Any
 
 from rectune.core.rows import batch_of
 from rectune.core.settings import Filter
-from rectune.core.types import Example, Prompt, Provenance, with_id
+from rectune.core.types import Example, Item, Prompt, Provenance, with_id
 from rectune.filters.judge import Verdicts, judge, measure
-from rectune.filters.titles import Titles
+from rectune.prompts.title_index import TitleIndexes
 
 TITLES = {
     "movies": {
@@ -25,7 +25,7 @@ TITLES = {
         "12": "Casablanca Express",
     }
 }
-CATALOGUE = Titles(TITLES)
+CATALOGUE = TitleIndexes(Item("movies", item, title) for item, title in TITLES["movies"].items())
 BODY = {
     "en": "You liked quiet films about people who cannot say what they want, and this one is the finest of them.",
     "ko": "말을 아끼는 사람들이 나오는 잔잔한 영화를 좋아하셨으니 그 가운데 가장 빼어난 이 작품도 마음에 드실 것입니다.",

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from rectune.core.types import Locale
 from rectune.prompts.answers import Reading, closing, ranking, read_answer, reasons
 from rectune.prompts.mentions import FOLLOWED, MARKED, SHORT, SPOKEN, SURE, WHOLE
-from rectune.prompts.titles import TitleIndex, key_of, unescape
+from rectune.prompts.title_index import TitleIndex
+from rectune.prompts.titles import key_of, unescape
 
 TITLES = [
     "Alien (1979)",
@@ -260,7 +261,7 @@ def test_the_reasons_stand_before_the_choice() -> None:
 
 def test_an_index_reads_as_its_titles_do() -> None:
     answer = "My ranking:\n1. Up\n2. It"
-    assert read_answer(answer, TitleIndex(TITLES), SHOWN) == read_answer(answer, TITLES, SHOWN)
+    assert read_answer(answer, TitleIndex.of_titles(TITLES), SHOWN) == read_answer(answer, TITLES, SHOWN)
 
 
 # Titles that are one line of text, some of them hostile to the parser.

@@ -12,12 +12,12 @@ from rectune.core.settings import Retrieval, Sampling
 from rectune.core.types import Item
 from rectune.inference.requests import Answer, Request
 from rectune.recommender import generative, stage
-from rectune.recommender.claims import ground_in
 from rectune.recommender.constrained import Asked, Ranked
 from rectune.recommender.generative import GenerativeRecommender, Recommendation
 from rectune.recommender.report import Answered, outcome
 from rectune.recommender.requests import Wish, from_words
 from rectune.recommender.wording import as_json, as_text
+from rectune.retrieval.grounding import ground_in
 from tests.rankers.world import KITCHEN, SPACE, items, write_world
 from tests.retrieval import letters  # noqa: F401
 
@@ -253,7 +253,7 @@ def test_whatever_the_model_writes_what_goes_out_names_real_items_outside_the_hi
     recommender: GenerativeRecommender, says, draft: str, reasons: str, closing: str, history: set[str]
 ):
     says(closing + draft, f"will be glad of it all. {closing}{reasons}")
-    domain = recommender.grounding.of("movies")
+    domain = recommender.grounding.titles["movies"].items
     request = from_words(domain, Wish(sorted(history)), recommender.grounding)
     found = recommender.recommend(request)
     result = outcome(Answered(request, found.answer, found.items, found.fits), recommender.grounding)

@@ -3,10 +3,9 @@ from pathlib import Path
 import pytest
 
 from rectune.core.types import Item
-from rectune.recommender.claims import ground_in
 from rectune.recommender.report import FLAGS, RESOLVED, Answered, as_markdown, outcome, relevance, shares
 from rectune.recommender.requests import RecommendationRequest
-from rectune.retrieval.grounding import Grounded, Grounding
+from rectune.retrieval.grounding import Grounded, Grounding, ground_in
 from tests.rankers.world import items
 
 CATALOGUE = [*items(), Item("movies", "twin", "Galaxy War", ("remake",))]

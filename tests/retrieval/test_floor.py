@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from rectune.core.types import Item
-from rectune.recommender.claims import ground_in
 from rectune.retrieval.floor import FOREIGN, floor_of
-from rectune.retrieval.grounding import Grounding
+from rectune.retrieval.grounding import Grounding, ground_in
 
 FILMS = (
     (

@@ -3,8 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rectune.core.types import Item
-from rectune.recommender.claims import ground_in
-from rectune.retrieval.grounding import Grounding
+from rectune.retrieval.grounding import Grounding, ground_in
 
 TITLES = [
     "Alien",
@@ -22,6 +21,7 @@ ITEMS = [Item("movies", str(n), title, ("film",)) for n, title in enumerate(TITL
 ITEMS.append(Item("books", "b", "The Hobbit"))
 NOIR = ["Third Man, The (1949)", "The Big Sleep (1946)", "Out of the Past (1947)"]
 ITEMS += [Item("noir", str(n), title, ("film",)) for n, title in enumerate(NOIR)]
+ITEMS += [Item("books", title, title) for title in ("C++", "C#")]
 
 
 @pytest.fixture(scope="module")
@@ -87,17 +87,17 @@ def test_of_two_items_with_one_title_the_one_not_taken_yet_is_meant(grounding: G
 
 
 def test_what_somebody_typed_is_found_though_misspelt(grounding: Grounding):
-    assert [item.item_id for item in grounding.called("the matrix!", "movies")] == ["3"]
-    assert [item.item_id for item in grounding.called("Interstelar", "movies")] == ["2"]
-    assert [item.item_id for item in grounding.called("heat", "movies")] == ["6", "7"]
-    assert grounding.called("Qwzx", "movies") == grounding.called("", "movies") == []
+    assert [item.item_id for item in grounding.titles["movies"].called("the matrix!")] == ["3"]
+    assert [item.item_id for item in grounding.titles["movies"].called("Interstelar")] == ["2"]
+    assert [item.item_id for item in grounding.titles["movies"].called("heat")] == ["6", "7"]
+    assert grounding.titles["movies"].called("Qwzx") == grounding.titles["movies"].called("") == []
 
 
 @pytest.mark.parametrize(
     "typed", ["The Third Man (1949)", "the third man", "Third Man, The", "Third Man, The (1949)"]
 )
 def test_an_article_may_stand_before_or_behind(grounding: Grounding, typed: str):
-    assert [item.item_id for item in grounding.called(typed, "noir")] == ["0"]
+    assert [item.item_id for item in grounding.titles["noir"].called(typed)] == ["0"]
     answer = f"Shadows and a zither. My recommendation: {typed}"
     found = grounding.named(answer, "noir")
     assert found is not None and found.title == NOIR[0] and found.similarity == 1.0
@@ -106,8 +106,14 @@ def test_an_article_may_stand_before_or_behind(grounding: Grounding, typed: str)
     assert grounding.mentioned(f"Like {typed} it is set in Vienna.", "noir") == [NOIR[0]]
 
 
+def test_titles_that_differ_in_signs_alone_are_two_items(grounding: Grounding):
+    found = grounding.read("My recommendation: C#", "books")
+    assert found.item is not None and (found.item.item_id, found.bearers) == ("C#", 1)
+    assert grounding.named("My recommendation: C#", "books", {"C#"}) is None
+
+
 def test_an_article_that_the_catalogue_has_in_front_may_be_typed_behind(grounding: Grounding):
-    assert [item.item_id for item in grounding.called("Big Sleep, The (1946)", "noir")] == ["1"]
+    assert [item.item_id for item in grounding.titles["noir"].called("Big Sleep, The (1946)")] == ["1"]
 
 
 @pytest.mark.parametrize(

@@ -72,14 +72,6 @@ def test_a_domain_and_a_history_bound_the_search(folder: Path):
     assert index.find(["", " "], "movies") == index.find(["x"], "movies", 0) == []
 
 
-def test_misspelt_titles_are_shortlisted_by_their_letters(folder: Path):
-    index = open_index(folder)
-    assert index.alike("Interstelar", "movies")[0].title == "Interstellar"
-    assert index.alike("기생충", "books")[0].item_id == "4"
-    assert index.alike("기생중", "books")[0].item_id == "4"
-    assert index.alike('"(*"~^ AND :', "movies") == index.alike("", "movies") == []
-
-
 def test_korean_is_found_by_pairs_of_letters_whatever_particles_stand_behind_its_words(tmp_path: Path):
     titles = ("기생충을 만든 감독", "봄날의 산책", "여름밤 축구 경기", "축구가 좋다")
     items = [Item("news", str(n), title) for n, title in enumerate(titles)]
