@@ -9,14 +9,28 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rectune.core.manifest import annotators, simulated
 from rectune.core.recipe import Recipe
 from rectune.core.runs import write_atomically
+from rectune.core.text.figures import mapping, memory, rows
+from rectune.core.text.markdown import one_line
+from rectune.core.text.plain import duration
+from rectune.core.text.tables import Table
 from rectune.evaluation.pages import data_figures, figures
-from rectune.evaluation.pages.content import Content, gather
-from rectune.evaluation.pages.filtered import PICTURES
-from rectune.evaluation.pages.render import html, markdown
+from rectune.evaluation.pages.answers import answers, recommendations
+from rectune.evaluation.pages.data import read_data
+from rectune.evaluation.pages.data_tables import data_section
+from rectune.evaluation.pages.filtering import FILTER_PICTURES, funnel, scores
+from rectune.evaluation.pages.finished import Finished
+from rectune.evaluation.pages.page import FIGURES, Block, Page, to_html, to_markdown
+from rectune.evaluation.pages.ranking import Results, ranking, read_results
+from rectune.evaluation.pages.training import cost, training
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_SIMULATED = (
+    "> **Preferences come from a simulated annotator, not from people.** What DPO learnt here is a published rule, and "
+    "says nothing about what people prefer."
+)
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
@@ -28,50 +42,82 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         out: replaced where an interrupted attempt left something.
 
     Returns:
-        `evaluation` (the ranking table that cards repeat), the names of the plots, the page's size in bytes.
+        `evaluation` (the ranking in short), the names of the plots, the page's size in bytes.
     """
-    content = gather(inputs, config.evaluate.samples)
-    pictures = out / "figures"
+    finished, pictures = Finished(inputs), out / FIGURES
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
-    histograms = _histograms(inputs, pictures)
-    _filter_charts(inputs, pictures)
-    charts = _draw(content, pictures)
-    key = out.name.partition(".")[0]
-    page = html(content, key, pictures, histograms, charts)
-    write_atomically(out / "report.html", page)
-    write_atomically(out / "report.md", markdown(content, key, pictures, histograms, charts))
+    data = read_data(inputs.get("data"), finished.manifests.get("data"))
+    results = read_results(finished.document("eval", "metrics.json"))
+    histograms = _copy_pictures(inputs, pictures)
+    _draw(finished, results, pictures)
+    page = Page(
+        f"rectune report: {finished.recipe or 'unnamed recipe'}",
+        _head(finished, out.name.partition(".")[0]),
+        {
+            "Ranking": ranking(finished, results, pictures),
+            "Data": data_section(finished, data, pictures, data_figures.draw(data, pictures)),
+            "Funnel": funnel(finished),
+            "Response scores": scores(finished, pictures, histograms),
+            "Training": training(finished, pictures),
+            "Answers before and after": answers(finished, config.evaluate.samples),
+            "Recommendations": recommendations(finished),
+            "Time and memory": cost(finished),
+        },
+    )
+    written = to_html(page, pictures)
+    write_atomically(out / "report.html", written)
+    write_atomically(out / "report.md", to_markdown(page))
     return {
-        "stages": len(content.manifests),
-        "simulated": content.simulated,
-        "evaluation": asdict(content.results) if content.results.systems else None,
+        "stages": len(finished.manifests),
+        "simulated": simulated(finished.manifests),
+        "evaluation": asdict(results) if results.systems else None,
         "plots": sorted(path.name for path in pictures.iterdir()),
-        "html_bytes": len(page.encode()),
+        "html_bytes": len(written.encode()),
     }
 
 
-def _draw(content: Content, pictures: Path) -> dict[str, str]:
-    """Draw the charts; returns what those of the data show, by file name."""
-    figures.loss_curve(content.sft, pictures / "loss.png")
-    figures.reward_margins(content.dpo, pictures / "rewards.png")
-    figures.hit_chart(content.results.systems, content.results.chance, pictures / "hits.png")
-    figures.difference_chart(content.pairs, pictures / "pairs.png")
-    return data_figures.draw(content.data, pictures)
+def _head(finished: Finished, key: str) -> list[Block]:
+    manifests = finished.manifests
+    missing = [stage for stage in finished.inputs if stage not in manifests]
+    started = min((one.started for one in manifests.values() if one.started), default="")
+    seconds = sum(one.seconds for one in manifests.values())
+    facts = (
+        ("data", str(mapping(finished.settings.get("data")).get("root") or "not recorded")),
+        ("first stage started", started[:16].replace("T", " ") or "not recorded"),
+        ("stages", f"{len(manifests)} finished, {duration(seconds)}"),
+        ("peak memory", memory(max((one.peak_memory for one in manifests.values()), default=0))),
+        ("tagged by", ", ".join(annotators(manifests)) or "nobody"),
+        ("key of this report", key),
+    )
+    return [
+        _SIMULATED if simulated(manifests) else "",
+        f"> Not part of this report, because not finished: {one_line(', '.join(missing))}."
+        if missing
+        else "",
+        Table(("", ""), facts, align="l"),
+    ]
 
 
-def _histograms(inputs: Mapping[str, Path], pictures: Path) -> list[tuple[str, str]]:
-    """Copy the filter's histograms; returns (file name, domain) of each. What is no PNG stays behind."""
-    found = []
-    for path in sorted((inputs["filter"] / "histograms").glob("*.png")) if "filter" in inputs else []:
-        name = "scores_" + re.sub(r"[^\w.-]", "_", path.name)
-        if _copied(path, pictures / name):
-            found.append((name, path.stem))
+def _draw(finished: Finished, results: Results, pictures: Path) -> None:
+    pairs = rows(mapping(finished.document("eval", "metrics.json")).get("pairs"))
+    figures.loss_curve(finished.log("sft"), pictures / "loss.png")
+    figures.reward_margins(finished.log("dpo"), pictures / "rewards.png")
+    figures.hit_chart(results.systems, results.chance, pictures / "hits.png")
+    figures.difference_chart(pairs, pictures / "pairs.png")
+
+
+def _copy_pictures(inputs: Mapping[str, Path], pictures: Path) -> dict[str, str]:
+    """Copy the filter's charts and histograms; returns the domain of each histogram, by file name."""
+    found = {}
+    if "filter" in inputs:
+        for name in FILTER_PICTURES:
+            _copied(inputs["filter"] / "figures" / name, pictures / f"filter_{name}")
+        for path in sorted((inputs["filter"] / "histograms").glob("*.png")):
+            name = "scores_" + re.sub(r"[^\w.-]", "_", path.name)
+            if _copied(path, pictures / name):
+                found[name] = path.stem
     return found
-
-
-def _filter_charts(inputs: Mapping[str, Path], pictures: Path) -> None:
-    for name in PICTURES if "filter" in inputs else ():
-        _copied(inputs["filter"] / "figures" / name, pictures / f"filter_{name}")
 
 
 def _copied(source: Path, target: Path) -> bool:

@@ -14,10 +14,11 @@ import pytest
 
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.core.rows import write_rows
+from rectune.core.text.figures import memory
+from rectune.core.text.plain import duration
 from rectune.core.types import Verdict
 from rectune.evaluation.pages.figures import hit_chart, loss_curve
-from rectune.evaluation.pages.render import duration, memory
-from rectune.evaluation.pages.results import SystemRow, verdict
+from rectune.evaluation.pages.ranking import SystemRow, verdict
 from rectune.evaluation.report import run
 
 EVIL = "<script>alert('x')</script> | **bold** `code` {{ 7 * 7 }}"
@@ -189,7 +190,7 @@ def test_known_figures_show_up(config: Recipe, finished: dict[str, Path], out: P
         "97",
         "score: 60",
         "0.208",
-        "0.092 to 0.405",
+        "[0.092, 0.405]",
         "0.412",
     ):
         assert known in text
@@ -268,7 +269,7 @@ def test_markdown_keeps_titles_in_their_cells(config: Recipe, finished: dict[str
     text = (out / "report.md").read_text()
     assert "<script" not in text and "**bold**" not in text and KOREAN.replace("(", r"\(")[:4] in text
     row = next(line for line in text.splitlines() if line.startswith("| filter |"))
-    assert len(re.findall(r"(?<!\\)\|", row)) == 5
+    assert len(re.findall(r"(?<!\\)\|", row)) == 6
     linked = set(re.findall(r"\]\(figures/([\w.-]+)\)", text))
     assert linked == {path.name for path in (out / "figures").iterdir()}
 
@@ -334,10 +335,10 @@ def test_what_the_filter_did_is_told_in_both_forms(
     run(config, finished, out)
     page = Reader((out / "report.html").read_text())
     text = re.sub(r"\s+", " ", page.text)
-    assert "score6058" in text and "20–391606360" in text
+    assert "score 60 58" in text and "20–39 160 63 (39 %) 60 (38 %)" in text
     assert "Worst kept, by the score: 1" in text and "nearly bad" in text and "Best dropped" not in text
     plain = (out / "report.md").read_text()
-    assert "| score | 60 | 58 |" in plain and "| 20–39 | 160 | 63 | 60 |" in plain
+    assert "| score | 60 | 58 |" in plain and "| 20–39 | 160 | 63 (39 %) | 60 (38 %) |" in plain
     assert "figures/filter_overlap.png" in plain and "filter_drop_rate" not in plain
     assert "> nearly bad &lt;script&gt;" in plain
 

@@ -95,6 +95,7 @@ FIGURES: dict[str, dict[str, Any]] = {
 }
 METRICS: dict[str, Any] = {
     "protocol": "one target among the case's candidates",
+    "intervals": "95 %: Wilson for hit@1",
     "candidates": 20,
     "chance": 0.05,
     "systems": {

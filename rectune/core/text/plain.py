@@ -25,6 +25,15 @@ def cut_line(text: str, longest: int) -> str:
     return _SPACES.sub(" ", printable(text)).strip()[:longest]
 
 
+def duration(seconds: float) -> str:
+    """Wall-clock time in words a person reads at a glance: 3.2 s, 1 min 15 s, 2 h 2 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
 def locale_of(text: str) -> Locale:
     """Korean if most letters are Hangul: who types it reads it."""
     letters = [letter for letter in text if letter.isalpha()]

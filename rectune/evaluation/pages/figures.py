@@ -13,7 +13,7 @@ if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from rectune.evaluation.pages.results import SystemRow
+    from rectune.evaluation.pages.ranking import SystemRow
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 _WIDE = (7.0, 3.4)  # inches
