@@ -94,7 +94,7 @@ def examples(found: Sequence[Figures]) -> str:
         *(
             f"**score {row['score']:.2f}**, {row['tokens']} tokens, {one_line(row['domain'])}"
             + (f", dropped: {one_line(', '.join(row['reasons']))}" if row["reasons"] else "")
-            + f" (`{row['id']}`)\n\n"
+            + f" ({one_line(row['id'])})\n\n"
             + quoted(row["response"] or "(empty answer)")
             for row in found
         )

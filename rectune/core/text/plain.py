@@ -26,12 +26,13 @@ def cut_line(text: str, longest: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Wall-clock time in words a person reads at a glance: 3.2 s, 1 min 15 s, 2 h 2 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
+    """A time in words that a person reads at a glance: 3.2 s, 45 s, 1 min 15 s, 10 min, 2 h 2 min."""
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    parts = ((hours, "h"), (minutes, "min"), (0 if hours else rest, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
 def locale_of(text: str) -> Locale:

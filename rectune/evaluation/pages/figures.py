@@ -121,10 +121,11 @@ def save(figure: Figure, path: Path) -> bool:
     return True
 
 
-def drawable(text: str) -> str:
-    """The text with a box for every character that the chart's font does not have (Hangul, emoji)."""
+def drawable(text: str, longest: int = 40) -> str:
+    """The text cut to `longest`, with a box for every character that the chart's font does not have (Hangul, emoji)."""
     from matplotlib.font_manager import findfont, get_font
 
+    shortened = text if len(text) <= longest else text[: longest - 1] + "…"
     glyphs = get_font(findfont("DejaVu Sans")).get_charmap()
-    safe = "".join(letter if ord(letter) in glyphs else "\u25a1" for letter in text)
+    safe = "".join(letter if ord(letter) in glyphs else "\u25a1" for letter in shortened)
     return safe.replace("$", r"\$")  # a dollar sign would start mathematics

@@ -150,6 +150,8 @@ def _row_heads(state: Any) -> None:
     for before, token in pairwise(state.tokens):
         if token.type == "td_open":
             first = before.type == "tr_open"
+            if first:
+                token.attrSet("scope", "row")
         if token.type in ("td_open", "td_close") and first:
             token.tag = "th"
         if token.type in ("td_open", "th_open") and "right" in str(token.attrs.pop("style", "")):
