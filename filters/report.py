@@ -28,8 +28,8 @@ def markdown(stats: Figures, read: Mapping[str, Sequence[Figures]]) -> str:
         joined(
             "# What the filter did",
             f"{stats['rows_in']} responses in, {stats['rows_out']} kept. Tokens are those of "
-            f"{one_line(stats['tokenizer'])}; the response score is ln(L)·L/C, L tokens and C distinct ones, and "
-            f"{stats['threshold']:g} or above is dropped.",
+            f"{one_line(stats['tokenizer'])}; the response score is ln(L)·L/C, L tokens and C distinct "
+            f"ones, and {stats['threshold']:g} or above is dropped.",
             "## Rules",
             rule_table(stats).to_markdown() or "Nothing was dropped.",
             "![Rows that two rules drop both](figures/overlap.png)" if stats["overlap"] else "",
@@ -65,7 +65,7 @@ def picture_name(group: str) -> str:
 
 
 def rule_table(stats: Figures) -> Table:
-    """How many rows each rule drops, most first, and how many it alone; without rows where nothing was dropped."""
+    """How many rows each rule drops, most first, and how many it alone; no rows where nothing was dropped."""
     counts, alone = mapping(stats.get("dropped")), mapping(stats.get("dropped_by_one_rule_alone"))
     dropped = sorted(counts.items(), key=lambda entry: -entry[1])
     lines = [(str(reason), count, alone.get(reason, 0)) for reason, count in dropped]
@@ -92,7 +92,7 @@ def examples(found: Sequence[Figures]) -> str:
     """Rows as Markdown, each with its figures above its text, which is quoted and keeps its lines."""
     return joined(
         *(
-            f"**score {row['score']:.2f}**, {row['tokens']} tokens, {one_line(row['domain'])}"
+            f"**score {row['score']:.3f}**, {row['tokens']} tokens, {one_line(row['domain'])}"
             + (f", dropped: {one_line(', '.join(row['reasons']))}" if row["reasons"] else "")
             + f" ({one_line(row['id'])})\n\n"
             + quoted(row["response"] or "(empty answer)")

@@ -28,8 +28,8 @@ from rectune.evaluation.pages.training import cost, training
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SIMULATED = (
-    "> **Preferences come from a simulated annotator, not from people.** What DPO learnt here is a published rule, and "
-    "says nothing about what people prefer."
+    "> **Preferences come from a simulated annotator, not from people.** What DPO learnt here is a "
+    "published rule, and says nothing about what people prefer."
 )
 
 

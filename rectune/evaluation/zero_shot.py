@@ -110,10 +110,11 @@ def zero_shot_table(folds: Sequence[Fold], command: str) -> str:
     """Markdown: a row a domain, every figure with its interval, its protocol and the command that made it."""
     heads = ["left out", "users", "chance", *SHOWN, "best baseline", *(f"{name} less it" for name in TUNED)]
     note = (
-        "Hit@1 of one target, the item taken last, among the case's candidates, for every user of the domain; the model "
-        "was tuned by SFT on the other domains. Brackets are 95 % intervals (Wilson; of differences: bootstrap over "
-        "users). The best baseline of a row is the interaction-free one with the highest Hit@1 on these users, chosen "
-        f"with hindsight, which favours it. Weights of {', '.join(TUNED[1:])} are one half: nothing was chosen on any data."
+        "Hit@1 of one target, the item taken last, among the case's candidates, for every user of the "
+        "domain; the model was tuned by SFT on the other domains. Brackets are 95 % intervals (Wilson; of "
+        "differences: bootstrap over users). The best baseline of a row is the interaction-free one with "
+        "the highest Hit@1 on these users, chosen with hindsight, which favours it. Weights of "
+        f"{', '.join(TUNED[1:])} are one half: nothing was chosen on any data."
     )
     table = Table(heads, list(map(_row, folds)))
     return joined("# Leave one domain out", note, f"Made by: {one_line(command)}", table.to_markdown()) + "\n"

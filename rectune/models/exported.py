@@ -20,8 +20,8 @@ _HEADS = (
     "change to F16",
 )
 _NOTE = (
-    "Gaps and KL are in nats a token, from the merged checkpoint; the change of Hit@1 is over the same test cases, "
-    "with its 95 % interval."
+    "Gaps and KL are in nats a token, from the merged checkpoint; the change of Hit@1 is over the same "
+    "test cases, with its 95 % interval."
 )
 
 
@@ -78,8 +78,8 @@ def _merge(merge: Mapping[str, Any]) -> str:
         f"{form}: {_number(f.get('mean_gap'))} and KL {_number(f.get('kl'))}" for form, f in forms.items()
     ]
     return (
-        f"The adapter is merged into the {taken} base. Mean gap of the merged model from the adapter model, by form "
-        f"of the base (nats a token): {'; '.join(said)}."
+        f"The adapter is merged into the {taken} base. Mean gap of the merged model from the adapter model, "
+        f"by form of the base (nats a token): {'; '.join(said)}."
     )
 
 
@@ -88,8 +88,9 @@ def _adapter(adapter: Mapping[str, Any]) -> str:
         return ""
     return (
         f"{adapter.get('file')} on the base's {adapter.get('base')} file lies "
-        f"{_number(adapter['to_original'].get('mean_gap'))} nats a token from the adapter on the original base and "
-        f"{_number(adapter['to_adapter_model'].get('mean_gap'))} from the adapter model as it was trained."
+        f"{_number(adapter['to_original'].get('mean_gap'))} nats a token from the adapter on the original "
+        f"base and {_number(adapter['to_adapter_model'].get('mean_gap'))} from the adapter model as it was "
+        "trained."
     )
 
 

@@ -1,4 +1,4 @@
-"""What the stage `eval` measured, as tables for report and card: every figure with its interval, protocol and command."""
+"""What the stage `eval` measured, as tables for report and card, with intervals, protocols and commands."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rectune.core.text.tables import NONE, Table, nested
 
 _FIGURES = {"hit@1": "Hit@1", "hit@5": "Hit@5", "hit@10": "Hit@10", "mrr": "MRR", "ndcg@10": "NDCG@10"}
 _KINDS = (
-    "Few interactions: up to the median of the domain's test users. Cold and warm: targets among the 35 % of the "
-    "domain's items that the fewest, or the most, train users liked."
+    "Few interactions: up to the median of the domain's test users. Cold and warm: targets among the 35 % "
+    "of the domain's items that the fewest, or the most, train users liked."
 )
 _ORDERLESS = (
-    "Only systems called …/listed are shown candidates in an order; likelihoods are taken after a prompt that "
-    "shows none."
+    "Only systems called …/listed are shown candidates in an order; likelihoods are taken after a prompt "
+    "that shows none."
 )
 _BOOTSTRAP = "Brackets are 95 % intervals (bootstrap over users; Wilson for Hit@1 of a single draw)."
 
@@ -102,10 +102,10 @@ def _pairs(metrics: Mapping[str, Any], command: str) -> Table:
         for row in pairs
     ]
     note = (
-        "Differences on the same candidates of the same cases; brackets are 95 % intervals (bootstrap over users). "
-        "Won and lost: cases whose target only the first, or only the second, ranks first; p: McNemar's exact test "
-        f"on them, corrected for the {len(pairs)} pairs of this table (Holm). A difference counts where the "
-        f"corrected p is below 0.05. {command}"
+        "Differences on the same candidates of the same cases; brackets are 95 % intervals (bootstrap over "
+        "users). Won and lost: cases whose target only the first, or only the second, ranks first; p: "
+        f"McNemar's exact test on them, corrected for the {len(pairs)} pairs of this table (Holm). A "
+        f"difference counts where the corrected p is below 0.05. {command}"
     )
     heads = ("pair", "n", "Hit@1 difference", "won / lost", "p", "p, corrected", "MRR difference")
     return Table(heads, lines, "Paired differences", note)
@@ -116,9 +116,9 @@ def _weights(metrics: Mapping[str, Any], command: str) -> Table:
     ways = list(dict.fromkeys(way for _, entry in chosen for way in entry if way != "cases"))
     lines = [(model, *(figure(entry.get(way)) for way in ways), entry["cases"]) for model, entry in chosen]
     note = (
-        "How much of the likelihood without a history is taken off, and how much the model counts beside the "
-        "embedding (fused), BM25 (lexical) or both (hybrid); chosen by mean reciprocal rank on cases of users who "
-        f"are in no test. {command}"
+        "How much of the likelihood without a history is taken off, and how much the model counts beside "
+        "the embedding (fused), BM25 (lexical) or both (hybrid); chosen by mean reciprocal rank on cases "
+        f"of users who are in no test. {command}"
     )
     return Table(("model", *ways, "chosen on cases"), lines, "Weights of the ways", note)
 
@@ -140,8 +140,8 @@ def _position(metrics: Mapping[str, Any], command: str) -> Table:
         ]
         lines.append((system, entry.get("n"), figure(entry.get("unread")), *shares))
     note = (
-        "Each case's candidates were shown in several orders. Without bias a third of what is put first comes from "
-        f"each third of the list. Brackets are 95 % intervals (Wilson). {_ORDERLESS} {command}"
+        "Each case's candidates were shown in several orders. Without bias a third of what is put first "
+        f"comes from each third of the list. Brackets are 95 % intervals (Wilson). {_ORDERLESS} {command}"
     )
     return Table(("system", "lists", "unread", *heads), lines if heads else [], "Position bias", note)
 
@@ -156,16 +156,16 @@ def _memorisation(metrics: Mapping[str, Any], command: str) -> Iterator[Table]:
         if entry.get("n")
     ]
     note = (
-        "The base model is given the first half of the most liked titles and writes on, greedily. Completed: its words "
-        "begin with all words of the rest; control: with the rest of another title of the domain. Brackets are "
-        f"95 % intervals (Wilson). {command}"
+        "The base model is given the first half of the most liked titles and writes on, greedily. "
+        "Completed: its words begin with all words of the rest; control: with the rest of another title of "
+        f"the domain. Brackets are 95 % intervals (Wilson). {command}"
     )
     yield Table(("domain", "titles", "completed", "control"), lines, "Memorised: titles", note)
     shares = mapping(following.get("hit@1"))
     note = (
-        "Hit@1 of the base model's likelihood on the cases' own candidates when the history is as it is, shuffled, "
-        "another test user's, or not given. As good without as with a history: the history plays no part. Brackets are "
-        f"95 % intervals (Wilson). {command}"
+        "Hit@1 of the base model's likelihood on the cases' own candidates when the history is as it is, "
+        "shuffled, another test user's, or not given. As good without as with a history: the history plays "
+        f"no part. Brackets are 95 % intervals (Wilson). {command}"
     )
     cells = [(str(name), following.get("n"), triple(share)) for name, share in shares.items()]
     yield Table(("history", "cases", "Hit@1"), cells, "Memorised: the next item", note)
@@ -181,8 +181,8 @@ def _answers(found: Mapping[str, Any], command: str) -> Table:
     ]
     words = "; ".join(f"{name}: {meaning}" for name, meaning in meanings.items())
     note = (
-        f"Both models answered the same {found.get('prompts')} unseen prompts. {words}. Brackets are 95 % intervals "
-        f"(bootstrap over users). {command}"
+        f"Both models answered the same {found.get('prompts')} unseen prompts. {words}. Brackets are 95 % "
+        f"intervals (bootstrap over users). {command}"
     )
     return Table(("figure", *(name for name, _ in columns)), lines, "Did preferences help", note)
 

@@ -142,9 +142,9 @@ def _outcomes(columns: Mapping[str, Mapping[str, Any]], cases: Any, made_by: str
         for words, kind, name in kinds
     ]
     note = (
-        f"What answers to the same {cases} test prompts come to: the model's own draft, and what goes out after "
-        "grounding in either way. They resolve to an item by its exact title, a misspelt one, or because an item is "
-        f"near to what they say. Brackets are 95 % intervals (Wilson). {made_by}"
+        f"What answers to the same {cases} test prompts come to: the model's own draft, and what goes out "
+        "after grounding in either way. They resolve to an item by its exact title, a misspelt one, or "
+        f"because an item is near to what they say. Brackets are 95 % intervals (Wilson). {made_by}"
     )
     return Table(("answers", *columns), lines, "Grounding", note)
 
@@ -163,8 +163,8 @@ def _nearness(modes: Mapping[str, Mapping[str, Any]], made_by: str) -> Table:
                 (words, *(share(near.get(name), n) for near, n in zip(found.values(), counts, strict=True)))
             )
     note = (
-        "Mean cosine to the wish: the query, or the latest items of the history; and how often the item really taken "
-        f"next is found in the whole catalogue, with 95 % intervals (Wilson). {made_by}"
+        "Mean cosine to the wish: the query, or the latest items of the history; and how often the item "
+        f"really taken next is found in the whole catalogue, with 95 % intervals (Wilson). {made_by}"
     )
     return Table(("near to the wish", *found), lines, "Nearness to the wish", note)
 

@@ -16,8 +16,9 @@ from rectune.rankers.report import ranking_tables
 from tests.rankers.world import case, prompt
 
 _KEYS = (
-    "systems", "n", "hit@1", "interval", "hit@1_by_draw", "domains", "groups", "protocols", "protocol", "pairs", "weights",
-    "cases", "prior", "position", "picked", "memorisation", "titles", "next_item", "answers", "figures", "difference",
+    "systems", "n", "hit@1", "interval", "hit@1_by_draw", "domains", "groups", "protocols", "protocol",
+    "pairs", "weights", "cases", "prior", "position", "picked", "memorisation", "titles", "next_item",
+    "answers", "figures", "difference",
 )  # fmt: skip
 damaged = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3)),

@@ -1,4 +1,4 @@
-"""Figures read from a run's JSON, which may lack them or hold something else, and how reports and cards word them."""
+"""Figures read from a run's JSON, which may lack them or hold something else, as words for reports and cards."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rectune.core.text.plain import printable
 
-# Signs that may begin markup anywhere. Two kinds can begin none and stay readable: a_b, and [0.1, 0.3] by itself.
+# Signs that may begin markup anywhere. Two can begin none and stay readable: a_b, and [0.1, 0.3] by itself.
 _READABLE = r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])|\[[-+]?[\d.]+, [-+]?[\d.]+\](?![\[(:])"
 _SIGNS = re.compile(rf"({_READABLE})|([\\`*_{{}}\[\]#|~$])")
 _LEADING = re.compile(r"^[-+=:](?=[-=\s]|$)")  # bullets, rules, underlines of headings

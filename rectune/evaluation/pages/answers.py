@@ -21,8 +21,8 @@ def answers(run: Finished, limit: int) -> list[Block]:
     if not samples:
         return ["No sample answers were recorded."]
     said = (
-        "The same prompt answered by the untuned model (base) and by the tuned ones, and the catalogue item that each "
-        "answer resolves to."
+        "The same prompt answered by the untuned model (base) and by the tuned ones, and the catalogue "
+        "item that each answer resolves to."
     )
     return [said, *(block for sample in samples for block in _sample(sample))]
 

@@ -108,8 +108,8 @@ def _gini(row: Row) -> str:
 
 _INTERACTIONS: tuple[str, str, dict[str, _Column]] = (
     "Interactions",
-    "Valued: with stars, points, hours or the like. Repeated: of a user with an item that he or she had met before. "
-    "Density: pairs of user and item that met, of all pairs.",
+    "Valued: with stars, points, hours or the like. Repeated: of a user with an item that he or she had "
+    "met before. Density: pairs of user and item that met, of all pairs.",
     {
         "items": lambda row: _number(row["items"]),
         "users": lambda row: _number(row["users"]),
@@ -136,8 +136,9 @@ _HISTORIES: tuple[str, str, dict[str, _Column]] = (
 )
 _ITEMS: tuple[str, str, dict[str, _Column]] = (
     "Items",
-    "Met: items with an interaction. Top 1 %: share of the interactions that the most popular 1 % of these hold. "
-    "Gini: 0 where all are equally popular, near 1 where few hold everything. Title: its mean length in characters.",
+    "Met: items with an interaction. Top 1 %: share of the interactions that the most popular 1 % of these "
+    "hold. Gini: 0 where all are equally popular, near 1 where few hold everything. Title: its mean length "
+    "in characters.",
     {
         "met": lambda row: percent(row["items_seen"], row["items"]),
         "top 1 %": _top(1),

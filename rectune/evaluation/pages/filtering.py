@@ -48,8 +48,8 @@ def scores(run: Finished, figures: Path, histograms: Mapping[str, str]) -> list[
     base = run.figures("base").get("model")
     counted = f", counted with the tokenizer of {one_line(base)}" if base else ""
     said = (
-        f"The score of a response is ln(L) · L / C, L its tokens and C its distinct tokens{counted}. High means "
-        "repetitive. A response may be dropped for more than one reason."
+        f"The score of a response is ln(L) · L / C, L its tokens and C its distinct tokens{counted}. High "
+        "means repetitive. A response may be dropped for more than one reason."
     )
     rules, lengths = rule_table(run.figures("filter")), length_table(run.figures("filter"))
     heads = ("domain", "rows", "kept", "lower quartile", "median", "upper quartile")

@@ -1,7 +1,7 @@
 """A page that is written once and comes out as Markdown and as one HTML file.
 
-Its blocks are Markdown, in which untrusted text has passed `one_line` or `quoted`, tables, and what is folded away
-in HTML. HTML is that Markdown rendered: pictures in it are data URIs, links and raw HTML are off.
+Its blocks are Markdown, in which untrusted text has passed `one_line` or `quoted`, tables, and what HTML folds
+away. HTML is that Markdown rendered: pictures in it are data URIs, links and raw HTML are off.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _FRAME = """<!doctype html>
 
 @dataclass(frozen=True)
 class Folded:
-    """Markdown that HTML shows when its title is clicked; in Markdown it stands below its title. The title is plain text."""
+    """Markdown below a title, which is plain text; HTML shows it when the title is clicked."""
 
     title: str
     text: str
@@ -56,7 +56,7 @@ Block = str | Table | Folded
 
 @dataclass(frozen=True)
 class Page:
-    """Title and names of sections are plain text; `head` stands above the sections."""
+    """The title is plain text; `head` stands above the sections, whose names are the report's own words."""
 
     title: str
     head: Sequence[Block]
@@ -78,7 +78,7 @@ def to_markdown(page: Page) -> str:
     """The page as Markdown, with its pictures as files beside it."""
     parts = [f"# {one_line(page.title)}", *map(_written, page.head)]
     for name, blocks in page.sections.items():
-        parts += [f"## {one_line(name)}", *map(_written, blocks)]
+        parts += [f"## {name}", *map(_written, blocks)]
     return joined(*parts) + "\n"
 
 
@@ -103,7 +103,7 @@ def to_html(page: Page, folder: Path) -> str:
         head=_rendered([f"# {one_line(page.title)}", *page.head], renderer),
         links="".join(f'<a href="#{anchor}">{html.escape(name)}</a>' for name, anchor in anchors.items()),
         sections="".join(
-            f'<section id="{anchors[name]}">\n{_rendered([f"## {one_line(name)}", *blocks], renderer)}</section>\n'
+            f'<section id="{anchors[name]}">\n{_rendered([f"## {name}", *blocks], renderer)}</section>\n'
             for name, blocks in page.sections.items()
         ),
     )

@@ -15,8 +15,8 @@ from rectune.rankers.report import ranking_tables
 
 CLAIM = 500  # users; below it the 95 % interval of a share near 0.3 is wider than 0.08
 _QUANTISED = (
-    "sft and dpo were trained on the base's 4-bit (NF4) form, while base is ranked as it was: part of the difference "
-    "between them is that quantisation."
+    "sft and dpo were trained on the base's 4-bit (NF4) form, while base is ranked as it was: part of the "
+    "difference between them is that quantisation."
 )
 
 

@@ -38,9 +38,9 @@ def _adapter_gap(run: Finished) -> str:
     if "nats_per_token" not in gap:
         return ""
     return (
-        f"The SFT model that wrote the candidate answers is a {one_line(gguf.get('quantisation', 'GGUF'))} file: the mean "
-        f"log-probability of an answer's tokens lies {gap['nats_per_token']:.3f} nats from the adapter model's "
-        f"(mean over {gap.get('answers', 0)} answers, {gap.get('tokens', 0)} tokens)."
+        f"The SFT model that wrote the candidate answers is a {one_line(gguf.get('quantisation', 'GGUF'))} "
+        f"file: the mean log-probability of an answer's tokens lies {gap['nats_per_token']:.3f} nats from "
+        f"the adapter model's (mean over {gap.get('answers', 0)} answers, {gap.get('tokens', 0)} tokens)."
     )
 
 
@@ -61,8 +61,8 @@ def preference_table(document: Any, made_by: str) -> Table:
         lines.append((words, figure(side.get("chosen")), figure(side.get("rejected")), difference))
     warned = "".join(f"Warning: {text}. " for text in warnings) if isinstance(warnings, list) else ""
     note = (
-        f"{found.get('pairs')} pairs of {found.get('prompts')} prompts, as DPO was given them. Brackets are 95 % "
-        f"intervals of the mean difference. {warned}{made_by}"
+        f"{found.get('pairs')} pairs of {found.get('prompts')} prompts, as DPO was given them. Brackets are "
+        f"95 % intervals of the mean difference. {warned}{made_by}"
     )
     return Table(("measure", "chosen", "rejected", "difference"), lines, "Preference pairs", note)
 
