@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rectune.core.manifest import annotators, simulated
 from rectune.core.recipe import Recipe
 from rectune.core.runs import write_atomically
-from rectune.core.text.figures import mapping, memory, rows
+from rectune.core.text.figures import mapping, memory
 from rectune.core.text.markdown import one_line
 from rectune.core.text.plain import duration
 from rectune.core.text.tables import Table
-from rectune.evaluation.pages import data_figures, figures
 from rectune.evaluation.pages.answers import answers, recommendations
-from rectune.evaluation.pages.data import read_data
 from rectune.evaluation.pages.data_tables import data_section
-from rectune.evaluation.pages.filtering import FILTER_PICTURES, funnel, scores
+from rectune.evaluation.pages.filtering import funnel, scores
 from rectune.evaluation.pages.finished import Finished
 from rectune.evaluation.pages.page import FIGURES, Block, Page, to_html, to_markdown
-from rectune.evaluation.pages.ranking import Results, ranking, read_results
+from rectune.evaluation.pages.ranking import ranking, read_systems, verdict
 from rectune.evaluation.pages.training import cost, training
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _SIMULATED = (
     "> **Preferences come from a simulated annotator, not from people.** What DPO learnt here is a "
     "published rule, and says nothing about what people prefer."
@@ -42,23 +37,19 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         out: replaced where an interrupted attempt left something.
 
     Returns:
-        `evaluation` (the ranking in short), the names of the plots, the page's size in bytes.
+        `verdict` (what may be concluded of the ranking), the names of the plots, the page's size in bytes.
     """
     finished, pictures = Finished(inputs), out / FIGURES
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
-    data = read_data(inputs.get("data"), finished.manifests.get("data"))
-    results = read_results(finished.document("eval", "metrics.json"))
-    histograms = _copy_pictures(inputs, pictures)
-    _draw(finished, results, pictures)
     page = Page(
         f"rectune report: {finished.recipe or 'unnamed recipe'}",
         _head(finished, out.name.partition(".")[0]),
         {
-            "Ranking": ranking(finished, results, pictures),
-            "Data": data_section(finished, data, pictures, data_figures.draw(data, pictures)),
+            "Ranking": ranking(finished, pictures),
+            "Data": data_section(finished, pictures),
             "Funnel": funnel(finished),
-            "Response scores": scores(finished, pictures, histograms),
+            "Response scores": scores(finished, pictures),
             "Training": training(finished, pictures),
             "Answers before and after": answers(finished, config.evaluate.samples),
             "Recommendations": recommendations(finished),
@@ -71,7 +62,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     return {
         "stages": len(finished.manifests),
         "simulated": simulated(finished.manifests),
-        "evaluation": asdict(results) if results.systems else None,
+        "verdict": verdict(read_systems(finished.document("eval", "metrics.json"))),
         "plots": sorted(path.name for path in pictures.iterdir()),
         "html_bytes": len(written.encode()),
     }
@@ -97,33 +88,3 @@ def _head(finished: Finished, key: str) -> list[Block]:
         else "",
         Table(("", ""), facts, align="l"),
     ]
-
-
-def _draw(finished: Finished, results: Results, pictures: Path) -> None:
-    pairs = rows(mapping(finished.document("eval", "metrics.json")).get("pairs"))
-    figures.loss_curve(finished.log("sft"), pictures / "loss.png")
-    figures.reward_margins(finished.log("dpo"), pictures / "rewards.png")
-    figures.hit_chart(results.systems, results.chance, pictures / "hits.png")
-    figures.difference_chart(pairs, pictures / "pairs.png")
-
-
-def _copy_pictures(inputs: Mapping[str, Path], pictures: Path) -> dict[str, str]:
-    """Copy the filter's charts and histograms; returns the domain of each histogram, by file name."""
-    found = {}
-    if "filter" in inputs:
-        for name in FILTER_PICTURES:
-            _copied(inputs["filter"] / "figures" / name, pictures / f"filter_{name}")
-        for path in sorted((inputs["filter"] / "histograms").glob("*.png")):
-            name = "scores_" + re.sub(r"[^\w.-]", "_", path.name)
-            if _copied(path, pictures / name):
-                found[name] = path.stem
-    return found
-
-
-def _copied(source: Path, target: Path) -> bool:
-    """Copy a picture if it is there and is a PNG."""
-    content = source.read_bytes() if source.is_file() else b""
-    if not content.startswith(_PNG):
-        return False
-    target.write_bytes(content)
-    return True

@@ -124,7 +124,7 @@ def _words(facts: CardFacts) -> dict[str, Any]:
         },
         "tables": {name: table.to_markdown() for name, table in card_tables(facts).items()},
         "evaluation": [table.to_markdown() for table in ranking_tables(facts.metrics, facts.recipe)],
-        "verdict": (facts.figures("report").get("evaluation") or {}).get("verdict", ""),
+        "verdict": facts.figures("report").get("verdict", ""),
         "exported": exported(facts.figures("export")),
         "tagged": facts.figures("tag"),
         "annotators": annotators(facts.manifests),

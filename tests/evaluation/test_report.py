@@ -16,8 +16,8 @@ from markdown_it import MarkdownIt
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.core.rows import write_rows
 from rectune.core.types import Verdict
-from rectune.evaluation.pages.figures import hit_chart, loss_curve
-from rectune.evaluation.pages.ranking import SystemRow, verdict
+from rectune.evaluation.pages.figures import SystemRow, hit_chart, loss_curve
+from rectune.evaluation.pages.ranking import verdict
 from rectune.evaluation.report import run
 from tests.core.text.test_markdown import HOSTILE, shown
 
@@ -216,9 +216,7 @@ def test_known_figures_show_up(config: Recipe, finished: dict[str, Path], out: P
     ):
         assert known in text
     assert "Q8_0 211, F32 61" in text and "0.136" in text and "3 texts are split, such as <b>" in text
-    assert stats["evaluation"]["systems"][1] == {
-        "system": "dpo", "n": 24, "hit": 0.333, "low": 0.180, "high": 0.533, "mrr": 0.412, "ndcg": 0.498,
-    }  # fmt: skip
+    assert stats["verdict"].startswith("With n = 24 users") and stats["verdict"] in text
 
 
 def test_both_pages_say_how_far_the_sampled_file_is_from_its_adapter_and_what_4_bits_cost(

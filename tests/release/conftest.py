@@ -91,7 +91,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     "dpo": {},
     "export": EXPORT,
     "eval": {},
-    "report": {"evaluation": {"verdict": "With n = 24 no claim is made."}},
+    "report": {"verdict": "With n = 24 no claim is made."},
 }
 METRICS: dict[str, Any] = {
     "protocol": "one target among the case's candidates",

@@ -8,22 +8,23 @@ from typing import Any
 
 from rectune.core.text.figures import mapping, percent
 from rectune.core.text.tables import NONE, Table, nested
-from rectune.evaluation.pages.data import Data, Row
+from rectune.evaluation.pages.data import Data, Row, read_data
+from rectune.evaluation.pages.data_figures import draw
 from rectune.evaluation.pages.finished import Finished
 from rectune.evaluation.pages.page import Block, pictures
 
 _Column = Callable[[Row], str]
 
 
-def data_section(run: Finished, data: Data, figures: Path, charts: Mapping[str, str]) -> list[Block]:
+def data_section(run: Finished, figures: Path) -> list[Block]:
     """Where the data are from, what they are like, what was left out, and what cases were made of them.
 
     Args:
         run: the stages.
-        data: what the stage `data` left.
-        figures: where the pictures lie.
-        charts: file name -> what it shows, of the charts of the data among them.
+        figures: the folder that the charts are drawn into.
     """
+    data = read_data(run.inputs.get("data"), run.manifests.get("data"))
+    charts = draw(data, figures)
     found = [*tables(data), _drops(data), _mixture(data)]
     known = any(table.rows for table in found)
     return [

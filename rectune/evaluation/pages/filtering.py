@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from rectune.core.manifest import flows
@@ -13,7 +14,8 @@ from rectune.evaluation.pages.finished import Finished
 from rectune.evaluation.pages.page import Block, Folded, pictures
 from rectune.filters.report import examples, length_table, rule_table
 
-FILTER_PICTURES = {
+_PNG = b"\x89PNG\r\n\x1a\n"
+_CHARTS = {
     "overlap.png": "Rows that two rules drop both",
     "drop_rate.png": "Share of responses dropped, by length",
     "score_by_length.png": "Response score against length",
@@ -36,13 +38,12 @@ def funnel(run: Finished) -> list[Block]:
     return [table if lines else "No stage counted rows."]
 
 
-def scores(run: Finished, figures: Path, histograms: Mapping[str, str]) -> list[Block]:
+def scores(run: Finished, figures: Path) -> list[Block]:
     """What the filter did: scores by domain, rules, lengths, and the rows that a person should read.
 
     Args:
         run: the stages.
-        figures: where the pictures lie.
-        histograms: file name -> domain of the score histograms among them.
+        figures: the folder that the filter's pictures are copied into.
     """
     lines = _quartiles(run)
     base = run.figures("base").get("model")
@@ -51,18 +52,18 @@ def scores(run: Finished, figures: Path, histograms: Mapping[str, str]) -> list[
         f"The score of a response is ln(L) · L / C, L its tokens and C its distinct tokens{counted}. High "
         "means repetitive. A response may be dropped for more than one reason."
     )
-    rules, lengths = rule_table(run.figures("filter")), length_table(run.figures("filter"))
     heads = ("domain", "rows", "kept", "lower quartile", "median", "upper quartile")
     extremes = mapping(run.document("filter", "extremes.json"))
     read = {
-        words: rows(extremes.get(words.lower().replace(" ", "_"))) for words in ("Worst kept", "Best dropped")
+        "Worst kept": rows(extremes.get("worst_kept")),
+        "Best dropped": rows(extremes.get("best_dropped")),
     }
     return [
         *([said, Table(heads, lines)] if lines else ["The filter left no verdicts."]),
-        pictures(figures, {name: f"Response scores in {domain}" for name, domain in histograms.items()}),
-        *(["### Rules", rules] if rules.rows else []),
-        *(["### Dropped by length", lengths] if lengths.rows else []),
-        pictures(figures, {f"filter_{name}": shows for name, shows in FILTER_PICTURES.items()}),
+        pictures(figures, _histograms(run, figures)),
+        replace(rule_table(run.figures("filter")), title="Rules"),
+        replace(length_table(run.figures("filter")), title="Dropped by length"),
+        pictures(figures, _charts(run, figures)),
         *(
             Folded(f"{words}, by the score: {len(found)}", examples(found))
             for words, found in read.items()
@@ -88,3 +89,27 @@ def _quartiles(run: Finished) -> list[tuple[Cell, ...]]:
         (domain, n, kept, *(None if value is None else f"{value:.2f}" for value in values))
         for domain, n, kept, *values in table.iter_rows()
     ]
+
+
+def _histograms(run: Finished, figures: Path) -> dict[str, str]:
+    """Copy the histograms of scores; returns what each shows, by file name."""
+    folder = run.inputs.get("filter", Path()) / "histograms"
+    found = {}
+    for path in sorted(folder.glob("*.png")) if "filter" in run.inputs else []:
+        name = "scores_" + re.sub(r"[^\w.-]", "_", path.name)
+        _copy(path, figures / name)
+        found[name] = f"Response scores in {path.stem}"
+    return found
+
+
+def _charts(run: Finished, figures: Path) -> dict[str, str]:
+    for name in _CHARTS if "filter" in run.inputs else ():
+        _copy(run.inputs["filter"] / "figures" / name, figures / f"filter_{name}")
+    return {f"filter_{name}": shows for name, shows in _CHARTS.items()}
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a picture if it is there and is a PNG."""
+    content = source.read_bytes() if source.is_file() else b""
+    if content.startswith(_PNG):
+        target.write_bytes(content)

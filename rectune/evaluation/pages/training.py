@@ -9,6 +9,7 @@ from rectune.core.text.figures import figure, mapping, memory, with_ends
 from rectune.core.text.markdown import one_line, quoted
 from rectune.core.text.plain import duration
 from rectune.core.text.tables import Table
+from rectune.evaluation.pages.figures import loss_curve, reward_margins
 from rectune.evaluation.pages.finished import Finished
 from rectune.evaluation.pages.page import Block, Folded, pictures
 from rectune.models.exported import exported
@@ -20,7 +21,9 @@ _REWARDS = {
 
 
 def training(run: Finished, figures: Path) -> list[Block]:
-    """Charts of both trainings, the pairs that DPO was given, and the export."""
+    """Charts of both trainings, drawn into the folder `figures`, the pairs that DPO was given, and the export."""
+    loss_curve(run.log("sft"), figures / "loss.png")
+    reward_margins(run.log("dpo"), figures / "rewards.png")
     charts = pictures(figures, _LOSS | _REWARDS)
     export = exported(run.figures("export"))
     return [
