@@ -11,7 +11,7 @@ from rectune.align.health import MEASURES, Health, Side
 from rectune.core.pictures import write_png
 from rectune.core.progress import say
 from rectune.core.runs import write_atomically
-from rectune.core.text.markdown import joined, one_line
+from rectune.core.text.markdown import escaped, joined
 from rectune.core.text.tables import Table
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def markdown(health: Health) -> str:
             lines.append(f"- The {word} by its place as shown: {found['counts']}, p = {found['p']:.3f}.")
     counted = (f"{name.replace('_', ' ')} {count}" for name, count in health.counts.items())
     lines.append(f"- Counted: {', '.join(counted)}.")
-    lines += [f"- Refused: {one_line(text)}." for text in health.refused]
-    lines += [f"- Warning: {one_line(text)}." for text in health.warnings]
+    lines += [f"- Refused: {escaped(text)}." for text in health.refused]
+    lines += [f"- Warning: {escaped(text)}." for text in health.warnings]
     said = f"{health.pairs} pairs of {health.prompts} prompts."
     return joined(said, table.to_markdown(), "\n".join(lines)) + "\n"
 

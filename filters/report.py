@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rectune.core.text.figures import mapping, rows
-from rectune.core.text.markdown import joined, one_line, quoted
+from rectune.core.text.markdown import block_quote, escaped, joined
 from rectune.core.text.tables import Table
 from rectune.filters.charts import bucket_name
 
@@ -21,14 +21,14 @@ def markdown(stats: Figures, read: Mapping[str, Sequence[Figures]]) -> str:
         read: `worst_kept` and `best_dropped` (`rectune.filters.extremes`).
     """
     histograms = (
-        f"![Response scores in {one_line(group)}](<histograms/{picture_name(group)}>)"
+        f"![Response scores in {escaped(group)}](<histograms/{picture_name(group)}>)"
         for group in stats["domains"]
     )
     return (
         joined(
             "# What the filter did",
             f"{stats['rows_in']} responses in, {stats['rows_out']} kept. Tokens are those of "
-            f"{one_line(stats['tokenizer'])}; the response score is ln(L)·L/C, L tokens and C distinct "
+            f"{escaped(stats['tokenizer'])}; the response score is ln(L)·L/C, L tokens and C distinct "
             f"ones, and {stats['threshold']:g} or above is dropped.",
             "## Rules",
             rule_table(stats).to_markdown() or "Nothing was dropped.",
@@ -89,13 +89,13 @@ def length_table(stats: Figures) -> Table:
 
 
 def examples(found: Sequence[Figures]) -> str:
-    """Rows as Markdown, each with its figures above its text, which is quoted and keeps its lines."""
+    """Rows as Markdown, each with its figures above its text, a quote that keeps its lines."""
     return joined(
         *(
-            f"**score {row['score']:.3f}**, {row['tokens']} tokens, {one_line(row['domain'])}"
-            + (f", dropped: {one_line(', '.join(row['reasons']))}" if row["reasons"] else "")
-            + f" ({one_line(row['id'])})\n\n"
-            + quoted(row["response"] or "(empty answer)")
+            f"**score {row['score']:.3f}**, {row['tokens']} tokens, {escaped(row['domain'])}"
+            + (f", dropped: {escaped(', '.join(row['reasons']))}" if row["reasons"] else "")
+            + f" ({escaped(row['id'])})\n\n"
+            + block_quote(row["response"] or "(empty answer)")
             for row in found
         )
     )

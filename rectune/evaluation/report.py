@@ -11,7 +11,7 @@ from rectune.core.manifest import annotators, simulated
 from rectune.core.recipe import Recipe
 from rectune.core.runs import write_atomically
 from rectune.core.text.figures import mapping, memory
-from rectune.core.text.markdown import one_line
+from rectune.core.text.markdown import escaped
 from rectune.core.text.plain import duration
 from rectune.core.text.tables import Table
 from rectune.evaluation.pages.answers import answers, recommendations
@@ -83,8 +83,6 @@ def _head(finished: Finished, key: str) -> list[Block]:
     )
     return [
         _SIMULATED if simulated(manifests) else "",
-        f"> Not part of this report, because not finished: {one_line(', '.join(missing))}."
-        if missing
-        else "",
+        f"> Not part of this report, because not finished: {escaped(', '.join(missing))}." if missing else "",
         Table(("", ""), facts, align="l"),
     ]

@@ -14,7 +14,7 @@ from rectune.core.runs import write_atomically
 from rectune.core.stats.metrics import Resampled
 from rectune.core.stats.paired import difference
 from rectune.core.text.figures import figure, with_ends
-from rectune.core.text.markdown import joined, one_line
+from rectune.core.text.markdown import escaped, joined
 from rectune.core.text.tables import Cell, Table
 from rectune.core.types import Case, Locale, Ranking
 from rectune.evaluation.language import rank_models
@@ -117,7 +117,7 @@ def zero_shot_table(folds: Sequence[Fold], command: str) -> str:
         f"{', '.join(TUNED[1:])} are one half: nothing was chosen on any data."
     )
     table = Table(heads, list(map(_row, folds)))
-    return joined("# Leave one domain out", note, f"Made by: {one_line(command)}", table.to_markdown()) + "\n"
+    return joined("# Leave one domain out", note, f"Made by: {escaped(command)}", table.to_markdown()) + "\n"
 
 
 def _row(fold: Fold) -> tuple[Cell, ...]:

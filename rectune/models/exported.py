@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rectune.core.text.markdown import joined, one_line
+from rectune.core.text.markdown import escaped, joined
 from rectune.core.text.tables import NONE, Cell, Table
 
 _HEADS = (
@@ -40,8 +40,8 @@ def exported(figures: Mapping[str, Any]) -> str:
     )
     return joined(
         Table(_HEADS, [_row(file) for file in figures["files"]], note=_NOTE, align="llrlr").to_markdown(),
-        *(f"**Not equal:** {one_line(line)}" for line in refused),
-        *map(one_line, sentences),
+        *(f"**Not equal:** {escaped(line)}" for line in refused),
+        *map(escaped, sentences),
     )
 
 

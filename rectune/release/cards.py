@@ -10,7 +10,7 @@ from typing import Any
 from rectune.core.errors import UserError
 from rectune.core.manifest import annotators, simulated
 from rectune.core.text.figures import mapping
-from rectune.core.text.markdown import link, one_line
+from rectune.core.text.markdown import escaped, link
 from rectune.core.types import Example, Preference, Prompt, Provenance
 from rectune.models.exported import exported
 from rectune.rankers.report import ranking_tables
@@ -103,7 +103,7 @@ def _render(template: str, facts: CardFacts, *, of_data: bool) -> str:
     environment = SandboxedEnvironment(
         loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["line"] = one_line
+    environment.filters["escaped"] = escaped
     plots = [name for name in facts.plots if is_data_plot(name) == of_data]
     return environment.get_template(template).render(facts=facts, plots=plots, **_words(facts))
 

@@ -16,7 +16,7 @@ _LINK = re.compile(r"https?://[\w.~:/?#@!$&'()*+,;=%-]+", re.ASCII)
 _ADDRESS = re.compile(r"(?i)\b(https?|ftp|www)([:.])")
 
 
-def one_line(value: Any) -> str:
+def escaped(value: Any) -> str:
     """Untrusted text as plain words on one line of Markdown: no markup, no HTML, no end of a table cell.
 
     Control characters become spaces. A zero-width space keeps bare addresses from becoming links.
@@ -28,14 +28,14 @@ def one_line(value: Any) -> str:
     return _ADDRESS.sub(r"\1&#8203;\2", text)
 
 
-def quoted(value: Any) -> str:
+def block_quote(value: Any) -> str:
     """Untrusted text as a Markdown block quote that keeps its lines."""
-    return "\n".join(f"> {one_line(line)}  " for line in str(value).splitlines() or [""])
+    return "\n".join(f"> {escaped(line)}  " for line in str(value).splitlines() or [""])
 
 
 def link(address: str) -> str:
     """An address as a link; plain words where it is none of the web's."""
-    return f"<{address}>" if _LINK.fullmatch(address) else one_line(address)
+    return f"<{address}>" if _LINK.fullmatch(address) else escaped(address)
 
 
 def joined(*blocks: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rectune.core.text.markdown import joined, one_line
+from rectune.core.text.markdown import escaped, joined
 
 NONE = "–"
 Cell = str | int | None
@@ -44,10 +44,10 @@ class Table:
         ruler = ("---:" if letter == "r" else "---" for letter in letters[: len(self.heads)])
         lines = ["|".join(("", *ruler, ""))]
         for cells in (self.heads, *self.rows):
-            lines.append(f"| {' | '.join(one_line(NONE if cell is None else cell) for cell in cells)} |")
+            lines.append(f"| {' | '.join(escaped(NONE if cell is None else cell) for cell in cells)} |")
         lines[0], lines[1] = lines[1], lines[0]
-        title = f"### {one_line(self.title)}" if self.title else ""
-        return joined(title, one_line(self.note), "\n".join(lines))
+        title = f"### {escaped(self.title)}" if self.title else ""
+        return joined(title, escaped(self.note), "\n".join(lines))
 
 
 def nested(name: str) -> str:

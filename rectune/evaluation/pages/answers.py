@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rectune.core.text.figures import mapping, rows
-from rectune.core.text.markdown import joined, one_line, quoted
+from rectune.core.text.markdown import block_quote, escaped, joined
 from rectune.evaluation.pages.finished import Finished
 from rectune.evaluation.pages.page import Block, Folded
 from rectune.recommender.report import grounding_tables
@@ -35,14 +35,14 @@ def recommendations(run: Finished) -> list[Block]:
 
 
 def _sample(sample: Mapping[str, Any]) -> list[Block]:
-    target = one_line(sample.get("target", ""))
-    system = quoted(sample["system"]) if sample.get("system") else ""
+    target = escaped(sample.get("target", ""))
+    system = block_quote(sample["system"]) if sample.get("system") else ""
     return [
-        f"### {one_line(sample.get('domain', ''))}: {target}",
-        Folded("Prompt", joined(system, quoted(sample.get("instruction", "")))),
+        f"### {escaped(sample.get('domain', ''))}: {target}",
+        Folded("Prompt", joined(system, block_quote(sample.get("instruction", "")))),
         f"Really taken next: **{target}**",
         *(
-            f"**{one_line(answer.get('system', ''))}** {_resolved(answer)}:\n\n{_text(answer.get('text'))}"
+            f"**{escaped(answer.get('system', ''))}** {_resolved(answer)}:\n\n{_text(answer.get('text'))}"
             for answer in rows(sample.get("answers"))
         ),
     ]
@@ -54,32 +54,30 @@ def _resolved(answer: Mapping[str, Any]) -> str:
     near = answer.get("how") == "embedding"
     names = "names no item; nearest to what it says is" if near else "names"
     hit = " ✓ the item taken next" if answer.get("hit") else ""
-    return f"{names} **{one_line(answer['item'])}**{_how(answer)}{hit}"
+    return f"{names} **{escaped(answer['item'])}**{_how(answer)}{hit}"
 
 
 def _how(found: Mapping[str, Any]) -> str:
     """In brackets, by what an item was found."""
-    return f" ({one_line(found['how'])})" if found.get("how") else ""
+    return f" ({escaped(found['how'])})" if found.get("how") else ""
 
 
 def _recommendation(entry: Mapping[str, Any]) -> str:
     items = rows(entry.get("items"))
-    listed = (
-        f"{place}. {one_line(item.get('title', ''))}{_how(item)}" for place, item in enumerate(items, 1)
-    )
+    listed = (f"{place}. {escaped(item.get('title', ''))}{_how(item)}" for place, item in enumerate(items, 1))
     found = [_NAMED if entry.get("named") else _NEAR, "\n".join(listed)]
     return joined(
-        f"### {', '.join(one_line(entry[key]) for key in ('domain', 'scenario') if entry.get(key))}",
-        f"History: {' · '.join(map(one_line, entry['history']))}" if entry.get("history") else "",
-        f"Wish: {one_line(entry['query'])}" if entry.get("query") else "",
+        f"### {', '.join(escaped(entry[key]) for key in ('domain', 'scenario') if entry.get(key))}",
+        f"History: {' · '.join(map(escaped, entry['history']))}" if entry.get("history") else "",
+        f"Wish: {escaped(entry['query'])}" if entry.get("query") else "",
         _text(entry.get("answer")),
         *(found if items else ["Nothing in the catalogue was found for it."]),
-        f"Really taken next: {one_line(entry['target'])}" if entry.get("target") else "",
+        f"Really taken next: {escaped(entry['target'])}" if entry.get("target") else "",
     )
 
 
 def _text(answer: Any) -> str:
-    return quoted(answer or "(empty answer)")
+    return block_quote(answer or "(empty answer)")
 
 
 def _records(document: Any, name: str) -> list[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rectune.core.manifest import flows
 from rectune.core.text.figures import mapping, rows
-from rectune.core.text.markdown import one_line
+from rectune.core.text.markdown import escaped
 from rectune.core.text.tables import Cell, Table
 from rectune.evaluation.pages.finished import Finished
 from rectune.evaluation.pages.page import Block, Folded, pictures
@@ -47,7 +47,7 @@ def scores(run: Finished, figures: Path) -> list[Block]:
     """
     lines = _quartiles(run)
     base = run.figures("base").get("model")
-    counted = f", counted with the tokenizer of {one_line(base)}" if base else ""
+    counted = f", counted with the tokenizer of {escaped(base)}" if base else ""
     said = (
         f"The score of a response is ln(L) · L / C, L its tokens and C its distinct tokens{counted}. High "
         "means repetitive. A response may be dropped for more than one reason."

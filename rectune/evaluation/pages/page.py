@@ -1,7 +1,7 @@
 """A page that is written once and comes out as Markdown and as one HTML file.
 
-Its blocks are Markdown, in which untrusted text has passed `one_line` or `quoted`, tables, and what HTML folds
-away. HTML is that Markdown rendered: pictures in it are data URIs, links and raw HTML are off.
+Its blocks are Markdown, in which untrusted text has passed `escaped` or `block_quote`, tables, and what HTML
+folds away. HTML is that Markdown rendered: pictures in it are data URIs, links and raw HTML are off.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rectune.core.text.markdown import joined, one_line
+from rectune.core.text.markdown import escaped, joined
 from rectune.core.text.tables import Table
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ def pictures(folder: Path, shown: Mapping[str, str]) -> str:
         shown: what each shows, by file name.
     """
     there = {name: words for name, words in shown.items() if (folder / name).is_file()}
-    return "\n".join(f"![{one_line(words)}]({FIGURES}/{name})" for name, words in there.items())
+    return "\n".join(f"![{escaped(words)}]({FIGURES}/{name})" for name, words in there.items())
 
 
 def to_markdown(page: Page) -> str:
     """The page as Markdown, with its pictures as files beside it."""
-    parts = [f"# {one_line(page.title)}", *map(_written, page.head)]
+    parts = [f"# {escaped(page.title)}", *map(_written, page.head)]
     for name, blocks in page.sections.items():
         parts += [f"## {name}", *map(_written, blocks)]
     return joined(*parts) + "\n"
@@ -84,7 +84,7 @@ def to_markdown(page: Page) -> str:
 
 def _written(block: Block) -> str:
     if isinstance(block, Folded):
-        return f"**{one_line(block.title)}**\n\n{block.text}"
+        return f"**{escaped(block.title)}**\n\n{block.text}"
     return block.to_markdown() if isinstance(block, Table) else block
 
 
@@ -100,7 +100,7 @@ def to_html(page: Page, folder: Path) -> str:
     return _FRAME.format(
         title=html.escape(page.title),
         style=(Path(__file__).parent / "style.css").read_text(encoding="utf-8"),
-        head=_rendered([f"# {one_line(page.title)}", *page.head], renderer),
+        head=_rendered([f"# {escaped(page.title)}", *page.head], renderer),
         links="".join(f'<a href="#{anchor}">{html.escape(name)}</a>' for name, anchor in anchors.items()),
         sections="".join(
             f'<section id="{anchors[name]}">\n{_rendered([f"## {name}", *blocks], renderer)}</section>\n'

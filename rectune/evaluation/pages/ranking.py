@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.text.figures import mapping, number, rows
-from rectune.core.text.markdown import one_line
+from rectune.core.text.markdown import escaped
 from rectune.evaluation.pages.figures import SystemRow, difference_chart, hit_chart
 from rectune.evaluation.pages.finished import Finished
 from rectune.evaluation.pages.page import Block, pictures
@@ -55,13 +55,13 @@ def ranking(run: Finished, figures: Path) -> list[Block]:
         return ["No evaluation was recorded."]
     hit_chart(systems, chance, figures / "hits.png")
     difference_chart(rows(metrics.get("pairs")), figures / "pairs.png")
-    candidates = one_line(metrics.get("candidates") or "the case's")
+    candidates = escaped(metrics.get("candidates") or "the case's")
     said = ". Intervals: ".join(str(metrics[key]) for key in ("protocol", "intervals") if metrics.get(key))
     return [
         f"One item that the user really took next, among {candidates} candidates"
         f"{'' if chance is None else f'; chance is {chance:.3f}'}.",
         f"**{verdict(systems)}**",
-        f"Protocol: {one_line(said)}." if said else "",
+        f"Protocol: {escaped(said)}." if said else "",
         _QUANTISED if mapping(run.settings.get("models")).get("load_in_4bit") else "",
         pictures(figures, _HITS),
         pictures(figures, _PAIRS),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.text.figures import figure, mapping, memory, with_ends
-from rectune.core.text.markdown import one_line, quoted
+from rectune.core.text.markdown import block_quote, escaped
 from rectune.core.text.plain import duration
 from rectune.core.text.tables import Table
 from rectune.evaluation.pages.figures import loss_curve, reward_margins
@@ -41,7 +41,7 @@ def _adapter_gap(run: Finished) -> str:
     if "nats_per_token" not in gap:
         return ""
     return (
-        f"The SFT model that wrote the candidate answers is a {one_line(gguf.get('quantisation', 'GGUF'))} "
+        f"The SFT model that wrote the candidate answers is a {escaped(gguf.get('quantisation', 'GGUF'))} "
         f"file: the mean log-probability of an answer's tokens lies {gap['nats_per_token']:.3f} nats from "
         f"the adapter model's (mean over {gap.get('answers', 0)} answers, {gap.get('tokens', 0)} tokens)."
     )
@@ -93,6 +93,6 @@ def cost(run: Finished) -> list[Block]:
     heads = ("stage", "time", "share of time", "peak memory", "attempts", "key")
     return [
         Table(heads, lines, align="lrrrrl"),
-        *([Folded("Versions", one_line(versions))] if versions else []),
-        *([Folded("The simulated annotator's rule", quoted(rule))] if rule else []),
+        *([Folded("Versions", escaped(versions))] if versions else []),
+        *([Folded("The simulated annotator's rule", block_quote(rule))] if rule else []),
     ]

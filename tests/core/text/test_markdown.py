@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from rectune.core.text.markdown import joined, link, one_line, quoted
+from rectune.core.text.markdown import block_quote, escaped, joined, link
 from rectune.core.text.plain import printable
 
 HOSTILE = (
@@ -57,23 +57,23 @@ def read(page: str, *around: str) -> str:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_shown_as_it_is(text: str) -> None:
-    assert read(rendered(one_line(text)), "<p>", "</p>") == shown(text)
-    assert "\n" not in one_line(text)
+    assert read(rendered(escaped(text)), "<p>", "</p>") == shown(text)
+    assert "\n" not in escaped(text)
 
 
 @given(signs)
 @example("[0.1, 0.2]: x")
 def test_any_text_is_shown_as_it_is_in_paragraphs_headings_and_after_other_words(text: str) -> None:
     if shown(text):
-        assert read(rendered(one_line(text)), "<p>", "</p>") == shown(text)
-        assert read(rendered(f"## {one_line(text)}"), "<h2>", "</h2>") == shown(text)
-        assert read(rendered(f"> a\n> {one_line(text)}").replace("\n", " "), "<blockquote>", "<p>", "</p>",
+        assert read(rendered(escaped(text)), "<p>", "</p>") == shown(text)
+        assert read(rendered(f"## {escaped(text)}"), "<h2>", "</h2>") == shown(text)
+        assert read(rendered(f"> a\n> {escaped(text)}").replace("\n", " "), "<blockquote>", "<p>", "</p>",
                     "</blockquote>") == f"a {shown(text)}"  # fmt: skip
 
 
 @given(st.lists(signs, min_size=1, max_size=3))
 def test_a_quote_holds_any_lines(lines: list[str]) -> None:
-    page = rendered(quoted("\n".join(lines)) + "\n\nend")
+    page = rendered(block_quote("\n".join(lines)) + "\n\nend")
     assert page.startswith("<blockquote>") and page.endswith("</blockquote>\n<p>end</p>\n")
     plain: Any = page.replace("<br />", "")
     for tag in ("blockquote", "p"):
@@ -82,16 +82,16 @@ def test_a_quote_holds_any_lines(lines: list[str]) -> None:
 
 
 def test_a_quote_keeps_its_lines() -> None:
-    assert quoted("a\n# b").splitlines() == ["> a  ", "> \\# b  "] and quoted("") == ">   "
+    assert block_quote("a\n# b").splitlines() == ["> a  ", "> \\# b  "] and block_quote("") == ">   "
 
 
 @pytest.mark.parametrize("text", ["-0.250 [-0.400, 0.100], n = 3", "embedding_best", "(1999)"])
 def test_figures_and_names_stay_readable(text: str) -> None:
-    assert one_line(text) == text
+    assert escaped(text) == text
 
 
 def test_addresses_become_no_links_where_readers_link_them() -> None:
-    assert "http:" not in one_line("http://x.example") and "www." not in one_line("www.x.example")
+    assert "http:" not in escaped("http://x.example") and "www." not in escaped("www.x.example")
 
 
 def test_only_addresses_of_the_web_become_links_on_purpose() -> None:
