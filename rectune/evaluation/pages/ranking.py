@@ -25,13 +25,12 @@ _PAIRS = {"pairs.png": "Differences of Hit at 1 from the best match by embedding
 def read_systems(metrics: Any) -> list[SystemRow]:
     """From metrics.json; whatever is missing in it is missing in the rows."""
     found = []
-    for name, entry in (
-        (str(name), mapping(entry)) for name, entry in mapping(mapping(metrics).get("systems")).items()
-    ):
+    for name, given in mapping(mapping(metrics).get("systems")).items():
+        entry = mapping(given)
         interval, n = entry.get("interval"), entry.get("n")
         low, high = interval if isinstance(interval, list) and len(interval) == 2 else (None, None)
         count = n if isinstance(n, int) else 0
-        found.append(SystemRow(name, count, number(entry.get("hit@1")), number(low), number(high)))
+        found.append(SystemRow(str(name), count, number(entry.get("hit@1")), number(low), number(high)))
     return found
 
 
