@@ -11,7 +11,8 @@ from rectune.align.health import MEASURES, Health, Side
 from rectune.core.pictures import write_png
 from rectune.core.progress import say
 from rectune.core.runs import write_atomically
-from rectune.core.text.markdown import one_line
+from rectune.core.text.markdown import escaped, joined
+from rectune.core.text.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,30 +38,25 @@ def write_health(out: Path, health: Health) -> None:
 def markdown(health: Health) -> str:
     """A table, and what stands out, for a report or a card."""
     share, low, high = health.chosen_longer
-    lines = [
-        f"{health.pairs} pairs of {health.prompts} prompts.",
-        "",
-        "| measure | chosen | rejected | difference (95 % interval) |",
-        "|---|---|---|---|",
-        *(_row(MEASURES[name], side) for name, side in health.sides.items()),
-        "",
-        f"- The chosen answer is the longer one in {share:.0%} of the pairs ({low:.0%} to {high:.0%}).",
-    ]
+    heads = ("measure", "chosen", "rejected", "difference (95 % interval)")
+    table = Table(heads, [_row(MEASURES[name], side) for name, side in health.sides.items()])
+    lines = [f"- The chosen answer is the longer one in {share:.0%} of the pairs ({low:.0%} to {high:.0%})."]
     for word in ("best", "worst"):
         if word in health.places:
             found = health.places[word]
             lines.append(f"- The {word} by its place as shown: {found['counts']}, p = {found['p']:.3f}.")
     counted = (f"{name.replace('_', ' ')} {count}" for name, count in health.counts.items())
     lines.append(f"- Counted: {', '.join(counted)}.")
-    lines += [f"- Refused: {one_line(text)}." for text in health.refused]
-    lines += [f"- Warning: {one_line(text)}." for text in health.warnings]
-    return "\n".join(lines) + "\n"
+    lines += [f"- Refused: {escaped(text)}." for text in health.refused]
+    lines += [f"- Warning: {escaped(text)}." for text in health.warnings]
+    said = f"{health.pairs} pairs of {health.prompts} prompts."
+    return joined(said, table.to_markdown(), "\n".join(lines)) + "\n"
 
 
-def _row(name: str, side: Side) -> str:
+def _row(name: str, side: Side) -> tuple[str, ...]:
     gap = side.gap
     interval = "" if gap.low != gap.low else f" ({gap.low:+.2f} to {gap.high:+.2f})"
-    return f"| {name} | {side.chosen:.2f} | {side.rejected:.2f} | {gap.mean:+.2f}{interval} |"
+    return name, f"{side.chosen:.2f}", f"{side.rejected:.2f}", f"{gap.mean:+.2f}{interval}"
 
 
 def draw(path: Path, health: Health) -> None:

@@ -15,6 +15,7 @@ from rectune.align.request import Request
 from rectune.align.tags import TagStore
 from rectune.align.tasks import Task
 from rectune.core.errors import UserError
+from rectune.core.text.plain import duration
 
 _PACE_OVER = 20  # decisions; their median forgives a coffee break
 
@@ -253,10 +254,5 @@ def progress_line(session: Session) -> str:
     if session.pace is not None:
         parts.append(f"{session.pace:.0f} s each")
     if session.seconds_left:
-        parts.append(f"about {_duration(session.seconds_left)} left")
+        parts.append(f"about {duration(round(session.seconds_left))} left")
     return " · ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    minutes = max(round(seconds / 60), 1)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from bench.measure import measure
+from rectune.core.text.tables import Table
 from rectune.core.types import Item
 from rectune.retrieval import embedding
 from rectune.retrieval.embedding import Vectors
@@ -192,10 +193,8 @@ def _print(count: int, figures: dict[str, Any], memory: float) -> None:
     print(
         f"recall@10 of IVF-PQ against comparing all: {figures['recall']:.3f}, after that {figures['recall_after']:.3f}"
     )
-    print("| search | median ms | 95th percentile ms |\n|---|---:|---:|")
-    for name, words in _SEARCHES.items():
-        middle, slow = figures[name]
-        print(f"| {words} | {middle:.1f} | {slow:.1f} |")
+    searches = [(words, *(f"{ms:.1f}" for ms in figures[name])) for name, words in _SEARCHES.items()]
+    print(Table(("search", "median ms", "95th percentile ms"), searches).to_markdown())
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from rectune.core import settings
 from rectune.core.catalogue import load_catalogue
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
+from rectune.core.text.plain import duration
 from rectune.core.types import Case
 from rectune.datagen.queries import plan_cases, query_request, render_plan
 from rectune.datagen.rationales import rationale_request
@@ -73,12 +74,8 @@ def _estimate(work: Work, config: settings.Generate, ledger: Path) -> str:
     answers = ask_teachers(probe, config, ledger, f"{work.kind}, probe")
     seconds = time.monotonic() - begun
     failed = sum(answer.finish == "error" for answer, _ in answers.values())
-    hours = seconds / len(probe) * (work.total - done - len(probe)) / 3600
+    rest = seconds / len(probe) * (work.total - done - len(probe))
     return (
         f"{work.kind}: {work.total:,} wanted, {done:,} in the ledger; {len(probe)} answered in {seconds:.1f} s"
-        f"{f', {failed} of them failed' if failed else ''} (the model's loading too): about {_duration(hours)} for the rest"
+        f"{f', {failed} of them failed' if failed else ''} (the model's loading too): about {duration(rest)} for the rest"
     )
-
-
-def _duration(hours: float) -> str:
-    return f"{hours * 60:.1f} minutes" if hours < 2 else f"{hours:.1f} hours"

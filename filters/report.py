@@ -5,54 +5,56 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rectune.core.text.markdown import one_line, quoted
+from rectune.core.text.figures import mapping, rows
+from rectune.core.text.markdown import block_quote, escaped, joined
+from rectune.core.text.tables import Table
 from rectune.filters.charts import bucket_name
 
-_NUMBERS = frozenset(("rows", "kept", "dropped", "alone", "by the score"))  # heads of columns of numbers
+Figures = Mapping[str, Any]
 
 
-def markdown(stats: Mapping[str, Any], read: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+def markdown(stats: Figures, read: Mapping[str, Sequence[Figures]]) -> str:
     """The report.
 
     Args:
         stats: the stage's figures (`rectune.filters.tally.stats`).
         read: `worst_kept` and `best_dropped` (`rectune.filters.extremes`).
     """
-    histograms = [
-        f"![Response scores in {one_line(group)}](<histograms/{picture_name(group)}>)"
+    histograms = (
+        f"![Response scores in {escaped(group)}](<histograms/{picture_name(group)}>)"
         for group in stats["domains"]
-    ]
-    parts = [
-        "# What the filter did",
-        f"{stats['rows_in']} responses in, {stats['rows_out']} kept. Tokens are those of "
-        f"{one_line(stats['tokenizer'])}; the response score is ln(L)·L/C, L tokens and C distinct ones, and "
-        f"{stats['threshold']:g} or above is dropped.",
-        "## Rules",
-        "A row may be dropped by several rules; *alone* counts those that no other rule drops.",
-        _table(("rule", "dropped", "alone"), _rules(stats)),
-        "![Rows that two rules drop both](figures/overlap.png)" if stats["overlap"] else "",
-        "## Domains",
-        _table(("domain", "rows", "kept", "dropped for"), _domains(stats)),
-        "## Length",
-        "The score grows with length even on clean text, so it is partly a filter of length.",
-        _table(("tokens", "rows", "dropped", "by the score"), _lengths(stats)),
-        "![Drop rate by length](figures/drop_rate.png)",
-        "![Score against length](figures/score_by_length.png)",
-        "## Scores",
-        *histograms,
-        "## Worst kept",
-        *_examples(read["worst_kept"]),
-        "## Best dropped",
-        *_examples(read["best_dropped"]),
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    )
+    return (
+        joined(
+            "# What the filter did",
+            f"{stats['rows_in']} responses in, {stats['rows_out']} kept. Tokens are those of "
+            f"{escaped(stats['tokenizer'])}; the response score is ln(L)·L/C, L tokens and C distinct "
+            f"ones, and {stats['threshold']:g} or above is dropped.",
+            "## Rules",
+            rule_table(stats).to_markdown() or "Nothing was dropped.",
+            "![Rows that two rules drop both](figures/overlap.png)" if stats["overlap"] else "",
+            "## Domains",
+            _domains(stats).to_markdown() or "Nothing.",
+            "## Length",
+            length_table(stats).to_markdown() or "Nothing.",
+            "![Drop rate by length](figures/drop_rate.png)",
+            "![Score against length](figures/score_by_length.png)",
+            "## Scores",
+            *histograms,
+            "## Worst kept",
+            examples(read["worst_kept"]) or "None.",
+            "## Best dropped",
+            examples(read["best_dropped"]) or "None.",
+        )
+        + "\n"
+    )
 
 
 def summary(stats: Mapping[str, Any]) -> str:
     """A table of a line a rule that dropped something, most first."""
     lines = [f"  {stats['rows_out']} of {stats['rows_in']} responses kept"]
     width = max((len(reason) for reason in stats["dropped"]), default=0)
-    for reason, dropped, alone in sorted(_rules(stats), key=lambda rule: -int(rule[1])):
+    for reason, dropped, alone in rule_table(stats).rows:
         lines.append(f"  {reason:<{width}}  {dropped:>7} dropped, {alone:>7} by this rule alone")
     return "\n".join(lines)
 
@@ -62,52 +64,55 @@ def picture_name(group: str) -> str:
     return f"{group.replace('/', ' ')}.png"
 
 
-def _rules(stats: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    alone = stats["dropped_by_one_rule_alone"]
-    return [(reason, str(count), str(alone.get(reason, 0))) for reason, count in stats["dropped"].items()]
+def rule_table(stats: Figures) -> Table:
+    """How many rows each rule drops, most first, and how many it alone; no rows where nothing was dropped."""
+    counts, alone = mapping(stats.get("dropped")), mapping(stats.get("dropped_by_one_rule_alone"))
+    dropped = sorted(counts.items(), key=lambda entry: -entry[1])
+    lines = [(str(reason), count, alone.get(reason, 0)) for reason, count in dropped]
+    note = "A row may be dropped by several rules; alone counts those that no other rule drops."
+    return Table(("rule", "dropped", "alone"), lines, note=note)
 
 
-def _domains(stats: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    return [
+def length_table(stats: Figures) -> Table:
+    """Rows, rows dropped and rows dropped by the score, by length in tokens."""
+    buckets = [
         (
-            one_line(group),
-            str(entry["in"]),
-            str(entry["kept"]),
+            bucket_name(one),
+            one["rows"],
+            _share(one["dropped"], one["rows"]),
+            _share(one["dropped_by_score"], one["rows"]),
+        )
+        for one in rows(stats.get("lengths"))
+    ]
+    note = "The score grows with length even on clean text, so it is partly a filter of length."
+    return Table(("tokens", "rows", "dropped", "by the score"), buckets, note=note)
+
+
+def examples(found: Sequence[Figures]) -> str:
+    """Rows as Markdown, each with its figures above its text, a quote that keeps its lines."""
+    return joined(
+        *(
+            f"**score {row['score']:.3f}**, {row['tokens']} tokens, {escaped(row['domain'])}"
+            + (f", dropped: {escaped(', '.join(row['reasons']))}" if row["reasons"] else "")
+            + f" ({escaped(row['id'])})\n\n"
+            + block_quote(row["response"] or "(empty answer)")
+            for row in found
+        )
+    )
+
+
+def _domains(stats: Figures) -> Table:
+    entries = [
+        (
+            group,
+            entry["in"],
+            entry["kept"],
             ", ".join(f"{reason}: {count}" for reason, count in entry["dropped"].items()),
         )
         for group, entry in stats["domains"].items()
     ]
-
-
-def _lengths(stats: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    return [
-        (
-            bucket_name(bucket),
-            str(bucket["rows"]),
-            _share(bucket["dropped"], bucket["rows"]),
-            _share(bucket["dropped_by_score"], bucket["rows"]),
-        )
-        for bucket in stats["lengths"]
-    ]
+    return Table(("domain", "rows", "kept", "dropped for"), entries, align="lrrl")
 
 
 def _share(part: int, whole: int) -> str:
     return f"{part} ({100 * part / whole:.0f} %)" if whole else "0"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return "Nothing."
-    ruler = ["---:" if head in _NUMBERS else "---" for head in heads]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ruler, *rows))
-
-
-def _examples(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Each with its figures above its text, as a quote that keeps its lines."""
-    return [
-        f"**score {row['score']:.2f}**, {row['tokens']} tokens, {one_line(row['domain'])}"
-        + (f", dropped: {', '.join(row['reasons'])}" if row["reasons"] else "")
-        + f" (`{row['id']}`)\n\n"
-        + quoted(row["response"])
-        for row in rows
-    ] or ["None."]

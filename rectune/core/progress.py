@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from rectune.core.text.plain import duration
+
 _PLAIN_EVERY = 10.0  # seconds between plain lines
 
 _stream: TextIO | None = None
@@ -97,6 +99,7 @@ class _Plain:
         if not self.total:
             say(f"  {self.label}: {self.done} {self.unit}, {rate:.1f}/s")
             return
-        left = (self.total - self.done) / rate if rate else float("inf")
-        ending = f"{left:.0f} s left" if self.done < self.total else f"done in {seconds:.0f} s"
-        say(f"  {self.label}: {self.done}/{self.total} {self.unit}, {rate:.1f}/s, {ending}")
+        ending = f", done in {duration(round(seconds))}"
+        if self.done < self.total:
+            ending = f", {duration(round((self.total - self.done) / rate))} left" if rate else ""
+        say(f"  {self.label}: {self.done}/{self.total} {self.unit}, {rate:.1f}/s{ending}")

@@ -16,6 +16,7 @@ from typing import Any
 from rectune.core.runs import ledger_path
 from rectune.core.settings import Sampling
 from rectune.core.stats import metrics
+from rectune.core.stats.intervals import wilson
 from rectune.core.types import Locale, content_id
 from rectune.evaluation.systems import Material
 from rectune.inference.generate import generate
@@ -168,4 +169,4 @@ def _cuts(ground: Ground, group: Sequence[TestCase], count: int) -> list[Cut]:
 
 
 def _share(hits: int, n: int) -> list[float]:
-    return [hits / n if n else 0.0, *metrics.wilson(hits, n)]
+    return [hits / n if n else 0.0, *wilson(hits, n)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rectune.core.stats import metrics
+from rectune.core.stats.intervals import wilson
 from rectune.core.types import Ranking
 from rectune.evaluation.trials import Trial
 
@@ -53,5 +53,5 @@ def _third(place: int, size: int) -> int:
 
 
 def _share(flags: Sequence[bool]) -> list[float | int | None]:
-    low, high = metrics.wilson(sum(flags), len(flags))
+    low, high = wilson(sum(flags), len(flags))
     return [sum(flags) / len(flags) if flags else None, low, high, len(flags)]

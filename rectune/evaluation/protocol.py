@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from rectune.core.settings import Evaluate
-from rectune.core.stats.metrics import Resampled, hit_at, ndcg_at, reciprocal_ranks, target_rank, wilson
+from rectune.core.stats.intervals import wilson
+from rectune.core.stats.metrics import Resampled, hit_at, ndcg_at, reciprocal_ranks, target_rank
 from rectune.core.types import Ranking, grouped
 from rectune.evaluation.groups import Groups
 from rectune.evaluation.paired import compare_all

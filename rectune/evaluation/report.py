@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rectune.core.manifest import annotators, simulated
 from rectune.core.recipe import Recipe
 from rectune.core.runs import write_atomically
-from rectune.evaluation.pages import data_figures, figures
-from rectune.evaluation.pages.content import Content, gather
-from rectune.evaluation.pages.filtered import PICTURES
-from rectune.evaluation.pages.render import html, markdown
+from rectune.core.text.figures import mapping, memory
+from rectune.core.text.markdown import escaped
+from rectune.core.text.plain import duration
+from rectune.core.text.tables import Table
+from rectune.evaluation.pages.answers import answers, recommendations
+from rectune.evaluation.pages.data_tables import data_section
+from rectune.evaluation.pages.filtering import funnel, scores
+from rectune.evaluation.pages.finished import Finished
+from rectune.evaluation.pages.page import FIGURES, Block, Page, to_html, to_markdown
+from rectune.evaluation.pages.ranking import ranking, read_systems, verdict
+from rectune.evaluation.pages.training import cost, training
 
-_PNG = b"\x89PNG\r\n\x1a\n"
+_SIMULATED = (
+    "> **Preferences come from a simulated annotator, not from people.** What DPO learnt here is a "
+    "published rule, and says nothing about what people prefer."
+)
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
@@ -28,56 +37,52 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         out: replaced where an interrupted attempt left something.
 
     Returns:
-        `evaluation` (the ranking table that cards repeat), the names of the plots, the page's size in bytes.
+        `verdict` (what may be concluded of the ranking), the names of the plots, the page's size in bytes.
     """
-    content = gather(inputs, config.evaluate.samples)
-    pictures = out / "figures"
+    finished, pictures = Finished(inputs), out / FIGURES
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
-    histograms = _histograms(inputs, pictures)
-    _filter_charts(inputs, pictures)
-    charts = _draw(content, pictures)
-    key = out.name.partition(".")[0]
-    page = html(content, key, pictures, histograms, charts)
-    write_atomically(out / "report.html", page)
-    write_atomically(out / "report.md", markdown(content, key, pictures, histograms, charts))
+    page = Page(
+        f"rectune report: {finished.recipe or 'unnamed recipe'}",
+        _head(finished, out.name.partition(".")[0]),
+        {
+            "Ranking": ranking(finished, pictures),
+            "Data": data_section(finished, pictures),
+            "Funnel": funnel(finished),
+            "Response scores": scores(finished, pictures),
+            "Training": training(finished, pictures),
+            "Answers before and after": answers(finished, config.evaluate.samples),
+            "Recommendations": recommendations(finished),
+            "Time and memory": cost(finished),
+        },
+    )
+    written = to_html(page, pictures)
+    write_atomically(out / "report.html", written)
+    write_atomically(out / "report.md", to_markdown(page))
     return {
-        "stages": len(content.manifests),
-        "simulated": content.simulated,
-        "evaluation": asdict(content.results) if content.results.systems else None,
+        "stages": len(finished.manifests),
+        "simulated": simulated(finished.manifests),
+        "verdict": verdict(read_systems(finished.document("eval", "metrics.json"))),
         "plots": sorted(path.name for path in pictures.iterdir()),
-        "html_bytes": len(page.encode()),
+        "html_bytes": len(written.encode()),
     }
 
 
-def _draw(content: Content, pictures: Path) -> dict[str, str]:
-    """Draw the charts; returns what those of the data show, by file name."""
-    figures.loss_curve(content.sft, pictures / "loss.png")
-    figures.reward_margins(content.dpo, pictures / "rewards.png")
-    figures.hit_chart(content.results.systems, content.results.chance, pictures / "hits.png")
-    figures.difference_chart(content.pairs, pictures / "pairs.png")
-    return data_figures.draw(content.data, pictures)
-
-
-def _histograms(inputs: Mapping[str, Path], pictures: Path) -> list[tuple[str, str]]:
-    """Copy the filter's histograms; returns (file name, domain) of each. What is no PNG stays behind."""
-    found = []
-    for path in sorted((inputs["filter"] / "histograms").glob("*.png")) if "filter" in inputs else []:
-        name = "scores_" + re.sub(r"[^\w.-]", "_", path.name)
-        if _copied(path, pictures / name):
-            found.append((name, path.stem))
-    return found
-
-
-def _filter_charts(inputs: Mapping[str, Path], pictures: Path) -> None:
-    for name in PICTURES if "filter" in inputs else ():
-        _copied(inputs["filter"] / "figures" / name, pictures / f"filter_{name}")
-
-
-def _copied(source: Path, target: Path) -> bool:
-    """Copy a picture if it is there and is a PNG."""
-    content = source.read_bytes() if source.is_file() else b""
-    if not content.startswith(_PNG):
-        return False
-    target.write_bytes(content)
-    return True
+def _head(finished: Finished, key: str) -> list[Block]:
+    manifests = finished.manifests
+    missing = [stage for stage in finished.inputs if stage not in manifests]
+    started = min((one.started for one in manifests.values() if one.started), default="")
+    seconds = sum(one.seconds for one in manifests.values())
+    facts = (
+        ("data", str(mapping(finished.settings.get("data")).get("root") or "not recorded")),
+        ("first stage started", started[:16].replace("T", " ") or "not recorded"),
+        ("stages", f"{len(manifests)} finished, {duration(seconds)}"),
+        ("peak memory", memory(max((one.peak_memory for one in manifests.values()), default=0))),
+        ("tagged by", ", ".join(annotators(manifests)) or "nobody"),
+        ("key of this report", key),
+    )
+    return [
+        _SIMULATED if simulated(manifests) else "",
+        f"> Not part of this report, because not finished: {escaped(', '.join(missing))}." if missing else "",
+        Table(("", ""), facts, align="l"),
+    ]

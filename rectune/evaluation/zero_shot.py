@@ -13,7 +13,9 @@ from rectune.core.rows import write_rows
 from rectune.core.runs import write_atomically
 from rectune.core.stats.metrics import Resampled
 from rectune.core.stats.paired import difference
-from rectune.core.text.markdown import one_line
+from rectune.core.text.figures import figure, with_ends
+from rectune.core.text.markdown import escaped, joined
+from rectune.core.text.tables import Cell, Table
 from rectune.core.types import Case, Locale, Ranking
 from rectune.evaluation.language import rank_models
 from rectune.evaluation.protocol import summarise
@@ -107,36 +109,25 @@ def _against_best(
 def zero_shot_table(folds: Sequence[Fold], command: str) -> str:
     """Markdown: a row a domain, every figure with its interval, its protocol and the command that made it."""
     heads = ["left out", "users", "chance", *SHOWN, "best baseline", *(f"{name} less it" for name in TUNED)]
-    lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
-    for fold in folds:
-        systems, best = fold.metrics["systems"], fold.metrics["best"]
-        cells = [one_line(fold.domain), str(fold.metrics["cases"]), f"{fold.metrics['chance']:.3f}"]
-        cells += [_interval(systems[name]["hit@1"], systems[name]["interval"]) for name in SHOWN]
-        cells.append(best["name"])
-        for name in TUNED:
-            row = best["differences"][name]
-            cells.append(_interval(row["difference"], row["interval"], "+"))
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(
-        [
-            "# Leave one domain out",
-            "",
-            "Hit@1 of one target, the item taken last, among the case's candidates, for every user "
-            "of the domain; the model was tuned by "
-            "SFT on the other domains. Brackets are 95 % intervals (Wilson; of differences: "
-            "bootstrap over users). The best baseline of a "
-            "row is the interaction-free one with the highest Hit@1 on these users, chosen with "
-            "hindsight, which favours it. Weights of "
-            f"{', '.join(TUNED[1:])} are one half: nothing was chosen on any data.",
-            "",
-            f"Made by: {command}",
-            "",
-            *lines,
-            "",
-        ]
+    note = (
+        "Hit@1 of one target, the item taken last, among the case's candidates, for every user of the "
+        "domain; the model was tuned by SFT on the other domains. Brackets are 95 % intervals (Wilson; of "
+        "differences: bootstrap over users). The best baseline of a row is the interaction-free one with "
+        "the highest Hit@1 on these users, chosen with hindsight, which favours it. Weights of "
+        f"{', '.join(TUNED[1:])} are one half: nothing was chosen on any data."
     )
+    table = Table(heads, list(map(_row, folds)))
+    return joined("# Leave one domain out", note, f"Made by: {escaped(command)}", table.to_markdown()) + "\n"
 
 
-def _interval(value: float, interval: Sequence[float], sign: str = "") -> str:
-    low, high = interval
-    return f"{value:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
+def _row(fold: Fold) -> tuple[Cell, ...]:
+    systems, best = fold.metrics["systems"], fold.metrics["best"]
+    differences = (best["differences"][name] for name in TUNED)
+    return (
+        fold.domain,
+        fold.metrics["cases"],
+        figure(fold.metrics["chance"]),
+        *(with_ends(systems[name]["hit@1"], systems[name]["interval"]) for name in SHOWN),
+        best["name"],
+        *(with_ends(row["difference"], row["interval"], signed=True) for row in differences),
+    )

@@ -8,9 +8,10 @@ from pathlib import Path
 from rectune.core.manifest import read_manifests
 from rectune.core.runs import RunStore
 from rectune.core.text.plain import printable
+from rectune.core.text.tables import Table, nested
 from rectune.evaluation.pages.data import Data, Mix, Row, read_data
 from rectune.evaluation.pages.data_figures import draw
-from rectune.evaluation.pages.data_tables import Table, tables
+from rectune.evaluation.pages.data_tables import tables
 from rectune.pipeline.run import Order, run_pipeline
 
 _WIDTH = 120  # columns
@@ -41,21 +42,17 @@ def _report(data: Data) -> Iterable[str]:
 
 def _text(table: Table) -> str:
     """The table, numbers to the right; long names give way where it would be too wide."""
-    widths = [
-        max(len(head), *(len(line.cells[place]) for line in table.lines))
-        for place, head in enumerate(table.heads)
+    rows = [tuple(map(str, row)) for row in (table.heads, *table.rows)]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)][1:]
+    names = [
+        f"  {row[0].removeprefix(nested(''))}" if row[0].startswith(nested("")) else row[0] for row in rows
     ]
-    named = [("  " if line.category else "") + line.name for line in table.lines]
     room = max(_WIDTH - sum(width + 2 for width in widths), 12)
-    first = min(_NAME, room, max(len(name) for name in [*named, "domain"]))
-    rows = [
-        ("domain", table.heads),
-        *((name, line.cells) for name, line in zip(named, table.lines, strict=True)),
-    ]
+    first = min(_NAME, room, max(map(len, names)))
     lines = [
         _fitted(name, first)
-        + "".join(f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-        for name, cells in rows
+        + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths, strict=True))
+        for name, row in zip(names, rows, strict=True)
     ]
     return "\n".join([table.title.upper(), *lines])
 

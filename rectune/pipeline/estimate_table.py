@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from statistics import mean
 
+from rectune.core.text.plain import duration
 from rectune.pipeline.estimate import Estimate, Subject, fits
 
 _WIDTH = 80
@@ -48,7 +49,7 @@ def _rows(stages: Sequence[Estimate]) -> list[str]:
     if any(one.probe for one in stages):
         measured = [_gib(one.probe.memory) if one.probe else "-" for one in stages]
         lines.append(_line("memory of the probe, measured", measured))
-    return [*lines, _line("time", [duration(one.seconds) for one in stages])]
+    return [*lines, _line("time", [duration(round(one.seconds)) for one in stages])]
 
 
 def _line(name: str, cells: Sequence[str]) -> str:
@@ -89,10 +90,3 @@ def _wrapped(lines: Sequence[str]) -> list[str]:
 
 def _gib(size: int) -> str:
     return f"{size / 2**30:.2f} GiB" if size < 10 * 2**30 else f"{size / 2**30:.1f} GiB"
-
-
-def duration(seconds: float) -> str:
-    """Seconds, minutes or hours, whichever reads best."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"

@@ -13,6 +13,7 @@ from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe, dump_sections, load_recipe, to_yaml
 from rectune.core.runs import RunStore, Workplace, write_atomically
+from rectune.core.text.plain import duration
 from rectune.pipeline.effort import Effort
 from rectune.pipeline.launch import launch
 from rectune.pipeline.plan import Step, next_step, package_versions, stage_source
@@ -86,7 +87,7 @@ def _make(step: Step, recipe: Recipe, order: Order, store: RunStore) -> None:
     rows = (
         f", {stats['rows_in']} -> {stats['rows_out']} rows" if {"rows_in", "rows_out"} <= set(stats) else ""
     )
-    cost = f"{effort.seconds:.0f} s, {effort.peak_memory / 2**30:.1f} GiB"
+    cost = f"{duration(round(effort.seconds))}, {effort.peak_memory / 2**30:.1f} GiB"
     say(f"{'':<11} done in {cost}{rows}   {store.folder(name, key)}")
 
 

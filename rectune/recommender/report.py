@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rectune.core.text.markdown import one_line
+from rectune.core.text.figures import figure, mapping, share
+from rectune.core.text.tables import Table
 from rectune.core.types import grouped
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
@@ -26,7 +27,13 @@ NEAR = {
     "items": "all items shown, after",
     "target": "the item really taken",
 }
-FLAGS = ("invented", "duplicated", "in the history", "ambiguous")
+# What an answer may do wrong, in a word and in the report's words.
+FLAGS = {
+    "invented": "names what the catalogue lacks",
+    "duplicated": "names something twice",
+    "in the history": "names something of the history",
+    "ambiguous": "names a title that several items bear",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,46 +113,76 @@ def relevance(
     return {"n": len(rows), **means, **hits}
 
 
-def as_markdown(report: Mapping[str, Any]) -> str:
-    """The report as a Markdown block."""
-    names = [*(["draft"] if "draft" in report else []), *report["modes"]]
-    columns = [report["draft"] if name == "draft" else report["modes"][name]["answers"] for name in names]
+def grounding_tables(document: Any, made_by: str = "") -> list[Table]:
+    """The report as tables: what answers name before and after grounding, how near they come, and both by domain.
+
+    Args:
+        document: what grounding.json holds; what is missing in it is left out.
+        made_by: a sentence that ends every note.
+    """
+    found = mapping(document)
+    modes = {str(name): mapping(entry) for name, entry in mapping(found.get("modes")).items()}
+    columns = {name: mapping(entry.get("answers")) for name, entry in modes.items()}
+    if "draft" in found:
+        columns = {"draft": mapping(found["draft"]), **columns}
+    made = [
+        _outcomes(columns, found.get("cases"), made_by),
+        _nearness(modes, made_by),
+        _by_domain(columns, str(found.get("ground")), made_by),
+    ]
+    return [table for table in made if table.rows and len(table.heads) > 1]
+
+
+def _outcomes(columns: Mapping[str, Mapping[str, Any]], cases: Any, made_by: str) -> Table:
+    resolved = dict.fromkeys(name for column in columns.values() for name in mapping(column.get("resolved")))
+    kinds = [(f"resolves: {name}", "resolved", name) for name in resolved]
+    kinds += [(words, "flags", name) for name, words in FLAGS.items()]
     lines = [
-        f"### Grounding: {report['cases']} test prompts",
-        "",
-        "| | " + " | ".join(names) + " |",
-        "|---|" + "---:|" * len(names),
-        *(_row(f"resolves: {name}", [column["resolved"][name] for column in columns]) for name in RESOLVED),
-        *(_row(name, [column["flags"][name] for column in columns]) for name in FLAGS),
-        "",
-        "| nearness to the wish (mean cosine) | " + " | ".join(report["modes"]) + " |",
-        "|---|" + "---:|" * len(report["modes"]),
+        (words, *(share(mapping(column.get(kind)).get(name), column.get("n")) for column in columns.values()))
+        for words, kind, name in kinds
     ]
-    figures = [mode["relevance"] for mode in report["modes"].values()]
-    for name, words in NEAR.items():
-        lines.append(_row(words, [figure.get(name) for figure in figures], percent=False))
-    lines += [_row(name, [figure.get(name) for figure in figures]) for name in ("hit@1", "hit@top")]
-    domains = sorted(report["draft"]["domains"])
-    lines += [
-        "",
-        "| domain | n | exact, before | invented, before | exact, after | invented, after |",
-        "|---|" + "---:|" * 5,
+    note = (
+        f"What answers to the same {cases} test prompts come to: the model's own draft, and what goes out "
+        "after grounding in either way. They resolve to an item by its exact title, a misspelt one, or "
+        f"because an item is near to what they say. Brackets are 95 % intervals (Wilson). {made_by}"
+    )
+    return Table(("answers", *columns), lines, "Grounding", note)
+
+
+def _nearness(modes: Mapping[str, Mapping[str, Any]], made_by: str) -> Table:
+    found = {name: mapping(entry.get("relevance")) for name, entry in modes.items()}
+    lines = [
+        (words, *(figure(near.get(name)) for near in found.values()))
+        for name, words in NEAR.items()
+        if any(near.get(name) is not None for near in found.values())
     ]
-    main = report["modes"][report["ground"]]["answers"]["domains"]
-    for domain in domains:
-        old, new = report["draft"]["domains"][domain], main[domain]
-        parts = [
-            part[kind][name]
-            for part in (old, new)
+    for name, words in (("hit@1", "names the item really taken"), ("hit@top", "shows the item really taken")):
+        if any(name in near for near in found.values()):
+            counts = (mapping(modes[mode].get("answers")).get("n") for mode in found)
+            lines.append(
+                (words, *(share(near.get(name), n) for near, n in zip(found.values(), counts, strict=True)))
+            )
+    note = (
+        "Mean cosine to the wish: the query, or the latest items of the history; and how often the item "
+        f"really taken next is found in the whole catalogue, with 95 % intervals (Wilson). {made_by}"
+    )
+    return Table(("near to the wish", *found), lines, "Nearness to the wish", note)
+
+
+def _by_domain(columns: Mapping[str, Mapping[str, Any]], ground: str, made_by: str) -> Table:
+    draft, after = (mapping(mapping(columns.get(name)).get("domains")) for name in ("draft", ground))
+    lines = []
+    for domain in sorted(draft):
+        parts = [mapping(side.get(domain)) for side in (draft, after)]
+        shares = (
+            share(mapping(part.get(kind)).get(name), part.get("n"))
+            for part in parts
             for kind, name in (("resolved", "exact"), ("flags", "invented"))
-        ]
-        lines.append(_row(f"{one_line(domain)} | {old['n']}", parts))
-    return "\n".join(lines) + "\n"
-
-
-def _row(name: str, values: Sequence[float | None], *, percent: bool = True) -> str:
-    shown = ["–" if v is None else f"{v:.1%}" if percent else f"{v:.3f}" for v in values]
-    return f"| {name} | " + " | ".join(shown) + " |"
+        )
+        lines.append((str(domain), parts[0].get("n"), *shares))
+    note = f"Before is the draft, after is what goes out by {ground}. Brackets are 95 % intervals (Wilson). {made_by}"
+    heads = ("domain", "n", "exact, before", "invented, before", "exact, after", "invented, after")
+    return Table(heads, lines, "Grounding by domain", note)
 
 
 def _shares(found: Sequence[Outcome]) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.runs import ledger_path, write_atomically
+from rectune.core.text.markdown import joined
 from rectune.core.types import Prompt
 from rectune.recommender.generative import Choice, GenerativeRecommender, Mode, Recommendation
-from rectune.recommender.report import Answered, as_markdown, relevance, shares
+from rectune.recommender.report import Answered, grounding_tables, relevance, shares
 from rectune.recommender.requests import RecommendationRequest, from_prompt
 from rectune.recommender.wording import record
 from rectune.retrieval.grounding import ground_in
@@ -57,7 +58,8 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     write_atomically(out / "recommendations.json", json.dumps(records, ensure_ascii=False, indent=1))
     report = _report(recommender, prompts, found, choices)
     write_atomically(out / "grounding.json", json.dumps(report, ensure_ascii=False, indent=1))
-    write_atomically(out / "grounding.md", as_markdown(report))
+    tables = (table.to_markdown() for table in grounding_tables(report))
+    write_atomically(out / "grounding.md", joined(*tables) + "\n")
     return {
         "rows_in": len(prompts),
         "rows_out": len(found),

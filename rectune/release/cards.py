@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from rectune.core.errors import UserError
-from rectune.core.manifest import annotators, flows, simulated
+from rectune.core.manifest import annotators, simulated
+from rectune.core.text.figures import mapping
+from rectune.core.text.markdown import escaped, link
 from rectune.core.types import Example, Preference, Prompt, Provenance
-from rectune.models.exported import NOTE, exported
-from rectune.release.facts import HUB_ID, CardFacts, base_model, datasets, generators, is_data_plot, shares
-from rectune.release.tables import evaluation_tables, headline
+from rectune.models.exported import exported
+from rectune.rankers.report import ranking_tables
+from rectune.release.facts import HUB_ID, CardFacts, base_model, datasets, is_data_plot
+from rectune.release.tables import card_tables
 
 # Identifiers that the Hub takes in a card's `license` field; anything else must be "other" with a name.
 HUB_LICENCES = frozenset(
@@ -26,11 +28,6 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 _COLUMNS: tuple[Any, ...] = (Example, Preference, Prompt, Provenance)
 _ALIGNED = "dpo"  # the system in the evaluation that is the pushed model
 _INDEXED = ("hit@1", "mrr", "ndcg@10")  # figures that go into the card's metadata
-# Training settings that a reader may want, in this order.
-_SETTINGS = (
-    "epochs", "learning_rate", "batch_size", "accumulation", "max_length", "packing", "schedule", "warmup_ratio",
-    "weight_decay", "zero", "offload", "lora", "holdout", "beta", "seed",
-)  # fmt: skip
 
 
 def model_card(facts: CardFacts) -> str:
@@ -76,13 +73,6 @@ def dataset_card(facts: CardFacts) -> str:
     return _checked(data.to_yaml(), _render("dataset_card.md.j2", facts, of_data=True))
 
 
-def cell(value: Any) -> str:
-    """One line of untrusted text that cannot break out of a Markdown table or start HTML."""
-    text = " ".join(str(value).split())
-    signs = r"([\\`*_|]|\](?=[(\[:]))"  # a bracket links only before another
-    return re.sub(signs, r"\\\1", text).replace("<", "&lt;").replace(">", "&gt;")
-
-
 def _configuration(name: str) -> dict[str, Any]:
     return {"config_name": name, "data_files": [{"split": "train", "path": f"{name}/train.parquet"}]}
 
@@ -91,7 +81,7 @@ def _results(facts: CardFacts) -> list[Any]:
     """The aligned model's figures as the Hub indexes them."""
     from huggingface_hub import EvalResult
 
-    found = headline(facts.metrics, _ALIGNED)
+    found = mapping(mapping(facts.metrics.get("systems")).get(_ALIGNED))
     names = [name for name in _INDEXED if isinstance(found.get(name), float)]
     return [
         EvalResult(
@@ -113,7 +103,7 @@ def _render(template: str, facts: CardFacts, *, of_data: bool) -> str:
     environment = SandboxedEnvironment(
         loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["cell"] = cell
+    environment.filters["escaped"] = escaped
     plots = [name for name in facts.plots if is_data_plot(name) == of_data]
     return environment.get_template(template).render(facts=facts, plots=plots, **_words(facts))
 
@@ -129,59 +119,20 @@ def _words(facts: CardFacts) -> dict[str, Any]:
         "title": facts.repo or "user/name",
         "pinned": f', revision="{facts.key}"' if facts.key else "",
         "year": started[:4],
-        "datasets": datasets(facts),
-        "shares": shares(facts),
-        "flows": flows(facts.manifests),
-        "filtered": _filtered(facts),
-        "generators": generators(facts),
-        "tables": evaluation_tables(facts.metrics),
-        "verdict": (facts.figures("report").get("evaluation") or {}).get("verdict", ""),
+        "homes": {
+            name: link(str(entry["home"])) for name, entry in datasets(facts).items() if entry.get("home")
+        },
+        "tables": {name: table.to_markdown() for name, table in card_tables(facts).items()},
+        "evaluation": [table.to_markdown() for table in ranking_tables(facts.metrics, facts.recipe)],
+        "verdict": facts.figures("report").get("verdict", ""),
         "exported": exported(facts.figures("export")),
-        "export_note": NOTE,
         "tagged": facts.figures("tag"),
         "annotators": annotators(facts.manifests),
         "simulated": simulated(facts.manifests),
-        "training": _training(facts),
-        "outcomes": [row for stage in ("sft", "tag", "dpo") for row in _outcome(facts, stage)],
         "columns": {kind.__name__: ", ".join(one.name for one in fields(kind)) for kind in _COLUMNS},
         "kinds_of_items": len({entry.get("domain") for entry in datasets(facts).values()}),
         "spoken": " and ".join(_SPOKEN.get(name, name) for name in facts.languages),
     }
-
-
-def _filtered(facts: CardFacts) -> list[tuple[str, int, int]]:
-    """(reason, rows that it drops, rows that it alone drops), most first."""
-    figures = facts.figures("filter")
-    dropped, alone = figures.get("dropped") or {}, figures.get("dropped_by_one_rule_alone") or {}
-    return [
-        (str(reason), int(count), int(alone.get(reason, 0)))
-        for reason, count in sorted(dropped.items(), key=lambda entry: -entry[1])
-    ]
-
-
-def _training(facts: CardFacts) -> list[tuple[str, str, str]]:
-    """(setting, its value for SFT, its value for DPO), settings that cannot matter to a reader left out."""
-    sft, dpo = facts.settings.get("train", {}), facts.settings.get("align", {})
-    return [
-        (name, _setting(sft.get(name)), _setting(dpo.get(name)))
-        for name in _SETTINGS
-        if name in sft or name in dpo
-    ]
-
-
-def _outcome(facts: CardFacts, stage: str) -> list[tuple[str, str, str]]:
-    """The single figures that a stage returned: (stage, name, value)."""
-    return [
-        (stage, str(name).replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
-        for name, value in facts.figures(stage).items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and not name.startswith("rows_")
-    ]
-
-
-def _setting(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {part}" for name, part in value.items() if part != {})
-    return "–" if value is None else str(value)
 
 
 def _licence(licence: str) -> tuple[str, str | None]:

@@ -45,6 +45,11 @@ class CardFacts:
         return self.manifests[stage].figures if stage in self.manifests else {}
 
     @property
+    def recipe(self) -> str:
+        """The recipe's name; empty where no stage knows it."""
+        return next((one.recipe for one in self.manifests.values() if one.recipe), "")
+
+    @property
     def key(self) -> str:
         """The run's key, which is the tag; empty without an export."""
         return self.manifests["export"].key if "export" in self.manifests else ""
@@ -67,7 +72,7 @@ def card_facts(repo: str, licence: str, inputs: Mapping[str, Path]) -> CardFacts
         settings,
         languages=sorted(name for name, share in locales.items() if share),
         plots=plots,
-        metrics=_metrics(inputs, in_order),
+        metrics=_metrics(inputs),
         licences=_licences(settings, in_order),
     )
 
@@ -111,12 +116,12 @@ def is_data_plot(name: str) -> bool:
     return name.startswith(_DATA_PLOTS)
 
 
-def _metrics(inputs: Mapping[str, Path], manifests: Mapping[str, Manifest]) -> Mapping[str, Any]:
-    """metrics.json of the stage eval; without it what the report repeats."""
+def _metrics(inputs: Mapping[str, Path]) -> Mapping[str, Any]:
+    """metrics.json of the stage eval; empty where it is missing or damaged."""
     try:
         document = json.loads((inputs["eval"] / "metrics.json").read_text(encoding="utf-8"))
     except (KeyError, OSError, ValueError):
-        document = manifests["report"].figures.get("evaluation") if "report" in manifests else None
+        return {}
     return document if isinstance(document, dict) else {}
 
 

@@ -92,7 +92,7 @@ def test_pace_is_the_median_and_time_left_follows(store: TagStore) -> None:
         store.add(Tag(task.key, task.hashes, task.hashes[0], task.hashes[1], "kim", 1.0, seconds))
     at = session(store, tasks)
     assert (at.pace, at.seconds_left) == (12.0, 24.0)
-    assert progress_line(at) == "3 of 5 done · 12 s each · about 1 min left"
+    assert progress_line(at) == "3 of 5 done · 12 s each · about 24 s left"
     assert progress_line(session(store, tasks, "new")) == "0 of 5 done"
 
 

@@ -148,20 +148,17 @@ def test_a_folder_without_tables_has_no_statistics(folder: Path) -> None:
 
 def test_tables_give_every_domain_and_its_categories(data: Data) -> None:
     interactions, histories, items = tables(data)
-    assert [(line.name, line.category) for line in interactions.lines] == [
-        ("goods", False), ("Books", True), (EVIL, True), ("idle", False),
-    ]  # fmt: skip
-    cells = dict(zip(interactions.heads, interactions.lines[0].cells, strict=True))
-    assert cells == {
-        "items": "200", "users": "40", "interactions": "1,000", "kinds": "rating, play", "liked": "25.1 %",
-        "valued": "90.0 %", "repeated": "2.0 %", "density": "12 %", "years": "1997–2003",
+    assert [row[0] for row in interactions.rows] == ["goods", "… Books", f"… {EVIL}", "idle"]
+    assert dict(zip(interactions.heads, interactions.rows[0], strict=True)) == {
+        "domain": "goods", "items": "200", "users": "40", "interactions": "1,000", "kinds": "rating, play",
+        "liked": "25.1 %", "valued": "90.0 %", "repeated": "2.0 %", "density": "12 %", "years": "1997–2003",
     }  # fmt: skip
-    assert histories.lines[1].cells[:4] == ("2 / 3 / 5", "7", "90", "93")
-    assert dict(zip(items.heads, items.lines[2].cells, strict=True)) == {
-        "met": "75.0 %", "top 1 %": "11.1 %", "top 10 %": "33.3 %", "top 20 %": "44.4 %", "Gini": "0.62",
-        "described": "25.0 %", "categories": "50.0 %", "year": "0.0 %", "title": "18",
+    assert histories.rows[1][1:5] == ("2 / 3 / 5", "7", "90", "93")
+    assert dict(zip(items.heads, items.rows[2], strict=True)) == {
+        "domain": f"… {EVIL}", "met": "75.0 %", "top 1 %": "11.1 %", "top 10 %": "33.3 %", "top 20 %": "44.4 %",
+        "Gini": "0.62", "described": "25.0 %", "categories": "50.0 %", "year": "0.0 %", "title": "18",
     }  # fmt: skip
-    assert interactions.lines[3].cells[4:] == ("–", "–", "–", "–", "–")
+    assert interactions.rows[3][5:] == ("–", "–", "–", "–", "–")
 
 
 def test_domains_and_categories_each_have_their_charts(data: Data, tmp_path: Path) -> None:

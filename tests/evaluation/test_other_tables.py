@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from rectune.evaluation.pages.other_tables import grounding_tables, preference_table
-from rectune.recommender.report import FLAGS, RESOLVED, as_markdown
+from rectune.evaluation.pages.training import preference_table
+from rectune.recommender.report import FLAGS, RESOLVED, grounding_tables
 
 
 def side(exact: float, invented: float) -> dict:
@@ -25,24 +25,19 @@ def grounding() -> dict:
 
 
 def test_grounding_before_and_after_with_intervals(grounding: dict) -> None:
-    whole, near, domains = grounding_tables(grounding, "trial")
-    assert whole.heads == ("draft", "retrieve", "constrained")
-    cells = {line.name: line.cells for line in whole.lines}
+    whole, near, domains = grounding_tables(grounding, "Made by: x.")
+    assert whole.heads == ("answers", "draft", "retrieve", "constrained")
+    cells = {row[0]: row[1:] for row in whole.rows}
     assert cells["resolves: exact"][:2] == ("0.250 [0.046, 0.699]", "1.000 [0.510, 1.000]")  # 1 and 4 of 4
-    assert [cell[:5] for cell in cells["names what the catalogue lacks"]] == ["0.750", "0.000", "0.000"]
+    assert [str(cell)[:5] for cell in cells["names what the catalogue lacks"]] == ["0.750", "0.000", "0.000"]
     assert len(cells) == len(RESOLVED) + len(FLAGS)
-    assert "recipes/trial.yaml --until recommend" in whole.note and "4 test prompts" in whole.note
-    shown = {line.name: line.cells[0] for line in near.lines}
+    assert whole.note.endswith("Made by: x.") and "4 test prompts" in whole.note
+    shown = {row[0]: str(row[1]) for row in near.rows}
     assert shown["the item recommended, after"] == "0.625" and "the item really taken" not in shown
     assert shown["names the item really taken"].startswith("0.250 [")
-    (line,) = domains.lines
-    assert (line.name, line.cells[0]) == ("films", "4")
-    assert [cell[:5] for cell in line.cells[1:]] == ["0.250", "0.750", "1.000", "0.000"]
-
-
-def test_the_files_of_the_stage_have_the_same_figures(grounding: dict) -> None:
-    plain = as_markdown(grounding)
-    assert "| resolves: exact | 25.0% | 100.0% | 100.0% |" in plain and "| hit@1 | 25.0% | 25.0% |" in plain
+    ((name, n, *shares),) = domains.rows
+    assert (name, n) == ("films", 4)
+    assert [str(cell)[:5] for cell in shares] == ["0.250", "0.750", "1.000", "0.000"]
 
 
 def test_preference_pairs_with_their_warnings() -> None:
@@ -53,15 +48,15 @@ def test_preference_pairs_with_their_warnings() -> None:
         "sides": {"words": {"chosen": 10.0, "rejected": 12.5, "gap": gap}, "new": {"chosen": 1}},
         "warnings": ["5 prompts are few"],
     }
-    table = preference_table(found, "")
-    assert table and "7 pairs of 5 prompts" in table.note and "Warning: 5 prompts are few." in table.note
-    assert "recipes/RECIPE.yaml" in table.note
-    assert table.lines[0].cells == ("10.000", "12.500", "-2.500 [-4.000, -1.000]")
-    assert table.lines[1].cells == ("1.000", "–", "–")
+    table = preference_table(found, "Made by: x.")
+    assert "7 pairs of 5 prompts" in table.note and "Warning: 5 prompts are few." in table.note
+    assert table.note.endswith("Made by: x.")
+    assert table.rows[0] == ("words", "10.000", "12.500", "-2.500 [-4.000, -1.000]")
+    assert table.rows[1] == ("new", "1.000", "–", "–")
 
 
 @pytest.mark.parametrize("damaged", [None, [], "x", {"modes": 3}, {"modes": {"retrieve": 1}, "sides": []}])
 def test_damage_leaves_no_figures(damaged: object) -> None:
-    cells = [cell for table in grounding_tables(damaged, "r") for line in table.lines for cell in line.cells]
+    cells = [cell for table in grounding_tables(damaged) for row in table.rows for cell in row[1:]]
     assert set(cells) <= {"–"}
-    assert preference_table(damaged, "r") is None
+    assert not preference_table(damaged, "").rows

@@ -23,7 +23,7 @@ from rectune.pipeline.estimate_device import DEVICES, Device, find_device
 from rectune.pipeline.estimate_generation import generation_notes
 from rectune.pipeline.estimate_probe import Lengths, can_probe, probe_sft
 from rectune.pipeline.estimate_rows import Rows, sft_rows
-from rectune.pipeline.estimate_table import duration, estimate_table
+from rectune.pipeline.estimate_table import estimate_table
 from rectune.pipeline.plan import make_plan
 from tests.models.tiny import tiny_checkpoint
 from tests.train.runs import make_example
@@ -193,11 +193,6 @@ def test_what_generation_takes_is_measured_once_there_is_data(
     assert "not probed" in generation_notes(loaded, ready, store, probing=False)[0]
     done = [replace(step, state="finished") for step in plan]
     assert generation_notes(loaded, done, store, probing=True) == []
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(45, "45 s"), (600, "10 minutes"), (9000, "2.5 hours")])
-def test_times_read_well(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from rectune.core.types import Item
-from rectune.recommender.report import FLAGS, RESOLVED, Answered, as_markdown, outcome, relevance, shares
+from rectune.recommender.report import FLAGS, RESOLVED, Answered, grounding_tables, outcome, relevance, shares
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.grounding import Grounded, Grounding, ground_in
 from tests.rankers.world import items
@@ -79,5 +79,5 @@ def test_titles_cannot_break_the_table(grounding: Grounding, tmp_path: Path):
         "draft": table,
         "modes": {"retrieve": {"answers": table, "relevance": {}, "reasons": {}}},
     }
-    page = as_markdown(report)
-    assert "a\\|b &lt;b&gt;" in page and "–" in page
+    page = "".join(table.to_markdown() for table in grounding_tables(report))
+    assert "| a\\|b &lt;b&gt; |" in page

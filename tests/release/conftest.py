@@ -91,10 +91,11 @@ FIGURES: dict[str, dict[str, Any]] = {
     "dpo": {},
     "export": EXPORT,
     "eval": {},
-    "report": {"evaluation": {"verdict": "With n = 24 no claim is made."}},
+    "report": {"verdict": "With n = 24 no claim is made."},
 }
 METRICS: dict[str, Any] = {
     "protocol": "one target among the case's candidates",
+    "intervals": "95 %: Wilson for hit@1",
     "candidates": 20,
     "chance": 0.05,
     "systems": {

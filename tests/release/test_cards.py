@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 from huggingface_hub import DatasetCard, ModelCard
+from markdown_it import MarkdownIt
 
-from rectune.release.cards import cell, dataset_card, model_card
+from rectune.release.cards import dataset_card, model_card
 from rectune.release.facts import CardFacts, card_facts, generators, licence_in
-from tests.release.conftest import KEYS, METRICS
+from tests.core.text.test_markdown import HOSTILE, shown
+from tests.core.text.test_tables import Cells
+from tests.release.conftest import KEYS
 
 SIMULATED = "Preferences come from a simulated annotator, not from people"
 
@@ -68,11 +71,12 @@ def test_no_licence_breaks_the_metadata(finished: dict[str, Path]) -> None:
 def test_figures_come_from_the_manifests(finished: dict[str, Path]) -> None:
     text = rendered(finished)
     assert "| filter | 9 | 5 |" in text and "| rationales | 12 | 9 | no answer: 3 |" in text
-    assert "| dpo | 24 | 0.375 [0.200, 0.600] | 0.500 [0.400, 0.600] |" in text
-    assert "| random | 24 | 0.042 [0.010, 0.200] | – |" in text
-    assert "| films | 0.042 | 0.375 [0.200, 0.600] |" in text
-    assert "- one target among the case's candidates" in text and "- chance: 0.050" in text
-    assert "| Q8\\_0 | model.gguf | 0.0 | Q8\\_0 211, F32 61 | 0.0123 | 0.2 | 0.001 | 0.250 of 24 |" in text
+    assert "| dpo | 24 | 0.375 [0.200, 0.600] | – | – | 0.500 [0.400, 0.600] | – |" in text
+    assert "| random | 24 | 0.042 [0.010, 0.200] | – | – | – | – |" in text
+    assert "| system | films |" in text and "| dpo | 0.375 [0.200, 0.600], n = 24 |" in text
+    assert "One target among the case's candidates; up to 20 candidates, chance 0.050." in text
+    assert "95 %: Wilson for hit@1." in text and "rectune run recipes/trial.yaml --until eval" in text
+    assert "| Q8_0 | model.gguf | 0.0 | Q8_0 211, F32 61 | 0.0123 | 0.2 | 0.001 | 0.250 of 24 |" in text
     assert "-0.125" in text and "dequantised: 2e-07" in text and "| beta | – | 0.1 |" in text
     assert "no claim is made" in text and "| tag | pairs | 2 |" in text
     assert "| score | 3 | 2 |" in text and "| Teacher-9B | 9 | not stated in its file |" in text
@@ -96,7 +100,18 @@ def test_pictures_are_linked_where_they_belong(finished: dict[str, Path]) -> Non
 def test_untrusted_text_cannot_leave_its_cell(finished: dict[str, Path]) -> None:
     text = rendered(finished)
     assert r"empty \| &lt;b&gt;: 2" in text and "<b>" not in text and r"A lab \| of sorts" in text
-    assert cell("[here](https://x.example)\n| a") == r"[here\](https://x.example) \| a"
+    assert "Where they are published: open <https://films.example>." in text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_are_shown_as_they_are(finished: dict[str, Path], text: str) -> None:
+    path = finished["filter"] / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": {"dropped": {text: 3}}}))
+    (finished["eval"] / "metrics.json").write_text(json.dumps({"systems": {text: {"n": 1, "hit@1": 0.5}}}))
+    read = Cells(MarkdownIt("commonmark").enable("table").render(ModelCard(rendered(finished)).text))
+    assert [cell.strip() for cell in read.cells].count(shown(text)) == 2
+    assert not {"script", "em", "s"} & set(read.tags)
+    assert read.tags.count("img") == read.tags.count("a") == 1  # our own
 
 
 def test_simulated_preferences_are_named(finished: dict[str, Path]) -> None:
@@ -146,10 +161,7 @@ def test_metrics_that_are_no_document_are_no_evaluation(finished: dict[str, Path
     (finished["eval"] / "metrics.json").write_text("[1, 2]")
     assert "No evaluation was recorded" in rendered(finished)
     (finished["eval"] / "metrics.json").unlink()
-    path = finished["report"] / "manifest.json"
-    figures = {"evaluation": {**METRICS, "verdict": "so so"}}
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": figures}))
-    assert "0.375 [0.200, 0.600]" in rendered(finished)
+    assert "No evaluation was recorded" in rendered(finished)
 
 
 def test_the_embedded_teachers_licence_is_read_from_its_file(finished: dict[str, Path]) -> None:

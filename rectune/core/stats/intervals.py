@@ -14,13 +14,10 @@ def wilson(successes: float, trials: int) -> tuple[float, float]:
 
     Args:
         successes: halves may be among them.
-        trials: n.
-
-    Raises:
-        ValueError: no trials.
+        trials: n; of none, the share may be anything from 0 to 1.
     """
     if trials < 1:
-        raise ValueError("an interval needs at least one trial")
+        return 0.0, 1.0
     share, z2 = successes / trials, Z * Z
     middle = share + z2 / (2 * trials)
     spread = Z * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials * trials))

@@ -13,8 +13,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rectune.core.stats import intervals
-
 _AT_ONCE = 500  # rounds of the bootstrap that are drawn together
 
 
@@ -47,11 +45,6 @@ def ndcg_at(ranks: ArrayLike, k: int) -> NDArray[np.float64]:
     With one relevant item the ideal gain is 1, which leaves 1/log2(1 + rank) up to rank k, and 0 after it.
     """
     return hit_at(ranks, k) / np.log2(1 + np.asarray(ranks, np.float64))
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """`rectune.core.stats.intervals.wilson`; a share of nothing may be anything."""
-    return intervals.wilson(hits, n) if n else (0.0, 1.0)
 
 
 class Resampled:

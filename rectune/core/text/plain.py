@@ -33,6 +33,16 @@ def cut_line(text: str, longest: int) -> str:
     return _SPACES.sub(" ", _UNSEEN.sub(" ", encodable(text))).strip()[:longest]
 
 
+def duration(seconds: float) -> str:
+    """A time in words that a person reads at a glance: 3.2 s, 45 s, 1 min 15 s, 10 min, 2 h 2 min."""
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "min"), (0 if hours else rest, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
 def locale_of(text: str) -> Locale:
     """Korean if most letters are Hangul: who types it reads it."""
     letters = [letter for letter in text if letter.isalpha()]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.manifest import Manifest
-from rectune.evaluation.pages.values import mapping
+from rectune.core.text.figures import mapping
 from rectune.evaluation.statistics import describe
 
 Row = Mapping[str, Any]

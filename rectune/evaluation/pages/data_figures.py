@@ -131,7 +131,7 @@ def mixture(mixes: Sequence[Mix], splits: Sequence[str], path: Path) -> None:
         axes.set_xlabel("cases")
         axes.locator_params(axis="x", nbins=4, integer=True)
         _plain(axes)
-    names = [drawable(_cut(mix.source, 2 * _TITLE)) for mix in reversed(mixes)]
+    names = [drawable(mix.source, 2 * _TITLE) for mix in reversed(mixes)]
     panels[0].set_yticks(range(len(mixes)), names)
     _legend(figure, panels[0])
     save(figure, path)
@@ -190,11 +190,7 @@ def _legend(figure: Figure, axes: Axes) -> None:
 
 
 def _title(row: Row) -> str:
-    return drawable(_cut(row["category"] or row["domain"], _TITLE))
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return drawable(row["category"] or row["domain"], _TITLE)
 
 
 def _short(number: float) -> str:

@@ -1,32 +1,37 @@
-"""The statistics of the data as tables of words, the same for terminal, HTML and Markdown."""
+"""The data section: statistics of the data as tables, the same for terminal, HTML and Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from rectune.evaluation.pages.data import Data, Row
-from rectune.evaluation.pages.values import NONE
+from rectune.core.text.figures import mapping, percent
+from rectune.core.text.tables import NONE, Table, nested
+from rectune.evaluation.pages.data import Data, Row, read_data
+from rectune.evaluation.pages.data_figures import draw
+from rectune.evaluation.pages.finished import Finished
+from rectune.evaluation.pages.page import Block, pictures
+
+_Column = Callable[[Row], str]
 
 
-@dataclass(frozen=True)
-class Line:
-    """One domain, or one of its categories, and its figures as words, a column each."""
+def data_section(run: Finished, figures: Path) -> list[Block]:
+    """Where the data are from, what they are like, what was left out, and what cases were made of them.
 
-    name: str
-    category: bool
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """`note` says what the heads mean."""
-
-    title: str
-    note: str
-    heads: tuple[str, ...]
-    lines: tuple[Line, ...]
+    Args:
+        run: the stages.
+        figures: the folder that the charts are drawn into.
+    """
+    data = read_data(run.inputs.get("data"), run.manifests.get("data"))
+    charts = draw(data, figures)
+    found = [*tables(data), _drops(data), _mixture(data)]
+    known = any(table.rows for table in found)
+    return [
+        _datasets(mapping(run.figures("data").get("datasets"))),
+        *found,
+        pictures(figures, charts) if known else "The data stage left no statistics.",
+    ]
 
 
 def tables(data: Data) -> list[Table]:
@@ -37,23 +42,39 @@ def tables(data: Data) -> list[Table]:
     return [_table(rows, *what) for what in (_INTERACTIONS, _HISTORIES, _ITEMS)]
 
 
-_Column = Callable[[Row], str]
-
-
 def _table(rows: Sequence[Row], title: str, note: str, columns: Mapping[str, _Column]) -> Table:
-    lines = (
-        Line(_name(row), bool(row["category"]), tuple(words(row) for words in columns.values()))
-        for row in rows
-    )
-    return Table(title, note, tuple(columns), tuple(lines))
+    lines = [(_name(row), *(words(row) for words in columns.values())) for row in rows]
+    return Table(("domain", *columns), lines, title, note)
 
 
 def _name(row: Row) -> str:
-    return str(row["category"] or row["domain"])
+    return nested(row["category"]) if row["category"] else str(row["domain"])
 
 
-def _share(part: float | None, whole: float = 1.0) -> str:
-    return f"{100 * part / whole:.1f} %" if part is not None and whole else NONE
+def _datasets(found: Mapping[str, Any]) -> Table:
+    lines = []
+    for name, entry in ((str(name), mapping(entry)) for name, entry in found.items()):
+        passed_on = "yes" if entry.get("redistributable") else "no"
+        lines.append(
+            (name, str(entry.get("domain", "")), str(entry.get("licence") or "not stated"), passed_on)
+        )
+    return Table(("dataset", "domain", "licence", "may be passed on"), lines, "Datasets", align="l")
+
+
+def _drops(data: Data) -> Table:
+    lines = [(drop.dataset, drop.reason, f"{drop.count:,}", drop.first) for drop in data.drops]
+    return Table(("dataset", "reason", "count", "met first"), lines, "Left out on reading", align="llrl")
+
+
+def _mixture(data: Data) -> Table:
+    lines = []
+    for mix in data.mixture:
+        counts = ((mix.wanted.get(split, 0), mix.got.get(split, 0)) for split in data.splits)
+        cells = (("" if mix.category else f"{wanted:,}", f"{got:,}") for wanted, got in counts)
+        name = nested(mix.source) if mix.category else mix.source
+        lines.append((name, *(cell for pair in cells for cell in pair)))
+    heads = (head for split in data.splits for head in (f"{split}: wanted", "got"))
+    return Table(("source", *heads), lines, "Cases wanted and got")
 
 
 def _density(row: Row) -> str:
@@ -73,12 +94,12 @@ def _quartiles(spread: Mapping[str, Any]) -> str:
     return " / ".join(_number(value) for value in spread["quartiles"])
 
 
-def _top(percent: int) -> _Column:
-    return lambda row: _share(row["popularity"]["top"][str(percent)])
+def _top(most: int) -> _Column:
+    return lambda row: percent(row["popularity"]["top"][str(most)])
 
 
 def _with(name: str) -> _Column:
-    return lambda row: _share(row["text"][name], row["items"])
+    return lambda row: percent(row["text"][name], row["items"])
 
 
 def _gini(row: Row) -> str:
@@ -88,16 +109,16 @@ def _gini(row: Row) -> str:
 
 _INTERACTIONS: tuple[str, str, dict[str, _Column]] = (
     "Interactions",
-    "Valued: with stars, points, hours or the like. Repeated: of a user with an item that he or she had met before. "
-    "Density: pairs of user and item that met, of all pairs.",
+    "Valued: with stars, points, hours or the like. Repeated: of a user with an item that he or she had "
+    "met before. Density: pairs of user and item that met, of all pairs.",
     {
         "items": lambda row: _number(row["items"]),
         "users": lambda row: _number(row["users"]),
         "interactions": lambda row: _number(row["interactions"]),
         "kinds": lambda row: ", ".join(row["kinds"]) or NONE,
-        "liked": lambda row: _share(row["liked"], row["interactions"]),
-        "valued": lambda row: _share(row["with_value"], row["interactions"]),
-        "repeated": lambda row: _share(row["repeated"], row["interactions"]),
+        "liked": lambda row: percent(row["liked"], row["interactions"]),
+        "valued": lambda row: percent(row["with_value"], row["interactions"]),
+        "repeated": lambda row: percent(row["repeated"], row["interactions"]),
         "density": _density,
         "years": lambda row: _years(row) or NONE,
     },
@@ -116,10 +137,11 @@ _HISTORIES: tuple[str, str, dict[str, _Column]] = (
 )
 _ITEMS: tuple[str, str, dict[str, _Column]] = (
     "Items",
-    "Met: items with an interaction. Top 1 %: share of the interactions that the most popular 1 % of these hold. "
-    "Gini: 0 where all are equally popular, near 1 where few hold everything. Title: its mean length in characters.",
+    "Met: items with an interaction. Top 1 %: share of the interactions that the most popular 1 % of these "
+    "hold. Gini: 0 where all are equally popular, near 1 where few hold everything. Title: its mean length "
+    "in characters.",
     {
-        "met": lambda row: _share(row["items_seen"], row["items"]),
+        "met": lambda row: percent(row["items_seen"], row["items"]),
         "top 1 %": _top(1),
         "top 10 %": _top(10),
         "top 20 %": _top(20),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,19 @@ if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from rectune.evaluation.pages.results import SystemRow
-
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 _WIDE = (7.0, 3.4)  # inches
+
+
+@dataclass(frozen=True)
+class SystemRow:
+    """One system over all domains; `low` to `high` is the 95 % interval of `hit` (Hit@1). None: unknown."""
+
+    system: str
+    n: int
+    hit: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 def loss_curve(metrics: Sequence[dict[str, Any]], path: Path) -> bool:
@@ -121,10 +131,11 @@ def save(figure: Figure, path: Path) -> bool:
     return True
 
 
-def drawable(text: str) -> str:
-    """The text with a box for every character that the chart's font does not have (Hangul, emoji)."""
+def drawable(text: str, longest: int = 40) -> str:
+    """At most `longest` characters, with a box for each that the chart's font does not have (Hangul, emoji)."""
     from matplotlib.font_manager import findfont, get_font
 
+    shortened = text if len(text) <= longest else text[: longest - 1] + "…"
     glyphs = get_font(findfont("DejaVu Sans")).get_charmap()
-    safe = "".join(letter if ord(letter) in glyphs else "\u25a1" for letter in text)
+    safe = "".join(letter if ord(letter) in glyphs else "\u25a1" for letter in shortened)
     return safe.replace("$", r"\$")  # a dollar sign would start mathematics

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rectune.core.settings import Evaluate
-from rectune.core.stats.metrics import Resampled, hit_at, ndcg_at, reciprocal_ranks, target_rank, wilson
+from rectune.core.stats.intervals import wilson
+from rectune.core.stats.metrics import Resampled, hit_at, ndcg_at, reciprocal_ranks, target_rank
 from rectune.evaluation.protocol import figures
 
 SCORES = st.lists(st.floats(allow_nan=True), min_size=1, max_size=20)

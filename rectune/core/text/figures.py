@@ -1,4 +1,4 @@
-"""Figures read from a run's JSON, which may lack them or hold something else, and how the report words them."""
+"""Figures read from a run's JSON, which may lack them or hold something else, as words for reports and cards."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rectune.core.stats.intervals import wilson
-
-NONE = "–"
+from rectune.core.text.tables import NONE
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -55,3 +54,15 @@ def share(value: Any, n: Any) -> str:
     if found is None or not isinstance(n, int) or n < 1:
         return NONE
     return with_ends(found, wilson(round(found * n), n))
+
+
+def memory(count: int) -> str:
+    """Bytes in GiB or MiB; zero means that it was not measured."""
+    if not count:
+        return "not measured"
+    return f"{count / 2**30:.2f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+
+
+def percent(part: float | None, whole: float | None = 1.0) -> str:
+    """`25.1 %`; `NONE` where either is missing, or the whole is nothing."""
+    return f"{100 * part / whole:.1f} %" if part is not None and whole else NONE
