@@ -139,7 +139,7 @@ def _gathered(model: MetaModel, models: Models, world: int) -> int:
 def _buffers(model: MetaModel, models: Models, settings: Optimisation) -> int:
     """Bytes of the largest 4-bit layer unpacked, and of DeepSpeed's buckets on a GPU (a CPU touches what it fills)."""
     buckets = 2 * BUCKET * model.precision if model.gpu and settings.zero >= 2 else 0
-    return (max(model.in_4bit) * model.precision if models.load_in_4bit else 0) + buckets
+    return (max(model.in_4bit, default=0) * model.precision if models.load_in_4bit else 0) + buckets
 
 
 def step_flops(model: MetaModel, training: Training, tokens: int, length: int) -> float:

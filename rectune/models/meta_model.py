@@ -1,15 +1,16 @@
 """A model without its weights, on PyTorch's meta device: what it holds and what a forward pass would keep and compute.
 
 transformers builds it from its config and peft puts the adapters on, so every family that can be trained is counted as it
-is trained, mixtures of experts too.
+is trained, mixtures of experts too. This module needs torch at import, so it is only ever imported inside a function.
 """
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,80 +18,19 @@ import torch.nn.functional as F
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 
-from rectune.core.errors import UserError, first_line
 from rectune.core.settings import Lora
-from rectune.models.reference import TINY, hub_error, locate
+from rectune.models.config import cannot_estimate
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from torch.utils.hooks import RemovableHandle
     from transformers import PretrainedConfig, PreTrainedModel
 
-# Open models that the shipped recipes name, for machines without the Hub: the figures of their config.json.
-_KNOWN: dict[str, dict[str, Any]] = {
-    "Qwen/Qwen2.5-7B-Instruct": {
-        "model_type": "qwen2",
-        "hidden_size": 3584,
-        "intermediate_size": 18944,
-        "num_hidden_layers": 28,
-        "num_attention_heads": 28,
-        "num_key_value_heads": 4,
-        "vocab_size": 152064,
-        "tie_word_embeddings": False,
-    },
-}
-_TINY_WORDS = 49152  # of the embedded model's vocabulary, which `tiny` has too
 # Functions that multiply matrices, and which of their arguments is the first matrix.
 _PRODUCTS: dict[Any, int] = {
     F.linear: 0, torch.matmul: 0, torch.Tensor.matmul: 0, torch.Tensor.__matmul__: 0, torch.bmm: 0,
     torch.addmm: 1, torch.baddbmm: 1, torch._grouped_mm: 0,
 }  # fmt: skip
-
-
-def find_config(reference: str, checkpoint: Path | None) -> tuple[PretrainedConfig, str]:
-    """The config of the model that a recipe names, and where it was read.
-
-    Args:
-        reference: `models.base`.
-        checkpoint: the base stage's checkpoint folder, where it is finished.
-
-    Raises:
-        UserError: nothing here describes the model, and the Hub does not give its config.json.
-    """
-    from transformers import AutoConfig, PretrainedConfig
-
-    if checkpoint and (checkpoint / "config.json").is_file():
-        return _read_config(str(checkpoint), local_files_only=True), "its checkpoint"
-    found = locate(reference)
-    name, _, revision = reference.partition("@")
-    if found.kind == "tiny":
-        widths = {key: value for key, value in TINY.items() if key != "seed"}
-        return AutoConfig.for_model("llama", vocab_size=_TINY_WORDS, **widths), "its definition"
-    if found.path and found.kind == "folder":
-        return _read_config(str(found.path), local_files_only=True), "its config.json"
-    if found.path:
-        values, _ = PretrainedConfig.get_config_dict(found.path.parent, gguf_file=found.path.name)
-        return AutoConfig.for_model(**values), "its GGUF file"
-    if name in _KNOWN:
-        return AutoConfig.for_model(**_KNOWN[name]), "a table of known models"
-    return _read_config(name, revision=revision or None), "the Hub"
-
-
-def _read_config(place: str, **options: Any) -> PretrainedConfig:
-    from transformers import AutoConfig
-
-    try:
-        return AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
-    except OSError as problem:
-        if "local_files_only" not in options:
-            raise hub_error(place, problem) from None
-        raise _refusal(place, problem) from None
-    except Exception as problem:  # values that no config may have fail in many ways
-        raise _refusal(place, problem) from problem
-
-
-def _refusal(where: str, problem: Exception) -> UserError:
-    mend = "the plan itself works without --estimate"
-    return UserError(f"memory cannot be estimated: {first_line(problem)}", where=where, mend=mend)
 
 
 @dataclass(frozen=True)
@@ -101,8 +41,8 @@ class ForwardPass:
         blocks: of each block, between its input and its output.
         outside: of what comes before and after the blocks.
         inputs: the inputs of all blocks, which gradient checkpointing keeps.
-        widest: the largest input or output of a matrix product.
-        products: multiplications of matrix products with the frozen weights of the blocks.
+        widest: the largest input or output of a matrix product that has a gradient.
+        products: multiplications of the blocks' matrix products, those of adapters left out.
         attention: multiplications of attention, half of all pairs of positions.
     """
 
@@ -139,14 +79,12 @@ class MetaModel:
             config: of the base model.
             lora: the adapters.
             precision: bytes an element of activations, 2 or 4.
-            gpu: whether it would run on one, where dropout keeps its mask as bytes; on a CPU they are as wide as activations.
+            gpu: whether it would run on one: dropout keeps its mask as bytes there, on a CPU as wide as activations.
 
         Raises:
             UserError: transformers has no language model for such a config, or peft cannot adapt it so.
         """
         from transformers.modeling_layers import GradientCheckpointingLayer
-
-        from rectune.models.loading import add_lora
 
         kind = torch.float32 if precision == 4 else torch.bfloat16
         base = _build(config, kind)
@@ -157,10 +95,14 @@ class MetaModel:
         self.untied_head = 0 if head is table else _elements([head])
         self.parameters = _elements(base.parameters())
         self.in_4bit = _linear_layers(base)
-        self._model = add_lora(base, lora, 0).to(kind).train()
+        self._model = _adapted(base, lora).to(kind).train()
         self.adapters = _elements(one for one in self._model.parameters() if one.requires_grad)
         modules = self._model.modules()
         self._blocks = [module for module in modules if isinstance(module, GradientCheckpointingLayer)]
+        if not self._blocks:
+            raise cannot_estimate(
+                config.model_type, ValueError("it has no blocks as transformers knows them")
+            )
         self._merged = [_set_merged_aside(block) for block in self._blocks]
         self.layers = len(self._blocks)
         self.forward = lru_cache(self._forward)
@@ -180,7 +122,7 @@ class MetaModel:
             with torch.autograd.graph.saved_tensors_hooks(tally.keep, lambda tensor: tensor), tally:
                 decoder(input_ids=ids, attention_mask=mask, position_ids=ids[:1], use_cache=False)
         except (RuntimeError, NotImplementedError, AttributeError, TypeError, ValueError) as problem:
-            raise _refusal(self._model.config.model_type, problem) from problem
+            raise cannot_estimate(self._model.config.model_type, problem) from problem
         finally:
             for hook in hooks:
                 hook.remove()
@@ -200,8 +142,19 @@ def _build(config: PretrainedConfig, kind: torch.dtype) -> PreTrainedModel:
         with torch.device("meta"):
             model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=kind)
     except Exception as problem:  # widths that do not go together fail in many ways
-        raise _refusal(config.model_type, problem) from problem
+        raise cannot_estimate(config.model_type, problem) from problem
     return model
+
+
+def _adapted(base: PreTrainedModel, lora: Lora) -> PeftModel:
+    from rectune.models.loading import add_lora
+
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it misses a kernel that nothing here calls
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # peft's of names that will go, and of ranks that a family does not use
+        return add_lora(base, lora, seed=0)
 
 
 def _linear_layers(model: PreTrainedModel) -> tuple[int, ...]:
@@ -276,10 +229,9 @@ class _Tally(TorchFunctionMode):
         place = _PRODUCTS.get(func)
         if self.inside and place is not None:
             first, second = args[place : place + 2]
-            self.widest = max(self.widest, first.nbytes, found.nbytes)
-            if not (
-                second.requires_grad and second.is_leaf
-            ):  # an adapter's own products are counted by its elements
+            passed = [one.nbytes for one in (first, second, found) if one.requires_grad and not one.is_leaf]
+            self.widest = max(self.widest, *passed, 0)
+            if not (second.requires_grad and second.is_leaf):  # else an adapter, whose elements are counted
                 self.products += found.numel() * first.shape[-1]
         return found
 
@@ -291,7 +243,7 @@ class _Tally(TorchFunctionMode):
         self.attention += rows * heads * positions * key.shape[2] * (width + value.shape[3]) // 2
         if heads != key.shape[1]:
             key, value = (one.repeat_interleave(heads // key.shape[1], 1) for one in (key, value))
-        if attn_mask is not None:
+        if attn_mask is not None and attn_mask.dtype == torch.bool:
             attn_mask = torch.empty(attn_mask.shape, dtype=query.dtype, device="meta")
         padded = F.pad(value, (0, width - value.shape[3]))
         kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu

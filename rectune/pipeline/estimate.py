@@ -183,7 +183,8 @@ def make_estimate(
     Raises:
         UserError: the model's config is not to be had or cannot be trained, or no such device is known.
     """
-    from rectune.models.meta_model import MetaModel, find_config
+    from rectune.models.config import find_config
+    from rectune.models.meta_model import MetaModel
 
     folders = {s.stage.name: store.folder(s.stage.name, s.key) for s in steps if s.state == "finished"}
     found = find_device(device)
