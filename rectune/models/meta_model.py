@@ -150,7 +150,7 @@ def _adapted(base: PreTrainedModel, lora: Lora) -> PeftModel:
     from rectune.models.loading import add_lora
 
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it misses a kernel that nothing here calls
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch.device("meta"):
         warnings.simplefilter(
             "ignore"
         )  # peft's of names that will go, and of ranks that a family does not use

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError
@@ -250,15 +251,13 @@ def _duration(
 def _operations(subject: Subject, training: Training, rows: Rows) -> float:
     """Floating-point operations of the whole stage, padding included."""
     settings = training.settings
-    average = rows.tokens / max(1, rows.count)
     if is_packed(settings):
-        tokens, length = rows.tokens, float(settings.max_length)
+        tokens, length = rows.tokens, settings.max_length
     else:
         batch = settings.batch_size * training.sequences
-        tokens = rows.tokens * rows.padded(batch) / (batch * average)
-        length = average
+        tokens, length = rows.count * rows.padded(batch) / batch, round(mean(rows.lengths))
     seen = round(tokens * settings.epochs * training.sequences)
-    return step_flops(subject.model, training, seen, round(length))
+    return step_flops(subject.model, training, seen, length)
 
 
 def _knobs(subject: Subject, stage: TrainingStage, training: Training, rows: Rows, now: int) -> list[Knob]:

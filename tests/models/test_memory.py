@@ -151,7 +151,7 @@ def test_only_the_chosen_experts_are_computed() -> None:
 
 
 def test_what_is_no_language_model_is_refused() -> None:
-    with pytest.raises(UserError, match="(?s)cannot be estimated.*T5Config"):
+    with pytest.raises(UserError, match=r"(?s)cannot be estimated.*T5Config"):
         MetaModel(config("t5"), Lora(), *CPU)
 
 

@@ -1,7 +1,9 @@
 """Estimates: rows counted where they are known, every table within 80 columns, and knobs that really save memory."""
 
+import functools
 import json
 import math
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,17 +36,20 @@ def recipe(name: str, *overrides: str) -> Recipe:
     return load_recipe(RECIPES / f"{name}.yaml", overrides)
 
 
-def estimated(name: str, device: str, store: Path, *overrides: str) -> tuple[Subject, str, Any]:
+@functools.cache
+def estimated(name: str, device: str, *overrides: str) -> tuple[Subject, str, Any]:
+    """Estimates for an empty store."""
     loaded = recipe(name, *overrides)
-    runs = RunStore(store)
-    subject, stages = make_estimate(loaded, make_plan(loaded, runs, "dpo"), runs, device, probing=False)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = RunStore(Path(folder))
+        subject, stages = make_estimate(loaded, make_plan(loaded, runs, "dpo"), runs, device, probing=False)
     return subject, estimate_table(subject, stages), stages
 
 
 @pytest.mark.parametrize("device", ["l4", "h100"])
 @pytest.mark.parametrize("name", BIG)
-def test_every_recipe_is_estimated_in_80_columns(name: str, device: str, tmp_path: Path) -> None:
-    subject, table, (sft, dpo) = estimated(name, device, tmp_path)
+def test_every_recipe_is_estimated_in_80_columns(name: str, device: str) -> None:
+    subject, table, (sft, dpo) = estimated(name, device)
     assert max(len(line) for line in table.splitlines()) <= 80
     assert subject.device.name in table and "(arithmetic)" in table and "not measured" in table
     assert sft.steps == math.ceil(
@@ -69,15 +74,15 @@ def dpo_rows_a_step(loaded: Recipe) -> int:
     ("name", "device"),
     [("single-gpu-24gb", "rtx4090"), ("multi-gpu", "l4"), ("cluster", "l4"), ("varco", "h100")],
 )
-def test_shipped_recipes_fit_the_devices_that_they_are_for(name: str, device: str, tmp_path: Path) -> None:
-    subject, table, stages = estimated(name, device, tmp_path)
+def test_shipped_recipes_fit_the_devices_that_they_are_for(name: str, device: str) -> None:
+    subject, table, stages = estimated(name, device)
     assert all(fits(one.memory, subject, one.world) for one in stages)
     assert "DOES NOT FIT" not in table
 
 
-def test_what_does_not_fit_says_which_knob_saves_how_much(tmp_path: Path) -> None:
+def test_what_does_not_fit_says_which_knob_saves_how_much() -> None:
     wide = ("train.batch_size=16", "train.gradient_checkpointing=false")
-    _, table, (sft, _) = estimated("single-gpu-24gb", "rtx4090", tmp_path, *wide)
+    _, table, (sft, _) = estimated("single-gpu-24gb", "rtx4090", *wide)
     assert "sft DOES NOT FIT" in table
     saved = {knob.key: knob.saves for knob in sft.knobs}
     assert list(saved.values()) == sorted(saved.values(), reverse=True)
@@ -85,7 +90,7 @@ def test_what_does_not_fit_says_which_knob_saves_how_much(tmp_path: Path) -> Non
         f"train.gradient_checkpointing: true saves {saved['train.gradient_checkpointing'] / 2**30:.1f} GiB"
         in table
     )
-    _, _, (after, _) = estimated("single-gpu-24gb", "rtx4090", tmp_path, wide[0])
+    _, _, (after, _) = estimated("single-gpu-24gb", "rtx4090", wide[0])
     assert sft.memory.total - after.memory.total == saved["train.gradient_checkpointing"]
 
 
@@ -132,8 +137,8 @@ def test_the_largest_batch_is_of_the_longest_rows_or_full_ones_where_they_are_pa
     assert pairs.rows == 6
 
 
-def test_processes_on_a_cpu_share_its_memory(tmp_path: Path) -> None:
-    subject, _, (sft, _) = estimated("multi-gpu", "h100", tmp_path)
+def test_processes_on_a_cpu_share_its_memory() -> None:
+    subject, _, (sft, _) = estimated("multi-gpu", "h100")
     one = sft.memory.total
     small = replace(subject, device=Device("CPU", 2 * one, 0.0, gpu=False))
     assert fits(sft.memory, small, 1) and not fits(sft.memory, small, 2)
