@@ -13,8 +13,7 @@ from pathlib import Path
 
 from rectune.core.recipe import load_recipe
 from rectune.core.runs import RunStore
-from rectune.pipeline.estimate import Estimate, make_estimate
-from rectune.pipeline.estimate_device import CPU_OVERHEAD
+from rectune.pipeline.estimate import CPU_OVERHEAD, Estimate, make_estimate
 from rectune.pipeline.plan import make_plan
 
 GIB = 2**30

@@ -85,13 +85,12 @@ def plan(
 
     loaded, store = load_recipe(recipe, overrides or []), RunStore(runs)
     if zero:
-        from rectune.pipeline.estimate import zero_page
+        from rectune.pipeline.estimate_table import zero_page
 
         typer.echo(zero_page(loaded, on))
     if estimate:
         from rectune.pipeline.estimate import make_estimate
-        from rectune.pipeline.estimate_generation import generation_notes
-        from rectune.pipeline.estimate_table import estimate_table
+        from rectune.pipeline.estimate_table import estimate_table, generation_notes
 
         steps = make_plan(loaded, store, "dpo")
         made = make_estimate(loaded, steps, store, on, probing=probe)

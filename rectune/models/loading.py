@@ -159,7 +159,8 @@ def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
     try:
         return get_peft_model(model, lora_config(lora))
     except ValueError as problem:
-        raise UserError(str(problem), where="train.lora", mend="name linear layers of this model") from None
+        mend = "name linear layers of this model; all-linear takes in experts, which want dropout: 0"
+        raise UserError(str(problem), where="train.lora", mend=mend) from None
 
 
 def open_adapter(model: PreTrainedModel, adapter: Path, *, trainable: bool) -> PeftModel:

@@ -6,36 +6,123 @@ and the device is the one that is asked about, else from floating-point operatio
 
 from __future__ import annotations
 
-import json
+import difflib
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from statistics import mean
+from typing import TYPE_CHECKING, Any
 
+from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.core.runs import RunStore
-from rectune.core.settings import Optimisation, Train
-from rectune.models.memory import Memory, Place, Step, Training, estimate, step_flops
-from rectune.models.shape import Shape, shape_of
-from rectune.models.zero import deepspeed_config
-from rectune.pipeline.estimate_device import (
-    CPU_OVERHEAD,
-    CPU_SHARE,
-    GPU_OVERHEAD,
-    GPU_SHARE,
-    Device,
-    find_device,
-    measured_peak,
-)
-from rectune.pipeline.estimate_probe import Probe, can_probe, probe_dpo, probe_sft
-from rectune.pipeline.estimate_rows import Rows, dpo_rows, sft_rows
+from rectune.core.settings import Models
+from rectune.models.memory import Memory, Step, Training, estimate, step_flops
+from rectune.pipeline.estimate_rows import (
+    DPO,
+    SFT,
+    Probe,
+    Rows,
+    TrainingStage,
+    is_packed,
+    probe,
+    rows_of,
+    why_no_probe,
+)  # fmt: skip
 from rectune.pipeline.machines import team_of
 from rectune.pipeline.plan import Step as PlannedStep
 
+if TYPE_CHECKING:
+    from rectune.models.meta_model import MetaModel
+
+# Resident bytes of a training process before it holds anything of its own: Python, torch, transformers, trl, DeepSpeed.
+# On a CPU measured (`make bench-estimate` shows it again); on a GPU it is the CUDA context, the libraries' workspaces and
+# what the allocator loses between blocks, and assumed: there was none to measure on.
+CPU_OVERHEAD = 1.0 * 2**30
+GPU_OVERHEAD = 1.5 * 2**30
+# Share of the peak that training reaches: on a GPU assumed; on a CPU about what the 135M model reaches on two quiet cores,
+# 70 to 120 tokens a second where a matrix product makes 150 GFLOP/s.
+_GPU_SHARE = 0.30
+_CPU_SHARE = 0.40
 _SPARE = 0.92  # share of a device's memory that a stage may plan to fill
 _WORTH = 0.02  # share of the memory below which a knob is not worth a line
+
+
+@dataclass(frozen=True)
+class Device:
+    """`memory` in bytes; `peak` in floating-point operations a second, 0 where it has to be measured."""
+
+    name: str
+    memory: int
+    peak: float
+    gpu: bool
+
+
+# GiB, and dense 16-bit matrix products with float32 sums in TFLOP/s, from the vendor's data sheets.
+_SHEETS = {
+    "a10": ("NVIDIA A10", 24, 125), "a100-40": ("NVIDIA A100 40 GB", 40, 312),
+    "a100-80": ("NVIDIA A100 80 GB", 80, 312), "h100": ("NVIDIA H100 80 GB", 80, 989),
+    "l4": ("NVIDIA L4", 24, 121), "l40s": ("NVIDIA L40S", 48, 362),
+    "rtx3090": ("NVIDIA RTX 3090", 24, 71), "rtx4090": ("NVIDIA RTX 4090", 24, 165),
+}  # fmt: skip
+DEVICES = {
+    key: Device(name, gib * 2**30, teraflops * 1e12, gpu=True)
+    for key, (name, gib, teraflops) in _SHEETS.items()
+}
+
+
+def find_device(name: str) -> Device:
+    """The device of that name, or with no name the one that is here.
+
+    Raises:
+        UserError: it is not in the table.
+    """
+    if not name:
+        return _device_here()
+    if name not in DEVICES:
+        near = difflib.get_close_matches(name, DEVICES, n=1)
+        mend = f"{f'did you mean {near[0]}? ' if near else ''}known: {', '.join(DEVICES)}"
+        raise UserError(f"no figures of a device {name}", where="--on", mend=mend)
+    return DEVICES[name]
+
+
+def _device_here() -> Device:
+    import psutil
+    import torch
+
+    if not torch.cuda.is_available():
+        cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+        return Device(f"{cores} CPU cores", psutil.virtual_memory().total, 0.0, gpu=False)
+    found = torch.cuda.get_device_properties(0)
+    known = next((one for one in DEVICES.values() if one.name.split()[1] in found.name.split()), None)
+    return Device(found.name, found.total_memory, known.peak if known else 0.0, gpu=True)
+
+
+def _measured_peak(device: Device) -> float:
+    """Operations a second of a matrix product in the type that is trained in, the best of half a second of them.
+
+    The best, since other work on the machine only ever makes one slower.
+    """
+    import torch
+
+    kind, size = (torch.bfloat16, 4096) if device.gpu else (torch.float32, 512)
+    left = torch.rand(size, size, dtype=kind, device="cuda" if device.gpu else "cpu")
+    best, ends = float("inf"), time.monotonic() + 0.5
+    while time.monotonic() < ends:
+        begun = time.perf_counter()
+        float((left @ left)[0, 0])  # reading a value waits for it
+        best = min(best, time.perf_counter() - begun)
+    return 2.0 * size**3 / best
+
+
+def precision_of(models: Models, device: Device) -> str:
+    """The type of activations, by name."""
+    if models.compute != "auto":
+        return models.compute
+    return "bfloat16" if device.gpu else "float32"
 
 
 @dataclass(frozen=True)
@@ -69,12 +156,17 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is estimated: the model, its shape and where that was read, and the device."""
+    """What is estimated: the model and where its config was read, and the device."""
 
     recipe: Recipe
-    shape: Shape
+    model: MetaModel
     source: str
     device: Device
+
+    def memory(self, training: Training, step: Step) -> Memory:
+        """What one process of a training stage holds at most."""
+        overhead = round(GPU_OVERHEAD if self.device.gpu else CPU_OVERHEAD)
+        return estimate(self.model, self.recipe.models, training, step, overhead)
 
 
 def make_estimate(
@@ -90,39 +182,46 @@ def make_estimate(
         probing: whether to run a few steps of each stage where that is possible.
 
     Raises:
-        UserError: the model's shape is not to be had, or no such device is known.
+        UserError: the model's config is not to be had or cannot be trained, or no such device is known.
     """
+    from rectune.models.config import find_config
+    from rectune.models.meta_model import MetaModel
+
     folders = {s.stage.name: store.folder(s.stage.name, s.key) for s in steps if s.state == "finished"}
-    checkpoint = folders["base"] / "checkpoint" if "base" in folders else None
     found = find_device(device)
-    subject = Subject(recipe, *shape_of(recipe.models.base, checkpoint), found)
+    checkpoint = folders["base"] / "checkpoint" if "base" in folders else None
+    config, source = find_config(recipe.models.base, checkpoint)
+    precision = 4 if precision_of(recipe.models, found) == "float32" else 2
+    model = MetaModel(config, recipe.train.lora, precision, found.gpu)
+    subject = Subject(recipe, model, source, found)
     unwanted = "another device was asked about" if device else "" if probing else "no probe was wanted"
-    return subject, [_stage(subject, name, folders, unwanted) for name in ("sft", "dpo")]
+    return subject, [_estimate(subject, stage, folders, unwanted) for stage in (SFT, DPO)]
 
 
-def _stage(subject: Subject, name: str, folders: Mapping[str, Path], unwanted: str) -> Estimate:
-    recipe, section = subject.recipe, {"sft": "train", "dpo": "align"}[name]
-    settings = getattr(recipe, section)
-    world = team_of(settings, section).world
-    rows = sft_rows(recipe, folders) if name == "sft" else dpo_rows(recipe, folders)
-    training = Training(settings, recipe.train.lora, world, reference=name == "dpo")
-    largest = largest_step(rows, training)
-    place = place_of(subject)
-    memory = estimate(subject.shape, recipe.models, training, largest, place)
+def _estimate(subject: Subject, stage: TrainingStage, folders: Mapping[str, Path], unwanted: str) -> Estimate:
+    recipe, settings = subject.recipe, stage.settings(subject.recipe)
+    training = Training(settings, team_of(settings, stage.section).world, reference=stage is DPO)
+    rows = rows_of(stage, recipe, folders)
+    memory = subject.memory(training, largest_step(rows, training))
     batches = rows.packed(settings.max_length) if is_packed(settings) else rows.count
-    steps = math.ceil(batches / (settings.batch_size * settings.accumulation * world) * settings.epochs)
-    why = unwanted or _no_probe(recipe, name, folders)
-    probe = None if why else _probed(recipe, name, rows, folders)
-    seconds, how = _duration(subject, training, rows, probe, why)
-    knobs = tuple(_knobs(subject, training, rows, memory.total))
-    tokens = rows.tokens * settings.epochs * training.sequences
-    return Estimate(name, rows, tokens, steps, memory, knobs, probe, seconds, how, world)
-
-
-def place_of(subject: Subject) -> Place:
-    """Where a process of the recipe computes."""
-    overhead = GPU_OVERHEAD if subject.device.gpu else CPU_OVERHEAD
-    return Place(subject.device.gpu, subject.device.precision(subject.recipe.models), round(overhead))
+    step_rows = settings.batch_size * settings.accumulation * training.world
+    why, measured = unwanted or why_no_probe(stage, recipe, folders), None
+    if not why:
+        say(f"{stage.name}: a few steps as a probe")
+        measured = probe(stage, recipe, folders, rows)
+    seconds, how = _duration(subject, training, rows, measured, why)
+    return Estimate(
+        stage.name,
+        rows,
+        tokens=rows.tokens * settings.epochs * training.sequences,
+        steps=math.ceil(batches / step_rows * settings.epochs),
+        memory=memory,
+        knobs=tuple(_knobs(subject, stage, training, rows, memory.total)),
+        probe=measured,
+        seconds=seconds,
+        how=how,
+        world=training.world,
+    )
 
 
 def largest_step(rows: Rows, training: Training) -> Step:
@@ -135,27 +234,6 @@ def largest_step(rows: Rows, training: Training) -> Step:
     return Step(count, length, trained)
 
 
-def _no_probe(recipe: Recipe, name: str, folders: Mapping[str, Path]) -> str:
-    """Why a stage cannot be probed here; empty if it can."""
-    absent = [needed for needed in (("base", "sft") if name == "dpo" else ("base",)) if needed not in folders]
-    if absent:
-        return f"{' and '.join(absent)} would have to run before a probe"
-    why = can_probe(recipe, "train" if name == "sft" else "align")
-    return f"the recipe wants {why}" if why else ""
-
-
-def _probed(recipe: Recipe, name: str, rows: Rows, folders: Mapping[str, Path]) -> Probe:
-    say(f"{name}: a few steps as a probe")
-    if name == "sft":
-        return probe_sft(recipe, folders["base"], rows.lengths, rows.trained)
-    return probe_dpo(recipe, folders["base"], folders["sft"], rows.lengths, rows.trained)
-
-
-def is_packed(settings: Optimisation) -> bool:
-    """Whether rows are filled up to `max_length` with several examples."""
-    return isinstance(settings, Train) and settings.packing
-
-
 def _duration(
     subject: Subject, training: Training, rows: Rows, probe: Probe | None, why: str
 ) -> tuple[float, str]:
@@ -163,9 +241,9 @@ def _duration(
     tokens = rows.tokens * training.settings.epochs * training.sequences
     if probe and probe.rate:
         return probe.start + tokens / probe.rate, f"measured: {probe.rate:,.0f} tokens/s"
-    share, peak = (GPU_SHARE, subject.device.peak) if subject.device.gpu else (CPU_SHARE, 0.0)
-    peak = peak or measured_peak(subject.device)
-    workers = training.world if subject.device.gpu else 1  # processes on a CPU share its cores
+    device = subject.device
+    share, peak = _GPU_SHARE if device.gpu else _CPU_SHARE, device.peak or _measured_peak(device)
+    workers = training.world if device.gpu else 1  # processes on a CPU share its cores
     seconds = _operations(subject, training, rows) / (peak * share * workers)
     return seconds, f"arithmetic: {share:.0%} of {peak / 1e12:.3g} TFLOP/s a process; {why}"
 
@@ -173,86 +251,45 @@ def _duration(
 def _operations(subject: Subject, training: Training, rows: Rows) -> float:
     """Floating-point operations of the whole stage, padding included."""
     settings = training.settings
-    average = rows.tokens / max(1, rows.count)
     if is_packed(settings):
-        tokens, length = rows.tokens, float(settings.max_length)
+        tokens, length = rows.tokens, settings.max_length
     else:
         batch = settings.batch_size * training.sequences
-        tokens = rows.tokens * rows.padded(batch) / (batch * average)
-        length = average
+        tokens, length = rows.count * rows.padded(batch) / batch, round(mean(rows.lengths))
     seen = round(tokens * settings.epochs * training.sequences)
-    return step_flops(subject.shape, training, seen, round(length))
+    return step_flops(subject.model, training, seen, length)
 
 
-def _knobs(subject: Subject, training: Training, rows: Rows, now: int) -> list[Knob]:
+def _knobs(subject: Subject, stage: TrainingStage, training: Training, rows: Rows, now: int) -> list[Knob]:
     """What each knob of the recipe would save, the most first."""
-    section = "align" if training.reference else "train"
     found = []
     for key, value, change in _changes(training):
-        other = replace(training, settings=training.settings.model_copy(update={**change}))
-        after = estimate(
-            subject.shape,
-            subject.recipe.models,
-            other,
-            _shorter(largest_step(rows, other), other),
-            place_of(subject),
-        )
-        if now - after.total > _WORTH * now:
-            found.append(Knob(f"{section}.{key}", value, now - after.total))
+        other = replace(training, settings=training.settings.model_copy(update=change))
+        saves = now - subject.memory(other, largest_step(rows, other)).total
+        if saves > _WORTH * now:
+            found.append(Knob(f"{stage.section}.{key}", value, saves))
     return sorted(found, key=lambda knob: -knob.saves)
 
 
-def _shorter(step: Step, training: Training) -> Step:
-    length = min(step.length, training.settings.max_length)
-    return Step(step.rows, length, min(step.trained, step.rows * length))
-
-
-def _changes(training: Training) -> list[tuple[str, str, dict[str, Any]]]:
+def _changes(training: Training) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Keys, their new values for people, and the settings they would make."""
     now = training.settings
-    found: list[tuple[str, str, dict[str, Any]]] = []
     if not now.gradient_checkpointing:
-        found.append(("gradient_checkpointing", "true", {"gradient_checkpointing": True}))
+        yield "gradient_checkpointing", "true", {"gradient_checkpointing": True}
     if now.batch_size > 1:
         half = now.batch_size // 2
         words = f"{now.batch_size} -> {half}, accumulation {now.accumulation} -> {2 * now.accumulation}"
-        found.append(("batch_size", words, {"batch_size": half}))
+        yield "batch_size", words, {"batch_size": half}
     if training.world > 1 and now.zero < 3:
-        found.append(("zero", f"{now.zero} -> 3", {"zero": 3}))
-    if now.offload == "none":
-        zero = max(2, now.zero)
-        words = "optimizer" if zero == now.zero else f"optimizer, zero {now.zero} -> {zero}"
-        found.append(("offload", words, {"offload": "optimizer", "zero": zero}))
-    if now.offload != "parameters":
-        words = "parameters" if now.zero == 3 else f"parameters, zero {now.zero} -> 3"
-        found.append(("offload", words, {"offload": "parameters", "zero": 3}))
-    return found
+        yield "zero", f"{now.zero} -> 3", {"zero": 3}
+    for offload, least in (("optimizer", 2), ("parameters", 3)):
+        if now.offload == "none" or (offload, now.offload) == ("parameters", "optimizer"):
+            zero = max(least, now.zero)
+            words = offload if zero == now.zero else f"{offload}, zero {now.zero} -> {zero}"
+            yield "offload", words, {"offload": offload, "zero": zero}
 
 
 def fits(memory: Memory, subject: Subject, world: int) -> bool:
     """Whether it fits with room to spare; processes on a CPU share its memory."""
     needed = memory.total if subject.device.gpu else memory.total * world + sum(memory.host.values())
     return needed <= _SPARE * subject.device.memory
-
-
-def zero_page(recipe: Recipe, device: str) -> str:
-    """DeepSpeed's configuration of both training stages as JSON, just as they will be run.
-
-    Raises:
-        UserError: the recipe asks for an offload that its ZeRO stage has not, or no such device is known.
-    """
-    found, pages = find_device(device), []
-    precision = precision_of(recipe, found)
-    for name, section in (("sft", "train"), ("dpo", "align")):
-        settings = getattr(recipe, section)
-        config = deepspeed_config(settings, precision, found.gpu)
-        shown = json.dumps(config, indent=2) if config else "plain data parallelism, without DeepSpeed"
-        pages.append(f"{name}, ZeRO-{settings.zero} on {found.name}:\n{shown}")
-    return "\n\n".join(pages)
-
-
-def precision_of(recipe: Recipe, device: Device) -> str:
-    """The type of activations, by name."""
-    if recipe.models.compute != "auto":
-        return recipe.models.compute
-    return "bfloat16" if device.gpu else "float32"

@@ -1,35 +1,81 @@
-"""What rows a training stage will see: how many, how long; from finished stages, else from the recipe and averages."""
+"""What rows a training stage will see, from finished stages or else the recipe; and a few steps of it on such rows."""
 
 from __future__ import annotations
 
 import math
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING
+from typing import Any
 
-from rectune.core.recipe import Recipe
+from rectune.core.recipe import Recipe, dump_sections
+from rectune.core.rows import count_rows, sample_rows, write_rows
+from rectune.core.runs import RunStore, Workplace
+from rectune.core.settings import Optimisation, Train
+from rectune.core.types import Example, Preference, Prompt, Provenance
+from rectune.pipeline.launch import launch
+from rectune.pipeline.machines import team_of
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-    from rectune.core.types import Prompt
+STEPS = 3  # optimiser steps of a probe; the first is left out of the rate, since it sets things up
 
 _SAMPLED = 1000  # rows whose tokens are counted
 _KEPT = 0.9  # share of examples that pass the filter: the demo's, measured
 _ANSWER = 0.75  # length of an answer as a share of the most it may have: the demo's, measured
 _PROMPT = 0.6  # length of a prompt as a share of prompts.max_tokens: the demo's, measured
+_FRAME = 12  # tokens of a chat template, about
+# What a probe leaves out: checkpoints, evaluations, trackers, warm-up, which is as good as no step; and it is one pass.
+_PROBED = {
+    "epochs": 1.0, "save_steps": 10_000, "log_steps": 1, "report_to": [], "holdout": 0.0, "warmup_ratio": 0.0,
+    "max_loss_ratio": 0.0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrainingStage:
+    """A stage that trains: its section of the recipe, its function, and where its rows come from.
+
+    `needs` are the stages whose results it starts from; the rows are `file` of the stage `source`.
+    """
+
+    name: str
+    section: str
+    function: str
+    needs: tuple[str, ...]
+    source: str
+    file: str
+    kind: type[Example] | type[Preference]
+    rows: str
+
+    def settings(self, recipe: Recipe) -> Optimisation:
+        """Its section of the recipe."""
+        found: Optimisation = getattr(recipe, self.section)
+        return found
+
+
+SFT = TrainingStage(
+    "sft", "train", "rectune.train.sft:run", ("base",), "filter", "kept.parquet", Example, "the kept examples"
+)
+DPO = TrainingStage(
+    "dpo", "align", "rectune.align.dpo:run", ("base", "sft"), "tag", "preferences.parquet", Preference, "the tagged pairs"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a stage. `lengths` and `trained` are tokens of sampled rows, in all and labelled; `source` says whence."""
+    """Rows of a stage: how many it trains on, and a sample.
+
+    `lengths` and `trained` are tokens of the sampled rows, in all and labelled; of a pair's two rows the longer counts.
+    `source` says whence they are, `sample` holds them, where they are there.
+    """
 
     count: int
     lengths: tuple[int, ...]
     trained: tuple[int, ...]
     source: str
+    sample: tuple[Any, ...] = ()
 
     @property
     def tokens(self) -> float:
@@ -56,96 +102,145 @@ class Rows:
         shares = [((n + 1) / count) ** rows - (n / count) ** rows for n in range(count)]
         return rows * sum(share * length for share, length in zip(shares, ordered, strict=True))
 
-
-def sft_rows(recipe: Recipe, folders: Mapping[str, Path]) -> Rows:
-    """The examples that `sft` trains on, without those held out. `folders` are those of the finished stages."""
-    limit = recipe.train.max_length
-    if {"filter", "base"} <= folders.keys():
-        found = _of_examples(folders["filter"] / "kept.parquet", folders["base"] / "checkpoint", limit)
-        return replace(found, count=round(found.count * (1 - recipe.train.holdout)))
-    prompt = _assumed_prompt(recipe)
-    answer = round(recipe.generate.rationale.max_tokens * _ANSWER)
-    count, source = math.floor(recipe.data.train * _KEPT), "data.train, with the demo's averages"
-    if "rationales" in folders:
-        count, source = (
-            _examples_made(folders["rationales"]),
-            "examples not yet filtered, with the demo's averages",
+    def spread(self, count: int) -> list[int]:
+        """So many of the sampled rows, by their place: the longest, then evenly from short to long, over again."""
+        ordered = sorted(
+            range(len(self.lengths)), key=lambda place: (self.lengths[place], self.trained[place])
         )
-    trained_on = round(count * (1 - recipe.train.holdout))
-    return Rows(trained_on, (min(limit, prompt + answer),), (answer,), source)
+        step = max(1, len(ordered) // count)
+        chosen = [ordered[-1], *ordered[step // 2 :: step]]
+        return [chosen[number % len(chosen)] for number in range(count)]
 
 
-def dpo_rows(recipe: Recipe, folders: Mapping[str, Path]) -> Rows:
-    """The pairs of `dpo`: two rows each, prompt and answer, of which the longer counts."""
-    limit, align = recipe.align.max_length, recipe.align
-    trained = 1 - align.holdout
-    if {"tag", "base"} <= folders.keys():
-        found = _of_pairs(folders["tag"] / "preferences.parquet", folders["base"] / "checkpoint", limit)
-        return replace(found, count=round(found.count * trained))
-    prompt = _assumed_prompt(recipe)
-    answer = round(recipe.candidates.sampling.max_tokens * _ANSWER)
-    source = "data.preference, with the demo's averages"
-    prompts = min(recipe.data.preference, recipe.candidates.prompts or recipe.data.preference)
-    pairs = prompts * (2 * recipe.candidates.answers - 3 if align.pairs == "all" else 1)
-    return Rows(round(pairs * trained), (min(limit, prompt + answer),), (answer,), source)
+def is_packed(settings: Optimisation) -> bool:
+    """Whether rows are filled up to `max_length` with several examples."""
+    return isinstance(settings, Train) and settings.packing
 
 
-def _assumed_prompt(recipe: Recipe) -> int:
-    return round(recipe.prompts.max_tokens * _PROMPT)
+def rows_of(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -> Rows:
+    """The rows that a stage trains on, without those held out.
+
+    Args:
+        stage: `SFT` or `DPO`.
+        recipe: of the run.
+        folders: of its finished stages; with those that make the rows and the base model, rows are counted.
+    """
+    if {stage.source, "base"} <= folders.keys():
+        found = _counted(stage, folders, stage.settings(recipe).max_length)
+    else:
+        found = _assumed(stage, recipe, folders)
+    holdout = recipe.train.holdout if stage is SFT else recipe.align.holdout
+    return replace(found, count=round(found.count * (1 - holdout)))
 
 
-def _examples_made(folder: Path) -> int:
-    from rectune.core.rows import count_rows
-    from rectune.core.types import Example
-
-    return count_rows(folder / "examples.parquet", Example)
-
-
-def _of_examples(file: Path, checkpoint: Path, limit: int) -> Rows:
-    from rectune.core.rows import count_rows, sample_rows
-    from rectune.core.types import Example
-
-    examples, count = sample_rows(file, Example, _SAMPLED), count_rows(file, Example)
-    tokenizer = _tokenizer(checkpoint)
-    answers = _answer_lengths(tokenizer, [example.response for example in examples])
-    prompts = _prompt_lengths(tokenizer, [example.prompt for example in examples])
-    return _within(list(zip(prompts, answers, strict=True)), count, limit, "the kept examples")
+def _assumed(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -> Rows:
+    if stage is DPO:
+        count = min(recipe.data.preference, recipe.candidates.prompts or recipe.data.preference)
+        count *= 2 * recipe.candidates.answers - 3 if recipe.align.pairs == "all" else 1
+        source, most = "data.preference", recipe.candidates.sampling.max_tokens
+    else:
+        count, source = math.floor(recipe.data.train * _KEPT), "data.train"
+        most = recipe.generate.rationale.max_tokens
+        if "rationales" in folders:
+            count = count_rows(folders["rationales"] / "examples.parquet", Example)
+            source = "examples not yet filtered"
+    answer = round(most * _ANSWER)
+    length = min(stage.settings(recipe).max_length, round(recipe.prompts.max_tokens * _PROMPT) + answer)
+    return Rows(count, (length,), (answer,), f"{source}, with the demo's averages")
 
 
-def _of_pairs(file: Path, checkpoint: Path, limit: int) -> Rows:
-    from rectune.core.rows import count_rows, sample_rows
-    from rectune.core.types import Preference
-
-    pairs, count = sample_rows(file, Preference, _SAMPLED), count_rows(file, Preference)
-    tokenizer = _tokenizer(checkpoint)
-    chosen = _answer_lengths(tokenizer, [pair.chosen for pair in pairs])
-    rejected = _answer_lengths(tokenizer, [pair.rejected for pair in pairs])
-    longer = [max(both) for both in zip(chosen, rejected, strict=True)]
-    prompts = _prompt_lengths(tokenizer, [pair.prompt for pair in pairs])
-    return _within(list(zip(prompts, longer, strict=True)), count, limit, "the tagged pairs")
-
-
-def _within(sizes: Sequence[tuple[int, int]], count: int, limit: int, source: str) -> Rows:
-    kept = [(prompt + answer, answer) for prompt, answer in sizes if prompt + answer <= limit] or [
-        (limit, limit)
-    ]
-    rows = round(count * len(kept) / max(1, len(sizes)))
-    return Rows(rows, tuple(length for length, _ in kept), tuple(answer for _, answer in kept), source)
-
-
-def _tokenizer(checkpoint: Path) -> PreTrainedTokenizerBase:
-    from rectune.models.loading import load_tokenizer
-
-    return load_tokenizer(checkpoint)
-
-
-def _prompt_lengths(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]) -> list[int]:
+def _counted(stage: TrainingStage, folders: Mapping[str, Path], limit: int) -> Rows:
     from rectune.models.lengths import prompt_lengths
-
-    return prompt_lengths(tokenizer, prompts)
-
-
-def _answer_lengths(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[int]:
+    from rectune.models.loading import load_tokenizer
     from rectune.models.turns import TurnEncoder
 
-    return [len(ids) for ids in TurnEncoder(tokenizer).responses(texts)]
+    file, tokenizer = folders[stage.source] / stage.file, load_tokenizer(folders["base"] / "checkpoint")
+    sample: Sequence[Any] = sample_rows(file, stage.kind, _SAMPLED)
+    sides = ("response",) if stage is SFT else ("chosen", "rejected")
+    texts = [getattr(row, side) for row in sample for side in sides]
+    sizes = [len(ids) for ids in TurnEncoder(tokenizer).responses(texts)]
+    answers = [max(sizes[place : place + len(sides)]) for place in range(0, len(sizes), len(sides))]
+    prompts = prompt_lengths(tokenizer, [row.prompt for row in sample])
+    every = zip(sample, prompts, answers, strict=True)
+    kept = [(row, prompt + answer, answer) for row, prompt, answer in every if prompt + answer <= limit]
+    count = round(count_rows(file, stage.kind) * (len(kept) or 1) / max(1, len(sample)))
+    if not kept:
+        return Rows(count, (limit,), (limit,), stage.rows)
+    rows, lengths, trained = zip(*kept, strict=True)
+    return Rows(count, lengths, trained, stage.rows, rows)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """`rate` in tokens a second over all processes, padding left out; `memory` bytes of all of them at their most;
+    `start` seconds before the first step and after the last."""
+
+    rate: float
+    memory: int
+    start: float
+
+
+def why_no_probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -> str:
+    """Why a stage cannot be probed on this machine; empty if it can."""
+    absent = [needed for needed in stage.needs if needed not in folders]
+    if absent:
+        return f"{' and '.join(absent)} would have to run before a probe"
+    team, cores = team_of(stage.settings(recipe), stage.section), os.cpu_count() or 1
+    if len(team.machines) > 1:
+        return f"the recipe wants {len(team.machines)} machines"
+    return f"the recipe wants {team.world} processes and {cores} cores" if team.world > cores else ""
+
+
+def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], rows: Rows) -> Probe:
+    """Run a stage for a few steps, as the pipeline does, on rows of these lengths, in folders that go away.
+
+    Raises:
+        UserError: as the stage does.
+        StageFailed: as the stage does, out of memory for one.
+    """
+    from rectune.models import metrics
+
+    team = team_of(stage.settings(recipe), stage.section)
+    sections = dump_sections(recipe, ("models", stage.section))
+    section = sections[stage.section]
+    section |= {name: value for name, value in _PROBED.items() if name in section}
+    with tempfile.TemporaryDirectory(prefix="rectune-probe-") as folder:
+        made = Path(folder, "rows")
+        made.mkdir()
+        write_rows(made / stage.file, _probe_rows(stage, recipe, rows), stage.kind)
+        inputs = {name: folders[name].resolve() for name in stage.needs} | {stage.source: made}
+        spec = {"sections": sections, "inputs": {name: str(path) for name, path in inputs.items()}}
+        with RunStore(Path(folder)).work("probe", "probe") as place:
+            work = Workplace(place.folder.resolve(), place.lock)
+            _, effort = launch(stage.function, spec, work, team)
+            logged = [row for row in metrics.read(place.folder / "metrics.jsonl") if "loss" in row]
+    steady = logged[1:] or logged
+    seconds = sum(row["seconds"] for row in steady)
+    rate = sum(row["tokens"] for row in steady) / seconds if seconds else 0.0
+    return Probe(rate, effort.peak_memory, effort.seconds - sum(row["seconds"] for row in logged))
+
+
+def _probe_rows(stage: TrainingStage, recipe: Recipe, rows: Rows) -> list[Any]:
+    """Enough of the sampled rows for a probe; where there are none yet, rows of common words."""
+    settings = stage.settings(recipe)
+    count = STEPS * settings.batch_size * settings.accumulation * team_of(settings, stage.section).world
+    if is_packed(settings):  # so many examples go into a row, on average
+        count *= max(1, round(settings.max_length / mean(rows.lengths)))
+    sample = rows.sample or [
+        _common_words(stage, length - answer, answer)
+        for length, answer in zip(rows.lengths, rows.trained, strict=True)
+    ]
+    return [sample[place] for place in rows.spread(count)]
+
+
+def _common_words(stage: TrainingStage, prompt: int, answer: int) -> Example | Preference:
+    """A row of about so many tokens: most vocabularies have these words as one token each."""
+    asked = Prompt(
+        id="probe", domain="films", scenario="passive", form="direct", locale="en", split="train", user="nobody",
+        system="", instruction=" ".join(["film"] * max(1, prompt - _FRAME)), history=("a",), candidates=(),
+        target="b", query="", template="probe", history_domain="films",
+    )  # fmt: skip
+    good, bad = (" ".join([word] * max(1, answer - 2)) for word in ("good", "bad"))
+    if stage is DPO:
+        return Preference("probe", asked, good, bad, "probe")
+    return Example("probe", asked, good, Provenance("probe", "", "{}", 0, ""))

@@ -1,13 +1,20 @@
-"""An estimate as a table of at most 80 columns."""
+"""An estimate as a table of at most 80 columns, and what people see beside it."""
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Sequence
 from statistics import mean
 
+from rectune.core.errors import UserError
+from rectune.core.recipe import Recipe
+from rectune.core.runs import RunStore, ledger_path
 from rectune.core.text.plain import duration
-from rectune.pipeline.estimate import Estimate, Subject, fits
+from rectune.models.zero import deepspeed_config
+from rectune.pipeline.estimate import Estimate, Subject, find_device, fits, precision_of
+from rectune.pipeline.estimate_rows import DPO, SFT
+from rectune.pipeline.plan import Step
 
 _WIDTH = 80
 _NAME, _COLUMN = 30, 22
@@ -18,10 +25,10 @@ def estimate_table(subject: Subject, stages: Sequence[Estimate], generation: Seq
 
     `generation` are notes on the stages that write text.
     """
-    shape, models = subject.shape, subject.recipe.models
+    models = subject.recipe.models
     form = "4-bit NF4" if models.load_in_4bit else "no quantisation"
     head = [
-        f"{models.base}, {shape.parameters / 1e9:.3g} billion weights ({subject.source}), {form}",
+        f"{models.base}, {subject.model.parameters / 1e9:.3g} billion weights ({subject.source}), {form}",
         f"on {subject.device.name}, {_gib(subject.device.memory)}",
         "",
     ]
@@ -90,3 +97,44 @@ def _wrapped(lines: Sequence[str]) -> list[str]:
 
 def _gib(size: int) -> str:
     return f"{size / 2**30:.2f} GiB" if size < 10 * 2**30 else f"{size / 2**30:.1f} GiB"
+
+
+def generation_notes(recipe: Recipe, steps: Sequence[Step], store: RunStore, *, probing: bool) -> list[str]:
+    """How long queries and rationales would take, a line each, from the probe of `rectune run --dry-run`; or why not.
+
+    Args:
+        recipe: sections `prompts` and `generate`.
+        steps: the plan; the probe needs the finished stage `data`.
+        store: where that is; answers of the probe stay in its ledger.
+        probing: whether the teachers may be asked a few times.
+    """
+    from rectune.datagen.dry import dry_run
+
+    planned, kinds = {step.stage.name: step for step in steps}, ("queries", "rationales")
+    if all(planned[name].state == "finished" for name in kinds):
+        return []
+    if planned["data"].state != "finished":
+        return ["queries, rationales: unknown until the stage data has run"]
+    if not probing:
+        return ["queries, rationales: not probed"]
+    data = store.folder("data", planned["data"].key)
+    try:
+        text = dry_run(recipe, data, ledger_path(data))
+    except UserError as absent:
+        return [f"queries, rationales: {absent.found}"]
+    return [line for line in text.splitlines() if line.startswith(tuple(f"{kind}: " for kind in kinds))][-2:]
+
+
+def zero_page(recipe: Recipe, device: str) -> str:
+    """DeepSpeed's configuration of both training stages as JSON, just as they will be run.
+
+    Raises:
+        UserError: the recipe asks for an offload that its ZeRO stage has not, or no such device is known.
+    """
+    found, pages = find_device(device), []
+    for stage in (SFT, DPO):
+        settings = stage.settings(recipe)
+        config = deepspeed_config(settings, precision_of(recipe.models, found), found.gpu)
+        shown = json.dumps(config, indent=2) if config else "plain data parallelism, without DeepSpeed"
+        pages.append(f"{stage.name}, ZeRO-{settings.zero} on {found.name}:\n{shown}")
+    return "\n\n".join(pages)

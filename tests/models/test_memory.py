@@ -1,29 +1,30 @@
-"""The arithmetic of memory: small shapes counted by hand, and what PyTorch really keeps."""
+"""The arithmetic of memory: small models counted by hand, and what PyTorch and bitsandbytes really keep."""
 
+import functools
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from rectune.core.errors import UserError
 from rectune.core.settings import Lora, Models, Optimisation
-from rectune.models.memory import (
-    Place,
-    Step,
-    Training,
-    adapter_parameters,
-    block_bytes,
-    estimate,
-    step_flops,
-    trained_bytes,
-    weight_bytes,
-)
-from rectune.models.shape import Shape, read_shape
+from rectune.models.loading import add_lora, load_for_training
+from rectune.models.memory import Step, Training, estimate, step_flops, trained_bytes, weight_bytes
+from rectune.models.meta_model import MetaModel
 
-CPU, GPU = Place(gpu=False, precision=4, overhead=0), Place(gpu=True, precision=2, overhead=0)
-SMALL = Shape(hidden=4, inner=8, layers=2, heads=2, key_heads=1, head_size=2, vocabulary=10, tied=True)
+SMALL = {
+    "hidden_size": 4,
+    "intermediate_size": 8,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "vocab_size": 10,
+    "tie_word_embeddings": True,
+}
 LLAMA_7B = {
     "hidden_size": 4096,
     "intermediate_size": 11008,
@@ -33,38 +34,57 @@ LLAMA_7B = {
     "vocab_size": 32000,
     "tie_word_embeddings": False,
 }
+WIDTHS = {
+    "hidden_size": 64,
+    "intermediate_size": 160,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "vocab_size": 97,
+}
+EXPERTS = {"moe_intermediate_size": 64, "num_experts": 4, "num_experts_per_tok": 2}
+CPU, GPU = (4, False), (2, True)  # bytes an element of activations, and whether it is a GPU
 
 
-def training(
-    world: int = 1, *, lora: Lora | None = None, reference: bool = False, **settings: Any
-) -> Training:
-    return Training(
-        Optimisation.model_validate({"zero": 0} | settings), lora or Lora(r=2, dropout=0.0), world, reference
-    )
+def config(kind: str, **widths: Any) -> PretrainedConfig:
+    return AutoConfig.for_model(kind, **widths)
+
+
+@functools.cache
+def small(precision: int, gpu: bool, targets: str = "all-linear") -> MetaModel:
+    chosen: str | list[str] = targets if targets == "all-linear" else targets.split()
+    return MetaModel(config("llama", **SMALL), Lora(r=2, dropout=0.0, targets=chosen), precision, gpu)
+
+
+@functools.cache
+def llama_7b() -> MetaModel:
+    return MetaModel(config("llama", **LLAMA_7B), Lora(r=16), *GPU)
+
+
+def training(world: int = 1, *, reference: bool = False, **settings: Any) -> Training:
+    return Training(Optimisation.model_validate({"zero": 0} | settings), world, reference)
 
 
 def test_weights_of_a_small_model_counted_by_hand() -> None:
     # One block: q 4x4, k and v 4x2, o 4x4, gate, up and down 4x8: 16 + 8 + 8 + 16 + 3 * 32 = 144.
-    assert SMALL.linear_parameters == 2 * 144
-    assert SMALL.other_parameters == 10 * 4 + 5 * 4  # one table, five norms
-    full = weight_bytes(SMALL, Models(load_in_4bit=False), CPU)
-    assert full == 4 * (288 + 60)
-    quantised = weight_bytes(SMALL, Models(load_in_4bit=True), GPU)
+    assert sum(small(*CPU).in_4bit) == 2 * 144
+    assert small(*CPU).parameters == 2 * 144 + 10 * 4 + 5 * 4  # one table, five norms
+    assert weight_bytes(small(*CPU), Models(load_in_4bit=False)) == 4 * (288 + 60)
+    quantised = weight_bytes(small(*GPU), Models(load_in_4bit=True))
     assert quantised == round(288 * (0.5 + 1 / 64 + 1 / 4096)) + 2 * 60
 
 
 def test_adapters_counted_by_hand() -> None:
     # r times inputs and outputs: 8 + 6 + 6 + 8 + 12 + 12 + 12 = 64 a block.
-    assert adapter_parameters(SMALL, Lora(r=2)) == 2 * 2 * 64
-    assert adapter_parameters(SMALL, Lora(r=2, targets=["q_proj", "v_proj"])) == 2 * 2 * (8 + 6)
+    assert small(*CPU).adapters == 2 * 2 * 64
+    assert small(*CPU, "q_proj v_proj").adapters == 2 * 2 * (8 + 6)
 
 
 def test_a_7b_llama_has_the_published_sizes() -> None:
-    shape = read_shape(LLAMA_7B, "config")
-    assert shape.parameters == 6_738_415_616  # as its paper and checkpoint have it
-    assert adapter_parameters(shape, Lora(r=16)) == 39_976_960  # what peft prints for all-linear
-    nf4 = weight_bytes(shape, Models(), GPU)
-    assert 3.5 * 2**30 < nf4 < 3.7 * 2**30
+    assert llama_7b().parameters == 6_738_415_616  # as its paper and checkpoint have it
+    assert llama_7b().adapters == 39_976_960  # what peft prints for all-linear
+    assert 3.5 * 2**30 < weight_bytes(llama_7b(), Models()) < 3.7 * 2**30
 
 
 @pytest.mark.parametrize(
@@ -73,43 +93,44 @@ def test_a_7b_llama_has_the_published_sizes() -> None:
 )
 def test_zero_divides_what_is_trained(zero: int, here: float, optimiser: float) -> None:
     """Bytes an element on four processes: 16-bit adapters and gradients, Adam and, under DeepSpeed, a float32 copy."""
-    assert trained_bytes(1000, training(4, zero=zero), GPU) == {
-        "here": here * 1000,
-        "optimiser": optimiser * 1000,
+    assert trained_bytes(small(*GPU), training(4, zero=zero)) == {
+        "here": here * small(*GPU).adapters,
+        "optimiser": optimiser * small(*GPU).adapters,
     }
 
 
 def test_dpo_holds_a_second_adapter() -> None:
-    alone, both = (trained_bytes(1000, training(reference=r), CPU)["here"] for r in (False, True))
-    assert both - alone == 4000
+    alone, both = (trained_bytes(small(*CPU), training(reference=r))["here"] for r in (False, True))
+    assert both - alone == 4 * small(*CPU).adapters
 
 
 def test_offload_moves_bytes_to_the_host_and_loses_none() -> None:
-    shape, step = read_shape(LLAMA_7B, "config"), Step(1, 512, 100)
-    plain = estimate(shape, Models(), training(4, zero=3), step, GPU)
-    optimiser = estimate(shape, Models(), training(4, zero=3, offload="optimizer"), step, GPU)
-    both = estimate(shape, Models(), training(4, zero=3, offload="parameters"), step, GPU)
+    model, step = llama_7b(), Step(1, 512, 100)
+    plain = estimate(model, Models(), training(4, zero=3), step, 0)
+    optimiser = estimate(model, Models(), training(4, zero=3, offload="optimizer"), step, 0)
+    both = estimate(model, Models(), training(4, zero=3, offload="parameters"), step, 0)
     for moved in (optimiser, both):
         assert moved.total + sum(moved.host.values()) == plain.total
     assert set(optimiser.host) == {"optimiser"} and set(both.host) == {"optimiser", "weights"}
-    assert both.host["weights"] == pytest.approx(weight_bytes(shape, Models(), GPU) / 4, abs=1)
+    assert both.host["weights"] == pytest.approx(weight_bytes(model, Models()) / 4, abs=1)
 
 
 def test_checkpointing_keeps_the_inputs_of_the_blocks_and_one_block() -> None:
-    shape, step = read_shape(LLAMA_7B, "config"), Step(2, 1024, 100)
     kept = {
-        on: estimate(shape, Models(), training(gradient_checkpointing=on), step, GPU).device["activations"]
+        on: estimate(llama_7b(), Models(), training(gradient_checkpointing=on), Step(2, 1024, 100), 0)
         for on in (False, True)
     }
-    block = block_bytes(shape, training(), GPU, 1024) * 2048
-    assert kept[False] - kept[True] == 31 * block - 32 * 4096 * 2 * 2048
+    blocks = llama_7b().forward(2, 1024).blocks
+    assert len(blocks) == 32 and len(set(blocks[1:])) == 1
+    saved = kept[False].device["activations"] - kept[True].device["activations"]
+    assert saved == sum(blocks[:-1]) - 32 * 4096 * 2 * 2048
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 8), st.integers(16, 512), st.sampled_from([0, 1, 2, 3]), st.integers(1, 8))
 def test_more_rows_and_longer_rows_never_take_less(rows: int, length: int, zero: int, world: int) -> None:
-    job = training(world, zero=zero)
     sizes = [
-        estimate(SMALL, Models(), job, Step(r, n, r * n // 2), GPU).total
+        estimate(small(*GPU), Models(), training(world, zero=zero), Step(r, n, r * n // 2), 0).total
         for r, n in ((rows, length), (rows + 1, length), (rows + 1, length + 16))
     ]
     assert sizes == sorted(sizes)
@@ -117,59 +138,95 @@ def test_more_rows_and_longer_rows_never_take_less(rows: int, length: int, zero:
 
 def test_operations_of_a_step_counted_by_hand() -> None:
     # 288 + 40 weights and 2 * 4 * 3 of attention, four times; 256 adapter elements six times.
-    assert step_flops(SMALL, training(), tokens=1, length=3) == 4 * (288 + 40 + 24) + 6 * 256
-    checkpointed = step_flops(SMALL, training(gradient_checkpointing=True), tokens=1, length=3)
+    assert step_flops(small(*CPU), training(), tokens=1, length=3) == 4 * (288 + 40 + 24) + 6 * 256
+    checkpointed = step_flops(small(*CPU), training(gradient_checkpointing=True), tokens=1, length=3)
     assert checkpointed == 6 * (288 + 40 + 24) + 8 * 256
 
 
-@pytest.mark.parametrize("config", [{"hidden_size": 4}, LLAMA_7B | {"num_local_experts": 8}])
-def test_other_kinds_of_models_are_refused(config: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="cannot be estimated"):
-        read_shape(config, "config.json")
+def test_only_the_chosen_experts_are_computed() -> None:
+    """Of four experts a token sees two: three matrices of 64 x 64 each, beside attention and the router."""
+    model = MetaModel(config("qwen3_moe", **WIDTHS | EXPERTS), Lora(targets=["q_proj"]), *CPU)
+    attention = 64 * 64 + 64 * 32 + 64 * 32 + 64 * 64
+    assert model.forward(1, 8).products == 3 * 8 * (attention + 64 * 4 + 2 * 3 * 64 * 64)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.1])
-@pytest.mark.parametrize("key_heads", [2, 4])
-def test_a_block_keeps_what_pytorch_saves(dropout: float, key_heads: int) -> None:
-    """Between one layer and three, so that embeddings and head fall out of the difference."""
-    shape = Shape(64, 160, 1, 4, key_heads, 16, 97, tied=True)
-    lora = Lora(r=8, dropout=dropout)
-    saved = [saved_bytes(shape, lora, layers) for layers in (1, 3)]
-    counted = block_bytes(shape, training(lora=lora), CPU, 50)
-    assert (saved[1] - saved[0]) / 2 / 100 == pytest.approx(counted, rel=0.02)
+def test_what_is_no_language_model_is_refused() -> None:
+    with pytest.raises(UserError, match=r"(?s)cannot be estimated.*T5Config"):
+        MetaModel(config("t5"), Lora(), *CPU)
 
 
-def saved_bytes(shape: Shape, lora: Lora, layers: int) -> int:
-    """Bytes that autograd keeps of a forward pass over two rows of 50 tokens, one of them padded."""
-    from peft import LoraConfig, get_peft_model
-    from transformers import LlamaConfig, LlamaForCausalLM
+def test_a_model_that_cannot_be_followed_without_values_is_refused() -> None:
+    bloom = config("bloom", hidden_size=8, n_layer=1, n_head=2, vocab_size=10)
+    with pytest.raises(UserError, match="bloom: memory cannot be estimated"):
+        MetaModel(bloom, Lora(), *CPU).forward(1, 8)
 
-    config = LlamaConfig(
-        hidden_size=shape.hidden,
-        intermediate_size=shape.inner,
-        num_hidden_layers=layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.key_heads,
-        vocab_size=shape.vocabulary,
-        use_cache=False,
-    )
-    settings = LoraConfig(
-        r=lora.r, lora_dropout=lora.dropout, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
-    model = get_peft_model(LlamaForCausalLM(config), settings).train()
-    frozen = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+
+def test_dropout_on_experts_is_refused_as_the_stage_would() -> None:
+    with pytest.raises(UserError, match="dropout"):
+        MetaModel(config("qwen3_moe", **WIDTHS | EXPERTS), Lora(dropout=0.1), *CPU)
+
+
+ATTENTION = ["q_proj", "v_proj"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "widths", "lora"),
+    [
+        ("llama", {}, Lora(r=8, dropout=0.0)),
+        ("llama", {}, Lora(r=8, dropout=0.1)),
+        ("llama", {"num_key_value_heads": 4}, Lora(r=8, dropout=0.1)),
+        ("phi3", {"pad_token_id": 0}, Lora(r=8, dropout=0.1)),
+        ("gemma2", {}, Lora(r=8, dropout=0.1)),
+        ("qwen3_moe", EXPERTS, Lora(r=8, dropout=0.0)),
+        ("qwen3_moe", EXPERTS, Lora(r=8, dropout=0.1, targets=ATTENTION)),
+        ("mixtral", {"num_local_experts": 4}, Lora(r=8, dropout=0.1, targets=ATTENTION)),
+    ],
+)
+def test_a_forward_pass_keeps_what_pytorch_saves(kind: str, widths: dict[str, Any], lora: Lora) -> None:
+    built = config(kind, **WIDTHS | widths)
+    counted = MetaModel(built, lora, *CPU).forward(2, 50)
+    assert sum(counted.blocks) + counted.outside == pytest.approx(saved_bytes(built, lora), rel=0.002)
+
+
+def saved_bytes(built: PretrainedConfig, lora: Lora) -> int:
+    """Bytes that autograd keeps of a decoder's forward pass over two rows of 50 tokens, one of them padded."""
+    model = add_lora(AutoModelForCausalLM.from_config(built), lora, 0).train()
+    held = {one.untyped_storage().data_ptr() for one in [*model.parameters(), *model.buffers()]}
     kept: dict[int, torch.UntypedStorage] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in frozen:
+        if storage.data_ptr() not in held:
             kept[storage.data_ptr()] = storage
         return tensor
 
     mask = torch.ones(2, 50, dtype=torch.long)
     mask[1, -3:] = 0
+    ids = torch.zeros(2, 50, dtype=torch.long)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        logits = model(input_ids=torch.zeros(2, 50, dtype=torch.long), attention_mask=mask).logits
+        states = model.get_base_model().get_decoder()(input_ids=ids, attention_mask=mask, use_cache=False)
         size = sum(storage.nbytes() for storage in kept.values())
-    assert logits.requires_grad
+    assert states.last_hidden_state.requires_grad
     return size
+
+
+@pytest.mark.parametrize(
+    ("kind", "widths"), [("qwen3_moe", EXPERTS), ("mixtral", {"num_local_experts": 4}), ("llama", {})]
+)
+@pytest.mark.parametrize("load_in_4bit", [True, False])
+def test_weights_are_those_of_the_loaded_model(
+    kind: str, widths: dict[str, Any], load_in_4bit: bool, tmp_path: Path
+) -> None:
+    """Experts that are one tensor a block stay in full width; the tables that NF4's codes are looked up in are left out."""
+    built, models = config(kind, **WIDTHS | widths), Models(load_in_4bit=load_in_4bit)
+    AutoModelForCausalLM.from_config(built).save_pretrained(tmp_path)
+    loaded = load_for_training(tmp_path, models)
+    counted = MetaModel(built, Lora(targets=ATTENTION), *CPU)
+    in_4bit = [one for one in loaded.parameters() if getattr(one, "quant_state", None) is not None]
+    assert bool(in_4bit) == load_in_4bit
+    elements = {id(one): one.quant_state.shape.numel() for one in in_4bit}
+    assert counted.parameters == sum(elements.get(id(one), one.numel()) for one in loaded.parameters())
+    held = sum(one.nbytes for one in loaded.parameters())
+    states = [one.quant_state for one in in_4bit]
+    scales = sum(state.absmax.nbytes + state.state2.absmax.nbytes for state in states)
+    assert weight_bytes(counted, models) == pytest.approx(held + scales, rel=0.002)

@@ -1,7 +1,9 @@
 """Estimates: rows counted where they are known, every table within 80 columns, and knobs that really save memory."""
 
+import functools
 import json
 import math
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +17,13 @@ from rectune.core.recipe import Recipe, load_recipe
 from rectune.core.rows import write_rows
 from rectune.core.runs import RunStore
 from rectune.core.settings import Lora, Train
-from rectune.core.types import Example
+from rectune.core.types import Example, Preference, with_id
+from rectune.models.config import find_config
 from rectune.models.memory import Training
-from rectune.models.shape import shape_of
-from rectune.pipeline.estimate import Subject, fits, largest_step, make_estimate, zero_page
-from rectune.pipeline.estimate_device import DEVICES, Device, find_device
-from rectune.pipeline.estimate_generation import generation_notes
-from rectune.pipeline.estimate_probe import Lengths, can_probe, probe_sft
-from rectune.pipeline.estimate_rows import Rows, sft_rows
-from rectune.pipeline.estimate_table import estimate_table
+from rectune.models.meta_model import MetaModel
+from rectune.pipeline.estimate import DEVICES, Device, Subject, find_device, fits, largest_step, make_estimate
+from rectune.pipeline.estimate_rows import DPO, SFT, Rows, probe, rows_of, why_no_probe
+from rectune.pipeline.estimate_table import estimate_table, generation_notes, zero_page
 from rectune.pipeline.plan import make_plan
 from tests.models.tiny import tiny_checkpoint
 from tests.train.runs import make_example
@@ -36,17 +36,20 @@ def recipe(name: str, *overrides: str) -> Recipe:
     return load_recipe(RECIPES / f"{name}.yaml", overrides)
 
 
-def estimated(name: str, device: str, store: Path, *overrides: str) -> tuple[Subject, str, Any]:
+@functools.cache
+def estimated(name: str, device: str, *overrides: str) -> tuple[Subject, str, Any]:
+    """Estimates for an empty store."""
     loaded = recipe(name, *overrides)
-    runs = RunStore(store)
-    subject, stages = make_estimate(loaded, make_plan(loaded, runs, "dpo"), runs, device, probing=False)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = RunStore(Path(folder))
+        subject, stages = make_estimate(loaded, make_plan(loaded, runs, "dpo"), runs, device, probing=False)
     return subject, estimate_table(subject, stages), stages
 
 
 @pytest.mark.parametrize("device", ["l4", "h100"])
 @pytest.mark.parametrize("name", BIG)
-def test_every_recipe_is_estimated_in_80_columns(name: str, device: str, tmp_path: Path) -> None:
-    subject, table, (sft, dpo) = estimated(name, device, tmp_path)
+def test_every_recipe_is_estimated_in_80_columns(name: str, device: str) -> None:
+    subject, table, (sft, dpo) = estimated(name, device)
     assert max(len(line) for line in table.splitlines()) <= 80
     assert subject.device.name in table and "(arithmetic)" in table and "not measured" in table
     assert sft.steps == math.ceil(
@@ -71,15 +74,15 @@ def dpo_rows_a_step(loaded: Recipe) -> int:
     ("name", "device"),
     [("single-gpu-24gb", "rtx4090"), ("multi-gpu", "l4"), ("cluster", "l4"), ("varco", "h100")],
 )
-def test_shipped_recipes_fit_the_devices_that_they_are_for(name: str, device: str, tmp_path: Path) -> None:
-    subject, table, stages = estimated(name, device, tmp_path)
+def test_shipped_recipes_fit_the_devices_that_they_are_for(name: str, device: str) -> None:
+    subject, table, stages = estimated(name, device)
     assert all(fits(one.memory, subject, one.world) for one in stages)
     assert "DOES NOT FIT" not in table
 
 
-def test_what_does_not_fit_says_which_knob_saves_how_much(tmp_path: Path) -> None:
+def test_what_does_not_fit_says_which_knob_saves_how_much() -> None:
     wide = ("train.batch_size=16", "train.gradient_checkpointing=false")
-    _, table, (sft, _) = estimated("single-gpu-24gb", "rtx4090", tmp_path, *wide)
+    _, table, (sft, _) = estimated("single-gpu-24gb", "rtx4090", *wide)
     assert "sft DOES NOT FIT" in table
     saved = {knob.key: knob.saves for knob in sft.knobs}
     assert list(saved.values()) == sorted(saved.values(), reverse=True)
@@ -87,7 +90,7 @@ def test_what_does_not_fit_says_which_knob_saves_how_much(tmp_path: Path) -> Non
         f"train.gradient_checkpointing: true saves {saved['train.gradient_checkpointing'] / 2**30:.1f} GiB"
         in table
     )
-    _, _, (after, _) = estimated("single-gpu-24gb", "rtx4090", tmp_path, wide[0])
+    _, _, (after, _) = estimated("single-gpu-24gb", "rtx4090", wide[0])
     assert sft.memory.total - after.memory.total == saved["train.gradient_checkpointing"]
 
 
@@ -95,7 +98,7 @@ def test_rows_are_those_of_the_filter_where_it_has_run(tmp_path: Path) -> None:
     loaded = recipe("tiny", "train.holdout=0.5")
     folders = {"base": tiny_checkpoint().parent, "filter": tmp_path}
     write_rows(tmp_path / "kept.parquet", [make_example(number) for number in range(40)], Example)
-    known, assumed = sft_rows(loaded, folders), sft_rows(loaded, {})
+    known, assumed = rows_of(SFT, loaded, folders), rows_of(SFT, loaded, {})
     assert known.count == 20 and len(known.lengths) == 40 and known.source == "the kept examples"
     assert all(0 < answer < length for answer, length in zip(known.trained, known.lengths, strict=True))
     assert "averages" in assumed.source
@@ -126,16 +129,16 @@ def test_padding_never_takes_less_than_the_mean_or_more_than_the_longest(
 def test_the_largest_batch_is_of_the_longest_rows_or_full_ones_where_they_are_packed() -> None:
     rows = Rows(9, (100, 200), (50, 60), "")
     train = Train(batch_size=3, max_length=1000)
-    alone = largest_step(rows, Training(train, Lora(), 1))
+    alone = largest_step(rows, Training(train, 1))
     assert (alone.rows, alone.length, alone.trained) == (3, 200, 180)
-    packed = largest_step(rows, Training(train.model_copy(update={"packing": True}), Lora(), 1))
+    packed = largest_step(rows, Training(train.model_copy(update={"packing": True}), 1))
     assert (packed.rows, packed.length, packed.trained) == (3, 1000, 1500)
-    pairs = largest_step(rows, Training(train, Lora(), 1, reference=True))
+    pairs = largest_step(rows, Training(train, 1, reference=True))
     assert pairs.rows == 6
 
 
-def test_processes_on_a_cpu_share_its_memory(tmp_path: Path) -> None:
-    subject, _, (sft, _) = estimated("multi-gpu", "h100", tmp_path)
+def test_processes_on_a_cpu_share_its_memory() -> None:
+    subject, _, (sft, _) = estimated("multi-gpu", "h100")
     one = sft.memory.total
     small = replace(subject, device=Device("CPU", 2 * one, 0.0, gpu=False))
     assert fits(sft.memory, small, 1) and not fits(sft.memory, small, 2)
@@ -156,23 +159,42 @@ def test_an_unknown_device_is_told_with_the_nearest() -> None:
     assert find_device("h100") == DEVICES["h100"]
 
 
-def test_a_models_shape_is_found_in_its_checkpoint_its_gguf_and_the_table() -> None:
-    tiny, source = shape_of("tiny", tiny_checkpoint())
-    assert tiny.hidden == 64 and tiny.layers == 2 and source == "its checkpoint"
-    assert shape_of("tiny", None)[0] == tiny
-    embedded, source = shape_of("embedded", None)
-    assert (embedded.hidden, embedded.layers, embedded.tied, source) == (576, 30, True, "its GGUF file")
-    assert embedded.parameters == 134_515_008
-    assert shape_of("Qwen/Qwen2.5-7B-Instruct@main", None)[0].parameters == pytest.approx(7.615e9, rel=1e-3)
+def test_a_models_config_is_found_in_its_checkpoint_its_gguf_and_the_table() -> None:
+    tiny, source = find_config("tiny", tiny_checkpoint())
+    assert tiny.hidden_size == 64 and tiny.num_hidden_layers == 2 and source == "its checkpoint"
+    assert parameters("tiny", None) == parameters("tiny", tiny_checkpoint())
+    embedded, source = find_config("embedded", None)
+    assert (embedded.hidden_size, embedded.tie_word_embeddings, source) == (576, True, "its GGUF file")
+    assert parameters("embedded", None) == 134_515_008
+    assert parameters("Qwen/Qwen2.5-7B-Instruct@main", None) == 7_615_616_512  # as its model card has it
+
+
+def parameters(reference: str, checkpoint: Path | None) -> int:
+    return MetaModel(find_config(reference, checkpoint)[0], Lora(), 4, gpu=False).parameters
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"hidden_size": 4}', '{"model_type": "llama", "hidden_size": "x"}']
+)
+def test_a_config_that_describes_no_model_is_told(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(UserError, match="cannot be estimated"):
+        find_config(str(tmp_path), None)
 
 
 def test_a_probe_has_the_longest_row_and_an_even_spread() -> None:
-    lengths = Lengths.of(list(range(20, 120)), [10] * 100, 5)
-    rows = [prompt + answer for prompt, answer in zip(lengths.prompts, lengths.answers, strict=True)]
-    assert rows[0] == 119 and len(rows) == 5 and rows[1:] == sorted(rows[1:])
-    assert 20 <= rows[1] < 50 and rows[-1] > 80
-    assert can_probe(recipe("cluster"), "train") == "2 machines"
-    assert can_probe(recipe("tiny"), "train") == ""
+    rows = Rows(100, tuple(range(20, 120)), (10,) * 100, "")
+    lengths = [rows.lengths[place] for place in rows.spread(5)]
+    assert lengths[0] == 119 and len(lengths) == 5 and lengths[1:] == sorted(lengths[1:])
+    assert 20 <= lengths[1] < 50 and lengths[-1] > 80
+    assert Rows(1, (20,), (10,), "").spread(3) == [0, 0, 0]
+
+
+def test_what_stands_in_the_way_of_a_probe_is_told() -> None:
+    base = {"base": tiny_checkpoint().parent}
+    assert why_no_probe(SFT, recipe("cluster"), base) == "the recipe wants 2 machines"
+    assert why_no_probe(SFT, recipe("tiny"), base) == ""
+    assert why_no_probe(DPO, recipe("tiny"), base) == "sft would have to run before a probe"
 
 
 def test_what_generation_takes_is_measured_once_there_is_data(
@@ -196,6 +218,21 @@ def test_what_generation_takes_is_measured_once_there_is_data(
 
 
 @pytest.mark.slow
-def test_a_probe_measures_the_real_stage() -> None:
-    probe = probe_sft(recipe("tiny"), tiny_checkpoint().parent, [60, 80, 100], [20, 20, 30])
-    assert probe.rate > 10 and probe.memory > 200 * 2**20 and probe.start > 0
+def test_a_probe_measures_the_real_stage_on_sampled_rows_and_before_there_are_any(tmp_path: Path) -> None:
+    loaded, folders = recipe("tiny"), {"base": tiny_checkpoint().parent, "filter": tmp_path}
+    write_rows(tmp_path / "kept.parquet", [make_example(number) for number in range(8)], Example)
+    for known in (folders, {"base": folders["base"]}):
+        found = probe(SFT, loaded, known, rows_of(SFT, loaded, known))
+        assert found.rate > 10 and found.memory > 200 * 2**20 and found.start > 0
+
+
+def test_the_longer_answer_of_a_pair_counts(tmp_path: Path) -> None:
+    pairs = [
+        with_id(Preference("", make_example(number).prompt, "word " * number, "word", "somebody"))
+        for number in range(1, 21)
+    ]
+    write_rows(tmp_path / "preferences.parquet", pairs, Preference)
+    loaded = recipe("tiny", "align.holdout=0")
+    rows = rows_of(DPO, loaded, {"base": tiny_checkpoint().parent, "tag": tmp_path})
+    assert rows.count == 20 and rows.trained[-1] - rows.trained[0] == 19
+    assert rows.sample[rows.spread(1)[0]] == pairs[-1]
