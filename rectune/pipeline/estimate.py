@@ -103,7 +103,7 @@ def make_estimate(
 def _stage(subject: Subject, name: str, folders: Mapping[str, Path], unwanted: str) -> Estimate:
     recipe, section = subject.recipe, {"sft": "train", "dpo": "align"}[name]
     settings = getattr(recipe, section)
-    world = team_of(settings, section).world
+    world = team_of(settings).world
     rows = sft_rows(recipe, folders) if name == "sft" else dpo_rows(recipe, folders)
     training = Training(settings, recipe.train.lora, world, reference=name == "dpo")
     largest = largest_step(rows, training)

@@ -55,7 +55,7 @@ def probe_sft(recipe: Recipe, base: Path, lengths: Sequence[int], trained: Seque
         StageFailed: as the stage does, out of memory for one.
     """
     settings = recipe.train
-    count = STEPS * settings.batch_size * settings.accumulation * team_of(settings, "train").world
+    count = STEPS * settings.batch_size * settings.accumulation * team_of(settings).world
     if settings.packing:  # so many examples go into a row, on average
         count *= max(1, round(settings.max_length * len(lengths) / sum(lengths)))
     with tempfile.TemporaryDirectory(prefix="rectune-probe-") as folder:
@@ -70,7 +70,7 @@ def probe_dpo(
 ) -> Probe:
     """Align on made-up pairs of these lengths for a few steps, from the finished `sft` in the folder `adapter`."""
     settings = recipe.align
-    count = STEPS * settings.batch_size * settings.accumulation * team_of(settings, "align").world
+    count = STEPS * settings.batch_size * settings.accumulation * team_of(settings).world
     with tempfile.TemporaryDirectory(prefix="rectune-probe-") as folder:
         root = Path(folder)
         examples = _examples(Lengths.of(lengths, trained, count))
@@ -91,7 +91,7 @@ def _run(function: str, recipe: Recipe, section: str, inputs: dict[str, Path]) -
         RunStore(Path(store)).work("probe", "probe") as place,
     ):
         work = Workplace(place.folder.resolve(), place.lock)
-        _, effort = launch(function, spec, work, team_of(getattr(recipe, section), section))
+        _, effort = launch(function, spec, work, team_of(getattr(recipe, section)))
         rows = [row for row in metrics.read(place.folder / "metrics.jsonl") if "loss" in row]
     steady = rows[1:] or rows
     seconds = sum(row["seconds"] for row in steady)
@@ -150,8 +150,8 @@ def _pair(example: Example) -> Preference:
 
 def can_probe(recipe: Recipe, section: str) -> str:
     """Why this machine cannot run a probe of the stage; empty if it can."""
-    team = team_of(getattr(recipe, section), section)
-    if len(team.machines) > 1:
-        return f"{len(team.machines)} machines"
+    team = team_of(getattr(recipe, section))
+    if team.machines > 1:
+        return f"{team.machines} machines"
     cores = os.cpu_count() or 1
     return f"{team.world} processes and {cores} cores" if team.world > cores else ""

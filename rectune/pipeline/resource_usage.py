@@ -8,13 +8,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-EFFORT = ".effort.json"
+USAGE = ".usage.json"
 _SAMPLE_EVERY = 0.25  # seconds between looks at the memory
-_SAVE_EVERY = 20  # looks between notes of the effort so far
+_SAVE_EVERY = 20  # looks between notes of the usage so far
 
 
 @dataclass
-class Effort:
+class ResourceUsage:
     """What a stage took over all its attempts: wall-clock seconds, and the peak resident bytes of its process tree.
 
     The tree is that of this machine; where there are others, theirs is not counted.
@@ -25,19 +25,23 @@ class Effort:
     peak_memory: int = 0
 
 
-def watch(child: subprocess.Popen[bytes], folder: Path, effort: Effort) -> None:
-    """Note memory and time until the child ends; what an interrupted attempt took is counted too."""
-    before, start, looks = effort.seconds, time.monotonic(), 0
-    while True:
-        ended = child.poll() is not None
-        effort.seconds = before + time.monotonic() - start
-        effort.peak_memory = max(effort.peak_memory, 0 if ended else tree_memory(child.pid))
-        if ended or looks % _SAVE_EVERY == 0:
-            _save(folder, effort)
-        if ended:
-            return
-        looks += 1
-        time.sleep(_SAMPLE_EVERY)
+def wait_measured(child: subprocess.Popen[bytes], folder: Path, usage: ResourceUsage) -> int:
+    """Wait for the child and return its exit status; what an interrupted attempt took is counted too."""
+    before, start, looks = usage.seconds, time.monotonic(), 0
+    try:
+        while True:
+            usage.seconds = before + time.monotonic() - start
+            usage.peak_memory = max(usage.peak_memory, tree_memory(child.pid))
+            if looks % _SAVE_EVERY == 0:
+                _save(folder, usage)
+            looks += 1
+            try:
+                return child.wait(_SAMPLE_EVERY)
+            except subprocess.TimeoutExpired:
+                continue
+    finally:
+        usage.seconds = before + time.monotonic() - start
+        _save(folder, usage)
 
 
 def tree_memory(pid: int) -> int:
@@ -57,16 +61,16 @@ def tree_memory(pid: int) -> int:
     return total
 
 
-def load_effort(folder: Path) -> Effort:
+def load_usage(folder: Path) -> ResourceUsage:
     """What earlier attempts took."""
     try:
-        return Effort(**json.loads((folder / EFFORT).read_text(encoding="utf-8")))
+        return ResourceUsage(**json.loads((folder / USAGE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        return Effort()
+        return ResourceUsage()
 
 
-def _save(folder: Path, effort: Effort) -> None:
+def _save(folder: Path, usage: ResourceUsage) -> None:
     try:
-        (folder / EFFORT).write_text(json.dumps(vars(effort)), encoding="utf-8")
+        (folder / USAGE).write_text(json.dumps(vars(usage)), encoding="utf-8")
     except OSError:
         return  # a full disk is reported by the stage itself
