@@ -1,7 +1,7 @@
 """Notes that processes leave when they fail, and which of them tells the cause.
 
-One process's death makes the others fail too: their connections break. So every process leaves a note of its own, and
-the one that is shown is bad input before a kill, a kill before a crash, and among equals the first.
+One process's death makes the others fail too: their connections break. So every process leaves a note of its
+own, and the one that is shown is bad input before a kill, a kill before a crash, and among equals the first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TAIL_BYTES = 4096
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong in one process, in the words of `UserError`; `who` is a rank or a machine where there are many."""
+    """What went wrong in one process, in the words of `UserError`; `who` is a rank where there are many."""
 
     kind: Kind
     found: str

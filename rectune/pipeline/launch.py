@@ -40,8 +40,8 @@ def launch(
         function: `module:name` of the stage function.
         spec: `sections` of the recipe as plain values, and `inputs` as stage -> folder.
         place: the partial folder, and the lock that the child keeps should we die before it.
-        team: how many processes on how many machines. More than one run under torch's elastic agent; what has to be
-            typed on other machines is printed.
+        team: how many processes on how many machines. More than one run under torch's elastic agent; what has
+            to be typed on other machines is printed.
 
     Raises:
         UserError: the stage found bad input, or the machines cannot meet.
@@ -59,7 +59,7 @@ def launch(
         for node_rank in range(1, team.machines):
             line = shlex.join(_command(folder / SPEC, team, run, node_rank))
             say(f"  on machine {node_rank + 1} of {team.machines}, type:")
-            say(f"    cd {shlex.quote(str(Path.cwd()))} && exec {line}")
+            say(f"    cd {shlex.quote(str(Path.cwd()))} && {line}")
         code = _run(_command(folder / SPEC, team, run), place, usage)
         _raise_for(code, folder, run, team)
         stats: dict[str, Any] = json.loads((folder / STATS).read_text(encoding="utf-8"))
@@ -77,7 +77,7 @@ def _command(spec: Path, team: Team, run: str, node_rank: int = 0) -> list[str]:
 
 
 def _run(command: list[str], place: Workplace, usage: ResourceUsage) -> int:
-    # Where the terminal is a file, we and the stage write to it by turns; appending keeps us from overwriting.
+    # Where the terminal is a file, we and the stage write to it by turns; appending overwrites nothing.
     fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_APPEND)
     environment = {
         **os.environ,

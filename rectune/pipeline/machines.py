@@ -37,7 +37,7 @@ def team_of(settings: Optimisation) -> Team:
 
 
 def rank_name(rank: int, team: Team, node_rank: int) -> str:
-    """A rank of this machine for people, with the machine where there are several; the first machine is number 1."""
+    """A rank of this machine for people, with the machine, counted from 1, where there are several."""
     if team.machines == 1:
         return f"rank {rank}"
     return f"rank {rank} on machine {node_rank + 1} ({socket.gethostname()})"
@@ -60,7 +60,7 @@ def check_endpoint(endpoint: str) -> None:
         socket.create_server(address[:2], family=family).close()
     except OSError as problem:
         raise UserError(
-            f"the machines cannot meet at {endpoint} ({problem.strerror}); this one is {socket.gethostname()}",
+            f"machines cannot meet at {endpoint} ({problem.strerror}); this one is {socket.gethostname()}",
             where="endpoint",
             mend="name a free port of the machine that the command is given on, as the others reach it",
         ) from None

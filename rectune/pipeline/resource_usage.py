@@ -15,9 +15,9 @@ _SAVE_EVERY = 20  # looks between notes of the usage so far
 
 @dataclass
 class ResourceUsage:
-    """What a stage took over all its attempts: wall-clock seconds, and the peak resident bytes of its process tree.
+    """What all attempts of a stage took: wall-clock seconds, and the peak resident bytes of its processes.
 
-    The tree is that of this machine; where there are others, theirs is not counted.
+    Counted are the processes on this machine; where there are others, theirs are not.
     """
 
     seconds: float = 0.0

@@ -1,8 +1,8 @@
 """One machine's ranks of a training stage, under torch's elastic agent, which is what torchrun runs.
 
-`python -P -m rectune.pipeline.torchrun SPEC --run TOKEN --node-rank NUMBER`: `rectune run` starts number 0, and a
-person or a batch system the others. Called through its interface and not as a command, the agent tells us which rank
-died and how, and starts ranks with `-P`.
+`python -P -m rectune.pipeline.torchrun SPEC --run TOKEN --node-rank NUMBER`: `rectune run` starts number 0, a
+person or a batch system the others. torch's function is called and not its command `torchrun`: it tells which
+rank died, and how, and lets us start ranks with `-P`.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ _GRACE = 5.0  # seconds in which our own ranks may fail by themselves and say wh
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run this machine's ranks of the stage that the spec file names to their end; returns the exit status."""
+    """Run this machine's ranks of the stage that the spec file names; returns the exit status."""
     asked = _parser().parse_args(arguments)
     if asked.node_rank == 0:
         die_with_parent(signal.SIGTERM)  # a signal that an agent catches, to end its ranks
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # while waiting for other machines the agent would not hear it
+    # While torch waits for other machines, Python's own handler would not run.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         team = Team(**shared_spec(asked.spec, asked.run)["team"])
     except UserError as error:
@@ -66,9 +65,9 @@ def shared_spec(spec_file: Path, run: str) -> dict[str, Any]:
         spec = {}
     if spec.get("run") != run:
         raise UserError(
-            "this machine does not see what the first one wrote: the folder is not shared, or that run is over",
+            "this machine does not see what the first one wrote: no shared folder, or that run is over",
             where=str(spec_file),
-            mend="take the line of the latest run, and a run store that every machine mounts under the same path",
+            mend="take the latest run's line, and a run store that every machine mounts under the same path",
         )
     return spec
 
@@ -109,7 +108,7 @@ def _run_ranks(spec_file: Path, run: str, team: Team, node_rank: int) -> int:
 def _config(run: str, team: Team, node_rank: int) -> Any:
     """torchrun's settings. Nothing is restarted: the same command resumes.
 
-    Between machines the rendezvous is static, so that ranks follow the machines' numbers and rank 0 is on the first.
+    Between machines the rendezvous is static: ranks follow the machines' numbers, and rank 0 is on the first.
     """
     from torch.distributed.launcher.api import LaunchConfig
 

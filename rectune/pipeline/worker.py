@@ -1,7 +1,7 @@
 """The process that a stage runs in, or one of them: `python -P -m rectune.pipeline.worker SPEC`.
 
-Library noise goes to the stage's run.log, which is our stdout and stderr, or to a rank's own log; progress goes to the
-terminal of the command that launched us.
+Library noise goes to the stage's run.log, which is our stdout and stderr, or to a rank's own log; progress goes
+to the terminal of the command that launched us.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from rectune.core.runs import write_atomically
 from rectune.pipeline.failures import failure_of, leave_note
 from rectune.pipeline.machines import Team, rank_log, rank_name
 
-# How a stage's process begins; -P, so that nothing in the folder where a command is typed comes before what is
-# installed.
+# How a stage's process begins. -P: nothing in the folder where a command is typed hides what is installed.
 WORKER = (sys.executable, "-P", "-m", "rectune.pipeline.worker")
 STATS = ".stats.json"
 _PR_SET_PDEATHSIG = 1
@@ -104,7 +103,7 @@ def _is_full_disk(error: BaseException | None) -> bool:
 
 
 def die_with_parent(how: signal.Signals) -> None:
-    """Ask Linux to signal us when our parent dies, so that a killed run leaves nothing behind that still writes."""
+    """Ask Linux to signal us when our parent dies: a killed run leaves nothing behind that still writes."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(how))
 

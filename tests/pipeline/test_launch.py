@@ -1,4 +1,4 @@
-"""A stage runs in a process of its own: its figures come back, its errors are told apart, its death is survived."""
+"""A stage runs in processes of its own: figures come back, errors are told apart, their death is survived."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Processes and machines of a recipe: what does not go together is refused, and only their product is in the key."""
+"""Processes and machines of a recipe: what does not go together is refused; their product is in the key."""
 
 from pathlib import Path
 
