@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.errors import UserError
+from rectune.core.progress import say
 from rectune.pipeline.failures import Failure, failure_of, how_it_died, leave_note, notes
 from rectune.pipeline.machines import Team, rank_log, rank_name
 from rectune.pipeline.worker import WORKER, die_with_parent
@@ -38,11 +39,14 @@ def main(arguments: Sequence[str]) -> int:
     try:
         team = Team(**shared_spec(asked.spec, asked.run)["team"])
     except UserError as error:
-        print(f"rectune: {error}", file=sys.stderr)
+        say(f"rectune: {error}")
         return 2
     if team.machines > 1:
         threading.Thread(target=_end_with_the_others, args=(asked.spec, asked.run), daemon=True).start()
-    return _run_ranks(asked.spec, asked.run, team, asked.node_rank)
+        say(f"machine {asked.node_rank + 1} of {team.machines} waits for the others at {team.endpoint}")
+    code = _run_ranks(asked.spec, asked.run, team, asked.node_rank)
+    say("done" if code == 0 else f"ended with status {code}")
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,7 +95,7 @@ def _run_ranks(spec_file: Path, run: str, team: Team, node_rank: int) -> int:
                 log=rank_log(rank),
             )
             leave_note(folder, run, f"rank-{rank}", note)
-            print(f"rectune: {note.who}: {note.found}; log: {folder / note.log}", file=sys.stderr)
+            say(f"rectune: {note.who}: {note.found}; log: {folder / note.log}")
         return 1
     except SignalException as told:
         ended = Failure("crash", f"machine {node_rank + 1} was told to end")
@@ -100,7 +104,7 @@ def _run_ranks(spec_file: Path, run: str, team: Team, node_rank: int) -> int:
     except distributed.DistError as problem:
         alone = _did_not_meet(problem, team, node_rank)
         leave_note(folder, run, f"machine-{node_rank}", failure_of(alone))
-        print(f"rectune: {alone}", file=sys.stderr)
+        say(f"rectune: {alone}")
         return 2
     return 0
 
@@ -143,7 +147,7 @@ def _end_with_the_others(spec_file: Path, run: str) -> None:
     while spec_file.exists() and not notes(spec_file.parent, run):
         time.sleep(_LOOK_EVERY)
     time.sleep(_GRACE)
-    print("rectune: ended: another machine failed, or the first one's command is over", file=sys.stderr)
+    say("another machine failed, or the command on the first one is over")
     os.kill(os.getpid(), signal.SIGTERM)
 
 
