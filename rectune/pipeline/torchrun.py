@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     # While torch waits for other machines, Python's own handler would not run.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        team = Team(**shared_spec(asked.spec, asked.run)["team"])
+        team = _joined_team(asked.spec, asked.run)
     except UserError as error:
         say(f"rectune: {error}")
         return 2
@@ -57,8 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def shared_spec(spec_file: Path, run: str) -> dict[str, Any]:
-    """The spec, if it is that of the run that we were told to join.
+def _joined_team(spec_file: Path, run: str) -> Team:
+    """What the spec says of the processes, if it is that of the run that we were told to join.
 
     Raises:
         UserError: the folder is not shared with the first machine, or the run is over.
@@ -73,7 +73,7 @@ def shared_spec(spec_file: Path, run: str) -> dict[str, Any]:
             where=str(spec_file),
             mend="take the latest run's line, and a run store that every machine mounts under the same path",
         )
-    return spec
+    return Team(**spec["team"])
 
 
 def _run_ranks(spec_file: Path, run: str, team: Team, node_rank: int) -> int:

@@ -61,6 +61,7 @@ def one_refuses(config, inputs, out):
     if os.environ["RANK"] == "1": bad(config, inputs, out)
     distributed.barrier()
 def one_refuses_alone(config, inputs, out):
+    (out / f"pid-{os.environ['RANK']}").write_text(str(os.getpid()))
     if os.environ["RANK"] == os.environ["WHICH"]: bad(config, inputs, out)
     time.sleep(300)
 def sleeps(config, inputs, out): (out / "pid").write_text(str(os.getpid())); time.sleep(60)
@@ -247,24 +248,40 @@ def test_machines_that_cannot_meet_here_are_refused_before_anything_starts(tmp_p
                 run(tmp_path, "good", Team(1, 2, f"{host}:{port}"))
 
 
-@pytest.mark.slow
-def test_a_command_that_waits_for_other_machines_can_be_interrupted(tmp_path: Path) -> None:
-    team = two_machines()
+def command(tmp_path: Path, name: str, team: Team) -> tuple[subprocess.Popen[bytes], str]:
+    """A command of its own that launches the stage on two machines, and what it prints for the second."""
+    program = f"from tests.pipeline.test_launch import *\nrun(Path({str(tmp_path)!r}), {name!r}, {team!r})"
+    path = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     child = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"from tests.pipeline.test_launch import *\nrun(Path({str(tmp_path)!r}), 'good', {team!r})",
-        ],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
-        stderr=subprocess.PIPE,
+        [sys.executable, "-c", program], cwd=ROOT, env=os.environ | path, stderr=subprocess.PIPE
     )
     assert child.stderr is not None
-    while b"--node-rank 1" not in child.stderr.readline():
-        pass
+    while "--node-rank 1" not in (line := child.stderr.readline().decode()):
+        assert child.poll() is None
+    return child, line
+
+
+@pytest.mark.slow
+def test_a_command_that_waits_for_other_machines_can_be_interrupted(tmp_path: Path) -> None:
+    child, _ = command(tmp_path, "good", two_machines())
     family = psutil.Process(child.pid).children(recursive=True)
     time.sleep(5)
     child.send_signal(signal.SIGINT)
     assert child.wait(20) != 0
     assert not psutil.wait_procs(family, timeout=10)[1]
+
+
+@pytest.mark.slow
+def test_a_killed_command_ends_the_other_machine_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its ranks have no connection that could break."""
+    monkeypatch.setenv("WHICH", "nobody")
+    child, line = command(tmp_path, "one_refuses_alone", two_machines())
+    with subprocess.Popen(["sh", "-c", line], cwd="/") as second:
+        while len(list(tmp_path.glob("runs/stage/key.partial/pid-*"))) < 2:
+            assert child.poll() is None and second.poll() is None
+            time.sleep(0.1)
+        family = [*psutil.Process(child.pid).children(recursive=True), *psutil.Process(second.pid).children()]
+        child.kill()
+        child.wait()
+        assert second.wait(60) != 0
+        assert not psutil.wait_procs(family, timeout=30)[1]
