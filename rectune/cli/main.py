@@ -44,19 +44,15 @@ def run(
     runs: Runs = Path("runs"),
 ) -> None:
     """Run the pipeline: finished stages are skipped, interrupted ones go on."""
-    from rectune.core.recipe import load_recipe
     from rectune.core.runs import RunStore
-    from rectune.pipeline.follow import leading, section_of_slurm
     from rectune.pipeline.run import Order, run_pipeline
     from rectune.pipeline.show import closing_words, generation_preview
 
     if dry_run:
         typer.echo(generation_preview(Order(recipe, overrides or [], "data"), RunStore(runs)))
         return
-    with leading(runs, section_of_slurm(load_recipe(recipe, overrides or []), until)) as first:
-        if first:
-            folders = run_pipeline(Order(recipe, overrides or [], until, redo), RunStore(runs))
-            typer.echo(closing_words(folders, until))
+    folders = run_pipeline(Order(recipe, overrides or [], until, redo), RunStore(runs))
+    typer.echo(closing_words(folders, until))
 
 
 @app.command()

@@ -200,7 +200,7 @@ def make_estimate(
 
 def _estimate(subject: Subject, stage: TrainingStage, folders: Mapping[str, Path], unwanted: str) -> Estimate:
     recipe, settings = subject.recipe, stage.settings(subject.recipe)
-    training = Training(settings, team_of(settings, stage.section).world, reference=stage is DPO)
+    training = Training(settings, team_of(settings).world, reference=stage is DPO)
     rows = rows_of(stage, recipe, folders)
     memory = subject.memory(training, largest_step(rows, training))
     batches = rows.packed(settings.max_length) if is_packed(settings) else rows.count

@@ -185,9 +185,9 @@ def why_no_probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Pat
     absent = [needed for needed in stage.needs if needed not in folders]
     if absent:
         return f"{' and '.join(absent)} would have to run before a probe"
-    team, cores = team_of(stage.settings(recipe), stage.section), os.cpu_count() or 1
-    if len(team.machines) > 1:
-        return f"the recipe wants {len(team.machines)} machines"
+    team, cores = team_of(stage.settings(recipe)), os.cpu_count() or 1
+    if team.machines > 1:
+        return f"the recipe wants {team.machines} machines"
     return f"the recipe wants {team.world} processes and {cores} cores" if team.world > cores else ""
 
 
@@ -200,7 +200,7 @@ def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], row
     """
     from rectune.models import metrics
 
-    team = team_of(stage.settings(recipe), stage.section)
+    team = team_of(stage.settings(recipe))
     sections = dump_sections(recipe, ("models", stage.section))
     section = sections[stage.section]
     section |= {name: value for name, value in _PROBED.items() if name in section}
@@ -223,7 +223,7 @@ def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], row
 def _probe_rows(stage: TrainingStage, recipe: Recipe, rows: Rows) -> list[Any]:
     """Enough of the sampled rows for a probe; where there are none yet, rows of common words."""
     settings = stage.settings(recipe)
-    count = STEPS * settings.batch_size * settings.accumulation * team_of(settings, stage.section).world
+    count = STEPS * settings.batch_size * settings.accumulation * team_of(settings).world
     if is_packed(settings):  # so many examples go into a row, on average
         count *= max(1, round(settings.max_length / mean(rows.lengths)))
     sample = rows.sample or [

@@ -1,7 +1,7 @@
 """Notes that processes leave when they fail, and which of them tells the cause.
 
-One process's death makes the others fail too: their connections break. So every process leaves a note of its own, and
-the one that is shown is bad input before a kill, a kill before a crash, and among equals the first.
+One process's death makes the others fail too: their connections break. So every process leaves a note of its
+own, and the one that is shown is bad input before a kill, a kill before a crash, and among equals the first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from rectune.core.errors import UserError, WaitingForPeople
 Kind = Literal["user", "waiting", "killed", "crash"]
 
 _ORDER: tuple[Kind, ...] = ("waiting", "user", "killed", "crash")
-PULSE = ".pulse-"  # beginning of the names of files by which launchers show that they live
 _PREFIX = ".failed-"
 _TAIL = 8  # last lines of a log that are shown
 _TAIL_BYTES = 4096
@@ -25,7 +24,7 @@ _TAIL_BYTES = 4096
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong in one process, in the words of `UserError`; `who` is a rank or a machine where there are many."""
+    """What went wrong in one process, in the words of `UserError`; `who` is a rank where there are many."""
 
     kind: Kind
     found: str
@@ -44,19 +43,22 @@ def failure_of(error: Exception, who: str = "", log: str = "") -> Failure:
     return Failure("crash", f"{type(error).__name__}: {error}", who=who, log=log)
 
 
-def leave_note(folder: Path, name: str, failure: Failure) -> None:
-    """Leave a process's note, unless it left one already: its first word counts, and its launcher knows less."""
+def leave_note(folder: Path, run: str, name: str, failure: Failure) -> None:
+    """Leave a process's note, unless it left one already: its first word counts, and its launcher knows less.
+
+    `run` is the token of the attempt; a process that ends late leaves a note that no later attempt reads.
+    """
     try:
-        with (folder / f"{_PREFIX}{name}.json").open("x", encoding="utf-8") as file:
+        with (folder / f"{_PREFIX}{run}-{name}.json").open("x", encoding="utf-8") as file:
             json.dump(asdict(failure), file)
     except OSError:
         return  # it is there, or the disk is full: the exit status still says that it failed
 
 
-def notes(folder: Path) -> list[Failure]:
-    """All notes, the one that tells the cause first; half-written ones are left out."""
+def notes(folder: Path, run: str) -> list[Failure]:
+    """All notes of an attempt, the one that tells the cause first; half-written ones are left out."""
     found = []
-    for path in sorted(folder.glob(_PREFIX + "*.json")):
+    for path in sorted(folder.glob(f"{_PREFIX}{run}-*.json")):
         try:
             found.append(Failure(**json.loads(path.read_text(encoding="utf-8"))))
         except (OSError, ValueError, TypeError):
@@ -65,9 +67,8 @@ def notes(folder: Path) -> list[Failure]:
 
 
 def clear_traces(folder: Path, *names: str) -> None:
-    """Remove these files, the notes, and the signs of life that killed launchers left behind."""
-    traces = [folder / name for name in names]
-    for path in (*traces, *folder.glob(_PREFIX + "*.json"), *folder.glob(PULSE + "*")):
+    """Remove these files and the notes of every attempt."""
+    for path in (*(folder / name for name in names), *folder.glob(_PREFIX + "*.json")):
         path.unlink(missing_ok=True)
 
 

@@ -6,26 +6,25 @@ import fcntl
 import json
 import os
 import secrets
+import shlex
 import shutil
 import subprocess
-import threading
+import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rectune.core.errors import RectuneError, UserError, WaitingForPeople
+from rectune.core.progress import say
 from rectune.core.runs import Workplace, write_atomically
-from rectune.pipeline.effort import EFFORT, Effort, load_effort, watch
 from rectune.pipeline.failures import Failure, clear_traces, how_it_died, last_lines, notes
-from rectune.pipeline.machines import ALONE, WORKER, Team, meeting_point
-from rectune.pipeline.others import Others
+from rectune.pipeline.machines import ALONE, LOG, Team, check_endpoint
+from rectune.pipeline.resource_usage import USAGE, ResourceUsage, load_usage, wait_measured
+from rectune.pipeline.worker import STATS, WORKER
 
-SPEC, STATS, LOG = ".spec.json", ".stats.json", "run.log"
+SPEC = ".spec.json"
 _ROOM = 1 << 20  # bytes; with less than this left a stage without a word is taken to have met a full disk
-
-# What the launchers of other machines take over from ours; nothing here may hold a secret, for it is written to a file.
-_SHARED_ENVIRONMENT = ("NCCL_", "GLOO_", "OMP_NUM_THREADS", "DS_ACCELERATOR", "PYTHONPATH")
 
 
 class StageFailed(RectuneError):
@@ -34,52 +33,51 @@ class StageFailed(RectuneError):
 
 def launch(
     function: str, spec: Mapping[str, Any], place: Workplace, team: Team = ALONE
-) -> tuple[dict[str, Any], Effort]:
+) -> tuple[dict[str, Any], ResourceUsage]:
     """Run a stage function in the team's processes and wait for it.
 
     Args:
         function: `module:name` of the stage function.
         spec: `sections` of the recipe as plain values, and `inputs` as stage -> folder.
         place: the partial folder, and the lock that the child keeps should we die before it.
-        team: the machines, and the processes on each; more than one is launched by torch's elastic agent.
+        team: how many processes on how many machines. More than one run under torch's elastic agent; what has
+            to be typed on other machines is printed.
 
     Raises:
-        UserError: the stage found bad input, or a machine cannot be reached.
+        UserError: the stage found bad input, or the machines cannot meet.
         StageFailed: it crashed or was killed.
     """
-    folder = place.folder
+    folder, run = place.folder, secrets.token_hex(8)
+    if team.machines > 1:
+        check_endpoint(team.endpoint)
     clear_traces(folder, STATS)
-    run, several = secrets.token_hex(8), len(team.machines) > 1
-    order = {**spec, "function": function, "out": str(folder), "run": run, "team": _described(team)}
+    order = {**spec, "function": function, "out": str(folder), "run": run, "team": asdict(team)}
     write_atomically(folder / SPEC, json.dumps(order))
-    effort = load_effort(folder)
-    effort.attempts += 1
-    with Others(team, folder / SPEC, run) if several else nullcontext():
-        code = _run_watched(_command(folder, team), place, effort)
-    _raise_for(code, folder, team)
-    stats: dict[str, Any] = json.loads((folder / STATS).read_text(encoding="utf-8"))
-    clear_traces(folder, SPEC, STATS, EFFORT)
-    return stats, effort
+    usage = load_usage(folder)
+    usage.attempts += 1
+    try:
+        for node_rank in range(1, team.machines):
+            line = shlex.join(_command(folder / SPEC, team, run, node_rank))
+            say(f"  on machine {node_rank + 1} of {team.machines}, type:")
+            say(f"    cd {shlex.quote(str(Path.cwd()))} && {line}")
+        code = _run(_command(folder / SPEC, team, run), place, usage)
+        _raise_for(code, folder, run, team)
+        stats: dict[str, Any] = json.loads((folder / STATS).read_text(encoding="utf-8"))
+    finally:
+        (folder / SPEC).unlink(missing_ok=True)  # nobody can join any more
+    clear_traces(folder, STATS, USAGE)
+    return stats, usage
 
 
-def _described(team: Team) -> dict[str, Any]:
-    """The team for the spec file: what a launcher on any of the machines has to know."""
-    shared = {name: value for name, value in os.environ.items() if name.startswith(_SHARED_ENVIRONMENT)}
-    return {
-        "machines": [[machine.host, machine.slots] for machine in team.machines],
-        "launcher": team.launcher,
-        "endpoint": meeting_point(team) if team.world > 1 else "",
-        "environment": shared if len(team.machines) > 1 else {},
-    }
+def _command(spec: Path, team: Team, run: str, node_rank: int = 0) -> list[str]:
+    if team.world == 1:
+        return [*WORKER, str(spec)]
+    agent = [sys.executable, "-P", "-m", "rectune.pipeline.torchrun", str(spec)]
+    return [*agent, "--run", run, "--node-rank", str(node_rank)]
 
 
-def _command(folder: Path, team: Team) -> list[str]:
-    worker = [*WORKER, str(folder / SPEC)]
-    return worker if team.world == 1 else [*worker, "--machine", "0"]
-
-
-def _run_watched(command: list[str], place: Workplace, effort: Effort) -> int:
-    # Where the terminal is a file, we and the stage write to it by turns; appending keeps us from overwriting.
+def _run(command: list[str], place: Workplace, usage: ResourceUsage) -> int:
+    # Where the terminal is a file, we and the stage write to it by turns; appending overwrites nothing.
     fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_APPEND)
     environment = {
         **os.environ,
@@ -90,24 +88,19 @@ def _run_watched(command: list[str], place: Workplace, effort: Effort) -> int:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(place.lock,), env=environment
         )
-        watcher = threading.Thread(target=watch, args=(child, place.folder, effort), daemon=True)
-        watcher.start()
         try:
-            code = child.wait()
+            return wait_measured(child, place.folder, usage)
         except BaseException:
             child.terminate()
             child.wait()
             raise
-        finally:
-            watcher.join()
-    return code
 
 
-def _raise_for(code: int, folder: Path, team: Team) -> None:
-    if code == 0 and (folder / STATS).is_file():
+def _raise_for(code: int, folder: Path, run: str, team: Team) -> None:
+    found = notes(folder, run)
+    if code == 0 and not found and (folder / STATS).is_file():
         return
-    found = notes(folder) or _full_disk(folder)
-    cause = found[0] if found else Failure("killed", how_it_died(code))
+    cause = (found or _full_disk(folder) or [Failure("killed", how_it_died(code))])[0]
     if cause.kind == "user":
         raise UserError(cause.found, where=cause.where, mend=cause.mend)
     if cause.kind == "waiting":
@@ -124,8 +117,5 @@ def _full_disk(folder: Path) -> list[Failure]:
     """A stage that cannot write cannot say so either; look for it."""
     if shutil.disk_usage(folder).free > _ROOM:
         return []
-    return [
-        Failure(
-            "user", "the disk is full", str(folder), "free some space; the same command goes on from here"
-        )
-    ]
+    mend = "free some space; the same command goes on from here"
+    return [Failure("user", "the disk is full", str(folder), mend)]

@@ -56,7 +56,7 @@ def world_of(section: str) -> Callable[[Recipe, RunStore, Mapping[str, str]], di
     """How many processes train together on all machines, whatever the machines are: that many batches make a step."""
 
     def world(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str, str]:
-        return {"processes": str(team_of(getattr(recipe, section), section).world)}
+        return {"processes": str(team_of(getattr(recipe, section)).world)}
 
     return world
 

@@ -14,9 +14,9 @@ from rectune.core.progress import say
 from rectune.core.recipe import Recipe, dump_sections, load_recipe, to_yaml
 from rectune.core.runs import RunStore, Workplace, write_atomically
 from rectune.core.text.plain import duration
-from rectune.pipeline.effort import Effort
 from rectune.pipeline.launch import launch
 from rectune.pipeline.plan import Step, next_step, package_versions, stage_source
+from rectune.pipeline.resource_usage import ResourceUsage
 from rectune.pipeline.stages import LAST, find_stage, needed_for
 
 
@@ -73,8 +73,8 @@ def _make(step: Step, recipe: Recipe, order: Order, store: RunStore) -> None:
     try:
         with store.work(name, key) as place:
             started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-            stats, effort = _launch(step, recipe, store, place)
-            manifest = _manifest(step, order, stats, effort) | {"started": started}
+            stats, usage = _launch(step, recipe, store, place)
+            manifest = _manifest(step, order, stats, usage) | {"started": started}
             store.finish(name, key, manifest)
     except OSError as full:
         if full.errno != errno.ENOSPC:
@@ -87,11 +87,13 @@ def _make(step: Step, recipe: Recipe, order: Order, store: RunStore) -> None:
     rows = (
         f", {stats['rows_in']} -> {stats['rows_out']} rows" if {"rows_in", "rows_out"} <= set(stats) else ""
     )
-    cost = f"{duration(round(effort.seconds))}, {effort.peak_memory / 2**30:.1f} GiB"
+    cost = f"{duration(round(usage.seconds))}, {usage.peak_memory / 2**30:.1f} GiB"
     say(f"{'':<11} done in {cost}{rows}   {store.folder(name, key)}")
 
 
-def _launch(step: Step, recipe: Recipe, store: RunStore, place: Workplace) -> tuple[dict[str, Any], Effort]:
+def _launch(
+    step: Step, recipe: Recipe, store: RunStore, place: Workplace
+) -> tuple[dict[str, Any], ResourceUsage]:
     ingredients = step.ingredients
     assert ingredients is not None  # run_pipeline refuses a blocked step
     sections = dump_sections(recipe, step.stage.sections)
@@ -102,7 +104,7 @@ def _launch(step: Step, recipe: Recipe, store: RunStore, place: Workplace) -> tu
     return launch(step.stage.function, spec, absolute, step.stage.team(recipe))
 
 
-def _manifest(step: Step, order: Order, stats: dict[str, Any], effort: Effort) -> dict[str, Any]:
+def _manifest(step: Step, order: Order, stats: dict[str, Any], usage: ResourceUsage) -> dict[str, Any]:
     assert step.ingredients is not None
     return {
         "stage": step.stage.name,
@@ -113,7 +115,7 @@ def _manifest(step: Step, order: Order, stats: dict[str, Any], effort: Effort) -
         "figures": stats,
         "versions": package_versions(),
         "source": stage_source(step.stage),
-        "seconds": effort.seconds,
-        "attempts": effort.attempts,
-        "peak_memory": effort.peak_memory,
+        "seconds": usage.seconds,
+        "attempts": usage.attempts,
+        "peak_memory": usage.peak_memory,
     }

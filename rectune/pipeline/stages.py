@@ -90,7 +90,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("models", "train"),
         inputs=("base", "filter"),
         outside=outside.world_of("train"),
-        team=lambda recipe: team_of(recipe.train, "train"),
+        team=lambda recipe: team_of(recipe.train),
         version=2,
     ),
     Stage(
@@ -117,7 +117,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("models", "align"),
         inputs=("base", "sft", "tag"),
         outside=outside.world_of("align"),
-        team=lambda recipe: team_of(recipe.align, "align"),
+        team=lambda recipe: team_of(recipe.align),
         version=2,
     ),
     Stage(

@@ -1,12 +1,11 @@
-"""The process that a stage runs in: `python -m rectune.pipeline.worker SPEC [--machine NUMBER [--run TOKEN]]`.
+"""The process that a stage runs in, or one of them: `python -P -m rectune.pipeline.worker SPEC`.
 
-Library noise goes to the stage's run.log, which is our stdout and stderr; progress goes to the terminal of the command that
-launched us. With `--machine` we are a machine's launcher, which starts one of us a rank.
+Library noise goes to the stage's run.log, which is our stdout and stderr, or to a rank's own log; progress goes
+to the terminal of the command that launched us.
 """
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import errno
 import importlib
@@ -15,7 +14,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,36 +22,24 @@ from rectune.core import progress
 from rectune.core.errors import UserError
 from rectune.core.recipe import parse_recipe
 from rectune.core.runs import write_atomically
-from rectune.pipeline.launch import STATS
-from rectune.pipeline.supervise import note_rank, rank_log, supervise
+from rectune.pipeline.failures import failure_of, leave_note
+from rectune.pipeline.machines import Team, rank_log, rank_name
 
+# How a stage's process begins. -P: nothing in the folder where a command is typed hides what is installed.
+WORKER = (sys.executable, "-P", "-m", "rectune.pipeline.worker")
+STATS = ".stats.json"
 _PR_SET_PDEATHSIG = 1
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the stage that the spec file names, or this machine's ranks of it; returns the exit status."""
-    asked = _parser().parse_args(arguments)
-    if asked.machine is not None:
-        # Told to stop by a signal that it can catch, a launcher stops its ranks; on another machine nobody is our parent.
-        if not asked.run:
-            _die_with_parent(signal.SIGTERM)
-        return supervise(asked.spec, asked.machine, asked.run)
-    _die_with_parent(signal.SIGKILL)
-    spec = json.loads(asked.spec.read_text(encoding="utf-8"))
-    _take_rank(Path(spec["out"]))
-    _take_terminal()
-    return _run_stage(spec, Path(spec["out"]))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("rectune.pipeline.worker")
-    parser.add_argument("spec", type=Path)
-    parser.add_argument("--machine", type=int)
-    parser.add_argument("--run", default="")
-    return parser
-
-
-def _run_stage(spec: dict[str, Any], out: Path) -> int:
+def main(spec_file: str) -> int:
+    """Run the stage that the spec file names, as the rank that torchrun gave us; returns the exit status."""
+    die_with_parent(signal.SIGKILL)
+    spec = json.loads(Path(spec_file).read_text(encoding="utf-8"))
+    out, rank = Path(spec["out"]), int(os.environ.get("RANK", "0"))
+    if rank:
+        _take_log(out / rank_log(rank))
+    else:
+        _take_terminal()
     try:
         stats = _stage_function(spec["function"])(
             parse_recipe(spec["sections"]),
@@ -61,39 +48,19 @@ def _run_stage(spec: dict[str, Any], out: Path) -> int:
         )
     except Exception as error:
         traceback.print_exc()
-        note_rank(out, spec, _in_our_words(error, out))
+        _leave_note(_in_our_words(error, out), spec, out, rank)
         return 2 if isinstance(error, UserError) else 1
-    if os.environ.get("RANK", "0") == "0":
+    if rank == 0:
         write_atomically(out / STATS, json.dumps(stats, ensure_ascii=False))
     return 0
 
 
-def _take_rank(out: Path) -> None:
-    """Ranks follow the order of the machines; torch numbers machines by name, and which is first would then be chance.
-
-    Every rank but the first has a log of its own.
-    """
-    if "LOCAL_RANK" not in os.environ:
-        return
-    rank = int(os.environ["RECTUNE_FIRST_RANK"]) + int(os.environ["LOCAL_RANK"])
-    os.environ |= {"RANK": str(rank), "ROLE_RANK": str(rank), "GROUP_RANK": os.environ["RECTUNE_MACHINE"]}
-    if rank:
-        os.environ.pop("RECTUNE_TERMINAL", None)
-        log = os.open(out / rank_log(rank), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-
-
-def _stage_function(name: str) -> Callable[..., dict[str, Any]]:
-    module, _, function = name.partition(":")
-    loaded: Callable[..., dict[str, Any]] = getattr(importlib.import_module(module), function)
-    return loaded
-
-
-def _die_with_parent(how: signal.Signals) -> None:
-    """Ask Linux to signal us when our parent dies, so that a killed run leaves nothing behind that still writes."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(how))
+def _take_log(path: Path) -> None:
+    """Every rank but the first has a log of its own, and shows no progress."""
+    os.environ.pop("RECTUNE_TERMINAL", None)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
 
 
 def _take_terminal() -> None:
@@ -105,15 +72,16 @@ def _take_terminal() -> None:
     progress.set_stream(os.fdopen(descriptor, "w", encoding="utf-8"))
 
 
-def _is_full_disk(error: BaseException | None) -> bool:
-    """Whether there was no space left; libraries not written in Python say so in their own errors' words."""
-    while error is not None:
-        if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or os.strerror(errno.ENOSPC) in str(
-            error
-        ):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+def _stage_function(name: str) -> Callable[..., dict[str, Any]]:
+    module, _, function = name.partition(":")
+    loaded: Callable[..., dict[str, Any]] = getattr(importlib.import_module(module), function)
+    return loaded
+
+
+def _leave_note(error: Exception, spec: dict[str, Any], out: Path, rank: int) -> None:
+    team = Team(**spec["team"])
+    who = rank_name(rank, team, int(os.environ.get("GROUP_RANK", "0"))) if team.world > 1 else ""
+    leave_note(out, spec["run"], f"rank-{rank}", failure_of(error, who, rank_log(rank)))
 
 
 def _in_our_words(error: Exception, out: Path) -> Exception:
@@ -124,5 +92,21 @@ def _in_our_words(error: Exception, out: Path) -> Exception:
     )
 
 
+def _is_full_disk(error: BaseException | None) -> bool:
+    """Whether there was no space left; libraries not written in Python say so in their own errors' words."""
+    no_space = os.strerror(errno.ENOSPC)
+    while error is not None:
+        if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or no_space in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def die_with_parent(how: signal.Signals) -> None:
+    """Ask Linux to signal us when our parent dies: a killed run leaves nothing behind that still writes."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(how))
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1]))

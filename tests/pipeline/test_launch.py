@@ -1,21 +1,22 @@
-"""A stage runs in a process of its own: its figures come back, its errors are told apart, its death is survived."""
+"""A stage runs in processes of its own: figures come back, errors are told apart, their death is survived."""
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from rectune.core.errors import UserError, WaitingForPeople
 from rectune.core.runs import RunStore, Workplace
 from rectune.pipeline.launch import StageFailed, launch
-from rectune.pipeline.machines import ALONE, Machine, Team
-from tests.pipeline.ssh import stand_in_for_ssh
+from rectune.pipeline.machines import ALONE, Team
+from tests.pipeline.second_machine import somebody_types, two_machines
 
 ROOT = Path(__file__).parents[2]
 STAGES = """
@@ -59,6 +60,10 @@ def one_refuses(config, inputs, out):
     distributed = join()
     if os.environ["RANK"] == "1": bad(config, inputs, out)
     distributed.barrier()
+def one_refuses_alone(config, inputs, out):
+    (out / f"pid-{os.environ['RANK']}").write_text(str(os.getpid()))
+    if os.environ["RANK"] == os.environ["WHICH"]: bad(config, inputs, out)
+    time.sleep(300)
 def sleeps(config, inputs, out): (out / "pid").write_text(str(os.getpid())); time.sleep(60)
 """
 
@@ -72,10 +77,10 @@ def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def run(tmp_path: Path, name: str, team: Team = ALONE) -> dict[str, object]:
     spec = {"sections": {"filter": {"threshold": 9.5}}, "inputs": {"data": str(tmp_path)}}
     with RunStore(tmp_path / "runs").work("stage", "key") as place:
-        stats, effort = launch(
+        stats, usage = launch(
             f"some_stages:{name}", spec, Workplace(place.folder.resolve(), place.lock), team
         )
-        assert effort.seconds > 0 and effort.attempts >= 1 and effort.peak_memory > 2**20
+        assert usage.seconds > 0 and usage.attempts >= 1 and usage.peak_memory > 2**20
         return stats
 
 
@@ -106,11 +111,11 @@ def test_every_kind_of_end_is_told_apart(
     assert isinstance(caught.value, UserError) == issubclass(kind, UserError)
 
 
-def test_effort_adds_up_over_attempts(tmp_path: Path) -> None:
+def test_usage_adds_up_over_attempts(tmp_path: Path) -> None:
     with pytest.raises(StageFailed):
         run(tmp_path, "crashes")
-    effort = json.loads((tmp_path / "runs/stage/key.partial/.effort.json").read_text())
-    assert effort["attempts"] == 1 and effort["seconds"] > 0
+    usage = json.loads((tmp_path / "runs/stage/key.partial/.usage.json").read_text())
+    assert usage["attempts"] == 1 and usage["seconds"] > 0
     run(tmp_path, "good")
 
 
@@ -149,93 +154,68 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def two(launcher: str = "ssh", second: str = "127.0.0.2") -> Team:
-    """Two machines that are both this one, two processes on the first and one on the second."""
-    return Team((Machine("127.0.0.1", 2), Machine(second, 1)), launcher)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def fake_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file that names the hosts which ssh was asked for."""
-    return stand_in_for_ssh(tmp_path, monkeypatch)
-
-
 def seen(tmp_path: Path) -> list[list[str]]:
     """What the ranks of `meets` wrote: rank, local rank, world, and the sum over all ranks."""
     return [path.read_text().split() for path in sorted(tmp_path.glob("runs/stage/key.partial/seen-*"))]
 
 
 def test_ranks_of_one_machine_meet_and_the_first_reports(tmp_path: Path) -> None:
-    assert run(tmp_path, "meets", Team((Machine("localhost", 2),)))["rank"] == "0"
+    assert run(tmp_path, "meets", Team(2))["rank"] == "0"
     assert seen(tmp_path) == [["0", "0", "2", "1"], ["1", "1", "2", "1"]]
     assert not list((tmp_path / "runs/stage/key.partial").glob(".*"))
 
 
-@pytest.mark.slow
-def test_ssh_starts_the_other_machines_and_ranks_follow_the_list(tmp_path: Path, fake_ssh: Path) -> None:
-    assert run(tmp_path, "meets", two())["rank"] == "0"
-    assert seen(tmp_path) == [["0", "0", "3", "3"], ["1", "1", "3", "3"], ["2", "0", "3", "3"]]
-    assert fake_ssh.read_text().split() == ["127.0.0.2"]
-    assert "noise of a library" in (tmp_path / "runs/stage/key.partial/rank-2.log").read_text()
-
-
-def test_a_machine_that_ssh_does_not_reach_is_named_and_nobody_waits(tmp_path: Path, fake_ssh: Path) -> None:
-    begun = time.monotonic()
-    with pytest.raises(UserError, match=r"(?s)unreachable.*No route to host"):
-        run(tmp_path, "meets", two(second="unreachable"))
-    assert time.monotonic() - begun < 60
+def test_nothing_of_the_folder_where_a_command_is_typed_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "somewhere").mkdir()
+    (tmp_path / "somewhere/torch.py").write_text("raise SystemExit('a file of the user was imported')")
+    monkeypatch.chdir(tmp_path / "somewhere")
+    assert run(tmp_path, "meets", Team(2))["rank"] == "0"
 
 
 @pytest.mark.slow
-def test_by_hand_the_exact_command_is_printed_and_joins(
+def test_what_is_printed_for_another_machine_joins_and_ranks_follow_the_machines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    started: list[subprocess.Popen[bytes]] = []
-    elsewhere = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-
-    def type_it() -> None:
-        printed = ""
-        while "--machine 1" not in printed:
-            time.sleep(0.05)
-            printed += capsys.readouterr().err
-        command = next(line for line in printed.splitlines() if "--machine 1" in line)
-        started.append(subprocess.Popen(["sh", "-c", command], cwd="/", env=elsewhere))
-
-    person = threading.Thread(target=type_it, daemon=True)
-    person.start()
-    assert run(tmp_path, "meets", two("manual"))["rank"] == "0"
-    person.join()
-    assert started[0].wait(60) == 0 and len(seen(tmp_path)) == 3
+    with somebody_types(lambda: capsys.readouterr().err) as typed:
+        assert run(tmp_path, "meets", two_machines(processes=2))["rank"] == "0"
+    assert [child.returncode for child in typed.started] == [0]
+    assert "on machine 2 of 2, type:" in typed.printed
+    assert seen(tmp_path) == [
+        ["0", "0", "4", "6"],
+        ["1", "1", "4", "6"],
+        ["2", "0", "4", "6"],
+        ["3", "1", "4", "6"],
+    ]
+    assert "noise of a library" in (tmp_path / "runs/stage/key.partial/rank-2.log").read_text()
 
 
 def test_a_machine_that_does_not_share_the_folder_says_so(tmp_path: Path) -> None:
     (tmp_path / ".spec.json").write_text('{"run": "another"}')
     for spec in (tmp_path / ".spec.json", tmp_path / "absent"):
-        command = [
-            sys.executable,
-            "-m",
-            "rectune.pipeline.worker",
-            str(spec),
-            "--machine",
-            "1",
-            "--run",
-            "token",
-        ]
-        answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        agent = [sys.executable, "-m", "rectune.pipeline.torchrun", str(spec), "--run=x", "--node-rank=1"]
+        answer = subprocess.run(agent, cwd=ROOT, capture_output=True, text=True, check=False)
         assert answer.returncode == 2 and "every machine mounts under the same path" in answer.stderr
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("team", [Team((Machine("localhost", 2),)), two()])
-def test_a_dead_rank_ends_all_and_is_named_with_its_last_words(
-    tmp_path: Path, fake_ssh: Path, team: Team
-) -> None:
+def test_a_dead_rank_ends_all_and_is_named_with_its_last_words(tmp_path: Path) -> None:
     """The last rank is killed; the others, which wait for it, must neither stay nor be blamed."""
-    last = team.world - 1
-    with pytest.raises(
-        StageFailed, match=rf"(?s)rank {last}\b.*signal 9.*last words of {last}.*rank-{last}\.log"
-    ):
-        run(tmp_path, "one_dies", team)
+    with pytest.raises(StageFailed, match=r"(?s)rank 1: .*signal 9.*last words of 1.*rank-1\.log"):
+        run(tmp_path, "one_dies", Team(2))
+    for note in tmp_path.glob("runs/stage/key.partial/pid-*"):
+        assert not _alive(int(note.read_text()))
+
+
+@pytest.mark.slow
+def test_a_rank_that_dies_on_another_machine_is_named_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = r"(?s)rank 1 on machine 2 \(.*\): .*signal 9.*last words of 1.*rank-1\.log"
+    with somebody_types(lambda: capsys.readouterr().err) as typed, pytest.raises(StageFailed, match=said):
+        run(tmp_path, "one_dies", two_machines())
+    assert typed.started[0].returncode == 1
     for note in tmp_path.glob("runs/stage/key.partial/pid-*"):
         assert not _alive(int(note.read_text()))
 
@@ -243,4 +223,65 @@ def test_a_dead_rank_ends_all_and_is_named_with_its_last_words(
 @pytest.mark.slow
 def test_bad_input_that_one_rank_finds_is_told_as_in_one_process(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"x\.csv:3: is broken\n  mend it"):
-        run(tmp_path, "one_refuses", Team((Machine("localhost", 2),)))
+        run(tmp_path, "one_refuses", Team(2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["0", "1"])
+def test_a_rank_that_fails_before_any_connection_ends_the_other_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    """The other rank does not even listen: nothing but the note can end it."""
+    monkeypatch.setenv("WHICH", which)
+    begun, said = time.monotonic(), r"x\.csv:3: is broken"
+    with somebody_types(lambda: capsys.readouterr().err) as typed, pytest.raises(UserError, match=said):
+        run(tmp_path, "one_refuses_alone", two_machines())
+    assert typed.started[0].returncode != 0
+    assert time.monotonic() - begun < 120
+
+
+def test_machines_that_cannot_meet_here_are_refused_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for host in ("127.0.0.1", "192.0.2.1", "no-such-host.invalid"):
+            with pytest.raises(UserError, match=f"cannot meet at {host}:{port}.*this one is"):
+                run(tmp_path, "good", Team(1, 2, f"{host}:{port}"))
+
+
+def command(tmp_path: Path, name: str, team: Team) -> tuple[subprocess.Popen[bytes], str]:
+    """A command of its own that launches the stage on two machines, and what it prints for the second."""
+    program = f"from tests.pipeline.test_launch import *\nrun(Path({str(tmp_path)!r}), {name!r}, {team!r})"
+    path = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, env=os.environ | path, stderr=subprocess.PIPE
+    )
+    assert child.stderr is not None
+    while "--node-rank 1" not in (line := child.stderr.readline().decode()):
+        assert child.poll() is None
+    return child, line
+
+
+@pytest.mark.slow
+def test_a_command_that_waits_for_other_machines_can_be_interrupted(tmp_path: Path) -> None:
+    child, _ = command(tmp_path, "good", two_machines())
+    family = psutil.Process(child.pid).children(recursive=True)
+    time.sleep(5)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(20) != 0
+    assert not psutil.wait_procs(family, timeout=10)[1]
+
+
+@pytest.mark.slow
+def test_a_killed_command_ends_the_other_machine_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its ranks have no connection that could break."""
+    monkeypatch.setenv("WHICH", "nobody")
+    child, line = command(tmp_path, "one_refuses_alone", two_machines())
+    with subprocess.Popen(["sh", "-c", line], cwd="/") as second:
+        while len(list(tmp_path.glob("runs/stage/key.partial/pid-*"))) < 2:
+            assert child.poll() is None and second.poll() is None
+            time.sleep(0.1)
+        family = [*psutil.Process(child.pid).children(recursive=True), *psutil.Process(second.pid).children()]
+        child.kill()
+        child.wait()
+        assert second.wait(60) != 0
+        assert not psutil.wait_procs(family, timeout=30)[1]

@@ -1,10 +1,9 @@
-"""Small training runs: their examples, and the driver started as the launcher starts a stage."""
+"""Small training runs: their examples, and a stage's processes, started as `launch` starts them."""
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Collection
@@ -14,9 +13,9 @@ from typing import Any
 from rectune.core.rows import write_rows
 from rectune.core.types import Example, Prompt, Provenance, with_id
 from rectune.models import metrics
+from rectune.pipeline.worker import STATS, WORKER
 from tests.models.tiny import tiny_checkpoint
 
-DRIVER = Path(__file__).with_name("driver.py")
 PROVENANCE = Provenance("tiny", "Q8_0", "{}", 0, "llama.cpp")
 
 
@@ -61,28 +60,25 @@ def start(
     processes: int = 1,
     stage: str = "rectune.train.sft",
 ) -> subprocess.Popen[bytes]:
-    """Start a stage in processes of its own; its output goes to a log beside `out`."""
-    job, section = (
-        out.with_suffix(".job"),
-        {"rectune.train.sft": "train", "rectune.align.dpo": "align"}[stage],
-    )
-    sections = {"models": {"base": "tiny"}, section: settings}
-    folders = {name: str(path) for name, path in inputs.items()}
-    job.write_text(json.dumps({"stage": stage, "sections": sections, "inputs": folders, "out": str(out)}))
-    command = [sys.executable]
-    if processes > 1:
-        command += [
-            "-m",
-            "torch.distributed.run",
-            f"--nproc_per_node={processes}",
-            f"--master_port={free_port()}",
-        ]
-    log = out.with_suffix(".log").open("wb")
-    alone = {
-        name: value for name, value in os.environ.items() if name not in ("RANK", "LOCAL_RANK", "WORLD_SIZE")
+    """Start a stage in processes of its own; their output goes to a log beside `out`."""
+    section = {"rectune.train.sft": "train", "rectune.align.dpo": "align"}[stage]
+    out.mkdir(parents=True, exist_ok=True)
+    spec = {
+        "function": f"{stage}:run",
+        "sections": {"models": {"base": "tiny"}, section: settings},
+        "inputs": {name: str(path) for name, path in inputs.items()},
+        "out": str(out),
+        "run": "test",
+        "team": {"processes": processes},
     }
-    environment = alone | {"PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([*command, str(DRIVER), str(job)], env=environment, stdout=log, stderr=log)
+    job = out.with_suffix(".job")
+    job.write_text(json.dumps(spec))
+    command = [*WORKER, str(job)]
+    if processes > 1:
+        agent = [sys.executable, "-P", "-m", "rectune.pipeline.torchrun"]
+        command = [*agent, str(job), "--run", "test", "--node-rank", "0"]
+    with out.with_suffix(".log").open("wb") as log:
+        return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=log, stderr=log)
 
 
 def finish(
@@ -95,7 +91,7 @@ def finish(
     """Run a stage to its end and return its figures."""
     code = start(out, inputs, settings, processes, stage).wait()
     assert code == 0, out.with_suffix(".log").read_text(errors="replace")[-3000:]
-    figures: dict[str, Any] = json.loads(out.with_suffix(".json").read_text())
+    figures: dict[str, Any] = json.loads((out / STATS).read_text())
     return figures
 
 
@@ -104,10 +100,3 @@ def losses(out: Path) -> list[float]:
     rows = [row for row in metrics.read(out / "metrics.jsonl") if "loss" in row]
     assert [row["step"] for row in rows] == list(range(1, len(rows) + 1))
     return [row["loss"] for row in rows]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

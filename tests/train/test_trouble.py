@@ -20,16 +20,16 @@ from rectune.models.checkpoints import SEAL, step_of
 from rectune.models.prepare import make_checkpoint
 from rectune.models.reference import TINY, locate
 from rectune.pipeline.launch import StageFailed, launch
-from rectune.pipeline.machines import Machine, Team
+from rectune.pipeline.machines import Team
 from tests.models.tiny import tiny_checkpoint
-from tests.pipeline.ssh import stand_in_for_ssh
+from tests.pipeline.second_machine import somebody_types, two_machines
 from tests.train.runs import losses, make_inputs
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 Said = pytest.CaptureFixture[str]
-TWO = Team((Machine("localhost", 2),))
+TWO = Team(processes=2)
 TRAIN = {
     "warmup_ratio": 0.0,
     "learning_rate": 2e-3,
@@ -74,10 +74,9 @@ def at_step(store: Path, step: int, act: Callable[[], None]) -> threading.Thread
 
 
 def workers(parent: int, option: str) -> list[psutil.Process]:
-    """Processes of the stage below `parent`: launchers have `--machine` in their command, ranks have not."""
-    family = psutil.Process(parent).children(recursive=True)
-    found = [one for one in family if "rectune.pipeline.worker" in " ".join(one.cmdline())]
-    return [one for one in found if ("--machine" in one.cmdline()) == (option == "launcher")]
+    """Processes of the stage below `parent`: the `launcher`, or every `rank`."""
+    module = {"launcher": "rectune.pipeline.torchrun", "rank": "rectune.pipeline.worker"}[option]
+    return [one for one in psutil.Process(parent).children(recursive=True) if module in one.cmdline()]
 
 
 @pytest.fixture(scope="module")
@@ -124,18 +123,15 @@ def test_a_killed_rank_is_named_and_the_same_command_goes_on(tmp_path: Path, wan
     assert losses(sft(store, spec)) == pytest.approx(wanted, abs=1e-3)
 
 
-def test_two_machines_go_on_from_what_one_began(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Said, wanted: list[float]
-) -> None:
-    hosts = stand_in_for_ssh(tmp_path, monkeypatch)
+def test_two_machines_go_on_from_what_one_began(tmp_path: Path, capfd: Said, wanted: list[float]) -> None:
     store, spec = tmp_path / "runs", spec_of(tmp_path, zero=2)
     at_step(store, 3, lambda: workers(os.getpid(), "rank")[0].send_signal(signal.SIGKILL))
     with pytest.raises(StageFailed):
         sft(store, spec)
-    apart = Team((Machine("127.0.0.1", 1), Machine("127.0.0.2", 1)))
-    assert losses(sft(store, spec, team=apart)) == pytest.approx(wanted, abs=1e-3)
-    assert "going on from step" in capfd.readouterr().err
-    assert hosts.read_text().split() == ["127.0.0.2"]
+    with somebody_types(lambda: capfd.readouterr().err) as typed:
+        assert losses(sft(store, spec, team=two_machines())) == pytest.approx(wanted, abs=1e-3)
+    assert "going on from step" in typed.printed
+    assert [child.returncode for child in typed.started] == [0]
 
 
 def test_a_killed_launcher_takes_its_ranks_along_and_the_same_command_goes_on(

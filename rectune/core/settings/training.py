@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from rectune.core.settings.base import Count, Fraction, Offload, Section, free
+
+# What torch's rendezvous reads: a name, an IPv4 address, or an IPv6 address in brackets; and a port.
+_ENDPOINT = re.compile(r"(?:[A-Za-z0-9_][\w.-]*|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})", re.ASCII)
 
 
 class Lora(Section):
@@ -25,10 +29,8 @@ class Lora(Section):
 class Optimisation(Section):
     """One training stage. `batch_size` counts rows a process and step, so the number of processes changes what it sees.
 
-    `processes` run on each of the `machines`: [] is this one alone; a list of `host slots=n`, the first of which is this
-    one, or the path of a file with such lines; or, for launchers that need no names, how many there are. Only the sum of
-    processes is in the key. `launcher` starts the other machines over `ssh`, prints the commands to type there
-    (`manual`), or finds itself started on each by `slurm`. They meet at `endpoint`, host:port ("": a free port here).
+    `processes` run on each of so many `machines`; only their product is in the key. Several machines meet at
+    `endpoint`, host:port of the first, and `rectune run` prints what to type on each of the others.
 
     `max_length` bounds the tokens of prompt and response together; longer rows are left out and counted.
     `zero` is DeepSpeed's ZeRO stage; `offload` moves the optimiser (2, 3) or the parameters too (3) to host memory.
@@ -48,12 +50,21 @@ class Optimisation(Section):
     offload: Offload = "none"
     seed: int = 0
     processes: Count = free(1)
-    machines: Count | str | list[str] = free([])
-    launcher: Literal["ssh", "manual", "slurm"] = free("ssh")
-    endpoint: str = free("")
+    machines: Count = free(1)
+    endpoint: str = free("", validate_default=True)
     log_steps: Count = free(1)
     save_steps: Count = free(10)
     report_to: list[Literal["tensorboard", "wandb", "trackio"]] = free([])
+
+    @field_validator("endpoint")
+    @classmethod
+    def _several_machines_meet(cls, endpoint: str, info: ValidationInfo) -> str:
+        if not endpoint and info.data.get("machines", 1) > 1:
+            raise ValueError("several machines need one, host:port of the first, as node1:29400")
+        match = _ENDPOINT.fullmatch(endpoint)
+        if endpoint and not (match and 0 < int(match["port"]) < 2**16):
+            raise ValueError(f"{endpoint!r} is not host:port, as node1:29400")
+        return endpoint
 
 
 class Train(Optimisation):
