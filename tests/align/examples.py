@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import resource
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,17 @@ def write_folders(root: Path, made: Sequence[Task]) -> dict[str, Path]:
     write_rows(folders["queries"] / "prompts.parquet", [task.prompt for task in made], Prompt)
     write_rows(folders["candidates"] / "candidates.parquet", rows, Candidate)
     return folders
+
+
+@contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """While the block runs the system lets no file of this process grow above so many bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def letters(texts: Sequence[str], embedder: str = "") -> Any:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from rectune.align import nearness as module
+from rectune.align.decisions import Decision
 from rectune.align.nearness import nearness
 from rectune.align.tasks import make_task
 from rectune.core.catalogue import Catalogue
-from rectune.core.types import Item, Tag
+from rectune.core.types import Item
 from rectune.prompts.titled import Titled
 from tests.align.examples import letters, make_prompt
 
@@ -22,7 +23,7 @@ TITLES = {"movies": Titled(list(ITEMS.values()))}
 def tagged(answers: tuple[str, ...]) -> tuple:  # type: ignore[type-arg]
     """The first answer is the best, the second the worst; the true next item is called aaa."""
     task = make_task(make_prompt(0), answers)
-    return task, Tag(task.key, task.hashes, task.hashes[0], task.hashes[1], "kim", 1.0, 1.0)
+    return task, Decision("tag", task.key, task.hashes, task.hashes[0], task.hashes[1], "kim", 1.0, 1.0)
 
 
 def test_the_share_of_tags_whose_better_answer_is_nearer_to_the_true_next_item(

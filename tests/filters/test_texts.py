@@ -249,11 +249,14 @@ def test_a_file_is_not_held_in_memory(tmp_path: Path, name: str) -> None:
     assert peak < 10 << 20
 
 
-def test_a_line_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("rectune.filters.records.LONGEST", 1000)
-    monkeypatch.setattr("rectune.filters.records._CHUNK", 100)
-    (tmp_path / "a.jsonl").write_bytes(b'{"text": "x"}\n' + b'{"text": "' + b"x" * 2000)
-    (tmp_path / "a.json").write_bytes(b'[{"text": "x"},\n' + b'{"text": "' + b"x" * 20_000)
-    for name in ("a.jsonl", "a.json"):
-        with pytest.raises(UserError, match=":2: "):
-            texts(tmp_path / name)
+def test_a_line_without_an_end_is_given_up() -> None:
+    lines = io.BytesIO(b'{"text": "x"}\n' + b'{"text": "' + b"x" * 2000)
+    array = io.BytesIO(b'[{"text": "x"},\n' + b'{"text": "' + b"x" * 20_000)
+    for found in (
+        objects_on_lines(io.BufferedReader(lines), "a", 1, longest=1000),  # type: ignore[type-var]
+        array_elements(io.BufferedReader(array), "a", 1, longest=1000, chunk=100),  # type: ignore[type-var]
+    ):
+        assert next(found) == (1, {"text": "x"})
+        with pytest.raises(UserError, match="a:2: "):
+            next(found)
+    assert array.tell() < 5000
