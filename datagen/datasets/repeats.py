@@ -11,9 +11,7 @@ if typing.TYPE_CHECKING:
 _SLICE = 2_000_000  # rows
 
 
-def distinct(
-    frame: pl.DataFrame, columns: Sequence[str], size: int = _SLICE
-) -> tuple[pl.DataFrame, bool]:
+def distinct(frame: pl.DataFrame, columns: Sequence[str], size: int = _SLICE) -> tuple[pl.DataFrame, bool]:
     """The rows that differ from all earlier rows in these columns, in their order; and whether any pair met twice.
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rectune.align import collect, health_page, nearness
+from rectune.align import collect
 from rectune.align.decisions import Decision, Kind
 from rectune.align.simulated import RULE
 from rectune.align.tags import TagStore
@@ -17,7 +17,7 @@ from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.settings import Align
 from rectune.core.types import Preference, Prompt
-from tests.align.examples import letters, make_prompt, make_tasks, write_folders, write_items
+from tests.align.examples import make_prompt, make_tasks, write_folders, write_items
 
 TITLED = ("I suggest it. My recommendation: Heat", "I suggest Ronin.", "nothing")
 
@@ -25,13 +25,11 @@ TITLED = ("I suggest it. My recommendation: Heat", "I suggest Ronin.", "nothing"
 @pytest.fixture(autouse=True)
 def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(nearness, "embed", letters)
-    monkeypatch.setattr(health_page, "draw", lambda path, health: path.touch())
     (tmp_path / "out").mkdir()
 
 
 def config(annotator: str) -> Recipe:
-    return Recipe.model_construct(align=Align(annotator=annotator, tags="us"))  # type: ignore[arg-type]
+    return Recipe.model_construct(align=Align(annotator=annotator, tags="us", embedder="alphabet"))  # type: ignore[arg-type]
 
 
 def tag_of(task: Task, best: int, worst: int, annotator: str = "kim") -> Decision:

@@ -1,7 +1,6 @@
 """Codes for ids, and repeats found a few users at a time."""
 
 import polars as pl
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-import rectune.filters.tokenizing
 from rectune.cli.main import app, main
 from rectune.core.errors import UserError
 from rectune.filters.command import Scoring, for_terminal, score_file
 from rectune.filters.score import response_score
+from rectune.filters.tokenizing import BATCH
 from tests.filters.small_tokenizer import small_tokenizer
 
 ROOT = Path(__file__).parents[2]

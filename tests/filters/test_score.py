@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import rectune.filters.distinct
+from rectune.filters.distinct import distinct_in_rows
 from rectune.filters.score import Tokens, as_tokens, response_score, score_column
 
 tokens = st.lists(st.integers(0, 50), min_size=1, max_size=200)

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import rectune.filters.tokenizing
 from rectune.filters.score import response_score
-from rectune.filters.tokenizing import encode_batches, score_texts
+from rectune.filters.tokenizing import BATCH, encode_batches, score_texts
 from tests.filters.small_tokenizer import small_tokenizer
 
 TOKENIZER = small_tokenizer()

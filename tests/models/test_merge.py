@@ -12,7 +12,6 @@ from transformers import AutoModelForCausalLM
 
 from rectune.core.errors import RectuneError, UserError
 from rectune.core.settings import Lora, Models
-from rectune.models import merge
 from rectune.models.loading import add_lora, load_for_training, load_tokenizer, note_base, open_adapter
 from rectune.models.merge import merge_adapter
 from tests.models.tiny import tiny_checkpoint
