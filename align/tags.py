@@ -99,8 +99,8 @@ class TagStore(Closing):
             dict.fromkeys(file.resolve() for file in files if file.resolve() != self.path.resolve())
         )
         for file in others:
-            with TagStore(file):  # refused here where it is damaged or another program's
-                pass
+            with TagStore(file) as other:  # refused here where the file or a row of it is damaged
+                other.history()
         with self._errors(), self._attached([str(file) for file in others]) as sources:
             return self._take_in(sources)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -174,6 +176,16 @@ def test_a_source_that_is_no_tag_file_is_refused_and_nothing_is_merged(tmp_path:
             store.merge([tmp_path / "a.sqlite", tmp_path / "b.sqlite"])
         assert store.history() == ([], [])
     assert (tmp_path / "b.sqlite").read_bytes() == b"something else" * 99
+
+
+def test_a_source_with_a_row_that_is_none_is_refused_and_nothing_is_merged(tmp_path: Path) -> None:
+    filled(tmp_path / "a.sqlite").close()
+    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as file, file:
+        file.execute("update decisions set answers = '[]' where prompt = 'p3'")
+    with TagStore(tmp_path / "c.sqlite") as store:
+        with pytest.raises(UserError, match=r"a\.sqlite: .*answers"):
+            store.merge([tmp_path / "a.sqlite"])
+        assert store.history() == ([], [])
 
 
 def test_merging_while_somebody_tags_in_a_source_loses_nothing(tmp_path: Path) -> None:
