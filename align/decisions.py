@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from rectune.core.errors import UserError
@@ -158,3 +158,12 @@ def check_annotator(name: str) -> None:
     if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
         mend = f"give 1 to {LONGEST_NAME} printable characters"
         raise UserError(f"{name[:64]!r} cannot be an annotator's name", mend=mend)
+
+
+def first_fault(broken: ValueError) -> str:
+    """The first thing that is wrong with a record, on one line."""
+    if not isinstance(broken, ValidationError):
+        return str(broken)
+    fault = broken.errors(include_input=False, include_url=False)[0]
+    field = ".".join(map(str, fault["loc"]))
+    return f"{field}: {fault['msg']}" if field else fault["msg"]

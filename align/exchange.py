@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic_core import from_json
 
-from rectune.align.decisions import Decision, Mark, check_annotator
+from rectune.align.decisions import Decision, Mark, check_annotator, first_fault
 from rectune.align.tags import TagStore, Taken
 from rectune.core.errors import UserError
 from rectune.core.runs import write_atomically
@@ -85,14 +85,7 @@ def _row(line: bytes, where: str) -> Decision | Mark:
         row = _KINDS[kind].validate_python(values)
         check_annotator(row.annotator)
         return row
-    except ValidationError as broken:
-        raise UserError(_first_fault(broken), where=where, mend=mend) from None
-    except (UserError, ValueError) as broken:
-        found = broken.found if isinstance(broken, UserError) else str(broken)
-        raise UserError(found, where=where, mend=mend) from None
-
-
-def _first_fault(broken: ValidationError) -> str:
-    fault = broken.errors(include_input=False, include_url=False)[0]
-    field = ".".join(map(str, fault["loc"]))
-    return f"{field}: {fault['msg']}" if field else fault["msg"]
+    except UserError as refused:
+        raise UserError(refused.found, where=where, mend=mend) from None
+    except ValueError as broken:
+        raise UserError(first_fault(broken), where=where, mend=mend) from None

@@ -22,6 +22,7 @@ from rectune.align.decisions import (
     attached,
     by_prompt,
     check_annotator,
+    first_fault,
     subject_of,
 )
 from rectune.align.tag_file import DECISIONS, KEPT, MARKS, Record, Table, connect
@@ -191,7 +192,7 @@ class TagStore(Closing):
         try:
             return table.read(row)
         except ValueError as broken:
-            found = f"the tag file holds a row among its {table.name} that is none: {broken}"
+            found = f"the tag file holds a row among its {table.name} that is none: {first_fault(broken)}"
             raise UserError(found, where=str(self.path), mend=KEPT) from None
 
     def _take_in(self, sources: Sequence[str]) -> Taken:
