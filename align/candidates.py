@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from rectune.inference.llamacpp import LlamaEngine
 from rectune.inference.requests import Answer, Request
 from rectune.models.gguf import to_gguf
 from rectune.models.merge import merge_adapter
+
+Ask = Callable[[Path, Sequence[Request], Candidates, Path, str], list[Answer]]
 
 REDRAWS = 3  # further seeds for an answer that is empty or equal to another one of its prompt
 _COMPARED = 4  # answers on which the GGUF file is compared with the adapter model
@@ -62,17 +64,22 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         mend = "raise candidates.sampling.temperature, or look at the adapter's loss curve"
         raise UserError(f"none of {len(prompts)} prompts has two different answers", mend=mend)
     write_rows(out / "candidates.parquet", found, Candidate)
-    gap = _gap_to_adapter(config, inputs, model, _few(prompts, found))
+    gap = gap_to_adapter(config, inputs, model, _few(prompts, found))
     chosen = {"balance": fresh.balance(), "prompts_spare": fresh.spare, "prompts_left_out": fresh.left_out}
     return _stats(config, prompts, drawn, found) | chosen | {"gguf": gguf, "gap_to_adapter": gap}
 
 
-def sample(prompts: Sequence[Prompt], settings: Candidates, model: Path, ledger: Path) -> Drawn:
+def sample(
+    prompts: Sequence[Prompt], settings: Candidates, model: Path, ledger: Path, ask: Ask = generate
+) -> Drawn:
     """Draw `settings.answers` different answers for each prompt.
 
     An answer that is empty or equal to another of its prompt (white space at the ends aside) is drawn again,
     up to `REDRAWS` times, each with another seed; then it is left out and counted. What the ledger holds is
     not asked again.
+
+    Args:
+        ask: what answers; see `rectune.inference.generate.generate`.
     """
     drawn = Drawn({prompt.id: {} for prompt in prompts})
     open_places = [(prompt, index) for prompt in prompts for index in range(settings.answers)]
@@ -80,7 +87,7 @@ def sample(prompts: Sequence[Prompt], settings: Candidates, model: Path, ledger:
         drawn.redrawn += len(open_places) if attempt else 0
         requests = [_request(prompt, index, attempt, settings) for prompt, index in open_places]
         label = "candidates" if not attempt else f"candidates, draw {attempt + 1}"
-        answers = generate(model, requests, settings, ledger, label)
+        answers = ask(model, requests, settings, ledger, label)
         asked = zip(open_places, requests, answers, strict=True)
         open_places = [place for place, request, answer in asked if not _kept(drawn, place, request, answer)]
         if not open_places:
@@ -143,7 +150,7 @@ def _few(prompts: Sequence[Prompt], rows: Sequence[Candidate]) -> list[tuple[Pro
     return [(by_id[row.prompt_id], row.text) for row in rows[::step][:_COMPARED]]
 
 
-def _gap_to_adapter(
+def gap_to_adapter(
     config: Recipe, inputs: Mapping[str, Path], model: Path, few: Sequence[tuple[Prompt, str]]
 ) -> dict[str, float]:
     """How far the GGUF file is from the adapter model, in nats a token; see `rectune.models.parity.gap`."""

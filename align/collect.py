@@ -20,7 +20,7 @@ from rectune.core.errors import UserError, WaitingForPeople
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.settings import Align
-from rectune.core.types import Preference, Prompt, Tag
+from rectune.core.types import Preference, Prompt
 from rectune.prompts.title_index import TitleIndex, TitleIndexes
 
 TAGS = Path("tags")  # beside runs/, in the folder that rectune is called in
@@ -51,7 +51,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     health = examine(tagged, pairs.rows, read_rows(inputs["queries"] / PROMPTS_FILE, Prompt), titles)
     write_health(out, health)
     health.check()
-    write_rows(out / "tags.parquet", (tag for _, tag in tagged), Tag)
+    write_rows(out / "tags.parquet", (tag for _, tag in tagged), Decision)
     write_rows(out / "preferences.parquet", pairs.rows, Preference)
     checked = {"nearness": nearness(tagged, catalogue, titles, config.align.embedder)}
     return _stats(tasks, tagged, dropped) | _pair_stats(pairs, config.align) | checked | health.stats()
@@ -91,7 +91,7 @@ def _collect(tasks: Sequence[Task], path: Path) -> tuple[list[Tagged], dict[str,
             where=str(path),
             mend="tag the others with: rectune tag RECIPE\n  then give this command again",
         )
-    tagged = [(task, d.tag()) for task, decided in found for d in decided if d.kind == "tag"]
+    tagged = [(task, d) for task, decided in found for d in decided if d.kind == "tag"]
     return tagged, _without_pairs([{d.kind for d in decided} for _, decided in found])
 
 

@@ -1,16 +1,22 @@
-"""What a person can decide about the answers to a prompt, and which decisions hold for which answers."""
+"""The record of a person's decision about the answers to a prompt, and which decisions hold for which answers.
+
+`Decision` and `Mark` are all there is: the tables of a tag file, the lines of an export and the rows of the stage `tag`
+follow from their fields.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
 
 from rectune.core.errors import UserError
-from rectune.core.types import Tag
 
 SIMULATED = "simulated"  # the annotator's name that no person may take
 LONGEST_NOTE = 2000  # characters
+LONGEST_NAME = 64  # characters
 
 Kind = Literal["tag", "tie", "bad", "skip"]
 Subject = tuple[str, frozenset[str], frozenset[str]]  # prompt, answers, and the systems of a comparison
@@ -21,26 +27,76 @@ def subject_of(prompt: str, answers: Iterable[str], systems: Iterable[str] = ())
     return prompt, frozenset(answers), frozenset(systems)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What one person did with one prompt.
+def _printable(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("hashes and names are printable")
+    return text
 
-    `kind` is a tag (best and worst were picked), a tie, "bad" (none of the answers is any good), or a skip; `best`
-    and `worst` are empty for all but a tag. `repeat`: the prompt came back to see whether the person agrees with
-    themselves; it is no second vote. `systems` is empty, or in a comparison of models names the one behind each of
-    `answers`; `best` is then the better one's answer, `worst` the other. Else as in `Tag`.
+
+def _different(answers: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(answers)) < len(answers):
+        raise ValueError("an answer is there twice")
+    return answers
+
+
+def _encodable(text: str) -> str:
+    text.encode()  # half a surrogate pair raises, and that is a ValueError
+    return text
+
+
+Hash = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
+Answers = Annotated[tuple[Hash, ...], Field(min_length=2), AfterValidator(_different)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_printable)]
+System = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_encodable)]
+Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False, strict=True)]
+Note = Annotated[str, Field(max_length=LONGEST_NOTE), AfterValidator(_encodable)]
+_MODEL = ConfigDict(extra="forbid")
+
+
+@dataclass(config=_MODEL, frozen=True, slots=True)
+class Decision:
+    """What one person (or the simulated annotator) did with one prompt.
+
+    Attributes:
+        kind: a tag (best and worst were picked), a tie, "bad" (none of the answers is any good), or a skip.
+        prompt: hash of the prompt's system and instruction.
+        answers: hashes of the answers' texts in the order they were shown.
+        best: one of `answers`, in a comparison of models the better one's; empty for all but a tag.
+        worst: another of them; empty for all but a tag.
+        time: when, seconds since 1970.
+        seconds: how long it took.
+        repeat: the prompt came back to see whether the person agrees with themselves; it is no second vote.
+        systems: empty, or in a comparison of models the name of the one behind each of `answers`.
+        undone: when it was taken back, seconds since 1970; None where it was not.
+
+    Raises:
+        ValueError: a value is not as said here; pydantic's error names it.
     """
 
+    schema: ClassVar[int] = 1
     kind: Kind
-    prompt: str
-    answers: tuple[str, ...]
-    best: str
-    worst: str
-    annotator: str
-    time: float
-    seconds: float
-    repeat: bool = False
-    systems: tuple[str, ...] = ()
+    prompt: Hash
+    answers: Answers
+    best: Annotated[str, Field(max_length=64)]
+    worst: Annotated[str, Field(max_length=64)]
+    annotator: Name
+    time: Seconds
+    seconds: Seconds
+    repeat: Annotated[bool, Field(strict=True)] = False
+    systems: tuple[System, ...] = ()
+    undone: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.kind != "tag" and (self.best or self.worst):
+            raise ValueError(f"best and worst are empty where the kind is {self.kind}")
+        if self.kind == "tag" and (
+            self.best == self.worst or not {self.best, self.worst} <= set(self.answers)
+        ):
+            raise ValueError("best and worst are two different answers")
+        if self.systems and len(self.systems) != len(self.answers):
+            raise ValueError("systems names the model behind each answer, or is empty")
+        return self
 
     @property
     def subject(self) -> Subject:
@@ -52,29 +108,17 @@ class Decision:
         """Whether it counts for the preference set: it is neither a repeat nor a comparison of models."""
         return not self.repeat and not self.systems
 
-    def tag(self) -> Tag:
-        """The decision as a tag; only for decisions of that kind."""
-        return Tag(self.prompt, self.answers, self.best, self.worst, self.annotator, self.time, self.seconds)
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(config=_MODEL, frozen=True, slots=True)
 class Mark:
     """A note or a flag on one prompt and its answers; empty `text` takes it away again."""
 
     kind: Literal["note", "flag"]
-    prompt: str
-    answers: tuple[str, ...]
-    annotator: str
-    time: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A row as it is in the file: a decision and when it was undone (None: it counts)."""
-
-    decision: Decision
-    undone: float | None
+    prompt: Hash
+    answers: Answers
+    annotator: Name
+    time: Seconds
+    text: Note
 
 
 def attached(decisions: Iterable[Decision], answers: Collection[str]) -> list[Decision]:
@@ -111,6 +155,15 @@ def check_annotator(name: str) -> None:
     """
     if name == SIMULATED:
         raise UserError("the annotator's name 'simulated' is reserved", mend="tag under your own name")
-    if not name.strip() or not name.isprintable() or len(name) > 64:
-        mend = "give 1 to 64 printable characters"
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        mend = f"give 1 to {LONGEST_NAME} printable characters"
         raise UserError(f"{name[:64]!r} cannot be an annotator's name", mend=mend)
+
+
+def first_fault(broken: ValueError) -> str:
+    """The first thing that is wrong with a record, on one line."""
+    if not isinstance(broken, ValidationError):
+        return str(broken)
+    fault = broken.errors(include_input=False, include_url=False)[0]
+    field = ".".join(map(str, fault["loc"]))
+    return f"{field}: {fault['msg']}" if field else fault["msg"]

@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rectune.align.agreement import uniform_p
+from rectune.align.decisions import Decision
 from rectune.align.measures import Mean, mean_of
 from rectune.align.preferences import Tagged
 from rectune.core.errors import UserError
 from rectune.core.stats.intervals import wilson
-from rectune.core.types import Preference, Prompt, Tag, prompt_hash
+from rectune.core.types import Preference, Prompt, prompt_hash
 from rectune.filters.words import repetition, word_score, words_of
 from rectune.prompts.answers import read_answer
 from rectune.prompts.title_index import TitleIndex
@@ -140,7 +141,7 @@ def _side(chosen: Sequence[float], rejected: Sequence[float], groups: Sequence[s
     return Side(mean_of(chosen, groups).mean, mean_of(rejected, groups).mean, mean_of(gaps, groups))
 
 
-def _places(tags: Sequence[Tag]) -> dict[str, Any]:
+def _places(tags: Sequence[Decision]) -> dict[str, Any]:
     """How often the best and the worst stood in each place of those shown, and how likely that is by chance."""
     usual = Counter(len(tag.answers) for tag in tags).most_common(1)
     same = [tag for tag in tags if usual and len(tag.answers) == usual[0][0]]

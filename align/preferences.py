@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
+from rectune.align.decisions import Decision
 from rectune.align.tasks import Task
 from rectune.core.settings import Align
-from rectune.core.types import Preference, Tag, with_id
+from rectune.core.types import Preference, with_id
 
-Tagged = tuple[Task, Tag]
+Tagged = tuple[Task, Decision]  # of the kind tag
 Pair = tuple[str, str]  # hashes of the better and of the worse answer
 
 
@@ -58,7 +59,7 @@ def make_pairs(tagged: Sequence[Tagged], settings: Align) -> Pairs:
     return found
 
 
-def implied(tag: Tag, pairs: str) -> Iterator[Pair]:
+def implied(tag: Decision, pairs: str) -> Iterator[Pair]:
     """Which answers a tag puts above which: best over worst, and for `all` best over the others over worst."""
     yield tag.best, tag.worst
     if pairs == "all":

@@ -5,12 +5,20 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from rectune.align.assignment import Slot
-from rectune.align.decisions import Decision, Kind, Mark, attached, check_annotator, subject_of
+from rectune.align.decisions import (
+    LONGEST_NOTE,
+    Decision,
+    Kind,
+    Mark,
+    attached,
+    check_annotator,
+    subject_of,
+)
 from rectune.align.request import Request
 from rectune.align.tags import TagStore
 from rectune.align.tasks import Task
@@ -36,17 +44,23 @@ class Session:
     Args:
         slots: at least one, in the order they are shown.
         requests: what the annotator reads, by prompt id.
+        clock: gives the time in seconds since 1970.
 
     Raises:
         UserError: the annotator's name cannot be used.
     """
 
     def __init__(
-        self, slots: Sequence[Slot], store: TagStore, annotator: str, requests: Mapping[str, Request]
+        self,
+        slots: Sequence[Slot],
+        store: TagStore,
+        annotator: str,
+        requests: Mapping[str, Request],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         check_annotator(annotator)
         self.slots, self.store, self.annotator = slots, store, annotator
-        self._requests = requests
+        self._requests, self._clock = requests, clock
         self._orders = [slot.order(annotator) for slot in slots]
         self._places: dict[str, list[int]] = {}
         for place, slot in enumerate(slots):
@@ -151,8 +165,11 @@ class Session:
         return True
 
     def write_note(self, text: str) -> None:
-        """Keep a line about the task on show; empty takes the note away. Raises as `decide`."""
-        self._mark("note", " ".join(text.split()))
+        """Keep a line about the task on show; empty takes the note away. Raises as `decide`, and where it is too long."""
+        line = " ".join(text.split())
+        if len(line) > LONGEST_NOTE:
+            raise UserError(f"a comment has at most {LONGEST_NOTE} characters, not {len(line)}")
+        self._mark("note", line)
 
     def flag(self) -> None:
         """Flag the task on show, to come back to it, or take its flag away. Raises as `decide`."""
@@ -204,12 +221,12 @@ class Session:
 
     def _mark(self, kind: Literal["note", "flag"], text: str) -> None:
         task = self.task
-        self.store.mark(Mark(kind, task.key, task.hashes, self.annotator, time.time(), text))
+        self.store.keep(Mark(kind, task.key, task.hashes, self.annotator, self._clock(), text))
         self._reload(task.key)
 
     def _now(self) -> float:
         """The time, but never before the latest decision: of two the later counts, though a clock was set back."""
-        return max(time.time(), *(decision.time for decision in self._decided if decision), 0.0)
+        return max(self._clock(), *(decision.time for decision in self._decided if decision), 0.0)
 
     def _around(self, start: int) -> list[int]:
         """All places, from `start` on and then from the beginning."""

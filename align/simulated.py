@@ -27,9 +27,9 @@ import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from rectune.align.decisions import SIMULATED
+from rectune.align.decisions import SIMULATED, Decision
 from rectune.align.tasks import Task
-from rectune.core.types import Prompt, Tag
+from rectune.core.types import Prompt
 from rectune.filters.score import response_score
 from rectune.prompts.answers import Reading, closing, ranking, read_answer, reasons
 from rectune.prompts.title_index import TitleIndex
@@ -53,7 +53,7 @@ class SimulatedAnnotator:
     def __init__(self, titles: Mapping[str, TitleIndex]) -> None:
         self._catalogues = titles
 
-    def tag(self, task: Task) -> Tag | None:
+    def tag(self, task: Task) -> Decision | None:
         """Best and worst of a task's answers; None where all figures are equal."""
         figures = {
             key: self.figures(task.prompt, text) for key, text in zip(task.hashes, task.answers, strict=True)
@@ -62,7 +62,9 @@ class SimulatedAnnotator:
             return None
         ordered = sorted(figures, key=lambda key: (tuple(-figure for figure in figures[key]), key))
         # A published rule takes no time, and equal inputs must give an equal file.
-        return Tag(task.key, task.hashes, ordered[0], ordered[-1], annotator=SIMULATED, time=0.0, seconds=0.0)
+        return Decision(
+            "tag", task.key, task.hashes, ordered[0], ordered[-1], SIMULATED, time=0.0, seconds=0.0
+        )
 
     def figures(self, prompt: Prompt, answer: str) -> Figures:
         """The four figures of one answer: item, ending, length, repetition; larger is better."""

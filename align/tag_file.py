@@ -1,65 +1,93 @@
-"""The tag file itself: opening it unharmed, its tables, and how an older one is brought up to date."""
+"""The tag file itself: opening it unharmed, and its tables, which follow from the records they hold."""
 
 from __future__ import annotations
 
-import os
+import json
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
+from rectune.align.decisions import Decision, Mark
 from rectune.core.errors import UserError
 
-VERSION = 2  # of the tables, kept in PRAGMA user_version; 2 brought comparisons, repeats, notes and flags
+VERSION = 3  # of the tables, kept in PRAGMA user_version
 
 _APPLICATION = 0x72656374  # "rect", kept in PRAGMA application_id: tells this file from any other database
 _BUSY = 30.0  # seconds to wait for another annotator's write
-_DECISIONS = """
-create table decisions (
-    id integer primary key autoincrement,
-    kind text not null,
-    prompt text not null,
-    answers text not null,
-    best text not null,
-    worst text not null,
-    annotator text not null,
-    time real not null,
-    seconds real not null,
-    undone real,
-    repeat integer not null default 0,
-    systems text not null default '[]'
-)"""
-_MARKS = """
-create table marks (
-    id integer primary key autoincrement,
-    kind text not null,
-    prompt text not null,
-    answers text not null,
-    annotator text not null,
-    time real not null,
-    text text not null
-)"""
-_INDICES = (
-    "create index decisions_prompt on decisions (prompt)",
-    "create index marks_prompt on marks (prompt)",
-)
-_NEW = (_DECISIONS, _MARKS, *_INDICES)
-_FROM_1 = (
-    "alter table decisions add column repeat integer not null default 0",
-    "alter table decisions add column systems text not null default '[]'",
-    _MARKS,
-    *_INDICES,
-)
-_KEPT = "the file is left as it is: restore a copy, or name another with align.tags"
+KEPT = "the file is left as it is: restore a copy, or name another with align.tags"
+
+Record = TypeVar("Record", Decision, Mark)
+
+
+class Table(Generic[Record]):
+    """The table of one kind of record: a column a field, and `id`, which counts up.
+
+    Numbers are numbers, all else is text, tuples as JSON. No record is there twice, whether undone or not.
+    """
+
+    def __init__(self, name: str, kind: type[Record]) -> None:
+        self.name = name
+        self._kind: type[Record] = kind
+        self._hints: dict[str, Any] = get_type_hints(kind)
+        self.columns = tuple(field.name for field in fields(kind))
+        self.content = tuple(column for column in self.columns if column != "undone")
+
+    def create(self, schema: str = "main") -> tuple[str, ...]:
+        """The statements that make it, with its indices."""
+        columns = ", ".join(f"{column} {self._affinity(column)}" for column in self.columns)
+        index = f"create index {schema}.{self.name}_prompt on {self.name} (prompt)"
+        once = f"create unique index {schema}.{self.name}_once on {self.name} ({', '.join(self.content)})"
+        return (
+            f"create table {schema}.{self.name} (id integer primary key autoincrement, {columns})",
+            index,
+            once,
+        )
+
+    def insert(self, how: str, schema: str = "main") -> str:
+        """The statement that takes `stored` values; `how` is SQLite's way with a record that is there already."""
+        marks = ", ".join("?" * len(self.columns))
+        return f"insert or {how} into {schema}.{self.name} ({', '.join(self.columns)}) values ({marks})"
+
+    def stored(self, record: Record) -> tuple[Any, ...]:
+        """A record as the values of its row."""
+        values = (getattr(record, column) for column in self.columns)
+        return tuple(json.dumps(value) if isinstance(value, tuple) else value for value in values)
+
+    def read(self, row: Sequence[Any]) -> Record:
+        """A row, in the order of `columns`, as a record.
+
+        Raises:
+            ValueError: it is none.
+        """
+        values = {column: self._value(column, value) for column, value in zip(self.columns, row, strict=True)}
+        return self._kind(**values)
+
+    def _affinity(self, column: str) -> str:
+        hint: Any = self._hints[column]
+        kind = "real" if float in (hint, *get_args(hint)) else "integer" if hint is bool else "text"
+        return kind if column == "undone" else f"{kind} not null"
+
+    def _value(self, column: str, value: Any) -> Any:
+        hint: Any = self._hints[column]
+        if hint is bool:
+            return bool(value)
+        return json.loads(value) if get_origin(hint) is tuple else value
+
+
+DECISIONS = Table("decisions", Decision)
+MARKS = Table("marks", Mark)
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a tag file for reading and writing; made when missing, brought up to date when older.
+    """Open a tag file for reading and writing; made when missing.
 
-    Of an older file a copy is kept beside it, `<name>.v1.sqlite`. A statement outside a transaction is on disk
-    when it returns.
+    A statement outside a transaction is on disk when it returns.
 
     Raises:
-        UserError: the file is damaged, is no tag file, or was written by a newer version. It is left as it is.
+        UserError: the file is damaged, is no tag file, or was written by another version. It is left as it is.
         sqlite3.Error, OSError: it cannot be opened or written.
     """
     _inspect(path)
@@ -70,7 +98,7 @@ def connect(path: Path) -> sqlite3.Connection:
         # In this mode a commit returns only after the log is on the disk.
         connection.execute("pragma synchronous = full")
         if _version(connection) != VERSION:
-            _bring_up_to_date(connection, path)
+            _make(connection)
     except BaseException:
         connection.close()
         raise
@@ -81,36 +109,19 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("pragma user_version").fetchone()[0])
 
 
-def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+def _make(connection: sqlite3.Connection) -> None:
     connection.execute("begin immediate")
     try:
-        found = _version(connection)  # once more: another program may have been faster
-        if found == 1:
-            _copy(path, found)
-        if found < VERSION:
-            for statement in _FROM_1 if found else _NEW:
+        if _version(connection) != VERSION:  # once more: another program may have been faster
+            for statement in (*DECISIONS.create(), *MARKS.create()):
                 connection.execute(statement)
             connection.execute(f"pragma application_id = {_APPLICATION}")
             connection.execute(f"pragma user_version = {VERSION}")
         connection.execute("commit")
     except BaseException:
-        connection.execute("rollback")
+        if connection.in_transaction:  # a full disk ends it by itself
+            connection.execute("rollback")
         raise
-
-
-def _copy(path: Path, version: int) -> None:
-    """Keep what an older version wrote, under a name that nothing bears yet."""
-    names = (
-        f"{path.stem}.v{version}{suffix}{path.suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 100)))
-    )
-    target = next(place for name in names if not (place := path.with_name(name)).exists())
-    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
-    try:
-        with closing(sqlite3.connect(path, timeout=_BUSY)) as old, closing(sqlite3.connect(partial)) as new:
-            old.backup(new)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _inspect(path: Path) -> None:
@@ -119,18 +130,20 @@ def _inspect(path: Path) -> None:
         return
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY)) as file:
+            file.execute("begin")  # one state of the file, though another program makes it just now
             version = _version(file)
             application = int(file.execute("pragma application_id").fetchone()[0])
             tables = int(file.execute("select count(*) from sqlite_master").fetchone()[0])
             health = str(file.execute("pragma quick_check(1)").fetchone()[0])
     except sqlite3.OperationalError as broken:
-        raise UserError(f"the tag file cannot be opened: {broken}", where=str(path), mend=_KEPT) from None
+        raise UserError(f"the tag file cannot be opened: {broken}", where=str(path), mend=KEPT) from None
     except sqlite3.DatabaseError as broken:
-        raise UserError(f"the tag file is damaged: {broken}", where=str(path), mend=_KEPT) from None
+        raise UserError(f"the tag file is damaged: {broken}", where=str(path), mend=KEPT) from None
     if health != "ok":
-        raise UserError(f"the tag file is damaged: {health}", where=str(path), mend=_KEPT)
+        raise UserError(f"the tag file is damaged: {health}", where=str(path), mend=KEPT)
     if application != _APPLICATION and (tables or application or version):
-        raise UserError("this is a database, but no tag file", where=str(path), mend=_KEPT)
-    if version > VERSION:
-        found = f"written by a newer rectune (tag file version {version}, this one knows {VERSION})"
-        raise UserError(found, where=str(path), mend="the file is left as it is: update rectune")
+        raise UserError("this is a database, but no tag file", where=str(path), mend=KEPT)
+    if application == _APPLICATION and version != VERSION:
+        found = f"written by another rectune (tag file version {version}, this one knows {VERSION})"
+        mend = "the file is left as it is: export it with the rectune that wrote it, and import that here"
+        raise UserError(found, where=str(path), mend=mend)

@@ -7,12 +7,11 @@ the call returns.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +19,34 @@ from rectune.align.decisions import (
     Decision,
     Mark,
     Subject,
-    Written,
     attached,
     by_prompt,
     check_annotator,
+    first_fault,
     subject_of,
 )
-from rectune.align.tag_file import connect
+from rectune.align.tag_file import DECISIONS, KEPT, MARKS, Record, Table, connect
 from rectune.core.closing import Closing
 from rectune.core.errors import UserError
-from rectune.core.types import Tag, content_id
+from rectune.core.types import content_id
 
-_COLUMNS = "kind, prompt, answers, best, worst, annotator, time, seconds, repeat, systems"
-_MARKS = "kind, prompt, answers, annotator, time, text"
 # The latest counts. The number breaks ties: two decisions of one session may bear the same time.
 _HISTORY = "order by time, id"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of taking rows into a store: how many were new, and how many were there already or came twice."""
+
+    new: int
+    known: int
 
 
 class TagStore(Closing):
     """Decisions in one file; made when it is missing. Safe for several processes at once.
 
     Raises:
-        UserError: the file is damaged, is no tag file, or was written by a newer version. It is left as it
-            is.
+        UserError: the file is damaged, is no tag file, or was written by another version. It is left as it is.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,70 +58,52 @@ class TagStore(Closing):
         """Release the file; the store cannot be used afterwards."""
         self._connection.close()
 
-    def add(self, tag: Tag) -> None:
-        """Keep a tag; it replaces what the annotator decided before on the same prompt and answers.
-
-        Raises:
-            ValueError: best and worst are not two of the answers.
-            UserError: the name is reserved, or the disk is full; nothing was kept.
-        """
-        t = tag
-        self.keep(Decision("tag", t.prompt, t.answers, t.best, t.worst, t.annotator, t.time, t.seconds))
-
-    def skip(self, prompt: str, answers: Iterable[str], annotator: str, seconds: float) -> None:
-        """Keep that the annotator looked at a prompt and did not want to choose; it counts as done.
+    def keep(self, record: Decision | Mark) -> None:
+        """Keep a decision, a note or a flag; of those on one subject by one annotator the latest counts.
 
         Raises:
             UserError: the name is reserved, or the disk is full; nothing was kept.
         """
-        self.keep(Decision("skip", prompt, tuple(answers), "", "", annotator, time.time(), seconds))
-
-    def keep(self, decision: Decision) -> None:
-        """Keep any decision; of those on one subject by one annotator the latest counts.
-
-        Raises:
-            ValueError: it is a tag whose best and worst are not two of the answers.
-            UserError: the name is reserved, or the disk is full; nothing was kept.
-        """
-        if decision.kind == "tag" and (
-            decision.best == decision.worst or not {decision.best, decision.worst} <= set(decision.answers)
-        ):
-            raise ValueError("best and worst must be two different answers of those shown")
-        check_annotator(decision.annotator)
-        self.write([Written(decision, None)], [])
-
-    def mark(self, mark: Mark) -> None:
-        """Keep a note or a flag; it replaces the annotator's earlier one of that kind on the same prompt.
-
-        Raises:
-            UserError: the name is reserved, or the disk is full; nothing was kept.
-        """
-        check_annotator(mark.annotator)
-        self.write([], [mark])
-
-    def write(
-        self, decisions: Iterable[Written], marks: Iterable[Mark], undone: Iterable[Written] = ()
-    ) -> None:
-        """Append rows as they are, all or none; they are not checked.
-
-        Args:
-            undone: decisions that are in the file and were undone since.
-        """
-        values = ", ".join("?" * 11)
+        check_annotator(record.annotator)
         with self._errors(), self._transaction() as execute:
-            for row in decisions:
-                execute(
-                    f"insert into decisions ({_COLUMNS}, undone) values ({values})",
-                    (*_stored(astuple(row.decision)), row.undone),
-                )
-            for row in undone:
-                same = " and ".join(f"{column.strip()} = ?" for column in _COLUMNS.split(","))
-                execute(
-                    f"update decisions set undone = ? where {same}",
-                    (row.undone, *_stored(astuple(row.decision))),
-                )
+            # A clock that was set back can give the same row again: it moves to the end, where it counts.
+            if isinstance(record, Decision):
+                execute(DECISIONS.insert("replace"), DECISIONS.stored(record))
+            else:
+                execute(MARKS.insert("replace"), MARKS.stored(record))
+
+    def take_in(self, decisions: Iterable[Decision], marks: Iterable[Mark]) -> Taken:
+        """Append records as they are, all or none; those that are there already are left out.
+
+        Raises:
+            UserError: the disk is full; nothing was taken in.
+        """
+        with self._errors(), self._attached([":memory:"]) as (source,):
+            execute = self._connection.execute
+            for table in (DECISIONS, MARKS):
+                execute(table.create(source)[0])
+            for decision in decisions:
+                execute(DECISIONS.insert("abort", source), DECISIONS.stored(decision))
             for mark in marks:
-                execute(f"insert into marks ({_MARKS}) values (?, ?, ?, ?, ?, ?)", _stored(astuple(mark)))
+                execute(MARKS.insert("abort", source), MARKS.stored(mark))
+            return self._take_in([source])
+
+    def merge(self, files: Iterable[Path]) -> Taken:
+        """Append what other tag files hold, all or nothing; what is in several of them is kept once.
+
+        What was undone in one of the files is undone.
+
+        Raises:
+            UserError: a file is no tag file, or the disk is full; nothing was taken in.
+        """
+        others = list(
+            dict.fromkeys(file.resolve() for file in files if file.resolve() != self.path.resolve())
+        )
+        for file in others:
+            with TagStore(file) as other:  # refused here where the file or a row of it is damaged
+                other.history()
+        with self._errors(), self._attached([str(file) for file in others]) as sources:
+            return self._take_in(sources)
 
     def undo(self, annotator: str, among: Collection[Subject] | None = None) -> Decision | None:
         """Take back the annotator's latest decision; an earlier one on the same subject counts again.
@@ -128,11 +114,11 @@ class TagStore(Closing):
         Returns:
             The decision, or None when there is nothing left to take back.
         """
-        query = f"select id, {_COLUMNS} from decisions where annotator = ? and undone is null"
+        query = f"select id, {_named(DECISIONS)} from decisions where annotator = ? and undone is null"
         with self._errors():
             rows = self._connection.execute(f"{query} order by time desc, id desc", (annotator,))
-            latest = ((row, _decision(values)) for row, *values in rows)
-            for row, decision in latest:
+            for row, *values in rows:
+                decision = self._record(DECISIONS, values)
                 if among is None or decision.subject in among:
                     rows.close()
                     self._connection.execute(
@@ -146,13 +132,8 @@ class TagStore(Closing):
 
         Of every subject and annotator it is the latest decision; a repeat stands beside the first.
         """
-        where, values = _where(annotator=annotator, prompt=prompt)
-        with self._errors():
-            rows = self._connection.execute(
-                f"select {_COLUMNS} from decisions where undone is null{where} {_HISTORY}", values
-            ).fetchall()
         found: dict[tuple[Subject, str, bool], Decision] = {}
-        for decision in map(_decision, rows):
+        for decision in self._read(DECISIONS, "undone is null", annotator=annotator, prompt=prompt):
             key = (decision.subject, decision.annotator, decision.repeat)
             found.pop(key, None)  # so that a later decision also stands later in the list
             found[key] = decision
@@ -162,25 +143,23 @@ class TagStore(Closing):
         """What counts for the preference set, oldest first: `standing` without repeats and comparisons."""
         return [decision for decision in self.standing(annotator) if decision.is_vote]
 
-    def tags(self, annotator: str | None = None) -> list[Tag]:
-        """The tags that count, of all annotators or of one, oldest first."""
-        return [d.tag() for d in self.decisions(annotator) if d.kind == "tag"]
+    def tags(self, annotator: str | None = None) -> list[Decision]:
+        """The decisions among them that are tags: best and worst were picked."""
+        return [decision for decision in self.decisions(annotator) if decision.kind == "tag"]
 
     def marks(self, annotator: str | None = None, prompt: str | None = None) -> list[Mark]:
         """Notes and flags that were not taken away again: of each kind the latest, oldest first."""
         found: dict[tuple[str, Subject, str], Mark] = {}
-        for mark in self._marks(annotator, prompt):
+        for mark in self._read(MARKS, annotator=annotator, prompt=prompt):
             key = (mark.kind, subject_of(mark.prompt, mark.answers), mark.annotator)
             found.pop(key, None)
             if mark.text:
                 found[key] = mark
         return list(found.values())
 
-    def history(self) -> tuple[list[Written], list[Mark]]:
+    def history(self) -> tuple[list[Decision], list[Mark]]:
         """Every row of the file, also what was undone or replaced, oldest first."""
-        with self._errors():
-            rows = self._connection.execute(f"select undone, {_COLUMNS} from decisions {_HISTORY}").fetchall()
-        return [Written(_decision(values), undone) for undone, *values in rows], self._marks(None, None)
+        return self._read(DECISIONS), self._read(MARKS)
 
     def digest(self, prompts_and_answers: Iterable[tuple[str, Collection[str]]] | None = None) -> str:
         """Hash of what was decided, of all or on these prompts and answers only.
@@ -200,13 +179,51 @@ class TagStore(Closing):
         content = {(d.kind, d.prompt, tuple(sorted(d.answers)), d.best, d.worst, d.annotator) for d in found}
         return content_id("tags", 1, sorted(content))
 
-    def _marks(self, annotator: str | None, prompt: str | None) -> list[Mark]:
-        where, values = _where(annotator=annotator, prompt=prompt)
+    def _read(self, table: Table[Record], where: str = "true", **wanted: str | None) -> list[Record]:
+        """The records of which `where` and every value of a column in `wanted` hold (None: any), oldest first."""
+        given: dict[str, str] = {column: value for column, value in wanted.items() if value is not None}
+        where = " and ".join([where, *(f"{column} = ?" for column in given)])
+        query = f"select {_named(table)} from {table.name} where {where} {_HISTORY}"
         with self._errors():
-            rows = self._connection.execute(
-                f"select {_MARKS} from marks where true{where} {_HISTORY}", values
-            ).fetchall()
-        return [Mark(kind, at, tuple(json.loads(answers)), *rest) for kind, at, answers, *rest in rows]
+            rows = self._connection.execute(query, tuple(given.values())).fetchall()
+        return [self._record(table, row) for row in rows]
+
+    def _record(self, table: Table[Record], row: Sequence[Any]) -> Record:
+        try:
+            return table.read(row)
+        except ValueError as broken:
+            found = f"the tag file holds a row among its {table.name} that is none: {first_fault(broken)}"
+            raise UserError(found, where=str(self.path), mend=KEPT) from None
+
+    def _take_in(self, sources: Sequence[str]) -> Taken:
+        """Copy the rows that are missing from attached databases, and undo what was undone in one of them."""
+        new = total = 0
+        with self._transaction() as execute:
+            for source in sources:
+                for table in (DECISIONS, MARKS):
+                    names = _named(table)
+                    rows = f"select {names} from {source}.{table.name} {_HISTORY}"
+                    new += execute(f"insert or ignore into main.{table.name} ({names}) {rows}").rowcount
+                    total += execute(f"select count(*) from {source}.{table.name}").fetchone()[0]
+                execute(
+                    f"update main.decisions as here set undone = there.undone from {source}.decisions as there"
+                    " where there.undone is not null and (here.undone is null or there.undone < here.undone)"
+                    f" and ({_named(DECISIONS, 'here.')}) = ({_named(DECISIONS, 'there.')})"
+                )
+        return Taken(new, total - new)
+
+    @contextmanager
+    def _attached(self, databases: Sequence[str]) -> Iterator[list[str]]:
+        """Attach databases (files, or one in memory) under names of ours while the block runs."""
+        names: list[str] = []
+        try:
+            for number, database in enumerate(databases):
+                self._connection.execute(f"attach database ? as other{number}", (database,))
+                names.append(f"other{number}")
+            yield names
+        finally:
+            for name in names:
+                self._connection.execute(f"detach database {name}")
 
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
@@ -230,16 +247,6 @@ class TagStore(Closing):
             ) from None
 
 
-def _where(**wanted: str | None) -> tuple[str, tuple[str, ...]]:
-    given = {column: value for column, value in wanted.items() if value is not None}
-    return "".join(f" and {column} = ?" for column in given), tuple(given.values())
-
-
-def _stored(values: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(json.dumps(value) if isinstance(value, tuple) else value for value in values)
-
-
-def _decision(values: Sequence[Any]) -> Decision:
-    kind, prompt, answers, best, worst, annotator, at, seconds, repeat, systems = values
-    shown, names = tuple(json.loads(answers)), tuple(json.loads(systems))
-    return Decision(kind, prompt, shown, best, worst, annotator, at, seconds, bool(repeat), names)
+def _named(table: Table[Any], prefix: str = "") -> str:
+    """The columns of a table; with a prefix, to compare two rows by, those that say what was decided."""
+    return ", ".join(f"{prefix}{column}" for column in (table.content if prefix else table.columns))

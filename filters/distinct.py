@@ -21,26 +21,28 @@ _WIDEST = (
 _FEW = 1 << 17  # tokens that are not worth a second thread
 
 
-def distinct_in_rows(flat: Ids, offsets: Ints) -> Ints:
+def distinct_in_rows(flat: Ids, offsets: Ints, few: int = _FEW, widest: int = _WIDEST) -> Ints:
     """Distinct tokens of each row [n].
 
     Args:
         flat: [tokens] int32, the rows one after the other; what lies outside the offsets is not looked at.
         offsets: [n + 1] int64, where each row begins and ends in `flat`.
+        few: tokens that are not worth a second thread.
+        widest: ids from here on, and negative ones, are numbered anew.
     """
     counted = np.zeros(len(offsets) - 1, dtype=np.int64)
     flat = flat[offsets[0] : offsets[-1]]
     if not len(flat):
         return counted
     offsets = offsets - offsets[0]
-    if flat.min() < 0 or flat.max() >= _WIDEST:
+    if flat.min() < 0 or flat.max() >= widest:
         flat = np.unique(flat, return_inverse=True)[1].astype(np.int32)
     ids = int(flat.max()) + 1
 
     def count(start: int, end: int) -> None:
         _compiled(flat, offsets[start : end + 1], np.zeros(ids, dtype=np.int32), counted[start:end])
 
-    threads = 1 if len(flat) < _FEW else os.cpu_count() or 1
+    threads = 1 if len(flat) < few else os.cpu_count() or 1
     shares = np.searchsorted(offsets, np.linspace(0, len(flat), threads + 1)[1:-1])
     edges = [0, *shares.tolist(), len(counted)]
     with ThreadPoolExecutor(threads) as pool:

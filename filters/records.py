@@ -19,16 +19,18 @@ _ARRAY = "one JSON array of objects, or one object a line"
 Record = tuple[int, dict[str, Any]]
 
 
-def decoded_lines(stream: io.BufferedReader, where: str, first: int = 1) -> Iterator[str]:
-    """The lines of a file, none of them longer than `LONGEST`, with their ends.
+def decoded_lines(
+    stream: io.BufferedReader, where: str, first: int = 1, longest: int = LONGEST
+) -> Iterator[str]:
+    """The lines of a file, none of them as long as `longest` bytes, with their ends.
 
     Raises:
         UserError: one is longer, or not UTF-8.
     """
     line = first
-    while found := stream.readline(LONGEST):
-        if len(found) >= LONGEST:
-            raise UserError(f"a line is longer than {LONGEST >> 20} MiB", where=f"{where}:{line}")
+    while found := stream.readline(longest):
+        if len(found) >= longest:
+            raise UserError(f"a line is longer than {longest / (1 << 20):.3g} MiB", where=f"{where}:{line}")
         try:
             yield found.decode("utf-8")
         except UnicodeDecodeError as broken:
@@ -36,13 +38,15 @@ def decoded_lines(stream: io.BufferedReader, where: str, first: int = 1) -> Iter
         line += 1
 
 
-def objects_on_lines(stream: io.BufferedReader, where: str, first: int) -> Iterator[Record]:
+def objects_on_lines(
+    stream: io.BufferedReader, where: str, first: int, longest: int = LONGEST
+) -> Iterator[Record]:
     """JSON lines; blank ones are skipped.
 
     Raises:
         UserError: a line is not UTF-8, not JSON, or no object.
     """
-    for line, text in enumerate(decoded_lines(stream, where, first), first):
+    for line, text in enumerate(decoded_lines(stream, where, first, longest), first):
         if not text.strip():
             continue
         try:
@@ -52,13 +56,15 @@ def objects_on_lines(stream: io.BufferedReader, where: str, first: int) -> Itera
         yield line, _object(value, where, line)
 
 
-def array_elements(stream: io.BufferedReader, where: str, first: int) -> Iterator[Record]:
-    """The objects in one JSON array; a chunk and the object at hand are held.
+def array_elements(
+    stream: io.BufferedReader, where: str, first: int, longest: int = LONGEST, chunk: int = _CHUNK
+) -> Iterator[Record]:
+    """The objects in one JSON array, read `chunk` bytes at a time; a chunk and the object at hand are held.
 
     Raises:
         UserError: something is malformed, breaks off, or is no object.
     """
-    text = _Window(stream, where, first)
+    text = _Window(stream, where, first, longest, chunk)
     text.take("[")
     if text.peek() != "]":
         yield text.record()
@@ -74,7 +80,8 @@ def array_elements(stream: io.BufferedReader, where: str, first: int) -> Iterato
 class _Window:
     """The part of a text that is looked at; `line` is that of the place that was reached."""
 
-    def __init__(self, stream: io.BufferedReader, where: str, line: int) -> None:
+    def __init__(self, stream: io.BufferedReader, where: str, line: int, longest: int, chunk: int) -> None:
+        self._longest, self._chunk = longest, chunk
         self._stream, self._where, self.line = stream, where, line
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._decode = json.JSONDecoder().raw_decode
@@ -118,10 +125,10 @@ class _Window:
     def _more(self) -> bool:
         """Read on, as much again as is held, so that a long value is not looked at too often."""
         left = self._held[self._place :]
-        if len(left) > LONGEST:
+        if len(left) > self._longest:
             return False
         try:
-            read = self._stream.read(max(_CHUNK, len(left)))
+            read = self._stream.read(max(self._chunk, len(left)))
             self._held, self._place = left + self._utf8.decode(read, final=not read), 0
         except UnicodeDecodeError as broken:
             raise _malformed(broken, self._where, self.line, "UTF-8") from None

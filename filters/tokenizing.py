@@ -22,13 +22,15 @@ def score_texts(tokenizer: Any, texts: Iterable[str]) -> dict[str, Any]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def encode_batches(tokenizer: Any, texts: Iterable[str], batch: int = BATCH) -> Generator[Tokens, None, None]:
+def encode_batches(
+    tokenizer: Any, texts: Iterable[str], batch: int = BATCH, characters: int = _CHARACTERS
+) -> Generator[Tokens, None, None]:
     """Token ids of the texts, a batch at a time, special tokens neither added nor recognised.
 
     The texts of the next batch are read and encoded in another thread while the one before is worked on.
     """
     encode = _encoder(tokenizer)
-    for rows in ahead(encode(some) for some in _batches(texts, batch)):
+    for rows in ahead(encode(some) for some in _batches(texts, batch, characters)):
         yield as_tokens(rows)
 
 
@@ -52,12 +54,12 @@ def _plain(tokenizer: Any) -> Any:
     return backend
 
 
-def _batches(texts: Iterable[str], most: int) -> Iterator[list[str]]:
+def _batches(texts: Iterable[str], most: int, most_characters: int) -> Iterator[list[str]]:
     some, characters = list[str](), 0
     for text in texts:
         some.append(text)
         characters += len(text)
-        if len(some) >= most or characters >= _CHARACTERS:
+        if len(some) >= most or characters >= most_characters:
             yield some
             some, characters = [], 0
     if some:

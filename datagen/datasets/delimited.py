@@ -18,13 +18,11 @@ from typing import IO
 from rectune.core.ahead import ahead
 from rectune.core.errors import UserError
 from rectune.datagen.datasets.quotes import Records, all_records, whole_records
-from rectune.datagen.datasets.raw import Drops, Faults
+from rectune.datagen.datasets.raw import Drops, Faults, Sizes
 
 if typing.TYPE_CHECKING:
     import polars as pl
 
-_CHUNK = 16 << 20  # bytes that are read and parsed together: about a million ratings
-_LONGEST = 64 << 20  # bytes: no line is longer
 _OVERFLOW, _BLANK, _FAULT = "beyond the last column", "blank line", "fault of the line"  # columns of ours
 _ONE_SIGN = "\x1f"  # stands for a separator of several characters: made for separating, and in no text
 _ESCAPED = re.compile(rb'\\(["\\]|\r?\n)')
@@ -54,17 +52,24 @@ class Dialect:
         return self.separator if len(self.separator) == 1 else _ONE_SIGN
 
 
+_COMMAS = Dialect()
+_SIZES = Sizes(chunk=16 << 20)  # about a million ratings
+
+
 def read_delimited(
     path: Path,
     schema: Mapping[str, pl.DataType],
     required: Sequence[str],
     drops: Drops,
-    dialect: Dialect = Dialect(),
+    dialect: Dialect = _COMMAS,
+    sizes: Sizes = _SIZES,
 ) -> pl.DataFrame:
     """Some columns of a delimited file, in the file's order; see `scan_delimited`."""
     import polars as pl
 
-    return pl.concat([pl.DataFrame(schema=schema), *scan_delimited(path, schema, required, drops, dialect)])
+    return pl.concat(
+        [pl.DataFrame(schema=schema), *scan_delimited(path, schema, required, drops, dialect, sizes)]
+    )
 
 
 def scan_delimited(
@@ -72,7 +77,8 @@ def scan_delimited(
     schema: Mapping[str, pl.DataType],
     required: Sequence[str],
     drops: Drops,
-    dialect: Dialect = Dialect(),
+    dialect: Dialect = _COMMAS,
+    sizes: Sizes = _SIZES,
 ) -> Iterator[pl.DataFrame]:
     """Some columns of a delimited file (plain or .gz) in batches, in the file's order, in bounded memory.
 
@@ -85,7 +91,7 @@ def scan_delimited(
     """
     faults, seen, line, rest = Faults(path), 0, 1, b""
     table = _Table(path, schema, required, dialect)
-    for chunk in itertools.chain(ahead(_chunks(path)), [b""]):
+    for chunk in itertools.chain(ahead(_chunks(path, sizes)), [b""]):
         text = rest + _transcoded(chunk, dialect)
         if not table.names:
             text, line = table.take_header(text)
@@ -98,7 +104,7 @@ def scan_delimited(
     faults.close(seen, drops)
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _chunks(path: Path, sizes: Sizes) -> Iterator[bytes]:
     """The bytes of a plain or gzipped file, cut at ends of lines.
 
     Raises:
@@ -108,10 +114,10 @@ def _chunks(path: Path) -> Iterator[bytes]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as opened:
             stream = typing.cast(IO[bytes], opened)
-            while chunk := stream.read(_CHUNK):
-                rest = stream.readline(_LONGEST)
-                if len(rest) == _LONGEST:
-                    raise UserError(f"has a line of {_LONGEST:,} bytes or more", where=str(path))
+            while chunk := stream.read(sizes.chunk):
+                rest = stream.readline(sizes.longest)
+                if len(rest) == sizes.longest:
+                    raise UserError(f"has a line of {sizes.longest:,} bytes or more", where=str(path))
                 yield (chunk.removeprefix(b"\xef\xbb\xbf") if empty else chunk) + rest
                 empty = False
     except (OSError, EOFError, zlib.error) as broken:

@@ -19,23 +19,20 @@ from typing import Any
 
 from rectune.core.ahead import ahead
 from rectune.core.errors import UserError
-from rectune.datagen.datasets.raw import Drops, Faults, item_frame
+from rectune.datagen.datasets.raw import Drops, Faults, Sizes, item_frame
 
 if typing.TYPE_CHECKING:
     import polars as pl
 
-_CHUNK = 8 << 20  # bytes of lines that are parsed together
-_PIECE = 128 << 10  # bytes that are parsed together once more where a chunk holds anything odd
-_LONGEST = 64 << 20  # bytes (in an array: characters): no record is longer
 _BATCH = 100_000  # rows that become columns together
 _ITEMS = 20_000  # items, whose texts are longer
-_SCANNED = 250_000  # rows of a batch that `scan_scalars` gives, about
 _ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*(?:[{\]]|$)")
 _BETWEEN = re.compile(r"[\s,]*")
 _AGAIN = "get the file again from its publisher"
+_SIZES = Sizes()
 
 
-def records(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
+def records(path: Path, drops: Drops, sizes: Sizes = _SIZES) -> Iterator[dict[str, Any]]:
     """The records of a file (plain or .gz), one mapping a line; malformed ones are skipped and counted.
 
     A file that is one JSON array gives its elements, and is not held whole either.
@@ -44,7 +41,7 @@ def records(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
         UserError: the file cannot be read or breaks off, or more lines are malformed than `drops` allows.
     """
     faults, seen = Faults(path), 0
-    found = _elements(path, faults) if _is_array(path) else _lines(path, faults)
+    found = _elements(path, faults, sizes) if _is_array(path) else _lines(path, faults, sizes)
     for record in found:
         seen += 1
         if record is not None:
@@ -52,16 +49,18 @@ def records(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
     faults.close(seen, drops)
 
 
-def scan_scalars(path: Path, schema: Mapping[str, pl.DataType], drops: Drops) -> Iterator[pl.DataFrame]:
+def scan_scalars(
+    path: Path, schema: Mapping[str, pl.DataType], drops: Drops, sizes: Sizes = _SIZES
+) -> Iterator[pl.DataFrame]:
     """Top-level String, Int64 and Float64 fields of a file's records, in batches of columns; see `records`.
 
     Well-formed lines are parsed as columns. Where lines hold anything odd, these and their neighbours are
     parsed one at a time: there numbers in quotes are numbers, and what is no scalar is null.
     """
     if _is_array(path):
-        yield from batches(_taken(records(path, drops), schema), schema)
+        yield from batches(_taken(records(path, drops, sizes), schema), schema)
     else:
-        yield from _joined(_scanned(path, schema, drops))
+        yield from _joined(_scanned(path, schema, drops, sizes), sizes.scanned)
 
 
 def batches(
@@ -75,19 +74,21 @@ def batches(
         yield pl.DataFrame(batch, schema=schema, orient="row")
 
 
-def columns(rows: Iterable[tuple[Any, ...]], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+def columns(
+    rows: Iterable[tuple[Any, ...]], schema: Mapping[str, pl.DataType], size: int = _BATCH
+) -> pl.DataFrame:
     """All rows as columns; see `batches`."""
     import polars as pl
 
-    return pl.concat([pl.DataFrame(schema=schema), *batches(rows, schema)])
+    return pl.concat([pl.DataFrame(schema=schema), *batches(rows, schema, size)])
 
 
-def item_table(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
-    """As `raw.item_frame`, for files of any length: few rows exist as Python objects at a time."""
+def item_table(rows: Iterable[Mapping[str, Any]], size: int = _ITEMS) -> pl.DataFrame:
+    """As `raw.item_frame`, for files of any length: `size` rows exist as Python objects at a time."""
     import polars as pl
 
     rows, parts = iter(rows), [item_frame(())]
-    while batch := list(itertools.islice(rows, _ITEMS)):
+    while batch := list(itertools.islice(rows, size)):
         parts.append(item_frame(batch))
     return pl.concat(parts)
 
@@ -144,26 +145,28 @@ def parse(line: str) -> Any:
         raise ValueError("neither JSON nor a Python literal") from None
 
 
-def _scanned(path: Path, schema: Mapping[str, pl.DataType], drops: Drops) -> Iterator[pl.DataFrame]:
+def _scanned(
+    path: Path, schema: Mapping[str, pl.DataType], drops: Drops, sizes: Sizes
+) -> Iterator[pl.DataFrame]:
     import polars as pl
 
     faults, seen = Faults(path), 0
-    for chunk in _read_ahead(path):
+    for chunk in _read_ahead(path, sizes):
         try:
             yield pl.read_ndjson(chunk, schema=schema)
         except pl.exceptions.PolarsError:
-            yield from _piecewise(chunk, seen, schema, faults)
+            yield from _piecewise(_chunks(io.BytesIO(chunk), sizes.piece, sizes), seen, schema, faults)
         seen += _line_count(chunk)
     faults.close(seen, drops)
 
 
 def _piecewise(
-    chunk: bytes, before: int, schema: Mapping[str, pl.DataType], faults: Faults
+    pieces: Iterable[bytes], before: int, schema: Mapping[str, pl.DataType], faults: Faults
 ) -> Iterator[pl.DataFrame]:
-    """The columns of a chunk that holds odd lines; `before` lines of the file came before it."""
+    """The columns of the pieces of a chunk that holds odd lines; `before` lines of the file came before it."""
     import polars as pl
 
-    for piece in _chunks(io.BytesIO(chunk), _PIECE):
+    for piece in pieces:
         try:
             yield pl.read_ndjson(piece, schema=schema)
         except pl.exceptions.PolarsError:
@@ -187,23 +190,23 @@ def _taken(
     return (tuple(taker(record.get(name)) for name, taker in takers) for record in found)
 
 
-def _joined(parts: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Small frames as batches of at least `_SCANNED` rows; the last one may be smaller."""
+def _joined(parts: Iterable[pl.DataFrame], least: int) -> Iterator[pl.DataFrame]:
+    """Small frames as batches of at least so many rows; the last one may be smaller."""
     import polars as pl
 
     held: list[pl.DataFrame] = []
     for part in parts:
         held.append(part)
-        if sum(frame.height for frame in held) >= _SCANNED:
+        if sum(frame.height for frame in held) >= least:
             yield pl.concat(held)
             held = []
     if held:
         yield pl.concat(held)
 
 
-def _lines(path: Path, faults: Faults) -> Iterator[dict[str, Any] | None]:
+def _lines(path: Path, faults: Faults, sizes: Sizes) -> Iterator[dict[str, Any] | None]:
     seen = 0
-    for chunk in _read_ahead(path):
+    for chunk in _read_ahead(path, sizes):
         yield from _parsed(chunk, seen, faults)
         seen += _line_count(chunk)
 
@@ -232,11 +235,11 @@ def _record(value: Any, place: int, faults: Faults) -> dict[str, Any] | None:
     return None
 
 
-def _elements(path: Path, faults: Faults) -> Iterator[dict[str, Any] | None]:
+def _elements(path: Path, faults: Faults, sizes: Sizes) -> Iterator[dict[str, Any] | None]:
     """The records in one JSON array; a chunk and the record at hand are held."""
     utf8, decode = codecs.getincrementaldecoder("utf-8-sig")("replace"), json.JSONDecoder().raw_decode
     with _opened(path) as stream:
-        held = utf8.decode(stream.read(_CHUNK))
+        held = utf8.decode(stream.read(sizes.chunk))
         begin, place, line = 0, held.index("[") + 1, 1
         while True:
             place = typing.cast("re.Match[str]", _BETWEEN.match(held, place)).end()
@@ -246,13 +249,13 @@ def _elements(path: Path, faults: Faults) -> Iterator[dict[str, Any] | None]:
             try:
                 value, place = decode(held, place)
             except (ValueError, RecursionError):  # or the chunk ends here
-                more = b"" if len(held) - place > _LONGEST else stream.read(max(_CHUNK, len(held)))
+                more = b"" if len(held) - place > sizes.longest else stream.read(max(sizes.chunk, len(held)))
                 if not more:
                     raise _broken_array(path, line, "a JSON array breaks off or is malformed here") from None
                 held, begin, place = held[place:] + utf8.decode(more), 0, 0
                 continue
             yield _record(value, line, faults)
-        if held[place + 1 :].strip() or stream.read(_CHUNK).strip():
+        if held[place + 1 :].strip() or stream.read(sizes.chunk).strip():
             raise _broken_array(path, line, "goes on after the end of its JSON array")
 
 
@@ -262,18 +265,18 @@ def _broken_array(path: Path, line: int, found: str) -> UserError:
 
 def _is_array(path: Path) -> bool:
     with _opened(path) as stream:
-        return bool(_ARRAY.match(stream.peek(_PIECE)))
+        return bool(_ARRAY.match(stream.peek(_SIZES.piece)))
 
 
-def _read_ahead(path: Path) -> Iterator[bytes]:
+def _read_ahead(path: Path, sizes: Sizes) -> Iterator[bytes]:
     """The whole lines of a file, chunk by chunk; the next is read and unpacked while one is parsed."""
     with _opened(path) as stream:
-        yield from ahead(_chunks(stream, _CHUNK))
+        yield from ahead(_chunks(stream, sizes.chunk, sizes))
 
 
-def _chunks(stream: io.BufferedIOBase, size: int) -> Iterator[bytes]:
+def _chunks(stream: io.BufferedIOBase, size: int, sizes: Sizes) -> Iterator[bytes]:
     while chunk := stream.read(size):
-        yield chunk + stream.readline(_LONGEST) if chunk[-1:] != b"\n" else chunk
+        yield chunk + stream.readline(sizes.longest) if chunk[-1:] != b"\n" else chunk
 
 
 def _line_count(chunk: bytes) -> int:

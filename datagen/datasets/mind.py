@@ -21,11 +21,14 @@ _BEHAVIOURS = ("impression", "user", "time", "history", "shown")
 _USERS = 50_000  # whose histories become rows together
 
 
-def read(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
-    """Read news.tsv and behaviors.tsv, of one part of the edition or of several (train, dev, test)."""
+def read(files: Sequence[Sequence[Path]], drops: Drops, batch: int = _USERS) -> Raw:
+    """Read news.tsv and behaviors.tsv, of one part of the edition or of several (train, dev, test).
+
+    The histories of `batch` users become rows together.
+    """
     news, behaviours = files
     items = item_table(row for path in news for row in _items(path, drops))
-    return Raw(items, _clicks(behaviours, drops), no_users(), drops)
+    return Raw(items, _clicks(behaviours, drops, batch), no_users(), drops)
 
 
 def _items(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
@@ -58,7 +61,7 @@ def _entities(text: str | None) -> list[str]:
     return list(dict.fromkeys(clean_text(label) for label in labels if isinstance(label, str)))
 
 
-def _clicks(paths: Sequence[Path], drops: Drops) -> Iterator[pl.DataFrame]:
+def _clicks(paths: Sequence[Path], drops: Drops, batch: int) -> Iterator[pl.DataFrame]:
     """Clicks from the histories, a user's from the oldest on, then clicks on what was shown.
 
     Histories have no times, and every line repeats its user's. The one before the user's first impression (in
@@ -72,8 +75,8 @@ def _clicks(paths: Sequence[Path], drops: Drops) -> Iterator[pl.DataFrame]:
     uncounted = Drops(
         malformed_limit=drops.malformed_limit
     )  # the same lines are read, and counted, again below
-    first = _first_lines(paths, uncounted)
-    for users in first.iter_slices(_USERS):
+    first = _first_lines(paths, uncounted, batch)
+    for users in first.iter_slices(batch):
         yield _events(users, pl.col("history").str.split(" "))
     for path in paths:
         for lines in _log(path, "shown", drops):
@@ -91,7 +94,7 @@ def _events(lines: pl.DataFrame, listed: pl.Expr, mark: str = "") -> pl.DataFram
     return interaction_frame(clicks.filter(pl.col("item_id") != ""), "click")
 
 
-def _first_lines(paths: Sequence[Path], drops: Drops) -> pl.DataFrame:
+def _first_lines(paths: Sequence[Path], drops: Drops, batch: int) -> pl.DataFrame:
     """The line of each user's first impression: `user_id`, `timestamp` and `history`."""
     import polars as pl
 
@@ -100,7 +103,7 @@ def _first_lines(paths: Sequence[Path], drops: Drops) -> pl.DataFrame:
         for lines in _log(path, "history", drops):
             held.append(lines)
             # Seldom enough that all of it costs little more than one pass over the lines.
-            if sum(each.height for each in held[1:]) > max(_USERS, held[0].height):
+            if sum(each.height for each in held[1:]) > max(batch, held[0].height):
                 held = [_earliest(pl.concat(held))]
     return _earliest(pl.concat(held))
 

@@ -18,6 +18,23 @@ MALFORMED_LIMIT = 0.01  # default share of a file's lines; beyond it the file is
 _HOPELESS = 1000  # lines: after this many malformed ones and no other, the rest is not worth the time
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """How much of a file is in memory at a time.
+
+    Attributes:
+        chunk: bytes of lines that are parsed together.
+        piece: bytes that are parsed together once more where a chunk holds anything odd.
+        longest: bytes (in an array: characters); no record is longer.
+        scanned: rows of a batch that `scan_scalars` gives, about.
+    """
+
+    chunk: int = 8 << 20
+    piece: int = 128 << 10
+    longest: int = 64 << 20
+    scanned: int = 250_000
+
+
 @dataclass
 class Drops:
     """What was left out: how often, by reason, and where each reason was met first (`file:line: why`).

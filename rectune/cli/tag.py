@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +13,19 @@ from typer.core import TyperGroup
 from rectune.cli.arguments import Overrides, RecipeFile, Runs
 
 if TYPE_CHECKING:
-    from rectune.align.tags import TagStore
+    from rectune.align.tags import TagStore, Taken
+    from rectune.align.tasks import Task
     from rectune.core.recipe import Recipe
 
 _DEFAULT = "answers"
+
+
+class Form(StrEnum):
+    """What `rectune tag export` writes."""
+
+    jsonl = "jsonl"
+    argilla = "argilla"
+    label_studio = "label-studio"
 
 
 class _WithDefault(TyperGroup):
@@ -103,9 +113,7 @@ def status(
     """Who did how much, how well annotators agree, whether places sway them; with --compare the win rate."""
     from rectune.align.status import duel_status
     from rectune.align.status import status as described
-    from rectune.align.tasks import load_tasks
     from rectune.core.recipe import load_recipe
-    from rectune.core.runs import RunStore
 
     loaded = load_recipe(recipe, overrides or [])
     with _existing(loaded) as store:
@@ -114,34 +122,62 @@ def status(
         duel, _ = _duel(recipe, compare, answers, runs)
         typer.echo(duel_status(duel, decisions))
         return
-    found = RunStore(runs)
-    tasks = load_tasks(found.resolve(recipe.stem, "candidates"), found.resolve(recipe.stem, "queries"))
-    typer.echo(described(tasks, decisions, marks, _names(of), overlap))
+    typer.echo(described(_tasks(recipe, runs), decisions, marks, _names(of), overlap))
 
 
 @tag_app.command()
 def export(
-    file: Annotated[Path, typer.Argument(help="Where to; JSON lines.")], tags: Tags = "default"
+    file: Annotated[Path, typer.Argument(help="Where to.")],
+    tags: Tags = "default",
+    format: Annotated[
+        Form, typer.Option(help="JSON lines for `rectune tag import`, or what another tool imports.")
+    ] = Form.jsonl,
+    recipe: Annotated[
+        Path | None, typer.Option(help="For argilla and label-studio: whose prompts and answers were tagged.")
+    ] = None,
+    runs: Runs = Path("runs"),
 ) -> None:
-    """Write everything that was decided, notes, flags and history too, as JSON lines."""
+    """Write everything that was decided, notes, flags and history too; or what counts, for another tool."""
     from rectune.align.exchange import export_tags
     from rectune.align.tags import TagStore
 
     with TagStore(_present(_path(tags))) as store:
-        typer.echo(f"{export_tags(store, file)} lines written to {file}")
+        if format is Form.jsonl:
+            typer.echo(f"{export_tags(store, file)} lines written to {file}")
+        else:
+            _export_texts(store, file, format, recipe, runs)
+
+
+def _export_texts(store: TagStore, file: Path, format: Form, recipe: Path | None, runs: Path) -> None:
+    from rectune.align.exchange import write_text
+    from rectune.align.formats import document, judged
+    from rectune.core.errors import UserError
+
+    if recipe is None:
+        mend = "say whose they are: --recipe RECIPE"
+        raise UserError(f"{format} gets the texts too, and a tag file holds hashes only", mend=mend)
+    decisions = store.decisions()
+    rows = judged(_tasks(recipe, runs), decisions, store.marks())
+    write_text(file, document(rows, format))
+    count = sum(len(about) for _, about, _ in rows)
+    typer.echo(f"{count} decisions on {len(rows)} prompts written to {file}")
+    if count < len(decisions):
+        typer.echo(
+            f"{len(decisions) - count} are left out: they are on other prompts or answers than this recipe's"
+        )
 
 
 @tag_app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="What `rectune tag export` wrote.")], tags: Tags = "default"
+    file: Annotated[Path, typer.Argument(help="JSON lines that `rectune tag export` wrote.")],
+    tags: Tags = "default",
 ) -> None:
     """Take in an export, all of it or, where a line is broken, nothing; what is there already stays as it is."""
     from rectune.align.exchange import import_tags
     from rectune.align.tags import TagStore
 
     with TagStore(_path(tags)) as store:
-        taken = import_tags(file, store)
-    typer.echo(f"{taken.new} rows new, {taken.known} were there already; kept in {_path(tags)}")
+        _tell(import_tags(file, store), store.path)
 
 
 @tag_app.command()
@@ -151,10 +187,26 @@ def merge(
     into: Annotated[str, typer.Option(help="The tag file that gets what is in both; made when missing.")],
 ) -> None:
     """Make one tag file of two; of one annotator's conflicting decisions the later counts, both are kept."""
-    from rectune.align.exchange import merge_tags
+    from rectune.align.tags import TagStore
 
-    taken = merge_tags([_path(first), _path(second)], _path(into))
-    typer.echo(f"{taken.new} rows new, {taken.known} were there already; kept in {_path(into)}")
+    sources = [_present(_path(name)) for name in (first, second)]
+    with TagStore(_path(into)) as store:
+        _tell(store.merge(sources), store.path)
+
+
+def _tell(taken: Taken, path: Path) -> None:
+    typer.echo(f"{taken.new} rows new; kept in {path}")
+    if taken.known:
+        typer.echo(f"{taken.known} were there already, or twice, and are kept once")
+
+
+def _tasks(recipe: Path, runs: Path) -> list[Task]:
+    """The prompts and answers of a recipe's last run."""
+    from rectune.align.tasks import load_tasks
+    from rectune.core.runs import RunStore
+
+    found = RunStore(runs)
+    return load_tasks(found.resolve(recipe.stem, "candidates"), found.resolve(recipe.stem, "queries"))
 
 
 def _names(of: str) -> tuple[str, ...]:

@@ -183,24 +183,6 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Tag:
-    """One person's (or the simulated annotator's) verdict on the answers to one prompt.
-
-    `prompt` hashes the prompt's system and instruction, `answers` hash the texts in the order they were shown; `best` and
-    `worst` are among `answers`. `time` is seconds since 1970, `seconds` how long it took.
-    """
-
-    schema: ClassVar[int] = 1
-    prompt: str
-    answers: tuple[str, ...]
-    best: str
-    worst: str
-    annotator: str
-    time: float
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Preference:
     """A pair for DPO: `chosen` was preferred to `rejected` by `annotator`."""
 

@@ -49,11 +49,16 @@ class Counter:
         groups: the category's number of each item.
         count: of the groups.
         users: of the domain.
+        batch: interactions that are read together.
+        at_once: interactions whose keys are held and sorted together.
     """
 
-    def __init__(self, groups: Counts, count: int, users: int) -> None:
+    def __init__(
+        self, groups: Counts, count: int, users: int, batch: int = _BATCH, at_once: int = _AT_ONCE
+    ) -> None:
         import numpy as np
 
+        self._batch, self._at_once = batch, at_once
         self._groups, self._count = groups, count
         self._items = np.zeros(len(groups), np.int64)
         self._lengths, self._liked = np.zeros(users, np.int64), np.zeros(users, np.int64)
@@ -67,12 +72,12 @@ class Counter:
         """Count all rows; a part for each group."""
         import numpy as np
 
-        for batch in rows.select("item").collect_batches(chunk_size=_BATCH, engine="streaming"):
+        for batch in rows.select("item").collect_batches(chunk_size=self._batch, engine="streaming"):
             self._items += np.bincount(batch["item"].to_numpy(), minlength=len(self._items))
         sizes = np.zeros(self._count, np.int64)
         np.add.at(sizes, self._groups, self._items)
         histories = []
-        for first, last in _bunches(sizes.tolist()):
+        for first, last in _bunches(sizes.tolist(), self._at_once):
             keys = self._keys(rows, (first, last), int(sizes[first:last].sum()))
             keys.sort()
             cuts = np.cumsum([0, *sizes[first:last]]).tolist()
@@ -93,7 +98,7 @@ class Counter:
         import polars as pl
 
         keys, end = np.empty(size, np.uint64), 0
-        for batch in rows.select(_COLUMNS).collect_batches(chunk_size=_BATCH, engine="streaming"):
+        for batch in rows.select(_COLUMNS).collect_batches(chunk_size=self._batch, engine="streaming"):
             group = self._groups[batch["item"].to_numpy()]
             if groups != (0, self._count):
                 inside = (group >= groups[0]) & (group < groups[1])
@@ -112,8 +117,8 @@ class Counter:
         import numpy as np
 
         repeated, starts = 0, [np.zeros(min(len(keys), 1), np.int64)]
-        for start in range(0, len(keys), _BATCH):
-            pairs = keys[start : start + _BATCH + 1] >> np.uint64(1)
+        for start in range(0, len(keys), self._batch):
+            pairs = keys[start : start + self._batch + 1] >> np.uint64(1)
             repeated += int(np.count_nonzero(pairs[1:] == pairs[:-1]))
             users = pairs >> np.uint64(self._user_bits - 1)
             starts.append(np.flatnonzero(users[1:] != users[:-1]) + start + 1)
@@ -128,11 +133,11 @@ class Counter:
         return lengths, liked, repeated
 
 
-def _bunches(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _bunches(sizes: Sequence[int], at_once: int) -> Iterator[tuple[int, int]]:
     """Neighbouring groups (first, last + 1) that fit into memory together; each holds at least one."""
     first, held = 0, 0
     for group, size in enumerate(sizes):
-        if held and held + size > _AT_ONCE:
+        if held and held + size > at_once:
             yield first, group
             first, held = group, 0
         held += size

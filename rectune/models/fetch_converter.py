@@ -47,9 +47,18 @@ def fetch(folder: Path) -> None:
     Raises:
         UserError: pip could not get the sdist, or it holds no converter.
     """
+    with tempfile.TemporaryDirectory(prefix="llama.cpp-") as scratch:
+        unpack(_download(Path(scratch)), folder)
+
+
+def unpack(sdist: Path, folder: Path) -> None:
+    """Unpack the converter from the sdist of the installed version into `folder`, whole or not at all.
+
+    Raises:
+        UserError: it holds no converter.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="llama.cpp-") as scratch:
-        sdist = _download(Path(scratch))
         fresh = Path(scratch) / "unpacked"
         _unpack(sdist, fresh)
         (fresh / "VERSION").write_text(runtime_version() + "\n", encoding="utf-8")

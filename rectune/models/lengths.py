@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 _BATCH = 4096  # prompts a call: enough to keep the tokenizer's threads busy, little enough to bound memory
 
 
-def prompt_lengths(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt]) -> list[int]:
+def prompt_lengths(
+    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], at_once: int = _BATCH
+) -> list[int]:
     """Tokens of each prompt up to where the answer begins: the length of `rectune.models.turns.prompt_ids`."""
     encoder, lengths = TurnEncoder(tokenizer), list[int]()
-    for start in range(0, len(prompts), _BATCH):
-        batch = prompts[start : start + _BATCH]
+    for start in range(0, len(prompts), at_once):
+        batch = prompts[start : start + at_once]
         made = encoder.prompts([p.system for p in batch], [p.instruction for p in batch])
         lengths += [len(ids) for ids in made]
     return lengths

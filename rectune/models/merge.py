@@ -23,7 +23,9 @@ _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "config.json")
 _SHARD = 2 << 30  # bytes a file of merged weights may have
 
 
-def merge_adapter(checkpoint: Path, adapter: Path, out: Path, form: Form = "dequantised") -> None:
+def merge_adapter(
+    checkpoint: Path, adapter: Path, out: Path, form: Form = "dequantised", shard: int = _SHARD
+) -> None:
     """Write the checkpoint with W + (alpha / r) B A for every adapted W (Hu et al. 2021, section 4.1), in float32.
 
     An adapter that was trained on 4-bit weights corrects those very weights, rounding errors included. So with
@@ -32,7 +34,7 @@ def merge_adapter(checkpoint: Path, adapter: Path, out: Path, form: Form = "dequ
     as they were. Where the adapter was trained on unquantised weights the two are one. `out` appears whole
     or not at all.
 
-    peft does the arithmetic, on one weight at a time, so that never more than a file of `_SHARD` bytes and one weight are
+    peft does the arithmetic, on one weight at a time, so that never more than a file of `shard` bytes and one weight are
     in memory.
 
     Raises:
@@ -47,7 +49,7 @@ def merge_adapter(checkpoint: Path, adapter: Path, out: Path, form: Form = "dequ
     )
     merger = _Merger(_adapted(skeleton(checkpoint), adapter), rounded)
     files = weight_files(checkpoint)
-    shards = list(_shards(files))
+    shards = list(_shards(files, shard))
     weight_map, total = {}, 0
     for number, names in enumerate(shards, 1):
         single = len(shards) == 1
@@ -193,19 +195,19 @@ class _Merger:
         return done
 
 
-def _shards(files: Mapping[str, Path]) -> Iterator[list[str]]:
-    """Tensor names in groups of at most `_SHARD` bytes of float32, or a single larger one."""
+def _shards(files: Mapping[str, Path], most: int) -> Iterator[list[str]]:
+    """Tensor names in groups of at most `most` bytes of float32, or a single larger one."""
     from safetensors import safe_open
 
     group: list[str] = []
-    room = _SHARD
+    room = most
     for file in dict.fromkeys(files.values()):
         with safe_open(file, framework="pt") as tensors:
             for name in (name for name, place in files.items() if place == file):
                 size = 4 * prod(tensors.get_slice(name).get_shape())
                 if group and size > room:
                     yield group
-                    group, room = [], _SHARD
+                    group, room = [], most
                 group.append(name)
                 room -= size
     yield group

@@ -16,7 +16,7 @@ from rectune.inference.llamacpp import LlamaEngine
 from rectune.inference.vocabulary import opened_vocabulary
 from rectune.prompts.answers import closing
 from rectune.rankers.cases import TestCase, as_asked, asked_by_history, by_domain, read_test_cases
-from rectune.rankers.likelihood import Likelihood
+from rectune.rankers.likelihood import Likelihood, Scorer
 from rectune.release.texts import Conversation
 
 _SPARE = 16  # tokens of room beyond the longest prompt and title
@@ -47,15 +47,18 @@ def hits_of(model: Path, cases: Sequence[TestCase], catalogue: Catalogue) -> lis
         cases: of any domains; the answer follows their order.
         catalogue: where their items are.
     """
-    found = dict[str, bool]()
     engine = Engine(context=_longest(model, cases, catalogue) + _SPARE, slots=20, weights="file")
-    with (
-        progress(f"ranking: {model.stem}", len(cases), "cases") as advance,
-        LlamaEngine(model, engine) as scorer,
-    ):
+    with LlamaEngine(model, engine) as scorer:
+        return hits_by(scorer, model.stem, cases, catalogue)
+
+
+def hits_by(scorer: Scorer, name: str, cases: Sequence[TestCase], catalogue: Catalogue) -> list[bool]:
+    """As `hits_of`, by a model that is open; `name` is shown to whoever waits."""
+    found = dict[str, bool]()
+    with progress(f"ranking: {name}", len(cases), "cases") as advance:
         for domain, group in by_domain(cases).items():
             titles = _titles(catalogue, domain)
-            ranker = Likelihood(model.stem, scorer, titles, asked_by_history(group), advance)
+            ranker = Likelihood(name, scorer, titles, asked_by_history(group), advance)
             histories = [test.case.history for test in group]
             for test, scores in zip(
                 group, ranker.rank(histories, [test.case.candidates for test in group]), strict=True

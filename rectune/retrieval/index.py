@@ -41,17 +41,20 @@ if typing.TYPE_CHECKING:
 
 _TABLE, _MARKER, _LOCK = "chunks", "index.json", "lock"
 _FORMAT = 3  # raised when the table's columns, or what is embedded of an item, change
-_ROWS = 2048  # items embedded before they are written; what a killed build loses at most
 _DELETED = 500  # items a deletion
 _MEND = "delete that folder; the same command builds it again"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How items are cut, and from how many chunks on the search is approximate."""
+    """How items are cut, and from how many chunks on the search is approximate.
+
+    `batch` items are embedded before they are written: what a killed build loses at most.
+    """
 
     cut: Cut = field(default_factory=Cut)
     rows: int = 100_000
+    batch: int = 2048
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def build_index(items: Sequence[Item], folder: Path, embedder: str, plan: Plan |
         found = _read_marker(folder)
         current = found and found.whole and (found.content, found.rows) == (content, plan.rows)
         if not (current and wanted.made_like(found) and _opened(folder) is not None):
-            _bring_up_to_date(items, digests, folder, wanted, keep=wanted.made_like(found))
+            _bring_up_to_date(items, digests, folder, wanted, plan.batch, keep=wanted.made_like(found))
     return open_index(folder)
 
 
@@ -123,7 +126,13 @@ def open_index(folder: Path) -> Index:
 
 
 def _bring_up_to_date(
-    items: Sequence[Item], digests: Mapping[Key, str], folder: Path, marker: _Marker, *, keep: bool
+    items: Sequence[Item],
+    digests: Mapping[Key, str],
+    folder: Path,
+    marker: _Marker,
+    at_once: int,
+    *,
+    keep: bool,
 ) -> None:
     schema = _schema(dimension(marker.embedder))
     table = _opened(folder) if keep else None
@@ -139,7 +148,7 @@ def _bring_up_to_date(
         {key: item for item in reversed(items) if (key := (item.domain, item.item_id)) in left}.values()
     )
     # Added from this thread: what goes wrong inside a generator that the library consumes makes it hang.
-    for batch in _batches(missing[::-1], digests, marker, schema):
+    for batch in _batches(missing[::-1], digests, marker, schema, at_once):
         table.add(batch)
     _finish(table, folder, marker, {domain for domain, _ in digests})
 
@@ -212,13 +221,13 @@ def _schema(width: int) -> pa.Schema:
 
 
 def _batches(
-    items: Sequence[Item], digests: Mapping[Key, str], marker: _Marker, schema: pa.Schema
+    items: Sequence[Item], digests: Mapping[Key, str], marker: _Marker, schema: pa.Schema, at_once: int
 ) -> Iterator[pa.Table]:
     import pyarrow as pa
 
     cut = Cut(marker.longest, marker.overlap)
-    for start in range(0, len(items), _ROWS):
-        cuts = [(item, chunks_of(item, cut)) for item in items[start : start + _ROWS]]
+    for start in range(0, len(items), at_once):
+        cuts = [(item, chunks_of(item, cut)) for item in items[start : start + at_once]]
         texts = [chunk.embedded for _, chunks in cuts for chunk in chunks]
         flat = pa.array(embed(texts, marker.embedder).reshape(-1))
         vectors = pa.FixedSizeListArray.from_arrays(flat, schema.field("vector").type.list_size)

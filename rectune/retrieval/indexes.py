@@ -14,16 +14,17 @@ _SEGMENTS = 8  # an index of the vectors in more pieces is made anew
 _LEFT = timedelta(hours=1)  # how long earlier versions of the table stay, for whoever still reads them
 
 
-def refresh_indexes(table: Table, *, letters: bool, approximate: bool) -> None:
+def refresh_indexes(table: Table, *, letters: bool, approximate: bool, segments: int = _SEGMENTS) -> None:
     """Make what is missing, take new rows into what is there, and make a vectors' index of many pieces anew.
 
     Args:
         letters: some texts are searched by pairs of letters.
         approximate: vectors are searched by IVF-PQ.
+        segments: an index of the vectors in more pieces is made anew.
     """
     _make_indexes(table, letters=letters, approximate=approximate)
     table.optimize(cleanup_older_than=_LEFT)
-    if approximate and _segments(table) > _SEGMENTS:
+    if approximate and _segments(table) > segments:
         _make_vector_index(table)
 
 

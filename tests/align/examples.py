@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import resource
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from rectune.align.tasks import Task, make_task
 from rectune.core.rows import write_rows
 from rectune.core.tables import item_schema
 from rectune.core.types import Candidate, Prompt, Provenance, with_id
+from rectune.retrieval.embedding import register
 
 FILMS = {"heat": "Heat", "ronin": "Ronin"}
 PROVENANCE = Provenance("tiny", "Q8_0", "{}", 0, "llama.cpp")
@@ -63,13 +66,27 @@ def write_folders(root: Path, made: Sequence[Task]) -> dict[str, Path]:
     return folders
 
 
-def letters(texts: Sequence[str], embedder: str = "") -> Any:
-    """Stands in for an embedder: texts are near that have the same letters, [len(texts), 26], unit rows."""
+@contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """While the block runs the system lets no file of this process grow above so many bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def letters(texts: Sequence[str]) -> Any:
+    """The embedder `alphabet`: texts are near that have the same letters, [len(texts), 26], unit rows."""
     import numpy as np
 
     alphabet = "abcdefghijklmnopqrstuvwxyz"
     counts = np.array([[text.lower().count(letter) for letter in alphabet] for text in texts], np.float32)
     return counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1e-9)
+
+
+register("alphabet", 26, letters)
 
 
 def write_items(folder: Path) -> Path:

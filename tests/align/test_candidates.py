@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rectune.align import candidates
-from rectune.align.candidates import REDRAWS, messages_of, run, sample
+from rectune.align.candidates import REDRAWS, Drawn, gap_to_adapter, messages_of, run, sample
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
@@ -42,27 +41,26 @@ class FakeEngine:
         return Answer(request.id, "" if finish == "error" else text, finish, 5, 2)  # type: ignore[arg-type]
 
 
-def draw(model: Model, monkeypatch: pytest.MonkeyPatch) -> tuple[candidates.Drawn, FakeEngine]:
+def draw(model: Model) -> tuple[Drawn, FakeEngine]:
     engine = FakeEngine(model)
-    monkeypatch.setattr(candidates, "generate", engine)
-    return sample([make_prompt(0), make_prompt(1)], SETTINGS, Path("m"), Path("l")), engine
+    return sample([make_prompt(0), make_prompt(1)], SETTINGS, Path("m"), Path("l"), engine), engine
 
 
-def texts(drawn: candidates.Drawn, number: int) -> list[str]:
+def texts(drawn: Drawn, number: int) -> list[str]:
     return [text for text, _ in drawn.answers[make_prompt(number).id].values()]
 
 
-def test_different_answers_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn, engine = draw(lambda request: f" {request.seed}\n", monkeypatch)
+def test_different_answers_are_drawn_once() -> None:
+    drawn, engine = draw(lambda request: f" {request.seed}\n")
     assert len(engine.asked) == len({request.seed for request in engine.asked}) == 6
     assert (drawn.redrawn, drawn.identical, drawn.failed, drawn.tokens) == (0, 0, 0, 12)
     kept = {seed: text for places in drawn.answers.values() for text, seed in places.values()}
     assert kept == {request.seed: str(request.seed) for request in engine.asked}
 
 
-def test_an_identical_answer_is_drawn_again_with_another_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_identical_answer_is_drawn_again_with_another_seed() -> None:
     first = {seed_of("candidate", make_prompt(0).id, index, 0, 0) for index in range(3)}
-    drawn, engine = draw(lambda r: "same" if r.seed in first else str(r.seed), monkeypatch)
+    drawn, engine = draw(lambda r: "same" if r.seed in first else str(r.seed))
     assert len(set(texts(drawn, 0))) == 3
     assert "same" in texts(drawn, 0)
     assert (len(engine.asked), drawn.redrawn, drawn.identical) == (8, 2, 0)
@@ -72,14 +70,14 @@ def test_after_three_redraws_identical_and_empty_answers_are_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mute = make_prompt(1).instruction
-    drawn, engine = draw(lambda r: "  " if r.messages[-1][1] == mute else "always this", monkeypatch)
+    drawn, engine = draw(lambda r: "  " if r.messages[-1][1] == mute else "always this")
     assert (texts(drawn, 0), texts(drawn, 1)) == (["always this"], [])
     assert (drawn.identical, drawn.redrawn) == (5, 5 * REDRAWS)
     assert len(engine.asked) == 6 + 5 * REDRAWS
 
 
-def test_a_failed_request_is_counted_and_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn, engine = draw(lambda r: "FAIL" if r.id.endswith("/0/0") else str(r.seed), monkeypatch)
+def test_a_failed_request_is_counted_and_not_drawn_again() -> None:
+    drawn, engine = draw(lambda r: "FAIL" if r.id.endswith("/0/0") else str(r.seed))
     assert (drawn.failed, drawn.redrawn, len(engine.asked)) == (2, 0, 6)
     assert len(texts(drawn, 0)) == 2
 
@@ -143,7 +141,7 @@ def test_the_real_tiny_model_answers_and_its_gguf_is_the_adapter_model(
     assert stats["gguf"]["tensor_types"]
     assert sorted(path.name for path in out.iterdir()) == ["candidates.parquet", "model.gguf"]
     json.dumps(stats)
-    untuned = candidates._gap_to_adapter(config, inputs, inputs["base"] / "model.gguf", _first(rows))
+    untuned = gap_to_adapter(config, inputs, inputs["base"] / "model.gguf", _first(rows))
     assert untuned["nats_per_token"] > 10 * stats["gap_to_adapter"]["nats_per_token"]
     made = (out / "model.gguf").stat().st_mtime_ns
     assert run(config, inputs, out) == stats

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from rectune.align import collect, health_page, nearness
-from rectune.align.decisions import Decision
+from rectune.align import collect
+from rectune.align.decisions import Decision, Kind
 from rectune.align.simulated import RULE
 from rectune.align.tags import TagStore
 from rectune.align.tasks import Task, make_task
@@ -15,8 +16,8 @@ from rectune.core.errors import UserError, WaitingForPeople
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.settings import Align
-from rectune.core.types import Preference, Prompt, Tag
-from tests.align.examples import letters, make_prompt, make_tasks, write_folders, write_items
+from rectune.core.types import Preference, Prompt
+from tests.align.examples import make_prompt, make_tasks, write_folders, write_items
 
 TITLED = ("I suggest it. My recommendation: Heat", "I suggest Ronin.", "nothing")
 
@@ -24,27 +25,29 @@ TITLED = ("I suggest it. My recommendation: Heat", "I suggest Ronin.", "nothing"
 @pytest.fixture(autouse=True)
 def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(nearness, "embed", letters)
-    monkeypatch.setattr(health_page, "draw", lambda path, health: path.touch())
     (tmp_path / "out").mkdir()
 
 
 def config(annotator: str) -> Recipe:
-    return Recipe.model_construct(align=Align(annotator=annotator, tags="us"))  # type: ignore[arg-type]
+    return Recipe.model_construct(align=Align(annotator=annotator, tags="us", embedder="alphabet"))  # type: ignore[arg-type]
 
 
-def tag_of(task: Task, best: int, worst: int, annotator: str = "kim") -> Tag:
-    return Tag(task.key, task.hashes, task.hashes[best], task.hashes[worst], annotator, 1.0, 1.0)
+def tag_of(task: Task, best: int, worst: int, annotator: str = "kim") -> Decision:
+    return Decision("tag", task.key, task.hashes, task.hashes[best], task.hashes[worst], annotator, 1.0, 1.0)
 
 
-def run(tasks: list[Task], annotator: str) -> tuple[dict[str, object], list[Tag], list[Preference]]:
+def without_pick(task: Task, kind: Kind, annotator: str = "kim") -> Decision:
+    return Decision(kind, task.key, task.hashes, "", "", annotator, 1.0, 1.0)
+
+
+def run(tasks: list[Task], annotator: str) -> tuple[dict[str, object], list[Decision], list[Preference]]:
     folders = (
         write_folders(Path("in"), tasks)
         if not Path("in").exists()
         else {name: Path("in") / name for name in ("queries", "candidates")}
     )
     stats = collect.run(config(annotator), folders | {"data": write_items(Path("data"))}, Path("out"))
-    tags = read_rows(Path("out/tags.parquet"), Tag)
+    tags = read_rows(Path("out/tags.parquet"), Decision)
     return stats, tags, read_rows(Path("out/preferences.parquet"), Preference)
 
 
@@ -72,11 +75,11 @@ def test_it_waits_until_a_person_has_done_every_prompt() -> None:
     assert "skip" in str(waiting.value)
     assert not list(Path("out").iterdir())
     with TagStore(Path("tags/us.sqlite")) as store:
-        store.add(tag_of(tasks[0], 1, 2))
-        store.skip(tasks[1].key, tasks[1].hashes, "kim", 1.0)
+        store.keep(tag_of(tasks[0], 1, 2))
+        store.keep(without_pick(tasks[1], "skip"))
         with pytest.raises(WaitingForPeople, match=r"2 of 3 prompts"):
             run(tasks, "person")
-        store.add(tag_of(tasks[2], 4, 0, "lee"))
+        store.keep(tag_of(tasks[2], 4, 0, "lee"))
     stats, tags, pairs = run(tasks, "person")
     assert [(pair.chosen, pair.rejected) for pair in pairs] == [
         ("answer 1 to 0", "answer 2 to 0"),
@@ -90,8 +93,8 @@ def test_it_waits_until_a_person_has_done_every_prompt() -> None:
 def test_tags_of_other_prompts_and_answers_do_not_count() -> None:
     mine, other = make_tasks(1)[0], make_task(make_prompt(0), ("else", "other"))
     with TagStore(Path("tags/us.sqlite")) as store:
-        store.add(tag_of(other, 0, 1))
-        store.add(tag_of(make_tasks(2)[1], 0, 1))
+        store.keep(tag_of(other, 0, 1))
+        store.keep(tag_of(make_tasks(2)[1], 0, 1))
     with pytest.raises(WaitingForPeople, match="0 of 1"):
         run([mine], "person")
 
@@ -99,7 +102,7 @@ def test_tags_of_other_prompts_and_answers_do_not_count() -> None:
 def test_only_skips_make_no_pairs_and_that_is_said() -> None:
     task = make_tasks(1)[0]
     with TagStore(Path("tags/us.sqlite")) as store:
-        store.skip(task.key, task.hashes, "kim", 1.0)
+        store.keep(without_pick(task, "skip"))
     with pytest.raises(UserError, match="no preference"):
         run([task], "person")
 
@@ -110,7 +113,7 @@ def test_a_stage_without_health_ends_and_says_why() -> None:
     seen = make_prompt(7, split="train", user=task.prompt.user)
     write_rows(folders["queries"] / "prompts.parquet", [task.prompt, seen], Prompt)
     with TagStore(Path("tags/us.sqlite")) as store:
-        store.add(tag_of(task, 0, 1))
+        store.keep(tag_of(task, 0, 1))
     with pytest.raises(UserError, match="users whom the supervised training has too"):
         run([task], "person")
     assert {path.name for path in Path("out").iterdir()} == {"health.json", "health.md", "health.png"}
@@ -120,8 +123,8 @@ def test_annotators_who_contradict_each_other_are_counted() -> None:
     clash, agree = make_tasks(2)
     with TagStore(Path("tags/us.sqlite")) as store:
         for tag in (tag_of(clash, 0, 1), tag_of(clash, 1, 0, "lee"), tag_of(agree, 2, 3)):
-            store.add(tag)
-        store.add(tag_of(agree, 2, 3, "lee"))
+            store.keep(tag)
+        store.keep(tag_of(agree, 2, 3, "lee"))
     stats, _, pairs = run([clash, agree], "person")
     assert [(pair.chosen, pair.annotator) for pair in pairs] == [("answer 2 to 1", "kim")]
     assert stats["conflicts"] == {"rule": "majority", "contradicted": 1, "settled": 0, "left_out": 1}
@@ -140,9 +143,9 @@ def test_the_digest_follows_what_was_decided_about_these_candidates() -> None:
     assert not path.exists()
     with TagStore(path) as store:
         empty = digest()
-        store.add(tag_of(tasks[1], 0, 1))
+        store.keep(tag_of(tasks[1], 0, 1))
         assert digest() == empty
-        store.add(tag_of(tasks[0], 0, 1))
+        store.keep(tag_of(tasks[0], 0, 1))
         assert digest() not in ("", empty)
     assert collect.tags_digest(path, Path("none"), Path("none")) == ""
 
@@ -158,16 +161,14 @@ def test_candidates_of_unknown_prompts_are_refused() -> None:
 def test_ties_and_all_bad_make_no_pairs_and_are_accounted_for() -> None:
     tasks = make_tasks(4)
     with TagStore(Path("tags/us.sqlite")) as store:
-        store.add(tag_of(tasks[0], 1, 2))
+        store.keep(tag_of(tasks[0], 1, 2))
         for task, kind in zip(tasks[1:], ("tie", "bad", "skip"), strict=True):
-            store.keep(Decision(kind, task.key, task.hashes, "", "", "kim", 1.0, 1.0))  # type: ignore[arg-type]
-        store.keep(Decision("skip", tasks[1].key, tasks[1].hashes, "", "", "lee", 1.0, 1.0))
+            store.keep(without_pick(task, kind))
+        store.keep(without_pick(tasks[1], "skip", "lee"))
         # Neither a repeat nor a comparison is a vote.
         again = tag_of(tasks[1], 0, 1)
         for more in ({"repeat": True}, {"systems": ("a", "b", "c", "d", "e")}):
-            store.keep(
-                Decision("tag", again.prompt, again.answers, again.best, again.worst, "kim", 9.0, 1.0, **more)  # type: ignore[arg-type]
-            )
+            store.keep(replace(again, time=9.0, **more))  # type: ignore[arg-type]
     stats, _, pairs = run(tasks, "person")
     assert [pair.chosen for pair in pairs] == ["answer 1 to 0"]
     assert stats["dropped"] == {"tied": 1, "all answers bad": 1, "skipped": 1}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rectune.align.decisions import Decision, Mark, Written, subject_of
-from rectune.align.exchange import Taken, export_tags, import_tags, merge_tags
-from rectune.align.tags import TagStore
+from rectune.align.decisions import Decision, Mark, subject_of
+from rectune.align.exchange import export_tags, import_tags
+from rectune.align.tags import TagStore, Taken
 from rectune.core.errors import UserError
 
 ANSWERS = ("a", "b", "c")
@@ -35,9 +36,9 @@ def filled(path: Path) -> TagStore:
     store.keep(Decision("bad", "p2", ANSWERS, "", "", "이 영희", 4.0, 0.5))
     store.keep(Decision("tag", "p3", ("x", "y"), "y", "x", "kim", 5.0, 1.5, systems=("dpo", "sft")))
     store.undo("kim", {subject_of("p1", ANSWERS)})
-    store.mark(Mark("note", "p1", ANSWERS, "kim", 6.0, '말투가 "이상" \u2028 👨‍👩‍👧\t\\'))
-    store.mark(Mark("flag", "p2", ANSWERS, "kim", 7.0, "flagged"))
-    store.mark(Mark("flag", "p2", ANSWERS, "kim", 8.0, ""))
+    store.keep(Mark("note", "p1", ANSWERS, "kim", 6.0, '말투가 "이상" \u2028 👨‍👩‍👧\t\\'))
+    store.keep(Mark("flag", "p2", ANSWERS, "kim", 7.0, "flagged"))
+    store.keep(Mark("flag", "p2", ANSWERS, "kim", 8.0, ""))
     return store
 
 
@@ -65,7 +66,7 @@ def test_any_name_note_and_time_survive(name: str, note: str, seconds: float, tm
         left.unlink()
     with TagStore(tmp_path / "a.sqlite") as store, TagStore(tmp_path / "b.sqlite") as other:
         store.keep(decision("p", annotator=name, time=seconds))
-        store.mark(Mark("note", "p", ANSWERS, name, seconds, note))
+        store.keep(Mark("note", "p", ANSWERS, name, seconds, note))
         export_tags(store, tmp_path / "t.jsonl")
         import_tags(tmp_path / "t.jsonl", other)
         assert other.history() == store.history()
@@ -89,7 +90,8 @@ MARK = {k: GOOD[k] for k in ("schema", "prompt", "answers", "annotator", "time")
         GOOD | {"kind": "tie"}, GOOD | {"answers": ["a"]}, GOOD | {"answers": ["a", "b", "a"]}, GOOD | {"time": "1"},
         GOOD | {"time": -1.0}, GOOD | {"seconds": float("nan")}, GOOD | {"time": 10**400}, GOOD | {"repeat": 1},
         GOOD | {"annotator": "simulated"}, GOOD | {"annotator": "\x1b[2J"}, GOOD | {"systems": ["sft"]},
-        GOOD | {"prompt": "p" * 65}, GOOD | {"undone": "yes"}, MARK, MARK | {"text": "\ud800"},
+        GOOD | {"prompt": "p" * 65}, GOOD | {"undone": "yes"},
+        GOOD | {"row": "x"}, GOOD | {"row": ["decision"]}, MARK, MARK | {"text": "\ud800"},
         MARK | {"text": "x" * 3000}, {k: v for k, v in GOOD.items() if k != "worst"},
     ],
 )  # fmt: skip
@@ -117,9 +119,6 @@ def test_files_that_cannot_be_read_or_written_are_said(tmp_path: Path) -> None:
             import_tags(tmp_path / "none.jsonl", store)
         with pytest.raises(UserError, match="cannot be written"):
             export_tags(store, tmp_path / "no" / "t.jsonl")
-    with pytest.raises(UserError, match="no such tag file"):
-        merge_tags([tmp_path / "none.sqlite"], tmp_path / "c.sqlite")
-    assert not (tmp_path / "c.sqlite").exists()
 
 
 def test_merging_keeps_duplicates_once_and_lets_the_later_of_two_count(tmp_path: Path) -> None:
@@ -133,13 +132,13 @@ def test_merging_keeps_duplicates_once_and_lets_the_later_of_two_count(tmp_path:
             store.keep(row)
     for sources in ([one, other], [other, one]):
         both.unlink(missing_ok=True)
-        assert merge_tags(sources, both) == Taken(4, 0)
         with TagStore(both) as store:
+            assert store.merge(sources) == Taken(4, 1)
             assert {(t.prompt, t.annotator, t.best) for t in store.tags()} == {
                 ("p1", "kim", "a"), ("p2", "kim", "c"), ("p2", "lee", "b"),
             }  # fmt: skip
-            assert [row.decision for row in store.history()[0]].count(early) == 1
-    assert merge_tags([one, other], both) == Taken(0, 4)
+            assert store.history()[0].count(early) == 1
+            assert store.merge([one, other]) == Taken(0, 5)
 
 
 def test_what_was_undone_in_one_file_is_undone_in_both(tmp_path: Path) -> None:
@@ -149,18 +148,50 @@ def test_what_was_undone_in_one_file_is_undone_in_both(tmp_path: Path) -> None:
             store.keep(decision("p"))
     with TagStore(one) as store:
         store.undo("kim")
-    merge_tags([one], other)
     with TagStore(other) as store:
+        assert store.merge([one]) == Taken(0, 1)
         assert store.tags() == []
-        assert [(row.decision, row.undone is None) for row in store.history()[0]] == [(decision("p"), False)]
+        (row,) = store.history()[0]
+        assert row.undone is not None
+        assert replace(row, undone=None) == decision("p")
 
 
-def test_a_write_that_breaks_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
-    with TagStore(tmp_path / "t.sqlite") as store:
-        broken = Written(decision("p2", time=None), None)  # type: ignore[arg-type]
-        with pytest.raises(UserError, match="cannot be used"):
-            store.write([Written(decision("p1"), None), broken], [])
+def test_a_file_may_be_merged_into_itself_and_given_twice(tmp_path: Path) -> None:
+    one, other = tmp_path / "a.sqlite", tmp_path / "b.sqlite"
+    for path, prompt in ((one, "p"), (other, "q")):
+        with TagStore(path) as store:
+            store.keep(decision(prompt))
+            store.keep(Mark("note", prompt, ANSWERS, "kim", 6.0, "x"))
+    with TagStore(one) as store:
+        assert store.merge([one, other, other]) == Taken(2, 0)
+        assert [t.prompt for t in store.tags()] == ["p", "q"]
+        assert [m.prompt for m in store.marks()] == ["p", "q"]
+
+
+def test_a_source_that_is_no_tag_file_is_refused_and_nothing_is_merged(tmp_path: Path) -> None:
+    filled(tmp_path / "a.sqlite").close()
+    (tmp_path / "b.sqlite").write_bytes(b"something else" * 99)
+    with TagStore(tmp_path / "c.sqlite") as store:
+        with pytest.raises(UserError, match=r"b\.sqlite"):
+            store.merge([tmp_path / "a.sqlite", tmp_path / "b.sqlite"])
         assert store.history() == ([], [])
-        store.keep(decision("p3"))
-    with closing(sqlite3.connect(tmp_path / "t.sqlite")) as file:
-        assert file.execute("select count(*) from decisions").fetchone() == (1,)
+    assert (tmp_path / "b.sqlite").read_bytes() == b"something else" * 99
+
+
+def test_a_source_with_a_row_that_is_none_is_refused_and_nothing_is_merged(tmp_path: Path) -> None:
+    filled(tmp_path / "a.sqlite").close()
+    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as file, file:
+        file.execute("update decisions set answers = '[]' where prompt = 'p3'")
+    with TagStore(tmp_path / "c.sqlite") as store:
+        with pytest.raises(UserError, match=r"a\.sqlite: .*answers"):
+            store.merge([tmp_path / "a.sqlite"])
+        assert store.history() == ([], [])
+
+
+def test_merging_while_somebody_tags_in_a_source_loses_nothing(tmp_path: Path) -> None:
+    with TagStore(tmp_path / "a.sqlite") as busy, TagStore(tmp_path / "b.sqlite") as into:
+        busy.keep(decision("p1"))
+        assert into.merge([busy.path]).new == 1
+        busy.keep(decision("p2"))
+        assert into.merge([busy.path]) == Taken(1, 1)
+        assert into.history() == busy.history()

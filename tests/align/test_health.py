@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from rectune.align.decisions import Decision
 from rectune.align.health import Health, examine
 from rectune.align.health_page import markdown, write_health
 from rectune.align.preferences import Tagged
 from rectune.align.tasks import make_task
 from rectune.core.errors import UserError
-from rectune.core.types import Item, Preference, Prompt, Tag, with_id
+from rectune.core.types import Item, Preference, Prompt, with_id
 from rectune.prompts.title_index import TitleIndex
 from tests.align.examples import FILMS, make_prompt
 
@@ -104,7 +105,7 @@ def test_picks_that_hang_on_the_place_are_warned_of() -> None:
     for number in range(40):
         task = make_task(make_prompt(number), tuple(text(number + k, 9) for k in range(4)))
         worst = task.hashes[1 + number % 3]
-        tags.append((task, Tag(task.key, task.hashes, task.hashes[0], worst, "kim", 1.0, 1.0)))
+        tags.append((task, Decision("tag", task.key, task.hashes, task.hashes[0], worst, "kim", 1.0, 1.0)))
     found = health(sound(), tags=tags)
     assert found.places["best"]["counts"] == [40, 0, 0, 0] and found.places["best"]["p"] < 0.001
     assert any("the best was picked unevenly" in warning for warning in found.warnings)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
-from rectune.align import nearness as module
+from rectune.align.decisions import Decision
 from rectune.align.nearness import nearness
 from rectune.align.tasks import make_task
 from rectune.core.catalogue import Catalogue
-from rectune.core.types import Item, Tag
+from rectune.core.types import Item
 from rectune.prompts.title_index import TitleIndex
-from tests.align.examples import letters, make_prompt
+from tests.align.examples import make_prompt
 
 ITEMS = {
     ("movies", "heat"): Item("movies", "heat", "aaa"),
@@ -22,23 +20,21 @@ TITLES = {"movies": TitleIndex(list(ITEMS.values()))}
 def tagged(answers: tuple[str, ...]) -> tuple:  # type: ignore[type-arg]
     """The first answer is the best, the second the worst; the true next item is called aaa."""
     task = make_task(make_prompt(0), answers)
-    return task, Tag(task.key, task.hashes, task.hashes[0], task.hashes[1], "kim", 1.0, 1.0)
+    return task, Decision("tag", task.key, task.hashes, task.hashes[0], task.hashes[1], "kim", 1.0, 1.0)
 
 
-def test_the_share_of_tags_whose_better_answer_is_nearer_to_the_true_next_item(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "embed", letters)
+def test_the_share_of_tags_whose_better_answer_is_nearer_to_the_true_next_item() -> None:
     near, far = ("a b", "b"), ("b", "a b")
     named = ("My recommendation: aaa", "My recommendation: zzz")
-    found = nearness([tagged(row) for row in (near, near, near, far, named)], Catalogue(ITEMS), TITLES, "")
+    found = nearness(
+        [tagged(row) for row in (near, near, near, far, named)], Catalogue(ITEMS), TITLES, "alphabet"
+    )
     assert (found["tags"], found["share"]) == (5, 0.8)
     assert found["low"] < 0.8 < found["high"]
     assert (found["target_unnamed"]["tags"], found["target_unnamed"]["share"]) == (4, 0.75)
 
 
-def test_equal_nearness_is_half_an_agreement_and_nothing_is_no_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "embed", letters)
-    assert nearness([tagged(("a b", "ba"))], Catalogue(ITEMS), TITLES, "")["share"] == 0.5
-    only_named = nearness([tagged(("My recommendation: aaa", "b"))], Catalogue(ITEMS), TITLES, "")
+def test_equal_nearness_is_half_an_agreement_and_nothing_is_no_share() -> None:
+    assert nearness([tagged(("a b", "ba"))], Catalogue(ITEMS), TITLES, "alphabet")["share"] == 0.5
+    only_named = nearness([tagged(("My recommendation: aaa", "b"))], Catalogue(ITEMS), TITLES, "alphabet")
     assert only_named["target_unnamed"] == {"tags": 0}

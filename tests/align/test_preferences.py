@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rectune.align.decisions import Decision
 from rectune.align.preferences import Tagged, implied, make_pairs
 from rectune.align.tasks import Task
 from rectune.core.settings import Align
-from rectune.core.types import Tag
 from tests.align.examples import make_tasks
 
 TASK = make_tasks(1)[0]
 
 
 def tagged(best: int, worst: int, annotator: str = "kim", task: Task = TASK) -> Tagged:
-    tag = Tag(task.key, task.hashes, task.hashes[best], task.hashes[worst], annotator, 1.0, 1.0)
+    tag = Decision("tag", task.key, task.hashes, task.hashes[best], task.hashes[worst], annotator, 1.0, 1.0)
     return task, tag
 
 

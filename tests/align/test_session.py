@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from rectune.align.assignment import Slot, in_order, shuffled
+from rectune.align.decisions import LONGEST_NOTE, Decision
 from rectune.align.request import Request
 from rectune.align.session import Choice, Session, progress_line
 from rectune.align.tags import TagStore
 from rectune.align.tasks import make_task
 from rectune.core.errors import UserError
-from rectune.core.types import Tag
 from tests.align.examples import make_prompt, make_tasks, session
 
 
@@ -89,7 +89,9 @@ def test_two_prompts_with_one_text_are_kept_apart_by_their_answers(store: TagSto
 def test_pace_is_the_median_and_time_left_follows(store: TagStore) -> None:
     tasks = make_tasks(5)
     for task, seconds in zip(tasks, (10.0, 12.0, 4000.0), strict=False):
-        store.add(Tag(task.key, task.hashes, task.hashes[0], task.hashes[1], "kim", 1.0, seconds))
+        store.keep(
+            Decision("tag", task.key, task.hashes, task.hashes[0], task.hashes[1], "kim", 1.0, seconds)
+        )
     at = session(store, tasks)
     assert (at.pace, at.seconds_left) == (12.0, 24.0)
     assert progress_line(at) == "3 of 5 done · 12 s each · about 24 s left"
@@ -172,12 +174,11 @@ def test_a_prompt_that_comes_back_is_asked_again_and_changes_no_vote(store: TagS
     assert len(store.tags()) == len(votes)
 
 
-def test_a_clock_that_was_set_back_does_not_let_an_old_decision_count(
-    store: TagStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at = session(store)
+def test_a_clock_that_was_set_back_does_not_let_an_old_decision_count(store: TagStore) -> None:
+    tasks = make_tasks(2)
+    requests = {task.prompt.id: Request(task.prompt, "") for task in tasks}
+    at = Session(in_order(tasks, "kim", 0.0), store, "kim", requests, clock=iter((100.0, 1.0)).__next__)
     at.decide(0, 1)
-    monkeypatch.setattr("rectune.align.session.time.time", lambda: 1.0)
     at.go(0)
     at.decide(2, 3)
     again = session(store)
@@ -190,3 +191,11 @@ def test_two_terminals_of_one_annotator_see_each_others_decisions_at_the_next_on
     one.decide(0, 1)
     other.decide(2, 3)
     assert [t.best for t in store.tags()] == [shuffled(one.slots[0].task, "kim")[2]]
+
+
+def test_a_comment_that_is_too_long_is_refused(store: TagStore) -> None:
+    at = session(store)
+    with pytest.raises(UserError, match="at most"):
+        at.write_note("x" * (LONGEST_NOTE + 1))
+    at.write_note("x" * LONGEST_NOTE)
+    assert len(session(store).note) == LONGEST_NOTE

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rectune.align.assignment import Slot
-from rectune.align.decisions import Decision
 from rectune.align.request import Request
 from rectune.align.session import Session
 from rectune.align.tagging_help import screen_help
@@ -17,9 +16,8 @@ from rectune.align.tagging_look import painted
 from rectune.align.tagging_screen import TaggingApp
 from rectune.align.tags import TagStore
 from rectune.align.tasks import make_task
-from rectune.core.errors import UserError
 from rectune.core.text.plain import printable
-from tests.align.examples import make_prompt, make_tasks, session
+from tests.align.examples import make_prompt, make_tasks, no_file_above, session
 
 
 @given(st.text())
@@ -138,17 +136,12 @@ def test_when_all_is_done_it_says_so_and_stays_for_undo(store: TagStore) -> None
     assert "0 of 1 done" in press(TaggingApp(session(store, make_tasks(1))), "u")[-2]
 
 
-def test_a_decision_that_cannot_be_written_is_said_and_stays_on_show(
-    store: TagStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(decision: Decision) -> None:
-        raise UserError("the disk is full")
-
+def test_a_decision_that_cannot_be_written_is_said_and_stays_on_show(store: TagStore) -> None:
     at = session(store)
-    monkeypatch.setattr(store, "keep", full)
-    screen = press(TaggingApp(at), "1", "2")
-    assert "NOT SAVED: the disk is full" in screen[-2]
-    assert at.place == 0
+    with no_file_above(store.path.stat().st_size + 1000):
+        screen = press(TaggingApp(at), "1", "2")
+    assert "NOT SAVED: the tag file cannot be used" in screen[-2]
+    assert (at.place, store.decisions()) == (0, [])
 
 
 def test_a_thousand_prompts(store: TagStore) -> None:

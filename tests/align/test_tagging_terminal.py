@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import pty
 import re
 import select
 import shutil
 import signal
-import sqlite3
 import struct
 import subprocess
 import sys
 import termios
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -121,16 +118,10 @@ def test_a_reader_that_goes_away_is_no_error(root: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
-def test_nothing_to_tag_and_too_many_answers_are_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_to_tag_is_said(tmp_path: Path) -> None:
     empty = write_folders(tmp_path / "empty", [])
     with pytest.raises(UserError, match="no candidate answers"):
         tag(empty, Sitting(tmp_path / "t.sqlite", "kim", plain=True))
-    many = write_folders(tmp_path / "many", make_tasks(1, answers=10))
-    monkeypatch.setattr("rectune.align.tagging._terminal", lambda: True)
-    with pytest.raises(UserError, match="--plain"):
-        tag(many, Sitting(tmp_path / "t.sqlite", "kim"))
 
 
 class Terminal:
@@ -231,6 +222,15 @@ def test_no_colour_where_none_is_wanted(root: Path) -> None:
     assert codes <= {b"", b"0", b"1", b"2", b"7", b"22", b"27", b"39", b"49"}
 
 
+def test_more_answers_than_there_are_keys_are_said_on_a_terminal(tmp_path: Path) -> None:
+    write_folders(tmp_path, make_tasks(1, answers=10))
+    write_items(tmp_path / "data")
+    terminal = Terminal(tmp_path)
+    terminal.until("10 answers a prompt are more than the 9 the screen has keys for")
+    terminal.until("--plain")
+    assert terminal.end() != 0
+
+
 @pytest.mark.slow
 def test_killed_between_any_two_keys_of_a_sitting_everything_decided_is_there(root: Path) -> None:
     keys = "3" + "1" + "e" + "u" + "x" + "25"
@@ -271,26 +271,6 @@ def test_two_annotators_at_once_resizing_and_undoing_to_the_start(tmp_path: Path
         assert len(store.standing("kim")) == 30
         assert store.standing("lee") == []
         assert len(store.history()[0]) == 60
-
-
-@pytest.mark.slow
-def test_a_file_of_an_older_version_goes_on_where_it_was(root: Path) -> None:
-    from tests.align.test_tag_file import OLD
-
-    tasks, path = make_tasks(3), root / "tags" / "t.sqlite"
-    path.parent.mkdir()
-    with closing(sqlite3.connect(path)) as file:
-        file.executescript(OLD)
-        row = ("tag", tasks[0].key, json.dumps(tasks[0].hashes), *tasks[0].hashes[:2], "kim", 1.0, 2.0)
-        columns = "kind, prompt, answers, best, worst, annotator, time, seconds"
-        file.execute(f"insert into decisions ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?)", row)
-        file.commit()
-    terminal = Terminal(root)
-    terminal.until("1 of 3 done")
-    terminal.type("12q")
-    terminal.until("2 of 3 prompts done")
-    assert terminal.end() == 0
-    assert path.with_name("t.v1.sqlite").exists()
 
 
 @pytest.mark.slow

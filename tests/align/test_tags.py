@@ -15,17 +15,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rectune.align.decisions import attached, subject_of
+from rectune.align.decisions import Decision, Kind, attached, check_annotator, subject_of
 from rectune.align.tag_file import VERSION
 from rectune.align.tags import TagStore
 from rectune.core.errors import UserError
-from rectune.core.types import Tag
 
 ANSWERS = ("a", "b", "c", "d", "e")
 
 
-def tag(prompt: str, best: str = "a", worst: str = "b", annotator: str = "kim", time: float = 1.0) -> Tag:
-    return Tag(prompt, ANSWERS, best, worst, annotator, time, 2.5)
+def tag(
+    prompt: str, best: str = "a", worst: str = "b", annotator: str = "kim", time: float = 1.0
+) -> Decision:
+    return Decision("tag", prompt, ANSWERS, best, worst, annotator, time, 2.5)
+
+
+def without_pick(kind: Kind, prompt: str, seconds: float = 1.0) -> Decision:
+    return Decision(kind, prompt, ANSWERS, "", "", "kim", 2.0, seconds)
 
 
 def undone(store: TagStore, only: str = "") -> str | None:
@@ -41,8 +46,8 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_was_added_is_read_again_as_it_was(path: Path) -> None:
     with TagStore(path) as store:
-        store.add(tag("p1"))
-        store.add(tag("p2", annotator="lee"))
+        store.keep(tag("p1"))
+        store.keep(tag("p2", annotator="lee"))
     with TagStore(path) as store:
         assert store.tags() == [tag("p1"), tag("p2", annotator="lee")]
         assert store.tags("lee") == [tag("p2", annotator="lee")]
@@ -51,8 +56,8 @@ def test_what_was_added_is_read_again_as_it_was(path: Path) -> None:
 def test_a_tag_survives_a_kill_right_after_the_call(path: Path) -> None:
     program = (
         "import os, sys; from pathlib import Path\n"
-        "from rectune.align.tags import TagStore; from rectune.core.types import Tag\n"
-        "TagStore(Path(sys.argv[1])).add(Tag('p', ('a', 'b'), 'a', 'b', 'kim', 1.0, 2.0))\n"
+        "from rectune.align.tags import TagStore; from rectune.align.decisions import Decision\n"
+        "TagStore(Path(sys.argv[1])).keep(Decision('tag', 'p', ('a', 'b'), 'a', 'b', 'kim', 1.0, 2.0))\n"
         "os.kill(os.getpid(), 9)"
     )
     died = subprocess.run(
@@ -65,8 +70,8 @@ def test_a_tag_survives_a_kill_right_after_the_call(path: Path) -> None:
 
 def test_the_latest_tag_counts_and_undoing_it_brings_the_earlier_one_back(path: Path) -> None:
     with TagStore(path) as store:
-        store.add(tag("p", best="a"))
-        store.add(tag("p", best="c"))
+        store.keep(tag("p", best="a"))
+        store.keep(tag("p", best="c"))
         assert [t.best for t in store.tags()] == ["c"]
         assert undone(store) == "p"
         assert [t.best for t in store.tags()] == ["a"]
@@ -74,17 +79,17 @@ def test_the_latest_tag_counts_and_undoing_it_brings_the_earlier_one_back(path: 
 
 def test_undo_takes_back_one_annotators_decisions_only_and_down_to_nothing(path: Path) -> None:
     with TagStore(path) as store:
-        store.add(tag("p1"))
-        store.skip("p2", ANSWERS, "kim", 1.0)
-        store.add(tag("p3", annotator="lee"))
+        store.keep(tag("p1"))
+        store.keep(without_pick("skip", "p2"))
+        store.keep(tag("p3", annotator="lee"))
         assert [undone(store), undone(store), undone(store)] == ["p2", "p1", None]
         assert [t.annotator for t in store.tags()] == ["lee"]
 
 
 def test_undo_leaves_decisions_on_other_prompts_and_answers_alone(path: Path) -> None:
     with TagStore(path) as store:
-        store.add(tag("here"))
-        store.add(tag("elsewhere"))
+        store.keep(tag("here"))
+        store.keep(tag("elsewhere"))
         assert undone(store, "here") == "here"
         assert store.undo("kim", {subject_of("elsewhere", ("a", "b"))}) is None
         assert [t.prompt for t in store.tags()] == ["elsewhere"]
@@ -92,7 +97,7 @@ def test_undo_leaves_decisions_on_other_prompts_and_answers_alone(path: Path) ->
 
 def test_nothing_is_deleted_by_undo(path: Path) -> None:
     with TagStore(path) as store:
-        store.add(tag("p"))
+        store.keep(tag("p"))
         store.undo("kim")
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("select count(*), count(undone) from decisions").fetchone() == (1, 1)
@@ -100,8 +105,8 @@ def test_nothing_is_deleted_by_undo(path: Path) -> None:
 
 def test_a_skip_is_a_decision_but_no_tag(path: Path) -> None:
     with TagStore(path) as store:
-        store.add(tag("p"))
-        store.skip("p", ANSWERS, "kim", 3.0)
+        store.keep(tag("p"))
+        store.keep(without_pick("skip", "p"))
         assert store.tags() == []
         assert [d.kind for d in store.decisions()] == ["skip"]
 
@@ -109,48 +114,49 @@ def test_a_skip_is_a_decision_but_no_tag(path: Path) -> None:
 @pytest.mark.parametrize(("best", "worst"), [("a", "a"), ("a", "z"), ("z", "a")])
 def test_best_and_worst_must_be_two_of_the_answers(path: Path, best: str, worst: str) -> None:
     with TagStore(path) as store, pytest.raises(ValueError, match="two different answers"):
-        store.add(tag("p", best, worst))
+        store.keep(tag("p", best, worst))
 
 
 @pytest.mark.parametrize("name", ["simulated", "", "  ", "a\nb", "\x1b[2J", "x" * 65])
 def test_names_that_no_person_may_have(path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="name"):
+        check_annotator(name)
     with TagStore(path) as store:
-        with pytest.raises(UserError, match="name"):
-            store.add(tag("p", annotator=name))
+        with pytest.raises((UserError, ValueError)):
+            store.keep(tag("p", annotator=name))
         assert store.tags() == []
 
 
 def test_the_digest_is_of_the_content_and_not_of_the_file(tmp_path: Path) -> None:
     one, other = TagStore(tmp_path / "one.sqlite"), TagStore(tmp_path / "other.sqlite")
     for prompt in ("p1", "p2"):
-        one.add(tag(prompt))
+        one.keep(tag(prompt))
     for prompt in ("p2", "p3", "p1"):
-        other.add(tag(prompt, time=99.0))
+        other.keep(tag(prompt, time=99.0))
     assert one.digest() != other.digest()
     assert undone(other, "p3") == "p3"
     before = one.digest()
     assert before == other.digest()
-    one._connection.execute("pragma wal_checkpoint(truncate)")
-    assert one.digest() == before
-    one.close()
+    one.close()  # folds the log into the file
+    assert not list(tmp_path.glob("one.sqlite-*"))
     with TagStore(tmp_path / "one.sqlite") as again:
         assert again.digest() == before
 
 
 def test_the_digest_of_some_prompts_does_not_see_the_others(path: Path) -> None:
     with TagStore(path) as store:
-        store.add(tag("p1"))
+        store.keep(tag("p1"))
         before = store.digest([("p1", ANSWERS)])
-        store.add(tag("p2"))
+        store.keep(tag("p2"))
         assert store.digest([("p1", ANSWERS)]) == before
-        store.add(tag("p1", best="d"))
+        store.keep(tag("p1", best="d"))
         assert store.digest([("p1", ANSWERS)]) != before
 
 
 def test_a_tag_attaches_where_best_and_worst_are_and_an_exact_one_goes_first(path: Path) -> None:
     with TagStore(path) as store:
-        store.add(tag("p", "a", "b"))
-        store.add(Tag("p", ("a", "c"), "c", "a", "kim", 2.0, 1.0))
+        store.keep(tag("p", "a", "b"))
+        store.keep(Decision("tag", "p", ("a", "c"), "c", "a", "kim", 2.0, 1.0))
         decisions = store.decisions()
     assert [d.best for d in attached(decisions, ANSWERS)] == ["a"]
     assert [d.best for d in attached(decisions, ("a", "c", "x"))] == ["c"]
@@ -171,7 +177,7 @@ def test_a_damaged_file_is_refused_named_and_kept(path: Path, content: bytes) ->
 def test_a_file_with_an_overwritten_page_is_refused_and_kept(path: Path) -> None:
     with TagStore(path) as store:
         for number in range(200):
-            store.add(tag(f"p{number}"))
+            store.keep(tag(f"p{number}"))
     content = bytearray(path.read_bytes())
     content[4096:8192] = b"\x5a" * 4096
     path.write_bytes(content)
@@ -180,13 +186,14 @@ def test_a_file_with_an_overwritten_page_is_refused_and_kept(path: Path) -> None
     assert path.read_bytes() == content
 
 
-def test_a_newer_file_is_refused_and_kept(path: Path) -> None:
+@pytest.mark.parametrize("step", [-1, 1])
+def test_a_file_of_another_version_is_refused_and_kept(path: Path, step: int) -> None:
     with TagStore(path) as store:
-        store.add(tag("p"))
+        store.keep(tag("p"))
     with closing(sqlite3.connect(path)) as file:
-        file.execute(f"pragma user_version = {VERSION + 1}")
+        file.execute(f"pragma user_version = {VERSION + step}")
     content = path.read_bytes()
-    with pytest.raises(UserError, match="newer rectune"):
+    with pytest.raises(UserError, match="another rectune"):
         TagStore(path)
     assert path.read_bytes() == content
 
@@ -212,7 +219,7 @@ def test_another_programs_database_is_refused_and_kept(path: Path) -> None:
 def _annotate(path: str, name: str, count: int) -> None:
     with TagStore(Path(path)) as store:
         for number in range(count):
-            store.add(tag(f"p{number}", annotator=name))
+            store.keep(tag(f"p{number}", annotator=name))
 
 
 def test_two_annotators_at_once_lose_nothing(path: Path) -> None:
@@ -242,10 +249,31 @@ def test_the_store_is_a_stack_of_decisions(
     path = tmp_path_factory.mktemp("stack") / "t.sqlite"  # type: ignore[attr-defined]
     stack: list[tuple[str, str]] = []
     with TagStore(path) as store:
-        for action, prompt, worst in actions:
+        for number, (action, prompt, worst) in enumerate(actions):
             if action == "add":
-                store.add(tag(f"p{prompt}", "a", ANSWERS[worst]))
+                store.keep(tag(f"p{prompt}", "a", ANSWERS[worst], time=float(number)))
                 stack.append((f"p{prompt}", ANSWERS[worst]))
             else:
                 assert undone(store) == (stack.pop()[0] if stack else None)
         assert {t.prompt: t.worst for t in store.tags()} == dict(stack)
+
+
+def test_the_same_row_again_counts_as_the_latest(path: Path) -> None:
+    """A clock that was set back can give the very same row twice."""
+    with TagStore(path) as store:
+        for best in ("a", "c", "a"):
+            store.keep(tag("p", best))
+        assert [t.best for t in store.tags()] == ["a"]
+        assert undone(store) == "p"
+        assert [t.best for t in store.tags()] == ["c"]
+        store.keep(tag("p", "a"))
+        assert [t.best for t in store.tags()] == ["a"]
+
+
+def test_a_row_that_is_no_decision_is_said_and_nothing_is_taken_for_one(path: Path) -> None:
+    with TagStore(path) as store:
+        store.keep(tag("p"))
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("update decisions set worst = best")
+    with TagStore(path) as store, pytest.raises(UserError, match="two different answers"):
+        store.tags()

@@ -34,12 +34,14 @@ def test_nothing_heavy_is_loaded_on_the_way_to_help_or_plan(arguments: list[str]
     assert answer.stdout.splitlines()[-1] == "loaded:", answer.stdout[-300:]
 
 
-def test_the_doctor_names_every_part_and_mends_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_names_every_part_and_mends_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     report, healthy = examine()
     assert healthy, report
     for part in ("Python", "packages", "model", "converter", "compiler", "accelerator", "disk", "Hub"):
         assert part in report
-    monkeypatch.setattr("rectune.models.fetch_converter.is_current", lambda folder: False)
+    monkeypatch.setattr("sys.prefix", str(tmp_path))  # where the converter lies
     report, healthy = examine()
     assert not healthy and "MEND converter" in report and "rectune.models.fetch_converter" in report
 

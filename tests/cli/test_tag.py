@@ -10,12 +10,13 @@ from typer.testing import CliRunner, Result
 
 from rectune.align.comparison import ANSWERS_FILE
 from rectune.align.tags import TagStore
+from rectune.align.tasks import make_task
 from rectune.cli.main import app
 from rectune.core.errors import UserError
 from rectune.core.rows import write_rows
 from rectune.core.runs import MANIFEST, RunStore
 from rectune.core.types import Candidate, with_id
-from tests.align.examples import PROVENANCE, make_tasks, session, write_folders, write_items
+from tests.align.examples import PROVENANCE, make_prompt, make_tasks, session, write_folders, write_items
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "tiny.yaml"
 TASKS = make_tasks(6)
@@ -83,11 +84,30 @@ def test_export_import_and_merge_by_name() -> None:
         history = store.history()
     assert "2 lines" in rectune("export", "out.jsonl", "--tags", "tiny").output
     assert "2 rows new" in rectune("import", "out.jsonl", "--tags", "copy").output
-    assert "2 rows new" in rectune("merge", "tiny", "tags/copy.sqlite", "--into", "both").output
+    merged = rectune("merge", "tiny", "tags/copy.sqlite", "--into", "both").output
+    assert "2 rows new" in merged and "2 were there already, or twice" in merged
     with TagStore(Path("tags/both.sqlite")) as store:
         assert store.history() == history
     with pytest.raises(UserError, match="there are: both, copy, tiny"):
         rectune("export", "out.jsonl", "--tags", "typo")
+    with pytest.raises(UserError, match="no such tag file"):
+        rectune("merge", "tiny", "typo", "--into", "none")
+    assert not Path("tags/none.sqlite").exists()
+
+
+@pytest.mark.parametrize("form", ["argilla", "label-studio"])
+def test_what_counts_is_exported_with_its_texts_for_other_tools(form: str) -> None:
+    with TagStore(Path("tags/tiny.sqlite")) as store:
+        at = session(store, [*TASKS, make_task(make_prompt(99), ("elsewhere", "not here"))])
+        for _ in range(3):
+            at.decide(0, 1)
+        at.go(6)
+        at.decide(0, 1)
+    found = rectune("export", "out.json", "--tags", "tiny", "--format", form, "--recipe", str(RECIPE)).output
+    assert "3 decisions on 3 prompts" in found and "1 are left out" in found
+    assert len(json.loads(Path("out.json").read_text())) == 3
+    with pytest.raises(UserError, match="--recipe"):
+        rectune("export", "out.json", "--tags", "tiny", "--format", form)
 
 
 def test_two_models_are_compared_and_the_win_rate_told() -> None:

@@ -1,7 +1,6 @@
 """Codes for ids, and repeats found a few users at a time."""
 
 import polars as pl
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,9 +45,7 @@ def test_repeats_go_and_the_first_of_each_stays(
     events = sorted(events, key=lambda row: row[0])
     schema = {"user": pl.UInt32(), "item": pl.UInt32(), "value": pl.Float32()}
     frame = pl.DataFrame(events, schema=schema, orient="row").with_row_index("order")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(repeats, "_SLICE", size)
-        kept, again = repeats.distinct(frame, ("user", "item", "value"))
+    kept, again = repeats.distinct(frame, ("user", "item", "value"), size)
     first = {row: place for place, row in reversed(list(enumerate(events)))}
     assert kept["order"].to_list() == sorted(first.values())
     assert again == (len({row[:2] for row in events}) < len(events))

@@ -12,9 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
-from rectune.datagen.datasets import delimited
 from rectune.datagen.datasets.delimited import Dialect, read_delimited, scan_delimited
-from rectune.datagen.datasets.raw import Drops
+from rectune.datagen.datasets.raw import Drops, Sizes
 
 NOTES = {"id": pl.String(), "note": pl.String()}
 RATED = {"user": pl.String(), "item": pl.String(), "value": pl.Float32(), "time": pl.Int64()}
@@ -30,10 +29,10 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("delimited") / "table.csv"
 
 
-def ratings(path: Path, body: str, limit: float = 0.5) -> tuple[pl.DataFrame, Drops]:
+def ratings(path: Path, body: str, limit: float = 0.5, chunk: int = 1 << 20) -> tuple[pl.DataFrame, Drops]:
     path.write_text(RATINGS + body, encoding="utf-8")
     drops = Drops(malformed_limit=limit)
-    return read_delimited(path, RATED, list(RATED), drops), drops
+    return read_delimited(path, RATED, list(RATED), drops, sizes=Sizes(chunk=chunk)), drops
 
 
 def written(rows: Sequence[Sequence[str]], separator: str) -> str:
@@ -52,9 +51,7 @@ def test_what_was_written_is_read_back(
     table = written([("id", "note", "more"), *numbered], separator)
     path.write_bytes(table.encode())
     drops, schema = Drops(), NOTES | {"more": pl.String()}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delimited, "_CHUNK", chunk)
-        read = read_delimited(path, schema, ["id"], drops, Dialect(separator))
+    read = read_delimited(path, schema, ["id"], drops, Dialect(separator), Sizes(chunk=chunk))
     assert read.fill_null("").rows() == numbered
     assert drops.counts == {}
 
@@ -75,9 +72,7 @@ def test_a_malformed_line_is_counted_and_located_wherever_it_stands(
     before = "".join([RATINGS, *rows[:place]])
     path.write_bytes("".join([before, line + "\r\n", *rows[place:]]).encode())
     drops = Drops(malformed_limit=1.0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delimited, "_CHUNK", chunk)
-        read = read_delimited(path, RATED, list(RATED), drops)
+    read = read_delimited(path, RATED, list(RATED), drops, sizes=Sizes(chunk=chunk))
     assert read["item"].to_list() == [f"i{item}" for item in items]
     assert drops.counts == {"malformed line": 1}
     assert drops.first["malformed line"].startswith(f"table.csv:{before.count(chr(10)) + 1}: has ")
@@ -87,9 +82,7 @@ def test_a_malformed_line_is_counted_and_located_wherever_it_stands(
 def test_a_quote_that_never_closes_costs_one_line(path: Path, place: int, chunk: int) -> None:
     rows = [f'u{number},"i, {number}",1,2\n' for number in range(30)]
     rows.insert(place, 'u,"open,1,2\n')
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delimited, "_CHUNK", chunk)
-        read, drops = ratings(path, "".join(rows))
+    read, drops = ratings(path, "".join(rows), chunk=chunk)
     assert read["item"].to_list() == [f"i, {number}" for number in range(30)]
     where = f"table.csv:{place + 2}: a quote opens here and does not close as it should"
     assert (drops.counts, drops.first) == ({"malformed line": 1}, {"malformed line": where})
@@ -137,23 +130,19 @@ def test_more_malformed_lines_than_may_be_is_an_error_that_says_where(path: Path
     assert caught.value.where == f"{path}:99"
 
 
-def test_batches_are_bounded_and_in_order(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delimited, "_CHUNK", 1000)
+def test_batches_are_bounded_and_in_order(path: Path) -> None:
     path.write_text(
         RATINGS + "".join(f"u,i{number},1,{number}\n" for number in range(1000)), encoding="utf-8"
     )
-    batches = list(scan_delimited(path, RATED, list(RATED), Drops()))
+    batches = list(scan_delimited(path, RATED, list(RATED), Drops(), sizes=Sizes(chunk=1000)))
     assert max(batch.height for batch in batches) <= 100
     assert pl.concat(batches)["time"].to_list() == list(range(1000))
 
 
-def test_drops_are_told_when_the_file_was_read_to_its_end(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delimited, "_CHUNK", 10)
+def test_drops_are_told_when_the_file_was_read_to_its_end(path: Path) -> None:
     path.write_text(RATINGS + "u,i\n" + "u,i,1,2\n" * 9, encoding="utf-8")
     drops = Drops(malformed_limit=0.2)
-    batches = scan_delimited(path, RATED, list(RATED), drops)
+    batches = scan_delimited(path, RATED, list(RATED), drops, sizes=Sizes(chunk=10))
     next(batches)
     assert drops.counts == {}
     list(batches)
@@ -196,12 +185,10 @@ def test_files_that_are_not_what_they_seem(path: Path, content: bytes, found: st
         list(scan_delimited(path.parent / "gone.csv", RATED, list(RATED), Drops()))
 
 
-def test_a_line_without_end_is_not_read_into_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delimited, "_CHUNK", 100)
-    monkeypatch.setattr(delimited, "_LONGEST", 1000)
+def test_a_line_without_end_is_not_read_into_memory(path: Path) -> None:
     path.write_bytes(RATINGS.encode() + b"x" * 5000)
     with pytest.raises(UserError, match="a line of 1,000 bytes or more"):
-        list(scan_delimited(path, RATED, list(RATED), Drops()))
+        list(scan_delimited(path, RATED, list(RATED), Drops(), sizes=Sizes(100, longest=1000)))
 
 
 def test_columns_of_one_name_and_spaces_in_the_header(path: Path) -> None:

@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
-from rectune.datagen.datasets import lines
 from rectune.datagen.datasets.lines import batches, columns, item_table, number, records, scan_scalars, whole
-from rectune.datagen.datasets.raw import Drops, item_columns
+from rectune.datagen.datasets.raw import Drops, Sizes, item_columns
 
 SCHEMA: dict[str, pl.DataType] = {"u": pl.String(), "r": pl.Float64(), "t": pl.Int64()}
 
@@ -25,8 +24,16 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False,
 mappings = st.dictionaries(texts, scalars, max_size=5)
 
 
-def scanned(path: Path, drops: Drops | None = None, schema: Mapping[str, pl.DataType] = SCHEMA) -> list[Any]:
-    return [row for batch in scan_scalars(path, schema, drops or Drops()) for row in batch.rows()]
+SMALL = Sizes(chunk=50, piece=20, scanned=7)  # borders of chunks fall everywhere
+
+
+def scanned(
+    path: Path,
+    drops: Drops | None = None,
+    schema: Mapping[str, pl.DataType] = SCHEMA,
+    sizes: Sizes = Sizes(),  # noqa: B008
+) -> list[Any]:
+    return [row for batch in scan_scalars(path, schema, drops or Drops(), sizes) for row in batch.rows()]
 
 
 def made(count: int) -> list[dict[str, Any]]:
@@ -39,13 +46,6 @@ def made(count: int) -> list[dict[str, Any]]:
 def written(path: Path, rows: list[dict[str, Any]], how: Callable[[Any], str] = json.dumps) -> Path:
     path.write_text("".join(how(row) + "\n" for row in rows), encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Borders of chunks fall everywhere."""
-    for name, size in {"_CHUNK": 50, "_PIECE": 20, "_SCANNED": 7, "_BATCH": 7, "_ITEMS": 7}.items():
-        monkeypatch.setattr(lines, name, size)
 
 
 # What a line may be -----------------------------------------------------------------------------------------
@@ -96,7 +96,6 @@ def test_numbers_keep_their_digits_and_the_unreadable_is_null() -> None:
 # Columns ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("ending", ["json", "json.gz"])
 def test_columns_are_the_records_whatever_their_form(tmp_path: Path, ending: str) -> None:
     rows = made(60)
@@ -113,42 +112,31 @@ def test_columns_are_the_records_whatever_their_form(tmp_path: Path, ending: str
             packed = path.with_suffix(".json.gz")
             packed.write_bytes(gzip.compress(path.read_bytes()))
             path = packed
-        assert scanned(path) == expected, path.name
+        assert scanned(path, sizes=SMALL) == expected, path.name
 
 
-def test_odd_lines_are_mended_and_cost_their_neighbours_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_odd_lines_are_mended_and_cost_their_neighbours_nothing(tmp_path: Path) -> None:
     path = tmp_path / "odd.json"
     good = [json.dumps(row) for row in made(5000)]
     odd = ['{"u": 5, "r": "2.5", "t": 1.0}', '{"u": null, "r": [1], "t": "12"}', '{"u": "cut off', "[1]"]
     path.write_text("\n".join([*good[:4000], *odd, *good[4000:]]))
-    one_by_one: list[int] = []
-    taken = lines._on_line
-    monkeypatch.setattr(
-        lines, "_on_line", lambda line, place, faults: one_by_one.append(place) or taken(line, place, faults)
-    )
-    monkeypatch.setattr(lines, "_PIECE", 2000)
     drops = Drops()
-    rows = scanned(path, drops)
+    rows = scanned(path, drops, sizes=Sizes(piece=2000))
     assert len(rows) == 5002
     assert rows[4000:4002] == [("5", 2.5, 1), (None, None, 12)]
     assert rows[4999] == ("사람4997", 2498.5, 10**12 + 4997)
     assert drops.counts == {"malformed line": 2}
     assert drops.first["malformed line"].startswith("odd.json:4003: ")
-    assert 4 <= len(one_by_one) < 100
 
 
-def test_batches_are_joined_to_a_useful_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "_CHUNK", 1000)
-    monkeypatch.setattr(lines, "_SCANNED", 100)
+def test_batches_are_joined_to_a_useful_size(tmp_path: Path) -> None:
     path = written(tmp_path / "r.json", made(350))
-    heights = [batch.height for batch in scan_scalars(path, SCHEMA, Drops())]
+    sizes = Sizes(chunk=1000, scanned=100)
+    heights = [batch.height for batch in scan_scalars(path, SCHEMA, Drops(), sizes)]
     assert sum(heights) == 350
     assert all(100 <= height < 130 for height in heights[:-1])
 
 
-@pytest.mark.usefixtures("small_chunks")
 def test_rows_become_columns_in_batches() -> None:
     schema = {"n": pl.Int64()}
     assert [batch["n"].to_list() for batch in batches(((i,) for i in range(5)), schema, 2)] == [
@@ -156,9 +144,9 @@ def test_rows_become_columns_in_batches() -> None:
         [2, 3],
         [4],
     ]
-    assert columns(((i,) for i in range(20)), schema)["n"].to_list() == list(range(20))
+    assert columns(((i,) for i in range(20)), schema, 7)["n"].to_list() == list(range(20))
     assert columns((), schema).schema == pl.Schema(schema)
-    table = item_table({"item_id": str(i), "marks": [None]} for i in range(20))
+    table = item_table(({"item_id": str(i), "marks": [None]} for i in range(20)), 7)
     assert table["item_id"].to_list() == [str(i) for i in range(20)]
     assert table.schema == item_table(()).schema == pl.Schema(item_columns())
 
@@ -166,7 +154,6 @@ def test_rows_become_columns_in_batches() -> None:
 # Arrays -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("indent", [None, 0, 2])
 def test_a_file_may_be_one_array(tmp_path: Path, indent: int | None) -> None:
     rows = made(30)
@@ -176,7 +163,7 @@ def test_a_file_may_be_one_array(tmp_path: Path, indent: int | None) -> None:
         "\ufeff\n" + json.dumps(rows, indent=indent, ensure_ascii=False) + "\n\n",
     ):
         path.write_text(content, encoding="utf-8")
-        assert list(records(path, Drops())) == rows
+        assert list(records(path, Drops(), SMALL)) == rows
 
 
 def test_elements_that_are_no_records_are_counted_where_they_stand(tmp_path: Path) -> None:
@@ -187,7 +174,6 @@ def test_elements_that_are_no_records_are_counted_where_they_stand(tmp_path: Pat
     assert drops.first == {"malformed line": "r.json:3: holds no record in braces"}
 
 
-@pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize(
     ("content", "line"),
     [
@@ -202,20 +188,17 @@ def test_an_array_that_is_not_whole_is_an_error_and_never_half_a_file(
 ) -> None:
     path = tmp_path / "r.json"
     path.write_text(content)
-    with pytest.raises(UserError, match=f"r.json:{line}: .*array"):
-        list(records(path, Drops()))
+    for sizes in (SMALL, Sizes()):
+        with pytest.raises(UserError, match=f"r.json:{line}: .*array"):
+            list(records(path, Drops(), sizes))
 
 
-def test_a_malformed_element_is_not_searched_for_through_the_whole_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lines, "_CHUNK", 50)
-    monkeypatch.setattr(lines, "_LONGEST", 200)
+def test_a_malformed_element_is_not_searched_for_through_the_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "r.json.gz"
     content = gzip.compress(b'[{"u": oops}' + random.Random(1).randbytes(100_000).hex().encode())
     path.write_bytes(content[:-8])  # torn: reading on to its end would say so
     with pytest.raises(UserError, match="malformed here"):
-        list(records(path, Drops()))
+        list(records(path, Drops(), Sizes(chunk=50, longest=200)))
 
 
 # Files that are not what they seem --------------------------------------------------------------------------
@@ -256,16 +239,12 @@ def test_empty_and_missing_files_are_named(tmp_path: Path, name: str) -> None:
         list(records(path, Drops()))
 
 
-def test_the_first_rows_come_before_the_file_was_read_to_its_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lines, "_CHUNK", 1000)
-    monkeypatch.setattr(lines, "_SCANNED", 10)
+def test_the_first_rows_come_before_the_file_was_read_to_its_end(tmp_path: Path) -> None:
     rng = random.Random(2)
     path = tmp_path / "r.json.gz"
     rows = [{"u": rng.randbytes(200).hex(), "r": 1.0, "t": i} for i in range(2000)]
     path.write_bytes(gzip.compress(b"".join(json.dumps(row).encode() + b"\n" for row in rows))[:-9])
-    found = scan_scalars(path, SCHEMA, Drops())
+    found = scan_scalars(path, SCHEMA, Drops(), Sizes(chunk=1000, scanned=10))
     assert next(found)["t"].to_list()[:10] == list(range(10))
     with pytest.raises(UserError, match="cut off"):
         list(found)

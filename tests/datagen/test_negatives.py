@@ -2,12 +2,12 @@
 
 import numpy as np
 import polars as pl
-import pytest
 
 from rectune.datagen import negatives
 from rectune.datagen.negatives import Near, Touched, Weighted, draw
 from rectune.datagen.noise import hash64, hashes64, uniform
 from rectune.datagen.sources import _inserted
+from rectune.retrieval.embedding import register
 
 
 def test_noise_is_even_and_follows_from_its_seed_alone() -> None:
@@ -69,16 +69,13 @@ def test_the_target_stands_in_every_place_equally_often() -> None:
     assert abs(places - 800).max() < 5 * np.sqrt(800)
 
 
-def test_near_negatives_are_the_nearest_of_the_targets_category(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_near_negatives_are_the_nearest_of_the_targets_category() -> None:
     angles = np.linspace(0, np.pi / 2, 40)
-    monkeypatch.setattr(
-        "rectune.retrieval.embedding.embed",
-        lambda texts, name: np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32),
-    )
+    register("angles", 2, lambda texts: np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32))
     items = pl.DataFrame(
         {"title": [f"t{n}" for n in range(40)], "categories": [["x"]] * 40, "category": ["a", "b"] * 20}
     )
-    near = Near(items, "embedded")
+    near = Near(items, "angles")
     nobody = Touched(np.zeros(0, np.int64), np.zeros(0, np.int64))
     rows = [draw(near, np.array([0]), np.array([0]), nobody, hashes64([(n,)]), 2)[0] for n in range(60)]
     assert {item for row in rows for item in row} == set(range(2, 22, 2))  # the ten nearest even items

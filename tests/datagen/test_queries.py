@@ -14,7 +14,7 @@ from rectune.core.types import Case, Prompt, Provenance, with_id
 from rectune.datagen import queries
 from rectune.inference.requests import Answer, Request
 from rectune.models.turns import prompt_ids
-from tests.models.tiny import tiny_tokenizer
+from tests.models.tiny import tiny_checkpoint, tiny_tokenizer
 
 ROOT = Path(__file__).parents[2]
 BUDGET = 200
@@ -35,6 +35,7 @@ def inputs(tmp_path: Path) -> dict[str, Path]:
     cases = [case(n, 2 if n % 2 else 30, 35) for n in range(20)] + [case(n, 3, 40) for n in range(20, 40)]
     cases += [case(n, 30, 35, "test") for n in range(40, 44)]
     write_rows(tmp_path / "cases.parquet", cases, Case)
+    (tmp_path / "checkpoint").symlink_to(tiny_checkpoint())
     return {"data": tmp_path, "base": tmp_path}
 
 
@@ -45,7 +46,6 @@ def config(monkeypatch: pytest.MonkeyPatch) -> Recipe:
         return {r.id: (Answer(r.id, "slow western", "stop", 1, 1), source) for r in requests}
 
     monkeypatch.setattr(queries, "ask_teachers", answer)
-    monkeypatch.setattr(queries, "load_tokenizer", lambda folder: tiny_tokenizer())
     return load_recipe(ROOT / "recipes/tiny.yaml", [f"prompts.max_tokens={BUDGET}", "prompts.listwise=3"])
 
 

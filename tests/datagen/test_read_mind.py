@@ -23,7 +23,7 @@ NEWS = (
 START = datetime.datetime(2019, 11, 11, tzinfo=datetime.UTC)
 
 
-def raw(root: Path, behaviours: dict[str, str], news: str = NEWS, limit: float = 0.01) -> Raw:
+def raw(root: Path, behaviours: dict[str, str], news: str = NEWS, limit: float = 0.01, **batch: int) -> Raw:
     paths = []
     for part, content in behaviours.items():
         folder = root / part
@@ -32,7 +32,7 @@ def raw(root: Path, behaviours: dict[str, str], news: str = NEWS, limit: float =
         (folder / "behaviors.tsv").write_text(content, encoding="utf-8")
         paths.append(folder)
     files = [[path / name for path in sorted(paths)] for name in ("news.tsv", "behaviors.tsv")]
-    return mind.read(files, Drops(malformed_limit=limit))
+    return mind.read(files, Drops(malformed_limit=limit), **batch)
 
 
 def clicks(found: Raw) -> list[tuple[str, str, int]]:
@@ -193,13 +193,12 @@ def test_nothing_is_told_twice_and_histories_are_never_late(
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_users_beyond_one_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr(mind, "_USERS", size)
+def test_users_beyond_one_batch(tmp_path: Path, size: int) -> None:
     parts = {
         part: "".join(line(f"U{i}", hour + i, f"N{i} N{hour}", f"N{100 + hour}-1") for i in range(10))
         for part, hour in (("a", 50), ("b", 20), ("c", 70))
     }
-    found = clicks(raw(tmp_path, parts))
+    found = clicks(raw(tmp_path, parts, batch=size))
     for i in range(10):
         assert of_user(found, f"U{i}") == [
             (f"N{i}", at(20 + i)), ("N20", at(20 + i)),

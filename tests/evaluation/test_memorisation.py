@@ -10,10 +10,10 @@ from rectune.core.recipe import Recipe
 from rectune.core.settings import Evaluate, Retrieval, Sampling
 from rectune.core.types import Item
 from rectune.evaluation import memorisation
-from rectune.evaluation.memorisation import probe
+from rectune.evaluation.memorisation import next_items, probe
 from rectune.evaluation.systems import Material
 from rectune.inference.requests import Answer
-from rectune.rankers.cases import TestCase
+from rectune.rankers.cases import TestCase, by_domain
 from rectune.rankers.ground import Ground
 from rectune.rankers.likelihood import NEUTRAL
 from tests.rankers.world import case, items, prompt
@@ -63,15 +63,8 @@ def test_titles_known_by_heart_are_told_from_guesses(
     assert found["domains"]["movies"]["n"] == 3
 
 
-def test_the_next_item_is_found_by_the_history_and_by_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(
-        memorisation,
-        "generate",
-        lambda model, requests, *rest: [Answer(r.id, "", "stop", 1, 1) for r in requests],
-    )
-    found = probe(two_users(), material(tmp_path), Taste(), tmp_path / "a" / "b")["next_item"]
+def test_the_next_item_is_found_by_the_history_and_by_nothing_else(tmp_path: Path):
+    found = next_items(by_domain(two_users()), material(tmp_path), Taste())
     assert found["n"] == 2
     shares = {name: entry[0] for name, entry in found["hit@1"].items()}
     # One of the two targets is the space station, which this model names to whoever asks.

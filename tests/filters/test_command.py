@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-import rectune.filters.tokenizing
 from rectune.cli.main import app, main
 from rectune.core.errors import UserError
 from rectune.filters.command import Scoring, for_terminal, score_file
 from rectune.filters.score import response_score
+from rectune.filters.tokenizing import BATCH
 from tests.filters.small_tokenizer import small_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -62,15 +62,10 @@ def test_every_kind_of_file_gives_the_same_figures(tmp_path: Path, name: str) ->
     assert all(set(row) == {"score", "tokens", "distinct", "kept"} for row in rows)
 
 
-def test_batches_change_nothing_and_the_order_is_the_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    texts = [" ".join(["again", "film", "quiet"][: 1 + n % 3] * (1 + n % 7)) for n in range(500)]
-    file = wrote(tmp_path / "a.jsonl", texts)
-    whole = rows_of(file)
-    monkeypatch.setattr(rectune.filters.tokenizing, "_CHARACTERS", 100)
-    assert rows_of(file) == whole
-    assert [row["score"] for row in whole[0]] == [pytest.approx(scored(text)) for text in texts]
+def test_more_texts_than_a_batch_come_in_the_order_of_the_file(tmp_path: Path) -> None:
+    texts = [" ".join(["again", "film", "quiet"][: 1 + n % 3] * (1 + n % 7)) for n in range(BATCH + 100)]
+    rows, _ = rows_of(wrote(tmp_path / "a.jsonl", texts))
+    assert [row["score"] for row in rows] == [pytest.approx(scored(text)) for text in texts]
 
 
 def test_drops_are_shown_by_length(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import rectune.filters.distinct
+from rectune.filters.distinct import distinct_in_rows
 from rectune.filters.score import Tokens, as_tokens, response_score, score_column
 
 tokens = st.lists(st.integers(0, 50), min_size=1, max_size=200)
@@ -49,16 +49,15 @@ def test_lists_of_tokens_come_back_from_flat_columns(rows: list[list[int]]) -> N
 
 @pytest.mark.parametrize("few", [0, 1 << 30])
 @pytest.mark.parametrize("widest", [1, 1 << 22])
-def test_neither_threads_nor_the_range_of_ids_change_a_figure(
-    monkeypatch: pytest.MonkeyPatch, few: int, widest: int
-) -> None:
-    monkeypatch.setattr(rectune.filters.distinct, "_FEW", few)
-    monkeypatch.setattr(rectune.filters.distinct, "_WIDEST", widest)
+def test_neither_threads_nor_the_range_of_ids_change_a_figure(few: int, widest: int) -> None:
     rng = np.random.default_rng(0)
     lengths = [0, 0, 1, 31, 32, 33, 255, 256, 257, 600, 0, 3, 32, 0]
     rows = [rng.integers(0, 1 + length // 2, length).tolist() for length in lengths]
     rows += [[5] * 300, list(range(70_000)), [0], [2**31 - 1, 0, 2**31 - 1], [-1, 65535, 65536, 0], [], []]
     _agrees(score_column(rows), rows)
+    tokens = as_tokens(rows)
+    found = distinct_in_rows(tokens.flat, tokens.offsets, few, widest)
+    assert found.tolist() == [len(set(row)) for row in rows]
 
 
 def test_tokens_of_any_column_can_be_a_slice_of_a_longer_one() -> None:

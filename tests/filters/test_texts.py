@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
+from rectune.filters.records import array_elements, objects_on_lines
 from rectune.filters.texts import open_texts
 
 TEXTS = [
@@ -249,11 +250,14 @@ def test_a_file_is_not_held_in_memory(tmp_path: Path, name: str) -> None:
     assert peak < 10 << 20
 
 
-def test_a_line_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("rectune.filters.records.LONGEST", 1000)
-    monkeypatch.setattr("rectune.filters.records._CHUNK", 100)
-    (tmp_path / "a.jsonl").write_bytes(b'{"text": "x"}\n' + b'{"text": "' + b"x" * 2000)
-    (tmp_path / "a.json").write_bytes(b'[{"text": "x"},\n' + b'{"text": "' + b"x" * 20_000)
-    for name in ("a.jsonl", "a.json"):
-        with pytest.raises(UserError, match=":2: "):
-            texts(tmp_path / name)
+def test_a_line_without_an_end_is_given_up() -> None:
+    lines = io.BufferedReader(io.BytesIO(b'{"text": "x"}\n{"text": "' + b"x" * 2000))  # type: ignore[type-var]
+    array = io.BufferedReader(io.BytesIO(b'[{"text": "x"},\n{"text": "' + b"x" * 20_000))  # type: ignore[type-var]
+    for found in (
+        objects_on_lines(lines, "a", 1, longest=1000),
+        array_elements(array, "a", 1, longest=1000, chunk=100),
+    ):
+        assert next(found) == (1, {"text": "x"})
+        with pytest.raises(UserError, match="a:2: "):
+            next(found)
+    assert array.tell() < 5000

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import rectune.filters.tokenizing
 from rectune.filters.score import response_score
-from rectune.filters.tokenizing import encode_batches, score_texts
+from rectune.filters.tokenizing import BATCH, encode_batches, score_texts
 from tests.filters.small_tokenizer import small_tokenizer
 
 TOKENIZER = small_tokenizer()
@@ -61,9 +60,9 @@ def test_another_tokenizer_is_another_tokenizer() -> None:
     assert ids(["ab"]) == expected(["ab"])
 
 
-def test_long_texts_make_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rectune.filters.tokenizing, "_CHARACTERS", 10)
-    sizes = [len(tokens) for tokens in encode_batches(TOKENIZER, ["x" * 11, "y", "z" * 9, "z"])]
+def test_long_texts_make_small_batches() -> None:
+    texts = ["x" * 11, "y", "z" * 9, "z"]
+    sizes = [len(tokens) for tokens in encode_batches(TOKENIZER, texts, characters=10)]
     assert sizes == [1, 2, 1]
 
 
@@ -93,10 +92,10 @@ def test_what_goes_wrong_while_texts_are_read_is_raised() -> None:
         list(encode_batches(TOKENIZER, texts(), batch=1))
 
 
-def test_whole_columns_are_scored_as_each_text_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rectune.filters.tokenizing, "_CHARACTERS", 30)
-    found = score_texts(TOKENIZER, TEXTS)
-    for place, row in enumerate(expected(TEXTS)):
+def test_whole_columns_are_scored_as_each_text_is() -> None:
+    times = BATCH // len(TEXTS) + 2  # more than a batch
+    found = score_texts(TOKENIZER, TEXTS * times)
+    for place, row in enumerate(expected(TEXTS) * times):
         assert found["tokens"][place] == len(row)
         assert not row or found["score"][place] == pytest.approx(response_score(row))
     assert len(score_texts(TOKENIZER, [])["score"]) == 0

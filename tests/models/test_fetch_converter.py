@@ -30,40 +30,35 @@ def inside(names: list[str]) -> list[str]:
     return [f"llama_cpp_python-9/vendor/llama.cpp/{name}" for name in names]
 
 
-def test_the_converter_and_nothing_else_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_converter_and_nothing_else_is_unpacked(tmp_path: Path) -> None:
     file = sdist(tmp_path / "s.tar.gz", [*inside([*WHOLE, "src/llama.cpp"]), "llama_cpp_python-9/setup.py"])
-    monkeypatch.setattr(fetch_converter, "_download", lambda into: file)
     folder = tmp_path / "share" / "llama.cpp"
-    fetch_converter.fetch(folder)
+    fetch_converter.unpack(file, folder)
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert found == {*WHOLE, "VERSION"}
     assert fetch_converter.is_current(folder)
 
 
-def test_a_newer_runtime_makes_the_converter_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_converter_of_another_runtime_is_stale(tmp_path: Path) -> None:
     (tmp_path / "VERSION").write_text(fetch_converter.runtime_version())
     assert fetch_converter.is_current(tmp_path)
-    monkeypatch.setattr(fetch_converter, "runtime_version", lambda: "999")
+    (tmp_path / "VERSION").write_text("0.0.1")
     assert not fetch_converter.is_current(tmp_path)
 
 
-def test_an_archive_that_leads_outside_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_leads_outside_is_refused(tmp_path: Path) -> None:
     file = sdist(tmp_path / "s.tar.gz", inside([*WHOLE, "conversion/../../../../escaped"]))
-    monkeypatch.setattr(fetch_converter, "_download", lambda into: file)
     with pytest.raises(tarfile.OutsideDestinationError):
-        fetch_converter.fetch(tmp_path / "share" / "llama.cpp")
+        fetch_converter.unpack(file, tmp_path / "share" / "llama.cpp")
     assert not list(tmp_path.rglob("escaped"))
     assert not (tmp_path / "share" / "llama.cpp").exists()
 
 
-def test_an_archive_without_the_converter_leaves_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_archive_without_the_converter_leaves_the_old_one(tmp_path: Path) -> None:
     file = sdist(tmp_path / "s.tar.gz", inside(WHOLE[:1]))
-    monkeypatch.setattr(fetch_converter, "_download", lambda into: file)
     folder = tmp_path / "share" / "llama.cpp"
     folder.mkdir(parents=True)
     (folder / "VERSION").write_text("old")
     with pytest.raises(UserError, match="conversion"):
-        fetch_converter.fetch(folder)
+        fetch_converter.unpack(file, folder)
     assert (folder / "VERSION").read_text() == "old"

@@ -1,11 +1,9 @@
 """Lengths counted in bulk are those that training sees, whatever stands in the prompts."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rectune.core.types import Prompt
-from rectune.models import lengths
 from rectune.models.lengths import prompt_lengths
 from rectune.models.turns import prompt_ids
 from tests.models.tiny import tiny_tokenizer
@@ -29,9 +27,8 @@ def test_a_prompt_is_as_long_as_training_makes_it(words: list[str], system: str)
     ]
 
 
-def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_change_nothing() -> None:
     prompts = [make("You recommend.", "word " * number) for number in range(7)]
     whole = prompt_lengths(tiny_tokenizer(), prompts)
-    monkeypatch.setattr(lengths, "_BATCH", 3)
-    assert prompt_lengths(tiny_tokenizer(), prompts) == whole == sorted(whole)
+    assert prompt_lengths(tiny_tokenizer(), prompts, at_once=3) == whole == sorted(whole)
     assert prompt_lengths(tiny_tokenizer(), []) == []

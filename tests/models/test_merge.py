@@ -12,7 +12,6 @@ from transformers import AutoModelForCausalLM
 
 from rectune.core.errors import RectuneError, UserError
 from rectune.core.settings import Lora, Models
-from rectune.models import merge
 from rectune.models.loading import add_lora, load_for_training, load_tokenizer, note_base, open_adapter
 from rectune.models.merge import merge_adapter
 from tests.models.tiny import tiny_checkpoint
@@ -104,13 +103,10 @@ def test_the_original_base_keeps_what_4_bits_round_away(tmp_path: Path) -> None:
     assert torch.equal(original["model.embed_tokens.weight"], rounded["model.embed_tokens.weight"])
 
 
-def test_a_large_model_is_written_in_several_files_that_load_as_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_model_is_written_in_several_files_that_load_as_one(tmp_path: Path) -> None:
     adapter = make_adapter(tmp_path / "adapter", Models(base="tiny", compute="float32"))
     merge_adapter(tiny_checkpoint(), adapter, tmp_path / "one")
-    monkeypatch.setattr(merge, "_SHARD", 60_000)
-    merge_adapter(tiny_checkpoint(), adapter, tmp_path / "many")
+    merge_adapter(tiny_checkpoint(), adapter, tmp_path / "many", shard=60_000)
     files = sorted((tmp_path / "many").glob("*.safetensors"))
     assert len(files) > 3 and files[0].name == f"model-00001-of-{len(files):05d}.safetensors"
     one, many = (AutoModelForCausalLM.from_pretrained(tmp_path / name) for name in ("one", "many"))

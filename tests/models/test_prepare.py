@@ -20,18 +20,17 @@ def test_the_tiny_model_is_the_same_on_every_machine(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_stage_goes_on_from_a_finished_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_stage_goes_on_from_a_finished_checkpoint(tmp_path: Path) -> None:
     config = parse_recipe({"models": {"base": "tiny", "quantisation": "F16"}})
     link = tmp_path / "checkpoint"
     link.mkdir()
     link_checkpoint(tiny_checkpoint(), link)
-    monkeypatch.setattr(prepare, "make_checkpoint", lambda *arguments: pytest.fail("made again"))
+    before = {(file.name, file.lstat().st_ino) for file in link.iterdir()}
     figures = prepare.run(config, {}, tmp_path)
     assert figures["model"] == "tiny"
     assert figures["parameters"] == parameter_count(tiny_checkpoint()) > 49152 * 64
     assert (tmp_path / "model.gguf").exists()
+    assert {(file.name, file.lstat().st_ino) for file in link.iterdir()} == before, "made again"
 
 
 def test_a_folder_is_taken_over_without_its_code(tmp_path: Path) -> None:

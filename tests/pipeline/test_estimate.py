@@ -61,7 +61,7 @@ def test_every_recipe_is_estimated_in_80_columns(name: str, device: str) -> None
 
 
 def rows_a_step(loaded: Recipe) -> int:
-    machines = loaded.train.machines if isinstance(loaded.train.machines, int) else 1
+    machines = loaded.train.machines
     return loaded.train.batch_size * loaded.train.accumulation * loaded.train.processes * machines
 
 

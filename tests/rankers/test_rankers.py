@@ -1,10 +1,11 @@
 """Everything behind the one face of rankers: random, popularity, BM25, embeddings, item-kNN, and whatever has a name."""
 
-import math
 from pathlib import Path
 
+import lancedb
 import numpy as np
 import pytest
+from lancedb.index import FTS
 
 from rectune.core.errors import UserError
 from rectune.core.rows import read_rows
@@ -17,7 +18,7 @@ from rectune.rankers.ground import Ground, Likes, train_likes
 from rectune.rankers.likeness import EmbeddingBest, EmbeddingMean
 from rectune.rankers.neighbours import ItemKnn
 from rectune.rankers.popularity import Popularity
-from rectune.rankers.words import K1, B, Bm25
+from rectune.rankers.words import K1, Bm25, words_of
 from tests.rankers.world import case, items, write_world
 
 CASES = [case("movies", f"u{taste}", "test", taste) for taste in (0, 1)]
@@ -79,13 +80,35 @@ def test_random_follows_its_seed():
     assert first[0].tolist() == again[0].tolist() != other[0].tolist()
 
 
-def test_bm25_is_its_formula():
+def test_bm25_is_what_lancedb_scores(tmp_path: Path):
+    """LanceDB's full-text index has k1 = 1.2 and b = 0.75 too, and keeps the factor k1 + 1 of every word."""
+    titles = (
+        "red apple",
+        "red red car",
+        "blue sky over sea",
+        "apple car red boat long title",
+        "Car, red!",
+        "sea",
+    )
+    shelf = [Item("d", str(n), title) for n, title in enumerate(titles)]
+    rows = [{"id": item.item_id, "text": item.title} for item in shelf]
+    table = lancedb.connect(tmp_path).create_table("shelf", data=rows)
+    table.create_index("text", config=FTS(stem=False, remove_stop_words=False))
+    ids = tuple(item.item_id for item in shelf)
+    ranker = Bm25.of(Ground("d", shelf))
+    for item in shelf:
+        asked = " ".join(dict.fromkeys(words_of(item.title)))  # LanceDB counts what stands there twice twice
+        found = {row["id"]: row["_score"] for row in table.search(asked, query_type="fts").to_list()}
+        scores = ranker.rank([(item.item_id,)], [ids])[0]
+        np.testing.assert_allclose(scores * (K1 + 1), [found.get(name, 0.0) for name in ids], rtol=1e-5)
+
+
+def test_a_word_that_the_history_has_twice_counts_twice():
     shelf = [Item("d", "a", "red apple"), Item("d", "b", "red red car"), Item("d", "c", "blue sky over sea")]
-    scores = Bm25.of(Ground("d", shelf)).rank([("a",)], [("b", "c")])[0]
-    idf = math.log(
-        1 + (3 - 2 + 0.5) / (2 + 0.5)
-    )  # "red" stands in two of three documents, whose mean length is 3
-    np.testing.assert_allclose(scores, [idf * 2 / (2 + K1 * (1 - B + B * 3 / 3)), 0.0])
+    ranker = Bm25.of(Ground("d", shelf))
+    once, twice = ranker.rank([("a",), ("a", "a")], [("b", "c")] * 2)
+    np.testing.assert_allclose(twice, 2 * once)
+    assert once[0] > once[1] == 0.0
 
 
 def test_the_mean_and_the_best_match_part_where_tastes_are_mixed():

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rectune.core.catalogue import load_catalogue
-from rectune.release import hits
-from rectune.release.hits import chosen_cases, conversations_of, hits_of, paired_change
+from rectune.release.hits import chosen_cases, conversations_of, hits_by, paired_change
 from tests.rankers.world import SPACE, write_world
 
 
@@ -43,37 +42,26 @@ def test_the_interval_turns_over_when_before_and_after_do(pairs: list[tuple[bool
     assert -1.0 <= low < high <= 1.0
 
 
-class Engine:
-    """Stands in for llama.cpp: likes the user's taste best, or everything the same."""
+class Likes:
+    """A model that likes the user's taste best, or everything the same."""
 
-    def __init__(self, model: Path, engine: Any) -> None:
-        assert engine.weights == "file"
-        self.model = model
-
-    def __enter__(self) -> Engine:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
+    def __init__(self, taste: float) -> None:
+        self.taste = taste
 
     def loglikelihood(
         self, messages: Any, continuations: Sequence[str], prefill: str = ""
     ) -> list[list[float]]:
         asked_space = SPACE[0] in messages[1][1]
-        likes_space = self.model.stem == "space"
-        known = [text.strip() in SPACE for text in continuations]
-        return [[1.0 if own and likes_space and asked_space else 0.0] for own in known]
+        return [[self.taste if asked_space and text.strip() in SPACE else 0.0] for text in continuations]
 
 
-def test_a_target_that_ties_is_a_miss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hits, "LlamaEngine", Engine)
-    monkeypatch.setattr(hits, "_longest", lambda *_: 100)
+def test_a_target_that_ties_is_a_miss(tmp_path: Path) -> None:
     inputs = write_world(tmp_path)
     cases = chosen_cases(inputs["data"], inputs["queries"])
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
-    found = hits_of(tmp_path / "space.gguf", cases, catalogue)
+    found = hits_by(Likes(1.0), "space", cases, catalogue)
     assert found == [test.case.target in ("m4", "b4") for test in cases] and sum(found) == 2
-    assert not any(hits_of(tmp_path / "flat.gguf", cases, catalogue))
+    assert not any(hits_by(Likes(0.0), "flat", cases, catalogue))
 
 
 def test_conversations_end_on_the_item_really_taken(tmp_path: Path) -> None:

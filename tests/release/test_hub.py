@@ -42,7 +42,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", state.url)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    monkeypatch.setattr("rectune.release.hub._LONGEST", 0.05)
+    wait = time.sleep
+    monkeypatch.setattr("time.sleep", lambda seconds: wait(min(seconds, 0.05)))
     yield state
     servers.close()
 
@@ -197,7 +198,6 @@ def test_a_hub_that_is_not_there_is_named(
     hub: Hub, finished: dict[str, Path], out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr("rectune.release.hub._LONGEST", 0.0)
     with pytest.raises(UserError, match="broke off"):
         pushed(finished, out)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rectune.core import progress
 from rectune.core.errors import UserError
 from rectune.core.recipe import parse_recipe
 from rectune.core.rows import read_rows, write_rows
@@ -38,16 +36,14 @@ def edit(folder: Path, **figures: object) -> None:
 
 
 def test_a_dry_run_lists_files_and_uploads_nothing(
-    finished: dict[str, Path], out: Path, monkeypatch: pytest.MonkeyPatch
+    finished: dict[str, Path], out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = io.StringIO()
-    monkeypatch.setattr(progress, "_stream", shown)
-    monkeypatch.setattr("rectune.release.push.send", lambda *_: pytest.fail("a dry run must not upload"))
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")  # nothing can be uploaded
     stats = dry(finished, out)
     listing = json.loads((out / "files.json").read_text())
     sizes = {f["path"]: f["bytes"] for upload in listing["uploads"] for f in upload["files"]}
-    assert sizes["gguf/model.gguf"] == 5004 and "5.004 kB" in shown.getvalue()
-    assert "nothing was uploaded" in shown.getvalue()
+    assert sizes["gguf/model.gguf"] == 5004 and "5.004 kB" in (shown := capsys.readouterr().err)
+    assert "nothing was uploaded" in shown
     assert stats["bytes"] > 5004 and listing["left_out"] == {"shop": 3}
     assert (out / "README.md").read_text().startswith("---\n")
     assert (out / "dataset/README.md").read_text().startswith("---\n")
@@ -140,7 +136,7 @@ def test_refuses_what_did_not_pass_its_checks_but_not_to_show_the_files(
     finished: dict[str, Path], out: Path, monkeypatch: pytest.MonkeyPatch, parity: dict[str, object]
 ) -> None:
     monkeypatch.setattr("huggingface_hub.get_token", lambda: TOKEN)
-    monkeypatch.setattr("rectune.release.push.send", lambda *_: pytest.fail("must not upload"))
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")  # nothing can be uploaded
     edit(finished["export"], parity=parity)
     with pytest.raises(UserError, match="8 ½" if parity else "no record"):
         dry(finished, out, dry_run=False, repo="user/name")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from rectune.models.loading import load_tokenizer
-from rectune.release import vocabulary
 from rectune.release.texts import CONVERSATIONS, HARD_TEXTS, MIXED
 from rectune.release.vocabulary import token_parity
 from tests.models.tiny import tiny_checkpoint
@@ -35,12 +34,6 @@ def test_the_texts_are_as_many_and_as_long_as_they_should_be() -> None:
     assert len(MIXED.encode()) > 2048
 
 
-@pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tokens' own texts left out, which take seconds."""
-    monkeypatch.setattr(vocabulary, "_own_texts", lambda tokenizer: [])
-
-
 @pytest.mark.slow
 def test_one_merge_less_is_noticed(checkpoint: Path) -> None:
     path = checkpoint / "tokenizer.json"
@@ -50,13 +43,13 @@ def test_one_merge_less_is_noticed(checkpoint: Path) -> None:
     assert token_parity(checkpoint, exact_gguf())["differing_count"] > 0
 
 
-def test_another_chat_template_is_noticed(checkpoint: Path, few: None) -> None:
+def test_another_chat_template_is_noticed(checkpoint: Path) -> None:
     path = checkpoint / "chat_template.jinja"
     path.write_text(path.read_text() + "{{ ' ' if add_generation_prompt else '' }}")
     assert token_parity(checkpoint, exact_gguf(), CONVERSATIONS)["differing_count"] == len(CONVERSATIONS)
 
 
-def test_a_special_token_that_became_plain_text_is_noticed(checkpoint: Path, few: None) -> None:
+def test_a_special_token_that_became_plain_text_is_noticed(checkpoint: Path) -> None:
     path = checkpoint / "tokenizer.json"
     tokenizer = json.loads(path.read_text())
     mine = {**tokenizer["added_tokens"][-1], "id": 9000, "content": "<extra>"}

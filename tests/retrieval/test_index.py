@@ -1,18 +1,21 @@
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import lancedb
 import numpy as np
 import pytest
+from lancedb.table import Table
 
 from rectune.core.errors import UserError
 from rectune.core.types import Item
-from rectune.retrieval import index as index_module
-from rectune.retrieval import indexes
 from rectune.retrieval.chunks import Cut
-from rectune.retrieval.embedding import embed, reads, register
+from rectune.retrieval.embedding import dimension, embed, reads, register
+from rectune.retrieval.floor import FOREIGN
 from rectune.retrieval.index import Plan, build_index, open_index
+from rectune.retrieval.indexes import refresh_indexes
 from tests.retrieval import letters  # noqa: F401
 
 ITEMS = [
@@ -32,14 +35,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Seen:
+    """What the embedder `seen` was given, which is the real one; of items, not the wishes that a floor is drawn by."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self.dies_at = ""
+        register("seen", dimension("embedded"), self._embed)
+
+    def _embed(self, texts: Sequence[str]) -> np.ndarray:
+        if self.dies_at and any(self.dies_at in text for text in texts):
+            raise KeyboardInterrupt
+        self._texts += texts
+        return embed(texts)
+
+    def take(self) -> list[str]:
+        """The texts since the last call."""
+        wishes = {wish for some in FOREIGN.values() for wish in some}
+        taken, self._texts = [text for text in self._texts if text not in wishes], []
+        return taken
+
+
 @pytest.fixture
-def embedded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The texts that building embeds from here on."""
-    texts: list[str] = []
-    monkeypatch.setattr(
-        index_module, "embed", lambda some, embedder: texts.extend(some) or embed(some, embedder)
-    )
-    return texts
+def seen() -> Seen:
+    return Seen()
 
 
 def test_vectors_have_unit_length_and_like_lies_by_like():
@@ -114,17 +133,14 @@ def test_other_chunks_of_one_item_do_not_crowd_out_the_other_items(tmp_path: Pat
     assert len({hit.item_id for hit in index.near("aaaa", "d", 31)}) == 31
 
 
-def test_only_changed_and_new_items_are_embedded_and_gone_ones_are_deleted(
-    tmp_path: Path, embedded: list[str]
-):
-    build_index(ITEMS, tmp_path, "embedded")
-    assert len(embedded) == len(ITEMS)
-    embedded.clear()
-    build_index(ITEMS[::-1], tmp_path, "embedded")
-    assert embedded == []
+def test_only_changed_and_new_items_are_embedded_and_gone_ones_are_deleted(tmp_path: Path, seen: Seen):
+    build_index(ITEMS, tmp_path, "seen")
+    assert len(seen.take()) == len(ITEMS)
+    build_index(ITEMS[::-1], tmp_path, "seen")
+    assert seen.take() == []
     changed = [replace(ITEMS[0], description="Gardening at home"), *ITEMS[2:], Item("books", "9", "New")]
-    index = build_index(changed, tmp_path, "embedded")
-    assert sorted(embedded) == ["Journey to Mars (1999). science fiction. Gardening at home", "New"]
+    index = build_index(changed, tmp_path, "seen")
+    assert sorted(seen.take()) == ["Journey to Mars (1999). science fiction. Gardening at home", "New"]
     assert (index.items, index.chunks) == (6, 6)
     hits = {(hit.domain, hit.item_id): hit for hit in index.near("gardening", k=99)}
     assert ("movies", "2") not in hits and len(hits) == 6
@@ -133,38 +149,23 @@ def test_only_changed_and_new_items_are_embedded_and_gone_ones_are_deleted(
     assert [hit.item_id for hit in index.search_text("kitchens", "movies")] == []
 
 
-def test_a_killed_build_goes_on_behind_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(index_module, "_ROWS", 2)
-    calls: list[list[str]] = []
-
-    def killed(texts, embedder):
-        calls.append(list(texts))
-        if any("Cook's" in text for text in texts):
-            raise KeyboardInterrupt
-        return embed(texts, embedder)
-
-    monkeypatch.setattr(index_module, "embed", killed)
+def test_a_killed_build_goes_on_behind_what_was_written(tmp_path: Path, seen: Seen):
+    seen.dies_at = "Cook's"
     with pytest.raises(KeyboardInterrupt):
-        build_index(ITEMS, tmp_path, "letters")
+        build_index(ITEMS, tmp_path, "seen", Plan(batch=2))
     with pytest.raises(UserError, match="no finished index"):
         open_index(tmp_path)
-    kept = [text for texts in calls[:-1] for text in texts]
-    calls.clear()
-    monkeypatch.setattr(
-        index_module, "embed", lambda texts, embedder: calls.append(list(texts)) or embed(texts, embedder)
-    )
-    assert len(build_index(ITEMS, tmp_path, "letters").near("x", k=99)) == len(ITEMS)
-    assert not {text for texts in calls for text in texts} & set(kept) and kept
+    kept, seen.dies_at = seen.take(), ""
+    assert len(build_index(ITEMS, tmp_path, "seen", Plan(batch=2)).near("x", k=99)) == len(ITEMS)
+    assert not set(seen.take()) & set(kept) and kept
 
 
-def test_another_embedder_or_cut_builds_it_anew(tmp_path: Path, embedded: list[str]):
+def test_another_embedder_or_cut_builds_it_anew(tmp_path: Path, seen: Seen):
     build_index(ITEMS, tmp_path, "letters")
-    embedded.clear()
-    assert build_index(ITEMS, tmp_path, "embedded").embedder == "embedded"
-    assert len(embedded) == len(ITEMS)
-    embedded.clear()
-    build_index(ITEMS, tmp_path, "embedded", Plan(Cut(300, 0)))
-    assert len(embedded) == len(ITEMS)
+    assert build_index(ITEMS, tmp_path, "seen").embedder == "seen"
+    assert len(seen.take()) == len(ITEMS)
+    build_index(ITEMS, tmp_path, "seen", Plan(Cut(300, 0)))
+    assert len(seen.take()) == len(ITEMS)
 
 
 @pytest.mark.parametrize(
@@ -205,21 +206,26 @@ def test_many_chunks_are_searched_approximately_and_found_again(tmp_path: Path):
     assert build_index(more, tmp_path, "given", Plan(rows=500)).near("item 0", "d", 1)[0].item_id == "new"
 
 
-def test_an_index_of_vectors_in_many_pieces_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def pieces(table: Table) -> int:
+    """Of how many pieces LanceDB says that the index of the vectors consists."""
+    stats = [table.index_stats(index.name) for index in table.list_indices() if "vector" in index.columns]
+    return max(found.num_indices for found in stats if found)
+
+
+def test_an_index_of_vectors_in_many_pieces_is_made_anew(tmp_path: Path):
     rng = np.random.default_rng(0)
     register("drawn", 16, lambda texts: np.stack([_unit(rng) for _ in texts]))
-    monkeypatch.setattr(indexes, "_SEGMENTS", 1)
-    pieces: list[int] = []  # 0 where the index is made
-    anew = indexes._make_vector_index
-    monkeypatch.setattr(indexes, "_make_vector_index", lambda table: (pieces.append(0), anew(table)))
     items = [Item("d", str(n), f"item {n}") for n in range(600)]
-    for turn in range(6):
-        changed = [replace(item, year=2000 + turn) for item in items[:40]]
-        index = build_index([*changed, *items[40:]], tmp_path, "drawn", Plan(rows=500))
-        pieces.append(indexes._segments(index._table))
-    assert max(pieces) == 1, "an update adds a piece, and no more stay than may"
-    assert pieces.count(0) >= 2
-    assert len({hit.item_id for hit in index.near("anything", "d", 600)}) == 600
+    changed = [replace(item, year=2000) for item in items[:40]]
+    for some in (items, [*changed, *items[40:]]):
+        build_index(some, tmp_path, "drawn", Plan(rows=500))
+    table = lancedb.connect(tmp_path).open_table("chunks")
+    assert pieces(table) == 2, "an update adds a piece"
+    refresh_indexes(table, letters=False, approximate=True)
+    assert pieces(table) == 2
+    refresh_indexes(table, letters=False, approximate=True, segments=1)
+    assert pieces(table) == 1
+    assert len({hit.item_id for hit in open_index(tmp_path).near("anything", "d", 600)}) == 600
 
 
 def _unit(rng: np.random.Generator) -> np.ndarray:
