@@ -41,7 +41,7 @@ class Recipe(BaseModel):
     @classmethod
     def _all_sections(cls, given: Any) -> Any:
         # Not defaults of the fields: these would fill the sections that a view leaves out.
-        return dict.fromkeys(cls.model_fields, {}) | given if isinstance(given, dict) else given
+        return {name: {} for name in cls.model_fields} | given if isinstance(given, dict) else given
 
     def only(self, sections: Iterable[str]) -> Recipe:
         """A view that holds these sections and raises AttributeError for any other."""
@@ -110,7 +110,8 @@ def to_yaml(document: Mapping[str, Any]) -> str:
     from ruamel.yaml import YAML
 
     stream, yaml = io.StringIO(), YAML(typ="safe", pure=True)
-    yaml.sort_base_mapping_type_on_output, yaml.width = False, 110
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel declares it None
+    yaml.width = 110
     yaml.dump(dict(document), stream)
     return stream.getvalue()
 

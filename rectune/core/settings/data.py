@@ -100,7 +100,7 @@ class Data(Section):
     preference: Count = 3000
     """Cases to choose `candidates.prompts` from; more than those are needed to balance domains and kinds."""
     test: Count = 2000
-    """Test cases, as many of each domain. More narrow the intervals of the evaluation, and it takes longer."""
+    """Test cases, as many of each dataset. More narrow the intervals of the evaluation, and it takes longer."""
     train_until: Fraction = 0.9
     """The earliest share of all likes that training and preferences use; tests ask for later ones, where times are
     published. 1 parts users alone, and lets training see likes later than those of the tests."""
@@ -114,7 +114,7 @@ class Data(Section):
     """How the other candidates are drawn, from the target's category where it has one: each alike, by
     `popularity`, or `near` the target in the space of `embedder`, which is hardest."""
     embedder: str = "embedded"
-    """The model that says what is near: `embedded` (MiniLM, English) or a sentence-transformers Hub id."""
+    """The model that says what is `near`: `embedded` (MiniLM, English) or a sentence-transformers Hub id."""
     malformed: Fraction = 0.01
     """Share of a file's lines that may be unreadable before reading it is an error."""
     custom: dict[str, Custom] = Field(default={})

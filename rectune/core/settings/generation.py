@@ -49,7 +49,7 @@ class Sampling(Section):
     """How a model samples."""
 
     max_tokens: Count = 96
-    """Tokens of an answer at most; longer ones are cut. Reasons in Korean take more."""
+    """Tokens of an answer at most; longer ones are cut. Korean takes more than English."""
     temperature: Annotated[float, Field(ge=0.0)] = 0.7
     """Divides the logits: higher varies more, 0 is greedy."""
     top_k: Natural = 40

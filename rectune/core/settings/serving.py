@@ -93,7 +93,7 @@ class Evaluate(Engine):
 
 
 class Release(Section):
-    """What leaves the house: the exported model, and what `rectune push` sends."""
+    """The exported model, and what `rectune push` sends."""
 
     merge: Literal["auto", "dequantised", "original"] = "auto"
     """Form of a base trained in 4 bits that the adapter is merged into: its weights as training rounded them, or as

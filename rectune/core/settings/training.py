@@ -113,14 +113,14 @@ class Align(Optimisation):
     batch_size: Count = 2
     """Pairs a process and step. A step sees batch_size x accumulation x processes pairs."""
     max_length: Count = 2112
-    """Tokens of prompt and answer together at most; pairs with a longer answer are left out and counted."""
+    """Tokens of prompt and answer together at most; longer pairs are left out and counted."""
     schedule: Literal["cosine", "linear", "constant"] = "linear"
     """How the learning rate falls after its peak."""
     annotator: Literal["person", "simulated"] = "person"
     """`person` waits for tags made with `rectune tag`; with `simulated` a published rule stands in, and everything made
     from it says so."""
     tags: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "default"
-    """Name of the file of tags, tags/<name>.sqlite. Recipes that name the same one share their tags."""
+    """Name of the file of tags, tags/NAME.sqlite. Recipes that name the same one share their tags."""
     pairs: Literal["best_worst", "all"] = "best_worst"
     """Pairs that a tag makes: one, or `all` that it implies (the best over those between over the worst)."""
     conflicts: Literal["majority", "drop"] = "majority"
