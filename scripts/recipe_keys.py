@@ -11,8 +11,8 @@ from rectune.core.recipe import Recipe
 
 _HEAD = """# Every key of a recipe
 
-Made from the typed sections in `rectune/core/settings/` by `python -m scripts.recipe_keys >
-docs/recipe-keys.md`, not by hand; a test says when it is old.
+Made from the typed sections in `rectune/core/settings/` by
+`python -m scripts.recipe_keys > docs/recipe-keys.md`, not by hand; a test says when it is old.
 
 A recipe states what differs from the defaults here; `rectune plan RECIPE --resolved` prints it with all of
 them, and the same text lies as `recipe.yaml` beside every result. An unknown key is refused with the nearest
