@@ -132,7 +132,7 @@ def _reference(field: Mapping[str, Any]) -> str:
 
 def _kind(field: Mapping[str, Any]) -> str:
     if _reference(field):
-        return "what the keys below say"
+        return "sections of the keys below"
     if "anyOf" in field:
         return " or ".join(_kind(one) for one in field["anyOf"])
     if "enum" in field or "const" in field:
