@@ -59,7 +59,7 @@ class Sampling(Section):
     min_p: Fraction = 0.05
     """Only tokens with at least this share of the likeliest one's probability are drawn from."""
     repeat_penalty: Annotated[float, Field(ge=0.0)] = 1.0
-    """Divides the positive logits of tokens that were there before, and multiplies the negative ones; 1 changes
+    """Divides the positive logits of the answer's last 64 tokens, and multiplies the negative ones; 1 changes
     nothing."""
     seed: int = 7
     """Seed from which every request's own is made."""
@@ -71,8 +71,8 @@ class Engine(Section):
     context: Count = free(3072)
     """Tokens of a sequence, prompt and answer together. Must hold the longest prompt and its answer."""
     slots: Natural = free(64)
-    """Sequences at once; 0 takes as many as memory holds, up to 16, or 64 on an accelerator. On a processor more
-    than 16 gain nothing."""
+    """Sequences at once; 0 takes as many as memory holds, up to 16, or 64 on an accelerator. On two processor
+    cores 16 were fastest."""
     threads: Natural = free(0)
     """Threads of the processor; 0 leaves the number to the engine."""
     gpu_layers: int = free(-1)
