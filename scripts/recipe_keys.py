@@ -1,4 +1,7 @@
-"""The page docs/recipe-keys.md, made from the typed sections: python -m scripts.recipe_keys > docs/recipe-keys.md"""
+"""The page docs/recipe-keys.md, made from the typed sections.
+
+python -m scripts.recipe_keys > docs/recipe-keys.md
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ _BOUNDS = (
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a section's table; all of it is Markdown. A section within the section has no `result` of its own."""
+    """A line of a section's table, in Markdown; a section within the section has no `result` of its own."""
 
     key: str
     default: str

@@ -1,4 +1,4 @@
-"""Loading a recipe: one YAML file and the defaults of what it leaves out, overrides, every fault listed at once."""
+"""Loading a recipe: a YAML file, the defaults of what it leaves out, overrides; all faults are listed at once."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Recipe(BaseModel):
         return Recipe.model_construct(**{name: getattr(self, name) for name in sections})
 
     def result_fields(self, sections: Iterable[str]) -> dict[str, Any]:
-        """The fields of these sections that can change a result, as plain JSON values: what goes into a key."""
+        """The fields of these sections that can change a result, as plain JSON values: the part of a key."""
         return {name: _without_free(getattr(self, name)) for name in sections}
 
 
@@ -58,7 +58,7 @@ def load_recipe(recipe: Path, overrides: Sequence[str] = ()) -> Recipe:
     Args:
         recipe: a YAML 1.2 file with sections of `Recipe`, or the name of one that comes with the package.
         overrides: `section.key=value` strings; the value is read as YAML (`5e-7` is a number, `[a, b]` a list).
-            `section.key.name=value` changes one entry of a map and keeps the others, those of its default included.
+            `section.key.name=value` changes one entry of a map, or of its default, and keeps the others.
 
     Raises:
         UserError: lists every fault at once: unknown keys with the nearest right one, wrong types, values out of

@@ -1,4 +1,4 @@
-"""Recipes: they state what differs from documented defaults; faults are named at once; free fields are in no key."""
+"""Recipes state what differs from documented defaults; faults are named at once; free fields are in no key."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -37,7 +37,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_nested(cls, given: Any) -> Any:
-        """A key that a nested section leaves out has the value that it has where the whole section is left out."""
+        """A key that a nested section leaves out is as where the whole section is left out."""
         if not isinstance(given, Mapping):
             return given
         defaults = {name: field.default for name, field in cls.model_fields.items()}

@@ -23,7 +23,7 @@ SHARES = {
     "steam": 0.72,
     "amazon": 37.17,
 }
-# From which value on an interaction of these datasets counts as liked; `rectune.datagen.datasets.published` says why.
+# From which value on an interaction counts as liked; `rectune.datagen.datasets.published` says why.
 LIKED = {
     "mind": 1.0,
     "amazon_music": 4.0,
@@ -40,9 +40,11 @@ class Crossing(Section):
     """Training cases with a history in one domain and a target in another, of users whom both know."""
 
     history: str
-    """A dataset of the recipe, or one category of it, as `amazon/Electronics`, from which histories are taken."""
+    """A dataset of the recipe, or one category of it, as `amazon/Electronics`, from which histories are
+    taken."""
     target: str
-    """Likewise, from which targets are taken. Both must share user ids: editions of different years do not."""
+    """Likewise, from which targets are taken. Both must share user ids: editions of different years do
+    not."""
     share: Share
     """Weight in the mixture, beside those of `shares`."""
 
@@ -57,8 +59,8 @@ class Custom(Section):
     interactions: str = ""
     """The file of the interactions. Without one, items can be recommended but make no cases."""
     item_columns: dict[str, str] = Field(default={})
-    """Column of each field of an item: item_id, title, categories, description, year. A field that is left out
-    is guessed from common names; "" keeps it from being looked for."""
+    """Column of each field of an item: item_id, title, categories, description, year. A field that is left
+    out is guessed from common names; "" keeps it from being looked for."""
     interaction_columns: dict[str, str] = Field(default={})
     """Likewise for user_id, item_id, value, timestamp. Without a value each interaction counts 1; without a
     timestamp histories are in no order."""
@@ -82,30 +84,34 @@ class Data(Section):
     datasets: list[str] = Field(default=list(SHARES), min_length=1)
     """The datasets that are read: names that `rectune data list` shows, or keys of `custom`."""
     categories: dict[str, list[str]] = Field(default={})
-    """Categories that are read of a dataset that comes by category, as `{amazon: [Electronics]}`; all that are
-    there of a dataset that is not named."""
+    """Categories that are read of a dataset that comes by category, as `{amazon: [Electronics]}`; all that
+    are there of a dataset that is not named."""
     shares: dict[str, Share] = Field(default=SHARES)
-    """Relative weights of the datasets in the training cases; 0 gives none. By default the published mixture, in
-    per cent. Every dataset that is read needs one."""
+    """Relative weights of the datasets in the training cases; 0 gives none. By default the published mixture,
+    in per cent. Every dataset that is read needs one."""
     shortfall: Literal["accept", "spread"] = "accept"
     """What happens when a dataset has fewer cases than its share asks for: `accept` fewer in all, or `spread`
     what is missing over the others, which changes the mixture."""
     crossings: list[Crossing] = Field(default=[])
-    """Further training cases across two domains, for a model that recommends from a history of other things."""
+    """Further training cases across two domains, for a model that recommends from a history of other
+    things."""
     liked: dict[str, float] = Field(default=LIKED)
-    """The value (stars, points, hours played, clicks) from which on an interaction counts as liked, by dataset; a
-    dataset that is not named has its own from `rectune data list`. Interactions without a value never count."""
+    """The value (stars, points, hours played, clicks) from which on an interaction counts as liked, by
+    dataset; a dataset that is not named has its own from `rectune data list`. Interactions without a value
+    never count."""
     train: Count = 600_000
     """Training cases. Users of training, preference and test cases are disjoint."""
     preference: Count = 3000
     """Cases to choose `candidates.prompts` from; more than those are needed to balance domains and kinds."""
     test: Count = 2000
-    """Test cases, as many of each dataset. More narrow the intervals of the evaluation, and it takes longer."""
+    """Test cases, as many of each dataset. More narrow the intervals of the evaluation, and it takes
+    longer."""
     train_until: Fraction = 0.9
-    """The earliest share of all likes that training and preferences use; tests ask for later ones, where times are
-    published. 1 parts users alone, and lets training see likes later than those of the tests."""
+    """The earliest share of all likes that training and preferences use; tests ask for later ones, where
+    times are published. 1 parts users alone, and lets training see likes later than those of the tests."""
     min_history: Count = 5
-    """Liked items before the target that a case has at least. Fewer let more users in, and tell less of each."""
+    """Liked items before the target that a case has at least. Fewer let more users in, and tell less of
+    each."""
     max_history: Count = 20
     """Liked items before the target that a case has at most: the latest. Longer ones make longer prompts."""
     candidates: Annotated[int, Field(ge=2)] = 20

@@ -123,7 +123,7 @@ class Filter(Section):
     """What a response must be to be trained on."""
 
     threshold: Positive = 15.0
-    """From which ln(L)*L/C on the rule `score` drops a response; L counts its tokens, C the distinct ones among
-    them. Lower drops more, of long responses first; with another tokenizer the figures are others."""
+    """From which ln(L)*L/C on the rule `score` drops a response; L counts its tokens, C the distinct ones
+    among them. Lower drops more, of long responses first; with another tokenizer the figures are others."""
     rules: FilterRules = FilterRules()
     """What drops a response; each rule does by itself, and the reasons are counted."""

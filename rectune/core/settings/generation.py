@@ -13,16 +13,17 @@ class Models(Section):
     """The model that is tuned."""
 
     base: str = "embedded"
-    """`embedded` (SmolLM2-135M-Instruct, English), `tiny` (two random layers with its tokenizer, for tests), a
-    folder, a GGUF file, or a Hub id (`org/name` or `org/name@revision`)."""
+    """`embedded` (SmolLM2-135M-Instruct, English), `tiny` (two random layers with its tokenizer, for tests),
+    a folder, a GGUF file, or a Hub id (`org/name` or `org/name@revision`)."""
     load_in_4bit: bool = True
-    """Whether the base is held in 4 bits (NF4) while adapters are trained: a quarter of the memory of 16 bits."""
+    """Whether the base is held in 4 bits (NF4) while adapters are trained: a quarter of the memory of 16
+    bits."""
     compute: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Type of the arithmetic around the weights; `auto` is bfloat16 or, where the accelerator lacks it, float16, and
-    float32 on a processor, so that a recipe gives one result on all of them."""
+    """Type of the arithmetic around the weights; `auto` is bfloat16 or, where the accelerator lacks it,
+    float16, and float32 on a processor, so that a recipe gives one result on all of them."""
     quantisation: str = "Q8_0"
-    """Type of the GGUF files in which base and tuned model are sampled and ranked. Smaller types take less memory
-    and lose some accuracy."""
+    """Type of the GGUF files in which base and tuned model are sampled and ranked. Smaller types take less
+    memory and lose some accuracy."""
 
 
 class Prompts(Section):
@@ -31,16 +32,21 @@ class Prompts(Section):
     locales: dict[Literal["en", "ko"], Share] = Field(default={"en": 0.5, "ko": 0.5})
     """Relative weights of the languages. A base model that knows no Korean wants `{en: 1}`."""
     scenarios: dict[Literal["passive", "active"], Share] = Field(default={"passive": 0.6, "active": 0.4})
-    """Relative weights of `passive` prompts, which show a history, and `active` ones, which have a query too."""
+    """Relative weights of `passive` prompts, which show a history, and `active` ones, which have a query
+    too."""
     forms: dict[Literal["direct", "listwise"], Share] = Field(default={"direct": 0.6, "listwise": 0.4})
-    """Relative weights of `direct` prompts, which ask for one item, and `listwise` ones, which ask for a ranking."""
+    """Relative weights of `direct` prompts, which ask for one item, and `listwise` ones, which ask for a
+    ranking."""
     listwise: Annotated[int, Field(ge=2)] = 20
-    """Candidates that a listwise prompt shows, `data.candidates` at most. Fewer make shorter prompts and answers."""
+    """Candidates that a listwise prompt shows, `data.candidates` at most. Fewer make shorter prompts and
+    answers."""
     max_tokens: Count = 1280
-    """Tokens of a prompt at most, system message and opening of the answer included; of a longer history the oldest
-    items are left out. Must leave room for a response within `train.max_length` and `align.max_length`."""
+    """Tokens of a prompt at most, system message and opening of the answer included; of a longer history the
+    oldest items are left out. Must leave room for a response within `train.max_length` and
+    `align.max_length`."""
     test_templates: Literal["seen", "held_out", "both"] = "seen"
-    """Templates of test prompts: those of the training, those that no training prompt uses (`held_out`), or `both`."""
+    """Templates of test prompts: those of the training, those that no training prompt uses (`held_out`), or
+    `both`."""
     seed: int = 7
     """Seed of the choice of language, scenario, form and template."""
 
@@ -76,12 +82,14 @@ class Engine(Section):
     threads: Natural = free(0)
     """Threads of the processor; 0 leaves the number to the engine."""
     gpu_layers: int = free(-1)
-    """Layers on the accelerator, where there is one; -1 is all. Fewer for a model that is larger than its memory."""
+    """Layers on the accelerator, where there is one; -1 is all. Fewer for a model that is larger than its
+    memory."""
     workers: Natural = free(0)
-    """Processes under Ray, each with a model of its own; 0 works in the stage's process. See docs/cluster.md."""
+    """Processes under Ray, each with a model of its own; 0 works in the stage's process. See
+    docs/cluster.md."""
     weights: Literal["auto", "file"] = free("auto")
-    """`auto` lets a processor compute with a copy of the model in a type that it multiplies faster, where there is
-    one; `file` takes the file as it is, with less memory."""
+    """`auto` lets a processor compute with a copy of the model in a type that it multiplies faster, where
+    there is one; `file` takes the file as it is, with less memory."""
 
 
 class Remote(Section):
@@ -101,7 +109,8 @@ class Teacher(Section):
     """A model that writes training text."""
 
     model: str
-    """A GGUF reference (`embedded`, a file, `org/name:file.gguf` on the Hub), or the name a `server` knows it by."""
+    """A GGUF reference (`embedded`, a file, `org/name:file.gguf` on the Hub), or the name a `server` knows it
+    by."""
     server: str = ""
     """Base address of an OpenAI-compatible server, as http://localhost:8080/v1; "" runs the model here."""
     share: Share = 1.0
@@ -129,8 +138,8 @@ class Candidates(Engine):
     """The answers that a person chooses among, from a GGUF of the tuned model."""
 
     prompts: Natural = 1000
-    """Fresh prompts that are answered, domains, kinds and locales as evenly as there are any; 0 is all there are.
-    Each is one decision of an annotator."""
+    """Fresh prompts that are answered, domains, kinds and locales as evenly as there are any; 0 is all there
+    are. Each is one decision of an annotator."""
     answers: Annotated[int, Field(ge=2)] = 5
     """Different answers to a prompt."""
     sampling: Sampling = Sampling(max_tokens=768, temperature=0.9, top_k=50)

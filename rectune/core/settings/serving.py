@@ -19,8 +19,8 @@ class Retrieval(Engine):
     top: Count = 5
     """Items of a recommendation."""
     ground: Literal["retrieve", "constrained"] = "retrieve"
-    """`retrieve` lets the model write and searches the catalogue for what it wrote; `constrained` lets it name only
-    titles of the catalogue, which asks for more of the model."""
+    """`retrieve` lets the model write and searches the catalogue for what it wrote; `constrained` lets it
+    name only titles of the catalogue, which asks for more of the model."""
     beam: Count = 8
     """Beginnings of titles that `constrained` keeps at a time. More find likelier titles and take longer."""
     floor: Literal["auto"] | Annotated[float, Field(ge=-1.0, le=1.0)] = "auto"
@@ -32,8 +32,8 @@ class Retrieval(Engine):
     approximate: Count = 100_000
     """From so many pieces on vectors are searched by IVF-PQ, which is faster and may miss some."""
     attempts: Natural = 3
-    """Tries at reasons that say nothing which is not on record, before a plain sentence stands in; 0 asks no model for
-    reasons."""
+    """Tries at reasons that say nothing which is not on record, before a plain sentence stands in; 0 asks no
+    model for reasons."""
     cases: Natural = 200
     """Test prompts in the grounding report."""
     compare: bool = True
@@ -42,7 +42,7 @@ class Retrieval(Engine):
     """How reasons are sampled."""
 
 
-# Systems by the names that recipes give them: the language models, and the rankers of `rectune.rankers.base.RANKERS`.
+# Systems by the names that recipes give them: language models, and the rankers of `rectune.rankers.base.RANKERS`.
 TUNED = ("base", "sft", "dpo")
 SYSTEMS = ("random", "popularity", "bm25", "embedding_mean", "embedding_best", "hybrid", "item_knn", *TUNED)
 
@@ -66,20 +66,20 @@ class Evaluate(Engine):
     """What is ranked side by side: rankers, and language models by the likelihood of each title; see
     docs/evaluation.md. `module:Class` names a ranker of your own."""
     ways: list[Way] = Field(default=_WAYS)
-    """Further ways in which each language model ranks; see docs/evaluation.md. `parsed`, `retrieved` and `listed` have
-    it write, which takes longest."""
+    """Further ways in which each language model ranks; see docs/evaluation.md. `parsed`, `retrieved` and
+    `listed` have it write, which takes longest."""
     protocols: list[Literal["uniform", "popularity", "full"]] = Field(
         default=["uniform", "popularity", "full"]
     )
-    """Candidates beside those of the data stage: drawn here each alike, drawn by popularity, or the whole catalogue
-    (for rankers, and for answers that retrieve)."""
+    """Candidates beside those of the data stage: drawn here each alike, drawn by popularity, or the whole
+    catalogue (for rankers, and for answers that retrieve)."""
     draws: Count = 3
     """Draws of candidates in a protocol, and orders in which candidates are listed."""
     model_draws: Natural = 3
     """How many of these draws language models rank by likelihood; each takes their time once more."""
     tuning: Natural = 200
-    """Cases of no test user on which the weights of `prior`, `fused`, `lexical` and `hybrid` are chosen; 0 takes one
-    half for each."""
+    """Cases of no test user on which the weights of `prior`, `fused`, `lexical` and `hybrid` are chosen; 0
+    takes one half for each."""
     memorisation: Natural = 25
     """Titles and cases a domain on which the base model is asked what it knows by heart; 0 is none."""
     samples: Count = 20
@@ -96,18 +96,20 @@ class Release(Section):
     """The exported model, and what `rectune push` sends."""
 
     merge: Literal["auto", "dequantised", "original"] = "auto"
-    """Form of a base trained in 4 bits that the adapter is merged into: its weights as training rounded them, or as
-    they were; `auto` is whichever comes closer to the adapter model."""
+    """Form of a base trained in 4 bits that the adapter is merged into: its weights as training rounded them,
+    or as they were; `auto` is whichever comes closer to the adapter model."""
     quantisations: list[str] = Field(default=["Q4_K_M", "Q8_0"], min_length=1)
     """Types of the exported GGUF files; the first is `model.gguf`."""
     adapter_gguf: bool = True
     """Whether the adapter alone is written for llama.cpp's --lora too."""
     parity_cases: Natural = 24
-    """Test cases that every exported file ranks, to be compared with the model that was trained; 0 is none."""
+    """Test cases that every exported file ranks, to be compared with the model that was trained; 0 is
+    none."""
     allow_failed_parity: bool = free(False)
     """Whether an export that fails its checks is kept. It is never pushed."""
     repo: str = free("")
-    """Where `rectune push` sends to, as user/name: a model repository and a dataset repository of that name."""
+    """Where `rectune push` sends to, as user/name: a model repository and a dataset repository of that
+    name."""
     private: bool = free(True)
     """Whether a repository that `push` makes is private."""
     dry_run: bool = free(True)

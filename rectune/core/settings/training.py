@@ -48,21 +48,24 @@ class Optimisation(Section):
     max_grad_norm: Positive = 1.0
     """Norm to which longer gradients are cut."""
     gradient_checkpointing: bool = True
-    """Whether activations are computed again in the backward pass: less memory, one more forward pass a step."""
+    """Whether activations are computed again in the backward pass: less memory, one more forward pass a
+    step."""
     zero: Literal[0, 1, 2, 3] = 2
-    """DeepSpeed's ZeRO stage: what processes share out. 0 nothing, 1 the optimiser, 2 gradients too, 3 weights too."""
+    """DeepSpeed's ZeRO stage: what processes share out. 0 nothing, 1 the optimiser, 2 gradients too, 3
+    weights too."""
     offload: Offload = "none"
-    """What moves to host memory: the optimiser (ZeRO 2, 3), or the parameters too (3). Less device memory, slower."""
+    """What moves to host memory: the optimiser (ZeRO 2, 3), or the parameters too (3). Less device memory,
+    slower."""
     seed: int = 7
     """Seed of new adapters, of the order of rows, and of dropout."""
     processes: Count = free(1)
     """Processes on each machine, one an accelerator. Only the sum over all machines is in the key."""
     machines: Count | str | list[str] = free([])
-    """[] is this machine alone; a list of `host slots=n`, this one first, or a file with such lines; or how many there
-    are, for launchers that need no names."""
+    """[] is this machine alone; a list of `host slots=n`, this one first, or a file with such lines; or how
+    many there are, for launchers that need no names."""
     launcher: Literal["ssh", "manual", "slurm"] = free("ssh")
-    """What starts the other machines: `ssh`, a person who types what is printed (`manual`), or `slurm`, which starts
-    this program on each."""
+    """What starts the other machines: `ssh`, a person who types what is printed (`manual`), or `slurm`, which
+    starts this program on each."""
     endpoint: str = free("")
     """host:port where the machines meet; "" is a free port here."""
     log_steps: Count = free(10)
@@ -79,11 +82,11 @@ class Train(Optimisation):
     lora: Lora = Lora()
     """The adapters that are trained."""
     packing: bool = True
-    """Whether several examples, blind to each other, share a row of `max_length` tokens; `batch_size` then counts such
-    rows."""
+    """Whether several examples, blind to each other, share a row of `max_length` tokens; `batch_size` then
+    counts such rows."""
     attention: Literal["auto", "blocks", "sdpa", "flash_attention_2", "eager"] = "auto"
-    """`auto` is flash_attention_2 where it can run, `blocks` (each packed example by itself) on a processor, else
-    sdpa."""
+    """`auto` is flash_attention_2 where it can run, `blocks` (each packed example by itself) on a processor,
+    else sdpa."""
     liger: bool = False
     """Whether Liger's kernels are swapped in: faster, with less memory; needs an accelerator."""
     holdout: Holdout = 0.05
@@ -109,7 +112,8 @@ class Align(Optimisation):
     """DPO (Rafailov et al. 2023) on tagged answers; it goes on with the adapters of `train`."""
 
     learning_rate: Positive = 5e-7
-    """Peak learning rate of AdamW, far below that of `train`: DPO starts from a model that answers well already."""
+    """Peak learning rate of AdamW, far below that of `train`: DPO starts from a model that answers well
+    already."""
     batch_size: Count = 2
     """Pairs a process and step. A step sees batch_size x accumulation x processes pairs."""
     max_length: Count = 2112
@@ -117,15 +121,15 @@ class Align(Optimisation):
     schedule: Literal["cosine", "linear", "constant"] = "linear"
     """How the learning rate falls after its peak."""
     annotator: Literal["person", "simulated"] = "person"
-    """`person` waits for tags made with `rectune tag`; with `simulated` a published rule stands in, and everything made
-    from it says so."""
+    """`person` waits for tags made with `rectune tag`; with `simulated` a published rule stands in, and
+    everything made from it says so."""
     tags: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "default"
     """Name of the file of tags, tags/NAME.sqlite. Recipes that name the same one share their tags."""
     pairs: Literal["best_worst", "all"] = "best_worst"
     """Pairs that a tag makes: one, or `all` that it implies (the best over those between over the worst)."""
     conflicts: Literal["majority", "drop"] = "majority"
-    """What becomes of pairs that annotators order differently: the order that more of them gave (ties are left out),
-    or `drop`."""
+    """What becomes of pairs that annotators order differently: the order that more of them gave (ties are
+    left out), or `drop`."""
     embedder: str = "embedded"
     """The model that measures how near answers come to the true next item, as a check of the tags: `embedded`
     (MiniLM, English) or a sentence-transformers Hub id."""
@@ -136,7 +140,8 @@ class Align(Optimisation):
     loss_weights: list[Positive] = Field(default=[1.0])
     """Weights of the losses, one for each."""
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
-    """Share of pairs that may be the wrong way round, for losses that take it: robust, exo_pair, aot, aot_unpaired."""
+    """Share of pairs that may be the wrong way round, for losses that take it: robust, exo_pair, aot,
+    aot_unpaired."""
     reference_log_probs: Literal["precomputed", "each_step"] = free("precomputed")
     """Log-probabilities of the model before DPO are taken once, before the first step, or in each step."""
     holdout: Holdout = 0.1
