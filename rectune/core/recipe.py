@@ -1,4 +1,4 @@
-"""Loading a recipe: a YAML file, the defaults of what it leaves out, overrides; all faults are listed at once."""
+"""Loading a recipe: a YAML file, the defaults of what it leaves out, overrides; every fault named at once."""
 
 from __future__ import annotations
 

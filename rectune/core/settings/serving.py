@@ -42,7 +42,7 @@ class Retrieval(Engine):
     """How reasons are sampled."""
 
 
-# Systems by the names that recipes give them: language models, and the rankers of `rectune.rankers.base.RANKERS`.
+# Systems by the names that recipes give them: language models, and the rankers in `rectune.rankers.base`.
 TUNED = ("base", "sft", "dpo")
 SYSTEMS = ("random", "popularity", "bm25", "embedding_mean", "embedding_best", "hybrid", "item_knn", *TUNED)
 
