@@ -38,9 +38,9 @@ LLAMA_7B = {
 def training(
     world: int = 1, *, lora: Lora | None = None, reference: bool = False, **settings: Any
 ) -> Training:
-    return Training(
-        Optimisation.model_validate({"zero": 0} | settings), lora or Lora(r=2, dropout=0.0), world, reference
-    )
+    plain = {"zero": 0, "gradient_checkpointing": False}
+    optimisation = Optimisation.model_validate(plain | settings)
+    return Training(optimisation, lora or Lora(r=2, dropout=0.0), world, reference)
 
 
 def test_weights_of_a_small_model_counted_by_hand() -> None:
