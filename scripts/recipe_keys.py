@@ -1,27 +1,33 @@
-"""The page docs/recipe-keys.md, made from the typed sections: python -m scripts.recipe_keys > docs/recipe-keys.md"""
+"""The page docs/recipe-keys.md, made from the typed sections.
+
+python -m scripts.recipe_keys > docs/recipe-keys.md
+"""
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
-
 from rectune.core.recipe import Recipe
-from rectune.core.settings.base import Section
 
 _HEAD = """# Every key of a recipe
 
-Made from the typed sections in `rectune/core/settings/` by `python -m scripts.recipe_keys > docs/recipe-keys.md`, not by
-hand; a test says when it is old.
+Made from the typed sections in `rectune/core/settings/` by
+`python -m scripts.recipe_keys > docs/recipe-keys.md`, not by hand; a test says when it is old.
 
-A recipe states every key itself: nothing is inherited, and an unknown key is refused with the nearest right one. Any key
-can be set for one run: `rectune run RECIPE section.key=value`. *Default* is what the code takes where a program leaves a
-key out; the recipes leave none out. *Result* says whether a key goes into the run keys: changing one that does makes the
-stages that read it run again; a *free* one changes no result.
+A recipe states what differs from the defaults here; `rectune plan RECIPE --resolved` prints it with all of
+them, and the same text lies as `recipe.yaml` beside every result. An unknown key is refused with the nearest
+right one. Any key can be set for one run: `rectune run RECIPE section.key=value`. A list or a map in a recipe
+takes the place of the whole default; `section.key.name=value` on the command line changes one entry of a map.
+
+What names data or a model outside the package defaults to what comes with it (`embedded`), so that nothing is
+fetched that a recipe does not name. All other defaults are those of the recipes for models of some 7 billion
+parameters.
+
+*Result* says whether a key goes into the run keys: changing one that does makes the stages that read it run
+again; a *free* one changes no result. `[]` stands for each element of a list, `NAME` for a name of your own.
 """
 _PLAIN = {
     "integer": "whole number",
@@ -42,62 +48,75 @@ _BOUNDS = (
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a section's table; all of it is Markdown."""
+    """A line of a section's table, in Markdown; a section within the section has no `result` of its own."""
 
     key: str
-    kind: str
     default: str
-    free: bool
+    range: str
+    meaning: str
+    result: str
+
+    @property
+    def line(self) -> str:
+        """The line."""
+        return f"| `{self.key}` | {self.default} | {self.range} | {self.meaning} | {self.result} |"
 
 
 def page() -> str:
     """The whole page."""
-    schema = Recipe.model_json_schema()
-    parts = [_HEAD]
-    for name, field in Recipe.model_fields.items():
-        model = field.annotation
-        assert isinstance(model, type) and issubclass(model, BaseModel)
-        parts.append(_section(name, model, schema["$defs"]))
-    return "\n".join(parts)
+    definitions = Recipe.model_json_schema()["$defs"]
+    return "\n".join([_HEAD, *(_section(name, definitions) for name in Recipe.model_fields)])
 
 
-def _section(name: str, model: type[BaseModel], definitions: Mapping[str, Any]) -> str:
-    rows = list(_rows(definitions[model.__name__], definitions, "", free=False))
-    lines = [f"## {name}", "", *_docs(model), "| key | value | default | result |", "|---|---|---|---|"]
-    lines += [
-        f"| `{row.key}` | {row.kind} | {row.default} | {'free' if row.free else 'yes'} |" for row in rows
-    ]
-    lines.append("")
-    for nested in _nested(definitions[model.__name__], definitions):
-        said = definitions[nested].get("description", "")
-        lines += [f"**{nested}.** {' '.join(said.split())}", ""] if said else []
-    return "\n".join(lines)
+def rows(section: str) -> list[Row]:
+    """The rows of one section of a recipe."""
+    definitions = Recipe.model_json_schema()["$defs"]
+    return list(_rows(definitions[_class_of(section)], definitions))
 
 
-def _docs(model: type[BaseModel]) -> list[str]:
-    """What the section's class and those that it extends say, a paragraph a line, an empty line after each."""
-    found = []
-    for one in model.__mro__:
-        if isinstance(one, type) and issubclass(one, Section) and one is not Section and one.__doc__:
-            found += [" ".join(part.split()) for part in inspect.cleandoc(one.__doc__).split("\n\n")]
-    return [line for part in found for line in (part, "")]
+def _class_of(section: str) -> str:
+    return _reference(Recipe.model_json_schema()["properties"][section])
+
+
+def _section(name: str, definitions: Mapping[str, Any]) -> str:
+    section = definitions[_class_of(name)]
+    head = ["| key | default | range | meaning | result |", "|---|---|---|---|---|"]
+    lines = [row.line for row in _rows(section, definitions)]
+    return "\n".join([f"## {name}", "", _one_line(section["description"]), "", *head, *lines, ""])
 
 
 def _rows(
-    schema: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str, *, free: bool
+    section: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str = "", *, free: bool = False
 ) -> Iterator[Row]:
-    for name, field in schema.get("properties", {}).items():
+    """The keys of a section and of those within it, each of these behind a row of its own."""
+    defaults = section.get("default", {})
+    for name, stated in section["properties"].items():
+        field = stated | ({"default": defaults[name]} if name in defaults else {})
         key, loose = prefix + name, free or bool(field.get("free"))
         inner, ending = _model_in(field)
+        meaning = _one_line(field.get("description", ""))
         if inner and not ending:
-            yield from _rows(definitions[inner], definitions, f"{key}.", free=loose)
+            yield Row(key, "", "its keys below", meaning, "")
+            whole = definitions[inner] | {"default": field["default"]}
+            yield from _rows(whole, definitions, f"{key}.", free=loose)
             continue
-        default = (
-            "none" if "default" not in field else f"`{json.dumps(field['default'], ensure_ascii=False)}`"
-        )
-        yield Row(key, _kind(field), default.replace("|", "\\|"), loose)
+        yield Row(key, _default(field), _kind(field), meaning, "free" if loose else "yes")
         if inner:
             yield from _rows(definitions[inner], definitions, f"{key}{ending}.", free=loose)
+
+
+def _default(field: Mapping[str, Any]) -> str:
+    if "default" not in field:
+        return "to be given"
+    return _cell(f"`{json.dumps(field['default'], ensure_ascii=False)}`")
+
+
+def _one_line(text: str) -> str:
+    return _cell(" ".join(text.split()))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _model_in(field: Mapping[str, Any]) -> tuple[str, str]:
@@ -114,26 +133,15 @@ def _reference(field: Mapping[str, Any]) -> str:
     return str(field["$ref"]).rsplit("/", 1)[1] if "$ref" in field else ""
 
 
-def _nested(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[str]:
-    """The sections inside a section, each once, in their order."""
-    found: dict[str, None] = {}
-    for field in schema.get("properties", {}).values():
-        inner, _ = _model_in(field)
-        if inner and inner not in found:
-            found[inner] = None
-            found.update(dict.fromkeys(_nested(definitions[inner], definitions)))
-    return list(found)
-
-
 def _kind(field: Mapping[str, Any]) -> str:
-    if name := _reference(field):
-        return f"**{name}**"
+    if _reference(field):
+        return "sections of the keys below"
     if "anyOf" in field:
         return " or ".join(_kind(one) for one in field["anyOf"])
     if "enum" in field or "const" in field:
         return ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
     bounds = [words.format(field[name]) for name, words in _BOUNDS if name in field]
-    return ", ".join([_plain(field), *bounds]).replace("|", "\\|")
+    return _cell(", ".join([_plain(field), *bounds]))
 
 
 def _plain(field: Mapping[str, Any]) -> str:

@@ -71,14 +71,21 @@ def plan(
         bool, typer.Option(help="Measure a few steps of the real model where it is here.")
     ] = True,
     zero: Annotated[bool, typer.Option("--zero", help="Show DeepSpeed's configuration.")] = False,
+    whole: Annotated[
+        bool,
+        typer.Option("--resolved", help="Only print the whole recipe, every key with its value, as YAML."),
+    ] = False,
     runs: Runs = Path("runs"),
 ) -> None:
     """Which stages would run, and why, and what training would cost; no stage is run."""
-    from rectune.core.recipe import load_recipe
+    from rectune.core.recipe import load_recipe, resolved
     from rectune.core.runs import RunStore
     from rectune.pipeline.plan import make_plan
     from rectune.pipeline.show import plan_table
 
+    if whole:
+        typer.echo(resolved(load_recipe(recipe, overrides or [])), nl=False)
+        return
     loaded, store = load_recipe(recipe, overrides or []), RunStore(runs)
     if zero:
         from rectune.pipeline.estimate_table import zero_page

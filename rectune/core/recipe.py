@@ -1,14 +1,16 @@
-"""Loading a recipe: one complete YAML file, overrides from the command line, every fault listed at once."""
+"""Loading a recipe: a YAML file, the defaults of what it leaves out, overrides; every fault named at once."""
 
 from __future__ import annotations
 
+import copy
 import difflib
+import functools
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from rectune.core import settings
 from rectune.core.errors import UserError
@@ -16,7 +18,10 @@ from rectune.core.shipped import RECIPES, find_recipe, recipe_names
 
 
 class Recipe(BaseModel):
-    """Everything a run needs. A stage is handed a view (`only`) with the sections that its row in the table names."""
+    """Everything a run needs; what is left out has its default.
+
+    A stage is handed a view (`only`) with the sections that its row in the table names.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,12 +37,18 @@ class Recipe(BaseModel):
     evaluate: settings.Evaluate
     release: settings.Release
 
+    @model_validator(mode="before")
+    @classmethod
+    def _all_sections(cls, given: Any) -> Any:
+        # Not defaults of the fields: these would fill the sections that a view leaves out.
+        return {name: {} for name in cls.model_fields} | given if isinstance(given, dict) else given
+
     def only(self, sections: Iterable[str]) -> Recipe:
         """A view that holds these sections and raises AttributeError for any other."""
         return Recipe.model_construct(**{name: getattr(self, name) for name in sections})
 
     def result_fields(self, sections: Iterable[str]) -> dict[str, Any]:
-        """The fields of these sections that can change a result, as plain JSON values: what goes into a key."""
+        """The fields of these sections that can change a result, as plain JSON values: the part of a key."""
         return {name: _without_free(getattr(self, name)) for name in sections}
 
 
@@ -45,8 +56,9 @@ def load_recipe(recipe: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Load and check a recipe.
 
     Args:
-        recipe: a YAML 1.2 file with the sections of `Recipe`, or the name of one that comes with the package.
+        recipe: a YAML 1.2 file with sections of `Recipe`, or the name of one that comes with the package.
         overrides: `section.key=value` strings; the value is read as YAML (`5e-7` is a number, `[a, b]` a list).
+            `section.key.name=value` changes one entry of a map, or of its default, and keeps the others.
 
     Raises:
         UserError: lists every fault at once: unknown keys with the nearest right one, wrong types, values out of
@@ -88,12 +100,19 @@ def dump_sections(recipe: Recipe, sections: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(recipe, name).model_dump(mode="json") for name in sections}
 
 
+def resolved(recipe: Recipe) -> str:
+    """The whole recipe as YAML, every key with its value; loading it gives an equal recipe."""
+    return to_yaml(dump_sections(recipe, Recipe.model_fields))
+
+
 def to_yaml(document: Mapping[str, Any]) -> str:
-    """Plain values as YAML text."""
+    """Plain values as YAML text, keys in their order."""
     from ruamel.yaml import YAML
 
-    stream = io.StringIO()
-    YAML(typ="safe", pure=True).dump(dict(document), stream)
+    stream, yaml = io.StringIO(), YAML(typ="safe", pure=True)
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel declares it None
+    yaml.width = 110
+    yaml.dump(dict(document), stream)
     return stream.getvalue()
 
 
@@ -116,6 +135,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return document
 
 
+@functools.cache
+def _defaults() -> dict[str, Any]:
+    return dump_sections(Recipe.model_validate({}), Recipe.model_fields)
+
+
 def _override(document: dict[str, Any], text: str) -> str | None:
     """Apply one `section.key=value`; returns the fault, if any."""
     from ruamel.yaml import YAML
@@ -126,8 +150,10 @@ def _override(document: dict[str, Any], text: str) -> str | None:
         return f"{text}: not of the form section.key=value"
     *parents, last = dotted.strip().split(".")
     node: Any = document
+    default: Any = _defaults()
     for parent in parents:
-        node = node.setdefault(parent, {}) if isinstance(node, dict) else None
+        default = default.get(parent, {}) if isinstance(default, dict) else {}
+        node = node.setdefault(parent, copy.deepcopy(default)) if isinstance(node, dict) else None
     if not isinstance(node, dict):
         return f"{dotted}: stands inside a value that has no keys"
     try:

@@ -1,6 +1,7 @@
 """The run store: the only code that knows about keys, skipping, partial work and manifests.
 
-    runs/<stage>/<key>/          a finished artefact: the stage's files, config.yaml, run.log, manifest.json (written last)
+    runs/<stage>/<key>/          a finished artefact: the stage's files, run.log, config.yaml (the sections it
+                                 read), recipe.yaml (all of the run's), manifest.json (written last)
     runs/<stage>/<key>.partial/  work under way or interrupted; the next run goes on from it
     runs/<stage>/<key>.lock      held while somebody works on it
     runs/by-recipe/<recipe>/<stage>  links for people; `resolve` reads them

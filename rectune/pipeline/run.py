@@ -11,7 +11,7 @@ from typing import Any
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
-from rectune.core.recipe import Recipe, dump_sections, load_recipe, to_yaml
+from rectune.core.recipe import Recipe, dump_sections, load_recipe, resolved, to_yaml
 from rectune.core.runs import RunStore, Workplace, write_atomically
 from rectune.core.text.plain import duration
 from rectune.pipeline.launch import launch
@@ -100,6 +100,7 @@ def _launch(
     inputs = {name: str(store.folder(name, key).resolve()) for name, key in ingredients.inputs.items()}
     absolute = Workplace(place.folder.resolve(), place.lock)
     write_atomically(absolute.folder / "config.yaml", to_yaml(sections))
+    write_atomically(absolute.folder / "recipe.yaml", resolved(recipe))
     spec = {"sections": sections, "inputs": inputs}
     return launch(step.stage.function, spec, absolute, step.stage.team(recipe))
 

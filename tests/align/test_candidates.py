@@ -18,7 +18,7 @@ from rectune.core.types import Candidate, Prompt
 from rectune.inference.requests import Answer, Request
 from tests.align.examples import make_prompt
 
-SETTINGS = Candidates(answers=3, sampling=Sampling(max_tokens=8))
+SETTINGS = Candidates(answers=3, sampling=Sampling(max_tokens=8, seed=0))
 Model = Callable[[Request], str]
 
 

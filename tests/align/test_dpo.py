@@ -20,9 +20,9 @@ from rectune.models.holdout import held_out
 from rectune.models.loading import add_lora, load_for_training, load_tokenizer, note_base
 from tests.align.examples import make_prompt
 from tests.models.tiny import tiny_checkpoint
-from tests.train.runs import finish, losses
+from tests.train.runs import SHORT, finish, losses
 
-ALIGN = {
+ALIGN = SHORT | {
     "zero": 0,
     "batch_size": 4,
     "warmup_ratio": 0.0,
@@ -48,7 +48,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The tiny base, four pairs, and an SFT adapter that is far from doing nothing."""
     folder = tmp_path_factory.mktemp("inputs")
     models = Models(base="tiny")
-    tuned = add_lora(load_for_training(tiny_checkpoint(), models), Lora(r=4, dropout=0.1), seed=1)
+    tuned = add_lora(load_for_training(tiny_checkpoint(), models), Lora(r=4, alpha=32, dropout=0.1), seed=1)
     torch.manual_seed(2)
     for name, value in tuned.named_parameters():
         if "lora_B" in name:

@@ -24,6 +24,7 @@ from rectune.models.prepare import make_checkpoint
 from rectune.models.reference import locate
 from rectune.prompts.answers import read_answer
 from tests.align.examples import make_prompt
+from tests.train.runs import SHORT
 
 FILMS = ("Heat", "Ronin", "Alien", "Solaris", "Vertigo", "Fargo", "Brazil", "Stalker")
 HOLDOUT = 0.25
@@ -60,7 +61,7 @@ def make_inputs(root: Path, base: str, pairs: Sequence[Preference]) -> dict[str,
     models = Models(base=base, load_in_4bit=False, compute="float32")
     make_checkpoint(locate(base), inputs["base"] / "checkpoint")
     adapted = add_lora(
-        load_for_training(inputs["base"] / "checkpoint", models), Lora(r=8, dropout=0.0), seed=1
+        load_for_training(inputs["base"] / "checkpoint", models), Lora(r=8, alpha=32, dropout=0.0), seed=1
     )
     adapted.save_pretrained(str(inputs["sft"] / "adapter"), save_embedding_layers=False)
     note_base(inputs["sft"] / "adapter", models)
@@ -69,7 +70,8 @@ def make_inputs(root: Path, base: str, pairs: Sequence[Preference]) -> dict[str,
 
 
 def recipe(base: str, **align: Any) -> Recipe:
-    settings = {"zero": 0, "warmup_ratio": 0.0, "schedule": "constant", "holdout": HOLDOUT, "eval_steps": 8}
+    settings = SHORT | {"zero": 0, "batch_size": 4, "warmup_ratio": 0.0, "holdout": HOLDOUT}
+    settings |= {"schedule": "constant", "eval_steps": 8}
     models = {"base": base, "load_in_4bit": False, "compute": "float32"}
     return parse_recipe({"models": models, "align": settings | align})
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rectune.core.recipe import load_recipe
 from rectune.pipeline.doctor import examine
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +45,15 @@ def test_the_doctor_names_every_part_and_mends_what_is_missing(
     monkeypatch.setattr("sys.prefix", str(tmp_path))  # where the converter lies
     report, healthy = examine()
     assert not healthy and "MEND converter" in report and "rectune.models.fetch_converter" in report
+
+
+def test_a_plan_prints_the_whole_recipe(tmp_path: Path) -> None:
+    wanted = ["recipes/demo.yaml", "filter.threshold=12"]
+    command = [sys.executable, "-m", "rectune.cli.main", "plan", *wanted, "--resolved"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    printed = tmp_path / "whole.yaml"
+    printed.write_text(answer.stdout)
+    assert load_recipe(printed) == load_recipe(ROOT / wanted[0], wanted[1:])
 
 
 def test_make_help_lists_every_stage() -> None:

@@ -1,38 +1,103 @@
-"""Recipes: every shipped one is complete and loads; every fault is named at once; free fields stay out of the key."""
+"""Recipes state what differs from documented defaults; faults are named at once; free fields are in no key."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from ruamel.yaml import YAML
 
 from rectune.core.errors import UserError
-from rectune.core.recipe import dump_sections, load_recipe, parse_recipe
+from rectune.core.recipe import Recipe, dump_sections, load_recipe, parse_recipe, resolved
+from rectune.core.settings import Section
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 DEMO = next(path for path in RECIPES if path.stem == "demo")
 
 
-def keys(section: BaseModel, prefix: str = "") -> set[str]:
-    found: set[str] = set()
-    for name in type(section).model_fields:
-        value = getattr(section, name)
-        found |= keys(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else {prefix + name}
-    return found
+def read(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
 
 
-def given(section: BaseModel, prefix: str = "") -> set[str]:
-    found: set[str] = set()
-    for name in section.model_fields_set:
-        value = getattr(section, name)
-        found |= given(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else {prefix + name}
-    return found
+def loaded(folder: Path, text: str, *overrides: str) -> Recipe:
+    path = folder / "own.yaml"
+    path.write_text(text)
+    return load_recipe(path, overrides)
+
+
+def idle(given: dict[str, Any], defaults: BaseModel, place: str = "") -> Iterator[str]:
+    """Keys of a recipe that it could leave out: their values are the defaults."""
+    plain = defaults.model_dump(mode="json")
+    for name, value in given.items():
+        inner = getattr(defaults, name)
+        if isinstance(inner, BaseModel) and value:
+            yield from idle(value, inner, f"{place}{name}.")
+        elif value == plain[name] or isinstance(inner, BaseModel):
+            yield place + name
+
+
+def sections(of: type[Section] = Section) -> Iterator[type[Section]]:
+    for kind in of.__subclasses__():
+        yield kind
+        yield from sections(kind)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_shipped_recipes_load_and_leave_nothing_to_defaults(path: Path) -> None:
-    recipe = load_recipe(path)
-    assert keys(recipe) - given(recipe) == set()
+def test_shipped_recipes_load_fit_on_a_screen_and_state_no_default(path: Path) -> None:
+    load_recipe(path)
+    assert len(path.read_text().splitlines()) <= 60
+    assert list(idle(read(path.read_text()), Recipe.model_validate({}))) == []
+
+
+def test_a_recipe_may_leave_out_everything(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "{}") == Recipe.model_validate({})
+
+
+def test_every_key_has_a_description() -> None:
+    kinds = {kind for kind in sections() if kind.__module__.startswith("rectune.")}
+    assert {field.annotation for field in Recipe.model_fields.values()} <= kinds
+    silent = [
+        f"{kind.__name__}.{name}"
+        for kind in kinds
+        for name, field in kind.model_fields.items()
+        if not field.description
+    ]
+    assert silent == []
+
+
+def test_what_a_nested_section_leaves_out_is_as_where_all_of_it_is_left_out(tmp_path: Path) -> None:
+    short = loaded(tmp_path, "generate: {rationale: {max_tokens: 8}}")
+    same = loaded(tmp_path, "{}", "generate.rationale.max_tokens=8")
+    default = Recipe.model_validate({}).generate.rationale
+    assert short == same
+    assert short.generate.rationale == default.model_copy(update={"max_tokens": 8})
+    assert default.repeat_penalty != short.generate.query.repeat_penalty
+
+
+def test_an_override_changes_one_entry_of_a_map_and_a_recipe_the_whole_map(tmp_path: Path) -> None:
+    shares = Recipe.model_validate({}).data.shares
+    assert loaded(tmp_path, "{}", "data.shares.anime=1").data.shares == shares | {"anime": 1}
+    assert loaded(tmp_path, "data: {shares: {anime: 1}}").data.shares == {"anime": 1}
+    assert loaded(tmp_path, "data: {shares: {anime: 1}}", "data.shares.books=2").data.shares == {
+        "anime": 1,
+        "books": 2,
+    }
+    assert Recipe.model_validate({}).data.shares == shares
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_resolved_recipe_states_every_key_in_order_and_loads_as_the_same(
+    path: Path, tmp_path: Path
+) -> None:
+    awkward = ["data.root='1e5'", "release.repo='no'", "train.lora.extra={a: null, b: [1, '2']}"]
+    recipe = load_recipe(path, awkward)
+    text = resolved(recipe)
+    assert loaded(tmp_path, text) == recipe
+    stated = read(text)
+    assert stated == recipe.model_dump(mode="json")
+    assert list(stated) == list(Recipe.model_fields)
+    assert all(list(stated[name]) == list(type(getattr(recipe, name)).model_fields) for name in stated)
 
 
 def test_overrides_are_read_as_yaml_and_a_number_like_5e_7_is_a_number() -> None:
@@ -84,9 +149,9 @@ def test_free_fields_are_not_part_of_the_result_and_all_others_are() -> None:
         DEMO, ["train.save_steps=3", "train.log_steps=7", "generate.slots=3", "generate.threads=1"]
     )
     bound = load_recipe(DEMO, ["train.lora.r=3"])
-    sections = ("train", "generate")
-    assert free.result_fields(sections) == plain.result_fields(sections)
-    assert bound.result_fields(sections) != plain.result_fields(sections)
+    names = ("train", "generate")
+    assert free.result_fields(names) == plain.result_fields(names)
+    assert bound.result_fields(names) != plain.result_fields(names)
 
 
 def test_a_view_holds_its_sections_and_no_other() -> None:
@@ -98,7 +163,7 @@ def test_a_view_holds_its_sections_and_no_other() -> None:
 
 def test_sections_survive_the_way_to_a_worker() -> None:
     recipe = load_recipe(DEMO)
-    sections = ("data", "train", "generate")
-    dumped: dict[str, Any] = dump_sections(recipe, sections)
+    names = ("data", "train", "generate")
+    dumped: dict[str, Any] = dump_sections(recipe, names)
     again = parse_recipe(dumped)
-    assert [getattr(again, name) for name in sections] == [getattr(recipe, name) for name in sections]
+    assert [getattr(again, name) for name in names] == [getattr(recipe, name) for name in names]

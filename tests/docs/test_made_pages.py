@@ -30,10 +30,20 @@ def test_every_key_of_a_recipe_is_on_the_page() -> None:
             assert re.search(rf"^\| `{key}[`.\[]", part, re.MULTILINE), f"{section}.{key}"
 
 
+@pytest.mark.parametrize("section", Recipe.model_fields)
+def test_every_row_of_the_page_says_what_the_key_means(section: str) -> None:
+    rows = recipe_keys.rows(section)
+    assert rows and [row.key for row in rows if not row.meaning] == []
+
+
 def test_free_keys_are_told_apart() -> None:
-    part = (DOCS / "recipe-keys.md").read_text().partition("\n## train\n")[2].partition("\n## ")[0]
-    rows = {line.split("`")[1]: line.rsplit("|", 2)[1].strip() for line in part.splitlines() if "| `" in line}
+    rows = {row.key: row.result for row in recipe_keys.rows("train")}
     assert rows["learning_rate"] == "yes" and rows["log_steps"] == "free" and rows["lora.r"] == "yes"
+
+
+def test_a_nested_key_has_the_default_that_its_section_gives_it() -> None:
+    rows = {row.key: row.default for row in recipe_keys.rows("generate")}
+    assert rows["query.max_tokens"] != rows["rationale.max_tokens"] == "`256`"
 
 
 def test_the_table_of_licences_is_up_to_date() -> None:

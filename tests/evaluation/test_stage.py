@@ -76,8 +76,12 @@ def out(tmp_path: Path) -> Path:
     return folder
 
 
+# What a test does not ask for is not measured.
+FEW = {"bootstrap": 50, "ways": [], "protocols": [], "tuning": 0, "memorisation": 0, "answers": 0}
+
+
 def config(count: int = 3, **changes) -> Recipe:
-    evaluate = Evaluate(systems=SYSTEMS, samples=count, bootstrap=50, **changes)
+    evaluate = Evaluate(systems=SYSTEMS, samples=count, **(FEW | changes))
     return Recipe.model_construct(evaluate=evaluate, retrieval=Retrieval(sampling=Sampling()))
 
 

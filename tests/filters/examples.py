@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rectune.core.rows import batch_of
-from rectune.core.settings import Filter
+from rectune.core.settings import Filter, FilterRules, TooShort
 from rectune.core.types import Example, Item, Prompt, Provenance, with_id
 from rectune.filters.judge import Verdicts, judge, measure
 from rectune.prompts.title_index import TitleIndexes
@@ -69,11 +69,15 @@ def good(body: str = "", locale: str = "en", target: str = "1") -> Example:
     return example(f"{text}\n{CLOSING[locale]} {TITLES['movies'][target]}", locale=locale, target=target)
 
 
+# Tokens are words here, of which a Korean answer has fewer than a tokenizer makes of it.
+SETTINGS = Filter(rules=FilterRules(too_short=TooShort(tokens=12)))
+
+
 def judged(rows: Sequence[Example], config: Filter | None = None, size: int = 3) -> Verdicts:
     """Verdicts on these rows, in batches of `size`."""
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]
     batches = (measure(batch_of(part, Example), CATALOGUE, Words()) for part in parts)
-    return judge(batches, config or Filter())
+    return judge(batches, config or SETTINGS)
 
 
 def reasons(row: Example, config: Filter | None = None) -> tuple[str, ...]:

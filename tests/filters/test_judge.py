@@ -13,7 +13,7 @@ from rectune.core.settings import Filter, FilterRules
 from rectune.core.types import Example, with_id
 from rectune.filters.rules import ROW_RULES, SET_RULES
 from rectune.filters.tally import stats
-from tests.filters.examples import BODY, CLOSING, TITLES, example, good, judged
+from tests.filters.examples import BODY, CLOSING, SETTINGS, TITLES, example, good, judged
 
 NAMES = [rule.name for rule in (*ROW_RULES, *SET_RULES)]
 REASONS = {rule.name: rule.reason for rule in (*ROW_RULES, *SET_RULES)}
@@ -63,7 +63,9 @@ def test_filtering_twice_is_filtering_once(chosen: list[int]) -> None:
 @given(picks, st.sampled_from(NAMES))
 def test_a_rule_that_is_off_takes_its_reason_along_and_nothing_else(chosen: list[int], name: str) -> None:
     rows = rows_of(chosen)
-    off = Filter(rules=FilterRules.model_validate({name: {"on": False}}))
+    rules = SETTINGS.rules.model_dump()
+    rules[name]["on"] = False
+    off = Filter(rules=FilterRules.model_validate(rules))
     for before, after in zip(judged(rows).rows(), judged(rows, off).rows(), strict=True):
         assert after.reasons == tuple(reason for reason in before.reasons if reason != REASONS[name])
         figures = json.loads(before.figures)

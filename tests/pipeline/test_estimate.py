@@ -128,7 +128,7 @@ def test_padding_never_takes_less_than_the_mean_or_more_than_the_longest(
 
 def test_the_largest_batch_is_of_the_longest_rows_or_full_ones_where_they_are_packed() -> None:
     rows = Rows(9, (100, 200), (50, 60), "")
-    train = Train(batch_size=3, max_length=1000)
+    train = Train(batch_size=3, max_length=1000, packing=False)
     alone = largest_step(rows, Training(train, 1))
     assert (alone.rows, alone.length, alone.trained) == (3, 200, 180)
     packed = largest_step(rows, Training(train.model_copy(update={"packing": True}), 1))

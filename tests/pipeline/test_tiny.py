@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
 from rectune.core.runs import RunStore, read_manifest
 from rectune.core.types import Candidate, Example, Preference, Prompt
@@ -57,6 +58,7 @@ def test_every_stage_left_its_manifest_and_nothing_half_done(runs: Path) -> None
         manifest = read_manifest(folder)
         assert manifest["seconds"] > 0 and manifest["peak_memory"] > 0
         assert (folder / "config.yaml").exists() and (folder / "run.log").exists()
+        assert load_recipe(folder / "recipe.yaml") == load_recipe(RECIPE)
     said = rectune(runs, "verify")
     assert said.count("sound") == 13
 

@@ -16,6 +16,20 @@ from rectune.models import metrics
 from rectune.pipeline.worker import STATS, WORKER
 from tests.models.tiny import tiny_checkpoint
 
+# Settings of `train` and `align` for runs of a few steps, each of which is logged.
+SHORT: dict[str, Any] = {
+    "learning_rate": 2e-4,
+    "max_length": 768,
+    "schedule": "cosine",
+    "gradient_checkpointing": False,
+    "eval_steps": 50,
+    "patience": 0,
+    "seed": 0,
+    "log_steps": 1,
+    "save_steps": 10,
+    "report_to": [],
+}
+SINGLE = SHORT | {"packing": False, "max_loss_ratio": 0.0}  # of `train`
 PROVENANCE = Provenance("tiny", "Q8_0", "{}", 0, "llama.cpp")
 
 

@@ -12,12 +12,12 @@ from rectune.core.recipe import Recipe, parse_recipe
 from rectune.models import metrics
 from rectune.models.holdout import _place
 from rectune.train.sft import run
-from tests.train.runs import finish, losses, make_example, make_inputs, start
+from tests.train.runs import SINGLE, finish, losses, make_example, make_inputs, start
 from tests.train.test_processes import kill_tree, last_complete_of
 from tests.train.test_sft import LORA, loss_by_hand
 
 ROWS = 10
-JOB: dict[str, Any] = {
+JOB: dict[str, Any] = SINGLE | {
     "zero": 0,
     "batch_size": 2,
     "warmup_ratio": 0.0,

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from rectune.models.checkpoints import last_complete
-from tests.train.runs import finish, losses, make_inputs, start
+from tests.train.runs import SINGLE, finish, losses, make_inputs, start
 
 ROWS = 8
 LORA = {"r": 4, "alpha": 8, "dropout": 0.0}
-TRAIN = {"warmup_ratio": 0.0, "learning_rate": 2e-3, "holdout": 0.0, "lora": LORA}
+TRAIN = SINGLE | {"warmup_ratio": 0.0, "learning_rate": 2e-3, "holdout": 0.0, "lora": LORA}
 
 
 def settings(zero: int, rows: int, **changes: Any) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from rectune.models.reference import content_digest
 from rectune.models.turns import prompt_ids, response_ids
 from rectune.train.sft import run
 from tests.models.tiny import tiny_checkpoint
-from tests.train.runs import losses, make_example, make_inputs
+from tests.train.runs import SINGLE, losses, make_example, make_inputs
 
 LORA = {"r": 4, "alpha": 8, "dropout": 0.0}
-TRAIN = {"zero": 0, "batch_size": 4, "warmup_ratio": 0.0, "holdout": 0.0, "lora": LORA}
+TRAIN = SINGLE | {"zero": 0, "batch_size": 4, "warmup_ratio": 0.0, "holdout": 0.0, "lora": LORA}
 
 
 def recipe(**changes: Any) -> Recipe:

@@ -23,14 +23,14 @@ from rectune.pipeline.launch import StageFailed, launch
 from rectune.pipeline.machines import Team
 from tests.models.tiny import tiny_checkpoint
 from tests.pipeline.second_machine import somebody_types, two_machines
-from tests.train.runs import losses, make_inputs
+from tests.train.runs import SINGLE, losses, make_inputs
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 Said = pytest.CaptureFixture[str]
 TWO = Team(processes=2)
-TRAIN = {
+TRAIN = SINGLE | {
     "warmup_ratio": 0.0,
     "learning_rate": 2e-3,
     "holdout": 0.0,

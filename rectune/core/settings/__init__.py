@@ -1,4 +1,6 @@
-"""The typed sections of a recipe. Every field states its unit; a field made by `free` cannot change the result.
+"""The typed sections of a recipe.
+
+Every field has a description with its unit; a field made by `free` cannot change the result.
 
 Free fields (workers, slots, log intervals) stay out of the run keys, so turning them never makes work again.
 """

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0.0)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
 Offload = Literal["none", "optimizer", "parameters"]
 
 
@@ -18,6 +21,32 @@ def free(default: Any, **bounds: Any) -> Any:
 
 
 class Section(BaseModel):
-    """Base of all sections: unknown keys are refused, values are not changed after loading."""
+    """Base of all sections: unknown keys are refused, values are not changed after loading.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    The text under a field is its description, from which docs/recipe-keys.md is made.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        protected_namespaces=(),
+        use_attribute_docstrings=True,
+        validate_default=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_nested(cls, given: Any) -> Any:
+        """A key that a nested section leaves out is as where the whole section is left out."""
+        if not isinstance(given, Mapping):
+            return given
+        defaults = {name: field.default for name, field in cls.model_fields.items()}
+        return {name: _filled(defaults.get(name), value) for name, value in given.items()}
+
+
+def _filled(default: Any, given: Any) -> Any:
+    """What is given, and the rest from the default, where both are sections."""
+    if not (isinstance(default, Section) and isinstance(given, Mapping)):
+        return given
+    values = {name: getattr(default, name) for name in type(default).model_fields}
+    return values | {name: _filled(values.get(name), value) for name, value in given.items()}

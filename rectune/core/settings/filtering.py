@@ -6,91 +6,124 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rectune.core.settings.base import Count, Fraction, Section
+from rectune.core.settings.base import Count, Fraction, Natural, Positive, Section
 
 
 class Rule(Section):
-    """One way in which a response may be unfit; a rule that is not `on` is not measured."""
+    """One way in which a response may be unfit."""
 
     on: bool = True
+    """Whether the rule is measured and drops rows."""
 
 
 class TooShort(Rule):
-    """Fewer `tokens` than a reason takes."""
+    """A response of few tokens."""
 
-    tokens: Annotated[int, Field(ge=0)] = 12
+    tokens: Natural = 20
+    """Responses of fewer tokens of the base model go: they hardly hold a reason."""
 
 
 class TooLong(Rule):
-    """More `tokens` than one paragraph has."""
+    """A response of many tokens."""
 
     tokens: Count = 400
+    """Responses of more tokens of the base model go: they are more than one paragraph."""
 
 
 class Echo(Rule):
-    """The response says the prompt again: from which `share` of its runs of `words` words on."""
+    """A response that says the prompt again."""
 
     words: Count = 4
+    """Length of the runs of words that are looked for in the prompt. Longer runs forgive more."""
     share: Fraction = 0.5
+    """From which share of the response's runs on, found in the prompt, the response goes."""
 
 
 class Repeats(Rule):
-    """The response says itself again: from which `share` of its runs of `words` words on."""
+    """A response that says itself again."""
 
     words: Count = 3
+    """Length of the runs of words that are looked for earlier in the response. Longer runs forgive more."""
     share: Fraction = 0.3
+    """From which share of the response's runs on, found earlier in it, the response goes."""
 
 
 class ByLocale(Rule):
     """A least share for each locale."""
 
     en: Fraction
+    """The least share in English responses."""
     ko: Fraction
+    """The least share in Korean responses."""
 
 
 class Language(ByLocale):
-    """The least share of letters outside titles in the script of the prompt's locale: Latin, Hangul."""
+    """The share of letters, titles left out, in the script of the prompt's locale."""
 
     en: Fraction = 0.9
+    """The least share of Latin letters in English responses."""
     ko: Fraction = 0.5
+    """The least share of Hangul in Korean responses, in which foreign names are frequent."""
 
 
 class Prose(ByLocale):
-    """The least share of words outside titles that hold sentences together: function words, endings in Korean."""
+    """The share of words, titles left out, that hold sentences together."""
 
     en: Fraction = 0.33
+    """The least share of function words in English responses; lists of keywords have fewer."""
     ko: Fraction = 0.4
+    """The least share of words with a particle or a verb's ending in Korean responses."""
 
 
 class NearDuplicate(Rule):
-    """From which `similarity` (Jaccard, of word 3-grams) to an earlier response on a response goes."""
+    """A response that is nearly the same as another one."""
 
     similarity: Annotated[float, Field(ge=0.5, le=1.0)] = 0.8
+    """From which similarity (Jaccard, of word 3-grams) to one that stays on a response goes."""
 
 
 class FilterRules(Section):
-    """The rules of `rectune.filters.rules`, by name; each drops a row on its own."""
+    """The rules of `rectune.filters.rules`, by name."""
 
     empty: Rule = Rule()
+    """There is no word in the response."""
     score: Rule = Rule()
+    """ln(L)*L/C of the response is at or above `threshold`: it is repetitive."""
     too_short: TooShort = TooShort()
+    """The response has few tokens."""
     too_long: TooLong = TooLong()
+    """The response has many tokens."""
     echo: Echo = Echo()
+    """The response says the prompt again."""
     repeats: Repeats = Repeats()
+    """The response says itself again."""
     target: Rule = Rule()
+    """The response does not end on the item really taken, nor rank it first."""
     other_item: Rule = Rule()
+    """The response ends on another item of the catalogue, or ranks another first."""
     language: Language = Language()
+    """The response is in another script than its prompt's locale."""
     prose: Prose = Prose()
+    """The response is words without sentences."""
     broken_text: Rule = Rule()
+    """The response has characters that no writer types, or letters read in a wrong encoding."""
     markers: Rule = Rule()
+    """The response has leftovers of templates or roles, or speaks of itself as a model."""
     advertising: Rule = Rule()
+    """The response has phrases that sell."""
     personal_data: Rule = Rule()
+    """The response has addresses, telephone, card or resident registration numbers outside titles."""
     duplicate: Rule = Rule()
+    """The response is the same as another one, which stays."""
     near_duplicate: NearDuplicate = NearDuplicate()
+    """The response is nearly the same as another one, which stays."""
 
 
 class Filter(Section):
-    """What a response must be to be trained on. `threshold` bounds ln(L)*L/C from above (rule `score`)."""
+    """What a response must be to be trained on."""
 
-    threshold: Annotated[float, Field(gt=0.0)] = 15.0
+    threshold: Positive = 15.0
+    """From which ln(L)*L/C on the rule `score` drops a response; L counts its tokens, C the distinct ones
+    among them. Lower drops more, of long responses first; with another tokenizer the figures are others."""
     rules: FilterRules = FilterRules()
+    """What drops a response; each rule does by itself, and the reasons are counted."""

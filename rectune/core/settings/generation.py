@@ -6,114 +6,141 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rectune.core.settings.base import Count, Fraction, Section, Share, free
+from rectune.core.settings.base import Count, Fraction, Natural, Positive, Section, Share, free
 
 
 class Models(Section):
-    """The model that is tuned.
-
-    `base`: `embedded`, `tiny` (two random layers with the embedded tokenizer), a folder, a GGUF file, or a Hub id
-    (`org/name` or `org/name@revision`). `compute` is the type of the arithmetic around 4-bit weights. `quantisation` is
-    that of the GGUF files in which base and tuned model are sampled and ranked.
-    """
+    """The model that is tuned."""
 
     base: str = "embedded"
+    """`embedded` (SmolLM2-135M-Instruct, English), `tiny` (two random layers with its tokenizer, for tests),
+    a folder, a GGUF file, or a Hub id (`org/name` or `org/name@revision`)."""
     load_in_4bit: bool = True
+    """Whether the base is held in 4 bits (NF4) while adapters are trained: a quarter of the memory of 16
+    bits."""
     compute: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Type of the arithmetic around the weights; `auto` is bfloat16 or, where the accelerator lacks it,
+    float16, and float32 on a processor, so that a recipe gives one result on all of them."""
     quantisation: str = "Q8_0"
+    """Type of the GGUF files in which base and tuned model are sampled and ranked. Smaller types take less
+    memory and lose some accuracy."""
 
 
 class Prompts(Section):
-    """How cases are worded. The maps hold relative weights; `listwise` counts the candidates a listwise prompt shows.
+    """How cases are worded."""
 
-    `max_tokens` bounds a prompt, system message and the opening of the answer included, in tokens of the base model; of
-    a history that is too long the oldest items are left out. `test_templates` says whether prompts of the tests are
-    worded as those of the training are (`seen`), with templates that no training prompt uses (`held_out`), or `both`.
-    """
-
-    locales: dict[Literal["en", "ko"], Share]
-    scenarios: dict[Literal["passive", "active"], Share]
-    forms: dict[Literal["direct", "listwise"], Share]
-    listwise: Annotated[int, Field(ge=2)] = 5
-    max_tokens: Count = 448
+    locales: dict[Literal["en", "ko"], Share] = Field(default={"en": 0.5, "ko": 0.5})
+    """Relative weights of the languages. A base model that knows no Korean wants `{en: 1}`."""
+    scenarios: dict[Literal["passive", "active"], Share] = Field(default={"passive": 0.6, "active": 0.4})
+    """Relative weights of `passive` prompts, which show a history, and `active` ones, which have a query
+    too."""
+    forms: dict[Literal["direct", "listwise"], Share] = Field(default={"direct": 0.6, "listwise": 0.4})
+    """Relative weights of `direct` prompts, which ask for one item, and `listwise` ones, which ask for a
+    ranking."""
+    listwise: Annotated[int, Field(ge=2)] = 20
+    """Candidates that a listwise prompt shows, `data.candidates` at most. Fewer make shorter prompts and
+    answers."""
+    max_tokens: Count = 1280
+    """Tokens of a prompt at most, system message and opening of the answer included; of a longer history the
+    oldest items are left out. Must leave room for a response within `train.max_length` and
+    `align.max_length`."""
     test_templates: Literal["seen", "held_out", "both"] = "seen"
-    seed: int = 0
+    """Templates of test prompts: those of the training, those that no training prompt uses (`held_out`), or
+    `both`."""
+    seed: int = 7
+    """Seed of the choice of language, scenario, form and template."""
 
 
 class Sampling(Section):
-    """How a model samples. `max_tokens` bounds the answer; `temperature` 0 is greedy; `top_k` 0 means all."""
+    """How a model samples."""
 
     max_tokens: Count = 96
+    """Tokens of an answer at most; longer ones are cut. Korean takes more than English."""
     temperature: Annotated[float, Field(ge=0.0)] = 0.7
-    top_k: Annotated[int, Field(ge=0)] = 40
+    """Divides the logits: higher varies more, 0 is greedy."""
+    top_k: Natural = 40
+    """Only so many likeliest tokens are drawn from; 0 is all."""
     top_p: Fraction = 0.95
+    """Only the likeliest tokens that together have this probability are drawn from."""
     min_p: Fraction = 0.05
+    """Only tokens with at least this share of the likeliest one's probability are drawn from."""
     repeat_penalty: Annotated[float, Field(ge=0.0)] = 1.0
-    seed: int = 0
+    """Divides the positive logits of the answer's last 64 tokens, and multiplies the negative ones; 1 changes
+    nothing."""
+    seed: int = 7
+    """Seed from which every request's own is made."""
 
 
 class Engine(Section):
-    """How llama.cpp runs; none of it changes what is asked.
+    """How llama.cpp runs; none of it changes what is asked."""
 
-    `context` is tokens a sequence, `slots` sequences at once, `threads` 0 and `slots` 0 leave the choice to the engine,
-    `gpu_layers` -1 puts all layers on an accelerator where there is one. `workers` above 0 spreads the work over that
-    many processes, each with its own model, under Ray. `weights` `auto` lets a processor compute with a copy of the
-    model in a type that it multiplies faster, where the file's type has no batched kernels; `file` takes the file as
-    it is.
-    """
-
-    context: Count = free(1536)
-    slots: Annotated[int, Field(ge=0)] = free(16)
-    threads: Annotated[int, Field(ge=0)] = free(0)
+    context: Count = free(3072)
+    """Tokens of a sequence, prompt and answer together. Must hold the longest prompt and its answer."""
+    slots: Natural = free(64)
+    """Sequences at once; 0 takes as many as memory holds, up to 16, or 64 on an accelerator. On two processor
+    cores 16 were fastest."""
+    threads: Natural = free(0)
+    """Threads of the processor; 0 leaves the number to the engine."""
     gpu_layers: int = free(-1)
-    workers: Annotated[int, Field(ge=0)] = free(0)
+    """Layers on the accelerator, where there is one; -1 is all. Fewer for a model that is larger than its
+    memory."""
+    workers: Natural = free(0)
+    """Processes under Ray, each with a model of its own; 0 works in the stage's process. See
+    docs/cluster.md."""
     weights: Literal["auto", "file"] = free("auto")
+    """`auto` lets a processor compute with a copy of the model in a type that it multiplies faster, where
+    there is one; `file` takes the file as it is, with less memory."""
 
 
 class Remote(Section):
-    """How a model behind a server is asked: `concurrency` requests in flight, `timeout` seconds a request, `retries`
-    after the first try, `requests_per_minute` at most (0: as many as it takes)."""
+    """How a model behind a server is asked."""
 
     concurrency: Count = free(16)
-    timeout: Annotated[float, Field(gt=0.0)] = free(120.0)
-    retries: Annotated[int, Field(ge=0)] = free(5)
-    requests_per_minute: Annotated[int, Field(ge=0)] = free(0)
+    """Requests in flight at once."""
+    timeout: Positive = free(120.0)
+    """Seconds that a request may take."""
+    retries: Natural = free(5)
+    """Tries after the first one of a request that fails."""
+    requests_per_minute: Natural = free(0)
+    """Requests a minute at most, tries included; 0 is as many as the server takes."""
 
 
 class Teacher(Section):
-    """A model that writes training text, and its share of the rows.
-
-    `model` is a GGUF reference, or, with `server` (the base address of an OpenAI-compatible server, such as
-    http://localhost:8080/v1), the name that the server knows it by.
-    """
+    """A model that writes training text."""
 
     model: str
+    """A GGUF reference (`embedded`, a file, `org/name:file.gguf` on the Hub), or the name a `server` knows it
+    by."""
     server: str = ""
+    """Base address of an OpenAI-compatible server, as http://localhost:8080/v1; "" runs the model here."""
     share: Share = 1.0
+    """Relative weight among the teachers: how much of the rows it writes."""
 
 
 class Generate(Engine):
-    """Queries and rationales.
+    """Queries and rationales, which teachers write."""
 
-    `attempts` counts tries a query, each with another seed, before its row is given up. `failures` is the share of the
-    requests that may fail for good before the stage ends with an error. `remote` is for teachers behind a server.
-    """
-
-    teachers: list[Teacher] = Field(min_length=1)
-    query: Sampling
-    rationale: Sampling
-    attempts: Count = 3
+    teachers: list[Teacher] = Field(default=[Teacher(model="embedded")], min_length=1)
+    """The models that write. Several make the text more varied."""
+    query: Sampling = Sampling(max_tokens=16)
+    """How the search queries of active prompts are sampled."""
+    rationale: Sampling = Sampling(max_tokens=256, temperature=0.5, repeat_penalty=1.05)
+    """How the reasons in responses are sampled."""
+    attempts: Count = 4
+    """Tries at a query, each with another seed, before its row is given up."""
     failures: Fraction = 0.02
+    """Share of the requests that may fail for good before the stage ends with an error."""
     remote: Remote = Remote()
+    """How teachers behind a server are asked."""
 
 
 class Candidates(Engine):
-    """The answers a person chooses among: `answers` different ones a prompt, from a GGUF of the tuned model.
+    """The answers that a person chooses among, from a GGUF of the tuned model."""
 
-    `prompts` bounds how many prompts are answered (0: all that are fresh); of more than that so many are chosen that
-    domains, kinds and locales come equally often, as far as there are any.
-    """
-
-    prompts: Annotated[int, Field(ge=0)] = 0
+    prompts: Natural = 1000
+    """Fresh prompts that are answered, domains, kinds and locales as evenly as there are any; 0 is all there
+    are. Each is one decision of an annotator."""
     answers: Annotated[int, Field(ge=2)] = 5
-    sampling: Sampling
+    """Different answers to a prompt."""
+    sampling: Sampling = Sampling(max_tokens=768, temperature=0.9, top_k=50)
+    """How they are sampled; a high temperature tells them apart."""

@@ -7,39 +7,47 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from rectune.core.settings.base import Count, Section, free
+from rectune.core.settings.base import Count, Natural, Section, free
 from rectune.core.settings.generation import Engine, Sampling
 
 
 class Retrieval(Engine):
-    """Grounding. `embedder` is `embedded` (MiniLM, English) or a sentence-transformers Hub id; `top` counts items.
-
-    `ground` says how an answer becomes a real item: `retrieve` lets the model write and searches the catalogue for what
-    it wrote; `constrained` lets it name only titles of the catalogue, of which it keeps `beam` beginnings at a time.
-
-    Below `floor` (a cosine; `auto` is calibrated on the catalogue) nothing fits. Texts are cut into chunks of at most
-    `chunk` characters that share `overlap` sentences; from `approximate` chunks on vectors are searched by IVF-PQ.
-    Reasons are written anew up to `attempts` times. `cases` test prompts are in the grounding report; with `compare`
-    both ways are.
-    """
+    """Grounding: how answers become real items, and how reasons are written."""
 
     embedder: str = "embedded"
+    """The model that says what is near: `embedded` (MiniLM, English) or a sentence-transformers Hub id."""
     top: Count = 5
+    """Items of a recommendation."""
     ground: Literal["retrieve", "constrained"] = "retrieve"
+    """`retrieve` lets the model write and searches the catalogue for what it wrote; `constrained` lets it
+    name only titles of the catalogue, which asks for more of the model."""
     beam: Count = 8
+    """Beginnings of titles that `constrained` keeps at a time. More find likelier titles and take longer."""
     floor: Literal["auto"] | Annotated[float, Field(ge=-1.0, le=1.0)] = "auto"
+    """Cosine below which nothing fits a wish; `auto` is calibrated on the catalogue."""
     chunk: Annotated[int, Field(ge=100)] = 700
-    overlap: Annotated[int, Field(ge=0)] = 1
+    """Characters of a piece of text at most. Longer ones hold more context, and are found less exactly."""
+    overlap: Natural = 1
+    """Sentences that neighbouring pieces share."""
     approximate: Count = 100_000
-    attempts: Annotated[int, Field(ge=0)] = 3
-    cases: Annotated[int, Field(ge=0)] = 24
+    """From so many pieces on vectors are searched by IVF-PQ, which is faster and may miss some."""
+    attempts: Natural = 3
+    """Tries at reasons that say nothing which is not on record, before a plain sentence stands in; 0 asks no
+    model for reasons."""
+    cases: Natural = 200
+    """Test prompts in the grounding report."""
     compare: bool = True
-    sampling: Sampling
+    """Whether both ways of grounding are measured in the report, which takes twice the time."""
+    sampling: Sampling = Sampling(max_tokens=256, temperature=0.3, repeat_penalty=1.1)
+    """How reasons are sampled."""
 
 
-# Systems by the names that recipes give them: the language models, and the rankers of `rectune.rankers.base.RANKERS`.
+# Systems by the names that recipes give them: language models, and the rankers in `rectune.rankers.base`.
 TUNED = ("base", "sft", "dpo")
 SYSTEMS = ("random", "popularity", "bm25", "embedding_mean", "embedding_best", "hybrid", "item_knn", *TUNED)
+
+Way = Literal["total", "prior", "fused", "lexical", "hybrid", "parsed", "retrieved", "listed"]
+_WAYS: list[Way] = ["total", "prior", "fused", "lexical", "hybrid", "parsed", "retrieved", "listed"]
 
 
 def _known_system(name: str) -> str:
@@ -52,65 +60,65 @@ def _known_system(name: str) -> str:
 
 
 class Evaluate(Engine):
-    """One target, the item really taken next, among candidates.
+    """One target, the item really taken next, among candidates: how models and rankers order them."""
 
-    `systems` are ranked side by side: rankers, and language models by the likelihood of each title. `ways` are the
-    others in which every language model ranks: the sum of log-probabilities (`total`), the likelihood less that without
-    a history (`prior`), that fused with the nearest item of the history by embedding (`fused`), with BM25 (`lexical`) or
-    with both (`hybrid`), the item its answer names (`parsed`), items near to its answer (`retrieved`), the candidates put
-    in order by it (`listed`). The weights of `prior`, `fused`, `lexical` and `hybrid` are chosen on `tuning` cases of
-    users who are in no test.
-
-    Beside the candidates of the data stage, systems are ranked by the `protocols`: as many candidates drawn here, each
-    item alike (`uniform`) or by `popularity`, in `draws` draws, the first `model_draws` of which language models rank by
-    likelihood; and the `full` catalogue, for rankers and for models whose answers retrieve. `draws` also counts the
-    orders in which candidates are `listed`.
-
-    `memorisation` counts the titles and the cases a domain on which the base model is asked what it knows by heart (0:
-    none); `samples` the answers shown. The answers of `sft` and `dpo` to at most `answers` test prompts are compared (0:
-    none).
-    """
-
-    systems: list[Annotated[str, AfterValidator(_known_system)]] = Field(min_length=1)
-    ways: list[Literal["total", "prior", "fused", "lexical", "hybrid", "parsed", "retrieved", "listed"]] = (
-        Field([])
+    systems: list[Annotated[str, AfterValidator(_known_system)]] = Field(default=list(SYSTEMS), min_length=1)
+    """What is ranked side by side: rankers, and language models by the likelihood of each title; see
+    docs/evaluation.md. `module:Class` names a ranker of your own."""
+    ways: list[Way] = Field(default=_WAYS)
+    """Further ways in which each language model ranks; see docs/evaluation.md. `parsed`, `retrieved` and
+    `listed` have it write, which takes longest."""
+    protocols: list[Literal["uniform", "popularity", "full"]] = Field(
+        default=["uniform", "popularity", "full"]
     )
-    protocols: list[Literal["uniform", "popularity", "full"]] = Field([])
+    """Candidates beside those of the data stage: drawn here each alike, drawn by popularity, or the whole
+    catalogue (for rankers, and for answers that retrieve)."""
     draws: Count = 3
-    model_draws: Annotated[int, Field(ge=0)] = 3
-    tuning: Annotated[int, Field(ge=0)] = 0
-    memorisation: Annotated[int, Field(ge=0)] = 0
-    samples: Count = 10
-    answers: Annotated[int, Field(ge=0)] = 0
-    bootstrap: Count = 1000
-    seed: int = 0
+    """Draws of candidates in a protocol, and orders in which candidates are listed."""
+    model_draws: Natural = 3
+    """How many of these draws language models rank by likelihood; each takes their time once more."""
+    tuning: Natural = 200
+    """Cases of no test user on which the weights of `prior`, `fused`, `lexical` and `hybrid` are chosen; 0
+    takes one half for each."""
+    memorisation: Natural = 25
+    """Titles and cases a domain on which the base model is asked what it knows by heart; 0 is none."""
+    samples: Count = 20
+    """Answers that the report shows."""
+    answers: Natural = 200
+    """Test prompts at most that `sft` and `dpo` both answer in words, to be compared; 0 is none."""
+    bootstrap: Count = 10_000
+    """Resamples for confidence intervals. More make their ends steadier."""
+    seed: int = 7
+    """Seed of all draws, and of the resamples."""
 
 
 class Release(Section):
-    """What leaves the house: the exported model, and what `rectune push` sends.
-
-    `merge` says into which form of a base trained in 4 bits the adapter is merged: its weights as training rounded them, as
-    they were, or (`auto`) whichever comes closer to the adapter model. `quantisations` are the types of the exported
-    GGUF files, the main one, `model.gguf`, first. With `adapter_gguf` the adapter alone is written for llama.cpp too.
-    `parity_cases` test cases are ranked by every file, 0 for none. An export that fails its checks ends there unless
-    `allow_failed_parity`; it is never pushed.
-
-    The rest is read by `push` alone. `repo` (user/name) is where it goes, a model repository and a dataset repository of
-    that name; one that it makes is `private`. `what` names the kinds that are sent, a commit each. `leave_out` holds the ids
-    of rows that are not published, where a person looked at what the push refused. `licence` is that of the weights. With
-    `dry_run` nothing is uploaded: the files, their sizes and the rendered cards are shown.
-    """
+    """The exported model, and what `rectune push` sends."""
 
     merge: Literal["auto", "dequantised", "original"] = "auto"
-    quantisations: list[str] = Field(["Q8_0"], min_length=1)
+    """Form of a base trained in 4 bits that the adapter is merged into: its weights as training rounded them,
+    or as they were; `auto` is whichever comes closer to the adapter model."""
+    quantisations: list[str] = Field(default=["Q4_K_M", "Q8_0"], min_length=1)
+    """Types of the exported GGUF files; the first is `model.gguf`."""
     adapter_gguf: bool = True
-    parity_cases: Annotated[int, Field(ge=0)] = 24
+    """Whether the adapter alone is written for llama.cpp's --lora too."""
+    parity_cases: Natural = 24
+    """Test cases that every exported file ranks, to be compared with the model that was trained; 0 is
+    none."""
     allow_failed_parity: bool = free(False)
+    """Whether an export that fails its checks is kept. It is never pushed."""
     repo: str = free("")
+    """Where `rectune push` sends to, as user/name: a model repository and a dataset repository of that
+    name."""
     private: bool = free(True)
+    """Whether a repository that `push` makes is private."""
     dry_run: bool = free(True)
+    """Whether `push` only shows the files, their sizes and the cards, and uploads nothing."""
     licence: str = free("apache-2.0")
+    """Licence of the weights, for the card; that of the base model may ask for another one."""
     what: list[Literal["adapter", "merged", "gguf", "dataset", "preferences"]] = free(
         ["adapter", "merged", "gguf", "dataset", "preferences"], min_length=1
     )
+    """The kinds that `push` sends, a commit each."""
     leave_out: list[str] = free([])
+    """Ids of rows that are not published, where a person looked at what the push refused."""

@@ -7,54 +7,73 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from rectune.core.settings.base import Count, Fraction, Offload, Section, free
+from rectune.core.settings.base import Count, Fraction, Natural, Offload, Positive, Section, free
+
+Holdout = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 # What torch's rendezvous reads: a name, an IPv4 address, or an IPv6 address in brackets; and a port.
 _ENDPOINT = re.compile(r"(?:[A-Za-z0-9_][\w.-]*|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})", re.ASCII)
 
 
 class Lora(Section):
-    """Low-rank adapters (Hu et al. 2021). `targets` is `all-linear` or a list of module names.
+    """Low-rank adapters (Hu et al. 2021)."""
 
-    `extra` is handed to peft's LoraConfig as it is: use_rslora, init_lora_weights, modules_to_save and so on.
-    """
-
-    r: Count = 16
-    alpha: Count = 32
+    r: Count = 64
+    """Rank of the adapters. More can learn more, and take more memory."""
+    alpha: Count = 128
+    """Scale of the adapters: their product is multiplied by alpha / r."""
     dropout: Fraction = 0.05
+    """Share of the adapters' inputs that is dropped at random in training."""
     targets: str | list[str] = "all-linear"
+    """The layers that get adapters: `all-linear`, or a list of module names."""
     extra: dict[str, Any] = Field(default={})
+    """Further arguments of peft's LoraConfig, as `{use_rslora: true}`."""
 
 
 class Optimisation(Section):
-    """One training stage. `batch_size` counts rows a process and step, so the number of processes changes what it sees.
+    """One training stage."""
 
-    `processes` run on each of so many `machines`; only their product is in the key. Several machines meet at
-    `endpoint`, host:port of the first, and `rectune run` prints what to type on each of the others.
-
-    `max_length` bounds the tokens of prompt and response together; longer rows are left out and counted.
-    `zero` is DeepSpeed's ZeRO stage; `offload` moves the optimiser (2, 3) or the parameters too (3) to host memory.
-    """
-
-    epochs: Annotated[float, Field(gt=0.0)] = 1.0
-    learning_rate: Annotated[float, Field(gt=0.0)] = 2e-4
+    epochs: Positive = 1.0
+    """Times that every row is seen; a fraction ends early."""
+    learning_rate: Positive = 1e-4
+    """Peak learning rate of AdamW. Smaller models and few rows want more."""
     batch_size: Count = 4
+    """Rows a process and step. A step sees batch_size x accumulation x processes rows."""
     accumulation: Count = 1
-    max_length: Count = 768
-    warmup_ratio: Fraction = 0.05
+    """Batches whose gradients are added up for one optimiser step: more rows a step in the same memory."""
+    max_length: Count = 2048
+    """Tokens of prompt and response together at most; longer rows are left out and counted."""
+    warmup_ratio: Fraction = 0.1
+    """Share of the steps in which the learning rate rises from 0 to its peak."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """How the learning rate falls after that."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
-    max_grad_norm: Annotated[float, Field(gt=0.0)] = 1.0
-    gradient_checkpointing: bool = False
+    """AdamW's weight decay, of the adapters."""
+    max_grad_norm: Positive = 1.0
+    """Norm to which longer gradients are cut."""
+    gradient_checkpointing: bool = True
+    """Whether activations are computed again in the backward pass: less memory, one more forward pass a
+    step."""
     zero: Literal[0, 1, 2, 3] = 2
+    """DeepSpeed's ZeRO stage: what processes share out. 0 nothing, 1 the optimiser, 2 gradients too, 3
+    weights too."""
     offload: Offload = "none"
-    seed: int = 0
+    """What moves to host memory: the optimiser (ZeRO 2, 3), or the parameters too (3). Less device memory,
+    slower."""
+    seed: int = 7
+    """Seed of new adapters, of the order of rows, and of dropout."""
     processes: Count = free(1)
+    """Processes on each machine, one an accelerator. Only the number on all machines together is in the key."""
     machines: Count = free(1)
+    """How many machines train together; `rectune run` prints what to type on all but the first."""
     endpoint: str = free("", validate_default=True)
-    log_steps: Count = free(1)
-    save_steps: Count = free(10)
-    report_to: list[Literal["tensorboard", "wandb", "trackio"]] = free([])
+    """host:port of the first machine, where the machines meet; several machines need one."""
+    log_steps: Count = free(10)
+    """Optimiser steps between lines of the log."""
+    save_steps: Count = free(200)
+    """Optimiser steps between checkpoints: what is lost at most when a run is killed."""
+    report_to: list[Literal["tensorboard", "wandb", "trackio"]] = free(["tensorboard"])
+    """Trackers that get the log too; `wandb` and `trackio` where they are installed."""
 
     @field_validator("endpoint")
     @classmethod
@@ -68,25 +87,26 @@ class Optimisation(Section):
 
 
 class Train(Optimisation):
-    """Supervised fine-tuning (QLoRA, Dettmers et al. 2023).
-
-    `packing` puts several examples into one row of at most `max_length` tokens, blind to each other; `batch_size` then
-    counts such rows. `attention` `auto` is flash_attention_2 where it can run, `blocks` (each packed example
-    by itself, `rectune.models.attention`) on a processor, else sdpa. `liger` swaps in Liger's kernels.
-
-    `holdout` is the share of users who are never trained on. The loss on them is taken every `eval_steps` optimiser
-    steps, and the adapter that was best is kept; after `patience` evaluations without gain training ends (0: never).
-    A loss above `max_loss_ratio` times the median of the steps before ends the run with an error (0: never).
-    """
+    """Supervised fine-tuning (QLoRA, Dettmers et al. 2023)."""
 
     lora: Lora = Lora()
-    packing: bool = False
+    """The adapters that are trained."""
+    packing: bool = True
+    """Whether several examples, blind to each other, share a row of `max_length` tokens; `batch_size` then
+    counts such rows."""
     attention: Literal["auto", "blocks", "sdpa", "flash_attention_2", "eager"] = "auto"
+    """`auto` is flash_attention_2 where it can run, `blocks` (each packed example by itself) on a processor,
+    else sdpa."""
     liger: bool = False
-    holdout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
-    eval_steps: Count = 50
-    patience: Annotated[int, Field(ge=0)] = 0
-    max_loss_ratio: Annotated[float, Field(ge=0.0)] = free(0.0)
+    """Whether Liger's kernels are swapped in: faster, with less memory; needs an accelerator."""
+    holdout: Holdout = 0.05
+    """Share of the users who are never trained on. The adapter that is best on them is kept."""
+    eval_steps: Count = 200
+    """Optimiser steps between evaluations on those users."""
+    patience: Natural = 5
+    """Evaluations without gain after which training ends; 0 trains to the end."""
+    max_loss_ratio: Annotated[float, Field(ge=0.0)] = free(10.0)
+    """A loss above so many times the median of the steps before ends the run with an error; 0 never does."""
 
 
 LossType = Literal[
@@ -99,33 +119,47 @@ _SMOOTHED = {"robust", "exo_pair", "aot", "aot_unpaired"}
 
 
 class Align(Optimisation):
-    """DPO (Rafailov et al. 2023) on tagged answers.
+    """DPO (Rafailov et al. 2023) on tagged answers; it goes on with the adapters of `train`."""
 
-    `annotator` is `person` (wait for tags made with `rectune tag`) or `simulated` (a published rule stands in, and every
-    artefact says so). `tags` names the file tags/<name>.sqlite. `pairs`: `best_worst` makes one pair a tag, `all` what a
-    tag implies (best over the middle ones over worst). `conflicts` says what becomes of pairs that annotators order
-    differently: the `majority`'s order (ties are left out), or `drop`. `embedder` measures how near answers come to the
-    true next item.
-
-    `beta` weighs the distance to the reference. `loss_types` are trl's, added up with `loss_weights`; `sft` is the mean
-    loss on the chosen answer. `label_smoothing` is the share of pairs that may be the wrong way round (`robust`).
-    `reference_log_probs` are taken `precomputed`, before the first step, or in `each_step`. `holdout` is the share of
-    users whose pairs are never trained on; `eval_steps` and `patience` are as in `train`.
-    """
-
+    learning_rate: Positive = 5e-7
+    """Peak learning rate of AdamW, far below that of `train`: DPO starts from a model that answers well
+    already."""
+    batch_size: Count = 2
+    """Pairs a process and step. A step sees batch_size x accumulation x processes pairs."""
+    max_length: Count = 2112
+    """Tokens of prompt and answer together at most; longer pairs are left out and counted."""
+    schedule: Literal["cosine", "linear", "constant"] = "linear"
+    """How the learning rate falls after its peak."""
     annotator: Literal["person", "simulated"] = "person"
+    """`person` waits for tags made with `rectune tag`; with `simulated` a published rule stands in, and
+    everything made from it says so."""
     tags: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "default"
+    """Name of the file of tags, tags/NAME.sqlite. Recipes that name the same one share their tags."""
     pairs: Literal["best_worst", "all"] = "best_worst"
+    """Pairs that a tag makes: one, or `all` that it implies (the best over those between over the worst)."""
     conflicts: Literal["majority", "drop"] = "majority"
+    """What becomes of pairs that annotators order differently: the order that more of them gave (ties are
+    left out), or `drop`."""
     embedder: str = "embedded"
-    beta: Annotated[float, Field(gt=0.0)] = 0.1
+    """The model that measures how near answers come to the true next item, as a check of the tags: `embedded`
+    (MiniLM, English) or a sentence-transformers Hub id."""
+    beta: Positive = 0.1
+    """Weight of the distance to the model before DPO; lower lets the tuned one go further."""
     loss_types: list[LossType] = Field(default=["sigmoid"], min_length=1)
-    loss_weights: list[Annotated[float, Field(gt=0.0)]] = Field(default=[1.0], validate_default=True)
-    label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5, validate_default=True)] = 0.0
+    """Losses of trl's DPO, added up; `[sigmoid, sft]` keeps the chosen answers likely."""
+    loss_weights: list[Positive] = Field(default=[1.0])
+    """Weights of the losses, one for each."""
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
+    """Share of pairs that may be the wrong way round, for losses that take it: robust, exo_pair, aot,
+    aot_unpaired."""
     reference_log_probs: Literal["precomputed", "each_step"] = free("precomputed")
-    holdout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    """Log-probabilities of the model before DPO are taken once, before the first step, or in each step."""
+    holdout: Holdout = 0.1
+    """Share of the users whose pairs are never trained on. The adapter that is best on them is kept."""
     eval_steps: Count = 50
-    patience: Annotated[int, Field(ge=0)] = 0
+    """Optimiser steps between evaluations on their pairs."""
+    patience: Natural = 0
+    """Evaluations without gain after which training ends; 0 trains to the end."""
 
     @field_validator("loss_weights")
     @classmethod
