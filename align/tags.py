@@ -32,6 +32,7 @@ from rectune.core.types import content_id
 
 # The latest counts. The number breaks ties: two decisions of one session may bear the same time.
 _HISTORY = "order by time, id"
+_ATTACHED = 10  # other files that SQLite opens beside its own, as it is built everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,14 @@ class TagStore(Closing):
         What was undone in one of the files is undone.
 
         Raises:
-            UserError: a file is no tag file, or the disk is full; nothing was taken in.
+            UserError: a file is no tag file, there are more than ten, or the disk is full; nothing was taken in.
         """
         others = list(
             dict.fromkeys(file.resolve() for file in files if file.resolve() != self.path.resolve())
         )
+        if len(others) > _ATTACHED:
+            found = f"{len(others)} tag files are more than the {_ATTACHED} that SQLite joins at once"
+            raise UserError(found, where=str(self.path), mend="merge some of them first")
         for file in others:
             with TagStore(file) as other:  # refused here where the file or a row of it is damaged
                 other.history()

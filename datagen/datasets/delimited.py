@@ -26,7 +26,6 @@ if typing.TYPE_CHECKING:
 _OVERFLOW, _BLANK, _FAULT = "beyond the last column", "blank line", "fault of the line"  # columns of ours
 _ONE_SIGN = "\x1f"  # stands for a separator of several characters: made for separating, and in no text
 _ESCAPED = re.compile(rb'\\(["\\]|\r?\n)')
-_UNCLOSED = "a quote opens here and does not close as it should"
 
 
 @dataclass(frozen=True)

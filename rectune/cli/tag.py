@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -174,9 +176,8 @@ def import_(
 ) -> None:
     """Take in an export, all of it or, where a line is broken, nothing; what is there already stays as it is."""
     from rectune.align.exchange import import_tags
-    from rectune.align.tags import TagStore
 
-    with TagStore(_path(tags)) as store:
+    with _filled(_path(tags)) as store:
         _tell(import_tags(file, store), store.path)
 
 
@@ -187,11 +188,24 @@ def merge(
     into: Annotated[str, typer.Option(help="The tag file that gets what is in both; made when missing.")],
 ) -> None:
     """Make one tag file of two; of one annotator's conflicting decisions the later counts, both are kept."""
+    sources = [_present(_path(name)) for name in (first, second)]
+    with _filled(_path(into)) as store:
+        _tell(store.merge(sources), store.path)
+
+
+@contextmanager
+def _filled(path: Path) -> Iterator[TagStore]:
+    """A tag file that is to get rows; one that was made for them goes again where there is an error."""
     from rectune.align.tags import TagStore
 
-    sources = [_present(_path(name)) for name in (first, second)]
-    with TagStore(_path(into)) as store:
-        _tell(store.merge(sources), store.path)
+    made = not path.exists()
+    try:
+        with TagStore(path) as store:
+            yield store
+    except BaseException:
+        if made:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _tell(taken: Taken, path: Path) -> None:

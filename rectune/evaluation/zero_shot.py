@@ -23,7 +23,7 @@ from rectune.evaluation.stage import rank_baselines
 from rectune.evaluation.systems import Material
 from rectune.evaluation.trials import Pools
 from rectune.rankers.base import INTERACTION_FREE
-from rectune.rankers.cases import TestCase, passive_cases
+from rectune.rankers.cases import passive_cases
 from rectune.rankers.ways import BESIDE
 
 TUNED = ("sft", "sft/prior", *(f"sft/{way}" for way in BESIDE))
@@ -83,13 +83,13 @@ def measure_fold(cases: Sequence[Case], locale: Locale, material: Material, out:
     rankings += rank_models(tests, pools, material, out)[0]
     write_rows(out / "rankings.parquet", rankings, Ranking)
     found = summarise(tests, rankings, material.config.evaluate)
-    found["best"] = _against_best(tests, rankings, found["systems"], material)
+    found["best"] = _against_best(rankings, found["systems"], material)
     write_atomically(out / "metrics.json", json.dumps(found, ensure_ascii=False, indent=1))
     return found
 
 
 def _against_best(
-    tests: Sequence[TestCase], rankings: Sequence[Ranking], systems: Mapping[str, Any], material: Material
+    rankings: Sequence[Ranking], systems: Mapping[str, Any], material: Material
 ) -> dict[str, Any]:
     config = material.config.evaluate
     ranks: dict[str, list[int]] = {}

@@ -118,7 +118,7 @@ def whole_memory() -> int:
 def cores() -> int:
     """Threads to compute with: physical cores, or fewer where this process or its container may use fewer.
 
-    OMP_NUM_THREADS, which launchers of several processes set, is obeyed. How busy the machine is plays no part: the
+    OMP_NUM_THREADS, which torch's agent sets for several processes, is obeyed. How busy the machine is plays no part: the
     number of threads can move the last bits of a result, and a result must not depend on the hour.
     """
     import psutil

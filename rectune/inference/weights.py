@@ -33,10 +33,18 @@ def fast_weights(model: Path, quantisation: str, memory: int) -> Path:
     if quantisation not in _SLOW:
         return model
     weights = model.stat().st_size * 8 / (5.0 if quantisation == "Q4_1" else 6.0)
-    kinds = [kind for kind, bits in _BITS.items() if weights * bits / 8 <= _SHARE * memory]
-    if not _has_bf16():
-        kinds = [kind for kind in kinds if kind != "BF16"]
-    return _copy(model, kinds[0]) if kinds else model
+    kind = copy_type(weights, memory, brain_floats=_has_bf16())
+    return _copy(model, kind) if kind else model
+
+
+def copy_type(weights: float, memory: int, *, brain_floats: bool) -> str:
+    """The type of the copy of so many weights on a machine of so many bytes; empty where none has room.
+
+    Args:
+        brain_floats: whether llama.cpp was built for a processor that multiplies these.
+    """
+    kinds = (kind for kind, bits in _BITS.items() if weights * bits / 8 <= _SHARE * memory)
+    return next((kind for kind in kinds if kind != "BF16" or brain_floats), "")
 
 
 def cache_folder() -> Path:

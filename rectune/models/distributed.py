@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 
 
 def join_processes(zero: int) -> None:
-    """Make DeepSpeed work in a process that no launcher started, as in one that a launcher did.
+    """Make DeepSpeed work in a process that torch's agent did not start, as in one that it did.
 
     Must run before anything imports DeepSpeed, which looks for an accelerator once, at import, and before torch,
     whose idle threads spin unless told to sleep, which costs other processes, and then us, several times over.

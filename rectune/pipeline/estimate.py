@@ -97,8 +97,19 @@ def _device_here() -> Device:
         cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
         return Device(f"{cores} CPU cores", psutil.virtual_memory().total, 0.0, gpu=False)
     found = torch.cuda.get_device_properties(0)
-    known = next((one for one in DEVICES.values() if one.name.split()[1] in found.name.split()), None)
+    known = known_device(found.name)
     return Device(found.name, found.total_memory, known.peak if known else 0.0, gpu=True)
+
+
+def known_device(name: str) -> Device | None:
+    """The device of the table whose model a driver's name bears, as `NVIDIA A100-SXM4-80GB`; None if there is none."""
+    words = set(name.replace("-", " ").split())
+    # Without maker and memory: "NVIDIA A100 80 GB" is A100.
+    models = {key: one.name.partition(" ")[2].removesuffix(" GB") for key, one in DEVICES.items()}
+    fits = (
+        key for key, model in models.items() if {w for w in model.split() if w not in ("40", "80")} <= words
+    )
+    return DEVICES.get(next(fits, ""))
 
 
 def _measured_peak(device: Device) -> float:

@@ -188,7 +188,16 @@ def why_no_probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Pat
     team, cores = team_of(stage.settings(recipe)), os.cpu_count() or 1
     if team.machines > 1:
         return f"the recipe wants {team.machines} machines"
-    return f"the recipe wants {team.world} processes and {cores} cores" if team.world > cores else ""
+    if team.world > cores:
+        return f"the recipe wants {team.world} processes and {cores} cores"
+    import torch
+
+    here = torch.cuda.device_count() if torch.cuda.is_available() else team.world
+    return (
+        f"the recipe wants {team.world} processes, and {here} accelerators are here"
+        if here < team.world
+        else ""
+    )
 
 
 def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], rows: Rows) -> Probe:
@@ -212,12 +221,12 @@ def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], row
         spec = {"sections": sections, "inputs": {name: str(path) for name, path in inputs.items()}}
         with RunStore(Path(folder)).work("probe", "probe") as place:
             work = Workplace(place.folder.resolve(), place.lock)
-            _, effort = launch(stage.function, spec, work, team)
+            _, usage = launch(stage.function, spec, work, team)
             logged = [row for row in metrics.read(place.folder / "metrics.jsonl") if "loss" in row]
     steady = logged[1:] or logged
     seconds = sum(row["seconds"] for row in steady)
     rate = sum(row["tokens"] for row in steady) / seconds if seconds else 0.0
-    return Probe(rate, effort.peak_memory, effort.seconds - sum(row["seconds"] for row in logged))
+    return Probe(rate, usage.peak_memory, usage.seconds - sum(row["seconds"] for row in logged))
 
 
 def _probe_rows(stage: TrainingStage, recipe: Recipe, rows: Rows) -> list[Any]:

@@ -44,7 +44,7 @@ def failure_of(error: Exception, who: str = "", log: str = "") -> Failure:
 
 
 def leave_note(folder: Path, run: str, name: str, failure: Failure) -> None:
-    """Leave a process's note, unless it left one already: its first word counts, and its launcher knows less.
+    """Leave a process's note, unless it left one already: its first word counts, and its agent knows less.
 
     `run` is the token of the attempt; a process that ends late leaves a note that no later attempt reads.
     """

@@ -24,6 +24,9 @@ from rectune.pipeline.resource_usage import USAGE, ResourceUsage, load_usage, wa
 from rectune.pipeline.worker import STATS, WORKER
 
 SPEC = ".spec.json"
+_OF_A_JOB = frozenset(
+    "RANK LOCAL_RANK GROUP_RANK WORLD_SIZE LOCAL_WORLD_SIZE MASTER_ADDR MASTER_PORT".split()
+)
 _ROOM = 1 << 20  # bytes; with less than this left a stage without a word is taken to have met a full disk
 
 
@@ -79,8 +82,9 @@ def _command(spec: Path, team: Team, run: str, node_rank: int = 0) -> list[str]:
 def _run(command: list[str], place: Workplace, usage: ResourceUsage) -> int:
     # Where the terminal is a file, we and the stage write to it by turns; appending overwrites nothing.
     fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_APPEND)
+    # What a job around us says of its processes is not about ours; torch's agent tells its ranks itself.
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in _OF_A_JOB},
         "TOKENIZERS_PARALLELISM": "false",
         "RECTUNE_TERMINAL": f"/proc/{os.getpid()}/fd/2",
     }

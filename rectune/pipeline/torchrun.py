@@ -87,7 +87,9 @@ def _run_ranks(spec_file: Path, run: str, team: Team, node_rank: int) -> int:
     try:
         elastic_launch(_config(run, team, node_rank), WORKER[0])(*WORKER[1:], str(spec_file))
     except ChildFailedError as died:
-        for rank, failure in died.failures.items():
+        # The agent itself ends the others with SIGTERM; they tell nothing.
+        told = {rank: one for rank, one in died.failures.items() if one.exitcode != -signal.SIGTERM}
+        for rank, failure in (told or died.failures).items():
             note = Failure(
                 "killed" if failure.exitcode < 0 else "crash",
                 how_it_died(failure.exitcode),
@@ -114,6 +116,7 @@ def _config(run: str, team: Team, node_rank: int) -> Any:
 
     Between machines the rendezvous is static: ranks follow the machines' numbers, and rank 0 is on the first.
     """
+    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs
     from torch.distributed.launcher.api import LaunchConfig
 
     several = team.machines > 1
@@ -126,6 +129,7 @@ def _config(run: str, team: Team, node_rank: int) -> Any:
         rdzv_endpoint=team.endpoint if several else "localhost:0",
         rdzv_configs={"rank": node_rank, "timeout": _MEETING},
         max_restarts=0,
+        logs_specs=DefaultLogsSpecs(log_dir=os.devnull),  # without one torch leaves a temporary folder behind
         local_addr=None if several else "localhost",
     )
 

@@ -277,3 +277,13 @@ def test_a_row_that_is_no_decision_is_said_and_nothing_is_taken_for_one(path: Pa
         file.execute("update decisions set worst = best")
     with TagStore(path) as store, pytest.raises(UserError, match="two different answers"):
         store.tags()
+
+
+def test_more_files_than_sqlite_joins_are_refused_and_nothing_is_taken_in(tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.sqlite" for number in range(11)]
+    for file in files:
+        TagStore(file).close()
+    with TagStore(tmp_path / "all.sqlite") as store:
+        assert store.merge(files[:10]).new == 0
+        with pytest.raises(UserError, match="11 tag files are more than the 10"):
+            store.merge(files)

@@ -76,6 +76,13 @@ def test_status_before_anything_was_tagged_says_what_to_do() -> None:
     assert not Path("tags").exists()
 
 
+def test_what_cannot_be_taken_in_leaves_no_tag_file_behind() -> None:
+    Path("broken.jsonl").write_text("{\n")
+    with pytest.raises(UserError, match=r"broken\.jsonl:1"):
+        rectune("import", "broken.jsonl", "--tags", "new")
+    assert not list(Path("tags").glob("new*"))
+
+
 def test_export_import_and_merge_by_name() -> None:
     with TagStore(Path("tags/tiny.sqlite")) as store:
         at = session(store, TASKS)

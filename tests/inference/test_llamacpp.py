@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import llama_cpp
 import numpy as np
 import pytest
 
@@ -260,18 +261,14 @@ def test_the_oldest_history_is_left_out_where_the_prompt_is_too_long(several: Ll
 def test_an_error_of_llama_cpp_ends_every_handle(
     model: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken() -> None:
-        raise UserError("no more memory")
-
     with LlamaEngine(model, Engine(context=128, slots=2, threads=1)) as engine:
         handles = [engine.submit(ask(film)) for film in FILMS]
         with monkeypatch.context() as patch:
-            patch.setattr(engine._context, "evaluate", broken)
-            with pytest.raises(UserError, match="no more memory"):
+            patch.setattr(llama_cpp, "llama_decode", lambda *_: -3)
+            with pytest.raises(UserError, match=r"could not evaluate a batch \(code -3"):
                 handles[-1].result()
-        assert {(handle.result().finish, handle.result().error) for handle in handles} == {
-            ("error", "no more memory")
-        }
+        ended = [handle.result() for handle in handles]
+        assert all(one.finish == "error" and "code -3" in one.error for one in ended)
         assert answers(engine, [ask("Hi")])["Hi"].text
         last = engine.submit(ask("Bye"))
     assert last.result().finish == "cancelled"

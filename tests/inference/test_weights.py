@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from rectune.core.settings import Engine
-from rectune.inference import weights
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.weights import fast_weights
+from rectune.inference.weights import copy_type, fast_weights
 
 GIB = 2**30
 
@@ -21,35 +20,25 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "rectune" / "weights"
 
 
-@pytest.fixture
-def brain_floats(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "_has_bf16", lambda: True)
-
-
 @pytest.mark.parametrize("kind", ["Q8_0", "Q4_0", "Q4_K - Medium", "F16", "unknown"])
 def test_types_with_batched_kernels_are_left_alone(model: Path, cache: Path, kind: str) -> None:
     assert fast_weights(model, kind, 64 * GIB) == model
     assert not cache.exists()
 
 
-def test_a_copy_takes_at_most_a_quarter_of_the_memory(
-    model: Path, cache: Path, brain_floats: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[str] = []
-    monkeypatch.setattr(weights, "_copy", lambda path, kind: made.append(kind) or path)
-    for memory in (64 * GIB, GIB // 2 + GIB // 4, GIB // 16):
-        fast_weights(model, "Q4_1", memory)  # 160 million weights: 300 MiB in 16 bits, 160 MiB in 8
-    assert made == ["BF16", "Q8_0"]
+def test_a_copy_takes_at_most_a_quarter_of_the_memory() -> None:
+    weights = 160e6  # 300 MiB in 16 bits, 160 MiB in 8
+    kinds = [
+        copy_type(weights, memory, brain_floats=True) for memory in (64 * GIB, GIB // 2 + GIB // 4, GIB // 16)
+    ]
+    assert kinds == ["BF16", "Q8_0", ""]
 
 
-def test_without_brain_floats_the_copy_is_of_8_bits(
-    model: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(weights, "_has_bf16", lambda: False)
-    assert fast_weights(model, "Q4_1", 64 * GIB).name.endswith("-Q8_0.gguf")
+def test_without_brain_floats_the_copy_is_of_8_bits() -> None:
+    assert copy_type(160e6, 64 * GIB, brain_floats=False) == "Q8_0"
 
 
-def test_the_copy_is_made_once_and_says_the_same(model: Path, cache: Path, brain_floats: None) -> None:
+def test_the_copy_is_made_once_and_says_the_same(model: Path, cache: Path) -> None:
     copy = fast_weights(model, "Q4_1", 64 * GIB)
     made = copy.stat().st_mtime_ns
     assert fast_weights(model, "Q4_1", 64 * GIB) == copy

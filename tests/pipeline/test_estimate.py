@@ -21,7 +21,16 @@ from rectune.core.types import Example, Preference, with_id
 from rectune.models.config import find_config
 from rectune.models.memory import Training
 from rectune.models.meta_model import MetaModel
-from rectune.pipeline.estimate import DEVICES, Device, Subject, find_device, fits, largest_step, make_estimate
+from rectune.pipeline.estimate import (
+    DEVICES,
+    Device,
+    Subject,
+    find_device,
+    fits,
+    known_device,
+    largest_step,
+    make_estimate,
+)
 from rectune.pipeline.estimate_rows import DPO, SFT, Rows, probe, rows_of, why_no_probe
 from rectune.pipeline.estimate_table import estimate_table, generation_notes, zero_page
 from rectune.pipeline.plan import make_plan
@@ -236,3 +245,15 @@ def test_the_longer_answer_of_a_pair_counts(tmp_path: Path) -> None:
     rows = rows_of(DPO, loaded, {"base": tiny_checkpoint().parent, "tag": tmp_path})
     assert rows.count == 20 and rows.trained[-1] - rows.trained[0] == 19
     assert rows.sample[rows.spread(1)[0]] == pairs[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("NVIDIA GeForce RTX 4090", "rtx4090"), ("NVIDIA GeForce RTX 3090", "rtx3090"), ("NVIDIA RTX A6000", ""),
+        ("NVIDIA A100-SXM4-80GB", "a100-40"), ("NVIDIA H100 80GB HBM3", "h100"), ("NVIDIA L4", "l4"),
+        ("NVIDIA A10G", ""), ("NVIDIA L40S", "l40s"),
+    ],
+)  # fmt: skip
+def test_a_device_is_known_by_all_words_of_its_model(name: str, key: str) -> None:
+    assert known_device(name) == DEVICES.get(key)

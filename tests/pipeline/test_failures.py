@@ -18,7 +18,7 @@ def test_the_cause_is_bad_input_before_a_kill_before_a_crash_and_the_first_of_ea
 
 def test_a_process_has_one_word_and_half_a_note_is_none(tmp_path: Path) -> None:
     leave_note(tmp_path, "run", "rank-1", Failure("crash", "first"))
-    leave_note(tmp_path, "run", "rank-1", Failure("killed", "its launcher knows less"))
+    leave_note(tmp_path, "run", "rank-1", Failure("killed", "its agent knows less"))
     (tmp_path / ".failed-run-rank-2.json").write_text('{"kind": "us')
     assert [note.found for note in notes(tmp_path, "run")] == ["first"]
 

@@ -64,6 +64,9 @@ def one_refuses_alone(config, inputs, out):
     (out / f"pid-{os.environ['RANK']}").write_text(str(os.getpid()))
     if os.environ["RANK"] == os.environ["WHICH"]: bad(config, inputs, out)
     time.sleep(300)
+def one_crashes(config, inputs, out):
+    if os.environ["RANK"] == "1": crashes(config, inputs, out)
+    time.sleep(300)
 def sleeps(config, inputs, out): (out / "pid").write_text(str(os.getpid())); time.sleep(60)
 """
 
@@ -159,8 +162,28 @@ def seen(tmp_path: Path) -> list[list[str]]:
     return [path.read_text().split() for path in sorted(tmp_path.glob("runs/stage/key.partial/seen-*"))]
 
 
-def test_ranks_of_one_machine_meet_and_the_first_reports(tmp_path: Path) -> None:
+def test_a_rank_that_crashes_is_named_and_not_those_that_were_ended_for_it(tmp_path: Path) -> None:
+    with pytest.raises(StageFailed, match=r"^rank 1: ZeroDivisionError"):
+        run(tmp_path, "one_crashes", Team(processes=2))
+
+
+def test_a_job_around_us_does_not_say_which_rank_we_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert run(tmp_path, "good")["threshold"] == 9.5
+    assert (tmp_path / "runs/stage/key.partial/rank").read_text() == "none"
+
+
+def test_ranks_of_one_machine_meet_and_the_first_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     assert run(tmp_path, "meets", Team(2))["rank"] == "0"
+    assert not list(temporary.glob("torchelastic*"))
     assert seen(tmp_path) == [["0", "0", "2", "1"], ["1", "1", "2", "1"]]
     assert not list((tmp_path / "runs/stage/key.partial").glob(".*"))
 

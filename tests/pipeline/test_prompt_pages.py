@@ -21,7 +21,7 @@ from rectune.pipeline.plan import Step
 from rectune.pipeline.prompt_pages import Choice
 from rectune.pipeline.run import Order
 from rectune.pipeline.stages import find_stage
-from tests.models.tiny import tiny_tokenizer
+from tests.models.tiny import tiny_checkpoint, tiny_tokenizer
 
 ROOT = Path(__file__).parents[2]
 ORDER = Order(ROOT / "recipes/tiny.yaml", ["prompts.locales={en: 1, ko: 1}", "prompts.max_tokens=500"])
@@ -56,6 +56,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
     folders = {name: store.folder(name, step(name).key) for name in ("data", "queries", "rationales")}
     for folder in folders.values():
         folder.mkdir(parents=True)
+    base = store.folder("base", step("base").key)
+    base.mkdir(parents=True)
+    (base / "checkpoint").symlink_to(tiny_checkpoint())
     write_data(folders["data"])
     config = load_recipe(ORDER.recipe, ORDER.overrides).prompts
     cases = read_rows(folders["data"] / "cases.parquet", Case)
@@ -75,9 +78,10 @@ def show(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Show:
     """Show prompts of a run of which these stages are finished."""
 
     def call(*finished: str, colour: bool = False, **choice: Any) -> str:
-        steps = [step(name, name in finished) for name in ("data", "base", "queries", "rationales")]
+        steps = [
+            step(name, name in (*finished, "base")) for name in ("data", "base", "queries", "rationales")
+        ]
         monkeypatch.setattr(prompt_pages, "make_plan", lambda *_: steps)
-        monkeypatch.setattr(prompt_pages, "_tokenizer", lambda *_: tiny_tokenizer())
         return prompt_pages.prompt_pages(ORDER, store, Choice(**choice), colour=colour)
 
     return call

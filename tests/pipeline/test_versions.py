@@ -1,11 +1,11 @@
 """Versions that do not work together are found, whatever really is installed."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
 
-from rectune.pipeline import doctor
+from rectune.pipeline.doctor import examine
 from rectune.pipeline.versions import build_clash, clashes, declared, installed, linked_cuda
 
 DECLARED = {
@@ -84,17 +84,8 @@ def test_the_linked_cuda_is_read_from_the_library(tmp_path: Path) -> None:
     assert linked_cuda(tmp_path) == "12"
 
 
-@pytest.fixture
-def report(monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[str, bool]]:
-    """The doctor, with the Hub left out."""
-    monkeypatch.setattr(doctor, "_hub", lambda: None)
-    return doctor.examine
-
-
-def test_the_doctor_says_what_excludes_what(
-    report: Callable[[], tuple[str, bool]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "no two versions exclude each other" in report()[0]
+def test_the_doctor_says_what_excludes_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no two versions exclude each other" in examine()[0]
     real = installed
 
     def faked(names: Iterable[str]) -> dict[str, str]:
@@ -102,26 +93,22 @@ def test_the_doctor_says_what_excludes_what(
         return found | {"transformers": "5.1.0"} if "transformers" in found else found
 
     monkeypatch.setattr("rectune.pipeline.versions.installed", faked)
-    said, healthy = report()
+    said, healthy = examine()
     assert (
         not healthy and "MEND together" in said and "installed is 5.1.0" in said and "-> make setup" in said
     )
 
 
-def test_the_doctor_names_what_deepspeed_lacks(
-    report: Callable[[], tuple[str, bool]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_doctor_names_what_deepspeed_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
-    said, healthy = report()
+    said, healthy = examine()
     assert not healthy and "DeepSpeed compiles an operator and has no C++ compiler" in said
 
 
-def test_a_flash_attn_for_another_torch_is_named(
-    report: Callable[[], tuple[str, bool]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    assert "flash-attn" not in report()[0]
+def test_a_flash_attn_for_another_torch_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert "flash-attn" not in examine()[0]
     (tmp_path / "flash_attn.py").write_text("raise ImportError('undefined symbol: _ZN3c105Error')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(str(tmp_path))
-    said, _ = report()
+    said, _ = examine()
     assert "undefined symbol" in said and "train.attention: sdpa" in said

@@ -1,4 +1,4 @@
-"""Training on two ranks through the launcher: what each holds, and kills, dead launchers and full disks survived."""
+"""Training on two ranks under torch's agent: what each holds, and kills, dead agents and full disks survived."""
 
 import json
 import os
@@ -74,8 +74,8 @@ def at_step(store: Path, step: int, act: Callable[[], None]) -> threading.Thread
 
 
 def workers(parent: int, option: str) -> list[psutil.Process]:
-    """Processes of the stage below `parent`: the `launcher`, or every `rank`."""
-    module = {"launcher": "rectune.pipeline.torchrun", "rank": "rectune.pipeline.worker"}[option]
+    """Processes of the stage below `parent`: the `agent`, or every `rank`."""
+    module = {"agent": "rectune.pipeline.torchrun", "rank": "rectune.pipeline.worker"}[option]
     return [one for one in psutil.Process(parent).children(recursive=True) if module in one.cmdline()]
 
 
@@ -134,14 +134,14 @@ def test_two_machines_go_on_from_what_one_began(tmp_path: Path, capfd: Said, wan
     assert [child.returncode for child in typed.started] == [0]
 
 
-def test_a_killed_launcher_takes_its_ranks_along_and_the_same_command_goes_on(
+def test_a_killed_agent_takes_its_ranks_along_and_the_same_command_goes_on(
     tmp_path: Path, wanted: list[float]
 ) -> None:
     store, spec, ranks = tmp_path / "runs", spec_of(tmp_path, zero=2), list[psutil.Process]()
 
     def kill() -> None:
         ranks.extend(workers(os.getpid(), "rank"))
-        workers(os.getpid(), "launcher")[0].send_signal(signal.SIGKILL)
+        workers(os.getpid(), "agent")[0].send_signal(signal.SIGKILL)
 
     at_step(store, 3, kill)
     with pytest.raises(StageFailed, match="signal 9"):
