@@ -119,7 +119,8 @@ class Context:
         wanted = llama_cpp.llama_context_default_params()
         wanted.n_ctx, wanted.n_seq_max, wanted.kv_unified = cells, self.slots + 1, True
         wanted.n_batch = wanted.n_ubatch = self.batch.size
-        wanted.n_outputs_max, wanted.n_outputs_max_per_seq = max(ROWS, self.slots), 0
+        # llama.cpp ends the process where there is not one output a sequence.
+        wanted.n_outputs_max, wanted.n_outputs_max_per_seq = max(ROWS, self.slots + 1), 0
         wanted.n_threads = wanted.n_threads_batch = engine.threads or cores()
         return wanted
 

@@ -175,6 +175,12 @@ def test_slots_are_chosen_from_memory_and_a_small_cache_still_answers_all(
         assert len(answers(engine, [ask(film, max_tokens=2) for film in FILMS])) == len(FILMS)
 
 
+def test_many_sequences_share_one_context(model: Path, ask: Ask) -> None:
+    requests = [ask(f"{film} {number}", max_tokens=2) for number in range(18) for film in FILMS]
+    with LlamaEngine(model, Engine(context=128, slots=64, threads=1, weights="file")) as engine:
+        assert len(answers(engine, requests)) == len(requests) > 64
+
+
 def test_a_grammar_leaves_only_its_words(several: LlamaEngine, ask: Ask, capfd: Any) -> None:
     words = 'root ::= "yes" | "no"'
     asked = [
