@@ -11,7 +11,7 @@ from typing import Any, Literal
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
 from rectune.core.runs import Ingredients, RunStore
-from rectune.pipeline.sources import source_digests
+from rectune.pipeline.sources import changed_since, source_digests
 from rectune.pipeline.stages import Stage, needed_for
 
 _SHOWN = 3  # files named where a source has changed
@@ -79,7 +79,8 @@ def _state(stage: Stage, key: str, store: RunStore, before: dict[str, Step]) -> 
 
 def _changes(stage: Stage, manifest: dict[str, Any]) -> Iterator[str]:
     """What is not as it was when the result was made; a warning, never a reason to make it again."""
-    if places := _changed_files(stage, manifest.get("source")):
+    places = changed_since(_module(stage), manifest.get("source") or {})
+    if places:
         more = f" and {len(places) - _SHOWN} more files" if len(places) > _SHOWN else ""
         yield f"its source changed in {', '.join(places[:_SHOWN])}{more}"
     versions = package_versions()
@@ -101,13 +102,10 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def _changed_files(stage: Stage, before: Any) -> list[str]:
-    """Files of the stage's source that are not as they were, by their paths below the package, sorted."""
-    then: dict[str, str] = before if isinstance(before, dict) else {}
-    now = stage_source(stage)
-    return sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
-
-
 def stage_source(stage: Stage) -> dict[str, str]:
     """The digest of every file that the stage's work may depend on; see `rectune.pipeline.sources`."""
-    return source_digests(stage.function.partition(":")[0])
+    return source_digests(_module(stage))
+
+
+def _module(stage: Stage) -> str:
+    return stage.function.partition(":")[0]

@@ -11,7 +11,7 @@ import ast
 import functools
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 PACKAGE = "rectune"
@@ -29,6 +29,25 @@ def source_digests(module: str) -> dict[str, str]:
     """
     files = sorted(_files(reached(module)))
     return {path.relative_to(ROOT).as_posix(): _digest(path) for path in files}
+
+
+def changed_since(module: str, before: Mapping[str, str]) -> list[str]:
+    """Files that a module's work depends on, now or then, and that are not as they were; by their paths, sorted.
+
+    Args:
+        module: full name of a module of rectune.
+        before: what `source_digests` returned then.
+    """
+    # Where no file of then has changed, the imports have not either: only data files may have come. No file is parsed.
+    programs = {ROOT / path for path in before if path.endswith(".py")}
+    if programs and _unchanged(before) and len(before) == len(_with_data(programs)):
+        return []
+    now = source_digests(module)
+    return sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
+
+
+def _unchanged(before: Mapping[str, str]) -> bool:
+    return all((ROOT / path).is_file() and _digest(ROOT / path) == digest for path, digest in before.items())
 
 
 @functools.cache
@@ -79,7 +98,11 @@ def _imported(block: ast.AST) -> Iterator[str]:
 
 
 def _files(modules: Iterable[str]) -> set[Path]:
-    programs = {path for module in modules if (path := module_file(module))}
+    return _with_data({path for module in modules if (path := module_file(module))})
+
+
+def _with_data(programs: set[Path]) -> set[Path]:
+    """These modules' files, and the data files of the packages that they are in."""
     folders = {path.parent for path in programs} - {ROOT}
     return programs.union(*map(_data_files, folders))
 

@@ -101,6 +101,14 @@ def test_a_plan_names_the_changed_file_at_every_stage_that_it_touches_and_no_oth
     assert "prompts/answers.py, prompts/templates/en/extra.jinja" in lines["queries"]
 
 
+def test_a_data_file_that_has_come_is_named_though_nothing_else_changed(package: Path) -> None:
+    planned(package)
+    (package / "prompts" / "templates" / "ko" / "extra.jinja").write_text("new")
+    lines = planned(package)
+    assert "its source changed in prompts/templates/ko/extra.jinja" in lines["queries"]
+    assert "changed" not in lines["base"]
+
+
 def test_of_many_changed_files_a_plan_names_three_and_counts_the_rest(package: Path) -> None:
     planned(package)
     for module in (package / "core").glob("*.py"):
