@@ -98,8 +98,9 @@ def wide_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_each_of_two_ranks_holds_half_of_the_4_bit_weights_under_zero_3(
-    tmp_path: Path, wide_base: Path
+    tmp_path: Path, wide_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the stage is one of the tests' own
     for zero, share in ((3, 0.5), (2, 1.0)):
         spec = spec_of(tmp_path, zero=zero, epochs=1)
         spec["inputs"]["base"] = str(wide_base)
