@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 USAGE = ".usage.json"
-_SAMPLE_EVERY = 0.25  # seconds between looks at the memory
+_SAMPLE_FIRST, _SAMPLE_EVERY = 0.02, 0.25  # seconds between looks at the memory: at first, and later
 _SAVE_EVERY = 20  # looks between notes of the usage so far
 
 
@@ -36,7 +36,7 @@ def wait_measured(child: subprocess.Popen[bytes], folder: Path, usage: ResourceU
                 _save(folder, usage)
             looks += 1
             try:
-                return child.wait(_SAMPLE_EVERY)
+                return child.wait(min(looks * _SAMPLE_FIRST, _SAMPLE_EVERY))
             except subprocess.TimeoutExpired:
                 continue
     finally:
