@@ -1,4 +1,4 @@
-# Everything a person types. RECIPE= names the recipe, ARGS= takes overrides: make sft ARGS="train.epochs=2".
+# Everything a person types. RECIPE= names the recipe, ARGS= takes overrides: make sft ARGS="train.num_train_epochs=2".
 RECIPE ?= recipes/demo.yaml
 ARGS ?=
 PYTHON ?= python3
@@ -64,7 +64,7 @@ bench-generation: setup-tests  ## the engine against one-at-a-time calls of llam
 	@$(BIN)/python -m bench.generation $(ARGS)
 
 bench-ledger: setup-tests  ## going on from a ledger of 100,000 finished requests: time and memory
-	@$(BIN)/python -m bench.ledger
+	@$(BIN)/python -m bench.generation_cache
 
 bench-filter: setup-tests  ## the response score on 1,000,000 texts as ratios, near-duplicates among 600,000; ARGS=--no-near leaves these out
 	@$(BIN)/python -m bench.filter $(ARGS)

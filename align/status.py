@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from rectune.align.agreement import alpha, uniform_p
 from rectune.align.assignment import assigned
-from rectune.align.comparison import Duel, win_rate_line
-from rectune.align.decisions import Decision, Mark
-from rectune.align.tasks import Task
+from rectune.align.comparison import PairwiseComparison, win_rate_line
+from rectune.align.decisions import Decision, PromptNote
+from rectune.align.tasks import AnnotationTask
 from rectune.core.stats.intervals import wilson
 from rectune.core.text.plain import printable
 
@@ -19,9 +19,9 @@ _FEW = 20  # tags below which places say nothing
 
 
 def status(
-    tasks: Sequence[Task],
+    tasks: Sequence[AnnotationTask],
     decisions: Sequence[Decision],
-    marks: Sequence[Mark],
+    marks: Sequence[PromptNote],
     of: Sequence[str],
     overlap: float,
 ) -> str:
@@ -53,7 +53,7 @@ def status(
     return "\n".join(lines)
 
 
-def duel_status(duel: Duel, decisions: Sequence[Decision]) -> str:
+def comparison_status(duel: PairwiseComparison, decisions: Sequence[Decision]) -> str:
     """How a comparison of two models stands, whoever judged."""
     subjects = {task.subject for task in duel.tasks}
     judges = Counter(d.annotator for d in decisions if d.subject in subjects)

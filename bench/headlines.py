@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from rectune.core.types import Item
 from rectune.retrieval.embedding import EMBEDDED, Vectors, dimension, embed, register
-from rectune.retrieval.fusion import fuse
-from rectune.retrieval.index import Index, build_index
+from rectune.retrieval.fusion import reciprocal_rank_fusion
+from rectune.retrieval.index import CatalogueIndex, build_index
 
 _LABELS = Path(__file__).parents[1] / "tests/retrieval/korean_subjects.json"
 _HISTORY, _FIRST = 5, 10
@@ -89,7 +89,7 @@ def remember(texts: Sequence[str], embedder: str) -> str:
     return name
 
 
-def rankers(headlines: Headlines, index: Index, seed: int) -> dict[str, Ranker]:
+def rankers(headlines: Headlines, index: CatalogueIndex, seed: int) -> dict[str, Ranker]:
     """The systems, by name."""
     keys = sorted(headlines.texts)
     vectors = embed([headlines.texts[key] for key in keys], index.embedder)  # known by now
@@ -107,7 +107,7 @@ def rankers(headlines: Headlines, index: Index, seed: int) -> dict[str, Ranker]:
             key: [hit.item_id for hit in index.search_text(headlines.texts[key], _DOMAIN, len(keys))]
             for key in history
         }
-        scores = fuse(found)
+        scores = reciprocal_rank_fusion(found)
         return sorted((key for key in scores if key not in history), key=lambda key: -scores[key])
 
     def by_vectors(history: Sequence[str]) -> list[str]:

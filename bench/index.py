@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.measure import measure
+from bench.measure_process import measure
 from rectune.core.text.tables import Table
 from rectune.core.types import Item
 from rectune.retrieval import embedding
 from rectune.retrieval.embedding import Vectors
-from rectune.retrieval.index import Hit, Index, Plan, build_index
+from rectune.retrieval.index import CatalogueIndex, IndexConfig, SearchHit, build_index
 
 ITEMS, QUERIES, CHANGED, WIDTH, CENTRES = 1_000_000, 200, 0.01, 384, 2000
 _SEARCHES = {
@@ -84,7 +84,7 @@ def build(folder: Path, count: int) -> None:
     embedding.register("made-up", WIDTH, vectors)
     catalogue = list(items(count))
     begun, spent = time.monotonic(), time.process_time()
-    index = build_index(catalogue, folder / "index", "made-up", Plan(rows=1))
+    index = build_index(catalogue, folder / "index", "made-up", IndexConfig(rows=1))
     figures: dict[str, Any] = {"build": time.monotonic() - begun, "chunks": index.chunks}
     figures["processor"] = time.process_time() - spent
     _say(f"built in {figures['build']:.0f} s, {index.chunks:,} chunks")
@@ -97,7 +97,7 @@ def build(folder: Path, count: int) -> None:
         replace(item, description="Anew.") if n % step == 0 else item for n, item in enumerate(catalogue)
     ]
     begun = time.monotonic()
-    index = build_index(changed, folder / "index", "made-up", Plan(rows=1))
+    index = build_index(changed, folder / "index", "made-up", IndexConfig(rows=1))
     figures["update"] = time.monotonic() - begun
     _say(f"brought up to date in {figures['update']:.1f} s")
     figures["recall_after"] = _recall(*(_nearest(index, approximate)[0] for approximate in (True, False)))
@@ -105,7 +105,7 @@ def build(folder: Path, count: int) -> None:
     (folder / "figures.json").write_text(json.dumps(figures))
 
 
-def _searches(index: Index) -> dict[str, Any]:
+def _searches(index: CatalogueIndex) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     found, figures["ann"] = _nearest(index, True)
     exact, figures["exact"] = _nearest(index, False)
@@ -115,7 +115,7 @@ def _searches(index: Index) -> dict[str, Any]:
     return {**figures, "recall": _recall(found, exact)}
 
 
-def _nearest(index: Index, approximate: bool) -> tuple[list[list[Hit]], list[float]]:
+def _nearest(index: CatalogueIndex, approximate: bool) -> tuple[list[list[SearchHit]], list[float]]:
     texts = [f"a made-up query {number}" for number in range(QUERIES)]
     index.approximate = approximate
     for text in texts[:5]:  # what is read from disk once
@@ -125,7 +125,7 @@ def _nearest(index: Index, approximate: bool) -> tuple[list[list[Hit]], list[flo
     return found
 
 
-def _recall(found: Sequence[Sequence[Hit]], exact: Sequence[Sequence[Hit]]) -> float:
+def _recall(found: Sequence[Sequence[SearchHit]], exact: Sequence[Sequence[SearchHit]]) -> float:
     pairs = zip(found, exact, strict=True)
     return float(
         np.mean(

@@ -61,7 +61,7 @@ def open_texts(file: Path, column: str = "", kind: str = "") -> Iterator[Iterato
     """
     if kind and kind not in FORMATS:
         raise UserError(
-            f"unknown format {kind!r}", where="--format", mend=f"give one of: {', '.join(FORMATS)}"
+            f"unknown format {kind!r}", where="--format", hint=f"give one of: {', '.join(FORMATS)}"
         )
     where = "standard input" if str(file) == "-" else str(file)
     with ExitStack() as stack:
@@ -93,7 +93,7 @@ def _kind(file: Path, asked: str, stream: io.BufferedReader) -> str:
     suffix = Path(file.name.removesuffix(".gz")).suffix.lower()
     if suffix not in _SUFFIXES:
         raise UserError(
-            f"unknown kind of file {suffix!r}", where=str(file), mend=f"give --format {'|'.join(FORMATS)}"
+            f"unknown kind of file {suffix!r}", where=str(file), hint=f"give --format {'|'.join(FORMATS)}"
         )
     return _SUFFIXES[suffix]
 
@@ -107,7 +107,7 @@ def _readable(where: str) -> Iterator[None]:
         raise UserError("no such file", where=where) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as broken:
         raise UserError(
-            f"cannot be unpacked: {broken}", where=where, mend="it was cut off, or is damaged"
+            f"cannot be unpacked: {broken}", where=where, hint="it was cut off, or is damaged"
         ) from None
     except OSError as broken:
         raise UserError(f"cannot be read: {broken.strerror or broken}", where=where) from None
@@ -151,7 +151,7 @@ def _column_of(records: Iterable[Record], given: _Input, head: Sequence[dict[str
             raise UserError(
                 found if value is records else f"its {column!r} is no text but {type(value).__name__}",
                 where=f"{given.where}:{line}",
-                mend="name the column of texts with --column",
+                hint="name the column of texts with --column",
             )
 
 
@@ -165,7 +165,7 @@ def _chosen(names: Sequence[str], texts: Sequence[str], given: _Input) -> str:
     found = f"has {len(texts) or 'no'} columns of text"
     if given.column:
         found = f"has no column of text {given.column!r}"
-    raise UserError(found, where=given.where, mend=f"name one with --column: {shown(names)}")
+    raise UserError(found, where=given.where, hint=f"name one with --column: {shown(names)}")
 
 
 def _from_csv(given: _Input, stack: ExitStack) -> Iterator[str]:
@@ -188,8 +188,8 @@ def _csv_rows(rows: Any, where: str) -> Iterator[tuple[int, list[str]]]:
         try:
             row = next(rows, None)
         except csv.Error as broken:
-            mend = "put texts that hold separators, quotes or line ends into quotes, and double their own"
-            raise UserError(f"malformed CSV: {broken}", where=f"{where}:{rows.line_num}", mend=mend) from None
+            hint = "put texts that hold separators, quotes or line ends into quotes, and double their own"
+            raise UserError(f"malformed CSV: {broken}", where=f"{where}:{rows.line_num}", hint=hint) from None
         if row is None:
             return
         yield rows.line_num, row
@@ -213,7 +213,7 @@ def _csv_column(
             continue
         if row and len(row) != len(names):
             found = f"has {len(row)} fields, the header {len(names)}"
-            raise UserError(found, where=f"{where}:{line}", mend="put texts that hold separators into quotes")
+            raise UserError(found, where=f"{where}:{line}", hint="put texts that hold separators into quotes")
         yield row[place] if row else ""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
-from rectune.core.settings import Custom
+from rectune.core.settings import CustomDatasetConfig
 from rectune.datagen.datasets import tables
 from rectune.datagen.datasets.entry import Dataset, Layout
 from rectune.datagen.datasets.lines import item_table, text, texts
@@ -39,7 +39,7 @@ INTERACTION_NAMES: dict[str, Sequence[str]] = {
 _YEAR = r"(?:^|\D)([12]\d{3})(?:\D|$)"
 
 
-def dataset(name: str, spec: Custom, root: Path) -> Dataset:
+def dataset(name: str, spec: CustomDatasetConfig, root: Path) -> Dataset:
     """The registry's entry of such a dataset; its layout is ordered if its interactions have a column of times.
 
     Raises:
@@ -56,7 +56,7 @@ def dataset(name: str, spec: Custom, root: Path) -> Dataset:
         home=f"data.custom.{name} of the recipe",
         licence=spec.licence,
         redistributable=spec.redistributable,
-        liked=spec.liked,
+        liked=spec.positive_threshold,
         why_liked="the recipe says so",
         people=name,
         layouts=(Layout("custom", files, functools.partial(read, columns=spec), ordered=ordered),),
@@ -64,7 +64,7 @@ def dataset(name: str, spec: Custom, root: Path) -> Dataset:
     )
 
 
-def read(files: Sequence[Sequence[Path]], drops: Drops, columns: Custom) -> Raw:
+def read(files: Sequence[Sequence[Path]], drops: Drops, columns: CustomDatasetConfig) -> Raw:
     """Read one file of items and, where there is one, one of interactions: CSV, TSV, JSON lines (each also .gz), Parquet.
 
     Ids are text. A whole number is written without a fraction in either file, so 1, "1", 1.0 and "1.0" are one
@@ -87,7 +87,7 @@ class _Interactions:
     """Batches of one file; each iteration reads it anew."""
 
     path: Path
-    spec: Custom
+    spec: CustomDatasetConfig
     drops: Drops
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
@@ -149,23 +149,23 @@ def _columns(
     for name in mapped:
         if name not in names:
             raise UserError(f"unknown field {name!r}{nearest(name, names)}", where=f"the column map of {path.name}",
-                            mend=f"fields: {', '.join(names)}")  # fmt: skip
+                            hint=f"fields: {', '.join(names)}")  # fmt: skip
     there = tables.columns(path)
     found = {name: column for name, column in mapped.items() if column}
     for name, column in found.items():
         if column not in there:
             absent = f"has no column {column!r} (mapped as {name}){nearest(column, there)}"
-            raise UserError(absent, where=str(path), mend=f"columns: {', '.join(there[:40])}")
+            raise UserError(absent, where=str(path), hint=f"columns: {', '.join(there[:40])}")
     if twice := [column for column in found.values() if list(found.values()).count(column) > 1]:
         raise UserError(
-            f"the column {twice[0]!r} is mapped twice", where=str(path), mend="map each column once"
+            f"the column {twice[0]!r} is mapped twice", where=str(path), hint="map each column once"
         )
     unmapped = {name: likely for name, likely in names.items() if name not in mapped}
     found |= guessed(unmapped, there, found.values())
     if lack := [name for name in needed if name not in found]:
         absent = f"no column looks like {' or '.join(lack)} among: {', '.join(there[:40])}"
         raise UserError(
-            absent, where=str(path), mend=f"name it in the recipe's column map, as {lack[0]}: COLUMN"
+            absent, where=str(path), hint=f"name it in the recipe's column map, as {lack[0]}: COLUMN"
         )
     return found
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from rectune.core.ahead import ahead
 from rectune.core.errors import UserError
+from rectune.core.prefetch import prefetch
 from rectune.datagen.datasets.quotes import Records, all_records, whole_records
 from rectune.datagen.datasets.raw import Drops, Faults, Sizes
 
@@ -90,7 +90,7 @@ def scan_delimited(
     """
     faults, seen, line, rest = Faults(path), 0, 1, b""
     table = _Table(path, schema, required, dialect)
-    for chunk in itertools.chain(ahead(_chunks(path, sizes)), [b""]):
+    for chunk in itertools.chain(prefetch(_chunks(path, sizes)), [b""]):
         text = rest + _transcoded(chunk, dialect)
         if not table.names:
             text, line = table.take_header(text)
@@ -120,10 +120,10 @@ def _chunks(path: Path, sizes: Sizes) -> Iterator[bytes]:
                 yield (chunk.removeprefix(b"\xef\xbb\xbf") if empty else chunk) + rest
                 empty = False
     except (OSError, EOFError, zlib.error) as broken:
-        mend = "get the file again from its publisher"
-        raise UserError(f"cannot be read: {broken}", where=str(path), mend=mend) from None
+        hint = "get the file again from its publisher"
+        raise UserError(f"cannot be read: {broken}", where=str(path), hint=hint) from None
     if empty:
-        raise UserError("is empty", where=str(path), mend="get the file again from its publisher")
+        raise UserError("is empty", where=str(path), hint="get the file again from its publisher")
 
 
 def _transcoded(chunk: bytes, dialect: Dialect) -> bytes:
@@ -161,7 +161,7 @@ class _Table:
             raise UserError(f"has no readable header: {broken}", where=f"{self._path}:1") from None
         if missing := [name for name in self._schema if name not in names]:
             found = f"found: {', '.join(names)[:500]}"
-            raise UserError(f"has no column {', '.join(missing)}", where=f"{self._path}:1", mend=found)
+            raise UserError(f"has no column {', '.join(missing)}", where=f"{self._path}:1", hint=found)
         self.names = [f"{name} {at}" if name in names[:at] else name for at, name in enumerate(names)]
         return stream.read(), reader.line_num + 1
 
@@ -187,7 +187,7 @@ class _Table:
                 if clean or not straight:
                     return records, frame
         raise UserError(
-            "holds records that cannot be told apart", where=str(self._path), mend="mend its quotes"
+            "holds records that cannot be told apart", where=str(self._path), hint="fix its quotes"
         )
 
     def faults(self, records: Records, frame: pl.DataFrame) -> list[tuple[int, str, int]]:

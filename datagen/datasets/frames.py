@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rectune.core.ahead import ahead
 from rectune.core.errors import UserError
+from rectune.core.prefetch import prefetch
 from rectune.core.progress import progress
 from rectune.core.tables import interaction_schema, item_schema, user_schema
 from rectune.datagen.datasets.codes import Codes
@@ -62,12 +62,12 @@ def read_domain(
     raw = layout.read(files, drops)
     items = _clean_items(raw.items, drops).with_row_index("item")
     if items.is_empty():
-        raise UserError("holds no usable item", where=str(dataset.place(root)), mend=_again(dataset))
+        raise UserError("holds no usable item", where=str(dataset.place(root)), hint=_again(dataset))
     coder = _Coder(items["item_id"], drops, layout.ordered)
     coded = _one_frame(coder.coded(raw.interactions, f"reading {dataset.name}"))
     events, again = _without_repeats(_sorted(coded, layout.ordered), drops)
     if events.is_empty() and coder.seen:
-        raise UserError("holds no usable interaction", where=str(dataset.place(root)), mend=_again(dataset))
+        raise UserError("holds no usable interaction", where=str(dataset.place(root)), hint=_again(dataset))
     users = _users(coder.users.texts(), raw.users)
     licence, redistributable = dataset.terms(layout.name)
     stats = {
@@ -187,7 +187,7 @@ class _Coder:
     def coded(self, batches: Iterable[pl.DataFrame], label: str) -> Iterator[pl.DataFrame]:
         """The usable interactions of each batch with the codes of users and items, and their place in the files."""
         with progress(label, 0, "interactions") as advance:
-            for batch in ahead(batches):
+            for batch in prefetch(batches):
                 yield self._coded(batch.with_columns(order=_places(self.seen, batch.height)))
                 self.seen += batch.height
                 advance(batch.height)

@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from rectune.core.ahead import ahead
 from rectune.core.errors import UserError
+from rectune.core.prefetch import prefetch
 from rectune.datagen.datasets.raw import Drops, Faults, Sizes, item_frame
 
 if typing.TYPE_CHECKING:
@@ -260,7 +260,7 @@ def _elements(path: Path, faults: Faults, sizes: Sizes) -> Iterator[dict[str, An
 
 
 def _broken_array(path: Path, line: int, found: str) -> UserError:
-    return UserError(found, where=f"{path}:{line}", mend=f"{_AGAIN}, or write one record a line")
+    return UserError(found, where=f"{path}:{line}", hint=f"{_AGAIN}, or write one record a line")
 
 
 def _is_array(path: Path) -> bool:
@@ -271,7 +271,7 @@ def _is_array(path: Path) -> bool:
 def _read_ahead(path: Path, sizes: Sizes) -> Iterator[bytes]:
     """The whole lines of a file, chunk by chunk; the next is read and unpacked while one is parsed."""
     with _opened(path) as stream:
-        yield from ahead(_chunks(stream, sizes.chunk, sizes))
+        yield from prefetch(_chunks(stream, sizes.chunk, sizes))
 
 
 def _chunks(stream: io.BufferedIOBase, size: int, sizes: Sizes) -> Iterator[bytes]:
@@ -288,11 +288,11 @@ def _opened(path: Path) -> Iterator[gzip.GzipFile | io.BufferedReader]:
     """The bytes of a plain or gzipped file; errors of the file system and of gzip name the file."""
     try:
         if not path.stat().st_size:
-            raise UserError("is empty", where=str(path), mend=_AGAIN)
+            raise UserError("is empty", where=str(path), hint=_AGAIN)
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             yield stream
     except (EOFError, zlib.error):
         found = "cannot be read to its end: it was cut off, or is damaged"
-        raise UserError(found, where=str(path), mend=_AGAIN) from None
+        raise UserError(found, where=str(path), hint=_AGAIN) from None
     except OSError as broken:
-        raise UserError(f"cannot be read: {broken}", where=str(path), mend=_AGAIN) from None
+        raise UserError(f"cannot be read: {broken}", where=str(path), hint=_AGAIN) from None

@@ -85,7 +85,7 @@ class Faults:
         return UserError(
             f"{self.why}; {self.bad:,} of {seen:,} lines are malformed",
             where=f"{self.path}:{self.line}",
-            mend=f"get the file again from its publisher, or mend the lines (data.malformed lets {limit:.1%} pass)",
+            hint=f"get the file again from its publisher, or fix the lines (data.malformed lets {limit:.1%} pass)",
         )
 
 

@@ -43,7 +43,7 @@ def columns(path: Path) -> list[str]:
     sample = itertools.islice(records(path, Drops(malformed_limit=1.0)), _SAMPLED)
     names = list(dict.fromkeys(name for record in sample for name in record))
     if not names:
-        raise UserError("holds no record", where=str(path), mend="give at least one line with an object")
+        raise UserError("holds no record", where=str(path), hint="give at least one line with an object")
     return names
 
 
@@ -82,7 +82,7 @@ def _format(path: Path) -> str:
     if how is None or (how == "parquet" and path.suffix == ".gz"):
         found = f"unknown format {path.suffix or '(no ending)'!r}"
         raise UserError(
-            found, where=str(path), mend=f"one of: {', '.join(_FORMATS)}; all but Parquet also .gz"
+            found, where=str(path), hint=f"one of: {', '.join(_FORMATS)}; all but Parquet also .gz"
         )
     return how
 
@@ -97,15 +97,15 @@ def _header(path: Path) -> tuple[list[str], str]:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             line = stream.readline().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError("is not UTF-8", where=f"{path}:1", mend="save it as UTF-8") from None
+        raise UserError("is not UTF-8", where=f"{path}:1", hint="save it as UTF-8") from None
     except (OSError, EOFError, zlib.error) as broken:
         raise UserError(
-            f"cannot be read: {broken}", where=str(path), mend="mend the file, or save it again"
+            f"cannot be read: {broken}", where=str(path), hint="fix the file, or save it again"
         ) from None
     separator = max("\t,;|", key=line.count)
     names = next(csv.reader([line.rstrip("\r\n")], delimiter=separator), [])
     if not names:
-        raise UserError("is empty", where=str(path), mend="its first line has to name the columns")
+        raise UserError("is empty", where=str(path), hint="its first line has to name the columns")
     return names, separator
 
 
@@ -116,7 +116,7 @@ def _parquet(path: Path) -> Any:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as broken:
-        raise UserError(f"cannot be read: {broken}", where=str(path), mend="write the file again") from None
+        raise UserError(f"cannot be read: {broken}", where=str(path), hint="write the file again") from None
 
 
 def _parquet_batches(path: Path, names: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -127,7 +127,7 @@ def _parquet_batches(path: Path, names: Sequence[str]) -> Iterator[pl.DataFrame]
         for batch in _parquet(path).iter_batches(batch_size=_BATCH, columns=list(names)):
             yield typing.cast("pl.DataFrame", pl.from_arrow(pa.Table.from_batches([batch])))
     except (pa.ArrowException, OSError) as broken:
-        raise UserError(f"cannot be read: {broken}", where=str(path), mend="write the file again") from None
+        raise UserError(f"cannot be read: {broken}", where=str(path), hint="write the file again") from None
 
 
 def _typed(column: pl.Series, dtype: pl.DataType) -> pl.Series:

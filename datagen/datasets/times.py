@@ -73,8 +73,8 @@ class Clock:
             return way
         odd = values.filter(_seconds(values, way).is_null())[0]
         found = f"times of the column {self.column!r} are written in no known way, or in several: {odd!r}"
-        mend = f'write them as one of: {_FORMATS}; or map timestamp to "" to read without times'
-        raise UserError(found, where=str(self.path), mend=mend)
+        hint = f'write them as one of: {_FORMATS}; or map timestamp to "" to read without times'
+        raise UserError(found, where=str(self.path), hint=hint)
 
 
 def _seconds(values: pl.Series, way: str) -> pl.Series:

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from rectune.cli.arguments import Overrides, RecipeFile, Runs
 from rectune.cli.evaluate import compare, zero_shot
 from rectune.cli.recommend import recommend
 from rectune.cli.release import export, push
+from rectune.cli.shared_options import Overrides, RecipeFile, Runs
 from rectune.cli.tag import tag_app
 
 app = typer.Typer(
@@ -44,14 +44,14 @@ def run(
     runs: Runs = Path("runs"),
 ) -> None:
     """Run the pipeline: finished stages are skipped, interrupted ones go on."""
-    from rectune.core.runs import RunStore
-    from rectune.pipeline.run import Order, run_pipeline
-    from rectune.pipeline.show import closing_words, generation_preview
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.pipeline.console import closing_words, generation_preview
+    from rectune.pipeline.run import RunOptions, run_pipeline
 
     if dry_run:
-        typer.echo(generation_preview(Order(recipe, overrides or [], "data"), RunStore(runs)))
+        typer.echo(generation_preview(RunOptions(recipe, overrides or [], "data"), ArtifactStore(runs)))
         return
-    folders = run_pipeline(Order(recipe, overrides or [], until, redo), RunStore(runs))
+    folders = run_pipeline(RunOptions(recipe, overrides or [], until, redo), ArtifactStore(runs))
     typer.echo(closing_words(folders, until))
 
 
@@ -78,15 +78,15 @@ def plan(
     runs: Runs = Path("runs"),
 ) -> None:
     """Which stages would run, and why, and what training would cost; no stage is run."""
+    from rectune.core.artifacts import ArtifactStore
     from rectune.core.recipe import load_recipe, resolved
-    from rectune.core.runs import RunStore
+    from rectune.pipeline.console import plan_table
     from rectune.pipeline.plan import make_plan
-    from rectune.pipeline.show import plan_table
 
     if whole:
         typer.echo(resolved(load_recipe(recipe, overrides or [])), nl=False)
         return
-    loaded, store = load_recipe(recipe, overrides or []), RunStore(runs)
+    loaded, store = load_recipe(recipe, overrides or []), ArtifactStore(runs)
     if zero:
         from rectune.pipeline.estimate_table import zero_page
 
@@ -104,7 +104,7 @@ def plan(
 
 @app.command()
 def doctor() -> None:
-    """What works on this machine, and the mend for what does not."""
+    """What works on this machine, and how to repair what does not."""
     from rectune.pipeline.doctor import examine
 
     report, healthy = examine()
@@ -114,11 +114,11 @@ def doctor() -> None:
 
 @app.command()
 def verify(runs: Runs = Path("runs")) -> None:
-    """Re-hash every finished artefact."""
-    from rectune.core.runs import RunStore
-    from rectune.pipeline.show import verification
+    """Re-hash every finished artifact."""
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.pipeline.console import verification
 
-    report, sound = verification(RunStore(runs))
+    report, sound = verification(ArtifactStore(runs))
     typer.echo(report)
     raise typer.Exit(0 if sound else 2)
 
@@ -129,9 +129,9 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
 ) -> None:
     """List what no recipe links to, and delete it when told so. Tags are never touched."""
-    from rectune.core.runs import RunStore
+    from rectune.core.artifacts import ArtifactStore
 
-    store = RunStore(runs)
+    store = ArtifactStore(runs)
     folders = store.unlinked()
     for folder in folders:
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -177,10 +177,10 @@ def data_stats(
     runs: Runs = Path("runs"),
 ) -> None:
     """Figures of the recipe's data, by domain and category: tables here, charts as PNG files."""
-    from rectune.core.runs import RunStore
+    from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.data_stats import data_stats as described
 
-    typer.echo(described(recipe, overrides or [], out, RunStore(runs)))
+    typer.echo(described(recipe, overrides or [], out, ArtifactStore(runs)))
 
 
 @prompts_app.command("show")
@@ -196,13 +196,13 @@ def prompts_show(
     runs: Runs = Path("runs"),
 ) -> None:
     """Prompts as the model sees them, control tokens made visible and trained tokens told apart; runs nothing."""
-    from rectune.core.runs import RunStore
-    from rectune.pipeline.prompt_pages import Choice, prompt_pages
-    from rectune.pipeline.run import Order
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.pipeline.prompts_show import PromptFilter, prompt_pages
+    from rectune.pipeline.run import RunOptions
 
-    choice = Choice(domain, kind, locale, split, template, count)
+    choice = PromptFilter(domain, kind, locale, split, template, count)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    typer.echo(prompt_pages(Order(recipe, overrides or []), RunStore(runs), choice, colour=colour))
+    typer.echo(prompt_pages(RunOptions(recipe, overrides or []), ArtifactStore(runs), choice, colour=colour))
 
 
 @app.command()
@@ -227,9 +227,9 @@ def score(
     ] = "",
 ) -> None:
     """Response scores ln(L)*L/C of a file of texts: how many are dropped, of which length, and a histogram."""
-    from rectune.filters.command import Scoring, for_terminal, score_file
+    from rectune.filters.command import ScoreOptions, for_terminal, score_file
 
-    asked = Scoring(file, column, kind, tokenizer, threshold, png)
+    asked = ScoreOptions(file, column, kind, tokenizer, threshold, png)
     summary = score_file(asked, sys.stdout.write if as_json else None)
     sys.stdout.flush()  # a reader that has gone is noticed here, not when the interpreter ends
     typer.echo(for_terminal(summary), err=as_json)

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.rows import write_rows
-from rectune.core.runs import ledger_path, write_atomically
-from rectune.core.stats.metrics import Resampled
+from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.types import Candidate, Prompt, with_id
-from rectune.evaluation.samples import choose
-from rectune.evaluation.systems import Material
-from rectune.evaluation.topic import off_topic_shares
-from rectune.evaluation.writing import answers_to
-from rectune.filters.words import repetition, word_score, words_of
+from rectune.evaluation.model_answers import answers_to
+from rectune.evaluation.off_topic import off_topic_shares
+from rectune.evaluation.sample_answers import choose
+from rectune.evaluation.systems import EvalContext
+from rectune.filters.word_stats import repetition, word_score, words_of
 from rectune.inference.generate import provenance
 from rectune.retrieval.embedding import title_and_categories
-from rectune.retrieval.grounding import Grounded, Grounding
+from rectune.retrieval.grounding import GroundedItem, Grounding
 
 PAIR = ("sft", "dpo")  # systems as in `rectune.evaluation.systems.MODELS`; differences are second less first
 ANSWERS_FILE = "answers.{system}.parquet"  # what `rectune tag --compare` reads
@@ -29,7 +29,7 @@ FIGURES = {
     "grounded": "the answer names an item of the catalogue that is not in the history, exactly or misspelt",
     "score": "response score ln(L)*L/C, L and C counted in words",
     "repetition": "share of 3-word runs that came before in the answer",
-    "off_topic": "share of sentences near to nothing that was asked, shown or recommended (see rectune/evaluation/topic.py)",
+    "off_topic": "share of sentences near to nothing that was asked, shown or recommended (see rectune/evaluation/off_topic.py)",
     "words": "words an answer",
 }
 
@@ -40,11 +40,11 @@ class _Read:
 
     prompt: Prompt
     text: str
-    named: Grounded | None
+    named: GroundedItem | None
 
 
 def compare_answers(
-    prompts: Sequence[Prompt], material: Material, grounding: Grounding, out: Path
+    prompts: Sequence[Prompt], material: EvalContext, grounding: Grounding, out: Path
 ) -> dict[str, Any]:
     """Let both models answer the same test prompts, and write answers.<system>.parquet and answers.json.
 
@@ -73,10 +73,12 @@ def compare_answers(
 
 
 def _ask(
-    system: str, prompts: Sequence[Prompt], material: Material, grounding: Grounding, out: Path
+    system: str, prompts: Sequence[Prompt], material: EvalContext, grounding: Grounding, out: Path
 ) -> list[_Read]:
     """The system's answers, which are written to their file too."""
-    texts = [answer.text.strip() for answer in answers_to(prompts, system, material, ledger_path(out))]
+    texts = [
+        answer.text.strip() for answer in answers_to(prompts, system, material, generation_cache_path(out))
+    ]
     sampling = material.config.retrieval.sampling
     origin = provenance(material.model(system), sampling, sampling.seed)
     rows = [with_id(Candidate("", p.id, 0, text, origin)) for p, text in zip(prompts, texts, strict=True)]
@@ -84,11 +86,11 @@ def _ask(
     return [_Read(p, text, _named(p, text, grounding)) for p, text in zip(prompts, texts, strict=True)]
 
 
-def _named(prompt: Prompt, text: str, grounding: Grounding) -> Grounded | None:
+def _named(prompt: Prompt, text: str, grounding: Grounding) -> GroundedItem | None:
     return grounding.named(text, prompt.domain, frozenset(prompt.history)) if text else None
 
 
-def _columns(read: Sequence[_Read], material: Material) -> dict[str, list[float]]:
+def _columns(read: Sequence[_Read], material: EvalContext) -> dict[str, list[float]]:
     """Every figure of every answer."""
     topics = [_topics(row, material) for row in read]
     return {
@@ -101,13 +103,13 @@ def _columns(read: Sequence[_Read], material: Material) -> dict[str, list[float]
     }
 
 
-def _hit(row: _Read, material: Material) -> bool:
+def _hit(row: _Read, material: EvalContext) -> bool:
     """An answer cannot tell items of one title apart, so any of them counts."""
     target = material.catalogue.get(row.prompt.domain, row.prompt.target)
     return row.named is not None and row.named.how == "title" and row.named.title == target.title
 
 
-def _topics(row: _Read, material: Material) -> list[str]:
+def _topics(row: _Read, material: EvalContext) -> list[str]:
     """What the answer may speak of."""
     prompt, get = row.prompt, material.catalogue.get
     items = [get(prompt.history_domain, item) for item in prompt.history]
@@ -136,11 +138,11 @@ def _summary(
     prompts: Sequence[Prompt],
     columns: Mapping[str, Mapping[str, list[float]]],
     hows: Mapping[str, Mapping[str, float]],
-    material: Material,
+    material: EvalContext,
 ) -> dict[str, Any]:
     settings = material.config.evaluate
     users = [f"{prompt.domain}/{prompt.user}" for prompt in prompts]
-    drawn = Resampled(users, settings.bootstrap, settings.seed)
+    drawn = UserBootstrap(users, settings.bootstrap, settings.seed)
     first, second = (columns[system] for system in PAIR)
     gaps = {name: [b - a for a, b in zip(first[name], second[name], strict=True)] for name in FIGURES}
     systems = {
@@ -159,7 +161,7 @@ def _summary(
     }
 
 
-def _interval(values: Sequence[float], drawn: Resampled) -> dict[str, float]:
+def _interval(values: Sequence[float], drawn: UserBootstrap) -> dict[str, float]:
     low, high = drawn.interval(values)
     mean = sum(values) / len(values)
     return {"mean": round(mean, 6), "low": round(low, 6), "high": round(high, 6)}

@@ -21,7 +21,7 @@ from typing import Any
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.pipeline.failures import Failure, failure_of, how_it_died, leave_note, notes
-from rectune.pipeline.machines import Team, rank_log, rank_name
+from rectune.pipeline.machines import ProcessGroup, rank_log, rank_name
 from rectune.pipeline.worker import WORKER, die_with_parent
 
 _MEETING = 3600  # seconds that machines wait for each other
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _joined_team(spec_file: Path, run: str) -> Team:
+def _joined_team(spec_file: Path, run: str) -> ProcessGroup:
     """What the spec says of the processes, if it is that of the run that we were told to join.
 
     Raises:
@@ -71,12 +71,12 @@ def _joined_team(spec_file: Path, run: str) -> Team:
         raise UserError(
             "this machine does not see what the first one wrote: no shared folder, or that run is over",
             where=str(spec_file),
-            mend="take the latest run's line, and a run store that every machine mounts under the same path",
+            hint="take the latest run's line, and a run store that every machine mounts under the same path",
         )
-    return Team(**spec["team"])
+    return ProcessGroup(**spec["team"])
 
 
-def _run_ranks(spec_file: Path, run: str, team: Team, node_rank: int) -> int:
+def _run_ranks(spec_file: Path, run: str, team: ProcessGroup, node_rank: int) -> int:
     import torch.distributed as distributed
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -97,7 +97,7 @@ def _run_ranks(spec_file: Path, run: str, team: Team, node_rank: int) -> int:
                 log=rank_log(rank),
             )
             leave_note(folder, run, f"rank-{rank}", note)
-            say(f"rectune: {note.who}: {note.found}; log: {folder / note.log}")
+            say(f"rectune: {note.who}: {note.message}; log: {folder / note.log}")
         return 1
     except SignalException as told:
         ended = Failure("crash", f"machine {node_rank + 1} was told to end")
@@ -111,7 +111,7 @@ def _run_ranks(spec_file: Path, run: str, team: Team, node_rank: int) -> int:
     return 0
 
 
-def _config(run: str, team: Team, node_rank: int) -> Any:
+def _config(run: str, team: ProcessGroup, node_rank: int) -> Any:
     """torchrun's settings. Nothing is restarted: the same command resumes.
 
     Between machines the rendezvous is static: ranks follow the machines' numbers, and rank 0 is on the first.
@@ -134,13 +134,13 @@ def _config(run: str, team: Team, node_rank: int) -> Any:
     )
 
 
-def _did_not_meet(problem: Exception, team: Team, node_rank: int) -> UserError:
+def _did_not_meet(problem: Exception, team: ProcessGroup, node_rank: int) -> UserError:
     reason = str(problem).strip().splitlines()[0]
     if node_rank:
         found = f"this machine does not reach the first one at {team.endpoint} ({reason})"
-        return UserError(found, mend="open that port between the machines, or name another `endpoint`")
+        return UserError(found, hint="open that port between the machines, or name another `endpoint`")
     found = f"the {team.machines} machines did not meet at {team.endpoint} ({reason})"
-    return UserError(found, mend="look at their terminals; open that port between them")
+    return UserError(found, hint="look at their terminals; open that port between them")
 
 
 def _end_with_the_others(spec_file: Path, run: str) -> None:

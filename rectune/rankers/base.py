@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rectune.core.errors import UserError
 
 if TYPE_CHECKING:
-    from rectune.rankers.ground import Ground
+    from rectune.rankers.domain_data import DomainData
 
 Scores = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ RANKERS: dict[str, str] = {
 INTERACTION_FREE = ("random", "bm25", "embedding_mean", "embedding_best", "hybrid")
 
 
-def open_ranker(name: str, ground: Ground) -> Ranker:
+def open_ranker(name: str, ground: DomainData) -> Ranker:
     """The ranker of this name for the domain of `ground`.
 
     Args:
@@ -72,7 +72,7 @@ def open_ranker(name: str, ground: Ground) -> Ranker:
     return ranker
 
 
-def _maker(name: str) -> Callable[[Ground], Any]:
+def _maker(name: str) -> Callable[[DomainData], Any]:
     place = RANKERS.get(name, name)
     module, colon, inside = place.partition(":")
     if not colon:
@@ -81,15 +81,15 @@ def _maker(name: str) -> Callable[[Ground], Any]:
         raise UserError(
             f"there is no ranker {name}",
             where="evaluate.systems",
-            mend=f"{hint}there are: {', '.join(RANKERS)}; or module:Class of your own",
+            hint=f"{hint}there are: {', '.join(RANKERS)}; or module:Class of your own",
         )
     try:
-        found: Callable[[Ground], Any] = getattr(_imported(module), inside).of
+        found: Callable[[DomainData], Any] = getattr(_imported(module), inside).of
     except (ImportError, AttributeError) as missing:
         raise UserError(
             f"the ranker {place} cannot be had ({missing})",
             where="evaluate.systems",
-            mend="name module:Class, where Class.of(ground) makes the ranker of a domain",
+            hint="name module:Class, where Class.of(ground) makes the ranker of a domain",
         ) from None
     return found
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from rectune.core.types import content_id
 from rectune.rankers.base import Scores
-from rectune.rankers.ground import Ground
+from rectune.rankers.domain_data import DomainData
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Random:
     name: str = "random"
 
     @classmethod
-    def of(cls, ground: Ground) -> Random:
+    def of(cls, ground: DomainData) -> Random:
         """See `rectune.rankers.base.open_ranker`."""
         return cls(ground.seed)
 

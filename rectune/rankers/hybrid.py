@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from rectune.rankers.domain_data import DomainData
 from rectune.rankers.fusion import Fused
-from rectune.rankers.ground import Ground
 from rectune.rankers.likeness import EmbeddingBest
 from rectune.rankers.words import Bm25
 
@@ -12,6 +12,6 @@ class Hybrid:
     """BM25 and the best match by embedding, each standardised a case, in equal parts."""
 
     @staticmethod
-    def of(ground: Ground) -> Fused:
+    def of(ground: DomainData) -> Fused:
         """The ranker of one domain."""
         return Fused("hybrid", EmbeddingBest.of(ground), Bm25.of(ground), 0.5)

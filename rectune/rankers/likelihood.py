@@ -29,7 +29,7 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
+class RenderedPrompt:
     """The prompt that goes with a history, and the language it is written in."""
 
     messages: Messages
@@ -55,7 +55,7 @@ class Likelihood:
     name: str
     scorer: Scorer
     titles: Mapping[str, str]
-    asked: Callable[[Sequence[str]], Asked]
+    asked: Callable[[Sequence[str]], RenderedPrompt]
     on_case: Callable[[int], None] = lambda done: None
     normalised: bool = True
 
@@ -98,12 +98,14 @@ class WithoutPrior:
         return [score - self.weight * base for score, base in zip(own, prior, strict=True)]
 
 
-def without_history(asked: Callable[[Sequence[str]], Asked]) -> Callable[[Sequence[str]], Asked]:
+def without_history(
+    asked: Callable[[Sequence[str]], RenderedPrompt],
+) -> Callable[[Sequence[str]], RenderedPrompt]:
     """The same system message and language, and a request that says nothing of the user."""
 
-    def neutral(history: Sequence[str]) -> Asked:
+    def neutral(history: Sequence[str]) -> RenderedPrompt:
         known = asked(history)
         system = tuple(message for message in known.messages if message[0] == "system")
-        return Asked((*system, ("user", NEUTRAL[known.locale])), known.locale)
+        return RenderedPrompt((*system, ("user", NEUTRAL[known.locale])), known.locale)
 
     return neutral

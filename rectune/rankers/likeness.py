@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rectune.rankers.base import Scores
-from rectune.rankers.ground import Ground
+from rectune.rankers.domain_data import DomainData
 
 LAST = 10  # items of a history that are looked at
 
@@ -20,12 +20,12 @@ class EmbeddingMean:
     A case with an empty history scores zero throughout.
     """
 
-    ground: Ground = field(repr=False)
+    ground: DomainData = field(repr=False)
     last: int = LAST
     name: str = "embedding_mean"
 
     @classmethod
-    def of(cls, ground: Ground) -> EmbeddingMean:
+    def of(cls, ground: DomainData) -> EmbeddingMean:
         """See `rectune.rankers.base.open_ranker`."""
         return cls(ground)
 
@@ -43,12 +43,12 @@ class EmbeddingMean:
 class EmbeddingBest:
     """Cosine between a candidate and the most similar one of the last items of the history."""
 
-    ground: Ground = field(repr=False)
+    ground: DomainData = field(repr=False)
     last: int = LAST
     name: str = "embedding_best"
 
     @classmethod
-    def of(cls, ground: Ground) -> EmbeddingBest:
+    def of(cls, ground: DomainData) -> EmbeddingBest:
         """See `rectune.rankers.base.open_ranker`."""
         return cls(ground)
 

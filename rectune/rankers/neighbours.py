@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from rectune.rankers.base import Scores
-from rectune.rankers.ground import Codes, Ground, Likes
+from rectune.rankers.domain_data import Codes, DomainData, TrainLikes
 from rectune.rankers.likeness import LAST
 
 
@@ -21,12 +21,12 @@ class ItemKnn:
     filtering recommendation algorithms", 3.1.1, on likes). No neighbours are cut off. An item that nobody liked scores zero.
     """
 
-    likes: Likes = field(repr=False)
+    likes: TrainLikes = field(repr=False)
     last: int = LAST
     name: str = "item_knn"
 
     @classmethod
-    def of(cls, ground: Ground) -> ItemKnn:
+    def of(cls, ground: DomainData) -> ItemKnn:
         """See `rectune.rankers.base.open_ranker`."""
         return cls(ground.likes)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rectune.rankers.base import Scores
-from rectune.rankers.ground import Ground
+from rectune.rankers.domain_data import DomainData
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Popularity:
     name: str = "popularity"
 
     @classmethod
-    def of(cls, ground: Ground) -> Popularity:
+    def of(cls, ground: DomainData) -> Popularity:
         """See `rectune.rankers.base.open_ranker`."""
         likes = ground.likes
         return cls(dict(zip(likes.item_ids, likes.counts.tolist(), strict=True)))

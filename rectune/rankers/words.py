@@ -12,7 +12,7 @@ import numpy as np
 
 from rectune.prompts.titles import fold
 from rectune.rankers.base import Scores
-from rectune.rankers.ground import Ground
+from rectune.rankers.domain_data import DomainData
 from rectune.rankers.likeness import LAST
 
 K1, B = 1.2, 0.75
@@ -37,7 +37,7 @@ class Bm25:
     name: str = "bm25"
 
     @classmethod
-    def of(cls, ground: Ground) -> Bm25:
+    def of(cls, ground: DomainData) -> Bm25:
         """See `rectune.rankers.base.open_ranker`; reads every item of the domain."""
         documents = {item_id: Counter(words_of(ground.text(item_id))) for item_id in ground.items}
         return cls(_weights(documents))

@@ -65,18 +65,18 @@ def read_catalogue(
         raise UserError(
             f"unknown format {path.suffix or '(no ending)'!r}",
             where=str(path),
-            mend=f"give one of: {', '.join(_READERS)}, or a folder of articles",
+            hint=f"give one of: {', '.join(_READERS)}, or a folder of articles",
         )
     try:
         records = list(reader(path))
     except FileNotFoundError:
-        raise UserError("no such file", where=str(path), mend="check the path given to --catalogue") from None
+        raise UserError("no such file", where=str(path), hint="check the path given to --catalogue") from None
     except (OSError, ValueError, RecursionError, csv.Error) as broken:
         raise UserError(
-            f"cannot be read: {broken}", where=str(path), mend="mend the file, or save it again"
+            f"cannot be read: {broken}", where=str(path), hint="fix the file, or save it again"
         ) from None
     if not records:
-        raise UserError("holds no rows", where=str(path), mend="give at least one row with a title")
+        raise UserError("holds no rows", where=str(path), hint="give at least one row with a title")
     return _items(records, path, domain, columns or {})
 
 
@@ -93,7 +93,7 @@ def _items(records: list[Record], path: Path, domain: str, wanted: Mapping[str, 
             items[item.item_id] = item
     if not items:
         raise UserError(
-            f"no row has a title in column {columns['title']}", where=str(path), mend="fill that column"
+            f"no row has a title in column {columns['title']}", where=str(path), hint="fill that column"
         )
     return CatalogueFile(list(items.values()), columns, dropped)
 
@@ -106,7 +106,7 @@ def _columns(there: list[str], path: Path, wanted: Mapping[str, str]) -> dict[st
             near = difflib.get_close_matches(column, there, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise UserError(
-                f"has no column {column!r} (for {field})", where=str(path), mend=f"{hint}columns: {seen}"
+                f"has no column {column!r} (for {field})", where=str(path), hint=f"{hint}columns: {seen}"
             )
     taken = {field: column for field, column in wanted.items() if column}
     unsaid = {field: names for field, names in ITEM_NAMES.items() if field not in wanted}
@@ -115,7 +115,7 @@ def _columns(there: list[str], path: Path, wanted: Mapping[str, str]) -> dict[st
         raise UserError(
             f"no column of titles among: {seen}",
             where=str(path),
-            mend="name one of the columns `title`, or say which it is: --title-column NAME",
+            hint="name one of the columns `title`, or say which it is: --title-column NAME",
         )
     return {field: columns[field] for field in ITEM_NAMES if field in columns}
 

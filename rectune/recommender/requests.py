@@ -20,7 +20,7 @@ _QUERY = 1000  # of a query, that the model is shown
 
 
 @dataclass(frozen=True)
-class Wish:
+class UserRequest:
     """What somebody typed: titles already liked, oldest first, and a query; one of the two may be empty.
 
     `history_domain` is the kind of things the titles are, where it is another than what is wanted.
@@ -81,7 +81,7 @@ def from_prompt(prompt: Prompt, catalogue: Catalogue) -> RecommendationRequest:
     )
 
 
-def from_words(items: Sequence[Item], wish: Wish, grounding: Grounding) -> RecommendationRequest:
+def from_words(items: Sequence[Item], wish: UserRequest, grounding: Grounding) -> RecommendationRequest:
     """A free request against a catalogue of one domain.
 
     A title that the catalogue has is written as there and not recommended again; any other is passed on as it
@@ -93,7 +93,7 @@ def from_words(items: Sequence[Item], wish: Wish, grounding: Grounding) -> Recom
     titles = [title for text in wish.history if (title := cut_line(text, _TITLE))]
     query = cut_line(wish.query, _QUERY)
     if not titles and not query:
-        raise UserError("nothing to go by", mend='give --history "A; B; C", or --query "…", or both')
+        raise UserError("nothing to go by", hint='give --history "A; B; C", or --query "…", or both')
     domain = items[0].domain
     known_domain = wish.history_domain or domain
     bearers = [grounding.titles[domain].called(title) if known_domain == domain else [] for title in titles]

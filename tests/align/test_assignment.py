@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rectune.align.assignment import APART, Slot, assigned, in_order
-from rectune.align.tasks import Task
+from rectune.align.assignment import APART, TaskShowing, assigned, in_order
+from rectune.align.tasks import AnnotationTask
 from rectune.core.errors import UserError
 from tests.align.examples import make_tasks
 
@@ -50,11 +50,11 @@ def test_names_that_make_no_sense_are_refused(annotator: str, of: tuple[str, ...
         assigned(TASKS, annotator, of, 0.2)
 
 
-def places(tasks: list[Task], annotator: str, share: float = 0.02) -> list[tuple[int, int]]:
+def places(tasks: list[AnnotationTask], annotator: str, share: float = 0.02) -> list[tuple[int, int]]:
     """Where each repeated task is shown first and again."""
     slots = in_order(tasks, annotator, share)
     assert [slot.task for slot in slots if not slot.repeat] == tasks
-    return [(slots.index(Slot(slot.task)), place) for place, slot in enumerate(slots) if slot.repeat]
+    return [(slots.index(TaskShowing(slot.task)), place) for place, slot in enumerate(slots) if slot.repeat]
 
 
 @settings(max_examples=20, deadline=None)
@@ -79,7 +79,7 @@ def test_two_percent_come_back_and_not_the_same_for_everybody() -> None:
 
 def test_a_repeat_is_shown_in_another_order() -> None:
     for task in TASKS[:100]:
-        first, again = Slot(task).order("a"), Slot(task, repeat=True).order("a")
+        first, again = TaskShowing(task).order("a"), TaskShowing(task, repeat=True).order("a")
         assert first != again
         assert sorted(first) == sorted(again)
-    assert len({Slot(make_tasks(1, answers=2)[0], repeat=r).order("a") for r in (False, True)}) == 2
+    assert len({TaskShowing(make_tasks(1, answers=2)[0], repeat=r).order("a") for r in (False, True)}) == 2

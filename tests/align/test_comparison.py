@@ -7,10 +7,17 @@ from pathlib import Path
 import pytest
 
 from rectune.align.assignment import in_order
-from rectune.align.comparison import ANSWERS_FILE, Duel, make_duel, read_duel, win_rate, win_rate_line
-from rectune.align.request import make_requests
-from rectune.align.session import Session
-from rectune.align.tagging import Sitting, compare
+from rectune.align.comparison import (
+    ANSWERS_FILE,
+    PairwiseComparison,
+    make_comparison,
+    read_comparison,
+    win_rate,
+    win_rate_line,
+)
+from rectune.align.prompt_view import make_prompt_views
+from rectune.align.session import AnnotationSession
+from rectune.align.tagging import TaggingOptions, compare
 from rectune.align.tags import TagStore
 from rectune.core.errors import UserError
 from rectune.core.rows import write_rows
@@ -26,16 +33,18 @@ def answers(system: str, prompts: list[Prompt] = PROMPTS) -> list[Candidate]:
     return [with_id(Candidate("", p.id, 0, text, PROVENANCE)) for p, text in zip(prompts, texts, strict=True)]
 
 
-def duel() -> Duel:
-    return make_duel(PROMPTS, {"sft": answers("sft"), "dpo": answers("dpo")[::-1]})
+def duel() -> PairwiseComparison:
+    return make_comparison(PROMPTS, {"sft": answers("sft"), "dpo": answers("dpo")[::-1]})
 
 
-def at_work(store: TagStore, annotator: str = "kim") -> Session:
+def at_work(store: TagStore, annotator: str = "kim") -> AnnotationSession:
     made = duel()
-    return Session(in_order(made.tasks, annotator, 0.0), store, annotator, make_requests(made.tasks, None))
+    return AnnotationSession(
+        in_order(made.tasks, annotator, 0.0), store, annotator, make_prompt_views(made.tasks, None)
+    )
 
 
-def prefer(session: Session, system: str) -> None:
+def prefer(session: AnnotationSession, system: str) -> None:
     """Pick the answer of a system, wherever it stands."""
     place = next(n for n, text in enumerate(session.answers) if text.startswith(system))
     session.decide(place, 1 - place)
@@ -93,7 +102,7 @@ def test_judging_models_leaves_the_tags_alone_and_can_be_undone(store: TagStore)
     assert len(store.standing()) == 1
     assert session.undo()
     assert (session.place, store.standing()) == (0, [])
-    assert win_rate(Duel(("a", "b"), (), ()), []) is None
+    assert win_rate(PairwiseComparison(("a", "b"), (), ()), []) is None
 
 
 @pytest.mark.parametrize(
@@ -107,7 +116,7 @@ def test_judging_models_leaves_the_tags_alone_and_can_be_undone(store: TagStore)
 )
 def test_answers_that_do_not_fit_together_are_refused(rows: dict[str, list[Candidate]]) -> None:
     with pytest.raises(UserError):
-        make_duel(PROMPTS, rows)
+        make_comparison(PROMPTS, rows)
 
 
 def test_from_files_in_line_mode_to_the_win_rate(
@@ -117,12 +126,12 @@ def test_from_files_in_line_mode_to_the_win_rate(
 
     write_rows(tmp_path / "prompts.parquet", PROMPTS, Prompt)
     with pytest.raises(UserError, match=r"answers\.sft\.parquet"):
-        read_duel(tmp_path / "prompts.parquet", tmp_path, ("sft", "dpo"))
+        read_comparison(tmp_path / "prompts.parquet", tmp_path, ("sft", "dpo"))
     for name in ("sft", "dpo"):
         write_rows(tmp_path / ANSWERS_FILE.format(system=name), answers(name), Candidate)
-    made = read_duel(tmp_path / "prompts.parquet", tmp_path, ("sft", "dpo"))
+    made = read_comparison(tmp_path / "prompts.parquet", tmp_path, ("sft", "dpo"))
     assert made == duel()
-    sitting = Sitting(tmp_path / "t.sqlite", "kim", plain=True)
+    sitting = TaggingOptions(tmp_path / "t.sqlite", "kim", plain=True)
     for typed, said in (("1\n3\n2\ne\n", "cannot sway"), ("1\n2\n", "5 of 5 prompts done")):
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
         compare(made, None, sitting)

@@ -12,9 +12,9 @@ from rectune.align.comparison import ANSWERS_FILE
 from rectune.align.tags import TagStore
 from rectune.align.tasks import make_task
 from rectune.cli.main import app
+from rectune.core.artifacts import MANIFEST, ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.rows import write_rows
-from rectune.core.runs import MANIFEST, RunStore
 from rectune.core.types import Candidate, with_id
 from tests.align.examples import PROVENANCE, make_prompt, make_tasks, session, write_folders, write_items
 
@@ -38,7 +38,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
         for file in folder.glob("*.parquet"):
             file.rename(key / file.name)
         (key / MANIFEST).write_text(json.dumps({}))
-        RunStore(tmp_path / "runs").link("tiny", stage, "key")
+        ArtifactStore(tmp_path / "runs").link("tiny", stage, "key")
     keyed = {stage: folder / "key" for stage, folder in found.items()}
     monkeypatch.setattr("rectune.pipeline.run.run_pipeline", lambda order, store: keyed)
     return keyed

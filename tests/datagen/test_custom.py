@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from rectune.core.errors import UserError
+from rectune.core.settings import CustomDatasetConfig
 from rectune.datagen.datasets import registry
-from rectune.datagen.datasets.custom import Custom, dataset, read
+from rectune.datagen.datasets.custom import dataset, read
 from rectune.datagen.datasets.raw import Drops, Raw, interaction_columns, item_columns
 from rectune.datagen.datasets.times import Clock
 
@@ -23,12 +24,12 @@ ROWS = [
 ]
 
 
-def spec(**more: object) -> Custom:
+def spec(**more: object) -> CustomDatasetConfig:
     given: dict[str, object] = {"domain": "shop", "items": "items.csv", "kind": "purchase"} | more
-    return Custom(**given)  # type: ignore[arg-type]
+    return CustomDatasetConfig(**given)  # type: ignore[arg-type]
 
 
-def shop(root: Path, own: Custom) -> tuple[Raw, list[tuple[object, ...]], Drops]:
+def shop(root: Path, own: CustomDatasetConfig) -> tuple[Raw, list[tuple[object, ...]], Drops]:
     """What is found and read, the way the data stage does it."""
     layout, files = registry.locate(dataset("myshop", own, root), root)
     drops = Drops()
@@ -307,7 +308,7 @@ def test_only_with_times_it_is_ordered(tmp_path: Path, header: str, ordered: boo
 
 
 def test_it_is_found_beside_the_eight_with_its_own_terms(tmp_path: Path) -> None:
-    own = dataset("myshop", spec(licence="ours", redistributable=True, liked=4), tmp_path)
+    own = dataset("myshop", spec(licence="ours", redistributable=True, positive_threshold=4), tmp_path)
     assert registry.find("myshop", [own]) is own
     assert registry.find("mind", [own]).name == "mind"
     assert own.terms("custom") == ("ours", True)

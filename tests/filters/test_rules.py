@@ -5,20 +5,20 @@ import math
 import numpy as np
 import pytest
 
-from rectune.core.settings import Filter, FilterRules
+from rectune.core.settings import FilterConfig, FilterRulesConfig
 from rectune.core.types import Example
-from rectune.filters.judge import judge
+from rectune.filters.apply_rules import apply_rules
 from rectune.filters.rules import ROW_RULES, SET_RULES
-from rectune.filters.rules.selling import luhn
+from rectune.filters.rules.ads_and_pii import luhn
 from rectune.filters.score import response_score
 from tests.filters.examples import BODY, example, good, judged, reasons
 
 
-def only(name: str, **values: object) -> Filter:
+def only(name: str, **values: object) -> FilterConfig:
     """Settings with one rule on."""
     names = [rule.name for rule in (*ROW_RULES, *SET_RULES)]
     rules = {other: {"on": other == name} for other in names} | {name: {"on": True, **values}}
-    return Filter(rules=FilterRules.model_validate(rules))
+    return FilterConfig(rules=FilterRulesConfig.model_validate(rules))
 
 
 @pytest.mark.parametrize("locale", ["en", "ko"])
@@ -204,9 +204,9 @@ def test_sound_text_is_not_broken(piece: str) -> None:
 
 
 def test_a_lone_surrogate_is_broken_text() -> None:
-    from rectune.filters.rules.writing import BrokenText
+    from rectune.filters.rules.text_quality import BrokenText
 
-    assert BrokenText(Filter()).hits("a \ud83d b") > 0
+    assert BrokenText(FilterConfig()).hits("a \ud83d b") > 0
 
 
 @pytest.mark.parametrize(
@@ -407,7 +407,7 @@ def test_all_reasons_are_kept_and_every_rule_speaks_of_every_row() -> None:
 
 
 def test_no_rows_give_no_verdicts() -> None:
-    empty = judge([], Filter())
+    empty = apply_rules([], FilterConfig())
     assert list(empty.rows()) == [] and empty.kept.tolist() == []
 
 

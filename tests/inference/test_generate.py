@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Engine, Sampling
+from rectune.core.settings import EngineConfig, SamplingConfig
 from rectune.inference import generate as generating
 from rectune.inference.generate import generate, provenance
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import Request
+from rectune.inference.requests import GenerationRequest
 
 from .conftest import Ask
 
-ENGINE = Engine(context=256, slots=4, threads=1)
+ENGINE = EngineConfig(context=256, max_num_seqs=4, threads=1)
 FILMS = ["Alien", "Heat", "Up", "Brazil", "Ran"]
 
 
@@ -59,7 +59,7 @@ def test_only_what_is_missing_is_generated(
     ledger, asked = tmp_path / "ledger.sqlite", []
     original = LlamaEngine.generate
 
-    def spy(self: LlamaEngine, requests: list[Request], on_answer: object) -> None:
+    def spy(self: LlamaEngine, requests: list[GenerationRequest], on_answer: object) -> None:
         asked.append([request.messages[-1][1] for request in requests])
         original(self, requests, on_answer)  # type: ignore[arg-type]
 
@@ -85,12 +85,12 @@ def test_what_is_no_model_is_a_clear_error(tmp_path: Path, ask: Ask) -> None:
 
 
 def test_provenance_says_who_wrote_and_how(model: Path) -> None:
-    sampling = Sampling(temperature=0.25)
+    sampling = SamplingConfig(temperature=0.25)
     found = provenance(model, sampling, 5)
     name, _, digest = found.model.partition("@")
     assert name == "SmolLM2-135M-Instruct.Q4_1"
     assert len(digest) == 32
     assert (found.quantisation, found.seed, found.closing) == ("Q4_1", 5, "")
     assert found.engine.startswith("llama-cpp-python 0.")
-    assert Sampling.model_validate(json.loads(found.sampling)) == sampling
+    assert SamplingConfig.model_validate(json.loads(found.sampling)) == sampling
     assert provenance(model, sampling, 5) == found

@@ -7,25 +7,25 @@ from pathlib import Path
 import pytest
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Engine
-from rectune.inference.generate import Served, generate, missing, provenance
+from rectune.core.settings import EngineConfig
+from rectune.inference.generate import ServedModel, generate, missing, provenance
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, completion, echo, refusal
 from .server_helpers import LIKED, PLAIN, QUICK, ask
 
-ENGINE = Engine(context=256, slots=1, threads=1)
+ENGINE = EngineConfig(context=256, max_num_seqs=1, threads=1)
 
 
 def test_what_a_server_answered_is_not_asked_twice(tmp_path: Path) -> None:
     requests = [ask(f"{film} {number}") for number, film in enumerate(LIKED)]
     with StandIn(echo) as server:
-        model = Served(server.address, MODEL, QUICK)
+        model = ServedModel(server.address, MODEL, QUICK)
         first = generate(model, requests[:3], ENGINE, tmp_path / "ledger.sqlite", "trial")
         assert [left.id for left in missing(model, requests, tmp_path / "ledger.sqlite")] == [
             request.id for request in requests[3:]
         ]
         every = generate(model, requests, ENGINE, tmp_path / "ledger.sqlite", "trial")
-        other = Served(server.address, "another-name", QUICK)
+        other = ServedModel(server.address, "another-name", QUICK)
         assert len(missing(other, requests, tmp_path / "ledger.sqlite")) == len(requests)
         source = provenance(model, PLAIN, 5)
     assert every[:3] == first and len({answer.text for answer in every}) == 5
@@ -39,7 +39,7 @@ def test_more_failures_than_may_be_end_the_stage_and_keep_what_was_answered(tmp_
     requests = [ask(f"{film} once more") for film in LIKED]
     ledger = tmp_path / "ledger.sqlite"
     with StandIn(picky) as server:
-        model = Served(server.address, MODEL, QUICK)
+        model = ServedModel(server.address, MODEL, QUICK)
         answers = generate(model, requests, ENGINE, ledger, "trial", failures=0.4)
         assert [answer.finish for answer in answers] == ["error", "error", "stop", "stop", "stop"]
         with pytest.raises(UserError, match=r"2 of 5 requests failed, the first because: .*no such luck"):

@@ -23,7 +23,7 @@ from rectune.inference.generate import generate
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.inference.requests import Request
 from rectune.models.reference import gguf_file
-from rectune.core.settings import Engine, Sampling
+from rectune.core.settings import EngineConfig, SamplingConfig
 
 made = []
 original = LlamaEngine.generate
@@ -32,10 +32,10 @@ def counted(self, requests, on_answer):
     original(self, requests, on_answer)
 LlamaEngine.generate = counted
 
-sampling = Sampling(max_tokens=12, temperature=0.8)
+sampling = SamplingConfig(max_tokens=12, temperature=0.8)
 wanted = range(int(sys.argv[2]), int(sys.argv[3]))
 requests = [Request(str(n), (("user", f"Film {n}?"),), sampling, n) for n in wanted]
-engine = Engine(context=128, slots=1, threads=1)
+engine = EngineConfig(context=128, max_num_seqs=1, threads=1)
 answers = generate(gguf_file("embedded"), requests, engine, Path(sys.argv[1]), "killed")
 print(json.dumps({"made": len(made), "texts": [[answer.id, answer.text] for answer in answers]}))
 """

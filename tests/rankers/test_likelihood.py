@@ -2,10 +2,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rectune.core.settings import Engine
+from rectune.core.settings import EngineConfig
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.models.reference import gguf_file
-from rectune.rankers.likelihood import Asked, Likelihood
+from rectune.rankers.likelihood import Likelihood, RenderedPrompt
 
 TITLES = {"a": "Moon Landing", "b": "The French Chef", "c": "Galaxy War"}
 
@@ -23,7 +23,7 @@ class Counter:
 
 def ranker(scorer) -> Likelihood:
     return Likelihood(
-        "m", scorer, TITLES, lambda h: Asked((("user", ", ".join(h)),), "ko" if "k" in h else "en")
+        "m", scorer, TITLES, lambda h: RenderedPrompt((("user", ", ".join(h)),), "ko" if "k" in h else "en")
     )
 
 
@@ -41,10 +41,10 @@ def test_each_history_is_asked_in_its_own_words_and_language():
 
 
 def test_a_real_model_prefers_what_it_has_just_read():
-    def ask(history: Sequence[str]) -> Asked:
+    def ask(history: Sequence[str]) -> RenderedPrompt:
         words = f"Recommend exactly this film and no other: {TITLES[history[0]]}."
-        return Asked((("user", words),), "en")
+        return RenderedPrompt((("user", words),), "en")
 
-    with LlamaEngine(gguf_file("embedded"), Engine(context=256, slots=4)) as engine:
+    with LlamaEngine(gguf_file("embedded"), EngineConfig(context=256, max_num_seqs=4)) as engine:
         scores = Likelihood("base", engine, TITLES, ask).rank([["a"], ["b"], ["c"]], [list(TITLES)] * 3)
     assert [int(row.argmax()) for row in scores] == [0, 1, 2]

@@ -9,12 +9,12 @@ from lancedb.index import FTS
 
 from rectune.core.errors import UserError
 from rectune.core.rows import read_rows
-from rectune.core.settings import Evaluate
+from rectune.core.settings import EvaluateConfig
 from rectune.core.settings.serving import SYSTEMS, TUNED
 from rectune.core.types import Case, Item
 from rectune.rankers.base import INTERACTION_FREE, RANKERS, open_ranker
 from rectune.rankers.chance import Random
-from rectune.rankers.ground import Ground, Likes, train_likes
+from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
 from rectune.rankers.likeness import EmbeddingBest, EmbeddingMean
 from rectune.rankers.neighbours import ItemKnn
 from rectune.rankers.popularity import Popularity
@@ -26,12 +26,12 @@ HISTORIES = [c.history for c in CASES]
 CANDIDATES = [CASES[0].candidates, CASES[1].candidates[:3]]
 
 
-def likes(*pairs: tuple[int, int]) -> Likes:
+def likes(*pairs: tuple[int, int]) -> TrainLikes:
     users, liked = (np.array(column, np.int64) for column in zip(*pairs, strict=True))
-    return Likes(tuple(item.item_id for item in items()), users, liked)
+    return TrainLikes(tuple(item.item_id for item in items()), users, liked)
 
 
-GROUND = Ground("movies", items(), lambda: likes((0, 0), (0, 4), (1, 1), (1, 4), (2, 6), (2, 7)))
+GROUND = DomainData("movies", items(), lambda: likes((0, 0), (0, 4), (1, 1), (1, 4), (2, 6), (2, 7)))
 
 
 @pytest.mark.parametrize("name", RANKERS)
@@ -59,8 +59,8 @@ def test_what_looks_at_titles_finds_the_only_candidate_of_the_users_taste(name: 
 def test_recipes_may_name_exactly_what_there_is():
     assert set(SYSTEMS) == {*RANKERS, *TUNED}
     with pytest.raises(ValueError, match="did you mean popularity"):
-        Evaluate(systems=["popularty"])
-    assert Evaluate(systems=["mine:Own"]).systems == ["mine:Own"]
+        EvaluateConfig(systems=["popularty"])
+    assert EvaluateConfig(systems=["mine:Own"]).systems == ["mine:Own"]
 
 
 def test_a_ranker_of_ones_own_is_opened_by_its_place_and_a_wrong_one_refused():
@@ -95,7 +95,7 @@ def test_bm25_is_what_lancedb_scores(tmp_path: Path):
     table = lancedb.connect(tmp_path).create_table("shelf", data=rows)
     table.create_index("text", config=FTS(stem=False, remove_stop_words=False))
     ids = tuple(item.item_id for item in shelf)
-    ranker = Bm25.of(Ground("d", shelf))
+    ranker = Bm25.of(DomainData("d", shelf))
     for item in shelf:
         asked = " ".join(dict.fromkeys(words_of(item.title)))  # LanceDB counts what stands there twice twice
         found = {row["id"]: row["_score"] for row in table.search(asked, query_type="fts").to_list()}
@@ -105,14 +105,14 @@ def test_bm25_is_what_lancedb_scores(tmp_path: Path):
 
 def test_a_word_that_the_history_has_twice_counts_twice():
     shelf = [Item("d", "a", "red apple"), Item("d", "b", "red red car"), Item("d", "c", "blue sky over sea")]
-    ranker = Bm25.of(Ground("d", shelf))
+    ranker = Bm25.of(DomainData("d", shelf))
     once, twice = ranker.rank([("a",), ("a", "a")], [("b", "c")] * 2)
     np.testing.assert_allclose(twice, 2 * once)
     assert once[0] > once[1] == 0.0
 
 
 def test_the_mean_and_the_best_match_part_where_tastes_are_mixed():
-    ground = Ground("d", [Item("d", name, name) for name in "pqrx"])
+    ground = DomainData("d", [Item("d", name, name) for name in "pqrx"])
     axes = np.eye(3, dtype=np.float32)
     both = np.array([0.8, 0.6, 0], np.float32)
     ground._vectors.update({"p": axes[0], "q": axes[1], "r": axes[0], "x": both})
@@ -127,7 +127,7 @@ def test_hybrid_follows_the_words_where_the_embedding_is_blind_and_the_other_way
         Item("d", name, title)
         for name, title in zip("pqxyz", ("red", "oak", "red", "elm", "sea"), strict=True)
     ]
-    ground = Ground("d", shelf)
+    ground = DomainData("d", shelf)
     axes = np.eye(3, dtype=np.float32)
     ground._vectors.update({"red": axes[0], "oak": axes[1], "elm": axes[1], "sea": axes[2]})
     words, meaning = open_ranker("hybrid", ground).rank([("p",), ("q",)], [("y", "x", "z")] * 2)
@@ -143,7 +143,7 @@ def test_item_knn_is_the_cosine_of_likes_and_agrees_with_the_dense_product():
     table = rng.random((40, 12)) < 0.3
     users, liked = np.nonzero(table)
     ids = tuple(item.item_id for item in items())
-    ranker = ItemKnn(Likes(ids, users, liked))
+    ranker = ItemKnn(TrainLikes(ids, users, liked))
     norms = np.sqrt(np.maximum(table.sum(0), 1))
     cosines = (table.T.astype(float) @ table) / np.outer(norms, norms)
     scores = ranker.rank([("m1", "m5")], [("m0", "m2", "m11")])[0]
@@ -159,5 +159,5 @@ def test_train_likes_hold_what_train_users_liked_and_nothing_of_test_users(tmp_p
         found = train_likes(inputs["data"], cases, domain)
         assert found.counts.tolist() == [1, 1, 1, 1, 1, 0, 0, 2, 0, 0, 0, 0]
         assert found.item_ids[7] == f"{domain[0]}7"
-    movies = Ground("movies", items(), lambda: train_likes(inputs["data"], cases, "movies"))
+    movies = DomainData("movies", items(), lambda: train_likes(inputs["data"], cases, "movies"))
     np.testing.assert_array_equal(Popularity.of(movies).rank([()], [("m7", "m0", "m8")])[0], [2, 1, 0])

@@ -58,10 +58,10 @@ def test_columns_may_be_said_and_a_guess_may_be_declined(tmp_path: Path):
     assert read_catalogue(path, columns=columns).items == [Item("other", "1", "Kettle", ("kitchen",))]
     with pytest.raises(UserError, match="no column 'lable'") as refused:
         read_catalogue(path, columns={"title": "lable"})
-    assert "did you mean label?" in refused.value.mend
+    assert "did you mean label?" in refused.value.hint
     with pytest.raises(UserError, match="no column of titles") as refused:
         read_catalogue(path, columns={"title": ""})
-    assert "--title-column" in refused.value.mend
+    assert "--title-column" in refused.value.hint
 
 
 def test_an_array_of_objects_is_json_too(tmp_path: Path):
@@ -132,7 +132,7 @@ def test_what_cannot_be_used_is_an_error_for_people(
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=found) as refused:
         read_catalogue(tmp_path / name)
-    assert name in refused.value.where and refused.value.mend
+    assert name in refused.value.where and refused.value.hint
 
 
 def test_a_missing_file_is_an_error_for_people(tmp_path: Path):

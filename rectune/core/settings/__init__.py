@@ -1,45 +1,74 @@
 """The typed sections of a recipe.
 
-Every field has a description with its unit; a field made by `free` cannot change the result.
+Every field has a description with its unit; a field made by `runtime_only` cannot change the result.
 
 Free fields (workers, slots, log intervals) stay out of the run keys, so turning them never makes work again.
 """
 
 from __future__ import annotations
 
-from rectune.core.settings.base import Count, Fraction, Offload, Section, Share, free
-from rectune.core.settings.data import Crossing, Custom, Data
+from rectune.core.settings.base import Fraction, Offload, PositiveInt, Section, Weight, runtime_only
+from rectune.core.settings.data import CrossDomainConfig, CustomDatasetConfig, DataConfig
 from rectune.core.settings.filtering import (
-    ByLocale,
-    Echo,
-    Filter,
-    FilterRules,
-    Language,
-    NearDuplicate,
-    Prose,
-    Repeats,
-    Rule,
-    TooLong,
-    TooShort,
+    FilterConfig,
+    FilterRulesConfig,
+    LanguageConfig,
+    NearDuplicateConfig,
+    NgramRepetitionConfig,
+    PerLocaleConfig,
+    PromptCopyConfig,
+    RuleConfig,
+    StopWordsConfig,
+    TooLongConfig,
+    TooShortConfig,
 )
 from rectune.core.settings.generation import (
-    Candidates,
-    Engine,
-    Generate,
-    Models,
-    Prompts,
-    Remote,
-    Sampling,
-    Teacher,
+    CandidatesConfig,
+    EngineConfig,
+    GenerateConfig,
+    ModelsConfig,
+    PromptsConfig,
+    RemoteConfig,
+    SamplingConfig,
+    TeacherConfig,
 )
-from rectune.core.settings.serving import Evaluate, Release, Retrieval
-from rectune.core.settings.training import Align, Lora, Optimisation, Train
+from rectune.core.settings.serving import EvaluateConfig, ReleaseConfig, RetrievalConfig
+from rectune.core.settings.training import AlignConfig, LoraSection, TrainConfig, TrainingConfig
 
-# fmt: off
 __all__ = [
-    "Align", "ByLocale", "Candidates", "Count", "Crossing", "Custom", "Data", "Echo", "Engine", "Evaluate", "Filter",
-    "FilterRules", "Fraction", "Generate", "Language", "Lora", "Models", "NearDuplicate", "Offload",
-    "Optimisation", "Prompts", "Prose", "Release", "Remote", "Repeats", "Retrieval", "Rule", "Sampling", "Section",
-    "Share", "Teacher", "TooLong", "TooShort", "Train", "free",
+    "AlignConfig",
+    "CandidatesConfig",
+    "CrossDomainConfig",
+    "CustomDatasetConfig",
+    "DataConfig",
+    "EngineConfig",
+    "EvaluateConfig",
+    "FilterConfig",
+    "FilterRulesConfig",
+    "Fraction",
+    "GenerateConfig",
+    "LanguageConfig",
+    "LoraSection",
+    "ModelsConfig",
+    "NearDuplicateConfig",
+    "NgramRepetitionConfig",
+    "Offload",
+    "PerLocaleConfig",
+    "PositiveInt",
+    "PromptCopyConfig",
+    "PromptsConfig",
+    "ReleaseConfig",
+    "RemoteConfig",
+    "RetrievalConfig",
+    "RuleConfig",
+    "SamplingConfig",
+    "Section",
+    "StopWordsConfig",
+    "TeacherConfig",
+    "TooLongConfig",
+    "TooShortConfig",
+    "TrainConfig",
+    "TrainingConfig",
+    "Weight",
+    "runtime_only",
 ]
-# fmt: on

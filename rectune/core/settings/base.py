@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Share = Annotated[float, Field(ge=0.0)]
+Weight = Annotated[float, Field(ge=0.0)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0.0)]
+PositiveInt = Annotated[int, Field(ge=1)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
 Offload = Literal["none", "optimizer", "parameters"]
 
 
-def free(default: Any, **bounds: Any) -> Any:
+def runtime_only(default: Any, **bounds: Any) -> Any:
     """A field that cannot change a result and therefore stays out of the key."""
-    return Field(default, json_schema_extra={"free": True}, **bounds)
+    return Field(default, json_schema_extra={"runtime_only": True}, **bounds)
 
 
 class Section(BaseModel):
@@ -33,6 +33,16 @@ class Section(BaseModel):
         use_attribute_docstrings=True,
         validate_default=True,
     )
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other values, which are not validated again.
+
+        Raises:
+            TypeError: `update` holds what is no field; pydantic alone would take it without a word.
+        """
+        if unknown := set(update or {}) - set(type(self).model_fields):
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
+        return super().model_copy(update=update, deep=deep)
 
     @model_validator(mode="before")
     @classmethod

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rectune.core.settings.base import Count, Fraction, Section, Share
-from rectune.core.shipped import SAMPLES
+from rectune.core.package_data import SAMPLES
+from rectune.core.settings.base import Fraction, PositiveInt, Section, Weight
 
 _EMBEDDED = Path("embedded")
 
 # The published mixture, in per cent.
-SHARES = {
+MIXTURE_WEIGHTS = {
     "mind": 17.97,
     "amazon_music": 11.85,
     "yelp": 11.95,
@@ -24,7 +24,7 @@ SHARES = {
     "amazon": 37.17,
 }
 # From which value on an interaction counts as liked; `rectune.datagen.datasets.published` says why.
-LIKED = {
+POSITIVE_THRESHOLDS = {
     "mind": 1.0,
     "amazon_music": 4.0,
     "yelp": 4.0,
@@ -36,7 +36,7 @@ LIKED = {
 }
 
 
-class Crossing(Section):
+class CrossDomainConfig(Section):
     """Training cases with a history in one domain and a target in another, of users whom both know."""
 
     history: str
@@ -45,11 +45,11 @@ class Crossing(Section):
     target: str
     """Likewise, from which targets are taken. Both must share user ids: editions of different years do
     not."""
-    share: Share
-    """Weight in the mixture, beside those of `shares`."""
+    weight: Weight
+    """Weight in the mixture, beside those of `mixture_weights`."""
 
 
-class Custom(Section):
+class CustomDatasetConfig(Section):
     """A dataset of one's own: which files it is, and which column is what."""
 
     domain: str
@@ -68,7 +68,7 @@ class Custom(Section):
     """What parts the categories of an item where they stand in one cell."""
     kind: Literal["rating", "click", "purchase", "play", "review"] = "rating"
     """What an interaction is, for the wording of prompts."""
-    liked: float = 1.0
+    positive_threshold: float = 1.0
     """From which value on an interaction counts as liked."""
     licence: str = ""
     """The licence of the data, for the cards that are published."""
@@ -76,45 +76,45 @@ class Custom(Section):
     """Whether the licence lets rows made of the data be published."""
 
 
-class Data(Section):
+class DataConfig(Section):
     """Which datasets become which cases."""
 
     root: Path = _EMBEDDED
     """The folder that holds one folder a dataset; `embedded` is the sample data that comes with rectune."""
-    datasets: list[str] = Field(default=list(SHARES), min_length=1)
+    datasets: list[str] = Field(default=list(MIXTURE_WEIGHTS), min_length=1)
     """The datasets that are read: names that `rectune data list` shows, or keys of `custom`."""
     categories: dict[str, list[str]] = Field(default={})
     """Categories that are read of a dataset that comes by category, as `{amazon: [Electronics]}`; all that
     are there of a dataset that is not named."""
-    shares: dict[str, Share] = Field(default=SHARES)
+    mixture_weights: dict[str, Weight] = Field(default=MIXTURE_WEIGHTS)
     """Relative weights of the datasets in the training cases; 0 gives none. By default the published mixture,
     in per cent. Every dataset that is read needs one."""
     shortfall: Literal["accept", "spread"] = "accept"
     """What happens when a dataset has fewer cases than its share asks for: `accept` fewer in all, or `spread`
     what is missing over the others, which changes the mixture."""
-    crossings: list[Crossing] = Field(default=[])
+    cross_domain: list[CrossDomainConfig] = Field(default=[])
     """Further training cases across two domains, for a model that recommends from a history of other
     things."""
-    liked: dict[str, float] = Field(default=LIKED)
+    positive_threshold: dict[str, float] = Field(default=POSITIVE_THRESHOLDS)
     """The value (stars, points, hours played, clicks) from which on an interaction counts as liked, by
     dataset; a dataset that is not named has its own from `rectune data list`. Interactions without a value
     never count."""
-    train: Count = 600_000
+    train: PositiveInt = 600_000
     """Training cases. Users of training, preference and test cases are disjoint."""
-    preference: Count = 3000
+    preference: PositiveInt = 3000
     """Cases to choose `candidates.prompts` from; more than those are needed to balance domains and kinds."""
-    test: Count = 2000
+    test: PositiveInt = 2000
     """Test cases, as many of each dataset. More narrow the intervals of the evaluation, and it takes
     longer."""
-    train_until: Fraction = 0.9
+    train_time_quantile: Fraction = 0.9
     """The earliest share of all likes that training and preferences use; tests ask for later ones, where
     times are published. 1 parts users alone, and lets training see likes later than those of the tests."""
-    min_history: Count = 5
+    min_history: PositiveInt = 5
     """Liked items before the target that a case has at least. Fewer let more users in, and tell less of
     each."""
-    max_history: Count = 20
+    max_history: PositiveInt = 20
     """Liked items before the target that a case has at most: the latest. Longer ones make longer prompts."""
-    candidates: Annotated[int, Field(ge=2)] = 20
+    num_candidates: Annotated[int, Field(ge=2)] = 20
     """Items a case is ranked among, the target included."""
     negatives: Literal["uniform", "popularity", "near"] = "uniform"
     """How the other candidates are drawn, from the target's category where it has one: each alike, by
@@ -123,7 +123,7 @@ class Data(Section):
     """The model that says what is `near`: `embedded` (MiniLM, English) or a sentence-transformers Hub id."""
     malformed: Fraction = 0.01
     """Share of a file's lines that may be unreadable before reading it is an error."""
-    custom: dict[str, Custom] = Field(default={})
+    custom: dict[str, CustomDatasetConfig] = Field(default={})
     """Datasets of one's own, by the name that `datasets` then uses."""
     seed: int = 7
     """Seed of all draws of users, targets and candidates."""

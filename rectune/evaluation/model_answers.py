@@ -1,0 +1,71 @@
+"""What the models write: answers to the test prompts, and candidates put in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rectune.core.artifacts import generation_cache_path
+from rectune.core.settings import SamplingConfig
+from rectune.core.types import Prompt, content_id
+from rectune.evaluation.ranking_tasks import RankingTask
+from rectune.evaluation.systems import EvalContext
+from rectune.inference.generate import generate
+from rectune.inference.requests import GenerationRequest, GenerationResult
+from rectune.prompts.answers import RANKINGS
+from rectune.rankers.eval_cases import EvalCase, as_asked, asked_to_list, by_domain
+from rectune.rankers.generation_rankers import Answers, GeneratedAnswers
+
+_TOKENS = 16  # of a line of a list, its number included
+
+
+def answers_to(
+    prompts: Sequence[Prompt], model: str, material: EvalContext, ledger: Path, label: str = "answers"
+) -> list[GenerationResult]:
+    """What a model answers to prompts, in their order, sampled as recommendations are; `label` is for progress."""
+    config = material.config.retrieval
+    requests = [
+        GenerationRequest(p.id, as_asked(p).messages, config.sampling, config.sampling.seed) for p in prompts
+    ]
+    return generate(material.model(model), requests, config, ledger, f"{label}: {model}")
+
+
+def written_by(
+    model: str, cases: Sequence[EvalCase], material: EvalContext, out: Path
+) -> dict[str, GeneratedAnswers]:
+    """By domain, what a model answers to the cases' prompts."""
+    answers = answers_to([test.prompt for test in cases], model, material, generation_cache_path(out))
+    texts = {
+        (test.case.domain, test.case.history): answer.text
+        for test, answer in zip(cases, answers, strict=True)
+    }
+
+    def answers_in(domain: str) -> Answers:
+        return lambda history: texts[domain, tuple(history)]
+
+    return {
+        domain: GeneratedAnswers(material.ground(domain), answers_in(domain)) for domain in by_domain(cases)
+    }
+
+
+def listed_by(
+    model: str, trials: Sequence[RankingTask], material: EvalContext, out: Path
+) -> Callable[[Sequence[str], Sequence[str]], str]:
+    """The list that a model writes when it is shown a history and candidates, in the order of each trial.
+
+    The opening of the list is put into its mouth; sampling is greedy.
+    """
+    requests = []
+    for trial in trials:
+        asked = asked_to_list(trial.test, material.catalogue, trial.candidates)
+        sampling = SamplingConfig(max_tokens=_TOKENS * len(trial.candidates), temperature=0.0)
+        opening = f"{RANKINGS[asked.locale]}\n1."
+        name = content_id(trial.test.prompt.id, trial.draw)
+        requests.append(GenerationRequest(name, asked.messages, sampling, 0, ("\n\n",), prefill=opening))
+    engine = material.config.evaluate
+    answers = generate(material.model(model), requests, engine, generation_cache_path(out), f"lists: {model}")
+    texts = {
+        (trial.test.case.history, trial.candidates): f"{request.prefill}{answer.text}"
+        for trial, request, answer in zip(trials, requests, answers, strict=True)
+    }
+    return lambda history, candidates: texts[tuple(history), tuple(candidates)]
