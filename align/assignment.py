@@ -54,10 +54,10 @@ def assigned(
     for name in of:
         check_annotator(name)
     if len(set(of)) < len(of):
-        raise UserError(f"a name is there twice: {', '.join(of)}", hint="name every annotator once in --of")
+        raise UserError(f"a name is there twice: {', '.join(of)}", hint="name every annotator once in --annotators")
     if annotator not in of:
         raise UserError(
-            f"{annotator} is none of {', '.join(of)}", hint="give --annotator one of the names in --of"
+            f"{annotator} is none of {', '.join(of)}", hint="give --annotator one of the names in --annotators"
         )
     return [task for task in tasks if _for_all(task, overlap) or _owner(task, of) == annotator]
 

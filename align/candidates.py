@@ -70,12 +70,12 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 
 
 def sample(
-    prompts: Sequence[Prompt], settings: CandidatesConfig, model: Path, ledger: Path, ask: Ask = generate
+    prompts: Sequence[Prompt], settings: CandidatesConfig, model: Path, generation_cache: Path, ask: Ask = generate
 ) -> SampledAnswers:
     """Draw `settings.answers` different answers for each prompt.
 
     An answer that is empty or equal to another of its prompt (white space at the ends aside) is drawn again,
-    up to `REDRAWS` times, each with another seed; then it is left out and counted. What the ledger holds is
+    up to `REDRAWS` times, each with another seed; then it is left out and counted. What the generation cache holds is
     not asked again.
 
     Args:
@@ -87,7 +87,7 @@ def sample(
         drawn.redrawn += len(open_places) if attempt else 0
         requests = [_request(prompt, index, attempt, settings) for prompt, index in open_places]
         label = "candidates" if not attempt else f"candidates, draw {attempt + 1}"
-        answers = ask(model, requests, settings, ledger, label)
+        answers = ask(model, requests, settings, generation_cache, label)
         asked = zip(open_places, requests, answers, strict=True)
         open_places = [place for place, request, answer in asked if not _kept(drawn, place, request, answer)]
         if not open_places:

@@ -99,7 +99,7 @@ def _agreement(votes: Sequence[Decision], annotators: int) -> list[str]:
     shared = [group for group in by_subject.values() if len(group) > 1]
     if not shared:
         several = "no prompt was judged by several people" if annotators > 1 else "one annotator only"
-        return [f"Agreement: {several}; give each of them --of and --overlap."]
+        return [f"Agreement: {several}; give each of them --annotators and --overlap."]
     units = [[_value(d, key) for d in group] for group in shared for key in sorted(group[0].answers)]
     best = alpha([[int(value > 0) for value in unit] for unit in units], "nominal")
     worst = alpha([[int(value < 0) for value in unit] for unit in units], "nominal")

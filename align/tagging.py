@@ -91,7 +91,7 @@ def _sit(tasks: Sequence[AnnotationTask], data: Path | None, sitting: TaggingOpt
     mine = assigned(tasks, sitting.annotator, sitting.of, sitting.overlap) if sitting.of else tasks
     if not mine:
         raise UserError(
-            f"none of the {len(tasks)} prompts fell to {sitting.annotator}", hint="tag with fewer in --of"
+            f"none of the {len(tasks)} prompts fell to {sitting.annotator}", hint="tag with fewer in --annotators"
         )
     plain = sitting.plain or not _terminal()
     most = max(len(task.answers) for task in mine)

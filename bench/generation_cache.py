@@ -1,7 +1,7 @@
 """`python -m bench.generation_cache`: how long, and with how much memory, 100,000 requests are found to be answered already.
 
 The requests are queries as the stage `queries` asks for them, seven shots each, half in English and half in Korean, on
-made-up items. Their answers are put into a ledger; then a fresh process makes the same requests again and calls
+made-up items. Their answers are put into a generation cache; then a fresh process makes the same requests again and calls
 `generate`, which finds all of them there and loads no model.
 """
 
@@ -42,12 +42,12 @@ def requests(count: int) -> list[GenerationRequest]:
 
 
 def fill(root: Path, count: int) -> None:
-    """Write what stands for a model, and the ledger with an answer to each request."""
+    """Write what stands for a model, and the generation cache with an answer to each request."""
     (root / "model.gguf").write_bytes(b"GGUF")
-    GenerationCache(root / "ledger.sqlite").close()
+    GenerationCache(root / "generations.sqlite").close()
     digest = DigestCache(root).digest(root / "model.gguf")
     rows = ((request_key(digest, request), _ANSWER) for request in requests(count))
-    base = sqlite3.connect(root / "ledger.sqlite")
+    base = sqlite3.connect(root / "generations.sqlite")
     with base:
         base.executemany(
             "INSERT INTO answers (key, text, finish, prompt_tokens, tokens) VALUES (?, ?, 'stop', 300, 90)",
@@ -60,10 +60,10 @@ def resume(root: Path, count: int) -> None:
     """What is measured; leaves the seconds that `generate` took."""
     asked = requests(count)
     begun = time.monotonic()
-    answers = generate(root / "model.gguf", asked, EngineConfig(), root / "ledger.sqlite", "ledger")
+    answers = generate(root / "model.gguf", asked, EngineConfig(), root / "generations.sqlite", "ledger")
     seconds = time.monotonic() - begun
     if [answer.id for answer in answers] != [request.id for request in asked]:
-        raise SystemExit("the ledger does not hold every answer")
+        raise SystemExit("the generation cache does not hold every answer")
     (root / "seconds.json").write_text(json.dumps(seconds))
 
 
@@ -81,7 +81,7 @@ def main() -> None:
         fill(root, given.count)
         found = measure("bench.generation_cache", ["--resume", str(root), "--count", str(given.count)])
         seconds = json.loads((root / "seconds.json").read_text())
-        size = (root / "ledger.sqlite").stat().st_size / 2**20
+        size = (root / "generations.sqlite").stat().st_size / 2**20
     print(f"{given.count:,} finished requests, ledger of {size:.0f} MiB: found in {seconds:.1f} s;")
     print(
         f"the process, requests and imports included: {found.seconds:.1f} s, peak {found.memory * 1024:.0f} MiB"

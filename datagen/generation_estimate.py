@@ -1,4 +1,4 @@
-"""What generation would ask and how long it would take, from a few real answers; they stay in the ledger."""
+"""What generation would ask and how long it would take, from a few real answers; they stay in the generation cache."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class GenerationWork:
     total: int
 
 
-def estimate_generation(config: Recipe, data: Path, ledger: Path) -> str:
+def estimate_generation(config: Recipe, data: Path, generation_cache: Path) -> str:
     """Three rendered prompts, and an estimate of the hours that queries and rationales take with these settings.
 
     Args:
@@ -44,7 +44,7 @@ def estimate_generation(config: Recipe, data: Path, ledger: Path) -> str:
         f"--- prompt {number} of {len(shown)}\n{rendered(request, config.generate)}"
         for number, request in enumerate(shown, 1)
     ]
-    return "\n\n".join([*pages, *(_estimate(one, config.generate, ledger) for one in work)])
+    return "\n\n".join([*pages, *(_estimate(one, config.generate, generation_cache) for one in work)])
 
 
 def _work(config: Recipe, data: Path) -> list[GenerationWork]:
@@ -67,18 +67,18 @@ def _work(config: Recipe, data: Path) -> list[GenerationWork]:
     ]
 
 
-def _estimate(work: GenerationWork, config: settings.GenerateConfig, ledger: Path) -> str:
-    left = unanswered(work.requests, config, ledger)
+def _estimate(work: GenerationWork, config: settings.GenerateConfig, generation_cache: Path) -> str:
+    left = unanswered(work.requests, config, generation_cache)
     done = len(work.requests) - len(left)
     if not left:
-        return f"{work.kind}: {done:,} of {work.total:,} are in the ledger, nothing to measure"
+        return f"{work.kind}: {done:,} of {work.total:,} are in the generation cache, nothing to measure"
     probe = left[:: max(1, len(left) // _PROBE)][:_PROBE]
     begun = time.monotonic()
-    answers = ask_teachers(probe, config, ledger, f"{work.kind}, probe")
+    answers = ask_teachers(probe, config, generation_cache, f"{work.kind}, probe")
     seconds = time.monotonic() - begun
     failed = sum(answer.finish == "error" for answer, _ in answers.values())
     rest = seconds / len(probe) * (work.total - done - len(probe))
     return (
-        f"{work.kind}: {work.total:,} wanted, {done:,} in the ledger; {len(probe)} answered in {seconds:.1f} s"
+        f"{work.kind}: {work.total:,} wanted, {done:,} in the generation cache; {len(probe)} answered in {seconds:.1f} s"
         f"{f', {failed} of them failed' if failed else ''} (the model's loading too): about {duration(rest)} for the rest"
     )

@@ -126,7 +126,7 @@ def _spread(dealt: list[Any], salt: str) -> list[Any]:
 
 
 def write_queries(
-    plans: Sequence[PromptPlan], catalogue: Catalogue, config: settings.GenerateConfig, ledger: Path
+    plans: Sequence[PromptPlan], catalogue: Catalogue, config: settings.GenerateConfig, generation_cache: Path
 ) -> tuple[dict[str, str], collections.Counter[str]]:
     """A query for each active case, by case id, and how often answers were refused for which reason."""
     queries: dict[str, str] = {}
@@ -134,7 +134,7 @@ def write_queries(
     waiting = list(plans)
     for attempt in range(config.attempts):
         requests = [query_request(plan, catalogue, config.query, attempt) for plan in waiting]
-        written = ask_teachers(requests, config, ledger, "queries")
+        written = ask_teachers(requests, config, generation_cache, "queries")
         still: list[PromptPlan] = []
         for plan, request in zip(waiting, requests, strict=True):
             answer = written[request.id][0]

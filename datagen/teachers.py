@@ -16,27 +16,27 @@ Written = tuple[GenerationResult, Provenance]
 
 
 def ask_teachers(
-    requests: Sequence[GenerationRequest], config: settings.GenerateConfig, ledger: Path, label: str
+    requests: Sequence[GenerationRequest], config: settings.GenerateConfig, generation_cache: Path, label: str
 ) -> dict[str, Written]:
     """Answers by request id, each with who wrote it. A teacher is loaded once, and only if it has something to write."""
     written: dict[str, Written] = {}
     for teacher, mine in _shared_out(requests, config.teachers):
         model = model_of(teacher, config)
         name = model.stem if isinstance(model, Path) else model.name
-        answers = generate(model, mine, config, ledger, f"{label} ({name})", config.max_failure_ratio)
+        answers = generate(model, mine, config, generation_cache, f"{label} ({name})", config.max_failure_ratio)
         for request, answer in zip(mine, answers, strict=True):
             written[request.id] = (answer, provenance(model, request.sampling, request.seed))
     return written
 
 
 def unanswered(
-    requests: Sequence[GenerationRequest], config: settings.GenerateConfig, ledger: Path
+    requests: Sequence[GenerationRequest], config: settings.GenerateConfig, generation_cache: Path
 ) -> list[GenerationRequest]:
-    """The requests whose answers the ledger does not hold, in their order."""
+    """The requests whose answers the generation cache does not hold, in their order."""
     left = {
         request.id
         for teacher, mine in _shared_out(requests, config.teachers)
-        for request in missing(model_of(teacher, config), mine, ledger)
+        for request in missing(model_of(teacher, config), mine, generation_cache)
     }
     return [request for request in requests if request.id in left]
 

@@ -1,4 +1,4 @@
-"""`rectune compare` and `rectune zero-shot`: two evaluations side by side, and one domain left out."""
+"""`rectune compare` and `rectune leave-one-domain-out`: two evaluations side by side, and one domain left out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def compare(
     typer.echo(compared(one, other, ArtifactStore(runs), as_json=as_json))
 
 
-def zero_shot(
+def leave_one_domain_out(
     recipe: RecipeFile,
     overrides: Overrides = None,
     folds: Annotated[
@@ -35,9 +35,9 @@ def zero_shot(
 ) -> None:
     """Leave one domain out: tune on the others, test on everybody of that one; finished folds are not made again."""
     from rectune.core.artifacts import ArtifactStore
-    from rectune.pipeline.leave_one_domain_out import DomainFoldOptions, run_zero_shot
+    from rectune.pipeline.leave_one_domain_out import DomainFoldOptions, run_leave_one_domain_out
 
     chosen = [name.strip() for name in folds.split(",") if name.strip()]
     typer.echo(
-        run_zero_shot(DomainFoldOptions(recipe, overrides or [], chosen, data, users), ArtifactStore(runs))
+        run_leave_one_domain_out(DomainFoldOptions(recipe, overrides or [], chosen, data, users), ArtifactStore(runs))
     )

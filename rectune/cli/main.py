@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rectune.cli.evaluate import compare, zero_shot
+from rectune.cli.evaluate import compare, leave_one_domain_out
 from rectune.cli.recommend import recommend
 from rectune.cli.release import export, push
 from rectune.cli.shared_options import Overrides, RecipeFile, Runs
@@ -70,7 +70,7 @@ def plan(
     probe: Annotated[
         bool, typer.Option(help="Measure a few steps of the real model where it is here.")
     ] = True,
-    zero: Annotated[bool, typer.Option("--zero", help="Show DeepSpeed's configuration.")] = False,
+    zero: Annotated[bool, typer.Option("--show-deepspeed", help="Show DeepSpeed's configuration.")] = False,
     whole: Annotated[
         bool,
         typer.Option("--resolved", help="Only print the whole recipe, every key with its value, as YAML."),
@@ -239,7 +239,7 @@ app.command()(recommend)
 app.command()(export)
 app.command()(push)
 app.command()(compare)
-app.command("zero-shot")(zero_shot)
+app.command("leave-one-domain-out")(leave_one_domain_out)
 
 
 def main() -> None:

@@ -137,7 +137,7 @@ def _recommender(
     from rectune.retrieval.grounding import ground_in
 
     grounding = ground_in(items, folder / "index", config.embedder, config)
-    return GenerativeRecommender(model, grounding, config, folder / "ledger.sqlite")
+    return GenerativeRecommender(model, grounding, config, folder / "generations.sqlite")
 
 
 def _converse(answer: _Answering, history_domain: str) -> None:

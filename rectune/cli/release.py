@@ -25,7 +25,7 @@ def push(
     recipe: RecipeFile,
     overrides: Overrides = None,
     to: Annotated[str, typer.Option(help="Where to: user/name; else release.repo.")] = "",
-    what: Annotated[
+    artifacts: Annotated[
         str, typer.Option(help="Which of adapter,merged,gguf,dataset,preferences; else release.artifacts.")
     ] = "",
     private: Annotated[
@@ -42,5 +42,5 @@ def push(
     from rectune.pipeline.push_command import PushOptions, push_run
 
     typer.echo(
-        push_run(recipe, overrides or [], PushOptions(to, what, private, dry_run), ArtifactStore(runs))
+        push_run(recipe, overrides or [], PushOptions(to, artifacts, private, dry_run), ArtifactStore(runs))
     )

@@ -47,7 +47,7 @@ tag_app = typer.Typer(
     no_args_is_help=True,
 )
 
-Of = Annotated[str, typer.Option(help="The annotators who share the prompts, as a,b,c; else you do all.")]
+Annotators = Annotated[str, typer.Option(help="The annotators who share the prompts, as a,b,c; else you do all.")]
 Overlap = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="The share of prompts that all of them get, for agreement.")
 ]
@@ -72,7 +72,7 @@ def answers(
     plain: Annotated[
         bool, typer.Option("--plain", help="Line mode, for dumb terminals and screen readers.")
     ] = False,
-    of: Of = "",
+    annotators: Annotators = "",
     overlap: Overlap = 0.0,
     repeats: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="The share of prompts that come back unannounced.")
@@ -91,7 +91,7 @@ def answers(
 
     loaded = load_recipe(recipe, overrides or [])
     sitting = TaggingOptions(
-        tag_file(loaded), annotator or getpass.getuser(), plain, _names(of), overlap, repeats
+        tag_file(loaded), annotator or getpass.getuser(), plain, _names(annotators), overlap, repeats
     )
     if compare:
         duel, data = _duel(recipe, compare, answers, runs)
@@ -108,7 +108,7 @@ def answers(
 def status(
     recipe: RecipeFile,
     overrides: Overrides = None,
-    of: Of = "",
+    annotators: Annotators = "",
     overlap: Overlap = 0.0,
     compare: Compare = None,
     answers: Answers = None,
@@ -126,7 +126,7 @@ def status(
         duel, _ = _duel(recipe, compare, answers, runs)
         typer.echo(comparison_status(duel, decisions))
         return
-    typer.echo(described(_tasks(recipe, runs), decisions, marks, _names(of), overlap))
+    typer.echo(described(_tasks(recipe, runs), decisions, marks, _names(annotators), overlap))
 
 
 @tag_app.command()

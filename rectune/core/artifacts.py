@@ -6,7 +6,7 @@
     runs/<stage>/<key>.lock      held while somebody works on it
     runs/by-recipe/<recipe>/<stage>  links for people; `resolve` reads them
     runs/digests.sqlite          digests of raw and model files (rectune/core/digests.py)
-    runs/ledger.sqlite           the ledger of generated text (rectune/inference/generation_cache.py)
+    runs/generations.sqlite           the generation cache of generated text (rectune/inference/generation_cache.py)
 
 A key hashes the stage's name and version, the settings that change its result, the keys of its inputs and the digests of
 what it reads from outside. A folder whose key exists is complete: the rename to its final name is the last step.
@@ -220,8 +220,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def generation_cache_path(out: Path) -> Path:
-    """The ledger of generated text that belongs to the store a stage works in; `out` is the stage's folder."""
-    return out.resolve().parent.parent / "ledger.sqlite"
+    """The generation cache of generated text that belongs to the store a stage works in; `out` is the stage's folder."""
+    return out.resolve().parent.parent / "generations.sqlite"
 
 
 def write_atomically(path: Path, text: str) -> None:

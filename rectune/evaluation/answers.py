@@ -52,7 +52,7 @@ def compare_answers(
         prompts: all prompts of the run; at most `evaluate.answers` direct ones of the test are asked.
         material: what the models are opened from; answers are sampled as section retrieval says.
         grounding: in the catalogue.
-        out: the stage's folder; answers that are in the ledger are not written again.
+        out: the stage's folder; answers that are in the generation cache are not written again.
 
     Returns:
         What answers.json holds, empty where nothing is asked: `prompts`; `figures`, what each means; `systems`, by system

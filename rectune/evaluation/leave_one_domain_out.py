@@ -106,7 +106,7 @@ def _against_best(
     }
 
 
-def zero_shot_table(folds: Sequence[DomainFold], command: str) -> str:
+def leave_one_domain_out_table(folds: Sequence[DomainFold], command: str) -> str:
     """Markdown: a row a domain, every figure with its interval, its protocol and the command that made it."""
     heads = ["left out", "users", "chance", *SHOWN, "best baseline", *(f"{name} less it" for name in TUNED)]
     note = (

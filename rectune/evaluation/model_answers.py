@@ -20,14 +20,14 @@ _TOKENS = 16  # of a line of a list, its number included
 
 
 def answers_to(
-    prompts: Sequence[Prompt], model: str, material: EvalContext, ledger: Path, label: str = "answers"
+    prompts: Sequence[Prompt], model: str, material: EvalContext, generation_cache: Path, label: str = "answers"
 ) -> list[GenerationResult]:
     """What a model answers to prompts, in their order, sampled as recommendations are; `label` is for progress."""
     config = material.config.retrieval
     requests = [
         GenerationRequest(p.id, as_asked(p).messages, config.sampling, config.sampling.seed) for p in prompts
     ]
-    return generate(material.model(model), requests, config, ledger, f"{label}: {model}")
+    return generate(material.model(model), requests, config, generation_cache, f"{label}: {model}")
 
 
 def written_by(

@@ -1,4 +1,4 @@
-"""What the stages call: requests in, answers out, through the ledger."""
+"""What the stages call: requests in, answers out, through the generation cache."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def generate(
     model: Model,
     requests: Sequence[GenerationRequest],
     engine: EngineConfig,
-    ledger: Path,
+    generation_cache: Path,
     label: str,
     failures: float = 1.0,
 ) -> list[GenerationResult]:
-    """Answer requests; what the ledger holds is taken from there.
+    """Answer requests; what the generation cache holds is taken from there.
 
-    Every new answer is in the ledger before the next one is looked at, so an interrupted call goes on where
-    it was. Requests that differ in nothing but their id are generated once. If the ledger answers all, no
+    Every new answer is in the generation cache before the next one is looked at, so an interrupted call goes on where
+    it was. Requests that differ in nothing but their id are generated once. If the generation cache answers all, no
     model is loaded.
 
     Args:
@@ -68,7 +68,7 @@ def generate(
     Raises:
         UserError: no usable model, template, server or ledger, or more failures than may be.
     """
-    with GenerationCache(ledger) as book:
+    with GenerationCache(generation_cache) as book:
         keys = _keys(model, requests, book)
         answers = book.get_many(keys)
         left = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
@@ -80,16 +80,16 @@ def generate(
     return found
 
 
-def missing(model: Model, requests: Sequence[GenerationRequest], ledger: Path) -> list[GenerationRequest]:
-    """The requests whose answers the ledger does not hold."""
-    with GenerationCache(ledger) as book:
+def missing(model: Model, requests: Sequence[GenerationRequest], generation_cache: Path) -> list[GenerationRequest]:
+    """The requests whose answers the generation cache does not hold."""
+    with GenerationCache(generation_cache) as book:
         keys = _keys(model, requests, book)
         found = book.get_many(keys)
     return [request for key, request in zip(keys, requests, strict=True) if key not in found]
 
 
 def _keys(model: Model, requests: Sequence[GenerationRequest], book: GenerationCache) -> list[bytes]:
-    """Under which key of the ledger each request's answer is, or will be."""
+    """Under which key of the generation cache each request's answer is, or will be."""
     identity = (
         DigestCache(book.path.parent).digest(model) if isinstance(model, Path) else _server(model).identity()
     )

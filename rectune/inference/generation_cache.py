@@ -66,7 +66,7 @@ class GenerationCache(Closing):
     """Finished answers in SQLite; several processes may share the file. A context manager.
 
     Raises:
-        UserError: the file is no ledger of this version, or cannot be written.
+        UserError: the file is no generation cache of this version, or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -87,7 +87,7 @@ class GenerationCache(Closing):
             found = self._file_version()  # another process may have been here first
             if not 0 <= found <= _VERSION:
                 raise UserError(
-                    f"is a ledger of version {found}, wanted {_VERSION}",
+                    f"is a generation cache of version {found}, wanted {_VERSION}",
                     where=str(self.path),
                     hint="move it away; its answers are generated again",
                 )
@@ -140,12 +140,12 @@ class GenerationCache(Closing):
         except sqlite3.OperationalError as problem:
             hint = "make room on the disk or see who else holds the file; finished answers are kept"
             raise UserError(
-                f"the ledger cannot be used ({problem})", where=str(self.path), hint=hint
+                f"the generation cache cannot be used ({problem})", where=str(self.path), hint=hint
             ) from None
         except (sqlite3.DatabaseError, OSError) as problem:
             hint = "move it away; its answers are generated again"
             raise UserError(
-                f"the ledger cannot be used ({problem})", where=str(self.path), hint=hint
+                f"the generation cache cannot be used ({problem})", where=str(self.path), hint=hint
             ) from None
 
 

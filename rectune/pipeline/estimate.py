@@ -85,7 +85,7 @@ def find_device(name: str) -> DeviceSpec:
     if name not in DEVICES:
         near = difflib.get_close_matches(name, DEVICES, n=1)
         hint = f"{f'did you mean {near[0]}? ' if near else ''}known: {', '.join(DEVICES)}"
-        raise UserError(f"no figures of a device {name}", where="--on", hint=hint)
+        raise UserError(f"no figures of a device {name}", where="--device", hint=hint)
     return DEVICES[name]
 
 

@@ -109,7 +109,7 @@ def generation_notes(
     Args:
         recipe: sections `prompts` and `generate`.
         steps: the plan; the probe needs the finished stage `data`.
-        store: where that is; answers of the probe stay in its ledger.
+        store: where that is; answers of the probe stay in its generation cache.
         probing: whether the teachers may be asked a few times.
     """
     from rectune.datagen.generation_estimate import estimate_generation

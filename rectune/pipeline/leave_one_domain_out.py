@@ -1,8 +1,8 @@
-"""`rectune zero-shot`: one fold a dataset, each an ordinary run of a recipe of its own, and the table of all folds.
+"""`rectune leave-one-domain-out`: one fold a dataset, each an ordinary run of a recipe of its own, and the table of all folds.
 
-A fold's recipe is written to runs/zero-shot/<recipe>/: `…-without-<dataset>.yaml` is tuned as far as SFT, and
+A fold's recipe is written to runs/leave-one-domain-out/<recipe>/: `…-without-<dataset>.yaml` is tuned as far as SFT, and
 `…-only-<dataset>.yaml` read as far as its cases. What several folds need (the base model, texts that the teacher wrote) the
-run store and the ledger make once.
+run store and the generation cache make once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rectune.evaluation.leave_one_domain_out import (
     fold_config,
     latest_cases,
     measure_fold,
-    zero_shot_table,
+    leave_one_domain_out_table,
 )
 from rectune.evaluation.systems import EvalContext
 from rectune.pipeline.run import RunOptions, run_pipeline
@@ -48,15 +48,15 @@ class DomainFoldOptions:
     @property
     def command(self) -> str:
         """The command line that asks for this."""
-        parts = [f"rectune zero-shot {self.recipe}", *self.overrides]
+        parts = [f"rectune leave-one-domain-out {self.recipe}", *self.overrides]
         parts += [f"--folds {','.join(self.folds)}"] if self.folds else []
         parts += [f"--data {self.data}"] if self.data else []
         parts += [f"--users {self.users}"] if self.users else []
         return " ".join(parts)
 
 
-def run_zero_shot(wanted: DomainFoldOptions, store: ArtifactStore) -> str:
-    """Run the folds that are not finished; returns the table, which is written to runs/zero-shot/<recipe>/ too.
+def run_leave_one_domain_out(wanted: DomainFoldOptions, store: ArtifactStore) -> str:
+    """Run the folds that are not finished; returns the table, which is written to runs/leave-one-domain-out/<recipe>/ too.
 
     Raises:
         UserError: fewer than two datasets, a fold that is none of them, or what `run_pipeline` refuses.
@@ -68,13 +68,13 @@ def run_zero_shot(wanted: DomainFoldOptions, store: ArtifactStore) -> str:
     if unknown or len(datasets) < 2:
         found = f"no such fold: {', '.join(unknown)}" if unknown else "one dataset leaves nothing to train on"
         raise UserError(found, where="--folds", hint=f"datasets of the recipe: {', '.join(datasets)}")
-    place = store.root / "zero-shot" / wanted.recipe.stem
+    place = store.root / "leave-one-domain-out" / wanted.recipe.stem
     place.mkdir(parents=True, exist_ok=True)
     folds = []
     for name in chosen:
-        say(f"zero-shot   {name} is left out")
+        say(f"fold        {name} is left out")
         folds.append(_fold(name, recipe, wanted, place, store))
-    table = zero_shot_table(folds, wanted.command)
+    table = leave_one_domain_out_table(folds, wanted.command)
     write_atomically(place / "table.md", table)
     document = {fold.dataset: dict(fold.metrics) for fold in folds}
     write_atomically(place / "table.json", json.dumps(document, ensure_ascii=False, indent=1))

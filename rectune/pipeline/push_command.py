@@ -56,7 +56,7 @@ def _kinds(text: str) -> list[str]:
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not kinds:
         raise UserError(
-            f"--what is {text!r}", hint=f"name some of {', '.join(KINDS)}, with commas in between"
+            f"--artifacts is {text!r}", hint=f"name some of {', '.join(KINDS)}, with commas in between"
         )
     return kinds
 

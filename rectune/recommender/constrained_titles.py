@@ -49,9 +49,9 @@ def name_titles(
     asked: Sequence[TitleRequest],
     titles: Mapping[str, Sequence[str]],
     config: RetrievalConfig,
-    ledger: Path,
+    generation_cache: Path,
 ) -> list[list[RankedTitle]]:
-    """The likeliest titles for each conversation, best first; what the ledger holds is taken from there.
+    """The likeliest titles for each conversation, best first; what the generation cache holds is taken from there.
 
     Args:
         model: a GGUF file.
@@ -64,9 +64,9 @@ def name_titles(
         UserError: a prompt that does not fit, or no usable model.
     """
     digests = {domain: content_id("titles", list(some)) for domain, some in titles.items()}
-    with GenerationCache(ledger) as book:
+    with GenerationCache(generation_cache) as book:
         requests = [_request(one, digests[one.domain], config.beam) for one in asked]
-        digest = DigestCache(ledger.parent).digest(model)
+        digest = DigestCache(generation_cache.parent).digest(model)
         keys = [request_key(digest, request) for request in requests]
         answers = book.get_many(keys)
         left = {key: number for number, key in enumerate(keys) if key not in answers}
@@ -96,7 +96,7 @@ def _decoded(engine: LlamaEngine, trie: TokenTrie, one: TitleRequest, beam: int)
 
 
 def _request(one: TitleRequest, titles: str, beam: int) -> GenerationRequest:
-    """What the ledger knows the answer by: the grammar is a comment that names titles and beam."""
+    """What the generation cache knows the answer by: the grammar is a comment that names titles and beam."""
     allowed = content_id("without", list(one.without))
     grammar = f"# the titles {titles} without {allowed}, beam {beam}"
     return GenerationRequest("", one.messages, _NONE, 0, prefill=_prefill(one), grammar=grammar)

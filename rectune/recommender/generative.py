@@ -66,12 +66,12 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class GenerativeRecommender:
-    """A GGUF model, the catalogue it is grounded in, how it samples; the ledger keeps finished answers."""
+    """A GGUF model, the catalogue it is grounded in, how it samples; the generation cache keeps finished answers."""
 
     model: Path
     grounding: Grounding
     retrieval: RetrievalConfig
-    ledger: Path
+    generation_cache: Path
 
     def recommend(self, request: RecommendationRequest) -> Recommendation:
         """Answer one request; see `recommend_all`."""
@@ -128,7 +128,7 @@ class GenerativeRecommender:
         ]
 
     def _generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
-        return generate(self.model, requests, self.retrieval, self.ledger, "recommend") if requests else []
+        return generate(self.model, requests, self.retrieval, self.generation_cache, "recommend") if requests else []
 
     def _retrieved(
         self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
@@ -148,7 +148,7 @@ class GenerativeRecommender:
             TitleRequest(request.messages, draft, request.locale, request.domain, self._banned(request))
             for request, draft in zip(requests, drafts, strict=True)
         ]
-        ranked = name_titles(self.model, asked, titles, self.retrieval, self.ledger)
+        ranked = name_titles(self.model, asked, titles, self.retrieval, self.generation_cache)
         found = list[list[GroundedItem]]()
         for request, some in zip(requests, ranked, strict=True):
             own = [(titles[request.domain][one.title], one.mean) for one in some]

@@ -43,7 +43,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     if not found.uploads:
         raise UserError(
             f"there is nothing to push: {sum(found.left_out.values())} rows, none of a source that may be passed on",
-            hint="add adapter, merged or gguf to --what",
+            hint="add adapter, merged or gguf to --artifacts",
         )
     listing = {
         **_listing(release, tag, found.uploads),

@@ -96,7 +96,7 @@ class ScanResult:
             ),
             where=str(written or ""),
             hint="take it out at its source and run the stages from there; or leave rows out: release.exclude_ids=[ID, …]; or "
-            "push without that kind: --what",
+            "push without that kind: --artifacts",
         )
 
     def _known(self, domain: str, item_ids: Iterable[str]) -> list[str]:

@@ -34,7 +34,7 @@ class FakeEngine:
         model: Path,
         requests: Sequence[GenerationRequest],
         engine: EngineConfig,
-        ledger: Path,
+        generation_cache: Path,
         label: str,
     ) -> list[GenerationResult]:
         self.asked += requests

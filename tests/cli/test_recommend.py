@@ -26,7 +26,7 @@ def shop(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(model, requests, engine, ledger, label):
+    def write(model, requests, engine, generation_cache, label):
         return [
             GenerationResult(
                 r.id,

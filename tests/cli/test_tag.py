@@ -61,7 +61,7 @@ def test_the_recipe_alone_is_enough_and_options_may_come_first(words: list[str])
 
 
 def test_several_annotators_share_and_status_says_how_they_do() -> None:
-    every = ["--of", "kim,lee", "--overlap", "1"]
+    every = ["--annotators", "kim,lee", "--overlap", "1"]
     for name in ("kim", "lee"):
         rectune(str(RECIPE), "--annotator", name, *every, typed="1 2\n" * 6)
     found = rectune("status", str(RECIPE), *every).output

@@ -138,4 +138,4 @@ def test_making_a_result_again_replaces_it(tmp_path: Path) -> None:
 
 
 def test_the_ledger_stands_at_the_root_of_the_store(tmp_path: Path) -> None:
-    assert generation_cache_path(tmp_path / "sft" / "k.partial") == tmp_path.resolve() / "ledger.sqlite"
+    assert generation_cache_path(tmp_path / "sft" / "k.partial") == tmp_path.resolve() / "generations.sqlite"

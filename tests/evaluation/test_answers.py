@@ -52,7 +52,7 @@ def compare(
 
     def run(sft: Writer, dpo: Writer, count: int = 99) -> dict:  # type: ignore[type-arg]
         def write(
-            model: Path, requests: Sequence[GenerationRequest], engine: EngineConfig, ledger: Path, label: str
+            model: Path, requests: Sequence[GenerationRequest], engine: EngineConfig, generation_cache: Path, label: str
         ) -> list[GenerationResult]:
             writer = {"candidates": sft, "export": dpo}[model.parent.name]
             return [GenerationResult(r.id, writer(r.messages[-1][1]), "stop", 1, 1) for r in requests]

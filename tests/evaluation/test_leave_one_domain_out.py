@@ -20,7 +20,7 @@ from rectune.evaluation.leave_one_domain_out import (
     fold_config,
     latest_cases,
     measure_fold,
-    zero_shot_table,
+    leave_one_domain_out_table,
 )
 from rectune.evaluation.systems import EvalContext
 from rectune.pipeline.leave_one_domain_out import (
@@ -30,7 +30,7 @@ from rectune.pipeline.leave_one_domain_out import (
     _only,
     _trained,
     _without,
-    run_zero_shot,
+    run_leave_one_domain_out,
 )
 from rectune.rankers.base import INTERACTION_FREE
 from tests.evaluation.test_stage import Engine
@@ -77,7 +77,7 @@ def test_only_datasets_that_are_there_are_taken_from_another_folder(tmp_path: Pa
     with pytest.raises(UserError, match="no dataset"):
         _data_overrides(DomainFoldOptions(DEMO, data=tmp_path / "nowhere"))
     with pytest.raises(UserError, match="no such fold: film"):
-        run_zero_shot(DomainFoldOptions(DEMO, folds=["film"]), ArtifactStore(tmp_path / "runs"))
+        run_leave_one_domain_out(DomainFoldOptions(DEMO, folds=["film"]), ArtifactStore(tmp_path / "runs"))
 
 
 def test_a_fold_whose_model_knows_gets_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -93,10 +93,10 @@ def test_a_fold_whose_model_knows_gets_its_row(tmp_path: Path, monkeypatch: pyte
     best = found["best"]
     assert best["name"] in INTERACTION_FREE[1:]
     assert {row.protocol for row in read_rows(tmp_path / "rankings.parquet", Ranking)} == {"own"}
-    table = zero_shot_table([DomainFold("movielens", "movies", found)], "rectune zero-shot x")
+    table = leave_one_domain_out_table([DomainFold("movielens", "movies", found)], "rectune leave-one-domain-out x")
     head, _, row = [line for line in table.splitlines() if line.startswith("|")]
     assert head.count("|") == row.count("|") and all(name in head for name in SHOWN)
-    assert "| 1.000 [" in row and "Made by: rectune zero-shot x" in table
+    assert "| 1.000 [" in row and "Made by: rectune leave-one-domain-out x" in table
 
 
 def test_a_fold_looks_at_no_interactions_and_chooses_nothing():

@@ -47,7 +47,7 @@ class Engine:
 
 
 def write(
-    model: Path, requests: Sequence[GenerationRequest], engine, ledger: Path, label: str
+    model: Path, requests: Sequence[GenerationRequest], engine, generation_cache: Path, label: str
 ) -> list[GenerationResult]:
     words = {
         "export": "My recommendation: The Space Station",

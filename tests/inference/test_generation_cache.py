@@ -1,4 +1,4 @@
-"""What is in the ledger stays there, and what identifies an answer is exactly what can change it."""
+"""What is in the generation cache stays there, and what identifies an answer is exactly what can change it."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ def answer(text: str = "text") -> GenerationResult:
 
 
 def test_what_was_put_is_there_for_the_next_process(tmp_path: Path) -> None:
-    path = tmp_path / "runs" / "ledger.sqlite"
-    with GenerationCache(path) as ledger:
-        ledger.put(b"one", answer("첫 번째\n\x00🎬"))
-        ledger.put(b"two", GenerationResult("x", "", "length", 1, 2, left_out=3))
-    with GenerationCache(path) as ledger:
-        assert ledger.get_many([b"one", b"two", b"three", b"one"]) == {
+    path = tmp_path / "runs" / "generations.sqlite"
+    with GenerationCache(path) as generation_cache:
+        generation_cache.put(b"one", answer("첫 번째\n\x00🎬"))
+        generation_cache.put(b"two", GenerationResult("x", "", "length", 1, 2, left_out=3))
+    with GenerationCache(path) as generation_cache:
+        assert generation_cache.get_many([b"one", b"two", b"three", b"one"]) == {
             b"one": answer("첫 번째\n\x00🎬"),
             b"two": GenerationResult("", "", "length", 1, 2, left_out=3),
         }
 
 
 def test_errors_are_not_finished_and_the_first_answer_stands(tmp_path: Path) -> None:
-    with GenerationCache(tmp_path / "ledger.sqlite") as ledger:
-        ledger.put(b"key", GenerationResult("", "", "error", 9, 0, "too long"))
-        assert ledger.get_many([b"key"]) == {}
-        ledger.put(b"key", answer("first"))
-        ledger.put(b"key", answer("second"))
-        assert ledger.get_many([b"key"])[b"key"].text == "first"
+    with GenerationCache(tmp_path / "generations.sqlite") as generation_cache:
+        generation_cache.put(b"key", GenerationResult("", "", "error", 9, 0, "too long"))
+        assert generation_cache.get_many([b"key"]) == {}
+        generation_cache.put(b"key", answer("first"))
+        generation_cache.put(b"key", answer("second"))
+        assert generation_cache.get_many([b"key"])[b"key"].text == "first"
 
 
 def test_what_is_put_is_committed_at_once(tmp_path: Path) -> None:
     with (
-        GenerationCache(tmp_path / "ledger.sqlite") as one,
-        GenerationCache(tmp_path / "ledger.sqlite") as other,
+        GenerationCache(tmp_path / "generations.sqlite") as one,
+        GenerationCache(tmp_path / "generations.sqlite") as other,
     ):
         for number in range(5):
             one.put(b"%d" % number, answer())
@@ -121,7 +121,7 @@ def test_keys_are_those_of_the_first_ledgers(digest: str, request_: GenerationRe
 
 
 def first_version(path: Path, count: int) -> None:
-    """A ledger as version 1 wrote it."""
+    """A generation cache as version 1 wrote it."""
     base = sqlite3.connect(path)
     base.executescript("""
         PRAGMA journal_mode=WAL;
@@ -141,14 +141,14 @@ def first_version(path: Path, count: int) -> None:
 
 
 def test_a_ledger_of_the_first_version_keeps_all_answers(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite"
+    path = tmp_path / "generations.sqlite"
     first_version(path, 30)
     for _ in range(2):  # when it is brought up to date, and afterwards
-        with GenerationCache(path) as ledger:
-            found = ledger.get_many([b"%d" % number for number in range(31)])
+        with GenerationCache(path) as generation_cache:
+            found = generation_cache.get_many([b"%d" % number for number in range(31)])
             assert found == {b"%d" % n: GenerationResult("", str(n), "length", n, 3) for n in range(30)}
-            ledger.put(b"new", GenerationResult("", "text", "stop", 1, 2, left_out=4))
-            assert ledger.get_many([b"new"])[b"new"].left_out == 4
+            generation_cache.put(b"new", GenerationResult("", "text", "stop", 1, 2, left_out=4))
+            assert generation_cache.get_many([b"new"])[b"new"].left_out == 4
 
 
 def test_processes_that_find_an_old_ledger_together_do_it_no_harm(tmp_path: Path) -> None:
@@ -162,18 +162,18 @@ def test_processes_that_find_an_old_ledger_together_do_it_no_harm(tmp_path: Path
         for worker in workers:
             worker.join()
         assert [worker.exitcode for worker in workers] == [0] * 4
-        with GenerationCache(path) as ledger:
-            assert len(ledger.get_many([b"%d" % number for number in range(300)])) == 300
+        with GenerationCache(path) as generation_cache:
+            assert len(generation_cache.get_many([b"%d" % number for number in range(300)])) == 300
 
 
 def open_at_once(path: Path, barrier: Barrier) -> None:
     barrier.wait()
-    with GenerationCache(path) as ledger:
-        ledger.put(b"mine %d" % os.getpid(), answer())
+    with GenerationCache(path) as generation_cache:
+        generation_cache.put(b"mine %d" % os.getpid(), answer())
 
 
 def test_what_is_no_ledger_is_a_clear_error_and_stays_as_it_was(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite"
+    path = tmp_path / "generations.sqlite"
     path.write_text("notes of mine, long enough to be taken for a database header by nobody at all\n" * 20)
     before = path.read_bytes()
     with pytest.raises(UserError, match="cannot be used") as caught:
@@ -189,14 +189,14 @@ def test_what_is_no_ledger_is_a_clear_error_and_stays_as_it_was(tmp_path: Path) 
 
 
 def write(path: Path, name: int, count: int) -> None:
-    with GenerationCache(path) as ledger:
+    with GenerationCache(path) as generation_cache:
         for number in range(count):
-            ledger.put(b"%d %d" % (name, number), answer(str(number)))
-            ledger.put(b"common %d" % number, answer(str(number)))
+            generation_cache.put(b"%d %d" % (name, number), answer(str(number)))
+            generation_cache.put(b"common %d" % number, answer(str(number)))
 
 
 def test_two_processes_share_a_ledger_from_its_first_moment(tmp_path: Path) -> None:
-    path, count = tmp_path / "ledger.sqlite", 50
+    path, count = tmp_path / "generations.sqlite", 50
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=write, args=(path, name, count)) for name in range(2)]
     for worker in workers:
@@ -205,14 +205,14 @@ def test_two_processes_share_a_ledger_from_its_first_moment(tmp_path: Path) -> N
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
     keys = [b"%d %d" % (name, number) for name in range(2) for number in range(count)]
-    with GenerationCache(path) as ledger:
-        found = ledger.get_many(keys + [b"common %d" % number for number in range(count)])
+    with GenerationCache(path) as generation_cache:
+        found = generation_cache.get_many(keys + [b"common %d" % number for number in range(count)])
     assert len(found) == 3 * count
 
 
 @pytest.mark.slow
 def test_a_hundred_thousand_finished_requests_are_found_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite"
+    path = tmp_path / "generations.sqlite"
     keys = [request_key("model", replace(REQUEST, seed=seed)) for seed in range(100_000)]
     GenerationCache(path).close()
     base = sqlite3.connect(path)
@@ -221,5 +221,5 @@ def test_a_hundred_thousand_finished_requests_are_found_at_once(tmp_path: Path) 
     base.executemany(f"INSERT INTO answers ({columns}) VALUES (?, ?, 'stop', 1, 1)", rows)
     base.commit()
     base.close()
-    with GenerationCache(path) as ledger:
-        assert len(ledger.get_many(keys)) == len(keys)
+    with GenerationCache(path) as generation_cache:
+        assert len(generation_cache.get_many(keys)) == len(keys)

@@ -1,4 +1,4 @@
-"""What stands for a server's model in the ledger and in provenance."""
+"""What stands for a server's model in the generation cache and in provenance."""
 
 from __future__ import annotations
 

@@ -48,5 +48,5 @@ def test_where_a_push_goes_makes_no_export_again_and_every_other_push(tmp_path: 
 
 def test_the_command_knows_its_options() -> None:
     said = CliRunner().invoke(app, ["push", "--help"], env={"COLUMNS": "200"}).output
-    for option in ("--to", "--what", "--private", "--public", "--dry-run", "--no-dry-run"):
+    for option in ("--to", "--artifacts", "--private", "--public", "--dry-run", "--no-dry-run"):
         assert option in said

@@ -34,7 +34,7 @@ class Writer:
         self.draft, self.reasons, self.asked = draft, reasons, list[GenerationRequest]()
 
     def __call__(
-        self, model: Path, requests: Sequence[GenerationRequest], engine, ledger: Path, label: str
+        self, model: Path, requests: Sequence[GenerationRequest], engine, generation_cache: Path, label: str
     ) -> list[GenerationResult]:
         self.asked += requests
         return [
@@ -67,7 +67,7 @@ def answered(
     folder: Path, catalogue: list[Item], wish: UserRequest, config: RetrievalConfig
 ) -> Recommendation:
     grounding = ground_in(catalogue, folder / "index", config.embedder, config)
-    model = GenerativeRecommender(Path("model.gguf"), grounding, config, folder / "ledger.sqlite")
+    model = GenerativeRecommender(Path("model.gguf"), grounding, config, folder / "generations.sqlite")
     return model.recommend(from_words(catalogue, wish, grounding))
 
 
@@ -206,7 +206,7 @@ def test_hostile_titles_and_answers_are_data(tmp_path: Path, says):
 def constrained(named: dict[str, list[int]]):
     """Stands in for decoding: the titles of each domain by place, without those that may not be named."""
 
-    def name_titles(model, asked: Sequence[TitleRequest], titles, config, ledger) -> list[list[RankedTitle]]:
+    def name_titles(model, asked: Sequence[TitleRequest], titles, config, generation_cache) -> list[list[RankedTitle]]:
         return [
             [RankedTitle(n, -1.0 - n) for n in named[one.domain] if n not in one.without] for one in asked
         ]
@@ -245,7 +245,7 @@ def recommender(tmp_path_factory: pytest.TempPathFactory) -> GenerativeRecommend
     folder = tmp_path_factory.mktemp("property")
     catalogue = [Item("movies", str(n), title, ("film",)) for n, title in enumerate(TITLES)]
     grounding = ground_in(catalogue, folder / "index", "letters")
-    return GenerativeRecommender(Path("m.gguf"), grounding, RETRIEVAL, folder / "ledger.sqlite")
+    return GenerativeRecommender(Path("m.gguf"), grounding, RETRIEVAL, folder / "generations.sqlite")
 
 
 TEXT = st.text(max_size=60) | st.sampled_from(["Starship IX", *TITLES])
