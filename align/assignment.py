@@ -39,7 +39,7 @@ def shuffled(task: AnnotationTask, annotator: str, salt: str = "order") -> tuple
 
 
 def assigned(
-    tasks: Sequence[AnnotationTask], annotator: str, of: Sequence[str], overlap: float
+    tasks: Sequence[AnnotationTask], annotator: str, annotators: Sequence[str], overlap: float
 ) -> list[AnnotationTask]:
     """The share of one of several annotators, in the order of the tasks.
 
@@ -51,15 +51,19 @@ def assigned(
     Raises:
         UserError: a name cannot be used or is there twice, or the annotator is not one of them.
     """
-    for name in of:
+    for name in annotators:
         check_annotator(name)
-    if len(set(of)) < len(of):
-        raise UserError(f"a name is there twice: {', '.join(of)}", hint="name every annotator once in --annotators")
-    if annotator not in of:
+    if len(set(annotators)) < len(annotators):
         raise UserError(
-            f"{annotator} is none of {', '.join(of)}", hint="give --annotator one of the names in --annotators"
+            f"a name is there twice: {', '.join(annotators)}",
+            hint="name every annotator once in --annotators",
         )
-    return [task for task in tasks if _for_all(task, overlap) or _owner(task, of) == annotator]
+    if annotator not in annotators:
+        raise UserError(
+            f"{annotator} is none of {', '.join(annotators)}",
+            hint="give --annotator one of the names in --annotators",
+        )
+    return [task for task in tasks if _for_all(task, overlap) or _owner(task, annotators) == annotator]
 
 
 def in_order(tasks: Sequence[AnnotationTask], annotator: str, repeats: float = REPEATS) -> list[TaskShowing]:
@@ -88,5 +92,5 @@ def _for_all(task: AnnotationTask, overlap: float) -> bool:
     return int(content_id("overlap", task.key)[:8], 16) < overlap * 16**8
 
 
-def _owner(task: AnnotationTask, of: Sequence[str]) -> str:
-    return max(of, key=lambda name: content_id("owner", task.key, name))
+def _owner(task: AnnotationTask, annotators: Sequence[str]) -> str:
+    return max(annotators, key=lambda name: content_id("owner", task.key, name))

@@ -70,7 +70,11 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 
 
 def sample(
-    prompts: Sequence[Prompt], settings: CandidatesConfig, model: Path, generation_cache: Path, ask: Ask = generate
+    prompts: Sequence[Prompt],
+    settings: CandidatesConfig,
+    model: Path,
+    generation_cache: Path,
+    ask: Ask = generate,
 ) -> SampledAnswers:
     """Draw `settings.answers` different answers for each prompt.
 

@@ -96,17 +96,17 @@ def read_comparison(prompts: Path, folder: Path, systems: tuple[str, str]) -> Pa
     return make_comparison(read_rows(prompts, Prompt), rows)
 
 
-def win_rate(duel: PairwiseComparison, decisions: Iterable[Decision]) -> WinRate | None:
+def win_rate(comparison: PairwiseComparison, decisions: Iterable[Decision]) -> WinRate | None:
     """How often the second system won; None where nothing was judged and no answers are the same.
 
     The interval is Wilson's (1927) score interval at 95 % with ties as half wins. It is a little too wide where there
     are ties: a half varies less than a win or a loss.
     """
-    subjects = {task.subject for task in duel.tasks}
-    scores: dict[object, list[float]] = {name: [0.5] for name in duel.same}
+    subjects = {task.subject for task in comparison.tasks}
+    scores: dict[object, list[float]] = {name: [0.5] for name in comparison.same}
     for decision in decisions:
         if decision.subject in subjects and not decision.repeat and decision.kind != "skip":
-            scores.setdefault(decision.subject, []).append(_score(decision, duel.systems[1]))
+            scores.setdefault(decision.subject, []).append(_score(decision, comparison.systems[1]))
     means = [sum(row) / len(row) for row in scores.values()]
     if not means:
         return None
@@ -115,12 +115,12 @@ def win_rate(duel: PairwiseComparison, decisions: Iterable[Decision]) -> WinRate
     return WinRate(len(means), wins, len(means) - wins - losses, losses, sum(means) / len(means), low, high)
 
 
-def win_rate_line(duel: PairwiseComparison, decisions: Iterable[Decision]) -> str:
+def win_rate_line(comparison: PairwiseComparison, decisions: Iterable[Decision]) -> str:
     """The win rate in words."""
-    found, (first, second) = win_rate(duel, decisions), duel.systems
+    found, (first, second) = win_rate(comparison, decisions), comparison.systems
     if found is None:
         return f"{second} against {first}: nothing was judged yet"
-    same = f", {len(duel.same)} of them with one and the same answer" if duel.same else ""
+    same = f", {len(comparison.same)} of them with one and the same answer" if comparison.same else ""
     return (
         f"{second} against {first}: {found.wins} won, {found.ties} tied{same}, {found.losses} lost; "
         f"win rate {found.rate:.1%} (95 % interval {found.low:.1%} to {found.high:.1%}, ties half)"

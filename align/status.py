@@ -22,7 +22,7 @@ def status(
     tasks: Sequence[AnnotationTask],
     decisions: Sequence[Decision],
     marks: Sequence[PromptNote],
-    of: Sequence[str],
+    annotators: Sequence[str],
     overlap: float,
 ) -> str:
     """A page for people, at most 80 cells wide where names are short.
@@ -37,7 +37,7 @@ def status(
     subjects = {task.subject for task in tasks}
     here = [d for d in decisions if d.subject in subjects]
     votes = [d for d in here if not d.repeat]
-    names = sorted({d.annotator for d in votes} | set(of))
+    names = sorted({d.annotator for d in votes} | set(annotators))
     decided = {d.subject for d in votes}
     lines = [
         f"{sum(task.subject in decided for task in tasks)} of {len(tasks)} prompts are decided by somebody."
@@ -47,20 +47,24 @@ def status(
     marked = Counter(
         (m.annotator, str(m.kind)) for m in marks if (m.prompt, frozenset(m.answers), frozenset()) in subjects
     )
-    share = {name: len(assigned(tasks, name, of, overlap)) if name in of else len(tasks) for name in names}
+    share = {
+        name: len(assigned(tasks, name, annotators, overlap)) if name in annotators else len(tasks)
+        for name in names
+    }
     lines += ["", *_table(names, votes, share, marked), "", *_agreement(votes, len(names))]
     lines += ["", *_self_agreement(names, here), "", *_places(names, votes)]
     return "\n".join(lines)
 
 
-def comparison_status(duel: PairwiseComparison, decisions: Sequence[Decision]) -> str:
+def comparison_status(comparison: PairwiseComparison, decisions: Sequence[Decision]) -> str:
     """How a comparison of two models stands, whoever judged."""
-    subjects = {task.subject for task in duel.tasks}
+    subjects = {task.subject for task in comparison.tasks}
     judges = Counter(d.annotator for d in decisions if d.subject in subjects)
     done = [
-        f"{printable(name)} judged {count} of {len(duel.tasks)}" for name, count in sorted(judges.items())
+        f"{printable(name)} judged {count} of {len(comparison.tasks)}"
+        for name, count in sorted(judges.items())
     ]
-    return "\n".join([*done, win_rate_line(duel, decisions)])
+    return "\n".join([*done, win_rate_line(comparison, decisions)])
 
 
 def _table(

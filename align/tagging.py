@@ -36,7 +36,7 @@ class TaggingOptions:
     store: Path
     annotator: str
     plain: bool = False
-    of: tuple[str, ...] = ()
+    annotators: tuple[str, ...] = ()
     overlap: float = 0.0
     repeats: float = REPEATS
 
@@ -62,7 +62,7 @@ def tag(folders: Mapping[str, Path], sitting: TaggingOptions) -> int:
     return 0
 
 
-def compare(duel: PairwiseComparison, data: Path | None, sitting: TaggingOptions) -> int:
+def compare(comparison: PairwiseComparison, data: Path | None, sitting: TaggingOptions) -> int:
     """Let a person judge two models blindly, then say which won how often.
 
     Args:
@@ -76,11 +76,11 @@ def compare(duel: PairwiseComparison, data: Path | None, sitting: TaggingOptions
         UserError: nothing to compare, the tag file is damaged, or the name cannot be used.
     """
     # Nothing comes back here: what is measured is the models.
-    finished = _sit(duel.tasks, data, replace(sitting, repeats=0.0)) if duel.tasks else True
+    finished = _sit(comparison.tasks, data, replace(sitting, repeats=0.0)) if comparison.tasks else True
     with TagStore(sitting.store) as store:
         decisions = store.standing()
     if finished:
-        say(win_rate_line(duel, decisions))
+        say(win_rate_line(comparison, decisions))
     else:
         say("The win rate is told when all are judged, so that it cannot sway anybody.")
     return 0
@@ -88,10 +88,15 @@ def compare(duel: PairwiseComparison, data: Path | None, sitting: TaggingOptions
 
 def _sit(tasks: Sequence[AnnotationTask], data: Path | None, sitting: TaggingOptions) -> bool:
     """Let the annotator work through their share; True when all of it is done."""
-    mine = assigned(tasks, sitting.annotator, sitting.of, sitting.overlap) if sitting.of else tasks
+    mine = (
+        assigned(tasks, sitting.annotator, sitting.annotators, sitting.overlap)
+        if sitting.annotators
+        else tasks
+    )
     if not mine:
         raise UserError(
-            f"none of the {len(tasks)} prompts fell to {sitting.annotator}", hint="tag with fewer in --annotators"
+            f"none of the {len(tasks)} prompts fell to {sitting.annotator}",
+            hint="tag with fewer in --annotators",
         )
     plain = sitting.plain or not _terminal()
     most = max(len(task.answers) for task in mine)

@@ -114,8 +114,8 @@ def rankers(headlines: Headlines, index: CatalogueIndex, seed: int) -> dict[str,
         return _order(keys, vectors @ _mean(vectors[[places[key] for key in history]]), history)
 
     def as_recommended(history: Sequence[str]) -> list[str]:
-        wishes = [headlines.texts[key] for key in history]
-        return [hit.item_id for hit in index.find(wishes, _DOMAIN, len(keys), set(history))]
+        user_requests = [headlines.texts[key] for key in history]
+        return [hit.item_id for hit in index.find(user_requests, _DOMAIN, len(keys), set(history))]
 
     return {
         "random": lambda history: _order(keys, rng.random(len(keys)), history),

@@ -23,7 +23,9 @@ def ask_teachers(
     for teacher, mine in _shared_out(requests, config.teachers):
         model = model_of(teacher, config)
         name = model.stem if isinstance(model, Path) else model.name
-        answers = generate(model, mine, config, generation_cache, f"{label} ({name})", config.max_failure_ratio)
+        answers = generate(
+            model, mine, config, generation_cache, f"{label} ({name})", config.max_failure_ratio
+        )
         for request, answer in zip(mine, answers, strict=True):
             written[request.id] = (answer, provenance(model, request.sampling, request.seed))
     return written

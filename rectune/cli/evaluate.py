@@ -39,5 +39,7 @@ def leave_one_domain_out(
 
     chosen = [name.strip() for name in folds.split(",") if name.strip()]
     typer.echo(
-        run_leave_one_domain_out(DomainFoldOptions(recipe, overrides or [], chosen, data, users), ArtifactStore(runs))
+        run_leave_one_domain_out(
+            DomainFoldOptions(recipe, overrides or [], chosen, data, users), ArtifactStore(runs)
+        )
     )

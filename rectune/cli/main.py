@@ -66,11 +66,15 @@ def plan(
             "--estimate", help="What training would take: memory, steps, time, and which knob helps."
         ),
     ] = False,
-    on: Annotated[str, typer.Option(help="Estimate for this device, as rtx4090 or h100; the one here.")] = "",
+    device: Annotated[
+        str, typer.Option(help="Estimate for this device, as rtx4090 or h100; the one here.")
+    ] = "",
     probe: Annotated[
         bool, typer.Option(help="Measure a few steps of the real model where it is here.")
     ] = True,
-    zero: Annotated[bool, typer.Option("--show-deepspeed", help="Show DeepSpeed's configuration.")] = False,
+    show_deepspeed: Annotated[
+        bool, typer.Option("--show-deepspeed", help="Show DeepSpeed's configuration.")
+    ] = False,
     whole: Annotated[
         bool,
         typer.Option("--resolved", help="Only print the whole recipe, every key with its value, as YAML."),
@@ -87,18 +91,20 @@ def plan(
         typer.echo(resolved(load_recipe(recipe, overrides or [])), nl=False)
         return
     loaded, store = load_recipe(recipe, overrides or []), ArtifactStore(runs)
-    if zero:
+    if show_deepspeed:
         from rectune.pipeline.estimate_table import zero_page
 
-        typer.echo(zero_page(loaded, on))
+        typer.echo(zero_page(loaded, device))
     if estimate:
         from rectune.pipeline.estimate import make_estimate
         from rectune.pipeline.estimate_table import estimate_table, generation_notes
 
         steps = make_plan(loaded, store, "dpo")
-        made = make_estimate(loaded, steps, store, on, probing=probe)
-        typer.echo(estimate_table(*made, generation_notes(loaded, steps, store, probing=probe and not on)))
-    if not (zero or estimate):
+        made = make_estimate(loaded, steps, store, device, probing=probe)
+        typer.echo(
+            estimate_table(*made, generation_notes(loaded, steps, store, probing=probe and not device))
+        )
+    if not (show_deepspeed or estimate):
         typer.echo(plan_table(make_plan(loaded, store, until)))
 
 

@@ -47,7 +47,9 @@ tag_app = typer.Typer(
     no_args_is_help=True,
 )
 
-Annotators = Annotated[str, typer.Option(help="The annotators who share the prompts, as a,b,c; else you do all.")]
+Annotators = Annotated[
+    str, typer.Option(help="The annotators who share the prompts, as a,b,c; else you do all.")
+]
 Overlap = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="The share of prompts that all of them get, for agreement.")
 ]
@@ -94,8 +96,8 @@ def answers(
         tag_file(loaded), annotator or getpass.getuser(), plain, _names(annotators), overlap, repeats
     )
     if compare:
-        duel, data = _duel(recipe, compare, answers, runs)
-        raise typer.Exit(judge(duel, data, sitting))
+        comparison, data = _duel(recipe, compare, answers, runs)
+        raise typer.Exit(judge(comparison, data, sitting))
     folders = run_pipeline(RunOptions(recipe, overrides or [], "candidates"), ArtifactStore(runs))
     if loaded.align.annotator == "simulated":
         typer.echo(
@@ -123,8 +125,8 @@ def status(
     with _existing(loaded) as store:
         decisions, marks = store.standing(), store.marks()
     if compare:
-        duel, _ = _duel(recipe, compare, answers, runs)
-        typer.echo(comparison_status(duel, decisions))
+        comparison, _ = _duel(recipe, compare, answers, runs)
+        typer.echo(comparison_status(comparison, decisions))
         return
     typer.echo(described(_tasks(recipe, runs), decisions, marks, _names(annotators), overlap))
 
@@ -225,8 +227,8 @@ def _tasks(recipe: Path, runs: Path) -> list[AnnotationTask]:
     return load_tasks(found.resolve(recipe.stem, "candidates"), found.resolve(recipe.stem, "queries"))
 
 
-def _names(of: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in of.split(",") if name.strip())
+def _names(annotators: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in annotators.split(",") if name.strip())
 
 
 def _path(tags: str) -> Path:

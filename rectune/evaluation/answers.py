@@ -44,7 +44,7 @@ class _Read:
 
 
 def compare_answers(
-    prompts: Sequence[Prompt], material: EvalContext, grounding: Grounding, out: Path
+    prompts: Sequence[Prompt], eval_context: EvalContext, grounding: Grounding, out: Path
 ) -> dict[str, Any]:
     """Let both models answer the same test prompts, and write answers.<system>.parquet and answers.json.
 
@@ -59,28 +59,29 @@ def compare_answers(
         and figure `mean`, `low`, `high` (95 %, bootstrap over users), and `how` the items were found; `difference`, the
         second system's figures less the first's, prompt by prompt.
     """
-    chosen = choose(prompts, material.config.evaluate.answers)
+    chosen = choose(prompts, eval_context.config.evaluate.answers)
     if not chosen:
         return {}
     columns: dict[str, Mapping[str, list[float]]] = {}
     hows: dict[str, Mapping[str, float]] = {}
     for system in PAIR:
-        read = _ask(system, chosen, material, grounding, out)
-        columns[system], hows[system] = _columns(read, material), _how(read, grounding)
-    found = _summary(chosen, columns, hows, material)
+        read = _ask(system, chosen, eval_context, grounding, out)
+        columns[system], hows[system] = _columns(read, eval_context), _how(read, grounding)
+    found = _summary(chosen, columns, hows, eval_context)
     write_atomically(out / "answers.json", json.dumps(found, ensure_ascii=False, indent=1))
     return found
 
 
 def _ask(
-    system: str, prompts: Sequence[Prompt], material: EvalContext, grounding: Grounding, out: Path
+    system: str, prompts: Sequence[Prompt], eval_context: EvalContext, grounding: Grounding, out: Path
 ) -> list[_Read]:
     """The system's answers, which are written to their file too."""
     texts = [
-        answer.text.strip() for answer in answers_to(prompts, system, material, generation_cache_path(out))
+        answer.text.strip()
+        for answer in answers_to(prompts, system, eval_context, generation_cache_path(out))
     ]
-    sampling = material.config.retrieval.sampling
-    origin = provenance(material.model(system), sampling, sampling.seed)
+    sampling = eval_context.config.retrieval.sampling
+    origin = provenance(eval_context.model(system), sampling, sampling.seed)
     rows = [with_id(Candidate("", p.id, 0, text, origin)) for p, text in zip(prompts, texts, strict=True)]
     write_rows(out / ANSWERS_FILE.format(system=system), rows, Candidate)
     return [_Read(p, text, _named(p, text, grounding)) for p, text in zip(prompts, texts, strict=True)]
@@ -90,28 +91,28 @@ def _named(prompt: Prompt, text: str, grounding: Grounding) -> GroundedItem | No
     return grounding.named(text, prompt.domain, frozenset(prompt.history)) if text else None
 
 
-def _columns(read: Sequence[_Read], material: EvalContext) -> dict[str, list[float]]:
+def _columns(read: Sequence[_Read], eval_context: EvalContext) -> dict[str, list[float]]:
     """Every figure of every answer."""
-    topics = [_topics(row, material) for row in read]
+    topics = [_topics(row, eval_context) for row in read]
     return {
-        "hit@1": [float(_hit(row, material)) for row in read],
+        "hit@1": [float(_hit(row, eval_context)) for row in read],
         "grounded": [float(row.named is not None) for row in read],
         "score": [word_score(row.text) for row in read],
         "repetition": [repetition(row.text) for row in read],
-        "off_topic": off_topic_shares([r.text for r in read], topics, material.config.retrieval.embedder),
+        "off_topic": off_topic_shares([r.text for r in read], topics, eval_context.config.retrieval.embedder),
         "words": [float(len(words_of(row.text))) for row in read],
     }
 
 
-def _hit(row: _Read, material: EvalContext) -> bool:
+def _hit(row: _Read, eval_context: EvalContext) -> bool:
     """An answer cannot tell items of one title apart, so any of them counts."""
-    target = material.catalogue.get(row.prompt.domain, row.prompt.target)
+    target = eval_context.catalogue.get(row.prompt.domain, row.prompt.target)
     return row.named is not None and row.named.how == "title" and row.named.title == target.title
 
 
-def _topics(row: _Read, material: EvalContext) -> list[str]:
+def _topics(row: _Read, eval_context: EvalContext) -> list[str]:
     """What the answer may speak of."""
-    prompt, get = row.prompt, material.catalogue.get
+    prompt, get = row.prompt, eval_context.catalogue.get
     items = [get(prompt.history_domain, item) for item in prompt.history]
     items += [get(prompt.domain, item) for item in prompt.candidates]
     items += [get(prompt.domain, row.named.item_id)] if row.named else []
@@ -138,9 +139,9 @@ def _summary(
     prompts: Sequence[Prompt],
     columns: Mapping[str, Mapping[str, list[float]]],
     hows: Mapping[str, Mapping[str, float]],
-    material: EvalContext,
+    eval_context: EvalContext,
 ) -> dict[str, Any]:
-    settings = material.config.evaluate
+    settings = eval_context.config.evaluate
     users = [f"{prompt.domain}/{prompt.user}" for prompt in prompts]
     drawn = UserBootstrap(users, settings.bootstrap, settings.seed)
     first, second = (columns[system] for system in PAIR)
@@ -153,7 +154,7 @@ def _summary(
     return {
         "prompts": len(prompts),
         "users": len(set(users)),
-        "sampling": material.config.retrieval.sampling.model_dump(mode="json"),
+        "sampling": eval_context.config.retrieval.sampling.model_dump(mode="json"),
         "figures": FIGURES,
         "systems": systems,
         "difference": {name: _interval(values, drawn) for name, values in gaps.items()},

@@ -26,7 +26,7 @@ from rectune.rankers.base import INTERACTION_FREE
 from rectune.rankers.eval_cases import passive_cases
 from rectune.rankers.scoring_methods import BESIDE
 
-TUNED = ("sft", "sft/prior", *(f"sft/{way}" for way in BESIDE))
+TUNED = ("sft", "sft/prior", *(f"sft/{method}" for method in BESIDE))
 SHOWN = (*INTERACTION_FREE, "base", *TUNED)
 
 
@@ -69,29 +69,31 @@ def latest_cases(cases: Sequence[Case], trained: frozenset[str], limit: int) -> 
     return chosen[:limit] if limit else chosen
 
 
-def measure_fold(cases: Sequence[Case], locale: Locale, material: EvalContext, out: Path) -> dict[str, Any]:
-    """Rank the cases by every system of `material`, and write rankings.parquet and, last, metrics.json.
+def measure_fold(
+    cases: Sequence[Case], locale: Locale, eval_context: EvalContext, out: Path
+) -> dict[str, Any]:
+    """Rank the cases by every system of `eval_context`, and write rankings.parquet and, last, metrics.json.
 
     Returns:
         what `rectune.evaluation.protocol.summarise` returns, and `best`: the name of the interaction-free baseline with
         the highest Hit@1 here (chosen with hindsight, which favours it), with the differences from it of base and tuned
         model.
     """
-    tests = passive_cases(cases, material.catalogue, {case.domain: locale for case in cases})
-    pools = CandidateSampler(material.inputs["data"], tests, material.likes)
-    rankings = rank_baselines(tests, pools, material)
-    rankings += rank_models(tests, pools, material, out)[0]
+    tests = passive_cases(cases, eval_context.catalogue, {case.domain: locale for case in cases})
+    pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)
+    rankings = rank_baselines(tests, pools, eval_context)
+    rankings += rank_models(tests, pools, eval_context, out)[0]
     write_rows(out / "rankings.parquet", rankings, Ranking)
-    found = summarise(tests, rankings, material.config.evaluate)
-    found["best"] = _against_best(rankings, found["systems"], material)
+    found = summarise(tests, rankings, eval_context.config.evaluate)
+    found["best"] = _against_best(rankings, found["systems"], eval_context)
     write_atomically(out / "metrics.json", json.dumps(found, ensure_ascii=False, indent=1))
     return found
 
 
 def _against_best(
-    rankings: Sequence[Ranking], systems: Mapping[str, Any], material: EvalContext
+    rankings: Sequence[Ranking], systems: Mapping[str, Any], eval_context: EvalContext
 ) -> dict[str, Any]:
-    config = material.config.evaluate
+    config = eval_context.config.evaluate
     ranks: dict[str, list[int]] = {}
     for row in rankings:
         ranks.setdefault(row.system, []).append(row.rank)

@@ -49,30 +49,32 @@ _CHUNK = 256  # titles of a domain whose likelihood without a history is asked f
 
 
 def rank_models(
-    cases: Sequence[EvalCase], pools: CandidateSampler, material: EvalContext, out: Path
+    cases: Sequence[EvalCase], pools: CandidateSampler, eval_context: EvalContext, out: Path
 ) -> tuple[list[Ranking], dict[str, FusionWeights]]:
     """What every language model makes of every trial that it takes part in, and the weights chosen for it.
 
     `out` keeps likelihoods.sqlite, and the store's ledger the answers: an interrupted attempt goes on behind them.
     """
-    config = material.config.evaluate
+    config = eval_context.config.evaluate
     rankings: list[Ranking] = []
     weights: dict[str, FusionWeights] = {}
     for model in models(config):
-        with score_cache(model, material.model(model), material, out) as scorer:
-            found, weights[model] = _by_likelihood(model, cases, pools, material, scorer)
+        with score_cache(model, eval_context.model(model), eval_context, out) as scorer:
+            found, weights[model] = _by_likelihood(model, cases, pools, eval_context, scorer)
         rankings += found
-        rankings += _by_writing(model, cases, pools, material, out)
+        rankings += _by_writing(model, cases, pools, eval_context, out)
     return rankings, weights
 
 
-def score_cache(name: str, model: Path, material: EvalContext, out: Path) -> ScoreCache:
+def score_cache(name: str, model: Path, eval_context: EvalContext, out: Path) -> ScoreCache:
     """A scorer for a GGUF file whose log-probabilities are kept in `out`, under the model's name."""
-    engine = material.config.evaluate
+    engine = eval_context.config.evaluate
     return ScoreCache(out / "likelihoods.sqlite", name, lambda: LlamaEngine(model, engine))
 
 
-def tuning_cases(cases: Sequence[Case], tests: Sequence[EvalCase], material: EvalContext) -> list[EvalCase]:
+def tuning_cases(
+    cases: Sequence[Case], tests: Sequence[EvalCase], eval_context: EvalContext
+) -> list[EvalCase]:
     """At most `evaluate.tuning` cases of users who are in no test, domains in turn.
 
     Users kept for preferences, whom SFT has not seen, come first, then those it was trained on.
@@ -87,37 +89,41 @@ def tuning_cases(cases: Sequence[Case], tests: Sequence[EvalCase], material: Eva
         turns.append((order[case.split], seen.setdefault(case.domain, 0), case.id, case))
         seen[case.domain] += 1
     chosen = [case for *_, case in sorted(turns, key=lambda turn: turn[:3])]
-    return passive_cases(chosen[: material.config.evaluate.tuning], material.catalogue, locales)
+    return passive_cases(chosen[: eval_context.config.evaluate.tuning], eval_context.catalogue, locales)
 
 
 def _by_likelihood(
-    model: str, cases: Sequence[EvalCase], pools: CandidateSampler, material: EvalContext, scorer: ScoreCache
+    model: str,
+    cases: Sequence[EvalCase],
+    pools: CandidateSampler,
+    eval_context: EvalContext,
+    scorer: ScoreCache,
 ) -> tuple[list[Ranking], FusionWeights]:
-    config = material.config.evaluate
-    own_ways = [way for way in scoring_methods(config) if way not in WRITING]
+    config = eval_context.config.evaluate
+    own_ways = [method for method in scoring_methods(config) if method not in WRITING]
     weighed = {"prior", *BESIDE} & set(own_ways)
-    tuning = tuning_cases(material.cases, cases, material) if weighed else []
-    parts = parts_by_domain([*cases, *tuning], material, scorer)
-    batches = list(_scored_batches(cases, pools, material))
+    tuning = tuning_cases(eval_context.cases, cases, eval_context) if weighed else []
+    parts = parts_by_domain([*cases, *tuning], eval_context, scorer)
+    batches = list(_scored_batches(cases, pools, eval_context))
     compute(cases, tuning, batches, parts, f"ranking: {model}", prior=bool(weighed))
     weights = choose_weights(tuning, parts.__getitem__)
     rankings: list[Ranking] = []
-    for way in own_ways:
-        name = system_name(model, way)
-        rankings += _ranked(name, {d: own.ranker(way, name, weights) for d, own in parts.items()}, batches)
+    for method in own_ways:
+        name = system_name(model, method)
+        rankings += _ranked(name, {d: own.ranker(method, name, weights) for d, own in parts.items()}, batches)
     return rankings, weights
 
 
 def parts_by_domain(
-    cases: Sequence[EvalCase], material: EvalContext, scorer: ScoreCache
+    cases: Sequence[EvalCase], eval_context: EvalContext, scorer: ScoreCache
 ) -> dict[str, ScoringInputs]:
     """The parts of a model's ways by domain; `cases` are all that they will be asked about."""
     return {
         domain: scoring_inputs_of(
             scorer,
-            material.ground(domain).titles,
+            eval_context.domain_data(domain).titles,
             asked_by_history(group),
-            partial(material.ranker, domain=domain),
+            partial(eval_context.ranker, domain=domain),
         )
         for domain, group in by_domain(cases).items()
     }
@@ -139,8 +145,8 @@ def compute(
     """
     everything = [*cases, *tuning]
     shown = {test.prompt.id: dict.fromkeys(test.case.candidates) for test in everything}
-    for trial in (trial for batch in batches for trial in batch):
-        shown[trial.test.prompt.id] |= dict.fromkeys(trial.candidates)
+    for task in (task for batch in batches for task in batch):
+        shown[task.test.prompt.id] |= dict.fromkeys(task.candidates)
     with progress(label, len(everything), "cases") as advance:
         for domain, group in by_domain(everything).items():
             for test in group:
@@ -164,10 +170,10 @@ def _compute_prior(
 
 
 def _scored_batches(
-    cases: Sequence[EvalCase], pools: CandidateSampler, material: EvalContext
+    cases: Sequence[EvalCase], pools: CandidateSampler, eval_context: EvalContext
 ) -> Iterator[list[RankingTask]]:
     """What models rank by likelihood: the own candidates, and the first draws of others; never the whole catalogue."""
-    config = material.config.evaluate
+    config = eval_context.config.evaluate
     yield own_tasks(cases)
     drawn = config.model_copy(
         update={
@@ -180,27 +186,27 @@ def _scored_batches(
 
 
 def _by_writing(
-    model: str, cases: Sequence[EvalCase], pools: CandidateSampler, material: EvalContext, out: Path
+    model: str, cases: Sequence[EvalCase], pools: CandidateSampler, eval_context: EvalContext, out: Path
 ) -> list[Ranking]:
-    config = material.config.evaluate
-    wanted = [way for way in scoring_methods(config) if way in WRITING]
+    config = eval_context.config.evaluate
+    wanted = [method for method in scoring_methods(config) if method in WRITING]
     rankings: list[Ranking] = []
     if {"parsed", "retrieved"} & set(wanted):
-        written = written_by(model, cases, material, out)
+        written = written_by(model, cases, eval_context, out)
         makers: dict[str, Callable[[str, GeneratedAnswers], Ranker]] = {
             "parsed": ParsedAnswerRanker,
             "retrieved": AnswerRetrievalRanker,
         }
         for batch in (own_tasks(cases), *further_tasks(cases, pools, config)):
-            for way in (way for way in wanted if way in makers):
-                name = system_name(model, way)
-                rankers: dict[str, Ranker] = {d: makers[way](name, one) for d, one in written.items()}
+            for method in (method for method in wanted if method in makers):
+                name = system_name(model, method)
+                rankers: dict[str, Ranker] = {d: makers[method](name, one) for d, one in written.items()}
                 rankings += _ranked(name, rankers, [batch])
     if "listed" in wanted:
-        trials = order_tasks(cases, config.num_candidate_draws, config.seed)
-        name, answers = system_name(model, "listed"), listed_by(model, trials, material, out)
-        by = {d: ListwiseRanker(name, material.ground(d).titles, answers) for d in by_domain(cases)}
-        rankings += _ranked(name, by, [trials])
+        tasks = order_tasks(cases, config.num_candidate_draws, config.seed)
+        name, answers = system_name(model, "listed"), listed_by(model, tasks, eval_context, out)
+        by = {d: ListwiseRanker(name, eval_context.domain_data(d).titles, answers) for d in by_domain(cases)}
+        rankings += _ranked(name, by, [tasks])
     return rankings
 
 
@@ -208,8 +214,8 @@ def _ranked(
     name: str, rankers: Mapping[str, Ranker], batches: Iterable[Sequence[RankingTask]]
 ) -> list[Ranking]:
     return [
-        ranked(trial, name, scores)
+        ranked(task, name, scores)
         for batch in batches
         for domain, group in tasks_by_domain(batch).items()
-        for trial, scores in scored(rankers[domain], group)
+        for task, scores in scored(rankers[domain], group)
     ]

@@ -49,7 +49,7 @@ class SplitTitle:
     other: tuple[str, ...]
 
 
-def probe(cases: Sequence[EvalCase], material: EvalContext, scorer: Scorer, out: Path) -> dict[str, Any]:
+def probe(cases: Sequence[EvalCase], eval_context: EvalContext, scorer: Scorer, out: Path) -> dict[str, Any]:
     """What memorisation.json holds: `titles` and `next_item`, over all and by domain; see the functions below.
 
     Args:
@@ -58,17 +58,21 @@ def probe(cases: Sequence[EvalCase], material: EvalContext, scorer: Scorer, out:
         scorer: the base model's likelihoods.
         out: the stage's folder.
     """
-    count = material.config.evaluate.memorisation
+    count = eval_context.config.evaluate.memorisation
     chosen = {domain: group[:count] for domain, group in by_domain(cases).items()}
-    cuts = [cut for domain, group in chosen.items() for cut in _cuts(material.ground(domain), group, count)]
+    cuts = [
+        cut
+        for domain, group in chosen.items()
+        for cut in _cuts(eval_context.domain_data(domain), group, count)
+    ]
     return {
         "model": "base",
-        "titles": completed(cuts, material, out) if cuts else {},
-        "next_item": next_items(chosen, material, scorer),
+        "titles": completed(cuts, eval_context, out) if cuts else {},
+        "next_item": next_items(chosen, eval_context, scorer),
     }
 
 
-def completed(cuts: Sequence[SplitTitle], material: EvalContext, out: Path) -> dict[str, Any]:
+def completed(cuts: Sequence[SplitTitle], eval_context: EvalContext, out: Path) -> dict[str, Any]:
     """How many titles the model ends as they end when it is given their first half; greedy.
 
     An answer counts where its words begin with all words of the rest, case aside. `control` counts those that begin with the
@@ -83,9 +87,9 @@ def completed(cuts: Sequence[SplitTitle], material: EvalContext, out: Path) -> d
         )
         name = content_id("title", cut.domain, cut.first)
         requests.append(GenerationRequest(name, messages, sampling, 0, ("\n",), prefill=cut.first))
-    engine = material.config.evaluate
+    engine = eval_context.config.evaluate
     answers = generate(
-        material.model("base"), requests, engine, generation_cache_path(out), "titles by heart"
+        eval_context.model("base"), requests, engine, generation_cache_path(out), "titles by heart"
     )
     words = [tuple(words_of(answer.text)) for answer in answers]
 
@@ -107,7 +111,7 @@ def completed(cuts: Sequence[SplitTitle], material: EvalContext, out: Path) -> d
 
 
 def next_items(
-    chosen: Mapping[str, Sequence[EvalCase]], material: EvalContext, scorer: Scorer
+    chosen: Mapping[str, Sequence[EvalCase]], eval_context: EvalContext, scorer: Scorer
 ) -> dict[str, Any]:
     """Hit@1 among the case's own candidates, by likelihood, under each of `CONDITIONS`, as [share, low, high] of `n` cases.
 
@@ -116,9 +120,9 @@ def next_items(
     """
     hits: dict[str, list[bool]] = {name: [] for name in CONDITIONS}
     for domain, group in chosen.items():
-        titles = material.ground(domain).titles
+        titles = eval_context.domain_data(domain).titles
         for place, test in enumerate(group):
-            for name, asked in _asked(test, group[(place + 1) % len(group)], material).items():
+            for name, asked in _asked(test, group[(place + 1) % len(group)], eval_context).items():
                 ranker = Likelihood(name, scorer, titles, _always(asked))
                 hits[name].append(_hit(test, ranker.rank([()], [test.case.candidates])[0]))
     n = len(hits["none"])
@@ -126,15 +130,15 @@ def next_items(
     return {"n": n, "hit@1": shares}
 
 
-def _asked(test: EvalCase, other: EvalCase, material: EvalContext) -> dict[str, RenderedPrompt]:
+def _asked(test: EvalCase, other: EvalCase, eval_context: EvalContext) -> dict[str, RenderedPrompt]:
     """How each condition asks."""
     own = as_asked(test.prompt)
     asked = {"own history": own, "none": without_history(lambda history: own)(())}
     shuffled = list(test.prompt.history)
     random.Random(content_id("shuffled", test.case.id)).shuffle(shuffled)
-    asked["shuffled"] = _worded(test, tuple(shuffled), material)
+    asked["shuffled"] = _worded(test, tuple(shuffled), eval_context)
     if other is not test:
-        asked["somebody else's"] = _worded(test, other.prompt.history, material)
+        asked["somebody else's"] = _worded(test, other.prompt.history, eval_context)
     return {name: asked[name] for name in CONDITIONS if name in asked}
 
 
@@ -142,20 +146,20 @@ def _always(asked: RenderedPrompt) -> Callable[[Sequence[str]], RenderedPrompt]:
     return lambda history: asked
 
 
-def _worded(test: EvalCase, history: tuple[str, ...], material: EvalContext) -> RenderedPrompt:
+def _worded(test: EvalCase, history: tuple[str, ...], eval_context: EvalContext) -> RenderedPrompt:
     wording = RenderOptions("passive", "direct", test.prompt.locale)
-    return as_asked(render(replace(test.case, history=history), material.catalogue, wording))
+    return as_asked(render(replace(test.case, history=history), eval_context.catalogue, wording))
 
 
 def _hit(test: EvalCase, scores: Scores) -> bool:
     return metrics.target_rank(test.case.candidates, list(scores), test.case.target) == 1
 
 
-def _cuts(ground: DomainData, group: Sequence[EvalCase], count: int) -> list[SplitTitle]:
+def _cuts(domain_data: DomainData, group: Sequence[EvalCase], count: int) -> list[SplitTitle]:
     """The most liked titles of a domain that are long enough, cut in two."""
-    likes = ground.likes
+    likes = domain_data.likes
     order = sorted(likes.item_ids, key=lambda item: (-likes.counts[likes.place[item]], item))
-    titles = [_YEAR.sub("", ground.titles[item]).split() for item in order]
+    titles = [_YEAR.sub("", domain_data.titles[item]).split() for item in order]
     long = [words for words in titles if len(words) >= _SHORTEST][: max(count, 2)]
     halves = [
         (" ".join(t[: (len(t) + 1) // 2]), tuple(words_of(" ".join(t[(len(t) + 1) // 2 :])))) for t in long
@@ -165,7 +169,7 @@ def _cuts(ground: DomainData, group: Sequence[EvalCase], count: int) -> list[Spl
         return []
     locale = group[0].prompt.locale
     return [
-        SplitTitle(ground.domain, locale, first, rest, halves[(place + 1) % len(halves)][1])
+        SplitTitle(domain_data.domain, locale, first, rest, halves[(place + 1) % len(halves)][1])
         for place, (first, rest) in enumerate(halves[:count])
     ]
 

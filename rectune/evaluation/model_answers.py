@@ -20,21 +20,25 @@ _TOKENS = 16  # of a line of a list, its number included
 
 
 def answers_to(
-    prompts: Sequence[Prompt], model: str, material: EvalContext, generation_cache: Path, label: str = "answers"
+    prompts: Sequence[Prompt],
+    model: str,
+    eval_context: EvalContext,
+    generation_cache: Path,
+    label: str = "answers",
 ) -> list[GenerationResult]:
     """What a model answers to prompts, in their order, sampled as recommendations are; `label` is for progress."""
-    config = material.config.retrieval
+    config = eval_context.config.retrieval
     requests = [
         GenerationRequest(p.id, as_asked(p).messages, config.sampling, config.sampling.seed) for p in prompts
     ]
-    return generate(material.model(model), requests, config, generation_cache, f"{label}: {model}")
+    return generate(eval_context.model(model), requests, config, generation_cache, f"{label}: {model}")
 
 
 def written_by(
-    model: str, cases: Sequence[EvalCase], material: EvalContext, out: Path
+    model: str, cases: Sequence[EvalCase], eval_context: EvalContext, out: Path
 ) -> dict[str, GeneratedAnswers]:
     """By domain, what a model answers to the cases' prompts."""
-    answers = answers_to([test.prompt for test in cases], model, material, generation_cache_path(out))
+    answers = answers_to([test.prompt for test in cases], model, eval_context, generation_cache_path(out))
     texts = {
         (test.case.domain, test.case.history): answer.text
         for test, answer in zip(cases, answers, strict=True)
@@ -44,28 +48,31 @@ def written_by(
         return lambda history: texts[domain, tuple(history)]
 
     return {
-        domain: GeneratedAnswers(material.ground(domain), answers_in(domain)) for domain in by_domain(cases)
+        domain: GeneratedAnswers(eval_context.domain_data(domain), answers_in(domain))
+        for domain in by_domain(cases)
     }
 
 
 def listed_by(
-    model: str, trials: Sequence[RankingTask], material: EvalContext, out: Path
+    model: str, tasks: Sequence[RankingTask], eval_context: EvalContext, out: Path
 ) -> Callable[[Sequence[str], Sequence[str]], str]:
     """The list that a model writes when it is shown a history and candidates, in the order of each trial.
 
     The opening of the list is put into its mouth; sampling is greedy.
     """
     requests = []
-    for trial in trials:
-        asked = asked_to_list(trial.test, material.catalogue, trial.candidates)
-        sampling = SamplingConfig(max_tokens=_TOKENS * len(trial.candidates), temperature=0.0)
+    for task in tasks:
+        asked = asked_to_list(task.test, eval_context.catalogue, task.candidates)
+        sampling = SamplingConfig(max_tokens=_TOKENS * len(task.candidates), temperature=0.0)
         opening = f"{RANKINGS[asked.locale]}\n1."
-        name = content_id(trial.test.prompt.id, trial.draw)
+        name = content_id(task.test.prompt.id, task.draw)
         requests.append(GenerationRequest(name, asked.messages, sampling, 0, ("\n\n",), prefill=opening))
-    engine = material.config.evaluate
-    answers = generate(material.model(model), requests, engine, generation_cache_path(out), f"lists: {model}")
+    engine = eval_context.config.evaluate
+    answers = generate(
+        eval_context.model(model), requests, engine, generation_cache_path(out), f"lists: {model}"
+    )
     texts = {
-        (trial.test.case.history, trial.candidates): f"{request.prefill}{answer.text}"
-        for trial, request, answer in zip(trials, requests, answers, strict=True)
+        (task.test.case.history, task.candidates): f"{request.prefill}{answer.text}"
+        for task, request, answer in zip(tasks, requests, answers, strict=True)
     }
     return lambda history, candidates: texts[tuple(history), tuple(candidates)]

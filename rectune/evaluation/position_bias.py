@@ -12,7 +12,7 @@ from rectune.evaluation.ranking_tasks import RankingTask
 THIRDS = ("first third", "middle third", "last third")
 
 
-def position_bias(trials: Sequence[RankingTask], rankings: Sequence[Ranking]) -> dict[str, dict[str, Any]]:
+def position_bias(tasks: Sequence[RankingTask], rankings: Sequence[Ranking]) -> dict[str, dict[str, Any]]:
     """By system that is shown the candidates: where what it put first had stood, and Hit@1 by where the target stood.
 
     Without bias a third of what is put first would come from each third of the list, and Hit@1 would be the same in all.
@@ -24,7 +24,7 @@ def position_bias(trials: Sequence[RankingTask], rankings: Sequence[Ranking]) ->
     Returns:
         by system `n` lists, `unread` (share that named no candidate), by third `picked` and `hit@1`: share, low, high, n.
     """
-    shown = {(trial.test.prompt.id, trial.draw): trial for trial in trials}
+    shown = {(task.test.prompt.id, task.draw): task for task in tasks}
     found: dict[str, list[Ranking]] = {}
     for row in rankings:
         if row.system.endswith("/listed") and (row.prompt_id, row.draw) in shown:
@@ -36,10 +36,10 @@ def _bias(rows: Sequence[Ranking], shown: dict[tuple[str, int], RankingTask]) ->
     picked: list[int] = []
     hits: dict[int, list[bool]] = {third: [] for third in range(3)}
     for row in rows:
-        trial = shown[row.prompt_id, row.draw]
+        task = shown[row.prompt_id, row.draw]
         if row.scores[0] > row.scores[-1]:  # where all are equal nothing was read out of the answer
-            picked.append(_third(trial.candidates.index(row.items[0]), row.size))
-        hits[_third(trial.candidates.index(trial.test.case.target), row.size)].append(row.rank == 1)
+            picked.append(_third(task.candidates.index(row.items[0]), row.size))
+        hits[_third(task.candidates.index(task.test.case.target), row.size)].append(row.rank == 1)
     return {
         "n": len(rows),
         "unread": 1 - len(picked) / len(rows),

@@ -33,21 +33,21 @@ _AMONG = {
 }
 
 
-def ranked(trial: RankingTask, system: str, scores: Scores) -> Ranking:
+def ranked(task: RankingTask, system: str, scores: Scores) -> Ranking:
     """The candidates of a trial in the order of their scores; among equals the target comes last."""
-    items, target = trial.candidates, trial.test.case.target
+    items, target = task.candidates, task.test.case.target
     plain = np.where(np.isnan(scores), -np.inf, scores)
     is_target = np.array([item == target for item in items])
-    order = np.lexsort((is_target, -plain))[: KEPT if trial.protocol == FULL else None]
+    order = np.lexsort((is_target, -plain))[: KEPT if task.protocol == FULL else None]
     return Ranking(
-        trial.test.prompt.id,
+        task.test.prompt.id,
         system,
         tuple(items[at] for at in order),
         tuple(float(plain[at]) for at in order),
         ("candidate",) * len(order),
-        trial.protocol,
-        trial.draw,
-        trial.user,
+        task.protocol,
+        task.draw,
+        task.user,
         target_rank(items, [float(score) for score in plain], target),
         len(items),
     )

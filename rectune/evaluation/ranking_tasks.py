@@ -46,14 +46,14 @@ def own_tasks(cases: Sequence[EvalCase]) -> list[RankingTask]:
 
 def order_tasks(cases: Sequence[EvalCase], draws: int, seed: int) -> list[RankingTask]:
     """The cases with their own candidates in several orders; the first is the case's own."""
-    trials = own_tasks(cases)
+    tasks = own_tasks(cases)
     for draw in range(1, draws):
         for test in cases:
             order = generator_of("trials", "order", seed, draw, test.case.id).permutation(
                 len(test.case.candidates)
             )
-            trials.append(RankingTask(test, OWN, draw, tuple(test.case.candidates[at] for at in order)))
-    return trials
+            tasks.append(RankingTask(test, OWN, draw, tuple(test.case.candidates[at] for at in order)))
+    return tasks
 
 
 class CandidateSampler:

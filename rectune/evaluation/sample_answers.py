@@ -27,7 +27,7 @@ def choose(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
 
 
 def answer_samples(
-    prompts: Sequence[Prompt], material: EvalContext, grounding: Grounding, generation_cache: Path
+    prompts: Sequence[Prompt], eval_context: EvalContext, grounding: Grounding, generation_cache: Path
 ) -> list[dict[str, Any]]:
     """What every model answers to these prompts, for samples.json.
 
@@ -35,7 +35,10 @@ def answer_samples(
     taken) and `answers`: `system` (base, sft, dpo), `text`, `item` (the title it resolves to), `how` and
     `similarity` of that grounding, and `hit`.
     """
-    written = {system: answers_to(prompts, system, material, generation_cache, "sample answers") for system in MODELS}
+    written = {
+        system: answers_to(prompts, system, eval_context, generation_cache, "sample answers")
+        for system in MODELS
+    }
     return [
         {
             "prompt_id": prompt.id,
@@ -43,7 +46,7 @@ def answer_samples(
             "scenario": prompt.scenario,
             "system": prompt.system,
             "instruction": prompt.instruction,
-            "target": material.catalogue.get(prompt.domain, prompt.target).title,
+            "target": eval_context.catalogue.get(prompt.domain, prompt.target).title,
             "answers": [_entry(s, prompt, answers[at], grounding) for s, answers in written.items()],
         }
         for at, prompt in enumerate(prompts)

@@ -40,6 +40,6 @@ def _pairs(systems: Sequence[str]) -> Iterator[tuple[str, str]]:
         if against in systems:
             yield from ((s, against) for s in systems if s not in ("random", *REFERENCES[: place + 1]))
     for system in systems:
-        model, slash, way = system.partition("/")
-        if (started := f"{STARTED.get(model, '')}{slash}{way}") in systems:
+        model, slash, method = system.partition("/")
+        if (started := f"{STARTED.get(model, '')}{slash}{method}") in systems:
             yield system, started

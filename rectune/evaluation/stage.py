@@ -36,15 +36,15 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     """
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     tests = read_test_cases(cases, inputs["queries"])
-    material = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
-    figures = measure(tests, material, out)
+    eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
+    figures = measure(tests, eval_context, out)
     prompts = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
     index = open_index(inputs["recommend"] / "index")
-    grounding = Grounding(list(material.catalogue.items.values()), index)
-    figures["answers"] = compare_answers(prompts, material, grounding, out)
+    grounding = Grounding(list(eval_context.catalogue.items.values()), index)
+    figures["answers"] = compare_answers(prompts, eval_context, grounding, out)
     _write_json(out / "metrics.json", figures)
     shown = choose(prompts, config.evaluate.samples)
-    samples = answer_samples(shown, material, grounding, generation_cache_path(out))
+    samples = answer_samples(shown, eval_context, grounding, generation_cache_path(out))
     _write_json(out / "samples.json", samples)
     wanted = sum(case.split == "test" for case in cases)
     return {
@@ -57,34 +57,34 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     }
 
 
-def measure(tests: Sequence[EvalCase], material: EvalContext, out: Path) -> dict[str, Any]:
+def measure(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> dict[str, Any]:
     """Rank every case by every system, write rankings.parquet and memorisation.json, and return what metrics.json holds."""
-    config = material.config.evaluate
-    pools = CandidateSampler(material.inputs["data"], tests, material.likes)
-    rankings = rank_baselines(tests, pools, material)
-    found, weights = rank_models(tests, pools, material, out)
+    config = eval_context.config.evaluate
+    pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)
+    rankings = rank_baselines(tests, pools, eval_context)
+    found, weights = rank_models(tests, pools, eval_context, out)
     rankings += found
     write_rows(out / "rankings.parquet", rankings, Ranking)
-    figures = summarise(tests, rankings, config, by_history_length(tests, pools, material.likes))
+    figures = summarise(tests, rankings, config, by_history_length(tests, pools, eval_context.likes))
     figures["weights"] = {model: asdict(chosen) for model, chosen in weights.items()}
     figures["position"] = position_bias(order_tasks(tests, config.num_candidate_draws, config.seed), rankings)
-    figures["memorisation"] = _memorisation(tests, material, out)
+    figures["memorisation"] = _memorisation(tests, eval_context, out)
     return figures
 
 
 def rank_baselines(
-    tests: Sequence[EvalCase], pools: CandidateSampler, material: EvalContext
+    tests: Sequence[EvalCase], pools: CandidateSampler, eval_context: EvalContext
 ) -> list[Ranking]:
     """What every system that is no language model makes of every trial."""
-    config = material.config.evaluate
+    config = eval_context.config.evaluate
     rankings: list[Ranking] = []
     names = rankers(config)
     with progress("ranking: baselines", 0, "trials") as advance:
         for batch in (own_tasks(tests), *further_tasks(tests, pools, config)):
             for domain, group in tasks_by_domain(batch).items():
                 for name in names:
-                    pairs = scored(material.ranker(name, domain), group)
-                    rankings += [ranked(trial, name, scores) for trial, scores in pairs]
+                    pairs = scored(eval_context.ranker(name, domain), group)
+                    rankings += [ranked(task, name, scores) for task, scores in pairs]
                 advance(len(group))
     order = {name: place for place, name in enumerate(names)}
     return sorted(rankings, key=lambda row: order[row.system])
@@ -102,12 +102,12 @@ def grounded_by(samples: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, flo
     }
 
 
-def _memorisation(tests: Sequence[EvalCase], material: EvalContext, out: Path) -> dict[str, Any]:
+def _memorisation(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> dict[str, Any]:
     """The base model's, where it is among the systems and asked for."""
-    if "base" not in models(material.config.evaluate) or not material.config.evaluate.memorisation:
+    if "base" not in models(eval_context.config.evaluate) or not eval_context.config.evaluate.memorisation:
         return {}
-    with score_cache("base", material.model("base"), material, out) as scorer:
-        found = probe(tests, material, scorer, out)
+    with score_cache("base", eval_context.model("base"), eval_context, out) as scorer:
+        found = probe(tests, eval_context, scorer, out)
     _write_json(out / "memorisation.json", found)
     return found
 

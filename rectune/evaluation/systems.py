@@ -36,7 +36,7 @@ class EvalContext:
         """The GGUF file of a system that is a language model."""
         return self.inputs[MODELS[system]] / "model.gguf"
 
-    def ground(self, domain: str) -> DomainData:
+    def domain_data(self, domain: str) -> DomainData:
         """What rankers of a domain are made from; counted and embedded once, for all of them."""
         if domain not in self._grounds:
             self._grounds[domain] = DomainData(
@@ -51,12 +51,12 @@ class EvalContext:
     def ranker(self, name: str, domain: str) -> Ranker:
         """A system that is no language model, for a domain; made once."""
         if (name, domain) not in self._rankers:
-            self._rankers[name, domain] = open_ranker(name, self.ground(domain))
+            self._rankers[name, domain] = open_ranker(name, self.domain_data(domain))
         return self._rankers[name, domain]
 
     def likes(self, domain: str) -> TrainLikes:
         """What train users of a domain liked."""
-        return self.ground(domain).likes
+        return self.domain_data(domain).likes
 
 
 def rankers(config: EvaluateConfig) -> list[str]:
@@ -74,17 +74,17 @@ def scoring_methods(config: EvaluateConfig) -> list[str]:
     return list(dict.fromkeys((LIKELIHOOD, *config.scoring_methods)))
 
 
-def system_name(model: str, way: str) -> str:
+def system_name(model: str, method: str) -> str:
     """How reports call a model that ranks in this way: `sft`, `sft/prior`."""
-    return model if way == LIKELIHOOD else f"{model}/{way}"
+    return model if method == LIKELIHOOD else f"{model}/{method}"
 
 
-def scored(ranker: Ranker, trials: Sequence[RankingTask]) -> Iterator[tuple[RankingTask, Scores]]:
+def scored(ranker: Ranker, tasks: Sequence[RankingTask]) -> Iterator[tuple[RankingTask, Scores]]:
     """The scores of each trial, all of one domain."""
-    histories = [trial.test.case.history for trial in trials]
-    yield from zip(trials, ranker.rank(histories, [trial.candidates for trial in trials]), strict=True)
+    histories = [task.test.case.history for task in tasks]
+    yield from zip(tasks, ranker.rank(histories, [task.candidates for task in tasks]), strict=True)
 
 
-def tasks_by_domain(trials: Sequence[RankingTask]) -> dict[str, list[RankingTask]]:
+def tasks_by_domain(tasks: Sequence[RankingTask]) -> dict[str, list[RankingTask]]:
     """The trials of each domain, domains sorted."""
-    return grouped(trials, lambda trial: (trial.test.case.domain, ""))
+    return grouped(tasks, lambda task: (task.test.case.domain, ""))

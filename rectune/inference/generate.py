@@ -80,7 +80,9 @@ def generate(
     return found
 
 
-def missing(model: Model, requests: Sequence[GenerationRequest], generation_cache: Path) -> list[GenerationRequest]:
+def missing(
+    model: Model, requests: Sequence[GenerationRequest], generation_cache: Path
+) -> list[GenerationRequest]:
     """The requests whose answers the generation cache does not hold."""
     with GenerationCache(generation_cache) as book:
         keys = _keys(model, requests, book)

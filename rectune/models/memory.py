@@ -54,7 +54,7 @@ class TrainingSetup:
     """One training stage: its settings, and how many processes share the work. `reference`: DPO's copy of the adapters."""
 
     settings: TrainingConfig
-    world: int
+    world_size: int
     reference: bool = False
 
     @property
@@ -69,9 +69,11 @@ def estimate(
     """The most that one process holds at once; `overhead` is bytes of the framework."""
     settings, host = training.settings, dict[str, int]()
     weights, trained = weight_bytes(model, models), trained_bytes(model, training)
-    share = math.ceil(weights / training.world)
+    share = math.ceil(weights / training.world_size)
     device = {
-        "weights": share + _gathered(model, models, training.world) if settings.zero_stage == 3 else weights,
+        "weights": share + _gathered(model, models, training.world_size)
+        if settings.zero_stage == 3
+        else weights,
         "adapters and gradients": trained["here"],
         "optimiser": trained["optimiser"],
     }
@@ -101,11 +103,11 @@ def trained_bytes(model: MetaModel, training: TrainingSetup) -> dict[str, int]:
     ZeRO-1 divides the optimiser among the processes, ZeRO-2 the gradients too, ZeRO-3 the adapters as well. Without
     DeepSpeed adapters are float32; with it they have the type of the activations.
     """
-    zero, world, adapters = training.settings.zero_stage, training.world, model.adapters
+    zero, world_size, adapters = training.settings.zero_stage, training.world_size, model.adapters
     copies, element = 2 if training.reference else 1, model.precision if zero else _MASTER
-    kept = adapters * element * copies / (world if zero == 3 else 1)
-    gradients = adapters * element / (world if zero >= 2 else 1)
-    optimiser = adapters * (_ADAM + (_MASTER if zero else 0)) / (world if zero else 1)
+    kept = adapters * element * copies / (world_size if zero == 3 else 1)
+    gradients = adapters * element / (world_size if zero >= 2 else 1)
+    optimiser = adapters * (_ADAM + (_MASTER if zero else 0)) / (world_size if zero else 1)
     return {"here": math.ceil(kept + gradients), "optimiser": math.ceil(optimiser)}
 
 
@@ -128,14 +130,14 @@ def logit_bytes(model: MetaModel, step: TrainingStep) -> int:
     return states + positions * words * model.precision * temporary
 
 
-def _gathered(model: MetaModel, models: ModelsConfig, world: int) -> int:
+def _gathered(model: MetaModel, models: ModelsConfig, world_size: int) -> int:
     """Bytes of whole weights that ZeRO-3 has put together: embeddings, two blocks, and what it fetches ahead."""
-    if world == 1:
+    if world_size == 1:
         return 0
     whole, tables = weight_bytes(model, models), model.embeddings * model.precision
     ahead = _AHEAD * (1 if models.load_in_4bit else model.precision)
     blocks = (whole - tables - model.untied_head * model.precision) // model.layers
-    return min(tables + 2 * blocks + ahead, whole - whole // world)
+    return min(tables + 2 * blocks + ahead, whole - whole // world_size)
 
 
 def _buffers(model: MetaModel, models: ModelsConfig, settings: TrainingConfig) -> int:

@@ -162,7 +162,7 @@ class Estimate:
     probe: SpeedProbe | None
     seconds: float
     how: str
-    world: int
+    world_size: int
 
 
 @dataclass(frozen=True)
@@ -213,11 +213,13 @@ def _estimate(
     subject: EstimateInputs, stage: TrainingStage, folders: Mapping[str, Path], unwanted: str
 ) -> Estimate:
     recipe, settings = subject.recipe, stage.settings(subject.recipe)
-    training = TrainingSetup(settings, process_group_of(settings).world, reference=stage is DPO)
+    training = TrainingSetup(settings, process_group_of(settings).world_size, reference=stage is DPO)
     rows = rows_of(stage, recipe, folders)
     memory = subject.memory(training, largest_step(rows, training))
     batches = rows.packed(settings.max_length) if is_packed(settings) else rows.count
-    step_rows = settings.per_device_train_batch_size * settings.gradient_accumulation_steps * training.world
+    step_rows = (
+        settings.per_device_train_batch_size * settings.gradient_accumulation_steps * training.world_size
+    )
     why, measured = unwanted or why_no_probe(stage, recipe, folders), None
     if not why:
         say(f"{stage.name}: a few steps as a probe")
@@ -233,7 +235,7 @@ def _estimate(
         probe=measured,
         seconds=seconds,
         how=how,
-        world=training.world,
+        world_size=training.world_size,
     )
 
 
@@ -256,7 +258,7 @@ def _duration(
         return probe.start + tokens / probe.rate, f"measured: {probe.rate:,.0f} tokens/s"
     device = subject.device
     share, peak = _GPU_SHARE if device.gpu else _CPU_SHARE, device.peak or _measured_peak(device)
-    workers = training.world if device.gpu else 1  # processes on a CPU share its cores
+    workers = training.world_size if device.gpu else 1  # processes on a CPU share its cores
     seconds = _operations(subject, training, rows) / (peak * share * workers)
     return seconds, f"arithmetic: {share:.0%} of {peak / 1e12:.3g} TFLOP/s a process; {why}"
 
@@ -296,7 +298,7 @@ def _changes(training: TrainingSetup) -> Iterator[tuple[str, str, dict[str, Any]
         added = now.gradient_accumulation_steps
         words = f"{2 * half} -> {half}, gradient_accumulation_steps {added} -> {2 * added}"
         yield "per_device_train_batch_size", words, {"per_device_train_batch_size": half}
-    if training.world > 1 and now.zero_stage < 3:
+    if training.world_size > 1 and now.zero_stage < 3:
         yield "zero_stage", f"{now.zero_stage} -> 3", {"zero_stage": 3}
     for offload, least in (("optimizer", 2), ("parameters", 3)):
         if now.offload == "none" or (offload, now.offload) == ("parameters", "optimizer"):
@@ -305,7 +307,7 @@ def _changes(training: TrainingSetup) -> Iterator[tuple[str, str, dict[str, Any]
             yield "offload", words, {"offload": offload, "zero_stage": zero}
 
 
-def fits(memory: MemoryEstimate, subject: EstimateInputs, world: int) -> bool:
+def fits(memory: MemoryEstimate, subject: EstimateInputs, world_size: int) -> bool:
     """Whether it fits with room to spare; processes on a CPU share its memory."""
-    needed = memory.total if subject.device.gpu else memory.total * world + sum(memory.host.values())
+    needed = memory.total if subject.device.gpu else memory.total * world_size + sum(memory.host.values())
     return needed <= _SPARE * subject.device.memory

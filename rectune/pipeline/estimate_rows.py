@@ -185,17 +185,17 @@ def why_no_probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Pat
     absent = [needed for needed in stage.needs if needed not in folders]
     if absent:
         return f"{' and '.join(absent)} would have to run before a probe"
-    team, cores = process_group_of(stage.settings(recipe)), os.cpu_count() or 1
-    if team.machines > 1:
-        return f"the recipe wants {team.machines} machines"
-    if team.world > cores:
-        return f"the recipe wants {team.world} processes and {cores} cores"
+    process_group, cores = process_group_of(stage.settings(recipe)), os.cpu_count() or 1
+    if process_group.machines > 1:
+        return f"the recipe wants {process_group.machines} machines"
+    if process_group.world_size > cores:
+        return f"the recipe wants {process_group.world_size} processes and {cores} cores"
     import torch
 
-    here = torch.cuda.device_count() if torch.cuda.is_available() else team.world
+    here = torch.cuda.device_count() if torch.cuda.is_available() else process_group.world_size
     return (
-        f"the recipe wants {team.world} processes, and {here} accelerators are here"
-        if here < team.world
+        f"the recipe wants {process_group.world_size} processes, and {here} accelerators are here"
+        if here < process_group.world_size
         else ""
     )
 
@@ -209,7 +209,7 @@ def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], row
     """
     from rectune.models import metrics
 
-    team = process_group_of(stage.settings(recipe))
+    process_group = process_group_of(stage.settings(recipe))
     sections = dump_sections(recipe, ("models", stage.section))
     section = sections[stage.section]
     section |= {name: value for name, value in _PROBED.items() if name in section}
@@ -221,7 +221,7 @@ def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], row
         spec = {"sections": sections, "inputs": {name: str(path) for name, path in inputs.items()}}
         with ArtifactStore(Path(folder)).work("probe", "probe") as place:
             work = WorkDir(place.folder.resolve(), place.lock)
-            _, usage = launch(stage.function, spec, work, team)
+            _, usage = launch(stage.function, spec, work, process_group)
             logged = [row for row in metrics.read(place.folder / "metrics.jsonl") if "loss" in row]
     steady = logged[1:] or logged
     seconds = sum(row["seconds"] for row in steady)
@@ -236,7 +236,7 @@ def _probe_rows(stage: TrainingStage, recipe: Recipe, rows: RowLengths) -> list[
         STEPS
         * settings.per_device_train_batch_size
         * settings.gradient_accumulation_steps
-        * process_group_of(settings).world
+        * process_group_of(settings).world_size
     )
     if is_packed(settings):  # so many examples go into a row, on average
         count *= max(1, round(settings.max_length / mean(rows.lengths)))

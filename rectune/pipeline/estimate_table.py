@@ -45,7 +45,7 @@ def _rows(stages: Sequence[Estimate]) -> list[str]:
         _line("rows", [f"{one.rows.count:,}" for one in stages]),
         _line("tokens a row, mean / longest", [_lengths(one) for one in stages]),
         _line("tokens in all", [f"{one.tokens:,.0f}" for one in stages]),
-        _line("processes", [str(one.world) for one in stages]),
+        _line("processes", [str(one.world_size) for one in stages]),
         _line("optimiser steps", [f"{one.steps:,}" for one in stages]),
         "memory a process (arithmetic)",
     ]
@@ -80,7 +80,7 @@ def _notes(subject: EstimateInputs, stages: Sequence[Estimate]) -> list[str]:
 
 
 def _advice(subject: EstimateInputs, one: Estimate) -> list[str]:
-    fit = fits(one.memory, subject, one.world)
+    fit = fits(one.memory, subject, one.world_size)
     if fit and not one.knobs:
         return []
     lead = (

@@ -55,10 +55,10 @@ def tags(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dic
 def world_size_of(section: str) -> Callable[[Recipe, ArtifactStore, Mapping[str, str]], dict[str, str]]:
     """How many processes train together on all machines, whatever the machines are: that many batches make a step."""
 
-    def world(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
-        return {"processes": str(process_group_of(getattr(recipe, section)).world)}
+    def world_size(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
+        return {"processes": str(process_group_of(getattr(recipe, section)).world_size)}
 
-    return world
+    return world_size
 
 
 def push_settings(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:

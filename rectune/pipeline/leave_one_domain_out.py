@@ -25,8 +25,8 @@ from rectune.evaluation.leave_one_domain_out import (
     DomainFold,
     fold_config,
     latest_cases,
-    measure_fold,
     leave_one_domain_out_table,
+    measure_fold,
 )
 from rectune.evaluation.systems import EvalContext
 from rectune.pipeline.run import RunOptions, run_pipeline
@@ -122,9 +122,9 @@ def _measure(
     recipe, trained_on, limit = tuning
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     trained = _trained(name, recipe, read_rows(trained_on / "cases.parquet", Case))
-    material = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
+    eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
     locale = max(recipe.prompts.locales, key=lambda one: recipe.prompts.locales[one])
-    measure_fold(latest_cases(cases, trained, limit), locale, material, out)
+    measure_fold(latest_cases(cases, trained, limit), locale, eval_context, out)
 
 
 def _trained(name: str, recipe: Recipe, cases: Sequence[Case]) -> frozenset[str]:

@@ -23,7 +23,7 @@ class ProcessGroup:
     endpoint: str = ""
 
     @property
-    def world(self) -> int:
+    def world_size(self) -> int:
         """Processes on all machines: how many rows a step sees depends on it, and nothing else here does."""
         return self.machines * self.processes
 
@@ -36,9 +36,9 @@ def process_group_of(settings: TrainingConfig) -> ProcessGroup:
     return ProcessGroup(settings.processes, settings.machines, settings.endpoint)
 
 
-def rank_name(rank: int, team: ProcessGroup, node_rank: int) -> str:
+def rank_name(rank: int, process_group: ProcessGroup, node_rank: int) -> str:
     """A rank of this machine for people, with the machine, counted from 1, where there are several."""
-    if team.machines == 1:
+    if process_group.machines == 1:
         return f"rank {rank}"
     return f"rank {rank} on machine {node_rank + 1} ({socket.gethostname()})"
 

@@ -21,7 +21,7 @@ class PushOptions:
     """What the command line said; what is empty or None is as the recipe says."""
 
     to: str = ""
-    what: str = ""
+    artifacts: str = ""
     private: bool | None = None
     dry_run: bool | None = None
 
@@ -32,8 +32,8 @@ class PushOptions:
             UserError: an unknown kind.
         """
         found = [f"release.repo={json.dumps(self.to)}"] if self.to else []
-        if self.what:
-            found.append(f"release.artifacts={json.dumps(_kinds(self.what))}")
+        if self.artifacts:
+            found.append(f"release.artifacts={json.dumps(_kinds(self.artifacts))}")
         for name, value in (("private", self.private), ("dry_run", self.dry_run)):
             if value is not None:
                 found.append(f"release.{name}={json.dumps(value)}")

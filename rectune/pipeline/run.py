@@ -102,7 +102,7 @@ def _launch(
     write_atomically(absolute.folder / "config.yaml", to_yaml(sections))
     write_atomically(absolute.folder / "recipe.yaml", resolved(recipe))
     spec = {"sections": sections, "inputs": inputs}
-    return launch(step.stage.function, spec, absolute, step.stage.team(recipe))
+    return launch(step.stage.function, spec, absolute, step.stage.process_group(recipe))
 
 
 def _manifest(

@@ -30,7 +30,7 @@ def _alone(recipe: Recipe) -> ProcessGroup:
 
 @dataclass(frozen=True)
 class Stage:
-    """One row of the table. `team` says on which machines the stage runs, and with how many processes."""
+    """One row of the table. `process_group` says on which machines the stage runs, and with how many processes."""
 
     name: str
     function: str
@@ -38,7 +38,7 @@ class Stage:
     sections: tuple[str, ...]
     inputs: tuple[str, ...] = ()
     outside: Outside = _nothing
-    team: Callable[[Recipe], ProcessGroup] = _alone
+    process_group: Callable[[Recipe], ProcessGroup] = _alone
     version: int = 1
 
 
@@ -90,7 +90,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("models", "train"),
         inputs=("base", "filter"),
         outside=external_inputs.world_size_of("train"),
-        team=lambda recipe: process_group_of(recipe.train),
+        process_group=lambda recipe: process_group_of(recipe.train),
         version=2,
     ),
     Stage(
@@ -117,7 +117,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("models", "align"),
         inputs=("base", "sft", "tag"),
         outside=external_inputs.world_size_of("align"),
-        team=lambda recipe: process_group_of(recipe.align),
+        process_group=lambda recipe: process_group_of(recipe.align),
         version=2,
     ),
     Stage(

@@ -79,8 +79,12 @@ def _stage_function(name: str) -> Callable[..., dict[str, Any]]:
 
 
 def _leave_note(error: Exception, spec: dict[str, Any], out: Path, rank: int) -> None:
-    team = ProcessGroup(**spec["team"])
-    who = rank_name(rank, team, int(os.environ.get("GROUP_RANK", "0"))) if team.world > 1 else ""
+    process_group = ProcessGroup(**spec["team"])
+    who = (
+        rank_name(rank, process_group, int(os.environ.get("GROUP_RANK", "0")))
+        if process_group.world_size > 1
+        else ""
+    )
     leave_note(out, spec["run"], f"rank-{rank}", failure_of(error, who, rank_log(rank)))
 
 

@@ -58,8 +58,8 @@ RANKERS: dict[str, str] = {
 INTERACTION_FREE = ("random", "bm25", "embedding_mean", "embedding_best", "hybrid")
 
 
-def open_ranker(name: str, ground: DomainData) -> Ranker:
-    """The ranker of this name for the domain of `ground`.
+def open_ranker(name: str, domain_data: DomainData) -> Ranker:
+    """The ranker of this name for the domain of `domain_data`.
 
     Args:
         name: one of `RANKERS`, or `module:Class` of one's own.
@@ -68,7 +68,7 @@ def open_ranker(name: str, ground: DomainData) -> Ranker:
     Raises:
         UserError: there is none of this name, or its module cannot be imported.
     """
-    ranker: Ranker = _maker(name)(ground)
+    ranker: Ranker = _maker(name)(domain_data)
     return ranker
 
 

@@ -20,9 +20,9 @@ class Random:
     name: str = "random"
 
     @classmethod
-    def of(cls, ground: DomainData) -> Random:
+    def of(cls, domain_data: DomainData) -> Random:
         """See `rectune.rankers.base.open_ranker`."""
-        return cls(ground.seed)
+        return cls(domain_data.seed)
 
     def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
         """See `Ranker.rank`."""

@@ -21,14 +21,14 @@ Answers = Callable[[Sequence[str]], str]  # a history of item ids -> what the mo
 class GeneratedAnswers:
     """What a model's answers name among all titles of a domain; each answer is read and embedded once."""
 
-    ground: DomainData = field(repr=False)
+    domain_data: DomainData = field(repr=False)
     answers: Answers = field(repr=False)
     _named: dict[str, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
     _vectors: dict[str, Scores] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def _titles(self) -> TitleIndex:
-        return TitleIndex(self.ground.items.values())
+        return TitleIndex(self.domain_data.items.values())
 
     def named(self, history: Sequence[str]) -> frozenset[str]:
         """The items that bear the title which the answer recommends; none where it recommends none."""
@@ -41,7 +41,7 @@ class GeneratedAnswers:
         """[d] the embedding of the whole answer."""
         text = self.answers(history)
         if text not in self._vectors:
-            self._vectors[text] = embed([text], self.ground.embedder)[0].astype(np.float64)
+            self._vectors[text] = embed([text], self.domain_data.embedder)[0].astype(np.float64)
         return self._vectors[text]
 
 
@@ -79,7 +79,7 @@ class AnswerRetrievalRanker:
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
         if not candidates or not self.written.answers(history).strip():
             return np.zeros(len(candidates))
-        near = self.written.ground.vectors(candidates).astype(np.float64) @ self.written.vector(history)
+        near = self.written.domain_data.vectors(candidates).astype(np.float64) @ self.written.vector(history)
         named = self.written.named(history)
         scores: Scores = near + np.array([3.0 * (item in named) for item in candidates])  # cosines end at 1
         return scores

@@ -12,6 +12,6 @@ class Hybrid:
     """BM25 and the best match by embedding, each standardised a case, in equal parts."""
 
     @staticmethod
-    def of(ground: DomainData) -> Fused:
+    def of(domain_data: DomainData) -> Fused:
         """The ranker of one domain."""
-        return Fused("hybrid", EmbeddingBest.of(ground), Bm25.of(ground), 0.5)
+        return Fused("hybrid", EmbeddingBest.of(domain_data), Bm25.of(domain_data), 0.5)

@@ -26,9 +26,9 @@ class ItemKnn:
     name: str = "item_knn"
 
     @classmethod
-    def of(cls, ground: DomainData) -> ItemKnn:
+    def of(cls, domain_data: DomainData) -> ItemKnn:
         """See `rectune.rankers.base.open_ranker`."""
-        return cls(ground.likes)
+        return cls(domain_data.likes)
 
     def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
         """See `Ranker.rank`."""

@@ -19,9 +19,9 @@ class Popularity:
     name: str = "popularity"
 
     @classmethod
-    def of(cls, ground: DomainData) -> Popularity:
+    def of(cls, domain_data: DomainData) -> Popularity:
         """See `rectune.rankers.base.open_ranker`."""
-        likes = ground.likes
+        likes = domain_data.likes
         return cls(dict(zip(likes.item_ids, likes.counts.tolist(), strict=True)))
 
     def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:

@@ -39,19 +39,19 @@ class ScoringInputs:
     prior: Likelihood
     beside: Callable[[str], Ranker]
 
-    def ranker(self, way: str, name: str, weights: FusionWeights) -> Ranker:
+    def ranker(self, method: str, name: str, weights: FusionWeights) -> Ranker:
         """The ranker of one way.
 
         Raises:
             KeyError: there is no such way.
         """
-        if way in ("likelihood", "total"):
-            return {"likelihood": self.likelihood, "total": self.total}[way]
+        if method in ("likelihood", "total"):
+            return {"likelihood": self.likelihood, "total": self.total}[method]
         corrected = WithoutPrior(name, self.likelihood, self.prior, weights.prior)
-        if way == "prior":
+        if method == "prior":
             return corrected
         shares = {"fused": weights.fused, "lexical": weights.lexical, "hybrid": weights.hybrid}
-        return Fused(name, corrected, self.beside(BESIDE[way]), shares[way])
+        return Fused(name, corrected, self.beside(BESIDE[method]), shares[method])
 
 
 def scoring_inputs_of(
@@ -80,15 +80,15 @@ def choose_weights(cases: Sequence[EvalCase], parts: Callable[[str], ScoringInpu
     """
     likelihoods: list[Scores] = []
     priors: list[Scores] = []
-    others: dict[str, list[Scores]] = {way: [] for way in BESIDE}
+    others: dict[str, list[Scores]] = {method: [] for method in BESIDE}
     targets: list[int] = []
     for domain, group in by_domain(cases).items():
         asked = ([test.case.history for test in group], [test.case.candidates for test in group])
         own = parts(domain)
         likelihoods += own.likelihood.rank(*asked)
         priors += own.prior.rank(*asked)
-        for way, scores in others.items():
-            scores += own.beside(BESIDE[way]).rank(*asked)
+        for method, scores in others.items():
+            scores += own.beside(BESIDE[method]).rank(*asked)
         targets += [test.case.candidates.index(test.case.target) for test in group]
 
     def corrected(weight: float) -> list[Scores]:
@@ -99,5 +99,7 @@ def choose_weights(cases: Sequence[EvalCase], parts: Callable[[str], ScoringInpu
     def both(weight: float, other: Sequence[Scores]) -> list[Scores]:
         return [fused(one, two, weight) for one, two in zip(corrected(prior), other, strict=True)]
 
-    chosen = {way: best_weight(partial(both, other=other), targets, DEFAULT) for way, other in others.items()}
+    chosen = {
+        method: best_weight(partial(both, other=other), targets, DEFAULT) for method, other in others.items()
+    }
     return FusionWeights(prior, **chosen, cases=len(targets))

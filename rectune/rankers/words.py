@@ -37,9 +37,9 @@ class Bm25:
     name: str = "bm25"
 
     @classmethod
-    def of(cls, ground: DomainData) -> Bm25:
+    def of(cls, domain_data: DomainData) -> Bm25:
         """See `rectune.rankers.base.open_ranker`; reads every item of the domain."""
-        documents = {item_id: Counter(words_of(ground.text(item_id))) for item_id in ground.items}
+        documents = {item_id: Counter(words_of(domain_data.text(item_id))) for item_id in domain_data.items}
         return cls(_weights(documents))
 
     def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:

@@ -80,25 +80,38 @@ def write_explanations(
             break
         answers = ask([_request(wanted[number], sampling, attempt) for number in left])
         for number, answer in zip(left, answers, strict=True):
-            why = wanted[number]
-            body = _body(why, answer)
-            if not fault(body, why, grounding):
-                done[number] = Explanation(_closed(body, why), "model", attempt + 1)
+            explanation_request = wanted[number]
+            body = _body(explanation_request, answer)
+            if not fault(body, explanation_request, grounding):
+                done[number] = Explanation(_closed(body, explanation_request), "model", attempt + 1)
     return [
-        done.get(number) or Explanation(_closed(plain_sentence(why), why), "template", attempts)
-        for number, why in enumerate(wanted)
+        done.get(number)
+        or Explanation(
+            _closed(plain_sentence(explanation_request), explanation_request), "template", attempts
+        )
+        for number, explanation_request in enumerate(wanted)
     ]
 
 
-def fault(body: str, why: ExplanationRequest, grounding: Grounding) -> str:
+def fault(body: str, explanation_request: ExplanationRequest, grounding: Grounding) -> str:
     """Why these reasons cannot go out; empty where they can."""
-    if len(body) - len(_opening(why)) < _LEAST:
+    if len(body) - len(_opening(explanation_request)) < _LEAST:
         return "says nothing"
     if labels_of(body, _NONE_OF_OURS, {}):
         return "announces something else"
-    told = " ".join([*map(_told, (why.shown, why.item, *why.liked)), why.query])
-    own = {plain_title(title) for title in (why.item.title, *(item.title for item in why.liked))}
-    for domain in sorted({why.item.domain, *(item.domain for item in why.liked)}):
+    told = " ".join(
+        [
+            *map(_told, (explanation_request.shown, explanation_request.item, *explanation_request.liked)),
+            explanation_request.query,
+        ]
+    )
+    own = {
+        plain_title(title)
+        for title in (explanation_request.item.title, *(item.title for item in explanation_request.liked))
+    }
+    for domain in sorted(
+        {explanation_request.item.domain, *(item.domain for item in explanation_request.liked)}
+    ):
         own |= set(map(plain_title, grounding.mentioned(told, domain)))
         if any(plain_title(title) not in own for title in grounding.mentioned(body, domain)):
             return "names another item"
@@ -112,56 +125,78 @@ def fault(body: str, why: ExplanationRequest, grounding: Grounding) -> str:
     return ""
 
 
-def plain_sentence(why: ExplanationRequest) -> str:
+def plain_sentence(explanation_request: ExplanationRequest) -> str:
     """Reasons without a model: what was asked for, and what the catalogue says of the item."""
-    kinds = load_words(why.locale)["kinds"]
-    one = kinds.get(why.item.domain, kinds["other"])["one"]
-    about = [*map(one_line, why.item.categories[:4]), *([str(why.item.year)] if why.item.year else [])]
-    text = one_line(why.evidence or why.item.description)
+    kinds = load_words(explanation_request.locale)["kinds"]
+    one = kinds.get(explanation_request.item.domain, kinds["other"])["one"]
+    about = [
+        *map(one_line, explanation_request.item.categories[:4]),
+        *([str(explanation_request.item.year)] if explanation_request.item.year else []),
+    ]
+    text = one_line(explanation_request.evidence or explanation_request.item.description)
     if text.startswith(
-        why.item.title
+        explanation_request.item.title
     ):  # a short item's only piece of text holds its title and categories too
-        text = one_line(why.item.description)
+        text = one_line(explanation_request.item.description)
     text = text if len(text) <= _EVIDENCE else text[:_EVIDENCE].rsplit(" ", 1)[0] + " …"
-    liked = [one_line(item.title) for item in why.liked[-2:]]
-    if why.locale == "ko":
-        return _korean(why, one, ", ".join(about), text, liked)
-    asked = f'You asked for "{one_line(why.query)}".' if why.query else f"You liked {' and '.join(liked)}."
-    facts = f"{one_line(why.item.title)} is {one}" + (
+    liked = [one_line(item.title) for item in explanation_request.liked[-2:]]
+    if explanation_request.locale == "ko":
+        return _korean(explanation_request, one, ", ".join(about), text, liked)
+    asked = (
+        f'You asked for "{one_line(explanation_request.query)}".'
+        if explanation_request.query
+        else f"You liked {' and '.join(liked)}."
+    )
+    facts = f"{one_line(explanation_request.item.title)} is {one}" + (
         f": {', '.join(about)}." if about else " of this catalogue."
     )
     return " ".join(filter(None, [asked, facts, f"The catalogue says of it: {text}" if text else ""]))
 
 
-def _korean(why: ExplanationRequest, one: str, about: str, text: str, liked: Sequence[str]) -> str:
-    asked = f'찾으신 것: "{one_line(why.query)}".' if why.query else f"좋아하신 것: {', '.join(liked)}."
-    facts = f"{one_line(why.item.title)}: {one}" + (f" ({about})." if about else ".")
+def _korean(
+    explanation_request: ExplanationRequest, one: str, about: str, text: str, liked: Sequence[str]
+) -> str:
+    asked = (
+        f'찾으신 것: "{one_line(explanation_request.query)}".'
+        if explanation_request.query
+        else f"좋아하신 것: {', '.join(liked)}."
+    )
+    facts = f"{one_line(explanation_request.item.title)}: {one}" + (f" ({about})." if about else ".")
     return " ".join(filter(None, [asked, facts, f"목록의 설명: {text}" if text else ""]))
 
 
-def _request(why: ExplanationRequest, sampling: SamplingConfig, attempt: int) -> GenerationRequest:
-    liked = why.liked[-_LIKED:]
-    messages = rationale_messages(why.shown, liked, why.query, why.locale)
+def _request(
+    explanation_request: ExplanationRequest, sampling: SamplingConfig, attempt: int
+) -> GenerationRequest:
+    liked = explanation_request.liked[-_LIKED:]
+    messages = rationale_messages(
+        explanation_request.shown, liked, explanation_request.query, explanation_request.locale
+    )
     seed = int(content_id("reasons", messages, sampling.seed, attempt)[:8], 16)
     return GenerationRequest(
         content_id("reasons", messages, attempt),
         messages,
         sampling,
         seed,
-        prefill=_opening(why),
+        prefill=_opening(explanation_request),
         history=tuple(map(brief, liked)),
     )
 
 
-def _opening(why: ExplanationRequest) -> str:
-    return rationale_opening([one_line(item.title) for item in why.liked], why.query, why.locale, 0)
+def _opening(explanation_request: ExplanationRequest) -> str:
+    return rationale_opening(
+        [one_line(item.title) for item in explanation_request.liked],
+        explanation_request.query,
+        explanation_request.locale,
+        0,
+    )
 
 
-def _body(why: ExplanationRequest, answer: GenerationResult) -> str:
+def _body(explanation_request: ExplanationRequest, answer: GenerationResult) -> str:
     """The paragraph that the model wrote, without closing words and without half a sentence at its end."""
     if answer.finish == "error" or not answer.text.strip():
         return ""
-    text = one_line(_opening(why) + answer.text)
+    text = one_line(_opening(explanation_request) + answer.text)
     body = reasons(text)
     if answer.finish == "length" or body != text:
         ends = [match.end() for match in _END.finditer(body)]
@@ -169,8 +204,8 @@ def _body(why: ExplanationRequest, answer: GenerationResult) -> str:
     return body.strip()
 
 
-def _closed(body: str, why: ExplanationRequest) -> str:
-    return f"{body}\n{closing(why.locale, why.item.title)}".strip()
+def _closed(body: str, explanation_request: ExplanationRequest) -> str:
+    return f"{body}\n{closing(explanation_request.locale, explanation_request.item.title)}".strip()
 
 
 def _told(item: Item) -> str:

@@ -95,10 +95,10 @@ class GenerativeRecommender:
         self, requests: Sequence[RecommendationRequest], drafts: Sequence[str], mode: Mode
     ) -> list[GroundedChoice]:
         """The real items that the drafts lead to, in either way."""
-        ways = {"retrieve": self._retrieved, "constrained": self._constrained}
+        methods = {"retrieve": self._retrieved, "constrained": self._constrained}
         return [
             self._judged(request, items)
-            for request, items in zip(requests, ways[mode](requests, drafts), strict=True)
+            for request, items in zip(requests, methods[mode](requests, drafts), strict=True)
         ]
 
     def finished(
@@ -109,7 +109,7 @@ class GenerativeRecommender:
         attempts: int | None = None,
     ) -> list[Recommendation]:
         """The answers that go out, with reasons for the items chosen; 0 `attempts` ask no model for them."""
-        why = {
+        explanation_request = {
             number: self._why(request, choice.items[0])
             for number, (request, choice) in enumerate(zip(requests, choices, strict=True))
             if choice.fits and choice.items
@@ -117,9 +117,9 @@ class GenerativeRecommender:
         config = self.retrieval
         tries = config.attempts if attempts is None else attempts
         written = write_explanations(
-            list(why.values()), self.grounding, config.sampling, tries, self._generate
+            list(explanation_request.values()), self.grounding, config.sampling, tries, self._generate
         )
-        reasons = dict(zip(why, written, strict=True))
+        reasons = dict(zip(explanation_request, written, strict=True))
         return [
             Recommendation(request, draft, found.text, choice, found.by, found.tries)
             if (found := reasons.get(number))
@@ -128,7 +128,11 @@ class GenerativeRecommender:
         ]
 
     def _generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
-        return generate(self.model, requests, self.retrieval, self.generation_cache, "recommend") if requests else []
+        return (
+            generate(self.model, requests, self.retrieval, self.generation_cache, "recommend")
+            if requests
+            else []
+        )
 
     def _retrieved(
         self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
@@ -137,7 +141,7 @@ class GenerativeRecommender:
         for request, draft in zip(requests, drafts, strict=True):
             # A model that wrote nothing leaves only the wish itself to search by.
             search = self.grounding.top if draft else self.grounding.nearest
-            found.append(search(draft, request.domain, top, request.known, request.wishes))
+            found.append(search(draft, request.domain, top, request.known, request.user_requests))
         return found
 
     def _constrained(
@@ -175,7 +179,7 @@ class GenerativeRecommender:
         """Whether anything of the catalogue is near enough to the wish."""
         wanted = self.retrieval.min_similarity
         floor = self.grounding.floor(request.domain) if wanted == "auto" else wanted
-        nearness = self.grounding.fit(request.wishes, request.domain, request.known)
+        nearness = self.grounding.fit(request.user_requests, request.domain, request.known)
         return GroundedChoice(tuple(items), request.crosses or nearness >= floor, nearness, floor)
 
     def _why(self, request: RecommendationRequest, chosen: GroundedItem) -> ExplanationRequest:

@@ -169,8 +169,8 @@ def _nearness(modes: Mapping[str, Mapping[str, Any]], made_by: str) -> Table:
     return Table(("near to the wish", *found), lines, "Nearness to the wish", note)
 
 
-def _by_domain(columns: Mapping[str, Mapping[str, Any]], ground: str, made_by: str) -> Table:
-    draft, after = (mapping(mapping(columns.get(name)).get("domains")) for name in ("draft", ground))
+def _by_domain(columns: Mapping[str, Mapping[str, Any]], domain_data: str, made_by: str) -> Table:
+    draft, after = (mapping(mapping(columns.get(name)).get("domains")) for name in ("draft", domain_data))
     lines = []
     for domain in sorted(draft):
         parts = [mapping(side.get(domain)) for side in (draft, after)]
@@ -180,7 +180,7 @@ def _by_domain(columns: Mapping[str, Mapping[str, Any]], ground: str, made_by: s
             for kind, name in (("resolved", "exact"), ("flags", "invented"))
         )
         lines.append((str(domain), parts[0].get("n"), *shares))
-    note = f"Before is the draft, after is what goes out by {ground}. Brackets are 95 % intervals (Wilson). {made_by}"
+    note = f"Before is the draft, after is what goes out by {domain_data}. Brackets are 95 % intervals (Wilson). {made_by}"
     heads = ("domain", "n", "exact, before", "invented, before", "exact, after", "invented, after")
     return Table(heads, lines, "Grounding by domain", note)
 
@@ -202,11 +202,11 @@ def _cosines(
     domain = old.request.domain
     heads = [head_of(grounding.titles[domain].item(item.item_id)) for item in new.items]
     target = [head_of(grounding.titles[domain].item(old.target))] if old.target else []
-    wishes = old.request.wishes
-    vectors = embed([*wishes, old.text, *heads, *target], embedder)
-    wish = np.mean(vectors[: len(wishes)], axis=0)
-    wish /= max(float(np.linalg.norm(wish)), 1e-12)
-    cosines = [float(value) for value in vectors[len(wishes) :] @ wish]
+    user_requests = old.request.user_requests
+    vectors = embed([*user_requests, old.text, *heads, *target], embedder)
+    user_request = np.mean(vectors[: len(user_requests)], axis=0)
+    user_request /= max(float(np.linalg.norm(user_request)), 1e-12)
+    cosines = [float(value) for value in vectors[len(user_requests) :] @ user_request]
     found = {"draft": cosines[0]} if old.text.strip() else {}
     items = cosines[1 : 1 + len(heads)]
     if items and new.fits:

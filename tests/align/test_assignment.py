@@ -15,8 +15,8 @@ TASKS = make_tasks(400)
 PEOPLE = ("a", "b", "c")
 
 
-def shares(overlap: float, of: tuple[str, ...] = PEOPLE) -> dict[str, set[str]]:
-    return {name: {task.key for task in assigned(TASKS, name, of, overlap)} for name in of}
+def shares(overlap: float, annotators: tuple[str, ...] = PEOPLE) -> dict[str, set[str]]:
+    return {name: {task.key for task in assigned(TASKS, name, annotators, overlap)} for name in annotators}
 
 
 def test_every_prompt_goes_to_exactly_one_without_overlap_and_to_all_with_a_full_one() -> None:
@@ -45,9 +45,11 @@ def test_the_order_of_names_does_not_matter_and_a_newcomer_only_takes_over() -> 
     ("annotator", "of", "found"),
     [("d", PEOPLE, "none of"), ("a", ("a", "a"), "twice"), ("a", ("a", " "), "name")],
 )
-def test_names_that_make_no_sense_are_refused(annotator: str, of: tuple[str, ...], found: str) -> None:
+def test_names_that_make_no_sense_are_refused(
+    annotator: str, annotators: tuple[str, ...], found: str
+) -> None:
     with pytest.raises(UserError, match=found):
-        assigned(TASKS, annotator, of, 0.2)
+        assigned(TASKS, annotator, annotators, 0.2)
 
 
 def places(tasks: list[AnnotationTask], annotator: str, share: float = 0.02) -> list[tuple[int, int]]:

@@ -33,12 +33,12 @@ def answers(system: str, prompts: list[Prompt] = PROMPTS) -> list[Candidate]:
     return [with_id(Candidate("", p.id, 0, text, PROVENANCE)) for p, text in zip(prompts, texts, strict=True)]
 
 
-def duel() -> PairwiseComparison:
+def comparison() -> PairwiseComparison:
     return make_comparison(PROMPTS, {"sft": answers("sft"), "dpo": answers("dpo")[::-1]})
 
 
 def at_work(store: TagStore, annotator: str = "kim") -> AnnotationSession:
-    made = duel()
+    made = comparison()
     return AnnotationSession(
         in_order(made.tasks, annotator, 0.0), store, annotator, make_prompt_views(made.tasks, None)
     )
@@ -51,7 +51,7 @@ def prefer(session: AnnotationSession, system: str) -> None:
 
 
 def test_answers_are_paired_by_prompt_and_equal_ones_need_no_judge() -> None:
-    made = duel()
+    made = comparison()
     assert [task.prompt for task in made.tasks] == PROMPTS[:5]
     assert made.tasks[0].answers == ("sft on u0", "dpo on u0")
     assert made.same == (PROMPTS[5].id,)
@@ -76,12 +76,12 @@ def test_the_win_rate_counts_ties_half_and_skips_not_at_all(store: TagStore) -> 
     assert not session.finished
     session.settle("skip")
     assert session.finished
-    found = win_rate(duel(), store.standing())
+    found = win_rate(comparison(), store.standing())
     assert found is not None
     assert (found.prompts, found.wins, found.ties, found.losses) == (5, 2, 2, 1)
     assert found.rate == pytest.approx(0.6)
     assert 0 < found.low < 0.6 < found.high < 1
-    assert win_rate_line(duel(), store.standing()).startswith(
+    assert win_rate_line(comparison(), store.standing()).startswith(
         "dpo against sft: 2 won, 2 tied, 1 of them with one and the same answer, 1 lost; win rate 60.0%"
     )
 
@@ -89,7 +89,7 @@ def test_the_win_rate_counts_ties_half_and_skips_not_at_all(store: TagStore) -> 
 def test_the_mean_of_several_judges_counts_as_one_prompt(store: TagStore) -> None:
     prefer(at_work(store), "dpo")
     prefer(at_work(store, "lee"), "sft")
-    found = win_rate(duel(), store.standing())
+    found = win_rate(comparison(), store.standing())
     assert found is not None
     assert (found.prompts, found.ties) == (2, 2)
 
@@ -130,7 +130,7 @@ def test_from_files_in_line_mode_to_the_win_rate(
     for name in ("sft", "dpo"):
         write_rows(tmp_path / ANSWERS_FILE.format(system=name), answers(name), Candidate)
     made = read_comparison(tmp_path / "prompts.parquet", tmp_path, ("sft", "dpo"))
-    assert made == duel()
+    assert made == comparison()
     sitting = TaggingOptions(tmp_path / "t.sqlite", "kim", plain=True)
     for typed, said in (("1\n3\n2\ne\n", "cannot sway"), ("1\n2\n", "5 of 5 prompts done")):
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))

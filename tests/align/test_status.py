@@ -8,7 +8,7 @@ from rectune.align.decisions import Decision, PromptNote
 from rectune.align.status import comparison_status, status
 from rectune.align.tasks import AnnotationTask
 from tests.align.examples import make_tasks
-from tests.align.test_comparison import at_work, duel, prefer
+from tests.align.test_comparison import at_work, comparison, prefer
 
 TASKS = make_tasks(60)
 
@@ -21,8 +21,10 @@ def tag(
     return Decision("tag", task.key, h, h[best], h[worst], annotator, time.time(), 12.0, repeat)
 
 
-def page(decisions: list[Decision], marks: list[PromptNote] | None = None, of: tuple[str, ...] = ()) -> str:
-    return status(TASKS, decisions, marks or [], of, 0.0)
+def page(
+    decisions: list[Decision], marks: list[PromptNote] | None = None, annotators: tuple[str, ...] = ()
+) -> str:
+    return status(TASKS, decisions, marks or [], annotators, 0.0)
 
 
 def test_before_anybody_began() -> None:
@@ -91,6 +93,6 @@ def test_a_comparison_says_who_judged_and_the_win_rate(store: object) -> None:
 
     assert isinstance(store, TagStore)
     prefer(at_work(store), "dpo")
-    found = comparison_status(duel(), store.standing())
+    found = comparison_status(comparison(), store.standing())
     assert found.splitlines()[0] == "kim judged 1 of 5"
     assert "1 won" in found

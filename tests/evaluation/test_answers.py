@@ -52,7 +52,11 @@ def compare(
 
     def run(sft: Writer, dpo: Writer, count: int = 99) -> dict:  # type: ignore[type-arg]
         def write(
-            model: Path, requests: Sequence[GenerationRequest], engine: EngineConfig, generation_cache: Path, label: str
+            model: Path,
+            requests: Sequence[GenerationRequest],
+            engine: EngineConfig,
+            generation_cache: Path,
+            label: str,
         ) -> list[GenerationResult]:
             writer = {"candidates": sft, "export": dpo}[model.parent.name]
             return [GenerationResult(r.id, writer(r.messages[-1][1]), "stop", 1, 1) for r in requests]
@@ -95,9 +99,9 @@ def test_what_is_written_is_what_a_blind_comparison_reads(compare, world: dict[s
     found = compare(lambda text: f"Maybe {len(text)}.", lambda _: GOOD, 3)
     assert json.loads((compare.out / "answers.json").read_text()) == found
     assert {len(read_rows(compare.out / f"answers.{s}.parquet", Candidate)) for s in ("sft", "dpo")} == {3}
-    duel = read_comparison(world["queries"] / "prompts.parquet", compare.out, ("sft", "dpo"))
-    assert (len(duel.tasks), duel.same) == (3, ())
-    assert duel.tasks[0].answers[1] == GOOD
+    comparison = read_comparison(world["queries"] / "prompts.parquet", compare.out, ("sft", "dpo"))
+    assert (len(comparison.tasks), comparison.same) == (3, ())
+    assert comparison.tasks[0].answers[1] == GOOD
 
 
 def test_empty_answers_count_against_a_model_and_break_nothing(compare) -> None:  # type: ignore[no-untyped-def]

@@ -19,8 +19,8 @@ from rectune.evaluation.leave_one_domain_out import (
     DomainFold,
     fold_config,
     latest_cases,
-    measure_fold,
     leave_one_domain_out_table,
+    measure_fold,
 )
 from rectune.evaluation.systems import EvalContext
 from rectune.pipeline.leave_one_domain_out import (
@@ -86,14 +86,16 @@ def test_a_fold_whose_model_knows_gets_its_row(tmp_path: Path, monkeypatch: pyte
     inputs = {**write_world(tmp_path), "base": tmp_path / "base", "candidates": tmp_path / "export"}
     cases = [c for c in read_rows(inputs["data"] / "cases.parquet", Case) if c.domain == "movies"]
     config = fold_config(load_recipe(DEMO, ["evaluate.bootstrap=50"]))
-    material = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
-    found = measure_fold(latest_cases(cases, frozenset(), 0), "en", material, tmp_path)
+    eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
+    found = measure_fold(latest_cases(cases, frozenset(), 0), "en", eval_context, tmp_path)
     assert json.loads((tmp_path / "metrics.json").read_text())["cases"] == found["cases"] == 3
     assert found["systems"]["sft"]["hit@1"] == 1.0 and found["systems"]["base"]["hit@1"] == 0.0
     best = found["best"]
     assert best["name"] in INTERACTION_FREE[1:]
     assert {row.protocol for row in read_rows(tmp_path / "rankings.parquet", Ranking)} == {"own"}
-    table = leave_one_domain_out_table([DomainFold("movielens", "movies", found)], "rectune leave-one-domain-out x")
+    table = leave_one_domain_out_table(
+        [DomainFold("movielens", "movies", found)], "rectune leave-one-domain-out x"
+    )
     head, _, row = [line for line in table.splitlines() if line.startswith("|")]
     assert head.count("|") == row.count("|") and all(name in head for name in SHOWN)
     assert "| 1.000 [" in row and "Made by: rectune leave-one-domain-out x" in table

@@ -21,7 +21,7 @@ from tests.rankers.world import case, items, prompt
 TITLES = ["The Lord of the Rings", "One Flew Over the Cuckoo's Nest (1975)", "The Good, the Bad and the Ugly"]
 
 
-def material(tmp_path: Path, count: int = 3) -> EvalContext:
+def eval_context(tmp_path: Path, count: int = 3) -> EvalContext:
     shelf = items() + [Item("movies", f"t{n}", title) for n, title in enumerate(TITLES)]
     settings = EvaluateConfig(systems=["base"], memorisation=count)
     config = Recipe.model_construct(evaluate=settings, retrieval=RetrievalConfig(sampling=SamplingConfig()))
@@ -58,13 +58,13 @@ def test_titles_known_by_heart_are_told_from_guesses(
         return [GenerationResult(r.id, rest(r.prefill), "stop", 1, 1) for r in requests]
 
     monkeypatch.setattr(memorisation, "generate", write)
-    found = probe(two_users(), material(tmp_path), Taste(), tmp_path / "a" / "b")["titles"]
+    found = probe(two_users(), eval_context(tmp_path), Taste(), tmp_path / "a" / "b")["titles"]
     assert (found["n"], found["completed"][0], found["control"][0]) == (3, float(knows), 0.0)
     assert found["domains"]["movies"]["n"] == 3
 
 
 def test_the_next_item_is_found_by_the_history_and_by_nothing_else(tmp_path: Path):
-    found = next_items(by_domain(two_users()), material(tmp_path), Taste())
+    found = next_items(by_domain(two_users()), eval_context(tmp_path), Taste())
     assert found["n"] == 2
     shares = {name: entry[0] for name, entry in found["hit@1"].items()}
     # One of the two targets is the space station, which this model names to whoever asks.

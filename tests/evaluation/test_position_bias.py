@@ -12,14 +12,14 @@ TESTS = [EvalCase(c, prompt(c)) for c in (case("movies", f"u{n}", "test", n % 2)
 def test_who_takes_the_first_is_seen_and_who_knows_is_not():
     import numpy as np
 
-    trials = order_tasks(TESTS, 3, 0)
+    tasks = order_tasks(TESTS, 3, 0)
     rankings = []
-    for trial in trials:
-        size = len(trial.candidates)
-        knows = np.array([float(item == trial.test.case.target) for item in trial.candidates])
-        rankings += [ranked(trial, "lazy/listed", -np.arange(size)), ranked(trial, "wise/listed", knows)]
-        rankings += [ranked(trial, "mute/listed", np.zeros(size)), ranked(trial, "likelihood", knows)]
-    found = position_bias(trials, rankings)
+    for task in tasks:
+        size = len(task.candidates)
+        knows = np.array([float(item == task.test.case.target) for item in task.candidates])
+        rankings += [ranked(task, "lazy/listed", -np.arange(size)), ranked(task, "wise/listed", knows)]
+        rankings += [ranked(task, "mute/listed", np.zeros(size)), ranked(task, "likelihood", knows)]
+    found = position_bias(tasks, rankings)
     assert set(found) == {"lazy/listed", "wise/listed", "mute/listed"}  # the likelihood saw no order
     assert found["lazy/listed"]["picked"]["first third"][0] == 1.0
     assert found["lazy/listed"]["hit@1"]["last third"][0] == 0.0

@@ -32,13 +32,13 @@ TESTS = [EvalCase(c, prompt(c)) for c in (case("movies", f"u{n}", "test", n % 2)
 def document() -> dict:
     rankings = []
     for system, hits in (("embedding_best", 1), ("sft", 3)):
-        for trials in (
+        for tasks in (
             own_tasks(TESTS),
             [RankingTask(t, "uniform", d, t.case.candidates) for d in (0, 1) for t in TESTS],
         ):
-            for place, trial in enumerate(trials):
-                target = [float(item == trial.test.case.target) for item in trial.candidates]
-                rankings.append(ranked(trial, system, np.array(target) * (place % 4 < hits)))
+            for place, task in enumerate(tasks):
+                target = [float(item == task.test.case.target) for item in task.candidates]
+                rankings.append(ranked(task, system, np.array(target) * (place % 4 < hits)))
     found = summarise(
         TESTS, rankings, EvaluateConfig(systems=["sft"], bootstrap=50), {"cold items": TESTS[:1]}
     )

@@ -41,13 +41,13 @@ def config(**changes) -> EvaluateConfig:
 def test_drawn_candidates_hold_the_target_once_and_nothing_that_the_user_met(world):
     tests, pools = world
     for batch in further_tasks(tests, pools, config(protocols=["uniform", "popularity", "full"], draws=2)):
-        for trial in batch:
-            c = trial.test.case
-            assert trial.candidates.count(c.target) == 1
-            assert not set(c.history) & set(trial.candidates)
-            assert len(set(trial.candidates)) == len(trial.candidates)
+        for task in batch:
+            c = task.test.case
+            assert task.candidates.count(c.target) == 1
+            assert not set(c.history) & set(task.candidates)
+            assert len(set(task.candidates)) == len(task.candidates)
             # 12 items, 4 in the history: the full catalogue is the other 8.
-            assert len(trial.candidates) == (8 if trial.protocol == "full" else len(c.candidates))
+            assert len(task.candidates) == (8 if task.protocol == "full" else len(c.candidates))
 
 
 def test_draws_differ_from_each_other_and_follow_from_the_seed(world):
@@ -55,7 +55,7 @@ def test_draws_differ_from_each_other_and_follow_from_the_seed(world):
 
     def drawn(seed: int) -> list[tuple[str, ...]]:
         settings = config(protocols=["uniform"], draws=3, seed=seed)
-        return [trial.candidates for batch in further_tasks(tests, pools, settings) for trial in batch]
+        return [task.candidates for batch in further_tasks(tests, pools, settings) for task in batch]
 
     assert drawn(1) == drawn(1) != drawn(2)
     assert len({frozenset(one) for one in drawn(1)}) > len(tests)
@@ -71,10 +71,10 @@ def test_popular_items_are_drawn_in_proportion_and_unliked_ones_last():
 
 def test_orders_permute_the_own_candidates_and_the_first_is_the_cases_own(world):
     tests, _ = world
-    trials = order_tasks(tests, 3, 0)
-    assert [t for t in trials if t.draw == 0] == own_tasks(tests)
-    assert all(sorted(t.candidates) == sorted(t.test.case.candidates) for t in trials)
-    assert any(t.candidates != t.test.case.candidates for t in trials)
+    tasks = order_tasks(tests, 3, 0)
+    assert [t for t in tasks if t.draw == 0] == own_tasks(tests)
+    assert all(sorted(t.candidates) == sorted(t.test.case.candidates) for t in tasks)
+    assert any(t.candidates != t.test.case.candidates for t in tasks)
 
 
 def test_what_a_user_met_holds_disliked_items_too(tmp_path: Path):

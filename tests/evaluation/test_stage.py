@@ -115,7 +115,9 @@ def test_every_way_and_protocol_is_measured_as_far_as_it_goes(world, out: Path):
     stage.run(config(**settings, tuning=2, memorisation=1), world, out)
     figures = json.loads((out / "metrics.json").read_text())
     models = [
-        name for model in ("base", "sft", "dpo") for name in (model, *(f"{model}/{way}" for way in WAYS))
+        name
+        for model in ("base", "sft", "dpo")
+        for name in (model, *(f"{model}/{method}" for method in WAYS))
     ]
     assert list(figures["systems"]) == [*RANKERS, *models]
     hits = {name: entry["hit@1"] for name, entry in figures["systems"].items()}

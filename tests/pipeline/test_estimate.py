@@ -85,7 +85,7 @@ def dpo_rows_a_step(loaded: Recipe) -> int:
 )
 def test_shipped_recipes_fit_the_devices_that_they_are_for(name: str, device: str) -> None:
     subject, table, stages = estimated(name, device)
-    assert all(fits(one.memory, subject, one.world) for one in stages)
+    assert all(fits(one.memory, subject, one.world_size) for one in stages)
     assert "DOES NOT FIT" not in table
 
 

@@ -77,10 +77,12 @@ def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
-def run(tmp_path: Path, name: str, team: ProcessGroup = ALONE) -> dict[str, object]:
+def run(tmp_path: Path, name: str, process_group: ProcessGroup = ALONE) -> dict[str, object]:
     spec = {"sections": {"filter": {"threshold": 9.5}}, "inputs": {"data": str(tmp_path)}}
     with ArtifactStore(tmp_path / "runs").work("stage", "key") as place:
-        stats, usage = launch(f"some_stages:{name}", spec, WorkDir(place.folder.resolve(), place.lock), team)
+        stats, usage = launch(
+            f"some_stages:{name}", spec, WorkDir(place.folder.resolve(), place.lock), process_group
+        )
         assert usage.seconds > 0 and usage.attempts >= 1 and usage.peak_memory > 2**20
         return stats
 
@@ -269,9 +271,11 @@ def test_machines_that_cannot_meet_here_are_refused_before_anything_starts(tmp_p
                 run(tmp_path, "good", ProcessGroup(1, 2, f"{host}:{port}"))
 
 
-def command(tmp_path: Path, name: str, team: ProcessGroup) -> tuple[subprocess.Popen[bytes], str]:
+def command(tmp_path: Path, name: str, process_group: ProcessGroup) -> tuple[subprocess.Popen[bytes], str]:
     """A command of its own that launches the stage on two machines, and what it prints for the second."""
-    program = f"from tests.pipeline.test_launch import *\nrun(Path({str(tmp_path)!r}), {name!r}, {team!r})"
+    program = (
+        f"from tests.pipeline.test_launch import *\nrun(Path({str(tmp_path)!r}), {name!r}, {process_group!r})"
+    )
     path = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     child = subprocess.Popen(
         [sys.executable, "-c", program], cwd=ROOT, env=os.environ | path, stderr=subprocess.PIPE

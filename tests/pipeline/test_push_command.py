@@ -34,9 +34,9 @@ def test_without_options_the_recipe_counts_and_is_dry() -> None:
 
 
 @pytest.mark.parametrize("what", ["model", "gguf,weights", ","])
-def test_an_unknown_kind_is_refused_with_those_that_there_are(what: str) -> None:
+def test_an_unknown_kind_is_refused_with_those_that_there_are(artifacts: str) -> None:
     with pytest.raises(UserError, match="adapter, merged, gguf, dataset, preferences"):
-        PushOptions(what=what).overrides()
+        PushOptions(artifacts=artifacts).overrides()
 
 
 def test_where_a_push_goes_makes_no_export_again_and_every_other_push(tmp_path: Path) -> None:

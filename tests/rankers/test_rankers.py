@@ -112,12 +112,15 @@ def test_a_word_that_the_history_has_twice_counts_twice():
 
 
 def test_the_mean_and_the_best_match_part_where_tastes_are_mixed():
-    ground = DomainData("d", [Item("d", name, name) for name in "pqrx"])
+    domain_data = DomainData("d", [Item("d", name, name) for name in "pqrx"])
     axes = np.eye(3, dtype=np.float32)
     both = np.array([0.8, 0.6, 0], np.float32)
-    ground._vectors.update({"p": axes[0], "q": axes[1], "r": axes[0], "x": both})
+    domain_data._vectors.update({"p": axes[0], "q": axes[1], "r": axes[0], "x": both})
     history, shown = [("p", "q")], [("r", "x")]
-    mean, best = EmbeddingMean(ground).rank(history, shown)[0], EmbeddingBest(ground).rank(history, shown)[0]
+    mean, best = (
+        EmbeddingMean(domain_data).rank(history, shown)[0],
+        EmbeddingBest(domain_data).rank(history, shown)[0],
+    )
     np.testing.assert_allclose(mean, [0.5, 0.7], rtol=1e-6)  # between both tastes
     np.testing.assert_allclose(best, [1.0, 0.8], rtol=1e-6)  # exactly one of them
 
@@ -127,13 +130,14 @@ def test_hybrid_follows_the_words_where_the_embedding_is_blind_and_the_other_way
         Item("d", name, title)
         for name, title in zip("pqxyz", ("red", "oak", "red", "elm", "sea"), strict=True)
     ]
-    ground = DomainData("d", shelf)
+    domain_data = DomainData("d", shelf)
     axes = np.eye(3, dtype=np.float32)
-    ground._vectors.update({"red": axes[0], "oak": axes[1], "elm": axes[1], "sea": axes[2]})
-    words, meaning = open_ranker("hybrid", ground).rank([("p",), ("q",)], [("y", "x", "z")] * 2)
+    domain_data._vectors.update({"red": axes[0], "oak": axes[1], "elm": axes[1], "sea": axes[2]})
+    words, meaning = open_ranker("hybrid", domain_data).rank([("p",), ("q",)], [("y", "x", "z")] * 2)
     assert words.argmax() == 1 and meaning.argmax() == 0
     parts = [
-        open_ranker(name, ground).rank([("p",)], [("y", "x", "z")])[0] for name in ("bm25", "embedding_best")
+        open_ranker(name, domain_data).rank([("p",)], [("y", "x", "z")])[0]
+        for name in ("bm25", "embedding_best")
     ]
     np.testing.assert_allclose(words, sum((part - part.mean()) / part.std() / 2 for part in parts))
 

@@ -37,14 +37,14 @@ class Scorer:
 
 
 def parts() -> ScoringInputs:
-    ground = DomainData("movies", items())
+    domain_data = DomainData("movies", items())
     return scoring_inputs_of(
-        Scorer(), ground.titles, lambda history: ASKED, lambda name: open_ranker(name, ground)
+        Scorer(), domain_data.titles, lambda history: ASKED, lambda name: open_ranker(name, domain_data)
     )
 
 
-def scores(way: str, weights: FusionWeights = FusionWeights(1.0, 1.0)) -> list[float]:  # noqa: B008
-    return parts().ranker(way, way, weights).rank([("m0",)], [("m1", "m2", "m6")])[0].tolist()
+def scores(method: str, weights: FusionWeights = FusionWeights(1.0, 1.0)) -> list[float]:  # noqa: B008
+    return parts().ranker(method, method, weights).rank([("m0",)], [("m1", "m2", "m6")])[0].tolist()
 
 
 def test_total_is_the_likelihood_times_the_number_of_tokens():
@@ -102,12 +102,12 @@ def test_weights_are_chosen_for_the_part_that_knows():
     # The users like cooking, of which the model knows nothing and the embedding much.
     assert chosen.cases == 3 and chosen.fused < DEFAULT
     known = tests[0].case
-    for way in ("fused", "lexical", "hybrid"):  # the words say cooking too
-        (found,) = parts().ranker(way, way, chosen).rank([known.history], [known.candidates])
+    for method in ("fused", "lexical", "hybrid"):  # the words say cooking too
+        (found,) = parts().ranker(method, method, chosen).rank([known.history], [known.candidates])
         assert found.argmax() == known.candidates.index(known.target)
     assert choose_weights([], lambda domain: parts()) == FusionWeights()
 
 
 @pytest.mark.parametrize("way", ["likelihood", "total", "prior", "fused", "lexical", "hybrid"])
-def test_a_ways_ranker_bears_scores_for_every_candidate(way: str):
-    assert len(scores(way)) == 3
+def test_a_ways_ranker_bears_scores_for_every_candidate(method: str):
+    assert len(scores(method)) == 3

@@ -206,7 +206,9 @@ def test_hostile_titles_and_answers_are_data(tmp_path: Path, says):
 def constrained(named: dict[str, list[int]]):
     """Stands in for decoding: the titles of each domain by place, without those that may not be named."""
 
-    def name_titles(model, asked: Sequence[TitleRequest], titles, config, generation_cache) -> list[list[RankedTitle]]:
+    def name_titles(
+        model, asked: Sequence[TitleRequest], titles, config, generation_cache
+    ) -> list[list[RankedTitle]]:
         return [
             [RankedTitle(n, -1.0 - n) for n in named[one.domain] if n not in one.without] for one in asked
         ]
