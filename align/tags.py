@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from rectune.align.decisions import (
     subject_of,
 )
 from rectune.align.tag_file import DECISIONS, KEPT, MARKS, Record, RecordTable, connect
-from rectune.core.closing import Closing
 from rectune.core.errors import UserError
 from rectune.core.types import content_id
 
@@ -43,7 +42,7 @@ class ImportCounts:
     known: int
 
 
-class TagStore(Closing):
+class TagStore(AbstractContextManager["TagStore"]):
     """Decisions in one file; made when it is missing. Safe for several processes at once.
 
     Raises:
@@ -54,6 +53,9 @@ class TagStore(Closing):
         self.path = path
         with self._errors():
             self._connection = connect(path)
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Release the file; the store cannot be used afterwards."""

@@ -151,7 +151,7 @@ def compute(
         for domain, group in by_domain(everything).items():
             for test in group:
                 for items in (test.case.candidates, tuple(shown[test.prompt.id])):
-                    parts[domain].likelihood.rank([test.case.history], [items])
+                    parts[domain].likelihood.score([test.case.history], [items])
                 advance(1)
             if prior:
                 _compute_prior(group, shown, parts[domain])
@@ -166,7 +166,7 @@ def _compute_prior(
     for test, items in locales.values():
         titles = list(items)
         for start in range(0, len(titles), _CHUNK):
-            parts.prior.rank([test.case.history], [titles[start : start + _CHUNK]])
+            parts.prior.score([test.case.history], [titles[start : start + _CHUNK]])
 
 
 def _scored_batches(

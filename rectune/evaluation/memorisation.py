@@ -24,10 +24,10 @@ from rectune.inference.requests import GenerationRequest
 from rectune.prompts.render import RenderOptions, render
 from rectune.prompts.template_library import system_message
 from rectune.rankers.base import Scores
+from rectune.rankers.baselines import words_of
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.eval_cases import EvalCase, as_asked, by_domain
 from rectune.rankers.likelihood import Likelihood, RenderedPrompt, Scorer, without_history
-from rectune.rankers.words import words_of
 
 CONDITIONS = ("own history", "shuffled", "somebody else's", "none")
 _SHORTEST = 4  # words of a title that is cut in two
@@ -124,7 +124,7 @@ def next_items(
         for place, test in enumerate(group):
             for name, asked in _asked(test, group[(place + 1) % len(group)], eval_context).items():
                 ranker = Likelihood(name, scorer, titles, _always(asked))
-                hits[name].append(_hit(test, ranker.rank([()], [test.case.candidates])[0]))
+                hits[name].append(_hit(test, ranker.score([()], [test.case.candidates])[0]))
     n = len(hits["none"])
     shares = {name: _share(sum(found), len(found)) for name, found in hits.items() if found}
     return {"n": n, "hit@1": shares}

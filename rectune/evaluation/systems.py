@@ -82,7 +82,7 @@ def system_name(model: str, method: str) -> str:
 def scored(ranker: Ranker, tasks: Sequence[RankingTask]) -> Iterator[tuple[RankingTask, Scores]]:
     """The scores of each trial, all of one domain."""
     histories = [task.test.case.history for task in tasks]
-    yield from zip(tasks, ranker.rank(histories, [task.candidates for task in tasks]), strict=True)
+    yield from zip(tasks, ranker.score(histories, [task.candidates for task in tasks]), strict=True)
 
 
 def tasks_by_domain(tasks: Sequence[RankingTask]) -> dict[str, list[RankingTask]]:

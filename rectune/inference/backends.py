@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Self
 
-from rectune.core.closing import Closing
 from rectune.inference.requests import GenerationRequest, GenerationResult
 
 
-class Backend(Closing):
+class Backend(ABC):
     """Answers requests."""
 
     @abstractmethod
@@ -27,3 +27,13 @@ class Backend(Closing):
         Raises:
             UserError: nothing can be answered.
         """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the model; doing it twice does no harm."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

@@ -7,11 +7,10 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from rectune.core.closing import Closing
 from rectune.core.errors import UserError
 from rectune.core.settings import SamplingConfig
 from rectune.inference.requests import GenerationRequest, GenerationResult
@@ -62,7 +61,7 @@ def request_key(digest: str, request: GenerationRequest) -> bytes:
     return key.digest()
 
 
-class GenerationCache(Closing):
+class GenerationCache(AbstractContextManager["GenerationCache"]):
     """Finished answers in SQLite; several processes may share the file. A context manager.
 
     Raises:
@@ -98,6 +97,9 @@ class GenerationCache(Closing):
     def _file_version(self) -> int:
         (found,) = self._base.execute("PRAGMA user_version").fetchone()
         return int(found)
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the file."""

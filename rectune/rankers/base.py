@@ -29,7 +29,7 @@ class Ranker(Protocol):
         """How reports call it."""
         ...
 
-    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
         """Score each case's candidates.
 
         Args:
@@ -43,15 +43,15 @@ class Ranker(Protocol):
         ...
 
 
-# Name -> the class, whose `of(ground)` makes the ranker of one domain. Nothing is imported before it is asked for.
+# Name -> the class, whose `of(domain_data)` makes the ranker of one domain. Nothing is imported before it is asked for.
 RANKERS: dict[str, str] = {
-    "random": "rectune.rankers.chance:Random",
-    "popularity": "rectune.rankers.popularity:Popularity",
-    "bm25": "rectune.rankers.words:Bm25",
-    "embedding_mean": "rectune.rankers.likeness:EmbeddingMean",
-    "embedding_best": "rectune.rankers.likeness:EmbeddingBest",
-    "hybrid": "rectune.rankers.hybrid:Hybrid",
-    "item_knn": "rectune.rankers.neighbours:ItemKnn",
+    "random": "rectune.rankers.baselines:Random",
+    "popularity": "rectune.rankers.baselines:Popularity",
+    "bm25": "rectune.rankers.baselines:Bm25",
+    "embedding_mean": "rectune.rankers.baselines:EmbeddingMean",
+    "embedding_best": "rectune.rankers.baselines:EmbeddingBest",
+    "hybrid": "rectune.rankers.baselines:Hybrid",
+    "item_knn": "rectune.rankers.baselines:ItemKnn",
 }
 
 # Those that look at nobody's interactions but the history they are given.
@@ -63,7 +63,7 @@ def open_ranker(name: str, domain_data: DomainData) -> Ranker:
 
     Args:
         name: one of `RANKERS`, or `module:Class` of one's own.
-        ground: what it is made from.
+        domain_data: what it is made from.
 
     Raises:
         UserError: there is none of this name, or its module cannot be imported.
@@ -89,7 +89,7 @@ def _maker(name: str) -> Callable[[DomainData], Any]:
         raise UserError(
             f"the ranker {place} cannot be had ({missing})",
             where="evaluate.systems",
-            hint="name module:Class, where Class.of(ground) makes the ranker of a domain",
+            hint="name module:Class, where Class.of(domain_data) makes the ranker of a domain",
         ) from None
     return found
 

@@ -59,8 +59,8 @@ class Likelihood:
     on_case: Callable[[int], None] = lambda done: None
     normalised: bool = True
 
-    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.rank`."""
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.score`."""
         return [self._scores(h, c) for h, c in zip(histories, candidates, strict=True)]
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
@@ -91,10 +91,10 @@ class WithoutPrior:
     prior: Ranker
     weight: float = 1.0
 
-    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.rank`."""
-        own = self.likelihood.rank(histories, candidates)
-        prior = self.prior.rank(histories, candidates)
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.score`."""
+        own = self.likelihood.score(histories, candidates)
+        prior = self.prior.score(histories, candidates)
         return [score - self.weight * base for score, base in zip(own, prior, strict=True)]
 
 

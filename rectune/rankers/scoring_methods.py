@@ -85,10 +85,10 @@ def choose_weights(cases: Sequence[EvalCase], parts: Callable[[str], ScoringInpu
     for domain, group in by_domain(cases).items():
         asked = ([test.case.history for test in group], [test.case.candidates for test in group])
         own = parts(domain)
-        likelihoods += own.likelihood.rank(*asked)
-        priors += own.prior.rank(*asked)
+        likelihoods += own.likelihood.score(*asked)
+        priors += own.prior.score(*asked)
         for method, scores in others.items():
-            scores += own.beside(BESIDE[method]).rank(*asked)
+            scores += own.beside(BESIDE[method]).score(*asked)
         targets += [test.case.candidates.index(test.case.target) for test in group]
 
     def corrected(weight: float) -> list[Scores]:

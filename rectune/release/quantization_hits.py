@@ -61,7 +61,7 @@ def hits_by(scorer: Scorer, name: str, cases: Sequence[EvalCase], catalogue: Cat
             ranker = Likelihood(name, scorer, titles, asked_by_history(group), advance)
             histories = [test.case.history for test in group]
             for test, scores in zip(
-                group, ranker.rank(histories, [test.case.candidates for test in group]), strict=True
+                group, ranker.score(histories, [test.case.candidates for test in group]), strict=True
             ):
                 place = test.case.candidates.index(test.case.target)
                 others = [score for at, score in enumerate(scores) if at != place]

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from rectune.core.errors import MissingExtra, UserError, first_line
 from rectune.core.progress import progress
-from rectune.core.text.plain import encodable
-from rectune.retrieval.scripts import is_unsegmented
+from rectune.core.text.plain import encodable, is_unsegmented
 
 if typing.TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -23,13 +23,12 @@ from typing import Any
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError, first_line
 from rectune.core.progress import say
-from rectune.core.text.plain import encodable
+from rectune.core.text.plain import encodable, is_unsegmented
 from rectune.core.types import Item
 from rectune.retrieval.chunks import Chunk, ChunkConfig, chunks_of
 from rectune.retrieval.embedding import dimension, embed
 from rectune.retrieval.index_maintenance import refresh_indexes
 from rectune.retrieval.relevance_threshold import calibrate
-from rectune.retrieval.scripts import is_unsegmented
 from rectune.retrieval.search import ALL, CatalogueIndex, Key, SearchHit, quoted
 
 __all__ = ["SearchHit", "CatalogueIndex", "IndexConfig", "build_index", "open_index"]

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from rectune.core.text.plain import is_unsegmented
 from rectune.retrieval.embedding import Vectors, embed
-from rectune.retrieval.scripts import is_unsegmented
 from rectune.retrieval.search import matrix, quoted
 
 if typing.TYPE_CHECKING:

@@ -6,14 +6,12 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from rectune.core.text.plain import encodable
+from rectune.core.text.plain import encodable, is_unsegmented
 from rectune.retrieval.embedding import Vectors, embed, reads
-from rectune.retrieval.fusion import reciprocal_rank_fusion
-from rectune.retrieval.scripts import is_unsegmented
 
 if typing.TYPE_CHECKING:
     from lancedb.table import Table
@@ -28,6 +26,9 @@ _BLIND = 1e-3  # weight of a vector that an embedder made of a text that it cann
 ALL = 2**31 - 1  # rows: a table's search has to be given a limit
 
 Key = tuple[str, str]  # domain, item id
+Ranked = TypeVar("Ranked")
+
+_RRF_CONSTANT = 60  # of the paper, whose authors found it to matter little
 
 
 @dataclass(frozen=True)
@@ -251,3 +252,19 @@ def _rows(search: Any, domain: str | None, limit: int, figure: str) -> list[dict
 
 def _hit(row: Mapping[str, Any], similarity: float) -> SearchHit:
     return SearchHit(row["item_id"], row["title"], row["domain"], similarity, similarity, row["text"])
+
+
+def reciprocal_rank_fusion(
+    rankings: Mapping[str, Sequence[Ranked]], weights: Mapping[str, float] | None = None
+) -> dict[Ranked, float]:
+    """score(d) = sum over the rankings that hold d of weight / (60 + rank of d), ranks from 1, weights 1.
+
+    Cormack, Clarke and Buettcher 2009, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank
+    Learning Methods". A thing that a ranking lacks gains nothing from it.
+    """
+    scores: dict[Ranked, float] = {}
+    for name, ranking in rankings.items():
+        weight = weights[name] if weights else 1.0
+        for rank, key in enumerate(ranking, 1):
+            scores[key] = scores.get(key, 0.0) + weight / (_RRF_CONSTANT + rank)
+    return scores

@@ -28,7 +28,7 @@ def ranker(scorer) -> Likelihood:
 
 
 def test_the_score_is_a_mean_so_that_length_does_not_count():
-    scores = ranker(Counter("Chef")).rank([("x",)], [("a", "b", "c")])[0]
+    scores = ranker(Counter("Chef")).score([("x",)], [("a", "b", "c")])[0]
     np.testing.assert_allclose(
         scores, [-1.0, -0.5, -1.0]
     )  # "The French Chef" has three tokens, the others two
@@ -36,7 +36,7 @@ def test_the_score_is_a_mean_so_that_length_does_not_count():
 
 def test_each_history_is_asked_in_its_own_words_and_language():
     scorer = Counter("Moon")
-    ranker(scorer).rank([("x",), ("k",)], [("a",), ("b",)])
+    ranker(scorer).score([("x",), ("k",)], [("a",), ("b",)])
     assert scorer.seen == [((("user", "x"),), "My recommendation:"), ((("user", "k"),), "추천:")]
 
 
@@ -46,5 +46,5 @@ def test_a_real_model_prefers_what_it_has_just_read():
         return RenderedPrompt((("user", words),), "en")
 
     with LlamaEngine(gguf_file("embedded"), EngineConfig(context=256, max_num_seqs=4)) as engine:
-        scores = Likelihood("base", engine, TITLES, ask).rank([["a"], ["b"], ["c"]], [list(TITLES)] * 3)
+        scores = Likelihood("base", engine, TITLES, ask).score([["a"], ["b"], ["c"]], [list(TITLES)] * 3)
     assert [int(row.argmax()) for row in scores] == [0, 1, 2]

@@ -44,7 +44,7 @@ def parts() -> ScoringInputs:
 
 
 def scores(method: str, weights: FusionWeights = FusionWeights(1.0, 1.0)) -> list[float]:  # noqa: B008
-    return parts().ranker(method, method, weights).rank([("m0",)], [("m1", "m2", "m6")])[0].tolist()
+    return parts().ranker(method, method, weights).score([("m0",)], [("m1", "m2", "m6")])[0].tolist()
 
 
 def test_total_is_the_likelihood_times_the_number_of_tokens():
@@ -61,14 +61,14 @@ def test_fusion_is_the_weighted_sum_of_standardised_scores():
     one, other = np.array([1.0, 2.0, 6.0]), np.array([5.0, 5.0, 5.0])
     np.testing.assert_allclose(fused(one, other, 0.3), 0.3 * (one - 3) / np.std(one))
     ends = [
-        Fused("f", parts().likelihood, parts().beside("embedding_best"), weight).rank(
+        Fused("f", parts().likelihood, parts().beside("embedding_best"), weight).score(
             [("m0",)], [("m1", "m2", "m6")]
         )[0]
         for weight in (1, 0)
     ]
     assert [int(row.argmax()) for row in ends] == [
         0,
-        int(np.argmax(parts().beside("embedding_best").rank([("m0",)], [("m1", "m2", "m6")])[0])),
+        int(np.argmax(parts().beside("embedding_best").score([("m0",)], [("m1", "m2", "m6")])[0])),
     ]
 
 
@@ -103,7 +103,7 @@ def test_weights_are_chosen_for_the_part_that_knows():
     assert chosen.cases == 3 and chosen.fused < DEFAULT
     known = tests[0].case
     for method in ("fused", "lexical", "hybrid"):  # the words say cooking too
-        (found,) = parts().ranker(method, method, chosen).rank([known.history], [known.candidates])
+        (found,) = parts().ranker(method, method, chosen).score([known.history], [known.candidates])
         assert found.argmax() == known.candidates.index(known.target)
     assert choose_weights([], lambda domain: parts()) == FusionWeights()
 
