@@ -27,7 +27,8 @@ TAGS = Path("tags")  # beside runs/, in the folder that rectune is called in
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Write tags.parquet and preferences.parquet, and what they were checked for: health.json, health.md, health.png.
+    """Write tags.parquet and preferences.parquet, and what they were checked for: health.json, health.md,
+    health.png.
 
     Args:
         config: section align.

@@ -48,7 +48,8 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         inputs: base, sft, queries.
 
     Raises:
-        UserError: there are no fresh prompts of the split `preference`, or no prompt has two different answers.
+        UserError: there are no fresh prompts of the split `preference`, or no prompt has two different
+            answers.
     """
     rows = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
     fresh = select_prompts(rows, config.candidates.prompts)
@@ -79,8 +80,8 @@ def sample(
     """Draw `settings.answers` different answers for each prompt.
 
     An answer that is empty or equal to another of its prompt (white space at the ends aside) is drawn again,
-    up to `REDRAWS` times, each with another seed; then it is left out and counted. What the generation cache holds is
-    not asked again.
+    up to `REDRAWS` times, each with another seed; then it is left out and counted. What the generation cache
+    holds is not asked again.
 
     Args:
         ask: what answers; see `rectune.inference.generate.generate`.
@@ -161,7 +162,9 @@ def _few(prompts: Sequence[Prompt], rows: Sequence[Candidate]) -> list[tuple[Pro
 def gap_to_adapter(
     config: Recipe, inputs: Mapping[str, Path], model: Path, few: Sequence[tuple[Prompt, str]]
 ) -> dict[str, float]:
-    """How far the GGUF file is from the adapter model, in nats a token; see `rectune.models.logprob_parity.gap`."""
+    """How far the GGUF file is from the adapter model, in nats a token; see
+    `rectune.models.logprob_parity.gap`.
+    """
     from rectune.models.loading import load_for_training, load_tokenizer, open_adapter
     from rectune.models.logprob_parity import answer_logps, gap
 

@@ -29,17 +29,18 @@ if TYPE_CHECKING:
     from rectune.align.dpo_trainer import ReferenceCachedDPOTrainer
     from rectune.models.best_adapter import BestAdapterCallback
 
-# Nats; at step 0 policy and reference are the same model. Sums over an answer that were taken in another batch, in 16
-# bits, differ by rounding; a wrong reference is off by several nats.
+# Nats; at step 0 policy and reference are the same model. Sums over an answer that were taken in another
+# batch, in 16 bits, differ by rounding; a wrong reference is off by several nats.
 _TOLERANCE, _TOLERANCE_16 = 0.01, 0.1
 _AT_LN_2 = {"sigmoid", "sigmoid_norm", "robust"}  # losses that are then ln 2
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Align the SFT model on preference pairs; writes `adapter/`, `metrics.jsonl`, `generations.jsonl` and plots.
+    """Align the SFT model on preference pairs; writes `adapter/`, `metrics.jsonl`, `generations.jsonl` and
+    plots.
 
-    The SFT adapter itself is trained further; a frozen copy of it is the reference, and is not saved. With held-out
-    pairs also `held_out.jsonl`, and the adapter is the one that was best on them.
+    The SFT adapter itself is trained further; a frozen copy of it is the reference, and is not saved. With
+    held-out pairs also `held_out.jsonl`, and the adapter is the one that was best on them.
 
     Raises:
         UserError: there is no pair to train on.

@@ -1,11 +1,11 @@
 """Tags with their texts as the annotation tools Label Studio and Argilla import them.
 
-Both get a prompt with its answers, numbered as they were sampled, and what each annotator decided about it. Which field
-goes where is in `docs/tagging.md`. What does not count is left out: what was undone or replaced, repeats, and
-comparisons of models.
+Both get a prompt with its answers, numbered as they were sampled, and what each annotator decided about it.
+Which field goes where is in `docs/tagging.md`. What does not count is left out: what was undone or replaced,
+repeats, and comparisons of models.
 
-Sources: "Label Studio JSON format of annotated tasks" (labelstud.io/guide/task_format) and `Record.to_dict` of Argilla 2
-(docs.argilla.io, rg.Record), whose `dataset.records.from_json` reads a list of them.
+Sources: "Label Studio JSON format of annotated tasks" (labelstud.io/guide/task_format) and `Record.to_dict`
+of Argilla 2 (docs.argilla.io, rg.Record), whose `dataset.records.from_json` reads a list of them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Is a preference set fit to train on? What chosen and rejected answers differ in, and what must not be.
 
-DPO learns whatever tells chosen from rejected, wanted or not: where chosen answers are longer, it learns length. So
-the differences are measured before; warnings say which stand out. What is broken is refused.
+DPO learns whatever tells chosen from rejected, wanted or not: where chosen answers are longer, it learns
+length. So the differences are measured before; warnings say which stand out. What is broken is refused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What is watched while DPO trains: held-out pairs at every evaluation, a few answers at the start and at the end.
+"""What is watched while DPO trains: held-out pairs at every evaluation, a few answers at the start and at the
+end.
 
 This module needs torch and transformers at import, so it is only ever imported inside a function.
 """

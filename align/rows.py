@@ -18,7 +18,9 @@ Row = dict[str, Any]  # number (int), prompt_ids, chosen_ids, rejected_ids (list
 
 @dataclass(frozen=True)
 class PreferenceRows:
-    """Pairs to train on and pairs held out, all pairs of one user on one side; `flow` counts what was left out."""
+    """Pairs to train on and pairs held out, all pairs of one user on one side; `flow` counts what was left
+    out.
+    """
 
     train: list[Row]
     held_out: list[Row]

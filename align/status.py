@@ -1,4 +1,6 @@
-"""How the tagging stands: who did how much, how well they agree, and whether the place of an answer sways them."""
+"""How the tagging stands: who did how much, how well they agree, and whether the place of an answer sways
+them.
+"""
 
 from __future__ import annotations
 
@@ -93,8 +95,8 @@ def _table(
 def _agreement(votes: Sequence[Decision], annotators: int) -> list[str]:
     """Krippendorff's alpha over the prompts that several people judged.
 
-    What is judged is an answer, and its values are those that people gave it: 1 best, 0 neither, -1 worst. A tie and
-    "all bad" call no answer best or worst; a skip is no judgement.
+    What is judged is an answer, and its values are those that people gave it: 1 best, 0 neither, -1 worst. A
+    tie and "all bad" call no answer best or worst; a skip is no judgement.
     """
     by_subject: dict[object, list[Decision]] = {}
     for decision in votes:
@@ -134,7 +136,9 @@ def _self_agreement(names: Sequence[str], decisions: Sequence[Decision]) -> list
 
 
 def _places(names: Sequence[str], votes: Sequence[Decision]) -> list[str]:
-    """Whether the place of an answer sways people: they see a shuffled order, so each place should get its share."""
+    """Whether the place of an answer sways people: they see a shuffled order, so each place should get its
+    share.
+    """
     lines = []
     for name in names:
         tags = [d for d in votes if d.annotator == name and d.kind == "tag"]

@@ -1,4 +1,6 @@
-"""`rectune tag`: a person picks the best and the worst of the answers to every prompt, or the better of two models."""
+"""`rectune tag`: a person picks the best and the worst of the answers to every prompt, or the better of two
+models.
+"""
 
 from __future__ import annotations
 

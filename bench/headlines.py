@@ -1,11 +1,12 @@
 """`python -m bench.headlines --data path/to/korean_news`: Korean headlines as an unseen domain.
 
-150 headlines are labelled by hand in ten subjects (`tests/retrieval/korean_subjects.json`, by the hash of their lines). A
-history of five on one subject is to find the other ten. Every system ranks all headlines but those five. Precision@10 is
-taken over the labelled ones: those without a label are taken out of the ranking, and of the first ten that are left the
-share on the history's subject counts (a condensed list; Sakai 2007). Ten of the 145 are right, so that 1 can be reached
-and chance is 10/145. `share of all` is stricter: of the first ten of the whole ranking, those that bear the label.
-Histories are drawn at random, the same for all systems; the interval is a bootstrap over histories within subjects.
+150 headlines are labelled by hand in ten subjects (`tests/retrieval/korean_subjects.json`, by the hash of
+their lines). A history of five on one subject is to find the other ten. Every system ranks all headlines but
+those five. Precision@10 is taken over the labelled ones: those without a label are taken out of the ranking,
+and of the first ten that are left the share on the history's subject counts (a condensed list; Sakai 2007).
+Ten of the 145 are right, so that 1 can be reached and chance is 10/145. `share of all` is stricter: of the
+first ten of the whole ranking, those that bear the label. Histories are drawn at random, the same for all
+systems; the interval is a bootstrap over histories within subjects.
 """
 
 from __future__ import annotations

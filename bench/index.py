@@ -1,11 +1,13 @@
-"""`python -m bench.index`: an index of made-up items: time, memory, disk, recall of IVF-PQ, latency of searches.
+"""`python -m bench.index`: an index of made-up items: time, memory, disk, recall of IVF-PQ, latency of
+searches.
 
-Titles, categories and bodies are made of made-up words. Vectors are made up too, so that what is measured is the index
-and not the embedder: each is one of 2,000 random centres with noise, by the hash of the text, so that likeness has the
-lumps that real catalogues have. Real embeddings are measured on a few items beside it, and what a whole catalogue would
-take is worked out from that.
+Titles, categories and bodies are made of made-up words. Vectors are made up too, so that what is measured is
+the index and not the embedder: each is one of 2,000 random centres with noise, by the hash of the text, so
+that likeness has the lumps that real catalogues have. Real embeddings are measured on a few items beside it,
+and what a whole catalogue would take is worked out from that.
 
-Recall@10 is the share of the ten nearest items, by comparing all vectors, that IVF-PQ finds too, over 200 queries.
+Recall@10 is the share of the ten nearest items, by comparing all vectors, that IVF-PQ finds too, over 200
+queries.
 """
 
 from __future__ import annotations

@@ -58,7 +58,9 @@ def _measure(model: Path, slots: int) -> str:
 
 
 def write(path: Path, shape: Shape) -> None:
-    """Write a GGUF file of that shape: random 4-bit weights (Q4_0), the embedded model's vocabulary and template."""
+    """Write a GGUF file of that shape: random 4-bit weights (Q4_0), the embedded model's vocabulary and
+    template.
+    """
     import numpy as np
     from gguf import GGUFReader, GGUFWriter
 

@@ -24,7 +24,9 @@ _COUNTED = "counted.json"
 
 @dataclass(frozen=True)
 class CachedDataset:
-    """One dataset that has been read: `counted` is what its reader counted, `liked` from where something is liked."""
+    """One dataset that has been read: `counted` is what its reader counted, `liked` from where something is
+    liked.
+    """
 
     dataset: registry.Dataset
     folder: Path

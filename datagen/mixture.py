@@ -9,7 +9,8 @@ from rectune.core.types import Split
 
 
 def allocate(total: int, shares: Mapping[str, float], names: Sequence[str]) -> dict[str, int]:
-    """Split `total` over the names in proportion to their shares, by largest remainder; the parts sum to `total`.
+    """Split `total` over the names in proportion to their shares, by largest remainder; the parts sum to
+    `total`.
 
     Raises:
         UserError: a name has no share, or all shares are 0.
@@ -51,7 +52,8 @@ def deal(
 ) -> dict[str, int]:
     """What each name gives of `total` when none can give more than its capacity.
 
-    A shortfall is accepted, or spread over the names that have more to give, again in proportion to their shares.
+    A shortfall is accepted, or spread over the names that have more to give, again in proportion to their
+    shares.
     """
     given = {name: min(count, capacity[name]) for name, count in allocate(total, shares, names).items()}
     while spread and (missing := total - sum(given.values())):

@@ -46,9 +46,11 @@ class PromptPlan:
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Word every case; active ones get a query first. A case whose queries were all refused is asked passively.
+    """Word every case; active ones get a query first. A case whose queries were all refused is asked
+    passively.
 
-    Prompts are measured with the base model's tokenizer and chat template, and shortened to `prompts.max_tokens`.
+    Prompts are measured with the base model's tokenizer and chat template, and shortened to
+    `prompts.max_tokens`.
     """
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
@@ -81,7 +83,8 @@ def _kinds(prompts: Sequence[Prompt]) -> dict[str, int]:
 def plan_cases(cases: Sequence[Case], config: settings.PromptsConfig) -> list[PromptPlan]:
     """Scenario, form and locale of every case, in the recipe's shares within each domain and split.
 
-    A test case is always asked passive and direct, which is what is evaluated, and a second time active and direct.
+    A test case is always asked passive and direct, which is what is evaluated, and a second time active and
+    direct.
     """
     plans: list[PromptPlan] = []
     groups: dict[tuple[str, str], list[Case]] = {}
@@ -218,7 +221,9 @@ def render_plans(
     config: settings.PromptsConfig,
     tokenizer: PreTrainedTokenizerBase,
 ) -> TruncatedPrompt:
-    """The prompts of many plans, in order, each within `config.max_tokens` tokens; see `rectune.prompts.truncation`."""
+    """The prompts of many plans, in order, each within `config.max_tokens` tokens; see
+    `rectune.prompts.truncation`.
+    """
 
     def render_one(place: int, left_out: int) -> Prompt:
         return render_plan(plans[place], catalogue, queries, config, left_out)

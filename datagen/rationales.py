@@ -1,4 +1,6 @@
-"""Stage `rationales`: the responses that are trained on, written by the teachers from history or query and target."""
+"""Stage `rationales`: the responses that are trained on, written by the teachers from history or query and
+target.
+"""
 
 from __future__ import annotations
 
@@ -58,12 +60,14 @@ def respond(
 ) -> tuple[str, Literal["model", "template"]]:
     """A teacher's text as the response that its prompt asks for, and who named the item in it.
 
-    A direct response is the reasons in one paragraph and the closing line; a listwise one the same reasons and the
-    ranking. The ranking is always ours, "template": a teacher is asked for a paragraph and shown the target alone.
+    A direct response is the reasons in one paragraph and the closing line; a listwise one the same reasons
+    and the ranking. The ranking is always ours, "template": a teacher is asked for a paragraph and shown the
+    target alone.
 
     Args:
         text: what the teacher wrote.
-        titles: the target's title exactly as in the catalogue, then those of the other candidates as they are ranked.
+        titles: the target's title exactly as in the catalogue, then those of the other candidates as they are
+            ranked.
         prompt: what is responded to.
         cut: the text was stopped by the token limit, so its last sentence is not whole and is taken off.
     """

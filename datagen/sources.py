@@ -48,7 +48,9 @@ class SourceDataset:
 
 @dataclass(frozen=True)
 class CaseSource:
-    """Gives cases: histories from `history`, targets from `target`, which are the same end unless it `crosses`."""
+    """Gives cases: histories from `history`, targets from `target`, which are the same end unless it
+    `crosses`.
+    """
 
     name: str
     history: SourceDataset

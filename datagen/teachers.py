@@ -18,7 +18,9 @@ Written = tuple[GenerationResult, Provenance]
 def ask_teachers(
     requests: Sequence[GenerationRequest], config: settings.GenerateConfig, generation_cache: Path, label: str
 ) -> dict[str, Written]:
-    """Answers by request id, each with who wrote it. A teacher is loaded once, and only if it has something to write."""
+    """Answers by request id, each with who wrote it. A teacher is loaded once, and only if it has something
+    to write.
+    """
     written: dict[str, Written] = {}
     for teacher, mine in _shared_out(requests, config.teachers):
         model = model_of(teacher, config)
@@ -55,7 +57,9 @@ def model_of(teacher: settings.TeacherConfig, config: settings.GenerateConfig) -
 
 
 def rendered(request: GenerationRequest, config: settings.GenerateConfig) -> str:
-    """A request as its teacher will see it, control tokens and all; by role where a server does the rendering."""
+    """A request as its teacher will see it, control tokens and all; by role where a server does the
+    rendering.
+    """
     ((teacher, _),) = _shared_out([request], config.teachers)
     model = model_of(teacher, config)
     if isinstance(model, Path):

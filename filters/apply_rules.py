@@ -24,8 +24,8 @@ if typing.TYPE_CHECKING:
 class Verdicts:
     """What was said of n rows, as columns in their order.
 
-    `figures` holds a column a rule, by its name; `drops` one by its reason. `first` is the place of the row that stays for
-    this one where it is a copy, else its own.
+    `figures` holds a column a rule, by its name; `drops` one by its reason. `first` is the place of the row
+    that stays for this one where it is a copy, else its own.
     """
 
     ids: Sequence[str]

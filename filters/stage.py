@@ -1,6 +1,8 @@
-"""Stage `filter`: every rule looks at every response; kept rows, dropped rows, verdicts and a report are written.
+"""Stage `filter`: every rule looks at every response; kept rows, dropped rows, verdicts and a report are
+written.
 
-Examples are read and written as columns, a batch at a time; what stays in memory is a few hundred bytes a row.
+Examples are read and written as columns, a batch at a time; what stays in memory is a few hundred bytes a
+row.
 """
 
 from __future__ import annotations

@@ -51,12 +51,13 @@ class TrainingData:
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Tune the base model on the kept examples; writes `adapter/`, `metrics.jsonl` and `loss.png`.
 
-    With a held-out share of users also `generations.jsonl`, and the adapter is the one that was best on them. Runs in
-    one process or, under a launcher, in many; called again after a kill it goes on from the last checkpoint.
+    With a held-out share of users also `generations.jsonl`, and the adapter is the one that was best on them.
+    Runs in one process or, under a launcher, in many; called again after a kill it goes on from the last
+    checkpoint.
 
     Raises:
-        UserError: the recipe asks for what this machine has not, no example is left to train on, or the loss went
-            wrong.
+        UserError: the recipe asks for what this machine has not, no example is left to train on, or the loss
+            went wrong.
         RectuneError: a proof of training failed.
     """
     join_processes(config.train.zero_stage)
@@ -189,7 +190,9 @@ def _guard(job: TrainingJob, ratio: float, resumed: Path | None) -> LossSpikeGua
 
 
 def layout_of(packing: bool, attention: str) -> Layout:
-    """How batches are laid out: what knows the borders of examples wants packed rows end to end, a mask side by side."""
+    """How batches are laid out: what knows the borders of examples wants packed rows end to end, a mask side
+    by side.
+    """
     if not packing:
         return "padded"
     return "flat" if attention in ("flash_attention_2", BLOCKS) else "packed"

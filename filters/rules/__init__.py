@@ -1,4 +1,6 @@
-"""The rules that a response must pass, in the order in which reasons are given. A new rule is a new line here."""
+"""The rules that a response must pass, in the order in which reasons are given. A new rule is a new line
+here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The command line: `rectune COMMAND`. Every command says what it does in one line; the work is in the modules it calls."""
+"""The command line: `rectune COMMAND`. Every command says what it does in one line; the work is in the
+modules it calls.
+"""
 
 from __future__ import annotations
 
@@ -201,7 +203,9 @@ def prompts_show(
     count: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 3,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Prompts as the model sees them, control tokens made visible and trained tokens told apart; runs nothing."""
+    """Prompts as the model sees them, control tokens made visible and trained tokens told apart; runs
+    nothing.
+    """
     from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.prompts_show import PromptFilter, prompt_pages
     from rectune.pipeline.run import RunOptions

@@ -1,4 +1,6 @@
-"""`rectune tag …`: the tagging program, and what is done with tag files. `rectune tag RECIPE` needs no further word."""
+"""`rectune tag …`: the tagging program, and what is done with tag files. `rectune tag RECIPE` needs no
+further word.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The three columnar tables that the data stage makes: items, users, interactions. One Parquet file each, all domains."""
+"""The three columnar tables that the data stage makes: items, users, interactions. One Parquet file each, all
+domains.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ KINDS = ("rating", "click", "purchase", "play", "review")
 
 
 def item_schema() -> dict[str, pl.DataType]:
-    """`item` is a code, dense from 0 within a domain; `item_id` the published id; `extra` a JSON object as text.
+    """`item` is a code, dense from 0 within a domain; `item_id` the published id; `extra` a JSON object as
+    text.
 
     `category` is the publisher's own division of a dataset (an Amazon category), empty where there is none.
     """
@@ -34,7 +37,9 @@ def item_schema() -> dict[str, pl.DataType]:
 
 
 def user_schema() -> dict[str, pl.DataType]:
-    """`user` is a code, dense from 0 within a domain; `attributes` a JSON object as text, empty where none are published."""
+    """`user` is a code, dense from 0 within a domain; `attributes` a JSON object as text, empty where none
+    are published.
+    """
     import polars as pl
 
     return {"domain": pl.String(), "user": pl.UInt32(), "user_id": pl.String(), "attributes": pl.String()}
@@ -45,8 +50,9 @@ def interaction_schema() -> dict[str, pl.DataType]:
 
     `value` is stars, points, hours played or 1 for a click; null where nothing was rated.
 
-    `timestamp` is seconds since 1970, null where the dataset publishes none; `order` is the row's place in the file.
-    In the table that the data stage writes a column `liked` (boolean) follows: what counts as liked under its recipe.
+    `timestamp` is seconds since 1970, null where the dataset publishes none; `order` is the row's place in
+    the file. In the table that the data stage writes a column `liked` (boolean) follows: what counts as liked
+    under its recipe.
     """
     import polars as pl
 

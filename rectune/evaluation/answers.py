@@ -1,4 +1,6 @@
-"""Did DPO help? The answers of the model before and after it to the same unseen prompts, measured side by side."""
+"""Did DPO help? The answers of the model before and after it to the same unseen prompts, measured side by
+side.
+"""
 
 from __future__ import annotations
 
@@ -55,9 +57,10 @@ def compare_answers(
         out: the stage's folder; answers that are in the generation cache are not written again.
 
     Returns:
-        What answers.json holds, empty where nothing is asked: `prompts`; `figures`, what each means; `systems`, by system
-        and figure `mean`, `low`, `high` (95 %, bootstrap over users), and `how` the items were found; `difference`, the
-        second system's figures less the first's, prompt by prompt.
+        What answers.json holds, empty where nothing is asked: `prompts`; `figures`, what each means;
+            `systems`, by system
+        and figure `mean`, `low`, `high` (95 %, bootstrap over users), and `how` the items were found;
+        `difference`, the second system's figures less the first's, prompt by prompt.
     """
     chosen = choose(prompts, eval_context.config.evaluate.answers)
     if not chosen:

@@ -149,7 +149,9 @@ def _bunches(sizes: Sequence[int], at_once: int) -> Iterator[tuple[int, int]]:
 
 
 class _Tally:
-    """Rows by group, kind, liked and value. Values are kept as they are until there are too many distinct ones."""
+    """Rows by group, kind, liked and value. Values are kept as they are until there are too many distinct
+    ones.
+    """
 
     def __init__(self) -> None:
         import polars as pl

@@ -1,4 +1,6 @@
-"""Leave one domain out: how a model that was tuned on the other domains ranks for people of a domain it has not seen."""
+"""Leave one domain out: how a model that was tuned on the other domains ranks for people of a domain it has
+not seen.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class DomainFold:
 
 
 def fold_config(config: Recipe) -> Recipe:
-    """A fold's settings: only systems that look at no interactions of the domain, and no weight that is chosen on data."""
+    """A fold's settings: only systems that look at no interactions of the domain, and no weight that is
+    chosen on data.
+    """
     changed = config.evaluate.model_copy(
         update={
             "systems": [*INTERACTION_FREE, "base", "sft"],
@@ -58,7 +62,8 @@ def latest_cases(cases: Sequence[Case], trained: frozenset[str], limit: int) -> 
 
     Args:
         cases: of the domain left out; of each user the latest target comes first.
-        trained: users who were trained on in another domain, where user ids are shared; they are no test users.
+        trained: users who were trained on in another domain, where user ids are shared; they are no test
+            users.
         limit: at most so many users, in an order that follows from the ids alone; 0 is all.
     """
     latest: dict[str, Case] = {}
@@ -75,9 +80,9 @@ def measure_fold(
     """Rank the cases by every system of `eval_context`, and write rankings.parquet and, last, metrics.json.
 
     Returns:
-        what `rectune.evaluation.protocol.summarise` returns, and `best`: the name of the interaction-free baseline with
-        the highest Hit@1 here (chosen with hindsight, which favours it), with the differences from it of base and tuned
-        model.
+        what `rectune.evaluation.protocol.summarise` returns, and `best`: the name of the interaction-free
+        baseline with the highest Hit@1 here (chosen with hindsight, which favours it), with the differences
+        from it of base and tuned model.
     """
     tests = passive_cases(cases, eval_context.catalogue, {case.domain: locale for case in cases})
     pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)

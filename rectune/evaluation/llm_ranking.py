@@ -53,7 +53,8 @@ def rank_models(
 ) -> tuple[list[Ranking], dict[str, FusionWeights]]:
     """What every language model makes of every trial that it takes part in, and the weights chosen for it.
 
-    `out` keeps likelihoods.sqlite, and the store's ledger the answers: an interrupted attempt goes on behind them.
+    `out` keeps likelihoods.sqlite, and the store's ledger the answers: an interrupted attempt goes on behind
+    them.
     """
     config = eval_context.config.evaluate
     rankings: list[Ranking] = []
@@ -140,8 +141,8 @@ def compute(
 ) -> None:
     """Have every likelihood computed that the rankers will ask for.
 
-    A case's own candidates come first and by themselves, because other shapes of batch move log-probabilities a
-    little; then those of all draws at once. The titles of a domain are scored once without a history.
+    A case's own candidates come first and by themselves, because other shapes of batch move log-probabilities
+    a little; then those of all draws at once. The titles of a domain are scored once without a history.
     """
     everything = [*cases, *tuning]
     shown = {test.prompt.id: dict.fromkeys(test.case.candidates) for test in everything}
@@ -172,7 +173,9 @@ def _compute_prior(
 def _scored_batches(
     cases: Sequence[EvalCase], pools: CandidateSampler, eval_context: EvalContext
 ) -> Iterator[list[RankingTask]]:
-    """What models rank by likelihood: the own candidates, and the first draws of others; never the whole catalogue."""
+    """What models rank by likelihood: the own candidates, and the first draws of others; never the whole
+    catalogue.
+    """
     config = eval_context.config.evaluate
     yield own_tasks(cases)
     drawn = config.model_copy(

@@ -1,7 +1,8 @@
-"""What the base model knows by heart: a good ranking by a model that has read the data says little about taste.
+"""What the base model knows by heart: a good ranking by a model that has read the data says little about
+taste.
 
-Two questions. Can it complete titles of the catalogue from their first half? And does it still name a user's next item when
-the history is out of order, somebody else's, or not there?
+Two questions. Can it complete titles of the catalogue from their first half? And does it still name a user's
+next item when the history is out of order, somebody else's, or not there?
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class SplitTitle:
 
 
 def probe(cases: Sequence[EvalCase], eval_context: EvalContext, scorer: Scorer, out: Path) -> dict[str, Any]:
-    """What memorisation.json holds: `titles` and `next_item`, over all and by domain; see the functions below.
+    """What memorisation.json holds: `titles` and `next_item`, over all and by domain; see the functions
+    below.
 
     Args:
         cases: the test cases; the first `evaluate.memorisation` of each domain are asked about.
@@ -75,8 +77,9 @@ def probe(cases: Sequence[EvalCase], eval_context: EvalContext, scorer: Scorer, 
 def completed(cuts: Sequence[SplitTitle], eval_context: EvalContext, out: Path) -> dict[str, Any]:
     """How many titles the model ends as they end when it is given their first half; greedy.
 
-    An answer counts where its words begin with all words of the rest, case aside. `control` counts those that begin with the
-    rest of another title of the domain instead: what generic endings would give. Both are [share, low, high] of `n` titles.
+    An answer counts where its words begin with all words of the rest, case aside. `control` counts those that
+    begin with the rest of another title of the domain instead: what generic endings would give. Both are
+    [share, low, high] of `n` titles.
     """
     sampling = SamplingConfig(max_tokens=24, temperature=0.0)
     requests = []
@@ -113,10 +116,12 @@ def completed(cuts: Sequence[SplitTitle], eval_context: EvalContext, out: Path) 
 def next_items(
     chosen: Mapping[str, Sequence[EvalCase]], eval_context: EvalContext, scorer: Scorer
 ) -> dict[str, Any]:
-    """Hit@1 among the case's own candidates, by likelihood, under each of `CONDITIONS`, as [share, low, high] of `n` cases.
+    """Hit@1 among the case's own candidates, by likelihood, under each of `CONDITIONS`, as [share, low, high]
+    of `n` cases.
 
-    Shuffling keeps what was liked and loses when; somebody else's history keeps only the domain; none leaves what the
-    model holds likely whoever asks. Where the last is as good as the first, the history plays no part.
+    Shuffling keeps what was liked and loses when; somebody else's history keeps only the domain; none leaves
+    what the model holds likely whoever asks. Where the last is as good as the first, the history plays no
+    part.
     """
     hits: dict[str, list[bool]] = {name: [] for name in CONDITIONS}
     for domain, group in chosen.items():

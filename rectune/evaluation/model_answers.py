@@ -26,7 +26,9 @@ def answers_to(
     generation_cache: Path,
     label: str = "answers",
 ) -> list[GenerationResult]:
-    """What a model answers to prompts, in their order, sampled as recommendations are; `label` is for progress."""
+    """What a model answers to prompts, in their order, sampled as recommendations are; `label` is for
+    progress.
+    """
     config = eval_context.config.retrieval
     requests = [
         GenerationRequest(p.id, as_asked(p).messages, config.sampling, config.sampling.seed) for p in prompts

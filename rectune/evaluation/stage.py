@@ -29,10 +29,11 @@ from rectune.retrieval.index import open_index
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Write rankings.parquet (Ranking: a row a case, system, protocol and draw), metrics.json, memorisation.json
-    and samples.json.
+    """Write rankings.parquet (Ranking: a row a case, system, protocol and draw), metrics.json,
+    memorisation.json and samples.json.
 
-    likelihoods.sqlite keeps what language models computed; an interrupted attempt goes on behind what is in it.
+    likelihoods.sqlite keeps what language models computed; an interrupted attempt goes on behind what is in
+    it.
     """
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     tests = read_test_cases(cases, inputs["queries"])
@@ -58,7 +59,9 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 
 
 def measure(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> dict[str, Any]:
-    """Rank every case by every system, write rankings.parquet and memorisation.json, and return what metrics.json holds."""
+    """Rank every case by every system, write rankings.parquet and memorisation.json, and return what
+    metrics.json holds.
+    """
     config = eval_context.config.evaluate
     pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)
     rankings = rank_baselines(tests, pools, eval_context)

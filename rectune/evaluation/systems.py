@@ -1,4 +1,6 @@
-"""The systems that are compared: rankers by name, and every language model in each of the ways in which it can rank."""
+"""The systems that are compared: rankers by name, and every language model in each of the ways in which it
+can rank.
+"""
 
 from __future__ import annotations
 

@@ -49,9 +49,9 @@ def generate(
 ) -> list[GenerationResult]:
     """Answer requests; what the generation cache holds is taken from there.
 
-    Every new answer is in the generation cache before the next one is looked at, so an interrupted call goes on where
-    it was. Requests that differ in nothing but their id are generated once. If the generation cache answers all, no
-    model is loaded.
+    Every new answer is in the generation cache before the next one is looked at, so an interrupted call goes
+    on where it was. Requests that differ in nothing but their id are generated once. If the generation cache
+    answers all, no model is loaded.
 
     Args:
         model: a GGUF file, or a model behind a server.
@@ -109,7 +109,9 @@ def _check_failures(answers: Sequence[GenerationResult], limit: float, label: st
 
 
 def provenance(model: Model, sampling: SamplingConfig, seed: int) -> Provenance:
-    """Who wrote an answer: model as name@content hash (or name@server), quantisation, sampling, seed, engine version."""
+    """Who wrote an answer: model as name@content hash (or name@server), quantisation, sampling, seed, engine
+    version.
+    """
     if isinstance(model, ServedModel):
         return _server(model).provenance(sampling, seed)
     name, quantisation = describe(model)

@@ -42,10 +42,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", 
 def request_key(digest: str, request: GenerationRequest) -> bytes:
     """What identifies an answer: the model's digest and everything in the request that can change its text.
 
-    `GenerationRequest.id` and `SamplingConfig.seed` (from which stages derive request seeds) are not among it. Messages
-    stand for the rendered prompt: the template is part of the model file. The order of the stop strings does
-    not count. Fields that requests gained later count only where they are not at their defaults, so that
-    answers to requests without them stay good.
+    `GenerationRequest.id` and `SamplingConfig.seed` (from which stages derive request seeds) are not among
+    it. Messages stand for the rendered prompt: the template is part of the model file. The order of the stop
+    strings does not count. Fields that requests gained later count only where they are not at their defaults,
+    so that answers to requests without them stay good.
     """
     rest: list[object] = [
         request.prefill,

@@ -55,8 +55,9 @@ class Sequence:
 
 
 def prepare(handle: GenerationStream, context: Context) -> Sequence | None:
-    """Render and tokenise a request. One that cannot be answered (too long, or refused by the chat template or by
-    the grammar's reader) ends here with an error, and there is None."""
+    """Render and tokenise a request. One that cannot be answered (too long, or refused by the chat template
+    or by the grammar's reader) ends here with an error, and there is None.
+    """
     request, length = handle.request, 0
     wanted = request.sampling.max_tokens
     try:

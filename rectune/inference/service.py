@@ -13,7 +13,8 @@ from rectune.inference.stream import GenerationStream
 
 
 class EngineService(AbstractContextManager["EngineService"]):
-    """An engine in a thread of its own, where the requests of all threads are written together; a context manager.
+    """An engine in a thread of its own, where the requests of all threads are written together; a context
+    manager.
 
     The engine belongs to the service from now on and is closed with it.
     """

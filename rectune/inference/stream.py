@@ -12,8 +12,8 @@ class GenerationStream:
     """The text of one answer in pieces as they are written, and the whole answer in the end.
 
     Pieces are whole characters; what may yet turn out to begin a stop string is held back. They join to the
-    answer's text, unless it ends in an error. Any thread may use a handle whose engine runs in a thread of its
-    own; pieces then go to whoever asks first.
+    answer's text, unless it ends in an error. Any thread may use a handle whose engine runs in a thread of
+    its own; pieces then go to whoever asks first.
 
     Attributes:
         request: what is answered.

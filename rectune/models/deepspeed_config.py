@@ -1,6 +1,7 @@
 """DeepSpeed's JSON from a recipe (ZeRO, Rajbhandari et al. 2020); no value in it is left to "auto".
 
-The rows of one optimiser step are not in it: they are micro batch times accumulation times the processes there are.
+The rows of one optimiser step are not in it: they are micro batch times accumulation times the processes
+there are.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from rectune.core.settings import TrainingConfig
 
 _NEVER = 2**31 - 1  # steps between DeepSpeed's own log lines; metrics.jsonl is where figures go
 
-# Elements of a communication bucket. DeepSpeed's own 500 million are for models that are trained whole: it sets aside two
-# such buffers on a GPU, 1.9 GiB in 16 bits, where the adapters of a 7B model have 40 to 160 million elements in all.
+# Elements of a communication bucket. DeepSpeed's own 500 million are for models that are trained whole: it
+# sets aside two such buffers on a GPU, 1.9 GiB in 16 bits, where the adapters of a 7B model have 40 to 160
+# million elements in all.
 BUCKET = 50_000_000
 
 

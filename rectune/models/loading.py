@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# How text is split before BPE, by the name a GGUF gives it. transformers builds some tokenizers from GGUF without
-# these steps, and numerals such as "½" then become other tokens than under llama.cpp.
+# How text is split before BPE, by the name a GGUF gives it. transformers builds some tokenizers from GGUF
+# without these steps, and numerals such as "½" then become other tokens than under llama.cpp.
 _PRE_TOKENISERS: dict[str, tuple[tuple[str, dict[str, bool]], ...]] = {
     "smollm": (
         ("Digits", {"individual_digits": True}),
@@ -93,7 +93,8 @@ def compute_type(models: ModelsConfig) -> torch.dtype:
     """The type of the arithmetic around the weights.
 
     `auto`: bfloat16 where the accelerator has it in hardware, else float16; float32 on every CPU, so that one
-    recipe gives one result on all of them (bfloat16 is faster where there is AVX512-BF16, emulated elsewhere).
+    recipe gives one result on all of them (bfloat16 is faster where there is AVX512-BF16, emulated
+    elsewhere).
     """
     import torch
 
@@ -147,7 +148,8 @@ def load_for_training(
 def _keep_layout(model: PreTrainedModel) -> None:
     """Keep bitsandbytes from repacking 4-bit weights for AVX512-BF16 at the first evaluation on a CPU.
 
-    That would change the stored weights under our feet, and round activations to bfloat16 whatever `compute` says.
+    That would change the stored weights under our feet, and round activations to bfloat16 whatever `compute`
+    says.
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):

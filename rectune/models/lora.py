@@ -38,7 +38,8 @@ def lora_config(lora: LoraSection) -> LoraConfig:
     """peft's configuration of an adapter, `extra` included.
 
     Raises:
-        UserError: peft does not know an argument, it is set elsewhere in the recipe, or peft refuses its value.
+        UserError: peft does not know an argument, it is set elsewhere in the recipe, or peft refuses its
+            value.
     """
     from dataclasses import fields
 

@@ -1,4 +1,6 @@
-"""What a recipe may ask of a training stage and this machine may not have: found out before anything is loaded."""
+"""What a recipe may ask of a training stage and this machine may not have: found out before anything is
+loaded.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +44,8 @@ def check_trackers(names: Sequence[str], where: str) -> None:
 def attention_of(settings: TrainConfig, models: ModelsConfig) -> str:
     """The attention implementation, by transformers' name.
 
-    `auto` is flash_attention_2 where there is an accelerator, the package, and 16-bit arithmetic; `blocks` for packed rows
-    on a processor; sdpa elsewhere.
+    `auto` is flash_attention_2 where there is an accelerator, the package, and 16-bit arithmetic; `blocks`
+    for packed rows on a processor; sdpa elsewhere.
     """
     import torch
 
@@ -92,7 +94,9 @@ def check_liger(settings: TrainConfig) -> None:
 
 
 def check_packing(model: PreTrainedModel) -> None:
-    """Refuse to pack rows for models whose layers carry a state from token to token: it would run across examples."""
+    """Refuse to pack rows for models whose layers carry a state from token to token: it would run across
+    examples.
+    """
     kinds = set(getattr(model.config, "layer_types", None) or ()) - _BLIND
     if kinds or getattr(model, "_is_stateful", False):
         found = f"this model's layers ({', '.join(sorted(kinds)) or 'recurrent'}) would see across packed examples"
@@ -100,7 +104,9 @@ def check_packing(model: PreTrainedModel) -> None:
 
 
 def check_targets(model: PeftModel) -> None:
-    """Refuse an adapter on the output layer: trl's loss multiplies by that layer's own weights and would pass it by."""
+    """Refuse an adapter on the output layer: trl's loss multiplies by that layer's own weights and would pass
+    it by.
+    """
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     if isinstance(model.get_output_embeddings(), BaseTunerLayer):

@@ -37,7 +37,9 @@ def closing_words(folders: dict[str, Path], last: str) -> str:
 
 
 def generation_preview(order: RunOptions, store: ArtifactStore) -> str:
-    """Three prompts of the generation stages and an estimate of their hours; runs the data stage, and a small probe."""
+    """Three prompts of the generation stages and an estimate of their hours; runs the data stage, and a small
+    probe.
+    """
     from rectune.datagen.generation_estimate import estimate_generation
 
     folder = run_pipeline(order, store)["data"]

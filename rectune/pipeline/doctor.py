@@ -20,7 +20,9 @@ _DISK_WANTED = 4 * 2**30  # bytes: what the demo leaves behind, with room
 
 @dataclass(frozen=True)
 class DoctorCheck:
-    """One line of the report. `hint` is what to do about it; `needed` findings that fail make the doctor's exit status 2."""
+    """One line of the report. `hint` is what to do about it; `needed` findings that fail make the doctor's
+    exit status 2.
+    """
 
     subject: str
     good: bool

@@ -1,7 +1,8 @@
 """`rectune plan RECIPE --estimate`: what training would hold in memory, and how long it would take.
 
-Memory is arithmetic (rectune/models/memory.py). Time comes from a few steps of the real stage where its model is here
-and the device is the one that is asked about, else from floating-point operations; every figure says which.
+Memory is arithmetic (rectune/models/memory.py). Time comes from a few steps of the real stage where its model
+is here and the device is the one that is asked about, else from floating-point operations; every figure says
+which.
 """
 
 from __future__ import annotations
@@ -38,12 +39,14 @@ from rectune.pipeline.plan import PlannedStage
 if TYPE_CHECKING:
     from rectune.models.meta_model import MetaModel
 
-# Resident bytes of a training process before it holds anything of its own: Python, torch, transformers, trl, DeepSpeed.
-# On a CPU measured (`make bench-estimate` shows it again); on a GPU it is the CUDA context, the libraries' workspaces and
-# what the allocator loses between blocks, and assumed: there was none to measure on.
+# Resident bytes of a training process before it holds anything of its own: Python, torch, transformers, trl,
+# DeepSpeed. On a CPU measured (`make bench-estimate` shows it again); on a GPU it is the CUDA context, the
+# libraries' workspaces and what the allocator loses between blocks, and assumed: there was none to measure
+# on.
 CPU_OVERHEAD = 1.0 * 2**30
 GPU_OVERHEAD = 1.5 * 2**30
-# Share of the peak that training reaches: on a GPU assumed; on a CPU about what the 135M model reaches on two quiet cores,
+# Share of the peak that training reaches: on a GPU assumed; on a CPU about what the 135M model reaches on two
+# quiet cores,
 # 70 to 120 tokens a second where a matrix product makes 150 GFLOP/s.
 _GPU_SHARE = 0.30
 _CPU_SHARE = 0.40
@@ -102,7 +105,9 @@ def _device_here() -> DeviceSpec:
 
 
 def known_device(name: str) -> DeviceSpec | None:
-    """The device of the table whose model a driver's name bears, as `NVIDIA A100-SXM4-80GB`; None if there is none."""
+    """The device of the table whose model a driver's name bears, as `NVIDIA A100-SXM4-80GB`; None if there is
+    none.
+    """
     words = set(name.replace("-", " ").split())
     # Without maker and memory: "NVIDIA A100 80 GB" is A100.
     models = {key: one.name.partition(" ")[2].removesuffix(" GB") for key, one in DEVICES.items()}
@@ -113,7 +118,8 @@ def known_device(name: str) -> DeviceSpec | None:
 
 
 def _measured_peak(device: DeviceSpec) -> float:
-    """Operations a second of a matrix product in the type that is trained in, the best of half a second of them.
+    """Operations a second of a matrix product in the type that is trained in, the best of half a second of
+    them.
 
     The best, since other work on the machine only ever makes one slower.
     """
@@ -149,8 +155,8 @@ class MemoryOption:
 class Estimate:
     """One training stage.
 
-    `tokens` are those of all epochs, both answers of a pair counted; `probe` is what a short run measured, `seconds`
-    how long the stage would take, found by `how`.
+    `tokens` are those of all epochs, both answers of a pair counted; `probe` is what a short run measured,
+    `seconds` how long the stage would take, found by `how`.
     """
 
     name: str

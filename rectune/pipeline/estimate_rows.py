@@ -1,4 +1,6 @@
-"""What rows a training stage will see, from finished stages or else the recipe; and a few steps of it on such rows."""
+"""What rows a training stage will see, from finished stages or else the recipe; and a few steps of it on such
+rows.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ _KEPT = 0.9  # share of examples that pass the filter: the demo's, measured
 _ANSWER = 0.75  # length of an answer as a share of the most it may have: the demo's, measured
 _PROMPT = 0.6  # length of a prompt as a share of prompts.max_tokens: the demo's, measured
 _FRAME = 12  # tokens of a chat template, about
-# What a probe leaves out: checkpoints, evaluations, trackers, warm-up, which is as good as no step; and it is one pass.
+# What a probe leaves out: checkpoints, evaluations, trackers, warm-up, which is as good as no step; and it is
+# one pass.
 _PROBED = {
     "num_train_epochs": 1.0, "save_steps": 10_000, "logging_steps": 1, "report_to": [], "eval_user_fraction": 0.0, "warmup_ratio": 0.0,
     "max_loss_ratio": 0.0,
@@ -67,8 +70,8 @@ DPO = TrainingStage(
 class RowLengths:
     """Rows of a stage: how many it trains on, and a sample.
 
-    `lengths` and `trained` are tokens of the sampled rows, in all and labelled; of a pair's two rows the longer counts.
-    `source` says whence they are, `sample` holds them, where they are there.
+    `lengths` and `trained` are tokens of the sampled rows, in all and labelled; of a pair's two rows the
+    longer counts. `source` says whence they are, `sample` holds them, where they are there.
     """
 
     count: int
@@ -98,12 +101,15 @@ class RowLengths:
         """Tokens of an average batch of so many rows, each padded to its longest."""
         ordered = sorted(self.lengths)
         count = len(ordered)
-        # The expected largest of `rows` draws: the chance that it is the n-th of the ordered lengths, times that.
+        # The expected largest of `rows` draws: the chance that it is the n-th of the ordered lengths, times
+        # that.
         shares = [((n + 1) / count) ** rows - (n / count) ** rows for n in range(count)]
         return rows * sum(share * length for share, length in zip(shares, ordered, strict=True))
 
     def spread(self, count: int) -> list[int]:
-        """So many of the sampled rows, by their place: the longest, then evenly from short to long, over again."""
+        """So many of the sampled rows, by their place: the longest, then evenly from short to long, over
+        again.
+        """
         ordered = sorted(
             range(len(self.lengths)), key=lambda place: (self.lengths[place], self.trained[place])
         )
@@ -172,8 +178,9 @@ def _counted(stage: TrainingStage, folders: Mapping[str, Path], limit: int) -> R
 
 @dataclass(frozen=True)
 class SpeedProbe:
-    """`rate` in tokens a second over all processes, padding left out; `memory` bytes of all of them at their most;
-    `start` seconds before the first step and after the last."""
+    """`rate` in tokens a second over all processes, padding left out; `memory` bytes of all of them at their
+    most; `start` seconds before the first step and after the last.
+    """
 
     rate: float
     memory: int

@@ -104,7 +104,8 @@ def _gib(size: int) -> str:
 def generation_notes(
     recipe: Recipe, steps: Sequence[PlannedStage], store: ArtifactStore, *, probing: bool
 ) -> list[str]:
-    """How long queries and rationales would take, a line each, from the probe of `rectune run --dry-run`; or why not.
+    """How long queries and rationales would take, a line each, from the probe of `rectune run --dry-run`; or
+    why not.
 
     Args:
         recipe: sections `prompts` and `generate`.

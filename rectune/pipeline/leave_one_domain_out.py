@@ -1,8 +1,9 @@
-"""`rectune leave-one-domain-out`: one fold a dataset, each an ordinary run of a recipe of its own, and the table of all folds.
+"""`rectune leave-one-domain-out`: one fold a dataset, each an ordinary run of a recipe of its own, and the
+table of all folds.
 
-A fold's recipe is written to runs/leave-one-domain-out/<recipe>/: `…-without-<dataset>.yaml` is tuned as far as SFT, and
-`…-only-<dataset>.yaml` read as far as its cases. What several folds need (the base model, texts that the teacher wrote) the
-run store and the generation cache make once.
+A fold's recipe is written to runs/leave-one-domain-out/<recipe>/: `…-without-<dataset>.yaml` is tuned as far
+as SFT, and `…-only-<dataset>.yaml` read as far as its cases. What several folds need (the base model, texts
+that the teacher wrote) the run store and the generation cache make once.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ _MOST = 20_000  # cases that are cut of the domain left out
 
 @dataclass(frozen=True)
 class DomainFoldOptions:
-    """What was asked for: which datasets are left out in turn ([]: each), how many users of each are tested (0: all)."""
+    """What was asked for: which datasets are left out in turn ([]: each), how many users of each are tested
+    (0: all).
+    """
 
     recipe: Path
     overrides: Sequence[str] = ()
@@ -56,7 +59,8 @@ class DomainFoldOptions:
 
 
 def run_leave_one_domain_out(wanted: DomainFoldOptions, store: ArtifactStore) -> str:
-    """Run the folds that are not finished; returns the table, which is written to runs/leave-one-domain-out/<recipe>/ too.
+    """Run the folds that are not finished; returns the table, which is written to
+    runs/leave-one-domain-out/<recipe>/ too.
 
     Raises:
         UserError: fewer than two datasets, a fold that is none of them, or what `run_pipeline` refuses.
@@ -139,7 +143,9 @@ def _trained(name: str, recipe: Recipe, cases: Sequence[Case]) -> frozenset[str]
 
 
 def _without(name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path) -> Path:
-    """The recipe of the fold's training: the other datasets, as many rows of each, nothing that SFT does not need."""
+    """The recipe of the fold's training: the other datasets, as many rows of each, nothing that SFT does not
+    need.
+    """
     others = [other for other in recipe.data.datasets if other != name]
     rows = max(1, ROWS // len(others)) * len(others)
     data = {

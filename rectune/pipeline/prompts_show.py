@@ -49,7 +49,8 @@ _MARKS = {
 class PromptFilter:
     """Which prompts to show; an empty string does not choose.
 
-    `kind` is as `passive/direct`; `template` is a full name or its last part. `count` bounds how many are shown.
+    `kind` is as `passive/direct`; `template` is a full name or its last part. `count` bounds how many are
+    shown.
     """
 
     domain: str = ""

@@ -1,4 +1,6 @@
-"""The command `push`: what was asked for as overrides of the recipe, the stage run anew, and what to show at the end."""
+"""The command `push`: what was asked for as overrides of the recipe, the stage run anew, and what to show at
+the end.
+"""
 
 from __future__ import annotations
 

@@ -33,7 +33,8 @@ class KnownConflict:
 
 
 KNOWN = (
-    # bitsandbytes' documentation of 0.45.1 says CUDA only; 0.46.0 brought the other backends into its releases.
+    # bitsandbytes' documentation of 0.45.1 says CUDA only; 0.46.0 brought the other backends into its
+    # releases.
     KnownConflict(
         "bitsandbytes", "<0.46", "cpu", "computes on CUDA only, so 4-bit models do not load on a CPU"
     ),

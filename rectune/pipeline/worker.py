@@ -1,7 +1,7 @@
 """The process that a stage runs in, or one of them: `python -P -m rectune.pipeline.worker SPEC`.
 
-Library noise goes to the stage's run.log, which is our stdout and stderr, or to a rank's own log; progress goes
-to the terminal of the command that launched us.
+Library noise goes to the stage's run.log, which is our stdout and stderr, or to a rank's own log; progress
+goes to the terminal of the command that launched us.
 """
 
 from __future__ import annotations

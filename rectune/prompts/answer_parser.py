@@ -1,4 +1,6 @@
-"""What an answer chooses: labels, lists and sentences of `rectune.prompts.list_parsing` matched with the titles that they hold."""
+"""What an answer chooses: labels, lists and sentences of `rectune.prompts.list_parsing` matched with the
+titles that they hold.
+"""
 
 from __future__ import annotations
 
@@ -187,7 +189,9 @@ class _Reader:
         )
 
     def _row(self, begin: int, end: int, *, numbers: bool = True) -> Sequence[TitleMention]:
-        """The items of a ranking on one line: titles, or candidates' numbers, with nothing but signs between them."""
+        """The items of a ranking on one line: titles, or candidates' numbers, with nothing but signs between
+        them.
+        """
         single = in_place(self.names, self.text, begin, end)
         if single and single.certainty == scale.WHOLE:
             return [single]
@@ -232,7 +236,9 @@ class _Reader:
         return None
 
     def _listed(self) -> ParsedChoice | None:
-        """The last list of titles that nothing announces; None if the sentence behind it recommends something else."""
+        """The last list of titles that nothing announces; None if the sentence behind it recommends something
+        else.
+        """
         for run in reversed(runs_of(lines_of(self.text), self.text)):
             choice = ParsedChoice("listwise")
             self._take(choice, run, loose=False)
@@ -242,7 +248,9 @@ class _Reader:
         return None
 
     def _ended(self) -> ParsedChoice:
-        """The title that the last sentence consists of, else what is advised, else what the last sentence names last."""
+        """The title that the last sentence consists of, else what is advised, else what the last sentence
+        names last.
+        """
         choice, (last, end) = ParsedChoice(), self._sentences()[-1]
         if self._whole(last, end):
             found = in_place(self.names, self.text, last, end)

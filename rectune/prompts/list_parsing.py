@@ -49,8 +49,8 @@ class AnswerLabel:
 class ListLine:
     """A line of a text, and what a list puts before its entry.
 
-    `number` is that of a numbered entry, `bullet` marks one without number; `begin` is where the entry itself begins,
-    `indent` the white space before the line.
+    `number` is that of a numbered entry, `bullet` marks one without number; `begin` is where the entry itself
+    begins, `indent` the white space before the line.
     """
 
     start: int
@@ -145,8 +145,8 @@ def number_in(text: str, most: int) -> int | None:
 def runs_of(lines: Sequence[ListLine], text: str) -> list[list[ListLine]]:
     """The lists of a text: entries of one kind, indented ones within them left out.
 
-    A numbered list ends where a number comes again (unless every entry is numbered alike), one of bullets at a line
-    that ends with a colon.
+    A numbered list ends where a number comes again (unless every entry is numbered alike), one of bullets at
+    a line that ends with a colon.
     """
     runs, numbers, announced = list[list[ListLine]](), set[int | None](), False
     for line in lines:

@@ -43,7 +43,8 @@ class Ranker(Protocol):
         ...
 
 
-# Name -> the class, whose `of(domain_data)` makes the ranker of one domain. Nothing is imported before it is asked for.
+# Name -> the class, whose `of(domain_data)` makes the ranker of one domain. Nothing is imported before it is
+# asked for.
 RANKERS: dict[str, str] = {
     "random": "rectune.rankers.baselines:Random",
     "popularity": "rectune.rankers.baselines:Popularity",
@@ -95,7 +96,9 @@ def _maker(name: str) -> Callable[[DomainData], Any]:
 
 
 def _imported(module: str) -> ModuleType:
-    """Modules of one's own may lie in the folder where the command is typed; it comes last, and hides nothing."""
+    """Modules of one's own may lie in the folder where the command is typed; it comes last, and hides
+    nothing.
+    """
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
     return importlib.import_module(module)

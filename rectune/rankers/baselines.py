@@ -77,9 +77,9 @@ def words_of(text: str) -> list[str]:
 class Bm25:
     """Okapi BM25 (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
 
-    An item's document is its title and categories; the query is the words of the last items of the history, each
-    as often as items have it. score = sum over the query's words of
-    idf * tf / (tf + k1 * (1 - b + b * length / mean length)).
+    An item's document is its title and categories; the query is the words of the last items of the history,
+    each as often as items have it. score = sum over the query's words of idf * tf / (tf + k1 * (1 - b + b *
+    length / mean length)).
     """
 
     weights: Mapping[str, Mapping[str, float]] = field(repr=False)  # item id -> word -> weight
@@ -200,9 +200,9 @@ class Hybrid:
 class ItemKnn:
     """Sum over the last items of the history of their cosine with the candidate, over train users' likes.
 
-    cos(i, j) = users who liked both / sqrt(users of i * users of j) (Sarwar et al. 2001, "Item-based collaborative
-    filtering recommendation algorithms", 3.1.1, on likes). No neighbours are cut off. An item that nobody liked
-    scores zero.
+    cos(i, j) = users who liked both / sqrt(users of i * users of j) (Sarwar et al. 2001, "Item-based
+    collaborative filtering recommendation algorithms", 3.1.1, on likes). No neighbours are cut off. An item
+    that nobody liked scores zero.
     """
 
     likes: TrainLikes = field(repr=False)

@@ -19,7 +19,9 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class TrainLikes:
-    """What train users liked: `users` and `items` run by like, each pair once; items are places in `item_ids`."""
+    """What train users liked: `users` and `items` run by like, each pair once; items are places in
+    `item_ids`.
+    """
 
     item_ids: tuple[str, ...]
     users: Codes

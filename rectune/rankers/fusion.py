@@ -14,10 +14,11 @@ STEPS = tuple(step / 10 for step in range(11))  # the weights that are tried
 
 @dataclass(frozen=True)
 class Fused:
-    """weight * z(first) + (1 - weight) * z(second), z standardising the scores of each case (mean 0, deviation 1).
+    """weight * z(first) + (1 - weight) * z(second), z standardising the scores of each case (mean 0,
+    deviation 1).
 
-    Standardised scores are the score normalisation of Montague and Aslam 2001, "Relevance score normalization for
-    metasearch". A ranker that scores all candidates of a case alike adds nothing to it.
+    Standardised scores are the score normalisation of Montague and Aslam 2001, "Relevance score normalization
+    for metasearch". A ranker that scores all candidates of a case alike adds nothing to it.
     """
 
     name: str

@@ -1,4 +1,6 @@
-"""A language model as ranker by what it writes: the item it names, items near to its answer, a list it puts in order."""
+"""A language model as ranker by what it writes: the item it names, items near to its answer, a list it puts
+in order.
+"""
 
 from __future__ import annotations
 
@@ -65,8 +67,8 @@ class ParsedAnswerRanker:
 class AnswerRetrievalRanker:
     """Cosine of candidate and answer; what the answer names stands first.
 
-    The answer is the query, made up or not (HyDE, Gao et al. 2022, "Precise Zero-Shot Dense Retrieval without Relevance
-    Labels").
+    The answer is the query, made up or not (HyDE, Gao et al. 2022, "Precise Zero-Shot Dense Retrieval without
+    Relevance Labels").
     """
 
     name: str
@@ -87,7 +89,8 @@ class AnswerRetrievalRanker:
 
 @dataclass(frozen=True)
 class ListwiseRanker:
-    """The candidates in the order in which the model lists them when it is shown them; what it leaves out ties at the end.
+    """The candidates in the order in which the model lists them when it is shown them; what it leaves out
+    ties at the end.
 
     `answers` maps a history and the candidates, in the order shown, to what the model wrote.
     """

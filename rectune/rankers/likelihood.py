@@ -1,6 +1,7 @@
 """A language model as ranker: how likely it is to recommend each candidate after reading the prompt.
 
-The prompt is passive and direct: it shows the history and no candidates. So these rankers know no order of candidates.
+The prompt is passive and direct: it shows the history and no candidates. So these rankers know no order of
+candidates.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class Likelihood:
 
     score(item) = 1/T * sum over the title's T tokens of log p(token | prompt, "My recommendation:", tokens
     before). Dividing by T keeps long titles from losing by their length (as `acc_norm` of
-    lm-evaluation-harness does, there by bytes); where not `normalised`, the sum itself is the score. The closing words are
-    the same for every candidate; they are given, not scored.
+    lm-evaluation-harness does, there by bytes); where not `normalised`, the sum itself is the score. The
+    closing words are the same for every candidate; they are given, not scored.
 
     `asked` words the prompt for a history of item ids, `on_case` hears of every finished case.
     """
@@ -76,9 +77,10 @@ class Likelihood:
 class WithoutPrior:
     """A likelihood with some of what the title has without any history taken off.
 
-    score(item) = likelihood(item | history) - weight * likelihood(item | nothing known). With weight 1 this is the pointwise
-    mutual information of history and title (Holtzman et al. 2021, "Surface Form Competition", there for answers); the idea
-    of calibrating by a prompt without content is that of Zhao et al. 2021, "Calibrate Before Use".
+    score(item) = likelihood(item | history) - weight * likelihood(item | nothing known). With weight 1 this
+    is the pointwise mutual information of history and title (Holtzman et al. 2021, "Surface Form
+    Competition", there for answers); the idea of calibrating by a prompt without content is that of Zhao et
+    al. 2021, "Calibrate Before Use".
 
     Args:
         likelihood: asks with the history.

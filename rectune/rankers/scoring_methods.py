@@ -20,8 +20,9 @@ DEFAULT = 0.5  # either weight where there is nothing to choose it on
 
 @dataclass(frozen=True)
 class FusionWeights:
-    """How much of the prior is taken off (`prior`), what the model counts beside the embedding (`fused`), BM25 (`lexical`)
-    and both of them (`hybrid`); on how many cases that was chosen."""
+    """How much of the prior is taken off (`prior`), what the model counts beside the embedding (`fused`),
+    BM25 (`lexical`) and both of them (`hybrid`); on how many cases that was chosen.
+    """
 
     prior: float = DEFAULT
     fused: float = DEFAULT
@@ -32,7 +33,9 @@ class FusionWeights:
 
 @dataclass(frozen=True)
 class ScoringInputs:
-    """What the ways of one model in one domain are put together from; `beside`: a ranker that needs no model, by name."""
+    """What the ways of one model in one domain are put together from; `beside`: a ranker that needs no model,
+    by name.
+    """
 
     likelihood: Likelihood
     total: Likelihood

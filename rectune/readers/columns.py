@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-# Field of an item -> names under which its column is looked for, the likeliest first; lower case, letters and digits only.
+# Field of an item -> names under which its column is looked for, the likeliest first; lower case, letters and
+# digits only.
 ITEM_NAMES: dict[str, Sequence[str]] = {
     "title": (
         "title name itemtitle itemname productname producttitle booktitle movietitle headline "
@@ -29,7 +30,8 @@ ITEM_NAMES: dict[str, Sequence[str]] = {
 def guessed(
     names: Mapping[str, Sequence[str]], there: Sequence[str], taken: Collection[str] = ()
 ) -> dict[str, str]:
-    """Field -> the column that bears the likeliest of its names, for fields that have one; a column is used once.
+    """Field -> the column that bears the likeliest of its names, for fields that have one; a column is used
+    once.
 
     Args:
         names: of each field, the likeliest first.

@@ -1,4 +1,5 @@
-"""The second way of grounding: the model names a title itself, and can name nothing but titles of the catalogue.
+"""The second way of grounding: the model names a title itself, and can name nothing but titles of the
+catalogue.
 
 What it wrote before its closing words stays; behind them it decodes through a token trie of the titles
 (`rectune.inference.token_trie`).
@@ -51,7 +52,8 @@ def name_titles(
     config: RetrievalConfig,
     generation_cache: Path,
 ) -> list[list[RankedTitle]]:
-    """The likeliest titles for each conversation, best first; what the generation cache holds is taken from there.
+    """The likeliest titles for each conversation, best first; what the generation cache holds is taken from
+    there.
 
     Args:
         model: a GGUF file.

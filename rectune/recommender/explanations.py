@@ -1,9 +1,10 @@
 """The reasons of an answer that goes out: written anew for the real item, from that item's own facts.
 
-A model that wrote about one thing cannot be made right by putting another title in. So it is asked a second time, with
-the item's title, categories and the piece of its text that was found, and only what it writes then goes out. A text that
-names another item, or quotes or names what stands nowhere in the facts, is refused and asked for again; after
-that a plain sentence made of the facts stands in, and is marked as such. The closing line is ours in either case.
+A model that wrote about one thing cannot be made right by putting another title in. So it is asked a second
+time, with the item's title, categories and the piece of its text that was found, and only what it writes then
+goes out. A text that names another item, or quotes or names what stands nowhere in the facts, is refused and
+asked for again; after that a plain sentence made of the facts stands in, and is marked as such. The closing
+line is ours in either case.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ class ExplanationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A finished answer: reasons and the line that names the item. `by` says who wrote the reasons, `tries` how often."""
+    """A finished answer: reasons and the line that names the item. `by` says who wrote the reasons, `tries`
+    how often.
+    """
 
     text: str
     by: By

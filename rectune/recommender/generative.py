@@ -1,4 +1,6 @@
-"""The generative recommender: the tuned model answers, grounding finds the real item, and its reasons are written anew."""
+"""The generative recommender: the tuned model answers, grounding finds the real item, and its reasons are
+written anew.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ Mode = Literal["retrieve", "constrained"]
 
 @dataclass(frozen=True)
 class GroundedChoice:
-    """The real items for one request, the best first. `fits` is False where even the nearest is too far from the wish.
+    """The real items for one request, the best first. `fits` is False where even the nearest is too far from
+    the wish.
 
     `nearness` is the cosine between the wish and the item nearest to it, `floor` what it is held against.
     """
@@ -37,8 +40,8 @@ class GroundedChoice:
 class Recommendation:
     """A finished answer.
 
-    `draft` is what the model wrote first; `answer` is what goes out: reasons for the first of `items` and the line that
-    names it, or nothing where `fits` is False. `reasons_by` says who wrote the reasons.
+    `draft` is what the model wrote first; `answer` is what goes out: reasons for the first of `items` and the
+    line that names it, or nothing where `fits` is False. `reasons_by` says who wrote the reasons.
     """
 
     request: RecommendationRequest
@@ -66,7 +69,9 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class GenerativeRecommender:
-    """A GGUF model, the catalogue it is grounded in, how it samples; the generation cache keeps finished answers."""
+    """A GGUF model, the catalogue it is grounded in, how it samples; the generation cache keeps finished
+    answers.
+    """
 
     model: Path
     grounding: Grounding

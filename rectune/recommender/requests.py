@@ -35,8 +35,8 @@ class UserRequest:
 class RecommendationRequest:
     """What somebody asks: the rendered messages, and what they were made of.
 
-    `liked` holds the items of the history, which is empty where only a query was given; one that no catalogue knows has
-    no id. `known` are the ids of the domain's items that are never recommended.
+    `liked` holds the items of the history, which is empty where only a query was given; one that no catalogue
+    knows has no id. `known` are the ids of the domain's items that are never recommended.
     """
 
     domain: str

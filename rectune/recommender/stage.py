@@ -28,10 +28,10 @@ MODES: tuple[Mode, ...] = ("retrieve", "constrained")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Write recommendations.json, grounding.json, grounding.md and index/ (LanceDB, the whole catalogue).
 
-    recommendations.json lists, for the first prompt of each domain and scenario: `domain`, `scenario`, `history`
-    (titles), `query`, `answer` (what goes out), `draft` (the model's own text), `named` (whether anything is recommended),
-    `target` (the title really taken) and `items` (item_id, title, how, similarity, evidence; best first). grounding.json
-    is the report over `retrieval.cases` prompts, and over those shown.
+    recommendations.json lists, for the first prompt of each domain and scenario: `domain`, `scenario`,
+    `history` (titles), `query`, `answer` (what goes out), `draft` (the model's own text), `named` (whether
+    anything is recommended), `target` (the title really taken) and `items` (item_id, title, how, similarity,
+    evidence; best first). grounding.json is the report over `retrieval.cases` prompts, and over those shown.
     """
     settings = config.retrieval
     catalogue = load_catalogue(inputs["data"] / "items.parquet")

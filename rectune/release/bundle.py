@@ -32,7 +32,9 @@ _ROWS = {
 
 @dataclass(frozen=True)
 class Bundle:
-    """What is to be sent; rows withheld by the domain whose source forbids passing them on, and those left out by hand."""
+    """What is to be sent; rows withheld by the domain whose source forbids passing them on, and those left
+    out by hand.
+    """
 
     uploads: Sequence[Upload]
     left_out: Mapping[str, int]
@@ -43,8 +45,8 @@ def bundle(release: ReleaseConfig, inputs: Mapping[str, Path], out: Path, kinds:
     """Collect what is to be pushed, write the cards into `out`, and look through all of it.
 
     Raises:
-        UserError: data that would be published has no licence on record, a file is missing, or secrets or personal data
-            were found.
+        UserError: data that would be published has no licence on record, a file is missing, or secrets or
+            personal data were found.
     """
     scan = scan_of(inputs)
     facts = card_facts(release.repo, release.licence, inputs)

@@ -18,7 +18,9 @@ _SETTINGS = (
 
 
 def card_tables(facts: CardFacts) -> dict[str, Table]:
-    """sources, generators, funnel, rules, rows, training and outcomes; without rows where nothing was recorded."""
+    """sources, generators, funnel, rules, rows, training and outcomes; without rows where nothing was
+    recorded.
+    """
     counts = [
         (name, "train", count, _counted(facts.domains.get(name, {}), " "))
         for name, count in facts.rows.items()

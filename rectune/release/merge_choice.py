@@ -71,8 +71,8 @@ def merge_best(bench: MergeWorkspace, wanted: str) -> dict[str, Any]:
     Both are measured whatever is wanted. Where the base was not quantised there is but one form.
 
     Returns:
-        `form` that was taken, `trained_on` (the form that the adapter learnt to correct), and by form under `forms`
-        its distance from the adapter model, see `rectune.models.logprob_parity.divergence`.
+        `form` that was taken, `trained_on` (the form that the adapter learnt to correct), and by form under
+        `forms` its distance from the adapter model, see `rectune.models.logprob_parity.divergence`.
     """
     note, kept = bench.out / "merge.json", bench.out / "merged"
     if not note.is_file():

@@ -23,17 +23,17 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     Args:
         config: section `release`.
         inputs: the folders of all stages that models, rows, cards and plots come from.
-        out: receives `README.md` (the model card), `dataset/` (the rows and their card), `files.json`, and what was
-            rewritten for publication.
+        out: receives `README.md` (the model card), `dataset/` (the rows and their card), `files.json`, and
+            what was rewritten for publication.
 
     Returns:
         What `files.json` holds, and the sum of `bytes`; after an upload also `commits` and `strays`
         (`rectune.release.hub.send`).
 
     Raises:
-        UserError: no licence, or none for data that may be passed on; secrets or personal data in what is to be pushed;
-            simulated preferences that are not named as such; when it is not a dry run also: no repository or token,
-            an export that failed its parity check, or a refusal by the Hub.
+        UserError: no licence, or none for data that may be passed on; secrets or personal data in what is to
+            be pushed; simulated preferences that are not named as such; when it is not a dry run also: no
+            repository or token, an export that failed its parity check, or a refusal by the Hub.
     """
     release = config.release
     check_order(release)

@@ -1,4 +1,6 @@
-"""`rectune.models.logprob_parity.AnswerLogprobs` of every form that an export takes: adapter model, merged checkpoint, GGUF file."""
+"""`rectune.models.logprob_parity.AnswerLogprobs` of every form that an export takes: adapter model, merged
+checkpoint, GGUF file.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ _SPARE = 16  # tokens of room beyond the longest conversation
 
 
 def rows_of_adapter(checkpoint: Path, adapter: Path, conversations: Sequence[Conversation]) -> AnswerLogprobs:
-    """Of the model that was trained: the base in the form it was trained in, the adapter on top; float32 arithmetic."""
+    """Of the model that was trained: the base in the form it was trained in, the adapter on top; float32
+    arithmetic.
+    """
     from rectune.models.loading import load_for_training, load_tokenizer, open_adapter, trained_in_4bit
 
     base = load_for_training(

@@ -91,7 +91,8 @@ def title_and_categories(title: str, categories: Sequence[str]) -> str:
 @lru_cache(maxsize=2)
 def _load(embedder: str) -> SentenceTransformer:
     try:
-        # These speak up where only answers are wanted: of a kernel that is not there, of weights being loaded.
+        # These speak up where only answers are wanted: of a kernel that is not there, of weights being
+        # loaded.
         logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar

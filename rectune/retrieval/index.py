@@ -1,9 +1,9 @@
 """The index of a catalogue on disk (LanceDB): made, brought up to date, and opened.
 
-One table holds a row a chunk: its vector, its text, and the digest of the item it belongs to. Two full-text indexes stand
-beside the vectors: `text` by words (languages with spaces), `letters` by pairs of letters (texts in Hangul and other
-scripts whose words do not stand alone). From `plan.rows` chunks on vectors are searched by IVF-PQ (Jegou et al. 2011);
-below it all of them are compared.
+One table holds a row a chunk: its vector, its text, and the digest of the item it belongs to. Two full-text
+indexes stand beside the vectors: `text` by words (languages with spaces), `letters` by pairs of letters
+(texts in Hangul and other scripts whose words do not stand alone). From `plan.rows` chunks on vectors are
+searched by IVF-PQ (Jegou et al. 2011); below it all of them are compared.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ def build_index(
 ) -> CatalogueIndex:
     """Bring the index in `folder` up to date with these items, and open it.
 
-    Only items that are new or changed are embedded; those that are gone are deleted. Whoever is interrupted goes on
-    behind the last batch that was written. An index made by another embedder or cut otherwise, or one that cannot be read,
-    is built anew: all of it follows from the items.
+    Only items that are new or changed are embedded; those that are gone are deleted. Whoever is interrupted
+    goes on behind the last batch that was written. An index made by another embedder or cut otherwise, or one
+    that cannot be read, is built anew: all of it follows from the items.
 
     Raises:
         UserError: there are no items, or the embedder cannot be loaded.
@@ -168,7 +168,8 @@ def _finish(table: Table, folder: Path, marker: _Marker, domains: set[str]) -> N
 
 
 def _connected(folder: Path) -> DBConnection:
-    # Whoever updates an IVF index whose partitions have grown is warned of each that is split; nothing is amiss.
+    # Whoever updates an IVF index whose partitions have grown is warned of each that is split; nothing is
+    # amiss.
     os.environ.setdefault("LANCEDB_LOG", "error")
     import lancedb
 

@@ -1,4 +1,6 @@
-"""Searching an index: nearest chunks, full text by words and by letters, and all of it fused into a list of items."""
+"""Searching an index: nearest chunks, full text by words and by letters, and all of it fused into a list of
+items.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +37,9 @@ _RRF_CONSTANT = 60  # of the paper, whose authors found it to matter little
 class SearchHit:
     """An item that was found.
 
-    `similarity` is the cosine of the query and the item's best chunk, -1 to 1 (0 where only full text found it), `mean`
-    that of all its chunks. `evidence` is the text of the best chunk. `ranks` says at which place each search
-    had the item, `score` what they come to together.
+    `similarity` is the cosine of the query and the item's best chunk, -1 to 1 (0 where only full text found
+    it), `mean` that of all its chunks. `evidence` is the text of the best chunk. `ranks` says at which place
+    each search had the item, `score` what they come to together.
     """
 
     item_id: str
@@ -89,11 +91,13 @@ class CatalogueIndex:
         without: AbstractSet[str] = frozenset(),
         weights: Sequence[float] | None = None,
     ) -> list[SearchHit]:
-        """The `k` best items for texts that say together what is wanted: a model's answer, and the wish it answers.
+        """The `k` best items for texts that say together what is wanted: a model's answer, and the wish it
+        answers.
 
-        Three rankings of the items that any search brings in (by their best chunk, by the mean of their chunks, by full
-        text over words or over letters), for each of the texts, are fused by reciprocal rank. `weights` run along the
-        texts, 1 each unless given. Where the embedder cannot read a text, vectors only order what full text leaves equal.
+        Three rankings of the items that any search brings in (by their best chunk, by the mean of their
+        chunks, by full text over words or over letters), for each of the texts, are fused by reciprocal rank.
+        `weights` run along the texts, 1 each unless given. Where the embedder cannot read a text, vectors
+        only order what full text leaves equal.
         """
         given = zip(texts, weights or [1.0] * len(texts), strict=True)
         said = [(encodable(text), weight) for text, weight in given if text.strip()]
@@ -117,7 +121,9 @@ class CatalogueIndex:
         return self._fused(self._measured(known, vectors), found, weighed)[:k]
 
     def search_text(self, text: str, domain: str | None = None, k: int = _POOL) -> list[SearchHit]:
-        """Up to `k` items by full text alone (BM25): over letters where the text's script has no words, else over words."""
+        """Up to `k` items by full text alone (BM25): over letters where the text's script has no words, else
+        over words.
+        """
         return [
             hit for column in self._columns(text).values() for hit in self._matches(text, column, domain, k)
         ]
@@ -125,7 +131,9 @@ class CatalogueIndex:
     def _nearest(
         self, vector: Vectors, domain: str | None, k: int, without: AbstractSet[str]
     ) -> list[SearchHit]:
-        """Items by their best chunk; chunks of one item crowd out others, so more are asked for until `k` are there."""
+        """Items by their best chunk; chunks of one item crowd out others, so more are asked for until `k` are
+        there.
+        """
         limit = max(_POOL, 2 * (k + len(without)))
         while True:
             search: Any = self._table.search(vector).distance_type("cosine")

@@ -1,4 +1,6 @@
-"""A preference that is known: the shorter answer that names a film wins; with shuffled labels there is none to find."""
+"""A preference that is known: the shorter answer that names a film wins; with shuffled labels there is none
+to find.
+"""
 
 from __future__ import annotations
 
@@ -131,7 +133,8 @@ def test_a_random_model_learns_the_planted_preference_and_nothing_from_shuffled_
 
 @pytest.mark.slow
 def test_a_language_model_then_answers_as_the_planted_preference_wants(tmp_path: Path) -> None:
-    # The sigmoid alone is soon content with making the rejected answers unlikely; what is written instead is open.
+    # The sigmoid alone is soon content with making the rejected answers unlikely; what is written instead is
+    # open.
     losses = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 1.0]}
     settings = {
         "learning_rate": 1e-3,

@@ -1,4 +1,6 @@
-"""The page about how tagging stands: right counts, agreement, self-agreement, and picks that follow the place."""
+"""The page about how tagging stands: right counts, agreement, self-agreement, and picks that follow the
+place.
+"""
 
 from __future__ import annotations
 

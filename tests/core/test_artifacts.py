@@ -1,4 +1,6 @@
-"""The run store: equal ingredients give equal keys, finished work is whole, interrupted work stays, and locks hold."""
+"""The run store: equal ingredients give equal keys, finished work is whole, interrupted work stays, and locks
+hold.
+"""
 
 import json
 import os

@@ -1,4 +1,6 @@
-"""The dry run: it shows prompts as the teacher sees them, answers a few, and leaves those in the generation cache."""
+"""The dry run: it shows prompts as the teacher sees them, answers a few, and leaves those in the generation
+cache.
+"""
 
 from pathlib import Path
 

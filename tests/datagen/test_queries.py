@@ -1,4 +1,6 @@
-"""The stage `queries`: prompts keep within the budget of the base model, and what was cut or dropped is counted."""
+"""The stage `queries`: prompts keep within the budget of the base model, and what was cut or dropped is
+counted.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

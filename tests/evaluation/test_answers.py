@@ -1,4 +1,6 @@
-"""Did DPO help: figures of answers whose worth is known, their differences, and the files for a blind comparison."""
+"""Did DPO help: figures of answers whose worth is known, their differences, and the files for a blind
+comparison.
+"""
 
 from __future__ import annotations
 

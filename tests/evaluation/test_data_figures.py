@@ -1,4 +1,6 @@
-"""The data's tables and charts in the report: what they show is what the data stage left, and they are readable."""
+"""The data's tables and charts in the report: what they show is what the data stage left, and they are
+readable.
+"""
 
 from __future__ import annotations
 

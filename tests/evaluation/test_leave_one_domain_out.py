@@ -1,4 +1,6 @@
-"""Leave one domain out: who is tested, what the folds' recipes say, and the table of a fold whose answer is known."""
+"""Leave one domain out: who is tested, what the folds' recipes say, and the table of a fold whose answer is
+known.
+"""
 
 import json
 from dataclasses import replace

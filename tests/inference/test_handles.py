@@ -1,4 +1,6 @@
-"""Handles against a scripted model: text in pieces, cancelling, errors that stay with their request, shortening."""
+"""Handles against a scripted model: text in pieces, cancelling, errors that stay with their request,
+shortening.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Killed at any moment, and with two stages at one generation cache, answers are those of one quiet run, each made once."""
+"""Killed at any moment, and with two stages at one generation cache, answers are those of one quiet run, each
+made once.
+"""
 
 from __future__ import annotations
 

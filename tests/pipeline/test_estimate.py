@@ -1,4 +1,6 @@
-"""Estimates: rows counted where they are known, every table within 80 columns, and knobs that really save memory."""
+"""Estimates: rows counted where they are known, every table within 80 columns, and knobs that really save
+memory.
+"""
 
 import functools
 import json

@@ -1,4 +1,6 @@
-"""`rectune prompts show` at every state of a run, in colour and without, and what it says when there is nothing."""
+"""`rectune prompts show` at every state of a run, in colour and without, and what it says when there is
+nothing.
+"""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""The source of a stage: everything that its work may depend on, and nothing else; a plan names what has changed."""
+"""The source of a stage: everything that its work may depend on, and nothing else; a plan names what has
+changed.
+"""
 
 import shutil
 import subprocess

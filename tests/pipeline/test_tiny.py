@@ -1,4 +1,6 @@
-"""The whole pipeline on the tiny recipe, through the real command line: once, then resumed, changed, and asked."""
+"""The whole pipeline on the tiny recipe, through the real command line: once, then resumed, changed, and
+asked.
+"""
 
 import json
 import os

@@ -1,4 +1,6 @@
-"""Everything behind the one face of rankers: random, popularity, BM25, embeddings, item-kNN, and whatever has a name."""
+"""Everything behind the one face of rankers: random, popularity, BM25, embeddings, item-kNN, and whatever has
+a name.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""The ways of one model: sums, means, the prior taken off, fusion, and weights chosen where the answer is known."""
+"""The ways of one model: sums, means, the prior taken off, fusion, and weights chosen where the answer is
+known.
+"""
 
 from collections.abc import Sequence
 

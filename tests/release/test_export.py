@@ -1,4 +1,6 @@
-"""The export: its files and figures, what stops it, what it keeps of an earlier attempt, and (slow) all of it in earnest."""
+"""The export: its files and figures, what stops it, what it keeps of an earlier attempt, and (slow) all of it
+in earnest.
+"""
 
 from __future__ import annotations
 

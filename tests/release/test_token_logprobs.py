@@ -1,4 +1,6 @@
-"""Every form of one model expects the same: checkpoint and GGUF, adapter model and adapter file; a broken file does not."""
+"""Every form of one model expects the same: checkpoint and GGUF, adapter model and adapter file; a broken
+file does not.
+"""
 
 from __future__ import annotations
 

@@ -36,7 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Seen:
-    """What the embedder `seen` was given, which is the real one; of items, not the wishes that a floor is drawn by."""
+    """What the embedder `seen` was given, which is the real one; of items, not the wishes that a floor is
+    drawn by.
+    """
 
     def __init__(self) -> None:
         self._texts: list[str] = []

@@ -1,4 +1,6 @@
-"""The held-out users: an exact loss on them, the best adapter kept, an end when nothing is gained, and answers."""
+"""The held-out users: an exact loss on them, the best adapter kept, an end when nothing is gained, and
+answers.
+"""
 
 import json
 import time

@@ -72,7 +72,8 @@ class TrainingConfig(Section):
     seed: int = 7
     """Seed of new adapters, of the order of rows, and of dropout."""
     processes: PositiveInt = runtime_only(1)
-    """Processes on each machine, one an accelerator. Only the number on all machines together is in the key."""
+    """Processes on each machine, one an accelerator. Only the number on all machines together is in the key.
+    """
     machines: PositiveInt = runtime_only(1)
     """How many machines train together; `rectune run` prints what to type on all but the first."""
     endpoint: str = runtime_only("", validate_default=True)
@@ -163,8 +164,9 @@ class AlignConfig(TrainingConfig):
     """Share of pairs that may be the wrong way round, for losses that take it: robust, exo_pair, aot,
     aot_unpaired."""
     precompute_ref_log_probs: bool = runtime_only(True)
-    """Whether the log-probabilities of the model before DPO are computed once, before the first step, and not in
-    each step."""
+    """Whether the log-probabilities of the model before DPO are computed once, before the first step, and not
+    in each step.
+    """
     eval_user_fraction: EvalFraction = 0.1
     """Share of the users whose pairs are never trained on. The adapter that is best on them is kept."""
     eval_steps: PositiveInt = 50

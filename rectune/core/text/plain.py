@@ -65,6 +65,8 @@ def _visible(character: str) -> str:
 
 
 def is_unsegmented(text: str) -> bool:
-    """Whether full text must go by runs of letters, since words do not stand alone: a fifth of the letters says so."""
+    """Whether full text must go by runs of letters, since words do not stand alone: a fifth of the letters
+    says so.
+    """
     letters = [letter for letter in text[:_LETTERS_READ] if letter.isalpha()]
     return 5 * sum(bool(_UNSPACED.match(letter)) for letter in letters) >= max(1, len(letters))

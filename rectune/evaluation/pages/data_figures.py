@@ -45,7 +45,9 @@ def draw(data: DataSummary, folder: Path) -> dict[str, str]:
 
 
 def history_lengths(rows: Sequence[Row], path: Path) -> None:
-    """Share of users by the length of their histories, in buckets that double: all interactions, and liked ones."""
+    """Share of users by the length of their histories, in buckets that double: all interactions, and liked
+    ones.
+    """
     figure, panels = _multiples(
         rows, "interactions of a user (a bar: from its mark to below twice as many)", "users (%)"
     )
@@ -64,7 +66,9 @@ def history_lengths(rows: Sequence[Row], path: Path) -> None:
 
 
 def popularity(rows: Sequence[Row], path: Path) -> None:
-    """Interactions of an item over its rank: a line a row, or a small multiple each where lines would be too many."""
+    """Interactions of an item over its rank: a line a row, or a small multiple each where lines would be too
+    many.
+    """
     from matplotlib.ticker import NullFormatter
 
     together = len(rows) <= len(_LINES) and not any(row["category"] for row in rows)

@@ -67,8 +67,9 @@ class TrainingJob:
 def build_arguments(kind: type[Arguments], job: TrainingJob, **more: Any) -> Arguments:
     """An SFTConfig or DPOConfig from a recipe; `more` is what only one of them has.
 
-    Build it before the model is loaded: it binds this process to its accelerator and joins it with the others,
-    and ZeRO-3 then lays weights out in shards. Rows come within `max_length`, so the trainer cuts nothing.
+    Build it before the model is loaded: it binds this process to its accelerator and joins it with the
+    others, and ZeRO-3 then lays weights out in shards. Rows come within `max_length`, so the trainer cuts
+    nothing.
 
     Raises:
         UserError: a tracker that `report_to` names is not installed, or the offload does not exist.
@@ -112,8 +113,9 @@ def _common_arguments(job: TrainingJob) -> dict[str, Any]:
 def score_labels_only() -> None:
     """Let trl project only positions that have a label onto the vocabulary, on a CPU as it does on a GPU.
 
-    trl 1.16 decides this by whether Triton runs on the device. The loss is the same. Measured with the 135M model
-    in float32, one thread, rows with 45 % of their tokens trained: 1.23 to 1.27 times the tokens a CPU second.
+    trl 1.16 decides this by whether Triton runs on the device. The loss is the same. Measured with the 135M
+    model in float32, one thread, rows with 45 % of their tokens trained: 1.23 to 1.27 times the tokens a CPU
+    second.
     """
     from trl.trainer import utils
 
