@@ -27,7 +27,7 @@ fetched that a recipe does not name. All other defaults are those of the recipes
 parameters.
 
 *Result* says whether a key goes into the run keys: changing one that does makes the stages that read it run
-again; a *free* one changes no result. `[]` stands for each element of a list, `NAME` for a name of your own.
+again; one that is *runtime only* changes no result. `[]` stands for each element of a list, `NAME` for a name of your own.
 """
 _PLAIN = {
     "integer": "whole number",
@@ -86,7 +86,11 @@ def _section(name: str, definitions: Mapping[str, Any]) -> str:
 
 
 def _rows(
-    section: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str = "", *, runtime_only: bool = False
+    section: Mapping[str, Any],
+    definitions: Mapping[str, Any],
+    prefix: str = "",
+    *,
+    runtime_only: bool = False,
 ) -> Iterator[Row]:
     """The keys of a section and of those within it, each of these behind a row of its own."""
     defaults = section.get("default", {})
