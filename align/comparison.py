@@ -67,8 +67,8 @@ def make_comparison(
     asked = [prompt for prompt in prompts if prompt.id in ours]
     if ours.keys() != theirs.keys() or len(asked) != len(ours):
         raise UserError(
-            f"{first} answered {len(ours)} prompts and {second} {len(theirs)}, {len(ours.keys() & theirs.keys())} "
-            f"of them the same; {len(asked)} are known",
+            f"{first} answered {len(ours)} prompts and {second} {len(theirs)}, "
+            f"{len(ours.keys() & theirs.keys())} of them the same; {len(asked)} are known",
             hint="let both answer the prompts of one run",
         )
     same = {prompt.id for prompt in asked if ours[prompt.id] == theirs[prompt.id]}

@@ -156,8 +156,8 @@ def check_start(logged: Sequence[metrics.Row], settings: AlignConfig, tolerance:
     wanted = math.log(2) * sum(settings.loss_weights)
     if set(settings.loss_type) <= _AT_LN_2 and abs(first["loss"] - wanted) > tolerance:
         raise RectuneError(
-            f"DPO began at a loss of {first['loss']:.4f}, not {wanted:.4f} (ln 2 a loss): its reference is not the "
-            "SFT model"
+            f"DPO began at a loss of {first['loss']:.4f}, not {wanted:.4f} (ln 2 a loss): its reference "
+            "is not the SFT model"
         )
 
 

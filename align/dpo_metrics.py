@@ -96,8 +96,8 @@ def _both_fall(trained: Logged, found: dict[str, Any]) -> Iterator[str]:
 def _longer(lengths: dict[str, float]) -> Iterator[str]:
     if lengths and lengths["growth"] > _GROWTH:
         yield (
-            f"answers grew by {lengths['growth']:.0%}, from {lengths['before']:.0f} to {lengths['after']:.0f} tokens; "
-            "see the length gap in the health check of the preferences"
+            f"answers grew by {lengths['growth']:.0%}, from {lengths['before']:.0f} to "
+            f"{lengths['after']:.0f} tokens; see the length gap in the health check of the preferences"
         )
 
 

@@ -176,7 +176,7 @@ def _side(chosen: Sequence[float], rejected: Sequence[float], groups: Sequence[s
 
 
 def _places(tags: Sequence[Decision]) -> dict[str, Any]:
-    """How often the best and the worst stood in each place of those shown, and how likely that is by chance."""
+    """How often best and worst stood in each place as shown, and the probability of that by chance."""
     usual = Counter(len(tag.answers) for tag in tags).most_common(1)
     same = [tag for tag in tags if usual and len(tag.answers) == usual[0][0]]
     if len(same) < _FEW_TAGS:
@@ -234,16 +234,18 @@ def _warnings(
         kind = "longer" if words.gap.mean > 0 else "shorter"
         yield (
             f"chosen answers are {kind}: {words.chosen:.0f} words against {words.rejected:.0f} "
-            f"(difference {words.gap.mean:+.0f}, 95 % interval {words.gap.low:+.0f} to {words.gap.high:+.0f}); "
-            f"DPO will learn to answer {kind}"
+            f"(difference {words.gap.mean:+.0f}, 95 % interval {words.gap.low:+.0f} to "
+            f"{words.gap.high:+.0f}); DPO will learn to answer {kind}"
         )
     for name, worse in (("repetition", 1), ("score", 1), ("names_item", -1)):
         side = sides[name]
         if side.gap.clear and side.gap.mean * worse > 0:
-            yield f"chosen answers are the worse ones in {MEASURES[name]}: {side.chosen:.2f} against {side.rejected:.2f}"
+            means = f"{side.chosen:.2f} against {side.rejected:.2f}"
+            yield f"chosen answers are the worse ones in {MEASURES[name]}: {means}"
     for word in ("best", "worst"):
         if word in places and places[word]["p"] < _UNEVEN:
-            yield f"the {word} was picked unevenly by its place: {places[word]['counts']}, p = {places[word]['p']:.3f}"
+            found = places[word]
+            yield f"the {word} was picked unevenly by its place: {found['counts']}, p = {found['p']:.3f}"
     for name, what in (
         ("duplicate_pairs", "pairs say what another says"),
         ("chosen_of_several_prompts", "prompts share their chosen answer with another"),

@@ -80,7 +80,7 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
             metrics.append(self.out / HELD_OUT, {"step": step} | plain)
 
     def _answer(self, step: int) -> None:
-        """Under ZeRO-3 all processes answer, since each holds a part of the weights; else the first one does."""
+        """Under ZeRO-3 all processes answer, since each holds a part of the weights; else only the first."""
         if not is_first() and not is_deepspeed_zero3_enabled():
             return
         rows, tokenizer = _few(self.rows), self.trainer.processing_class

@@ -61,7 +61,7 @@ def make_pairs(tagged: Sequence[Tagged], settings: AlignConfig) -> PreferencePai
 
 
 def implied(tag: Decision, pairs: str) -> Iterator[Pair]:
-    """Which answers a tag puts above which: best over worst, and for `all` best over the others over worst."""
+    """The pairs of a tag, better answer first: best over worst; with `all`, best over others over worst."""
     yield tag.best, tag.worst
     if pairs == "all":
         middle = [answer for answer in tag.answers if answer not in (tag.best, tag.worst)]

@@ -196,7 +196,7 @@ class AnnotationSession:
         self.go(int(number) - 1)
 
     def go_to_open(self) -> bool:
-        """Show the next that is not done, behind the one on show or from the beginning; False where all are."""
+        """Show the next prompt that is not done, after the current one, then from the start; False: none."""
         place = self._next_open(self.place + 1)
         found = self._decided[place % len(self.slots)] is None
         if found:

@@ -36,9 +36,9 @@ from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer,
 from rectune.prompts.title_index import TitleIndex
 
 RULE = (
-    "the answer that recommends the true next item, else another catalogue item the user has not had; then one that "
-    "ends in a closing line, or in a whole ranking where one is asked for; then reasons of 15 to 120 words; then the "
-    "lower response score in words; ties by hash"
+    "the answer that recommends the true next item, else another catalogue item the user has not had; then "
+    "one that ends in a closing line, or in a whole ranking where one is asked for; then reasons of 15 to "
+    "120 words; then the lower response score in words; ties by hash"
 )
 LENGTH = (15, 120)  # words
 

@@ -218,8 +218,9 @@ class TagStore(AbstractContextManager["TagStore"]):
                     new += execute(f"insert or ignore into main.{table.name} ({names}) {rows}").rowcount
                     total += execute(f"select count(*) from {source}.{table.name}").fetchone()[0]
                 execute(
-                    f"update main.decisions as here set undone = there.undone from {source}.decisions as there"
-                    " where there.undone is not null and (here.undone is null or there.undone < here.undone)"
+                    "update main.decisions as here set undone = there.undone"
+                    f" from {source}.decisions as there where there.undone is not null"
+                    " and (here.undone is null or there.undone < here.undone)"
                     f" and ({_named(DECISIONS, 'here.')}) = ({_named(DECISIONS, 'there.')})"
                 )
         return ImportCounts(new, total - new)

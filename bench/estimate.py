@@ -54,7 +54,8 @@ def compared(estimate: Estimate, seconds: float, memory: int) -> str:
         _line("peak memory, arithmetic (GiB)", estimate.memory.total / GIB, memory / GIB),
         _line("peak memory, probe (GiB)", estimate.probe.memory / GIB, memory / GIB),
         _line("time (s)", estimate.seconds, seconds),
-        f"{estimate.how}; of the memory {start:.2f} GiB ({CPU_OVERHEAD / GIB:.2f} on a CPU) are the framework's",
+        f"{estimate.how}; of the memory {start:.2f} GiB ({CPU_OVERHEAD / GIB:.2f} on a CPU) "
+        "are the framework's",
     ]
     return "\n".join(lines)
 

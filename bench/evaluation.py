@@ -37,7 +37,7 @@ EXACT = 2  # cases that are scored with F32 weights too
 
 
 def cases_of(count: int, folder: Path) -> tuple[list[EvalCase], Catalogue]:
-    """Test cases of recipes/demo.yaml, with the longest histories it has, worded as passive direct prompts."""
+    """Test cases of recipes/demo.yaml with the longest histories there, worded as passive direct prompts."""
     from rectune.datagen.build import run
 
     changes = [f"data.test={count}", f"data.num_candidates={CANDIDATES}"]
@@ -84,10 +84,12 @@ def main() -> None:
     shared, full = (statistics.median(row[at] for row in rows) for at in (0, 1))
     gaps = np.array([row[2] for row in rows])
     print(
-        f"{len(rows)} cases of {CANDIDATES} candidates, prompts of {_spread([row[4] for row in rows])} tokens,"
+        f"{len(rows)} cases of {CANDIDATES} candidates, "
+        f"prompts of {_spread([row[4] for row in rows])} tokens,"
     )
     print(
-        f"all titles of a case together {_spread([row[5] for row in rows])} tokens; weights {scorer.weights.name}"
+        f"all titles of a case together {_spread([row[5] for row in rows])} tokens; "
+        f"weights {scorer.weights.name}"
     )
     print(f"prompt once, cache shared: {shared:.3f} s a case; {CANDIDATES} full prompts: {full:.3f} s a case")
     ratios = sorted(row[1] / row[0] for row in rows)

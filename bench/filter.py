@@ -72,7 +72,7 @@ def slices(file: Path, count: int) -> Iterator[list[str]]:
 
 
 def from_text(file: Path, count: int) -> dict[str, float]:
-    """Seconds of scoring and of its rivals over the same texts; `wrapper` as if it had encoded all of them."""
+    """Seconds of scoring and of its rivals on the same texts; `wrapper` as if it had encoded all of them."""
     from rectune.filters.tokenization import BATCH, score_texts
     from rectune.models.loading import tokenizer_of_reference
 
@@ -173,7 +173,8 @@ def report(root: Path, count: int, rows: int) -> None:
     text, held = part("text", root, count)
     print(f"{count:,} texts, {text['tokens'] / count:.0f} tokens on average")
     print(
-        f"from text: {text['score']:.1f} s, encoding alone {text['encode']:.1f} s: {_ratio(text, 'encode')} times"
+        f"from text: {text['score']:.1f} s, encoding alone {text['encode']:.1f} s: "
+        f"{_ratio(text, 'encode')} times"
     )
     print(
         f"  transformers' wrapper alone {text['wrapper']:.1f} s: {_ratio(text, 'wrapper')} times", flush=True

@@ -25,7 +25,10 @@ from rectune.inference.requests import GenerationRequest
 from rectune.prompts.teacher_prompts import query_messages
 
 COUNT = 100_000
-_ABOUT = "A story of people who meet by chance, told over one long summer in a town by the sea, and of what is left of it. "
+_ABOUT = (
+    "A story of people who meet by chance, told over one long summer in a town by the sea, "
+    "and of what is left of it. "
+)
 _ANSWER = "Something quiet to watch on a rainy evening. " * 10
 
 
@@ -85,7 +88,8 @@ def main() -> None:
         size = (root / "generations.sqlite").stat().st_size / 2**20
     print(f"{given.count:,} finished requests, ledger of {size:.0f} MiB: found in {seconds:.1f} s;")
     print(
-        f"the process, requests and imports included: {found.seconds:.1f} s, peak {found.memory * 1024:.0f} MiB"
+        f"the process, requests and imports included: {found.seconds:.1f} s, "
+        f"peak {found.memory * 1024:.0f} MiB"
     )
 
 

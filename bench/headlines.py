@@ -157,7 +157,8 @@ def main() -> None:
     groups = len(set(headlines.subjects.values()))
     items = [Item(_DOMAIN, key, text) for key, text in sorted(headlines.texts.items())]
     print(
-        f"{len(items):,} headlines, {len(headlines.subjects)} with one of {groups} subjects, {len(histories)} histories"
+        f"{len(items):,} headlines, {len(headlines.subjects)} with one of {groups} subjects, "
+        f"{len(histories)} histories"
     )
     print("| system | precision@10 over the labelled | 95 % | share of all |\n|---|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:

@@ -180,7 +180,8 @@ def main() -> None:
     _print(given.items, figures, found.memory)
     rate = real(_REAL)
     print(
-        f"embedding in earnest: {rate:.0f} items/s on {_REAL} items: {given.items / rate / 60:.0f} minutes for all these"
+        f"embedding in earnest: {rate:.0f} items/s on {_REAL} items: "
+        f"{given.items / rate / 60:.0f} minutes for all these"
     )
 
 
@@ -193,7 +194,8 @@ def _print(count: int, figures: dict[str, Any], memory: float) -> None:
     print(f"peak memory {memory:.1f} GiB, items included; {figures['disk'] / 2**30:.2f} GiB on disk")
     print(f"brought up to date after 1 % had changed: {figures['update']:.1f} s")
     print(
-        f"recall@10 of IVF-PQ against comparing all: {figures['recall']:.3f}, after that {figures['recall_after']:.3f}"
+        f"recall@10 of IVF-PQ against comparing all: {figures['recall']:.3f}, "
+        f"after that {figures['recall_after']:.3f}"
     )
     searches = [(words, *(f"{ms:.1f}" for ms in figures[name])) for name, words in _SEARCHES.items()]
     print(Table(("search", "median ms", "95th percentile ms"), searches).to_markdown())

@@ -70,7 +70,8 @@ def _check_splits(got: _Counts, data: settings.DataConfig) -> None:
             raise UserError(
                 f"no user is left for the split {split}",
                 where=str(data.folder),
-                hint="lower data.min_history, data.test or data.preference, or give data.train_time_quantile another value",
+                hint="lower data.min_history, data.test or data.preference, "
+                "or change data.train_time_quantile",
             )
 
 

@@ -1,4 +1,4 @@
-"""The tables of one dataset on disk, between reading and the whole; what is there already is not read again."""
+"""The tables of one dataset on disk, before all are joined; a dataset that is there is not read again."""
 
 from __future__ import annotations
 

@@ -84,6 +84,7 @@ def _estimate(work: GenerationWork, config: settings.GenerateConfig, generation_
     failed = sum(answer.finish == "error" for answer, _ in answers.values())
     rest = seconds / len(probe) * (work.total - done - len(probe))
     return (
-        f"{work.kind}: {work.total:,} wanted, {done:,} in the generation cache; {len(probe)} answered in {seconds:.1f} s"
-        f"{f', {failed} of them failed' if failed else ''} (the model's loading too): about {duration(rest)} for the rest"
+        f"{work.kind}: {work.total:,} wanted, {done:,} in the generation cache; "
+        f"{len(probe)} answered in {seconds:.1f} s{f', {failed} of them failed' if failed else ''} "
+        f"(the model's loading too): about {duration(rest)} for the rest"
     )

@@ -118,10 +118,10 @@ class CategorySampler:
 
 
 class NearestNeighbours:
-    """The target's nearest neighbours by cosine, over title and categories; in its category where it has one."""
+    """The target's nearest neighbours by cosine of title and categories; in its category if it has one."""
 
     def __init__(self, items: pl.DataFrame, embedder: str) -> None:
-        """`items` is the domain's table, sorted by code; all of it is embedded (1.5 kB an item with MiniLM)."""
+        """`items`: the domain's table, sorted by code; all of it is embedded (1.5 kB an item with MiniLM)."""
         import numpy as np
 
         from rectune.retrieval.embedding import embed, title_and_categories

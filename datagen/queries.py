@@ -1,4 +1,4 @@
-"""Stage `queries`: search queries for the active prompts, written by the teachers, and all prompts rendered."""
+"""Stage `queries`: search queries for the active prompts, written by the teachers; renders all prompts."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def _ready(plan: PromptPlan, queries: Mapping[str, str]) -> bool:
 
 
 def _askable(plan: PromptPlan, queries: Mapping[str, str]) -> PromptPlan:
-    """The plan, or its passive twin where no query could be had; a test case has its passive prompt anyway."""
+    """The plan, made passive where no query could be had; test cases have a passive prompt anyway."""
     return plan if _ready(plan, queries) or plan.case.split == "test" else replace(plan, scenario="passive")
 
 

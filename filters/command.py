@@ -104,8 +104,8 @@ def _draw(spread: ScoreHistogram, asked: ScoreOptions, tokenizer: str) -> None:
 def _summary(spread: ScoreHistogram, tokenizer: str) -> str:
     scored = spread.texts - spread.empty
     head = (
-        f"{spread.texts:,} texts: {spread.empty:,} empty, {spread.dropped:,} at {spread.threshold:g} or above, "
-        f"{scored - spread.dropped:,} kept\n"
+        f"{spread.texts:,} texts: {spread.empty:,} empty, "
+        f"{spread.dropped:,} at {spread.threshold:g} or above, {scored - spread.dropped:,} kept\n"
         f"score = ln(L)*L/C; L tokens, C distinct ones, counted by the tokenizer of {tokenizer}"
     )
     if not scored:

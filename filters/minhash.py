@@ -109,7 +109,7 @@ def _earliest_of_equals(marks: Signatures, places: Ints, rank: Ints) -> Ints:
 
 
 def _hashed(marks: Signatures, places: Ints) -> npt.NDArray[np.uint64]:
-    """One number for what stands in these rows; 64 bits, so that a chance meeting is one in ten million sets."""
+    """One 64-bit hash of these bands for each row; a chance collision takes about ten million sets."""
     import numpy as np
 
     odd = np.random.default_rng(_SEED).integers(1, 2**63, marks.shape[1], dtype=np.uint64) * 2 + 1
@@ -121,7 +121,7 @@ def _hashed(marks: Signatures, places: Ints) -> npt.NDArray[np.uint64]:
 
 
 def _greedy(marks: Signatures, places: Ints, similarity: float) -> dict[int, tuple[int, float]]:
-    """Go through rows in their order; one that is alike an earlier one that stayed goes, and is told with it."""
+    """Row -> (earlier kept row that it is similar to, similarity), going through the rows in their order."""
     import numpy as np
 
     buckets = _shared_buckets(marks, places, similarity)

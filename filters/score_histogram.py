@@ -87,7 +87,7 @@ class ScoreHistogram:
         return float(values[np.searchsorted(until, share * until[-1], side="left")])
 
     def by_length(self) -> list[LengthBin]:
-        """Scored texts by their number of tokens, a bucket a power of two, empty ones at both ends left out."""
+        """Scored texts by number of tokens, a bin per power of two; empty bins at both ends are left out."""
         import numpy as np
 
         texts = self._by_length.sum(axis=0)

@@ -31,7 +31,7 @@ def mask(text: str, titles: Iterable[str]) -> str:
 
 
 def segments(masked: str) -> list[list[str]]:
-    """The words of a masked text, case folded, parted where a title stood: no run of words goes across one."""
+    """The words of a masked text, case-folded, split where a title stood: no n-gram crosses a title."""
     return [_WORD.findall(part) for part in masked.casefold().split(MASK)]
 
 

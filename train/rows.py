@@ -1,4 +1,4 @@
-"""Examples as rows of token ids on disk: made once, by all processes together, and read through memory maps."""
+"""Examples as rows of token ids on disk: made once, by all processes together, read through memory maps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BATCH = 2048  # examples a file
 
 
 class TokenRows:
-    """Examples by number. Columns: `id`, `user`, `prompt` (how many of the tokens are the prompt), `tokens`."""
+    """Examples by number. Columns: `id`, `user`, `prompt` (number of prompt tokens), `tokens`."""
 
     def __init__(self, table: pa.Table, seen: int) -> None:
         import pyarrow.compute as pc

@@ -34,7 +34,7 @@ _ANSWERS = "generations.jsonl"
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is trained on: the examples by number, and which of them are for training and which are held out."""
+    """The examples by number, and which of them are for training and which are held out."""
 
     rows: TokenRows
     train: Sequence[int]

@@ -1,4 +1,4 @@
-"""Rules against saying again: what the prompt said, or what the response said before. Titles are not counted."""
+"""Rules against repetition: of the prompt, or of the response itself. Titles are not counted."""
 
 from __future__ import annotations
 

@@ -17,11 +17,12 @@ _FEWEST = 8  # words on which the share is worth something
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _ENGLISH = frozenset(
     """
-    a about after all also am an and any are around as at be because been before both but by can could did do does
-    for from had has have having he her here hers him his how i if in into is it its itself just me more most my no
-    not of on once one only or other our out over own she should so some such than that the their them themselves
-    then there these they this those through to too under until up very was we were what when where which while who
-    whose why will with within without would yet you your yours yourself it's you're you've you'll you'd i'm i've
+    a about after all also am an and any are around as at be because been before both but by can could did do
+    does for from had has have having he her here hers him his how i if in into is it its itself just me more
+    most my no not of on once one only or other our out over own she should so some such than that the their
+    them themselves then there these they this those through to too under until up very was we were what when
+    where which while who whose why will with within without would yet you your yours yourself it's you're
+    you've you'll you'd i'm i've
     that's there's they're he's she's we're isn't don't doesn't won't can't
     """.split()
 )

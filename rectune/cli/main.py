@@ -19,7 +19,7 @@ from rectune.cli.tag import tag_app
 
 app = typer.Typer(
     name="rectune",
-    help="Raw logs and catalogues in; an instruction-tuned, aligned recommender that names only real items out.",
+    help="From raw logs and catalogues to a tuned, aligned recommender that names only real items.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -236,7 +236,7 @@ def score(
         str, typer.Option("--format", help="jsonl, json, csv or parquet, where the name does not say.")
     ] = "",
 ) -> None:
-    """Response scores ln(L)*L/C of a file of texts: how many are dropped, of which length, and a histogram."""
+    """Response scores ln(L)*L/C of a file of texts: how many are dropped, by length, and a histogram."""
     from rectune.filters.command import ScoreOptions, for_terminal, score_file
 
     asked = ScoreOptions(file, column, kind, tokenizer, threshold, png)

@@ -180,7 +180,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="JSON lines that `rectune tag export` wrote.")],
     tags: Tags = "default",
 ) -> None:
-    """Take in an export, all of it or, where a line is broken, nothing; what is there already stays as it is."""
+    """Import an export, whole or, where a line is broken, not at all; what is there already stays."""
     from rectune.align.import_export import import_tags
 
     with _filled(_path(tags)) as store:

@@ -177,7 +177,7 @@ class ArtifactStore:
             yield folder, bad
 
     def unlinked(self) -> list[Path]:
-        """Finished and partial folders that no recipe links to and nobody works on: what `clean` may delete."""
+        """Finished and partial folders that no recipe links to and no process uses: `clean` deletes them."""
         linked = {link.resolve() for link in self.root.glob("by-recipe/*/*")}
         partials = [p for p in self.root.glob("*/*.partial") if p.is_dir() and not self._locked(p)]
         return [p for p in [*self._artifacts(), *sorted(partials)] if p.resolve() not in linked]

@@ -49,5 +49,5 @@ class MissingExtra(UserError):
 
 
 def first_line(problem: BaseException) -> str:
-    """What a library says of a problem, in a line of at most 200 characters; its kind where it says nothing."""
+    """The first line of an exception's message, at most 200 characters; its class name where it is empty."""
     return (str(problem).strip() or type(problem).__name__).splitlines()[0][:200]

@@ -1,4 +1,4 @@
-"""Progress for people: a bar with rate and time left in a terminal, a plain line now and then anywhere else."""
+"""Progress for people: a bar with rate and time left in a terminal, elsewhere a plain line now and then."""
 
 from __future__ import annotations
 

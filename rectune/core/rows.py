@@ -1,4 +1,4 @@
-"""Reading and writing rows (frozen dataclasses) as Parquet, whole or in batches of columns, and atomically."""
+"""Reading and writing rows (frozen dataclasses) as Parquet, whole or in batches; writing is atomic."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_rows(path: Path, kind: type[Row]) -> list[Row]:
 
 
 def read_batches(path: Path, kind: type, size: int = 4096) -> Iterator[pa.RecordBatch]:
-    """The columns of what `write_rows` wrote, at most `size` rows at a time; raises what `read_rows` raises."""
+    """What `write_rows` wrote, in batches of at most `size` rows; raises what `read_rows` raises."""
     with _opened(path, kind) as file:
         yield from file.iter_batches(size)
 
@@ -77,7 +77,7 @@ def sample_rows(path: Path, kind: type[Row], count: int) -> list[Row]:
 
 
 def write_batches(path: Path, kind: type, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write columns that `read_rows` can read; returns how many rows. The file appears whole or not at all."""
+    """Write batches that `read_rows` can read; returns the number of rows. The file is whole or absent."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

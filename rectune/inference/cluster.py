@@ -228,7 +228,7 @@ def _share(settings: EngineConfig, *, local: bool) -> WorkerResources:
 
 
 def group_size(count: int, workers: int, slots: int) -> int:
-    """Requests a group: enough to fill a worker's slots many times over, few enough to keep all workers busy."""
+    """Requests a group: enough to fill a worker's slots many times, few enough to keep all workers busy."""
     fair = -(-count // workers)
     return max(1, min(fair, max(slots, min(_WAVES * slots, -(-fair // _SHARE)))))
 

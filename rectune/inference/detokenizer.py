@@ -1,4 +1,4 @@
-"""The text of an answer while it grows: bytes of tokens in, whole characters out, stop strings never shown."""
+"""Incremental detokenisation: bytes of tokens in, whole characters out; stop strings are never shown."""
 
 from __future__ import annotations
 

@@ -104,7 +104,8 @@ def _check_failures(answers: Sequence[GenerationResult], limit: float, label: st
         raise UserError(
             f"{len(failed):,} of {len(answers):,} requests failed, the first because: {failed[0].error}",
             where=label,
-            hint="correct that and run the same command again (what was answered is kept), or raise generate.max_failure_ratio",
+            hint="correct that and run the same command again (what was answered is kept), "
+            "or raise generate.max_failure_ratio",
         )
 
 
@@ -173,7 +174,8 @@ def _report(label: str, made: Sequence[GenerationResult], seconds: float) -> Non
     failed = [answer for answer in made if answer.finish == "error"]
     prompts = sum(answer.prompt_tokens for answer in made)
     say(
-        f"  {label}: {tokens} tokens generated from {prompts} of prompts, {tokens / max(seconds, 1e-6):.0f} tokens/s"
+        f"  {label}: {tokens} tokens generated from {prompts} of prompts, "
+        f"{tokens / max(seconds, 1e-6):.0f} tokens/s"
     )
     if shortened := [answer.left_out for answer in made if answer.left_out]:
         say(f"  {label}: {len(shortened)} prompts shortened, {sum(shortened)} entries of histories left out")

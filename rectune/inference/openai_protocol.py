@@ -44,7 +44,8 @@ _LONG = re.compile(
 )
 _UNKNOWN = re.compile(
     r"unknown|unrecogni[sz]ed|unsupported|not (yet |currently )?supported|does(n't| not) support|unexpected"
-    r"|extra inputs|extra_forbidden|not (permitted|allowed)|additional propert|invalid (argument|parameter|field)",
+    r"|extra inputs|extra_forbidden|not (permitted|allowed)|additional propert"
+    r"|invalid (argument|parameter|field)",
     re.IGNORECASE,
 )
 

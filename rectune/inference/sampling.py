@@ -117,7 +117,7 @@ def _grammar(vocabulary: Vocabulary, text: str) -> Any:
 
 @contextmanager
 def _overheard() -> Iterator[list[str]]:
-    """Catches what is printed on the process's standard error: llama.cpp says only there what ails a grammar."""
+    """Catches the process's standard error: only there does llama.cpp say what is wrong with a grammar."""
     said: list[str] = []
     sys.stderr.flush()
     screen = os.dup(2)

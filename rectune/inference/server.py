@@ -151,7 +151,9 @@ class ServerBackend(Backend):
                 raise UserError(found, where=self.address, hint="run it again; its answers are kept apart")
             self._about = about
             if any(request.grammar for request in requests) and about.software != LLAMA_SERVER:
-                found = "the server does not say that it is llama-server, the only one to know grammars of this kind"
+                found = (
+                    "the server does not say that it is llama-server, the only one that knows GBNF grammars"
+                )
                 raise UserError(
                     found, where=self.address, hint="use llama-server, or a GGUF file in this process"
                 )

@@ -55,7 +55,7 @@ class EngineService(AbstractContextManager["EngineService"]):
         self._arrived.put(None)
 
     def _run(self) -> None:
-        """The engine's thread: take in what came, evaluate a batch, again and again until the door is shut."""
+        """The engine's thread: takes in new requests and evaluates a batch, until the service is closed."""
         finish: Finish = "cancelled"
         try:
             with self._engine:

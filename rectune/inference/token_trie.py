@@ -68,7 +68,7 @@ class TokenTrie:
         return Node(0, len(self), 0)
 
     def without(self, titles: Collection[int]) -> NDArray[np.int64]:
-        """How many of the rows before each place are of these titles, [rows + 1]; `children` leaves them out."""
+        """How many rows before each place are of these titles, [rows + 1]; `children` leaves them out."""
         banned = np.isin(self.order, self._stands[np.fromiter(titles, np.int64, len(titles))])
         return np.concatenate([[0], np.cumsum(banned)])
 

@@ -1,4 +1,4 @@
-"""The declared rule for prompts that are too long: the oldest entries of a history are left out, and counted."""
+"""Shortening prompts that are too long: the oldest entries of the history are left out, and counted."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class TrainingStep:
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes a process: on the device by what holds them, and in host memory where something is moved there."""
+    """Bytes a process: on the device by what holds them, and in host memory where something is offloaded."""
 
     device: dict[str, int]
     host: dict[str, int]
@@ -137,7 +137,7 @@ def logit_bytes(model: MetaModel, step: TrainingStep) -> int:
 
 
 def _gathered(model: MetaModel, models: ModelsConfig, world_size: int) -> int:
-    """Bytes of whole weights that ZeRO-3 has put together: embeddings, two blocks, and what it fetches ahead."""
+    """Bytes of whole weights that ZeRO-3 has gathered: embeddings, two blocks, and what it prefetches."""
     if world_size == 1:
         return 0
     whole, tables = weight_bytes(model, models), model.embeddings * model.precision

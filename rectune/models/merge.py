@@ -78,7 +78,7 @@ def skeleton(checkpoint: Path) -> PreTrainedModel:
 
 
 def rounded_weights(checkpoint: Path) -> frozenset[str]:
-    """Names of the weights that 4-bit loading rounds: every linear layer but those that transformers spares."""
+    """Names of the weights that 4-bit loading rounds: all linear layers but those that transformers skips."""
     from transformers import BitsAndBytesConfig
     from transformers.integrations.bitsandbytes import replace_with_bnb_linear
     from transformers.quantizers.base import get_keys_to_not_convert

@@ -244,7 +244,7 @@ class _Tally(TorchFunctionMode):
     def _attend(
         self, query: Any, key: Any, value: Any, attn_mask: Any = None, *_: Any, **options: Any
     ) -> Any:
-        """Attention that keeps queries, keys, values, its output, a sum a position, and the mask as numbers."""
+        """Attention that keeps queries, keys, values, its output, a sum a position, and the float mask."""
         rows, heads, positions, width = query.shape
         self.attention += rows * heads * positions * key.shape[2] * (width + value.shape[3]) // 2
         if heads != key.shape[1]:

@@ -99,7 +99,8 @@ def check_packing(model: PreTrainedModel) -> None:
     """
     kinds = set(getattr(model.config, "layer_types", None) or ()) - _BLIND
     if kinds or getattr(model, "_is_stateful", False):
-        found = f"this model's layers ({', '.join(sorted(kinds)) or 'recurrent'}) would see across packed examples"
+        layers = ", ".join(sorted(kinds)) or "recurrent"
+        found = f"this model's layers ({layers}) would see across packed examples"
         raise UserError(found, where="train.packing", hint="set train.packing: false")
 
 

@@ -63,7 +63,7 @@ def _fitted(text: str, width: int) -> str:
 
 
 def _histogram(rows: Sequence[Row]) -> str:
-    """A line a row: how many users have 0, 1, 2 to 3, 4 to 7 … interactions, the tallest block for the most."""
+    """A line a row: how many users have 0, 1, 2 to 3, 4 to 7 … interactions; the tallest block is most."""
     last = max((bucket for row in rows for bucket, _ in row["history"]["all"]["buckets"]), default=1)
     places = [0, *(2**power for power in range(last.bit_length()))]
     lines = [

@@ -32,8 +32,8 @@ def overview() -> str:
 
 _LEGEND = (
     "pass on: whether rows may be passed on under the licence. fetch: whether `rectune data fetch DATASET` "
-    "downloads it; by hand means that an account, a form or accepted terms are needed, and the command says how. "
-    "`rectune data list DATASET` tells the rest."
+    "downloads it; by hand means that an account, a form or accepted terms are needed, and the command says "
+    "how. `rectune data list DATASET` tells the rest."
 )
 
 
@@ -135,8 +135,8 @@ def _read_as(one: Dataset, edition: Edition, root: Path) -> str:
         return str(lacking)
     if layout.name != edition.layout:
         return (
-            f"Mind: files of the layout {layout.name} lie in {one.place(root)} too, and they are read first; move them "
-            f"away to read this edition (layout {edition.layout})."
+            f"Mind: files of the layout {layout.name} lie in {one.place(root)} too, and they are read first; "
+            f"move them away to read this edition (layout {edition.layout})."
         )
     return f"complete: will be read as layout {layout.name}"
 

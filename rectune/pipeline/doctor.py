@@ -141,7 +141,7 @@ def _builds() -> DoctorCheck | None:
 
 
 def _attention() -> DoctorCheck | None:
-    """flash-attn is compiled against one torch, and its metadata does not say which: only loading it tells."""
+    """flash-attn is compiled against one torch, which its metadata does not name: only loading it tells."""
     if importlib.util.find_spec("flash_attn") is None:
         return None
     command = [sys.executable, "-c", "import flash_attn"]
@@ -149,7 +149,10 @@ def _attention() -> DoctorCheck | None:
     good = answer.returncode == 0
     reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
     says = "flash-attn loads" if good else f"flash-attn does not load with this torch: {reason}"
-    hint = "pip install --no-build-isolation --force-reinstall --no-deps flash-attn, or set train.attn_implementation: sdpa"
+    hint = (
+        "pip install --no-build-isolation --force-reinstall --no-deps flash-attn, "
+        "or set train.attn_implementation: sdpa"
+    )
     return DoctorCheck("flash-attn", good, says, hint, needed=False)
 
 

@@ -246,7 +246,7 @@ def _estimate(
 
 
 def largest_step(rows: RowLengths, training: TrainingSetup) -> TrainingStep:
-    """The batch that takes the most memory: all its rows as long as the longest. A pair of DPO is two rows."""
+    """The batch that takes the most memory: all rows as long as the longest. A pair of DPO is two rows."""
     count = training.settings.per_device_train_batch_size * training.sequences
     packed = is_packed(training.settings)
     length = training.settings.max_length if packed else rows.longest

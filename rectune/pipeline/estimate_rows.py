@@ -31,8 +31,8 @@ _FRAME = 12  # tokens of a chat template, about
 # What a probe leaves out: checkpoints, evaluations, trackers, warm-up, which is as good as no step; and it is
 # one pass.
 _PROBED = {
-    "num_train_epochs": 1.0, "save_steps": 10_000, "logging_steps": 1, "report_to": [], "eval_user_fraction": 0.0, "warmup_ratio": 0.0,
-    "max_loss_ratio": 0.0,
+    "num_train_epochs": 1.0, "save_steps": 10_000, "logging_steps": 1, "report_to": [],
+    "eval_user_fraction": 0.0, "warmup_ratio": 0.0, "max_loss_ratio": 0.0,
 }  # fmt: skip
 
 
@@ -62,7 +62,8 @@ SFT = TrainingStage(
     "sft", "train", "rectune.train.sft:run", ("base",), "filter", "kept.parquet", Example, "the kept examples"
 )
 DPO = TrainingStage(
-    "dpo", "align", "rectune.align.dpo:run", ("base", "sft"), "tag", "preferences.parquet", Preference, "the tagged pairs"
+    "dpo", "align", "rectune.align.dpo:run", ("base", "sft"),
+    "tag", "preferences.parquet", Preference, "the tagged pairs",
 )  # fmt: skip
 
 
@@ -257,8 +258,9 @@ def _probe_rows(stage: TrainingStage, recipe: Recipe, rows: RowLengths) -> list[
 def _common_words(stage: TrainingStage, prompt: int, answer: int) -> Example | Preference:
     """A row of about so many tokens: most vocabularies have these words as one token each."""
     asked = Prompt(
-        id="probe", domain="films", scenario="passive", form="direct", locale="en", split="train", user="nobody",
-        system="", instruction=" ".join(["film"] * max(1, prompt - _FRAME)), history=("a",), candidates=(),
+        id="probe", domain="films", scenario="passive", form="direct", locale="en", split="train",
+        user="nobody", system="", instruction=" ".join(["film"] * max(1, prompt - _FRAME)),
+        history=("a",), candidates=(),
         target="b", query="", template="probe", history_domain="films",
     )  # fmt: skip
     good, bad = (" ".join([word] * max(1, answer - 2)) for word in ("good", "bad"))

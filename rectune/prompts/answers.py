@@ -114,7 +114,7 @@ def read_answer(text: str, titles: Sequence[str] | TitleIndex, shown: Sequence[i
 
 
 def items_in_places(text: str, titles: TitleIndex) -> list[int]:
-    """The titles in the places made for one, closing lines and entries of lists, each time they stand there."""
+    """The titles in closing lines and list entries, one entry for each occurrence."""
     plain, _ = unescape(text)
     found = list[int]()
     for line in lines_of(plain):

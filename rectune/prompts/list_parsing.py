@@ -15,7 +15,10 @@ Kind = Literal["closing", "ranking"]
 # Before a number: markup, a word for "place", an opening bracket.
 _LEAD = r"[\s>|#*_~]*(?:(?:no|rank|place)\.?\s?)?[#(\[（【]?"
 # Behind it: a sign that ends it, an ordinal ending, the rest of a keycap, or a dash with spaces.
-_TAIL = r"(?:[.)\]）】:：、．|]+(?!\d)|\s?(?:st|nd|rd|th|위|순위|번째|번|등)\b[.):：,]?|[\ufe0f\u20e3]+|\s\||\s[-–—](?=\s))"
+_TAIL = (
+    r"(?:[.)\]）】:：、．|]+(?!\d)|\s?(?:st|nd|rd|th|위|순위|번째|번|등)\b[.):：,]?"
+    r"|[\ufe0f\u20e3]+|\s\||\s[-–—](?=\s))"
+)
 _NUMBERED = re.compile(rf"{_LEAD}(\d{{1,4}}){_TAIL}[*_]*\s*", re.IGNORECASE)
 _CIRCLED = re.compile(r"[\s>|#*_~]*([①-⑳])\s*")
 _BULLET = re.compile(r"[\s>]*[-*•·‣▪◦–—+]\s+")
@@ -37,7 +40,7 @@ _ONE_NUMBER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class AnswerLabel:
-    """Words that announce a choice, up to and with their colon; `ours` if they are those of our own format."""
+    """Words that announce a choice, up to and including the colon; `ours` if they are of our own format."""
 
     kind: Kind
     start: int

@@ -38,8 +38,8 @@ _JOINTS = "-–'’.&/:"  # between letters and without a space they make one na
 # fmt: off
 PARTICLES = (
     "이었습니다", "에서는", "으로는", "입니다", "이라는", "이라고", "이에요", "에게는", "였습니다",
-    "으로", "에서", "에게", "라는", "라고", "예요", "처럼", "보다", "까지", "부터", "에는", "과는", "와는", "로는",
-    "이나", "이며", "이고", "이랑", "하고", "만은", "이죠", "이다",
+    "으로", "에서", "에게", "라는", "라고", "예요", "처럼", "보다", "까지", "부터", "에는", "과는",
+    "와는", "로는", "이나", "이며", "이고", "이랑", "하고", "만은", "이죠", "이다",
     "을", "를", "이", "가", "은", "는", "의", "와", "과", "도", "로", "에", "만", "나", "랑",
 )
 # fmt: on
@@ -170,7 +170,7 @@ def _resolved(
 
 
 def _spellings(text: str, start: int, end: int) -> Iterator[str]:
-    """What stands there with the signs around it, the longest first: "C++" for a "C" with two signs behind."""
+    """The text there with the signs around it, longest first: "C++" for a "C" followed by two signs."""
     left, right = start, end
     while left and start - left < _SIGNS_BEFORE and _is_sign(text[left - 1]):
         left -= 1
@@ -272,7 +272,7 @@ def without_particle(word: str) -> list[str]:
 
 
 def placed(mentions: Sequence[TitleMention], origin: Sequence[int]) -> list[TitleMention]:
-    """Mentions of a text without entities, with their places in the text as it was written (see `unescape`)."""
+    """Mentions of an unescaped text, with their places in the text as it was written (see `unescape`)."""
     if not origin:
         return list(mentions)
     return [TitleMention(m.index, origin[m.start], origin[m.end], m.certainty) for m in mentions]

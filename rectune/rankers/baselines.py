@@ -1,4 +1,4 @@
-"""The rankers that every other one is compared with: chance, popularity, BM25, embeddings, item-kNN, hybrid."""
+"""The baseline rankers: chance, popularity, BM25, embeddings, item-kNN, hybrid."""
 
 from __future__ import annotations
 

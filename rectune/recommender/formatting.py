@@ -34,8 +34,10 @@ def as_text(recommendation: Recommendation) -> str:
         return "Nothing is left in this catalogue that is not in the history."
     if first is None:
         lines = [
-            f"Nothing in this catalogue fits: the nearest item has a similarity of {choice.nearness:.2f} to the wish, and",
-            f"below {choice.floor:.2f} wishes that have nothing to do with it come as near. The nearest all the same:",
+            "Nothing in this catalogue fits: the nearest item has a similarity of "
+            f"{choice.nearness:.2f} to the request,",
+            f"and below {choice.floor:.2f} requests that have nothing to do with it come as near. "
+            "The nearest all the same:",
             *map(_entry, choice.items),
         ]
         return "\n".join(lines)

@@ -177,8 +177,8 @@ def _nearness(modes: Mapping[str, Mapping[str, Any]], made_by: str) -> Table:
     return Table(("near to the wish", *found), lines, "Nearness to the wish", note)
 
 
-def _by_domain(columns: Mapping[str, Mapping[str, Any]], domain_data: str, made_by: str) -> Table:
-    draft, after = (mapping(mapping(columns.get(name)).get("domains")) for name in ("draft", domain_data))
+def _by_domain(columns: Mapping[str, Mapping[str, Any]], grounding: str, made_by: str) -> Table:
+    draft, after = (mapping(mapping(columns.get(name)).get("domains")) for name in ("draft", grounding))
     lines = []
     for domain in sorted(draft):
         parts = [mapping(side.get(domain)) for side in (draft, after)]
@@ -188,7 +188,10 @@ def _by_domain(columns: Mapping[str, Mapping[str, Any]], domain_data: str, made_
             for kind, name in (("resolved", "exact"), ("flags", "invented"))
         )
         lines.append((str(domain), parts[0].get("n"), *shares))
-    note = f"Before is the draft, after is what goes out by {domain_data}. Brackets are 95 % intervals (Wilson). {made_by}"
+    note = (
+        f"Before is the draft, after is the answer with grounding {grounding}. "
+        f"Brackets are 95 % intervals (Wilson). {made_by}"
+    )
     heads = ("domain", "n", "exact, before", "invented, before", "exact, after", "invented, after")
     return Table(heads, lines, "Grounding by domain", note)
 

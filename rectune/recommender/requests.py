@@ -64,7 +64,7 @@ class RecommendationRequest:
 
     @property
     def crosses(self) -> bool:
-        """Whether only things of another kind say what is wanted: taste carries over then, subjects do not."""
+        """Whether only items of other domains are given: taste carries over then, subjects do not."""
         return not self.query and any(item.domain != self.domain for item in self.liked)
 
 

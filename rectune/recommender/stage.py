@@ -137,7 +137,7 @@ def _report(
 
 
 def _agreement(choices: Sequence[Sequence[GroundedChoice]]) -> float | None:
-    """The share of the prompts for which both ways recommend the same item; None where only one was measured."""
+    """The share of prompts for which both methods recommend the same item; None if only one was measured."""
     if len(choices) < 2 or not choices[0]:
         return None
     first = [[choice.items[0].item_id if choice.items else "" for choice in some] for some in choices]

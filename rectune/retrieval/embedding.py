@@ -41,7 +41,7 @@ def register(
 
 
 def reads(embedder: str, text: str) -> bool:
-    """Whether an embedder can make sense of a text: not of Hangul and the like where it knows English only."""
+    """Whether an embedder knows a text's language: an English-only one does not know Hangul and the like."""
     return not (embedder in _ENGLISH and is_unsegmented(text))
 
 

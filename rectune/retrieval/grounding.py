@@ -161,7 +161,7 @@ class Grounding:
         return [_as_grounded(hit) for hit in self.index.find([text, *wishes], domain, k, history, weights)]
 
     def fit(self, texts: Sequence[str], domain: str, history: AbstractSet[str] = frozenset()) -> float:
-        """How near the nearest item comes to any of the texts of a wish: a cosine, -1 where there is nothing."""
+        """Cosine of the nearest item to any of the texts of a request; -1 where there is nothing."""
         hits = [hit for text in texts if text.strip() for hit in self.index.near(text, domain, 1, history)]
         return max((hit.similarity for hit in hits), default=-1.0)
 

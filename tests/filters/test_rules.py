@@ -1,4 +1,4 @@
-"""Every rule on rows whose verdict is known by construction, in both languages, and what must not be a hit."""
+"""Every rule on rows whose verdict is known by construction, in both languages, and what must pass."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What is in the generation cache stays there, and what identifies an answer is exactly what can change it."""
+"""What is in the generation cache stays; an answer's key holds exactly what can change it."""
 
 from __future__ import annotations
 

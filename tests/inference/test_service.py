@@ -22,7 +22,7 @@ from .conftest import Ask
 
 
 class Slow:
-    """An engine whose every step writes a letter to all handles, of five; `failing` makes the next step fail."""
+    """An engine whose every step writes a letter to all streams, of five; `failing` fails the next step."""
 
     def __init__(self) -> None:
         self.open: dict[GenerationStream, int] = {}

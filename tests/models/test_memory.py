@@ -207,7 +207,7 @@ def test_a_forward_pass_keeps_what_pytorch_saves(
 
 
 def saved_bytes(built: PretrainedConfig, lora: LoraSection) -> int:
-    """Bytes that autograd keeps of a decoder's forward pass over two rows of 50 tokens, one of them padded."""
+    """Bytes that autograd keeps of a decoder's forward pass over two rows of 50 tokens, one padded."""
     model = add_lora(AutoModelForCausalLM.from_config(built), lora, 0).train()
     held = {one.untyped_storage().data_ptr() for one in [*model.parameters(), *model.buffers()]}
     kept: dict[int, torch.UntypedStorage] = {}

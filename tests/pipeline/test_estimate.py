@@ -252,9 +252,9 @@ def test_the_longer_answer_of_a_pair_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "key"),
     [
-        ("NVIDIA GeForce RTX 4090", "rtx4090"), ("NVIDIA GeForce RTX 3090", "rtx3090"), ("NVIDIA RTX A6000", ""),
-        ("NVIDIA A100-SXM4-80GB", "a100-40"), ("NVIDIA H100 80GB HBM3", "h100"), ("NVIDIA L4", "l4"),
-        ("NVIDIA A10G", ""), ("NVIDIA L40S", "l40s"),
+        ("NVIDIA GeForce RTX 4090", "rtx4090"), ("NVIDIA GeForce RTX 3090", "rtx3090"),
+        ("NVIDIA RTX A6000", ""), ("NVIDIA A100-SXM4-80GB", "a100-40"), ("NVIDIA H100 80GB HBM3", "h100"),
+        ("NVIDIA L4", "l4"), ("NVIDIA A10G", ""), ("NVIDIA L40S", "l40s"),
     ],
 )  # fmt: skip
 def test_a_device_is_known_by_all_words_of_its_model(name: str, key: str) -> None:

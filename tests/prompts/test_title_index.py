@@ -96,7 +96,10 @@ def test_titles_shown_are_preferred_in_that_reading_only():
 
 
 def test_places_for_titles_are_read_each_time():
-    answer = "I like Alien.\nMy ranking:\n1. Alien\n2. C#\n- nothing\nMy recommendation: alien. My recommendation: Heat"
+    answer = (
+        "I like Alien.\nMy ranking:\n1. Alien\n2. C#\n- nothing\n"
+        "My recommendation: alien. My recommendation: Heat"
+    )
     assert [TITLES[place] for place in items_in_places(answer, INDEX)] == ["Alien", "C#", "Heat"]
 
 

@@ -1,4 +1,4 @@
-"""Figures read from a run's JSON, which may lack them or hold something else, as words for reports and cards."""
+"""Figures of a run's JSON, which may lack them or hold other types, formatted for reports and cards."""
 
 from __future__ import annotations
 

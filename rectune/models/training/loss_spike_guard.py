@@ -39,7 +39,8 @@ class LossSpikeGuard:
         if not math.isfinite(loss):
             self._stop(f"the loss is {loss} at step {step}", loss, step, examples)
         if self.ratio and loss > self.ratio * usual:
-            found = f"the loss is {loss:.3g} at step {step}, {loss / usual:.1f} times the median of the steps before"
+            times = f"{loss / usual:.1f} times the median of the steps before"
+            found = f"the loss is {loss:.3g} at step {step}, {times}"
             self._stop(found, loss, step, examples)
         self.losses.append(loss)
 
