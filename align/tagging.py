@@ -43,7 +43,7 @@ class TaggingOptions:
     repeats: float = REPEATS
 
 
-def tag(folders: Mapping[str, Path], sitting: TaggingOptions) -> int:
+def tag(folders: Mapping[str, Path], options: TaggingOptions) -> int:
     """Tag until everything is done or the annotator leaves.
 
     Args:
@@ -60,11 +60,11 @@ def tag(folders: Mapping[str, Path], sitting: TaggingOptions) -> int:
     if not tasks:
         hint = "raise data.preference and run: rectune run RECIPE --until candidates"
         raise UserError("there are no candidate answers to tag", where=str(folders["candidates"]), hint=hint)
-    _sit(tasks, folders.get("data"), sitting)
+    _sit(tasks, folders.get("data"), options)
     return 0
 
 
-def compare(comparison: PairwiseComparison, data: Path | None, sitting: TaggingOptions) -> int:
+def compare(comparison: PairwiseComparison, data: Path | None, options: TaggingOptions) -> int:
     """Let a person judge two models blindly, then say which won how often.
 
     Args:
@@ -78,8 +78,8 @@ def compare(comparison: PairwiseComparison, data: Path | None, sitting: TaggingO
         UserError: nothing to compare, the tag file is damaged, or the name cannot be used.
     """
     # Nothing comes back here: what is measured is the models.
-    finished = _sit(comparison.tasks, data, replace(sitting, repeats=0.0)) if comparison.tasks else True
-    with TagStore(sitting.store) as store:
+    finished = _sit(comparison.tasks, data, replace(options, repeats=0.0)) if comparison.tasks else True
+    with TagStore(options.store) as store:
         decisions = store.standing()
     if finished:
         say(win_rate_line(comparison, decisions))
@@ -88,27 +88,27 @@ def compare(comparison: PairwiseComparison, data: Path | None, sitting: TaggingO
     return 0
 
 
-def _sit(tasks: Sequence[AnnotationTask], data: Path | None, sitting: TaggingOptions) -> bool:
+def _sit(tasks: Sequence[AnnotationTask], data: Path | None, options: TaggingOptions) -> bool:
     """Let the annotator work through their share; True when all of it is done."""
     mine = (
-        assigned(tasks, sitting.annotator, sitting.annotators, sitting.overlap)
-        if sitting.annotators
+        assigned(tasks, options.annotator, options.annotators, options.overlap)
+        if options.annotators
         else tasks
     )
     if not mine:
         raise UserError(
-            f"none of the {len(tasks)} prompts fell to {sitting.annotator}",
+            f"none of the {len(tasks)} prompts fell to {options.annotator}",
             hint="tag with fewer in --annotators",
         )
-    plain = sitting.plain or not _terminal()
+    plain = options.plain or not _terminal()
     most = max(len(task.answers) for task in mine)
     if most > MOST_ANSWERS and not plain:
         found = f"{most} answers a prompt are more than the {MOST_ANSWERS} the screen has keys for"
         raise UserError(found, hint="tag with --plain, or lower candidates.answers")
     requests = make_prompt_views(mine, data / ITEMS_FILE if data else None)
-    with TagStore(sitting.store) as store:
-        slots = in_order(mine, sitting.annotator, sitting.repeats)
-        session = AnnotationSession(slots, store, sitting.annotator, requests)
+    with TagStore(options.store) as store:
+        slots = in_order(mine, options.annotator, options.repeats)
+        session = AnnotationSession(slots, store, options.annotator, requests)
         try:
             _work(session, plain)
             say(closing_line(session))

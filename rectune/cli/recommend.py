@@ -84,15 +84,15 @@ def recommend(
     }
     columns = {name: column for name, column in chosen.items() if column != _GUESS}
     source = CatalogueSource(catalogue, domain, recipe, model, runs, columns)
-    wish = UserRequest(titles_in(history), query, history_domain)
-    if not interactive and not (wish.history or wish.query.strip()):
+    user_request = UserRequest(titles_in(history), query, history_domain)
+    if not interactive and not (user_request.history or user_request.query.strip()):
         from rectune.core.errors import UserError
 
         raise UserError("nothing to go by", hint='give --history "A; B; C", --query "…", or --interactive')
     answer = _Answering(source, _checked(ground), top, as_json)
     with keep_engines_loaded() if interactive else nullcontext():
-        if wish.history or wish.query.strip():
-            typer.echo(answer(wish))
+        if user_request.history or user_request.query.strip():
+            typer.echo(answer(user_request))
         if interactive:
             _converse(answer, history_domain)
 
@@ -117,14 +117,16 @@ class _Answering:
             say(said)
         self._recommender = _recommender(model, self._items, config, folder)
 
-    def __call__(self, wish: UserRequest) -> str:
+    def __call__(self, user_request: UserRequest) -> str:
         """The answer to a wish, for a terminal or as a line of JSON."""
         from rectune.core.progress import say
         from rectune.recommender.formatting import as_json, as_text
         from rectune.recommender.requests import from_words
 
-        request = from_words(self._items, wish, self._recommender.grounding)
-        if strange := [item.title for item in request.liked if not item.item_id and not wish.history_domain]:
+        request = from_words(self._items, user_request, self._recommender.grounding)
+        if strange := [
+            item.title for item in request.liked if not item.item_id and not user_request.history_domain
+        ]:
             say(f"not in the catalogue, so only their words count: {'; '.join(strange)}")
         found = self._recommender.recommend(request)
         return json.dumps(as_json(found), ensure_ascii=False) if self._json else as_text(found)

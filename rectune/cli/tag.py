@@ -94,18 +94,18 @@ def answers(
     from rectune.pipeline.run import RunOptions, run_pipeline
 
     loaded = load_recipe(recipe, overrides or [])
-    sitting = TaggingOptions(
+    options = TaggingOptions(
         tag_file(loaded), annotator or getpass.getuser(), plain, _names(annotators), overlap, repeats
     )
     if compare:
         comparison, data = _duel(recipe, compare, answers, runs)
-        raise typer.Exit(judge(comparison, data, sitting))
+        raise typer.Exit(judge(comparison, data, options))
     folders = run_pipeline(RunOptions(recipe, overrides or [], "candidates"), ArtifactStore(runs))
     if loaded.align.annotator == "simulated":
         typer.echo(
             "This recipe trains on a simulated annotator; add align.annotator=person to train on your tags."
         )
-    raise typer.Exit(tag(folders, sitting))
+    raise typer.Exit(tag(folders, options))
 
 
 @tag_app.command()

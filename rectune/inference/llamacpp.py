@@ -87,17 +87,17 @@ class LlamaEngine(Backend):
             UserError: the model has no chat template.
         """
         self._context.vocabulary.check()
-        handle = GenerationStream(request, self._scheduler.cancel, self.step, on_end)
-        self.enqueue(handle)
-        return handle
+        stream = GenerationStream(request, self._scheduler.cancel, self.step, on_end)
+        self.enqueue(stream)
+        return stream
 
-    def enqueue(self, handle: GenerationStream) -> None:
+    def enqueue(self, stream: GenerationStream) -> None:
         """Queue a handle made elsewhere, by a service for one."""
-        self._scheduler.submit(handle)
+        self._scheduler.submit(stream)
 
-    def cancel(self, handle: GenerationStream) -> None:
+    def cancel(self, stream: GenerationStream) -> None:
         """End a handle at the next step; any thread may call this."""
-        self._scheduler.cancel(handle)
+        self._scheduler.cancel(stream)
 
     def step(self) -> None:
         """Evaluate one batch for all open handles. If that fails, or is interrupted, every one ends with the
@@ -131,12 +131,12 @@ class LlamaEngine(Backend):
                 if not open_:
                     return
                 self.step()
-                open_ = {handle for handle in open_ if not handle.ended} if ended else open_
+                open_ = {stream for stream in open_ if not stream.ended} if ended else open_
                 while ended:
                     on_answer(ended.popleft())
         finally:
-            for handle in open_:
-                handle.cancel()
+            for stream in open_:
+                stream.cancel()
             self._scheduler.sweep()
 
     def loglikelihood(

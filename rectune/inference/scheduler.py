@@ -44,15 +44,15 @@ class Scheduler:
         self._wrote = False  # the last batch held tokens just written
         self.saved = 0
 
-    def submit(self, handle: GenerationStream) -> None:
+    def submit(self, stream: GenerationStream) -> None:
         """Queue a request; those with the same head should follow one another."""
-        self._waiting.append(handle)
-        if handle.cancelled:  # before it came here
-            self.cancel(handle)
+        self._waiting.append(stream)
+        if stream.cancelled:  # before it came here
+            self.cancel(stream)
 
-    def cancel(self, handle: GenerationStream) -> None:
+    def cancel(self, stream: GenerationStream) -> None:
         """End a handle at the next step with what it has; any thread may call this."""
-        self._unwanted.append(handle)
+        self._unwanted.append(stream)
 
     @property
     def busy(self) -> bool:
@@ -95,7 +95,7 @@ class Scheduler:
 
     def close(self, finish: Finish = "cancelled", error: str = "") -> None:
         """End all handles and forget all sequences."""
-        self._end_all(finish, error, {*self._waiting, *(sequence.handle for sequence in self._sequences())})
+        self._end_all(finish, error, {*self._waiting, *(sequence.stream for sequence in self._sequences())})
         self.forget()
 
     def forget(self) -> None:
@@ -107,19 +107,19 @@ class Scheduler:
         yield from self._ready
         yield from self._active.values()
 
-    def _end_all(self, finish: Finish, error: str, handles: set[GenerationStream]) -> None:
-        waiting = [handle for handle in self._waiting if handle in handles]
-        ready = [sequence for sequence in self._ready if sequence.handle in handles]
-        active = [(slot, sequence) for slot, sequence in self._active.items() if sequence.handle in handles]
-        self._waiting = deque(handle for handle in self._waiting if handle not in handles)
-        self._ready = deque(sequence for sequence in self._ready if sequence.handle not in handles)
+    def _end_all(self, finish: Finish, error: str, streams: set[GenerationStream]) -> None:
+        waiting = [stream for stream in self._waiting if stream in streams]
+        ready = [sequence for sequence in self._ready if sequence.stream in streams]
+        active = [(slot, sequence) for slot, sequence in self._active.items() if sequence.stream in streams]
+        self._waiting = deque(stream for stream in self._waiting if stream not in streams)
+        self._ready = deque(sequence for sequence in self._ready if sequence.stream not in streams)
         for slot, sequence in active:
             self._leave(slot)
             sequence.end(finish, error)
         for sequence in ready:
             sequence.end(finish, error)
-        for handle in waiting:
-            handle.end(GenerationResult(handle.request.id, "", finish, 0, 0, error))
+        for stream in waiting:
+            stream.end(GenerationResult(stream.request.id, "", finish, 0, 0, error))
 
     def _look_ahead(self) -> None:
         while self._waiting and len(self._ready) < max(_LOOKAHEAD, self._context.slots):
@@ -226,7 +226,7 @@ class Scheduler:
         sequence.tokens += 1
         text, stopped = sequence.writing.add(self._context.vocabulary.piece(sequence.last))
         if text:
-            sequence.handle.write(text)
+            sequence.stream.write(text)
         if stopped:
             return "stop"
         return "length" if sequence.tokens == sequence.request.sampling.max_tokens else None

@@ -17,7 +17,7 @@ from rectune.inference.truncation import fit
 class Sequence:
     """A request on its way: `done` counts prompt tokens in the cache, `borrowed` those that it shares."""
 
-    handle: GenerationStream
+    stream: GenerationStream
     prompt: list[int]
     left_out: int
     sampler: Sampler
@@ -32,7 +32,7 @@ class Sequence:
     @property
     def request(self) -> GenerationRequest:
         """What is asked."""
-        return self.handle.request
+        return self.stream.request
 
     @property
     def need(self) -> int:
@@ -48,17 +48,17 @@ class Sequence:
         """Free the samplers, give out what was held back, and hand the answer over."""
         self.sampler.free()
         if rest := self.writing.rest():
-            self.handle.write(rest)
+            self.stream.write(rest)
         text, name = "" if error else self.writing.text, self.request.id
         answer = GenerationResult(name, text, finish, len(self.prompt), self.tokens, error, self.left_out)
-        self.handle.end(answer)
+        self.stream.end(answer)
 
 
-def prepare(handle: GenerationStream, context: Context) -> Sequence | None:
+def prepare(stream: GenerationStream, context: Context) -> Sequence | None:
     """Render and tokenise a request. One that cannot be answered (too long, or refused by the chat template
     or by the grammar's reader) ends here with an error, and there is None.
     """
-    request, length = handle.request, 0
+    request, length = stream.request, 0
     wanted = request.sampling.max_tokens
     try:
         prompt, left_out = fit(
@@ -71,9 +71,9 @@ def prepare(handle: GenerationStream, context: Context) -> Sequence | None:
             found = f"prompt of {length} tokens and answer of up to {wanted} need {length + wanted} tokens"
             hint = "shorten the prompt or raise the context"
             raise UserError(f"{found}, a sequence has {context.limit}", hint=hint)
-        return Sequence(handle, prompt, left_out, context.sampler(request), Detokenizer(request.stop))
+        return Sequence(stream, prompt, left_out, context.sampler(request), Detokenizer(request.stop))
     except UserError as problem:
-        handle.end(GenerationResult(request.id, "", "error", length, 0, reason(problem)))
+        stream.end(GenerationResult(request.id, "", "error", length, 0, reason(problem)))
         return None
 
 

@@ -33,12 +33,12 @@ class EngineService(AbstractContextManager["EngineService"]):
         Raises:
             RectuneError: the service is closed, or its engine has failed.
         """
-        handle = GenerationStream(request, self._cancel)
+        stream = GenerationStream(request, self._cancel)
         with self._door:
             if self._shut:
                 raise RectuneError(f"the engine takes no requests: {self._shut}")
-            self._arrived.put(handle)
-        return handle
+            self._arrived.put(stream)
+        return stream
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -50,8 +50,8 @@ class EngineService(AbstractContextManager["EngineService"]):
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
-    def _cancel(self, handle: GenerationStream) -> None:
-        self._engine.cancel(handle)
+    def _cancel(self, stream: GenerationStream) -> None:
+        self._engine.cancel(stream)
         self._arrived.put(None)
 
     def _run(self) -> None:
@@ -73,23 +73,23 @@ class EngineService(AbstractContextManager["EngineService"]):
         wait = not self._engine.busy
         while True:
             try:
-                handle = self._arrived.get(block=wait)
+                stream = self._arrived.get(block=wait)
             except Empty:
                 return
             wait = False
-            if handle:
-                self._engine.enqueue(handle)
+            if stream:
+                self._engine.enqueue(stream)
 
     def _turn_away(self, finish: Finish) -> None:
         """End what came too late to be begun."""
         while True:
             try:
-                handle = self._arrived.get_nowait()
+                stream = self._arrived.get_nowait()
             except Empty:
                 return
-            if handle:
+            if stream:
                 error = self._shut if finish == "error" else ""
-                handle.end(GenerationResult(handle.request.id, "", finish, 0, 0, error))
+                stream.end(GenerationResult(stream.request.id, "", finish, 0, 0, error))
 
     def _close_door(self, why: str) -> None:
         with self._door:

@@ -164,7 +164,7 @@ class Estimate:
     tokens: float
     steps: int
     memory: MemoryEstimate
-    knobs: tuple[MemoryOption, ...]
+    memory_options: tuple[MemoryOption, ...]
     probe: SpeedProbe | None
     seconds: float
     how: str
@@ -237,7 +237,7 @@ def _estimate(
         tokens=rows.tokens * settings.num_train_epochs * training.sequences,
         steps=math.ceil(batches / step_rows * settings.num_train_epochs),
         memory=memory,
-        knobs=tuple(_knobs(subject, stage, training, rows, memory.total)),
+        memory_options=tuple(_memory_options(subject, stage, training, rows, memory.total)),
         probe=measured,
         seconds=seconds,
         how=how,
@@ -281,7 +281,7 @@ def _operations(subject: EstimateInputs, training: TrainingSetup, rows: RowLengt
     return step_flops(subject.model, training, seen, length)
 
 
-def _knobs(
+def _memory_options(
     subject: EstimateInputs, stage: TrainingStage, training: TrainingSetup, rows: RowLengths, now: int
 ) -> list[MemoryOption]:
     """What each knob of the recipe would save, the most first."""
@@ -291,7 +291,7 @@ def _knobs(
         saves = now - subject.memory(other, largest_step(rows, other)).total
         if saves > _WORTH * now:
             found.append(MemoryOption(f"{stage.section}.{key}", value, saves))
-    return sorted(found, key=lambda knob: -knob.saves)
+    return sorted(found, key=lambda option: -option.saves)
 
 
 def _changes(training: TrainingSetup) -> Iterator[tuple[str, str, dict[str, Any]]]:

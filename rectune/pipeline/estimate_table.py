@@ -81,12 +81,15 @@ def _notes(subject: EstimateInputs, stages: Sequence[Estimate]) -> list[str]:
 
 def _advice(subject: EstimateInputs, one: Estimate) -> list[str]:
     fit = fits(one.memory, subject, one.world_size)
-    if fit and not one.knobs:
+    if fit and not one.memory_options:
         return []
     lead = (
         f"{one.name} fits; it would take less with" if fit else f"{one.name} DOES NOT FIT; what saves memory"
     )
-    return [f"{lead}:", *(f"  {knob.key}: {knob.change} saves {_gib(knob.saves)}" for knob in one.knobs)]
+    return [
+        f"{lead}:",
+        *(f"  {option.key}: {option.change} saves {_gib(option.saves)}" for option in one.memory_options),
+    ]
 
 
 def _wrapped(lines: Sequence[str]) -> list[str]:

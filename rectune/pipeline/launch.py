@@ -54,7 +54,13 @@ def launch(
     if process_group.machines > 1:
         check_endpoint(process_group.endpoint)
     clear_traces(folder, STATS)
-    order = {**spec, "function": function, "out": str(folder), "run": run, "team": asdict(process_group)}
+    order = {
+        **spec,
+        "function": function,
+        "out": str(folder),
+        "run": run,
+        "process_group": asdict(process_group),
+    }
     write_atomically(folder / SPEC, json.dumps(order))
     usage = load_usage(folder)
     usage.attempts += 1

@@ -28,17 +28,17 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """One stage of a plan. `ingredients` is None where something it needs is missing; `why` says what."""
+    """One stage of a plan. `cache_key` is None where something it needs is missing; `why` says what."""
 
     stage: Stage
-    ingredients: CacheKey | None
+    cache_key: CacheKey | None
     state: State
     why: str
 
     @property
     def key(self) -> str:
         """The key, or an empty string where it cannot be known yet."""
-        return self.ingredients.key if self.ingredients else ""
+        return self.cache_key.key if self.cache_key else ""
 
 
 def make_plan(recipe: Recipe, store: ArtifactStore, last: str) -> list[PlannedStage]:
@@ -61,8 +61,8 @@ def next_step(
         outside = stage.outside(recipe, store, inputs)
     except UserError as missing:
         return PlannedStage(stage, None, "blocked", str(missing))
-    ingredients = CacheKey(stage.name, stage.version, recipe.result_fields(stage.sections), inputs, outside)
-    return PlannedStage(stage, ingredients, *_state(stage, ingredients.key, store, before))
+    cache_key = CacheKey(stage.name, stage.version, recipe.result_fields(stage.sections), inputs, outside)
+    return PlannedStage(stage, cache_key, *_state(stage, cache_key.key, store, before))
 
 
 def _state(

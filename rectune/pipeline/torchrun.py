@@ -76,7 +76,7 @@ def _joined_team(spec_file: Path, run: str) -> ProcessGroup:
             where=str(spec_file),
             hint="take the latest run's line, and a run store that every machine mounts under the same path",
         )
-    return ProcessGroup(**spec["team"])
+    return ProcessGroup(**spec["process_group"])
 
 
 def _run_ranks(spec_file: Path, run: str, process_group: ProcessGroup, node_rank: int) -> int:

@@ -79,7 +79,7 @@ def _stage_function(name: str) -> Callable[..., dict[str, Any]]:
 
 
 def _leave_note(error: Exception, spec: dict[str, Any], out: Path, rank: int) -> None:
-    process_group = ProcessGroup(**spec["team"])
+    process_group = ProcessGroup(**spec["process_group"])
     who = (
         rank_name(rank, process_group, int(os.environ.get("GROUP_RANK", "0")))
         if process_group.world_size > 1

@@ -107,17 +107,17 @@ class Grounding:
         domain: str,
         k: int,
         history: AbstractSet[str] = frozenset(),
-        wishes: Sequence[str] = (),
+        queries: Sequence[str] = (),
     ) -> list[GroundedItem]:
         """The `k` items that the answer stands for, the one it names first, the others by their nearness.
 
         Never an item of the history, none twice, and fewer than `k` only if the domain has no more. With
-        `wishes`, what was asked for is looked for beside the answer.
+        `queries`, what was asked for is looked for beside the answer.
         """
         first = self.named(answer, domain, history)
         named = [first] if first else []
         taken = history | {item.item_id for item in named}
-        return [*named, *self.nearest(answer, domain, k - len(named), taken, wishes)][:k]
+        return [*named, *self.nearest(answer, domain, k - len(named), taken, queries)][:k]
 
     def named(self, answer: str, domain: str, history: AbstractSet[str] = frozenset()) -> GroundedItem | None:
         """The item that the answer itself names at its end, exactly or misspelt; None if there is none.
@@ -151,14 +151,14 @@ class Grounding:
         domain: str,
         k: int,
         history: AbstractSet[str] = frozenset(),
-        wishes: Sequence[str] = (),
+        queries: Sequence[str] = (),
     ) -> list[GroundedItem]:
         """The `k` items that lie nearest to a text, and to the wishes, whatever titles stand in them.
 
         The wishes together weigh as much as the text: an answer may stray from what was asked.
         """
-        weights = [1.0, *(1 / len(wishes) for _ in wishes)]
-        return [_as_grounded(hit) for hit in self.index.find([text, *wishes], domain, k, history, weights)]
+        weights = [1.0, *(1 / len(queries) for _ in queries)]
+        return [_as_grounded(hit) for hit in self.index.find([text, *queries], domain, k, history, weights)]
 
     def fit(self, texts: Sequence[str], domain: str, history: AbstractSet[str] = frozenset()) -> float:
         """Cosine of the nearest item to any of the texts of a request; -1 where there is nothing."""

@@ -73,12 +73,22 @@ def test_every_recipe_is_estimated_in_80_columns(name: str, device: str) -> None
 
 def rows_a_step(loaded: Recipe) -> int:
     machines = loaded.train.machines
-    return loaded.train.per_device_train_batch_size * loaded.train.gradient_accumulation_steps * loaded.train.processes * machines
+    return (
+        loaded.train.per_device_train_batch_size
+        * loaded.train.gradient_accumulation_steps
+        * loaded.train.processes
+        * machines
+    )
 
 
 def dpo_rows_a_step(loaded: Recipe) -> int:
     machines = loaded.align.machines if isinstance(loaded.align.machines, int) else 1
-    return loaded.align.per_device_train_batch_size * loaded.align.gradient_accumulation_steps * loaded.align.processes * machines
+    return (
+        loaded.align.per_device_train_batch_size
+        * loaded.align.gradient_accumulation_steps
+        * loaded.align.processes
+        * machines
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,7 +105,7 @@ def test_what_does_not_fit_says_which_knob_saves_how_much() -> None:
     wide = ("train.per_device_train_batch_size=16", "train.gradient_checkpointing=false")
     _, table, (sft, _) = estimated("single-gpu-24gb", "rtx4090", *wide)
     assert "sft DOES NOT FIT" in table
-    saved = {knob.key: knob.saves for knob in sft.knobs}
+    saved = {option.key: option.saves for option in sft.memory_options}
     assert list(saved.values()) == sorted(saved.values(), reverse=True)
     assert (
         f"train.gradient_checkpointing: true saves {saved['train.gradient_checkpointing'] / 2**30:.1f} GiB"

@@ -64,11 +64,11 @@ def ask(
 
 
 def answered(
-    folder: Path, catalogue: list[Item], wish: UserRequest, config: RetrievalConfig
+    folder: Path, catalogue: list[Item], user_request: UserRequest, config: RetrievalConfig
 ) -> Recommendation:
     grounding = ground_in(catalogue, folder / "index", config.embedder, config)
     model = GenerativeRecommender(Path("model.gguf"), grounding, config, folder / "generations.sqlite")
-    return model.recommend(from_words(catalogue, wish, grounding))
+    return model.recommend(from_words(catalogue, user_request, grounding))
 
 
 def test_an_item_that_the_draft_names_leads_and_its_reasons_are_written_anew(tmp_path: Path, says):
@@ -145,8 +145,8 @@ def test_what_is_too_far_from_the_wish_is_not_recommended(tmp_path: Path, says):
 def test_taste_in_another_domain_is_not_held_against_the_floor(tmp_path: Path, says):
     says("My recommendation: Galaxy War")
     config = RETRIEVAL.model_copy(update={"min_similarity": 0.99})
-    wish = UserRequest(["Kind of Blue"], "", "music")
-    assert answered(tmp_path, items(), wish, config).fits
+    user_request = UserRequest(["Kind of Blue"], "", "music")
+    assert answered(tmp_path, items(), user_request, config).fits
 
 
 def test_the_history_reaches_the_model_in_the_catalogues_spelling_and_is_not_recommended(

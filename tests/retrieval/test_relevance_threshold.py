@@ -45,8 +45,8 @@ def grounding(tmp_path_factory: pytest.TempPathFactory) -> Grounding:
         "a murder mystery",
     ],
 )
-def test_what_the_catalogue_has_lies_above_the_floor(grounding: Grounding, wish: str):
-    assert grounding.fit([wish], "movies") >= grounding.floor("movies")
+def test_what_the_catalogue_has_lies_above_the_floor(grounding: Grounding, query: str):
+    assert grounding.fit([query], "movies") >= grounding.floor("movies")
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_what_the_catalogue_has_lies_above_the_floor(grounding: Grounding, wish:
         "opening hours of the town hall",
     ],
 )
-def test_planted_wishes_that_are_not_of_the_catalogue_lie_below_it(grounding: Grounding, wish: str):
-    assert wish not in FOREIGN["en"]
-    assert grounding.fit([wish], "movies") < grounding.floor("movies")
+def test_planted_wishes_that_are_not_of_the_catalogue_lie_below_it(grounding: Grounding, query: str):
+    assert query not in FOREIGN["en"]
+    assert grounding.fit([query], "movies") < grounding.floor("movies")
 
 
 def test_a_catalogue_of_hardly_anything_has_no_floor(grounding: Grounding):

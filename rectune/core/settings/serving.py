@@ -48,7 +48,7 @@ TUNED = ("base", "sft", "dpo")
 SYSTEMS = ("random", "popularity", "bm25", "embedding_mean", "embedding_best", "hybrid", "item_knn", *TUNED)
 
 ScoringMethodName = Literal["total", "prior", "fused", "lexical", "hybrid", "parsed", "retrieved", "listed"]
-_WAYS: list[ScoringMethodName] = [
+_SCORING_METHODS: list[ScoringMethodName] = [
     "total",
     "prior",
     "fused",
@@ -75,7 +75,7 @@ class EvaluateConfig(EngineConfig):
     systems: list[Annotated[str, AfterValidator(_known_system)]] = Field(default=list(SYSTEMS), min_length=1)
     """The systems that are compared: rankers, and language models by the likelihood of each title; see
     docs/evaluation.md. `module:Class` names your own ranker."""
-    scoring_methods: list[ScoringMethodName] = Field(default=_WAYS)
+    scoring_methods: list[ScoringMethodName] = Field(default=_SCORING_METHODS)
     """Additional scoring methods of each language model; see docs/evaluation.md. `parsed`, `retrieved` and
     `listed` generate text, which takes longest."""
     protocols: list[Literal["uniform", "popularity", "full"]] = Field(
