@@ -11,7 +11,7 @@ class RectuneError(Exception):
 
 
 class UserError(RectuneError):
-    """Bad input or a missing piece that the person at the keyboard can correct.
+    """Bad input or a missing piece that the user can correct.
 
     The command line prints it without a traceback and exits with 2.
 

@@ -42,7 +42,7 @@ def with_ends(value: Any, ends: Any, *, signed: bool = False) -> str:
 
 
 def triple(value: Any) -> str:
-    """[value, low, high, …] as words; `NONE` where it is anything else."""
+    """[value, low, high, …] formatted; `NONE` for anything else."""
     if not isinstance(value, (list, tuple)) or len(value) < 3 or None in map(number, value[:3]):
         return NONE
     return with_ends(value[0], value[1:3])
