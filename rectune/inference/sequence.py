@@ -1,4 +1,4 @@
-"""One request on its way through the batches: what it asks in tokens, and what has become of it so far."""
+"""One request in the scheduler: its prompt in tokens, and its state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rectune.inference.truncation import fit
 
 @dataclass(slots=True)
 class Sequence:
-    """A request on its way: `done` counts prompt tokens in the cache, `borrowed` those that it shares."""
+    """A request in progress: `done` counts prompt tokens in the cache, `borrowed` those that it shares."""
 
     stream: GenerationStream
     prompt: list[int]
@@ -31,21 +31,21 @@ class Sequence:
 
     @property
     def request(self) -> GenerationRequest:
-        """What is asked."""
+        """The request."""
         return self.stream.request
 
     @property
     def need(self) -> int:
-        """Cells that the sequence may come to fill, shared ones included."""
+        """Cells that the sequence may need in all, shared ones included."""
         return len(self.prompt) + self.request.sampling.max_tokens
 
     @property
     def head(self) -> tuple[tuple[str, str], ...]:
-        """What comes before the last message: system message and shots."""
+        """The messages before the last one: system message and shots."""
         return self.request.messages[:-1]
 
     def end(self, finish: Finish, error: str = "") -> None:
-        """Free the samplers, give out what was held back, and hand the answer over."""
+        """Free the samplers, write the text held back, and end the stream with the answer."""
         self.sampler.free()
         if rest := self.writing.rest():
             self.stream.write(rest)
@@ -55,8 +55,9 @@ class Sequence:
 
 
 def prepare(stream: GenerationStream, context: Context) -> Sequence | None:
-    """Render and tokenise a request. One that cannot be answered (too long, or refused by the chat template
-    or by the grammar's reader) ends here with an error, and there is None.
+    """Render and tokenise a request; None if it cannot be answered, and its stream then ends with an error.
+
+    Reasons are a prompt that is too long, and messages or a grammar that are rejected.
     """
     request, length = stream.request, 0
     wanted = request.sampling.max_tokens

@@ -1,4 +1,4 @@
-"""One engine for many threads: a chat and a web service can ask the same loaded model at the same time."""
+"""One engine for many threads: several clients share the same loaded model."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from rectune.inference.stream import GenerationStream
 
 
 class EngineService(AbstractContextManager["EngineService"]):
-    """An engine in a thread of its own, where the requests of all threads are written together; a context
-    manager.
+    """Runs an engine in its own thread for the requests of all threads; a context manager.
 
-    The engine belongs to the service from now on and is closed with it.
+    The service owns the engine and closes it.
     """
 
     def __init__(self, engine: LlamaEngine) -> None:
@@ -28,7 +27,7 @@ class EngineService(AbstractContextManager["EngineService"]):
         self._thread.start()
 
     def submit(self, request: GenerationRequest) -> GenerationStream:
-        """Queue a request; any thread may call this, and any thread may use the handle.
+        """Queue a request; any thread may call this, and any thread may use the stream.
 
         Raises:
             RectuneError: the service is closed, or its engine has failed.
@@ -44,7 +43,7 @@ class EngineService(AbstractContextManager["EngineService"]):
         self.close()
 
     def close(self) -> None:
-        """End every open handle as cancelled, then free the engine; doing it twice does no harm."""
+        """End every open stream as cancelled, then free the engine; may be called twice."""
         self._close_door("it was closed")
         self._arrived.put(None)
         if threading.current_thread() is not self._thread:
@@ -69,7 +68,7 @@ class EngineService(AbstractContextManager["EngineService"]):
         self._turn_away(finish)
 
     def _take_in(self) -> None:
-        """Hand what came to the engine; wait for something while there is nothing to write."""
+        """Pass new requests to the engine; wait for one while there is nothing to generate."""
         wait = not self._engine.busy
         while True:
             try:
@@ -81,7 +80,7 @@ class EngineService(AbstractContextManager["EngineService"]):
                 self._engine.enqueue(stream)
 
     def _turn_away(self, finish: Finish) -> None:
-        """End what came too late to be begun."""
+        """End the requests that arrived after closing."""
         while True:
             try:
                 stream = self._arrived.get_nowait()

@@ -1,4 +1,4 @@
-"""What `rectune data stats` does: the figures of a recipe's data as tables, and their charts as PNG files."""
+"""`rectune data stats`: the statistics of a recipe's data as tables, and their charts as PNG files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def data_stats(recipe: Path, overrides: Sequence[str], out: Path, store: ArtifactStore) -> str:
-    """Run the pipeline up to the data, say what they are, and draw the charts into `out`.
+    """Run the pipeline up to the stage `data`, print its statistics, and draw the charts into `out`.
 
     Raises:
         UserError: what the data stage raises.
@@ -41,7 +41,7 @@ def _report(data: DataSummary) -> Iterable[str]:
 
 
 def _text(table: Table) -> str:
-    """The table, numbers to the right; long names give way where it would be too wide."""
+    """The table, numbers right-aligned; long names are cut if it would be too wide."""
     rows = [tuple(map(str, row)) for row in (table.heads, *table.rows)]
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)][1:]
     names = [

@@ -28,7 +28,7 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """One stage of a plan. `cache_key` is None where something it needs is missing; `why` says what."""
+    """One stage of a plan. `cache_key` is None if an input is missing; `why` says which."""
 
     stage: Stage
     cache_key: CacheKey | None
@@ -37,7 +37,7 @@ class PlannedStage:
 
     @property
     def key(self) -> str:
-        """The key, or an empty string where it cannot be known yet."""
+        """The key, or an empty string if it is not known yet."""
         return self.cache_key.key if self.cache_key else ""
 
 
@@ -52,7 +52,7 @@ def make_plan(recipe: Recipe, store: ArtifactStore, last: str) -> list[PlannedSt
 def next_step(
     stage: Stage, recipe: Recipe, store: ArtifactStore, before: dict[str, PlannedStage]
 ) -> PlannedStage:
-    """What is to be done for one stage, given the steps of the stages before it."""
+    """The planned state of one stage, given the steps of the stages before it."""
     stuck = [name for name in stage.inputs if not before[name].key]
     if stuck:
         return PlannedStage(stage, None, "blocked", f"waits for {', '.join(stuck)}")
@@ -81,7 +81,7 @@ def _state(
 
 
 def _changes(stage: Stage, manifest: dict[str, Any]) -> Iterator[str]:
-    """What is not as it was when the result was made; a warning, never a reason to make it again."""
+    """What has changed since the result was made; a warning, never a reason to run the stage again."""
     places = changed_since(_module(stage), manifest.get("source") or {})
     if places:
         more = f" and {len(places) - _SHOWN} more files" if len(places) > _SHOWN else ""

@@ -1,4 +1,4 @@
-"""Running a recipe: skip what is finished, go on with what was begun, make what is missing."""
+"""Running a recipe: skip finished stages, resume interrupted ones, run missing ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rectune.pipeline.stages import LAST, find_stage, needed_for
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the person asked for. `redo` names the first stage to make again although it is finished."""
+    """Options of a run. `redo` names the first stage to run again although it is finished."""
 
     recipe: Path
     overrides: Sequence[str] = ()
@@ -39,8 +39,8 @@ def run_pipeline(order: RunOptions, store: ArtifactStore) -> dict[str, Path]:
     """Run the stages that lead to `order.last`; returns the finished folder of each.
 
     Raises:
-        UserError: bad input, or a person has to do something first.
-        StageFailed: a stage crashed; what it had done is kept.
+        UserError: bad input, or something must be done by a person first.
+        StageFailed: a stage crashed; its partial work is kept.
     """
     recipe = load_recipe(order.recipe, order.overrides)
     stages = needed_for(order.last)

@@ -1,4 +1,4 @@
-"""Versions that do not work together: what the packages themselves declare, and what is known besides."""
+"""Conflicting package versions: those that the metadata declares, and known ones besides."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ KNOWN = (
 
 @dataclass(frozen=True)
 class VersionConflict:
-    """What does not go together, and what to do about it."""
+    """A conflict, and what to do about it."""
 
     says: str
     hint: str
@@ -71,7 +71,7 @@ def declared(package: str) -> list[str]:
 def version_conflicts(
     requires: Callable[[str], list[str]], versions: Callable[[Iterable[str]], Mapping[str, str]], device: str
 ) -> Iterator[VersionConflict]:
-    """Everything that does not go together.
+    """All conflicts.
 
     Args:
         requires: a package's requirements, as `declared` gives them.

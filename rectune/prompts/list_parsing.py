@@ -1,6 +1,6 @@
-"""The shape of an answer, whatever titles there are: labels ("My ranking:"), lines of lists, rows of numbers.
+"""The structure of an answer without its titles: labels ("My ranking:"), lines of lists, rows of numbers.
 
-Answers are untrusted: every pattern here takes time linear in the text, bounded a position.
+Answers are untrusted: every pattern here takes time linear in the text, bounded per position.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class AnswerLabel:
 
 @dataclass(frozen=True, slots=True)
 class ListLine:
-    """A line of a text, and what a list puts before its entry.
+    """A line of a text, with the number or bullet of a list entry.
 
     `number` is that of a numbered entry, `bullet` marks one without number; `begin` is where the entry itself
     begins, `indent` the white space before the line.
@@ -124,7 +124,7 @@ def _kind(words: str) -> Kind | None:
 
 
 def advice_in(text: str) -> int | None:
-    """Where a sentence has its first word of recommending; None if it has none, or advises against."""
+    """The position of a sentence's first recommending word; None if it has none, or advises against."""
     found = None if _NEGATED.search(text) else _CLOSING.search(text)
     return found.start() if found else None
 
@@ -140,16 +140,16 @@ def numbers_in(text: str, most: int) -> list[int]:
 
 
 def number_in(text: str, most: int) -> int | None:
-    """The one number that a place holds instead of a title ("[3]", "candidate 3", "3번"), 1 to `most`."""
+    """The single number in the place of a title ("[3]", "candidate 3", "3번"), 1 to `most`."""
     match = _ONE_NUMBER.fullmatch(text)
     return int(match[1]) if match and 1 <= int(match[1]) <= most else None
 
 
 def runs_of(lines: Sequence[ListLine], text: str) -> list[list[ListLine]]:
-    """The lists of a text: entries of one kind, indented ones within them left out.
+    """The lists of a text: entries of one kind, without indented ones within them.
 
-    A numbered list ends where a number comes again (unless every entry is numbered alike), one of bullets at
-    a line that ends with a colon.
+    A numbered list ends where a number is repeated (unless all entries have the same number), a bullet list
+    at a line that ends with a colon.
     """
     runs, numbers, announced = list[list[ListLine]](), set[int | None](), False
     for line in lines:

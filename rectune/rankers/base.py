@@ -1,4 +1,4 @@
-"""The one face of everything that ranks, and the table of what there is."""
+"""The interface of all rankers, and the table of rankers by name."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Scores = NDArray[np.float64]
 
 
 class Ranker(Protocol):
-    """Scores candidates for users of one domain by what they took before."""
+    """Scores candidates for users of one domain by their histories."""
 
     @property
     def name(self) -> str:
-        """How reports call it."""
+        """The name in reports."""
         ...
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
@@ -63,8 +63,8 @@ def open_ranker(name: str, domain_data: DomainData) -> Ranker:
     """The ranker of this name for the domain of `domain_data`.
 
     Args:
-        name: one of `RANKERS`, or `module:Class` of one's own.
-        domain_data: what it is made from.
+        name: one of `RANKERS`, or `module:Class` of your own.
+        domain_data: the data of its domain.
 
     Raises:
         UserError: there is none of this name, or its module cannot be imported.
@@ -96,9 +96,7 @@ def _maker(name: str) -> Callable[[DomainData], Any]:
 
 
 def _imported(module: str) -> ModuleType:
-    """Modules of one's own may lie in the folder where the command is typed; it comes last, and hides
-    nothing.
-    """
+    """Import a module, also from the working directory, which is searched last and shadows nothing."""
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
     return importlib.import_module(module)

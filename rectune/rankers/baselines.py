@@ -49,7 +49,7 @@ class Random:
 
 @dataclass(frozen=True)
 class Popularity:
-    """The number of train users who liked the item; the history is not looked at."""
+    """The number of train users who liked the item; the history is ignored."""
 
     counts: Mapping[str, int]
     name: str = "popularity"
@@ -106,7 +106,7 @@ class Bm25:
 
 
 def _bm25_weights(documents: Mapping[str, Counter[str]]) -> dict[str, dict[str, float]]:
-    """What each word of each document adds to a query that has it once."""
+    """The BM25 weight of each word in each document, for a query that has it once."""
     count = len(documents)
     found_in = Counter(word for document in documents.values() for word in document)
     mean = sum(document.total() for document in documents.values()) / max(count, 1) or 1.0

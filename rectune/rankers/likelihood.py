@@ -20,7 +20,7 @@ Messages = tuple[tuple[str, str], ...]
 
 
 class Scorer(Protocol):
-    """What is asked of an engine here; `rectune.inference.llamacpp.LlamaEngine` is one."""
+    """The interface of an engine here; `rectune.inference.llamacpp.LlamaEngine` implements it."""
 
     def loglikelihood(
         self, messages: Messages, continuations: Sequence[str], prefill: str = ""
@@ -31,7 +31,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class RenderedPrompt:
-    """The prompt that goes with a history, and the language it is written in."""
+    """The prompt of a history, and its locale."""
 
     messages: Messages
     locale: Locale
@@ -75,7 +75,7 @@ class Likelihood:
 
 @dataclass(frozen=True)
 class WithoutPrior:
-    """A likelihood with some of what the title has without any history taken off.
+    """A likelihood minus a share of the title's likelihood without any history.
 
     score(item) = likelihood(item | history) - weight * likelihood(item | nothing known). With weight 1 this
     is the pointwise mutual information of history and title (Holtzman et al. 2021, "Surface Form
@@ -83,8 +83,8 @@ class WithoutPrior:
     al. 2021, "Calibrate Before Use".
 
     Args:
-        likelihood: asks with the history.
-        prior: asks without it; the same scores for every history.
+        likelihood: scores with the history.
+        prior: scores without it; the same for every history.
         weight: 0 leaves the likelihood as it is.
     """
 

@@ -94,7 +94,7 @@ def test_titles_that_the_catalogue_lacks_are_named(tmp_path: Path, shop: Path, m
     ("arguments", "found"),
     [
         ((), "nothing to go by"),
-        (("--query", "x", "--ground", "guess"), "no way of grounding"),
+        (("--query", "x", "--ground", "guess"), "no grounding method"),
         (("--query", "x", "--catalogue", "absent.csv"), "no such file"),
         (("--query", "x", "--catalogue", "{shop}", "--title-column", "lable"), "did you mean label?"),
         (

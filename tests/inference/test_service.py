@@ -45,7 +45,7 @@ class Slow:
         self.open[stream] = 0
 
     def cancel(self, stream: GenerationStream) -> None:
-        pass  # the handle says so
+        pass  # the stream says so
 
     def step(self) -> None:
         self.go.wait(5)
