@@ -1,4 +1,4 @@
-"""trl's trainer with what it lacks: which example each token is of, and an exact loss on the held-out set.
+"""trl's SFT trainer with the example of each token, and an exact loss on the held-out set.
 
 This module needs torch and trl at import, so it is only ever imported inside a function.
 """
@@ -34,7 +34,7 @@ class PackedSFTTrainer(SFTTrainer):  # type: ignore[misc]
         self.step_loss, self.step_owners = 0.0, list[Any]()
 
     def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> torch.Tensor:
-        """One micro-batch forward and backward; the loss of a whole step is looked at before its update."""
+        """Forward and backward of a micro-batch; the guard checks a step's loss before its update."""
         owners = inputs.pop("owners")
         self.step_owners.append(owners)
         self.meter.add(int((owners != NOBODY).sum()))
@@ -55,11 +55,9 @@ class PackedSFTTrainer(SFTTrainer):  # type: ignore[misc]
         super().log(logs, start_time)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """The loss on the held-out set: the mean over all its labels (nats a token), however they are
-        batched.
+        """The loss on the held-out set: the mean over all its labels, nats per token, however batched.
 
-        The batches are cut here and not by a data loader, which would draw from the random numbers of
-        training.
+        The batches are made here and not by a data loader, which would use training's random state.
         """
         self.model.eval()
         scores: Scores = {}

@@ -1,7 +1,6 @@
-"""Rules against what a recommendation must not carry: advertising, and data of persons. Titles are taken out
-before.
+"""Rules against advertising and personal data, on text with masked titles.
 
-Every pattern is bounded, so that hostile text costs no more than its length; when in doubt a row stays.
+Every pattern takes linear time, also on hostile text; when in doubt a row is kept.
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ _WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)  # of the check digit of a resid
 
 
 class Advertising(CountRule):
-    """Phrases that sell: a call to buy or click, a price off, a code."""
+    """Advertising phrases: a call to buy or click, a discount, a code."""
 
     name, reason, counts = "advertising", "advertising", "phrases"
 
@@ -104,18 +103,14 @@ class PersonalData(CountRule):
 
 
 def luhn(text: str) -> bool:
-    """Whether the digits of a text pass the check of card numbers (ISO/IEC 7812-1, annex B), not all being
-    equal.
-    """
+    """Whether the digits of a text are a valid card number (ISO/IEC 7812-1, annex B) and not all equal."""
     digits = [int(letter) for letter in text if letter.isdecimal()]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def _resident(birth: str, separator: str, rest: str) -> bool:
-    """With its hyphen the form is enough (since October 2020 there is no check digit); else the check digit
-    decides.
-    """
+    """With a hyphen the form is enough (no check digit since October 2020); else the check digit decides."""
     if separator == "-":
         return True
     digits = [int(digit) for digit in birth + rest]

@@ -1,9 +1,7 @@
-"""The rule against word salad: text whose words are in no grammar, which says nothing twice and names the
-right item.
+"""The rule against word salad: text without grammar that may pass all other rules.
 
-Sentences of any subject are held together by the same few words or endings: articles, pronouns and
-prepositions in English, particles and verb endings in Korean. Text without them is a list, or was sampled too
-hot.
+Sentences on any subject have function words or endings: articles, pronouns and prepositions in English,
+particles and verb endings in Korean. Text without them is a list, or was sampled at a high temperature.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ import re
 from rectune.core.types import Locale
 from rectune.filters.rules.base import LocaleShareRule
 
-_FEWEST = 8  # words on which the share is worth something
+_FEWEST = 8  # number of words below which the share is unreliable
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _ENGLISH = frozenset(
     """
@@ -34,8 +32,7 @@ _KOREAN = re.compile(
 
 
 class StopWords(LocaleShareRule):
-    """The share of function words among the words outside titles; in Korean, of words that end as they do in
-    sentences.
+    """The share of function words outside titles; in Korean, of words with a particle or verb ending.
 
     None for fewer than eight words.
     """
