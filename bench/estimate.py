@@ -1,4 +1,4 @@
-"""`make bench-estimate`: what `rectune plan --estimate` says of the demo's training, and what it then takes.
+"""`make bench-estimate`: the estimate of the demo's training (`rectune plan --estimate`) against measurement.
 
 Runs the demo up to the filter, estimates `sft`, runs `sft`, and compares peak memory and time.
 """
@@ -46,7 +46,7 @@ def _estimate(recipe: Path, overrides: Sequence[str], store: ArtifactStore) -> E
 
 
 def compared(estimate: Estimate, seconds: float, memory: int) -> str:
-    """A line a figure: estimated, measured, and their ratio."""
+    """One line per figure: estimated, measured, and their ratio."""
     assert estimate.probe is not None  # the base model is there
     start = estimate.memory.device["framework"] / GIB
     lines = [

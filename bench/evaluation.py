@@ -1,5 +1,4 @@
-"""`python -m bench.evaluation`: what it takes to score 20 candidates behind one prompt, and behind 20 copies
-of it.
+"""`python -m bench.evaluation`: time of scoring 20 candidates after one shared prompt and after 20 copies.
 
 Cases of the sample data are worded as the evaluation words them. Each is scored twice by the same engine in
 the same process: with the prompt evaluated once and its cache shared by all candidates
@@ -49,7 +48,7 @@ def cases_of(count: int, folder: Path) -> tuple[list[EvalCase], Catalogue]:
 
 
 def full_prompts(context: Context, prompt: Sequence[int], titles: Sequence[Sequence[int]]) -> list[float]:
-    """The mean log-probability of each title's tokens, prompt and title evaluated from nothing each time."""
+    """The mean log-probability of each title's tokens, prompt and title evaluated anew each time."""
     found = []
     for title in titles:
         context.clear()
@@ -104,7 +103,7 @@ def main() -> None:
 def _in_full_precision(
     model: Path, engine: EngineConfig, tests: Sequence[EvalCase], catalogue: Catalogue
 ) -> list[float]:
-    """The largest gap of a score, by case, where no rounding to the weights' type can make one."""
+    """The largest gap of a score per case with F32 weights, which are not rounded."""
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "f32.gguf"
         quantise(model, path, quantisation_code("F32"))
@@ -115,9 +114,7 @@ def _in_full_precision(
 def _row(
     scorer: LlamaEngine, test: EvalCase, catalogue: Catalogue
 ) -> tuple[float, float, float, bool, int, int]:
-    """Seconds shared, seconds in full, largest gap of a score, same winner, tokens of the prompt, tokens of
-    the titles.
-    """
+    """Seconds shared and in full, largest gap of a score, same winner, tokens of prompt and of titles."""
     context = scorer._context
     asked = as_asked(test.prompt)
     given, named = behind_closing(asked.locale, catalogue.titles(test.case.domain, test.case.candidates))

@@ -51,8 +51,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class Result:
-    """One system's run. `padded` counts padding too; `work` is seconds of all processors, which an
-    accelerator makes no measure; `accelerator` is the peak of its memory in GiB.
+    """One system's run.
+
+    `padded` counts tokens with padding; `work` is CPU seconds, meaningless with an accelerator; `accelerator`
+    is the peak of its memory in GiB.
     """
 
     tokens: int
@@ -66,9 +68,7 @@ class Result:
 
     @property
     def rate(self) -> float:
-        """Tokens a second, padding left out: of the processors, or of the clock where there is an
-        accelerator.
-        """
+        """Tokens per second without padding: of CPU time, or of wall-clock time with an accelerator."""
         return self.tokens / (self.seconds if self.accelerator else self.work)
 
 
@@ -104,7 +104,7 @@ def compare(setting: Setting, rounds: int) -> list[Result]:
 
 
 def table(results: Sequence[Result]) -> list[str]:
-    """A line a system, and the two ratios that matter."""
+    """One line per system, and two ratios."""
     found = {result.name: result for result in results}
     lines = [
         f"{'':<26}{'tokens':>8}{'padded':>8}{'seconds':>9}{'of CPUs':>9}{'tokens/s':>10}"
@@ -133,7 +133,7 @@ def _line(run: Result) -> str:
 
 
 def demo_examples(count: int) -> list[Example]:
-    """Training prompts of the demo, each with a made-up answer; they come again if they run out."""
+    """Training prompts of the demo, each with a made-up answer; they are repeated if too few."""
     import random
 
     from rectune.core.catalogue import load_catalogue

@@ -106,8 +106,7 @@ def apply_rules(batches: Iterable[ResponseBatch], config: settings.FilterConfig)
 
 
 def measure(columns: pa.RecordBatch, catalogue: TitleIndexes, tokenizer: Any) -> ResponseBatch:
-    """Convert Arrow columns of examples to what the rules read; KeyError if a domain lacks one of their
-    items.
+    """Arrow columns of examples as what the rules read; KeyError if a domain lacks one of their items.
 
     Args:
         tokenizer: the base model's; its tokens are counted.

@@ -71,8 +71,7 @@ class ScoreHistogram:
         return np.clip(np.where(places == 0, 0.0, middles), self._least, self._most), self._bins[places]
 
     def quantile(self, share: float) -> float:
-        """The smallest score that at least this share of the scored texts do not exceed; NaN if there are
-        none."""
+        """The smallest score that at least this share of scored texts do not exceed; NaN without texts."""
         import numpy as np
 
         values, counts = self.scores()

@@ -1,7 +1,4 @@
-"""The page docs/recipe-keys.md, made from the typed sections.
-
-python -m scripts.recipe_keys > docs/recipe-keys.md
-"""
+"""`python -m scripts.recipe_keys > docs/recipe-keys.md`: the page, generated from the typed sections."""
 
 from __future__ import annotations
 
@@ -125,7 +122,7 @@ def _cell(text: str) -> str:
 
 
 def _model_in(field: Mapping[str, Any]) -> tuple[str, str]:
-    """The section that a field is, or holds many of, and what its keys are then written with."""
+    """The section of a field, or of its elements, and the suffix for its keys."""
     if found := _reference(field):
         return found, ""
     if found := _reference(field.get("items", {})):
