@@ -110,7 +110,7 @@ def _overfitted(trained: Logged, held_out: Logged) -> Iterator[str]:
     since = [row["rewards/accuracies"] for row in trained if row["step"] > best["step"]]
     if last["accuracy"] < best["accuracy"] and before and since and fmean(since) > fmean(before):
         yield (
-            f"it learnt its own pairs by heart: held-out accuracy fell from {best['accuracy']:.0%} at step "
+            f"it overfitted the training pairs: held-out accuracy fell from {best['accuracy']:.0%} at step "
             f"{best['step']} to {last['accuracy']:.0%}, in training it rose from {fmean(before):.0%} to "
             f"{fmean(since):.0%}; train fewer steps, or tag more"
         )

@@ -38,7 +38,7 @@ def measure_gpu(rounds: int) -> str:
 
 
 def write_checkpoint(folder: Path, shape: Shape) -> int:
-    """Write a bfloat16 model of that shape with the embedded tokenizer; returns its matrix weights' number."""
+    """Write a bfloat16 model of that shape and the embedded tokenizer; returns how many weights multiply."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 

@@ -87,7 +87,7 @@ def _cut_all(
             for split in SPLITS:
                 if (
                     split != "train" or source.crosses
-                ):  # how much a crossing can give shows only when it is cut
+                ):  # the number of cross-domain cases is known only when they are made
                     cases[source.name, split] = source.cut(split, own[split], source.pool.wanted[split])
                     advance(len(cases[source.name, split]))
         given = _dealt(sources, users, cases, data)

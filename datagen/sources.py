@@ -74,7 +74,7 @@ class CaseSource:
         """At most `wanted` cases: every user's latest target first, then, in training, earlier ones."""
         import numpy as np
 
-        # A user gives at least one case, but a crossing may give none.
+        # A user gives at least one case, but a cross-domain source may give none.
         found = self._people(users if self.crosses else users.head(wanted))
         chosen = list(itertools.islice(histories.places(found.persons, split, self.rules), wanted))
         seeds = hashes64((self.config.seed, self.name, person.user_id, place) for person, place in chosen)
@@ -195,9 +195,7 @@ def _crossing_source(
     )
     if users.is_empty():
         found = f"{name}: nobody liked {data.min_history} items in the one and any in the other"
-        hint = (
-            "take files of one edition for both (user ids differ between editions), or leave the crossing out"
-        )
+        hint = "take files of one edition for both (user ids differ between editions), or leave the entry out"
         raise UserError(found, where="data.cross_domain", hint=hint)
     pool = splits.UserPool(
         name, target.part.dataset.people, users, {"train": wanted, "preference": 0, "test": 0}
@@ -239,7 +237,7 @@ def _check_crossing(history: SourceDataset, target: SourceDataset) -> None:
         found = (
             f"{here.name} and {there.name} do not both publish times, so no history is known to come first"
         )
-        raise UserError(found, where="data.cross_domain", hint="leave the crossing out")
+        raise UserError(found, where="data.cross_domain", hint="leave the entry out")
 
 
 def _rules(part: CachedDataset, data: settings.DataConfig, until: int | None) -> splits.SplitRules:

@@ -17,7 +17,7 @@ Ints = npt.NDArray[np.int64]
 
 _WIDEST = (
     1 << 22
-)  # ids from here on, and negative ones, are numbered anew: each thread holds a table of all of them
+)  # ids from here on, and negative ones, are renumbered: each thread has a table of all of them
 _FEW = 1 << 17  # tokens that are not worth a second thread
 
 

@@ -27,7 +27,7 @@ SHINGLE = 3  # words
 _SEED = 20
 _CHUNK = 1 << 16  # signatures that are hashed together
 _BATCH = 4096  # texts a call: little enough to bound the memory of their 3-grams
-_RECALL = 0.9  # of the pairs that are exactly as alike as asked for; more of those that are more alike
+_RECALL = 0.9  # of the pairs exactly at the threshold; more of more similar ones
 _NONE = 2**32 - 1  # in every slot of a text without a word
 _WORD = re.compile(r"\w+")
 
@@ -75,18 +75,18 @@ def duplicate_clusters(marks: Signatures, ids: Sequence[str], similarity: float)
 
     rank = np.empty(len(ids), dtype=np.int64)
     rank[np.argsort(np.array(ids), kind="stable")] = np.arange(len(ids))
-    first, likeness = np.arange(len(ids)), np.zeros(len(ids))
+    first, similarities = np.arange(len(ids)), np.zeros(len(ids))
     worded = np.flatnonzero(marks.min(axis=1) < _NONE)
     heads = _earliest_of_equals(marks, worded, rank)
     distinct = np.unique(heads)
     gone = _greedy(marks, distinct[np.argsort(rank[distinct])], similarity)
     for place, (leader, alike) in gone.items():
-        first[place], likeness[place] = leader, alike
+        first[place], similarities[place] = leader, alike
     # Rows with equal signatures follow the first of them, or are dropped as its copies.
     copies, behind = worded[heads != worded], heads[heads != worded]
     first[copies] = first[behind]
-    likeness[copies] = np.where(first[behind] == behind, 1.0, likeness[behind])
-    return DuplicateClusters(first, likeness)
+    similarities[copies] = np.where(first[behind] == behind, 1.0, similarities[behind])
+    return DuplicateClusters(first, similarities)
 
 
 def _shingles(text: str) -> list[str]:

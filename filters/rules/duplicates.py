@@ -82,7 +82,7 @@ class ExactDuplicate(DuplicateRule):
 class NearDuplicate(DuplicateRule):
     """The similarity of a response to the kept one; see `rectune.filters.minhash`."""
 
-    name, reason, counts = "near_duplicate", "near duplicate", "likeness to the one that stays"
+    name, reason, counts = "near_duplicate", "near duplicate", "similarity to the kept response"
 
     def __init__(self, config: settings.FilterConfig) -> None:
         super().__init__(config)

@@ -19,7 +19,7 @@ Form = Literal["direct", "listwise"]
 Locale = Literal["en", "ko"]
 Split = Literal["train", "preference", "test"]
 
-# Made once: json.dumps makes one anew for every call with arguments of its own.
+# Made once: json.dumps makes a new one for every call with arguments.
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 SPLITS: tuple[Split, ...] = ("train", "preference", "test")

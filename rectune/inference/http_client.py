@@ -38,7 +38,7 @@ class ApiKey:
         if not all("!" <= sign <= "~" for sign in self._value):
             # An HTTP library would complain about it by repeating it.
             raise UserError(
-                "holds signs that no key has", where=f"environment variable {name}", hint="set it anew"
+                "has characters that no key has", where=f"environment variable {name}", hint="set it again"
             )
 
     def headers(self) -> dict[str, str]:
@@ -85,7 +85,7 @@ class HttpClient(httpx2.AsyncClient):
                 response = await super().send(request, stream=True)
                 content = await _content(response)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as problem:
-            words = f"nobody answers there ({first_line(problem)})"
+            words = f"no server answers there ({first_line(problem)})"
             if not self._met:
                 raise UserError(words, where=self._address, hint=KEPT) from None
             raise httpx2.ConnectError(words) from None

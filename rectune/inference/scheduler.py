@@ -38,8 +38,8 @@ class Scheduler:
         self._free = list(range(context.slots))
         self._unwanted: deque[GenerationStream] = deque()
         self._head: object = None  # the head whose prefix is held
-        self._alone = False  # nothing is held because nobody was there to share it with
-        self._epoch = 0  # counts held prefixes; cells of earlier ones live on while somebody uses them
+        self._alone = False  # nothing is held because no other request shares it
+        self._epoch = 0  # counts held prefixes; cells of earlier ones stay while in use
         self._wrote = False  # the last batch held tokens just written
         self.saved = 0
 

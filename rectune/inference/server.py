@@ -140,7 +140,7 @@ class ServerBackend(Backend):
     async def _generate(self, requests: Sequence[GenerationRequest], keep: Keep) -> None:
         waiting = iter(requests)
         async with open_client(self.address, self._key, self._settings) as client:
-            # Asked anew by every call: so a wrong address or key is found before anything is sent.
+            # Requested again in every call, so that a wrong address or key is found before anything is sent.
             about = await self._look(client)
             if self._about and self._about.model != about.model:
                 found = f"another model has come to be behind the name {self.model}"

@@ -42,7 +42,7 @@ def attend(
 ) -> tuple[torch.Tensor, None]:
     """Attention as transformers' sdpa computes it.
 
-    Where one row holds several examples, which `position_ids` [1, tokens] show by beginning anew, each is
+    Where one row holds several examples, which `position_ids` [1, tokens] show by restarting at 0, each is
     attended to by itself; else it is sdpa with the mask.
 
     Args:

@@ -73,7 +73,7 @@ def launch(
         _raise_for(code, folder, run, process_group)
         stats: dict[str, Any] = json.loads((folder / STATS).read_text(encoding="utf-8"))
     finally:
-        (folder / SPEC).unlink(missing_ok=True)  # nobody can join any more
+        (folder / SPEC).unlink(missing_ok=True)  # no machine can join any more
     clear_traces(folder, STATS, USAGE)
     return stats, usage
 

@@ -74,7 +74,8 @@ def _joined_team(spec_file: Path, run: str) -> ProcessGroup:
         raise UserError(
             "this machine does not see what the first one wrote: no shared folder, or that run is over",
             where=str(spec_file),
-            hint="take the latest run's line, and a run store that every machine mounts under the same path",
+            hint="take the latest run's line, and an artifact store that every machine mounts "
+            "under the same path",
         )
     return ProcessGroup(**spec["process_group"])
 

@@ -113,10 +113,10 @@ class TitleIndex:
         found = found or process.extractOne(name, names.keys(), scorer=fuzz.ratio, score_cutoff=100 * enough)
         if not found:
             return None, 0.0
-        whole, likeness = plain_title(words), found[1] / 100
+        whole, similarity = plain_title(words), found[1] / 100
         spelt = [(plain_title(self.titles[place]), place) for place in names[found[0]]]
         title, nearest = max(spelt, key=lambda one: (fuzz.ratio(whole, one[0]), self.titles[one[1]]))
-        return (nearest, likeness) if len(title) >= _SHORT or likeness >= _ALIKE_SHORT else (None, 0.0)
+        return (nearest, similarity) if len(title) >= _SHORT or similarity >= _ALIKE_SHORT else (None, 0.0)
 
     def preferring(self, shown: Sequence[int]) -> Self:
         """An index in which the titles at some places are preferred: those that a prompt showed.

@@ -55,7 +55,7 @@ RANKERS: dict[str, str] = {
     "item_knn": "rectune.rankers.baselines:ItemKnn",
 }
 
-# Those that look at nobody's interactions but the history they are given.
+# Those that use no interactions but the given history.
 INTERACTION_FREE = ("random", "bm25", "embedding_mean", "embedding_best", "hybrid")
 
 

@@ -10,7 +10,7 @@ if typing.TYPE_CHECKING:
     from lancedb.table import Table
 
 _WIDTH = 8  # numbers of a vector that IVF-PQ stands for with one byte
-_SEGMENTS = 8  # an index of the vectors in more pieces is made anew
+_SEGMENTS = 8  # a vector index with more segments is rebuilt
 _LEFT = timedelta(hours=1)  # how long earlier versions of the table stay, for whoever still reads them
 
 

@@ -1,6 +1,4 @@
-"""A preference that is known: the shorter answer that names a film wins; with shuffled labels there is none
-to find.
-"""
+"""A planted preference: the shorter answer that names a film wins; with shuffled labels there is none."""
 
 from __future__ import annotations
 

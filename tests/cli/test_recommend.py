@@ -1,6 +1,4 @@
-"""`rectune recommend` as a person uses it, with a model that stands in; the real one answers in the slow
-test.
-"""
+"""`rectune recommend` as a person uses it, with a stand-in model; the real one is in the slow test."""
 
 import json
 from pathlib import Path

@@ -115,7 +115,13 @@ def test_all_faults_are_listed_at_once_with_the_nearest_key() -> None:
     with pytest.raises(UserError) as caught:
         load_recipe(
             DEMO,
-            ["train.learning_rat=1", "filter.threshold=abc", "train.lora.lora_alpa=2", "nonsense", "traim={}"],
+            [
+                "train.learning_rat=1",
+                "filter.threshold=abc",
+                "train.lora.lora_alpa=2",
+                "nonsense",
+                "traim={}",
+            ],
         )
     text = str(caught.value)
     assert "train.learning_rat: unknown key, did you mean learning_rate?" in text

@@ -40,7 +40,9 @@ def config(**changes) -> EvaluateConfig:
 
 def test_drawn_candidates_hold_the_target_once_and_nothing_that_the_user_met(world):
     tests, pools = world
-    for batch in further_tasks(tests, pools, config(protocols=["uniform", "popularity", "full"], num_candidate_draws=2)):
+    for batch in further_tasks(
+        tests, pools, config(protocols=["uniform", "popularity", "full"], num_candidate_draws=2)
+    ):
         for task in batch:
             c = task.test.case
             assert task.candidates.count(c.target) == 1

@@ -222,7 +222,7 @@ def test_a_json_schema_is_an_error_of_its_request(several: LlamaEngine, ask: Ask
     assert made["Good"].text
 
 
-def test_handles_give_text_as_it_is_written_and_are_written_together(several: LlamaEngine, ask: Ask) -> None:
+def test_streams_give_text_as_it_is_written_and_are_written_together(several: LlamaEngine, ask: Ask) -> None:
     requests = [ask(f"I liked {film}.") for film in FILMS]
     wanted = answers(several, requests[:1])[requests[0].id]
     streams = [several.submit(request) for request in requests]
@@ -239,7 +239,7 @@ def test_handles_give_text_as_it_is_written_and_are_written_together(several: Ll
     assert not several.busy
 
 
-def test_a_cancelled_handle_leaves_the_others_as_they_were(single: LlamaEngine, ask: Ask) -> None:
+def test_a_cancelled_stream_leaves_the_others_as_they_were(single: LlamaEngine, ask: Ask) -> None:
     requests = [ask(f"I liked {film}.", temperature=1.0) for film in FILMS[:3]]
     wanted = answers(single, requests)
     streams = [single.submit(request) for request in requests]
@@ -264,7 +264,7 @@ def test_the_oldest_history_is_left_out_where_the_prompt_is_too_long(several: Ll
     assert len(fuller) > 320 - 8
 
 
-def test_an_error_of_llama_cpp_ends_every_handle(
+def test_an_error_of_llama_cpp_ends_every_stream(
     model: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with LlamaEngine(model, EngineConfig(context=128, max_num_seqs=2, threads=1)) as engine:

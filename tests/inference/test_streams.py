@@ -1,6 +1,4 @@
-"""Handles against a scripted model: text in pieces, cancelling, errors that stay with their request,
-shortening.
-"""
+"""Streams of a scripted model: text in pieces, cancelling, errors of one request, shortening."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What people install: sdist and wheel hold the package and its data, and work beside files of somebody's
-own.
-"""
+"""The installed package: sdist and wheel hold the package and its data, and work beside a user's files."""
 
 import os
 import subprocess

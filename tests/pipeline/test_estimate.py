@@ -1,6 +1,4 @@
-"""Estimates: rows counted where they are known, every table within 80 columns, and knobs that really save
-memory.
-"""
+"""Estimates: known rows are counted, every table within 80 columns, and keys that really save memory."""
 
 import functools
 import json
@@ -101,7 +99,7 @@ def test_shipped_recipes_fit_the_devices_that_they_are_for(name: str, device: st
     assert "DOES NOT FIT" not in table
 
 
-def test_what_does_not_fit_says_which_knob_saves_how_much() -> None:
+def test_what_does_not_fit_says_which_key_saves_how_much() -> None:
     wide = ("train.per_device_train_batch_size=16", "train.gradient_checkpointing=false")
     _, table, (sft, _) = estimated("single-gpu-24gb", "rtx4090", *wide)
     assert "sft DOES NOT FIT" in table

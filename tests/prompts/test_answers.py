@@ -225,9 +225,9 @@ def test_what_stands_first_and_is_no_title_is_told_and_nothing_is_recommended() 
 
 
 def test_an_item_that_was_shown_is_meant_rather_than_another_of_the_same_title() -> None:
-    twins = ["Dune", "Dune", "dune", "Dune (1984)"]
+    titles = ["Dune", "Dune", "dune", "Dune (1984)"]
     assert [
-        read_answer("My recommendation: Dune", twins, shown).items for shown in ((), (1,), (2,), (3,))
+        read_answer("My recommendation: Dune", titles, shown).items for shown in ((), (1,), (2,), (3,))
     ] == [
         (0,),
         (1,),

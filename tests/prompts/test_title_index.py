@@ -26,8 +26,8 @@ INDEX = TitleIndex(Item("movies", f"m{place}", title) for place, title in enumer
 
 
 def found(words: str) -> str | None:
-    place, likeness = INDEX.alike(words)
-    assert (place is None) == (likeness == 0.0) and likeness <= 1.0
+    place, similarity = INDEX.alike(words)
+    assert (place is None) == (similarity == 0.0) and similarity <= 1.0
     return None if place is None else TITLES[place]
 
 

@@ -65,12 +65,12 @@ def test_planted_queries_that_are_not_of_the_catalogue_lie_below_it(grounding: G
     assert grounding.fit([query], "movies") < grounding.floor("movies")
 
 
-def test_a_catalogue_of_hardly_anything_has_no_floor(grounding: Grounding):
+def test_a_catalogue_of_hardly_anything_has_no_threshold(grounding: Grounding):
     assert grounding.floor("few") == grounding.floor("unknown") == -1.0
     assert grounding.fit(["x"], "unknown") == grounding.fit([" "], "movies") == -1.0
 
 
-def test_the_floor_is_the_upper_end_of_foreign_wishes_but_never_above_what_items_have_among_themselves():
+def test_the_threshold_is_the_upper_end_of_foreign_queries_but_never_above_what_items_have_among_themselves():
     rng = np.random.default_rng(0)
     items = [str(n) for n in range(40)]
     alike = rng.standard_normal((1, 8)) + 0.1 * rng.standard_normal((40, 8))
@@ -91,7 +91,7 @@ def test_chunks_of_one_item_are_no_neighbours_of_it():
     assert threshold_of(["a", "a", "b", "b", "c", "c"], vectors, foreign) == 0.0
 
 
-def test_floors_outlive_the_process(grounding: Grounding, tmp_path: Path):
+def test_thresholds_outlive_the_process(grounding: Grounding, tmp_path: Path):
     items = [Item("movies", str(n), title, (genre,), text) for n, (title, genre, text) in enumerate(FILMS)]
     first = ground_in(items, tmp_path, "embedded").floor("movies")
     assert ground_in(items, tmp_path, "embedded").floor("movies") == first > 0
