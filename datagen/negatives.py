@@ -62,7 +62,7 @@ def draw(
     """`wanted` distinct items per target that its user never interacted with, or all if there are fewer.
 
     Args:
-            targets, users, seeds: [n], by case; a case's items depend on its own entries alone.
+        targets, users, seeds: [n], by case; a case's items depend on its own entries alone.
     """
     found: list[list[int]] = []
     for start in range(0, len(targets), _CHUNK):

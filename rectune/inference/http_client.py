@@ -74,7 +74,7 @@ class HttpClient(httpx2.AsyncClient):
 
         Raises:
             httpx2.RequestError: this try failed, with a message for people; another may succeed.
-        UserError: no retry can succeed.
+            UserError: no retry can succeed.
         """
         # The SDK adds headers of its own, and some out of the environment that are meant for OpenAI alone.
         kept = {name: request.headers[name] for name in _HEADERS if name in request.headers}

@@ -53,7 +53,7 @@ class ParsedAnswerRanker:
     written: GeneratedAnswers
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
+        """See `CandidateScorer.score`."""
         named = [self.written.named(history) for history in histories]
         return [
             np.array([float(item in names) for item in shown], np.float64)
@@ -73,7 +73,7 @@ class AnswerRetrievalRanker:
     written: GeneratedAnswers
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
+        """See `CandidateScorer.score`."""
         return [self._scores(h, c) for h, c in zip(histories, candidates, strict=True)]
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
@@ -97,7 +97,7 @@ class ListwiseRanker:
     answers: Callable[[Sequence[str], Sequence[str]], str] = field(repr=False)
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
+        """See `CandidateScorer.score`."""
         return [self._scores(h, c) for h, c in zip(histories, candidates, strict=True)]
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from rectune.rankers.base import Ranker, Scores
+from rectune.rankers.base import CandidateScorer, Scores
 from rectune.rankers.eval_cases import EvalCase, by_domain
 from rectune.rankers.fusion import Fused, best_weight, fused
 from rectune.rankers.likelihood import Likelihood, RenderedPrompt, Scorer, WithoutPrior, without_history
@@ -40,13 +40,13 @@ class ScoringInputs:
     likelihood: Likelihood
     total: Likelihood
     prior: Likelihood
-    beside: Callable[[str], Ranker]
+    beside: Callable[[str], CandidateScorer]
 
-    def ranker(self, method: str, name: str, weights: FusionWeights) -> Ranker:
+    def ranker(self, method: str, name: str, weights: FusionWeights) -> CandidateScorer:
         """The ranker of one scoring method.
 
         Raises:
-        KeyError: there is no such method.
+            KeyError: there is no such method.
         """
         if method in ("likelihood", "total"):
             return {"likelihood": self.likelihood, "total": self.total}[method]
@@ -61,7 +61,7 @@ def scoring_inputs_of(
     scorer: Scorer,
     titles: Mapping[str, str],
     asked: Callable[[Sequence[str]], RenderedPrompt],
-    beside: Callable[[str], Ranker],
+    beside: Callable[[str], CandidateScorer],
 ) -> ScoringInputs:
     """The parts for one domain; `asked` gives the prompts of its histories."""
     return ScoringInputs(

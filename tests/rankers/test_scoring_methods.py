@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rectune.rankers.base import open_ranker
+from rectune.rankers.base import fit_ranker
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.eval_cases import EvalCase
 from rectune.rankers.fusion import Fused, best_weight, fused, mean_reciprocal, standardised
@@ -39,7 +39,7 @@ class Scorer:
 def parts() -> ScoringInputs:
     domain_data = DomainData("movies", items())
     return scoring_inputs_of(
-        Scorer(), domain_data.titles, lambda history: ASKED, lambda name: open_ranker(name, domain_data)
+        Scorer(), domain_data.titles, lambda history: ASKED, lambda name: fit_ranker(name, domain_data)
     )
 
 
