@@ -1,4 +1,4 @@
-"""The rankers that need no training: chance, popularity, BM25, and sentence embeddings."""
+"""The baseline rankers: chance, popularity, BM25, and sentence embeddings."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Random(Ranker):
 
 
 class Popularity(Ranker):
-    """The number of train users who liked the item; the history is not looked at."""
+    """The number of train users who liked the item; the history is ignored."""
 
     name = "popularity"
 
@@ -105,9 +105,9 @@ def words_of(text: str) -> list[str]:
 class Bm25(Ranker):
     """Okapi BM25 (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
 
-    An item's document is its title and categories; the query is the words of the last items of the history, each
-    as often as items have it. score = sum over the query's words of
-    idf * tf / (tf + k1 * (1 - b + b * length / mean length)).
+    An item's document is its title and categories; the query is the words of the last items of the history,
+    each as often as items have it. score = sum over the query's words of idf * tf / (tf + k1 * (1 - b + b *
+    length / mean length)).
     """
 
     name = "bm25"
@@ -182,7 +182,7 @@ class Bm25(Ranker):
 
 
 def _bm25_weights(documents: Sequence[Counter[str]]) -> tuple[csr_array, list[str]]:
-    """[documents, words] what each word of a document adds to the score of a query that has it once; the words."""
+    """[documents, words] the BM25 weight of each word in each document, for a query that has it once; the words."""
     from scipy.sparse import csr_array
 
     count = len(documents)

@@ -1,6 +1,4 @@
-"""Everything behind the one face of rankers: random, popularity, BM25, embeddings, item-kNN, and whatever has
-a name.
-"""
+"""All rankers: random, popularity, BM25, embeddings, item-kNN, and those of the user by name."""
 
 from pathlib import Path
 
