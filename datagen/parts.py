@@ -13,6 +13,7 @@ from rectune.core import settings
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.runs import write_atomically
+from rectune.core.text.nearest import nearest
 from rectune.datagen.datasets import registry
 
 if typing.TYPE_CHECKING:
@@ -84,6 +85,7 @@ def datasets_of(data: settings.Data) -> list[registry.Dataset]:
     """
     from rectune.datagen.datasets import custom
 
+    _check_names(data)
     own = [
         custom.dataset(name, spec, data.folder) for name, spec in data.custom.items() if name in data.datasets
     ]
@@ -101,11 +103,31 @@ def datasets_of(data: settings.Data) -> list[registry.Dataset]:
     return found
 
 
+def _check_names(data: settings.Data) -> None:
+    """Refuse names of datasets that are none, of which a setting would silently be without effect.
+
+    Raises:
+        UserError: one is unknown, or named twice.
+    """
+    known = [dataset.name for dataset in registry.DATASETS] + list(data.custom)
+    maps = {"liked": data.liked, "categories": data.categories, "shares": data.shares}
+    for key, names in {
+        "datasets": data.datasets,
+        **{key: list(given) for key, given in maps.items()},
+    }.items():
+        for name in names:
+            if name not in known:
+                found = f"unknown dataset {name}{nearest(name, known)}"
+                raise UserError(found, where=f"data.{key}", mend=f"there are: {', '.join(known)}")
+    if twice := [name for at, name in enumerate(data.datasets) if name in data.datasets[:at]]:
+        raise UserError(f"{twice[0]} is named twice", where="data.datasets", mend="name each dataset once")
+
+
 def read_part(dataset: registry.Dataset, data: settings.Data, folder: Path) -> Part:
     """Read one dataset into its tables below `folder`.
 
     Raises:
-        UserError: see `rectune.datagen.datasets.frames.read_domain`.
+        UserError: see `rectune.datagen.datasets.normalize.read_domain`.
     """
     liked = data.liked.get(dataset.name, dataset.liked)
     if not (folder / _COUNTED).is_file():
@@ -117,7 +139,7 @@ def read_part(dataset: registry.Dataset, data: settings.Data, folder: Path) -> P
 def _read(dataset: registry.Dataset, data: settings.Data, liked: float, folder: Path) -> dict[str, Any]:
     import polars as pl
 
-    from rectune.datagen.datasets.frames import read_domain
+    from rectune.datagen.datasets.normalize import read_domain
 
     folder.mkdir(parents=True, exist_ok=True)
     tables = read_domain(dataset, data.folder, data.malformed, data.categories.get(dataset.name, ()))

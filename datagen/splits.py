@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rectune.core.types import SPLITS, Split
-from rectune.datagen.datasets.repeats import distinct
+from rectune.datagen.datasets.dedup import distinct
 from rectune.datagen.noise import hash64
 
 if typing.TYPE_CHECKING:
@@ -20,7 +20,7 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How histories are cut: their lengths in items, and the time (seconds since 1970) that parts training from tests.
+    """How histories are cut: their lengths in items, and the time (milliseconds since 1970) that parts training from tests.
 
     `until` is None where no times are published, or where users alone are to be told apart.
     """

@@ -15,9 +15,9 @@ from rectune.core.progress import progress
 from rectune.filters.plots import histogram_png, histogram_text
 from rectune.filters.score import THRESHOLD, score_column
 from rectune.filters.spread import Spread
-from rectune.filters.texts import open_texts
 from rectune.filters.tokenizing import encode_batches
 from rectune.models.loading import tokenizer_of_reference
+from rectune.readers.texts import open_texts
 
 _QUANTILES = {
     "least": 0.0,
@@ -35,7 +35,7 @@ _QUANTILES = {
 class Scoring:
     """What to score, by which tokenizer and threshold.
 
-    `column` and `kind` of a file are as in `rectune.filters.texts.open_texts`; `tokenizer` is a model reference; `png` is
+    `column` and `kind` of a file are as in `rectune.readers.texts.open_texts`; `tokenizer` is a model reference; `png` is
     where the histogram is drawn too, if anywhere.
     """
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 if typing.TYPE_CHECKING:
-    from rectune.datagen.datasets.raw import Drops, Raw
+    from rectune.readers.drops import Drops
+    from rectune.readers.raw import Raw
 
     Reader = Callable[[Sequence[Sequence[Path]], Drops], Raw]
 

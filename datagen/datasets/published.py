@@ -18,19 +18,19 @@ _AMAZON_LAYOUTS = (
     Layout(
         "2023",
         ("meta_{category}.jsonl", "{category}.jsonl"),
-        "rectune.datagen.datasets.amazon:read",
+        "rectune.readers.published.amazon:read",
         ordered=True,
     ),
     Layout(
         "2018",
         ("meta_{category}.json", "{category}.json|{category}_5.json"),
-        "rectune.datagen.datasets.amazon:read",
+        "rectune.readers.published.amazon:read",
         ordered=True,
     ),
     Layout(
         "2014",
         ("meta_{category}.json", "reviews_{category}.json|reviews_{category}_5.json"),
-        "rectune.datagen.datasets.amazon:read",
+        "rectune.readers.published.amazon:read",
         ordered=True,
     ),
 )
@@ -71,7 +71,7 @@ _MIND = Dataset(
     people="mind",
     layouts=(
         Layout(
-            "mind", ("**/news.tsv", "**/behaviors.tsv"), "rectune.datagen.datasets.mind:read", ordered=True
+            "mind", ("**/news.tsv", "**/behaviors.tsv"), "rectune.readers.published.mind:read", ordered=True
         ),
     ),
     editions=(
@@ -138,7 +138,7 @@ _YELP = Dataset(
     people="yelp",
     layouts=(
         Layout(
-            "yelp", ("*_business.json", "*_review.json"), "rectune.datagen.datasets.yelp:read", ordered=True
+            "yelp", ("*_business.json", "*_review.json"), "rectune.readers.published.yelp:read", ordered=True
         ),
     ),
     editions=(
@@ -166,10 +166,10 @@ _ANIME = Dataset(
         Layout(
             "2020",
             ("anime.csv", "?anime_with_synopsis.csv", "rating_complete.csv"),
-            "rectune.datagen.datasets.anime:read_2020",
+            "rectune.readers.published.anime:read_2020",
             ordered=False,
         ),
-        Layout("2016", ("anime.csv", "rating.csv"), "rectune.datagen.datasets.anime:read", ordered=False),
+        Layout("2016", ("anime.csv", "rating.csv"), "rectune.readers.published.anime:read", ordered=False),
     ),
     editions=(
         Edition(
@@ -204,13 +204,13 @@ _BOOKS = Dataset(
         Layout(
             "kaggle",
             ("Books.csv", "Ratings.csv", "?Users.csv"),
-            "rectune.datagen.datasets.books:read",
+            "rectune.readers.published.books:read",
             ordered=False,
         ),
         Layout(
             "original",
             ("BX-Books.csv", "BX-Book-Ratings.csv", "?BX-Users.csv"),
-            "rectune.datagen.datasets.books:read_original",
+            "rectune.readers.published.books:read_original",
             ordered=False,
         ),
     ),
@@ -244,17 +244,19 @@ _MOVIELENS = Dataset(
     why_liked="of 5 stars: above the mean of 3.5",
     people="movielens",
     layouts=(
-        Layout("csv", ("movies.csv", "ratings.csv"), "rectune.datagen.datasets.movielens:read", ordered=True),
+        Layout(
+            "csv", ("movies.csv", "ratings.csv"), "rectune.readers.published.movielens:read", ordered=True
+        ),
         Layout(
             "dat",
             ("movies.dat", "ratings.dat", "?users.dat"),
-            "rectune.datagen.datasets.movielens:read_dat",
+            "rectune.readers.published.movielens:read_dat",
             ordered=True,
         ),
         Layout(
             "100k",
             ("u.data", "u.item", "?u.user", "?u.genre"),
-            "rectune.datagen.datasets.movielens:read_100k",
+            "rectune.readers.published.movielens:read_100k",
             ordered=True,
         ),
     ),
@@ -318,10 +320,10 @@ _STEAM = Dataset(
         Layout(
             "ucsd",
             ("steam_games.json", "australian_users_items.json"),
-            "rectune.datagen.datasets.steam:read",
+            "rectune.readers.published.steam:read",
             ordered=False,
         ),
-        Layout("200k", ("steam-200k.csv",), "rectune.datagen.datasets.steam:read_200k", ordered=False),
+        Layout("200k", ("steam-200k.csv",), "rectune.readers.published.steam:read_200k", ordered=False),
     ),
     editions=(
         Edition(

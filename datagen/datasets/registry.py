@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rectune.core.errors import UserError
+from rectune.core.text.nearest import nearest
 from rectune.datagen.datasets.entry import Dataset, Download, Edition, Layout
 from rectune.datagen.datasets.published import DATASETS
 
@@ -25,13 +25,6 @@ def find(name: str, others: Iterable[Dataset] = ()) -> Dataset:
         return known[name]
     mend = f"there are: {', '.join(known)}"
     raise UserError(f"unknown dataset {name!r}{nearest(name, known)}", where="data.datasets", mend=mend)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`, did you mean …?`, or nothing where nothing known is near."""
-    by_folded = {each.casefold(): each for each in known}
-    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
-    return f", did you mean {by_folded[near[0]]}?" if near else ""
 
 
 def files(dataset: Dataset, root: Path, categories: Sequence[str] = ()) -> list[Path]:
@@ -86,11 +79,14 @@ def _needed(layout: Layout) -> list[str]:
 
 def _by_pattern(folder: Path, layout: Layout) -> tuple[list[list[Path]], list[str]]:
     taken: set[Path] = set()
-    groups, missing = [], []
+    groups: list[list[Path]] = []
+    missing: list[str] = []
     for pattern in layout.files:
         alternatives = pattern.lstrip("?").split("|")
         found = {path for each in alternatives for path in _matches(folder, each)}
-        group = sorted(path for path in found - taken if not _plain_beside(path, found))
+        # One file may be both items and interactions, if both are named by that very name.
+        free = found if pattern in layout.files[: len(groups)] else found - taken
+        group = sorted(path for path in free if not _plain_beside(path, found))
         if not group and not pattern.startswith("?"):
             missing.append(alternatives[0])
         taken.update(found)

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +17,8 @@ from rectune.cli.arguments import Runs
 if TYPE_CHECKING:
     from rectune.core.settings import Retrieval
     from rectune.core.types import Item
+    from rectune.readers.catalogue import CatalogueSource
+    from rectune.readers.file_format import FileFormat
     from rectune.recommender.generative import GenerativeRecommender
     from rectune.recommender.requests import Wish
 
@@ -29,16 +31,19 @@ Column = Annotated[
 _GUESS = "(guess)"
 
 
+_PANEL = "How the catalogue is written"
+
+
 @dataclass(frozen=True)
 class Source:
-    """Where items and model come from."""
+    """Where items and model come from; `read` says how the catalogue is read."""
 
     catalogue: Path | None
     domain: str
     recipe: Path | None
     model: str
     runs: Path
-    columns: dict[str, str] = field(default_factory=dict)
+    read: CatalogueSource
 
 
 def recommend(
@@ -50,7 +55,10 @@ def recommend(
     ] = None,
     model: Annotated[str, typer.Option(help="A GGUF file that answers instead, or `embedded`.")] = "",
     catalogue: Annotated[
-        Path | None, typer.Option(help="CSV, TSV, JSON lines or Parquet of items, or a folder of articles.")
+        Path | None,
+        typer.Option(
+            help="CSV, TSV, JSON lines, JSON or Parquet of items (also .gz), or a folder of articles."
+        ),
     ] = None,
     history: Annotated[str, typer.Option(help='Titles already liked, as "A; B; C".')] = "",
     query: Annotated[str, typer.Option(help="What is wanted.")] = "",
@@ -66,6 +74,41 @@ def recommend(
     categories_column: Column = _GUESS,
     text_column: Column = _GUESS,
     year_column: Column = _GUESS,
+    facts: Annotated[
+        str,
+        typer.Option(help="Further columns that answers may speak of: price,city.", rich_help_panel=_PANEL),
+    ] = "",
+    file_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="csv, tsv, jsonl, json or parquet where the ending does not say; or the published dataset that the file "
+            "is of: mind, movielens, amazon …",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "",
+    encoding: Annotated[str, typer.Option(help="latin-1, cp949, utf-16 …", rich_help_panel=_PANEL)] = "utf-8",
+    separator: Annotated[
+        str, typer.Option(help="What parts fields, where the guess is another.", rich_help_panel=_PANEL)
+    ] = "",
+    quotes: Annotated[
+        bool,
+        typer.Option(
+            "--quotes/--no-quotes", help="Whether fields may stand in quotes.", rich_help_panel=_PANEL
+        ),
+    ] = True,
+    header: Annotated[
+        str,
+        typer.Option(
+            "--columns",
+            help="The columns of a file without a header line: id,title,genres.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "",
+    malformed: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Share of lines that may be malformed.", rich_help_panel=_PANEL),
+    ] = 0.01,
     ground: Annotated[str, typer.Option(help="`retrieve` or `constrained`; as the recipe says.")] = "",
     top: Annotated[int, typer.Option(min=0, help="How many items; 0 is as many as the recipe says.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an answer.")] = False,
@@ -73,6 +116,8 @@ def recommend(
 ) -> None:
     """Recommend items of a catalogue for a history or a query, with reasons and what they rest on."""
     from rectune.inference.loaded import kept_loaded
+    from rectune.readers.catalogue import CatalogueSource
+    from rectune.readers.published import PUBLISHED
     from rectune.recommender.requests import Wish
 
     chosen = {
@@ -83,7 +128,10 @@ def recommend(
         "year": year_column,
     }
     columns = {name: column for name, column in chosen.items() if column != _GUESS}
-    source = Source(catalogue, domain, recipe, model, runs, columns)
+    written = _written(file_format, encoding, separator, quotes, header)
+    published = file_format if file_format in PUBLISHED else ""
+    read = CatalogueSource(domain or "other", columns, _names(facts), written, published, malformed)
+    source = Source(catalogue, domain, recipe, model, runs, read)
     wish = Wish(titles_in(history), query, history_domain)
     if not interactive and not (wish.history or wish.query.strip()):
         from rectune.core.errors import UserError
@@ -95,6 +143,27 @@ def recommend(
             typer.echo(answer(wish))
         if interactive:
             _converse(answer, history_domain)
+
+
+def _written(name: str, encoding: str, separator: str, quotes: bool, header: str) -> FileFormat:
+    """How the catalogue is written, from the options."""
+    from rectune.core.errors import UserError
+    from rectune.readers.file_format import FORMATS, FileFormat
+    from rectune.readers.published import PUBLISHED
+
+    if name and name not in (*FORMATS, *PUBLISHED):
+        raise UserError(
+            f"there is no format {name}",
+            where="--format",
+            mend=f"give one of: {', '.join((*FORMATS, *PUBLISHED))}",
+        )
+    sign = separator.replace("\\t", "\t")
+    return FileFormat(name if name in FORMATS else "", encoding, sign, quotes, _names(header))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """The names of columns in "price,city"."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def titles_in(text: str) -> list[str]:
@@ -182,11 +251,11 @@ def _items(source: Source, embedder: str) -> tuple[list[Item], Path]:
     from rectune.core.progress import say
     from rectune.core.runs import RunStore
     from rectune.core.types import content_id
-    from rectune.recommender.catalogue_file import read_catalogue
+    from rectune.readers.catalogue import read_catalogue
 
     store, recipe = RunStore(source.runs), source.recipe or _DEFAULT
     if source.catalogue:
-        read = read_catalogue(source.catalogue, source.domain or "other", source.columns)
+        read = read_catalogue(source.catalogue, source.read)
         say(read.describe())
         items, of = read.items, str(source.catalogue.resolve())
     else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+from rectune.core.text.leading_article import upright
 from rectune.core.types import Item
 from rectune.prompts.titles import (
     MOST_WORDS,
@@ -17,7 +18,6 @@ from rectune.prompts.titles import (
     key_of,
     plain_title,
     unescape,
-    upright,
     without_year,
 )
 from rectune.prompts.words import one_line

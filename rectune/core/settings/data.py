@@ -66,6 +66,24 @@ class Custom(Section):
     timestamp histories are in no order."""
     categories_separator: str = "|"
     """What parts the categories of an item where they stand in one cell."""
+    facts: list[str] = Field(default=[])
+    """Further columns of the items that are shown to teachers and to whoever asks, and are searched: price,
+    city, maker."""
+    format: Literal["", "csv", "tsv", "jsonl", "json", "parquet"] = ""
+    """The format of files whose ending says none; the endings .csv, .tsv, .jsonl, .ndjson, .json and .parquet
+    do, each also with .gz."""
+    encoding: str = "utf-8"
+    """The encoding of the files, by a name that Python knows: utf-8, latin-1, cp949, utf-16 …"""
+    separator: str = ""
+    """What parts the fields of CSV: one sign or several, as `::`. Empty: whichever of tab, comma, semicolon and
+    bar the first line has most of."""
+    quoted: bool = True
+    """Whether fields of CSV may stand in quotes; without it quotes are data."""
+    columns: dict[Literal["items", "interactions"], list[str]] = Field(default={})
+    """The names of all columns of files without a header line, as `{items: [item_id, title]}`."""
+    time_format: str = ""
+    """How times are written, as of strptime (`%d-%m-%Y %H:%M`). Empty: seconds to nanoseconds since 1970,
+    20240131, or the year first, as 2024-01-31 12:30."""
     kind: Literal["rating", "click", "purchase", "play", "review"] = "rating"
     """What an interaction is, for the wording of prompts."""
     liked: float = 1.0

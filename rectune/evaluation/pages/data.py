@@ -16,12 +16,12 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Drop:
-    """What was left out of a dataset for one reason; `first` says where that was met first (file:line), if known."""
+    """What was left out of a dataset for one reason; `first` says where in each file (file:line), if known."""
 
     dataset: str
     reason: str
     count: int
-    first: str
+    first: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _drops(name: str, entry: Mapping[str, Any]) -> Iterator[Drop]:
     read = mapping(entry.get("read"))
     first = mapping(read.get("first"))
     for reason, count in mapping(read.get("dropped")).items():
-        yield Drop(name, str(reason), int(count), str(first.get(reason, "")))
+        yield Drop(name, str(reason), int(count), tuple(map(str, first.get(reason) or ())))
 
 
 def _mixes(name: str, entry: Mapping[str, Any]) -> Iterator[Mix]:

@@ -1,0 +1,74 @@
+"""A dataset of one's own: any table of items and of interactions, with a map of which column is what."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rectune.core.progress import say
+from rectune.core.settings import Custom
+from rectune.readers.drops import Drops
+from rectune.readers.file_format import ENDINGS, FileFormat, ending_of
+from rectune.readers.interactions import InteractionTable
+from rectune.readers.items import ItemTable
+from rectune.readers.json_records import item_table
+from rectune.readers.raw import Raw, no_users
+
+if typing.TYPE_CHECKING:
+    import polars as pl
+
+
+def read(files: Sequence[Sequence[Path]], drops: Drops, spec: Custom) -> Raw:
+    """Read one file of items and, where there is one, one of interactions; both may be the same file.
+
+    Ids are text. A whole number is written without a fraction in either file, so 1, "1", 1.0 and "1.0" are one
+    id; leading zeros stay ("007" is not "7"). Without a column of values every interaction has the value 1.
+
+    Raises:
+        UserError: a file cannot be read, or a column is unknown or cannot be guessed.
+    """
+    (items,), *rest = files
+    source = items_of(items, spec)
+    found = source.columns()
+    say(f"  {items.name}: {found.describe()}")
+    shared = bool(rest) and rest[0][0] == items
+    # A log that names what was taken repeats its items, and its malformed lines are counted with the interactions.
+    table = item_table(source.rows(found, drops.uncounted() if shared else drops))
+    if shared:
+        table = table.filter(table["item_id"] != "").unique("item_id", keep="first", maintain_order=True)
+    batches: Iterable[pl.DataFrame] = _Interactions(interactions_of(rest[0][0], spec), drops) if rest else ()
+    return Raw(table, batches, no_users(), drops)
+
+
+def items_of(path: Path, spec: Custom) -> ItemTable:
+    """The table of items that a recipe names."""
+    return ItemTable(path, written_of(path, spec, spec.columns.get("items", [])), spec.item_columns, spec.facts,
+                     spec.categories_separator, where="item_columns")  # fmt: skip
+
+
+def interactions_of(path: Path, spec: Custom) -> InteractionTable:
+    """The table of interactions that a recipe names."""
+    written = written_of(path, spec, spec.columns.get("interactions", []))
+    return InteractionTable(path, written, spec.interaction_columns, spec.kind)
+
+
+def written_of(path: Path, spec: Custom, columns: Sequence[str]) -> FileFormat:
+    """How one of the files is written; the recipe's `format` is that of files whose ending says none."""
+    known = ending_of(path) in ENDINGS
+    return FileFormat("" if known else spec.format, spec.encoding, spec.separator, spec.quoted, tuple(columns),
+                      spec.time_format)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Interactions:
+    """Batches of one file; each iteration reads it anew."""
+
+    table: InteractionTable
+    drops: Drops
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        found = self.table.columns()
+        say(f"  {self.table.path.name}: {found.describe()}")
+        yield from self.table.batches(found, self.drops)
