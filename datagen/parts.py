@@ -103,11 +103,27 @@ def datasets_of(data: settings.Data) -> list[registry.Dataset]:
     return found
 
 
+def _warn_if_all_liked(name: str, folder: Path, liked: float) -> None:
+    """Ratings that all count as liked tell nothing of taste: the threshold, or the column, is probably another."""
+    import polars as pl
+
+    events = pl.scan_parquet(folder / "interactions.parquet")
+    lowest, highest, all_liked, rating = events.select(
+        pl.col("value").min().alias("lowest"),
+        pl.col("value").max().alias("highest"),
+        pl.col("liked").all().alias("all"),
+        (pl.col("kind") == "rating").any().alias("rating"),
+    ).collect(engine="streaming").row(0)  # fmt: skip
+    if all_liked and lowest is not None and (lowest < highest or rating):
+        say(f"  warning: all interactions of {name} count as liked: their values are {lowest:g} to {highest:g}, and "
+            f"from {liked:g} on they count (data.liked.{name}, or liked in data.custom.{name})")  # fmt: skip
+
+
 def _check_names(data: settings.Data) -> None:
     """Refuse names of datasets that are none, of which a setting would silently be without effect.
 
     Raises:
-        UserError: one is unknown, or named twice.
+        UserError: one is unknown.
     """
     known = [dataset.name for dataset in registry.DATASETS] + list(data.custom)
     maps = {"liked": data.liked, "categories": data.categories, "shares": data.shares}
@@ -119,8 +135,6 @@ def _check_names(data: settings.Data) -> None:
             if name not in known:
                 found = f"unknown dataset {name}{nearest(name, known)}"
                 raise UserError(found, where=f"data.{key}", mend=f"there are: {', '.join(known)}")
-    if twice := [name for at, name in enumerate(data.datasets) if name in data.datasets[:at]]:
-        raise UserError(f"{twice[0]} is named twice", where="data.datasets", mend="name each dataset once")
 
 
 def read_part(dataset: registry.Dataset, data: settings.Data, folder: Path) -> Part:
@@ -147,6 +161,7 @@ def _read(dataset: registry.Dataset, data: settings.Data, liked: float, folder: 
     for name, table in zip(TABLES, (tables.items, tables.users, marked), strict=True):
         table.sink_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=1)
     counted = tables.stats
+    _warn_if_all_liked(dataset.name, folder, liked)
     say(
         f"  {dataset.name}: {counted['items']:,} items, {counted['users']:,} users, "
         f"{counted['rows_out']:,} of {counted['rows_in']:,} interactions"

@@ -24,7 +24,7 @@ def find(name: str, others: Iterable[Dataset] = ()) -> Dataset:
     if name in known:
         return known[name]
     mend = f"there are: {', '.join(known)}"
-    raise UserError(f"unknown dataset {name!r}{nearest(name, known)}", where="data.datasets", mend=mend)
+    raise UserError(f"unknown dataset {name}{nearest(name, known)}", where="data.datasets", mend=mend)
 
 
 def files(dataset: Dataset, root: Path, categories: Sequence[str] = ()) -> list[Path]:
