@@ -154,9 +154,12 @@ def _read(dataset: registry.Dataset, data: settings.Data, liked: float, folder: 
     import polars as pl
 
     from rectune.datagen.datasets.normalize import read_domain
+    from rectune.datagen.datasets.select import Selection
 
     folder.mkdir(parents=True, exist_ok=True)
-    tables = read_domain(dataset, data.folder, data.malformed, data.categories.get(dataset.name, ()))
+    wanted = Selection.of(data, liked)
+    categories = data.categories.get(dataset.name, ())
+    tables = read_domain(dataset, data.folder, data.malformed, categories, wanted)
     marked = tables.interactions.with_columns(liked=(pl.col("value") >= liked).fill_null(False))
     for name, table in zip(TABLES, (tables.items, tables.users, marked), strict=True):
         table.sink_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=1)

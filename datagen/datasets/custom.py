@@ -19,7 +19,7 @@ def dataset(name: str, spec: Custom, root: Path) -> Dataset:
     events = root / spec.interactions
     there = bool(spec.interactions) and events.is_file()  # what is missing is `registry.locate`'s to say
     ordered = there and "timestamp" in interactions_of(events, spec).columns().taken
-    files = (spec.items, spec.interactions) if spec.interactions else (spec.items,)
+    files = tuple(filter(None, (spec.items, spec.interactions))) + tuple(join.file for join in spec.joins)
     return Dataset(
         name=name,
         domain=spec.domain,
@@ -29,7 +29,7 @@ def dataset(name: str, spec: Custom, root: Path) -> Dataset:
         redistributable=spec.redistributable,
         liked=spec.liked,
         why_liked="the recipe says so",
-        people=name,
+        people=spec.people or name,
         layouts=(Layout("custom", files, functools.partial(read, spec=spec), ordered=ordered),),
         folder=".",
     )

@@ -15,6 +15,7 @@ from rectune.core.tables import interaction_schema, item_schema, user_schema
 from rectune.datagen.datasets.dedup import distinct
 from rectune.datagen.datasets.id_map import IdMap
 from rectune.datagen.datasets.registry import Dataset, locate
+from rectune.datagen.datasets.select import Selection, select
 from rectune.readers.drops import MALFORMED_LIMIT, Drops, drop_lines
 from rectune.readers.items import common_title
 from rectune.readers.text import clean_text, clean_title, shorten
@@ -40,7 +41,11 @@ class Tables(NamedTuple):
 
 
 def read_domain(
-    dataset: Dataset, root: Path, malformed: float = MALFORMED_LIMIT, categories: Sequence[str] = ()
+    dataset: Dataset,
+    root: Path,
+    malformed: float = MALFORMED_LIMIT,
+    categories: Sequence[str] = (),
+    wanted: Selection | None = None,
 ) -> Tables:
     """Read the files below root/<name>/ and clean them.
 
@@ -53,6 +58,7 @@ def read_domain(
         root: holds one folder a dataset.
         malformed: the share of a file's lines that may be malformed.
         categories: which of the dataset's categories are read; all that are there when empty.
+        wanted: what is kept of it; all unless given.
 
     Returns:
         The tables and stats: `rows_in` and `rows_out` count interactions, `items_in` published items;
@@ -73,13 +79,15 @@ def read_domain(
         coder = _Coder(items["item_id"], drops, layout.ordered)
         coded = _one_frame(coder.coded(raw.interactions, f"reading {dataset.name}"))
         events, again = _without_repeats(_sorted(coded, layout.ordered), drops)
+        users = _users(coder.users.texts(), raw.users)
+        if wanted and not wanted.is_all:
+            items, users, events = select(items, users, events, wanted, drops)
         if events.is_empty() and coder.seen:
             raise _nothing("interaction", dataset, root, drops)
     except UserError:
         say_drops(dataset.name, drops)  # what was left out until then often tells why
         raise
     _warn(coder, drops)
-    users = _users(coder.users.texts(), raw.users)
     licence, redistributable = dataset.terms(layout.name)
     stats = {
         "layout": layout.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from rectune.readers.articles import read_articles
 from rectune.readers.columns import Columns
 from rectune.readers.drops import MALFORMED_LIMIT, Drops, drop_lines
 from rectune.readers.file_format import FileFormat
-from rectune.readers.items import ItemTable, common_title
+from rectune.readers.items import ItemTable, common_title, facts_of
 from rectune.readers.published import published_items
 from rectune.readers.text import clean_text, clean_title
 
@@ -26,7 +27,7 @@ class CatalogueSource:
         domain: what the items are, by the names that the prompts know (movies, books, …); any other reads as "item".
         columns: field (title, item_id, categories, description, year) -> column, where the guess would be another;
             "" takes none.
-        facts: further columns that travel with an item.
+        facts: further columns that travel with an item; of a published dataset what it says besides (brand, price …).
         written: how a table is written.
         published: the name of a published dataset whose file of items it is; empty for a table.
         malformed: the share of a table's lines that may be malformed.
@@ -72,7 +73,8 @@ def read_catalogue(path: Path, source: CatalogueSource | None = None) -> Catalog
     found = Columns({})
     rows: Iterable[Mapping[str, Any]]
     if source.published:
-        rows = map(_published, published_items(source.published, path, drops))
+        published = published_items(source.published, path, drops)
+        rows = (_published(row, source.facts) for row in published)
     elif path.is_dir():
         rows = _articles(path)
     else:
@@ -114,13 +116,15 @@ def _items(
     return list(items.values())
 
 
-def _published(row: Mapping[str, Any]) -> dict[str, Any]:
+def _published(row: Mapping[str, Any], facts: Sequence[str]) -> dict[str, Any]:
+    extra = json.loads(row.get("extra") or "{}")
     categories = (clean_text(name) for name in row.get("categories") or ())
     return {
         **row,
         "title": clean_title(row["title"]),
         "description": clean_text(row.get("description")),
         "categories": [name for name in categories if name],
+        "facts": facts_of({name: extra.get(name) for name in facts}),
     }
 
 

@@ -13,6 +13,7 @@ from rectune.readers.drops import Drops
 from rectune.readers.file_format import ENDINGS, FileFormat, ending_of
 from rectune.readers.interactions import InteractionTable
 from rectune.readers.items import ItemTable
+from rectune.readers.joins import Joined, with_joins
 from rectune.readers.json_records import item_table
 from rectune.readers.raw import Raw, no_users
 
@@ -30,22 +31,33 @@ def read(files: Sequence[Sequence[Path]], drops: Drops, spec: Custom) -> Raw:
         UserError: a file cannot be read, or a column is unknown or cannot be guessed.
     """
     (items,), *rest = files
-    source = items_of(items, spec)
+    rest, further = (rest[:1], rest[1:]) if spec.interactions else ([], rest)
+    joins = joins_of([path for (path,) in further], spec)
+    source = items_of(items, spec, joins)
     found = source.columns()
     say(f"  {items.name}: {found.describe()}")
     shared = bool(rest) and rest[0][0] == items
     # A log that names what was taken repeats its items, and its malformed lines are counted with the interactions.
-    table = item_table(source.rows(found, drops.uncounted() if shared else drops))
+    rows = source.rows(found, drops.uncounted() if shared else drops)
+    table = item_table(with_joins(rows, joins, spec.categories_separator, drops) if joins else rows)
     if shared:
         table = table.filter(table["item_id"] != "").unique("item_id", keep="first", maintain_order=True)
     batches: Iterable[pl.DataFrame] = _Interactions(interactions_of(rest[0][0], spec), drops) if rest else ()
     return Raw(table, batches, no_users(), drops)
 
 
-def items_of(path: Path, spec: Custom) -> ItemTable:
-    """The table of items that a recipe names."""
+def joins_of(paths: Sequence[Path], spec: Custom) -> list[Joined]:
+    """The further tables that a recipe names, in its order."""
+    return [
+        Joined(path, written_of(path, spec, ()), join) for path, join in zip(paths, spec.joins, strict=True)
+    ]
+
+
+def items_of(path: Path, spec: Custom, joins: Sequence[Joined] = ()) -> ItemTable:
+    """The table of items that a recipe names; where a further table has the titles, it need not."""
+    needed = ("item_id",) if any(joined.field == "title" for joined in joins) else ("item_id", "title")
     return ItemTable(path, written_of(path, spec, spec.columns.get("items", [])), spec.item_columns, spec.facts,
-                     spec.categories_separator, where="item_columns")  # fmt: skip
+                     spec.categories_separator, needed, where="item_columns")  # fmt: skip
 
 
 def interactions_of(path: Path, spec: Custom) -> InteractionTable:

@@ -16,6 +16,7 @@ from rectune.readers.drops import Drops
 from rectune.readers.file_format import FileFormat
 from rectune.readers.text import clean_text, clean_title
 
+_FIELDS = ("title", "categories", "description", "year")
 ANY_SIGN = "any"  # categories in one cell are parted by bars, semicolons or commas
 _ANY = re.compile(r"\s*[|;,]\s*")
 _YEAR = re.compile(r"(?<!\d)([12]\d{3})(?!\d)")
@@ -64,17 +65,31 @@ class ItemTable:
             item_id = identity(row.get("item_id"))
             if "+" in item_id:
                 refuse_rewritten(item_id, self.path)
-            year = _YEAR.search(text(row.get("year")) or "")
+            of = {field: values_of(field, row.get(field), self.separator) for field in _FIELDS}
+            year = next(iter(of["year"]), None)
             yield {
                 "item_id": item_id,
-                "title": clean_title(cell(row.get("title"))),
-                "categories": _categories(row.get("categories"), self.separator),
-                "description": cell(row.get("description"), " "),
-                "year": int(year[1]) if year else None,
+                "title": next(iter(of["title"]), ""),
+                "categories": of["categories"],
+                "description": next(iter(of["description"]), ""),
+                "year": year,
                 "extra": "{}",
-                "marks": [year[1] if year else None],
+                "marks": [str(year) if year else None],
                 "facts": facts_of({name: record[name] for name in self.facts}),
             }
+
+
+def values_of(field: str, value: Any, separator: str) -> list[Any]:
+    """What a cell holds for a field of an item, at most one value but of categories; none where it is missing."""
+    if field == "categories":
+        return _categories(value, separator)
+    if field == "year":
+        year = _YEAR.search(text(value) or "")
+        return [int(year[1])] if year else []
+    found = (
+        clean_title(cell(value)) if field == "title" else cell(value, " " if field == "description" else ", ")
+    )
+    return [found] if found else []
 
 
 def facts_of(named: Mapping[str, Any]) -> list[str]:

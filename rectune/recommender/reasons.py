@@ -27,6 +27,7 @@ By = Literal["model", "template"]
 
 _LIKED = 5  # items of a history that the model is told of, the latest
 _LEAST = 20  # characters behind the opening that say something
+_FACTS = 6  # of an item in a plain sentence
 _EVIDENCE = 200  # characters of an item's own text in a plain sentence
 _NONE_OF_OURS = re.compile(r"(?!)()")  # the closing words themselves are cut off before
 _END = re.compile(r"[.!?。…][\"'”’」』)\]]*(?=\s|$)")
@@ -117,6 +118,7 @@ def plain_sentence(why: Why) -> str:
     kinds = load_words(why.locale)["kinds"]
     one = kinds.get(why.item.domain, kinds["other"])["one"]
     about = [*map(one_line, why.item.categories[:4]), *([str(why.item.year)] if why.item.year else [])]
+    about += map(one_line, why.item.facts[:_FACTS])
     text = one_line(why.evidence or why.item.description)
     if text.startswith(
         why.item.title
@@ -174,4 +176,4 @@ def _closed(body: str, why: Why) -> str:
 
 
 def _told(item: Item) -> str:
-    return " ".join([item.title, *item.categories, item.description, str(item.year or "")])
+    return " ".join([item.title, *item.categories, item.description, str(item.year or ""), *item.facts])

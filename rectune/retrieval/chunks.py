@@ -37,7 +37,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of an item. Part 0 is title, year and categories, with the body if all of it is short.
+    """A piece of an item. Part 0 is title, year, categories and facts, with the body if all of it is short.
 
     `text` is what a person is shown and what full text looks in, `embedded` what the embedder reads.
     """
@@ -60,9 +60,9 @@ def chunks_of(item: Item, cut: Cut | None = None) -> list[Chunk]:
 
 
 def head_of(item: Item) -> str:
-    """Title, year and categories of an item, whole."""
+    """Title, year, categories and facts of an item, whole."""
     year = f" ({item.year})" if item.year else ""
-    parts = [f"{item.title}{year}" if item.title else "", ", ".join(item.categories)]
+    parts = [f"{item.title}{year}" if item.title else "", ", ".join(item.categories), ", ".join(item.facts)]
     return encodable(". ".join(part for part in parts if part))
 
 

@@ -127,7 +127,9 @@ def test_a_semicolon_parts_columns_too(tmp_path: Path) -> None:
 def test_batches_can_be_taken_twice(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text(ITEMS)
     (tmp_path / "events.csv").write_text("user,item\na,1\n")
-    raw = read([[tmp_path / "items.csv"], [tmp_path / "events.csv"]], Drops(), spec())
+    raw = read(
+        [[tmp_path / "items.csv"], [tmp_path / "events.csv"]], Drops(), spec(interactions="events.csv")
+    )
     assert [sum(map(len, raw.interactions)) for _ in range(2)] == [1, 1]
 
 

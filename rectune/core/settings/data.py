@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
-from rectune.core.settings.base import Count, Fraction, Section, Share
+from rectune.core.settings.base import Count, Fraction, Natural, Section, Share
 from rectune.core.shipped import SAMPLES
 
 _EMBEDDED = Path("embedded")
@@ -36,6 +37,26 @@ LIKED = {
 }
 
 
+def moment(written: str, end: bool = False) -> int:
+    """A day or a time, as ISO 8601 in UTC, in milliseconds since 1970.
+
+    Args:
+        end: of a day the end, which is the beginning of the next.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        time = datetime.datetime.fromisoformat(written)
+    except ValueError:
+        raise ValueError("not a day or a time like 2015-01-31 or 2015-01-31T12:00") from None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=datetime.UTC)
+    if end and len(written) <= len("2015-01-31"):
+        time += datetime.timedelta(days=1)
+    return round(time.timestamp() * 1000)
+
+
 class Crossing(Section):
     """Training cases with a history in one domain and a target in another, of users whom both know."""
 
@@ -47,6 +68,20 @@ class Crossing(Section):
     not."""
     share: Share
     """Weight in the mixture, beside those of `shares`."""
+
+
+class Join(Section):
+    """A further table that says more of the items of a dataset of one's own, any number of rows an item."""
+
+    file: str
+    """The file, below `root` or as an absolute path; written as the other files are."""
+    on: str
+    """Its column of item ids."""
+    add: str
+    """Its column that is added. Several categories of an item are all taken, texts are joined, of titles and
+    years the first counts."""
+    field: Literal["", "title", "categories", "description", "year", "fact"] = ""
+    """What the column is; empty: as its name says, else a fact."""
 
 
 class Custom(Section):
@@ -66,6 +101,9 @@ class Custom(Section):
     timestamp histories are in no order."""
     categories_separator: str = "|"
     """What parts the categories of an item where they stand in one cell."""
+    joins: list[Join] = Field(default=[])
+    """Further tables with names, descriptions, categories or facts of the items, as `[{file: genres.csv, on:
+    movie, add: genre}]`."""
     facts: list[str] = Field(default=[])
     """Further columns of the items that are shown to teachers and to whoever asks, and are searched: price,
     city, maker."""
@@ -88,6 +126,9 @@ class Custom(Section):
     """What an interaction is, for the wording of prompts."""
     liked: float = 1.0
     """From which value on an interaction counts as liked."""
+    people: str = ""
+    """A name for whose user ids these are: datasets that share it share users, who are then parted together and
+    may be crossed (`crossings`). Empty: nobody else's."""
     licence: str = ""
     """The licence of the data, for the cards that are published."""
     redistributable: bool = False
@@ -141,10 +182,37 @@ class Data(Section):
     """The model that says what is `near`: `embedded` (MiniLM, English) or a sentence-transformers Hub id."""
     malformed: Fraction = 0.01
     """Share of a file's lines that may be unreadable before reading it is an error."""
+    since: str = ""
+    """Interactions before this day or time (2015-01-31, or 2015-01-31T12:00) are left out; UTC. Datasets without
+    times keep theirs."""
+    until: str = ""
+    """Likewise after it; a day counts whole."""
+    min_item_likes: Natural = 0
+    """Items that fewer users liked are left out, with what happened to them."""
+    k_core: Natural = 0
+    """Only users who liked so many items, and items that so many of those users liked, are kept (the k-core of
+    the likes)."""
+    require: list[Literal["description", "categories", "year"]] = Field(default=[])
+    """Items that lack any of these are left out, with what happened to them."""
     custom: dict[str, Custom] = Field(default={})
     """Datasets of one's own, by the name that `datasets` then uses."""
     seed: int = 7
     """Seed of all draws of users, targets and candidates."""
+
+    @field_validator("since", "until", mode="before")
+    @classmethod
+    def _a_time(cls, value: Any) -> str:
+        """As text: YAML makes dates of some."""
+        written = value.isoformat() if isinstance(value, datetime.date) else str(value)
+        if written:
+            moment(written)
+        return written
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.since and self.until and moment(self.since) >= moment(self.until, end=True):
+            raise ValueError("data.since has to be before data.until")
+        return self
 
     @property
     def folder(self) -> Path:
