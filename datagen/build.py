@@ -89,8 +89,8 @@ def _likes(part: Part) -> _Likes:
 
     events = pl.read_parquet(part.file("interactions"), columns=["user", "item", "liked"])
     liked = events.filter("liked").unique(["user", "item"])
-    most = liked.group_by("user").len()["len"].max() if liked.height else 0
-    return _Likes(events.height, float(events["liked"].sum()) / max(events.height, 1), int(most or 0))  # type: ignore[call-overload]
+    counts = liked["user"].value_counts()["count"].to_list()
+    return _Likes(events.height, float(events["liked"].sum()) / max(events.height, 1), max(counts, default=0))
 
 
 def _check_splits(got: _Counts, data: settings.Data) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -126,11 +127,13 @@ def _check_names(data: settings.Data) -> None:
         UserError: one is unknown.
     """
     known = [dataset.name for dataset in registry.DATASETS] + list(data.custom)
-    maps = {"liked": data.liked, "categories": data.categories, "shares": data.shares}
-    for key, names in {
+    named: dict[str, Iterable[str]] = {
         "datasets": data.datasets,
-        **{key: list(given) for key, given in maps.items()},
-    }.items():
+        "liked": data.liked,
+        "categories": data.categories,
+        "shares": data.shares,
+    }
+    for key, names in named.items():
         for name in names:
             if name not in known:
                 found = f"unknown dataset {name}{nearest(name, known)}"
@@ -147,6 +150,12 @@ def read_part(dataset: registry.Dataset, data: settings.Data, folder: Path) -> P
     if not (folder / _COUNTED).is_file():
         counted = _read(dataset, data, liked, folder)
         write_atomically(folder / _COUNTED, json.dumps(counted, ensure_ascii=False))
+    else:
+        from rectune.datagen.datasets.normalize import say_drops
+        from rectune.readers.drops import Drops
+
+        before = json.loads((folder / _COUNTED).read_text(encoding="utf-8"))
+        say_drops(dataset.name, Drops(before["dropped"], before["first"], before["notes"]))
     return Part(dataset, folder, liked, json.loads((folder / _COUNTED).read_text(encoding="utf-8")))
 
 

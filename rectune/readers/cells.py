@@ -20,8 +20,10 @@ _MISSING = frozenset(("nan", "NaN", "NAN", "<NA>", "NaT", "\\N", "NULL", "#N/A")
 _NO_ID = _MISSING | {"None", "null", "undefined", "none"}
 _NAMES = ("name", "title", "label", "text", "value")  # of an object, the key whose value is its name
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
+_BITS = 4096  # of the longest whole number that is read
 _DEEPEST = 20  # lists within lists
 _LITERAL = 1 << 20  # characters of the longest cell that is looked into
+_MAY_SPELL = frozenset("[{b \t\n")  # what such a text begins with
 _CLOSED_BY = {"[": "]", "{": "}"}
 
 
@@ -66,7 +68,7 @@ def texts(value: Any, depth: int = 0) -> list[str]:
 
 def looked_into(value: Any) -> Any:
     """The value that a text spells as JSON or as a Python literal: a list or an object with texts, or bytes."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value[:1] not in _MAY_SPELL:
         return value
     spelt = value.strip()
     if not spelt or len(spelt) > _LITERAL:
@@ -152,7 +154,7 @@ def _parsed(spelt: str) -> Any:
 
 def _digits(value: float | Decimal) -> str | None:
     if isinstance(value, int):
-        return str(value) if abs(value) < 10**4000 else None
+        return str(value) if value.bit_length() < _BITS else None
     if not math.isfinite(value):
         return None
     whole_part = int(value)

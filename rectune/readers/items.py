@@ -75,7 +75,7 @@ class ItemTable:
                 "year": year,
                 "extra": "{}",
                 "marks": [str(year) if year else None],
-                "facts": facts_of({name: record[name] for name in self.facts}),
+                "facts": facts_of({name: record[name] for name in self.facts}) if self.facts else [],
             }
 
 
