@@ -1,4 +1,4 @@
-# Everything a person types. RECIPE= names the recipe, ARGS= takes overrides: make sft ARGS="train.epochs=2".
+# Everything a person types. RECIPE= names the recipe, ARGS= takes overrides: make sft ARGS="train.num_train_epochs=2".
 RECIPE ?= recipes/demo.yaml
 ARGS ?=
 PYTHON ?= python3
@@ -9,7 +9,7 @@ READY := $(VENV)/ready-$(STATE)
 READY_TESTS := $(VENV)/ready-tests-$(STATE)
 STAGES := data base queries rationales filter sft candidates tag dpo export recommend eval report
 
-.PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples bench-data bench-generation bench-headlines bench-index bench-ledger bench-estimate bench-eval bench-filter bench-train zero-shot $(STAGES)
+.PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate bench-eval bench-filter bench-train zero-shot $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -63,8 +63,8 @@ bench-data: setup-tests  ## the data stage against pandas on 57.6 million rating
 bench-generation: setup-tests  ## the engine against one-at-a-time calls of llama-cpp-python, as ratios; ARGS=--gpu where there is one
 	@$(BIN)/python -m bench.generation $(ARGS)
 
-bench-ledger: setup-tests  ## going on from a ledger of 100,000 finished requests: time and memory
-	@$(BIN)/python -m bench.ledger
+bench-generation-cache: setup-tests  ## going on from a generation cache of 100,000 finished requests: time and memory
+	@$(BIN)/python -m bench.generation_cache
 
 bench-filter: setup-tests  ## the response score on 1,000,000 texts as ratios, near-duplicates among 600,000; ARGS=--no-near leaves these out
 	@$(BIN)/python -m bench.filter $(ARGS)
@@ -85,7 +85,7 @@ bench-eval: setup-tests  ## scoring 20 candidates behind one prompt against 20 f
 	@$(BIN)/python -m bench.evaluation $(ARGS)
 
 zero-shot: setup  ## leave one domain out: tune on the others, test on it, a row a domain; DATA=path for other data
-	@$(BIN)/rectune zero-shot $(RECIPE) $(ARGS) $(if $(DATA),--data $(DATA))
+	@$(BIN)/rectune leave-one-domain-out $(RECIPE) $(ARGS) $(if $(DATA),--data $(DATA))
 
 docs: setup  ## write the pages that are made from the code again: the recipe's keys, the table of licences
 	@$(BIN)/python -m scripts.recipe_keys > docs/recipe-keys.md

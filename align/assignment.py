@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rectune.align.decisions import check_annotator
-from rectune.align.tasks import Task
+from rectune.align.tasks import AnnotationTask
 from rectune.core.errors import UserError
 from rectune.core.types import content_id
 
@@ -15,10 +15,10 @@ APART = 20  # prompts at least between the first showing and the second, where t
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class TaskShowing:
     """One showing of a task; `repeat` for the second one."""
 
-    task: Task
+    task: AnnotationTask
     repeat: bool = False
 
     def order(self, annotator: str) -> tuple[str, ...]:
@@ -33,12 +33,12 @@ class Slot:
         return again if again != first else (*first[1:], first[0])
 
 
-def shuffled(task: Task, annotator: str, salt: str = "order") -> tuple[str, ...]:
+def shuffled(task: AnnotationTask, annotator: str, salt: str = "order") -> tuple[str, ...]:
     """The hashes of a task's answers in an order that follows from the arguments alone."""
     return tuple(sorted(task.hashes, key=lambda key: content_id(salt, task.key, annotator, key)))
 
 
-def assigned(tasks: Sequence[Task], annotator: str, of: Sequence[str], overlap: float) -> list[Task]:
+def assigned(tasks: Sequence[AnnotationTask], annotator: str, annotators: Sequence[str], overlap: float) -> list[AnnotationTask]:
     """The share of one of several annotators, in the order of the tasks.
 
     A prompt whose hash falls below `overlap` (0 to 1) goes to all of them, any other to the one whose name hashed
@@ -49,18 +49,18 @@ def assigned(tasks: Sequence[Task], annotator: str, of: Sequence[str], overlap: 
     Raises:
         UserError: a name cannot be used or is there twice, or the annotator is not one of them.
     """
-    for name in of:
+    for name in annotators:
         check_annotator(name)
-    if len(set(of)) < len(of):
-        raise UserError(f"a name is there twice: {', '.join(of)}", mend="name every annotator once in --of")
-    if annotator not in of:
+    if len(set(annotators)) < len(annotators):
+        raise UserError(f"a name is there twice: {', '.join(annotators)}", hint="name every annotator once in --annotators")
+    if annotator not in annotators:
         raise UserError(
-            f"{annotator} is none of {', '.join(of)}", mend="give --annotator one of the names in --of"
+            f"{annotator} is none of {', '.join(annotators)}", hint="give --annotator one of the names in --annotators"
         )
-    return [task for task in tasks if _for_all(task, overlap) or _owner(task, of) == annotator]
+    return [task for task in tasks if _for_all(task, overlap) or _owner(task, annotators) == annotator]
 
 
-def in_order(tasks: Sequence[Task], annotator: str, repeats: float = REPEATS) -> list[Slot]:
+def in_order(tasks: Sequence[AnnotationTask], annotator: str, repeats: float = REPEATS) -> list[TaskShowing]:
     """The tasks in their order, and some of them a second time further on.
 
     Which ones come back, and where, follows from hashes: of prompts that have at least `APART` others behind them
@@ -70,21 +70,21 @@ def in_order(tasks: Sequence[Task], annotator: str, repeats: float = REPEATS) ->
     last = len(tasks) - APART - 1  # the last place that has enough others behind it
     draws = [int(content_id("repeat", annotator, task.key, sorted(task.hashes)), 16) for task in tasks]
     chosen = sorted(range(len(tasks)), key=lambda place: (place > last, draws[place]))[:count]
-    behind: dict[int, list[Slot]] = {}  # place -> what follows on the first so many tasks
+    behind: dict[int, list[TaskShowing]] = {}  # place -> what follows on the first so many tasks
     for place in sorted(chosen):
         first = place + APART + 1
         room = len(tasks) - first
         after = first + draws[place] // 997 % (room + 1) if room >= 0 else len(tasks)
-        behind.setdefault(after, []).append(Slot(tasks[place], repeat=True))
-    slots: list[Slot] = []
+        behind.setdefault(after, []).append(TaskShowing(tasks[place], repeat=True))
+    slots: list[TaskShowing] = []
     for place, task in enumerate(tasks, start=1):
-        slots += [Slot(task), *behind.get(place, ())]
+        slots += [TaskShowing(task), *behind.get(place, ())]
     return slots
 
 
-def _for_all(task: Task, overlap: float) -> bool:
+def _for_all(task: AnnotationTask, overlap: float) -> bool:
     return int(content_id("overlap", task.key)[:8], 16) < overlap * 16**8
 
 
-def _owner(task: Task, of: Sequence[str]) -> str:
-    return max(of, key=lambda name: content_id("owner", task.key, name))
+def _owner(task: AnnotationTask, annotators: Sequence[str]) -> str:
+    return max(annotators, key=lambda name: content_id("owner", task.key, name))

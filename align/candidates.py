@@ -8,29 +8,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rectune.align.fresh import choose_fresh
+from rectune.align.select_prompts import select_prompts
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
-from rectune.core.runs import ledger_path
-from rectune.core.settings import Candidates
+from rectune.core.artifacts import generation_cache_path
+from rectune.core.settings import CandidatesConfig
 from rectune.core.types import Candidate, Prompt, with_id
 from rectune.inference.generate import generate, provenance
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import Answer, Request
+from rectune.inference.requests import GenerationResult, GenerationRequest
 from rectune.models.gguf import to_gguf
 from rectune.models.merge import merge_adapter
 
-Ask = Callable[[Path, Sequence[Request], Candidates, Path, str], list[Answer]]
+Ask = Callable[[Path, Sequence[GenerationRequest], CandidatesConfig, Path, str], list[GenerationResult]]
 
 REDRAWS = 3  # further seeds for an answer that is empty or equal to another one of its prompt
 _COMPARED = 4  # answers on which the GGUF file is compared with the adapter model
 
 
 @dataclass
-class Drawn:
+class SampledAnswers:
     """What sampling came to: `answers` by prompt id and index, each with its seed, and what was left out."""
 
     answers: dict[str, dict[int, tuple[str, int]]] = field(default_factory=dict)
@@ -51,18 +51,18 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         UserError: there are no fresh prompts of the split `preference`, or no prompt has two different answers.
     """
     rows = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
-    fresh = choose_fresh(rows, config.candidates.prompts)
+    fresh = select_prompts(rows, config.candidates.prompts)
     prompts = fresh.prompts
     if not prompts:
         where = str(inputs["queries"])
-        raise UserError("no fresh prompts of the split preference", where=where, mend="raise data.preference")
+        raise UserError("no fresh prompts of the split preference", where=where, hint="raise data.preference")
     model = out / "model.gguf"
     gguf = _tuned_gguf(config, inputs, model)
-    drawn = sample(prompts, config.candidates, model, ledger_path(out))
+    drawn = sample(prompts, config.candidates, model, generation_cache_path(out))
     found = _rows(prompts, drawn, config.candidates, model)
     if not found:
-        mend = "raise candidates.sampling.temperature, or look at the adapter's loss curve"
-        raise UserError(f"none of {len(prompts)} prompts has two different answers", mend=mend)
+        hint = "raise candidates.sampling.temperature, or look at the adapter's loss curve"
+        raise UserError(f"none of {len(prompts)} prompts has two different answers", hint=hint)
     write_rows(out / "candidates.parquet", found, Candidate)
     gap = gap_to_adapter(config, inputs, model, _few(prompts, found))
     chosen = {"balance": fresh.balance(), "prompts_spare": fresh.spare, "prompts_left_out": fresh.left_out}
@@ -70,24 +70,24 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 
 
 def sample(
-    prompts: Sequence[Prompt], settings: Candidates, model: Path, ledger: Path, ask: Ask = generate
-) -> Drawn:
+    prompts: Sequence[Prompt], settings: CandidatesConfig, model: Path, generation_cache: Path, ask: Ask = generate
+) -> SampledAnswers:
     """Draw `settings.answers` different answers for each prompt.
 
     An answer that is empty or equal to another of its prompt (white space at the ends aside) is drawn again,
-    up to `REDRAWS` times, each with another seed; then it is left out and counted. What the ledger holds is
+    up to `REDRAWS` times, each with another seed; then it is left out and counted. What the generation cache holds is
     not asked again.
 
     Args:
         ask: what answers; see `rectune.inference.generate.generate`.
     """
-    drawn = Drawn({prompt.id: {} for prompt in prompts})
+    drawn = SampledAnswers({prompt.id: {} for prompt in prompts})
     open_places = [(prompt, index) for prompt in prompts for index in range(settings.answers)]
     for attempt in range(1 + REDRAWS):
         drawn.redrawn += len(open_places) if attempt else 0
         requests = [_request(prompt, index, attempt, settings) for prompt, index in open_places]
         label = "candidates" if not attempt else f"candidates, draw {attempt + 1}"
-        answers = ask(model, requests, settings, ledger, label)
+        answers = ask(model, requests, settings, generation_cache, label)
         asked = zip(open_places, requests, answers, strict=True)
         open_places = [place for place, request, answer in asked if not _kept(drawn, place, request, answer)]
         if not open_places:
@@ -102,12 +102,12 @@ def messages_of(prompt: Prompt) -> tuple[tuple[str, str], ...]:
     return (*system, ("user", prompt.instruction))
 
 
-def _request(prompt: Prompt, index: int, attempt: int, settings: Candidates) -> Request:
+def _request(prompt: Prompt, index: int, attempt: int, settings: CandidatesConfig) -> GenerationRequest:
     seed = seed_of("candidate", prompt.id, index, attempt, settings.sampling.seed)
-    return Request(f"{prompt.id}/{index}/{attempt}", messages_of(prompt), settings.sampling, seed)
+    return GenerationRequest(f"{prompt.id}/{index}/{attempt}", messages_of(prompt), settings.sampling, seed)
 
 
-def _kept(drawn: Drawn, place: tuple[Prompt, int], request: Request, answer: Answer) -> bool:
+def _kept(drawn: SampledAnswers, place: tuple[Prompt, int], request: GenerationRequest, answer: GenerationResult) -> bool:
     """Keep an answer; False if it has to be drawn again. One that failed is counted and not drawn again."""
     prompt, index = place
     drawn.tokens += answer.tokens
@@ -121,7 +121,7 @@ def _kept(drawn: Drawn, place: tuple[Prompt, int], request: Request, answer: Ans
     return True
 
 
-def _rows(prompts: Sequence[Prompt], drawn: Drawn, settings: Candidates, model: Path) -> list[Candidate]:
+def _rows(prompts: Sequence[Prompt], drawn: SampledAnswers, settings: CandidatesConfig, model: Path) -> list[Candidate]:
     """The candidates of all prompts that have at least two; of one nothing can be learnt."""
     origin = provenance(model, settings.sampling, 0)
     return [
@@ -153,9 +153,9 @@ def _few(prompts: Sequence[Prompt], rows: Sequence[Candidate]) -> list[tuple[Pro
 def gap_to_adapter(
     config: Recipe, inputs: Mapping[str, Path], model: Path, few: Sequence[tuple[Prompt, str]]
 ) -> dict[str, float]:
-    """How far the GGUF file is from the adapter model, in nats a token; see `rectune.models.parity.gap`."""
+    """How far the GGUF file is from the adapter model, in nats a token; see `rectune.models.logprob_parity.gap`."""
     from rectune.models.loading import load_for_training, load_tokenizer, open_adapter
-    from rectune.models.parity import answer_logps, gap
+    from rectune.models.logprob_parity import answer_logps, gap
 
     say("comparing the GGUF file with the adapter model")
     compared = [(messages_of(prompt), text) for prompt, text in few]
@@ -176,7 +176,7 @@ def gap_to_adapter(
 
 
 def _stats(
-    config: Recipe, prompts: Sequence[Prompt], drawn: Drawn, rows: Sequence[Candidate]
+    config: Recipe, prompts: Sequence[Prompt], drawn: SampledAnswers, rows: Sequence[Candidate]
 ) -> dict[str, Any]:
     asked = len(prompts) * config.candidates.answers
     alone = asked - drawn.identical - drawn.failed - len(rows)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rectune.align.decisions import Decision
-from rectune.align.tasks import Task, make_task
+from rectune.align.tasks import AnnotationTask, make_task
 from rectune.core.errors import UserError
 from rectune.core.rows import read_rows
 from rectune.core.stats.intervals import wilson
@@ -17,7 +17,7 @@ ANSWERS_FILE = "answers.{system}.parquet"  # Candidate rows with index 0, one a 
 
 
 @dataclass(frozen=True, slots=True)
-class Duel:
+class PairwiseComparison:
     """Two systems' answers to the same prompts.
 
     Attributes:
@@ -27,7 +27,7 @@ class Duel:
     """
 
     systems: tuple[str, str]
-    tasks: tuple[Task, ...]
+    tasks: tuple[AnnotationTask, ...]
     same: tuple[str, ...]
 
 
@@ -47,7 +47,7 @@ class WinRate:
     high: float
 
 
-def make_duel(prompts: Iterable[Prompt], answers: Mapping[str, Sequence[Candidate]]) -> Duel:
+def make_comparison(prompts: Iterable[Prompt], answers: Mapping[str, Sequence[Candidate]]) -> PairwiseComparison:
     """Pair the answers of two systems.
 
     Args:
@@ -59,7 +59,7 @@ def make_duel(prompts: Iterable[Prompt], answers: Mapping[str, Sequence[Candidat
     """
     if len(answers) != 2:
         raise UserError(
-            "two different models are compared, no other number", mend="for example: --compare sft dpo"
+            "two different models are compared, no other number", hint="for example: --compare sft dpo"
         )
     (first, ours), (second, theirs) = ((name, _by_prompt(name, rows)) for name, rows in answers.items())
     asked = [prompt for prompt in prompts if prompt.id in ours]
@@ -67,15 +67,15 @@ def make_duel(prompts: Iterable[Prompt], answers: Mapping[str, Sequence[Candidat
         raise UserError(
             f"{first} answered {len(ours)} prompts and {second} {len(theirs)}, {len(ours.keys() & theirs.keys())} "
             f"of them the same; {len(asked)} are known",
-            mend="let both answer the prompts of one run",
+            hint="let both answer the prompts of one run",
         )
     same = {prompt.id for prompt in asked if ours[prompt.id] == theirs[prompt.id]}
     tasks = [make_task(p, (ours[p.id], theirs[p.id]), (first, second)) for p in asked if p.id not in same]
-    return Duel((first, second), tuple(tasks), tuple(p.id for p in asked if p.id in same))
+    return PairwiseComparison((first, second), tuple(tasks), tuple(p.id for p in asked if p.id in same))
 
 
-def read_duel(prompts: Path, folder: Path, systems: tuple[str, str]) -> Duel:
-    """`make_duel` from files.
+def read_comparison(prompts: Path, folder: Path, systems: tuple[str, str]) -> PairwiseComparison:
+    """`make_comparison` from files.
 
     Args:
         prompts: a Parquet file of prompts.
@@ -88,23 +88,23 @@ def read_duel(prompts: Path, folder: Path, systems: tuple[str, str]) -> Duel:
     for system in systems:
         path = folder / ANSWERS_FILE.format(system=system)
         if not path.is_file():
-            mend = "the recipe's last run has to answer the same prompts with both models"
-            raise UserError(f"there are no answers of {system} to compare", where=str(path), mend=mend)
+            hint = "the recipe's last run has to answer the same prompts with both models"
+            raise UserError(f"there are no answers of {system} to compare", where=str(path), hint=hint)
     rows = {name: read_rows(folder / ANSWERS_FILE.format(system=name), Candidate) for name in systems}
-    return make_duel(read_rows(prompts, Prompt), rows)
+    return make_comparison(read_rows(prompts, Prompt), rows)
 
 
-def win_rate(duel: Duel, decisions: Iterable[Decision]) -> WinRate | None:
+def win_rate(comparison: PairwiseComparison, decisions: Iterable[Decision]) -> WinRate | None:
     """How often the second system won; None where nothing was judged and no answers are the same.
 
     The interval is Wilson's (1927) score interval at 95 % with ties as half wins. It is a little too wide where there
     are ties: a half varies less than a win or a loss.
     """
-    subjects = {task.subject for task in duel.tasks}
-    scores: dict[object, list[float]] = {name: [0.5] for name in duel.same}
+    subjects = {task.subject for task in comparison.tasks}
+    scores: dict[object, list[float]] = {name: [0.5] for name in comparison.same}
     for decision in decisions:
         if decision.subject in subjects and not decision.repeat and decision.kind != "skip":
-            scores.setdefault(decision.subject, []).append(_score(decision, duel.systems[1]))
+            scores.setdefault(decision.subject, []).append(_score(decision, comparison.systems[1]))
     means = [sum(row) / len(row) for row in scores.values()]
     if not means:
         return None
@@ -113,12 +113,12 @@ def win_rate(duel: Duel, decisions: Iterable[Decision]) -> WinRate | None:
     return WinRate(len(means), wins, len(means) - wins - losses, losses, sum(means) / len(means), low, high)
 
 
-def win_rate_line(duel: Duel, decisions: Iterable[Decision]) -> str:
+def win_rate_line(comparison: PairwiseComparison, decisions: Iterable[Decision]) -> str:
     """The win rate in words."""
-    found, (first, second) = win_rate(duel, decisions), duel.systems
+    found, (first, second) = win_rate(comparison, decisions), comparison.systems
     if found is None:
         return f"{second} against {first}: nothing was judged yet"
-    same = f", {len(duel.same)} of them with one and the same answer" if duel.same else ""
+    same = f", {len(comparison.same)} of them with one and the same answer" if comparison.same else ""
     return (
         f"{second} against {first}: {found.wins} won, {found.ties} tied{same}, {found.losses} lost; "
         f"win rate {found.rate:.1%} (95 % interval {found.low:.1%} to {found.high:.1%}, ties half)"
@@ -128,8 +128,8 @@ def win_rate_line(duel: Duel, decisions: Iterable[Decision]) -> str:
 def _by_prompt(system: str, rows: Sequence[Candidate]) -> dict[str, str]:
     found = {row.prompt_id: row.text for row in rows}
     if len(found) < len(rows) or any(row.index for row in rows):
-        mend = "one answer a prompt, with index 0"
-        raise UserError(f"{system} has several answers to one prompt", mend=mend)
+        hint = "one answer a prompt, with index 0"
+        raise UserError(f"{system} has several answers to one prompt", hint=hint)
     return found
 
 

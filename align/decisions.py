@@ -1,6 +1,6 @@
 """The record of a person's decision about the answers to a prompt, and which decisions hold for which answers.
 
-`Decision` and `Mark` are all there is: the tables of a tag file, the lines of an export and the rows of the stage `tag`
+`Decision` and `PromptNote` are all there is: the tables of a tag file, the lines of an export and the rows of the stage `tag`
 follow from their fields.
 """
 
@@ -110,7 +110,7 @@ class Decision:
 
 
 @dataclass(config=_MODEL, frozen=True, slots=True)
-class Mark:
+class PromptNote:
     """A note or a flag on one prompt and its answers; empty `text` takes it away again."""
 
     kind: Literal["note", "flag"]
@@ -154,10 +154,10 @@ def check_annotator(name: str) -> None:
         UserError: it is empty, too long, not printable, or that of the simulated annotator.
     """
     if name == SIMULATED:
-        raise UserError("the annotator's name 'simulated' is reserved", mend="tag under your own name")
+        raise UserError("the annotator's name 'simulated' is reserved", hint="tag under your own name")
     if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
-        mend = f"give 1 to {LONGEST_NAME} printable characters"
-        raise UserError(f"{name[:64]!r} cannot be an annotator's name", mend=mend)
+        hint = f"give 1 to {LONGEST_NAME} printable characters"
+        raise UserError(f"{name[:64]!r} cannot be an annotator's name", hint=hint)
 
 
 def first_fault(broken: ValueError) -> str:

@@ -8,26 +8,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rectune.align.outcome import answer_lengths, draw, held_out_outcome, warnings
-from rectune.align.rows import Rows, make_rows
+from rectune.align.dpo_metrics import answer_lengths, draw, held_out_outcome, warnings
+from rectune.align.rows import PreferenceRows, make_rows
 from rectune.core.errors import RectuneError, UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
-from rectune.core.settings import Align
+from rectune.core.settings import AlignConfig
 from rectune.core.types import Preference
 from rectune.models import metrics
 from rectune.models.distributed import is_first, join_processes
 from rectune.models.loading import compute_type, load_for_training, load_tokenizer, open_adapter
-from rectune.models.proofs import trainable_values
-from rectune.models.training.fit import Job, build_arguments, fit, going_on_from, restore
+from rectune.models.integrity_checks import trainable_values
+from rectune.models.training.fit import TrainingJob, build_arguments, fit, going_on_from, restore
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedTokenizerBase
 
-    from rectune.align.trainer import Aligner
-    from rectune.models.best import Best
+    from rectune.align.dpo_trainer import ReferenceCachedDPOTrainer
+    from rectune.models.best_adapter import BestAdapterCallback
 
 # Nats; at step 0 policy and reference are the same model. Sums over an answer that were taken in another batch, in 16
 # bits, differ by rounding; a wrong reference is off by several nats.
@@ -51,15 +51,15 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     tokenizer = load_tokenizer(checkpoint)
     rows = make_rows(tokenizer, pairs, config.align.max_length, config.align.holdout)
     if not rows.train:
-        mend = "tag more answers (rectune tag), or raise align.max_length"
-        raise UserError(f"none of {len(pairs)} preferences can be trained on", where=str(source), mend=mend)
+        hint = "tag more answers (rectune tag), or raise align.max_length"
+        raise UserError(f"none of {len(pairs)} preferences can be trained on", where=str(source), hint=hint)
     if config.align.holdout and not rows.held_out and is_first():
         say("dpo: all pairs are of one user, so none is held out and nothing is evaluated")
-    job = Job(config.align, config.models, out, "dpo")
+    job = TrainingJob(config.align, config.models, out, "dpo")
     trainer, model, best = _trainer(job, config, checkpoint, inputs["sft"] / "adapter", (tokenizer, rows))
     figures = fit(trainer, model, job, best)
     trained = [row for row in metrics.read(job.metrics) if "loss" in row]
-    exact = compute_type(config.models).itemsize == 4 or config.align.reference_log_probs == "each_step"
+    exact = compute_type(config.models).itemsize == 4 or config.align.precompute_ref_log_probs == "each_step"
     check_start(trained, config.align, _TOLERANCE if exact else _TOLERANCE_16)
     annotators = {"annotators": dict(Counter(pair.annotator for pair in pairs))}
     return (
@@ -72,15 +72,15 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 
 
 def _trainer(
-    job: Job,
+    job: TrainingJob,
     config: Recipe,
     checkpoint: Path,
     adapter: Path,
-    data: tuple[PreTrainedTokenizerBase, Rows],
-) -> tuple[Aligner, PeftModel, Best | None]:
+    data: tuple[PreTrainedTokenizerBase, PreferenceRows],
+) -> tuple[ReferenceCachedDPOTrainer, PeftModel, BestAdapterCallback | None]:
     """The trainer around the SFT model. Given no `peft_config`, trl copies the adapter as frozen `ref`."""
-    from rectune.align.watching import Watcher
-    from rectune.models.best import Best
+    from rectune.align.held_out_callback import HeldOutCallback
+    from rectune.models.best_adapter import BestAdapterCallback
 
     arguments = _arguments(job, config.align)
     model = open_adapter(load_for_training(checkpoint, config.models), adapter, trainable=True)
@@ -88,19 +88,19 @@ def _trainer(
     trainer = _build(model, arguments, config.align, data)
     restore(model, values)
     held_out = data[1].held_out
-    best = Best(job.best, model, config.align.patience, going_on_from(job)) if held_out else None
-    trainer.add_callback(Watcher(job.out, trainer, data[1], best))
+    best = BestAdapterCallback(job.best, model, config.align.patience, going_on_from(job)) if held_out else None
+    trainer.add_callback(HeldOutCallback(job.out, trainer, data[1], best))
     return trainer, model, best
 
 
-def _arguments(job: Job, settings: Align) -> Any:
+def _arguments(job: TrainingJob, settings: AlignConfig) -> Any:
     from trl import DPOConfig
 
     return build_arguments(
         DPOConfig,
         job,
         beta=settings.beta,
-        loss_type=list(settings.loss_types),
+        loss_type=list(settings.loss_type),
         loss_weights=list(settings.loss_weights),
         label_smoothing=settings.label_smoothing,
         remove_unused_columns=False,  # rows carry their number
@@ -108,27 +108,27 @@ def _arguments(job: Job, settings: Align) -> Any:
 
 
 def _build(
-    model: PeftModel, arguments: Any, settings: Align, data: tuple[PreTrainedTokenizerBase, Rows]
-) -> Aligner:
+    model: PeftModel, arguments: Any, settings: AlignConfig, data: tuple[PreTrainedTokenizerBase, PreferenceRows]
+) -> ReferenceCachedDPOTrainer:
     from datasets import Dataset
 
-    from rectune.align.trainer import Aligner, Collator
+    from rectune.align.dpo_trainer import ReferenceCachedDPOTrainer, ReferenceCollator
 
     tokenizer, rows = data
     if rows.held_out:
         arguments.set_evaluate(strategy="steps", steps=settings.eval_steps, delay=0)
-    return Aligner(
-        precomputed=settings.reference_log_probs == "precomputed",
+    return ReferenceCachedDPOTrainer(
+        precomputed=settings.precompute_ref_log_probs == "precomputed",
         model=model,
         args=arguments,
-        data_collator=Collator(pad_token_id=int(tokenizer.pad_token_id)),
+        data_collator=ReferenceCollator(pad_token_id=int(tokenizer.pad_token_id)),
         train_dataset=Dataset.from_list(rows.train),
         eval_dataset=Dataset.from_list(rows.held_out) if rows.held_out else None,
         processing_class=tokenizer,
     )
 
 
-def check_start(logged: Sequence[metrics.Row], settings: Align, tolerance: float = _TOLERANCE) -> None:
+def check_start(logged: Sequence[metrics.Row], settings: AlignConfig, tolerance: float = _TOLERANCE) -> None:
     """Before the first update policy and reference are equal: all rewards are 0, and these losses are ln 2.
 
     Args:
@@ -146,7 +146,7 @@ def check_start(logged: Sequence[metrics.Row], settings: Align, tolerance: float
     if off > tolerance:
         raise RectuneError(f"DPO began at rewards of {off:.4f}, not 0: its reference is not the SFT model")
     wanted = math.log(2) * sum(settings.loss_weights)
-    if set(settings.loss_types) <= _AT_LN_2 and abs(first["loss"] - wanted) > tolerance:
+    if set(settings.loss_type) <= _AT_LN_2 and abs(first["loss"] - wanted) > tolerance:
         raise RectuneError(
             f"DPO began at a loss of {first['loss']:.4f}, not {wanted:.4f} (ln 2 a loss): its reference is not the "
             "SFT model"
@@ -161,7 +161,7 @@ def _outcome(trained: Sequence[metrics.Row]) -> dict[str, float]:
 
 def _watched(out: Path, trained: Sequence[metrics.Row], kept: int) -> dict[str, Any]:
     """What was watched, with warnings; draws the plots, and drops what was kept for resuming only."""
-    from rectune.align.watching import ANSWERS, HELD_OUT, REFERENCE
+    from rectune.align.held_out_callback import ANSWERS, HELD_OUT, REFERENCE
 
     held_out = metrics.read(out / HELD_OUT)
     found = held_out_outcome(held_out, kept)

@@ -15,15 +15,15 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from rectune.align.decisions import Decision, Mark, attached, by_prompt, subject_of
-from rectune.align.tasks import Task
+from rectune.align.decisions import Decision, PromptNote, attached, by_prompt, subject_of
+from rectune.align.tasks import AnnotationTask
 
-Judged = tuple[Task, Sequence[Decision], Mapping[str, str]]  # with the notes on it, by annotator
+Judged = tuple[AnnotationTask, Sequence[Decision], Mapping[str, str]]  # with the notes on it, by annotator
 
 _USERS = uuid.UUID("6a1f4c0e-2f0b-5d0c-9c53-7d9f3a1f0b57")  # the namespace of the ids that annotators get
 
 
-def judged(tasks: Sequence[Task], decisions: Iterable[Decision], marks: Iterable[Mark]) -> list[Judged]:
+def judged(tasks: Sequence[AnnotationTask], decisions: Iterable[Decision], marks: Iterable[PromptNote]) -> list[Judged]:
     """The tasks that somebody decided, in their order.
 
     Args:
@@ -98,7 +98,7 @@ def document(rows: Iterable[Judged], form: str) -> str:
     return json.dumps(FORMATS[form](rows), ensure_ascii=False, indent=1) + "\n"
 
 
-def _said(task: Task, decision: Decision, note: str) -> dict[str, str]:
+def _said(task: AnnotationTask, decision: Decision, note: str) -> dict[str, str]:
     """What an annotator said, by question; best and worst as the answers' numbers."""
     said = {"verdict": decision.kind, "annotator": decision.annotator, "note": note}
     if decision.kind == "tag":
@@ -107,7 +107,7 @@ def _said(task: Task, decision: Decision, note: str) -> dict[str, str]:
     return {question: answer for question, answer in said.items() if answer}
 
 
-def _annotation(task: Task, decision: Decision, notes: Mapping[str, str]) -> dict[str, Any]:
+def _annotation(task: AnnotationTask, decision: Decision, notes: Mapping[str, str]) -> dict[str, Any]:
     said = _said(task, decision, notes.get(decision.annotator, ""))
     texts = ("annotator", "note")
     return {
@@ -126,7 +126,7 @@ def _annotation(task: Task, decision: Decision, notes: Mapping[str, str]) -> dic
     }
 
 
-def _responses(task: Task, decisions: Iterable[Decision], notes: Mapping[str, str]) -> dict[str, Any]:
+def _responses(task: AnnotationTask, decisions: Iterable[Decision], notes: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, list[dict[str, str]]] = {}
     for decision in decisions:
         said = _said(task, decision, notes.get(decision.annotator, ""))

@@ -14,12 +14,12 @@ from typing import Any
 
 from rectune.align.agreement import uniform_p
 from rectune.align.decisions import Decision
-from rectune.align.measures import Mean, mean_of
+from rectune.align.measures import MeanWithInterval, mean_of
 from rectune.align.preferences import Tagged
 from rectune.core.errors import UserError
 from rectune.core.stats.intervals import wilson
 from rectune.core.types import Preference, Prompt, prompt_hash
-from rectune.filters.words import repetition, word_score, words_of
+from rectune.filters.word_stats import repetition, word_score, words_of
 from rectune.prompts.answers import read_answer
 from rectune.prompts.title_index import TitleIndex
 
@@ -38,21 +38,21 @@ MEASURES = {
 
 
 @dataclass(frozen=True)
-class Side:
+class ChosenRejectedMeans:
     """One measure on both sides: means over the prompts, and the mean difference chosen - rejected."""
 
     chosen: float
     rejected: float
-    gap: Mean
+    gap: MeanWithInterval
 
 
 @dataclass(frozen=True)
-class Health:
+class PreferenceHealth:
     """What was found. `values` are the measures of every pair, by measure and side, for drawing."""
 
     pairs: int
     prompts: int
-    sides: Mapping[str, Side]
+    sides: Mapping[str, ChosenRejectedMeans]
     chosen_longer: tuple[float, float, float]
     places: Mapping[str, Any]
     counts: Mapping[str, int]
@@ -74,8 +74,8 @@ class Health:
     def check(self) -> None:
         """Raises UserError where the set is broken."""
         if self.refused:
-            mend = "mend the candidates or the tags, then run again; health.md says more"
-            raise UserError("; ".join(self.refused), where="preferences", mend=mend)
+            hint = "fix the candidates or the tags, then run again; health.md says more"
+            raise UserError("; ".join(self.refused), where="preferences", hint=hint)
 
 
 def examine(
@@ -83,7 +83,7 @@ def examine(
     pairs: Sequence[Preference],
     prompts: Iterable[Prompt],
     titles: Mapping[str, TitleIndex],
-) -> Health:
+) -> PreferenceHealth:
     """Measure a preference set.
 
     Args:
@@ -101,7 +101,7 @@ def examine(
     ]
     places = _places([tag for _, tag in tagged])
     counts = _counts(pairs, prompts)
-    return Health(
+    return PreferenceHealth(
         pairs=len(pairs),
         prompts=len(set(groups)),
         sides=sides,
@@ -136,9 +136,9 @@ def _values(
     }
 
 
-def _side(chosen: Sequence[float], rejected: Sequence[float], groups: Sequence[str]) -> Side:
+def _side(chosen: Sequence[float], rejected: Sequence[float], groups: Sequence[str]) -> ChosenRejectedMeans:
     gaps = [a - b for a, b in zip(chosen, rejected, strict=True)]
-    return Side(mean_of(chosen, groups).mean, mean_of(rejected, groups).mean, mean_of(gaps, groups))
+    return ChosenRejectedMeans(mean_of(chosen, groups).mean, mean_of(rejected, groups).mean, mean_of(gaps, groups))
 
 
 def _places(tags: Sequence[Decision]) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def _refusals(counts: Mapping[str, int]) -> Iterable[str]:
 
 def _warnings(
     prompts: int,
-    sides: Mapping[str, Side],
+    sides: Mapping[str, ChosenRejectedMeans],
     places: Mapping[str, Any],
     counts: Mapping[str, int],
     pairs: int,

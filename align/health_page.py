@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rectune.align.health import MEASURES, Health, Side
-from rectune.core.pictures import write_png
+from rectune.align.health import MEASURES, PreferenceHealth, ChosenRejectedMeans
+from rectune.core.plots import write_png
 from rectune.core.progress import say
-from rectune.core.runs import write_atomically
+from rectune.core.artifacts import write_atomically
 from rectune.core.text.markdown import escaped, joined
 from rectune.core.text.tables import Table
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _BINS = 24
 
 
-def write_health(out: Path, health: Health) -> None:
+def write_health(out: Path, health: PreferenceHealth) -> None:
     """Write the three files and say the warnings."""
     write_atomically(out / "health.json", json.dumps(health.document(), ensure_ascii=False, indent=1))
     write_atomically(out / "health.md", markdown(health))
@@ -35,7 +35,7 @@ def write_health(out: Path, health: Health) -> None:
         say(f"preferences: {warning}")
 
 
-def markdown(health: Health) -> str:
+def markdown(health: PreferenceHealth) -> str:
     """A table, and what stands out, for a report or a card."""
     share, low, high = health.chosen_longer
     heads = ("measure", "chosen", "rejected", "difference (95 % interval)")
@@ -53,13 +53,13 @@ def markdown(health: Health) -> str:
     return joined(said, table.to_markdown(), "\n".join(lines)) + "\n"
 
 
-def _row(name: str, side: Side) -> tuple[str, ...]:
+def _row(name: str, side: ChosenRejectedMeans) -> tuple[str, ...]:
     gap = side.gap
     interval = "" if gap.low != gap.low else f" ({gap.low:+.2f} to {gap.high:+.2f})"
     return name, f"{side.chosen:.2f}", f"{side.rejected:.2f}", f"{gap.mean:+.2f}{interval}"
 
 
-def draw(path: Path, health: Health) -> None:
+def draw(path: Path, health: PreferenceHealth) -> None:
     """Lengths and scores of both sides, the places of the picks, and who names an item, as PNG."""
     from matplotlib.figure import Figure
 
@@ -75,7 +75,7 @@ def draw(path: Path, health: Health) -> None:
     write_png(figure, path)
 
 
-def _histogram(axes: Axes, health: Health, name: str) -> None:
+def _histogram(axes: Axes, health: PreferenceHealth, name: str) -> None:
     both: Sequence[Sequence[float]] = [health.values[name][side] for side in ("chosen", "rejected")]
     axes.hist(both, bins=_BINS, label=["chosen", "rejected"], color=["C0", "C1"])
     axes.set_xlabel(MEASURES[name])
@@ -83,7 +83,7 @@ def _histogram(axes: Axes, health: Health, name: str) -> None:
     axes.legend()
 
 
-def _bars(axes: Axes, health: Health) -> None:
+def _bars(axes: Axes, health: PreferenceHealth) -> None:
     axes.set_xlabel("place as shown")
     axes.set_ylabel("picks")
     for shift, word in ((-0.2, "best"), (0.2, "worst")):

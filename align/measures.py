@@ -11,7 +11,7 @@ from rectune.core.stats.intervals import Z
 
 
 @dataclass(frozen=True)
-class Mean:
+class MeanWithInterval:
     """A mean with its interval of 95 %; the ends are NaN where there are fewer than two values."""
 
     mean: float
@@ -24,7 +24,7 @@ class Mean:
         return self.low > 0 or self.high < 0
 
 
-def mean_of(values: Iterable[float], groups: Iterable[str]) -> Mean:
+def mean_of(values: Iterable[float], groups: Iterable[str]) -> MeanWithInterval:
     """The mean of the groups' means, and its interval by the normal approximation.
 
     Args:
@@ -37,6 +37,6 @@ def mean_of(values: Iterable[float], groups: Iterable[str]) -> Mean:
     means = [fmean(row) for row in found.values()]
     middle = fmean(means)
     if len(means) < 2:
-        return Mean(middle, math.nan, math.nan)
+        return MeanWithInterval(middle, math.nan, math.nan)
     spread = Z * stdev(means) / math.sqrt(len(means))
-    return Mean(middle, middle - spread, middle + spread)
+    return MeanWithInterval(middle, middle - spread, middle + spread)

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from rectune.align.decisions import Decision
-from rectune.align.tasks import Task
-from rectune.core.settings import Align
+from rectune.align.tasks import AnnotationTask
+from rectune.core.settings import AlignConfig
 from rectune.core.types import Preference, with_id
 
-Tagged = tuple[Task, Decision]  # of the kind tag
+Tagged = tuple[AnnotationTask, Decision]  # of the kind tag
 Pair = tuple[str, str]  # hashes of the better and of the worse answer
 
 
 @dataclass
-class Pairs:
+class PreferencePairs:
     """Preferences in the order of the tags, and what was left out.
 
     Attributes:
@@ -32,7 +32,7 @@ class Pairs:
     settled: int = 0
 
 
-def make_pairs(tagged: Sequence[Tagged], settings: Align) -> Pairs:
+def make_pairs(tagged: Sequence[Tagged], settings: AlignConfig) -> PreferencePairs:
     """The pairs that tags make.
 
     Each annotator who tagged a prompt has one vote on every pair of its answers that the tag orders. Where all votes
@@ -46,7 +46,7 @@ def make_pairs(tagged: Sequence[Tagged], settings: Align) -> Pairs:
     for task, tag in tagged:
         for better, worse in implied(tag, settings.pairs):
             votes.setdefault((task.prompt.id, better, worse), []).append((task, tag))
-    found = Pairs()
+    found = PreferencePairs()
     for (prompt, better, worse), given in votes.items():
         against = votes.get((prompt, worse, better), [])
         if against:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.types import Preference
-from rectune.models.holdout import held_out
-from rectune.models.turns import prompt_ids, response_ids
+from rectune.models.eval_users import split_eval_users
+from rectune.models.chat_tokenization import prompt_ids, response_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -17,11 +17,11 @@ Row = dict[str, Any]  # number (int), prompt_ids, chosen_ids, rejected_ids (list
 
 
 @dataclass(frozen=True)
-class Rows:
+class PreferenceRows:
     """Pairs to train on and pairs held out, all pairs of one user on one side; `flow` counts what was left out."""
 
     train: list[Row]
-    held_out: list[Row]
+    split_eval_users: list[Row]
     flow: dict[str, Any]
 
     def __len__(self) -> int:
@@ -37,7 +37,7 @@ class Rows:
 
 def make_rows(
     tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Preference], max_length: int, holdout: float
-) -> Rows:
+) -> PreferenceRows:
     """Tokenise pairs and set those of some users apart.
 
     Args:
@@ -51,7 +51,7 @@ def make_rows(
         row = tokenise_pair(tokenizer, pair)
         if _length(row) <= max_length:
             kept.append((f"{pair.prompt.domain}/{pair.prompt.user}", row | {"number": len(kept)}))
-    out = held_out((user for user, _ in kept), holdout)
+    out = split_eval_users((user for user, _ in kept), holdout)
     tokens = sum(
         2 * len(row["prompt_ids"]) + len(row["chosen_ids"]) + len(row["rejected_ids"]) for _, row in kept
     )
@@ -62,7 +62,7 @@ def make_rows(
         "pairs": len(kept),
         "tokens": tokens,
     }
-    return Rows(
+    return PreferenceRows(
         [row for user, row in kept if user not in out], [row for user, row in kept if user in out], flow
     )
 

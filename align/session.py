@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rectune.align.assignment import Slot
+from rectune.align.assignment import TaskShowing
 from rectune.align.decisions import (
     LONGEST_NOTE,
     Decision,
     Kind,
-    Mark,
+    PromptNote,
     attached,
     check_annotator,
     subject_of,
 )
-from rectune.align.request import Request
+from rectune.align.prompt_view import PromptView
 from rectune.align.tags import TagStore
-from rectune.align.tasks import Task
+from rectune.align.tasks import AnnotationTask
 from rectune.core.errors import UserError
 from rectune.core.text.plain import duration
 
@@ -31,14 +31,14 @@ WORDS: Mapping[Kind, str] = {"tag": "tagged", "tie": "a tie", "bad": "all bad", 
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PickedPair:
     """The two answers that were picked, as places from 0 in the order shown."""
 
     best: int
     worst: int
 
 
-class Session:
+class AnnotationSession:
     """Walks through showings of tasks and keeps every decision in the store before it moves on.
 
     Args:
@@ -52,10 +52,10 @@ class Session:
 
     def __init__(
         self,
-        slots: Sequence[Slot],
+        slots: Sequence[TaskShowing],
         store: TagStore,
         annotator: str,
-        requests: Mapping[str, Request],
+        requests: Mapping[str, PromptView],
         clock: Callable[[], float] = time.time,
     ) -> None:
         check_annotator(annotator)
@@ -73,12 +73,12 @@ class Session:
         self.go(self._next_open(0))
 
     @property
-    def task(self) -> Task:
+    def task(self) -> AnnotationTask:
         """The task on show."""
         return self.slots[self.place].task
 
     @property
-    def request(self) -> Request:
+    def request(self) -> PromptView:
         """What is asked in it."""
         return self._requests[self.task.prompt.id]
 
@@ -93,14 +93,14 @@ class Session:
         return bool(self.task.systems)
 
     @property
-    def choice(self) -> Choice | Literal["tie", "bad", "skip"] | None:
+    def choice(self) -> PickedPair | Literal["tie", "bad", "skip"] | None:
         """What was decided about the showing; None while it is open."""
         decision, order = self._decided[self.place], self._orders[self.place]
         if decision is None:
             return None
         if decision.kind != "tag":
             return decision.kind
-        return Choice(order.index(decision.best), order.index(decision.worst))
+        return PickedPair(order.index(decision.best), order.index(decision.worst))
 
     @property
     def note(self) -> str:
@@ -221,7 +221,7 @@ class Session:
 
     def _mark(self, kind: Literal["note", "flag"], text: str) -> None:
         task = self.task
-        self.store.keep(Mark(kind, task.key, task.hashes, self.annotator, self._clock(), text))
+        self.store.keep(PromptNote(kind, task.key, task.hashes, self.annotator, self._clock(), text))
         self._reload(task.key)
 
     def _now(self) -> float:
@@ -241,7 +241,7 @@ class Session:
         decisions = self.store.standing(self.annotator, key)
         self._read(decisions, self.store.marks(self.annotator, key), [key])
 
-    def _read(self, decisions: Iterable[Decision], marks: Iterable[Mark], keys: Iterable[str]) -> None:
+    def _read(self, decisions: Iterable[Decision], marks: Iterable[PromptNote], keys: Iterable[str]) -> None:
         decided: dict[str, list[Decision]] = {}
         marked: dict[object, dict[str, str]] = {}
         for decision in decisions:
@@ -255,7 +255,7 @@ class Session:
                 self._marks[place] = marked.get(subject_of(key, slot.task.hashes), {})
 
 
-def _decision_on(slot: Slot, decided: Sequence[Decision]) -> Decision | None:
+def _decision_on(slot: TaskShowing, decided: Sequence[Decision]) -> Decision | None:
     """What holds for a showing, of one annotator's decisions on its prompt, oldest first."""
     task = slot.task
     if slot.repeat or task.systems:
@@ -265,7 +265,7 @@ def _decision_on(slot: Slot, decided: Sequence[Decision]) -> Decision | None:
     return found[0] if found else None
 
 
-def progress_line(session: Session) -> str:
+def progress_line(session: AnnotationSession) -> str:
     """How far the annotator is, how fast, and how long it will take."""
     parts = [f"{session.done} of {len(session.slots)} done"]
     if session.pace is not None:

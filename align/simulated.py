@@ -28,10 +28,10 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from rectune.align.decisions import SIMULATED, Decision
-from rectune.align.tasks import Task
+from rectune.align.tasks import AnnotationTask
 from rectune.core.types import Prompt
 from rectune.filters.score import response_score
-from rectune.prompts.answers import Reading, closing, ranking, read_answer, reasons
+from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer, reasons
 from rectune.prompts.title_index import TitleIndex
 
 RULE = (
@@ -53,7 +53,7 @@ class SimulatedAnnotator:
     def __init__(self, titles: Mapping[str, TitleIndex]) -> None:
         self._catalogues = titles
 
-    def tag(self, task: Task) -> Decision | None:
+    def tag(self, task: AnnotationTask) -> Decision | None:
         """Best and worst of a task's answers; None where all figures are equal."""
         figures = {
             key: self.figures(task.prompt, text) for key, text in zip(task.hashes, task.answers, strict=True)
@@ -90,7 +90,7 @@ def _item(prompt: Prompt, named: AbstractSet[str]) -> int:
     return 2 if allowed else int(bool(named))
 
 
-def _ending(prompt: Prompt, answer: str, known: TitleIndex, reading: Reading) -> int:
+def _ending(prompt: Prompt, answer: str, known: TitleIndex, reading: ParsedAnswer) -> int:
     """The second figure."""
     titles = [known.titles[place] for place in reading.items]
     if titles and reading.recommended is not None:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from rectune.align.agreement import alpha, uniform_p
 from rectune.align.assignment import assigned
-from rectune.align.comparison import Duel, win_rate_line
-from rectune.align.decisions import Decision, Mark
-from rectune.align.tasks import Task
+from rectune.align.comparison import PairwiseComparison, win_rate_line
+from rectune.align.decisions import Decision, PromptNote
+from rectune.align.tasks import AnnotationTask
 from rectune.core.stats.intervals import wilson
 from rectune.core.text.plain import printable
 
@@ -19,10 +19,10 @@ _FEW = 20  # tags below which places say nothing
 
 
 def status(
-    tasks: Sequence[Task],
+    tasks: Sequence[AnnotationTask],
     decisions: Sequence[Decision],
-    marks: Sequence[Mark],
-    of: Sequence[str],
+    marks: Sequence[PromptNote],
+    annotators: Sequence[str],
     overlap: float,
 ) -> str:
     """A page for people, at most 80 cells wide where names are short.
@@ -37,7 +37,7 @@ def status(
     subjects = {task.subject for task in tasks}
     here = [d for d in decisions if d.subject in subjects]
     votes = [d for d in here if not d.repeat]
-    names = sorted({d.annotator for d in votes} | set(of))
+    names = sorted({d.annotator for d in votes} | set(annotators))
     decided = {d.subject for d in votes}
     lines = [
         f"{sum(task.subject in decided for task in tasks)} of {len(tasks)} prompts are decided by somebody."
@@ -47,20 +47,20 @@ def status(
     marked = Counter(
         (m.annotator, str(m.kind)) for m in marks if (m.prompt, frozenset(m.answers), frozenset()) in subjects
     )
-    share = {name: len(assigned(tasks, name, of, overlap)) if name in of else len(tasks) for name in names}
+    share = {name: len(assigned(tasks, name, annotators, overlap)) if name in annotators else len(tasks) for name in names}
     lines += ["", *_table(names, votes, share, marked), "", *_agreement(votes, len(names))]
     lines += ["", *_self_agreement(names, here), "", *_places(names, votes)]
     return "\n".join(lines)
 
 
-def duel_status(duel: Duel, decisions: Sequence[Decision]) -> str:
+def comparison_status(comparison: PairwiseComparison, decisions: Sequence[Decision]) -> str:
     """How a comparison of two models stands, whoever judged."""
-    subjects = {task.subject for task in duel.tasks}
+    subjects = {task.subject for task in comparison.tasks}
     judges = Counter(d.annotator for d in decisions if d.subject in subjects)
     done = [
-        f"{printable(name)} judged {count} of {len(duel.tasks)}" for name, count in sorted(judges.items())
+        f"{printable(name)} judged {count} of {len(comparison.tasks)}" for name, count in sorted(judges.items())
     ]
-    return "\n".join([*done, win_rate_line(duel, decisions)])
+    return "\n".join([*done, win_rate_line(comparison, decisions)])
 
 
 def _table(
@@ -99,7 +99,7 @@ def _agreement(votes: Sequence[Decision], annotators: int) -> list[str]:
     shared = [group for group in by_subject.values() if len(group) > 1]
     if not shared:
         several = "no prompt was judged by several people" if annotators > 1 else "one annotator only"
-        return [f"Agreement: {several}; give each of them --of and --overlap."]
+        return [f"Agreement: {several}; give each of them --annotators and --overlap."]
     units = [[_value(d, key) for d in group] for group in shared for key in sorted(group[0].answers)]
     best = alpha([[int(value > 0) for value in unit] for unit in units], "nominal")
     worst = alpha([[int(value < 0) for value in unit] for unit in units], "nominal")

@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
-from rectune.align.decisions import Decision, Mark
+from rectune.align.decisions import Decision, PromptNote
 from rectune.core.errors import UserError
 
 VERSION = 3  # of the tables, kept in PRAGMA user_version
@@ -19,10 +19,10 @@ _APPLICATION = 0x72656374  # "rect", kept in PRAGMA application_id: tells this f
 _BUSY = 30.0  # seconds to wait for another annotator's write
 KEPT = "the file is left as it is: restore a copy, or name another with align.tags"
 
-Record = TypeVar("Record", Decision, Mark)
+Record = TypeVar("Record", Decision, PromptNote)
 
 
-class Table(Generic[Record]):
+class RecordTable(Generic[Record]):
     """The table of one kind of record: a column a field, and `id`, which counts up.
 
     Numbers are numbers, all else is text, tuples as JSON. No record is there twice, whether undone or not.
@@ -77,8 +77,8 @@ class Table(Generic[Record]):
         return json.loads(value) if get_origin(hint) is tuple else value
 
 
-DECISIONS = Table("decisions", Decision)
-MARKS = Table("marks", Mark)
+DECISIONS = RecordTable("decisions", Decision)
+MARKS = RecordTable("marks", PromptNote)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -136,14 +136,14 @@ def _inspect(path: Path) -> None:
             tables = int(file.execute("select count(*) from sqlite_master").fetchone()[0])
             health = str(file.execute("pragma quick_check(1)").fetchone()[0])
     except sqlite3.OperationalError as broken:
-        raise UserError(f"the tag file cannot be opened: {broken}", where=str(path), mend=KEPT) from None
+        raise UserError(f"the tag file cannot be opened: {broken}", where=str(path), hint=KEPT) from None
     except sqlite3.DatabaseError as broken:
-        raise UserError(f"the tag file is damaged: {broken}", where=str(path), mend=KEPT) from None
+        raise UserError(f"the tag file is damaged: {broken}", where=str(path), hint=KEPT) from None
     if health != "ok":
-        raise UserError(f"the tag file is damaged: {health}", where=str(path), mend=KEPT)
+        raise UserError(f"the tag file is damaged: {health}", where=str(path), hint=KEPT)
     if application != _APPLICATION and (tables or application or version):
-        raise UserError("this is a database, but no tag file", where=str(path), mend=KEPT)
+        raise UserError("this is a database, but no tag file", where=str(path), hint=KEPT)
     if application == _APPLICATION and version != VERSION:
         found = f"written by another rectune (tag file version {version}, this one knows {VERSION})"
-        mend = "the file is left as it is: export it with the rectune that wrote it, and import that here"
-        raise UserError(found, where=str(path), mend=mend)
+        hint = "the file is left as it is: export it with the rectune that wrote it, and import that here"
+        raise UserError(found, where=str(path), hint=hint)

@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rectune.align.assignment import REPEATS, assigned, in_order
-from rectune.align.comparison import Duel, win_rate_line
-from rectune.align.request import make_requests
-from rectune.align.session import WORDS, Session
+from rectune.align.comparison import PairwiseComparison, win_rate_line
+from rectune.align.prompt_view import make_prompt_views
+from rectune.align.session import WORDS, AnnotationSession
 from rectune.align.tagging_help import MOST_ANSWERS
 from rectune.align.tags import TagStore
-from rectune.align.tasks import ITEMS_FILE, Task, load_tasks
+from rectune.align.tasks import ITEMS_FILE, AnnotationTask, load_tasks
 from rectune.align.terminal import say
 from rectune.core.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
-class Sitting:
+class TaggingOptions:
     """Who tags, where it is kept, and how it is shown.
 
     Attributes:
@@ -36,12 +36,12 @@ class Sitting:
     store: Path
     annotator: str
     plain: bool = False
-    of: tuple[str, ...] = ()
+    annotators: tuple[str, ...] = ()
     overlap: float = 0.0
     repeats: float = REPEATS
 
 
-def tag(folders: Mapping[str, Path], sitting: Sitting) -> int:
+def tag(folders: Mapping[str, Path], sitting: TaggingOptions) -> int:
     """Tag until everything is done or the annotator leaves.
 
     Args:
@@ -56,13 +56,13 @@ def tag(folders: Mapping[str, Path], sitting: Sitting) -> int:
     """
     tasks = load_tasks(folders["candidates"], folders["queries"])
     if not tasks:
-        mend = "raise data.preference and run: rectune run RECIPE --until candidates"
-        raise UserError("there are no candidate answers to tag", where=str(folders["candidates"]), mend=mend)
+        hint = "raise data.preference and run: rectune run RECIPE --until candidates"
+        raise UserError("there are no candidate answers to tag", where=str(folders["candidates"]), hint=hint)
     _sit(tasks, folders.get("data"), sitting)
     return 0
 
 
-def compare(duel: Duel, data: Path | None, sitting: Sitting) -> int:
+def compare(comparison: PairwiseComparison, data: Path | None, sitting: TaggingOptions) -> int:
     """Let a person judge two models blindly, then say which won how often.
 
     Args:
@@ -76,32 +76,32 @@ def compare(duel: Duel, data: Path | None, sitting: Sitting) -> int:
         UserError: nothing to compare, the tag file is damaged, or the name cannot be used.
     """
     # Nothing comes back here: what is measured is the models.
-    finished = _sit(duel.tasks, data, replace(sitting, repeats=0.0)) if duel.tasks else True
+    finished = _sit(comparison.tasks, data, replace(sitting, repeats=0.0)) if comparison.tasks else True
     with TagStore(sitting.store) as store:
         decisions = store.standing()
     if finished:
-        say(win_rate_line(duel, decisions))
+        say(win_rate_line(comparison, decisions))
     else:
         say("The win rate is told when all are judged, so that it cannot sway anybody.")
     return 0
 
 
-def _sit(tasks: Sequence[Task], data: Path | None, sitting: Sitting) -> bool:
+def _sit(tasks: Sequence[AnnotationTask], data: Path | None, sitting: TaggingOptions) -> bool:
     """Let the annotator work through their share; True when all of it is done."""
-    mine = assigned(tasks, sitting.annotator, sitting.of, sitting.overlap) if sitting.of else tasks
+    mine = assigned(tasks, sitting.annotator, sitting.annotators, sitting.overlap) if sitting.annotators else tasks
     if not mine:
         raise UserError(
-            f"none of the {len(tasks)} prompts fell to {sitting.annotator}", mend="tag with fewer in --of"
+            f"none of the {len(tasks)} prompts fell to {sitting.annotator}", hint="tag with fewer in --annotators"
         )
     plain = sitting.plain or not _terminal()
     most = max(len(task.answers) for task in mine)
     if most > MOST_ANSWERS and not plain:
         found = f"{most} answers a prompt are more than the {MOST_ANSWERS} the screen has keys for"
-        raise UserError(found, mend="tag with --plain, or lower candidates.answers")
-    requests = make_requests(mine, data / ITEMS_FILE if data else None)
+        raise UserError(found, hint="tag with --plain, or lower candidates.answers")
+    requests = make_prompt_views(mine, data / ITEMS_FILE if data else None)
     with TagStore(sitting.store) as store:
         slots = in_order(mine, sitting.annotator, sitting.repeats)
-        session = Session(slots, store, sitting.annotator, requests)
+        session = AnnotationSession(slots, store, sitting.annotator, requests)
         try:
             _work(session, plain)
             say(closing_line(session))
@@ -111,14 +111,14 @@ def _sit(tasks: Sequence[Task], data: Path | None, sitting: Sitting) -> bool:
         return session.finished
 
 
-def closing_line(session: Session) -> str:
+def closing_line(session: AnnotationSession) -> str:
     """What was decided so far, and where it is kept."""
     kinds = ", ".join(f"{count} {WORDS[kind]}" for kind, count in sorted(session.kinds.items()))
     what = f" ({kinds})" if kinds else ""
     return f"{session.done} of {len(session.slots)} prompts done{what}; kept in {session.store.path}"
 
 
-def _work(session: Session, plain: bool) -> None:
+def _work(session: AnnotationSession, plain: bool) -> None:
     if plain:
         from rectune.align.tagging_plain import work
     else:

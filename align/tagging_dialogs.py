@@ -40,7 +40,7 @@ class HelpScreen(ModalScreen[None]):
 
 
 @dataclass
-class Line:
+class InputLine:
     """A line that is being typed: Enter keeps it, Escape leaves.
 
     No widget that would have to take the focus first: what is typed ahead must get neither lost nor taken for a

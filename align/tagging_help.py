@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rectune.align.session import Session
+from rectune.align.session import AnnotationSession
 
 MOST_ANSWERS = 9  # that the screen can give a digit to
 
@@ -46,18 +46,18 @@ _KEYS_OF_TWO = "1 2 the better  e equal  x both bad  s skip  u undo  t truth  ? 
 HANGUL = dict(zip("ㄷㅌㄴㅕㅊㄹㅅㅑㅗㅜㅔㅎㅍㅓㅂㅠㄱ", "exsucftihnpgvjqbr", strict=True))
 
 
-def screen_help(session: Session) -> str:
+def screen_help(session: AnnotationSession) -> str:
     """The help of the screen."""
     asked = (_COMPARED, _BETTER) if session.compares else (_ASKED, _PICK)
     return "\n".join([asked[0], "", asked[1], _REST, _SCREEN])
 
 
-def plain_help(session: Session) -> str:
+def plain_help(session: AnnotationSession) -> str:
     """The help of the line mode, where a decision is typed as a line."""
     asked = (_COMPARED, _BETTER) if session.compares else (_ASKED, _PICK_LINE)
     return "\n".join([asked[0].rpartition(" Pale")[0], asked[1], _REST, _PLAIN])
 
 
-def key_line(session: Session, most: int) -> str:
+def key_line(session: AnnotationSession, most: int) -> str:
     """The keys at the foot of the screen, within 78 cells; `most` answers a request at most."""
     return _KEYS_OF_TWO if session.compares else _KEYS.format(most=most)

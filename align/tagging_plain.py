@@ -7,8 +7,8 @@ import re
 import sys
 from collections.abc import Callable
 
-from rectune.align.request import overview
-from rectune.align.session import WORDS, Session, progress_line
+from rectune.align.prompt_view import overview
+from rectune.align.session import WORDS, AnnotationSession, progress_line
 from rectune.align.tagging_help import HANGUL, plain_help
 from rectune.align.terminal import say
 from rectune.core.errors import UserError
@@ -21,7 +21,7 @@ class _Quit(Exception):
     """The annotator leaves, or the input has ended."""
 
 
-def work(session: Session) -> None:
+def work(session: AnnotationSession) -> None:
     """Ask until the annotator quits or the input ends; what is done can still be undone or replaced.
 
     Raises:
@@ -38,7 +38,7 @@ def work(session: Session) -> None:
         say("")
 
 
-def _show(session: Session) -> None:
+def _show(session: AnnotationSession) -> None:
     prompt = session.task.prompt
     flag = " · FLAGGED" if session.flagged else ""
     place = f"{session.place + 1} of {len(session.slots)}{flag}"
@@ -54,7 +54,7 @@ def _show(session: Session) -> None:
         say("\nAll requests are done. q quits, u undoes the last decision.")
 
 
-def _decided(session: Session) -> str:
+def _decided(session: AnnotationSession) -> str:
     choice = session.choice
     if choice is None or isinstance(choice, str):
         return WORDS[choice or "skip"]
@@ -62,7 +62,7 @@ def _decided(session: Session) -> str:
     return better if session.compares else f"best {choice.best + 1}, worst {choice.worst + 1}"
 
 
-def _ask(session: Session) -> None:
+def _ask(session: AnnotationSession) -> None:
     """Read lines until one of them leads to another prompt (or this one once more)."""
     while True:
         say("\nbetter?" if session.compares else "\nbest worst?")
@@ -83,7 +83,7 @@ def _line() -> str:
     return line.strip()
 
 
-def _obey(session: Session, line: str) -> bool:
+def _obey(session: AnnotationSession, line: str) -> bool:
     """Do what a line says; True when a prompt is to be shown."""
     letter, _, rest = line.partition(" ")
     letter = HANGUL.get(letter, letter.lower())
@@ -103,7 +103,7 @@ def _obey(session: Session, line: str) -> bool:
     return True
 
 
-def _jump(session: Session, number: str) -> bool:
+def _jump(session: AnnotationSession, number: str) -> bool:
     try:
         session.jump(number)
     except UserError as error:
@@ -111,7 +111,7 @@ def _jump(session: Session, number: str) -> bool:
     return True
 
 
-def _commands(session: Session) -> dict[str, Callable[[], bool]]:
+def _commands(session: AnnotationSession) -> dict[str, Callable[[], bool]]:
     """What each letter does; True when a prompt is to be shown."""
 
     def shown(action: Callable[[], object]) -> Callable[[], bool]:
@@ -149,12 +149,12 @@ def _tell(text: str) -> bool:
     return False
 
 
-def _flag(session: Session) -> str:
+def _flag(session: AnnotationSession) -> str:
     session.flag()
     return "Flagged." if session.flagged else "No flag."
 
 
-def _fault(session: Session, words: list[str]) -> str:
+def _fault(session: AnnotationSession, words: list[str]) -> str:
     """What is wrong with the numbers as typed; empty when nothing is."""
     answers, wanted = len(session.answers), 1 if session.compares else 2
     if len(words) != wanted or not all(_is_number(word) for word in words):

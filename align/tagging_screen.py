@@ -14,18 +14,18 @@ from textual.geometry import Size
 from textual.widgets import Static
 
 from rectune.align.decisions import LONGEST_NOTE
-from rectune.align.request import overview
-from rectune.align.session import WORDS, Session, progress_line
-from rectune.align.tagging_dialogs import HelpScreen, Line
+from rectune.align.prompt_view import overview
+from rectune.align.session import WORDS, AnnotationSession, progress_line
+from rectune.align.tagging_dialogs import HelpScreen, InputLine
 from rectune.align.tagging_help import HANGUL, MOST_ANSWERS, key_line, screen_help
-from rectune.align.tagging_look import REQUEST, STYLE, across, painted
+from rectune.align.tagging_layout import REQUEST, STYLE, across, painted
 from rectune.core.errors import UserError
 from rectune.core.text.plain import printable
 
 _LANGUAGES = {"en": "English", "ko": "Korean"}
 
 
-def work(session: Session) -> None:
+def work(session: AnnotationSession) -> None:
     """Show the screen until the annotator quits."""
     TaggingApp(session).run()
 
@@ -58,7 +58,7 @@ class TaggingApp(App[None]):
         Binding("q,ctrl+c", "quit"),
     ]
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: AnnotationSession) -> None:
         # The terminal's own colours: whoever made it light or dark can read it. None at all under NO_COLOR.
         super().__init__(ansi_color=True)
         self.theme = "ansi-dark"
@@ -66,7 +66,7 @@ class TaggingApp(App[None]):
         self.best: int | None = None  # picked, while the worst is still to be picked
         self._message = ""
         self._full = False  # the request as the model reads it
-        self._line: Line | None = None  # being typed
+        self._line: InputLine | None = None  # being typed
 
     def compose(self) -> ComposeResult:
         """Title, request, target, note, answers, status and keys, from top to bottom."""
@@ -151,7 +151,7 @@ class TaggingApp(App[None]):
         def keep(text: str) -> None:
             self._try(lambda: self.session.write_note(text))
 
-        self._type(Line("comment (Enter keeps it, Escape leaves)", self.session.note, LONGEST_NOTE, keep))
+        self._type(InputLine("comment (Enter keeps it, Escape leaves)", self.session.note, LONGEST_NOTE, keep))
 
     def action_flag(self) -> None:
         """Flag this request or take its flag away."""
@@ -191,7 +191,7 @@ class TaggingApp(App[None]):
             self._try(lambda: self.session.jump(number.strip()), lost="")
             self._show(self._message)
 
-        self._type(Line(f"go to number, 1 to {len(self.session.slots)}", "", 9, go))
+        self._type(InputLine(f"go to number, 1 to {len(self.session.slots)}", "", 9, go))
 
     def action_page(self, step: int) -> None:
         """A page down or up in the part that has the focus."""
@@ -207,7 +207,7 @@ class TaggingApp(App[None]):
     def _most(self) -> int:
         return max(len(slot.task.answers) for slot in self.session.slots)
 
-    def _type(self, line: Line | None) -> None:
+    def _type(self, line: InputLine | None) -> None:
         """Show a line that is being typed, or no longer."""
         self._line = line
         self._text("#line", f"{line.asked}: {line.text}▏" if line else "")
@@ -233,7 +233,7 @@ class TaggingApp(App[None]):
 
     def _complain(self, error: UserError, lost: str = "NOT SAVED: ") -> None:
         self.bell()
-        self._message = f"{lost}{error.found}"
+        self._message = f"{lost}{error.message}"
         self._mark()
 
     def _show(self, message: str = "") -> None:

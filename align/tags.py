@@ -17,7 +17,7 @@ from typing import Any
 
 from rectune.align.decisions import (
     Decision,
-    Mark,
+    PromptNote,
     Subject,
     attached,
     by_prompt,
@@ -25,7 +25,7 @@ from rectune.align.decisions import (
     first_fault,
     subject_of,
 )
-from rectune.align.tag_file import DECISIONS, KEPT, MARKS, Record, Table, connect
+from rectune.align.tag_file import DECISIONS, KEPT, MARKS, Record, RecordTable, connect
 from rectune.core.closing import Closing
 from rectune.core.errors import UserError
 from rectune.core.types import content_id
@@ -36,7 +36,7 @@ _ATTACHED = 10  # other files that SQLite opens beside its own, as it is built e
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ImportCounts:
     """What came of taking rows into a store: how many were new, and how many were there already or came twice."""
 
     new: int
@@ -59,7 +59,7 @@ class TagStore(Closing):
         """Release the file; the store cannot be used afterwards."""
         self._connection.close()
 
-    def keep(self, record: Decision | Mark) -> None:
+    def keep(self, record: Decision | PromptNote) -> None:
         """Keep a decision, a note or a flag; of those on one subject by one annotator the latest counts.
 
         Raises:
@@ -73,7 +73,7 @@ class TagStore(Closing):
             else:
                 execute(MARKS.insert("replace"), MARKS.stored(record))
 
-    def take_in(self, decisions: Iterable[Decision], marks: Iterable[Mark]) -> Taken:
+    def take_in(self, decisions: Iterable[Decision], marks: Iterable[PromptNote]) -> ImportCounts:
         """Append records as they are, all or none; those that are there already are left out.
 
         Raises:
@@ -89,7 +89,7 @@ class TagStore(Closing):
                 execute(MARKS.insert("abort", source), MARKS.stored(mark))
             return self._take_in([source])
 
-    def merge(self, files: Iterable[Path]) -> Taken:
+    def merge(self, files: Iterable[Path]) -> ImportCounts:
         """Append what other tag files hold, all or nothing; what is in several of them is kept once.
 
         What was undone in one of the files is undone.
@@ -102,7 +102,7 @@ class TagStore(Closing):
         )
         if len(others) > _ATTACHED:
             found = f"{len(others)} tag files are more than the {_ATTACHED} that SQLite joins at once"
-            raise UserError(found, where=str(self.path), mend="merge some of them first")
+            raise UserError(found, where=str(self.path), hint="merge some of them first")
         for file in others:
             with TagStore(file) as other:  # refused here where the file or a row of it is damaged
                 other.history()
@@ -151,9 +151,9 @@ class TagStore(Closing):
         """The decisions among them that are tags: best and worst were picked."""
         return [decision for decision in self.decisions(annotator) if decision.kind == "tag"]
 
-    def marks(self, annotator: str | None = None, prompt: str | None = None) -> list[Mark]:
+    def marks(self, annotator: str | None = None, prompt: str | None = None) -> list[PromptNote]:
         """Notes and flags that were not taken away again: of each kind the latest, oldest first."""
-        found: dict[tuple[str, Subject, str], Mark] = {}
+        found: dict[tuple[str, Subject, str], PromptNote] = {}
         for mark in self._read(MARKS, annotator=annotator, prompt=prompt):
             key = (mark.kind, subject_of(mark.prompt, mark.answers), mark.annotator)
             found.pop(key, None)
@@ -161,7 +161,7 @@ class TagStore(Closing):
                 found[key] = mark
         return list(found.values())
 
-    def history(self) -> tuple[list[Decision], list[Mark]]:
+    def history(self) -> tuple[list[Decision], list[PromptNote]]:
         """Every row of the file, also what was undone or replaced, oldest first."""
         return self._read(DECISIONS), self._read(MARKS)
 
@@ -183,7 +183,7 @@ class TagStore(Closing):
         content = {(d.kind, d.prompt, tuple(sorted(d.answers)), d.best, d.worst, d.annotator) for d in found}
         return content_id("tags", 1, sorted(content))
 
-    def _read(self, table: Table[Record], where: str = "true", **wanted: str | None) -> list[Record]:
+    def _read(self, table: RecordTable[Record], where: str = "true", **wanted: str | None) -> list[Record]:
         """The records of which `where` and every value of a column in `wanted` hold (None: any), oldest first."""
         given: dict[str, str] = {column: value for column, value in wanted.items() if value is not None}
         where = " and ".join([where, *(f"{column} = ?" for column in given)])
@@ -192,14 +192,14 @@ class TagStore(Closing):
             rows = self._connection.execute(query, tuple(given.values())).fetchall()
         return [self._record(table, row) for row in rows]
 
-    def _record(self, table: Table[Record], row: Sequence[Any]) -> Record:
+    def _record(self, table: RecordTable[Record], row: Sequence[Any]) -> Record:
         try:
             return table.read(row)
         except ValueError as broken:
             found = f"the tag file holds a row among its {table.name} that is none: {first_fault(broken)}"
-            raise UserError(found, where=str(self.path), mend=KEPT) from None
+            raise UserError(found, where=str(self.path), hint=KEPT) from None
 
-    def _take_in(self, sources: Sequence[str]) -> Taken:
+    def _take_in(self, sources: Sequence[str]) -> ImportCounts:
         """Copy the rows that are missing from attached databases, and undo what was undone in one of them."""
         new = total = 0
         with self._transaction() as execute:
@@ -214,7 +214,7 @@ class TagStore(Closing):
                     " where there.undone is not null and (here.undone is null or there.undone < here.undone)"
                     f" and ({_named(DECISIONS, 'here.')}) = ({_named(DECISIONS, 'there.')})"
                 )
-        return Taken(new, total - new)
+        return ImportCounts(new, total - new)
 
     @contextmanager
     def _attached(self, databases: Sequence[str]) -> Iterator[list[str]]:
@@ -245,12 +245,12 @@ class TagStore(Closing):
         try:
             yield
         except (sqlite3.Error, OSError) as broken:
-            mend = "what was decided before is kept; free disk space or close other programs, then go on"
+            hint = "what was decided before is kept; free disk space or close other programs, then go on"
             raise UserError(
-                f"the tag file cannot be used: {broken}", where=str(self.path), mend=mend
+                f"the tag file cannot be used: {broken}", where=str(self.path), hint=hint
             ) from None
 
 
-def _named(table: Table[Any], prefix: str = "") -> str:
+def _named(table: RecordTable[Any], prefix: str = "") -> str:
     """The columns of a table; with a prefix, to compare two rows by, those that say what was decided."""
     return ", ".join(f"{prefix}{column}" for column in (table.content if prefix else table.columns))

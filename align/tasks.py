@@ -16,7 +16,7 @@ ITEMS_FILE = "items.parquet"
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class AnnotationTask:
     """One prompt and its answers in the order they were sampled; `hashes` run alongside `answers`.
 
     `systems` is empty, or runs alongside too and names the model behind each answer: then models are compared.
@@ -38,12 +38,12 @@ class Task:
         return self.answers[self.hashes.index(answer)]
 
 
-def make_task(prompt: Prompt, answers: tuple[str, ...], systems: tuple[str, ...] = ()) -> Task:
+def make_task(prompt: Prompt, answers: tuple[str, ...], systems: tuple[str, ...] = ()) -> AnnotationTask:
     """A task from its texts, and the models that wrote them where models are compared."""
-    return Task(prompt, prompt_hash(prompt), answers, tuple(map(answer_hash, answers)), systems)
+    return AnnotationTask(prompt, prompt_hash(prompt), answers, tuple(map(answer_hash, answers)), systems)
 
 
-def load_tasks(candidates: Path, prompts: Path) -> list[Task]:
+def load_tasks(candidates: Path, prompts: Path) -> list[AnnotationTask]:
     """Read what is to be tagged, in the order of the prompts.
 
     Args:
@@ -63,6 +63,6 @@ def load_tasks(candidates: Path, prompts: Path) -> list[Task]:
         raise UserError(
             f"{unknown} prompts of the candidates are not among {prompts / PROMPTS_FILE}",
             where=str(candidates / CANDIDATES_FILE),
-            mend="both must come from one run: rectune run RECIPE --until candidates",
+            hint="both must come from one run: rectune run RECIPE --until candidates",
         )
     return [make_task(prompt, tuple(answers[prompt.id])) for prompt in asked]

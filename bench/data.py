@@ -14,7 +14,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from bench.measure import Measured, measure
+from bench.measure_process import Measured, measure
 
 RATINGS, USERS, TITLES = 57_633_278, 310_059, 16_872
 FEW, CASES = 110, 59_580  # as the demo; 9.93 % of 600,000

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rectune.core.recipe import load_recipe
-from rectune.core.runs import RunStore
+from rectune.core.artifacts import ArtifactStore
 from rectune.pipeline.estimate import CPU_OVERHEAD, Estimate, make_estimate
 from rectune.pipeline.plan import make_plan
 
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/bench-estimate"))
     parser.add_argument("overrides", nargs="*")
     asked = parser.parse_args()
-    store = RunStore(asked.runs)
+    store = ArtifactStore(asked.runs)
     _run(asked.recipe, asked.overrides, asked.runs, "filter")
     estimate = _estimate(asked.recipe, asked.overrides, store)
     _run(asked.recipe, asked.overrides, asked.runs, "sft")
@@ -39,7 +39,7 @@ def _run(recipe: Path, overrides: Sequence[str], runs: Path, until: str) -> None
     subprocess.run([*command, "--until", until, "--runs", str(runs)], check=True)
 
 
-def _estimate(recipe: Path, overrides: Sequence[str], store: RunStore) -> Estimate:
+def _estimate(recipe: Path, overrides: Sequence[str], store: ArtifactStore) -> Estimate:
     loaded = load_recipe(recipe, list(overrides))
     _, stages = make_estimate(loaded, make_plan(loaded, store, "sft"), store, "", probing=True)
     return stages[0]

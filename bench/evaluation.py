@@ -21,24 +21,24 @@ import numpy as np
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.recipe import Recipe, load_recipe
 from rectune.core.rows import read_rows
-from rectune.core.settings import Engine
+from rectune.core.settings import EngineConfig
 from rectune.core.types import Case
 from rectune.inference.context import Context
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.models.gguf import quantisation_code, quantise
 from rectune.models.reference import gguf_file
 from rectune.prompts.answers import behind_closing
-from rectune.rankers.cases import TestCase, as_asked, passive_cases
+from rectune.rankers.eval_cases import EvalCase, as_asked, passive_cases
 
 CANDIDATES = 20
 EXACT = 2  # cases that are scored with F32 weights too
 
 
-def cases_of(count: int, folder: Path) -> tuple[list[TestCase], Catalogue]:
+def cases_of(count: int, folder: Path) -> tuple[list[EvalCase], Catalogue]:
     """Test cases of recipes/demo.yaml, with the longest histories it has, worded as passive direct prompts."""
     from rectune.datagen.build import run
 
-    changes = [f"data.test={count}", f"data.candidates={CANDIDATES}"]
+    changes = [f"data.test={count}", f"data.num_candidates={CANDIDATES}"]
     recipe: Recipe = load_recipe(Path("recipes/demo.yaml"), changes)
     run(recipe.only(("data",)), {}, folder)
     catalogue = load_catalogue(folder / "items.parquet")
@@ -76,7 +76,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         tests, catalogue = cases_of(given.cases, Path(temporary))
-    engine = Engine(context=1536, slots=CANDIDATES, threads=given.threads)
+    engine = EngineConfig(context=1536, slots=CANDIDATES, threads=given.threads)
     with LlamaEngine(gguf_file(given.model), engine) as scorer:
         rows = [_row(scorer, test, catalogue) for test in (tests[0], *tests)][1:]  # the first warms up
     shared, full = (statistics.median(row[at] for row in rows) for at in (0, 1))
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def _in_full_precision(
-    model: Path, engine: Engine, tests: Sequence[TestCase], catalogue: Catalogue
+    model: Path, engine: EngineConfig, tests: Sequence[EvalCase], catalogue: Catalogue
 ) -> list[float]:
     """The largest gap of a score, by case, where no rounding to the weights' type can make one."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -109,7 +109,7 @@ def _in_full_precision(
 
 
 def _row(
-    scorer: LlamaEngine, test: TestCase, catalogue: Catalogue
+    scorer: LlamaEngine, test: EvalCase, catalogue: Catalogue
 ) -> tuple[float, float, float, bool, int, int]:
     """Seconds shared, seconds in full, largest gap of a score, same winner, tokens of the prompt, tokens of the titles."""
     context = scorer._context

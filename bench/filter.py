@@ -6,7 +6,7 @@ the embedded model's tokenizer. Three things are measured, each in a process of 
 - From text: scoring against the tokenizer's own batch encoding alone (`encode_batch_fast` of its Rust core, results thrown
   away), slice by slice in turn, so that other work on the machine falls on both. The call of transformers' wrapper, which
   is what most programs use, is timed on every tenth slice.
-- From token ids that are ready (flat numpy columns, `rectune.filters.score.Tokens`): against a Python
+- From token ids that are ready (flat numpy columns, `rectune.filters.score.TokenIds`): against a Python
   loop over sets, whose lists of ids are ready too.
 - The file from end to end as `rectune score` reads it, for its memory.
 
@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.measure import Measured, measure
+from bench.measure_process import Measured, measure
 
 TEXTS, ROWS = 1_000_000, 600_000
 _SLICE = 50_000  # texts that are timed in one go
@@ -69,7 +69,7 @@ def slices(file: Path, count: int) -> Iterator[list[str]]:
 
 def from_text(file: Path, count: int) -> dict[str, float]:
     """Seconds of scoring and of its rivals over the same texts; `wrapper` as if it had encoded all of them."""
-    from rectune.filters.tokenizing import BATCH, score_texts
+    from rectune.filters.tokenization import BATCH, score_texts
     from rectune.models.loading import tokenizer_of_reference
 
     tokenizer, _ = tokenizer_of_reference("embedded")
@@ -102,20 +102,20 @@ def from_ids(file: Path, count: int) -> dict[str, float]:
     """Seconds of scoring ready ids, and of a Python loop over sets on the same ids as lists."""
     import numpy as np
 
-    from rectune.filters.score import Tokens, score_column
-    from rectune.filters.tokenizing import encode_batches
+    from rectune.filters.score import TokenIds, score_column
+    from rectune.filters.tokenization import encode_batches
     from rectune.models.loading import tokenizer_of_reference
 
     tokenizer, _ = tokenizer_of_reference("embedded")
     some = list(encode_batches(tokenizer, itertools.chain.from_iterable(slices(file, _SLICE))))
     lengths = np.resize(np.concatenate([np.diff(part.offsets) for part in some]), count)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    column = Tokens(np.resize(np.concatenate([part.flat for part in some]), offsets[-1]), offsets)
+    column = TokenIds(np.resize(np.concatenate([part.flat for part in some]), offsets[-1]), offsets)
     rounds = [_timed(score_column, column)[0] for _ in range(3)]
     looped = 0.0
     for start in range(0, count, _SLICE):
         bounds = offsets[start : start + _SLICE + 1]
-        rows = list(Tokens(column.flat[bounds[0] : bounds[-1]], bounds - bounds[0]))
+        rows = list(TokenIds(column.flat[bounds[0] : bounds[-1]], bounds - bounds[0]))
         looped += _timed(_loop, rows)[0]
     rounds += [_timed(score_column, column)[0] for _ in range(3)]
     return {"score": sorted(rounds)[len(rounds) // 2], "loop": looped, "tokens": float(offsets[-1])}
@@ -127,14 +127,14 @@ def _loop(rows: list[list[int]]) -> list[float]:
 
 def whole_file(file: Path, count: int) -> dict[str, float]:
     """`rectune score FILE`."""
-    from rectune.filters.command import Scoring, score_file
+    from rectune.filters.command import ScoreOptions, score_file
 
-    return {"seconds": _timed(score_file, Scoring(file))[0]}
+    return {"seconds": _timed(score_file, ScoreOptions(file))[0]}
 
 
 def near(file: Path, count: int) -> dict[str, float]:
     """Near-duplicates among the first `count` texts of the file."""
-    from rectune.filters.near import near_duplicates
+    from rectune.filters.minhash import near_duplicates
 
     ids = [f"{number:032x}" for number in range(count)]
     texts = itertools.chain.from_iterable(slices(file, count))

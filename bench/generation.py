@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rectune.core.settings import Engine, Generate, Sampling
+from rectune.core.settings import EngineConfig, GenerateConfig, SamplingConfig
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import Answer, Request
+from rectune.inference.requests import GenerationResult, GenerationRequest
 
 CONTEXT = 1536  # tokens a sequence, as in the recipe
 _BARS, _WIDTH = "▁▂▃▄▅▆▇█", 60
@@ -34,10 +34,10 @@ _BARS, _WIDTH = "▁▂▃▄▅▆▇█", 60
 class Work:
     """Requests of the two kinds."""
 
-    queries: list[Request]
-    rationales: list[Request]
+    queries: list[GenerationRequest]
+    rationales: list[GenerationRequest]
 
-    def kinds(self) -> dict[str, list[Request]]:
+    def kinds(self) -> dict[str, list[GenerationRequest]]:
         """By name, without kinds that have none."""
         return {
             name: each for name, each in (("queries", self.queries), ("rationales", self.rationales)) if each
@@ -64,7 +64,7 @@ class Run:
 class Watched(LlamaEngine):
     """An engine that notes how long llama.cpp works and how many slots are in use."""
 
-    def __init__(self, model: Path, engine: Engine) -> None:
+    def __init__(self, model: Path, engine: EngineConfig) -> None:
         super().__init__(model, engine)
         self.inside = 0.0
         self.used: list[tuple[float, int]] = []
@@ -109,26 +109,26 @@ def work(queries: int, rationales: int) -> Work:
     )
 
 
-def _query(case: Any, catalogue: Any, settings: Generate, number: int) -> Request:
-    from rectune.prompts.teacher import query_messages
+def _query(case: Any, catalogue: Any, settings: GenerateConfig, number: int) -> GenerationRequest:
+    from rectune.prompts.teacher_prompts import query_messages
 
     messages = query_messages(catalogue.get(case.domain, case.target), "en")
-    return Request(f"query {number}", messages, settings.query, number, ("\n",))
+    return GenerationRequest(f"query {number}", messages, settings.query, number, ("\n",))
 
 
-def _rationale(case: Any, catalogue: Any, settings: Generate, number: int) -> Request:
-    from rectune.prompts.teacher import rationale_messages, rationale_opening
+def _rationale(case: Any, catalogue: Any, settings: GenerateConfig, number: int) -> GenerationRequest:
+    from rectune.prompts.teacher_prompts import rationale_messages, rationale_opening
 
     target = catalogue.get(case.domain, case.target)
     history = [catalogue.get(case.history_domain, item) for item in case.history]
     messages = rationale_messages(target, history, "", "en")
     opening = rationale_opening([item.title for item in history], "", "en", number)
-    return Request(f"rationale {number}", messages, settings.rationale, number, (), opening)
+    return GenerationRequest(f"rationale {number}", messages, settings.rationale, number, (), opening)
 
 
-def ours(engine: Watched, requests: Sequence[Request]) -> Run:
+def ours(engine: Watched, requests: Sequence[GenerationRequest]) -> Run:
     """Our engine on these requests."""
-    answers: list[Answer] = []
+    answers: list[GenerationResult] = []
     engine.inside, saved = 0.0, engine.saved
     engine.used.clear()
     begun = time.perf_counter()
@@ -148,7 +148,7 @@ def ours(engine: Watched, requests: Sequence[Request]) -> Run:
     )
 
 
-def rival(llama: Any, prompts: Sequence[list[int]], requests: Sequence[Request]) -> Run:
+def rival(llama: Any, prompts: Sequence[list[int]], requests: Sequence[GenerationRequest]) -> Run:
     """`Llama.create_completion` on the same prompts, one after another."""
     texts, prompt, written = {}, 0, 0
     llama.reset()  # as ours, it begins with an empty cache
@@ -166,14 +166,14 @@ def rival(llama: Any, prompts: Sequence[list[int]], requests: Sequence[Request])
 
 def compare(given: Work, rounds: int, threads: int) -> Iterator[str]:
     """All systems on all kinds, in turn; of each the median round by seconds. Lines come as they are measured."""
-    from rectune.inference.sizing import cores
+    from rectune.inference.context_size import cores
     from rectune.models.reference import gguf_file
 
     model, threads = gguf_file("embedded"), threads or cores()
-    with Watched(model, Engine(context=CONTEXT, slots=0, threads=threads)) as engine:
+    with Watched(model, EngineConfig(context=CONTEXT, slots=0, threads=threads)) as engine:
         yield f"{threads} threads; {engine.slots} slots; weights {engine.weights.name}"
         systems = {"engine": _runs_ours(engine), "Llama": _runs_rival(model, threads, engine)}
-        with Watched(model, Engine(context=CONTEXT, slots=0, threads=threads, weights="file")) as as_is:
+        with Watched(model, EngineConfig(context=CONTEXT, slots=0, threads=threads, weights="file")) as as_is:
             if engine.weights != model:
                 systems["engine, file's weights"] = _runs_ours(as_is)
                 systems["Llama, engine's weights"] = _runs_rival(engine.weights, threads, engine)
@@ -188,11 +188,11 @@ def compare(given: Work, rounds: int, threads: int) -> Iterator[str]:
     yield from ["", *_greedy(model, given, threads)]
 
 
-def _runs_ours(engine: Watched) -> Callable[[Sequence[Request]], Run]:
+def _runs_ours(engine: Watched) -> Callable[[Sequence[GenerationRequest]], Run]:
     return lambda requests: ours(engine, requests)
 
 
-def _runs_rival(model: Path, threads: int, engine: Watched) -> Callable[[Sequence[Request]], Run]:
+def _runs_rival(model: Path, threads: int, engine: Watched) -> Callable[[Sequence[GenerationRequest]], Run]:
     import llama_cpp
 
     llama = llama_cpp.Llama(
@@ -250,12 +250,12 @@ def _greedy(model: Path, given: Work, threads: int, most: int = 40) -> list[str]
     lines = []
     for name, requests in given.kinds().items():
         asked = [
-            replace(request, sampling=Sampling(max_tokens=request.sampling.max_tokens, temperature=0.0))
+            replace(request, sampling=SamplingConfig(max_tokens=request.sampling.max_tokens, temperature=0.0))
             for request in requests[:most]
         ]
         found = []
         for slots in (0, 1):
-            with Watched(model, Engine(context=CONTEXT, slots=slots, threads=threads)) as engine:
+            with Watched(model, EngineConfig(context=CONTEXT, slots=slots, threads=threads)) as engine:
                 found.append(ours(engine, asked).texts)
         many, one = found
         same = sum(many[key] == one[key] for key in one)
@@ -277,7 +277,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     if given.gpu:
-        from bench.shape import measure_slots
+        from bench.model_dims import measure_slots
 
         print(measure_slots((1, 8, 32, 128)))
     else:

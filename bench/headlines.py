@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from rectune.core.types import Item
 from rectune.retrieval.embedding import EMBEDDED, Vectors, dimension, embed, register
-from rectune.retrieval.fusion import fuse
+from rectune.retrieval.fusion import reciprocal_rank_fusion
 from rectune.retrieval.index import Index, build_index
 
 _LABELS = Path(__file__).parents[1] / "tests/retrieval/korean_subjects.json"
@@ -107,15 +107,15 @@ def rankers(headlines: Headlines, index: Index, seed: int) -> dict[str, Ranker]:
             key: [hit.item_id for hit in index.search_text(headlines.texts[key], _DOMAIN, len(keys))]
             for key in history
         }
-        scores = fuse(found)
+        scores = reciprocal_rank_fusion(found)
         return sorted((key for key in scores if key not in history), key=lambda key: -scores[key])
 
     def by_vectors(history: Sequence[str]) -> list[str]:
         return _order(keys, vectors @ _mean(vectors[[places[key] for key in history]]), history)
 
     def as_recommended(history: Sequence[str]) -> list[str]:
-        wishes = [headlines.texts[key] for key in history]
-        return [hit.item_id for hit in index.find(wishes, _DOMAIN, len(keys), set(history))]
+        user_requests = [headlines.texts[key] for key in history]
+        return [hit.item_id for hit in index.find(user_requests, _DOMAIN, len(keys), set(history))]
 
     return {
         "random": lambda history: _order(keys, rng.random(len(keys)), history),

@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.measure import measure
+from bench.measure_process import measure
 from rectune.core.text.tables import Table
 from rectune.core.types import Item
 from rectune.retrieval import embedding
 from rectune.retrieval.embedding import Vectors
-from rectune.retrieval.index import Hit, Index, Plan, build_index
+from rectune.retrieval.index import Hit, Index, IndexConfig, build_index
 
 ITEMS, QUERIES, CHANGED, WIDTH, CENTRES = 1_000_000, 200, 0.01, 384, 2000
 _SEARCHES = {
@@ -84,7 +84,7 @@ def build(folder: Path, count: int) -> None:
     embedding.register("made-up", WIDTH, vectors)
     catalogue = list(items(count))
     begun, spent = time.monotonic(), time.process_time()
-    index = build_index(catalogue, folder / "index", "made-up", Plan(rows=1))
+    index = build_index(catalogue, folder / "index", "made-up", IndexConfig(rows=1))
     figures: dict[str, Any] = {"build": time.monotonic() - begun, "chunks": index.chunks}
     figures["processor"] = time.process_time() - spent
     _say(f"built in {figures['build']:.0f} s, {index.chunks:,} chunks")
@@ -97,7 +97,7 @@ def build(folder: Path, count: int) -> None:
         replace(item, description="Anew.") if n % step == 0 else item for n, item in enumerate(catalogue)
     ]
     begun = time.monotonic()
-    index = build_index(changed, folder / "index", "made-up", Plan(rows=1))
+    index = build_index(changed, folder / "index", "made-up", IndexConfig(rows=1))
     figures["update"] = time.monotonic() - begun
     _say(f"brought up to date in {figures['update']:.1f} s")
     figures["recall_after"] = _recall(*(_nearest(index, approximate)[0] for approximate in (True, False)))

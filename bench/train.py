@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.measure import measure
+from bench.measure_process import measure
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.types import Example, Prompt, Provenance, with_id
 

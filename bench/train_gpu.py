@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from bench.shape import Shape
+from bench.model_dims import Shape
 from bench.train import Result, Setting, compare, demo_examples, table
 
 _LENGTH = 2048  # tokens a row

@@ -21,7 +21,7 @@ def rows_of(setting: dict[str, Any]) -> Rows:
     from rectune.core.rows import read_rows
     from rectune.core.types import Example
     from rectune.models.loading import load_tokenizer
-    from rectune.models.turns import prompt_ids, response_ids
+    from rectune.models.chat_tokenization import prompt_ids, response_ids
 
     tokenizer = load_tokenizer(Path(setting["checkpoint"]))
     rows: Rows = []

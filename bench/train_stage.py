@@ -12,16 +12,16 @@ from typing import Any
 def sections(setting: dict[str, Any], packing: bool) -> dict[str, Any]:
     """The parts of a recipe that the stage reads."""
     return {
-        "models": {"base": "embedded", "compute": setting["compute"]},
+        "models": {"base": "embedded", "compute_dtype": setting["compute"]},
         "train": {
-            "zero": 0,
-            "batch_size": setting["packed"] if packing else setting["batch"],
+            "zero_stage": 0,
+            "per_device_train_batch_size": setting["packed"] if packing else setting["batch"],
             "max_length": setting["max_length"],
             "packing": packing,
-            "holdout": 0.0,
+            "eval_user_fraction": 0.0,
             "gradient_checkpointing": setting["checkpointing"],
             "save_steps": setting["steps_between_saves"],
-            "lora": {"r": setting["r"], "alpha": 2 * setting["r"]},
+            "lora": {"r": setting["r"], "lora_alpha": 2 * setting["r"]},
         },
     }
 
@@ -57,9 +57,9 @@ def watch_trainer() -> dict[str, Any]:
     from rectune.models.distributed import join_processes
 
     join_processes(0)  # before trl is imported, as the stage does
-    from rectune.train.trainer import Tuner
+    from rectune.train.sft_trainer import PackedSFTTrainer
 
-    return watch(Tuner)
+    return watch(PackedSFTTrainer)
 
 
 def watch(kind: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from rectune.core.settings import Engine
+from rectune.core.settings import EngineConfig
 from rectune.inference.context import Context
 from rectune.models.gguf import quantisation_code, quantise
 from rectune.models.reference import gguf_file
@@ -26,7 +26,7 @@ PROMPT, SHARED, ROUNDS = 512, 300, 9
 
 def measure(model: Path, threads: int) -> dict[str, float]:
     """Tokens a second, by what was evaluated."""
-    context = Context(model, Engine(context=1024, slots=max(SEQUENCES), threads=threads, weights="file"))
+    context = Context(model, EngineConfig(context=1024, slots=max(SEQUENCES), threads=threads, weights="file"))
     try:
         found = {f"prompt of {PROMPT}": PROMPT / _median(partial(_prompt, context))}
         context.clear()

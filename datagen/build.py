@@ -16,8 +16,8 @@ from rectune.core.recipe import Recipe
 from rectune.core.rows import write_rows
 from rectune.core.types import SPLITS, Case, Split
 from rectune.datagen import mixture, splits
-from rectune.datagen.parts import TABLES, Part, datasets_of, read_part
-from rectune.datagen.sources import Source, make_sources
+from rectune.datagen.dataset_cache import TABLES, CachedDataset, datasets_of, read_dataset
+from rectune.datagen.sources import CaseSource, make_case_sources
 
 if typing.TYPE_CHECKING:
     import polars as pl
@@ -34,8 +34,8 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     behind the last that was read whole.
     """
     data = config.data
-    parts = [read_part(dataset, data, out / "parts" / dataset.name) for dataset in datasets_of(data)]
-    sources = make_sources(parts, data)
+    parts = [read_dataset(dataset, data, out / "parts" / dataset.name) for dataset in datasets_of(data)]
+    sources = make_case_sources(parts, data)
     _check(parts, sources, data)
     users = splits.assign([source.pool for source in sources], data.seed)
     cases, wanted = _cut_all(sources, users, data)
@@ -47,7 +47,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     return _stats(data, parts, sources, cases, {"wanted": wanted, "got": got})
 
 
-def _check(parts: Sequence[Part], sources: Sequence[Source], data: settings.Data) -> None:
+def _check(parts: Sequence[CachedDataset], sources: Sequence[CaseSource], data: settings.DataConfig) -> None:
     for part in parts:
         usable = [source.pool.users.height for source in sources if source.name == part.name]
         if usable == [0]:
@@ -56,23 +56,23 @@ def _check(parts: Sequence[Part], sources: Sequence[Source], data: settings.Data
                 f"no user of {part.name} liked more than {data.min_history} items; the most that one liked is "
                 f"{liked.most:,}, and {liked.share:.0%} of {liked.rows:,} interactions count as liked"
             )
-            lower = f"lower data.liked.{part.name} (now {part.liked:g})"
-            mend = (
+            lower = f"lower data.positive_threshold.{part.name} (now {part.liked:g})"
+            hint = (
                 f"lower data.min_history, or {lower.removeprefix('lower ')}"
                 if data.min_history > 1
                 else lower
             )
             if liked.share == 1.0:
-                mend = (
+                hint = (
                     f"lower data.min_history to {liked.most - 1}"
                     if liked.most > 1
                     else "get more interactions"
                 )
-            raise UserError(found, where=str(part.dataset.place(data.folder)), mend=mend)
+            raise UserError(found, where=str(part.dataset.place(data.folder)), hint=hint)
     if not sources:
-        mend = "add a dataset that has interactions to data.datasets"
+        hint = "add a dataset that has interactions to data.datasets"
         raise UserError(
-            "no dataset has interactions, so there are no cases", where="data.datasets", mend=mend
+            "no dataset has interactions, so there are no cases", where="data.datasets", hint=hint
         )
 
 
@@ -84,7 +84,7 @@ class _Likes(NamedTuple):
     most: int
 
 
-def _likes(part: Part) -> _Likes:
+def _likes(part: CachedDataset) -> _Likes:
     import polars as pl
 
     events = pl.read_parquet(part.file("interactions"), columns=["user", "item", "liked"])
@@ -93,18 +93,18 @@ def _likes(part: Part) -> _Likes:
     return _Likes(events.height, float(events["liked"].sum()) / max(events.height, 1), max(counts, default=0))
 
 
-def _check_splits(got: _Counts, data: settings.Data) -> None:
+def _check_splits(got: _Counts, data: settings.DataConfig) -> None:
     for split, counts in got.items():
         if not sum(counts.values()):
             raise UserError(
                 f"no user is left for the split {split}",
                 where=str(data.folder),
-                mend="lower data.min_history, data.test or data.preference, or give data.train_until another value",
+                hint="lower data.min_history, data.test or data.preference, or give data.train_time_quantile another value",
             )
 
 
 def _cut_all(
-    sources: Sequence[Source], users: Sequence[Mapping[Split, pl.Series]], data: settings.Data
+    sources: Sequence[CaseSource], users: Sequence[Mapping[Split, pl.Series]], data: settings.DataConfig
 ) -> tuple[_Cases, _Counts]:
     """All cases by source and split, and how many were wanted of each split by source."""
     wanted = {split: {source.name: source.pool.wanted[split] for source in sources} for split in SPLITS}
@@ -128,7 +128,7 @@ def _cut_all(
 
 
 def _dealt(
-    sources: Sequence[Source], users: Sequence[Mapping[Split, pl.Series]], cases: _Cases, data: settings.Data
+    sources: Sequence[CaseSource], users: Sequence[Mapping[Split, pl.Series]], cases: _Cases, data: settings.DataConfig
 ) -> dict[str, int]:
     """How many training cases each source gives."""
     capacity = {
@@ -139,11 +139,11 @@ def _dealt(
     return mixture.deal(data.train, shares, list(shares), capacity, spread=data.shortfall == "spread")
 
 
-def _got(sources: Sequence[Source], cases: _Cases) -> _Counts:
+def _got(sources: Sequence[CaseSource], cases: _Cases) -> _Counts:
     return {split: {source.name: len(cases[source.name, split]) for source in sources} for split in SPLITS}
 
 
-def _combine(parts: Sequence[Part], out: Path) -> None:
+def _combine(parts: Sequence[CachedDataset], out: Path) -> None:
     """One file a table from those of the parts."""
     import polars as pl
 
@@ -160,9 +160,9 @@ def _combine(parts: Sequence[Part], out: Path) -> None:
 
 
 def _stats(
-    data: settings.Data,
-    parts: Sequence[Part],
-    sources: Sequence[Source],
+    data: settings.DataConfig,
+    parts: Sequence[CachedDataset],
+    sources: Sequence[CaseSource],
     cases: _Cases,
     counts: Mapping[str, _Counts],
 ) -> dict[str, Any]:

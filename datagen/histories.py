@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rectune.core.types import Split
-from rectune.datagen.negatives import Touched
-from rectune.datagen.noise import hashes64, mixed
-from rectune.datagen.splits import Rules, first_likes
+from rectune.datagen.negatives import SeenItems
+from rectune.datagen.rng import hashes64, mixed
+from rectune.datagen.splits import SplitRules, first_likes
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ if typing.TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class UserHistory:
     """One user's way to their targets.
 
     `history` and `targets` are liked items by code, each at its first like, oldest first (in a seeded order without
@@ -49,14 +49,14 @@ class Person:
 
 
 @dataclass(frozen=True)
-class People:
+class UserHistories:
     """Some users, and everything in the targets' domain that they ever met."""
 
-    persons: list[Person]
-    touched: Touched
+    persons: list[UserHistory]
+    touched: SeenItems
 
 
-def people(interactions: pl.LazyFrame, users: pl.DataFrame, rules: Rules) -> People:
+def user_histories(interactions: pl.LazyFrame, users: pl.DataFrame, rules: SplitRules) -> UserHistories:
     """The histories of some users in one domain.
 
     Args:
@@ -66,30 +66,30 @@ def people(interactions: pl.LazyFrame, users: pl.DataFrame, rules: Rules) -> Peo
     own = _of(interactions, users, rules.ordered)
     likes = _likes(own, users, rules)
     persons = [
-        Person(user_id, code, *likes[code], *likes[code])
+        UserHistory(user_id, code, *likes[code], *likes[code])
         for code, user_id in users.select("user", "user_id").iter_rows()
         if code in likes
     ]
-    return People(persons, _touched(own))
+    return UserHistories(persons, _touched(own))
 
 
-def crossing_people(
-    history: tuple[pl.LazyFrame, pl.DataFrame], targets: tuple[pl.LazyFrame, pl.DataFrame], rules: Rules
-) -> People:
+def cross_domain_histories(
+    history: tuple[pl.LazyFrame, pl.DataFrame], targets: tuple[pl.LazyFrame, pl.DataFrame], rules: SplitRules
+) -> UserHistories:
     """Users with a history in one domain and targets in another.
 
     Args:
-        history, targets: of each domain the interactions and the users, as in `people`; users pair up by user_id.
+        history, targets: of each domain the interactions and the users, as in `user_histories`; users pair up by user_id.
     """
     here, there = (_of(*end, rules.ordered) for end in (history, targets))
     past, liked = _likes(here, history[1], rules), _likes(there, targets[1], rules)
     code_of = dict(history[1].select("user_id", "user").iter_rows())
     persons = [
-        Person(user_id, code, *past[code_of[user_id]], *liked[code], crossing=True)
+        UserHistory(user_id, code, *past[code_of[user_id]], *liked[code], crossing=True)
         for code, user_id in targets[1].select("user", "user_id").iter_rows()
         if code in liked and code_of.get(user_id) in past
     ]
-    return People(persons, _touched(there))
+    return UserHistories(persons, _touched(there))
 
 
 def _of(interactions: pl.LazyFrame, users: pl.DataFrame, ordered: bool) -> pl.DataFrame:
@@ -103,11 +103,11 @@ def _of(interactions: pl.LazyFrame, users: pl.DataFrame, ordered: bool) -> pl.Da
     return own.collect(engine="streaming")
 
 
-def _touched(own: pl.DataFrame) -> Touched:
-    return Touched(*(own[name].to_numpy().astype("int64") for name in ("user", "item")))
+def _touched(own: pl.DataFrame) -> SeenItems:
+    return SeenItems(*(own[name].to_numpy().astype("int64") for name in ("user", "item")))
 
 
-def _likes(own: pl.DataFrame, users: pl.DataFrame, rules: Rules) -> dict[int, tuple[Items, Times]]:
+def _likes(own: pl.DataFrame, users: pl.DataFrame, rules: SplitRules) -> dict[int, tuple[Items, Times]]:
     """Liked items and their times by user code."""
     import numpy as np
     import polars as pl
@@ -134,7 +134,7 @@ def _shuffled(likes: pl.DataFrame, users: pl.DataFrame, seed: int) -> pl.DataFra
     return likes.with_columns(key=pl.Series(keys)).sort("user", "key").drop("key")
 
 
-def places(persons: Sequence[Person], split: Split, rules: Rules) -> Iterator[tuple[Person, int]]:
+def places(persons: Sequence[UserHistory], split: Split, rules: SplitRules) -> Iterator[tuple[UserHistory, int]]:
     """Targets as (person, place among the targets), the last of each person before anybody's last but one.
 
     A test asks for a person's last target, which must lie behind the parting time; preferences for the last one
@@ -149,7 +149,7 @@ def places(persons: Sequence[Person], split: Split, rules: Rules) -> Iterator[tu
             yield person, found[turn]
 
 
-def _allowed(person: Person, split: Split, rules: Rules) -> range:
+def _allowed(person: UserHistory, split: Split, rules: SplitRules) -> range:
     """Places of targets, the latest first."""
     count = len(person.targets)
     early = count if rules.until is None else int(person.target_times.searchsorted(rules.until, side="right"))
@@ -161,7 +161,7 @@ def _allowed(person: Person, split: Split, rules: Rules) -> range:
     return places[:1] if split == "preference" else places
 
 
-def _first_with_history(person: Person, least: int) -> int:
+def _first_with_history(person: UserHistory, least: int) -> int:
     """The place of the first target that has `least` items before it."""
     if not person.crossing:
         return least

@@ -8,7 +8,7 @@ from rectune.core.errors import UserError
 from rectune.core.types import Split
 
 
-def allot(total: int, shares: Mapping[str, float], names: Sequence[str]) -> dict[str, int]:
+def allocate(total: int, shares: Mapping[str, float], names: Sequence[str]) -> dict[str, int]:
     """Split `total` over the names in proportion to their shares, by largest remainder; the parts sum to `total`.
 
     Raises:
@@ -18,13 +18,13 @@ def allot(total: int, shares: Mapping[str, float], names: Sequence[str]) -> dict
     if absent:
         raise UserError(
             f"no share for {', '.join(absent)}",
-            where="data.shares",
-            mend="give every dataset a weight, 0 included",
+            where="data.mixture_weights",
+            hint="give every dataset a weight, 0 included",
         )
     weight = sum(shares[name] for name in names)
     if weight <= 0:
         raise UserError(
-            "all shares are 0", where="data.shares", mend="give at least one dataset a positive weight"
+            "all shares are 0", where="data.mixture_weights", hint="give at least one dataset a positive weight"
         )
     exact = {name: total * shares[name] / weight for name in names}
     counts = {name: int(exact[name]) for name in names}
@@ -36,7 +36,7 @@ def allot(total: int, shares: Mapping[str, float], names: Sequence[str]) -> dict
 
 def evenly(total: int, names: Sequence[str]) -> dict[str, int]:
     """Split `total` over the names as evenly as it goes."""
-    return allot(total, dict.fromkeys(names, 1.0), names)
+    return allocate(total, dict.fromkeys(names, 1.0), names)
 
 
 def deal(
@@ -51,12 +51,12 @@ def deal(
 
     A shortfall is accepted, or spread over the names that have more to give, again in proportion to their shares.
     """
-    given = {name: min(count, capacity[name]) for name, count in allot(total, shares, names).items()}
+    given = {name: min(count, capacity[name]) for name, count in allocate(total, shares, names).items()}
     while spread and (missing := total - sum(given.values())):
         able = [name for name in names if shares[name] > 0 and given[name] < capacity[name]]
         if not able:
             break
-        for name, more in allot(missing, shares, able).items():
+        for name, more in allocate(missing, shares, able).items():
             given[name] = min(capacity[name], given[name] + more)
     return given
 

@@ -6,7 +6,7 @@ import typing
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from rectune.datagen.noise import uniform
+from rectune.datagen.rng import uniform
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ _NEAR = 5  # how many times as many neighbours as are wanted the choice is among
 _CHUNK = 20_000  # targets that are worked on at once
 
 
-class Touched:
+class SeenItems:
     """Which users met which items, liked or not."""
 
     def __init__(self, users: NDArray[np.int64], items: NDArray[np.int64]) -> None:
@@ -57,7 +57,7 @@ class Negatives(Protocol):
 
 
 def draw(
-    negatives: Negatives, targets: Codes, users: Codes, touched: Touched, seeds: Seeds, wanted: int
+    negatives: Negatives, targets: Codes, users: Codes, touched: SeenItems, seeds: Seeds, wanted: int
 ) -> list[list[int]]:
     """`wanted` distinct items for each target that its user never touched; fewer only when there are no more.
 
@@ -80,7 +80,7 @@ def _first(items: Codes, wanted: int) -> list[int]:
     return list(dict.fromkeys(items.tolist()))[:wanted]
 
 
-class Weighted:
+class CategorySampler:
     """Items of the target's category, each in proportion to its weight."""
 
     def __init__(self, categories: Sequence[str], weights: NDArray[np.float64]) -> None:
@@ -117,7 +117,7 @@ class Weighted:
         return typing.cast("Codes", pool[order])
 
 
-class Near:
+class NearestNeighbours:
     """The target's nearest neighbours by cosine, over title and categories; in its category where it has one."""
 
     def __init__(self, items: pl.DataFrame, embedder: str) -> None:
@@ -168,10 +168,10 @@ def open_negatives(kind: Kind, items: pl.DataFrame, interactions: pl.LazyFrame, 
     import polars as pl
 
     if kind == "near":
-        return Near(items, embedder)
+        return NearestNeighbours(items, embedder)
     categories = items["category"].to_list()
     if kind == "uniform":
-        return Weighted(categories, np.ones(len(categories)))
+        return CategorySampler(categories, np.ones(len(categories)))
     counts = interactions.group_by("item").agg(pl.len().alias("n")).collect(engine="streaming")
     known = items.select("item").join(counts, on="item", how="left", maintain_order="left")
-    return Weighted(categories, known["n"].fill_null(0).cast(pl.Float64).to_numpy())
+    return CategorySampler(categories, known["n"].fill_null(0).cast(pl.Float64).to_numpy())

@@ -15,17 +15,17 @@ from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
-from rectune.core.runs import ledger_path
+from rectune.core.artifacts import generation_cache_path
 from rectune.core.types import Case, Form, Locale, Prompt, Scenario, content_id
-from rectune.datagen.mixture import allot
+from rectune.datagen.mixture import allocate
 from rectune.datagen.teachers import ask_teachers
-from rectune.inference.requests import Answer, Request
-from rectune.models.lengths import prompt_lengths
+from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.models.prompt_lengths import prompt_lengths
 from rectune.models.loading import load_tokenizer
 from rectune.prompts.answers import find_items
-from rectune.prompts.render import Wording, render
-from rectune.prompts.shortening import Fitted, fit
-from rectune.prompts.teacher import query_messages
+from rectune.prompts.render import RenderOptions, render
+from rectune.prompts.truncation import TruncatedPrompt, fit
+from rectune.prompts.teacher_prompts import query_messages
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -36,7 +36,7 @@ _LIST = re.compile(r"^\s*([-*•]|\d+[.)])\s|\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PromptPlan:
     """How one case is to be worded."""
 
     case: Case
@@ -54,7 +54,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
     plans = plan_cases(cases, config.prompts)
     active = [plan for plan in plans if plan.scenario == "active"]
-    queries, refused = write_queries(active, catalogue, config.generate, ledger_path(out))
+    queries, refused = write_queries(active, catalogue, config.generate, generation_cache_path(out))
     plans = _one_active_test_a_domain([_askable(plan, queries) for plan in plans], queries)
     ready = [plan for plan in plans if _ready(plan, queries)]
     tokenizer = load_tokenizer(inputs["base"] / "checkpoint")
@@ -78,12 +78,12 @@ def _kinds(prompts: Sequence[Prompt]) -> dict[str, int]:
     return dict(sorted(kinds.items()))
 
 
-def plan_cases(cases: Sequence[Case], config: settings.Prompts) -> list[Plan]:
+def plan_cases(cases: Sequence[Case], config: settings.PromptsConfig) -> list[PromptPlan]:
     """Scenario, form and locale of every case, in the recipe's shares within each domain and split.
 
     A test case is always asked passive and direct, which is what is evaluated, and a second time active and direct.
     """
-    plans: list[Plan] = []
+    plans: list[PromptPlan] = []
     groups: dict[tuple[str, str], list[Case]] = {}
     for case in cases:
         groups.setdefault((case.domain, case.split), []).append(case)
@@ -91,17 +91,17 @@ def plan_cases(cases: Sequence[Case], config: settings.Prompts) -> list[Plan]:
         group = sorted(group, key=lambda case: content_id("plan", config.seed, case.id))
         locales = _deal(config.locales, len(group), f"{domain}/{split}/locale")
         if split == "test":
-            plans += [Plan(c, "passive", "direct", loc) for c, loc in zip(group, locales, strict=True)]
-            plans += [Plan(c, "active", "direct", loc) for c, loc in zip(group, locales, strict=True)]
+            plans += [PromptPlan(c, "passive", "direct", loc) for c, loc in zip(group, locales, strict=True)]
+            plans += [PromptPlan(c, "active", "direct", loc) for c, loc in zip(group, locales, strict=True)]
         else:
             kinds = _deal(_products(config), len(group), f"{domain}/{split}/kind")
             for case, kind, locale in zip(group, kinds, locales, strict=True):
                 scenario, form = kind.split("/")
-                plans.append(Plan(case, scenario, form, locale))
+                plans.append(PromptPlan(case, scenario, form, locale))
     return plans
 
 
-def _products(config: settings.Prompts) -> dict[str, float]:
+def _products(config: settings.PromptsConfig) -> dict[str, float]:
     return {f"{s}/{f}": config.scenarios[s] * config.forms[f] for s in config.scenarios for f in config.forms}
 
 
@@ -112,10 +112,10 @@ def _deal(shares: Mapping[Any, float], count: int, salt: str) -> list[Any]:
     """
     names = [name for name, share in shares.items() if share > 0]
     if not names:
-        raise UserError("all shares are 0", where="prompts", mend="give at least one kind a positive weight")
+        raise UserError("all shares are 0", where="prompts", hint="give at least one kind a positive weight")
     turn = seed_of("seed", salt) % len(names)
     names = names[turn:] + names[:turn]
-    counts = allot(count, dict(shares), names)
+    counts = allocate(count, dict(shares), names)
     dealt = [name for name in names for _ in range(counts[name])]
     return _spread(dealt, salt)
 
@@ -126,7 +126,7 @@ def _spread(dealt: list[Any], salt: str) -> list[Any]:
 
 
 def write_queries(
-    plans: Sequence[Plan], catalogue: Catalogue, config: settings.Generate, ledger: Path
+    plans: Sequence[PromptPlan], catalogue: Catalogue, config: settings.GenerateConfig, generation_cache: Path
 ) -> tuple[dict[str, str], collections.Counter[str]]:
     """A query for each active case, by case id, and how often answers were refused for which reason."""
     queries: dict[str, str] = {}
@@ -134,8 +134,8 @@ def write_queries(
     waiting = list(plans)
     for attempt in range(config.attempts):
         requests = [query_request(plan, catalogue, config.query, attempt) for plan in waiting]
-        written = ask_teachers(requests, config, ledger, "queries")
-        still: list[Plan] = []
+        written = ask_teachers(requests, config, generation_cache, "queries")
+        still: list[PromptPlan] = []
         for plan, request in zip(waiting, requests, strict=True):
             answer = written[request.id][0]
             text = tidy(answer.text)
@@ -151,15 +151,15 @@ def write_queries(
     return queries, refused
 
 
-def _refusal(answer: Answer, text: str, plan: Plan, catalogue: Catalogue) -> str:
+def _refusal(answer: GenerationResult, text: str, plan: PromptPlan, catalogue: Catalogue) -> str:
     if answer.finish != "stop":
         return "cut by the token limit" if answer.finish == "length" else answer.finish
     return fault_of(text, catalogue.get(plan.case.domain, plan.case.target).title, plan.locale)
 
 
-def query_request(plan: Plan, catalogue: Catalogue, sampling: settings.Sampling, attempt: int) -> Request:
+def query_request(plan: PromptPlan, catalogue: Catalogue, sampling: settings.SamplingConfig, attempt: int) -> GenerationRequest:
     """What a teacher is asked for a search query; every attempt has another seed."""
-    return Request(
+    return GenerationRequest(
         id=plan.case.id,
         messages=query_messages(catalogue.get(plan.case.domain, plan.case.target), plan.locale),
         sampling=sampling,
@@ -190,19 +190,19 @@ def fault_of(text: str, title: str, locale: Locale) -> str:
     return "wrong language" if wrong or not letters else ""
 
 
-def _ready(plan: Plan, queries: Mapping[str, str]) -> bool:
+def _ready(plan: PromptPlan, queries: Mapping[str, str]) -> bool:
     return plan.scenario == "passive" or plan.case.id in queries
 
 
-def _askable(plan: Plan, queries: Mapping[str, str]) -> Plan:
+def _askable(plan: PromptPlan, queries: Mapping[str, str]) -> PromptPlan:
     """The plan, or its passive twin where no query could be had; a test case has its passive prompt anyway."""
     return plan if _ready(plan, queries) or plan.case.split == "test" else replace(plan, scenario="passive")
 
 
-def _one_active_test_a_domain(plans: Sequence[Plan], queries: Mapping[str, str]) -> list[Plan]:
+def _one_active_test_a_domain(plans: Sequence[PromptPlan], queries: Mapping[str, str]) -> list[PromptPlan]:
     """Of the active test plans keep one a domain: the first whose query succeeded, else the first."""
     active = [plan for plan in plans if plan.case.split == "test" and plan.scenario == "active"]
-    kept: dict[str, Plan] = {}
+    kept: dict[str, PromptPlan] = {}
     for plan in sorted(active, key=lambda plan: plan.case.id not in queries):
         kept.setdefault(plan.case.domain, plan)
     chosen = {id(plan) for plan in kept.values()}
@@ -210,13 +210,13 @@ def _one_active_test_a_domain(plans: Sequence[Plan], queries: Mapping[str, str])
 
 
 def render_plans(
-    plans: Sequence[Plan],
+    plans: Sequence[PromptPlan],
     catalogue: Catalogue,
     queries: Mapping[str, str],
-    config: settings.Prompts,
+    config: settings.PromptsConfig,
     tokenizer: PreTrainedTokenizerBase,
-) -> Fitted:
-    """The prompts of many plans, in order, each within `config.max_tokens` tokens; see `rectune.prompts.shortening`."""
+) -> TruncatedPrompt:
+    """The prompts of many plans, in order, each within `config.max_tokens` tokens; see `rectune.prompts.truncation`."""
 
     def render_one(place: int, left_out: int) -> Prompt:
         return render_plan(plans[place], catalogue, queries, config, left_out)
@@ -228,14 +228,14 @@ def render_plans(
 
 
 def render_plan(
-    plan: Plan, catalogue: Catalogue, queries: Mapping[str, str], config: settings.Prompts, left_out: int = 0
+    plan: PromptPlan, catalogue: Catalogue, queries: Mapping[str, str], config: settings.PromptsConfig, left_out: int = 0
 ) -> Prompt:
     """The prompt of a plan, without the `left_out` oldest items of its history.
 
     `queries` has one for every active case, by case id.
     """
     query = queries[plan.case.id] if plan.scenario == "active" else ""
-    wording = Wording(
+    wording = RenderOptions(
         plan.scenario, plan.form, plan.locale, query, config.listwise, config.seed, config.test_templates
     )
     return render(plan.case, catalogue, wording, left_out)

@@ -14,13 +14,13 @@ from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
-from rectune.core.runs import ledger_path
+from rectune.core.artifacts import generation_cache_path
 from rectune.core.types import Example, Prompt, grouped, with_id
 from rectune.datagen.teachers import ask_teachers
-from rectune.inference.requests import Request
-from rectune.prompts.answers import Reading, closing, ranking, read_answer, reasons
-from rectune.prompts.mentions import WHOLE
-from rectune.prompts.teacher import brief, rationale_messages, rationale_opening
+from rectune.inference.requests import GenerationRequest
+from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer, reasons
+from rectune.prompts.title_matching import WHOLE
+from rectune.prompts.teacher_prompts import brief, rationale_messages, rationale_opening
 
 _SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
 
@@ -30,7 +30,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     prompts = [p for p in read_rows(inputs["queries"] / "prompts.parquet", Prompt) if p.split == "train"]
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
     requests = [rationale_request(prompt, catalogue, config.generate.rationale) for prompt in prompts]
-    written = ask_teachers(requests, config.generate, ledger_path(out), "rationales")
+    written = ask_teachers(requests, config.generate, generation_cache_path(out), "rationales")
     examples, failed = list[Example](), collections.Counter[str]()
     for prompt in prompts:
         answer, source = written[prompt.id]
@@ -78,7 +78,7 @@ def respond(
     return f"{body}\n{closing(prompt.locale, titles[0])}".strip(), by
 
 
-def _closes(reading: Reading) -> bool:
+def _closes(reading: ParsedAnswer) -> bool:
     """Whether a text ends on its only title, behind words of closing."""
     return reading.form == "direct" and reading.certainty == (WHOLE,)
 
@@ -89,11 +89,11 @@ def whole_sentences(text: str) -> str:
     return text[: ends[-1]] if ends else text
 
 
-def rationale_request(prompt: Prompt, catalogue: Catalogue, sampling: settings.Sampling) -> Request:
+def rationale_request(prompt: Prompt, catalogue: Catalogue, sampling: settings.SamplingConfig) -> GenerationRequest:
     """What a teacher is asked about a prompt; of a history that is too long the oldest items are left out."""
     target = catalogue.get(prompt.domain, prompt.target)
     history = [catalogue.get(prompt.history_domain, item) for item in prompt.history]
-    return Request(
+    return GenerationRequest(
         id=prompt.id,
         messages=rationale_messages(target, history, prompt.query, prompt.locale),
         sampling=sampling,

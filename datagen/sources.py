@@ -14,18 +14,18 @@ from rectune.core.text.nearest import nearest
 from rectune.core.types import Case, Split, with_id
 from rectune.datagen import histories, mixture, splits
 from rectune.datagen.negatives import Negatives, draw, open_negatives
-from rectune.datagen.noise import hashes64, uniform
-from rectune.datagen.parts import Part
+from rectune.datagen.rng import hashes64, uniform
+from rectune.datagen.dataset_cache import CachedDataset
 
 if typing.TYPE_CHECKING:
     import polars as pl
 
 
 @dataclass(frozen=True)
-class End:
+class SourceDataset:
     """One end of a source: a dataset, or one category of it."""
 
-    part: Part
+    part: CachedDataset
     category: str = ""
 
     @property
@@ -47,16 +47,16 @@ class End:
 
 
 @dataclass(frozen=True)
-class Source:
+class CaseSource:
     """Gives cases: histories from `history`, targets from `target`, which are the same end unless it `crosses`."""
 
     name: str
-    history: End
-    target: End
+    history: SourceDataset
+    target: SourceDataset
     share: float
-    rules: splits.Rules
-    pool: splits.Pool
-    config: settings.Data
+    rules: splits.SplitRules
+    pool: splits.UserPool
+    config: settings.DataConfig
 
     @property
     def crosses(self) -> bool:
@@ -87,12 +87,12 @@ class Source:
             for one, row, chance in zip(chosen, others, chances, strict=True)
         ]
 
-    def _people(self, users: pl.Series) -> histories.People:
+    def _people(self, users: pl.Series) -> histories.UserHistories:
         here, there = (_coded(end.part, users) for end in (self.history, self.target))
         if self.crosses:
             ends = (self.history.interactions, here), (self.target.interactions, there)
-            return histories.crossing_people(*ends, self.rules)
-        return histories.people(self.target.interactions, there, self.rules)
+            return histories.cross_domain_histories(*ends, self.rules)
+        return histories.user_histories(self.target.interactions, there, self.rules)
 
     @cached_property
     def _negatives(self) -> Negatives:
@@ -103,7 +103,7 @@ class Source:
     def _categories(self) -> list[str]:
         return self.target.part.items["category"].to_list()
 
-    def _case(self, split: Split, person: histories.Person, place: int, shown: list[int]) -> Case:
+    def _case(self, split: Split, person: histories.UserHistory, place: int, shown: list[int]) -> Case:
         target, before = int(person.targets[place]), person.before(place)
         here, there = self.history.part, self.target.part
         past = person.history[max(0, before - self.rules.max_history) : before].tolist()
@@ -132,12 +132,12 @@ def _inserted(others: list[int], target: int, chance: float) -> list[int]:
     return [*others[:place], target, *others[place:]]
 
 
-def _coded(part: Part, users: pl.Series) -> pl.DataFrame:
+def _coded(part: CachedDataset, users: pl.Series) -> pl.DataFrame:
     """Columns user_id and user, in the order given."""
     return users.alias("user_id").to_frame().join(part.users, on="user_id", maintain_order="left")
 
 
-def make_sources(parts: Sequence[Part], data: settings.Data) -> list[Source]:
+def make_case_sources(parts: Sequence[CachedDataset], data: settings.DataConfig) -> list[CaseSource]:
     """A source for every dataset that has interactions, and one for every crossing.
 
     Raises:
@@ -145,14 +145,14 @@ def make_sources(parts: Sequence[Part], data: settings.Data) -> list[Source]:
     """
     live = [part for part in parts if part.counted["rows_out"]]
     if not live:
-        mend = "add a dataset that has interactions"
+        hint = "add a dataset that has interactions"
         raise UserError(
-            "no dataset has interactions, so there are no cases", where="data.datasets", mend=mend
+            "no dataset has interactions, so there are no cases", where="data.datasets", hint=hint
         )
     names = [part.name for part in live]
-    crossings = {f"{crossing.history} > {crossing.target}": crossing for crossing in data.crossings}
-    shares = data.shares | {name: crossing.share for name, crossing in crossings.items()}
-    train = mixture.allot(data.train, shares, [*names, *crossings])
+    crossings = {f"{crossing.history} > {crossing.target}": crossing for crossing in data.cross_domain}
+    shares = data.mixture_weights | {name: crossing.share for name, crossing in crossings.items()}
+    train = mixture.allocate(data.train, shares, [*names, *crossings])
     test, preference = mixture.evenly(data.test, names), mixture.evenly(data.preference, names)
     sources = []
     for part in live:
@@ -167,37 +167,37 @@ def make_sources(parts: Sequence[Part], data: settings.Data) -> list[Source]:
     return sources
 
 
-def _dataset_source(part: Part, wanted: Mapping[Split, int], data: settings.Data) -> Source:
-    end = End(part)
+def _dataset_source(part: CachedDataset, wanted: Mapping[Split, int], data: settings.DataConfig) -> CaseSource:
+    end = SourceDataset(part)
     likes = end.likes()
-    rules = _rules(part, data, splits.parting_time(likes, data.train_until))
+    rules = _rules(part, data, splits.split_timestamp(likes, data.train_time_quantile))
     users = splits.usable_users(likes, part.users["user_id"], rules)
-    pool = splits.Pool(part.name, part.dataset.people, users, wanted)
-    return Source(part.name, end, end, data.shares[part.name], rules, pool, data)
+    pool = splits.UserPool(part.name, part.dataset.people, users, wanted)
+    return CaseSource(part.name, end, end, data.mixture_weights[part.name], rules, pool, data)
 
 
 def _crossing_source(
-    name: str, crossing: settings.Crossing, parts: Sequence[Part], wanted: int, data: settings.Data
-) -> Source:
+    name: str, crossing: settings.CrossDomainConfig, parts: Sequence[CachedDataset], wanted: int, data: settings.DataConfig
+) -> CaseSource:
     history, target = _end(crossing.history, parts), _end(crossing.target, parts)
     _check_crossing(history, target)
     targets = target.likes()
-    rules = _rules(target.part, data, splits.parting_time(targets, data.train_until))
-    users = splits.crossing_users(
+    rules = _rules(target.part, data, splits.split_timestamp(targets, data.train_time_quantile))
+    users = splits.cross_domain_users(
         _liking(history, history.likes(), rules.until, data.min_history),
         _liking(target, targets, rules.until, 1),
     )
     if users.is_empty():
         found = f"{name}: nobody liked {data.min_history} items in the one and any in the other"
-        mend = (
+        hint = (
             "take files of one edition for both (user ids differ between editions), or leave the crossing out"
         )
-        raise UserError(found, where="data.crossings", mend=mend)
-    pool = splits.Pool(name, target.part.dataset.people, users, {"train": wanted, "preference": 0, "test": 0})
-    return Source(name, history, target, crossing.share, rules, pool, data)
+        raise UserError(found, where="data.cross_domain", hint=hint)
+    pool = splits.UserPool(name, target.part.dataset.people, users, {"train": wanted, "preference": 0, "test": 0})
+    return CaseSource(name, history, target, crossing.share, rules, pool, data)
 
 
-def _liking(end: End, likes: pl.DataFrame, until: int | None, least: int) -> pl.DataFrame:
+def _liking(end: SourceDataset, likes: pl.DataFrame, until: int | None, least: int) -> pl.DataFrame:
     """user_id and likes of the users with at least so many likes, counting none after `until`."""
     import polars as pl
 
@@ -206,33 +206,33 @@ def _liking(end: End, likes: pl.DataFrame, until: int | None, least: int) -> pl.
     return counts.join(end.part.users, on="user").select("user_id", "likes")
 
 
-def _end(text: str, parts: Sequence[Part]) -> End:
+def _end(text: str, parts: Sequence[CachedDataset]) -> SourceDataset:
     name, _, category = text.partition("/")
     known = {part.name: part for part in parts}
     if name not in known:
-        mend = f"name one of data.datasets that has interactions: {', '.join(known)}"
-        raise UserError(f"no dataset {name}", where="data.crossings", mend=mend)
+        hint = f"name one of data.datasets that has interactions: {', '.join(known)}"
+        raise UserError(f"no dataset {name}", where="data.cross_domain", hint=hint)
     categories = sorted(set(known[name].items["category"]) - {""})
     if category and category not in categories:
-        mend = f"there are: {', '.join(categories) or 'none'}"
+        hint = f"there are: {', '.join(categories) or 'none'}"
         found = f"{name} has no category {category}{nearest(category, categories)}"
-        raise UserError(found, where="data.crossings", mend=mend)
-    return End(known[name], category)
+        raise UserError(found, where="data.cross_domain", hint=hint)
+    return SourceDataset(known[name], category)
 
 
-def _check_crossing(history: End, target: End) -> None:
+def _check_crossing(history: SourceDataset, target: SourceDataset) -> None:
     here, there = history.part, target.part
     if here.dataset.people != there.dataset.people:
         found = f"{here.name} and {there.name} do not share user ids, so nobody is known to both"
         raise UserError(
-            found, where="data.crossings", mend="cross datasets of one publisher, or leave it out"
+            found, where="data.cross_domain", hint="cross datasets of one publisher, or leave it out"
         )
     if not (here.ordered and there.ordered):
         found = (
             f"{here.name} and {there.name} do not both publish times, so no history is known to come first"
         )
-        raise UserError(found, where="data.crossings", mend="leave the crossing out")
+        raise UserError(found, where="data.cross_domain", hint="leave the crossing out")
 
 
-def _rules(part: Part, data: settings.Data, until: int | None) -> splits.Rules:
-    return splits.Rules(data.min_history, data.max_history, part.ordered, data.seed, until)
+def _rules(part: CachedDataset, data: settings.DataConfig, until: int | None) -> splits.SplitRules:
+    return splits.SplitRules(data.min_history, data.max_history, part.ordered, data.seed, until)

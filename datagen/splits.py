@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from rectune.core.types import SPLITS, Split
 from rectune.datagen.datasets.dedup import distinct
-from rectune.datagen.noise import hash64
+from rectune.datagen.rng import hash64
 
 if typing.TYPE_CHECKING:
     import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SplitRules:
     """How histories are cut: their lengths in items, and the time (milliseconds since 1970) that parts training from tests.
 
     `until` is None where no times are published, or where users alone are to be told apart.
@@ -33,7 +33,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Pool:
+class UserPool:
     """The users that one source of cases could use.
 
     `users` has a row a user: user_id, `train` and `test` (could the user serve there), and `capacity`, the cases that
@@ -55,7 +55,7 @@ def first_likes(liked: pl.DataFrame) -> pl.DataFrame:
     return distinct(liked, ("user", "item"))[0]
 
 
-def parting_time(likes: pl.DataFrame, share: float) -> int | None:
+def split_timestamp(likes: pl.DataFrame, share: float) -> int | None:
     """The time up to which the earliest `share` of the likes happened; None where that parts nothing.
 
     Where many likes share the last time (a log that knows only days, say), it is the last time before that.
@@ -69,8 +69,8 @@ def parting_time(likes: pl.DataFrame, share: float) -> int | None:
     return int(min(typing.cast(int, times.quantile(share, "lower")), typing.cast(int, earlier.max())))
 
 
-def usable_users(likes: pl.DataFrame, user_ids: pl.Series, rules: Rules) -> pl.DataFrame:
-    """What each user with enough likes could serve for: the `users` of a `Pool`.
+def usable_users(likes: pl.DataFrame, user_ids: pl.Series, rules: SplitRules) -> pl.DataFrame:
+    """What each user with enough likes could serve for: the `users` of a `UserPool`.
 
     Args:
         likes: from `first_likes`, with columns user, timestamp.
@@ -99,8 +99,8 @@ def usable_users(likes: pl.DataFrame, user_ids: pl.Series, rules: Rules) -> pl.D
     return users.filter(pl.col("train") | pl.col("test"))
 
 
-def crossing_users(history: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
-    """Who could give training a history in one domain and a target in another: the `users` of a `Pool`.
+def cross_domain_users(history: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
+    """Who could give training a history in one domain and a target in another: the `users` of a `UserPool`.
 
     Both arguments have columns user_id and `likes` (early enough for training, after the shortest history in
     `history`); how many targets really have enough history before them shows only when they are cut.
@@ -113,7 +113,7 @@ def crossing_users(history: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame
     )
 
 
-def assign(pools: Sequence[Pool], seed: int) -> list[dict[Split, pl.Series]]:
+def assign(pools: Sequence[UserPool], seed: int) -> list[dict[Split, pl.Series]]:
     """The ids of the users of each split, for every pool, each in a seeded order.
 
     A user is in one split, in every pool of the same `people`. In the seeded order each user goes to the tests while
@@ -128,7 +128,7 @@ def assign(pools: Sequence[Pool], seed: int) -> list[dict[Split, pl.Series]]:
     return [found[place] for place in range(len(pools))]
 
 
-def _assign_one(pools: Sequence[Pool], seed: int) -> list[dict[Split, pl.Series]]:
+def _assign_one(pools: Sequence[UserPool], seed: int) -> list[dict[Split, pl.Series]]:
     import polars as pl
 
     ids = pl.concat([pool.users["user_id"] for pool in pools]).unique().to_list()
@@ -149,7 +149,7 @@ def _assign_one(pools: Sequence[Pool], seed: int) -> list[dict[Split, pl.Series]
     return found
 
 
-def _chosen(ids: Sequence[str], pools: Sequence[Pool]) -> dict[str, Split]:
+def _chosen(ids: Sequence[str], pools: Sequence[UserPool]) -> dict[str, Split]:
     """Who goes to the tests and to the preferences; everybody else is trained on."""
     asked: tuple[Split, ...] = ("test", "preference")
     wanted = {split: [pool.wanted[split] for pool in pools] for split in asked}

@@ -7,50 +7,50 @@ from pathlib import Path
 
 from rectune.core import settings
 from rectune.core.types import Provenance, content_id
-from rectune.inference.generate import Model, Served, generate, missing, provenance
+from rectune.inference.generate import Model, ServedModel, generate, missing, provenance
 from rectune.inference.llamacpp import prompt_text
-from rectune.inference.requests import Answer, Request
+from rectune.inference.requests import GenerationResult, GenerationRequest
 from rectune.models.reference import gguf_file
 
-Written = tuple[Answer, Provenance]
+Written = tuple[GenerationResult, Provenance]
 
 
 def ask_teachers(
-    requests: Sequence[Request], config: settings.Generate, ledger: Path, label: str
+    requests: Sequence[GenerationRequest], config: settings.GenerateConfig, generation_cache: Path, label: str
 ) -> dict[str, Written]:
     """Answers by request id, each with who wrote it. A teacher is loaded once, and only if it has something to write."""
     written: dict[str, Written] = {}
     for teacher, mine in _shared_out(requests, config.teachers):
         model = model_of(teacher, config)
         name = model.stem if isinstance(model, Path) else model.name
-        answers = generate(model, mine, config, ledger, f"{label} ({name})", config.failures)
+        answers = generate(model, mine, config, generation_cache, f"{label} ({name})", config.failures)
         for request, answer in zip(mine, answers, strict=True):
             written[request.id] = (answer, provenance(model, request.sampling, request.seed))
     return written
 
 
-def unanswered(requests: Sequence[Request], config: settings.Generate, ledger: Path) -> list[Request]:
-    """The requests whose answers the ledger does not hold, in their order."""
+def unanswered(requests: Sequence[GenerationRequest], config: settings.GenerateConfig, generation_cache: Path) -> list[GenerationRequest]:
+    """The requests whose answers the generation cache does not hold, in their order."""
     left = {
         request.id
         for teacher, mine in _shared_out(requests, config.teachers)
-        for request in missing(model_of(teacher, config), mine, ledger)
+        for request in missing(model_of(teacher, config), mine, generation_cache)
     }
     return [request for request in requests if request.id in left]
 
 
-def model_of(teacher: settings.Teacher, config: settings.Generate) -> Model:
+def model_of(teacher: settings.TeacherConfig, config: settings.GenerateConfig) -> Model:
     """The GGUF file or the server that a teacher stands for.
 
     Raises:
         UserError: there is no such file.
     """
     if teacher.server:
-        return Served(teacher.server, teacher.model, config.remote)
+        return ServedModel(teacher.server, teacher.model, config.remote)
     return gguf_file(teacher.model)
 
 
-def rendered(request: Request, config: settings.Generate) -> str:
+def rendered(request: GenerationRequest, config: settings.GenerateConfig) -> str:
     """A request as its teacher will see it, control tokens and all; by role where a server does the rendering."""
     ((teacher, _),) = _shared_out([request], config.teachers)
     model = model_of(teacher, config)
@@ -61,8 +61,8 @@ def rendered(request: Request, config: settings.Generate) -> str:
 
 
 def _shared_out(
-    requests: Sequence[Request], teachers: Sequence[settings.Teacher]
-) -> Iterator[tuple[settings.Teacher, list[Request]]]:
+    requests: Sequence[GenerationRequest], teachers: Sequence[settings.TeacherConfig]
+) -> Iterator[tuple[settings.TeacherConfig, list[GenerationRequest]]]:
     """Each teacher that has something to write, and what."""
     for number, teacher in enumerate(teachers):
         mine = [request for request in requests if _teacher_of(request.messages, teachers) == number]
@@ -70,7 +70,7 @@ def _shared_out(
             yield teacher, mine
 
 
-def _teacher_of(messages: Sequence[tuple[str, str]], teachers: Sequence[settings.Teacher]) -> int:
+def _teacher_of(messages: Sequence[tuple[str, str]], teachers: Sequence[settings.TeacherConfig]) -> int:
     """The teacher of a request, by its hash and the shares: the same on every machine and in every order."""
     point = (
         int(content_id("teacher", messages)[:12], 16) / 16**12 * sum(teacher.share for teacher in teachers)

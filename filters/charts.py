@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rectune.core.pictures import write_png
-from rectune.filters.plots import DROPPED, KEPT
+from rectune.core.plots import write_png
+from rectune.filters.histogram import DROPPED, KEPT
 
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes

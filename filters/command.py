@@ -12,10 +12,10 @@ from typing import Any
 
 from rectune.core.errors import UserError
 from rectune.core.progress import progress
-from rectune.filters.plots import histogram_png, histogram_text
+from rectune.filters.histogram import histogram_png, histogram_text
 from rectune.filters.score import THRESHOLD, score_column
-from rectune.filters.spread import Spread
-from rectune.filters.tokenizing import encode_batches
+from rectune.filters.score_histogram import ScoreHistogram
+from rectune.filters.tokenization import encode_batches
 from rectune.models.loading import tokenizer_of_reference
 from rectune.readers.texts import open_texts
 
@@ -32,7 +32,7 @@ _QUANTILES = {
 
 
 @dataclass(frozen=True)
-class Scoring:
+class ScoreOptions:
     """What to score, by which tokenizer and threshold.
 
     `column` and `kind` of a file are as in `rectune.readers.texts.open_texts`; `tokenizer` is a model reference; `png` is
@@ -47,7 +47,7 @@ class Scoring:
     png: Path | None = None
 
 
-def score_file(asked: Scoring, write: Callable[[str], Any] | None = None) -> str:
+def score_file(asked: ScoreOptions, write: Callable[[str], Any] | None = None) -> str:
     """Score every text of a column and say how the scores are spread; the memory does not grow with the file.
 
     Args:
@@ -60,11 +60,11 @@ def score_file(asked: Scoring, write: Callable[[str], Any] | None = None) -> str
     """
     if not 0 < asked.threshold < math.inf:
         raise UserError(
-            f"{asked.threshold} is no positive number", where="--threshold", mend="the usual one is 15"
+            f"{asked.threshold} is no positive number", where="--threshold", hint="the usual one is 15"
         )
     if asked.png and not asked.png.absolute().parent.is_dir():
-        raise UserError("no such folder", where=str(asked.png.absolute().parent), mend="make it first")
-    spread = Spread(asked.threshold)
+        raise UserError("no such folder", where=str(asked.png.absolute().parent), hint="make it first")
+    spread = ScoreHistogram(asked.threshold)
     with open_texts(asked.file, asked.column, asked.kind) as texts:
         tokenizer, name = tokenizer_of_reference(asked.tokenizer)
         with (
@@ -91,7 +91,7 @@ def _lines(columns: Mapping[str, Any], threshold: float) -> str:
     )
 
 
-def _draw(spread: Spread, asked: Scoring, tokenizer: str) -> None:
+def _draw(spread: ScoreHistogram, asked: ScoreOptions, tokenizer: str) -> None:
     scores, counts = spread.scores()
     title = "standard input" if str(asked.file) == "-" else asked.file.name
     path = asked.png or Path()
@@ -101,7 +101,7 @@ def _draw(spread: Spread, asked: Scoring, tokenizer: str) -> None:
         raise UserError(f"cannot be written: {problem.strerror or problem}", where=str(path)) from None
 
 
-def _summary(spread: Spread, tokenizer: str) -> str:
+def _summary(spread: ScoreHistogram, tokenizer: str) -> str:
     scored = spread.texts - spread.empty
     head = (
         f"{spread.texts:,} texts: {spread.empty:,} empty, {spread.dropped:,} at {spread.threshold:g} or above, "
@@ -121,7 +121,7 @@ def _summary(spread: Spread, tokenizer: str) -> str:
     return "\n\n".join([head, *parts])
 
 
-def _by_length(spread: Spread) -> str:
+def _by_length(spread: ScoreHistogram) -> str:
     lines = [f"{'tokens':>21} {'texts':>11} {'dropped':>11} {'share':>8}"]
     for bucket in spread.by_length():
         lengths = f"{bucket.shortest:,} – {bucket.longest:,}" if bucket.longest > 1 else "1"

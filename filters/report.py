@@ -17,8 +17,8 @@ def markdown(stats: Figures, read: Mapping[str, Sequence[Figures]]) -> str:
     """The report.
 
     Args:
-        stats: the stage's figures (`rectune.filters.tally.stats`).
-        read: `worst_kept` and `best_dropped` (`rectune.filters.extremes`).
+        stats: the stage's figures (`rectune.filters.stats.stats`).
+        read: `worst_kept` and `best_dropped` (`rectune.filters.borderline`).
     """
     histograms = (
         f"![Response scores in {escaped(group)}](<histograms/{picture_name(group)}>)"

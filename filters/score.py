@@ -25,7 +25,7 @@ THRESHOLD = 15.0  # answers at or above it are dropped
 
 
 @dataclass(frozen=True)
-class Tokens:
+class TokenIds:
     """Token ids of n texts, one text after the other: text i has `flat[offsets[i]:offsets[i + 1]]`.
 
     `flat` is [tokens] int32, `offsets` [n + 1] int64 and begins with 0.
@@ -42,7 +42,7 @@ class Tokens:
         return (self.flat[start:end].tolist() for start, end in itertools.pairwise(bounds))
 
 
-def as_tokens(rows: Iterable[list[int]]) -> Tokens:
+def as_tokens(rows: Iterable[list[int]]) -> TokenIds:
     """Lists of token ids as flat columns."""
     import numpy as np
 
@@ -50,7 +50,7 @@ def as_tokens(rows: Iterable[list[int]]) -> Tokens:
     for row in rows:
         flat.fromlist(row)
         ends.append(len(flat))
-    return Tokens(np.frombuffer(flat, dtype=np.int32), np.frombuffer(ends, dtype=np.int64))
+    return TokenIds(np.frombuffer(flat, dtype=np.int32), np.frombuffer(ends, dtype=np.int64))
 
 
 def response_score(tokens: Sequence[Hashable]) -> float:
@@ -68,8 +68,8 @@ def response_score(tokens: Sequence[Hashable]) -> float:
     return math.log(length) * length / distinct
 
 
-def score_column(ids: Tokens | Iterable[list[int]]) -> dict[str, npt.NDArray[typing.Any]]:
-    """Scores of many responses at once; fast on `Tokens`, which lists are made into first.
+def score_column(ids: TokenIds | Iterable[list[int]]) -> dict[str, npt.NDArray[typing.Any]]:
+    """Scores of many responses at once; fast on `TokenIds`, which lists are made into first.
 
     Args:
         ids: the token ids of n responses, empty ones allowed.
@@ -79,9 +79,9 @@ def score_column(ids: Tokens | Iterable[list[int]]) -> dict[str, npt.NDArray[typ
     """
     import numpy as np
 
-    from rectune.filters.distinct import distinct_in_rows
+    from rectune.filters.distinct_tokens import distinct_in_rows
 
-    tokens = ids if isinstance(ids, Tokens) else as_tokens(ids)
+    tokens = ids if isinstance(ids, TokenIds) else as_tokens(ids)
     lengths, distinct = np.diff(tokens.offsets), distinct_in_rows(tokens.flat, tokens.offsets)
     with np.errstate(divide="ignore", invalid="ignore"):
         score = np.log(lengths) * lengths / distinct

@@ -16,13 +16,13 @@ from rectune.core.catalogue import load_catalogue
 from rectune.core.progress import progress, say
 from rectune.core.recipe import Recipe
 from rectune.core.rows import batch_of, count_rows, read_batches, write_batches
-from rectune.core.runs import write_atomically
+from rectune.core.artifacts import write_atomically
 from rectune.core.types import Example, Verdict
 from rectune.filters import charts, report
-from rectune.filters.extremes import extremes
-from rectune.filters.judge import Verdicts, judge, measure
-from rectune.filters.plots import histogram_png, histogram_text
-from rectune.filters.tally import groups, stats
+from rectune.filters.borderline import borderline
+from rectune.filters.apply_rules import Verdicts, apply_rules, measure
+from rectune.filters.histogram import histogram_png, histogram_text
+from rectune.filters.stats import groups, stats
 from rectune.models.loading import load_tokenizer
 from rectune.prompts.title_index import TitleIndexes
 
@@ -42,7 +42,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     _write(verdicts, examples, out)
     figures = stats(verdicts, config.filter.threshold, config.models.base)
     _draw(verdicts, figures, out)
-    read = extremes(verdicts, examples)
+    read = borderline(verdicts, examples)
     write_atomically(out / "extremes.json", json.dumps(read, ensure_ascii=False))
     write_atomically(out / "filter.md", report.markdown(figures, read))
     say(report.summary(figures))
@@ -50,7 +50,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     return figures
 
 
-def _judge(config: settings.Filter, inputs: Mapping[str, Path], examples: Path) -> Verdicts:
+def _judge(config: settings.FilterConfig, inputs: Mapping[str, Path], examples: Path) -> Verdicts:
     tokenizer = load_tokenizer(inputs["base"] / "checkpoint")
     titles = TitleIndexes(load_catalogue(inputs["data"] / "items.parquet").items.values())
     with progress("judging", count_rows(examples, Example)) as advance:
@@ -60,7 +60,7 @@ def _judge(config: settings.Filter, inputs: Mapping[str, Path], examples: Path) 
                 yield measure(columns, titles, tokenizer)
                 advance(columns.num_rows)
 
-        return judge(batches(), config)
+        return apply_rules(batches(), config)
 
 
 def _write(verdicts: Verdicts, examples: Path, out: Path) -> None:

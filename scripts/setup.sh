@@ -7,15 +7,15 @@ VENV=${VENV:-.venv}
 EXTRAS=${EXTRAS:-}
 
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-  echo "setup: $PYTHON is older than Python 3.11; mend: make setup PYTHON=python3.11" >&2
+  echo "setup: $PYTHON is older than Python 3.11; fix: make setup PYTHON=python3.11" >&2
   exit 2
 }
 command -v c++ >/dev/null || {
-  echo "setup: no C++ compiler; mend (Debian): apt-get install g++" >&2
+  echo "setup: no C++ compiler; fix (Debian): apt-get install g++" >&2
   exit 2
 }
 [ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV" || {
-  echo "setup: cannot make a virtual environment; mend (Debian): apt-get install python3-venv" >&2
+  echo "setup: cannot make a virtual environment; fix (Debian): apt-get install python3-venv" >&2
   exit 2
 }
 install() {

@@ -13,13 +13,13 @@ import torch
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import pad
 
-from rectune.train.rows import NOT_TRAINED, Rows
+from rectune.train.rows import NOT_TRAINED, TokenRows
 
 Layout = Literal["padded", "packed", "flat"]
 NOBODY = -1
 
 
-class Collator:
+class PackedCollator:
     """Batches from lists of examples; `owners` names the example of each token, -1 for padding.
 
     `padded` has one example a row and an attention mask. `packed` has rows of many: positions begin anew with each
@@ -29,7 +29,7 @@ class Collator:
     anything to attend to.
     """
 
-    def __init__(self, rows: Rows, pad_token: int, layout: Layout) -> None:
+    def __init__(self, rows: TokenRows, pad_token: int, layout: Layout) -> None:
         self.rows, self.layout = rows, layout
         self.theirs = DataCollatorForLanguageModeling(
             pad_token_id=pad_token, padding_free=layout == "flat", return_position_ids=layout == "packed"

@@ -10,8 +10,8 @@ from rectune.core.errors import RectuneError
 from rectune.core.rows import count_rows, read_batches
 from rectune.core.types import Example
 from rectune.models.distributed import is_first, process_count, rank, wait_for_all
-from rectune.models.holdout import held_out
-from rectune.models.turns import TurnEncoder
+from rectune.models.eval_users import split_eval_users
+from rectune.models.chat_tokenization import ChatEncoder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ NOT_TRAINED = -100  # PyTorch's cross-entropy leaves labels of this value out
 _BATCH = 2048  # examples a file
 
 
-class Rows:
+class TokenRows:
     """Examples by number. Columns: `id`, `user`, `prompt` (how many of the tokens are the prompt), `tokens`."""
 
     def __init__(self, table: pa.Table, seen: int) -> None:
@@ -63,7 +63,7 @@ class Rows:
         }
 
 
-def make_rows(source: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, folder: Path) -> Rows:
+def make_rows(source: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, folder: Path) -> TokenRows:
     """Tokenise examples; those longer than `max_length` tokens are left out and counted, never cut.
 
     Every process calls this, takes its share of the batches, and reads all of them afterwards. A batch's file
@@ -73,14 +73,14 @@ def make_rows(source: Path, tokenizer: PreTrainedTokenizerBase, max_length: int,
         RectuneError: an example has no label, so nothing would be learnt from it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    encoder, count = TurnEncoder(tokenizer), 0
+    encoder, count = ChatEncoder(tokenizer), 0
     for number, batch in enumerate(read_batches(source, Example, _BATCH)):
         file = folder / f"{number:06d}.arrow"
         if number % process_count() == rank() and not file.exists():
             _write(file, tokenise(encoder, batch, max_length))
         count += 1
     wait_for_all()
-    return Rows(_read(folder, count), count_rows(source, Example))
+    return TokenRows(_read(folder, count), count_rows(source, Example))
 
 
 def remove_rows(folder: Path) -> None:
@@ -92,8 +92,8 @@ def remove_rows(folder: Path) -> None:
     wait_for_all()
 
 
-def tokenise(encoder: TurnEncoder, batch: pa.RecordBatch, max_length: int) -> pa.RecordBatch:
-    """The columns of `Rows` for a batch of examples, without those that are too long.
+def tokenise(encoder: ChatEncoder, batch: pa.RecordBatch, max_length: int) -> pa.RecordBatch:
+    """The columns of `TokenRows` for a batch of examples, without those that are too long.
 
     Raises:
         RectuneError: an example has no label.
@@ -134,14 +134,14 @@ def _read(folder: Path, count: int) -> pa.Table:
     return pa.concat_tables([pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files])
 
 
-def split_users(rows: Rows, share: float) -> tuple[list[int], list[int]]:
+def split_users(rows: TokenRows, share: float) -> tuple[list[int], list[int]]:
     """Numbers of the examples to train on, and of those held out: all that a share of the users have.
 
     Args:
         rows: the examples.
-        share: of the users, as in `rectune.models.holdout.held_out`.
+        share: of the users, as in `rectune.models.eval_users.split_eval_users`.
     """
     users = rows.table["user"].to_pylist()
-    out = held_out(users, share)
+    out = split_eval_users(users, share)
     held = [user in out for user in users]
     return [n for n, is_out in enumerate(held) if not is_out], [n for n, is_out in enumerate(held) if is_out]

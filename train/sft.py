@@ -11,32 +11,32 @@ from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.models import metrics
-from rectune.models.abilities import attention_of, check_abilities, check_packing, check_targets
+from rectune.models.preflight import attention_of, check_training_support, check_packing, check_targets
 from rectune.models.attention import BLOCKS, keep_blocks_where_they_fit
 from rectune.models.checkpoints import step_of
 from rectune.models.distributed import is_first, join_processes
 from rectune.models.loading import add_lora, load_for_training, load_tokenizer
-from rectune.models.proofs import trainable_values
-from rectune.models.training.fit import Job, build_arguments, fit, going_on_from, restore
-from rectune.models.training.guard import Guard
+from rectune.models.integrity_checks import trainable_values
+from rectune.models.training.fit import TrainingJob, build_arguments, fit, going_on_from, restore
+from rectune.models.training.loss_spike_guard import LossSpikeGuard
 from rectune.models.training.packing import pack
-from rectune.train.rows import Rows, make_rows, remove_rows, split_users
+from rectune.train.rows import TokenRows, make_rows, remove_rows, split_users
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedTokenizerBase, TrainingArguments
 
     from rectune.train.collate import Layout
-    from rectune.train.trainer import Tuner
+    from rectune.train.sft_trainer import PackedSFTTrainer
 
 _ANSWERS = "generations.jsonl"
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingData:
     """What is trained on: the examples by number, and which of them are for training and which are held out."""
 
-    rows: Rows
+    rows: TokenRows
     train: Sequence[int]
     held_out: Sequence[int]
 
@@ -60,12 +60,12 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         RectuneError: a proof of training failed.
     """
     join_processes(config.train.zero)
-    check_abilities(config.train, config.models)
-    job = Job(config.train, config.models, out, "sft")
+    check_training_support(config.train, config.models)
+    job = TrainingJob(config.train, config.models, out, "sft")
     arguments = _arguments(job, config)
     source, checkpoint = inputs["filter"] / "kept.parquet", inputs["base"] / "checkpoint"
     tokenizer = load_tokenizer(checkpoint)
-    material = read_material(source, tokenizer, config, out / "rows")
+    material = read_training_data(source, tokenizer, config, out / "rows")
     figures = _train(job, config, arguments, checkpoint, (tokenizer, material))
     remove_rows(out / "rows")
     if is_first():
@@ -73,7 +73,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     return material.rows.figures() | {"held_out": len(material.held_out)} | figures
 
 
-def read_material(source: Path, tokenizer: PreTrainedTokenizerBase, config: Recipe, folder: Path) -> Material:
+def read_training_data(source: Path, tokenizer: PreTrainedTokenizerBase, config: Recipe, folder: Path) -> TrainingData:
     """Tokenise the examples, and set those of the held-out users apart.
 
     Raises:
@@ -81,15 +81,15 @@ def read_material(source: Path, tokenizer: PreTrainedTokenizerBase, config: Reci
     """
     rows = make_rows(source, tokenizer, config.train.max_length, folder)
     if not len(rows):
-        mend = "raise train.max_length, or loosen the filter"
-        raise UserError(f"none of {rows.seen} examples can be trained on", where=str(source), mend=mend)
-    material = Material(rows, *split_users(rows, config.train.holdout))
+        hint = "raise train.max_length, or loosen the filter"
+        raise UserError(f"none of {rows.seen} examples can be trained on", where=str(source), hint=hint)
+    material = TrainingData(rows, *split_users(rows, config.train.holdout))
     if config.train.holdout and not material.held_out and is_first():
         say("sft: all examples are of one user, so none is held out and nothing is evaluated")
     return material
 
 
-def _arguments(job: Job, config: Recipe) -> TrainingArguments:
+def _arguments(job: TrainingJob, config: Recipe) -> TrainingArguments:
     from trl import SFTConfig
 
     settings = config.train
@@ -108,11 +108,11 @@ def _arguments(job: Job, config: Recipe) -> TrainingArguments:
 
 
 def _train(
-    job: Job,
+    job: TrainingJob,
     config: Recipe,
     arguments: TrainingArguments,
     checkpoint: Path,
-    data: tuple[PreTrainedTokenizerBase, Material],
+    data: tuple[PreTrainedTokenizerBase, TrainingData],
 ) -> dict[str, Any]:
     tokenizer, material = data
     attention = attention_of(config.train, config.models)
@@ -124,11 +124,11 @@ def _train(
     trainer.guard = _guard(job, config.train.max_loss_ratio, resumed)
     best = None
     if material.held_out:
-        from rectune.models.best import Best
-        from rectune.train.samples import Samples
+        from rectune.models.best_adapter import BestAdapterCallback
+        from rectune.train.generation_callback import GenerationCallback
 
-        best = Best(job.best, model, config.train.patience, resumed)
-        trainer.add_callback(Samples(job.out / _ANSWERS, material.rows, material.held_out, tokenizer))
+        best = BestAdapterCallback(job.best, model, config.train.patience, resumed)
+        trainer.add_callback(GenerationCallback(job.out / _ANSWERS, material.rows, material.held_out, tokenizer))
     figures = fit(trainer, model, job, best, trainer.meter)
     answers = {"generations": metrics.last(job.out / _ANSWERS)} if best else {}
     return figures | answers | {"packed_rows": len(trainer.train_dataset), "attention": attention}
@@ -148,13 +148,13 @@ def build_trainer(
     model: PeftModel,
     arguments: TrainingArguments,
     config: Recipe,
-    data: tuple[PreTrainedTokenizerBase, Material],
-) -> Tuner:
+    data: tuple[PreTrainedTokenizerBase, TrainingData],
+) -> PackedSFTTrainer:
     """The trainer over packed or single rows."""
     from datasets import Dataset
 
-    from rectune.train.collate import Collator
-    from rectune.train.trainer import Tuner
+    from rectune.train.collate import PackedCollator
+    from rectune.train.sft_trainer import PackedSFTTrainer
 
     (tokenizer, material), settings = data, config.train
     layout = layout_of(settings.packing, attention_of(settings, config.models))
@@ -162,24 +162,24 @@ def build_trainer(
     train, held_out = (material.packed(part, capacity) for part in (material.train, material.held_out))
     if held_out:
         arguments.set_evaluate(strategy="steps", steps=settings.eval_steps, delay=0)
-    trainer = Tuner(
+    trainer = PackedSFTTrainer(
         model=model,
         args=arguments,
-        data_collator=Collator(material.rows, int(tokenizer.pad_token_id), layout),
+        data_collator=PackedCollator(material.rows, int(tokenizer.pad_token_id), layout),
         train_dataset=Dataset.from_dict({"examples": train}),
         eval_dataset=Dataset.from_dict({"examples": held_out}) if held_out else None,
         processing_class=tokenizer,
     )
     tokens = sum(material.rows.lengths[number] for number in material.train)
-    trainer.meter = metrics.Meter(round(settings.epochs * tokens))
+    trainer.meter = metrics.TokenMeter(round(settings.epochs * tokens))
     return trainer
 
 
-def _guard(job: Job, ratio: float, resumed: Path | None) -> Guard:
+def _guard(job: TrainingJob, ratio: float, resumed: Path | None) -> LossSpikeGuard:
     """It goes on from the losses of the steps before; what was logged after the checkpoint is made again."""
     last = step_of(resumed) if resumed else 0
     rows = [row for row in metrics.read(job.metrics) if row["step"] <= last]
-    return Guard(ratio, metrics.losses(rows), job.out / "trouble.json")
+    return LossSpikeGuard(ratio, metrics.losses(rows), job.out / "trouble.json")
 
 
 def layout_of(packing: bool, attention: str) -> Layout:

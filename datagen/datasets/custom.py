@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from rectune.core.settings import Custom
+from rectune.core.settings import CustomDatasetConfig
 from rectune.datagen.datasets.entry import Dataset, Layout
 from rectune.readers.custom import interactions_of, read
 
 
-def dataset(name: str, spec: Custom, root: Path) -> Dataset:
+def dataset(name: str, spec: CustomDatasetConfig, root: Path) -> Dataset:
     """The registry's entry of such a dataset; its layout is ordered if its interactions have a column of times.
 
     Raises:

@@ -64,7 +64,7 @@ def download(source: Download, part: Path, pause: Pause = time.sleep) -> None:
             _check(part, source, source.checksum or _published(client, source.checksum_url, pause))
     except OSError as broken:
         raise UserError(
-            f"cannot be written: {broken}", where=str(part), mend="free some space, or mend its folder"
+            f"cannot be written: {broken}", where=str(part), hint="free some space, or fix its folder"
         ) from None
 
 
@@ -86,7 +86,7 @@ def room(folder: Path, size: int) -> None:
     if size + _SPARE > free:
         found = f"{size / 2**20:,.0f} MiB are needed, {free / 2**20:,.0f} MiB are free"
         raise UserError(
-            found, where=str(folder), mend="free some space, or give another --root; it goes on from there"
+            found, where=str(folder), hint="free some space, or give another --root; it goes on from there"
         )
 
 
@@ -101,7 +101,7 @@ def _alone(part: Path) -> Iterator[IO[bytes]]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             found = "another process is downloading this file"
-            raise UserError(found, where=str(part), mend="wait until it has finished") from None
+            raise UserError(found, where=str(part), hint="wait until it has finished") from None
         yield stream
 
 
@@ -201,7 +201,7 @@ def _refuse(response: httpx2.Response, url: str, *, partial: bool) -> None:
         raise _Interrupted(f"the server answers {status}", float(after) if after.isdecimal() else 0.0)
     if not (status == 200 or (partial and status in (206, 416))):
         raise UserError(
-            f"the server answers {status} {response.reason_phrase}".rstrip(), where=url, mend=_MOVED
+            f"the server answers {status} {response.reason_phrase}".rstrip(), where=url, hint=_MOVED
         )
 
 
@@ -214,14 +214,14 @@ def _patiently(attempt: Callable[[], None], size: Callable[[], int], url: str, p
         try:
             return attempt()
         except httpx2.UnsupportedProtocol:
-            raise UserError("is no http address", where=url, mend=_MOVED) from None
+            raise UserError("is no http address", where=url, hint=_MOVED) from None
         except (_Interrupted, httpx2.TransportError) as fault:
             failures = 1 if size() > best else failures + 1
             best = max(best, size())
             why = str(fault) or type(fault).__name__
             if failures >= _FAILURES:
-                mend = "try again later with the same command: it goes on from what is there"
-                raise UserError(f"given up after {failures} tries: {why}", where=url, mend=mend) from None
+                hint = "try again later with the same command: it goes on from what is there"
+                raise UserError(f"given up after {failures} tries: {why}", where=url, hint=hint) from None
             wait = max(min(2.0 ** (failures - 1), _LONGEST), getattr(fault, "wait", 0.0))
             say(f"  {why}; trying again in {wait:.0f} s")
             pause(wait)
@@ -252,11 +252,11 @@ def _check(part: Path, source: Download, checksum: str) -> None:
         magic = stream.read(2)
     if magic != _MAGIC.get(Path(source.file).suffix, magic):
         forget(part)
-        raise UserError(f"sent no {Path(source.file).suffix} file", where=source.url, mend=_MOVED)
+        raise UserError(f"sent no {Path(source.file).suffix} file", where=source.url, hint=_MOVED)
     if checksum and (found := digest(part, checksum.partition(":")[0])) != checksum:
         forget(part)
         raise UserError(
             f"the content does not match its checksum ({found}, published: {checksum})",
             where=source.url,
-            mend="run the command again; if it fails again, the publisher has changed the file",
+            hint="run the command again; if it fails again, the publisher has changed the file",
         )

@@ -28,7 +28,7 @@ def choose(dataset: Dataset, name: str = "") -> Edition:
         return next((edition for edition in dataset.editions if edition.downloads), dataset.editions[0])
     if name not in known:
         found = f"{dataset.name} has no edition {name!r}{nearest(name, known)}"
-        raise UserError(found, mend=f"there are: {', '.join(known)}")
+        raise UserError(found, hint=f"there are: {', '.join(known)}")
     return known[name]
 
 
@@ -40,16 +40,16 @@ def downloads(dataset: Dataset, edition: Edition, categories: Sequence[str] = ()
     """
     if not any("{category}" in each.url for each in edition.downloads):
         if categories:
-            raise UserError(f"{dataset.name} has no categories", mend="leave --category out")
+            raise UserError(f"{dataset.name} has no categories", hint="leave --category out")
         return list(edition.downloads)
     known = edition.categories or dataset.categories
-    mend = f"there are: {', '.join(known)}"
+    hint = f"there are: {', '.join(known)}"
     if not categories:
-        raise UserError(f"which categories of {dataset.name}? Name them with --category", mend=mend)
+        raise UserError(f"which categories of {dataset.name}? Name them with --category", hint=hint)
     for name in categories:
         if name not in known:
             found = f"{dataset.name} {edition.name} has no category {name!r}{nearest(name, known)}"
-            raise UserError(found, mend=mend)
+            raise UserError(found, hint=hint)
     return [each.of(name) for name in dict.fromkeys(categories) for each in edition.downloads]
 
 
@@ -134,7 +134,7 @@ def _size_on_server(url: str) -> int | None:
 
 def _differs(target: Path) -> UserError:
     found = "is there already, and not known to be the same as the published one"
-    return UserError(found, where=str(target), mend="move it away, or give another --root")
+    return UserError(found, where=str(target), hint="move it away, or give another --root")
 
 
 def _unpack(archive: Path, folder: Path, patterns: Sequence[str]) -> list[Path]:
@@ -151,7 +151,7 @@ def _unpack(archive: Path, folder: Path, patterns: Sequence[str]) -> list[Path]:
             return [_write(opened, member, folder / _name(member)) for member in members]
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as broken:
         raise UserError(
-            f"cannot be unpacked: {broken}", where=str(archive), mend="delete it and fetch it again"
+            f"cannot be unpacked: {broken}", where=str(archive), hint="delete it and fetch it again"
         ) from None
 
 
@@ -161,11 +161,11 @@ def _chosen(opened: zipfile.ZipFile, archive: Path, patterns: Sequence[str]) -> 
         path = PurePosixPath(member.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
             found = f"holds a member that would leave its folder: {member.filename!r}"
-            raise UserError(found, where=str(archive), mend="do not use this archive")
+            raise UserError(found, where=str(archive), hint="do not use this archive")
     chosen = [one for one in members if any(PurePosixPath(_name(one)).match(each) for each in patterns)]
     if not chosen:
         raise UserError(
-            f"holds none of {', '.join(patterns)}", where=str(archive), mend="look into it by hand"
+            f"holds none of {', '.join(patterns)}", where=str(archive), hint="look into it by hand"
         )
     return chosen
 

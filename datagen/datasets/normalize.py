@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rectune.core.ahead import ahead
+from rectune.core.prefetch import prefetch
 from rectune.core.errors import UserError
 from rectune.core.progress import progress, say
 from rectune.core.tables import interaction_schema, item_schema, user_schema
@@ -126,10 +126,10 @@ def _nothing(what: str, dataset: Dataset, root: Path, drops: Drops) -> UserError
     causes = {reason: count for reason, count in drops.counts.items() if what in reason} or drops.counts
     reason = max(causes, key=lambda each: causes[each], default="")
     found = f"holds no usable {what}" + (f": {causes[reason]:,} times {reason}" if reason else "")
-    mend = f"see what was left out above; get its files again from {dataset.home}, or mend them"
+    hint = f"see what was left out above; get its files again from {dataset.home}, or fix them"
     if reason == _UNKNOWN_ITEM:
-        mend = f"do both files belong together? {drops.first[reason][0]}" if reason in drops.first else mend
-    return UserError(found, where=str(dataset.place(root)), mend=mend)
+        hint = f"do both files belong together? {drops.first[reason][0]}" if reason in drops.first else hint
+    return UserError(found, where=str(dataset.place(root)), hint=hint)
 
 
 def _warn(coder: _Coder, drops: Drops) -> None:
@@ -235,7 +235,7 @@ class _Coder:
     def coded(self, batches: Iterable[pl.DataFrame], label: str) -> Iterator[pl.DataFrame]:
         """The usable interactions of each batch with the codes of users and items, and their place in the files."""
         with progress(label, 0, "interactions") as advance:
-            for batch in ahead(batches):
+            for batch in prefetch(batches):
                 yield self._coded(batch.with_columns(order=_places(self.seen, batch.height)))
                 self.seen += batch.height
                 advance(batch.height)

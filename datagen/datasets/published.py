@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rectune.core.settings.data import LIKED
+from rectune.core.settings.data import POSITIVE_THRESHOLDS
 from rectune.datagen.datasets.entry import Dataset, Download, Edition, Layout
 
 # The McAuley lab has moved its files between hosts (jmcauley.ucsd.edu, deepyeti, datarepo.eng.ucsd.edu); when these
@@ -66,7 +66,7 @@ _MIND = Dataset(
     home="https://msnews.github.io",
     licence="Microsoft Research License Terms: non-commercial, non-revenue generating, research purposes",
     redistributable=False,
-    liked=LIKED["mind"],
+    liked=POSITIVE_THRESHOLDS["mind"],
     why_liked="a click is all that is published",
     people="mind",
     layouts=(
@@ -99,7 +99,7 @@ _AMAZON_MUSIC = Dataset(
     home="https://nijianmo.github.io/amazon/",
     licence=_NO_LICENCE,
     redistributable=False,
-    liked=LIKED["amazon_music"],
+    liked=POSITIVE_THRESHOLDS["amazon_music"],
     why_liked='of 5 stars: the shop\'s own words for 4 are "I like it"',
     people="amazon",
     layouts=_AMAZON_LAYOUTS,
@@ -133,7 +133,7 @@ _YELP = Dataset(
     home="https://business.yelp.com/data/resources/open-dataset/",
     licence="Yelp Dataset Terms of Use: solely for academic or non-commercial purposes",
     redistributable=False,
-    liked=LIKED["yelp"],
+    liked=POSITIVE_THRESHOLDS["yelp"],
     why_liked="of 5 stars: above the mean of about 3.7",
     people="yelp",
     layouts=(
@@ -159,7 +159,7 @@ _ANIME = Dataset(
     home=f"{_KAGGLE}/CooperUnion/anime-recommendations-database",
     licence="CC0 on the publisher's page",
     redistributable=True,
-    liked=LIKED["anime"],
+    liked=POSITIVE_THRESHOLDS["anime"],
     why_liked="of 10: the mean rating is 7.8, so 8 is the first whole point above it",
     people="anime",
     layouts=(
@@ -197,7 +197,7 @@ _BOOKS = Dataset(
     home=f"{_KAGGLE}/arashnic/book-recommendation-dataset",
     licence="CC0 on the publisher's page",
     redistributable=True,
-    liked=LIKED["books"],
+    liked=POSITIVE_THRESHOLDS["books"],
     why_liked="of 10: three in four are 0 (none given), and a stricter bound would leave few histories",
     people="books",
     layouts=(
@@ -240,7 +240,7 @@ _MOVIELENS = Dataset(
     home="https://grouplens.org/datasets/movielens/",
     licence="research, non-commercial; may be redistributed under the same conditions (see its README)",
     redistributable=True,
-    liked=LIKED["movielens"],
+    liked=POSITIVE_THRESHOLDS["movielens"],
     why_liked="of 5 stars: above the mean of 3.5",
     people="movielens",
     layouts=(
@@ -313,7 +313,7 @@ _STEAM = Dataset(
     home="https://cseweb.ucsd.edu/~jmcauley/datasets.html#steam_data",
     licence=_NO_LICENCE,
     redistributable=False,
-    liked=LIKED["steam"],
+    liked=POSITIVE_THRESHOLDS["steam"],
     why_liked="hours played: past two hours the shop takes no game back",
     people="steam",
     layouts=(
@@ -356,7 +356,7 @@ _AMAZON = Dataset(
     home="https://amazon-reviews-2023.github.io",
     licence=_NO_LICENCE,
     redistributable=False,
-    liked=LIKED["amazon"],
+    liked=POSITIVE_THRESHOLDS["amazon"],
     why_liked="of 5 stars, as for music",
     people="amazon",
     layouts=_AMAZON_LAYOUTS,

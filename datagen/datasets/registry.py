@@ -23,8 +23,8 @@ def find(name: str, others: Iterable[Dataset] = ()) -> Dataset:
     known = {dataset.name: dataset for dataset in (*DATASETS, *others)}
     if name in known:
         return known[name]
-    mend = f"there are: {', '.join(known)}"
-    raise UserError(f"unknown dataset {name}{nearest(name, known)}", where="data.datasets", mend=mend)
+    hint = f"there are: {', '.join(known)}"
+    raise UserError(f"unknown dataset {name}{nearest(name, known)}", where="data.datasets", hint=hint)
 
 
 def files(dataset: Dataset, root: Path, categories: Sequence[str] = ()) -> list[Path]:
@@ -43,7 +43,7 @@ def locate(dataset: Dataset, root: Path, categories: Sequence[str] = ()) -> tupl
     """
     folder = dataset.place(root)
     if categories and not any(layout.by_category for layout in dataset.layouts):
-        raise UserError(f"{dataset.name} has no categories", where="data.categories", mend="leave it out")
+        raise UserError(f"{dataset.name} has no categories", where="data.categories", hint="leave it out")
     lacking = []
     for layout in dataset.layouts:
         groups, missing = _fitted(folder, layout, categories)
@@ -139,7 +139,7 @@ def _category(name: str, layout: Layout) -> tuple[str, int, int] | None:
 def _no_category(categories: Sequence[str], there: Sequence[str], folder: Path) -> UserError:
     absent = [name for name in categories if name not in there] or list(categories)
     found = f"has no complete files of the category {absent[0]}{nearest(absent[0], there)}"
-    return UserError(found, where=str(folder), mend=f"categories there: {', '.join(there)}")
+    return UserError(found, where=str(folder), hint=f"categories there: {', '.join(there)}")
 
 
 def _nothing_fits(dataset: Dataset, folder: Path, lacking: Sequence[Sequence[str]]) -> UserError:
@@ -150,9 +150,9 @@ def _nothing_fits(dataset: Dataset, folder: Path, lacking: Sequence[Sequence[str
         lines.append(f"layout {layout.name} needs {', '.join(needed)}{lack}")
     found = "no such folder" if not folder.is_dir() else f"holds no complete layout of {dataset.name}"
     if not dataset.editions:
-        mend = "put them there, or mend the paths in the recipe"
+        hint = "put them there, or fix the paths in the recipe"
     elif any(edition.downloads for edition in dataset.editions):
-        mend = f"get them with: rectune data fetch {dataset.name}"
+        hint = f"get them with: rectune data fetch {dataset.name}"
     else:
-        mend = f"how to get them: rectune data fetch {dataset.name} (publisher: {dataset.home})"
-    return UserError("\n  ".join([found, *lines]), where=str(folder), mend=mend)
+        hint = f"how to get them: rectune data fetch {dataset.name} (publisher: {dataset.home})"
+    return UserError("\n  ".join([found, *lines]), where=str(folder), hint=hint)

@@ -27,7 +27,7 @@ class Selection:
     require: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, data: settings.Data, liked: float) -> Selection:
+    def of(cls, data: settings.DataConfig, liked: float) -> Selection:
         """As a recipe says."""
         since = moment(data.since) if data.since else None
         until = moment(data.until, end=True) if data.until else None

@@ -3,40 +3,40 @@
 from __future__ import annotations
 
 from rectune.core import settings
-from rectune.filters.rules.base import Batch, Rule
-from rectune.filters.rules.copies import CopyRule, Duplicate, NearDuplicate
-from rectune.filters.rules.lengths import Empty, Score, TooLong, TooShort
-from rectune.filters.rules.prose import Prose
-from rectune.filters.rules.saying_again import Echo, Repeats
-from rectune.filters.rules.selling import Advertising, PersonalData
-from rectune.filters.rules.target import OtherItem, Target
-from rectune.filters.rules.writing import BrokenText, Language, Markers
+from rectune.filters.rules.base import ResponseBatch, Rule
+from rectune.filters.rules.duplicates import DuplicateRule, ExactDuplicate, NearDuplicate
+from rectune.filters.rules.lengths import EmptyResponse, ResponseScore, ResponseTooLong, ResponseTooShort
+from rectune.filters.rules.stop_words import StopWords
+from rectune.filters.rules.repetition import PromptCopy, NgramRepetition
+from rectune.filters.rules.ads_and_pii import Advertising, PersonalData
+from rectune.filters.rules.target import OtherItem, WrongTarget
+from rectune.filters.rules.text_quality import BrokenText, WrongLanguage, LeftoverMarkers
 
 ROW_RULES: tuple[type[Rule], ...] = (
-    Empty,
-    Score,
-    TooShort,
-    TooLong,
-    Echo,
-    Repeats,
-    Target,
+    EmptyResponse,
+    ResponseScore,
+    ResponseTooShort,
+    ResponseTooLong,
+    PromptCopy,
+    NgramRepetition,
+    WrongTarget,
     OtherItem,
-    Language,
-    Prose,
+    WrongLanguage,
+    StopWords,
     BrokenText,
-    Markers,
+    LeftoverMarkers,
     Advertising,
     PersonalData,
 )
-SET_RULES: tuple[type[CopyRule], ...] = (Duplicate, NearDuplicate)
+SET_RULES: tuple[type[DuplicateRule], ...] = (ExactDuplicate, NearDuplicate)
 
 
-def row_rules(config: settings.Filter) -> list[Rule]:
+def row_rules(config: settings.FilterConfig) -> list[Rule]:
     """The rules that are on and judge a response by itself."""
     return [rule(config) for rule in ROW_RULES if getattr(config.rules, rule.name).on]
 
 
-def set_rules(config: settings.Filter) -> list[CopyRule]:
+def set_rules(config: settings.FilterConfig) -> list[DuplicateRule]:
     """The rules that are on and compare the responses with each other."""
     return [rule(config) for rule in SET_RULES if getattr(config.rules, rule.name).on]
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from rectune.core import settings
 from rectune.core.types import Locale
-from rectune.filters.masking import mask, segments
+from rectune.filters.title_masking import mask, segments
 from rectune.prompts.answers import CLOSINGS, RANKINGS, read_answer
 from rectune.prompts.title_index import TitleIndexes
 
@@ -26,7 +26,7 @@ if typing.TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Batch:
+class ResponseBatch:
     """Examples as columns that run alongside each other, with what was counted of the responses.
 
     `titles` holds the target's title, then those shown as candidates, then the history's, each once; `shown` the places
@@ -64,7 +64,7 @@ class Batch:
         return [_recommended(*row) for row in rows]
 
 
-class Named(ABC):
+class BaseRule(ABC):
     """What every rule has.
 
     `name` is its key under `filter.rules`, `reason` what people read where it drops a row, `counts` what its figure is.
@@ -74,31 +74,31 @@ class Named(ABC):
     reason: ClassVar[str]
     counts: ClassVar[str]
 
-    def __init__(self, config: settings.Filter) -> None:
+    def __init__(self, config: settings.FilterConfig) -> None:
         self.config = config
 
 
-class Rule(Named):
+class Rule(BaseRule):
     """One way in which a response may be unfit, judged by itself."""
 
     @abstractmethod
-    def figures(self, batch: Batch) -> Column:
+    def figures(self, batch: ResponseBatch) -> Column:
         """One figure a row [n], NaN where there is none."""
 
     @abstractmethod
-    def drops(self, figures: Column, batch: Batch) -> Mask:
+    def drops(self, figures: Column, batch: ResponseBatch) -> Mask:
         """Whether these figures [n] of this batch drop their rows; NaN never does."""
 
 
-class Hits(Rule):
+class CountRule(Rule):
     """A rule that counts what must not be there at all."""
 
-    def figures(self, batch: Batch) -> Column:
+    def figures(self, batch: ResponseBatch) -> Column:
         import numpy as np
 
         return np.array([self.hits(text) for text in batch.masked], dtype=np.float64)
 
-    def drops(self, figures: Column, batch: Batch) -> Mask:
+    def drops(self, figures: Column, batch: ResponseBatch) -> Mask:
         return figures > 0
 
     @abstractmethod
@@ -106,19 +106,19 @@ class Hits(Rule):
         """How often it is there, in a response without titles."""
 
 
-class Share(Rule):
+class LocaleShareRule(Rule):
     """A rule that asks for a share of something, another one in each locale."""
 
-    def figures(self, batch: Batch) -> Column:
+    def figures(self, batch: ResponseBatch) -> Column:
         import numpy as np
 
         rows = zip(batch.masked, batch.locales, strict=True)
         return np.array([self.share(text, locale) for text, locale in rows], dtype=np.float64)
 
-    def drops(self, figures: Column, batch: Batch) -> Mask:
+    def drops(self, figures: Column, batch: ResponseBatch) -> Mask:
         import numpy as np
 
-        least: settings.ByLocale = getattr(self.config.rules, self.name)
+        least: settings.PerLocaleConfig = getattr(self.config.rules, self.name)
         return figures < np.array([getattr(least, locale) for locale in batch.locales], dtype=np.float64)
 
     @abstractmethod
@@ -127,7 +127,7 @@ class Share(Rule):
 
 
 @dataclass(frozen=True)
-class Sign:
+class HintedPattern:
     """A pattern for text in small letters, and hints of which one is in whatever matches it.
 
     A pattern with many beginnings is slow to look for, and hints are quick: most texts have none.
@@ -143,15 +143,15 @@ class Sign:
         return sum(1 for _ in self.pattern.finditer(folded))
 
 
-def signs(*pairs: tuple[str, str]) -> tuple[Sign, ...]:
+def hinted_patterns(*pairs: tuple[str, str]) -> tuple[HintedPattern, ...]:
     """Signs from pairs of hints, parted by `|`, and a pattern, in which `^` is the beginning of a line."""
     return tuple(
-        Sign(tuple(hints.split("|")), re.compile(pattern, re.MULTILINE | re.ASCII))
+        HintedPattern(tuple(hints.split("|")), re.compile(pattern, re.MULTILINE | re.ASCII))
         for hints, pattern in pairs
     )
 
 
-def count_signs(among: Sequence[Sign], text: str) -> int:
+def count_matches(among: Sequence[HintedPattern], text: str) -> int:
     """How often any of the signs is in a text."""
     folded = text.lower()
     return sum(sign.count(folded) for sign in among)

@@ -1,4 +1,4 @@
-"""`rectune compare` and `rectune zero-shot`: two evaluations side by side, and one domain left out."""
+"""`rectune compare` and `rectune leave-one-domain-out`: two evaluations side by side, and one domain left out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rectune.cli.arguments import Overrides, RecipeFile, Runs
+from rectune.cli.shared_options import Overrides, RecipeFile, Runs
 
 
 def compare(
@@ -17,10 +17,10 @@ def compare(
     runs: Runs = Path("runs"),
 ) -> None:
     """Two evaluations side by side, where prompts and candidates are equal: paired differences and tests."""
-    from rectune.core.runs import RunStore
+    from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.compare import compared
 
-    typer.echo(compared(one, other, RunStore(runs), as_json=as_json))
+    typer.echo(compared(one, other, ArtifactStore(runs), as_json=as_json))
 
 
 def zero_shot(
@@ -34,8 +34,8 @@ def zero_shot(
     runs: Runs = Path("runs"),
 ) -> None:
     """Leave one domain out: tune on the others, test on everybody of that one; finished folds are not made again."""
-    from rectune.core.runs import RunStore
-    from rectune.pipeline.zero_shot import Wanted, run_zero_shot
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.pipeline.leave_one_domain_out import DomainFoldOptions, run_leave_one_domain_out
 
     chosen = [name.strip() for name in folds.split(",") if name.strip()]
-    typer.echo(run_zero_shot(Wanted(recipe, overrides or [], chosen, data, users), RunStore(runs)))
+    typer.echo(run_leave_one_domain_out(DomainFoldOptions(recipe, overrides or [], chosen, data, users), ArtifactStore(runs)))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rectune.cli.arguments import Overrides, RecipeFile, Runs
+from rectune.cli.shared_options import Overrides, RecipeFile, Runs
 from rectune.cli.evaluate import compare, zero_shot
 from rectune.cli.recommend import recommend
 from rectune.cli.release import export, push
@@ -44,14 +44,14 @@ def run(
     runs: Runs = Path("runs"),
 ) -> None:
     """Run the pipeline: finished stages are skipped, interrupted ones go on."""
-    from rectune.core.runs import RunStore
-    from rectune.pipeline.run import Order, run_pipeline
-    from rectune.pipeline.show import closing_words, generation_preview
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.pipeline.run import RunOptions, run_pipeline
+    from rectune.pipeline.console import closing_words, generation_preview
 
     if dry_run:
-        typer.echo(generation_preview(Order(recipe, overrides or [], "data"), RunStore(runs)))
+        typer.echo(generation_preview(RunOptions(recipe, overrides or [], "data"), ArtifactStore(runs)))
         return
-    folders = run_pipeline(Order(recipe, overrides or [], until, redo), RunStore(runs))
+    folders = run_pipeline(RunOptions(recipe, overrides or [], until, redo), ArtifactStore(runs))
     typer.echo(closing_words(folders, until))
 
 
@@ -66,11 +66,11 @@ def plan(
             "--estimate", help="What training would take: memory, steps, time, and which knob helps."
         ),
     ] = False,
-    on: Annotated[str, typer.Option(help="Estimate for this device, as rtx4090 or h100; the one here.")] = "",
+    device: Annotated[str, typer.Option(help="Estimate for this device, as rtx4090 or h100; the one here.")] = "",
     probe: Annotated[
         bool, typer.Option(help="Measure a few steps of the real model where it is here.")
     ] = True,
-    zero: Annotated[bool, typer.Option("--zero", help="Show DeepSpeed's configuration.")] = False,
+    show_deepspeed: Annotated[bool, typer.Option("--show-deepspeed", help="Show DeepSpeed's configuration.")] = False,
     whole: Annotated[
         bool,
         typer.Option("--resolved", help="Only print the whole recipe, every key with its value, as YAML."),
@@ -79,32 +79,32 @@ def plan(
 ) -> None:
     """Which stages would run, and why, and what training would cost; no stage is run."""
     from rectune.core.recipe import load_recipe, resolved
-    from rectune.core.runs import RunStore
+    from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.plan import make_plan
-    from rectune.pipeline.show import plan_table
+    from rectune.pipeline.console import plan_table
 
     if whole:
         typer.echo(resolved(load_recipe(recipe, overrides or [])), nl=False)
         return
-    loaded, store = load_recipe(recipe, overrides or []), RunStore(runs)
-    if zero:
+    loaded, store = load_recipe(recipe, overrides or []), ArtifactStore(runs)
+    if show_deepspeed:
         from rectune.pipeline.estimate_table import zero_page
 
-        typer.echo(zero_page(loaded, on))
+        typer.echo(zero_page(loaded, device))
     if estimate:
         from rectune.pipeline.estimate import make_estimate
         from rectune.pipeline.estimate_table import estimate_table, generation_notes
 
         steps = make_plan(loaded, store, "dpo")
-        made = make_estimate(loaded, steps, store, on, probing=probe)
-        typer.echo(estimate_table(*made, generation_notes(loaded, steps, store, probing=probe and not on)))
-    if not (zero or estimate):
+        made = make_estimate(loaded, steps, store, device, probing=probe)
+        typer.echo(estimate_table(*made, generation_notes(loaded, steps, store, probing=probe and not device)))
+    if not (show_deepspeed or estimate):
         typer.echo(plan_table(make_plan(loaded, store, until)))
 
 
 @app.command()
 def doctor() -> None:
-    """What works on this machine, and the mend for what does not."""
+    """What works on this machine, and how to repair what does not."""
     from rectune.pipeline.doctor import examine
 
     report, healthy = examine()
@@ -114,11 +114,11 @@ def doctor() -> None:
 
 @app.command()
 def verify(runs: Runs = Path("runs")) -> None:
-    """Re-hash every finished artefact."""
-    from rectune.core.runs import RunStore
-    from rectune.pipeline.show import verification
+    """Re-hash every finished artifact."""
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.pipeline.console import verification
 
-    report, sound = verification(RunStore(runs))
+    report, sound = verification(ArtifactStore(runs))
     typer.echo(report)
     raise typer.Exit(0 if sound else 2)
 
@@ -129,9 +129,9 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
 ) -> None:
     """List what no recipe links to, and delete it when told so. Tags are never touched."""
-    from rectune.core.runs import RunStore
+    from rectune.core.artifacts import ArtifactStore
 
-    store = RunStore(runs)
+    store = ArtifactStore(runs)
     folders = store.unlinked()
     for folder in folders:
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -177,10 +177,10 @@ def data_stats(
     runs: Runs = Path("runs"),
 ) -> None:
     """Figures of the recipe's data, by domain and category: tables here, charts as PNG files."""
-    from rectune.core.runs import RunStore
+    from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.data_stats import data_stats as described
 
-    typer.echo(described(recipe, overrides or [], out, RunStore(runs)))
+    typer.echo(described(recipe, overrides or [], out, ArtifactStore(runs)))
 
 
 @prompts_app.command("show")
@@ -196,13 +196,13 @@ def prompts_show(
     runs: Runs = Path("runs"),
 ) -> None:
     """Prompts as the model sees them, control tokens made visible and trained tokens told apart; runs nothing."""
-    from rectune.core.runs import RunStore
-    from rectune.pipeline.prompt_pages import Choice, prompt_pages
-    from rectune.pipeline.run import Order
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.pipeline.prompts_show import PromptFilter, prompt_pages
+    from rectune.pipeline.run import RunOptions
 
-    choice = Choice(domain, kind, locale, split, template, count)
+    choice = PromptFilter(domain, kind, locale, split, template, count)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    typer.echo(prompt_pages(Order(recipe, overrides or []), RunStore(runs), choice, colour=colour))
+    typer.echo(prompt_pages(RunOptions(recipe, overrides or []), ArtifactStore(runs), choice, colour=colour))
 
 
 @app.command()
@@ -227,9 +227,9 @@ def score(
     ] = "",
 ) -> None:
     """Response scores ln(L)*L/C of a file of texts: how many are dropped, of which length, and a histogram."""
-    from rectune.filters.command import Scoring, for_terminal, score_file
+    from rectune.filters.command import ScoreOptions, for_terminal, score_file
 
-    asked = Scoring(file, column, kind, tokenizer, threshold, png)
+    asked = ScoreOptions(file, column, kind, tokenizer, threshold, png)
     summary = score_file(asked, sys.stdout.write if as_json else None)
     sys.stdout.flush()  # a reader that has gone is noticed here, not when the interpreter ends
     typer.echo(for_terminal(summary), err=as_json)
@@ -239,7 +239,7 @@ app.command()(recommend)
 app.command()(export)
 app.command()(push)
 app.command()(compare)
-app.command("zero-shot")(zero_shot)
+app.command("leave-one-domain-out")(zero_shot)
 
 
 def main() -> None:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rectune.cli.arguments import Runs
+from rectune.cli.shared_options import Runs
 
 if TYPE_CHECKING:
-    from rectune.core.settings import Retrieval
+    from rectune.core.settings import RetrievalConfig
     from rectune.core.types import Item
-    from rectune.readers.catalogue import CatalogueSource
+    from rectune.readers.catalogue import CatalogueOptions
     from rectune.readers.file_format import FileFormat
     from rectune.recommender.generative import GenerativeRecommender
-    from rectune.recommender.requests import Wish
+    from rectune.recommender.requests import UserRequest
 
 _DEFAULT = Path("demo")
 _QUESTION = re.compile(r"(?:^|\s)\?\s*")
@@ -35,7 +35,7 @@ _PANEL = "How the catalogue is written"
 
 
 @dataclass(frozen=True)
-class Source:
+class CatalogueSource:
     """Where items and model come from; `read` says how the catalogue is read."""
 
     catalogue: Path | None
@@ -43,7 +43,7 @@ class Source:
     recipe: Path | None
     model: str
     runs: Path
-    read: CatalogueSource
+    read: CatalogueOptions
 
 
 def recommend(
@@ -115,10 +115,10 @@ def recommend(
     runs: Runs = Path("runs"),
 ) -> None:
     """Recommend items of a catalogue for a history or a query, with reasons and what they rest on."""
-    from rectune.inference.loaded import kept_loaded
-    from rectune.readers.catalogue import CatalogueSource
+    from rectune.inference.engine_cache import keep_engines_loaded
+    from rectune.readers.catalogue import CatalogueOptions
     from rectune.readers.published import PUBLISHED
-    from rectune.recommender.requests import Wish
+    from rectune.recommender.requests import UserRequest
 
     chosen = {
         "title": title_column,
@@ -130,15 +130,15 @@ def recommend(
     columns = {name: column for name, column in chosen.items() if column != _GUESS}
     written = _written(file_format, encoding, separator, quotes, header)
     published = file_format if file_format in PUBLISHED else ""
-    read = CatalogueSource(domain or "other", columns, _names(facts), written, published, malformed)
-    source = Source(catalogue, domain, recipe, model, runs, read)
-    wish = Wish(titles_in(history), query, history_domain)
+    read = CatalogueOptions(domain or "other", columns, _names(facts), written, published, malformed)
+    source = CatalogueSource(catalogue, domain, recipe, model, runs, read)
+    wish = UserRequest(titles_in(history), query, history_domain)
     if not interactive and not (wish.history or wish.query.strip()):
         from rectune.core.errors import UserError
 
-        raise UserError("nothing to go by", mend='give --history "A; B; C", --query "…", or --interactive')
+        raise UserError("nothing to go by", hint='give --history "A; B; C", --query "…", or --interactive')
     answer = _Answering(source, _checked(ground), top, as_json)
-    with kept_loaded() if interactive else nullcontext():
+    with keep_engines_loaded() if interactive else nullcontext():
         if wish.history or wish.query.strip():
             typer.echo(answer(wish))
         if interactive:
@@ -155,7 +155,7 @@ def _written(name: str, encoding: str, separator: str, quotes: bool, header: str
         raise UserError(
             f"there is no format {name}",
             where="--format",
-            mend=f"give one of: {', '.join((*FORMATS, *PUBLISHED))}",
+            hint=f"give one of: {', '.join((*FORMATS, *PUBLISHED))}",
         )
     sign = separator.replace("\\t", "\t")
     return FileFormat(name if name in FORMATS else "", encoding, sign, quotes, _names(header))
@@ -175,7 +175,7 @@ def titles_in(text: str) -> list[str]:
 class _Answering:
     """Answers wishes from one catalogue, which is read and indexed once."""
 
-    def __init__(self, source: Source, ground: str, top: int, as_json: bool) -> None:
+    def __init__(self, source: CatalogueSource, ground: str, top: int, as_json: bool) -> None:
         from rectune.core.progress import say
 
         self._json = as_json
@@ -186,11 +186,11 @@ class _Answering:
             say(said)
         self._recommender = _recommender(model, self._items, config, folder)
 
-    def __call__(self, wish: Wish) -> str:
+    def __call__(self, wish: UserRequest) -> str:
         """The answer to a wish, for a terminal or as a line of JSON."""
         from rectune.core.progress import say
         from rectune.recommender.requests import from_words
-        from rectune.recommender.wording import as_json, as_text
+        from rectune.recommender.formatting import as_json, as_text
 
         request = from_words(self._items, wish, self._recommender.grounding)
         if strange := [item.title for item in request.liked if not item.item_id and not wish.history_domain]:
@@ -199,18 +199,18 @@ class _Answering:
         return json.dumps(as_json(found), ensure_ascii=False) if self._json else as_text(found)
 
 
-def _recommender(model: Path, items: list[Item], config: Retrieval, folder: Path) -> GenerativeRecommender:
+def _recommender(model: Path, items: list[Item], config: RetrievalConfig, folder: Path) -> GenerativeRecommender:
     from rectune.recommender.generative import GenerativeRecommender
     from rectune.retrieval.grounding import ground_in
 
     grounding = ground_in(items, folder / "index", config.embedder, config)
-    return GenerativeRecommender(model, grounding, config, folder / "ledger.sqlite")
+    return GenerativeRecommender(model, grounding, config, folder / "generations.sqlite")
 
 
 def _converse(answer: _Answering, history_domain: str) -> None:
     """A wish a line until an empty one: titles, or a question mark and what is looked for, or both."""
     from rectune.core.errors import UserError
-    from rectune.recommender.requests import Wish
+    from rectune.recommender.requests import UserRequest
 
     typer.echo(
         'Titles you liked, as "A; B; C"; or "? what you look for"; or both. An empty line ends.', err=True
@@ -222,15 +222,15 @@ def _converse(answer: _Answering, history_domain: str) -> None:
             return
         history, *query = _QUESTION.split(line, maxsplit=1)
         try:
-            typer.echo(answer(Wish(titles_in(history), query[0] if query else "", history_domain)) + "\n")
+            typer.echo(answer(UserRequest(titles_in(history), query[0] if query else "", history_domain)) + "\n")
         except UserError as error:
             typer.echo(f"rectune: {error}", err=True)
 
 
-def _settings(source: Source, ground: str, top: int) -> Retrieval:
+def _settings(source: CatalogueSource, ground: str, top: int) -> RetrievalConfig:
     from rectune.core.recipe import load_recipe
 
-    changed = [f"retrieval.ground={ground}"] * bool(ground) + [f"retrieval.top={top}"] * bool(top)
+    changed = [f"retrieval.grounding={ground}"] * bool(ground) + [f"retrieval.top={top}"] * bool(top)
     return load_recipe(source.recipe or _DEFAULT, changed).retrieval
 
 
@@ -239,21 +239,21 @@ def _checked(ground: str) -> Literal["", "retrieve", "constrained"]:
 
     if ground not in ("", "retrieve", "constrained"):
         raise UserError(
-            f"{ground!r} is no way of grounding", where="--ground", mend="give retrieve or constrained"
+            f"{ground!r} is no way of grounding", where="--ground", hint="give retrieve or constrained"
         )
     return ground  # type: ignore[return-value]
 
 
-def _items(source: Source, embedder: str) -> tuple[list[Item], Path]:
+def _items(source: CatalogueSource, embedder: str) -> tuple[list[Item], Path]:
     """The catalogue, from a file or from the recipe's own data, and the folder that keeps its index."""
     from rectune.core.catalogue import load_catalogue
     from rectune.core.errors import UserError
     from rectune.core.progress import say
-    from rectune.core.runs import RunStore
+    from rectune.core.artifacts import ArtifactStore
     from rectune.core.types import content_id
     from rectune.readers.catalogue import read_catalogue
 
-    store, recipe = RunStore(source.runs), source.recipe or _DEFAULT
+    store, recipe = ArtifactStore(source.runs), source.recipe or _DEFAULT
     if source.catalogue:
         read = read_catalogue(source.catalogue, source.read)
         say(read.describe())
@@ -263,22 +263,22 @@ def _items(source: Source, embedder: str) -> tuple[list[Item], Path]:
         if source.domain not in known.domains:
             raise UserError(
                 f"which catalogue? There is no domain {source.domain!r}",
-                mend=f"give --catalogue FILE, or --domain with one of: {', '.join(known.domains)}",
+                hint=f"give --catalogue FILE, or --domain with one of: {', '.join(known.domains)}",
             )
         items, of = known.of(source.domain), recipe.stem
     return items, store.root / "catalogues" / content_id("catalogue", of, source.domain, embedder)
 
 
-def _model(source: Source) -> tuple[Path, str]:
+def _model(source: CatalogueSource) -> tuple[Path, str]:
     """The GGUF file that answers, and what has to be said of it."""
     from rectune.core.errors import UserError
-    from rectune.core.runs import RunStore
+    from rectune.core.artifacts import ArtifactStore
     from rectune.models.reference import gguf_file
 
     if source.model:
         return gguf_file(source.model), ""
     try:
-        return RunStore(source.runs).resolve((source.recipe or _DEFAULT).stem, "export") / "model.gguf", ""
+        return ArtifactStore(source.runs).resolve((source.recipe or _DEFAULT).stem, "export") / "model.gguf", ""
     except UserError:
         if source.recipe:
             raise

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from rectune.cli.arguments import Overrides, RecipeFile, Runs
+from rectune.cli.shared_options import Overrides, RecipeFile, Runs
 
 
 def export(recipe: RecipeFile, overrides: Overrides = None, runs: Runs = Path("runs")) -> None:
     """Make the aligned model's GGUF and say where it is."""
-    from rectune.core.runs import RunStore
-    from rectune.pipeline.run import Order, run_pipeline
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.pipeline.run import RunOptions, run_pipeline
 
     typer.echo(
-        run_pipeline(Order(recipe, overrides or [], "export"), RunStore(runs))["export"] / "model.gguf"
+        run_pipeline(RunOptions(recipe, overrides or [], "export"), ArtifactStore(runs))["export"] / "model.gguf"
     )
 
 
@@ -25,7 +25,7 @@ def push(
     overrides: Overrides = None,
     to: Annotated[str, typer.Option(help="Where to: user/name; else release.repo.")] = "",
     what: Annotated[
-        str, typer.Option(help="Which of adapter,merged,gguf,dataset,preferences; else release.what.")
+        str, typer.Option(help="Which of adapter,merged,gguf,dataset,preferences; else release.artifacts.")
     ] = "",
     private: Annotated[
         bool | None, typer.Option("--private/--public", help="A repository that is made.")
@@ -37,7 +37,7 @@ def push(
     runs: Runs = Path("runs"),
 ) -> None:
     """Push model, data and cards to the Hub, a commit a kind; dry unless told otherwise."""
-    from rectune.core.runs import RunStore
-    from rectune.pipeline.pushing import Wanted, push_run
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.pipeline.push_command import PushOptions, push_run
 
-    typer.echo(push_run(recipe, overrides or [], Wanted(to, what, private, dry_run), RunStore(runs)))
+    typer.echo(push_run(recipe, overrides or [], PushOptions(to, what, private, dry_run), ArtifactStore(runs)))

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from rectune.cli.arguments import Overrides, RecipeFile, Runs
+from rectune.cli.shared_options import Overrides, RecipeFile, Runs
 
 if TYPE_CHECKING:
-    from rectune.align.tags import TagStore, Taken
-    from rectune.align.tasks import Task
+    from rectune.align.tags import TagStore, ImportCounts
+    from rectune.align.tasks import AnnotationTask
     from rectune.core.recipe import Recipe
 
 _DEFAULT = "answers"
 
 
-class Form(StrEnum):
+class ExportFormat(StrEnum):
     """What `rectune tag export` writes."""
 
     jsonl = "jsonl"
@@ -72,7 +72,7 @@ def answers(
     plain: Annotated[
         bool, typer.Option("--plain", help="Line mode, for dumb terminals and screen readers.")
     ] = False,
-    of: Of = "",
+    annotators: Of = "",
     overlap: Overlap = 0.0,
     repeats: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="The share of prompts that come back unannounced.")
@@ -82,19 +82,19 @@ def answers(
     runs: Runs = Path("runs"),
 ) -> None:
     """Tag the best and the worst of each prompt's answers, or --compare two models (the default command)."""
-    from rectune.align.collect import tag_file
-    from rectune.align.tagging import Sitting, tag
+    from rectune.align.annotation_stage import tag_file
+    from rectune.align.tagging import TaggingOptions, tag
     from rectune.align.tagging import compare as judge
     from rectune.core.recipe import load_recipe
-    from rectune.core.runs import RunStore
-    from rectune.pipeline.run import Order, run_pipeline
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.pipeline.run import RunOptions, run_pipeline
 
     loaded = load_recipe(recipe, overrides or [])
-    sitting = Sitting(tag_file(loaded), annotator or getpass.getuser(), plain, _names(of), overlap, repeats)
+    sitting = TaggingOptions(tag_file(loaded), annotator or getpass.getuser(), plain, _names(annotators), overlap, repeats)
     if compare:
-        duel, data = _duel(recipe, compare, answers, runs)
-        raise typer.Exit(judge(duel, data, sitting))
-    folders = run_pipeline(Order(recipe, overrides or [], "candidates"), RunStore(runs))
+        comparison, data = _duel(recipe, compare, answers, runs)
+        raise typer.Exit(judge(comparison, data, sitting))
+    folders = run_pipeline(RunOptions(recipe, overrides or [], "candidates"), ArtifactStore(runs))
     if loaded.align.annotator == "simulated":
         typer.echo(
             "This recipe trains on a simulated annotator; add align.annotator=person to train on your tags."
@@ -106,14 +106,14 @@ def answers(
 def status(
     recipe: RecipeFile,
     overrides: Overrides = None,
-    of: Of = "",
+    annotators: Of = "",
     overlap: Overlap = 0.0,
     compare: Compare = None,
     answers: Answers = None,
     runs: Runs = Path("runs"),
 ) -> None:
     """Who did how much, how well annotators agree, whether places sway them; with --compare the win rate."""
-    from rectune.align.status import duel_status
+    from rectune.align.status import comparison_status
     from rectune.align.status import status as described
     from rectune.core.recipe import load_recipe
 
@@ -121,10 +121,10 @@ def status(
     with _existing(loaded) as store:
         decisions, marks = store.standing(), store.marks()
     if compare:
-        duel, _ = _duel(recipe, compare, answers, runs)
-        typer.echo(duel_status(duel, decisions))
+        comparison, _ = _duel(recipe, compare, answers, runs)
+        typer.echo(comparison_status(comparison, decisions))
         return
-    typer.echo(described(_tasks(recipe, runs), decisions, marks, _names(of), overlap))
+    typer.echo(described(_tasks(recipe, runs), decisions, marks, _names(annotators), overlap))
 
 
 @tag_app.command()
@@ -132,32 +132,32 @@ def export(
     file: Annotated[Path, typer.Argument(help="Where to.")],
     tags: Tags = "default",
     format: Annotated[
-        Form, typer.Option(help="JSON lines for `rectune tag import`, or what another tool imports.")
-    ] = Form.jsonl,
+        ExportFormat, typer.Option(help="JSON lines for `rectune tag import`, or what another tool imports.")
+    ] = ExportFormat.jsonl,
     recipe: Annotated[
         Path | None, typer.Option(help="For argilla and label-studio: whose prompts and answers were tagged.")
     ] = None,
     runs: Runs = Path("runs"),
 ) -> None:
     """Write everything that was decided, notes, flags and history too; or what counts, for another tool."""
-    from rectune.align.exchange import export_tags
+    from rectune.align.import_export import export_tags
     from rectune.align.tags import TagStore
 
     with TagStore(_present(_path(tags))) as store:
-        if format is Form.jsonl:
+        if format is ExportFormat.jsonl:
             typer.echo(f"{export_tags(store, file)} lines written to {file}")
         else:
             _export_texts(store, file, format, recipe, runs)
 
 
-def _export_texts(store: TagStore, file: Path, format: Form, recipe: Path | None, runs: Path) -> None:
-    from rectune.align.exchange import write_text
+def _export_texts(store: TagStore, file: Path, format: ExportFormat, recipe: Path | None, runs: Path) -> None:
+    from rectune.align.import_export import write_text
     from rectune.align.formats import document, judged
     from rectune.core.errors import UserError
 
     if recipe is None:
-        mend = "say whose they are: --recipe RECIPE"
-        raise UserError(f"{format} gets the texts too, and a tag file holds hashes only", mend=mend)
+        hint = "say whose they are: --recipe RECIPE"
+        raise UserError(f"{format} gets the texts too, and a tag file holds hashes only", hint=hint)
     decisions = store.decisions()
     rows = judged(_tasks(recipe, runs), decisions, store.marks())
     write_text(file, document(rows, format))
@@ -175,7 +175,7 @@ def import_(
     tags: Tags = "default",
 ) -> None:
     """Take in an export, all of it or, where a line is broken, nothing; what is there already stays as it is."""
-    from rectune.align.exchange import import_tags
+    from rectune.align.import_export import import_tags
 
     with _filled(_path(tags)) as store:
         _tell(import_tags(file, store), store.path)
@@ -208,28 +208,28 @@ def _filled(path: Path) -> Iterator[TagStore]:
         raise
 
 
-def _tell(taken: Taken, path: Path) -> None:
+def _tell(taken: ImportCounts, path: Path) -> None:
     typer.echo(f"{taken.new} rows new; kept in {path}")
     if taken.known:
         typer.echo(f"{taken.known} were there already, or twice, and are kept once")
 
 
-def _tasks(recipe: Path, runs: Path) -> list[Task]:
+def _tasks(recipe: Path, runs: Path) -> list[AnnotationTask]:
     """The prompts and answers of a recipe's last run."""
     from rectune.align.tasks import load_tasks
-    from rectune.core.runs import RunStore
+    from rectune.core.artifacts import ArtifactStore
 
-    found = RunStore(runs)
+    found = ArtifactStore(runs)
     return load_tasks(found.resolve(recipe.stem, "candidates"), found.resolve(recipe.stem, "queries"))
 
 
-def _names(of: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in of.split(",") if name.strip())
+def _names(annotators: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in annotators.split(",") if name.strip())
 
 
 def _path(tags: str) -> Path:
     """A tag file by its path, or by its name as in align.tags."""
-    from rectune.align.collect import TAGS
+    from rectune.align.annotation_stage import TAGS
 
     return Path(tags) if tags.endswith(".sqlite") else TAGS / f"{tags}.sqlite"
 
@@ -239,13 +239,13 @@ def _present(path: Path) -> Path:
 
     if not path.is_file():
         there = ", ".join(sorted(found.stem for found in path.parent.glob("*.sqlite")))
-        mend = f"there are: {there}" if there else "nothing was tagged here yet: rectune tag RECIPE"
-        raise UserError("there is no such tag file", where=str(path), mend=mend)
+        hint = f"there are: {there}" if there else "nothing was tagged here yet: rectune tag RECIPE"
+        raise UserError("there is no such tag file", where=str(path), hint=hint)
     return path
 
 
 def _existing(recipe: Recipe) -> TagStore:
-    from rectune.align.collect import tag_file
+    from rectune.align.annotation_stage import tag_file
     from rectune.align.tags import TagStore
 
     return TagStore(_present(tag_file(recipe)))
@@ -253,11 +253,11 @@ def _existing(recipe: Recipe) -> TagStore:
 
 def _duel(recipe: Path, systems: tuple[str, str], folder: Path | None, runs: Path) -> tuple[Any, Path]:
     """The answers of two models, and the folder of the catalogue."""
-    from rectune.align.comparison import read_duel
+    from rectune.align.comparison import read_comparison
     from rectune.align.tasks import PROMPTS_FILE
-    from rectune.core.runs import RunStore
+    from rectune.core.artifacts import ArtifactStore
 
-    store = RunStore(runs)
+    store = ArtifactStore(runs)
     prompts = store.resolve(recipe.stem, "queries") / PROMPTS_FILE
     answered = folder or store.resolve(recipe.stem, "eval")
-    return read_duel(prompts, answered, systems), store.resolve(recipe.stem, "data")
+    return read_comparison(prompts, answered, systems), store.resolve(recipe.stem, "data")

@@ -66,8 +66,8 @@ class DigestCache:
                 found = file_digest(path)
                 memory.execute("insert or replace into digests values (?, ?, ?, ?)", (*place, found))
         except sqlite3.Error as problem:
-            mend = "make room on the disk, or delete the file; what was in it is computed again"
-            raise UserError(f"cannot be used ({problem})", where=str(self._file), mend=mend) from None
+            hint = "make room on the disk, or delete the file; what was in it is computed again"
+            raise UserError(f"cannot be used ({problem})", where=str(self._file), hint=hint) from None
         return found
 
 
@@ -75,5 +75,5 @@ def _place(path: Path) -> _Place:
     try:
         state = path.stat()
     except OSError as problem:
-        raise UserError(f"cannot be read ({problem.strerror})", where=str(path), mend="name a file") from None
+        raise UserError(f"cannot be read ({problem.strerror})", where=str(path), hint="name a file") from None
     return str(path.resolve()), state.st_size, state.st_mtime_ns

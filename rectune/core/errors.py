@@ -11,27 +11,27 @@ class RectuneError(Exception):
 
 
 class UserError(RectuneError):
-    """Bad input or a missing piece that the person at the keyboard can mend.
+    """Bad input or a missing piece that the person at the keyboard can correct.
 
     The command line prints it without a traceback and exits with 2.
 
     Args:
-        found: what is wrong, in one sentence ("threshold is 'abc', not a number").
+        message: what is wrong, in one sentence ("threshold is 'abc', not a number").
         where: the file (and line or key) it was found in; empty when there is none.
-        mend: what to do about it.
+        hint: what to do about it.
     """
 
-    def __init__(self, found: str, *, where: str = "", mend: str = "") -> None:
-        self.found, self.where, self.mend = found, where, mend
-        super().__init__(found, where, mend)
+    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        self.message, self.where, self.hint = message, where, hint
+        super().__init__(message, where, hint)
 
     def __reduce__(self) -> tuple[Callable[..., UserError], tuple[str]]:
         """So that it comes whole from another process."""
-        return partial(UserError, where=self.where, mend=self.mend), (self.found,)
+        return partial(UserError, where=self.where, hint=self.hint), (self.message,)
 
     def __str__(self) -> str:
-        lead = f"{self.where}: {self.found}" if self.where else self.found
-        return f"{lead}\n  {self.mend}" if self.mend else lead
+        lead = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{lead}\n  {self.hint}" if self.hint else lead
 
 
 class WaitingForPeople(UserError):
@@ -44,7 +44,7 @@ class MissingExtra(UserError):
     def __init__(self, package: str, needed_for: str) -> None:
         super().__init__(
             f"{needed_for} needs the package {package}, which is not installed",
-            mend=f"run: .venv/bin/pip install -c constraints.txt {package}",
+            hint=f"run: .venv/bin/pip install -c constraints.txt {package}",
         )
 
 

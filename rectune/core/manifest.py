@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.errors import UserError
-from rectune.core.runs import read_manifest
+from rectune.core.artifacts import read_manifest
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class Flow:
+class RowFlow:
     """Rows into and out of one stage, and the reasons why some did not get through."""
 
     stage: str
@@ -57,13 +57,13 @@ def read_manifests(inputs: Mapping[str, Path]) -> dict[str, Manifest]:
     return {stage: manifest for stage, manifest in found.items() if manifest is not None}
 
 
-def flows(manifests: Mapping[str, Manifest]) -> list[Flow]:
+def flows(manifests: Mapping[str, Manifest]) -> list[RowFlow]:
     """The funnel: one entry for every stage that counted rows."""
     entries = []
     for stage, manifest in manifests.items():
         rows_in, rows_out = _count(manifest.figures.get("rows_in")), _count(manifest.figures.get("rows_out"))
         if rows_in is not None or rows_out is not None:
-            entries.append(Flow(stage, rows_in, rows_out, _dropped(manifest.figures.get("dropped"))))
+            entries.append(RowFlow(stage, rows_in, rows_out, _dropped(manifest.figures.get("dropped"))))
     return entries
 
 

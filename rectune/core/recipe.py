@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from rectune.core import settings
 from rectune.core.errors import UserError
-from rectune.core.shipped import RECIPES, find_recipe, recipe_names
+from rectune.core.package_data import RECIPES, find_recipe, recipe_names
 
 
 class Recipe(BaseModel):
@@ -25,17 +25,17 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    data: settings.Data
-    models: settings.Models
-    prompts: settings.Prompts
-    generate: settings.Generate
-    filter: settings.Filter
-    train: settings.Train
-    candidates: settings.Candidates
-    align: settings.Align
-    retrieval: settings.Retrieval
-    evaluate: settings.Evaluate
-    release: settings.Release
+    data: settings.DataConfig
+    models: settings.ModelsConfig
+    prompts: settings.PromptsConfig
+    generate: settings.GenerateConfig
+    filter: settings.FilterConfig
+    train: settings.TrainConfig
+    candidates: settings.CandidatesConfig
+    align: settings.AlignConfig
+    retrieval: settings.RetrievalConfig
+    evaluate: settings.EvaluateConfig
+    release: settings.ReleaseConfig
 
     @model_validator(mode="before")
     @classmethod
@@ -73,7 +73,7 @@ def load_recipe(recipe: Path, overrides: Sequence[str] = ()) -> Recipe:
     except ValidationError as invalid:
         faults += [_describe(dict(error)) for error in invalid.errors()]
     if faults:
-        raise UserError("\n".join(f"{path}: {fault}" for fault in faults), mend="mend the keys named above")
+        raise UserError("\n".join(f"{path}: {fault}" for fault in faults), hint="fix the keys named above")
     return loaded
 
 
@@ -124,13 +124,13 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         near = [] if path.parent == RECIPES else sorted(map(str, path.parent.glob("*.yaml")))
-        mend = f"name a file, or one of: {', '.join([*near, *recipe_names()])}"
-        raise UserError("no such recipe", where=str(path), mend=mend) from None
+        hint = f"name a file, or one of: {', '.join([*near, *recipe_names()])}"
+        raise UserError("no such recipe", where=str(path), hint=hint) from None
     except (OSError, UnicodeDecodeError, YAMLError) as broken:
         raise UserError(f"cannot be read as YAML: {broken}", where=str(path)) from None
     if not isinstance(document, dict):
         raise UserError(
-            "holds no sections", where=str(path), mend=f"wanted: {', '.join(Recipe.model_fields)}"
+            "holds no sections", where=str(path), hint=f"wanted: {', '.join(Recipe.model_fields)}"
         )
     return document
 

@@ -107,14 +107,14 @@ def _opened(path: Path, kind: type) -> Iterator[Any]:
     try:
         file = pq.ParquetFile(path)
     except FileNotFoundError:
-        raise UserError("no such file", where=str(path), mend="run the stage that makes it first") from None
+        raise UserError("no such file", where=str(path), hint="run the stage that makes it first") from None
     except pa.ArrowInvalid as broken:
         raise UserError(f"not a readable Parquet file ({broken})", where=str(path)) from None
     with file:
         found = (file.schema_arrow.metadata or {}).get(b"rectune", b"nothing").decode()
         if found != _signature(kind):
             raise UserError(
-                f"holds {found}, wanted {_signature(kind)}", where=str(path), mend="run its stage again"
+                f"holds {found}, wanted {_signature(kind)}", where=str(path), hint="run its stage again"
             )
         yield file
 

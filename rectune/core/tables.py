@@ -75,7 +75,7 @@ def read_table(path: Path) -> pl.DataFrame:
         return pl.read_parquet(path)
     except FileNotFoundError:
         raise UserError(
-            "no such table", where=str(path), mend="run: rectune run RECIPE --until data"
+            "no such table", where=str(path), hint="run: rectune run RECIPE --until data"
         ) from None
     except pl.exceptions.PolarsError as broken:
         raise UserError(f"not a readable Parquet file ({broken})", where=str(path)) from None

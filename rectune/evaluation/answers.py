@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.rows import write_rows
-from rectune.core.runs import ledger_path, write_atomically
-from rectune.core.stats.metrics import Resampled
+from rectune.core.artifacts import generation_cache_path, write_atomically
+from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.types import Candidate, Prompt, with_id
-from rectune.evaluation.samples import choose
-from rectune.evaluation.systems import Material
-from rectune.evaluation.topic import off_topic_shares
-from rectune.evaluation.writing import answers_to
-from rectune.filters.words import repetition, word_score, words_of
+from rectune.evaluation.sample_answers import choose
+from rectune.evaluation.systems import EvalContext
+from rectune.evaluation.off_topic import off_topic_shares
+from rectune.evaluation.model_answers import answers_to
+from rectune.filters.word_stats import repetition, word_score, words_of
 from rectune.inference.generate import provenance
 from rectune.retrieval.embedding import title_and_categories
-from rectune.retrieval.grounding import Grounded, Grounding
+from rectune.retrieval.grounding import GroundedItem, Grounding
 
 PAIR = ("sft", "dpo")  # systems as in `rectune.evaluation.systems.MODELS`; differences are second less first
 ANSWERS_FILE = "answers.{system}.parquet"  # what `rectune tag --compare` reads
@@ -29,7 +29,7 @@ FIGURES = {
     "grounded": "the answer names an item of the catalogue that is not in the history, exactly or misspelt",
     "score": "response score ln(L)*L/C, L and C counted in words",
     "repetition": "share of 3-word runs that came before in the answer",
-    "off_topic": "share of sentences near to nothing that was asked, shown or recommended (see rectune/evaluation/topic.py)",
+    "off_topic": "share of sentences near to nothing that was asked, shown or recommended (see rectune/evaluation/off_topic.py)",
     "words": "words an answer",
 }
 
@@ -40,11 +40,11 @@ class _Read:
 
     prompt: Prompt
     text: str
-    named: Grounded | None
+    named: GroundedItem | None
 
 
 def compare_answers(
-    prompts: Sequence[Prompt], material: Material, grounding: Grounding, out: Path
+    prompts: Sequence[Prompt], eval_context: EvalContext, grounding: Grounding, out: Path
 ) -> dict[str, Any]:
     """Let both models answer the same test prompts, and write answers.<system>.parquet and answers.json.
 
@@ -52,64 +52,64 @@ def compare_answers(
         prompts: all prompts of the run; at most `evaluate.answers` direct ones of the test are asked.
         material: what the models are opened from; answers are sampled as section retrieval says.
         grounding: in the catalogue.
-        out: the stage's folder; answers that are in the ledger are not written again.
+        out: the stage's folder; answers that are in the generation cache are not written again.
 
     Returns:
         What answers.json holds, empty where nothing is asked: `prompts`; `figures`, what each means; `systems`, by system
         and figure `mean`, `low`, `high` (95 %, bootstrap over users), and `how` the items were found; `difference`, the
         second system's figures less the first's, prompt by prompt.
     """
-    chosen = choose(prompts, material.config.evaluate.answers)
+    chosen = choose(prompts, eval_context.config.evaluate.answers)
     if not chosen:
         return {}
     columns: dict[str, Mapping[str, list[float]]] = {}
     hows: dict[str, Mapping[str, float]] = {}
     for system in PAIR:
-        read = _ask(system, chosen, material, grounding, out)
-        columns[system], hows[system] = _columns(read, material), _how(read, grounding)
-    found = _summary(chosen, columns, hows, material)
+        read = _ask(system, chosen, eval_context, grounding, out)
+        columns[system], hows[system] = _columns(read, eval_context), _how(read, grounding)
+    found = _summary(chosen, columns, hows, eval_context)
     write_atomically(out / "answers.json", json.dumps(found, ensure_ascii=False, indent=1))
     return found
 
 
 def _ask(
-    system: str, prompts: Sequence[Prompt], material: Material, grounding: Grounding, out: Path
+    system: str, prompts: Sequence[Prompt], eval_context: EvalContext, grounding: Grounding, out: Path
 ) -> list[_Read]:
     """The system's answers, which are written to their file too."""
-    texts = [answer.text.strip() for answer in answers_to(prompts, system, material, ledger_path(out))]
-    sampling = material.config.retrieval.sampling
-    origin = provenance(material.model(system), sampling, sampling.seed)
+    texts = [answer.text.strip() for answer in answers_to(prompts, system, eval_context, generation_cache_path(out))]
+    sampling = eval_context.config.retrieval.sampling
+    origin = provenance(eval_context.model(system), sampling, sampling.seed)
     rows = [with_id(Candidate("", p.id, 0, text, origin)) for p, text in zip(prompts, texts, strict=True)]
     write_rows(out / ANSWERS_FILE.format(system=system), rows, Candidate)
     return [_Read(p, text, _named(p, text, grounding)) for p, text in zip(prompts, texts, strict=True)]
 
 
-def _named(prompt: Prompt, text: str, grounding: Grounding) -> Grounded | None:
+def _named(prompt: Prompt, text: str, grounding: Grounding) -> GroundedItem | None:
     return grounding.named(text, prompt.domain, frozenset(prompt.history)) if text else None
 
 
-def _columns(read: Sequence[_Read], material: Material) -> dict[str, list[float]]:
+def _columns(read: Sequence[_Read], eval_context: EvalContext) -> dict[str, list[float]]:
     """Every figure of every answer."""
-    topics = [_topics(row, material) for row in read]
+    topics = [_topics(row, eval_context) for row in read]
     return {
-        "hit@1": [float(_hit(row, material)) for row in read],
+        "hit@1": [float(_hit(row, eval_context)) for row in read],
         "grounded": [float(row.named is not None) for row in read],
         "score": [word_score(row.text) for row in read],
         "repetition": [repetition(row.text) for row in read],
-        "off_topic": off_topic_shares([r.text for r in read], topics, material.config.retrieval.embedder),
+        "off_topic": off_topic_shares([r.text for r in read], topics, eval_context.config.retrieval.embedder),
         "words": [float(len(words_of(row.text))) for row in read],
     }
 
 
-def _hit(row: _Read, material: Material) -> bool:
+def _hit(row: _Read, eval_context: EvalContext) -> bool:
     """An answer cannot tell items of one title apart, so any of them counts."""
-    target = material.catalogue.get(row.prompt.domain, row.prompt.target)
+    target = eval_context.catalogue.get(row.prompt.domain, row.prompt.target)
     return row.named is not None and row.named.how == "title" and row.named.title == target.title
 
 
-def _topics(row: _Read, material: Material) -> list[str]:
+def _topics(row: _Read, eval_context: EvalContext) -> list[str]:
     """What the answer may speak of."""
-    prompt, get = row.prompt, material.catalogue.get
+    prompt, get = row.prompt, eval_context.catalogue.get
     items = [get(prompt.history_domain, item) for item in prompt.history]
     items += [get(prompt.domain, item) for item in prompt.candidates]
     items += [get(prompt.domain, row.named.item_id)] if row.named else []
@@ -136,11 +136,11 @@ def _summary(
     prompts: Sequence[Prompt],
     columns: Mapping[str, Mapping[str, list[float]]],
     hows: Mapping[str, Mapping[str, float]],
-    material: Material,
+    eval_context: EvalContext,
 ) -> dict[str, Any]:
-    settings = material.config.evaluate
+    settings = eval_context.config.evaluate
     users = [f"{prompt.domain}/{prompt.user}" for prompt in prompts]
-    drawn = Resampled(users, settings.bootstrap, settings.seed)
+    drawn = UserBootstrap(users, settings.bootstrap, settings.seed)
     first, second = (columns[system] for system in PAIR)
     gaps = {name: [b - a for a, b in zip(first[name], second[name], strict=True)] for name in FIGURES}
     systems = {
@@ -151,7 +151,7 @@ def _summary(
     return {
         "prompts": len(prompts),
         "users": len(set(users)),
-        "sampling": material.config.retrieval.sampling.model_dump(mode="json"),
+        "sampling": eval_context.config.retrieval.sampling.model_dump(mode="json"),
         "figures": FIGURES,
         "systems": systems,
         "difference": {name: _interval(values, drawn) for name, values in gaps.items()},
@@ -159,7 +159,7 @@ def _summary(
     }
 
 
-def _interval(values: Sequence[float], drawn: Resampled) -> dict[str, float]:
+def _interval(values: Sequence[float], drawn: UserBootstrap) -> dict[str, float]:
     low, high = drawn.interval(values)
     mean = sum(values) / len(values)
     return {"mean": round(mean, 6), "low": round(low, 6), "high": round(high, 6)}

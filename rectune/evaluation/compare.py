@@ -10,8 +10,8 @@ import numpy as np
 
 from rectune.core.errors import UserError
 from rectune.core.rows import read_rows
-from rectune.core.stats.metrics import Resampled, hit_at, reciprocal_ranks
-from rectune.core.stats.paired import holm, mcnemar
+from rectune.core.stats.metrics import UserBootstrap, hit_at, reciprocal_ranks
+from rectune.core.stats.significance import holm, mcnemar
 from rectune.core.types import Ranking
 
 ROUNDS, SEED = 10_000, 0
@@ -44,7 +44,7 @@ def compare(one: Path, other: Path) -> dict[str, Any]:
         raise UserError(
             "the two evaluations have no prompt in common",
             where=f"{one} and {other}",
-            mend="compare runs of the same data and prompts: their test cases must be equal",
+            hint="compare runs of the same data and prompts: their test cases must be equal",
         )
     rows = [
         row
@@ -106,7 +106,7 @@ def _row(
     hits, gains = (_means(ranks, of) for of in (lambda some: hit_at(some, 1), reciprocal_ranks))
     won = sum(two[0] == 1 != one[0] for one, two in ranks)
     lost = sum(one[0] == 1 != two[0] for one, two in ranks)
-    resampled = Resampled(users, ROUNDS, SEED)
+    resampled = UserBootstrap(users, ROUNDS, SEED)
     return {
         "protocol": protocol,
         "system": system,

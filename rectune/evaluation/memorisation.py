@@ -13,21 +13,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rectune.core.runs import ledger_path
-from rectune.core.settings import Sampling
+from rectune.core.artifacts import generation_cache_path
+from rectune.core.settings import SamplingConfig
 from rectune.core.stats import metrics
 from rectune.core.stats.intervals import wilson
 from rectune.core.types import Locale, content_id
-from rectune.evaluation.systems import Material
+from rectune.evaluation.systems import EvalContext
 from rectune.inference.generate import generate
-from rectune.inference.requests import Request
-from rectune.prompts.library import system_message
-from rectune.prompts.render import Wording, render
+from rectune.inference.requests import GenerationRequest
+from rectune.prompts.template_library import system_message
+from rectune.prompts.render import RenderOptions, render
 from rectune.rankers.base import Scores
-from rectune.rankers.cases import TestCase, as_asked, by_domain
-from rectune.rankers.ground import Ground
-from rectune.rankers.likelihood import Asked, Likelihood, Scorer, without_history
-from rectune.rankers.words import words_of
+from rectune.rankers.eval_cases import EvalCase, as_asked, by_domain
+from rectune.rankers.domain_data import DomainData
+from rectune.rankers.likelihood import RenderedPrompt, Likelihood, Scorer, without_history
+from rectune.rankers.baselines import words_of
 
 CONDITIONS = ("own history", "shuffled", "somebody else's", "none")
 _SHORTEST = 4  # words of a title that is cut in two
@@ -39,7 +39,7 @@ _ASK: dict[Locale, str] = {
 
 
 @dataclass(frozen=True)
-class Cut:
+class SplitTitle:
     """A title in two halves; `others` are second halves of other titles of the same domain, the control."""
 
     domain: str
@@ -49,7 +49,7 @@ class Cut:
     other: tuple[str, ...]
 
 
-def probe(cases: Sequence[TestCase], material: Material, scorer: Scorer, out: Path) -> dict[str, Any]:
+def probe(cases: Sequence[EvalCase], eval_context: EvalContext, scorer: Scorer, out: Path) -> dict[str, Any]:
     """What memorisation.json holds: `titles` and `next_item`, over all and by domain; see the functions below.
 
     Args:
@@ -58,23 +58,23 @@ def probe(cases: Sequence[TestCase], material: Material, scorer: Scorer, out: Pa
         scorer: the base model's likelihoods.
         out: the stage's folder.
     """
-    count = material.config.evaluate.memorisation
+    count = eval_context.config.evaluate.memorisation
     chosen = {domain: group[:count] for domain, group in by_domain(cases).items()}
-    cuts = [cut for domain, group in chosen.items() for cut in _cuts(material.ground(domain), group, count)]
+    cuts = [cut for domain, group in chosen.items() for cut in _cuts(eval_context.domain_data(domain), group, count)]
     return {
         "model": "base",
-        "titles": completed(cuts, material, out) if cuts else {},
-        "next_item": next_items(chosen, material, scorer),
+        "titles": completed(cuts, eval_context, out) if cuts else {},
+        "next_item": next_items(chosen, eval_context, scorer),
     }
 
 
-def completed(cuts: Sequence[Cut], material: Material, out: Path) -> dict[str, Any]:
+def completed(cuts: Sequence[SplitTitle], eval_context: EvalContext, out: Path) -> dict[str, Any]:
     """How many titles the model ends as they end when it is given their first half; greedy.
 
     An answer counts where its words begin with all words of the rest, case aside. `control` counts those that begin with the
     rest of another title of the domain instead: what generic endings would give. Both are [share, low, high] of `n` titles.
     """
-    sampling = Sampling(max_tokens=24, temperature=0.0)
+    sampling = SamplingConfig(max_tokens=24, temperature=0.0)
     requests = []
     for cut in cuts:
         messages = (
@@ -82,9 +82,9 @@ def completed(cuts: Sequence[Cut], material: Material, out: Path) -> dict[str, A
             ("user", _ASK[cut.locale].format(cut.first)),
         )
         name = content_id("title", cut.domain, cut.first)
-        requests.append(Request(name, messages, sampling, 0, ("\n",), prefill=cut.first))
-    engine = material.config.evaluate
-    answers = generate(material.model("base"), requests, engine, ledger_path(out), "titles by heart")
+        requests.append(GenerationRequest(name, messages, sampling, 0, ("\n",), prefill=cut.first))
+    engine = eval_context.config.evaluate
+    answers = generate(eval_context.model("base"), requests, engine, generation_cache_path(out), "titles by heart")
     words = [tuple(words_of(answer.text)) for answer in answers]
 
     def counted(places: Sequence[int]) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def completed(cuts: Sequence[Cut], material: Material, out: Path) -> dict[str, A
 
 
 def next_items(
-    chosen: Mapping[str, Sequence[TestCase]], material: Material, scorer: Scorer
+    chosen: Mapping[str, Sequence[EvalCase]], eval_context: EvalContext, scorer: Scorer
 ) -> dict[str, Any]:
     """Hit@1 among the case's own candidates, by likelihood, under each of `CONDITIONS`, as [share, low, high] of `n` cases.
 
@@ -114,46 +114,46 @@ def next_items(
     """
     hits: dict[str, list[bool]] = {name: [] for name in CONDITIONS}
     for domain, group in chosen.items():
-        titles = material.ground(domain).titles
+        titles = eval_context.domain_data(domain).titles
         for place, test in enumerate(group):
-            for name, asked in _asked(test, group[(place + 1) % len(group)], material).items():
+            for name, asked in _asked(test, group[(place + 1) % len(group)], eval_context).items():
                 ranker = Likelihood(name, scorer, titles, _always(asked))
-                hits[name].append(_hit(test, ranker.rank([()], [test.case.candidates])[0]))
+                hits[name].append(_hit(test, ranker.score([()], [test.case.candidates])[0]))
     n = len(hits["none"])
     shares = {name: _share(sum(found), len(found)) for name, found in hits.items() if found}
     return {"n": n, "hit@1": shares}
 
 
-def _asked(test: TestCase, other: TestCase, material: Material) -> dict[str, Asked]:
+def _asked(test: EvalCase, other: EvalCase, eval_context: EvalContext) -> dict[str, RenderedPrompt]:
     """How each condition asks."""
     own = as_asked(test.prompt)
     asked = {"own history": own, "none": without_history(lambda history: own)(())}
     shuffled = list(test.prompt.history)
     random.Random(content_id("shuffled", test.case.id)).shuffle(shuffled)
-    asked["shuffled"] = _worded(test, tuple(shuffled), material)
+    asked["shuffled"] = _worded(test, tuple(shuffled), eval_context)
     if other is not test:
-        asked["somebody else's"] = _worded(test, other.prompt.history, material)
+        asked["somebody else's"] = _worded(test, other.prompt.history, eval_context)
     return {name: asked[name] for name in CONDITIONS if name in asked}
 
 
-def _always(asked: Asked) -> Callable[[Sequence[str]], Asked]:
+def _always(asked: RenderedPrompt) -> Callable[[Sequence[str]], RenderedPrompt]:
     return lambda history: asked
 
 
-def _worded(test: TestCase, history: tuple[str, ...], material: Material) -> Asked:
-    wording = Wording("passive", "direct", test.prompt.locale)
-    return as_asked(render(replace(test.case, history=history), material.catalogue, wording))
+def _worded(test: EvalCase, history: tuple[str, ...], eval_context: EvalContext) -> RenderedPrompt:
+    wording = RenderOptions("passive", "direct", test.prompt.locale)
+    return as_asked(render(replace(test.case, history=history), eval_context.catalogue, wording))
 
 
-def _hit(test: TestCase, scores: Scores) -> bool:
+def _hit(test: EvalCase, scores: Scores) -> bool:
     return metrics.target_rank(test.case.candidates, list(scores), test.case.target) == 1
 
 
-def _cuts(ground: Ground, group: Sequence[TestCase], count: int) -> list[Cut]:
+def _cuts(domain_data: DomainData, group: Sequence[EvalCase], count: int) -> list[SplitTitle]:
     """The most liked titles of a domain that are long enough, cut in two."""
-    likes = ground.likes
+    likes = domain_data.likes
     order = sorted(likes.item_ids, key=lambda item: (-likes.counts[likes.place[item]], item))
-    titles = [_YEAR.sub("", ground.titles[item]).split() for item in order]
+    titles = [_YEAR.sub("", domain_data.titles[item]).split() for item in order]
     long = [words for words in titles if len(words) >= _SHORTEST][: max(count, 2)]
     halves = [
         (" ".join(t[: (len(t) + 1) // 2]), tuple(words_of(" ".join(t[(len(t) + 1) // 2 :])))) for t in long
@@ -163,7 +163,7 @@ def _cuts(ground: Ground, group: Sequence[TestCase], count: int) -> list[Cut]:
         return []
     locale = group[0].prompt.locale
     return [
-        Cut(ground.domain, locale, first, rest, halves[(place + 1) % len(halves)][1])
+        SplitTitle(domain_data.domain, locale, first, rest, halves[(place + 1) % len(halves)][1])
         for place, (first, rest) in enumerate(halves[:count])
     ]
 

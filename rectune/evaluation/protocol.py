@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from rectune.core.settings import Evaluate
+from rectune.core.settings import EvaluateConfig
 from rectune.core.stats.intervals import wilson
-from rectune.core.stats.metrics import Resampled, hit_at, ndcg_at, reciprocal_ranks, target_rank
+from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at, reciprocal_ranks, target_rank
 from rectune.core.types import Ranking, grouped
-from rectune.evaluation.groups import Groups
-from rectune.evaluation.paired import compare_all
-from rectune.evaluation.trials import FULL, OWN, Trial
+from rectune.evaluation.user_groups import Groups
+from rectune.evaluation.significance import compare_all
+from rectune.evaluation.ranking_tasks import FULL, OWN, RankingTask
 from rectune.rankers.base import Scores
-from rectune.rankers.cases import TestCase
+from rectune.rankers.eval_cases import EvalCase
 
 KEPT = 20  # items of a ranking of the whole catalogue that are written down
 
@@ -33,28 +33,28 @@ _AMONG = {
 }
 
 
-def ranked(trial: Trial, system: str, scores: Scores) -> Ranking:
+def ranked(task: RankingTask, system: str, scores: Scores) -> Ranking:
     """The candidates of a trial in the order of their scores; among equals the target comes last."""
-    items, target = trial.candidates, trial.test.case.target
+    items, target = task.candidates, task.test.case.target
     plain = np.where(np.isnan(scores), -np.inf, scores)
     is_target = np.array([item == target for item in items])
-    order = np.lexsort((is_target, -plain))[: KEPT if trial.protocol == FULL else None]
+    order = np.lexsort((is_target, -plain))[: KEPT if task.protocol == FULL else None]
     return Ranking(
-        trial.test.prompt.id,
+        task.test.prompt.id,
         system,
         tuple(items[at] for at in order),
         tuple(float(plain[at]) for at in order),
         ("candidate",) * len(order),
-        trial.protocol,
-        trial.draw,
-        trial.user,
+        task.protocol,
+        task.draw,
+        task.user,
         target_rank(items, [float(score) for score in plain], target),
         len(items),
     )
 
 
 def summarise(
-    cases: Sequence[TestCase], rankings: Sequence[Ranking], config: Evaluate, groups: Groups | None = None
+    cases: Sequence[EvalCase], rankings: Sequence[Ranking], config: EvaluateConfig, groups: Groups | None = None
 ) -> dict[str, Any]:
     """Every figure of the evaluation, as metrics.json holds it.
 
@@ -67,7 +67,7 @@ def summarise(
     systems = _by_system(own)
     ids = [test.prompt.id for test in cases]
     complete = {name: ranks for name, ranks in systems.items() if set(ids) <= set(ranks)}
-    resampled = Resampled([users[name] for name in ids], config.bootstrap, config.seed)
+    resampled = UserBootstrap([users[name] for name in ids], config.bootstrap, config.seed)
     return {
         "protocol": "one target among the case's candidates; ties count against the system",
         "intervals": f"95 %: Wilson for hit@1; bootstrap over users, {config.bootstrap} rounds, for mrr and ndcg@10",
@@ -81,7 +81,7 @@ def summarise(
     }
 
 
-def figures(ranks: Ranks, users: Mapping[str, str], config: Evaluate) -> dict[str, Any]:
+def figures(ranks: Ranks, users: Mapping[str, str], config: EvaluateConfig) -> dict[str, Any]:
     """One system over some cases.
 
     Args:
@@ -97,7 +97,7 @@ def figures(ranks: Ranks, users: Mapping[str, str], config: Evaluate) -> dict[st
         return {"n": 0, "draws": 0}
     draws = min(len(row) for row in ranks.values())
     table = np.array([row[:draws] for row in ranks.values()], np.int64)  # [n, draws]
-    resampled = Resampled([users[name] for name in ranks], config.bootstrap, config.seed)
+    resampled = UserBootstrap([users[name] for name in ranks], config.bootstrap, config.seed)
     found: dict[str, Any] = {"n": len(table), "draws": draws}
     values = {f"hit@{k}": hit_at(table, k) for k in (1, 5, 10)}
     values |= {"mrr": reciprocal_ranks(table), "ndcg@10": ndcg_at(table, 10)}
@@ -115,9 +115,9 @@ def figures(ranks: Ranks, users: Mapping[str, str], config: Evaluate) -> dict[st
 
 
 def _system(
-    cases: Sequence[TestCase], ranks: Ranks, users: Mapping[str, str], config: Evaluate, groups: Groups
+    cases: Sequence[EvalCase], ranks: Ranks, users: Mapping[str, str], config: EvaluateConfig, groups: Groups
 ) -> dict[str, Any]:
-    def of(some: Sequence[TestCase]) -> dict[str, Any]:
+    def of(some: Sequence[EvalCase]) -> dict[str, Any]:
         return figures({t.prompt.id: ranks[t.prompt.id] for t in some if t.prompt.id in ranks}, users, config)
 
     domains = grouped(cases, lambda test: (test.case.domain, test.case.category))
@@ -129,7 +129,7 @@ def _system(
 
 
 def _protocol(
-    name: str, rankings: Sequence[Ranking], users: Mapping[str, str], config: Evaluate
+    name: str, rankings: Sequence[Ranking], users: Mapping[str, str], config: EvaluateConfig
 ) -> dict[str, Any]:
     rows = [row for row in rankings if row.protocol == name]
     return {

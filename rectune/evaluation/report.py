@@ -9,7 +9,7 @@ from typing import Any
 
 from rectune.core.manifest import annotators, simulated
 from rectune.core.recipe import Recipe
-from rectune.core.runs import write_atomically
+from rectune.core.artifacts import write_atomically
 from rectune.core.text.figures import mapping, memory
 from rectune.core.text.markdown import escaped
 from rectune.core.text.plain import duration
@@ -17,7 +17,7 @@ from rectune.core.text.tables import Table
 from rectune.evaluation.pages.answers import answers, recommendations
 from rectune.evaluation.pages.data_tables import data_section
 from rectune.evaluation.pages.filtering import funnel, scores
-from rectune.evaluation.pages.finished import Finished
+from rectune.evaluation.pages.finished_stages import FinishedStages
 from rectune.evaluation.pages.page import FIGURES, Block, Page, to_html, to_markdown
 from rectune.evaluation.pages.ranking import ranking, read_systems, verdict
 from rectune.evaluation.pages.training import cost, training
@@ -39,7 +39,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     Returns:
         `verdict` (what may be concluded of the ranking), the names of the plots, the page's size in bytes.
     """
-    finished, pictures = Finished(inputs), out / FIGURES
+    finished, pictures = FinishedStages(inputs), out / FIGURES
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
     page = Page(
@@ -68,7 +68,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     }
 
 
-def _head(finished: Finished, key: str) -> list[Block]:
+def _head(finished: FinishedStages, key: str) -> list[Block]:
     manifests = finished.manifests
     missing = [stage for stage in finished.inputs if stage not in manifests]
     started = min((one.started for one in manifests.values() if one.started), default="")

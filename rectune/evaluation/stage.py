@@ -12,18 +12,18 @@ from rectune.core.catalogue import load_catalogue
 from rectune.core.progress import progress
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
-from rectune.core.runs import ledger_path, write_atomically
+from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.types import Case, Prompt, Ranking
 from rectune.evaluation.answers import compare_answers
-from rectune.evaluation.groups import by_taste
-from rectune.evaluation.language import rank_models, remembered
+from rectune.evaluation.user_groups import by_history_length
+from rectune.evaluation.llm_ranking import rank_models, score_cache
 from rectune.evaluation.memorisation import probe
-from rectune.evaluation.position import position_bias
+from rectune.evaluation.position_bias import position_bias
 from rectune.evaluation.protocol import ranked, summarise
-from rectune.evaluation.samples import answer_samples, choose
-from rectune.evaluation.systems import Material, models, rankers, scored, trials_by_domain
-from rectune.evaluation.trials import Pools, further_trials, order_trials, own_trials
-from rectune.rankers.cases import TestCase, read_test_cases
+from rectune.evaluation.sample_answers import answer_samples, choose
+from rectune.evaluation.systems import EvalContext, models, rankers, scored, tasks_by_domain
+from rectune.evaluation.ranking_tasks import CandidateSampler, further_tasks, order_tasks, own_tasks
+from rectune.rankers.eval_cases import EvalCase, read_test_cases
 from rectune.retrieval.grounding import Grounding
 from rectune.retrieval.index import open_index
 
@@ -36,15 +36,15 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     """
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     tests = read_test_cases(cases, inputs["queries"])
-    material = Material(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
-    figures = measure(tests, material, out)
+    eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
+    figures = measure(tests, eval_context, out)
     prompts = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
     index = open_index(inputs["recommend"] / "index")
-    grounding = Grounding(list(material.catalogue.items.values()), index)
-    figures["answers"] = compare_answers(prompts, material, grounding, out)
+    grounding = Grounding(list(eval_context.catalogue.items.values()), index)
+    figures["answers"] = compare_answers(prompts, eval_context, grounding, out)
     _write_json(out / "metrics.json", figures)
     shown = choose(prompts, config.evaluate.samples)
-    samples = answer_samples(shown, material, grounding, ledger_path(out))
+    samples = answer_samples(shown, eval_context, grounding, generation_cache_path(out))
     _write_json(out / "samples.json", samples)
     wanted = sum(case.split == "test" for case in cases)
     return {
@@ -57,32 +57,32 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     }
 
 
-def measure(tests: Sequence[TestCase], material: Material, out: Path) -> dict[str, Any]:
+def measure(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> dict[str, Any]:
     """Rank every case by every system, write rankings.parquet and memorisation.json, and return what metrics.json holds."""
-    config = material.config.evaluate
-    pools = Pools(material.inputs["data"], tests, material.likes)
-    rankings = rank_baselines(tests, pools, material)
-    found, weights = rank_models(tests, pools, material, out)
+    config = eval_context.config.evaluate
+    pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)
+    rankings = rank_baselines(tests, pools, eval_context)
+    found, weights = rank_models(tests, pools, eval_context, out)
     rankings += found
     write_rows(out / "rankings.parquet", rankings, Ranking)
-    figures = summarise(tests, rankings, config, by_taste(tests, pools, material.likes))
+    figures = summarise(tests, rankings, config, by_history_length(tests, pools, eval_context.likes))
     figures["weights"] = {model: asdict(chosen) for model, chosen in weights.items()}
-    figures["position"] = position_bias(order_trials(tests, config.draws, config.seed), rankings)
-    figures["memorisation"] = _memorisation(tests, material, out)
+    figures["position"] = position_bias(order_tasks(tests, config.draws, config.seed), rankings)
+    figures["memorisation"] = _memorisation(tests, eval_context, out)
     return figures
 
 
-def rank_baselines(tests: Sequence[TestCase], pools: Pools, material: Material) -> list[Ranking]:
+def rank_baselines(tests: Sequence[EvalCase], pools: CandidateSampler, eval_context: EvalContext) -> list[Ranking]:
     """What every system that is no language model makes of every trial."""
-    config = material.config.evaluate
+    config = eval_context.config.evaluate
     rankings: list[Ranking] = []
     names = rankers(config)
     with progress("ranking: baselines", 0, "trials") as advance:
-        for batch in (own_trials(tests), *further_trials(tests, pools, config)):
-            for domain, group in trials_by_domain(batch).items():
+        for batch in (own_tasks(tests), *further_tasks(tests, pools, config)):
+            for domain, group in tasks_by_domain(batch).items():
                 for name in names:
-                    pairs = scored(material.ranker(name, domain), group)
-                    rankings += [ranked(trial, name, scores) for trial, scores in pairs]
+                    pairs = scored(eval_context.ranker(name, domain), group)
+                    rankings += [ranked(task, name, scores) for task, scores in pairs]
                 advance(len(group))
     order = {name: place for place, name in enumerate(names)}
     return sorted(rankings, key=lambda row: order[row.system])
@@ -100,12 +100,12 @@ def grounded_by(samples: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, flo
     }
 
 
-def _memorisation(tests: Sequence[TestCase], material: Material, out: Path) -> dict[str, Any]:
+def _memorisation(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> dict[str, Any]:
     """The base model's, where it is among the systems and asked for."""
-    if "base" not in models(material.config.evaluate) or not material.config.evaluate.memorisation:
+    if "base" not in models(eval_context.config.evaluate) or not eval_context.config.evaluate.memorisation:
         return {}
-    with remembered("base", material.model("base"), material, out) as scorer:
-        found = probe(tests, material, scorer, out)
+    with score_cache("base", eval_context.model("base"), eval_context, out) as scorer:
+        found = probe(tests, eval_context, scorer, out)
     _write_json(out / "memorisation.json", found)
     return found
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rectune.core.catalogue import Catalogue
 from rectune.core.recipe import Recipe
-from rectune.core.settings import Evaluate
+from rectune.core.settings import EvaluateConfig
 from rectune.core.types import Case, grouped
-from rectune.evaluation.trials import Trial
+from rectune.evaluation.ranking_tasks import RankingTask
 from rectune.rankers.base import Ranker, Scores, open_ranker
-from rectune.rankers.ground import Ground, Likes, train_likes
+from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
 
 # The system that is a language model -> the stage whose model.gguf it is, before and after tuning.
 MODELS: dict[str, str] = {"base": "base", "sft": "candidates", "dpo": "export"}
@@ -22,24 +22,24 @@ WRITING = ("parsed", "retrieved", "listed")  # the ways for which the model must
 
 
 @dataclass(frozen=True)
-class Material:
+class EvalContext:
     """What systems are made from."""
 
     config: Recipe
     inputs: Mapping[str, Path]
     catalogue: Catalogue
     cases: Sequence[Case]
-    _grounds: dict[str, Ground] = field(default_factory=dict, repr=False, compare=False)
+    _grounds: dict[str, DomainData] = field(default_factory=dict, repr=False, compare=False)
     _rankers: dict[tuple[str, str], Ranker] = field(default_factory=dict, repr=False, compare=False)
 
     def model(self, system: str) -> Path:
         """The GGUF file of a system that is a language model."""
         return self.inputs[MODELS[system]] / "model.gguf"
 
-    def ground(self, domain: str) -> Ground:
+    def domain_data(self, domain: str) -> DomainData:
         """What rankers of a domain are made from; counted and embedded once, for all of them."""
         if domain not in self._grounds:
-            self._grounds[domain] = Ground(
+            self._grounds[domain] = DomainData(
                 domain,
                 self.catalogue.of(domain),
                 lambda: train_likes(self.inputs["data"], self.cases, domain),
@@ -51,40 +51,40 @@ class Material:
     def ranker(self, name: str, domain: str) -> Ranker:
         """A system that is no language model, for a domain; made once."""
         if (name, domain) not in self._rankers:
-            self._rankers[name, domain] = open_ranker(name, self.ground(domain))
+            self._rankers[name, domain] = open_ranker(name, self.domain_data(domain))
         return self._rankers[name, domain]
 
-    def likes(self, domain: str) -> Likes:
+    def likes(self, domain: str) -> TrainLikes:
         """What train users of a domain liked."""
-        return self.ground(domain).likes
+        return self.domain_data(domain).likes
 
 
-def rankers(config: Evaluate) -> list[str]:
+def rankers(config: EvaluateConfig) -> list[str]:
     """The systems that are no language models."""
     return [name for name in config.systems if name not in MODELS]
 
 
-def models(config: Evaluate) -> list[str]:
+def models(config: EvaluateConfig) -> list[str]:
     """The systems that are."""
     return [name for name in config.systems if name in MODELS]
 
 
-def ways(config: Evaluate) -> list[str]:
+def scoring_methods(config: EvaluateConfig) -> list[str]:
     """The ways in which each of them ranks."""
-    return list(dict.fromkeys((LIKELIHOOD, *config.ways)))
+    return list(dict.fromkeys((LIKELIHOOD, *config.methods)))
 
 
-def system_name(model: str, way: str) -> str:
+def system_name(model: str, method: str) -> str:
     """How reports call a model that ranks in this way: `sft`, `sft/prior`."""
-    return model if way == LIKELIHOOD else f"{model}/{way}"
+    return model if method == LIKELIHOOD else f"{model}/{method}"
 
 
-def scored(ranker: Ranker, trials: Sequence[Trial]) -> Iterator[tuple[Trial, Scores]]:
+def scored(ranker: Ranker, tasks: Sequence[RankingTask]) -> Iterator[tuple[RankingTask, Scores]]:
     """The scores of each trial, all of one domain."""
-    histories = [trial.test.case.history for trial in trials]
-    yield from zip(trials, ranker.rank(histories, [trial.candidates for trial in trials]), strict=True)
+    histories = [task.test.case.history for task in tasks]
+    yield from zip(tasks, ranker.score(histories, [task.candidates for task in tasks]), strict=True)
 
 
-def trials_by_domain(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
+def tasks_by_domain(tasks: Sequence[RankingTask]) -> dict[str, list[RankingTask]]:
     """The trials of each domain, domains sorted."""
-    return grouped(trials, lambda trial: (trial.test.case.domain, ""))
+    return grouped(tasks, lambda task: (task.test.case.domain, ""))

@@ -1,4 +1,4 @@
-"""Text generation: the llama.cpp engine, servers, workers under Ray, and the ledger that makes all three resumable."""
+"""Text generation: the llama.cpp engine, servers, workers under Ray, and the generation cache that makes all three resumable."""
 
 import os
 

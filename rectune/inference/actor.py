@@ -9,28 +9,28 @@ from dataclasses import replace
 from pathlib import Path
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Engine
+from rectune.core.settings import EngineConfig
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import Answer, Request
+from rectune.inference.requests import GenerationResult, GenerationRequest
 
-Group = Sequence[tuple[int, Request]]  # requests with the numbers that answers carry
+Group = Sequence[tuple[int, GenerationRequest]]  # requests with the numbers that answers carry
 
 
 class Worker:
     """The actor: a model in a process of its own, loaded by the first call, whose errors reach the driver."""
 
-    def __init__(self, model: Path, settings: Engine) -> None:
+    def __init__(self, model: Path, settings: EngineConfig) -> None:
         self._model, self._settings = model, settings
         self._engine: LlamaEngine | None = None
 
-    def answer(self, group: Group) -> Iterator[tuple[int, Answer]]:
+    def answer(self, group: Group) -> Iterator[tuple[int, GenerationResult]]:
         """Yield each answer of a group with its request's number as it ends; an empty group only loads the model.
 
         Raises:
             UserError: the node has no such model, or it cannot be loaded, or llama.cpp cannot go on.
         """
         engine = self._engine = self._engine or self._load()
-        ended = deque[Answer]()
+        ended = deque[GenerationResult]()
         for number, request in group:
             engine.submit(replace(request, id=str(number)), ended.append)
         while engine.busy:
@@ -44,6 +44,6 @@ class Worker:
             raise UserError(
                 f"is not there on the node {os.uname().nodename}",
                 where=str(self._model),
-                mend="put the model file at the same path on every node of the cluster",
+                hint="put the model file at the same path on every node of the cluster",
             )
         return LlamaEngine(self._model, self._settings)

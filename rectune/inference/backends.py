@@ -6,14 +6,14 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
 from rectune.core.closing import Closing
-from rectune.inference.requests import Answer, Request
+from rectune.inference.requests import GenerationResult, GenerationRequest
 
 
 class Backend(Closing):
     """Answers requests."""
 
     @abstractmethod
-    def generate(self, requests: Sequence[Request], on_answer: Callable[[Answer], None]) -> None:
+    def generate(self, requests: Sequence[GenerationRequest], on_answer: Callable[[GenerationResult], None]) -> None:
         """Answer every request once, in any order; `on_answer` is called in this thread as each one ends.
 
         What cannot be answered is an answer with `finish` "error" that says why.

@@ -13,10 +13,10 @@ from typing import Any
 
 from rectune.core.errors import MissingExtra, UserError, first_line
 from rectune.core.progress import say
-from rectune.core.settings import Engine
+from rectune.core.settings import EngineConfig
 from rectune.inference.actor import Group, Worker
 from rectune.inference.backends import Backend
-from rectune.inference.requests import Answer, Request
+from rectune.inference.requests import GenerationResult, GenerationRequest
 
 _SLOTS = 16  # taken for a worker's slots where it chooses them itself
 _WAVES = 16  # a group is at most so many times a worker's slots: at its end, slots run empty
@@ -26,7 +26,7 @@ _STORE = 128 * 2**20  # bytes of the local cluster's object store; answers are s
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class WorkerResources:
     """What each worker gets: how many workers there are, and threads, processors and accelerators of each."""
 
     workers: int
@@ -56,7 +56,7 @@ class RayBackend(Backend):
     def __init__(
         self,
         model: Path,
-        settings: Engine,
+        settings: EngineConfig,
         worker: type[Worker] = Worker,
         retries: int = 3,
         stalled: float = 1800.0,
@@ -78,7 +78,7 @@ class RayBackend(Backend):
             ray.shutdown()
         self._connected = ""
 
-    def generate(self, requests: Sequence[Request], on_answer: Callable[[Answer], None]) -> None:
+    def generate(self, requests: Sequence[GenerationRequest], on_answer: Callable[[GenerationResult], None]) -> None:
         """Answer every request once; `on_answer` is called in this process, as answers arrive.
 
         A group whose worker dies goes to the worker that takes its place, up to `retries` times. Ray takes a second
@@ -110,12 +110,12 @@ class RayBackend(Backend):
                 raise UserError(
                     f"the workers died {tries} times, or hung, without an answer",
                     where=str(self._model),
-                    mend="lower the section's workers, slots or context, or see Ray's logs for why",
+                    hint="lower the section's workers, slots or context, or see Ray's logs for why",
                 )
         for request in waiting.values():
-            on_answer(Answer(request.id, "", "error", 0, 0, f"{tries} workers died of it, or hung"))
+            on_answer(GenerationResult(request.id, "", "error", 0, 0, f"{tries} workers died of it, or hung"))
 
-    def _ask(self, groups: Sequence[Group]) -> Generator[tuple[int, Answer]]:
+    def _ask(self, groups: Sequence[Group]) -> Generator[tuple[int, GenerationResult]]:
         """Answers with their request's number, in the order of arrival; some may be missing or come twice."""
         import ray
 
@@ -130,7 +130,7 @@ class RayBackend(Backend):
             raise UserError(
                 f"the cluster gave up ({first_line(problem)})",
                 where="Ray",
-                mend="see Ray's logs, then run the same command again; finished answers are kept",
+                hint="see Ray's logs, then run the same command again; finished answers are kept",
             ) from None
         finally:
             for worker in workers:
@@ -144,7 +144,7 @@ class RayBackend(Backend):
         actor = ray.remote(self._worker).options(max_restarts=-1, max_task_retries=self._retries, **resources)
         return actor.remote(self._model, self._settings.model_copy(update={"threads": self._share.threads}))
 
-    def _stream(self, workers: Sequence[Any], queue: deque[Group]) -> Generator[tuple[int, Answer]]:
+    def _stream(self, workers: Sequence[Any], queue: deque[Group]) -> Generator[tuple[int, GenerationResult]]:
         """Keep workers busy. The first group of each is empty: who cannot be started or load gets no requests."""
         import ray
 
@@ -189,12 +189,12 @@ def _connect(workers: int) -> str:
         raise UserError(
             f"the Ray cluster cannot be reached ({first_line(problem)})",
             where=f"RAY_ADDRESS={address}" if address else "Ray",
-            mend="start it with `ray start --head`, or unset RAY_ADDRESS to work on this machine alone",
+            hint="start it with `ray start --head`, or unset RAY_ADDRESS to work on this machine alone",
         ) from None
     return "local"
 
 
-def _share(settings: Engine, *, local: bool) -> Share:
+def _share(settings: EngineConfig, *, local: bool) -> WorkerResources:
     """Divide what the cluster has among the workers: one accelerator each where there are any, else processors."""
     import llama_cpp
     import psutil
@@ -202,19 +202,19 @@ def _share(settings: Engine, *, local: bool) -> Share:
 
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
     if not nodes:
-        raise UserError("the Ray cluster has no processors", where="Ray", mend="add nodes with `ray start`")
+        raise UserError("the Ray cluster has no processors", where="Ray", hint="add nodes with `ray start`")
     workers = max(1, settings.workers)
     gpus = int(sum(node.get("GPU", 0) for node in nodes))
     if gpus and settings.gpu_layers and llama_cpp.llama_supports_gpu_offload():
         if workers > gpus:
             say(f"  {workers} workers wanted, {gpus} accelerators found: {gpus} workers")
-        return Share(min(workers, gpus), settings.threads, 1, 1)
+        return WorkerResources(min(workers, gpus), settings.threads, 1, 1)
     if local:
         cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-        return Share(workers, settings.threads or max(1, cores // workers), 1, 0)
+        return WorkerResources(workers, settings.threads or max(1, cores // workers), 1, 0)
     cpus = [int(node["CPU"]) for node in nodes]
     threads = settings.threads or max(1, min(sum(cpus) // workers, min(cpus)))
-    return Share(workers, threads, threads, 0)
+    return WorkerResources(workers, threads, threads, 0)
 
 
 def group_size(count: int, workers: int, slots: int) -> int:
@@ -223,9 +223,9 @@ def group_size(count: int, workers: int, slots: int) -> int:
     return max(1, min(fair, max(slots, min(_WAVES * slots, -(-fair // _SHARE)))))
 
 
-def grouped(waiting: Mapping[int, Request], size: int) -> list[Group]:
+def grouped(waiting: Mapping[int, GenerationRequest], size: int) -> list[Group]:
     """Requests with equal system message and shots after one another, cut into groups."""
-    heads: dict[tuple[tuple[str, str], ...], list[tuple[int, Request]]] = {}
+    heads: dict[tuple[tuple[str, str], ...], list[tuple[int, GenerationRequest]]] = {}
     for number, request in waiting.items():
         heads.setdefault(request.messages[:-1], []).append((number, request))
     ordered = [asked for group in heads.values() for asked in group]

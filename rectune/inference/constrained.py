@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rectune.inference.context import Context
-from rectune.inference.trie import END, Node, TokenTrie
+from rectune.inference.token_trie import END, Node, TokenTrie
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedTitle:
     """A title by its index, its log-likelihood in nats, its tokens with the end; `mean` is what it is ranked by."""
 
     title: int
@@ -47,7 +47,7 @@ def decode(
     trie: TokenTrie,
     beam: int,
     without: Collection[int] = (),
-) -> list[Decoded]:
+) -> list[DecodedTitle]:
     """The best titles behind a prompt, best first; at most `beam` hypotheses are kept at a time.
 
     Args:
@@ -61,7 +61,7 @@ def decode(
     banned = trie.without(without) if without else None
     context.hold(prompt, output=True)
     logs = [context.log_probabilities(-1)]
-    alive, found, home = [_Hypothesis(trie.root(), 0.0, context.slots)], list[Decoded](), 0
+    alive, found, home = [_Hypothesis(trie.root(), 0.0, context.slots)], list[DecodedTitle](), 0
     try:
         while alive:
             grown, ended = _grow(alive, logs, trie, banned, list(context.vocabulary.ends), width)
@@ -82,15 +82,15 @@ def _grow(
     banned: NDArray[np.int64] | None,
     ends: Sequence[int],
     width: int,
-) -> tuple[list[_Hypothesis], list[Decoded]]:
+) -> tuple[list[_Hypothesis], list[DecodedTitle]]:
     """Every hypothesis with every token that leads on, the likeliest first; and the titles that end here."""
-    grown, ended = list[_Hypothesis](), list[Decoded]()
+    grown, ended = list[_Hypothesis](), list[DecodedTitle]()
     for one, log in zip(alive, logs, strict=True):
         children = trie.children(one.node, banned)
         costs = log[children.tokens]  # of END too, which is no token; that one is put right below
         if len(children.nodes) and children.tokens[0] == END:
             total, node = one.total + float(np.logaddexp.reduce(log[ends])), children.nodes[0]
-            ended.append(Decoded(trie.title(node), total, node.depth))
+            ended.append(DecodedTitle(trie.title(node), total, node.depth))
             costs[0] = -np.inf
         for at in np.argsort(-costs, kind="stable")[:width].tolist():
             if children.tokens[at] != END:

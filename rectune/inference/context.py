@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Engine
-from rectune.inference.model import describe, last_words, load_model
-from rectune.inference.requests import Request
+from rectune.core.settings import EngineConfig
+from rectune.inference.gguf_model import describe, last_words, load_model
+from rectune.inference.requests import GenerationRequest
 from rectune.inference.sampling import Sampler
-from rectune.inference.sizing import cores, device_memory, size_for, whole_memory
+from rectune.inference.context_size import cores, device_memory, size_for, whole_memory
 from rectune.inference.vocabulary import Vocabulary
 from rectune.inference.weights import fast_weights
 
@@ -23,7 +23,7 @@ STRIDE = 64  # tokens; where shapes must not vary, prompts are evaluated in piec
 ROWS = 60  # continuation tokens scored together; from 64 on llama.cpp's attention takes other paths
 
 
-class Batch:
+class TokenBatch:
     """Tokens of many sequences for one evaluation; numpy arrays under llama.cpp's own struct."""
 
     def __init__(self, size: int) -> None:
@@ -80,7 +80,7 @@ class Context:
         mixes: whether tokens just written and prompts do well in one batch; they do on an accelerator.
     """
 
-    def __init__(self, path: Path, engine: Engine) -> None:
+    def __init__(self, path: Path, engine: EngineConfig) -> None:
         import llama_cpp
 
         self.path = path
@@ -91,13 +91,13 @@ class Context:
         self.limit = min(engine.context, llama_cpp.llama_model_n_ctx_train(self.model) or engine.context)
         size = size_for(self.model, engine, self.limit)
         self.slots, self.mixes = size.slots, size.accelerated
-        self.batch = Batch(size.batch)
+        self.batch = TokenBatch(size.batch)
         self._open(engine, size.cells)
         self._memory: Any = llama_cpp.llama_get_memory(self._context)
         self.stride = STRIDE if self.slots == 1 else 1
         self.held: list[int] = []
 
-    def _open(self, engine: Engine, cells: int) -> None:
+    def _open(self, engine: EngineConfig, cells: int) -> None:
         """Make the context; where memory does not suffice, with fewer cells, down to one full sequence."""
         import llama_cpp
 
@@ -107,13 +107,13 @@ class Context:
                 raise UserError(
                     f"no memory for a context of {cells} tokens ({last_words()})",
                     where=str(self.path),
-                    mend="lower the section's context or gpu_layers",
+                    hint="lower the section's context or gpu_layers",
                 )
             cells = max(self.limit, cells // 2)
         self._context = found
         self.cells = llama_cpp.llama_n_ctx(found)
 
-    def _parameters(self, engine: Engine, cells: int) -> Any:
+    def _parameters(self, engine: EngineConfig, cells: int) -> Any:
         import llama_cpp
 
         wanted = llama_cpp.llama_context_default_params()
@@ -175,9 +175,9 @@ class Context:
         code = llama_cpp.llama_decode(self._context, self.batch.struct)
         if code:
             found = f"llama.cpp could not evaluate a batch (code {code}; {last_words()})"
-            raise UserError(found, where=str(self.path), mend="lower the section's slots or context")
+            raise UserError(found, where=str(self.path), hint="lower the section's slots or context")
 
-    def sampler(self, request: Request) -> Sampler:
+    def sampler(self, request: GenerationRequest) -> Sampler:
         """The samplers of a new sequence.
 
         Raises:
@@ -213,7 +213,7 @@ class Context:
         self._context = self.model = None
 
 
-def _weights(path: Path, engine: Engine) -> Path:
+def _weights(path: Path, engine: EngineConfig) -> Path:
     if engine.weights == "file" or (engine.gpu_layers and device_memory()):
         return path
     return fast_weights(path, describe(path)[1], whole_memory())

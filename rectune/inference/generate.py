@@ -1,4 +1,4 @@
-"""What the stages call: requests in, answers out, through the ledger."""
+"""What the stages call: requests in, answers out, through the generation cache."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from typing import TYPE_CHECKING
 from rectune.core.digests import DigestCache, file_digest
 from rectune.core.errors import UserError
 from rectune.core.progress import progress, say
-from rectune.core.settings import Engine, Remote, Sampling
+from rectune.core.settings import EngineConfig, RemoteConfig, SamplingConfig
 from rectune.core.types import Provenance
 from rectune.inference.backends import Backend
-from rectune.inference.ledger import Ledger, request_key
+from rectune.inference.generation_cache import GenerationCache, request_key
 from rectune.inference.llamacpp import engine_version
-from rectune.inference.loaded import loaded
-from rectune.inference.model import describe
-from rectune.inference.requests import Answer, Request
+from rectune.inference.engine_cache import cached_engine
+from rectune.inference.gguf_model import describe
+from rectune.inference.requests import GenerationResult, GenerationRequest
 
 if TYPE_CHECKING:
     from rectune.inference.server import ServerBackend
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedModel:
     """A model behind an OpenAI-compatible server: its base address, its name there, and how it is asked."""
 
     address: str
     name: str
-    remote: Remote
+    remote: RemoteConfig
 
 
-Model = Path | Served
+Model = Path | ServedModel
 
 
 def generate(
     model: Model,
-    requests: Sequence[Request],
-    engine: Engine,
-    ledger: Path,
+    requests: Sequence[GenerationRequest],
+    engine: EngineConfig,
+    generation_cache: Path,
     label: str,
     failures: float = 1.0,
-) -> list[Answer]:
-    """Answer requests; what the ledger holds is taken from there.
+) -> list[GenerationResult]:
+    """Answer requests; what the generation cache holds is taken from there.
 
-    Every new answer is in the ledger before the next one is looked at, so an interrupted call goes on where
-    it was. Requests that differ in nothing but their id are generated once. If the ledger answers all, no
+    Every new answer is in the generation cache before the next one is looked at, so an interrupted call goes on where
+    it was. Requests that differ in nothing but their id are generated once. If the generation cache answers all, no
     model is loaded.
 
     Args:
@@ -68,7 +68,7 @@ def generate(
     Raises:
         UserError: no usable model, template, server or ledger, or more failures than may be.
     """
-    with Ledger(ledger) as book:
+    with GenerationCache(generation_cache) as book:
         keys = _keys(model, requests, book)
         answers = book.get_many(keys)
         left = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
@@ -80,35 +80,35 @@ def generate(
     return found
 
 
-def missing(model: Model, requests: Sequence[Request], ledger: Path) -> list[Request]:
-    """The requests whose answers the ledger does not hold."""
-    with Ledger(ledger) as book:
+def missing(model: Model, requests: Sequence[GenerationRequest], generation_cache: Path) -> list[GenerationRequest]:
+    """The requests whose answers the generation cache does not hold."""
+    with GenerationCache(generation_cache) as book:
         keys = _keys(model, requests, book)
         found = book.get_many(keys)
     return [request for key, request in zip(keys, requests, strict=True) if key not in found]
 
 
-def _keys(model: Model, requests: Sequence[Request], book: Ledger) -> list[bytes]:
-    """Under which key of the ledger each request's answer is, or will be."""
+def _keys(model: Model, requests: Sequence[GenerationRequest], book: GenerationCache) -> list[bytes]:
+    """Under which key of the generation cache each request's answer is, or will be."""
     identity = (
         DigestCache(book.path.parent).digest(model) if isinstance(model, Path) else _server(model).identity()
     )
     return [request_key(identity, request) for request in requests]
 
 
-def _check_failures(answers: Sequence[Answer], limit: float, label: str) -> None:
+def _check_failures(answers: Sequence[GenerationResult], limit: float, label: str) -> None:
     failed = [answer for answer in answers if answer.finish == "error"]
     if len(failed) > limit * len(answers):
         raise UserError(
             f"{len(failed):,} of {len(answers):,} requests failed, the first because: {failed[0].error}",
             where=label,
-            mend="mend that and run the same command again (what was answered is kept), or raise generate.failures",
+            hint="correct that and run the same command again (what was answered is kept), or raise generate.max_failure_ratio",
         )
 
 
-def provenance(model: Model, sampling: Sampling, seed: int) -> Provenance:
+def provenance(model: Model, sampling: SamplingConfig, seed: int) -> Provenance:
     """Who wrote an answer: model as name@content hash (or name@server), quantisation, sampling, seed, engine version."""
-    if isinstance(model, Served):
+    if isinstance(model, ServedModel):
         return _server(model).provenance(sampling, seed)
     name, quantisation = describe(model)
     return Provenance(
@@ -121,34 +121,34 @@ def provenance(model: Model, sampling: Sampling, seed: int) -> Provenance:
 
 
 @lru_cache(maxsize=8)
-def _server(model: Served) -> ServerBackend:
+def _server(model: ServedModel) -> ServerBackend:
     """The client that says who a server is: asked once."""
     from rectune.inference.server import ServerBackend  # and with it the SDK
 
     return ServerBackend(model.address, model.name, model.remote)
 
 
-def _opened(model: Model, engine: Engine) -> AbstractContextManager[Backend]:
-    if isinstance(model, Served):
+def _opened(model: Model, engine: EngineConfig) -> AbstractContextManager[Backend]:
+    if isinstance(model, ServedModel):
         return _server(model)  # the same, so that it notices when another model comes to bear the name
     if engine.workers:
         from rectune.inference.cluster import RayBackend
 
         return RayBackend(model, engine)
-    return loaded(model, engine)
+    return cached_engine(model, engine)
 
 
 def _make(
-    model: Model, left: Mapping[bytes, Request], engine: Engine, book: Ledger, label: str
-) -> dict[bytes, Answer]:
+    model: Model, left: Mapping[bytes, GenerationRequest], engine: EngineConfig, book: GenerationCache, label: str
+) -> dict[bytes, GenerationResult]:
     """Generate what is left, writing each answer down as it ends."""
     keyed = {str(number): key for number, key in enumerate(left)}
     asked = [replace(left[key], id=name) for name, key in keyed.items()]
-    made: dict[bytes, Answer] = {}
+    made: dict[bytes, GenerationResult] = {}
     with _opened(model, engine) as backend, progress(label, len(asked), "answers") as advance:
         start = time.monotonic()
 
-        def keep(answer: Answer) -> None:
+        def keep(answer: GenerationResult) -> None:
             key = keyed[answer.id]
             made[key] = answer
             book.put(key, answer)
@@ -160,7 +160,7 @@ def _make(
     return made
 
 
-def _report(label: str, made: Sequence[Answer], seconds: float) -> None:
+def _report(label: str, made: Sequence[GenerationResult], seconds: float) -> None:
     tokens = sum(answer.tokens for answer in made)
     failed = [answer for answer in made if answer.finish == "error"]
     prompts = sum(answer.prompt_tokens for answer in made)

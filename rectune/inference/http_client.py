@@ -1,4 +1,4 @@
-"""The HTTP client under the OpenAI SDK: what every try has in common, and what no further try can mend."""
+"""The HTTP client under the OpenAI SDK: what every try has in common, and what no further try can correct."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import httpx2
 from openai import AsyncOpenAI
 
 from rectune.core.errors import UserError, first_line
-from rectune.core.settings import Remote
+from rectune.core.settings import RemoteConfig
 from rectune.core.text.plain import cut_line
-from rectune.inference.completions import complaint, completion
-from rectune.inference.limits import RateLimiter, retry_after
+from rectune.inference.openai_protocol import complaint, completion
+from rectune.inference.rate_limit import RateLimiter, retry_after
 
 KEPT = "finished answers are kept; run it again when the server answers"
 _KEYS = ("RECTUNE_API_KEY", "OPENAI_API_KEY")
@@ -27,7 +27,7 @@ _PASSING = (408, 409, 425, 429)  # and 5xx: refusals that may pass
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
-class Key:
+class ApiKey:
     """The secret out of the environment; it shows itself in `headers` only."""
 
     __slots__ = ("_value",)
@@ -38,7 +38,7 @@ class Key:
         if not all("!" <= sign <= "~" for sign in self._value):
             # An HTTP library would complain about it by repeating it.
             raise UserError(
-                "holds signs that no key has", where=f"environment variable {name}", mend="set it anew"
+                "holds signs that no key has", where=f"environment variable {name}", hint="set it anew"
             )
 
     def headers(self) -> dict[str, str]:
@@ -57,7 +57,7 @@ class HttpClient(httpx2.AsyncClient):
     holds all requests back; the SDK would give up beyond two minutes.
     """
 
-    def __init__(self, address: str, key: Key, settings: Remote) -> None:
+    def __init__(self, address: str, key: ApiKey, settings: RemoteConfig) -> None:
         super().__init__(
             timeout=httpx2.Timeout(settings.timeout, connect=min(_CONNECT, settings.timeout)),
             limits=httpx2.Limits(max_connections=settings.concurrency),
@@ -87,7 +87,7 @@ class HttpClient(httpx2.AsyncClient):
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as problem:
             words = f"nobody answers there ({first_line(problem)})"
             if not self._met:
-                raise UserError(words, where=self._address, mend=KEPT) from None
+                raise UserError(words, where=self._address, hint=KEPT) from None
             raise httpx2.ConnectError(words) from None
         except (TimeoutError, httpx2.TimeoutException):
             raise httpx2.ReadTimeout(f"the server did not answer within {self._seconds:g} s") from None
@@ -106,21 +106,21 @@ class HttpClient(httpx2.AsyncClient):
         wait = retry_after(response.headers.get("retry-after", "")) if status in (429, 503) else 0.0
         if 300 <= status < 400:
             found = f"the server sends us to {self._key.hide(response.headers.get('location', 'nowhere'))}"
-            mend = "give that address if it is right"
+            hint = "give that address if it is right"
         elif status == 401:
-            found, mend = "the server refuses the key, or wants one", f"set {' or '.join(_KEYS)}"
+            found, hint = "the server refuses the key, or wants one", f"set {' or '.join(_KEYS)}"
         elif status == 429 and "insufficient_quota" in words:
-            found, mend = "the account's quota is used up", KEPT
+            found, hint = "the account's quota is used up", KEPT
         elif wait > _LONGEST_WAIT:
-            found, mend = f"the server wants {wait / 60:.0f} minutes of rest", KEPT
+            found, hint = f"the server wants {wait / 60:.0f} minutes of rest", KEPT
         if found:
-            raise UserError(found, where=self._address, mend=mend)
+            raise UserError(found, where=self._address, hint=hint)
         self._rate.hold(wait)
         if status in _PASSING or status >= 500:
             raise httpx2.ReadError(f"the server refuses it for now ({status}): {words}")
 
 
-def open_client(address: str, key: Key, settings: Remote) -> AsyncOpenAI:
+def open_client(address: str, key: ApiKey, settings: RemoteConfig) -> AsyncOpenAI:
     """The SDK's client for a server, its pauses and retries; an asynchronous context manager."""
     return AsyncOpenAI(
         base_url=address,
@@ -140,13 +140,13 @@ def checked(address: str) -> str:
         url = httpx2.URL(address.strip())
     except (httpx2.InvalidURL, ValueError):
         url = httpx2.URL("")
-    mend = "write it as http://localhost:8000/v1"
+    hint = "write it as http://localhost:8000/v1"
     if url.scheme not in ("http", "https") or not url.host:
-        raise UserError("a teacher's server is no http or https address", mend=mend)
+        raise UserError("a teacher's server is no http or https address", hint=hint)
     plain = str(url.copy_with(userinfo=b"", query=None, fragment=None)).rstrip("/")
     if url.userinfo or url.query or url.fragment:
         found = "the address of a server holds a name, a password, a query or a fragment"
-        raise UserError(found, where=plain, mend=f"{mend}; a key belongs in the environment ({_KEYS[0]})")
+        raise UserError(found, where=plain, hint=f"{hint}; a key belongs in the environment ({_KEYS[0]})")
     return plain
 
 

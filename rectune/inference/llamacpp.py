@@ -9,15 +9,15 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Engine
+from rectune.core.settings import EngineConfig
 from rectune.inference.backends import Backend
-from rectune.inference.constrained import Decoded, decode
+from rectune.inference.constrained import DecodedTitle, decode
 from rectune.inference.context import ROWS, Context
-from rectune.inference.handle import Handle
-from rectune.inference.model import describe
-from rectune.inference.requests import Answer, Request
+from rectune.inference.stream import GenerationStream
+from rectune.inference.gguf_model import describe
+from rectune.inference.requests import GenerationResult, GenerationRequest
 from rectune.inference.scheduler import Scheduler
-from rectune.inference.trie import LONGEST, TokenTrie
+from rectune.inference.token_trie import LONGEST, TokenTrie
 from rectune.inference.vocabulary import opened_vocabulary
 
 
@@ -33,7 +33,7 @@ class LlamaEngine(Backend):
         UserError: the file is missing or no GGUF file that llama.cpp takes, or memory does not suffice.
     """
 
-    def __init__(self, model: Path, engine: Engine) -> None:
+    def __init__(self, model: Path, engine: EngineConfig) -> None:
         self.name, self.quantisation = describe(model)
         self.version = engine_version()
         self._context = Context(model, engine)
@@ -70,7 +70,7 @@ class LlamaEngine(Backend):
         """Prompt tokens that were not evaluated because sequences shared them, since the engine was made."""
         return self._scheduler.saved
 
-    def tokens(self, request: Request) -> list[int]:
+    def tokens(self, request: GenerationRequest) -> list[int]:
         """The prompt of a request as the model reads it, nothing left out.
 
         Raises:
@@ -78,22 +78,22 @@ class LlamaEngine(Backend):
         """
         return self._context.vocabulary.prompt(request.messages, request.prefill)
 
-    def submit(self, request: Request, on_end: Callable[[Answer], None] | None = None) -> Handle:
+    def submit(self, request: GenerationRequest, on_end: Callable[[GenerationResult], None] | None = None) -> GenerationStream:
         """Queue a request. Asking its handle for text makes the engine go on, with all open handles together.
 
         Raises:
             UserError: the model has no chat template.
         """
         self._context.vocabulary.check()
-        handle = Handle(request, self._scheduler.cancel, self.step, on_end)
+        handle = GenerationStream(request, self._scheduler.cancel, self.step, on_end)
         self.enqueue(handle)
         return handle
 
-    def enqueue(self, handle: Handle) -> None:
+    def enqueue(self, handle: GenerationStream) -> None:
         """Queue a handle made elsewhere, by a service for one."""
         self._scheduler.submit(handle)
 
-    def cancel(self, handle: Handle) -> None:
+    def cancel(self, handle: GenerationStream) -> None:
         """End a handle at the next step; any thread may call this."""
         self._scheduler.cancel(handle)
 
@@ -107,7 +107,7 @@ class LlamaEngine(Backend):
         if not self._scheduler.busy:
             self._scheduler.forget()  # what comes next finds the cache as the first request did
 
-    def generate(self, requests: Sequence[Request], on_answer: Callable[[Answer], None]) -> None:
+    def generate(self, requests: Sequence[GenerationRequest], on_answer: Callable[[GenerationResult], None]) -> None:
         """Answer every request once; `on_answer` is called as each one ends, in the order of ending.
 
         What cannot be answered, such as a prompt that is too long for its sequence, gets an answer that says so.
@@ -115,8 +115,8 @@ class LlamaEngine(Backend):
         Raises:
             UserError: the model has no chat template, or llama.cpp cannot go on.
         """
-        waiting, ended = _by_head(requests), deque[Answer]()
-        open_: set[Handle] = set()
+        waiting, ended = _by_head(requests), deque[GenerationResult]()
+        open_: set[GenerationStream] = set()
         try:
             while True:
                 for request in islice(waiting, self._scheduler.appetite):
@@ -153,7 +153,7 @@ class LlamaEngine(Backend):
         if longest > context.limit:
             raise UserError(
                 f"prompt and continuation take {longest} tokens, a sequence has {context.limit}",
-                mend="raise the section's context",
+                hint="raise the section's context",
             )
         context.hold(prompt, output=True)
         first = context.log_probabilities(-1)
@@ -177,7 +177,7 @@ class LlamaEngine(Backend):
         beam: int,
         prefill: str = "",
         without: Collection[int] = (),
-    ) -> list[Decoded]:
+    ) -> list[DecodedTitle]:
         """The titles of a trie that the model is likeliest to go on with, best first; see `rectune.inference.constrained`.
 
         Open handles are written to their ends first. At most half the slots hold hypotheses.
@@ -192,7 +192,7 @@ class LlamaEngine(Backend):
             found = (
                 f"prompt and title take {len(prompt) + LONGEST} tokens, a sequence has {self._context.limit}"
             )
-            raise UserError(found, mend="raise the section's context")
+            raise UserError(found, hint="raise the section's context")
         return decode(self._context, prompt, trie, beam, without)
 
     def _continue(self, start: int, tokens: dict[int, list[int]], found: list[list[float]]) -> None:
@@ -223,7 +223,7 @@ def engine_version() -> str:
     return f"llama-cpp-python {version('llama-cpp-python')}"
 
 
-def prompt_text(model: Path, request: Request) -> str:
+def prompt_text(model: Path, request: GenerationRequest) -> str:
     """What a GGUF model is shown, as text with its control tokens; only the vocabulary is loaded.
 
     Raises:
@@ -233,9 +233,9 @@ def prompt_text(model: Path, request: Request) -> str:
         return vocabulary.text(request.messages, request.prefill)
 
 
-def _by_head(requests: Sequence[Request]) -> Iterator[Request]:
+def _by_head(requests: Sequence[GenerationRequest]) -> Iterator[GenerationRequest]:
     """Requests with equal system message and shots one after the other, otherwise in the order given."""
-    heads: dict[tuple[tuple[str, str], ...], list[Request]] = {}
+    heads: dict[tuple[tuple[str, str], ...], list[GenerationRequest]] = {}
     for request in requests:
         heads.setdefault(request.messages[:-1], []).append(request)
     return (request for group in heads.values() for request in group)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rectune.core.settings import Sampling
+from rectune.core.settings import SamplingConfig
 
 Finish = Literal["stop", "length", "error", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class GenerationRequest:
     """One conversation whose next assistant turn is wanted.
 
     Attributes:
@@ -31,7 +31,7 @@ class Request:
 
     id: str
     messages: tuple[tuple[str, str], ...]
-    sampling: Sampling
+    sampling: SamplingConfig
     seed: int
     stop: tuple[str, ...] = ()
     prefill: str = ""
@@ -42,7 +42,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GenerationResult:
     """What became of a request.
 
     Attributes:

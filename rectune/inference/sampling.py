@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Sampling
-from rectune.inference.requests import Request
+from rectune.core.settings import SamplingConfig
+from rectune.inference.requests import GenerationRequest
 from rectune.inference.vocabulary import Vocabulary
 
 _PENALISED = 64  # tokens back that the repetition penalty looks
 _SEEDS = 0xFFFFFFFF  # llama.cpp takes this very seed for "random"
 _LONGEST = 20_000  # bytes of a grammar: llama.cpp reads by recursion and a deep one would end the process
-_MEND = "correct the grammar: llama.cpp's GBNF with a rule named root"
+_HINT = "correct the grammar: llama.cpp's GBNF with a rule named root"
 
 
 class Sampler:
@@ -28,10 +28,10 @@ class Sampler:
         UserError: llama.cpp does not take the grammar, or a JSON schema is asked for.
     """
 
-    def __init__(self, request: Request, vocabulary: Vocabulary) -> None:
+    def __init__(self, request: GenerationRequest, vocabulary: Vocabulary) -> None:
         self._size = vocabulary.size
         if request.json_schema:
-            raise UserError("the engine in this process takes no JSON schema", mend="give it a grammar")
+            raise UserError("the engine in this process takes no JSON schema", hint="give it a grammar")
         self._grammar = _grammar(vocabulary, request.grammar) if request.grammar else None
         self._chain: Any = _chain(request.sampling, request.seed, vocabulary.size)
 
@@ -59,7 +59,7 @@ class Sampler:
         tokens = llama_cpp.llama_token_data_array(data=data, size=self._size, selected=-1, sorted=False)
         llama_cpp.llama_sampler_apply(self._grammar, ctypes.byref(tokens))
         if known["logit"].max() == -np.inf:
-            raise UserError("the grammar allows nothing more and does not end here", mend=_MEND)
+            raise UserError("the grammar allows nothing more and does not end here", hint=_HINT)
         llama_cpp.llama_sampler_apply(self._chain, ctypes.byref(tokens))
         chosen = int(tokens.data[tokens.selected].id)
         for sampler in (self._grammar, self._chain):
@@ -75,7 +75,7 @@ class Sampler:
         self._grammar = self._chain = None
 
 
-def _chain(sampling: Sampling, seed: int, vocabulary: int) -> Any:
+def _chain(sampling: SamplingConfig, seed: int, vocabulary: int) -> Any:
     import llama_cpp
 
     chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
@@ -103,14 +103,14 @@ def _grammar(vocabulary: Vocabulary, text: str) -> Any:
     raw = text.encode("utf-8", "replace")
     if b"\0" in raw or len(raw) > _LONGEST:
         found = f"the grammar has {len(raw)} bytes (at most {_LONGEST}) or a null byte"
-        raise UserError(found, mend=_MEND)
+        raise UserError(found, hint=_HINT)
     with _overheard() as said:
         made = llama_cpp.llama_sampler_init_grammar(vocabulary.pointer, raw, b"root")
     if made:
         return made
     _, _, reason = said[0].partition("error parsing grammar: ")
     reason = " ".join(reason.split())[:200] or "no rule named root, or a rule that begins with itself"
-    raise UserError(f"llama.cpp does not take the grammar: {reason}", mend=_MEND)
+    raise UserError(f"llama.cpp does not take the grammar: {reason}", hint=_HINT)
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from rectune.core.errors import UserError
 from rectune.inference.context import STRIDE, Context, shared_length
-from rectune.inference.handle import Handle
-from rectune.inference.requests import Answer, Finish
+from rectune.inference.stream import GenerationStream
+from rectune.inference.requests import GenerationResult, Finish
 from rectune.inference.sequence import Sequence, prepare, reason
 
 _LOOKAHEAD = 64  # requests rendered ahead; the prefix they have in common is evaluated once
@@ -32,24 +32,24 @@ class Scheduler:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._waiting: deque[Handle] = deque()
+        self._waiting: deque[GenerationStream] = deque()
         self._ready: deque[Sequence] = deque()
         self._active: dict[int, Sequence] = {}
         self._free = list(range(context.slots))
-        self._unwanted: deque[Handle] = deque()
+        self._unwanted: deque[GenerationStream] = deque()
         self._head: object = None  # the head whose prefix is held
         self._alone = False  # nothing is held because nobody was there to share it with
         self._epoch = 0  # counts held prefixes; cells of earlier ones live on while somebody uses them
         self._wrote = False  # the last batch held tokens just written
         self.saved = 0
 
-    def submit(self, handle: Handle) -> None:
+    def submit(self, handle: GenerationStream) -> None:
         """Queue a request; those with the same head should follow one another."""
         self._waiting.append(handle)
         if handle.cancelled:  # before it came here
             self.cancel(handle)
 
-    def cancel(self, handle: Handle) -> None:
+    def cancel(self, handle: GenerationStream) -> None:
         """End a handle at the next step with what it has; any thread may call this."""
         self._unwanted.append(handle)
 
@@ -106,7 +106,7 @@ class Scheduler:
         yield from self._ready
         yield from self._active.values()
 
-    def _end_all(self, finish: Finish, error: str, handles: set[Handle]) -> None:
+    def _end_all(self, finish: Finish, error: str, handles: set[GenerationStream]) -> None:
         waiting = [handle for handle in self._waiting if handle in handles]
         ready = [sequence for sequence in self._ready if sequence.handle in handles]
         active = [(slot, sequence) for slot, sequence in self._active.items() if sequence.handle in handles]
@@ -118,7 +118,7 @@ class Scheduler:
         for sequence in ready:
             sequence.end(finish, error)
         for handle in waiting:
-            handle.end(Answer(handle.request.id, "", finish, 0, 0, error))
+            handle.end(GenerationResult(handle.request.id, "", finish, 0, 0, error))
 
     def _look_ahead(self) -> None:
         while self._waiting and len(self._ready) < max(_LOOKAHEAD, self._context.slots):

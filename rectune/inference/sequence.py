@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 from rectune.core.errors import UserError
 from rectune.inference.context import Context
-from rectune.inference.handle import Handle
-from rectune.inference.requests import Answer, Finish, Request
+from rectune.inference.stream import GenerationStream
+from rectune.inference.requests import GenerationResult, Finish, GenerationRequest
 from rectune.inference.sampling import Sampler
-from rectune.inference.shortening import fit
-from rectune.inference.writing import Writing
+from rectune.inference.truncation import fit
+from rectune.inference.detokenizer import Detokenizer
 
 
 @dataclass(slots=True)
 class Sequence:
     """A request on its way: `done` counts prompt tokens in the cache, `borrowed` those that it shares."""
 
-    handle: Handle
+    handle: GenerationStream
     prompt: list[int]
     left_out: int
     sampler: Sampler
-    writing: Writing
+    writing: Detokenizer
     done: int = 0
     borrowed: int = 0
     epoch: int = -1
@@ -30,7 +30,7 @@ class Sequence:
     tokens: int = 0
 
     @property
-    def request(self) -> Request:
+    def request(self) -> GenerationRequest:
         """What is asked."""
         return self.handle.request
 
@@ -50,11 +50,11 @@ class Sequence:
         if rest := self.writing.rest():
             self.handle.write(rest)
         text, name = "" if error else self.writing.text, self.request.id
-        answer = Answer(name, text, finish, len(self.prompt), self.tokens, error, self.left_out)
+        answer = GenerationResult(name, text, finish, len(self.prompt), self.tokens, error, self.left_out)
         self.handle.end(answer)
 
 
-def prepare(handle: Handle, context: Context) -> Sequence | None:
+def prepare(handle: GenerationStream, context: Context) -> Sequence | None:
     """Render and tokenise a request. One that cannot be answered (too long, or refused by the chat template or by
     the grammar's reader) ends here with an error, and there is None."""
     request, length = handle.request, 0
@@ -68,14 +68,14 @@ def prepare(handle: Handle, context: Context) -> Sequence | None:
         length = len(prompt)
         if length + wanted > context.limit:
             found = f"prompt of {length} tokens and answer of up to {wanted} need {length + wanted} tokens"
-            mend = "shorten the prompt or raise the context"
-            raise UserError(f"{found}, a sequence has {context.limit}", mend=mend)
-        return Sequence(handle, prompt, left_out, context.sampler(request), Writing(request.stop))
+            hint = "shorten the prompt or raise the context"
+            raise UserError(f"{found}, a sequence has {context.limit}", hint=hint)
+        return Sequence(handle, prompt, left_out, context.sampler(request), Detokenizer(request.stop))
     except UserError as problem:
-        handle.end(Answer(request.id, "", "error", length, 0, reason(problem)))
+        handle.end(GenerationResult(request.id, "", "error", length, 0, reason(problem)))
         return None
 
 
 def reason(problem: UserError) -> str:
     """An error in one sentence, for an answer."""
-    return f"{problem.found}: {problem.mend}" if problem.mend else problem.found
+    return f"{problem.message}: {problem.hint}" if problem.hint else problem.message

@@ -16,13 +16,13 @@ from anyio.from_thread import start_blocking_portal
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
-from rectune.core.settings import Remote, Sampling
+from rectune.core.settings import RemoteConfig, SamplingConfig
 from rectune.core.types import Provenance, content_id
 from rectune.inference.backends import Backend
-from rectune.inference.completions import (
+from rectune.inference.openai_protocol import (
     LLAMA_SERVER,
     VLLM,
-    About,
+    ServerInfo,
     InvalidResponse,
     body,
     complaint,
@@ -32,21 +32,21 @@ from rectune.inference.completions import (
     too_long,
     unknown_fields,
 )
-from rectune.inference.http_client import KEPT, Key, checked, open_client
-from rectune.inference.requests import Answer, Request
-from rectune.inference.shortening import can_leave_out
+from rectune.inference.http_client import KEPT, ApiKey, checked, open_client
+from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.truncation import can_leave_out
 
 T = TypeVar("T")
-Keep = Callable[[Answer], None]
+Keep = Callable[[GenerationResult], None]
 
 _VERSIONS = {LLAMA_SERVER: ("props", "build_info"), VLLM: ("version", "version")}  # page, field
 
 
-class Failed(Exception):
+class RequestFailed(Exception):
     """This request will not be answered."""
 
 
-class TooLong(Failed):
+class PromptTooLong(RequestFailed):
     """The server has no room for prompt and answer."""
 
 
@@ -64,17 +64,17 @@ class ServerBackend(Backend):
         UserError: the address or the key cannot be used.
     """
 
-    def __init__(self, address: str, model: str, settings: Remote) -> None:
+    def __init__(self, address: str, model: str, settings: RemoteConfig) -> None:
         self.address, self.model = checked(address), model
-        self._settings, self._key = settings, Key()
-        self._about: About | None = None
+        self._settings, self._key = settings, ApiKey()
+        self._about: ServerInfo | None = None
         self._refused: set[str] = set()  # fields that the server does not know
 
     def close(self) -> None:
         """Forget what the server told; connections live no longer than a call."""
         self._about = None
 
-    def generate(self, requests: Sequence[Request], on_answer: Keep) -> None:
+    def generate(self, requests: Sequence[GenerationRequest], on_answer: Keep) -> None:
         """Answer every request once; `on_answer` is called in this thread as each one ends, in the order of ending.
 
         Raises:
@@ -91,7 +91,7 @@ class ServerBackend(Backend):
         """
         return content_id("server", self.address, self.model, dict(self._known().model))
 
-    def provenance(self, sampling: Sampling, seed: int) -> Provenance:
+    def provenance(self, sampling: SamplingConfig, seed: int) -> Provenance:
         """Who wrote an answer: model@server, its quantisation if the server tells, sampling, seed, the software.
 
         Raises:
@@ -106,15 +106,15 @@ class ServerBackend(Backend):
             engine=about.engine,
         )
 
-    def _known(self) -> About:
-        async def look(_: Keep) -> About:
+    def _known(self) -> ServerInfo:
+        async def look(_: Keep) -> ServerInfo:
             async with open_client(self.address, self._key, self._settings) as client:
                 return await self._look(client)
 
         self._about = self._about or _run(look, lambda _: None)
         return self._about
 
-    async def _look(self, client: openai.AsyncOpenAI) -> About:
+    async def _look(self, client: openai.AsyncOpenAI) -> ServerInfo:
         """What the server tells about itself; many tell nothing."""
         try:
             reply = await client.get("/models", cast_to=httpx2.Response)
@@ -122,7 +122,7 @@ class ServerBackend(Backend):
             reply = problem.response
         except openai.APIConnectionError as problem:
             found = self._key.hide(str(self._given_up(problem)))
-            raise UserError(found, where=self.address, mend="look after the server") from None
+            raise UserError(found, where=self.address, hint="look after the server") from None
         about = read_models(reply.content, self.model, reply.headers["server"])
         if about.software not in _VERSIONS:
             return about
@@ -136,19 +136,19 @@ class ServerBackend(Backend):
         version = told.get(name) if isinstance(told, dict) else None
         return replace(about, version=self._key.hide(version)) if isinstance(version, str) else about
 
-    async def _generate(self, requests: Sequence[Request], keep: Keep) -> None:
+    async def _generate(self, requests: Sequence[GenerationRequest], keep: Keep) -> None:
         waiting = iter(requests)
         async with open_client(self.address, self._key, self._settings) as client:
             # Asked anew by every call: so a wrong address or key is found before anything is sent.
             about = await self._look(client)
             if self._about and self._about.model != about.model:
                 found = f"another model has come to be behind the name {self.model}"
-                raise UserError(found, where=self.address, mend="run it again; its answers are kept apart")
+                raise UserError(found, where=self.address, hint="run it again; its answers are kept apart")
             self._about = about
             if any(request.grammar for request in requests) and about.software != LLAMA_SERVER:
                 found = "the server does not say that it is llama-server, the only one to know grammars of this kind"
                 raise UserError(
-                    found, where=self.address, mend="use llama-server, or a GGUF file in this process"
+                    found, where=self.address, hint="use llama-server, or a GGUF file in this process"
                 )
 
             async def work() -> None:
@@ -162,21 +162,21 @@ class ServerBackend(Backend):
             except BaseExceptionGroup as problems:
                 raise problems.exceptions[0] from None
 
-    async def _answer(self, client: openai.AsyncOpenAI, request: Request, about: About) -> Answer:
+    async def _answer(self, client: openai.AsyncOpenAI, request: GenerationRequest, about: ServerInfo) -> GenerationResult:
         """Ask, each time without one more of the oldest entries of the history, until there is room."""
         left_out, last = 0, can_leave_out(request)
         while True:
             try:
                 answer = await self._complete(client, request, about, left_out)
                 return replace(answer, error=self._key.hide(answer.error), left_out=left_out)
-            except Failed as problem:
-                if left_out == last or not isinstance(problem, TooLong):
-                    return Answer(request.id, "", "error", 0, 0, self._key.hide(str(problem)))
+            except RequestFailed as problem:
+                if left_out == last or not isinstance(problem, PromptTooLong):
+                    return GenerationResult(request.id, "", "error", 0, 0, self._key.hide(str(problem)))
             left_out += 1
 
     async def _complete(
-        self, client: openai.AsyncOpenAI, request: Request, about: About, left_out: int
-    ) -> Answer:
+        self, client: openai.AsyncOpenAI, request: GenerationRequest, about: ServerInfo, left_out: int
+    ) -> GenerationResult:
         """Ask until the server knows all the fields that it is sent."""
         while True:
             sent = body(request, self.model, about.software, self._refused, left_out)
@@ -188,7 +188,7 @@ class ServerBackend(Backend):
             except openai.APIConnectionError as problem:
                 raise self._given_up(problem) from None
 
-    def _given_up(self, problem: openai.APIConnectionError) -> Failed:
+    def _given_up(self, problem: openai.APIConnectionError) -> RequestFailed:
         """What all tries came to.
 
         Raises:
@@ -196,10 +196,10 @@ class ServerBackend(Backend):
         """
         words, tries = str(problem.__cause__), self._settings.retries + 1  # the HTTP client's words
         if isinstance(problem.__cause__, httpx2.ConnectError):
-            raise UserError(self._key.hide(words), where=self.address, mend=KEPT)
-        return Failed(f"{words} ({tries} tries)" if tries > 1 else words)
+            raise UserError(self._key.hide(words), where=self.address, hint=KEPT)
+        return RequestFailed(f"{words} ({tries} tries)" if tries > 1 else words)
 
-    def _unknown(self, problem: openai.APIStatusError, about: About, sent: dict[str, Any]) -> set[str]:
+    def _unknown(self, problem: openai.APIStatusError, about: ServerInfo, sent: dict[str, Any]) -> set[str]:
         """The fields that a refusal is about.
 
         Raises:
@@ -209,16 +209,16 @@ class ServerBackend(Backend):
         status, words = problem.status_code, complaint(problem.response.content)
         if status == 403:
             found = f"the server forbids it: {self._key.hide(words)}"
-            raise UserError(found, where=self.address, mend="ask whoever runs it, or use another key")
+            raise UserError(found, where=self.address, hint="ask whoever runs it, or use another key")
         if status == 404 or "model_not_found" in words:
             names = self._key.hide(", ".join(about.names[:8]))
-            mend = f"it serves {names}" if names else "does the address end as in http://localhost:8000/v1?"
-            raise UserError(f"there is no model {self.model} there", where=self.address, mend=mend)
+            hint = f"it serves {names}" if names else "does the address end as in http://localhost:8000/v1?"
+            raise UserError(f"there is no model {self.model} there", where=self.address, hint=hint)
         if too_long(status, words):
-            raise TooLong(f"the server has no room for prompt and answer: {words}")
+            raise PromptTooLong(f"the server has no room for prompt and answer: {words}")
         if unknown := unknown_fields(words, sent):
             return unknown
-        raise Failed(f"the server refuses it ({status}): {words}")
+        raise RequestFailed(f"the server refuses it ({status}): {words}")
 
     def _do_without(self, fields: set[str]) -> None:
         if "seed" in fields - self._refused:
@@ -226,12 +226,12 @@ class ServerBackend(Backend):
         self._refused |= fields
 
 
-def _untruncated(answer: Answer, request: Request) -> Answer:
+def _untruncated(answer: GenerationResult, request: GenerationRequest) -> GenerationResult:
     """The answer, unless the server's context was full before the answer was as long as it may be."""
     wanted = request.sampling.max_tokens
     if answer.finish == "length" and 0 < answer.tokens < wanted:
         found = f"{answer.tokens} tokens of an answer of up to {wanted}"
-        raise TooLong(f"the server had room for {found} after a prompt of {answer.prompt_tokens}")
+        raise PromptTooLong(f"the server had room for {found} after a prompt of {answer.prompt_tokens}")
     return answer
 
 
@@ -241,7 +241,7 @@ def _run(work: Callable[[Keep], Coroutine[Any, Any, T]], on_answer: Keep) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work(on_answer))
-    ended: SimpleQueue[Answer | None] = SimpleQueue()
+    ended: SimpleQueue[GenerationResult | None] = SimpleQueue()
     with start_blocking_portal() as portal:
         result: Future[T] = portal.start_task_soon(work, ended.put)
         result.add_done_callback(lambda _: ended.put(None))

@@ -7,9 +7,9 @@ from queue import Empty, SimpleQueue
 
 from rectune.core.closing import Closing
 from rectune.core.errors import RectuneError
-from rectune.inference.handle import Handle
+from rectune.inference.stream import GenerationStream
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import Answer, Finish, Request
+from rectune.inference.requests import GenerationResult, Finish, GenerationRequest
 
 
 class EngineService(Closing):
@@ -20,19 +20,19 @@ class EngineService(Closing):
 
     def __init__(self, engine: LlamaEngine) -> None:
         self._engine = engine
-        self._arrived: SimpleQueue[Handle | None] = SimpleQueue()  # None: look whether to go on
+        self._arrived: SimpleQueue[GenerationStream | None] = SimpleQueue()  # None: look whether to go on
         self._door = threading.Lock()  # what passes it before `_shut` is set is answered
         self._shut = ""  # why nothing is taken any more
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, request: Request) -> Handle:
+    def submit(self, request: GenerationRequest) -> GenerationStream:
         """Queue a request; any thread may call this, and any thread may use the handle.
 
         Raises:
             RectuneError: the service is closed, or its engine has failed.
         """
-        handle = Handle(request, self._cancel)
+        handle = GenerationStream(request, self._cancel)
         with self._door:
             if self._shut:
                 raise RectuneError(f"the engine takes no requests: {self._shut}")
@@ -46,7 +46,7 @@ class EngineService(Closing):
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
-    def _cancel(self, handle: Handle) -> None:
+    def _cancel(self, handle: GenerationStream) -> None:
         self._engine.cancel(handle)
         self._arrived.put(None)
 
@@ -85,7 +85,7 @@ class EngineService(Closing):
                 return
             if handle:
                 error = self._shut if finish == "error" else ""
-                handle.end(Answer(handle.request.id, "", finish, 0, 0, error))
+                handle.end(GenerationResult(handle.request.id, "", finish, 0, 0, error))
 
     def _close_door(self, why: str) -> None:
         with self._door:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError
-from rectune.inference.model import load_model
+from rectune.inference.gguf_model import load_model
 from rectune.models.chat import segments, tokenise
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Vocabulary:
     def check(self) -> None:
         """Raise the UserError that every conversation would meet: no chat template."""
         if not self._template:
-            raise UserError("has no chat template", where=self.name, mend="use an instruct model's GGUF file")
+            raise UserError("has no chat template", where=self.name, hint="use an instruct model's GGUF file")
 
     def prompt(self, messages: Sequence[tuple[str, str]], prefill: str = "") -> list[int]:
         """Tokens of a conversation up to the opened assistant turn, and of the `prefill` that begins it.

@@ -26,7 +26,7 @@ Segment = tuple[str, bool]
 # compiling the pattern takes longer than rendering most conversations.
 _NONCE = str(secrets.randbelow(9 * 10**39) + 10**39)
 _STAND_IN = re.compile(_NONCE + r"(\d{6})")
-_MEND = "use a model whose chat template takes these roles, or another wording of the prompt"
+_HINT = "use a model whose chat template takes these roles, or another wording of the prompt"
 
 
 def segments(
@@ -100,7 +100,7 @@ def encode(tokenizer: Any, messages: Sequence[tuple[str, str]], *, generation_pr
         UserError: the tokenizer has no chat template, or the template refuses the messages.
     """
     if not tokenizer.chat_template:
-        raise UserError("has no chat template", where=tokenizer.name_or_path, mend="use an instruct model")
+        raise UserError("has no chat template", where=tokenizer.name_or_path, hint="use an instruct model")
     pieces = segments(
         tokenizer.get_chat_template(),
         messages,
@@ -166,7 +166,7 @@ def _align(own: Sequence[str], rendered: str) -> list[Segment]:
     starts = [*left, ends]
     whole = rendered.startswith(own[0]) and rendered.endswith(own[-1]) and ends >= len(own[0])
     if len(own) < 2 or not whole or starts != [0, *reversed(right)] or -1 in starts:
-        raise UserError("the chat template alters the contents of messages beyond recognition", mend=_MEND)
+        raise UserError("the chat template alters the contents of messages beyond recognition", hint=_HINT)
     cut: list[Segment] = []
     for place, text in enumerate(own[:-1]):
         cut += [(text, True), (rendered[starts[place] + len(text) : starts[place + 1]], False)]
@@ -190,7 +190,7 @@ def _render(
     try:
         return _compiled(template).render(messages=turns, add_generation_prompt=generation_prompt, **names)
     except faults as refusal:
-        raise UserError(f"the chat template refuses these messages: {refusal}", mend=_MEND) from None
+        raise UserError(f"the chat template refuses these messages: {refusal}", hint=_HINT) from None
 
 
 @lru_cache(maxsize=32)

@@ -71,5 +71,5 @@ def _read_config(place: str, **options: Any) -> PretrainedConfig:
 
 def cannot_estimate(where: str, problem: Exception) -> UserError:
     """What people are told of a model that cannot be built, adapted or followed without its weights."""
-    mend = "the plan itself works without --estimate"
-    return UserError(f"memory cannot be estimated: {first_line(problem)}", where=where, mend=mend)
+    hint = "the plan itself works without --estimate"
+    return UserError(f"memory cannot be estimated: {first_line(problem)}", where=where, hint=hint)

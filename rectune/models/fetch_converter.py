@@ -88,7 +88,7 @@ def _download(into: Path) -> Path:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
         raise UserError(
             f"pip could not download the source of {wanted}:\n{tail}",
-            mend=f"check that pip reaches its package index, then run: {COMMAND}",
+            hint=f"check that pip reaches its package index, then run: {COMMAND}",
         )
     return found[0]
 
@@ -105,7 +105,7 @@ def _unpack(sdist: Path, into: Path) -> None:
     if missing:
         shutil.rmtree(into, ignore_errors=True)
         raise UserError(
-            f"holds no {', '.join(missing)}", where=sdist.name, mend=f"install another version of {PACKAGE}"
+            f"holds no {', '.join(missing)}", where=sdist.name, hint=f"install another version of {PACKAGE}"
         )
 
 

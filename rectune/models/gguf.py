@@ -89,7 +89,7 @@ def quantisation_code(name: str) -> int:
     }
     if name not in known:
         raise UserError(
-            f"{name!r} is no quantisation of llama.cpp", mend="name one of: " + ", ".join(sorted(known))
+            f"{name!r} is no quantisation of llama.cpp", hint="name one of: " + ", ".join(sorted(known))
         )
     return int(known[name])
 
@@ -137,7 +137,7 @@ def adapter_config(file: Path) -> dict[str, Any]:
         raise UserError(
             f"llama.cpp has no adapters with {', '.join(odd)}",
             where=str(file),
-            mend="set release.adapter_gguf=false; the merged model has everything",
+            hint="set release.adapter_gguf=false; the merged model has everything",
         )
     if config.get("use_rslora"):  # Kalajdzievski 2023: the scale is alpha / sqrt(r)
         config["lora_alpha"] = config["lora_alpha"] * math.sqrt(config["r"])
@@ -149,7 +149,7 @@ def _run(script: str, arguments: Sequence[str], out: Path) -> None:
     folder = converter_folder()
     if not is_current(folder):
         found = f"llama.cpp's converter for llama-cpp-python {runtime_version()} is not unpacked"
-        raise UserError(found, where=str(folder), mend=f"run: {COMMAND}")
+        raise UserError(found, where=str(folder), hint=f"run: {COMMAND}")
     partial = out.with_name(out.name + ".partial")
     command = [sys.executable, str(folder / script), *arguments, "--outfile", str(partial.resolve())]
     # gguf-py of the same commit goes before the installed package, so that converter and format agree.

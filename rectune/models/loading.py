@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError, first_line
-from rectune.core.settings import Lora, Models
+from rectune.core.settings import LoraSection, ModelsConfig
 from rectune.models.attention import register_blocks
 from rectune.models.lora import lora_config
 from rectune.models.reference import hub_error, locate
@@ -89,7 +89,7 @@ def tokenizer_of_reference(reference: str) -> tuple[PreTrainedTokenizerBase, str
         raise hub_error(found.name, problem) from None
 
 
-def compute_type(models: Models) -> torch.dtype:
+def compute_type(models: ModelsConfig) -> torch.dtype:
     """The type of the arithmetic around the weights.
 
     `auto`: bfloat16 where the accelerator has it in hardware, else float16; float32 on every CPU, so that one
@@ -97,15 +97,15 @@ def compute_type(models: Models) -> torch.dtype:
     """
     import torch
 
-    if models.compute != "auto":
+    if models.compute_dtype != "auto":
         named = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-        return named[models.compute]
+        return named[models.compute_dtype]
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     return torch.float32
 
 
-def load_for_training(checkpoint: Path, models: Models, attention: str | None = None) -> PreTrainedModel:
+def load_for_training(checkpoint: Path, models: ModelsConfig, attention: str | None = None) -> PreTrainedModel:
     """Load the base model, its linear layers in NF4, double-quantised (Dettmers et al. 2023), if asked for.
 
     Under ZeRO-3 the training arguments must have been built before: they decide how weights are laid out.
@@ -133,8 +133,8 @@ def load_for_training(checkpoint: Path, models: Models, attention: str | None = 
     except ValueError as problem:
         if attention is None or "attention" not in str(problem).lower():
             raise
-        mend = "set train.attention: auto or eager"
-        raise UserError(first_line(problem), where=f"train.attention: {attention}", mend=mend) from None
+        hint = "set train.attn_implementation: auto or eager"
+        raise UserError(first_line(problem), where=f"train.attn_implementation: {attention}", hint=hint) from None
     model.config.use_cache = False  # the cache is for generation; in training it only costs memory
     _keep_layout(model)
     return model
@@ -150,7 +150,7 @@ def _keep_layout(model: PreTrainedModel) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
+def add_lora(model: PreTrainedModel, lora: LoraSection, seed: int) -> PeftModel:
     """A fresh adapter on the named layers; A is random by `seed`, B is zero, so the output is unchanged."""
     from peft import get_peft_model
     from transformers import set_seed
@@ -159,8 +159,8 @@ def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
     try:
         return get_peft_model(model, lora_config(lora))
     except ValueError as problem:
-        mend = "name linear layers of this model; all-linear takes in experts, which want dropout: 0"
-        raise UserError(str(problem), where="train.lora", mend=mend) from None
+        hint = "name linear layers of this model; all-linear takes in experts, which want dropout: 0"
+        raise UserError(str(problem), where="train.lora", hint=hint) from None
 
 
 def open_adapter(model: PreTrainedModel, adapter: Path, *, trainable: bool) -> PeftModel:
@@ -168,14 +168,14 @@ def open_adapter(model: PreTrainedModel, adapter: Path, *, trainable: bool) -> P
     from peft import PeftModel
 
     if not (adapter / "adapter_model.safetensors").is_file():
-        raise UserError("holds no adapter", where=str(adapter), mend="run the stage sft first")
+        raise UserError("holds no adapter", where=str(adapter), hint="run the stage sft first")
     opened: PeftModel = PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
     # The saved name of the base is a recipe's word; peft would look it up on the Hub at every save.
     opened.peft_config["default"].base_model_name_or_path = model.config.name_or_path
     return opened
 
 
-def note_base(adapter: Path, models: Models) -> None:
+def note_base(adapter: Path, models: ModelsConfig) -> None:
     """Record beside an adapter which form of the base it learnt to correct: merging needs the same."""
     note = {
         "base": models.base,

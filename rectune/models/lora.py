@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Lora
+from rectune.core.settings import LoraSection
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 # Arguments that the recipe has words of its own for, and those that would train more than an adapter.
 _ELSEWHERE = {
     "r": "set train.lora.r",
-    "lora_alpha": "set train.lora.alpha",
-    "lora_dropout": "set train.lora.dropout",
-    "target_modules": "set train.lora.targets",
+    "lora_alpha": "set train.lora.lora_alpha",
+    "lora_dropout": "set train.lora.lora_dropout",
+    "target_modules": "set train.lora.target_modules",
     "base_model_name_or_path": "set models.base",
 }
 _NOT_HERE = {
@@ -31,10 +31,10 @@ _NOT_HERE = {
 }
 # Others change the base's weights or want data before training; the adapter would then be of another base.
 _INITS = (True, "gaussian", "orthogonal")
-_MEND = "see peft's LoraConfig for what it takes"
+_HINT = "see peft's LoraConfig for what it takes"
 
 
-def lora_config(lora: Lora) -> LoraConfig:
+def lora_config(lora: LoraSection) -> LoraConfig:
     """peft's configuration of an adapter, `extra` included.
 
     Raises:
@@ -57,19 +57,19 @@ def lora_config(lora: Lora) -> LoraConfig:
     try:
         return LoraConfig(**given, **lora.extra)
     except (TypeError, ValueError, ImportError) as problem:
-        raise UserError(f"peft refuses it: {problem}", where="train.lora.extra", mend=_MEND) from None
+        raise UserError(f"peft refuses it: {problem}", where="train.lora.extra", hint=_HINT) from None
 
 
 def _check(name: str, value: Any, known: set[str]) -> None:
     where = f"train.lora.extra.{name}"
     if name in _ELSEWHERE:
-        raise UserError("has a key of its own", where=where, mend=_ELSEWHERE[name])
+        raise UserError("has a key of its own", where=where, hint=_ELSEWHERE[name])
     if name in _NOT_HERE:
-        raise UserError("is not for a recipe to set", where=where, mend="leave it out")
+        raise UserError("is not for a recipe to set", where=where, hint="leave it out")
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
-        mend = f"did you mean {near[0]}?" if near else _MEND
-        raise UserError("peft's LoraConfig has no such argument", where=where, mend=mend)
+        hint = f"did you mean {near[0]}?" if near else _HINT
+        raise UserError("peft's LoraConfig has no such argument", where=where, hint=hint)
     if name == "init_lora_weights" and value not in _INITS:
         found = f"{value!r} changes the base's weights, or needs data before training"
-        raise UserError(found, where=where, mend=f"use one of: {', '.join(map(str, _INITS))}")
+        raise UserError(found, where=where, hint=f"use one of: {', '.join(map(str, _INITS))}")

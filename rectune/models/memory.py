@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rectune.core.settings import Models, Optimisation
-from rectune.models.zero import BUCKET
+from rectune.core.settings import ModelsConfig, TrainingConfig
+from rectune.models.deepspeed_config import BUCKET
 
 if TYPE_CHECKING:
     from rectune.models.meta_model import MetaModel
@@ -28,7 +28,7 @@ _AHEAD = 50_000_000  # elements that ZeRO-3 fetches ahead of their use; DeepSpee
 
 
 @dataclass(frozen=True)
-class Step:
+class TrainingStep:
     """What one process computes at once: `rows` sequences, padded to `length` tokens, `trained` of all tokens labelled."""
 
     rows: int
@@ -37,7 +37,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryEstimate:
     """Bytes a process: on the device by what holds them, and in host memory where something is moved there."""
 
     device: dict[str, int]
@@ -50,11 +50,11 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingSetup:
     """One training stage: its settings, and how many processes share the work. `reference`: DPO's copy of the adapters."""
 
-    settings: Optimisation
-    world: int
+    settings: TrainingConfig
+    world_size: int
     reference: bool = False
 
     @property
@@ -63,13 +63,13 @@ class Training:
         return 2 if self.reference else 1
 
 
-def estimate(model: MetaModel, models: Models, training: Training, step: Step, overhead: int) -> Memory:
+def estimate(model: MetaModel, models: ModelsConfig, training: TrainingSetup, step: TrainingStep, overhead: int) -> MemoryEstimate:
     """The most that one process holds at once; `overhead` is bytes of the framework."""
     settings, host = training.settings, dict[str, int]()
     weights, trained = weight_bytes(model, models), trained_bytes(model, training)
-    share = math.ceil(weights / training.world)
+    share = math.ceil(weights / training.world_size)
     device = {
-        "weights": share + _gathered(model, models, training.world) if settings.zero == 3 else weights,
+        "weights": share + _gathered(model, models, training.world_size) if settings.zero == 3 else weights,
         "adapters and gradients": trained["here"],
         "optimiser": trained["optimiser"],
     }
@@ -82,10 +82,10 @@ def estimate(model: MetaModel, models: Models, training: Training, step: Step, o
     device["logits"] = logit_bytes(model, step)
     device["buffers"] = _buffers(model, models, settings)
     device["framework"] = overhead
-    return Memory(device, host)
+    return MemoryEstimate(device, host)
 
 
-def weight_bytes(model: MetaModel, models: Models) -> int:
+def weight_bytes(model: MetaModel, models: ModelsConfig) -> int:
     """Bytes of the base model: linear layers in NF4 if asked for, the rest in the type of the activations."""
     if not models.load_in_4bit:
         return model.parameters * model.precision
@@ -93,21 +93,21 @@ def weight_bytes(model: MetaModel, models: Models) -> int:
     return round(quantised * NF4_BYTES) + (model.parameters - quantised) * model.precision
 
 
-def trained_bytes(model: MetaModel, training: Training) -> dict[str, int]:
+def trained_bytes(model: MetaModel, training: TrainingSetup) -> dict[str, int]:
     """Bytes of what is trained: `here` adapters, gradients and DPO's reference; `optimiser` Adam and its float32 copy.
 
     ZeRO-1 divides the optimiser among the processes, ZeRO-2 the gradients too, ZeRO-3 the adapters as well. Without
     DeepSpeed adapters are float32; with it they have the type of the activations.
     """
-    zero, world, adapters = training.settings.zero, training.world, model.adapters
+    zero, world_size, adapters = training.settings.zero, training.world_size, model.adapters
     copies, element = 2 if training.reference else 1, model.precision if zero else _MASTER
-    kept = adapters * element * copies / (world if zero == 3 else 1)
-    gradients = adapters * element / (world if zero >= 2 else 1)
-    optimiser = adapters * (_ADAM + (_MASTER if zero else 0)) / (world if zero else 1)
+    kept = adapters * element * copies / (world_size if zero == 3 else 1)
+    gradients = adapters * element / (world_size if zero >= 2 else 1)
+    optimiser = adapters * (_ADAM + (_MASTER if zero else 0)) / (world_size if zero else 1)
     return {"here": math.ceil(kept + gradients), "optimiser": math.ceil(optimiser)}
 
 
-def activation_bytes(model: MetaModel, settings: Optimisation, step: Step) -> int:
+def activation_bytes(model: MetaModel, settings: TrainingConfig, step: TrainingStep) -> int:
     """Bytes that are kept from the forward pass for the backward pass, and what that holds for a moment itself.
 
     With gradient checkpointing only every block's input is kept, and one block's activations at a time.
@@ -118,7 +118,7 @@ def activation_bytes(model: MetaModel, settings: Optimisation, step: Step) -> in
     return (kept if model.gpu else round(_HEAP * kept)) + 3 * one.widest
 
 
-def logit_bytes(model: MetaModel, step: Step) -> int:
+def logit_bytes(model: MetaModel, step: TrainingStep) -> int:
     """Bytes at the head: hidden states of labelled positions and their gradients, and one tile of logits."""
     positions, words = min(step.trained, _HEAD_TILE[0]), min(model.vocabulary, _HEAD_TILE[1])
     temporary = 1 if model.gpu else 2  # on a CPU the tile is worked on in PyTorch, with a copy
@@ -126,23 +126,23 @@ def logit_bytes(model: MetaModel, step: Step) -> int:
     return states + positions * words * model.precision * temporary
 
 
-def _gathered(model: MetaModel, models: Models, world: int) -> int:
+def _gathered(model: MetaModel, models: ModelsConfig, world_size: int) -> int:
     """Bytes of whole weights that ZeRO-3 has put together: embeddings, two blocks, and what it fetches ahead."""
-    if world == 1:
+    if world_size == 1:
         return 0
     whole, tables = weight_bytes(model, models), model.embeddings * model.precision
     ahead = _AHEAD * (1 if models.load_in_4bit else model.precision)
     blocks = (whole - tables - model.untied_head * model.precision) // model.layers
-    return min(tables + 2 * blocks + ahead, whole - whole // world)
+    return min(tables + 2 * blocks + ahead, whole - whole // world_size)
 
 
-def _buffers(model: MetaModel, models: Models, settings: Optimisation) -> int:
+def _buffers(model: MetaModel, models: ModelsConfig, settings: TrainingConfig) -> int:
     """Bytes of the largest 4-bit layer unpacked, and of DeepSpeed's buckets on a GPU (a CPU touches what it fills)."""
     buckets = 2 * BUCKET * model.precision if model.gpu and settings.zero >= 2 else 0
     return (max(model.in_4bit, default=0) * model.precision if models.load_in_4bit else 0) + buckets
 
 
-def step_flops(model: MetaModel, training: Training, tokens: int, length: int) -> float:
+def step_flops(model: MetaModel, training: TrainingSetup, tokens: int, length: int) -> float:
     """Floating-point operations of a forward and backward pass over so many tokens in rows of `length`.
 
     2 a multiplication forward and 2 backward (frozen weights have no gradient of their own), 2 more for adapters'

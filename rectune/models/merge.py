@@ -116,7 +116,7 @@ def weight_files(checkpoint: Path) -> dict[str, Path]:
         return {name: checkpoint / file for name, file in sorted(mapped.items(), key=lambda pair: pair[::-1])}
     file = checkpoint / "model.safetensors"
     if not file.is_file():
-        raise UserError("holds no model.safetensors", where=str(checkpoint), mend="run the stage base again")
+        raise UserError("holds no model.safetensors", where=str(checkpoint), hint="run the stage base again")
     with safe_open(file, framework="pt") as tensors:
         return dict.fromkeys(sorted(tensors.keys()), file)
 
@@ -130,7 +130,7 @@ def _adapted(model: PreTrainedModel, adapter: Path) -> Any:
     from peft import PeftModel
 
     if not (adapter / "adapter_model.safetensors").is_file():
-        raise UserError("holds no adapter", where=str(adapter), mend="run the stage that trains it again")
+        raise UserError("holds no adapter", where=str(adapter), hint="run the stage that trains it again")
     for module in model.modules():
         for name, weight in list(module.named_parameters(recurse=False)):
             shown = torch.zeros(()).expand(weight.shape)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 
-from rectune.core.settings import Lora
+from rectune.core.settings import LoraSection
 from rectune.models.config import cannot_estimate
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class MetaModel:
         forward: from rows and their length in tokens, padding included, to a `ForwardPass`.
     """
 
-    def __init__(self, config: PretrainedConfig, lora: Lora, precision: int, gpu: bool) -> None:
+    def __init__(self, config: PretrainedConfig, lora: LoraSection, precision: int, gpu: bool) -> None:
         """Build it.
 
         Args:
@@ -146,7 +146,7 @@ def _build(config: PretrainedConfig, kind: torch.dtype) -> PreTrainedModel:
     return model
 
 
-def _adapted(base: PreTrainedModel, lora: Lora) -> PeftModel:
+def _adapted(base: PreTrainedModel, lora: LoraSection) -> PeftModel:
     from rectune.models.loading import add_lora
 
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it misses a kernel that nothing here calls

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rectune.core.pictures import write_png
+from rectune.core.plots import write_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 @dataclass
-class Meter:
+class TokenMeter:
     """Tokens of a run, padding left out: `total` that all processes will take, `here` what this one took so far."""
 
     total: int

@@ -13,7 +13,7 @@ from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.models.gguf import to_gguf
 from rectune.models.loading import gguf_tokenizer, load_tokenizer
-from rectune.models.reference import TINY, Reference, hub_error, locate
+from rectune.models.reference import TINY, ModelReference, hub_error, locate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -41,7 +41,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     }
 
 
-def make_checkpoint(reference: Reference, out: Path) -> None:
+def make_checkpoint(reference: ModelReference, out: Path) -> None:
     """Write the model as an ordinary checkpoint folder that can be tuned; `out` appears whole or not at all.
 
     Raises:
@@ -77,18 +77,18 @@ def check_checkpoint(folder: Path) -> None:
     """
     if not (folder / "config.json").is_file():
         raise UserError(
-            "holds no config.json", where=str(folder), mend="name a folder with a Hugging Face checkpoint"
+            "holds no config.json", where=str(folder), hint="name a folder with a Hugging Face checkpoint"
         )
     if not any(folder.glob("*.safetensors")):
         raise UserError(
-            "holds no safetensors weights", where=str(folder), mend="convert it to safetensors first"
+            "holds no safetensors weights", where=str(folder), hint="convert it to safetensors first"
         )
     if not load_tokenizer(folder).chat_template:
-        mend = "name an instruct model, or put a chat_template.jinja beside its config.json"
-        raise UserError("its tokenizer has no chat template", where=str(folder), mend=mend)
+        hint = "name an instruct model, or put a chat_template.jinja beside its config.json"
+        raise UserError("its tokenizer has no chat template", where=str(folder), hint=hint)
 
 
-def _from_gguf(reference: Reference, into: Path) -> None:
+def _from_gguf(reference: ModelReference, into: Path) -> None:
     """Dequantise a GGUF file; its config is built again without the note on quantisation."""
     from transformers import AutoModelForCausalLM
 
@@ -97,9 +97,9 @@ def _from_gguf(reference: Reference, into: Path) -> None:
     try:
         model = AutoModelForCausalLM.from_pretrained(reference.path.parent, gguf_file=reference.path.name)
     except (ValueError, RuntimeError, KeyError) as problem:
-        mend = "name another GGUF file, or the model's own checkpoint folder"
+        hint = "name another GGUF file, or the model's own checkpoint folder"
         raise UserError(
-            f"cannot be dequantised ({problem})", where=str(reference.path), mend=mend
+            f"cannot be dequantised ({problem})", where=str(reference.path), hint=hint
         ) from problem
     plain = {
         k: v for k, v in model.config.to_dict().items() if k not in ("quantization_config", "_name_or_path")
@@ -110,7 +110,7 @@ def _from_gguf(reference: Reference, into: Path) -> None:
     _save(fresh.float(), tokenizer, into)
 
 
-def _tiny(reference: Reference, into: Path) -> None:
+def _tiny(reference: ModelReference, into: Path) -> None:
     """Two random layers under the embedded model's tokenizer: the converter refuses ones it does not know."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -131,12 +131,12 @@ def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, into: Path
     tokenizer.save_pretrained(into)
 
 
-def _from_folder(reference: Reference, into: Path) -> None:
+def _from_folder(reference: ModelReference, into: Path) -> None:
     assert reference.path is not None
     link_checkpoint(reference.path, into)
 
 
-def _from_hub(reference: Reference, into: Path) -> None:
+def _from_hub(reference: ModelReference, into: Path) -> None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
@@ -163,7 +163,7 @@ def link_checkpoint(source: Path, into: Path) -> None:
                 shutil.copy(file, target)
 
 
-_MAKERS: dict[str, Callable[[Reference, Path], None]] = {
+_MAKERS: dict[str, Callable[[ModelReference, Path], None]] = {
     "embedded": _from_gguf,
     "gguf": _from_gguf,
     "tiny": _tiny,

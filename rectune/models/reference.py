@@ -32,7 +32,7 @@ _HUB_FILE = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?:([\w./-]+\.gguf)", re
 
 
 @dataclass(frozen=True)
-class Reference:
+class ModelReference:
     """A model that a recipe names. `path` is None for `tiny` and the Hub; `name` is what people are shown."""
 
     kind: Kind
@@ -52,24 +52,24 @@ class Reference:
         return content_digest(self.path)
 
 
-def locate(reference: str) -> Reference:
+def locate(reference: str) -> ModelReference:
     """Find what a recipe's `models.base` names.
 
     Raises:
         UserError: no such folder or file, a folder without config.json, or a GGUF file that is none.
     """
     if reference == "embedded":
-        return Reference("embedded", _embedded(), "SmolLM2-135M-Instruct")
+        return ModelReference("embedded", _embedded(), "SmolLM2-135M-Instruct")
     if reference == "tiny":
-        return Reference("tiny", None, "tiny")
+        return ModelReference("tiny", None, "tiny")
     path = Path(reference).expanduser()
     if path.suffix == ".gguf":
-        return Reference("gguf", _checked_gguf(path), path.stem)
+        return ModelReference("gguf", _checked_gguf(path), path.stem)
     if path.is_dir():
-        return Reference("folder", _checked_folder(path), path.resolve().name)
+        return ModelReference("folder", _checked_folder(path), path.resolve().name)
     if _HUB_ID.fullmatch(reference) and not reference.startswith("."):
-        return Reference("hub", None, reference)
-    raise UserError("no such model", where=reference, mend=_mend("a folder", "org/name or org/name@revision"))
+        return ModelReference("hub", None, reference)
+    raise UserError("no such model", where=reference, hint=_mend("a folder", "org/name or org/name@revision"))
 
 
 def gguf_file(reference: str) -> Path:
@@ -83,7 +83,7 @@ def gguf_file(reference: str) -> Path:
     if not Path(reference).expanduser().exists() and (match := _HUB_FILE.fullmatch(reference)):
         return _checked_gguf(_from_hub(*match.groups()))
     if not reference.endswith(".gguf"):
-        raise UserError("names no GGUF file", where=reference, mend=_mend("org/name:file.gguf"))
+        raise UserError("names no GGUF file", where=reference, hint=_mend("org/name:file.gguf"))
     return _checked_gguf(Path(reference).expanduser())
 
 
@@ -106,19 +106,19 @@ def _checked_gguf(path: Path) -> Path:
             magic = stream.read(4)
     except OSError as problem:
         raise UserError(
-            f"cannot be read ({problem.strerror})", where=str(path), mend="name a GGUF file"
+            f"cannot be read ({problem.strerror})", where=str(path), hint="name a GGUF file"
         ) from None
     if magic != b"GGUF":
         raise UserError(
-            "is no GGUF file: it does not begin with GGUF", where=str(path), mend="download it again"
+            "is no GGUF file: it does not begin with GGUF", where=str(path), hint="download it again"
         )
     return path
 
 
 def _checked_folder(path: Path) -> Path:
     if not (path / "config.json").is_file():
-        mend = "name a folder that holds a Hugging Face checkpoint"
-        raise UserError("holds no config.json, so it is no model folder", where=str(path), mend=mend)
+        hint = "name a folder that holds a Hugging Face checkpoint"
+        raise UserError("holds no config.json, so it is no model folder", where=str(path), hint=hint)
     return path
 
 
@@ -135,7 +135,7 @@ def _from_hub(repo: str, revision: str | None, name: str) -> Path:
 def hub_error(where: str, problem: Exception) -> UserError:
     """What people are told when the Hub does not give a model."""
     reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-    mend = (
+    hint = (
         "check the name, the network and `hf auth login`, or name a local folder, a .gguf file, or embedded"
     )
-    return UserError(f"could not be downloaded from the Hub ({reason})", where=where, mend=mend)
+    return UserError(f"could not be downloaded from the Hub ({reason})", where=where, hint=hint)

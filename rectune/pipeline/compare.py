@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from rectune.core.runs import RunStore
+from rectune.core.artifacts import ArtifactStore
 from rectune.evaluation.compare import compare, comparison_text
 
 
-def compared(one: str, other: str, store: RunStore, *, as_json: bool) -> str:
+def compared(one: str, other: str, store: ArtifactStore, *, as_json: bool) -> str:
     """Two evaluations side by side, as text or JSON.
 
     Args:
@@ -26,7 +26,7 @@ def compared(one: str, other: str, store: RunStore, *, as_json: bool) -> str:
     return comparison_text(found, (_name(one), _name(other)))
 
 
-def _folder(run: str, store: RunStore) -> Path:
+def _folder(run: str, store: ArtifactStore) -> Path:
     given = Path(run)
     if (given / "rankings.parquet").is_file():
         return given

@@ -6,32 +6,32 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rectune.core.manifest import read_manifests
-from rectune.core.runs import RunStore
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.text.plain import printable
 from rectune.core.text.tables import Table, nested
-from rectune.evaluation.pages.data import Data, Mix, Row, read_data
+from rectune.evaluation.pages.data import DataSummary, MixtureRow, Row, read_data
 from rectune.evaluation.pages.data_figures import draw
 from rectune.evaluation.pages.data_tables import tables
-from rectune.pipeline.run import Order, run_pipeline
+from rectune.pipeline.run import RunOptions, run_pipeline
 
 _WIDTH = 120  # columns
 _NAME = 29  # columns
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
-def data_stats(recipe: Path, overrides: Sequence[str], out: Path, store: RunStore) -> str:
+def data_stats(recipe: Path, overrides: Sequence[str], out: Path, store: ArtifactStore) -> str:
     """Run the pipeline up to the data, say what they are, and draw the charts into `out`.
 
     Raises:
         UserError: what the data stage raises.
     """
-    folder = run_pipeline(Order(recipe, overrides, "data"), store)["data"]
+    folder = run_pipeline(RunOptions(recipe, overrides, "data"), store)["data"]
     data = read_data(folder, read_manifests({"data": folder}).get("data"))
     charts = draw(data, out)
     return "\n\n".join([*_report(data), f"data: {folder}", _where(charts, out)])
 
 
-def _report(data: Data) -> Iterable[str]:
+def _report(data: DataSummary) -> Iterable[str]:
     for table in tables(data):
         yield _text(table)
     yield _histogram(data.rows)
@@ -83,7 +83,7 @@ def _blocks(buckets: Iterable[tuple[int, int]], places: Sequence[int]) -> str:
     return "".join(_BLOCKS[-(-8 * counts.get(place, 0) // tallest)] for place in places)
 
 
-def _drops(data: Data) -> str:
+def _drops(data: DataSummary) -> str:
     if not data.drops:
         return "LEFT OUT ON READING: nothing"
     lines = ["LEFT OUT ON READING"]
@@ -93,7 +93,7 @@ def _drops(data: Data) -> str:
     return "\n".join(_fitted(line, _WIDTH).rstrip() for line in lines)
 
 
-def _mixture(data: Data) -> str:
+def _mixture(data: DataSummary) -> str:
     splits = data.splits
     lines = [
         "CASES",
@@ -106,7 +106,7 @@ def _mixture(data: Data) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _cells(mix: Mix, splits: Sequence[str]) -> str:
+def _cells(mix: MixtureRow, splits: Sequence[str]) -> str:
     cells = []
     for split in splits:
         got = mix.got.get(split, 0)

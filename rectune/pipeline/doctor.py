@@ -1,4 +1,4 @@
-"""`rectune doctor`: what works on this machine, and the mend for what does not."""
+"""`rectune doctor`: what works on this machine, and how to repair what does not."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rectune.core.errors import UserError
-from rectune.core.shipped import CONSTRAINTS, SET_UP
+from rectune.core.package_data import CONSTRAINTS, SET_UP
 from rectune.pipeline.plan import PACKAGES, package_versions
 
 _DISK_WANTED = 4 * 2**30  # bytes: what the demo leaves behind, with room
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One line of the report. `mend` is what to do about it; `needed` findings that fail make the doctor's exit status 2."""
+class DoctorCheck:
+    """One line of the report. `hint` is what to do about it; `needed` findings that fail make the doctor's exit status 2."""
 
     subject: str
     good: bool
     says: str
-    mend: str = ""
+    hint: str = ""
     needed: bool = True
 
 
 def examine() -> tuple[str, bool]:
     """Look at everything; returns the report, and whether all that is needed is there."""
-    checks: tuple[Callable[[], Finding | None], ...] = (
+    checks: tuple[Callable[[], DoctorCheck | None], ...] = (
         _python, _packages, _together, _constraints, _embedded, _converter, _compiler, _accelerator, _builds,
         _attention, _disk, _hub,
     )  # fmt: skip
@@ -40,32 +40,32 @@ def examine() -> tuple[str, bool]:
     for finding in findings:
         mark = "ok  " if finding.good else "MEND" if finding.needed else "note"
         lines.append(f"{mark} {finding.subject:<12} {finding.says}")
-        if not finding.good and finding.mend:
-            lines.append(f"     {'':<12} -> {finding.mend}")
+        if not finding.good and finding.hint:
+            lines.append(f"     {'':<12} -> {finding.hint}")
     return "\n".join(lines), all(finding.good or not finding.needed for finding in findings)
 
 
-def _python() -> Finding:
+def _python() -> DoctorCheck:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    return Finding("Python", sys.version_info >= (3, 11), version, f"{SET_UP}, with a newer Python")
+    return DoctorCheck("Python", sys.version_info >= (3, 11), version, f"{SET_UP}, with a newer Python")
 
 
-def _packages() -> Finding:
+def _packages() -> DoctorCheck:
     absent = [name for name in PACKAGES if name not in package_versions()]
     says = f"absent: {', '.join(absent)}" if absent else f"all {len(PACKAGES)} that matter are installed"
-    return Finding("packages", not absent, says, SET_UP)
+    return DoctorCheck("packages", not absent, says, SET_UP)
 
 
-def _together() -> Finding:
+def _together() -> DoctorCheck:
     """Versions that exclude each other, by their own metadata and by what is known."""
-    from rectune.pipeline.versions import clashes, declared, installed
+    from rectune.pipeline.version_conflicts import version_conflicts, declared, installed
 
-    found = list(clashes(declared, installed, "cuda" if _has_nvidia() else "cpu"))
+    found = list(version_conflicts(declared, installed, "cuda" if _has_nvidia() else "cpu"))
     says = "; ".join(clash.says for clash in found) or "no two versions exclude each other"
-    return Finding("together", not found, says, "; ".join(dict.fromkeys(clash.mend for clash in found)))
+    return DoctorCheck("together", not found, says, "; ".join(dict.fromkeys(clash.hint for clash in found)))
 
 
-def _constraints() -> Finding | None:
+def _constraints() -> DoctorCheck | None:
     """Versions other than the pinned ones may work; nobody has tried. Only a checkout has the pins."""
     if not CONSTRAINTS.is_file():
         return None
@@ -76,65 +76,65 @@ def _constraints() -> Finding | None:
         if installed.get(name) != pins.get(name)
     ]
     says = "; ".join(other) or "as pinned in constraints.txt"
-    return Finding("versions", not other, says, SET_UP, needed=False)
+    return DoctorCheck("versions", not other, says, SET_UP, needed=False)
 
 
-def _embedded() -> Finding:
+def _embedded() -> DoctorCheck:
     from rectune.models.reference import gguf_file
 
     try:
-        return Finding("model", True, f"embedded: {gguf_file('embedded').name}")
+        return DoctorCheck("model", True, f"embedded: {gguf_file('embedded').name}")
     except UserError as missing:
-        return Finding("model", False, missing.found, missing.mend or SET_UP)
+        return DoctorCheck("model", False, missing.message, missing.hint or SET_UP)
 
 
-def _converter() -> Finding:
+def _converter() -> DoctorCheck:
     from rectune.models.fetch_converter import COMMAND, converter_folder, is_current
 
     good = is_current(converter_folder())
     says = "llama.cpp's converter, of the runtime's version" if good else "absent, or of another version"
-    return Finding("converter", good, says, COMMAND)
+    return DoctorCheck("converter", good, says, COMMAND)
 
 
-def _compiler() -> Finding:
+def _compiler() -> DoctorCheck:
     compiler = shutil.which("c++") or shutil.which("g++")
     ninja = shutil.which("ninja") or (Path(sys.executable).parent / "ninja").exists()
     good = bool(compiler and ninja)
     absent = " and ".join(name for name, found in (("C++ compiler", compiler), ("ninja", ninja)) if not found)
     says = f"{compiler}, ninja" if good else f"DeepSpeed compiles an operator and has no {absent}"
-    return Finding("compiler", good, says, f"apt-get install g++, then {SET_UP}")
+    return DoctorCheck("compiler", good, says, f"apt-get install g++, then {SET_UP}")
 
 
-def _accelerator() -> Finding:
+def _accelerator() -> DoctorCheck:
     if not _has_nvidia():
-        return Finding("accelerator", True, f"none; {os.cpu_count()} CPU cores, enough for the recipe demo")
+        return DoctorCheck("accelerator", True, f"none; {os.cpu_count()} CPU cores, enough for the recipe demo")
     command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     found = "; ".join(answer.stdout.split("\n")).strip("; ")
-    mend = "install a torch build for the accelerator, and llama-cpp-python with CMAKE_ARGS=-DGGML_CUDA=on"
-    return Finding("accelerator", answer.returncode == 0, found or answer.stderr.strip(), mend, needed=False)
+    hint = "install a torch build for the accelerator, and llama-cpp-python with CMAKE_ARGS=-DGGML_CUDA=on"
+    return DoctorCheck("accelerator", answer.returncode == 0, found or answer.stderr.strip(), hint, needed=False)
 
 
 def _has_nvidia() -> bool:
     return shutil.which("nvidia-smi") is not None
 
 
-def _builds() -> Finding | None:
+def _builds() -> DoctorCheck | None:
     """How torch and llama.cpp were built; of interest only where there is an accelerator."""
     if not _has_nvidia():
         return None
     import llama_cpp
     import torch
 
-    from rectune.pipeline.versions import build_clash, linked_cuda
+    from rectune.pipeline.version_conflicts import build_conflict, linked_cuda
 
     cuda = linked_cuda(Path(llama_cpp.__file__).parent / "lib")
-    clash = build_clash(torch.version.cuda, bool(llama_cpp.llama_supports_gpu_offload()), cuda)
+    clash = build_conflict(torch.version.cuda, bool(llama_cpp.llama_supports_gpu_offload()), cuda)
     says = clash.says if clash else f"torch and llama-cpp-python are built for CUDA {torch.version.cuda}"
-    return Finding("builds", clash is None, says, clash.mend if clash else "", needed=False)
+    return DoctorCheck("builds", clash is None, says, clash.hint if clash else "", needed=False)
 
 
-def _attention() -> Finding | None:
+def _attention() -> DoctorCheck | None:
     """flash-attn is compiled against one torch, and its metadata does not say which: only loading it tells."""
     if importlib.util.find_spec("flash_attn") is None:
         return None
@@ -143,22 +143,22 @@ def _attention() -> Finding | None:
     good = answer.returncode == 0
     reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
     says = "flash-attn loads" if good else f"flash-attn does not load with this torch: {reason}"
-    mend = "pip install --no-build-isolation --force-reinstall --no-deps flash-attn, or set train.attention: sdpa"
-    return Finding("flash-attn", good, says, mend, needed=False)
+    hint = "pip install --no-build-isolation --force-reinstall --no-deps flash-attn, or set train.attn_implementation: sdpa"
+    return DoctorCheck("flash-attn", good, says, hint, needed=False)
 
 
-def _disk() -> Finding:
+def _disk() -> DoctorCheck:
     left = shutil.disk_usage(Path.cwd()).free
     says = f"{left / 2**30:.0f} GiB free here; the demo leaves about 2 GiB"
-    return Finding("disk", left > _DISK_WANTED, says, "free some space, or give another folder with --runs")
+    return DoctorCheck("disk", left > _DISK_WANTED, says, "free some space, or give another folder with --runs")
 
 
-def _hub() -> Finding:
+def _hub() -> DoctorCheck:
     from huggingface_hub import get_token
 
     good = get_token() is not None
     says = "logged in" if good else "not logged in; only push and private models need it"
-    return Finding("Hub", good, says, "hf auth login", needed=False)
+    return DoctorCheck("Hub", good, says, "hf auth login", needed=False)
 
 
 def _pins(path: Path) -> dict[str, str]:

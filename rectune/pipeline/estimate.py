@@ -18,22 +18,22 @@ from typing import TYPE_CHECKING, Any
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
-from rectune.core.runs import RunStore
-from rectune.core.settings import Models
-from rectune.models.memory import Memory, Step, Training, estimate, step_flops
+from rectune.core.artifacts import ArtifactStore
+from rectune.core.settings import ModelsConfig
+from rectune.models.memory import MemoryEstimate, TrainingStep, TrainingSetup, estimate, step_flops
 from rectune.pipeline.estimate_rows import (
     DPO,
     SFT,
-    Probe,
-    Rows,
+    SpeedProbe,
+    RowLengths,
     TrainingStage,
     is_packed,
     probe,
     rows_of,
     why_no_probe,
 )  # fmt: skip
-from rectune.pipeline.machines import team_of
-from rectune.pipeline.plan import Step as PlannedStep
+from rectune.pipeline.machines import process_group_of
+from rectune.pipeline.plan import TrainingStep as PlannedStep
 
 if TYPE_CHECKING:
     from rectune.models.meta_model import MetaModel
@@ -52,7 +52,7 @@ _WORTH = 0.02  # share of the memory below which a knob is not worth a line
 
 
 @dataclass(frozen=True)
-class Device:
+class DeviceSpec:
     """`memory` in bytes; `peak` in floating-point operations a second, 0 where it has to be measured."""
 
     name: str
@@ -69,12 +69,12 @@ _SHEETS = {
     "rtx3090": ("NVIDIA RTX 3090", 24, 71), "rtx4090": ("NVIDIA RTX 4090", 24, 165),
 }  # fmt: skip
 DEVICES = {
-    key: Device(name, gib * 2**30, teraflops * 1e12, gpu=True)
+    key: DeviceSpec(name, gib * 2**30, teraflops * 1e12, gpu=True)
     for key, (name, gib, teraflops) in _SHEETS.items()
 }
 
 
-def find_device(name: str) -> Device:
+def find_device(name: str) -> DeviceSpec:
     """The device of that name, or with no name the one that is here.
 
     Raises:
@@ -84,24 +84,24 @@ def find_device(name: str) -> Device:
         return _device_here()
     if name not in DEVICES:
         near = difflib.get_close_matches(name, DEVICES, n=1)
-        mend = f"{f'did you mean {near[0]}? ' if near else ''}known: {', '.join(DEVICES)}"
-        raise UserError(f"no figures of a device {name}", where="--on", mend=mend)
+        hint = f"{f'did you mean {near[0]}? ' if near else ''}known: {', '.join(DEVICES)}"
+        raise UserError(f"no figures of a device {name}", where="--device", hint=hint)
     return DEVICES[name]
 
 
-def _device_here() -> Device:
+def _device_here() -> DeviceSpec:
     import psutil
     import torch
 
     if not torch.cuda.is_available():
         cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-        return Device(f"{cores} CPU cores", psutil.virtual_memory().total, 0.0, gpu=False)
+        return DeviceSpec(f"{cores} CPU cores", psutil.virtual_memory().total, 0.0, gpu=False)
     found = torch.cuda.get_device_properties(0)
     known = known_device(found.name)
-    return Device(found.name, found.total_memory, known.peak if known else 0.0, gpu=True)
+    return DeviceSpec(found.name, found.total_memory, known.peak if known else 0.0, gpu=True)
 
 
-def known_device(name: str) -> Device | None:
+def known_device(name: str) -> DeviceSpec | None:
     """The device of the table whose model a driver's name bears, as `NVIDIA A100-SXM4-80GB`; None if there is none."""
     words = set(name.replace("-", " ").split())
     # Without maker and memory: "NVIDIA A100 80 GB" is A100.
@@ -112,7 +112,7 @@ def known_device(name: str) -> Device | None:
     return DEVICES.get(next(fits, ""))
 
 
-def _measured_peak(device: Device) -> float:
+def _measured_peak(device: DeviceSpec) -> float:
     """Operations a second of a matrix product in the type that is trained in, the best of half a second of them.
 
     The best, since other work on the machine only ever makes one slower.
@@ -129,15 +129,15 @@ def _measured_peak(device: Device) -> float:
     return 2.0 * size**3 / best
 
 
-def precision_of(models: Models, device: Device) -> str:
+def precision_of(models: ModelsConfig, device: DeviceSpec) -> str:
     """The type of activations, by name."""
-    if models.compute != "auto":
-        return models.compute
+    if models.compute_dtype != "auto":
+        return models.compute_dtype
     return "bfloat16" if device.gpu else "float32"
 
 
 @dataclass(frozen=True)
-class Knob:
+class MemoryOption:
     """A key of the recipe, what it would be set to, and the bytes a process that this saves."""
 
     key: str
@@ -154,35 +154,35 @@ class Estimate:
     """
 
     name: str
-    rows: Rows
+    rows: RowLengths
     tokens: float
     steps: int
-    memory: Memory
-    knobs: tuple[Knob, ...]
-    probe: Probe | None
+    memory: MemoryEstimate
+    knobs: tuple[MemoryOption, ...]
+    probe: SpeedProbe | None
     seconds: float
     how: str
-    world: int
+    world_size: int
 
 
 @dataclass(frozen=True)
-class Subject:
+class EstimateInputs:
     """What is estimated: the model and where its config was read, and the device."""
 
     recipe: Recipe
     model: MetaModel
     source: str
-    device: Device
+    device: DeviceSpec
 
-    def memory(self, training: Training, step: Step) -> Memory:
+    def memory(self, training: TrainingSetup, step: TrainingStep) -> MemoryEstimate:
         """What one process of a training stage holds at most."""
         overhead = round(GPU_OVERHEAD if self.device.gpu else CPU_OVERHEAD)
         return estimate(self.model, self.recipe.models, training, step, overhead)
 
 
 def make_estimate(
-    recipe: Recipe, steps: list[PlannedStep], store: RunStore, device: str, *, probing: bool
-) -> tuple[Subject, list[Estimate]]:
+    recipe: Recipe, steps: list[PlannedStep], store: ArtifactStore, device: str, *, probing: bool
+) -> tuple[EstimateInputs, list[Estimate]]:
     """Estimate `sft` and `dpo`.
 
     Args:
@@ -204,18 +204,18 @@ def make_estimate(
     config, source = find_config(recipe.models.base, checkpoint)
     precision = 4 if precision_of(recipe.models, found) == "float32" else 2
     model = MetaModel(config, recipe.train.lora, precision, found.gpu)
-    subject = Subject(recipe, model, source, found)
+    subject = EstimateInputs(recipe, model, source, found)
     unwanted = "another device was asked about" if device else "" if probing else "no probe was wanted"
     return subject, [_estimate(subject, stage, folders, unwanted) for stage in (SFT, DPO)]
 
 
-def _estimate(subject: Subject, stage: TrainingStage, folders: Mapping[str, Path], unwanted: str) -> Estimate:
+def _estimate(subject: EstimateInputs, stage: TrainingStage, folders: Mapping[str, Path], unwanted: str) -> Estimate:
     recipe, settings = subject.recipe, stage.settings(subject.recipe)
-    training = Training(settings, team_of(settings).world, reference=stage is DPO)
+    training = TrainingSetup(settings, process_group_of(settings).world_size, reference=stage is DPO)
     rows = rows_of(stage, recipe, folders)
     memory = subject.memory(training, largest_step(rows, training))
     batches = rows.packed(settings.max_length) if is_packed(settings) else rows.count
-    step_rows = settings.batch_size * settings.accumulation * training.world
+    step_rows = settings.batch_size * settings.accumulation * training.world_size
     why, measured = unwanted or why_no_probe(stage, recipe, folders), None
     if not why:
         say(f"{stage.name}: a few steps as a probe")
@@ -231,22 +231,22 @@ def _estimate(subject: Subject, stage: TrainingStage, folders: Mapping[str, Path
         probe=measured,
         seconds=seconds,
         how=how,
-        world=training.world,
+        world_size=training.world_size,
     )
 
 
-def largest_step(rows: Rows, training: Training) -> Step:
+def largest_step(rows: RowLengths, training: TrainingSetup) -> TrainingStep:
     """The batch that takes the most memory: all its rows as long as the longest. A pair of DPO is two rows."""
     count = training.settings.batch_size * training.sequences
     packed = is_packed(training.settings)
     length = training.settings.max_length if packed else rows.longest
     share = max(answer / length for answer, length in zip(rows.trained, rows.lengths, strict=True))
     trained = round(count * length * share) if packed else count * max(rows.trained)
-    return Step(count, length, trained)
+    return TrainingStep(count, length, trained)
 
 
 def _duration(
-    subject: Subject, training: Training, rows: Rows, probe: Probe | None, why: str
+    subject: EstimateInputs, training: TrainingSetup, rows: RowLengths, probe: SpeedProbe | None, why: str
 ) -> tuple[float, str]:
     """Seconds of the stage, and how they were found."""
     tokens = rows.tokens * training.settings.epochs * training.sequences
@@ -254,12 +254,12 @@ def _duration(
         return probe.start + tokens / probe.rate, f"measured: {probe.rate:,.0f} tokens/s"
     device = subject.device
     share, peak = _GPU_SHARE if device.gpu else _CPU_SHARE, device.peak or _measured_peak(device)
-    workers = training.world if device.gpu else 1  # processes on a CPU share its cores
+    workers = training.world_size if device.gpu else 1  # processes on a CPU share its cores
     seconds = _operations(subject, training, rows) / (peak * share * workers)
     return seconds, f"arithmetic: {share:.0%} of {peak / 1e12:.3g} TFLOP/s a process; {why}"
 
 
-def _operations(subject: Subject, training: Training, rows: Rows) -> float:
+def _operations(subject: EstimateInputs, training: TrainingSetup, rows: RowLengths) -> float:
     """Floating-point operations of the whole stage, padding included."""
     settings = training.settings
     if is_packed(settings):
@@ -271,18 +271,18 @@ def _operations(subject: Subject, training: Training, rows: Rows) -> float:
     return step_flops(subject.model, training, seen, length)
 
 
-def _knobs(subject: Subject, stage: TrainingStage, training: Training, rows: Rows, now: int) -> list[Knob]:
+def _knobs(subject: EstimateInputs, stage: TrainingStage, training: TrainingSetup, rows: RowLengths, now: int) -> list[MemoryOption]:
     """What each knob of the recipe would save, the most first."""
     found = []
     for key, value, change in _changes(training):
         other = replace(training, settings=training.settings.model_copy(update=change))
         saves = now - subject.memory(other, largest_step(rows, other)).total
         if saves > _WORTH * now:
-            found.append(Knob(f"{stage.section}.{key}", value, saves))
+            found.append(MemoryOption(f"{stage.section}.{key}", value, saves))
     return sorted(found, key=lambda knob: -knob.saves)
 
 
-def _changes(training: Training) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _changes(training: TrainingSetup) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Keys, their new values for people, and the settings they would make."""
     now = training.settings
     if not now.gradient_checkpointing:
@@ -291,7 +291,7 @@ def _changes(training: Training) -> Iterator[tuple[str, str, dict[str, Any]]]:
         half = now.batch_size // 2
         words = f"{now.batch_size} -> {half}, accumulation {now.accumulation} -> {2 * now.accumulation}"
         yield "batch_size", words, {"batch_size": half}
-    if training.world > 1 and now.zero < 3:
+    if training.world_size > 1 and now.zero < 3:
         yield "zero", f"{now.zero} -> 3", {"zero": 3}
     for offload, least in (("optimizer", 2), ("parameters", 3)):
         if now.offload == "none" or (offload, now.offload) == ("parameters", "optimizer"):
@@ -300,7 +300,7 @@ def _changes(training: Training) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield "offload", words, {"offload": offload, "zero": zero}
 
 
-def fits(memory: Memory, subject: Subject, world: int) -> bool:
+def fits(memory: MemoryEstimate, subject: EstimateInputs, world_size: int) -> bool:
     """Whether it fits with room to spare; processes on a CPU share its memory."""
-    needed = memory.total if subject.device.gpu else memory.total * world + sum(memory.host.values())
+    needed = memory.total if subject.device.gpu else memory.total * world_size + sum(memory.host.values())
     return needed <= _SPARE * subject.device.memory

@@ -13,11 +13,11 @@ from typing import Any
 
 from rectune.core.recipe import Recipe, dump_sections
 from rectune.core.rows import count_rows, sample_rows, write_rows
-from rectune.core.runs import RunStore, Workplace
-from rectune.core.settings import Optimisation, Train
+from rectune.core.artifacts import ArtifactStore, WorkDir
+from rectune.core.settings import TrainingConfig, TrainConfig
 from rectune.core.types import Example, Preference, Prompt, Provenance
 from rectune.pipeline.launch import launch
-from rectune.pipeline.machines import team_of
+from rectune.pipeline.machines import process_group_of
 
 STEPS = 3  # optimiser steps of a probe; the first is left out of the rate, since it sets things up
 
@@ -28,7 +28,7 @@ _PROMPT = 0.6  # length of a prompt as a share of prompts.max_tokens: the demo's
 _FRAME = 12  # tokens of a chat template, about
 # What a probe leaves out: checkpoints, evaluations, trackers, warm-up, which is as good as no step; and it is one pass.
 _PROBED = {
-    "epochs": 1.0, "save_steps": 10_000, "log_steps": 1, "report_to": [], "holdout": 0.0, "warmup_ratio": 0.0,
+    "epochs": 1.0, "save_steps": 10_000, "logging_steps": 1, "report_to": [], "holdout": 0.0, "warmup_ratio": 0.0,
     "max_loss_ratio": 0.0,
 }  # fmt: skip
 
@@ -49,9 +49,9 @@ class TrainingStage:
     kind: type[Example] | type[Preference]
     rows: str
 
-    def settings(self, recipe: Recipe) -> Optimisation:
+    def settings(self, recipe: Recipe) -> TrainingConfig:
         """Its section of the recipe."""
-        found: Optimisation = getattr(recipe, self.section)
+        found: TrainingConfig = getattr(recipe, self.section)
         return found
 
 
@@ -64,7 +64,7 @@ DPO = TrainingStage(
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowLengths:
     """Rows of a stage: how many it trains on, and a sample.
 
     `lengths` and `trained` are tokens of the sampled rows, in all and labelled; of a pair's two rows the longer counts.
@@ -112,12 +112,12 @@ class Rows:
         return [chosen[number % len(chosen)] for number in range(count)]
 
 
-def is_packed(settings: Optimisation) -> bool:
+def is_packed(settings: TrainingConfig) -> bool:
     """Whether rows are filled up to `max_length` with several examples."""
-    return isinstance(settings, Train) and settings.packing
+    return isinstance(settings, TrainConfig) and settings.packing
 
 
-def rows_of(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -> Rows:
+def rows_of(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -> RowLengths:
     """The rows that a stage trains on, without those held out.
 
     Args:
@@ -133,7 +133,7 @@ def rows_of(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -
     return replace(found, count=round(found.count * (1 - holdout)))
 
 
-def _assumed(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -> Rows:
+def _assumed(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -> RowLengths:
     if stage is DPO:
         count = min(recipe.data.preference, recipe.candidates.prompts or recipe.data.preference)
         count *= 2 * recipe.candidates.answers - 3 if recipe.align.pairs == "all" else 1
@@ -146,32 +146,32 @@ def _assumed(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) 
             source = "examples not yet filtered"
     answer = round(most * _ANSWER)
     length = min(stage.settings(recipe).max_length, round(recipe.prompts.max_tokens * _PROMPT) + answer)
-    return Rows(count, (length,), (answer,), f"{source}, with the demo's averages")
+    return RowLengths(count, (length,), (answer,), f"{source}, with the demo's averages")
 
 
-def _counted(stage: TrainingStage, folders: Mapping[str, Path], limit: int) -> Rows:
-    from rectune.models.lengths import prompt_lengths
+def _counted(stage: TrainingStage, folders: Mapping[str, Path], limit: int) -> RowLengths:
+    from rectune.models.prompt_lengths import prompt_lengths
     from rectune.models.loading import load_tokenizer
-    from rectune.models.turns import TurnEncoder
+    from rectune.models.chat_tokenization import ChatEncoder
 
     file, tokenizer = folders[stage.source] / stage.file, load_tokenizer(folders["base"] / "checkpoint")
     sample: Sequence[Any] = sample_rows(file, stage.kind, _SAMPLED)
     sides = ("response",) if stage is SFT else ("chosen", "rejected")
     texts = [getattr(row, side) for row in sample for side in sides]
-    sizes = [len(ids) for ids in TurnEncoder(tokenizer).responses(texts)]
+    sizes = [len(ids) for ids in ChatEncoder(tokenizer).responses(texts)]
     answers = [max(sizes[place : place + len(sides)]) for place in range(0, len(sizes), len(sides))]
     prompts = prompt_lengths(tokenizer, [row.prompt for row in sample])
     every = zip(sample, prompts, answers, strict=True)
     kept = [(row, prompt + answer, answer) for row, prompt, answer in every if prompt + answer <= limit]
     count = round(count_rows(file, stage.kind) * (len(kept) or 1) / max(1, len(sample)))
     if not kept:
-        return Rows(count, (limit,), (limit,), stage.rows)
+        return RowLengths(count, (limit,), (limit,), stage.rows)
     rows, lengths, trained = zip(*kept, strict=True)
-    return Rows(count, lengths, trained, stage.rows, rows)
+    return RowLengths(count, lengths, trained, stage.rows, rows)
 
 
 @dataclass(frozen=True)
-class Probe:
+class SpeedProbe:
     """`rate` in tokens a second over all processes, padding left out; `memory` bytes of all of them at their most;
     `start` seconds before the first step and after the last."""
 
@@ -185,22 +185,22 @@ def why_no_probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Pat
     absent = [needed for needed in stage.needs if needed not in folders]
     if absent:
         return f"{' and '.join(absent)} would have to run before a probe"
-    team, cores = team_of(stage.settings(recipe)), os.cpu_count() or 1
-    if team.machines > 1:
-        return f"the recipe wants {team.machines} machines"
-    if team.world > cores:
-        return f"the recipe wants {team.world} processes and {cores} cores"
+    process_group, cores = process_group_of(stage.settings(recipe)), os.cpu_count() or 1
+    if process_group.machines > 1:
+        return f"the recipe wants {process_group.machines} machines"
+    if process_group.world_size > cores:
+        return f"the recipe wants {process_group.world_size} processes and {cores} cores"
     import torch
 
-    here = torch.cuda.device_count() if torch.cuda.is_available() else team.world
+    here = torch.cuda.device_count() if torch.cuda.is_available() else process_group.world_size
     return (
-        f"the recipe wants {team.world} processes, and {here} accelerators are here"
-        if here < team.world
+        f"the recipe wants {process_group.world_size} processes, and {here} accelerators are here"
+        if here < process_group.world_size
         else ""
     )
 
 
-def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], rows: Rows) -> Probe:
+def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], rows: RowLengths) -> SpeedProbe:
     """Run a stage for a few steps, as the pipeline does, on rows of these lengths, in folders that go away.
 
     Raises:
@@ -209,7 +209,7 @@ def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], row
     """
     from rectune.models import metrics
 
-    team = team_of(stage.settings(recipe))
+    process_group = process_group_of(stage.settings(recipe))
     sections = dump_sections(recipe, ("models", stage.section))
     section = sections[stage.section]
     section |= {name: value for name, value in _PROBED.items() if name in section}
@@ -219,20 +219,20 @@ def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], row
         write_rows(made / stage.file, _probe_rows(stage, recipe, rows), stage.kind)
         inputs = {name: folders[name].resolve() for name in stage.needs} | {stage.source: made}
         spec = {"sections": sections, "inputs": {name: str(path) for name, path in inputs.items()}}
-        with RunStore(Path(folder)).work("probe", "probe") as place:
-            work = Workplace(place.folder.resolve(), place.lock)
-            _, usage = launch(stage.function, spec, work, team)
+        with ArtifactStore(Path(folder)).work("probe", "probe") as place:
+            work = WorkDir(place.folder.resolve(), place.lock)
+            _, usage = launch(stage.function, spec, work, process_group)
             logged = [row for row in metrics.read(place.folder / "metrics.jsonl") if "loss" in row]
     steady = logged[1:] or logged
     seconds = sum(row["seconds"] for row in steady)
     rate = sum(row["tokens"] for row in steady) / seconds if seconds else 0.0
-    return Probe(rate, usage.peak_memory, usage.seconds - sum(row["seconds"] for row in logged))
+    return SpeedProbe(rate, usage.peak_memory, usage.seconds - sum(row["seconds"] for row in logged))
 
 
-def _probe_rows(stage: TrainingStage, recipe: Recipe, rows: Rows) -> list[Any]:
+def _probe_rows(stage: TrainingStage, recipe: Recipe, rows: RowLengths) -> list[Any]:
     """Enough of the sampled rows for a probe; where there are none yet, rows of common words."""
     settings = stage.settings(recipe)
-    count = STEPS * settings.batch_size * settings.accumulation * team_of(settings).world
+    count = STEPS * settings.batch_size * settings.accumulation * process_group_of(settings).world_size
     if is_packed(settings):  # so many examples go into a row, on average
         count *= max(1, round(settings.max_length / mean(rows.lengths)))
     sample = rows.sample or [

@@ -9,18 +9,18 @@ from statistics import mean
 
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
-from rectune.core.runs import RunStore, ledger_path
+from rectune.core.artifacts import ArtifactStore, generation_cache_path
 from rectune.core.text.plain import duration
-from rectune.models.zero import deepspeed_config
-from rectune.pipeline.estimate import Estimate, Subject, find_device, fits, precision_of
+from rectune.models.deepspeed_config import deepspeed_config
+from rectune.pipeline.estimate import Estimate, EstimateInputs, find_device, fits, precision_of
 from rectune.pipeline.estimate_rows import DPO, SFT
-from rectune.pipeline.plan import Step
+from rectune.pipeline.plan import PlannedStage
 
 _WIDTH = 80
 _NAME, _COLUMN = 30, 22
 
 
-def estimate_table(subject: Subject, stages: Sequence[Estimate], generation: Sequence[str] = ()) -> str:
+def estimate_table(subject: EstimateInputs, stages: Sequence[Estimate], generation: Sequence[str] = ()) -> str:
     """The model and device, then a column a stage, then what the figures rest on and which knobs save memory.
 
     `generation` are notes on the stages that write text.
@@ -43,7 +43,7 @@ def _rows(stages: Sequence[Estimate]) -> list[str]:
         _line("rows", [f"{one.rows.count:,}" for one in stages]),
         _line("tokens a row, mean / longest", [_lengths(one) for one in stages]),
         _line("tokens in all", [f"{one.tokens:,.0f}" for one in stages]),
-        _line("processes", [str(one.world) for one in stages]),
+        _line("processes", [str(one.world_size) for one in stages]),
         _line("optimiser steps", [f"{one.steps:,}" for one in stages]),
         "memory a process (arithmetic)",
     ]
@@ -67,7 +67,7 @@ def _lengths(one: Estimate) -> str:
     return f"{mean(one.rows.lengths):.0f} / {one.rows.longest}"
 
 
-def _notes(subject: Subject, stages: Sequence[Estimate]) -> list[str]:
+def _notes(subject: EstimateInputs, stages: Sequence[Estimate]) -> list[str]:
     notes = []
     for one in stages:
         notes.append(f"{one.name}: rows from {one.rows.source}; time {one.how}")
@@ -77,8 +77,8 @@ def _notes(subject: Subject, stages: Sequence[Estimate]) -> list[str]:
     return _wrapped(notes)
 
 
-def _advice(subject: Subject, one: Estimate) -> list[str]:
-    fit = fits(one.memory, subject, one.world)
+def _advice(subject: EstimateInputs, one: Estimate) -> list[str]:
+    fit = fits(one.memory, subject, one.world_size)
     if fit and not one.knobs:
         return []
     lead = (
@@ -99,16 +99,16 @@ def _gib(size: int) -> str:
     return f"{size / 2**30:.2f} GiB" if size < 10 * 2**30 else f"{size / 2**30:.1f} GiB"
 
 
-def generation_notes(recipe: Recipe, steps: Sequence[Step], store: RunStore, *, probing: bool) -> list[str]:
+def generation_notes(recipe: Recipe, steps: Sequence[PlannedStage], store: ArtifactStore, *, probing: bool) -> list[str]:
     """How long queries and rationales would take, a line each, from the probe of `rectune run --dry-run`; or why not.
 
     Args:
         recipe: sections `prompts` and `generate`.
         steps: the plan; the probe needs the finished stage `data`.
-        store: where that is; answers of the probe stay in its ledger.
+        store: where that is; answers of the probe stay in its generation cache.
         probing: whether the teachers may be asked a few times.
     """
-    from rectune.datagen.dry import dry_run
+    from rectune.datagen.generation_estimate import estimate_generation
 
     planned, kinds = {step.stage.name: step for step in steps}, ("queries", "rationales")
     if all(planned[name].state == "finished" for name in kinds):
@@ -119,9 +119,9 @@ def generation_notes(recipe: Recipe, steps: Sequence[Step], store: RunStore, *, 
         return ["queries, rationales: not probed"]
     data = store.folder("data", planned["data"].key)
     try:
-        text = dry_run(recipe, data, ledger_path(data))
+        text = estimate_generation(recipe, data, generation_cache_path(data))
     except UserError as absent:
-        return [f"queries, rationales: {absent.found}"]
+        return [f"queries, rationales: {absent.message}"]
     return [line for line in text.splitlines() if line.startswith(tuple(f"{kind}: " for kind in kinds))][-2:]
 
 

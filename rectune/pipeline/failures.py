@@ -27,9 +27,9 @@ class Failure:
     """What went wrong in one process, in the words of `UserError`; `who` is a rank where there are many."""
 
     kind: Kind
-    found: str
+    message: str
     where: str = ""
-    mend: str = ""
+    hint: str = ""
     who: str = ""
     log: str = ""
     time: float = field(default_factory=time.time)
@@ -39,7 +39,7 @@ def failure_of(error: Exception, who: str = "", log: str = "") -> Failure:
     """The note of an exception."""
     if isinstance(error, UserError):
         kind: Kind = "waiting" if isinstance(error, WaitingForPeople) else "user"
-        return Failure(kind, error.found, error.where, error.mend, who, log)
+        return Failure(kind, error.message, error.where, error.hint, who, log)
     return Failure("crash", f"{type(error).__name__}: {error}", who=who, log=log)
 
 

@@ -17,9 +17,9 @@ from typing import Any
 
 from rectune.core.errors import RectuneError, UserError, WaitingForPeople
 from rectune.core.progress import say
-from rectune.core.runs import Workplace, write_atomically
+from rectune.core.artifacts import WorkDir, write_atomically
 from rectune.pipeline.failures import Failure, clear_traces, how_it_died, last_lines, notes
-from rectune.pipeline.machines import ALONE, LOG, Team, check_endpoint
+from rectune.pipeline.machines import ALONE, LOG, ProcessGroup, check_endpoint
 from rectune.pipeline.resource_usage import USAGE, ResourceUsage, load_usage, wait_measured
 from rectune.pipeline.worker import STATS, WORKER
 
@@ -35,7 +35,7 @@ class StageFailed(RectuneError):
 
 
 def launch(
-    function: str, spec: Mapping[str, Any], place: Workplace, team: Team = ALONE
+    function: str, spec: Mapping[str, Any], place: WorkDir, process_group: ProcessGroup = ALONE
 ) -> tuple[dict[str, Any], ResourceUsage]:
     """Run a stage function in the team's processes and wait for it.
 
@@ -51,20 +51,20 @@ def launch(
         StageFailed: it crashed or was killed.
     """
     folder, run = place.folder, secrets.token_hex(8)
-    if team.machines > 1:
-        check_endpoint(team.endpoint)
+    if process_group.machines > 1:
+        check_endpoint(process_group.endpoint)
     clear_traces(folder, STATS)
-    order = {**spec, "function": function, "out": str(folder), "run": run, "team": asdict(team)}
+    order = {**spec, "function": function, "out": str(folder), "run": run, "team": asdict(process_group)}
     write_atomically(folder / SPEC, json.dumps(order))
     usage = load_usage(folder)
     usage.attempts += 1
     try:
-        for node_rank in range(1, team.machines):
-            line = shlex.join(_command(folder / SPEC, team, run, node_rank))
-            say(f"  on machine {node_rank + 1} of {team.machines}, type:")
+        for node_rank in range(1, process_group.machines):
+            line = shlex.join(_command(folder / SPEC, process_group, run, node_rank))
+            say(f"  on machine {node_rank + 1} of {process_group.machines}, type:")
             say(f"    cd {shlex.quote(str(Path.cwd()))} && {line}")
-        code = _run(_command(folder / SPEC, team, run), place, usage)
-        _raise_for(code, folder, run, team)
+        code = _run(_command(folder / SPEC, process_group, run), place, usage)
+        _raise_for(code, folder, run, process_group)
         stats: dict[str, Any] = json.loads((folder / STATS).read_text(encoding="utf-8"))
     finally:
         (folder / SPEC).unlink(missing_ok=True)  # nobody can join any more
@@ -72,14 +72,14 @@ def launch(
     return stats, usage
 
 
-def _command(spec: Path, team: Team, run: str, node_rank: int = 0) -> list[str]:
-    if team.world == 1:
+def _command(spec: Path, process_group: ProcessGroup, run: str, node_rank: int = 0) -> list[str]:
+    if process_group.world_size == 1:
         return [*WORKER, str(spec)]
     agent = [sys.executable, "-P", "-m", "rectune.pipeline.torchrun", str(spec)]
     return [*agent, "--run", run, "--node-rank", str(node_rank)]
 
 
-def _run(command: list[str], place: Workplace, usage: ResourceUsage) -> int:
+def _run(command: list[str], place: WorkDir, usage: ResourceUsage) -> int:
     # Where the terminal is a file, we and the stage write to it by turns; appending overwrites nothing.
     fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_APPEND)
     # What a job around us says of its processes is not about ours; torch's agent tells its ranks itself.
@@ -100,18 +100,18 @@ def _run(command: list[str], place: Workplace, usage: ResourceUsage) -> int:
             raise
 
 
-def _raise_for(code: int, folder: Path, run: str, team: Team) -> None:
+def _raise_for(code: int, folder: Path, run: str, process_group: ProcessGroup) -> None:
     found = notes(folder, run)
     if code == 0 and not found and (folder / STATS).is_file():
         return
     cause = (found or _full_disk(folder) or [Failure("killed", how_it_died(code))])[0]
     if cause.kind == "user":
-        raise UserError(cause.found, where=cause.where, mend=cause.mend)
+        raise UserError(cause.message, where=cause.where, hint=cause.hint)
     if cause.kind == "waiting":
-        raise WaitingForPeople(cause.found, where=cause.where, mend=cause.mend)
-    lines = [f"{cause.who}: {cause.found}" if cause.who else cause.found]
+        raise WaitingForPeople(cause.message, where=cause.where, hint=cause.hint)
+    lines = [f"{cause.who}: {cause.message}" if cause.who else cause.message]
     log = folder / (cause.log or LOG)
-    if team.world > 1:
+    if process_group.world_size > 1:
         lines += [f"  the last lines of its log:\n{last_lines(log)}"]
     kept = "what was done is kept: the same command goes on from it"
     raise StageFailed("\n".join([*lines, f"  log: {log}", f"  {kept}"]))
@@ -121,5 +121,5 @@ def _full_disk(folder: Path) -> list[Failure]:
     """A stage that cannot write cannot say so either; look for it."""
     if shutil.disk_usage(folder).free > _ROOM:
         return []
-    mend = "free some space; the same command goes on from here"
-    return [Failure("user", "the disk is full", str(folder), mend)]
+    hint = "free some space; the same command goes on from here"
+    return [Failure("user", "the disk is full", str(folder), hint)]

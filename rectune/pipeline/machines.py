@@ -6,13 +6,13 @@ import socket
 from dataclasses import dataclass
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Optimisation
+from rectune.core.settings import TrainingConfig
 
 LOG = "run.log"  # of a stage, below its folder
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """The processes of one stage: so many on each machine, the first of which is this one.
 
     `endpoint` is where several machines meet, host:port of the first.
@@ -23,22 +23,22 @@ class Team:
     endpoint: str = ""
 
     @property
-    def world(self) -> int:
+    def world_size(self) -> int:
         """Processes on all machines: how many rows a step sees depends on it, and nothing else here does."""
         return self.machines * self.processes
 
 
-ALONE = Team()
+ALONE = ProcessGroup()
 
 
-def team_of(settings: Optimisation) -> Team:
+def process_group_of(settings: TrainingConfig) -> ProcessGroup:
     """The processes of a training section."""
-    return Team(settings.processes, settings.machines, settings.endpoint)
+    return ProcessGroup(settings.processes, settings.machines, settings.endpoint)
 
 
-def rank_name(rank: int, team: Team, node_rank: int) -> str:
+def rank_name(rank: int, process_group: ProcessGroup, node_rank: int) -> str:
     """A rank of this machine for people, with the machine, counted from 1, where there are several."""
-    if team.machines == 1:
+    if process_group.machines == 1:
         return f"rank {rank}"
     return f"rank {rank} on machine {node_rank + 1} ({socket.gethostname()})"
 
@@ -62,5 +62,5 @@ def check_endpoint(endpoint: str) -> None:
         raise UserError(
             f"machines cannot meet at {endpoint} ({problem.strerror}); this one is {socket.gethostname()}",
             where="endpoint",
-            mend="name a free port of the machine that the command is given on, as the others reach it",
+            hint="name a free port of the machine that the command is given on, as the others reach it",
         ) from None

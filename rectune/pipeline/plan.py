@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
-from rectune.core.runs import Ingredients, RunStore
-from rectune.pipeline.sources import changed_since, source_digests
+from rectune.core.artifacts import CacheKey, ArtifactStore
+from rectune.pipeline.source_digests import changed_since, source_digests
 from rectune.pipeline.stages import Stage, needed_for
 
 _SHOWN = 3  # files named where a source has changed
@@ -26,11 +26,11 @@ PACKAGES = (
 
 
 @dataclass(frozen=True)
-class Step:
+class PlannedStage:
     """One stage of a plan. `ingredients` is None where something that it needs is missing; `why` says what."""
 
     stage: Stage
-    ingredients: Ingredients | None
+    ingredients: CacheKey | None
     state: State
     why: str
 
@@ -40,31 +40,31 @@ class Step:
         return self.ingredients.key if self.ingredients else ""
 
 
-def make_plan(recipe: Recipe, store: RunStore, last: str) -> list[Step]:
+def make_plan(recipe: Recipe, store: ArtifactStore, last: str) -> list[PlannedStage]:
     """The steps that lead to the stage `last`, each with its key and state."""
-    steps: dict[str, Step] = {}
+    steps: dict[str, PlannedStage] = {}
     for stage in needed_for(last):
         steps[stage.name] = next_step(stage, recipe, store, steps)
     return list(steps.values())
 
 
-def next_step(stage: Stage, recipe: Recipe, store: RunStore, before: dict[str, Step]) -> Step:
+def next_step(stage: Stage, recipe: Recipe, store: ArtifactStore, before: dict[str, PlannedStage]) -> PlannedStage:
     """What is to be done for one stage, given the steps of the stages before it."""
     stuck = [name for name in stage.inputs if not before[name].key]
     if stuck:
-        return Step(stage, None, "blocked", f"waits for {', '.join(stuck)}")
+        return PlannedStage(stage, None, "blocked", f"waits for {', '.join(stuck)}")
     inputs = {name: before[name].key for name in stage.inputs}
     try:
         outside = stage.outside(recipe, store, inputs)
     except UserError as missing:
-        return Step(stage, None, "blocked", str(missing))
-    ingredients = Ingredients(
+        return PlannedStage(stage, None, "blocked", str(missing))
+    ingredients = CacheKey(
         stage.name, stage.version, recipe.result_fields(stage.sections), inputs, outside
     )
-    return Step(stage, ingredients, *_state(stage, ingredients.key, store, before))
+    return PlannedStage(stage, ingredients, *_state(stage, ingredients.key, store, before))
 
 
-def _state(stage: Stage, key: str, store: RunStore, before: dict[str, Step]) -> tuple[State, str]:
+def _state(stage: Stage, key: str, store: ArtifactStore, before: dict[str, PlannedStage]) -> tuple[State, str]:
     if store.finished(stage.name, key):
         changes = "; ".join(_changes(stage, store.manifest(stage.name, key)))
         return "finished", f"since it was made: {changes}" if changes else ""
@@ -103,7 +103,7 @@ def package_versions() -> dict[str, str]:
 
 
 def stage_source(stage: Stage) -> dict[str, str]:
-    """The digest of every file that the stage's work may depend on; see `rectune.pipeline.sources`."""
+    """The digest of every file that the stage's work may depend on; see `rectune.pipeline.source_digests`."""
     return source_digests(_module(stage))
 
 

@@ -12,16 +12,16 @@ from typing import Any
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe, dump_sections, load_recipe, resolved, to_yaml
-from rectune.core.runs import RunStore, Workplace, write_atomically
+from rectune.core.artifacts import ArtifactStore, WorkDir, write_atomically
 from rectune.core.text.plain import duration
 from rectune.pipeline.launch import launch
-from rectune.pipeline.plan import Step, next_step, package_versions, stage_source
+from rectune.pipeline.plan import PlannedStage, next_step, package_versions, stage_source
 from rectune.pipeline.resource_usage import ResourceUsage
 from rectune.pipeline.stages import LAST, find_stage, needed_for
 
 
 @dataclass(frozen=True)
-class Order:
+class RunOptions:
     """What the person asked for. `redo` names the first stage to make again although it is finished."""
 
     recipe: Path
@@ -35,7 +35,7 @@ class Order:
         return self.recipe.stem
 
 
-def run_pipeline(order: Order, store: RunStore) -> dict[str, Path]:
+def run_pipeline(order: RunOptions, store: ArtifactStore) -> dict[str, Path]:
     """Run the stages that lead to `order.last`; returns the finished folder of each.
 
     Raises:
@@ -45,7 +45,7 @@ def run_pipeline(order: Order, store: RunStore) -> dict[str, Path]:
     recipe = load_recipe(order.recipe, order.overrides)
     stages = needed_for(order.last)
     redo = _names_from(order.redo, [stage.name for stage in stages])
-    steps: dict[str, Step] = {}
+    steps: dict[str, PlannedStage] = {}
     for stage in stages:
         step = steps[stage.name] = next_step(stage, recipe, store, steps)
         if step.ingredients is None:
@@ -63,11 +63,11 @@ def _names_from(first: str, names: list[str]) -> set[str]:
         return set()
     name = find_stage(first).name
     if name not in names:
-        raise UserError(f"the stage {name} is not on the way", mend=f"on the way: {', '.join(names)}")
+        raise UserError(f"the stage {name} is not on the way", hint=f"on the way: {', '.join(names)}")
     return set(names[names.index(name) :])
 
 
-def _make(step: Step, recipe: Recipe, order: Order, store: RunStore) -> None:
+def _make(step: PlannedStage, recipe: Recipe, order: RunOptions, store: ArtifactStore) -> None:
     name, key = step.stage.name, step.key
     say(f"{name:<11} {step.stage.does}")
     try:
@@ -82,7 +82,7 @@ def _make(step: Step, recipe: Recipe, order: Order, store: RunStore) -> None:
         raise UserError(
             "the disk is full",
             where=str(store.root),
-            mend="free some space; the same command goes on from here",
+            hint="free some space; the same command goes on from here",
         ) from None
     rows = (
         f", {stats['rows_in']} -> {stats['rows_out']} rows" if {"rows_in", "rows_out"} <= set(stats) else ""
@@ -92,20 +92,20 @@ def _make(step: Step, recipe: Recipe, order: Order, store: RunStore) -> None:
 
 
 def _launch(
-    step: Step, recipe: Recipe, store: RunStore, place: Workplace
+    step: PlannedStage, recipe: Recipe, store: ArtifactStore, place: WorkDir
 ) -> tuple[dict[str, Any], ResourceUsage]:
     ingredients = step.ingredients
     assert ingredients is not None  # run_pipeline refuses a blocked step
     sections = dump_sections(recipe, step.stage.sections)
     inputs = {name: str(store.folder(name, key).resolve()) for name, key in ingredients.inputs.items()}
-    absolute = Workplace(place.folder.resolve(), place.lock)
+    absolute = WorkDir(place.folder.resolve(), place.lock)
     write_atomically(absolute.folder / "config.yaml", to_yaml(sections))
     write_atomically(absolute.folder / "recipe.yaml", resolved(recipe))
     spec = {"sections": sections, "inputs": inputs}
-    return launch(step.stage.function, spec, absolute, step.stage.team(recipe))
+    return launch(step.stage.function, spec, absolute, step.stage.process_group(recipe))
 
 
-def _manifest(step: Step, order: Order, stats: dict[str, Any], usage: ResourceUsage) -> dict[str, Any]:
+def _manifest(step: PlannedStage, order: RunOptions, stats: dict[str, Any], usage: ResourceUsage) -> dict[str, Any]:
     assert step.ingredients is not None
     return {
         "stage": step.stage.name,

@@ -13,24 +13,24 @@ from dataclasses import dataclass
 
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
-from rectune.core.runs import RunStore
-from rectune.pipeline import outside
-from rectune.pipeline.machines import ALONE, Team, team_of
+from rectune.core.artifacts import ArtifactStore
+from rectune.pipeline import external_inputs
+from rectune.pipeline.machines import ALONE, ProcessGroup, process_group_of
 
-Outside = Callable[[Recipe, RunStore, Mapping[str, str]], dict[str, str]]
+Outside = Callable[[Recipe, ArtifactStore, Mapping[str, str]], dict[str, str]]
 
 
-def _nothing(recipe: Recipe, store: RunStore, inputs: Mapping[str, str]) -> dict[str, str]:
+def _nothing(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
     return {}
 
 
-def _alone(recipe: Recipe) -> Team:
+def _alone(recipe: Recipe) -> ProcessGroup:
     return ALONE
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One row of the table. `team` says on which machines the stage runs, and with how many processes."""
+    """One row of the table. `process_group` says on which machines the stage runs, and with how many processes."""
 
     name: str
     function: str
@@ -38,7 +38,7 @@ class Stage:
     sections: tuple[str, ...]
     inputs: tuple[str, ...] = ()
     outside: Outside = _nothing
-    team: Callable[[Recipe], Team] = _alone
+    process_group: Callable[[Recipe], ProcessGroup] = _alone
     version: int = 1
 
 
@@ -48,14 +48,14 @@ STAGES: tuple[Stage, ...] = (
         "rectune.datagen.build:run",
         "raw files into tables, and into histories, targets and candidates",
         sections=("data",),
-        outside=outside.raw_files,
+        outside=external_inputs.raw_files,
     ),
     Stage(
         "base",
         "rectune.models.prepare:run",
         "the base model as a checkpoint and as GGUF",
         sections=("models",),
-        outside=outside.base_model,
+        outside=external_inputs.base_model,
     ),
     Stage(
         "queries",
@@ -63,7 +63,7 @@ STAGES: tuple[Stage, ...] = (
         "search queries for active prompts, and all prompts rendered",
         sections=("models", "prompts", "generate"),
         inputs=("data", "base"),
-        outside=outside.teachers,
+        outside=external_inputs.teachers,
         version=2,
     ),
     Stage(
@@ -72,7 +72,7 @@ STAGES: tuple[Stage, ...] = (
         "responses that tie history or query to the item really taken",
         sections=("generate",),
         inputs=("data", "queries"),
-        outside=outside.teachers,
+        outside=external_inputs.teachers,
         version=2,
     ),
     Stage(
@@ -89,8 +89,8 @@ STAGES: tuple[Stage, ...] = (
         "QLoRA instruction tuning under DeepSpeed",
         sections=("models", "train"),
         inputs=("base", "filter"),
-        outside=outside.world_of("train"),
-        team=lambda recipe: team_of(recipe.train),
+        outside=external_inputs.world_size_of("train"),
+        process_group=lambda recipe: process_group_of(recipe.train),
         version=2,
     ),
     Stage(
@@ -103,11 +103,11 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "tag",
-        "rectune.align.collect:run",
+        "rectune.align.annotation_stage:run",
         "best and worst answer of each prompt, and the pairs they make",
         sections=("align",),
         inputs=("data", "queries", "candidates"),
-        outside=outside.tags,
+        outside=external_inputs.tags,
         version=2,
     ),
     Stage(
@@ -116,8 +116,8 @@ STAGES: tuple[Stage, ...] = (
         "direct preference optimisation on the pairs",
         sections=("models", "align"),
         inputs=("base", "sft", "tag"),
-        outside=outside.world_of("align"),
-        team=lambda recipe: team_of(recipe.align),
+        outside=external_inputs.world_size_of("align"),
+        process_group=lambda recipe: process_group_of(recipe.align),
         version=2,
     ),
     Stage(
@@ -183,7 +183,7 @@ STAGES: tuple[Stage, ...] = (
             "eval",
             "report",
         ),
-        outside=outside.push_order,
+        outside=external_inputs.push_settings,
         version=2,
     ),
 )
@@ -201,7 +201,7 @@ def find_stage(name: str) -> Stage:
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
-        raise UserError(f"there is no stage {name}", mend=f"{hint}stages: {', '.join(names)}")
+        raise UserError(f"there is no stage {name}", hint=f"{hint}stages: {', '.join(names)}")
     return STAGES[names.index(name)]
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.pipeline.failures import Failure, failure_of, how_it_died, leave_note, notes
-from rectune.pipeline.machines import Team, rank_log, rank_name
+from rectune.pipeline.machines import ProcessGroup, rank_log, rank_name
 from rectune.pipeline.worker import WORKER, die_with_parent
 
 _MEETING = 3600  # seconds that machines wait for each other
@@ -37,14 +37,14 @@ def main(arguments: Sequence[str]) -> int:
     # While torch waits for other machines, Python's own handler would not run.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        team = _joined_team(asked.spec, asked.run)
+        process_group = _joined_team(asked.spec, asked.run)
     except UserError as error:
         say(f"rectune: {error}")
         return 2
-    if team.machines > 1:
+    if process_group.machines > 1:
         threading.Thread(target=_end_with_the_others, args=(asked.spec, asked.run), daemon=True).start()
-        say(f"machine {asked.node_rank + 1} of {team.machines} waits for the others at {team.endpoint}")
-    code = _run_ranks(asked.spec, asked.run, team, asked.node_rank)
+        say(f"machine {asked.node_rank + 1} of {process_group.machines} waits for the others at {process_group.endpoint}")
+    code = _run_ranks(asked.spec, asked.run, process_group, asked.node_rank)
     say("done" if code == 0 else f"ended with status {code}")
     return code
 
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _joined_team(spec_file: Path, run: str) -> Team:
+def _joined_team(spec_file: Path, run: str) -> ProcessGroup:
     """What the spec says of the processes, if it is that of the run that we were told to join.
 
     Raises:
@@ -71,21 +71,21 @@ def _joined_team(spec_file: Path, run: str) -> Team:
         raise UserError(
             "this machine does not see what the first one wrote: no shared folder, or that run is over",
             where=str(spec_file),
-            mend="take the latest run's line, and a run store that every machine mounts under the same path",
+            hint="take the latest run's line, and a run store that every machine mounts under the same path",
         )
-    return Team(**spec["team"])
+    return ProcessGroup(**spec["team"])
 
 
-def _run_ranks(spec_file: Path, run: str, team: Team, node_rank: int) -> int:
+def _run_ranks(spec_file: Path, run: str, process_group: ProcessGroup, node_rank: int) -> int:
     import torch.distributed as distributed
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import elastic_launch
 
     folder = spec_file.parent
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // team.processes)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // process_group.processes)))
     try:
-        elastic_launch(_config(run, team, node_rank), WORKER[0])(*WORKER[1:], str(spec_file))
+        elastic_launch(_config(run, process_group, node_rank), WORKER[0])(*WORKER[1:], str(spec_file))
     except ChildFailedError as died:
         # The agent itself ends the others with SIGTERM; they tell nothing.
         told = {rank: one for rank, one in died.failures.items() if one.exitcode != -signal.SIGTERM}
@@ -93,25 +93,25 @@ def _run_ranks(spec_file: Path, run: str, team: Team, node_rank: int) -> int:
             note = Failure(
                 "killed" if failure.exitcode < 0 else "crash",
                 how_it_died(failure.exitcode),
-                who=rank_name(rank, team, node_rank),
+                who=rank_name(rank, process_group, node_rank),
                 log=rank_log(rank),
             )
             leave_note(folder, run, f"rank-{rank}", note)
-            say(f"rectune: {note.who}: {note.found}; log: {folder / note.log}")
+            say(f"rectune: {note.who}: {note.message}; log: {folder / note.log}")
         return 1
     except SignalException as told:
         ended = Failure("crash", f"machine {node_rank + 1} was told to end")
         leave_note(folder, run, f"machine-{node_rank}", ended)
         return 128 + int(told.sigval)
     except distributed.DistError as problem:
-        alone = _did_not_meet(problem, team, node_rank)
+        alone = _did_not_meet(problem, process_group, node_rank)
         leave_note(folder, run, f"machine-{node_rank}", failure_of(alone))
         say(f"rectune: {alone}")
         return 2
     return 0
 
 
-def _config(run: str, team: Team, node_rank: int) -> Any:
+def _config(run: str, process_group: ProcessGroup, node_rank: int) -> Any:
     """torchrun's settings. Nothing is restarted: the same command resumes.
 
     Between machines the rendezvous is static: ranks follow the machines' numbers, and rank 0 is on the first.
@@ -119,14 +119,14 @@ def _config(run: str, team: Team, node_rank: int) -> Any:
     from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs
     from torch.distributed.launcher.api import LaunchConfig
 
-    several = team.machines > 1
+    several = process_group.machines > 1
     return LaunchConfig(
-        min_nodes=team.machines,
-        max_nodes=team.machines,
-        nproc_per_node=team.processes,
+        min_nodes=process_group.machines,
+        max_nodes=process_group.machines,
+        nproc_per_node=process_group.processes,
         run_id=run,
         rdzv_backend="static" if several else "c10d",
-        rdzv_endpoint=team.endpoint if several else "localhost:0",
+        rdzv_endpoint=process_group.endpoint if several else "localhost:0",
         rdzv_configs={"rank": node_rank, "timeout": _MEETING},
         max_restarts=0,
         logs_specs=DefaultLogsSpecs(log_dir=os.devnull),  # without one torch leaves a temporary folder behind
@@ -134,13 +134,13 @@ def _config(run: str, team: Team, node_rank: int) -> Any:
     )
 
 
-def _did_not_meet(problem: Exception, team: Team, node_rank: int) -> UserError:
+def _did_not_meet(problem: Exception, process_group: ProcessGroup, node_rank: int) -> UserError:
     reason = str(problem).strip().splitlines()[0]
     if node_rank:
-        found = f"this machine does not reach the first one at {team.endpoint} ({reason})"
-        return UserError(found, mend="open that port between the machines, or name another `endpoint`")
-    found = f"the {team.machines} machines did not meet at {team.endpoint} ({reason})"
-    return UserError(found, mend="look at their terminals; open that port between them")
+        found = f"this machine does not reach the first one at {process_group.endpoint} ({reason})"
+        return UserError(found, hint="open that port between the machines, or name another `endpoint`")
+    found = f"the {process_group.machines} machines did not meet at {process_group.endpoint} ({reason})"
+    return UserError(found, hint="look at their terminals; open that port between them")
 
 
 def _end_with_the_others(spec_file: Path, run: str) -> None:

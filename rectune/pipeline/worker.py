@@ -21,9 +21,9 @@ from typing import Any
 from rectune.core import progress
 from rectune.core.errors import UserError
 from rectune.core.recipe import parse_recipe
-from rectune.core.runs import write_atomically
+from rectune.core.artifacts import write_atomically
 from rectune.pipeline.failures import failure_of, leave_note
-from rectune.pipeline.machines import Team, rank_log, rank_name
+from rectune.pipeline.machines import ProcessGroup, rank_log, rank_name
 
 # How a stage's process begins. -P: nothing in the folder where a command is typed hides what is installed.
 WORKER = (sys.executable, "-P", "-m", "rectune.pipeline.worker")
@@ -79,8 +79,8 @@ def _stage_function(name: str) -> Callable[..., dict[str, Any]]:
 
 
 def _leave_note(error: Exception, spec: dict[str, Any], out: Path, rank: int) -> None:
-    team = Team(**spec["team"])
-    who = rank_name(rank, team, int(os.environ.get("GROUP_RANK", "0"))) if team.world > 1 else ""
+    process_group = ProcessGroup(**spec["team"])
+    who = rank_name(rank, process_group, int(os.environ.get("GROUP_RANK", "0"))) if process_group.world_size > 1 else ""
     leave_note(out, spec["run"], f"rank-{rank}", failure_of(error, who, rank_log(rank)))
 
 
@@ -88,7 +88,7 @@ def _in_our_words(error: Exception, out: Path) -> Exception:
     if not _is_full_disk(error):
         return error
     return UserError(
-        "the disk is full", where=str(out), mend="free some space; the same command goes on from here"
+        "the disk is full", where=str(out), hint="free some space; the same command goes on from here"
     )
 
 

@@ -2,7 +2,7 @@
 
 A direct answer is a paragraph of reasons and a closing line that names the item. A listwise answer is a paragraph of
 reasons and a ranking of all that was shown, a line a title, the best first. How sure a reading is: see
-`rectune.prompts.mentions`.
+`rectune.prompts.title_matching`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rectune.core.types import Locale
-from rectune.prompts.lists import Kind, labels_of, lines_of
-from rectune.prompts.mentions import SURE, Mention, find, find_all, in_place, placed
-from rectune.prompts.reading import MARKUP, AnswerForm, choose
+from rectune.prompts.list_parsing import Kind, labels_of, lines_of
+from rectune.prompts.title_matching import SURE, TitleMention, find, find_all, in_place, placed
+from rectune.prompts.answer_parser import MARKUP, AnswerForm, choose
 from rectune.prompts.title_index import TitleIndex
 from rectune.prompts.titles import unescape
-from rectune.prompts.words import numbered, one_line
+from rectune.prompts.locale_words import numbered, one_line
 
 CLOSINGS: dict[Locale, str] = {"en": "My recommendation:", "ko": "추천:"}
 RANKINGS: dict[Locale, str] = {"en": "My ranking:", "ko": "순위:"}
@@ -29,12 +29,12 @@ _OURS = re.compile(rf"(?<![^\W_])({_WORDS})[*_]*[ \t]?[:：]", re.IGNORECASE)  #
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedAnswer:
     """What was read out of an answer.
 
     Attributes:
         items: indices of titles, the best first, each once: the ranking, or the one item that the answer names.
-        certainty: of each item; the scale is that of `rectune.prompts.mentions`.
+        certainty: of each item; the scale is that of `rectune.prompts.title_matching`.
         form: "direct" where closing words or the like announce one item, "listwise" for a ranking or list of titles,
             "none" where only the last sentence can be gone by.
         recommended: the first item, unless what stands in the first place is none of the titles.
@@ -47,7 +47,7 @@ class Reading:
     form: AnswerForm = "none"
     recommended: int | None = None
     words: str = ""
-    mentions: tuple[Mention, ...] = field(default=(), repr=False)
+    mentions: tuple[TitleMention, ...] = field(default=(), repr=False)
 
 
 def closing(locale: Locale, title: str) -> str:
@@ -76,12 +76,12 @@ def reasons(text: str) -> str:
     return text[: match.start()].rstrip(MARKUP + "\n") if match else text
 
 
-def find_items(text: str, titles: Sequence[str] | TitleIndex) -> list[Mention]:
+def find_items(text: str, titles: Sequence[str] | TitleIndex) -> list[TitleMention]:
     """All titles named in a text, in the order of the text, each place once. For many texts keep a `TitleIndex`."""
     return find_all(_index(titles), text)
 
 
-def read_answer(text: str, titles: Sequence[str] | TitleIndex, shown: Sequence[int] = ()) -> Reading:
+def read_answer(text: str, titles: Sequence[str] | TitleIndex, shown: Sequence[int] = ()) -> ParsedAnswer:
     """Read which items an answer recommends.
 
     What counts is the last of the words that announce a choice ("My recommendation:", "Final ranking:", "추천 영화:")
@@ -100,7 +100,7 @@ def read_answer(text: str, titles: Sequence[str] | TitleIndex, shown: Sequence[i
     plain, origin = unescape(text)
     found = find(names, plain)
     choice = choose(plain, names, shown, found, labels_of(plain, _OURS, _KINDS))
-    return Reading(
+    return ParsedAnswer(
         tuple(choice.items),
         tuple(choice.items.values()),
         choice.form,

@@ -20,7 +20,7 @@ from rectune.prompts.titles import (
     unescape,
     without_year,
 )
-from rectune.prompts.words import one_line
+from rectune.prompts.locale_words import one_line
 
 _YEAR = re.compile(YEAR)
 _NUMBER = re.compile(r"\d+|\b[ivx]+\b")  # in digits or Roman
@@ -31,7 +31,7 @@ _REPLACED = 4  # letters of a long title that may be others: a ratio alone would
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class TitleMatch:
     """A title by its index; `short` says that the year it bears was not written."""
 
     index: int
@@ -132,7 +132,7 @@ class TitleIndex:
             found |= table.lengths.get(first, 0)
         return found
 
-    def resolve(self, key: str, spellings: Spellings) -> Hit | None:
+    def resolve(self, key: str, spellings: Spellings) -> TitleMatch | None:
         """The title with these words; `spellings` are tried in turn where signs tell titles apart.
 
         None also where several titles are meant equally well.
@@ -204,18 +204,18 @@ class _WordTable:
         for place in places:
             self._add(place, unescape(titles[place])[0])
 
-    def resolve(self, key: str, spellings: Spellings) -> Hit | None:
+    def resolve(self, key: str, spellings: Spellings) -> TitleMatch | None:
         """See `TitleIndex.resolve`."""
         index = self._full.get(key)
         if index is None:
             short = self._short.get(key, -1)
-            return Hit(short, True) if short >= 0 else None
+            return TitleMatch(short, True) if short >= 0 else None
         ways = self._spellings.get(key)
         if ways:
             index = next(
                 (ways[way] for spelt in spellings() for way in (spelt, fold(spelt)) if way in ways), -1
             )
-        return Hit(index, False) if index >= 0 else None
+        return TitleMatch(index, False) if index >= 0 else None
 
     def ambiguous(self, key: str) -> bool:
         """Whether these words are a short form that several titles share."""

@@ -14,7 +14,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from rectune.core.text.leading_article import upright
-from rectune.prompts.words import one_line
+from rectune.prompts.locale_words import one_line
 
 MOST_WORDS = 64  # a longer title is known by its whole line only, not within running text
 
@@ -28,7 +28,7 @@ _YEAR_LENGTH = 16  # characters that a year in brackets takes at most
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class TitleWord:
     """A folded word and the characters of the text that it stands for."""
 
     text: str
@@ -41,9 +41,9 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def split_words(text: str) -> list[Word]:
+def split_words(text: str) -> list[TitleWord]:
     """The words of a text, in order."""
-    return [Word(fold(m.group()), m.start(), m.end()) for m in _WORD.finditer(text)]
+    return [TitleWord(fold(m.group()), m.start(), m.end()) for m in _WORD.finditer(text)]
 
 
 def key_of(text: str) -> str:

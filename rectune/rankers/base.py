@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rectune.core.errors import UserError
 
 if TYPE_CHECKING:
-    from rectune.rankers.ground import Ground
+    from rectune.rankers.domain_data import DomainData
 
 Scores = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ class Ranker(Protocol):
         """How reports call it."""
         ...
 
-    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
         """Score each case's candidates.
 
         Args:
@@ -43,36 +43,36 @@ class Ranker(Protocol):
         ...
 
 
-# Name -> the class, whose `of(ground)` makes the ranker of one domain. Nothing is imported before it is asked for.
+# Name -> the class, whose `of(domain_data)` makes the ranker of one domain. Nothing is imported before it is asked for.
 RANKERS: dict[str, str] = {
-    "random": "rectune.rankers.chance:Random",
-    "popularity": "rectune.rankers.popularity:Popularity",
-    "bm25": "rectune.rankers.words:Bm25",
-    "embedding_mean": "rectune.rankers.likeness:EmbeddingMean",
-    "embedding_best": "rectune.rankers.likeness:EmbeddingBest",
-    "hybrid": "rectune.rankers.hybrid:Hybrid",
-    "item_knn": "rectune.rankers.neighbours:ItemKnn",
+    "random": "rectune.rankers.baselines:Random",
+    "popularity": "rectune.rankers.baselines:Popularity",
+    "bm25": "rectune.rankers.baselines:Bm25",
+    "embedding_mean": "rectune.rankers.baselines:EmbeddingMean",
+    "embedding_best": "rectune.rankers.baselines:EmbeddingBest",
+    "hybrid": "rectune.rankers.baselines:Hybrid",
+    "item_knn": "rectune.rankers.baselines:ItemKnn",
 }
 
 # Those that look at nobody's interactions but the history they are given.
 INTERACTION_FREE = ("random", "bm25", "embedding_mean", "embedding_best", "hybrid")
 
 
-def open_ranker(name: str, ground: Ground) -> Ranker:
-    """The ranker of this name for the domain of `ground`.
+def open_ranker(name: str, domain_data: DomainData) -> Ranker:
+    """The ranker of this name for the domain of `domain_data`.
 
     Args:
         name: one of `RANKERS`, or `module:Class` of one's own.
-        ground: what it is made from.
+        domain_data: what it is made from.
 
     Raises:
         UserError: there is none of this name, or its module cannot be imported.
     """
-    ranker: Ranker = _maker(name)(ground)
+    ranker: Ranker = _maker(name)(domain_data)
     return ranker
 
 
-def _maker(name: str) -> Callable[[Ground], Any]:
+def _maker(name: str) -> Callable[[DomainData], Any]:
     place = RANKERS.get(name, name)
     module, colon, inside = place.partition(":")
     if not colon:
@@ -81,15 +81,15 @@ def _maker(name: str) -> Callable[[Ground], Any]:
         raise UserError(
             f"there is no ranker {name}",
             where="evaluate.systems",
-            mend=f"{hint}there are: {', '.join(RANKERS)}; or module:Class of your own",
+            hint=f"{hint}there are: {', '.join(RANKERS)}; or module:Class of your own",
         )
     try:
-        found: Callable[[Ground], Any] = getattr(_imported(module), inside).of
+        found: Callable[[DomainData], Any] = getattr(_imported(module), inside).of
     except (ImportError, AttributeError) as missing:
         raise UserError(
             f"the ranker {place} cannot be had ({missing})",
             where="evaluate.systems",
-            mend="name module:Class, where Class.of(ground) makes the ranker of a domain",
+            hint="name module:Class, where Class.of(domain_data) makes the ranker of a domain",
         ) from None
     return found
 

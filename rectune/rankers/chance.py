@@ -9,7 +9,7 @@ import numpy as np
 
 from rectune.core.types import content_id
 from rectune.rankers.base import Scores
-from rectune.rankers.ground import Ground
+from rectune.rankers.domain_data import DomainData
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Random:
     name: str = "random"
 
     @classmethod
-    def of(cls, ground: Ground) -> Random:
+    def of(cls, domain_data: DomainData) -> Random:
         """See `rectune.rankers.base.open_ranker`."""
-        return cls(ground.seed)
+        return cls(domain_data.seed)
 
-    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.rank`."""
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.score`."""
         return [self._scores(h, c) for h, c in zip(histories, candidates, strict=True)]
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:

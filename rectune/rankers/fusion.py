@@ -25,10 +25,10 @@ class Fused:
     second: Ranker
     weight: float
 
-    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.rank`."""
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.score`."""
         pairs = zip(
-            self.first.rank(histories, candidates), self.second.rank(histories, candidates), strict=True
+            self.first.score(histories, candidates), self.second.score(histories, candidates), strict=True
         )
         return [fused(one, other, self.weight) for one, other in pairs]
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from rectune.rankers.fusion import Fused
-from rectune.rankers.ground import Ground
-from rectune.rankers.likeness import EmbeddingBest
-from rectune.rankers.words import Bm25
+from rectune.rankers.domain_data import DomainData
+from rectune.rankers.baselines import EmbeddingBest
+from rectune.rankers.baselines import Bm25
 
 
 class Hybrid:
     """BM25 and the best match by embedding, each standardised a case, in equal parts."""
 
     @staticmethod
-    def of(ground: Ground) -> Fused:
+    def of(domain_data: DomainData) -> Fused:
         """The ranker of one domain."""
-        return Fused("hybrid", EmbeddingBest.of(ground), Bm25.of(ground), 0.5)
+        return Fused("hybrid", EmbeddingBest.of(domain_data), Bm25.of(domain_data), 0.5)

@@ -29,7 +29,7 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
+class RenderedPrompt:
     """The prompt that goes with a history, and the language it is written in."""
 
     messages: Messages
@@ -55,12 +55,12 @@ class Likelihood:
     name: str
     scorer: Scorer
     titles: Mapping[str, str]
-    asked: Callable[[Sequence[str]], Asked]
+    asked: Callable[[Sequence[str]], RenderedPrompt]
     on_case: Callable[[int], None] = lambda done: None
     normalised: bool = True
 
-    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.rank`."""
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.score`."""
         return [self._scores(h, c) for h, c in zip(histories, candidates, strict=True)]
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
@@ -91,19 +91,19 @@ class WithoutPrior:
     prior: Ranker
     weight: float = 1.0
 
-    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.rank`."""
-        own = self.likelihood.rank(histories, candidates)
-        prior = self.prior.rank(histories, candidates)
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.score`."""
+        own = self.likelihood.score(histories, candidates)
+        prior = self.prior.score(histories, candidates)
         return [score - self.weight * base for score, base in zip(own, prior, strict=True)]
 
 
-def without_history(asked: Callable[[Sequence[str]], Asked]) -> Callable[[Sequence[str]], Asked]:
+def without_history(asked: Callable[[Sequence[str]], RenderedPrompt]) -> Callable[[Sequence[str]], RenderedPrompt]:
     """The same system message and language, and a request that says nothing of the user."""
 
-    def neutral(history: Sequence[str]) -> Asked:
+    def neutral(history: Sequence[str]) -> RenderedPrompt:
         known = asked(history)
         system = tuple(message for message in known.messages if message[0] == "system")
-        return Asked((*system, ("user", NEUTRAL[known.locale])), known.locale)
+        return RenderedPrompt((*system, ("user", NEUTRAL[known.locale])), known.locale)
 
     return neutral

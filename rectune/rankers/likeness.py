@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rectune.rankers.base import Scores
-from rectune.rankers.ground import Ground
+from rectune.rankers.domain_data import DomainData
 
 LAST = 10  # items of a history that are looked at
 
@@ -20,17 +20,17 @@ class EmbeddingMean:
     A case with an empty history scores zero throughout.
     """
 
-    ground: Ground = field(repr=False)
+    domain_data: DomainData = field(repr=False)
     last: int = LAST
     name: str = "embedding_mean"
 
     @classmethod
-    def of(cls, ground: Ground) -> EmbeddingMean:
+    def of(cls, domain_data: DomainData) -> EmbeddingMean:
         """See `rectune.rankers.base.open_ranker`."""
-        return cls(ground)
+        return cls(domain_data)
 
-    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.rank`."""
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.score`."""
         return _rank(self, histories, candidates)
 
     def scores(self, similarities: Scores) -> Scores:
@@ -43,17 +43,17 @@ class EmbeddingMean:
 class EmbeddingBest:
     """Cosine between a candidate and the most similar one of the last items of the history."""
 
-    ground: Ground = field(repr=False)
+    domain_data: DomainData = field(repr=False)
     last: int = LAST
     name: str = "embedding_best"
 
     @classmethod
-    def of(cls, ground: Ground) -> EmbeddingBest:
+    def of(cls, domain_data: DomainData) -> EmbeddingBest:
         """See `rectune.rankers.base.open_ranker`."""
-        return cls(ground)
+        return cls(domain_data)
 
-    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.rank`."""
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.score`."""
         return _rank(self, histories, candidates)
 
     def scores(self, similarities: Scores) -> Scores:
@@ -68,13 +68,13 @@ def _rank(
     candidates: Sequence[Sequence[str]],
 ) -> list[Scores]:
     recent = [history[-ranker.last :] for history in histories]
-    ground = ranker.ground
-    ground.embed(item for case in (*recent, *candidates) for item in case)
+    domain_data = ranker.domain_data
+    domain_data.embed(item for case in (*recent, *candidates) for item in case)
     found: list[Scores] = []
     for history, shown in zip(recent, candidates, strict=True):
         if not history or not shown:
             found.append(np.zeros(len(shown)))
             continue
-        similarities = ground.vectors(history).astype(np.float64) @ ground.vectors(shown).T  # [h, c]
+        similarities = domain_data.vectors(history).astype(np.float64) @ domain_data.vectors(shown).T  # [h, c]
         found.append(ranker.scores(similarities))
     return found

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from rectune.rankers.base import Scores
-from rectune.rankers.ground import Codes, Ground, Likes
-from rectune.rankers.likeness import LAST
+from rectune.rankers.domain_data import Codes, DomainData, TrainLikes
+from rectune.rankers.baselines import LAST
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,17 @@ class ItemKnn:
     filtering recommendation algorithms", 3.1.1, on likes). No neighbours are cut off. An item that nobody liked scores zero.
     """
 
-    likes: Likes = field(repr=False)
+    likes: TrainLikes = field(repr=False)
     last: int = LAST
     name: str = "item_knn"
 
     @classmethod
-    def of(cls, ground: Ground) -> ItemKnn:
+    def of(cls, domain_data: DomainData) -> ItemKnn:
         """See `rectune.rankers.base.open_ranker`."""
-        return cls(ground.likes)
+        return cls(domain_data.likes)
 
-    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.rank`."""
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.score`."""
         place = self.likes.place
         found: list[Scores] = []
         for history, shown in zip(histories, candidates, strict=True):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rectune.rankers.base import Scores
-from rectune.rankers.ground import Ground
+from rectune.rankers.domain_data import DomainData
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,13 @@ class Popularity:
     name: str = "popularity"
 
     @classmethod
-    def of(cls, ground: Ground) -> Popularity:
+    def of(cls, domain_data: DomainData) -> Popularity:
         """See `rectune.rankers.base.open_ranker`."""
-        likes = ground.likes
+        likes = domain_data.likes
         return cls(dict(zip(likes.item_ids, likes.counts.tolist(), strict=True)))
 
-    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.rank`."""
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.score`."""
         return [
             np.array([self.counts.get(item, 0) for item in case], np.float64)
             for _, case in zip(histories, candidates, strict=True)

@@ -12,8 +12,8 @@ import numpy as np
 
 from rectune.prompts.titles import fold
 from rectune.rankers.base import Scores
-from rectune.rankers.ground import Ground
-from rectune.rankers.likeness import LAST
+from rectune.rankers.domain_data import DomainData
+from rectune.rankers.baselines import LAST
 
 K1, B = 1.2, 0.75
 _WORD = re.compile(r"\w+")
@@ -37,13 +37,13 @@ class Bm25:
     name: str = "bm25"
 
     @classmethod
-    def of(cls, ground: Ground) -> Bm25:
+    def of(cls, domain_data: DomainData) -> Bm25:
         """See `rectune.rankers.base.open_ranker`; reads every item of the domain."""
-        documents = {item_id: Counter(words_of(ground.text(item_id))) for item_id in ground.items}
+        documents = {item_id: Counter(words_of(domain_data.text(item_id))) for item_id in domain_data.items}
         return cls(_weights(documents))
 
-    def rank(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.rank`."""
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `Ranker.score`."""
         return [self._scores(h[-self.last :], c) for h, c in zip(histories, candidates, strict=True)]
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:

@@ -36,7 +36,7 @@ def read_articles(folder: Path) -> Iterator[dict[str, str]]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
     if not paths:
         raise UserError(
-            "holds no articles", where=str(folder), mend=f"give files that end in {', '.join(ENDINGS)}"
+            "holds no articles", where=str(folder), hint=f"give files that end in {', '.join(ENDINGS)}"
         )
     for path in paths:
         name = path.relative_to(folder).as_posix()

@@ -20,7 +20,7 @@ from rectune.readers.text import clean_text, clean_title
 
 
 @dataclass(frozen=True)
-class CatalogueSource:
+class CatalogueOptions:
     """How a catalogue is to be read.
 
     Attributes:
@@ -57,7 +57,7 @@ class CatalogueFile:
         return "\n".join([*lines, *self.drops.notes])
 
 
-def read_catalogue(path: Path, source: CatalogueSource | None = None) -> CatalogueFile:
+def read_catalogue(path: Path, source: CatalogueOptions | None = None) -> CatalogueFile:
     """Read a catalogue: CSV, TSV, JSON lines, JSON or Parquet (each also gzipped), or a folder of articles.
 
     A title is required of every row; an item without an id is named by its row. Text is data: control tokens are kept
@@ -66,10 +66,10 @@ def read_catalogue(path: Path, source: CatalogueSource | None = None) -> Catalog
     Raises:
         UserError: no such file, an unknown format or encoding, broken, an unknown column, or not a single title.
     """
-    source = source or CatalogueSource()
+    source = source or CatalogueOptions()
     drops = Drops(malformed_limit=source.malformed)
     if not path.exists():
-        raise UserError("no such file", where=str(path), mend="check the path given to --catalogue")
+        raise UserError("no such file", where=str(path), hint="check the path given to --catalogue")
     found = Columns({})
     rows: Iterable[Mapping[str, Any]]
     if source.published:
@@ -90,7 +90,7 @@ def read_catalogue(path: Path, source: CatalogueSource | None = None) -> Catalog
         said = "no row has a title" + (f" in the column {found.taken['title']}" if found.taken else "")
         lost = "; ".join(f"{count:,} times {reason}" for reason, count in drops.counts.items())
         raise UserError(f"{said} ({lost})" if lost else "holds no rows", where=str(path),
-                        mend="give at least one row with a title")  # fmt: skip
+                        hint="give at least one row with a title")  # fmt: skip
     if warning := common_title([item.title for item in items]):
         drops.note(warning)
     return CatalogueFile(items, found, drops)
@@ -138,5 +138,5 @@ def _articles(folder: Path) -> Iterator[dict[str, Any]]:
             yield text | {"item_id": row["item_id"]}
     except (OSError, ValueError) as broken:
         raise UserError(
-            f"cannot be read: {broken}", where=str(folder), mend="mend the file, or take it away"
+            f"cannot be read: {broken}", where=str(folder), hint="fix the file, or take it away"
         ) from None

@@ -96,16 +96,16 @@ def find_columns(
     for name in mapped:
         if name not in names:
             raise UserError(f"unknown field {name}{nearest(name, names)}", where=f"{where} of {path.name}",
-                            mend=f"fields: {', '.join(names)}")  # fmt: skip
+                            hint=f"fields: {', '.join(names)}")  # fmt: skip
     told = {name: column.strip() for name, column in mapped.items() if column.strip()}
     wanted = [(f"for {name}", column) for name, column in told.items()] + [("a fact", each) for each in facts]
     for why, column in wanted:
         if column not in there:
             raise UserError(f"has no column {printable(column)} ({why}){nearest(column, there)}", where=str(path),
-                            mend=columns)  # fmt: skip
+                            hint=columns)  # fmt: skip
     if twice := [column for column in told.values() if list(told.values()).count(column) > 1]:
         raise UserError(
-            f"the column {twice[0]} is mapped twice", where=str(path), mend="map each column once"
+            f"the column {twice[0]} is mapped twice", where=str(path), hint="map each column once"
         )
     unmapped = {name: likely for name, likely in names.items() if name not in mapped}
     found = told | guessed(unmapped, there, {*told.values(), *facts})
@@ -114,7 +114,7 @@ def find_columns(
         raise UserError(
             f"no column looks like {' or '.join(lack)} among: {shown(there)}",
             where=str(path),
-            mend=f"name it in {where}, as {lack[0]}: COLUMN; or name all columns if the file has no header line",
+            hint=f"name it in {where}, as {lack[0]}: COLUMN; or name all columns if the file has no header line",
         )
     used = {*taken.values(), *facts}
     return Columns(taken, tuple(column for column in there if column and column not in used))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rectune.core.progress import say
-from rectune.core.settings import Custom
+from rectune.core.settings import CustomDatasetConfig
 from rectune.readers.drops import Drops
 from rectune.readers.file_format import ENDINGS, FileFormat, ending_of
 from rectune.readers.interactions import InteractionTable
@@ -21,7 +21,7 @@ if typing.TYPE_CHECKING:
     import polars as pl
 
 
-def read(files: Sequence[Sequence[Path]], drops: Drops, spec: Custom) -> Raw:
+def read(files: Sequence[Sequence[Path]], drops: Drops, spec: CustomDatasetConfig) -> Raw:
     """Read one file of items and, where there is one, one of interactions; both may be the same file.
 
     Ids are text. A whole number is written without a fraction in either file, so 1, "1", 1.0 and "1.0" are one
@@ -46,27 +46,27 @@ def read(files: Sequence[Sequence[Path]], drops: Drops, spec: Custom) -> Raw:
     return Raw(table, batches, no_users(), drops)
 
 
-def joins_of(paths: Sequence[Path], spec: Custom) -> list[Joined]:
+def joins_of(paths: Sequence[Path], spec: CustomDatasetConfig) -> list[Joined]:
     """The further tables that a recipe names, in its order."""
     return [
         Joined(path, written_of(path, spec, ()), join) for path, join in zip(paths, spec.joins, strict=True)
     ]
 
 
-def items_of(path: Path, spec: Custom, joins: Sequence[Joined] = ()) -> ItemTable:
+def items_of(path: Path, spec: CustomDatasetConfig, joins: Sequence[Joined] = ()) -> ItemTable:
     """The table of items that a recipe names; where a further table has the titles, it need not."""
     needed = ("item_id",) if any(joined.field == "title" for joined in joins) else ("item_id", "title")
     return ItemTable(path, written_of(path, spec, spec.columns.get("items", [])), spec.item_columns, spec.facts,
                      spec.categories_separator, needed, where="item_columns")  # fmt: skip
 
 
-def interactions_of(path: Path, spec: Custom) -> InteractionTable:
+def interactions_of(path: Path, spec: CustomDatasetConfig) -> InteractionTable:
     """The table of interactions that a recipe names."""
     written = written_of(path, spec, spec.columns.get("interactions", []))
     return InteractionTable(path, written, spec.interaction_columns, spec.kind)
 
 
-def written_of(path: Path, spec: Custom, columns: Sequence[str]) -> FileFormat:
+def written_of(path: Path, spec: CustomDatasetConfig, columns: Sequence[str]) -> FileFormat:
     """How one of the files is written; the recipe's `format` is that of files whose ending says none."""
     known = ending_of(path) in ENDINGS
     return FileFormat("" if known else spec.format, spec.encoding, spec.separator, spec.quoted, tuple(columns),

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rectune.core.ahead import ahead
+from rectune.core.prefetch import prefetch
 from rectune.core.errors import UserError
 from rectune.readers.drops import Drops, Faults, Sizes
 from rectune.readers.file_format import FileFormat, fields_of, separator_of
@@ -78,7 +78,7 @@ def scan_delimited(
         if not written.separator:
             written = replace(written, separator=detected(stream.peek(_HEADER), written))
         table = _Table(path, schema, required, written)
-        for chunk in itertools.chain(ahead(line_chunks(stream, sizes.chunk, sizes, str(path))), [b""]):
+        for chunk in itertools.chain(prefetch(line_chunks(stream, sizes.chunk, sizes, str(path))), [b""]):
             ended = chunk.endswith(b"\n") if chunk else ended
             sound, bad = checked(chunk, written, path, line + rest.count(b"\n"))
             text = rest + _plain(sound, written)
@@ -121,7 +121,7 @@ def header_of(path: Path, written: FileFormat) -> tuple[list[str], str]:
         names = table.names
     if repeated := [name for at, name in enumerate(names) if name and name in names[:at]]:
         raise UserError(
-            f"has two columns {repeated[0]}", where=f"{path}:1", mend="give every column a name of its own"
+            f"has two columns {repeated[0]}", where=f"{path}:1", hint="give every column a name of its own"
         )
     return names, separator
 
@@ -162,11 +162,11 @@ class _Table:
             raise UserError(
                 f"has no column {', '.join(missing)}{self._other_separator(text)}",
                 where=f"{self._path}:1",
-                mend=f"found: {', '.join(names)[:500]}",
+                hint=f"found: {', '.join(names)[:500]}",
             )
         if repeated := [name for name in self._schema if names.count(name) > 1]:
             raise UserError(f"has two columns {repeated[0]}", where=f"{self._path}:1",
-                            mend="give every column a name of its own")  # fmt: skip
+                            hint="give every column a name of its own")  # fmt: skip
         self.names = [f"{name} {at}" if name in names[:at] else name for at, name in enumerate(names)]
         return stream.read(), ended + 1
 
@@ -204,7 +204,7 @@ class _Table:
             if clean or not straight:
                 return records, self._with_short(records, self._without_holes(records, frame))
         raise UserError(
-            "holds records that cannot be told apart", where=str(self._path), mend="mend its quotes"
+            "holds records that cannot be told apart", where=str(self._path), hint="fix its quotes"
         )
 
     def _without_holes(self, records: Records, frame: pl.DataFrame) -> pl.DataFrame:

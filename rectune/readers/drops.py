@@ -97,11 +97,11 @@ class Faults:
         drops.add("malformed line", self.bad, f"{self.path.name}:{self.line}: {self.why}")
 
     def _error(self, seen: int, limit: float) -> UserError:
-        mend = f"mend the lines, or get the file again (`malformed` lets {limit:.1%} of them pass)"
+        hint = f"fix the lines, or get the file again (`malformed` lets {limit:.1%} of them pass)"
         return UserError(
             f"{self.why}; {self.bad:,} of {seen:,} lines are malformed",
             where=f"{self.path}:{self.line}",
-            mend=f"{self.hint}; or {mend}" if self.hint else mend,
+            hint=f"{self.hint}; or {hint}" if self.hint else hint,
         )
 
 

@@ -51,14 +51,14 @@ class FileFormat:
             raise UserError(
                 f"unknown format {self.format}{nearest(self.format, FORMATS)}",
                 where="format",
-                mend=f"one of: {', '.join(FORMATS)}",
+                hint=f"one of: {', '.join(FORMATS)}",
             )
         _check_encoding(self.encoding)
         if self.separator and (
             '"' in self.separator or (not self.separator.isprintable() and self.separator != "\t")
         ):
             raise UserError("the separator has to be a tab or printable, and no quote", where="separator",
-                            mend="give the sign that stands between two fields")  # fmt: skip
+                            hint="give the sign that stands between two fields")  # fmt: skip
 
     @property
     def is_utf8(self) -> bool:
@@ -80,7 +80,7 @@ class FileFormat:
                 if found
                 else "unknown format: the name has no ending",
                 where=str(path),
-                mend=f"say which format it has: {', '.join(FORMATS)} (known endings: {' '.join(ENDINGS)}, "
+                hint=f"say which format it has: {', '.join(FORMATS)} (known endings: {' '.join(ENDINGS)}, "
                 "each also with .gz)",
             )
         return replace(self, format=ENDINGS[found])
@@ -128,6 +128,6 @@ def _check_encoding(name: str) -> None:
             "cp1251",
         )
         raise UserError(f"unknown encoding {name}{nearest(name, known)}", where="encoding",
-                        mend=f"some that are known: {', '.join(known)}") from None  # fmt: skip
+                        hint=f"some that are known: {', '.join(known)}") from None  # fmt: skip
     if not getattr(codec, "_is_text_encoding", True):
-        raise UserError(f"{name} is no encoding of text", where="encoding", mend="utf-8, latin-1, cp949 …")
+        raise UserError(f"{name} is no encoding of text", where="encoding", hint="utf-8, latin-1, cp949 …")

@@ -45,7 +45,7 @@ class InteractionTable:
             raise UserError(
                 f"no column looks like ratings; not used: {shown(found.unused) or 'none'}",
                 where=str(self.path),
-                mend="name it as value: COLUMN in interaction_columns; or say what an interaction is, with kind: click, "
+                hint="name it as value: COLUMN in interaction_columns; or say what an interaction is, with kind: click, "
                 'purchase, play or review; or that all count alike, with value: ""',
             )
         return found
@@ -133,7 +133,7 @@ class _Values:
             raise UserError(
                 f"{self._bad:,} of {self._seen:,} values of the column {self._column} are no numbers: {self._first}",
                 where=str(self._path),
-                mend='map value to another column, or to "" to count every row alike',
+                hint='map value to another column, or to "" to count every row alike',
             )
         where = f"{self._path.name}: {self._column} {self._first}"
         self._drops.add("value that is no number", self._bad, where)

@@ -108,7 +108,7 @@ def refuse_rewritten(item_id: str, path: Path) -> None:
         raise UserError(
             f"a spreadsheet has rewritten ids: {item_id} stands for many of them",
             where=str(path),
-            mend="format the column as text before the file is opened and saved, or export it anew",
+            hint="format the column as text before the file is opened and saved, or export it anew",
         )
 
 

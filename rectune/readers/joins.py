@@ -44,7 +44,7 @@ class Joined:
         for column in (self.join.on, self.join.add):
             if column not in there:
                 found = f"has no column {column}{nearest(column, there)}"
-                raise UserError(found, where=str(self.path), mend=f"columns: {shown(there)}")
+                raise UserError(found, where=str(self.path), hint=f"columns: {shown(there)}")
         found_values: dict[str, list[Any]] = {}
         for row in table.rows(self.path, [self.join.on, self.join.add], drops, self.written):
             item_id = identity(row[self.join.on])

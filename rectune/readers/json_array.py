@@ -167,7 +167,7 @@ def _malformed(problem: Exception | str, where: str, line: int, wanted: str) -> 
         found = f"not JSON, {problem.msg}" + (f" at column {problem.colno}" if wanted != _ARRAY else "")
     elif isinstance(problem, UnicodeDecodeError):
         found = f"not UTF-8, byte 0x{problem.object[problem.start]:02x}"
-    return UserError(f"malformed: {found}", where=f"{where}:{line}", mend=f"wanted: {wanted}")
+    return UserError(f"malformed: {found}", where=f"{where}:{line}", hint=f"wanted: {wanted}")
 
 
 def kind_of(value: Any) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rectune.core.ahead import ahead
+from rectune.core.prefetch import prefetch
 from rectune.readers.cells import number, parse, text, whole
 from rectune.readers.drops import Drops, Faults, Sizes
 from rectune.readers.file_format import FileFormat
@@ -109,7 +109,7 @@ def _scanned(
 
     faults, seen = Faults(path), 0
     with open_utf8(path, written) as stream:
-        for chunk in ahead(line_chunks(stream, sizes.chunk, sizes, str(path))):
+        for chunk in prefetch(line_chunks(stream, sizes.chunk, sizes, str(path))):
             sound, bad = checked(chunk, written, path, seen + 1)
             try:
                 if bad:
@@ -174,7 +174,7 @@ def _lines(
     stream: io.BufferedReader, path: Path, faults: Faults, sizes: Sizes, written: FileFormat
 ) -> Iterator[dict[str, Any] | None]:
     seen = 0
-    for chunk in ahead(line_chunks(stream, sizes.chunk, sizes, str(path))):
+    for chunk in prefetch(line_chunks(stream, sizes.chunk, sizes, str(path))):
         checked(chunk, written, path, seen + 1)
         yield from _parsed(chunk, seen, faults)
         seen += _line_count(chunk)

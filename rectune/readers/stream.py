@@ -16,7 +16,7 @@ from rectune.readers.drops import Sizes
 from rectune.readers.encoding import encoding_hint
 from rectune.readers.file_format import FileFormat
 
-AGAIN = "get the file again, or mend it"
+AGAIN = "get the file again, or fix it"
 _HEAD = 512  # bytes that tell what is no table
 _BLOCK = 1 << 20  # bytes that are recoded together
 _STRANGE = {
@@ -45,7 +45,7 @@ def open_utf8(path: Path, written: FileFormat) -> Iterator[io.BufferedReader]:
         head = raw.peek(_HEAD)[:_HEAD]
         if written.is_utf8:
             if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                raise UserError("is written in UTF-16", where=f"{path}:1", mend="say so: encoding: utf-16")
+                raise UserError("is written in UTF-16", where=f"{path}:1", hint="say so: encoding: utf-16")
             if head.startswith(codecs.BOM_UTF8):
                 raw.read(3)
         else:
@@ -79,15 +79,15 @@ def refuse_strange(head: bytes, where: str) -> None:
         UserError: they are none, or those of another kind of file.
     """
     if not head:
-        raise UserError("is empty", where=where, mend=AGAIN)
-    for sign, (found, mend) in _STRANGE.items():
+        raise UserError("is empty", where=where, hint=AGAIN)
+    for sign, (found, hint) in _STRANGE.items():
         if head.startswith(sign):
-            raise UserError(found, where=where, mend=mend)
+            raise UserError(found, where=where, hint=hint)
     if head.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith(_PAGES):
         raise UserError(
             "is a page of the web (or XML) and not the data",
             where=where,
-            mend="the download gave an error page or a form: get the file itself",
+            hint="the download gave an error page or a form: get the file itself",
         )
 
 
@@ -97,12 +97,12 @@ def readable(where: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise UserError("cannot be read: no such file", where=where, mend="check the path") from None
+        raise UserError("cannot be read: no such file", where=where, hint="check the path") from None
     except (EOFError, zlib.error, gzip.BadGzipFile):
         found = "cannot be read to its end: it was cut off, or is damaged"
-        raise UserError(found, where=where, mend=AGAIN) from None
+        raise UserError(found, where=where, hint=AGAIN) from None
     except OSError as broken:
-        raise UserError(f"cannot be read: {broken.strerror or broken}", where=where, mend=AGAIN) from None
+        raise UserError(f"cannot be read: {broken.strerror or broken}", where=where, hint=AGAIN) from None
 
 
 def line_chunks(stream: io.BufferedReader, size: int, sizes: Sizes, where: str) -> Iterator[bytes]:
@@ -115,7 +115,7 @@ def line_chunks(stream: io.BufferedReader, size: int, sizes: Sizes, where: str) 
         if chunk[-1:] != b"\n":
             rest = stream.readline(sizes.longest)
             if len(rest) == sizes.longest:
-                raise UserError(f"has a line of {sizes.longest:,} bytes or more", where=where, mend=AGAIN)
+                raise UserError(f"has a line of {sizes.longest:,} bytes or more", where=where, hint=AGAIN)
             chunk += rest
         yield chunk
 
@@ -149,7 +149,7 @@ def checked(chunk: bytes, written: FileFormat, path: Path, line: int) -> tuple[b
     bad = [at for at in odd if not _is_utf8(lines[at])]
     if 2 * len(bad) >= len(odd):
         sample = b"\n".join(lines[at] for at in bad[:100])
-        raise UserError("is not UTF-8", where=f"{path}:{line + bad[0]}", mend=encoding_hint(sample))
+        raise UserError("is not UTF-8", where=f"{path}:{line + bad[0]}", hint=encoding_hint(sample))
     for at in bad:
         lines[at] = lines[at].decode("utf-8", "replace").replace("\ufffd", BAD_BYTE).encode()
     return b"\n".join(lines), True
@@ -200,5 +200,5 @@ class _Recoder(io.RawIOBase):
             raise UserError(
                 f"is not in the encoding {self._encoding}",
                 where=f"{self._path}:{line}",
-                mend="give another `encoding`, or leave it out for UTF-8",
+                hint="give another `encoding`, or leave it out for UTF-8",
             ) from None

@@ -87,14 +87,14 @@ def _columns(path: Path, written: FileFormat) -> dict[str, str]:
         names, _ = header_of(path, written)
         if not any(names):
             raise UserError(
-                "has no columns", where=f"{path}:1", mend="its first line has to name the columns"
+                "has no columns", where=f"{path}:1", hint="its first line has to name the columns"
             )
         return {name: name for name in names}
     found = _json_names(path, written) if written.format in ("jsonl", "json") else _parquet_names(path)
     bare = [name.strip() for name in found]
     if repeated := [name for at, name in enumerate(bare) if name in bare[:at]]:
         raise UserError(
-            f"has two columns {repeated[0]}", where=str(path), mend="give every column a name of its own"
+            f"has two columns {repeated[0]}", where=str(path), hint="give every column a name of its own"
         )
     return dict(zip(bare, found, strict=True))
 
@@ -104,7 +104,7 @@ def _json_names(path: Path, written: FileFormat) -> list[str]:
     sample = itertools.islice(records(path, Drops(malformed_limit=1.0), written=written), _SAMPLED)
     names = list(dict.fromkeys(name for record in sample for name in record))
     if not names:
-        raise UserError("holds no record", where=str(path), mend="give at least one line with an object")
+        raise UserError("holds no record", where=str(path), hint="give at least one line with an object")
     return [str(name) for name in names]
 
 
@@ -115,7 +115,7 @@ def _refuse_repeated_key(path: Path, written: FileFormat) -> None:
         names = [name for name, _ in pairs]
         if repeated := [name for at, name in enumerate(names) if name in names[:at]]:
             raise UserError(f"has the key {repeated[0]} twice in one object", where=f"{path}:1",
-                            mend="give every key a name of its own")  # fmt: skip
+                            hint="give every key a name of its own")  # fmt: skip
         return dict(pairs)
 
     with open_utf8(path, written) as stream, suppress(ValueError, RecursionError):
@@ -141,7 +141,7 @@ def _parquet(path: Path) -> Iterator[Any]:
             yield pq.ParquetFile(copied if packed else path)
         except (pa.ArrowException, OSError) as broken:
             found = f"cannot be read as Parquet: {first_line(broken)}"
-            raise UserError(found, where=str(path), mend="write the file again") from None
+            raise UserError(found, where=str(path), hint="write the file again") from None
 
 
 def _parquet_batches(path: Path, names: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -155,7 +155,7 @@ def _parquet_batches(path: Path, names: Sequence[str]) -> Iterator[pl.DataFrame]
                 yield typing.cast("pl.DataFrame", pl.from_arrow(table))
             except (pl.exceptions.PolarsError, NotImplementedError) as broken:
                 found = f"holds a column of a type that is not read: {first_line(broken)}"
-                raise UserError(found, where=str(path), mend="write such columns as text") from None
+                raise UserError(found, where=str(path), hint="write such columns as text") from None
 
 
 def _typed(column: pl.Series, dtype: pl.DataType, path: Path) -> pl.Series:
@@ -171,7 +171,7 @@ def _typed(column: pl.Series, dtype: pl.DataType, path: Path) -> pl.Series:
             raise UserError(
                 f"the column {column.name} holds ids as numbers of more digits than they keep",
                 where=str(path),
-                mend="write ids as text or as whole numbers",
+                hint="write ids as text or as whole numbers",
             )
         if bool((column.drop_nulls() % 1 == 0).all()):
             column = column.cast(pl.Int64, strict=False)

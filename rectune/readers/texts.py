@@ -63,7 +63,7 @@ def open_texts(file: Path, column: str = "", kind: str = "") -> Iterator[Iterato
         UserError: at once or while the texts are read: no such file, format or column, or a malformed line.
     """
     if kind and kind not in FORMATS:
-        raise UserError(f"unknown format {kind}", where="--format", mend=f"give one of: {', '.join(FORMATS)}")
+        raise UserError(f"unknown format {kind}", where="--format", hint=f"give one of: {', '.join(FORMATS)}")
     where = "standard input" if str(file) == "-" else str(file)
     with ExitStack() as stack:
         with readable(where):
@@ -97,7 +97,7 @@ def _kind(file: Path, asked: str, stream: io.BufferedReader) -> str:
     if ending not in ENDINGS:
         found = f"the name ends in {ending}" if ending else "the name has no ending"
         raise UserError(
-            f"unknown kind of file: {found}", where=str(file), mend=f"give --format {'|'.join(FORMATS)}"
+            f"unknown kind of file: {found}", where=str(file), hint=f"give --format {'|'.join(FORMATS)}"
         )
     return _KINDS[ENDINGS[ending]]
 
@@ -140,7 +140,7 @@ def _column_of(records: Iterable[Record], given: _Input, head: Sequence[dict[str
             raise UserError(
                 found if value is records else f"its {printable(column)} is no text but {kind_of(value)}",
                 where=f"{given.where}:{line}",
-                mend="name the column of texts with --column",
+                hint="name the column of texts with --column",
             )
 
 
@@ -154,7 +154,7 @@ def _chosen(names: Sequence[str], texts: Sequence[str], given: _Input) -> str:
     found = f"has {len(texts) or 'no'} columns of text"
     if given.column:
         found = f"has no column of text {printable(given.column)}"
-    raise UserError(found, where=given.where, mend=f"name one with --column: {shown(names)}")
+    raise UserError(found, where=given.where, hint=f"name one with --column: {shown(names)}")
 
 
 def _from_csv(given: _Input, stack: ExitStack) -> Iterator[str]:
@@ -167,7 +167,7 @@ def _from_csv(given: _Input, stack: ExitStack) -> Iterator[str]:
     _, names = next(records)
     if repeated := [name for at, name in enumerate(names) if name and name in names[:at]]:
         raise UserError(f"has two columns {printable(repeated[0])}", where=f"{given.where}:1",
-                        mend="give every column a name of its own")  # fmt: skip
+                        hint="give every column a name of its own")  # fmt: skip
     head = list(itertools.islice(records, _LOOK))
     texts = [name for place, name in enumerate(names) if any(_is_text(row, place) for _, row in head)]
     column = _chosen(names, texts or names, given)
@@ -180,8 +180,8 @@ def _csv_rows(rows: Any, where: str) -> Iterator[tuple[int, list[str]]]:
         try:
             row = next(rows, None)
         except csv.Error as broken:
-            mend = "put texts that hold separators, quotes or line ends into quotes, and double their own"
-            raise UserError(f"malformed CSV: {broken}", where=f"{where}:{rows.line_num}", mend=mend) from None
+            hint = "put texts that hold separators, quotes or line ends into quotes, and double their own"
+            raise UserError(f"malformed CSV: {broken}", where=f"{where}:{rows.line_num}", hint=hint) from None
         if row is None:
             return
         yield rows.line_num, row
@@ -205,7 +205,7 @@ def _csv_column(
             continue
         if row and len(row) != len(names):
             found = f"has {len(row)} fields, the header {len(names)}"
-            raise UserError(found, where=f"{where}:{line}", mend="put texts that hold separators into quotes")
+            raise UserError(found, where=f"{where}:{line}", hint="put texts that hold separators into quotes")
         yield row[place] if row else ""
 
 

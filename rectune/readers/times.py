@@ -76,7 +76,7 @@ class Clock:
             raise UserError(
                 f"the column {self.column} holds {what} and not points in time",
                 where=str(self.path),
-                mend='map timestamp to another column, or to "" to read without times',
+                hint='map timestamp to another column, or to "" to read without times',
             )
         return published.cast(pl.Datetime("ms")).dt.epoch("ms")
 
@@ -90,13 +90,13 @@ class Clock:
         odd = values.filter(_milliseconds(values, way).is_null())[0][:60]
         if self.way:
             found = f"times of the column {self.column} are not written as {self.way}: {odd}"
-            raise UserError(found, where=str(self.path), mend="give another time_format (as of strptime)")
+            raise UserError(found, where=str(self.path), hint="give another time_format (as of strptime)")
         found = f"times of the column {self.column} are written in no known way, or in several: {odd}"
-        mend = (
+        hint = (
             "say how, with time_format (as of strptime: %d-%m-%Y %H:%M is 31-01-2024 12:30); or write them as one of: "
             f'{_FORMATS}; or map timestamp to "" to read without times'
         )
-        raise UserError(found, where=str(self.path), mend=mend)
+        raise UserError(found, where=str(self.path), hint=hint)
 
 
 def _milliseconds(values: pl.Series, way: str) -> pl.Series:

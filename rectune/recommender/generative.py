@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rectune.core.settings import Retrieval
+from rectune.core.settings import RetrievalConfig
 from rectune.core.types import content_id
 from rectune.inference.generate import generate
-from rectune.inference.requests import Answer, Request
-from rectune.recommender.constrained import Asked, name_titles
-from rectune.recommender.reasons import By, Why, write_reasons
+from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.recommender.constrained_titles import TitleRequest, name_titles
+from rectune.recommender.explanations import By, ExplanationRequest, write_explanations
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
-from rectune.retrieval.grounding import Grounded, Grounding
+from rectune.retrieval.grounding import GroundedItem, Grounding
 
 Mode = Literal["retrieve", "constrained"]
 
 
 @dataclass(frozen=True)
-class Choice:
+class GroundedChoice:
     """The real items for one request, the best first. `fits` is False where even the nearest is too far from the wish.
 
     `nearness` is the cosine between the wish and the item nearest to it, `floor` what it is held against.
     """
 
-    items: tuple[Grounded, ...]
+    items: tuple[GroundedItem, ...]
     fits: bool
     nearness: float
     floor: float
@@ -44,12 +44,12 @@ class Recommendation:
     request: RecommendationRequest
     draft: str
     answer: str
-    choice: Choice
+    choice: GroundedChoice
     reasons_by: By | None = None
     tries: int = 0
 
     @property
-    def items(self) -> tuple[Grounded, ...]:
+    def items(self) -> tuple[GroundedItem, ...]:
         """The real items, the best first."""
         return self.choice.items
 
@@ -59,19 +59,19 @@ class Recommendation:
         return self.choice.fits and bool(self.choice.items)
 
     @property
-    def named(self) -> Grounded | None:
+    def named(self) -> GroundedItem | None:
         """The item that is recommended, or None."""
         return self.items[0] if self.fits else None
 
 
 @dataclass(frozen=True)
 class GenerativeRecommender:
-    """A GGUF model, the catalogue it is grounded in, how it samples; the ledger keeps finished answers."""
+    """A GGUF model, the catalogue it is grounded in, how it samples; the generation cache keeps finished answers."""
 
     model: Path
     grounding: Grounding
-    retrieval: Retrieval
-    ledger: Path
+    retrieval: RetrievalConfig
+    generation_cache: Path
 
     def recommend(self, request: RecommendationRequest) -> Recommendation:
         """Answer one request; see `recommend_all`."""
@@ -80,44 +80,44 @@ class GenerativeRecommender:
     def recommend_all(self, requests: Sequence[RecommendationRequest]) -> list[Recommendation]:
         """Answer requests, in order; `retrieval.top` items each, fewer only if the catalogue has no more."""
         drafts = self.drafts(requests)
-        return self.finished(requests, drafts, self.choices(requests, drafts, self.retrieval.ground))
+        return self.finished(requests, drafts, self.choices(requests, drafts, self.retrieval.domain_data))
 
     def drafts(self, requests: Sequence[RecommendationRequest]) -> list[str]:
         """What the model writes of itself."""
         sampling = self.retrieval.sampling
         asked = [
-            Request(content_id("recommend", r.messages), r.messages, sampling, sampling.seed)
+            GenerationRequest(content_id("recommend", r.messages), r.messages, sampling, sampling.seed)
             for r in requests
         ]
         return [answer.text.strip() for answer in self._generate(asked)]
 
     def choices(
         self, requests: Sequence[RecommendationRequest], drafts: Sequence[str], mode: Mode
-    ) -> list[Choice]:
+    ) -> list[GroundedChoice]:
         """The real items that the drafts lead to, in either way."""
-        ways = {"retrieve": self._retrieved, "constrained": self._constrained}
+        methods = {"retrieve": self._retrieved, "constrained": self._constrained}
         return [
             self._judged(request, items)
-            for request, items in zip(requests, ways[mode](requests, drafts), strict=True)
+            for request, items in zip(requests, methods[mode](requests, drafts), strict=True)
         ]
 
     def finished(
         self,
         requests: Sequence[RecommendationRequest],
         drafts: Sequence[str],
-        choices: Sequence[Choice],
+        choices: Sequence[GroundedChoice],
         attempts: int | None = None,
     ) -> list[Recommendation]:
         """The answers that go out, with reasons for the items chosen; 0 `attempts` ask no model for them."""
-        why = {
+        explanation_request = {
             number: self._why(request, choice.items[0])
             for number, (request, choice) in enumerate(zip(requests, choices, strict=True))
             if choice.fits and choice.items
         }
         config = self.retrieval
         tries = config.attempts if attempts is None else attempts
-        written = write_reasons(list(why.values()), self.grounding, config.sampling, tries, self._generate)
-        reasons = dict(zip(why, written, strict=True))
+        written = write_explanations(list(explanation_request.values()), self.grounding, config.sampling, tries, self._generate)
+        reasons = dict(zip(explanation_request, written, strict=True))
         return [
             Recommendation(request, draft, found.text, choice, found.by, found.tries)
             if (found := reasons.get(number))
@@ -125,29 +125,29 @@ class GenerativeRecommender:
             for number, (request, draft, choice) in enumerate(zip(requests, drafts, choices, strict=True))
         ]
 
-    def _generate(self, requests: Sequence[Request]) -> list[Answer]:
-        return generate(self.model, requests, self.retrieval, self.ledger, "recommend") if requests else []
+    def _generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
+        return generate(self.model, requests, self.retrieval, self.generation_cache, "recommend") if requests else []
 
     def _retrieved(
         self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
-    ) -> list[list[Grounded]]:
-        top, found = self.retrieval.top, list[list[Grounded]]()
+    ) -> list[list[GroundedItem]]:
+        top, found = self.retrieval.top, list[list[GroundedItem]]()
         for request, draft in zip(requests, drafts, strict=True):
             # A model that wrote nothing leaves only the wish itself to search by.
             search = self.grounding.top if draft else self.grounding.nearest
-            found.append(search(draft, request.domain, top, request.known, request.wishes))
+            found.append(search(draft, request.domain, top, request.known, request.user_requests))
         return found
 
     def _constrained(
         self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
-    ) -> list[list[Grounded]]:
+    ) -> list[list[GroundedItem]]:
         titles = {request.domain: self.grounding.titles[request.domain].distinct for request in requests}
         asked = [
-            Asked(request.messages, draft, request.locale, request.domain, self._banned(request))
+            TitleRequest(request.messages, draft, request.locale, request.domain, self._banned(request))
             for request, draft in zip(requests, drafts, strict=True)
         ]
-        ranked = name_titles(self.model, asked, titles, self.retrieval, self.ledger)
-        found = list[list[Grounded]]()
+        ranked = name_titles(self.model, asked, titles, self.retrieval, self.generation_cache)
+        found = list[list[GroundedItem]]()
         for request, some in zip(requests, ranked, strict=True):
             own = [(titles[request.domain][one.title], one.mean) for one in some]
             items = [self._bearer(title, mean, request) for title, mean in own]
@@ -161,24 +161,24 @@ class GenerativeRecommender:
         own = {some[0].title for some in borne if some and request.known.issuperset(i.item_id for i in some)}
         return tuple(place for place, title in enumerate(titles.distinct) if title in own)
 
-    def _bearer(self, title: str, mean: float, request: RecommendationRequest) -> Grounded | None:
+    def _bearer(self, title: str, mean: float, request: RecommendationRequest) -> GroundedItem | None:
         bearers = self.grounding.titles[request.domain].bearers(title)
         item = next((item for item in bearers if item.item_id not in request.known), None)
         if item is None:
             return None
         evidence = f"{head_of(item)} (log-likelihood a token {mean:.2f})"
-        return Grounded(item.item_id, item.title, "title", 1.0, 0.0, evidence)
+        return GroundedItem(item.item_id, item.title, "title", 1.0, 0.0, evidence)
 
-    def _judged(self, request: RecommendationRequest, items: Sequence[Grounded]) -> Choice:
+    def _judged(self, request: RecommendationRequest, items: Sequence[GroundedItem]) -> GroundedChoice:
         """Whether anything of the catalogue is near enough to the wish."""
         wanted = self.retrieval.floor
         floor = self.grounding.floor(request.domain) if wanted == "auto" else wanted
-        nearness = self.grounding.fit(request.wishes, request.domain, request.known)
-        return Choice(tuple(items), request.crosses or nearness >= floor, nearness, floor)
+        nearness = self.grounding.fit(request.user_requests, request.domain, request.known)
+        return GroundedChoice(tuple(items), request.crosses or nearness >= floor, nearness, floor)
 
-    def _why(self, request: RecommendationRequest, chosen: Grounded) -> Why:
+    def _why(self, request: RecommendationRequest, chosen: GroundedItem) -> ExplanationRequest:
         item = self.grounding.titles[request.domain].item(chosen.item_id)
         # The chunk with the title in it says nothing that the item itself does not.
         own = chosen.how == "embedding" and not chosen.evidence.startswith(head_of(item))
         body = chosen.evidence if own else ""
-        return Why(item, request.liked, request.query, request.locale, body)
+        return ExplanationRequest(item, request.liked, request.query, request.locale, body)

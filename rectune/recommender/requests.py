@@ -20,7 +20,7 @@ _QUERY = 1000  # of a query, that the model is shown
 
 
 @dataclass(frozen=True)
-class Wish:
+class UserRequest:
     """What somebody typed: titles already liked, oldest first, and a query; one of the two may be empty.
 
     `history_domain` is the kind of things the titles are, where it is another than what is wanted.
@@ -58,7 +58,7 @@ class RecommendationRequest:
         return ("system", self.system), ("user", self.instruction)
 
     @property
-    def wishes(self) -> list[str]:
+    def user_requests(self) -> list[str]:
         """The texts that say what is wanted: the query, else the latest items of the history."""
         return [self.query] if self.query else [head_of(item) for item in self.liked[-_WISHED:]]
 
@@ -81,7 +81,7 @@ def from_prompt(prompt: Prompt, catalogue: Catalogue) -> RecommendationRequest:
     )
 
 
-def from_words(items: Sequence[Item], wish: Wish, grounding: Grounding) -> RecommendationRequest:
+def from_words(items: Sequence[Item], user_request: UserRequest, grounding: Grounding) -> RecommendationRequest:
     """A free request against a catalogue of one domain.
 
     A title that the catalogue has is written as there and not recommended again; any other is passed on as it
@@ -90,12 +90,12 @@ def from_words(items: Sequence[Item], wish: Wish, grounding: Grounding) -> Recom
     Raises:
         UserError: neither history nor query.
     """
-    titles = [title for text in wish.history if (title := cut_line(text, _TITLE))]
-    query = cut_line(wish.query, _QUERY)
+    titles = [title for text in user_request.history if (title := cut_line(text, _TITLE))]
+    query = cut_line(user_request.query, _QUERY)
     if not titles and not query:
-        raise UserError("nothing to go by", mend='give --history "A; B; C", or --query "…", or both')
+        raise UserError("nothing to go by", hint='give --history "A; B; C", or --query "…", or both')
     domain = items[0].domain
-    known_domain = wish.history_domain or domain
+    known_domain = user_request.history_domain or domain
     bearers = [grounding.titles[domain].called(title) if known_domain == domain else [] for title in titles]
     known = frozenset(item.item_id for found in bearers for item in found)
     liked = tuple(
@@ -104,5 +104,5 @@ def from_words(items: Sequence[Item], wish: Wish, grounding: Grounding) -> Recom
     )[-_HISTORY:]
     locale = locale_of(query or " ".join(titles))
     recent = tuple(cut_line(item.title, _TITLE) for item in liked)
-    system, instruction = ask(domain, locale, recent, query, ordered=True, history_domain=wish.history_domain)
+    system, instruction = ask(domain, locale, recent, query, ordered=True, history_domain=user_request.history_domain)
     return RecommendationRequest(domain, locale, system, instruction, liked, query, known)

@@ -13,13 +13,13 @@ from typing import Any
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
-from rectune.core.runs import ledger_path, write_atomically
+from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.text.markdown import joined
 from rectune.core.types import Prompt
-from rectune.recommender.generative import Choice, GenerativeRecommender, Mode, Recommendation
-from rectune.recommender.report import Answered, grounding_tables, relevance, shares
+from rectune.recommender.generative import GroundedChoice, GenerativeRecommender, Mode, Recommendation
+from rectune.recommender.grounding_report import AnsweredPrompt, grounding_tables, relevance, shares
 from rectune.recommender.requests import RecommendationRequest, from_prompt
-from rectune.recommender.wording import record
+from rectune.recommender.formatting import record
 from rectune.retrieval.grounding import ground_in
 
 MODES: tuple[Mode, ...] = ("retrieve", "constrained")
@@ -39,16 +39,16 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     prompts = covered_prompts(read_rows(inputs["queries"] / "prompts.parquet", Prompt), settings.cases)
     grounding = ground_in(items, out / "index", settings.embedder, settings)
     recommender = GenerativeRecommender(
-        inputs["export"] / "model.gguf", grounding, settings, ledger_path(out)
+        inputs["export"] / "model.gguf", grounding, settings, generation_cache_path(out)
     )
     requests = [from_prompt(prompt, catalogue) for prompt in prompts]
     drafts = recommender.drafts(requests)
     choices = {
         mode: recommender.choices(requests, drafts, mode)
         for mode in MODES
-        if settings.compare or mode == settings.ground
+        if settings.compare or mode == settings.domain_data
     }
-    found = recommender.finished(requests, drafts, choices[settings.ground])
+    found = recommender.finished(requests, drafts, choices[settings.domain_data])
     shown = {prompt.id for prompt in shown_prompts(prompts)}
     records = [
         _record(prompt, one, catalogue)
@@ -106,19 +106,19 @@ def _report(
     recommender: GenerativeRecommender,
     prompts: Sequence[Prompt],
     found: Sequence[Recommendation],
-    choices: Mapping[Mode, Sequence[Choice]],
+    choices: Mapping[Mode, Sequence[GroundedChoice]],
 ) -> dict[str, Any]:
     """What drafts name, what goes out in either way, and how relevant it is."""
     grounding, settings = recommender.grounding, recommender.retrieval
     drafts = [
-        Answered(one.request, one.draft, target=prompt.target)
+        AnsweredPrompt(one.request, one.draft, target=prompt.target)
         for prompt, one in zip(prompts, found, strict=True)
     ]
     modes: dict[str, Any] = {}
     for mode, some in choices.items():
-        final = found if mode == settings.ground else recommender.finished(*_asked(found), some, 0)
+        final = found if mode == settings.domain_data else recommender.finished(*_asked(found), some, 0)
         answers = [
-            Answered(one.request, one.answer, one.items, one.fits, prompt.target)
+            AnsweredPrompt(one.request, one.answer, one.items, one.fits, prompt.target)
             for prompt, one in zip(prompts, final, strict=True)
         ]
         modes[mode] = {
@@ -128,7 +128,7 @@ def _report(
         }
     return {
         "cases": len(prompts),
-        "ground": settings.ground,
+        "ground": settings.domain_data,
         "floors": dict(sorted(grounding.index.floors.items())),
         "draft": shares(drafts, grounding),
         "modes": modes,
@@ -136,7 +136,7 @@ def _report(
     }
 
 
-def _agreement(choices: Sequence[Sequence[Choice]]) -> float | None:
+def _agreement(choices: Sequence[Sequence[GroundedChoice]]) -> float | None:
     """The share of the prompts for which both ways recommend the same item; None where only one was measured."""
     if len(choices) < 2 or not choices[0]:
         return None

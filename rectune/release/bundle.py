@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.errors import UserError
-from rectune.core.runs import write_atomically
-from rectune.core.settings import Release
+from rectune.core.artifacts import write_atomically
+from rectune.core.settings import ReleaseConfig
 from rectune.core.types import Example, Preference
 from rectune.release.cards import dataset_card, model_card
-from rectune.release.facts import CardFacts, base_model, card_facts, datasets, is_data_plot
+from rectune.release.card_facts import CardFacts, base_model, card_facts, datasets, is_data_plot
 from rectune.release.hub import Upload
-from rectune.release.published import Gate, Published, publish, publishable
-from rectune.release.scan import Scan, scan_of
+from rectune.release.publishable_rows import PublishFilter, PublishedRows, publish, publishable
+from rectune.release.secret_scan import ScanResult, scan_of
 
 MODEL_CARD, DATASET_CARD = "README.md", "dataset/README.md"  # below the stage's folder
 
@@ -39,7 +39,7 @@ class Bundle:
     by_hand: int
 
 
-def bundle(release: Release, inputs: Mapping[str, Path], out: Path, kinds: Sequence[str]) -> Bundle:
+def bundle(release: ReleaseConfig, inputs: Mapping[str, Path], out: Path, kinds: Sequence[str]) -> Bundle:
     """Collect what is to be pushed, write the cards into `out`, and look through all of it.
 
     Raises:
@@ -55,14 +55,14 @@ def bundle(release: Release, inputs: Mapping[str, Path], out: Path, kinds: Seque
     for upload in uploads:
         for name, path in upload.files.items():
             if not path.is_file():
-                raise UserError("no such file", where=str(path), mend="run the stage that makes it again")
+                raise UserError("no such file", where=str(path), hint="run the stage that makes it again")
             scan.file(name, path)
     write_atomically(out / "refused.json", json.dumps(scan.found, ensure_ascii=False, indent=1))
     scan.refuse(out / "refused.json")
     return Bundle(uploads, dict(facts.left_out), facts.by_hand)
 
 
-def _with_rows(facts: CardFacts, rows: Mapping[str, Published], kinds: Sequence[str]) -> CardFacts:
+def _with_rows(facts: CardFacts, rows: Mapping[str, PublishedRows], kinds: Sequence[str]) -> CardFacts:
     """The facts with what is known of the rows that go out, by configuration."""
     left_out: Counter[str] = Counter()
     for found in rows.values():
@@ -89,7 +89,7 @@ def _models(facts: CardFacts, inputs: Mapping[str, Path], out: Path, kinds: Sequ
 
 
 def _data(
-    facts: CardFacts, inputs: Mapping[str, Path], out: Path, rows: Mapping[str, Published]
+    facts: CardFacts, inputs: Mapping[str, Path], out: Path, rows: Mapping[str, PublishedRows]
 ) -> list[Upload]:
     if not facts.rows:
         return []
@@ -136,7 +136,7 @@ def _without_machine_paths(
         if Path(name).name not in ("config.json", "adapter_config.json"):
             continue
         if not path.is_file():
-            raise UserError("no such file", where=str(path), mend="run the stage that makes it again")
+            raise UserError("no such file", where=str(path), hint="run the stage that makes it again")
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         document.update({key: value for key, value in replaced.items() if key in document})
         files[name] = out / "rewritten" / name
@@ -146,14 +146,14 @@ def _without_machine_paths(
     return files
 
 
-def _gate(release: Release, facts: Mapping[str, Mapping[str, Any]], kinds: Sequence[str]) -> Gate:
+def _gate(release: ReleaseConfig, facts: Mapping[str, Mapping[str, Any]], kinds: Sequence[str]) -> PublishFilter:
     allowed = publishable(facts) if set(kinds) & set(_ROWS) else frozenset[str]()
-    return Gate(allowed, frozenset(release.leave_out))
+    return PublishFilter(allowed, frozenset(release.exclude_ids))
 
 
 def _rows(
-    gate: Gate, inputs: Mapping[str, Path], out: Path, kinds: Sequence[str], scan: Scan
-) -> dict[str, Published]:
+    gate: PublishFilter, inputs: Mapping[str, Path], out: Path, kinds: Sequence[str], scan: ScanResult
+) -> dict[str, PublishedRows]:
     """Write the rows of each wanted kind that may go out."""
     found = {}
     for kind in (kind for kind in kinds if kind in _ROWS):

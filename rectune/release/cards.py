@@ -12,10 +12,10 @@ from rectune.core.manifest import annotators, simulated
 from rectune.core.text.figures import mapping
 from rectune.core.text.markdown import escaped, link
 from rectune.core.types import Example, Preference, Prompt, Provenance
-from rectune.models.exported import exported
-from rectune.rankers.report import ranking_tables
-from rectune.release.facts import HUB_ID, CardFacts, base_model, datasets, is_data_plot
-from rectune.release.tables import card_tables
+from rectune.models.export_summary import export_summary
+from rectune.rankers.ranking_tables import ranking_tables
+from rectune.release.card_facts import HUB_ID, CardFacts, base_model, datasets, is_data_plot
+from rectune.release.card_tables import card_tables
 
 # Identifiers that the Hub takes in a card's `license` field; anything else must be "other" with a name.
 HUB_LICENCES = frozenset(
@@ -125,7 +125,7 @@ def _words(facts: CardFacts) -> dict[str, Any]:
         "tables": {name: table.to_markdown() for name, table in card_tables(facts).items()},
         "evaluation": [table.to_markdown() for table in ranking_tables(facts.metrics, facts.recipe)],
         "verdict": facts.figures("report").get("verdict", ""),
-        "exported": exported(facts.figures("export")),
+        "exported": export_summary(facts.figures("export")),
         "tagged": facts.figures("tag"),
         "annotators": annotators(facts.manifests),
         "simulated": simulated(facts.manifests),
@@ -156,6 +156,6 @@ def _checked(metadata: str, body: str) -> str:
         RepoCard(text)
     except ValueError as invalid:
         raise UserError(
-            f"the card's metadata is not valid: {invalid}", mend="check release.licence and the data's facts"
+            f"the card's metadata is not valid: {invalid}", hint="check release.licence and the data's facts"
         ) from None
     return text

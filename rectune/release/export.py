@@ -12,7 +12,7 @@ from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
-from rectune.core.runs import write_atomically
+from rectune.core.artifacts import write_atomically
 from rectune.models.gguf import (
     adapter_config,
     convert,
@@ -22,13 +22,13 @@ from rectune.models.gguf import (
     to_gguf,
     to_quantised,
 )
-from rectune.rankers.cases import TestCase
-from rectune.release.hits import chosen_cases, conversations_of, hits_of, paired_change
-from rectune.release.merging import Bench, merge_best
+from rectune.rankers.eval_cases import EvalCase
+from rectune.release.quantization_hits import chosen_cases, conversations_of, hits_of, paired_change
+from rectune.release.merge_choice import MergeWorkspace, merge_best
 from rectune.release.parity import compared, failures
-from rectune.release.rows import rows_of_gguf
-from rectune.release.texts import CONVERSATIONS
-from rectune.release.vocabulary import token_parity
+from rectune.release.token_logprobs import rows_of_gguf
+from rectune.release.parity_texts import CONVERSATIONS
+from rectune.release.token_parity import token_parity
 
 MAIN, ADAPTER = "model.gguf", "adapter.gguf"
 _TALKED = 8  # test cases whose prompts are among the conversations
@@ -62,7 +62,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     cases = chosen_cases(inputs["data"], inputs["queries"])
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
     talked = conversations_of(cases[:_TALKED], catalogue)
-    bench = Bench(inputs["base"], inputs["dpo"] / "adapter", out, [*CONVERSATIONS, *talked])
+    bench = MergeWorkspace(inputs["base"], inputs["dpo"] / "adapter", out, [*CONVERSATIONS, *talked])
     bench.scratch.mkdir(exist_ok=True)
     merge = merge_best(bench, config.release.merge)
     files = _measured(bench, _written(bench, names), cases[: config.release.parity_cases], catalogue)
@@ -78,7 +78,7 @@ def file_names(names: Sequence[str]) -> dict[str, str]:
     return {name: f"model.{name}.gguf" if place else MAIN for place, name in enumerate(names)}
 
 
-def _written(bench: Bench, names: Sequence[str]) -> dict[str, Path]:
+def _written(bench: MergeWorkspace, names: Sequence[str]) -> dict[str, Path]:
     """Write the GGUF files, all of them from one of 16 bits, which comes first."""
     places = {name: bench.out / file for name, file in file_names(names).items()}
     sixteen = places.get("F16", bench.scratch / "F16.gguf")
@@ -94,7 +94,7 @@ def _written(bench: Bench, names: Sequence[str]) -> dict[str, Path]:
 
 
 def _measured(
-    bench: Bench, places: Mapping[str, Path], cases: Sequence[TestCase], catalogue: Catalogue
+    bench: MergeWorkspace, places: Mapping[str, Path], cases: Sequence[EvalCase], catalogue: Catalogue
 ) -> list[dict[str, Any]]:
     """The figures of every file."""
     form = json.loads((bench.out / "merge.json").read_text(encoding="utf-8"))["form"]
@@ -117,7 +117,7 @@ def _changes(before: Sequence[bool], hits: Sequence[bool]) -> dict[str, Any]:
     return {"cases": len(hits), "hit": sum(hits) / len(hits), "change": change, "interval": interval}
 
 
-def _adapter(bench: Bench, base_type: str) -> dict[str, Any]:
+def _adapter(bench: MergeWorkspace, base_type: str) -> dict[str, Any]:
     """Write the adapter alone as GGUF and see what llama.cpp makes of it on the base's own GGUF file."""
     file = bench.out / ADAPTER
     if not file.exists():
@@ -132,7 +132,7 @@ def _adapter(bench: Bench, base_type: str) -> dict[str, Any]:
     }
 
 
-def _judged(bench: Bench, found: dict[str, Any]) -> dict[str, Any]:
+def _judged(bench: MergeWorkspace, found: dict[str, Any]) -> dict[str, Any]:
     """Add tokens and verdict to the figures, and write them down whatever the verdict is."""
     merged = bench.out / "merged"
     tokens = token_parity(merged, bench.out / MAIN, bench.conversations)
@@ -154,5 +154,5 @@ def _gate(failed: Sequence[str], out: Path, allowed: bool) -> None:
         raise UserError(
             f"the export fails its checks: {failed[0]}{more}",
             where=str(out / "parity.json"),
-            mend="choose other release.quantisations or another base, or keep it with release.allow_failed_parity=true",
+            hint="choose other release.quantisations or another base, or keep it with release.allow_failed_parity=true",
         )

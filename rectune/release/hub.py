@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rectune.core.errors import UserError
 from rectune.core.progress import progress, say
-from rectune.core.settings import Release
+from rectune.core.settings import ReleaseConfig
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -47,7 +47,7 @@ class Upload:
     files: Mapping[str, Path]
 
 
-def send(release: Release, uploads: Sequence[Upload], tag: str) -> dict[str, Any]:
+def send(release: ReleaseConfig, uploads: Sequence[Upload], tag: str) -> dict[str, Any]:
     """Upload: one commit a kind, then the tag. Files that the Hub has already are not sent again.
 
     Returns:
@@ -72,11 +72,11 @@ def send(release: Release, uploads: Sequence[Upload], tag: str) -> dict[str, Any
         raise UserError(
             f"the upload broke off ({type(broken).__name__})",
             where=api.endpoint,
-            mend="run the same command again: what is uploaded is not sent again",
+            hint="run the same command again: what is uploaded is not sent again",
         ) from None
 
 
-def _sent(api: HfApi, release: Release, uploads: Sequence[Upload], tag: str) -> dict[str, Any]:
+def _sent(api: HfApi, release: ReleaseConfig, uploads: Sequence[Upload], tag: str) -> dict[str, Any]:
     _check_role(api)
     types = list(dict.fromkeys(upload.repo_type for upload in uploads))
     made = partial(api.create_repo, release.repo, private=release.private, exist_ok=True)
@@ -99,7 +99,7 @@ def _check_role(api: HfApi) -> None:
     role = ((about.get("auth") or {}).get("accessToken") or {}).get("role")
     if role == "read":
         raise UserError(
-            "the Hub token may only read", mend="log in with a token that may write: .venv/bin/hf auth login"
+            "the Hub token may only read", hint="log in with a token that may write: .venv/bin/hf auth login"
         )
 
 
@@ -190,7 +190,7 @@ def _words(trouble: Exception) -> str:
 def _refusal(error: Any, repo: str) -> UserError:
     """The Hub's answer in words; request headers are never part of it."""
     status = error.response.status_code if error.response is not None else 0
-    mends = {
+    hints = {
         401: "log in again with: .venv/bin/hf auth login",
         403: "use a token that may write to this repository",
         404: "check release.repo; the user or organisation must exist",
@@ -201,5 +201,5 @@ def _refusal(error: Any, repo: str) -> UserError:
     return UserError(
         f"the Hub refused with {status}: {said}",
         where=repo,
-        mend=mends.get(status, "run the same command again"),
+        hint=hints.get(status, "run the same command again"),
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rectune.core.errors import RectuneError
-from rectune.models.parity import Rows, divergence
+from rectune.models.logprob_parity import AnswerLogprobs, divergence
 
 # Nats a token, mean over the conversations. Measured with the embedded 135M model, which loses more than large ones do
 # (docs/export.md): merge 6e-6, F16 0.005, Q8_0 0.13, Q6_K 0.23, Q5_K_M 0.49, Q4_K_M 0.55, Q3_K_M 0.92, Q2_K 2.1.
@@ -34,8 +34,8 @@ def bound_of(quantisation: str) -> float:
     return COARSE_BOUND
 
 
-def compared(ours: Rows, theirs: Rows) -> dict[str, Any]:
-    """`rectune.models.parity.divergence`, with None for what is no number, and for all of it where tokens differ."""
+def compared(ours: AnswerLogprobs, theirs: AnswerLogprobs) -> dict[str, Any]:
+    """`rectune.models.logprob_parity.divergence`, with None for what is no number, and for all of it where tokens differ."""
     try:
         found = divergence(ours, theirs)
     except RectuneError:
@@ -55,8 +55,8 @@ def failures(
     """Everything that the gate refuses, a line each; empty if the export passes.
 
     Args:
-        merge: what `rectune.release.merging.merge_best` returned.
-        tokens: what `rectune.release.vocabulary.token_parity` returned.
+        merge: what `rectune.release.merge_choice.merge_best` returned.
+        tokens: what `rectune.release.token_parity.token_parity` returned.
         files: figures of every GGUF file, see `rectune.release.export.run`.
         adapter: figures of the adapter's GGUF file, if one was made.
     """

@@ -10,10 +10,10 @@ from typing import Any
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
-from rectune.core.runs import write_atomically
-from rectune.core.settings import Release
+from rectune.core.artifacts import write_atomically
+from rectune.core.settings import ReleaseConfig
 from rectune.release.bundle import bundle
-from rectune.release.guards import check_annotators, check_order, run_key
+from rectune.release.push_checks import check_annotators, check_order, run_key
 from rectune.release.hub import Upload, send
 
 
@@ -37,13 +37,13 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     """
     release = config.release
     check_order(release)
-    check_annotators(inputs, release.what)
+    check_annotators(inputs, release.artifacts)
     tag = run_key(inputs, dry_run=release.dry_run)
-    found = bundle(release, inputs, out, release.what)
+    found = bundle(release, inputs, out, release.artifacts)
     if not found.uploads:
         raise UserError(
             f"there is nothing to push: {sum(found.left_out.values())} rows, none of a source that may be passed on",
-            mend="add adapter, merged or gguf to --what",
+            hint="add adapter, merged or gguf to --artifacts",
         )
     listing = {
         **_listing(release, tag, found.uploads),
@@ -57,7 +57,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     return {**listing, "bytes": sum(sizes), **sent}
 
 
-def _listing(release: Release, tag: str, uploads: Sequence[Upload]) -> dict[str, Any]:
+def _listing(release: ReleaseConfig, tag: str, uploads: Sequence[Upload]) -> dict[str, Any]:
     return {
         "repo": release.repo,
         "private": release.private,
@@ -83,7 +83,7 @@ def _show(listing: Mapping[str, Any]) -> None:
     for domain, count in listing["left_out"].items():
         say(f"  left out for its licence: {count} rows of {domain}")
     if listing["by_hand"]:
-        say(f"  left out by release.leave_out: {listing['by_hand']} rows")
+        say(f"  left out by release.exclude_ids: {listing['by_hand']} rows")
     if listing["dry_run"]:
         say("  dry run: nothing was uploaded")
 

@@ -28,7 +28,7 @@ _NO_END = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class ChunkConfig:
     """How bodies are cut: `longest` characters a chunk, and `overlap` sentences that two neighbours share."""
 
     longest: int = 700
@@ -47,9 +47,9 @@ class Chunk:
     embedded: str
 
 
-def chunks_of(item: Item, cut: Cut | None = None) -> list[Chunk]:
+def chunks_of(item: Item, cut: ChunkConfig | None = None) -> list[Chunk]:
     """The chunks of an item, at least one and at most `MOST`."""
-    cut = cut or Cut()
+    cut = cut or ChunkConfig()
     head, body = head_of(item), encodable(item.description).strip()
     whole = f"{head}. {body}" if head and body else head or body
     if len(whole) <= cut.longest or not body:
@@ -77,7 +77,7 @@ def sentences(text: str, longest: int) -> list[str]:
     return [piece for sentence in found if sentence for piece in _pieces(sentence, longest)]
 
 
-def windows(parts: list[str], cut: Cut) -> list[str]:
+def windows(parts: list[str], cut: ChunkConfig) -> list[str]:
     """Sentences joined to chunks of at most `cut.longest` characters.
 
     A chunk begins with the last `cut.overlap` sentences of the one before it, as far as they leave room for the next.

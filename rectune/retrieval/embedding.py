@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rectune.core.errors import MissingExtra, UserError, first_line
 from rectune.core.progress import progress
 from rectune.core.text.plain import encodable
-from rectune.retrieval.scripts import by_letters
+from rectune.retrieval.scripts import is_unsegmented
 
 if typing.TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -43,7 +43,7 @@ def register(
 
 def reads(embedder: str, text: str) -> bool:
     """Whether an embedder can make sense of a text: not of Hangul and the like where it knows English only."""
-    return not (embedder in _ENGLISH and by_letters(text))
+    return not (embedder in _ENGLISH and is_unsegmented(text))
 
 
 def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
@@ -106,7 +106,7 @@ def _load(embedder: str) -> SentenceTransformer:
         raise UserError(
             f"the embedder {embedder!r} cannot be loaded ({first_line(refused)})",
             where="retrieval.embedder",
-            mend="name a sentence-transformers model on the Hub or in a folder, or embedded",
+            hint="name a sentence-transformers model on the Hub or in a folder, or embedded",
         ) from None
 
 

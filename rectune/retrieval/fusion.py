@@ -10,7 +10,7 @@ Key = TypeVar("Key")
 _CONSTANT = 60  # of the paper, whose authors found it to matter little
 
 
-def fuse(
+def reciprocal_rank_fusion(
     rankings: Mapping[str, Sequence[Key]], weights: Mapping[str, float] | None = None
 ) -> dict[Key, float]:
     """score(d) = sum over the rankings that hold d of weight / (60 + rank of d), ranks from 1, weights 1.

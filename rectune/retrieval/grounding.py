@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rectune.core.settings import Retrieval
+from rectune.core.settings import RetrievalConfig
 from rectune.core.types import Item
 from rectune.prompts.answers import find_items, items_in_places, read_answer
-from rectune.prompts.mentions import MARKED, SURE
+from rectune.prompts.title_matching import MARKED, SURE
 from rectune.prompts.title_index import TitleIndexes
-from rectune.retrieval.chunks import Cut
-from rectune.retrieval.index import Plan, build_index
-from rectune.retrieval.search import Hit, Index
+from rectune.retrieval.chunks import ChunkConfig
+from rectune.retrieval.index import IndexConfig, build_index
+from rectune.retrieval.search import SearchHit, CatalogueIndex
 
 How = Literal["title", "fuzzy", "embedding"]
 
@@ -29,7 +29,7 @@ _LONGEST = 200  # characters in the place of a title that can still be one
 
 
 @dataclass(frozen=True, slots=True)
-class Grounded:
+class GroundedItem:
     """A real item and how it was found.
 
     `similarity` is 1 for an exact title; for a fuzzy one that of `TitleIndex.alike`, 0 to 1 (and 1 where words follow
@@ -48,14 +48,14 @@ class Grounded:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedItem:
     """What stands in the place of a title in an answer, and what it comes to.
 
     `item` is the item meant, None where no title is named, or only items of the history bear it (`known`). `title` is
     the catalogue's title that was read, `bearers` how many items bear it; `words` is what was written there.
     """
 
-    item: Grounded | None = None
+    item: GroundedItem | None = None
     title: str = ""
     how: How | None = None
     bearers: int = 0
@@ -64,13 +64,13 @@ class Named:
 
 
 def ground_in(
-    items: Sequence[Item], folder: Path, embedder: str, config: Retrieval | None = None
+    items: Sequence[Item], folder: Path, embedder: str, config: RetrievalConfig | None = None
 ) -> Grounding:
     """Grounding in these items; their index in `folder` is brought up to date, or made.
 
     `config` says how texts are cut and from when on the search is approximate; without it, as recipes do by default.
     """
-    plan = Plan(Cut(config.chunk, config.overlap), config.approximate) if config else Plan()
+    plan = IndexConfig(ChunkConfig(config.chunk, config.overlap), config.approximate) if config else IndexConfig()
     return Grounding(items, build_index(items, folder, embedder, plan))
 
 
@@ -85,12 +85,12 @@ class Grounding:
         titles: by domain, to look items and titles up in.
     """
 
-    def __init__(self, items: Sequence[Item], index: Index) -> None:
+    def __init__(self, items: Sequence[Item], index: CatalogueIndex) -> None:
         self.index = index
         self.titles = TitleIndexes(items)
 
     def floor(self, domain: str) -> float:
-        """The calibrated cosine below which nothing of the domain fits a wish; see `rectune.retrieval.floor`."""
+        """The calibrated cosine below which nothing of the domain fits a wish; see `rectune.retrieval.relevance_threshold`."""
         return self.index.floors.get(domain, -1.0)
 
     def top(
@@ -100,7 +100,7 @@ class Grounding:
         k: int,
         history: AbstractSet[str] = frozenset(),
         wishes: Sequence[str] = (),
-    ) -> list[Grounded]:
+    ) -> list[GroundedItem]:
         """The `k` items that the answer stands for, the one it names first, the others by their nearness.
 
         Never an item of the history, none twice, and fewer than `k` only if the domain has no more. With `wishes`, what
@@ -111,14 +111,14 @@ class Grounding:
         taken = history | {item.item_id for item in named}
         return [*named, *self.nearest(answer, domain, k - len(named), taken, wishes)][:k]
 
-    def named(self, answer: str, domain: str, history: AbstractSet[str] = frozenset()) -> Grounded | None:
+    def named(self, answer: str, domain: str, history: AbstractSet[str] = frozenset()) -> GroundedItem | None:
         """The item that the answer itself names at its end, exactly or misspelt; None if there is none.
 
         An item of the history is no recommendation: naming one counts as naming none.
         """
         return self.read(answer, domain, history).item
 
-    def read(self, answer: str, domain: str, history: AbstractSet[str] = frozenset()) -> Named:
+    def read(self, answer: str, domain: str, history: AbstractSet[str] = frozenset()) -> NamedItem:
         """What the answer names at its end."""
         titles = self.titles[domain]
         reading = read_answer(answer, titles)
@@ -130,12 +130,12 @@ class Grounding:
         if place is None:
             place, similarity = titles.alike(words)
         if place is None:
-            return Named(words=words)
+            return NamedItem(words=words)
         found = titles.titles[place]
         bearers, words = titles.bearers(found), words or found
         free = [item for item in bearers if item.item_id not in history]
-        item = Grounded(free[0].item_id, free[0].title, how, similarity, 0.0, words) if free else None
-        return Named(item, found, how, len(bearers), not free, words)
+        item = GroundedItem(free[0].item_id, free[0].title, how, similarity, 0.0, words) if free else None
+        return NamedItem(item, found, how, len(bearers), not free, words)
 
     def nearest(
         self,
@@ -144,7 +144,7 @@ class Grounding:
         k: int,
         history: AbstractSet[str] = frozenset(),
         wishes: Sequence[str] = (),
-    ) -> list[Grounded]:
+    ) -> list[GroundedItem]:
         """The `k` items that lie nearest to a text, and to the wishes, whatever titles stand in them.
 
         The wishes together weigh as much as the text: an answer may stray from what was asked.
@@ -168,6 +168,6 @@ class Grounding:
         return len(set(listed)) < len(listed)
 
 
-def _as_grounded(hit: Hit) -> Grounded:
+def _as_grounded(hit: SearchHit) -> GroundedItem:
     ranks = tuple(sorted(hit.ranks.items()))
-    return Grounded(hit.item_id, hit.title, "embedding", hit.similarity, hit.mean, hit.evidence, ranks)
+    return GroundedItem(hit.item_id, hit.title, "embedding", hit.similarity, hit.mean, hit.evidence, ranks)

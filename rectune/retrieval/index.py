@@ -22,15 +22,15 @@ from typing import Any
 
 from rectune.core.errors import UserError, first_line
 from rectune.core.progress import say
-from rectune.core.runs import write_atomically
+from rectune.core.artifacts import write_atomically
 from rectune.core.text.plain import encodable
 from rectune.core.types import Item
-from rectune.retrieval.chunks import Chunk, Cut, chunks_of
+from rectune.retrieval.chunks import Chunk, ChunkConfig, chunks_of
 from rectune.retrieval.embedding import dimension, embed
-from rectune.retrieval.floor import calibrate
-from rectune.retrieval.indexes import refresh_indexes
-from rectune.retrieval.scripts import by_letters
-from rectune.retrieval.search import ALL, Hit, Index, Key, quoted
+from rectune.retrieval.relevance_threshold import calibrate
+from rectune.retrieval.index_maintenance import refresh_indexes
+from rectune.retrieval.scripts import is_unsegmented
+from rectune.retrieval.search import ALL, SearchHit, CatalogueIndex, Key, quoted
 
 __all__ = ["Hit", "Index", "Plan", "build_index", "open_index"]
 
@@ -42,17 +42,17 @@ if typing.TYPE_CHECKING:
 _TABLE, _MARKER, _LOCK = "chunks", "index.json", "lock"
 _FORMAT = 3  # raised when the table's columns, or what is embedded of an item, change
 _DELETED = 500  # items a deletion
-_MEND = "delete that folder; the same command builds it again"
+_HINT = "delete that folder; the same command builds it again"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class IndexConfig:
     """How items are cut, and from how many chunks on the search is approximate.
 
     `batch` items are embedded before they are written: what a killed build loses at most.
     """
 
-    cut: Cut = field(default_factory=Cut)
+    cut: ChunkConfig = field(default_factory=ChunkConfig)
     rows: int = 100_000
     batch: int = 2048
 
@@ -80,7 +80,7 @@ class _Marker:
         return other is not None and all(getattr(self, name) == getattr(other, name) for name in names)
 
 
-def build_index(items: Sequence[Item], folder: Path, embedder: str, plan: Plan | None = None) -> Index:
+def build_index(items: Sequence[Item], folder: Path, embedder: str, plan: IndexConfig | None = None) -> CatalogueIndex:
     """Bring the index in `folder` up to date with these items, and open it.
 
     Only items that are new or changed are embedded; those that are gone are deleted. Whoever is interrupted goes on
@@ -92,9 +92,9 @@ def build_index(items: Sequence[Item], folder: Path, embedder: str, plan: Plan |
     """
     if not items:
         raise UserError(
-            "the catalogue holds no items", where=str(folder), mend="give at least one item with a title"
+            "the catalogue holds no items", where=str(folder), hint="give at least one item with a title"
         )
-    plan = plan or Plan()
+    plan = plan or IndexConfig()
     digests: dict[Key, str] = {}
     for item in items:
         digests.setdefault((item.domain, item.item_id), _digest(item))
@@ -109,7 +109,7 @@ def build_index(items: Sequence[Item], folder: Path, embedder: str, plan: Plan |
     return open_index(folder)
 
 
-def open_index(folder: Path) -> Index:
+def open_index(folder: Path) -> CatalogueIndex:
     """Open a finished index.
 
     Raises:
@@ -117,12 +117,12 @@ def open_index(folder: Path) -> Index:
     """
     marker = _read_marker(folder)
     if marker is None or not marker.whole:
-        raise UserError("no finished index", where=str(folder), mend=_MEND)
+        raise UserError("no finished index", where=str(folder), hint=_HINT)
     table = _opened(folder)
     if table is None:
-        raise UserError("damaged index: its table cannot be read", where=str(folder), mend=_MEND)
+        raise UserError("damaged index: its table cannot be read", where=str(folder), hint=_HINT)
     facts = {name: getattr(marker, name) for name in ("chunks", "approximate", "letters", "floors")}
-    return Index(table, marker.embedder, marker.items, **facts)
+    return CatalogueIndex(table, marker.embedder, marker.items, **facts)
 
 
 def _bring_up_to_date(
@@ -225,7 +225,7 @@ def _batches(
 ) -> Iterator[pa.Table]:
     import pyarrow as pa
 
-    cut = Cut(marker.longest, marker.overlap)
+    cut = ChunkConfig(marker.longest, marker.overlap)
     for start in range(0, len(items), at_once):
         cuts = [(item, chunks_of(item, cut)) for item in items[start : start + at_once]]
         texts = [chunk.embedded for _, chunks in cuts for chunk in chunks]
@@ -247,7 +247,7 @@ def _row(item: Item, digest: str, chunk: Chunk) -> tuple[Any, ...]:
         item.item_id,
         encodable(item.title),
         chunk.text,
-        chunk.text if by_letters(chunk.text) else None,
+        chunk.text if is_unsegmented(chunk.text) else None,
         digest,
         chunk.part,
     )

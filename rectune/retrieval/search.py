@@ -12,8 +12,8 @@ import numpy as np
 
 from rectune.core.text.plain import encodable
 from rectune.retrieval.embedding import Vectors, embed, reads
-from rectune.retrieval.fusion import fuse
-from rectune.retrieval.scripts import by_letters
+from rectune.retrieval.fusion import reciprocal_rank_fusion
+from rectune.retrieval.scripts import is_unsegmented
 
 if typing.TYPE_CHECKING:
     from lancedb.table import Table
@@ -31,7 +31,7 @@ Key = tuple[str, str]  # domain, item id
 
 
 @dataclass(frozen=True)
-class Hit:
+class SearchHit:
     """An item that was found.
 
     `similarity` is the cosine of the query and the item's best chunk, -1 to 1 (0 where only full text found it), `mean`
@@ -49,7 +49,7 @@ class Hit:
     score: float = 0.0
 
 
-class Index:
+class CatalogueIndex:
     """An open index; `rectune.retrieval.index` makes one.
 
     Attributes:
@@ -69,7 +69,7 @@ class Index:
 
     def near(
         self, text: str, domain: str | None = None, k: int = 10, without: AbstractSet[str] = frozenset()
-    ) -> list[Hit]:
+    ) -> list[SearchHit]:
         """The `k` items of which a chunk is nearest to `text`, best first.
 
         Args:
@@ -87,7 +87,7 @@ class Index:
         k: int = 10,
         without: AbstractSet[str] = frozenset(),
         weights: Sequence[float] | None = None,
-    ) -> list[Hit]:
+    ) -> list[SearchHit]:
         """The `k` best items for texts that say together what is wanted: a model's answer, and the wish it answers.
 
         Three rankings of the items that any search brings in (by their best chunk, by the mean of their chunks, by full
@@ -100,7 +100,7 @@ class Index:
             return []
         texts = [text for text, _ in said]
         vectors = embed(texts, self.embedder)
-        known: dict[Key, Hit] = {}
+        known: dict[Key, SearchHit] = {}
         for vector in vectors:
             hits = self._nearest(vector, domain, max(k, _POOL), without)
             known |= {(hit.domain, hit.item_id): hit for hit in hits}
@@ -115,13 +115,13 @@ class Index:
         ]
         return self._fused(self._measured(known, vectors), found, weighed)[:k]
 
-    def search_text(self, text: str, domain: str | None = None, k: int = _POOL) -> list[Hit]:
+    def search_text(self, text: str, domain: str | None = None, k: int = _POOL) -> list[SearchHit]:
         """Up to `k` items by full text alone (BM25): over letters where the text's script has no words, else over words."""
         return [
             hit for column in self._columns(text).values() for hit in self._matches(text, column, domain, k)
         ]
 
-    def _nearest(self, vector: Vectors, domain: str | None, k: int, without: AbstractSet[str]) -> list[Hit]:
+    def _nearest(self, vector: Vectors, domain: str | None, k: int, without: AbstractSet[str]) -> list[SearchHit]:
         """Items by their best chunk; chunks of one item crowd out others, so more are asked for until `k` are there."""
         limit = max(_POOL, 2 * (k + len(without)))
         while True:
@@ -141,9 +141,9 @@ class Index:
 
     def _columns(self, text: str) -> dict[str, str]:
         """The columns of full text that can hold words of this one."""
-        return {"letters": "letters"} if self.letters and by_letters(text) else {"words": "text"}
+        return {"letters": "letters"} if self.letters and is_unsegmented(text) else {"words": "text"}
 
-    def _matches(self, text: str, column: str, domain: str | None, k: int = _POOL) -> list[Hit]:
+    def _matches(self, text: str, column: str, domain: str | None, k: int = _POOL) -> list[SearchHit]:
         from lancedb.query import MatchQuery
 
         query = MatchQuery(encodable(text)[:_LONGEST_QUERY], column)
@@ -152,7 +152,7 @@ class Index:
             ::-1
         ]
 
-    def _measured(self, known: Mapping[Key, Hit], vectors: Vectors) -> list[_Measured]:
+    def _measured(self, known: Mapping[Key, SearchHit], vectors: Vectors) -> list[_Measured]:
         """The exact cosines of every chunk of these items with every text."""
         found: list[_Measured] = []
         for (domain, item), (texts, rows) in self._chunks(known).items():
@@ -190,7 +190,7 @@ class Index:
         measured: Sequence[_Measured],
         found: Mapping[str, Sequence[Key]],
         weights: Sequence[tuple[float, float]],
-    ) -> list[Hit]:
+    ) -> list[SearchHit]:
         """`weights` are those of full text and of vectors, for each text."""
         rankings = dict(found)
         for number in range(len(measured[0].best) if measured else 0):
@@ -201,7 +201,7 @@ class Index:
                 rankings[f"{name} {number}"] = sorted(cosines, key=lambda key: (-cosines[key], key))
         places = {name: {key: rank for rank, key in enumerate(keys, 1)} for name, keys in rankings.items()}
         weight = {name: weights[int(name.rpartition(" ")[2])][name not in found] for name in rankings}
-        scores = fuse(rankings, weight)
+        scores = reciprocal_rank_fusion(rankings, weight)
         hits = [
             replace(
                 one.hit,
@@ -217,7 +217,7 @@ class Index:
 class _Measured:
     """An item with its best and mean cosine for each text: arrays [texts]."""
 
-    hit: Hit
+    hit: SearchHit
     best: Vectors
     mean: Vectors
 
@@ -247,5 +247,5 @@ def _rows(search: Any, domain: str | None, limit: int, figure: str) -> list[dict
     return rows
 
 
-def _hit(row: Mapping[str, Any], similarity: float) -> Hit:
-    return Hit(row["item_id"], row["title"], row["domain"], similarity, similarity, row["text"])
+def _hit(row: Mapping[str, Any], similarity: float) -> SearchHit:
+    return SearchHit(row["item_id"], row["title"], row["domain"], similarity, similarity, row["text"])

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from rectune.align.assignment import in_order
-from rectune.align.request import Request
-from rectune.align.session import Session
+from rectune.align.prompt_view import PromptView
+from rectune.align.session import AnnotationSession
 from rectune.align.tags import TagStore
-from rectune.align.tasks import Task, make_task
+from rectune.align.tasks import AnnotationTask, make_task
 from rectune.core.rows import write_rows
 from rectune.core.tables import item_schema
 from rectune.core.types import Candidate, Prompt, Provenance, with_id
@@ -44,14 +44,14 @@ def make_prompt(number: int, **changes: object) -> Prompt:
     return with_id(Prompt(**(values | changes)))  # type: ignore[arg-type]
 
 
-def make_tasks(count: int, answers: int = 5) -> list[Task]:
+def make_tasks(count: int, answers: int = 5) -> list[AnnotationTask]:
     """Tasks whose answers say which one they are."""
     return [
         make_task(make_prompt(n), tuple(f"answer {k} to {n}" for k in range(answers))) for n in range(count)
     ]
 
 
-def write_folders(root: Path, made: Sequence[Task]) -> dict[str, Path]:
+def write_folders(root: Path, made: Sequence[AnnotationTask]) -> dict[str, Path]:
     """The folders of the stages queries and candidates, as far as tagging reads them."""
     folders = {name: root / name for name in ("queries", "candidates")}
     for folder in folders.values():
@@ -101,9 +101,9 @@ def write_items(folder: Path) -> Path:
     return folder
 
 
-def session(store: TagStore, tasks: list[Task] | None = None, annotator: str = "kim") -> Session:
+def session(store: TagStore, tasks: list[AnnotationTask] | None = None, annotator: str = "kim") -> AnnotationSession:
     """A session over three tasks, the first of whose targets has a title."""
     made = tasks or make_tasks(3)
-    requests = {task.prompt.id: Request(task.prompt, task.prompt.target) for task in made}
-    requests[made[0].prompt.id] = Request(made[0].prompt, "Heat (1995)")
-    return Session(in_order(made, annotator, 0.0), store, annotator, requests)
+    requests = {task.prompt.id: PromptView(task.prompt, task.prompt.target) for task in made}
+    requests[made[0].prompt.id] = PromptView(made[0].prompt, "Heat (1995)")
+    return AnnotationSession(in_order(made, annotator, 0.0), store, annotator, requests)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rectune.align.assignment import APART, Slot, assigned, in_order
-from rectune.align.tasks import Task
+from rectune.align.assignment import APART, TaskShowing, assigned, in_order
+from rectune.align.tasks import AnnotationTask
 from rectune.core.errors import UserError
 from tests.align.examples import make_tasks
 
@@ -15,8 +15,8 @@ TASKS = make_tasks(400)
 PEOPLE = ("a", "b", "c")
 
 
-def shares(overlap: float, of: tuple[str, ...] = PEOPLE) -> dict[str, set[str]]:
-    return {name: {task.key for task in assigned(TASKS, name, of, overlap)} for name in of}
+def shares(overlap: float, annotators: tuple[str, ...] = PEOPLE) -> dict[str, set[str]]:
+    return {name: {task.key for task in assigned(TASKS, name, annotators, overlap)} for name in annotators}
 
 
 def test_every_prompt_goes_to_exactly_one_without_overlap_and_to_all_with_a_full_one() -> None:
@@ -45,16 +45,16 @@ def test_the_order_of_names_does_not_matter_and_a_newcomer_only_takes_over() -> 
     ("annotator", "of", "found"),
     [("d", PEOPLE, "none of"), ("a", ("a", "a"), "twice"), ("a", ("a", " "), "name")],
 )
-def test_names_that_make_no_sense_are_refused(annotator: str, of: tuple[str, ...], found: str) -> None:
+def test_names_that_make_no_sense_are_refused(annotator: str, annotators: tuple[str, ...], found: str) -> None:
     with pytest.raises(UserError, match=found):
-        assigned(TASKS, annotator, of, 0.2)
+        assigned(TASKS, annotator, annotators, 0.2)
 
 
-def places(tasks: list[Task], annotator: str, share: float = 0.02) -> list[tuple[int, int]]:
+def places(tasks: list[AnnotationTask], annotator: str, share: float = 0.02) -> list[tuple[int, int]]:
     """Where each repeated task is shown first and again."""
     slots = in_order(tasks, annotator, share)
     assert [slot.task for slot in slots if not slot.repeat] == tasks
-    return [(slots.index(Slot(slot.task)), place) for place, slot in enumerate(slots) if slot.repeat]
+    return [(slots.index(TaskShowing(slot.task)), place) for place, slot in enumerate(slots) if slot.repeat]
 
 
 @settings(max_examples=20, deadline=None)
@@ -79,7 +79,7 @@ def test_two_percent_come_back_and_not_the_same_for_everybody() -> None:
 
 def test_a_repeat_is_shown_in_another_order() -> None:
     for task in TASKS[:100]:
-        first, again = Slot(task).order("a"), Slot(task, repeat=True).order("a")
+        first, again = TaskShowing(task).order("a"), TaskShowing(task, repeat=True).order("a")
         assert first != again
         assert sorted(first) == sorted(again)
-    assert len({Slot(make_tasks(1, answers=2)[0], repeat=r).order("a") for r in (False, True)}) == 2
+    assert len({TaskShowing(make_tasks(1, answers=2)[0], repeat=r).order("a") for r in (False, True)}) == 2

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from rectune.align.candidates import REDRAWS, Drawn, gap_to_adapter, messages_of, run, sample
+from rectune.align.candidates import REDRAWS, SampledAnswers, gap_to_adapter, messages_of, run, sample
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
-from rectune.core.settings import Candidates, Engine, Models, Sampling
+from rectune.core.settings import CandidatesConfig, EngineConfig, ModelsConfig, SamplingConfig
 from rectune.core.types import Candidate, Prompt
-from rectune.inference.requests import Answer, Request
+from rectune.inference.requests import GenerationResult, GenerationRequest
 from tests.align.examples import make_prompt
 
-SETTINGS = Candidates(answers=3, sampling=Sampling(max_tokens=8, seed=0))
-Model = Callable[[Request], str]
+SETTINGS = CandidatesConfig(answers=3, sampling=SamplingConfig(max_tokens=8, seed=0))
+Model = Callable[[GenerationRequest], str]
 
 
 class FakeEngine:
@@ -27,26 +27,26 @@ class FakeEngine:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.asked: list[Request] = []
+        self.asked: list[GenerationRequest] = []
 
     def __call__(
-        self, model: Path, requests: Sequence[Request], engine: Engine, ledger: Path, label: str
-    ) -> list[Answer]:
+        self, model: Path, requests: Sequence[GenerationRequest], engine: EngineConfig, generation_cache: Path, label: str
+    ) -> list[GenerationResult]:
         self.asked += requests
         return [self._answer(request) for request in requests]
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: GenerationRequest) -> GenerationResult:
         text = self.model(request)
         finish = "error" if text == "FAIL" else "stop"
-        return Answer(request.id, "" if finish == "error" else text, finish, 5, 2)  # type: ignore[arg-type]
+        return GenerationResult(request.id, "" if finish == "error" else text, finish, 5, 2)  # type: ignore[arg-type]
 
 
-def draw(model: Model) -> tuple[Drawn, FakeEngine]:
+def draw(model: Model) -> tuple[SampledAnswers, FakeEngine]:
     engine = FakeEngine(model)
     return sample([make_prompt(0), make_prompt(1)], SETTINGS, Path("m"), Path("l"), engine), engine
 
 
-def texts(drawn: Drawn, number: int) -> list[str]:
+def texts(drawn: SampledAnswers, number: int) -> list[str]:
     return [text for text, _ in drawn.answers[make_prompt(number).id].values()]
 
 
@@ -93,14 +93,14 @@ def test_no_fresh_prompts_is_an_error_that_names_the_setting(tmp_path: Path) -> 
         run(Recipe.model_construct(candidates=SETTINGS), {"queries": tmp_path}, tmp_path)
 
 
-MODELS = Models(base="tiny", load_in_4bit=True, compute="float32", quantisation="Q8_0")
+MODELS = ModelsConfig(base="tiny", load_in_4bit=True, compute_dtype="float32", quantisation="Q8_0")
 
 
 def tiny_inputs(root: Path) -> dict[str, Path]:
     """The real tiny base, and an adapter that really changes it."""
     import torch
 
-    from rectune.core.settings import Lora
+    from rectune.core.settings import LoraSection
     from rectune.models import prepare
     from rectune.models.loading import add_lora, load_for_training, note_base
 
@@ -108,7 +108,7 @@ def tiny_inputs(root: Path) -> dict[str, Path]:
     for folder in inputs.values():
         folder.mkdir(parents=True)
     prepare.run(Recipe.model_construct(models=MODELS), {}, inputs["base"])
-    adapted = add_lora(load_for_training(inputs["base"] / "checkpoint", MODELS), Lora(r=4), seed=1)
+    adapted = add_lora(load_for_training(inputs["base"] / "checkpoint", MODELS), LoraSection(r=4), seed=1)
     with torch.no_grad():
         for name, weight in adapted.named_parameters():
             if "lora_B" in name:

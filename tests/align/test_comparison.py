@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from rectune.align.assignment import in_order
-from rectune.align.comparison import ANSWERS_FILE, Duel, make_duel, read_duel, win_rate, win_rate_line
-from rectune.align.request import make_requests
-from rectune.align.session import Session
-from rectune.align.tagging import Sitting, compare
+from rectune.align.comparison import ANSWERS_FILE, PairwiseComparison, make_comparison, read_comparison, win_rate, win_rate_line
+from rectune.align.prompt_view import make_prompt_views
+from rectune.align.session import AnnotationSession
+from rectune.align.tagging import TaggingOptions, compare
 from rectune.align.tags import TagStore
 from rectune.core.errors import UserError
 from rectune.core.rows import write_rows
@@ -26,23 +26,23 @@ def answers(system: str, prompts: list[Prompt] = PROMPTS) -> list[Candidate]:
     return [with_id(Candidate("", p.id, 0, text, PROVENANCE)) for p, text in zip(prompts, texts, strict=True)]
 
 
-def duel() -> Duel:
-    return make_duel(PROMPTS, {"sft": answers("sft"), "dpo": answers("dpo")[::-1]})
+def comparison() -> PairwiseComparison:
+    return make_comparison(PROMPTS, {"sft": answers("sft"), "dpo": answers("dpo")[::-1]})
 
 
-def at_work(store: TagStore, annotator: str = "kim") -> Session:
-    made = duel()
-    return Session(in_order(made.tasks, annotator, 0.0), store, annotator, make_requests(made.tasks, None))
+def at_work(store: TagStore, annotator: str = "kim") -> AnnotationSession:
+    made = comparison()
+    return AnnotationSession(in_order(made.tasks, annotator, 0.0), store, annotator, make_prompt_views(made.tasks, None))
 
 
-def prefer(session: Session, system: str) -> None:
+def prefer(session: AnnotationSession, system: str) -> None:
     """Pick the answer of a system, wherever it stands."""
     place = next(n for n, text in enumerate(session.answers) if text.startswith(system))
     session.decide(place, 1 - place)
 
 
 def test_answers_are_paired_by_prompt_and_equal_ones_need_no_judge() -> None:
-    made = duel()
+    made = comparison()
     assert [task.prompt for task in made.tasks] == PROMPTS[:5]
     assert made.tasks[0].answers == ("sft on u0", "dpo on u0")
     assert made.same == (PROMPTS[5].id,)
@@ -67,12 +67,12 @@ def test_the_win_rate_counts_ties_half_and_skips_not_at_all(store: TagStore) -> 
     assert not session.finished
     session.settle("skip")
     assert session.finished
-    found = win_rate(duel(), store.standing())
+    found = win_rate(comparison(), store.standing())
     assert found is not None
     assert (found.prompts, found.wins, found.ties, found.losses) == (5, 2, 2, 1)
     assert found.rate == pytest.approx(0.6)
     assert 0 < found.low < 0.6 < found.high < 1
-    assert win_rate_line(duel(), store.standing()).startswith(
+    assert win_rate_line(comparison(), store.standing()).startswith(
         "dpo against sft: 2 won, 2 tied, 1 of them with one and the same answer, 1 lost; win rate 60.0%"
     )
 
@@ -80,7 +80,7 @@ def test_the_win_rate_counts_ties_half_and_skips_not_at_all(store: TagStore) -> 
 def test_the_mean_of_several_judges_counts_as_one_prompt(store: TagStore) -> None:
     prefer(at_work(store), "dpo")
     prefer(at_work(store, "lee"), "sft")
-    found = win_rate(duel(), store.standing())
+    found = win_rate(comparison(), store.standing())
     assert found is not None
     assert (found.prompts, found.ties) == (2, 2)
 
@@ -93,7 +93,7 @@ def test_judging_models_leaves_the_tags_alone_and_can_be_undone(store: TagStore)
     assert len(store.standing()) == 1
     assert session.undo()
     assert (session.place, store.standing()) == (0, [])
-    assert win_rate(Duel(("a", "b"), (), ()), []) is None
+    assert win_rate(PairwiseComparison(("a", "b"), (), ()), []) is None
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_judging_models_leaves_the_tags_alone_and_can_be_undone(store: TagStore)
 )
 def test_answers_that_do_not_fit_together_are_refused(rows: dict[str, list[Candidate]]) -> None:
     with pytest.raises(UserError):
-        make_duel(PROMPTS, rows)
+        make_comparison(PROMPTS, rows)
 
 
 def test_from_files_in_line_mode_to_the_win_rate(
@@ -117,12 +117,12 @@ def test_from_files_in_line_mode_to_the_win_rate(
 
     write_rows(tmp_path / "prompts.parquet", PROMPTS, Prompt)
     with pytest.raises(UserError, match=r"answers\.sft\.parquet"):
-        read_duel(tmp_path / "prompts.parquet", tmp_path, ("sft", "dpo"))
+        read_comparison(tmp_path / "prompts.parquet", tmp_path, ("sft", "dpo"))
     for name in ("sft", "dpo"):
         write_rows(tmp_path / ANSWERS_FILE.format(system=name), answers(name), Candidate)
-    made = read_duel(tmp_path / "prompts.parquet", tmp_path, ("sft", "dpo"))
-    assert made == duel()
-    sitting = Sitting(tmp_path / "t.sqlite", "kim", plain=True)
+    made = read_comparison(tmp_path / "prompts.parquet", tmp_path, ("sft", "dpo"))
+    assert made == comparison()
+    sitting = TaggingOptions(tmp_path / "t.sqlite", "kim", plain=True)
     for typed, said in (("1\n3\n2\ne\n", "cannot sway"), ("1\n2\n", "5 of 5 prompts done")):
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
         compare(made, None, sitting)

@@ -13,22 +13,22 @@ from rectune.align.rows import make_rows, tokenise_pair
 from rectune.core.errors import RectuneError, UserError
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.core.rows import write_rows
-from rectune.core.settings import Align, Lora, Models
+from rectune.core.settings import AlignConfig, LoraSection, ModelsConfig
 from rectune.core.types import Preference, with_id
 from rectune.models import metrics
-from rectune.models.holdout import held_out
+from rectune.models.eval_users import split_eval_users
 from rectune.models.loading import add_lora, load_for_training, load_tokenizer, note_base
 from tests.align.examples import make_prompt
 from tests.models.tiny import tiny_checkpoint
 from tests.train.runs import SHORT, finish, losses
 
 ALIGN = SHORT | {
-    "zero": 0,
-    "batch_size": 4,
+    "zero_stage": 0,
+    "per_device_train_batch_size": 4,
     "warmup_ratio": 0.0,
     "learning_rate": 5e-3,
     "annotator": "simulated",
-    "holdout": 0.0,
+    "eval_user_fraction": 0.0,
 }
 LEFT = {"adapter", "metrics.jsonl", "generations.jsonl", "rewards.png", "dpo.png"}
 
@@ -47,8 +47,8 @@ def make_pair(number: int, chosen: str = "", rejected: str = "") -> Preference:
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The tiny base, four pairs, and an SFT adapter that is far from doing nothing."""
     folder = tmp_path_factory.mktemp("inputs")
-    models = Models(base="tiny")
-    tuned = add_lora(load_for_training(tiny_checkpoint(), models), Lora(r=4, alpha=32, dropout=0.1), seed=1)
+    models = ModelsConfig(base="tiny")
+    tuned = add_lora(load_for_training(tiny_checkpoint(), models), LoraSection(r=4, alpha=32, dropout=0.1), seed=1)
     torch.manual_seed(2)
     for name, value in tuned.named_parameters():
         if "lora_B" in name:
@@ -62,7 +62,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_a_run_begins_at_ln_2_and_learns_the_pairs(tmp_path: Path, inputs: dict[str, Path]) -> None:
     sft = load_file(inputs["sft"] / "adapter" / "adapter_model.safetensors")
-    figures = run(recipe(epochs=8, save_steps=3), inputs, tmp_path)
+    figures = run(recipe(num_train_epochs=8, save_steps=3), inputs, tmp_path)
     assert figures["first_loss"] == pytest.approx(math.log(2), abs=1e-4)
     assert figures["last_loss"] < 0.6
     assert figures["accuracy"] == 1.0 and figures["margin"] > 0.1
@@ -84,12 +84,12 @@ def test_a_run_begins_at_ln_2_and_learns_the_pairs(tmp_path: Path, inputs: dict[
 def test_held_out_pairs_are_never_trained_on_and_measured_from_the_start(
     tmp_path: Path, inputs: dict[str, Path]
 ) -> None:
-    figures = run(recipe(epochs=6, holdout=0.5, eval_steps=2, beta=0.2), inputs, tmp_path)
-    held_out = metrics.read(tmp_path / "held_out.jsonl")
-    assert [row["step"] for row in held_out] == [0, 2, 4, 6]
-    start, end = held_out[0], held_out[-1]
+    figures = run(recipe(num_train_epochs=6, eval_user_fraction=0.5, eval_steps=2, beta=0.2), inputs, tmp_path)
+    split_eval_users = metrics.read(tmp_path / "held_out.jsonl")
+    assert [row["step"] for row in split_eval_users] == [0, 2, 4, 6]
+    start, end = split_eval_users[0], split_eval_users[-1]
     assert (start["loss"], start["accuracy"], start["margin"]) == (pytest.approx(math.log(2)), 0.5, 0.0)
-    assert start["kl"] == 0.0 < held_out[1]["kl"]
+    assert start["kl"] == 0.0 < split_eval_users[1]["kl"]
     assert start["pairs"] == figures["held_out"]["pairs"] in (1, 2, 3)
     assert end["loss"] < start["loss"] and end["accuracy"] == 1.0  # pairs of other users are alike
     assert end["margin"] == pytest.approx(
@@ -107,15 +107,15 @@ def test_a_reference_known_beforehand_trains_as_one_computed_in_each_step(
     tmp_path: Path, inputs: dict[str, Path]
 ) -> None:
     for way in ("precomputed", "each_step"):
-        run(recipe(epochs=3, reference_log_probs=way), inputs, tmp_path / way)
+        run(recipe(num_train_epochs=3, precompute_ref_log_probs=way), inputs, tmp_path / way)
     assert losses(tmp_path / "precomputed") == pytest.approx(losses(tmp_path / "each_step"), abs=1e-5)
 
 
 @pytest.mark.slow
 def test_losses_add_up_with_their_weights(tmp_path: Path, inputs: dict[str, Path]) -> None:
-    added = {"loss_types": ["sigmoid", "sft"], "loss_weights": [1.0, 0.5]}
-    run(recipe(epochs=6, **added), inputs, tmp_path / "both")
-    run(recipe(epochs=6), inputs, tmp_path / "alone")
+    added = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 0.5]}
+    run(recipe(num_train_epochs=6, **added), inputs, tmp_path / "both")
+    run(recipe(num_train_epochs=6), inputs, tmp_path / "alone")
     both, alone = (metrics.read(tmp_path / name / "metrics.jsonl") for name in ("both", "alone"))
     # The random model is about as unsure of a token as the vocabulary is large: ln 49152 = 10.8 nats.
     assert both[0]["loss"] == pytest.approx(math.log(2) + 0.5 * 10.8, abs=0.5)
@@ -124,7 +124,7 @@ def test_losses_add_up_with_their_weights(tmp_path: Path, inputs: dict[str, Path
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_with_the_same_reference(tmp_path: Path, inputs: dict[str, Path]) -> None:
-    settings = {"epochs": 6, "save_steps": 2, "holdout": 0.5, "eval_steps": 2}
+    settings = {"num_train_epochs": 6, "save_steps": 2, "eval_user_fraction": 0.5, "eval_steps": 2}
     run(recipe(**settings), inputs, tmp_path / "whole")
     out = tmp_path / "cut"
     with pytest.MonkeyPatch.context() as patch:
@@ -154,14 +154,14 @@ START = {"step": 1, "loss": math.log(2) + 0.005, "rewards/chosen": 0.0, "rewards
 
 
 def test_a_reference_other_than_the_sft_model_is_noticed() -> None:
-    check_start([START], Align())
+    check_start([START], AlignConfig())
     with pytest.raises(RectuneError, match="ln 2"):
-        check_start([START | {"loss": 0.75}], Align())
-    both = Align(loss_types=["sigmoid", "sft"], loss_weights=[1.0, 0.5])
+        check_start([START | {"loss": 0.75}], AlignConfig())
+    both = AlignConfig(loss_type=["sigmoid", "sft"], loss_weights=[1.0, 0.5])
     check_start([START | {"loss": 3.0}], both)
     with pytest.raises(RectuneError, match=r"rewards of 0\.3"):
         check_start([START | {"rewards/rejected": -0.3}], both)
-    check_start([START | {"step": 7, "loss": 0.1}], Align())
+    check_start([START | {"step": 7, "loss": 0.1}], AlignConfig())
 
 
 def test_answers_end_their_turn_and_hold_no_other_control_token() -> None:
@@ -200,16 +200,16 @@ def test_no_pair_is_an_error_with_a_mend(tmp_path: Path, inputs: dict[str, Path]
 @pytest.mark.parametrize("zero", [2, 3])
 def test_two_processes_align_like_one(tmp_path: Path, inputs: dict[str, Path], zero: int) -> None:
     users = [f"movies/u{number}" for number in range(12)]
-    out = held_out(users, 0.3)
+    out = split_eval_users(users, 0.3)
     trained = [number for number, user in enumerate(users) if user not in out][:4]  # a whole batch for either
     apart = [number for number, user in enumerate(users) if user in out]
     (tmp_path / "tag").mkdir()
     pairs = [make_pair(number) for number in trained + apart]
     write_rows(tmp_path / "tag" / "preferences.parquet", pairs, Preference)
     inputs = inputs | {"tag": tmp_path / "tag"}
-    settings = ALIGN | {"epochs": 4, "eval_steps": 1, "holdout": 0.3}
+    settings = ALIGN | {"num_train_epochs": 4, "eval_steps": 1, "eval_user_fraction": 0.3}
     together = finish(
-        tmp_path / "two", inputs, settings | {"zero": zero, "batch_size": 2}, 2, "rectune.align.dpo"
+        tmp_path / "two", inputs, settings | {"zero_stage": zero, "per_device_train_batch_size": 2}, 2, "rectune.align.dpo"
     )
     finish(tmp_path / "one", inputs, settings, 1, "rectune.align.dpo")
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-3)

@@ -10,8 +10,8 @@ import jsonschema
 
 from rectune.align.assignment import in_order
 from rectune.align.formats import Judged, document, judged, user_id
-from rectune.align.request import Request
-from rectune.align.session import Session
+from rectune.align.prompt_view import PromptView
+from rectune.align.session import AnnotationSession
 from rectune.align.tags import TagStore
 from tests.align.examples import make_tasks, session
 
@@ -140,8 +140,8 @@ def test_argilla_records_have_fields_responses_and_metadata(store: TagStore) -> 
 
 
 def test_what_does_not_count_is_left_out(store: TagStore) -> None:
-    requests = {task.prompt.id: Request(task.prompt, "") for task in TASKS}
-    at = Session(in_order(TASKS, "kim", 0.5), store, "kim", requests)
+    requests = {task.prompt.id: PromptView(task.prompt, "") for task in TASKS}
+    at = AnnotationSession(in_order(TASKS, "kim", 0.5), store, "kim", requests)
     for _ in at.slots:
         at.decide(0, 1)
     assert len(store.standing()) == 6

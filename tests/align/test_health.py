@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rectune.align.decisions import Decision
-from rectune.align.health import Health, examine
+from rectune.align.health import PreferenceHealth, examine
 from rectune.align.health_page import markdown, write_health
 from rectune.align.preferences import Tagged
 from rectune.align.tasks import make_task
@@ -33,7 +33,7 @@ def pair(number: int, chosen: str, rejected: str) -> Preference:
 
 def health(
     pairs: Sequence[Preference], prompts: Sequence[Prompt] = (), tags: Sequence[Tagged] = ()
-) -> Health:
+) -> PreferenceHealth:
     return examine(tags, pairs, prompts, TITLES)
 
 

@@ -15,11 +15,11 @@ from rectune.align.candidates import messages_of
 from rectune.align.dpo import run
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.core.rows import read_rows, write_rows
-from rectune.core.settings import Lora, Models
+from rectune.core.settings import LoraSection, ModelsConfig
 from rectune.core.types import Preference, with_id
-from rectune.models.holdout import held_out
+from rectune.models.eval_users import split_eval_users
 from rectune.models.loading import add_lora, load_for_training, load_tokenizer, note_base, open_adapter
-from rectune.models.parity import answer_logps
+from rectune.models.logprob_parity import answer_logps
 from rectune.models.prepare import make_checkpoint
 from rectune.models.reference import locate
 from rectune.prompts.answers import read_answer
@@ -47,7 +47,7 @@ def make_pairs(count: int) -> list[Preference]:
 
 def shuffled(pairs: Sequence[Preference]) -> list[Preference]:
     """Every other one of the pairs that are trained on the wrong way round: the labels say nothing."""
-    out = held_out((f"{p.prompt.domain}/{p.prompt.user}" for p in pairs), HOLDOUT)
+    out = split_eval_users((f"{p.prompt.domain}/{p.prompt.user}" for p in pairs), HOLDOUT)
     trained = [p for p in pairs if f"{p.prompt.domain}/{p.prompt.user}" not in out]
     turned = {p.id for p in trained[: len(trained) // 2]}
     return [with_id(replace(p, chosen=p.rejected, rejected=p.chosen)) if p.id in turned else p for p in pairs]
@@ -58,10 +58,10 @@ def make_inputs(root: Path, base: str, pairs: Sequence[Preference]) -> dict[str,
     inputs = {name: root / name for name in ("base", "sft", "tag")}
     for folder in inputs.values():
         folder.mkdir(parents=True)
-    models = Models(base=base, load_in_4bit=False, compute="float32")
+    models = ModelsConfig(base=base, load_in_4bit=False, compute_dtype="float32")
     make_checkpoint(locate(base), inputs["base"] / "checkpoint")
     adapted = add_lora(
-        load_for_training(inputs["base"] / "checkpoint", models), Lora(r=8, alpha=32, dropout=0.0), seed=1
+        load_for_training(inputs["base"] / "checkpoint", models), LoraSection(r=8, alpha=32, dropout=0.0), seed=1
     )
     adapted.save_pretrained(str(inputs["sft"] / "adapter"), save_embedding_layers=False)
     note_base(inputs["sft"] / "adapter", models)
@@ -70,20 +70,20 @@ def make_inputs(root: Path, base: str, pairs: Sequence[Preference]) -> dict[str,
 
 
 def recipe(base: str, **align: Any) -> Recipe:
-    settings = SHORT | {"zero": 0, "batch_size": 4, "warmup_ratio": 0.0, "holdout": HOLDOUT}
-    settings |= {"schedule": "constant", "eval_steps": 8}
-    models = {"base": base, "load_in_4bit": False, "compute": "float32"}
+    settings = SHORT | {"zero_stage": 0, "per_device_train_batch_size": 4, "warmup_ratio": 0.0, "eval_user_fraction": HOLDOUT}
+    settings |= {"lr_scheduler_type": "constant", "eval_steps": 8}
+    models = {"base": base, "load_in_4bit": False, "compute_dtype": "float32"}
     return parse_recipe({"models": models, "align": settings | align})
 
 
 def margins(inputs: dict[str, Path], adapter: Path, pairs: Sequence[Preference]) -> list[float]:
     """By how many nats the chosen answer gained on the rejected one, of each pair that was held out."""
-    out = held_out((f"{p.prompt.domain}/{p.prompt.user}" for p in pairs), HOLDOUT)
+    out = split_eval_users((f"{p.prompt.domain}/{p.prompt.user}" for p in pairs), HOLDOUT)
     kept = [p for p in pairs if f"{p.prompt.domain}/{p.prompt.user}" in out]
     tokenizer = load_tokenizer(inputs["base"] / "checkpoint")
     gains = []
     for folder in (inputs["sft"] / "adapter", adapter):
-        base = load_for_training(inputs["base"] / "checkpoint", Models(base="tiny", load_in_4bit=False))
+        base = load_for_training(inputs["base"] / "checkpoint", ModelsConfig(base="tiny", load_in_4bit=False))
         model = open_adapter(base, folder, trainable=False).eval()
         with torch.no_grad():
             sums = [
@@ -114,7 +114,7 @@ def align(
 def test_a_random_model_learns_the_planted_preference_and_nothing_from_shuffled_labels(
     tmp_path: Path,
 ) -> None:
-    settings = {"learning_rate": 4e-3, "batch_size": 4, "epochs": 2}
+    settings = {"learning_rate": 4e-3, "per_device_train_batch_size": 4, "num_train_epochs": 2}
     figures, told = align(tmp_path / "true", "tiny", make_pairs(32), **settings)
     assert figures["held_out"]["accuracy"] == 1.0
     assert all(margin > 0 for margin in told)
@@ -125,8 +125,8 @@ def test_a_random_model_learns_the_planted_preference_and_nothing_from_shuffled_
 @pytest.mark.slow
 def test_a_language_model_then_answers_as_the_planted_preference_wants(tmp_path: Path) -> None:
     # The sigmoid alone is soon content with making the rejected answers unlikely; what is written instead is open.
-    losses = {"loss_types": ["sigmoid", "sft"], "loss_weights": [1.0, 1.0]}
-    settings = {"learning_rate": 1e-3, "batch_size": 2, "epochs": 2, "eval_steps": 50}
+    losses = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 1.0]}
+    settings = {"learning_rate": 1e-3, "per_device_train_batch_size": 2, "num_train_epochs": 2, "eval_steps": 50}
     figures, told = align(tmp_path, "embedded", make_pairs(18), **settings, **losses)
     assert all(margin > 0 for margin in told)
     assert figures["answer_tokens"]["after"] < 0.8 * figures["answer_tokens"]["before"]
@@ -154,7 +154,7 @@ def test_the_planted_pairs_are_as_they_are_called(tmp_path: Path) -> None:
     assert all(len(p.chosen) < len(p.rejected) for p in pairs)
     assert names_film([p.chosen for p in pairs]) == 24 and names_film([p.rejected for p in pairs]) == 0
     mixed = shuffled(pairs)
-    out = held_out((f"movies/{p.prompt.user}" for p in pairs), HOLDOUT)
+    out = split_eval_users((f"movies/{p.prompt.user}" for p in pairs), HOLDOUT)
     turned = [p for p in mixed if not p.chosen.startswith("It has")]
     assert abs(len(turned) - (24 - len(out)) / 2) <= 0.5
     assert not {p.prompt.user for p in turned} & {user.removeprefix("movies/") for user in out}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rectune.align.assignment import Slot, in_order, shuffled
+from rectune.align.assignment import TaskShowing, in_order, shuffled
 from rectune.align.decisions import LONGEST_NOTE, Decision
-from rectune.align.request import Request
-from rectune.align.session import Choice, Session, progress_line
+from rectune.align.prompt_view import PromptView
+from rectune.align.session import PickedPair, AnnotationSession, progress_line
 from rectune.align.tags import TagStore
 from rectune.align.tasks import make_task
 from rectune.core.errors import UserError
@@ -23,7 +23,7 @@ def test_what_is_picked_on_show_is_what_is_kept(store: TagStore) -> None:
     assert [at.slots[0].task.text(key) for key in kept.answers] == shown
     assert at.place == 1
     at.go(0)
-    assert at.choice == Choice(3, 1)
+    assert at.choice == PickedPair(3, 1)
 
 
 def test_the_order_is_another_for_each_prompt_and_annotator_and_always_the_same() -> None:
@@ -65,9 +65,9 @@ def test_going_back_replaces_a_choice_and_undo_restores_it(store: TagStore) -> N
     at.go(0)
     at.decide(2, 3)
     at.go(0)
-    assert at.choice == Choice(2, 3)
+    assert at.choice == PickedPair(2, 3)
     assert at.undo()
-    assert at.choice == Choice(0, 1)
+    assert at.choice == PickedPair(0, 1)
 
 
 def test_undo_does_not_touch_what_was_tagged_for_other_candidates(store: TagStore) -> None:
@@ -147,16 +147,16 @@ def test_jumping_to_a_number_and_to_the_next_open_one(store: TagStore) -> None:
     assert at.place == 2
 
 
-def repeated(store: TagStore, count: int = 50) -> Session:
+def repeated(store: TagStore, count: int = 50) -> AnnotationSession:
     tasks = make_tasks(count)
-    requests = {task.prompt.id: Request(task.prompt, "") for task in tasks}
-    return Session(in_order(tasks, "kim", 0.02), store, "kim", requests)
+    requests = {task.prompt.id: PromptView(task.prompt, "") for task in tasks}
+    return AnnotationSession(in_order(tasks, "kim", 0.02), store, "kim", requests)
 
 
 def test_a_prompt_that_comes_back_is_asked_again_and_changes_no_vote(store: TagStore) -> None:
     at = repeated(store)
     (place,) = [place for place, slot in enumerate(at.slots) if slot.repeat]
-    first = at.slots.index(Slot(at.slots[place].task))
+    first = at.slots.index(TaskShowing(at.slots[place].task))
     while at.place < place:
         at.decide(0, 1)
     votes, digest = store.tags(), store.digest()
@@ -166,9 +166,9 @@ def test_a_prompt_that_comes_back_is_asked_again_and_changes_no_vote(store: TagS
     assert [d.repeat for d in store.standing()].count(True) == 1
     again = repeated(store)
     again.go(place)
-    assert again.choice == Choice(0, 1)
+    assert again.choice == PickedPair(0, 1)
     again.go(first)
-    assert again.choice == Choice(0, 1)
+    assert again.choice == PickedPair(0, 1)
     assert again.undo()
     assert (again.place, again.choice) == (place, None)
     assert len(store.tags()) == len(votes)
@@ -176,14 +176,14 @@ def test_a_prompt_that_comes_back_is_asked_again_and_changes_no_vote(store: TagS
 
 def test_a_clock_that_was_set_back_does_not_let_an_old_decision_count(store: TagStore) -> None:
     tasks = make_tasks(2)
-    requests = {task.prompt.id: Request(task.prompt, "") for task in tasks}
-    at = Session(in_order(tasks, "kim", 0.0), store, "kim", requests, clock=iter((100.0, 1.0)).__next__)
+    requests = {task.prompt.id: PromptView(task.prompt, "") for task in tasks}
+    at = AnnotationSession(in_order(tasks, "kim", 0.0), store, "kim", requests, clock=iter((100.0, 1.0)).__next__)
     at.decide(0, 1)
     at.go(0)
     at.decide(2, 3)
     again = session(store)
     again.go(0)
-    assert again.choice == Choice(2, 3)
+    assert again.choice == PickedPair(2, 3)
 
 
 def test_two_terminals_of_one_annotator_see_each_others_decisions_at_the_next_one(store: TagStore) -> None:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import time
 
-from rectune.align.decisions import Decision, Mark
-from rectune.align.status import duel_status, status
-from rectune.align.tasks import Task
+from rectune.align.decisions import Decision, PromptNote
+from rectune.align.status import comparison_status, status
+from rectune.align.tasks import AnnotationTask
 from tests.align.examples import make_tasks
-from tests.align.test_comparison import at_work, duel, prefer
+from tests.align.test_comparison import at_work, comparison, prefer
 
 TASKS = make_tasks(60)
 
 
-def tag(task: Task, best: int, worst: int, annotator: str = "kim", repeat: bool = False) -> Decision:
+def tag(task: AnnotationTask, best: int, worst: int, annotator: str = "kim", repeat: bool = False) -> Decision:
     """A tag in the order of the task's own answers."""
     h = task.hashes
     return Decision("tag", task.key, h, h[best], h[worst], annotator, time.time(), 12.0, repeat)
 
 
-def page(decisions: list[Decision], marks: list[Mark] | None = None, of: tuple[str, ...] = ()) -> str:
-    return status(TASKS, decisions, marks or [], of, 0.0)
+def page(decisions: list[Decision], marks: list[PromptNote] | None = None, annotators: tuple[str, ...] = ()) -> str:
+    return status(TASKS, decisions, marks or [], annotators, 0.0)
 
 
 def test_before_anybody_began() -> None:
@@ -35,7 +35,7 @@ def test_counts_by_annotator_and_of_their_share() -> None:
         for n, kind in enumerate(("tie", "bad", "skip"), 2)
     ]
     found = page(
-        decisions, [Mark("flag", TASKS[0].key, TASKS[0].hashes, "kim", 1.0, "x")], ("kim", "lee", "park")
+        decisions, [PromptNote("flag", TASKS[0].key, TASKS[0].hashes, "kim", 1.0, "x")], ("kim", "lee", "park")
     )
     assert found.startswith("5 of 60 prompts")
     rows = {line.split()[0]: line.split() for line in found.splitlines()[2:6]}
@@ -87,6 +87,6 @@ def test_a_comparison_says_who_judged_and_the_win_rate(store: object) -> None:
 
     assert isinstance(store, TagStore)
     prefer(at_work(store), "dpo")
-    found = duel_status(duel(), store.standing())
+    found = comparison_status(comparison(), store.standing())
     assert found.splitlines()[0] == "kim judged 1 of 5"
     assert "1 won" in found

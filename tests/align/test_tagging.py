@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rectune.align.assignment import Slot
-from rectune.align.request import Request
-from rectune.align.session import Session
+from rectune.align.assignment import TaskShowing
+from rectune.align.prompt_view import PromptView
+from rectune.align.session import AnnotationSession
 from rectune.align.tagging_help import screen_help
-from rectune.align.tagging_look import painted
+from rectune.align.tagging_layout import painted
 from rectune.align.tagging_screen import TaggingApp
 from rectune.align.tags import TagStore
 from rectune.align.tasks import make_task
@@ -206,8 +206,8 @@ def test_a_keyboard_switched_to_hangul_still_works(store: TagStore) -> None:
 
 def test_the_request_shows_titles_its_words_on_demand_and_makes_room(store: TagStore) -> None:
     task = make_task(make_prompt(0), ("x", "y"))
-    requests = {task.prompt.id: Request(task.prompt, "Heat", ("Alien", "기생충"))}
-    at = Session([Slot(task)], store, "kim", requests)
+    requests = {task.prompt.id: PromptView(task.prompt, "Heat", ("Alien", "기생충"))}
+    at = AnnotationSession([TaskShowing(task)], store, "kim", requests)
     assert not any("A person liked" in line for line in press(TaggingApp(at)))
     assert press(TaggingApp(at))[1:4] == [" Liked before: in no known order (2):", "   Alien", "   기생충"]
     assert any("A person liked Alien" in line for line in press(TaggingApp(at), "i"))
@@ -227,11 +227,11 @@ def test_what_answers_share_is_pale_and_the_recommendation_bold() -> None:
 
 def test_the_better_of_two_models_takes_one_key(store: TagStore) -> None:
     task = make_task(make_prompt(0), ("by one", "by two"), ("sft", "dpo"))
-    request = {task.prompt.id: Request(task.prompt, "Heat")}
-    screen = press(TaggingApp(Session([Slot(task)], store, "kim", request)))
+    request = {task.prompt.id: PromptView(task.prompt, "Heat")}
+    screen = press(TaggingApp(AnnotationSession([TaskShowing(task)], store, "kim", request)))
     assert any("by one" in line and "by two" in line for line in screen)
     assert not any("sft" in line or "dpo" in line for line in screen)
-    screen = press(TaggingApp(Session([Slot(task)], store, "kim", request)), "2")
+    screen = press(TaggingApp(AnnotationSession([TaskShowing(task)], store, "kim", request)), "2")
     assert any("2 BETTER" in line for line in screen) and not any("WORST" in line for line in screen)
     (kept,) = store.standing()
     assert kept.best == kept.answers[1] and set(kept.systems) == {"sft", "dpo"}
@@ -266,5 +266,5 @@ def test_help_fits_80_by_24_and_names_every_key(store: TagStore) -> None:
 @pytest.mark.parametrize("compares", [False, True])
 def test_the_key_line_fits_80_cells(store: TagStore, compares: bool) -> None:
     task = make_task(make_prompt(0), ("a", "b"), ("sft", "dpo") if compares else ())
-    at = Session([Slot(task)], store, "kim", {task.prompt.id: Request(task.prompt, "Heat")})
+    at = AnnotationSession([TaskShowing(task)], store, "kim", {task.prompt.id: PromptView(task.prompt, "Heat")})
     assert press(TaggingApp(at))[-1].strip().endswith("q quit")

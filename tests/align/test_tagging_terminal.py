@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from rectune.align.assignment import shuffled
-from rectune.align.tagging import Sitting, tag
+from rectune.align.tagging import TaggingOptions, tag
 from rectune.align.tags import TagStore
 from rectune.core.errors import UserError
 from tests.align.examples import make_tasks, write_folders, write_items
@@ -121,7 +121,7 @@ def test_a_reader_that_goes_away_is_no_error(root: Path) -> None:
 def test_nothing_to_tag_is_said(tmp_path: Path) -> None:
     empty = write_folders(tmp_path / "empty", [])
     with pytest.raises(UserError, match="no candidate answers"):
-        tag(empty, Sitting(tmp_path / "t.sqlite", "kim", plain=True))
+        tag(empty, TaggingOptions(tmp_path / "t.sqlite", "kim", plain=True))
 
 
 class Terminal:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from rectune.cli import recommend as recommend_cli
 from rectune.cli.main import app
-from rectune.inference.requests import Answer
+from rectune.inference.requests import GenerationResult
 from rectune.recommender import generative
 
 RUNNER = CliRunner()
@@ -26,9 +26,9 @@ def shop(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(model, requests, engine, ledger, label):
+    def write(model, requests, engine, generation_cache, label):
         return [
-            Answer(
+            GenerationResult(
                 r.id,
                 "will like how well it goes with that." if r.prefill else "My recommendation: Blue kettle",
                 "stop",
@@ -108,7 +108,7 @@ def test_bad_input_is_an_error_for_people(tmp_path: Path, shop: Path, arguments:
     given = [argument.format(shop=shop) for argument in arguments]
     said = RUNNER.invoke(app, ["recommend", "--runs", str(tmp_path / "runs"), *given])
     assert isinstance(said.exception, UserError), said.output
-    assert found in str(said.exception) and said.exception.mend
+    assert found in str(said.exception) and said.exception.hint
 
 
 def test_titles_are_parted_at_semicolons_but_not_within_one():

@@ -14,7 +14,7 @@ from rectune.align.tasks import make_task
 from rectune.cli.main import app
 from rectune.core.errors import UserError
 from rectune.core.rows import write_rows
-from rectune.core.runs import MANIFEST, RunStore
+from rectune.core.artifacts import MANIFEST, ArtifactStore
 from rectune.core.types import Candidate, with_id
 from tests.align.examples import PROVENANCE, make_prompt, make_tasks, session, write_folders, write_items
 
@@ -38,7 +38,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
         for file in folder.glob("*.parquet"):
             file.rename(key / file.name)
         (key / MANIFEST).write_text(json.dumps({}))
-        RunStore(tmp_path / "runs").link("tiny", stage, "key")
+        ArtifactStore(tmp_path / "runs").link("tiny", stage, "key")
     keyed = {stage: folder / "key" for stage, folder in found.items()}
     monkeypatch.setattr("rectune.pipeline.run.run_pipeline", lambda order, store: keyed)
     return keyed
@@ -61,7 +61,7 @@ def test_the_recipe_alone_is_enough_and_options_may_come_first(words: list[str])
 
 
 def test_several_annotators_share_and_status_says_how_they_do() -> None:
-    every = ["--of", "kim,lee", "--overlap", "1"]
+    every = ["--annotators", "kim,lee", "--overlap", "1"]
     for name in ("kim", "lee"):
         rectune(str(RECIPE), "--annotator", name, *every, typed="1 2\n" * 6)
     found = rectune("status", str(RECIPE), *every).output

@@ -77,9 +77,9 @@ def test_what_a_nested_section_leaves_out_is_as_where_all_of_it_is_left_out(tmp_
 
 def test_an_override_changes_one_entry_of_a_map_and_a_recipe_the_whole_map(tmp_path: Path) -> None:
     shares = Recipe.model_validate({}).data.shares
-    assert loaded(tmp_path, "{}", "data.shares.anime=1").data.shares == shares | {"anime": 1}
-    assert loaded(tmp_path, "data: {shares: {anime: 1}}").data.shares == {"anime": 1}
-    assert loaded(tmp_path, "data: {shares: {anime: 1}}", "data.shares.books=2").data.shares == {
+    assert loaded(tmp_path, "{}", "data.mixture_weights.anime=1").data.shares == shares | {"anime": 1}
+    assert loaded(tmp_path, "data: {mixture_weights: {anime: 1}}").data.shares == {"anime": 1}
+    assert loaded(tmp_path, "data: {mixture_weights: {anime: 1}}", "data.mixture_weights.books=2").data.shares == {
         "anime": 1,
         "books": 2,
     }
@@ -127,7 +127,7 @@ def test_prompts_that_leave_no_room_for_a_response_are_refused() -> None:
     with pytest.raises(UserError) as caught:
         load_recipe(DEMO, [*fits, "align.max_length=500", "train.max_length=64"])
     said = "prompts.max_tokens: 500 leaves no room for a response within train.max_length (64) and align.max_length (500)"
-    assert caught.value.found == f"{DEMO}: {said}"
+    assert caught.value.message == f"{DEMO}: {said}"
 
 
 @pytest.mark.parametrize("content", ["", "- a\n- b\n", "data: [", "\x00"])
@@ -146,7 +146,7 @@ def test_a_missing_recipe_says_which_there_are() -> None:
 def test_free_fields_are_not_part_of_the_result_and_all_others_are() -> None:
     plain = load_recipe(DEMO)
     free = load_recipe(
-        DEMO, ["train.save_steps=3", "train.log_steps=7", "generate.slots=3", "generate.threads=1"]
+        DEMO, ["train.save_steps=3", "train.logging_steps=7", "generate.max_num_seqs=3", "generate.threads=1"]
     )
     bound = load_recipe(DEMO, ["train.lora.r=3"])
     names = ("train", "generate")

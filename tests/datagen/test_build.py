@@ -45,7 +45,7 @@ def test_all_eight_domains_become_tables_and_cases(tmp_path: Path) -> None:
 
 
 def test_what_counted_as_liked_is_marked_and_follows_the_recipe(tmp_path: Path) -> None:
-    run(recipe("data.datasets=[anime]", "data.liked.anime=9"), {}, tmp_path)
+    run(recipe("data.datasets=[anime]", "data.positive_threshold.anime=9"), {}, tmp_path)
     table = pl.read_parquet(tmp_path / "interactions.parquet")
     assert table["liked"].sum() == table.filter(pl.col("value") >= 9).height > 0
     assert table.filter(pl.col("value").is_null())["liked"].sum() == 0
@@ -60,7 +60,7 @@ def test_a_domain_that_runs_out_gives_what_it_has_and_says_so(tmp_path: Path) ->
 def test_no_user_with_enough_history_is_an_error_with_a_mend(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no user of anime liked more than 500 items") as caught:
         run(recipe("data.datasets=[anime]", "data.min_history=500"), {}, tmp_path)
-    assert "data.min_history" in caught.value.mend
+    assert "data.min_history" in caught.value.hint
 
 
 def test_a_split_that_nobody_is_left_for_is_an_error(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_an_interrupted_attempt_goes_on_behind_what_was_read(
 def test_negatives_by_popularity_and_a_shortfall_that_is_spread(tmp_path: Path) -> None:
     wanted = ["data.datasets=[anime, movielens]", "data.train=1500", "data.shortfall=spread"]
     stats = run(
-        recipe(*wanted, "data.shares={anime: 1, movielens: 99}", "data.negatives=popularity"), {}, tmp_path
+        recipe(*wanted, "data.mixture_weights={anime: 1, movielens: 99}", "data.negatives=popularity"), {}, tmp_path
     )
     train = {name: entry["cases"]["train"] for name, entry in stats["datasets"].items()}
     assert train["movielens"]["got"] < train["movielens"]["wanted"] == 1485
@@ -113,7 +113,7 @@ def test_two_datasets_of_one_domain_are_refused(tmp_path: Path) -> None:
     own = f"data.custom={{films: {{domain: movies, items: {tmp_path}/films.csv}}}}"
     with pytest.raises(UserError, match="movielens and films are both of the domain movies"):
         run(
-            recipe("data.datasets=[movielens, films]", "data.shares={movielens: 1, films: 1}", own),
+            recipe("data.datasets=[movielens, films]", "data.mixture_weights={movielens: 1, films: 1}", own),
             {},
             tmp_path,
         )

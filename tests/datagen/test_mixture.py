@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
-from rectune.datagen.mixture import allot, deal, evenly, table
+from rectune.datagen.mixture import allocate, deal, evenly, table
 
 shares = st.dictionaries(st.text(min_size=1, max_size=3), st.floats(0.01, 100), min_size=1, max_size=8)
 
 
 @given(st.integers(0, 10_000), shares)
 def test_shares_are_dealt_out_whole_and_to_within_one(total: int, shares: dict[str, float]) -> None:
-    counts = allot(total, shares, list(shares))
+    counts = allocate(total, shares, list(shares))
     assert sum(counts.values()) == total
     weight = sum(shares.values())
     assert all(abs(counts[name] - total * share / weight) < 1 + 1e-6 for name, share in shares.items())
@@ -23,7 +23,7 @@ def test_a_shortfall_is_accepted_or_spread(total: int, shares: dict[str, float],
     capacity = {name: data.draw(st.integers(0, 3000)) for name in shares}
     accepted = deal(total, shares, list(shares), capacity, spread=False)
     spread = deal(total, shares, list(shares), capacity, spread=True)
-    wanted = allot(total, shares, list(shares))
+    wanted = allocate(total, shares, list(shares))
     assert accepted == {name: min(wanted[name], capacity[name]) for name in shares}
     assert sum(spread.values()) == min(total, sum(capacity.values()))
     assert all(accepted[name] <= spread[name] <= capacity[name] for name in shares)
@@ -41,14 +41,14 @@ def test_a_name_with_a_share_of_zero_stays_empty() -> None:
 
 
 def test_the_published_mixture_gives_e_commerce_the_most() -> None:
-    counts = allot(1000, {"amazon": 37.17, "steam": 0.72, "mind": 17.97}, ["amazon", "steam", "mind"])
+    counts = allocate(1000, {"amazon": 37.17, "steam": 0.72, "mind": 17.97}, ["amazon", "steam", "mind"])
     assert counts == {"amazon": 665, "steam": 13, "mind": 322}
     assert evenly(7, ["a", "b", "c"]) == {"a": 3, "b": 2, "c": 2}
 
 
 def test_a_dataset_without_a_share_is_named() -> None:
     with pytest.raises(UserError, match="no share for steam"):
-        allot(10, {"mind": 1.0}, ["mind", "steam"])
+        allocate(10, {"mind": 1.0}, ["mind", "steam"])
 
 
 def test_the_table_marks_what_falls_short() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 
 from rectune.datagen import negatives
-from rectune.datagen.negatives import Near, Touched, Weighted, draw
-from rectune.datagen.noise import hash64, hashes64, uniform
+from rectune.datagen.negatives import NearestNeighbours, SeenItems, CategorySampler, draw
+from rectune.datagen.rng import hash64, hashes64, uniform
 from rectune.datagen.sources import _inserted
 from rectune.retrieval.embedding import register
 
@@ -25,7 +25,7 @@ def test_popular_items_are_drawn_in_proportion_to_their_interactions() -> None:
     weights = np.array([0.0, 1.0, 2.0, 4.0, 8.0] + [1.0] * 35)
     seeds = hashes64((n,) for n in range(20_000))
     targets = np.zeros(len(seeds), np.int64)
-    drawn = draw(Weighted([""] * 40, weights), targets, targets, Touched(targets[:1], targets[:1]), seeds, 1)
+    drawn = draw(CategorySampler([""] * 40, weights), targets, targets, SeenItems(targets[:1], targets[:1]), seeds, 1)
     counts = np.bincount([row[0] for row in drawn], minlength=40)
     assert counts[0] == 0
     expected = weights / weights.sum() * len(seeds)
@@ -33,8 +33,8 @@ def test_popular_items_are_drawn_in_proportion_to_their_interactions() -> None:
 
 
 def test_what_a_case_gets_does_not_depend_on_its_neighbours() -> None:
-    seeds, weighted = hashes64((n,) for n in range(50)), Weighted([""] * 100, np.ones(100))
-    targets, nobody = np.arange(50, dtype=np.int64), Touched(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    seeds, weighted = hashes64((n,) for n in range(50)), CategorySampler([""] * 100, np.ones(100))
+    targets, nobody = np.arange(50, dtype=np.int64), SeenItems(np.zeros(0, np.int64), np.zeros(0, np.int64))
     together = draw(weighted, targets, targets, nobody, seeds, 5)
     alone = [
         draw(weighted, targets[n : n + 1], targets[n : n + 1], nobody, seeds[n : n + 1], 5)[0]
@@ -45,8 +45,8 @@ def test_what_a_case_gets_does_not_depend_on_its_neighbours() -> None:
 
 def test_a_user_who_met_nearly_everything_gets_what_is_left() -> None:
     met = np.arange(95, dtype=np.int64)
-    touched = Touched(np.full(95, 3, np.int64), met)
-    weighted = Weighted([""] * 100, np.ones(100))
+    touched = SeenItems(np.full(95, 3, np.int64), met)
+    weighted = CategorySampler([""] * 100, np.ones(100))
     row = draw(weighted, met[:1], np.array([3]), touched, hashes64([(1,)]), 8)[0]
     assert sorted(row) == [95, 96, 97, 98, 99]
     other = draw(weighted, met[:1], np.array([4]), touched, hashes64([(1,)]), 8)[0]
@@ -54,7 +54,7 @@ def test_a_user_who_met_nearly_everything_gets_what_is_left() -> None:
 
 
 def test_touched_tells_pairs_apart() -> None:
-    touched = Touched(np.array([1, 1, 2]), np.array([5, 6, 5]))
+    touched = SeenItems(np.array([1, 1, 2]), np.array([5, 6, 5]))
     assert touched.holds(np.array([1, 2, 2, 3]), np.array([6, 5, 6, 5])).tolist() == [
         True,
         True,
@@ -75,11 +75,11 @@ def test_near_negatives_are_the_nearest_of_the_targets_category() -> None:
     items = pl.DataFrame(
         {"title": [f"t{n}" for n in range(40)], "categories": [["x"]] * 40, "category": ["a", "b"] * 20}
     )
-    near = Near(items, "angles")
-    nobody = Touched(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    near = NearestNeighbours(items, "angles")
+    nobody = SeenItems(np.zeros(0, np.int64), np.zeros(0, np.int64))
     rows = [draw(near, np.array([0]), np.array([0]), nobody, hashes64([(n,)]), 2)[0] for n in range(60)]
     assert {item for row in rows for item in row} == set(range(2, 22, 2))  # the ten nearest even items
-    met = Touched(np.zeros(18, np.int64), np.arange(2, 38, 2))
+    met = SeenItems(np.zeros(18, np.int64), np.arange(2, 38, 2))
     assert draw(near, np.array([0]), np.array([0]), met, hashes64([(1,)]), 2)[0] == [38]
 
 

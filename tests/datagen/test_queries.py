@@ -12,8 +12,8 @@ from rectune.core.rows import read_rows, write_rows
 from rectune.core.tables import item_schema
 from rectune.core.types import Case, Prompt, Provenance, with_id
 from rectune.datagen import queries
-from rectune.inference.requests import Answer, Request
-from rectune.models.turns import prompt_ids
+from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.models.chat_tokenization import prompt_ids
 from tests.models.tiny import tiny_checkpoint, tiny_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -41,9 +41,9 @@ def inputs(tmp_path: Path) -> dict[str, Path]:
 
 @pytest.fixture()
 def config(monkeypatch: pytest.MonkeyPatch) -> Recipe:
-    def answer(requests: Sequence[Request], *_: object) -> dict[str, tuple[Answer, Provenance]]:
+    def answer(requests: Sequence[GenerationRequest], *_: object) -> dict[str, tuple[GenerationResult, Provenance]]:
         source = Provenance("m", "q", "{}", 0, "e")
-        return {r.id: (Answer(r.id, "slow western", "stop", 1, 1), source) for r in requests}
+        return {r.id: (GenerationResult(r.id, "slow western", "stop", 1, 1), source) for r in requests}
 
     monkeypatch.setattr(queries, "ask_teachers", answer)
     return load_recipe(ROOT / "recipes/tiny.yaml", [f"prompts.max_tokens={BUDGET}", "prompts.listwise=3"])

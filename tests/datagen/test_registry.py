@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Data
+from rectune.core.settings import DataConfig
 from rectune.datagen.datasets import registry
 from rectune.datagen.datasets.entry import Dataset, Layout
 from rectune.pipeline.datasets import entry, overview
@@ -48,9 +48,9 @@ def test_an_entry_is_complete(dataset: Dataset) -> None:
 
 
 def test_recipes_read_and_weigh_every_dataset_unless_they_say_otherwise() -> None:
-    data, known = Data(), {dataset.name: dataset.liked for dataset in registry.DATASETS}
-    assert set(data.datasets) == set(data.shares) == set(known)
-    assert data.liked == known
+    data, known = DataConfig(), {dataset.name: dataset.liked for dataset in registry.DATASETS}
+    assert set(data.datasets) == set(data.mixture_weights) == set(known)
+    assert data.positive_threshold == known
 
 
 def test_both_amazon_datasets_share_their_people() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
 from rectune.core.recipe import load_recipe
-from rectune.core.settings import Data
+from rectune.core.settings import DataConfig
 from rectune.core.settings.data import moment
 from rectune.datagen.datasets.select import Selection, select
 from rectune.readers.drops import Drops
@@ -100,7 +100,7 @@ def test_the_k_core_is_that_of_graph_theory(liked: set[tuple[int, int]], k: int)
 
 @given(pairs_of)
 def test_without_a_wish_nothing_is_left_out(liked: set[tuple[int, int]]) -> None:
-    assert Selection.of(Data(), LIKED).is_all
+    assert Selection.of(DataConfig(), LIKED).is_all
     events = [(user, item, 5.0, DAY) for user, item in liked]
     _, _, pairs, counts = kept(events, min_item_likes=1)
     assert pairs == {(f"u{user}", f"i{item}") for user, item in liked}

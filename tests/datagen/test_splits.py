@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
 from rectune.core.types import Case
-from rectune.datagen.sources import make_sources
+from rectune.datagen.sources import make_case_sources
 from tests.datagen.worlds import LIKED, Events, cut, part, settings
 
 ITEMS = 40
@@ -47,7 +47,7 @@ def first_likes(happened: Events) -> dict[str, int]:
 @few
 @given(worlds, st.sampled_from([0.5, 0.9, 1.0]))
 def test_nothing_in_a_history_is_later_than_its_target(world: Any, until: float) -> None:
-    for case in cases_of(world, train_until=until):
+    for case in cases_of(world, train_time_quantile=until):
         first = first_likes(world[int(case.user[1:])])
         assert first[case.target] == case.cutoff
         assert [first[item] for item in case.history] == sorted(first[item] for item in case.history)
@@ -62,7 +62,7 @@ def test_nothing_in_a_history_is_later_than_its_target(world: Any, until: float)
 @few
 @given(worlds, st.sampled_from([0.3, 0.7, 0.9]))
 def test_no_target_of_training_is_later_than_a_tests(world: Any, until: float) -> None:
-    cases = cases_of(world, train_until=until, test=9)
+    cases = cases_of(world, train_time_quantile=until, test=9)
     early = [case.cutoff for case in cases if case.split != "test"]
     late = [case.cutoff for case in cases if case.split == "test"]
     assert all(a <= b for a, b in itertools.product(early, late) if a is not None and b is not None)
@@ -123,10 +123,10 @@ def test_a_log_that_knows_only_days_still_parts_training_from_tests() -> None:
     world = [
         [(item, 5.0, item // 2) for item in range(8)] for _ in range(12)
     ]  # a quarter of it on the last day
-    cases = cases_of(world, train_until=0.9, test=3)
+    cases = cases_of(world, train_time_quantile=0.9, test=3)
     assert sorted(case.cutoff for case in cases if case.split == "test") == [3, 3, 3]
     assert max(case.cutoff or 0 for case in cases if case.split == "train") == 2
-    assert {case.cutoff for case in cases_of([[(i, 5.0, 7) for i in range(8)]] * 12, train_until=0.9)} == {7}
+    assert {case.cutoff for case in cases_of([[(i, 5.0, 7) for i in range(8)]] * 12, train_time_quantile=0.9)} == {7}
 
 
 def test_every_user_gives_one_case_before_any_gives_two_and_tests_never_give_two() -> None:
@@ -159,7 +159,7 @@ def test_users_of_two_publishers_that_share_an_id_are_two_people(tmp_path: Path)
 
 # Across domains ---------------------------------------------------------------------------------------------
 
-CROSSING = [{"history": "amazon_music", "target": "amazon", "share": 1.0}]
+CROSSING = [{"history": "amazon_music", "target": "amazon", "weight": 1.0}]
 
 
 @few
@@ -205,7 +205,7 @@ def test_a_crossing_between_categories_of_one_dataset(tmp_path: Path) -> None:
     world = [[(item, 5.0, item) for item in range(10)] for _ in range(12)]
     own = part(tmp_path, "amazon", world, ITEMS, categories=["Books", "Toys"])  # even and odd items
     data = settings(
-        datasets=["amazon"], crossings=[{"history": "amazon/Books", "target": "amazon/Toys", "share": 1}]
+        datasets=["amazon"], crossings=[{"history": "amazon/Books", "target": "amazon/Toys", "weight": 1}]
     )
     crossed = cut([own], data)["amazon/Books > amazon/Toys"]
     assert crossed
@@ -229,9 +229,9 @@ def test_a_crossing_that_cannot_be_is_an_error(tmp_path: Path, crossing: tuple[s
         part(tmp_path / name, name, world, ITEMS, categories=["Books", "Toys"])
         for name in ("amazon", "movielens")
     ]
-    wanted = [{"history": crossing[0], "target": crossing[1], "share": 1.0}]
+    wanted = [{"history": crossing[0], "target": crossing[1], "weight": 1.0}]
     with pytest.raises(UserError, match=found):
-        make_sources(parts, settings(datasets=["amazon", "movielens"], crossings=wanted))
+        make_case_sources(parts, settings(datasets=["amazon", "movielens"], crossings=wanted))
 
 
 def test_a_crossing_of_two_editions_has_nobody_in_common(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_a_crossing_of_two_editions_has_nobody_in_common(tmp_path: Path) -> None
         part(tmp_path / "g", "amazon", [[], [], [], *goods], ITEMS),
     ]
     with pytest.raises(UserError, match="nobody liked 2 items"):
-        make_sources(
+        make_case_sources(
             parts[:2], settings(datasets=["amazon_music", "amazon"], crossings=CROSSING, min_history=2)
         )
 

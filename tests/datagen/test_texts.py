@@ -2,9 +2,9 @@
 
 import pytest
 
-from rectune.core.settings import Prompts, Teacher
+from rectune.core.settings import PromptsConfig, TeacherConfig
 from rectune.core.types import Case, Locale, Split, with_id
-from rectune.datagen.queries import Plan, _askable, fault_of, plan_cases, tidy
+from rectune.datagen.queries import PromptPlan, _askable, fault_of, plan_cases, tidy
 from rectune.datagen.teachers import _teacher_of
 
 
@@ -32,7 +32,7 @@ def test_quotes_label_and_full_stop_are_taken_off_a_query() -> None:
 
 
 def test_teachers_get_their_shares_and_a_request_always_has_the_same_one() -> None:
-    teachers = [Teacher(model="a", share=3.0), Teacher(model="b", share=1.0)]
+    teachers = [TeacherConfig(model="a", share=3.0), TeacherConfig(model="b", share=1.0)]
     chosen = [_teacher_of((("user", str(number)),), teachers) for number in range(2000)]
     assert chosen == [_teacher_of((("user", str(number)),), teachers) for number in range(2000)]
     assert 0.7 < chosen.count(0) / 2000 < 0.8
@@ -42,7 +42,7 @@ def case(number: int, split: Split) -> Case:
     return with_id(Case("", "movies", f"u{number}", split, ("a",), "t", ("t", "b"), True, "movies"))
 
 
-CONFIG = Prompts(
+CONFIG = PromptsConfig(
     locales={"en": 1.0, "ko": 1.0},
     scenarios={"passive": 3.0, "active": 1.0},
     forms={"direct": 1.0, "listwise": 1.0},
@@ -67,6 +67,6 @@ def test_every_test_case_is_asked_passively_and_actively_and_always_directly() -
 
 
 def test_a_case_without_a_usable_query_is_asked_passively() -> None:
-    plan = Plan(case(1, "train"), "active", "direct", "en")
+    plan = PromptPlan(case(1, "train"), "active", "direct", "en")
     assert _askable(plan, {}).scenario == "passive"
     assert _askable(plan, {plan.case.id: "quiet films"}) is plan

@@ -6,34 +6,34 @@ from typing import Any
 
 import polars as pl
 
-from rectune.core.settings import Data
+from rectune.core.settings import DataConfig
 from rectune.core.tables import interaction_schema, item_schema, user_schema
 from rectune.core.types import SPLITS, Case
 from rectune.datagen import splits
 from rectune.datagen.datasets.registry import Dataset, find
-from rectune.datagen.parts import Part
-from rectune.datagen.sources import Source, make_sources
+from rectune.datagen.dataset_cache import CachedDataset
+from rectune.datagen.sources import CaseSource, make_case_sources
 
 # What happened to one user: (item, value or None, time).
 Events = Sequence[tuple[int, float | None, int]]
 LIKED = 4.0
 
 
-def settings(**changes: Any) -> Data:
+def settings(**changes: Any) -> DataConfig:
     plain: dict[str, Any] = {
         "datasets": ["movielens"],
-        "shares": {"movielens": 1.0, "amazon": 1.0, "amazon_music": 1.0},
+        "mixture_weights": {"movielens": 1.0, "amazon": 1.0, "amazon_music": 1.0},
         "liked": {},
         "train": 100,
         "preference": 2,
         "test": 2,
-        "train_until": 1.0,
+        "train_time_quantile": 1.0,
         "min_history": 2,
         "max_history": 3,
         "candidates": 6,
         "seed": 3,
     }
-    return Data(**(plain | changes))
+    return DataConfig(**(plain | changes))
 
 
 def part(
@@ -44,7 +44,7 @@ def part(
     *,
     times: bool = True,
     categories: Sequence[str] = (),
-) -> Part:
+) -> CachedDataset:
     """Users u0, u1, … and items i0, i1, …; the categories go round."""
     dataset: Dataset = find(name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,15 +78,15 @@ def part(
         "items": items,
         "users": len(world),
     }
-    return Part(dataset, folder, LIKED, counted)
+    return CachedDataset(dataset, folder, LIKED, counted)
 
 
-def cut(parts: Sequence[Part], data: Data) -> dict[str, list[Case]]:
+def cut(parts: Sequence[CachedDataset], data: DataConfig) -> dict[str, list[Case]]:
     """All cases by source, of every split."""
-    sources = make_sources(parts, data)
+    sources = make_case_sources(parts, data)
     users = splits.assign([source.pool for source in sources], data.seed)
     return {source.name: all_cases(source, own) for source, own in zip(sources, users, strict=True)}
 
 
-def all_cases(source: Source, users: Any) -> list[Case]:
+def all_cases(source: CaseSource, users: Any) -> list[Case]:
     return [case for split in SPLITS for case in source.cut(split, users[split], source.pool.wanted[split])]

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from rectune.align.comparison import read_duel
+from rectune.align.comparison import read_comparison
 from rectune.core.catalogue import load_catalogue
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
-from rectune.core.settings import Engine, Evaluate, Retrieval, Sampling
+from rectune.core.settings import EngineConfig, EvaluateConfig, RetrievalConfig, SamplingConfig
 from rectune.core.types import Candidate, Case, Prompt, Provenance
-from rectune.evaluation import answers, writing
+from rectune.evaluation import answers, model_answers
 from rectune.evaluation.answers import FIGURES, compare_answers
-from rectune.evaluation.systems import Material
-from rectune.inference.requests import Answer, Request
+from rectune.evaluation.systems import EvalContext
+from rectune.inference.requests import GenerationResult, GenerationRequest
 from rectune.retrieval.grounding import Grounding
 from rectune.retrieval.index import build_index
 from tests.rankers.world import write_world
@@ -52,16 +52,16 @@ def compare(
 
     def run(sft: Writer, dpo: Writer, count: int = 99) -> dict:  # type: ignore[type-arg]
         def write(
-            model: Path, requests: Sequence[Request], engine: Engine, ledger: Path, label: str
-        ) -> list[Answer]:
+            model: Path, requests: Sequence[GenerationRequest], engine: EngineConfig, generation_cache: Path, label: str
+        ) -> list[GenerationResult]:
             writer = {"candidates": sft, "export": dpo}[model.parent.name]
-            return [Answer(r.id, writer(r.messages[-1][1]), "stop", 1, 1) for r in requests]
+            return [GenerationResult(r.id, writer(r.messages[-1][1]), "stop", 1, 1) for r in requests]
 
         monkeypatch.setattr(writing, "generate", write)
         monkeypatch.setattr(answers, "provenance", lambda *_: Provenance("m", "Q8_0", "{}", 0, "e"))
-        evaluate = Evaluate(systems=["sft", "dpo"], answers=count, bootstrap=200)
-        config = Recipe.model_construct(evaluate=evaluate, retrieval=Retrieval(sampling=Sampling()))
-        return compare_answers(prompts, Material(config, world, catalogue, cases), grounding, out)
+        evaluate = EvaluateConfig(systems=["sft", "dpo"], answers=count, bootstrap=200)
+        config = Recipe.model_construct(evaluate=evaluate, retrieval=RetrievalConfig(sampling=SamplingConfig()))
+        return compare_answers(prompts, EvalContext(config, world, catalogue, cases), grounding, out)
 
     run.out = out  # type: ignore[attr-defined]
     return run
@@ -93,9 +93,9 @@ def test_what_is_written_is_what_a_blind_comparison_reads(compare, world: dict[s
     found = compare(lambda text: f"Maybe {len(text)}.", lambda _: GOOD, 3)
     assert json.loads((compare.out / "answers.json").read_text()) == found
     assert {len(read_rows(compare.out / f"answers.{s}.parquet", Candidate)) for s in ("sft", "dpo")} == {3}
-    duel = read_duel(world["queries"] / "prompts.parquet", compare.out, ("sft", "dpo"))
-    assert (len(duel.tasks), duel.same) == (3, ())
-    assert duel.tasks[0].answers[1] == GOOD
+    comparison = read_comparison(world["queries"] / "prompts.parquet", compare.out, ("sft", "dpo"))
+    assert (len(comparison.tasks), comparison.same) == (3, ())
+    assert comparison.tasks[0].answers[1] == GOOD
 
 
 def test_empty_answers_count_against_a_model_and_break_nothing(compare) -> None:  # type: ignore[no-untyped-def]

@@ -7,7 +7,7 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.core.rows import write_rows
-from rectune.core.runs import RunStore
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.types import Ranking
 from rectune.evaluation.compare import compare, comparison_text
 from rectune.pipeline.compare import compared
@@ -61,7 +61,7 @@ def test_nothing_in_common_is_an_error_for_people(tmp_path: Path):
 
 
 def test_runs_are_found_by_folder_recipe_file_or_name(tmp_path: Path):
-    store = RunStore(tmp_path / "runs")
+    store = ArtifactStore(tmp_path / "runs")
     for name in ("first", "second"):
         with store.work("eval", name) as place:
             write_rows(place.folder / "rankings.parquet", [row(1, 1)], Ranking)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from rectune.core.manifest import Manifest
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.evaluation.pages import data_figures
-from rectune.evaluation.pages.data import Data, Mix, read_data
+from rectune.evaluation.pages.data import DataSummary, MixtureRow, read_data
 from rectune.evaluation.pages.data_figures import draw
 from rectune.evaluation.pages.data_tables import tables
 from rectune.evaluation.report import run
@@ -92,7 +92,7 @@ FIGURES = {
             "categories": {"Books": {"train": 608}},
         }
     },
-    "crossings": {"shop/Books > shop/Toys": {"train": {"wanted": 7, "got": 5}}},
+    "cross_domain": {"shop/Books > shop/Toys": {"train": {"wanted": 7, "got": 5}}},
 }
 
 
@@ -109,7 +109,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture()
-def data(folder: Path) -> Data:
+def data(folder: Path) -> DataSummary:
     return read_data(folder, Manifest("data", figures=FIGURES))
 
 
@@ -130,23 +130,23 @@ def panels(figure: Figure) -> dict[str, Any]:
     return {axes.get_title(loc="left").splitlines()[0]: axes for axes in figure.axes if axes.get_visible()}
 
 
-def test_drops_and_mixture_come_from_the_manifest(data: Data) -> None:
+def test_drops_and_mixture_come_from_the_manifest(data: DataSummary) -> None:
     malformed, evil = data.drops
     assert (malformed.dataset, malformed.count, malformed.first) == ("shop", 3, ("shop.csv:17: too short",))
     assert (evil.reason, evil.first) == (EVIL, "")
-    assert data.liked == {"goods": 4.0}
+    assert data.positive_threshold == {"goods": 4.0}
     assert [mix.source for mix in data.mixture] == ["shop", "Books", "shop/Books > shop/Toys"]
     assert data.mixture[0].wanted == {"train": 1200, "test": 30} and data.mixture[2].got == {"train": 5}
-    assert data.mixture[1] == Mix("Books", {}, {"train": 608}, category=True)
+    assert data.mixture[1] == MixtureRow("Books", {}, {"train": 608}, category=True)
     assert data.splits == ["train", "test"]
 
 
 def test_a_folder_without_tables_has_no_statistics(folder: Path) -> None:
     (folder / "interactions.parquet").unlink()
-    assert read_data(folder, None) == Data() and tables(Data()) == []
+    assert read_data(folder, None) == DataSummary() and tables(DataSummary()) == []
 
 
-def test_tables_give_every_domain_and_its_categories(data: Data) -> None:
+def test_tables_give_every_domain_and_its_categories(data: DataSummary) -> None:
     interactions, histories, items = tables(data)
     assert [row[0] for row in interactions.rows] == ["goods", "… Books", f"… {EVIL}", "idle"]
     assert dict(zip(interactions.heads, interactions.rows[0], strict=True)) == {
@@ -161,7 +161,7 @@ def test_tables_give_every_domain_and_its_categories(data: Data) -> None:
     assert interactions.rows[3][5:] == ("–", "–", "–", "–", "–")
 
 
-def test_domains_and_categories_each_have_their_charts(data: Data, tmp_path: Path) -> None:
+def test_domains_and_categories_each_have_their_charts(data: DataSummary, tmp_path: Path) -> None:
     shown = draw(data, tmp_path / "charts")
     names = {
         f"data_{what}{end}.png" for what in ("history", "popularity", "values") for end in ("", "_categories")
@@ -173,19 +173,19 @@ def test_domains_and_categories_each_have_their_charts(data: Data, tmp_path: Pat
 
 
 def test_no_chart_is_claimed_where_nothing_is_known(tmp_path: Path) -> None:
-    assert draw(Data(), tmp_path) == {}
+    assert draw(DataSummary(), tmp_path) == {}
     bare = row("goods", values={"scale": "exact", "bars": []}, categories=[])
-    assert set(draw(Data((bare, nothing("idle"))), tmp_path)) == {"data_history.png", "data_popularity.png"}
+    assert set(draw(DataSummary((bare, nothing("idle"))), tmp_path)) == {"data_history.png", "data_popularity.png"}
 
 
-def test_every_chart_says_what_its_axes_are(data: Data, drawn: dict[str, Figure], tmp_path: Path) -> None:
+def test_every_chart_says_what_its_axes_are(data: DataSummary, drawn: dict[str, Figure], tmp_path: Path) -> None:
     draw(data, tmp_path)
     for name, figure in drawn.items():
         ours = [axes.get_xlabel() + axes.get_ylabel() for axes in figure.axes]
         assert figure.get_supxlabel() + figure.get_supylabel() or all(ours), name
 
 
-def test_history_bars_are_shares_of_the_users(data: Data, drawn: dict[str, Figure], tmp_path: Path) -> None:
+def test_history_bars_are_shares_of_the_users(data: DataSummary, drawn: dict[str, Figure], tmp_path: Path) -> None:
     draw(data, tmp_path)
     axes = panels(drawn["data_history.png"])["goods"]
     every, liked = ([bar.get_height() for bar in bars] for bars in axes.containers)
@@ -193,7 +193,7 @@ def test_history_bars_are_shares_of_the_users(data: Data, drawn: dict[str, Figur
 
 
 def test_the_threshold_parts_the_liked_values_from_the_others(
-    data: Data, drawn: dict[str, Figure], tmp_path: Path
+    data: DataSummary, drawn: dict[str, Figure], tmp_path: Path
 ) -> None:
     draw(data, tmp_path)
     axes = panels(drawn["data_values.png"])["goods"]
@@ -206,7 +206,7 @@ def test_the_threshold_parts_the_liked_values_from_the_others(
 def test_hours_stand_on_a_doubling_scale(drawn: dict[str, Figure], tmp_path: Path) -> None:
     bars = [[0.0, 0, 5], [0.5, 0, 5], [1.0, 0, 5], [2.0, 5, 0]]
     games = row("games", values={"scale": "log2", "bars": bars}, categories=[])
-    draw(Data((games,), liked={"games": 2.0}), tmp_path)
+    draw(DataSummary((games,), liked={"games": 2.0}), tmp_path)
     axes = panels(drawn["data_values.png"])["games"]
     ticks = dict(zip((tick.get_text() for tick in axes.get_xticklabels()), axes.get_xticks(), strict=True))
     assert ticks == {"0": -2.0, "0.5": -1.0, "1": 0.0, "2": 1.0}
@@ -216,7 +216,7 @@ def test_hours_stand_on_a_doubling_scale(drawn: dict[str, Figure], tmp_path: Pat
 def test_no_popularity_line_leaves_its_panel(drawn: dict[str, Figure], tmp_path: Path) -> None:
     most = (5, 90_000, 70)
     parts = [row("goods", f"part {n}", popularity={"ranks": [[1, n], [9, 1]]}) for n in most]
-    draw(Data((row("goods", categories=parts),)), tmp_path)
+    draw(DataSummary((row("goods", categories=parts),)), tmp_path)
     for n in most:
         axes = panels(drawn["data_popularity_categories.png"])[f"part {n}"]
         assert axes.lines[0].get_ydata()[0] == n <= axes.get_ylim()[1] and axes.get_ylim()[0] < 1
@@ -224,11 +224,11 @@ def test_no_popularity_line_leaves_its_panel(drawn: dict[str, Figure], tmp_path:
 
 def test_mixture_bars_show_what_was_wanted_and_got(drawn: dict[str, Figure], tmp_path: Path) -> None:
     mixes = (
-        Mix("a", {"train": 9}, {"train": 4}),
-        Mix("part", {}, {"train": 4}, category=True),
-        Mix("b", {"train": 1}, {"train": 1}),
+        MixtureRow("a", {"train": 9}, {"train": 4}),
+        MixtureRow("part", {}, {"train": 4}, category=True),
+        MixtureRow("b", {"train": 1}, {"train": 1}),
     )
-    draw(Data(mixture=mixes), tmp_path)
+    draw(DataSummary(mixture=mixes), tmp_path)
     axes = panels(drawn["data_mixture.png"])["train"]
     assert [[bar.get_width() for bar in bars] for bars in axes.containers] == [[1, 9], [1, 4]]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
@@ -238,7 +238,7 @@ def test_names_that_the_font_lacks_or_that_are_long_spoil_nothing(tmp_path: Path
     named = row("뉴스" * 30, categories=[row("뉴스", f"{place}_{'$' * 3}") for place in range(9)])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(draw(Data((named,)), tmp_path)) == 6
+        assert len(draw(DataSummary((named,)), tmp_path)) == 6
 
 
 def test_the_report_shows_the_data(folder: Path, config: Recipe, tmp_path: Path) -> None:

@@ -7,31 +7,31 @@ import pytest
 
 from rectune.core.catalogue import Catalogue
 from rectune.core.recipe import Recipe
-from rectune.core.settings import Evaluate, Retrieval, Sampling
+from rectune.core.settings import EvaluateConfig, RetrievalConfig, SamplingConfig
 from rectune.core.types import Item
 from rectune.evaluation import memorisation
 from rectune.evaluation.memorisation import next_items, probe
-from rectune.evaluation.systems import Material
-from rectune.inference.requests import Answer
-from rectune.rankers.cases import TestCase, by_domain
-from rectune.rankers.ground import Ground
+from rectune.evaluation.systems import EvalContext
+from rectune.inference.requests import GenerationResult
+from rectune.rankers.eval_cases import EvalCase, by_domain
+from rectune.rankers.domain_data import DomainData
 from rectune.rankers.likelihood import NEUTRAL
 from tests.rankers.world import case, items, prompt
 
 TITLES = ["The Lord of the Rings", "One Flew Over the Cuckoo's Nest (1975)", "The Good, the Bad and the Ugly"]
 
 
-def material(tmp_path: Path, count: int = 3) -> Material:
+def eval_context(tmp_path: Path, count: int = 3) -> EvalContext:
     shelf = items() + [Item("movies", f"t{n}", title) for n, title in enumerate(TITLES)]
-    settings = Evaluate(systems=["base"], memorisation=count)
-    config = Recipe.model_construct(evaluate=settings, retrieval=Retrieval(sampling=Sampling()))
-    found = Material(config, {"base": tmp_path}, Catalogue({(i.domain, i.item_id): i for i in shelf}), [])
-    found._grounds["movies"] = Ground("movies", shelf)
+    settings = EvaluateConfig(systems=["base"], memorisation=count)
+    config = Recipe.model_construct(evaluate=settings, retrieval=RetrievalConfig(sampling=SamplingConfig()))
+    found = EvalContext(config, {"base": tmp_path}, Catalogue({(i.domain, i.item_id): i for i in shelf}), [])
+    found._grounds["movies"] = DomainData("movies", shelf)
     return found
 
 
-def two_users() -> list[TestCase]:
-    return [TestCase(c, prompt(c)) for c in (case("movies", f"u{taste}", "test", taste) for taste in (0, 1))]
+def two_users() -> list[EvalCase]:
+    return [EvalCase(c, prompt(c)) for c in (case("movies", f"u{taste}", "test", taste) for taste in (0, 1))]
 
 
 class Taste:
@@ -50,21 +50,21 @@ class Taste:
 def test_titles_known_by_heart_are_told_from_guesses(
     knows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def write(model, requests, engine, ledger, label):
+    def write(model, requests, engine, generation_cache, label):
         def rest(first: str) -> str:
             whole = next(title for title in TITLES if title.startswith(first))
             return whole[len(first) :].upper() + "!" if knows else " and then some"
 
-        return [Answer(r.id, rest(r.prefill), "stop", 1, 1) for r in requests]
+        return [GenerationResult(r.id, rest(r.prefill), "stop", 1, 1) for r in requests]
 
     monkeypatch.setattr(memorisation, "generate", write)
-    found = probe(two_users(), material(tmp_path), Taste(), tmp_path / "a" / "b")["titles"]
+    found = probe(two_users(), eval_context(tmp_path), Taste(), tmp_path / "a" / "b")["titles"]
     assert (found["n"], found["completed"][0], found["control"][0]) == (3, float(knows), 0.0)
     assert found["domains"]["movies"]["n"] == 3
 
 
 def test_the_next_item_is_found_by_the_history_and_by_nothing_else(tmp_path: Path):
-    found = next_items(by_domain(two_users()), material(tmp_path), Taste())
+    found = next_items(by_domain(two_users()), eval_context(tmp_path), Taste())
     assert found["n"] == 2
     shares = {name: entry[0] for name, entry in found["hit@1"].items()}
     # One of the two targets is the space station, which this model names to whoever asks.

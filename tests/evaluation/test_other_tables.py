@@ -7,7 +7,7 @@ import json
 import pytest
 
 from rectune.evaluation.pages.training import preference_table
-from rectune.recommender.report import FLAGS, RESOLVED, grounding_tables
+from rectune.recommender.grounding_report import FLAGS, RESOLVED, grounding_tables
 
 
 def side(exact: float, invented: float) -> dict:

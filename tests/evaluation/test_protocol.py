@@ -3,44 +3,44 @@ import math
 import numpy as np
 import pytest
 
-from rectune.core.settings import Evaluate
+from rectune.core.settings import EvaluateConfig
 from rectune.evaluation.protocol import KEPT, ranked, summarise
-from rectune.evaluation.trials import Trial, own_trials
-from rectune.rankers.cases import TestCase
+from rectune.evaluation.ranking_tasks import RankingTask, own_tasks
+from rectune.rankers.eval_cases import EvalCase
 from tests.rankers.world import case, prompt
 
 
-def four_cases() -> list[TestCase]:
+def four_cases() -> list[EvalCase]:
     cases = [case(d, f"u{taste}", "test", taste) for d in ("movies", "books") for taste in (0, 1)]
-    return [TestCase(c, prompt(c)) for c in cases]
+    return [EvalCase(c, prompt(c)) for c in cases]
 
 
-def right(trial: Trial, hit: bool = True) -> np.ndarray:
-    return np.array([float(item == trial.test.case.target) for item in trial.candidates]) * hit
+def right(task: RankingTask, hit: bool = True) -> np.ndarray:
+    return np.array([float(item == task.test.case.target) for item in task.candidates]) * hit
 
 
 def test_a_ranking_lists_the_candidates_best_first_and_the_target_last_among_equals():
-    trial = own_trials(four_cases())[0]  # the target stands third of five
-    row = ranked(trial, "s", np.array([1.0, 5.0, 1.0, np.nan, 1.0]))
-    c = trial.candidates
+    task = own_tasks(four_cases())[0]  # the target stands third of five
+    row = ranked(task, "s", np.array([1.0, 5.0, 1.0, np.nan, 1.0]))
+    c = task.candidates
     assert row.items == (c[1], c[0], c[4], c[2], c[3])
     assert row.scores == (5.0, 1.0, 1.0, 1.0, -np.inf)
     assert row.grounding == ("candidate",) * 5
-    assert (row.prompt_id, row.system, row.user) == (trial.test.prompt.id, "s", "movies/u0")
+    assert (row.prompt_id, row.system, row.user) == (task.test.prompt.id, "s", "movies/u0")
     assert (row.rank, row.size) == (4, 5)
 
 
 def test_of_the_whole_catalogue_only_the_first_are_written_but_the_rank_is_known():
     test = four_cases()[0]
-    trial = Trial(test, "full", 0, (*(f"x{n}" for n in range(100)), test.case.target))
-    row = ranked(trial, "s", np.arange(101)[::-1].astype(float))
+    task = RankingTask(test, "full", 0, (*(f"x{n}" for n in range(100)), test.case.target))
+    row = ranked(task, "s", np.arange(101)[::-1].astype(float))
     assert (len(row.items), row.rank, row.size, row.items[0]) == (KEPT, 101, 101, "x0")
 
 
 def test_the_summary_has_every_figure_over_all_and_by_domain_and_group():
     cases = four_cases()
-    rankings = [ranked(t, "dpo", right(t, t.test.case.domain == "movies")) for t in own_trials(cases)]
-    found = summarise(cases, rankings, Evaluate(systems=["dpo"], bootstrap=200), {"some": cases[:1]})
+    rankings = [ranked(t, "dpo", right(t, t.test.case.domain == "movies")) for t in own_tasks(cases)]
+    found = summarise(cases, rankings, EvaluateConfig(systems=["dpo"], bootstrap=200), {"some": cases[:1]})
     dpo = found["systems"]["dpo"]
     assert (found["candidates"], found["chance"], found["cases"]) == (5, pytest.approx(0.2), 4)
     assert (dpo["n"], dpo["hit@1"], dpo["mrr"]) == (4, 0.5, pytest.approx((1 + 1 + 0.2 + 0.2) / 4))
@@ -54,11 +54,11 @@ def test_the_summary_has_every_figure_over_all_and_by_domain_and_group():
 
 def test_draws_are_averaged_and_shown_one_by_one():
     cases = four_cases()
-    rankings = [ranked(t, "dpo", right(t)) for t in own_trials(cases)]
+    rankings = [ranked(t, "dpo", right(t)) for t in own_tasks(cases)]
     for draw, hits in enumerate((4, 2, 0)):
-        trials = [Trial(test, "uniform", draw, test.case.candidates) for test in cases]
-        rankings += [ranked(t, "dpo", right(t, place < hits)) for place, t in enumerate(trials)]
-    found = summarise(cases, rankings, Evaluate(systems=["dpo"], bootstrap=200))
+        tasks = [RankingTask(test, "uniform", draw, test.case.candidates) for test in cases]
+        rankings += [ranked(t, "dpo", right(t, place < hits)) for place, t in enumerate(tasks)]
+    found = summarise(cases, rankings, EvaluateConfig(systems=["dpo"], bootstrap=200))
     drawn = found["protocols"]["uniform"]["systems"]["dpo"]
     assert drawn["hit@1_by_draw"] == [1.0, 0.5, 0.0] and drawn["hit@1"] == pytest.approx(0.5)
     assert drawn["draws"] == 3 and found["systems"]["dpo"]["hit@1"] == 1.0
@@ -66,12 +66,12 @@ def test_draws_are_averaged_and_shown_one_by_one():
 
 def test_systems_keep_their_order_and_are_paired_only_where_both_have_every_case():
     cases = four_cases()
-    trials = own_trials(cases)
-    rankings = [ranked(t, "sft", right(t)) for t in trials] + [
-        ranked(t, "base", right(t, False)) for t in trials
+    tasks = own_tasks(cases)
+    rankings = [ranked(t, "sft", right(t)) for t in tasks] + [
+        ranked(t, "base", right(t, False)) for t in tasks
     ]
-    rankings += [ranked(t, "popularity", right(t)) for t in trials[:2]]
-    found = summarise(cases, rankings, Evaluate(systems=["sft"], bootstrap=100))
+    rankings += [ranked(t, "popularity", right(t)) for t in tasks[:2]]
+    found = summarise(cases, rankings, EvaluateConfig(systems=["sft"], bootstrap=100))
     assert list(found["systems"]) == ["sft", "base", "popularity"]
     (pair,) = found["pairs"]
     assert (pair["system"], pair["against"], pair["difference"]) == ("sft", "base", 1.0)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rectune.core.settings import Evaluate
+from rectune.core.settings import EvaluateConfig
 from rectune.evaluation.pages.figures import difference_chart
 from rectune.evaluation.protocol import ranked, summarise
-from rectune.evaluation.trials import Trial, own_trials
-from rectune.rankers.cases import TestCase
-from rectune.rankers.report import ranking_tables
+from rectune.evaluation.ranking_tasks import RankingTask, own_tasks
+from rectune.rankers.eval_cases import EvalCase
+from rectune.rankers.ranking_tables import ranking_tables
 from tests.rankers.world import case, prompt
 
 _KEYS = (
@@ -25,21 +25,21 @@ damaged = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=6),
     max_leaves=30,
 )
-TESTS = [TestCase(c, prompt(c)) for c in (case("movies", f"u{n}", "test", n % 2) for n in range(4))]
+TESTS = [EvalCase(c, prompt(c)) for c in (case("movies", f"u{n}", "test", n % 2) for n in range(4))]
 
 
 @pytest.fixture(scope="module")
 def document() -> dict:
     rankings = []
     for system, hits in (("embedding_best", 1), ("sft", 3)):
-        for trials in (
-            own_trials(TESTS),
-            [Trial(t, "uniform", d, t.case.candidates) for d in (0, 1) for t in TESTS],
+        for tasks in (
+            own_tasks(TESTS),
+            [RankingTask(t, "uniform", d, t.case.candidates) for d in (0, 1) for t in TESTS],
         ):
-            for place, trial in enumerate(trials):
-                target = [float(item == trial.test.case.target) for item in trial.candidates]
-                rankings.append(ranked(trial, system, np.array(target) * (place % 4 < hits)))
-    found = summarise(TESTS, rankings, Evaluate(systems=["sft"], bootstrap=50), {"cold items": TESTS[:1]})
+            for place, task in enumerate(tasks):
+                target = [float(item == task.test.case.target) for item in task.candidates]
+                rankings.append(ranked(task, system, np.array(target) * (place % 4 < hits)))
+    found = summarise(TESTS, rankings, EvaluateConfig(systems=["sft"], bootstrap=50), {"cold items": TESTS[:1]})
     found["weights"] = {"sft": {"prior": 0.4, "fused": 0.7, "lexical": 0.6, "cases": 9}}
     third = {
         "first third": [0.5, 0.2, 0.8, 4],

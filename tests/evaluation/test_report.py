@@ -269,7 +269,7 @@ def test_hostile_text_is_inert_and_readable_in_both_pages(
     answer = {"system": text, "text": text, "item": text, "how": text, "hit": True}
     sample = {"domain": text, "instruction": text, "system": text, "target": text, "answers": [answer]}
     item = {"title": text, "how": text}
-    wish = {
+    user_request = {
         "domain": text,
         "scenario": text,
         "history": [text],
@@ -281,7 +281,7 @@ def test_hostile_text_is_inert_and_readable_in_both_pages(
     figures = {"annotators": ["simulated", text], "rule": text}
     (finished["eval"] / "samples.json").write_text(json.dumps([sample]))
     (finished["eval"] / "metrics.json").write_text(json.dumps(metrics))
-    (finished["recommend"] / "recommendations.json").write_text(json.dumps([wish | {"items": [item]}]))
+    (finished["recommend"] / "recommendations.json").write_text(json.dumps([user_request | {"items": [item]}]))
     path = finished["tag"] / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": figures}))
     run(config, finished, out)

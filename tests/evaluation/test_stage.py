@@ -7,11 +7,11 @@ import pytest
 from rectune.core.catalogue import load_catalogue
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
-from rectune.core.settings import Evaluate, Retrieval, Sampling
+from rectune.core.settings import EvaluateConfig, RetrievalConfig, SamplingConfig
 from rectune.core.types import Case, Prompt, Ranking
-from rectune.evaluation import language, memorisation, stage, writing
-from rectune.evaluation.samples import choose
-from rectune.inference.requests import Answer, Request
+from rectune.evaluation import llm_ranking, memorisation, stage, model_answers
+from rectune.evaluation.sample_answers import choose
+from rectune.inference.requests import GenerationResult, GenerationRequest
 from rectune.rankers.likelihood import NEUTRAL
 from rectune.retrieval.index import build_index
 from tests.rankers.world import KITCHEN, SPACE, write_world
@@ -27,7 +27,7 @@ class Engine:
     scored: list[str] = []  # noqa: RUF012
     dies_after = 10_000
 
-    def __init__(self, model: Path, engine: Evaluate) -> None:
+    def __init__(self, model: Path, engine: EvaluateConfig) -> None:
         self.taste = {"export": 1.0, "base": 0.0, "candidates": -1.0}[model.parent.name]
 
     def __enter__(self) -> "Engine":
@@ -46,13 +46,13 @@ class Engine:
         return [[self.taste if text.strip() in half else 0.0] for text in continuations]
 
 
-def write(model: Path, requests: Sequence[Request], engine, ledger: Path, label: str) -> list[Answer]:
+def write(model: Path, requests: Sequence[GenerationRequest], engine, generation_cache: Path, label: str) -> list[GenerationResult]:
     words = {
         "export": "My recommendation: The Space Station",
         "base": "",
         "candidates": "Something with cakes",
     }
-    return [Answer(request.id, words[model.parent.name], "stop", 1, 1) for request in requests]
+    return [GenerationResult(request.id, words[model.parent.name], "stop", 1, 1) for request in requests]
 
 
 @pytest.fixture
@@ -77,12 +77,12 @@ def out(tmp_path: Path) -> Path:
 
 
 # What a test does not ask for is not measured.
-FEW = {"bootstrap": 50, "ways": [], "protocols": [], "tuning": 0, "memorisation": 0, "answers": 0}
+FEW = {"bootstrap": 50, "scoring_methods": [], "protocols": [], "tuning": 0, "memorisation": 0, "answers": 0}
 
 
 def config(count: int = 3, **changes) -> Recipe:
-    evaluate = Evaluate(systems=SYSTEMS, samples=count, **(FEW | changes))
-    return Recipe.model_construct(evaluate=evaluate, retrieval=Retrieval(sampling=Sampling()))
+    evaluate = EvaluateConfig(systems=SYSTEMS, samples=count, **(FEW | changes))
+    return Recipe.model_construct(evaluate=evaluate, retrieval=RetrievalConfig(sampling=SamplingConfig()))
 
 
 def test_every_system_ranks_the_same_candidates_and_known_tastes_give_known_figures(world, out: Path):
@@ -104,11 +104,11 @@ def test_every_system_ranks_the_same_candidates_and_known_tastes_give_known_figu
 
 
 def test_every_way_and_protocol_is_measured_as_far_as_it_goes(world, out: Path):
-    settings = {"ways": WAYS, "protocols": ["uniform", "full"], "draws": 2, "model_draws": 1}
+    settings = {"scoring_methods": WAYS, "protocols": ["uniform", "full"], "draws": 2, "num_model_draws": 1}
     stage.run(config(**settings, tuning=2, memorisation=1), world, out)
     figures = json.loads((out / "metrics.json").read_text())
     models = [
-        name for model in ("base", "sft", "dpo") for name in (model, *(f"{model}/{way}" for way in WAYS))
+        name for model in ("base", "sft", "dpo") for name in (model, *(f"{model}/{method}" for method in WAYS))
     ]
     assert list(figures["systems"]) == [*RANKERS, *models]
     hits = {name: entry["hit@1"] for name, entry in figures["systems"].items()}

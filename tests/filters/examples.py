@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from rectune.core.rows import batch_of
-from rectune.core.settings import Filter, FilterRules, TooShort
+from rectune.core.settings import FilterConfig, FilterRulesConfig, TooShortConfig
 from rectune.core.types import Example, Item, Prompt, Provenance, with_id
-from rectune.filters.judge import Verdicts, judge, measure
+from rectune.filters.apply_rules import Verdicts, apply_rules, measure
 from rectune.prompts.title_index import TitleIndexes
 
 TITLES = {
@@ -70,16 +70,16 @@ def good(body: str = "", locale: str = "en", target: str = "1") -> Example:
 
 
 # Tokens are words here, of which a Korean answer has fewer than a tokenizer makes of it.
-SETTINGS = Filter(rules=FilterRules(too_short=TooShort(tokens=12)))
+SETTINGS = FilterConfig(rules=FilterRulesConfig(too_short=TooShortConfig(tokens=12)))
 
 
-def judged(rows: Sequence[Example], config: Filter | None = None, size: int = 3) -> Verdicts:
+def judged(rows: Sequence[Example], config: FilterConfig | None = None, size: int = 3) -> Verdicts:
     """Verdicts on these rows, in batches of `size`."""
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]
     batches = (measure(batch_of(part, Example), CATALOGUE, Words()) for part in parts)
-    return judge(batches, config or SETTINGS)
+    return apply_rules(batches, config or SETTINGS)
 
 
-def reasons(row: Example, config: Filter | None = None) -> tuple[str, ...]:
+def reasons(row: Example, config: FilterConfig | None = None) -> tuple[str, ...]:
     """Why this row alone would be dropped."""
     return judged([row], config).reasons(0)

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from rectune.cli.main import app, main
 from rectune.core.errors import UserError
-from rectune.filters.command import Scoring, for_terminal, score_file
+from rectune.filters.command import ScoreOptions, for_terminal, score_file
 from rectune.filters.score import response_score
-from rectune.filters.tokenizing import BATCH
+from rectune.filters.tokenization import BATCH
 from tests.filters.small_tokenizer import small_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def scored(text: str) -> float | None:
 
 def rows_of(file: Path, **options: Any) -> tuple[list[dict[str, Any]], str]:
     written = io.StringIO()
-    summary = score_file(Scoring(file, **options), written.write)
+    summary = score_file(ScoreOptions(file, **options), written.write)
     return [json.loads(line) for line in written.getvalue().splitlines()], summary
 
 
@@ -69,7 +69,7 @@ def test_more_texts_than_a_batch_come_in_the_order_of_the_file(tmp_path: Path) -
 
 
 def test_drops_are_shown_by_length(tmp_path: Path) -> None:
-    summary = score_file(Scoring(wrote(tmp_path / "a.csv", ["again " * 60, "one two three"])))
+    summary = score_file(ScoreOptions(wrote(tmp_path / "a.csv", ["again " * 60, "one two three"])))
     table = [line.split() for line in summary.splitlines()[-8:]]
     assert ["tokens", "texts", "dropped", "share"] in table
     assert table[-1][-3:] == ["1", "1", "100.0%"] and "median" in summary
@@ -92,14 +92,14 @@ def test_a_file_without_texts_has_no_histogram(tmp_path: Path) -> None:
 @pytest.mark.parametrize("threshold", [0.0, -1.0, math.nan, math.inf])
 def test_a_threshold_is_a_positive_number(tmp_path: Path, threshold: float) -> None:
     with pytest.raises(UserError, match="no positive number"):
-        score_file(Scoring(wrote(tmp_path / "a.csv", TEXTS), threshold=threshold))
+        score_file(ScoreOptions(wrote(tmp_path / "a.csv", TEXTS), threshold=threshold))
 
 
 def test_a_picture_needs_a_folder_and_a_name(tmp_path: Path) -> None:
     file = wrote(tmp_path / "a.csv", TEXTS)
     for png in (tmp_path / "absent" / "h.png", tmp_path):
         with pytest.raises(UserError, match=r"no such folder|cannot be written"):
-            score_file(Scoring(file, png=png))
+            score_file(ScoreOptions(file, png=png))
 
 
 def test_objects_go_to_standard_output_and_the_summary_to_standard_error(tmp_path: Path) -> None:

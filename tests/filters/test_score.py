@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rectune.filters.distinct import distinct_in_rows
-from rectune.filters.score import Tokens, as_tokens, response_score, score_column
+from rectune.filters.distinct_tokens import distinct_in_rows
+from rectune.filters.score import TokenIds, as_tokens, response_score, score_column
 
 tokens = st.lists(st.integers(0, 50), min_size=1, max_size=200)
 columns = st.lists(st.lists(st.integers(0, 2**17), max_size=60), max_size=20)
@@ -62,9 +62,9 @@ def test_neither_threads_nor_the_range_of_ids_change_a_figure(few: int, widest: 
 
 def test_tokens_of_any_column_can_be_a_slice_of_a_longer_one() -> None:
     flat = np.array([1, 1, 2, 3, 3, 3, 9], dtype=np.int32)
-    found = score_column(Tokens(flat[:6], np.array([0, 3, 3, 6])))
+    found = score_column(TokenIds(flat[:6], np.array([0, 3, 3, 6])))
     assert found["distinct"].tolist() == [2, 0, 1] and found["tokens"].tolist() == [3, 0, 3]
-    assert score_column(Tokens(flat, np.array([2, 5, 7])))["distinct"].tolist() == [2, 2]
+    assert score_column(TokenIds(flat, np.array([2, 5, 7])))["distinct"].tolist() == [2, 2]
 
 
 def test_a_column_without_rows_has_no_scores() -> None:

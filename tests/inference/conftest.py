@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from rectune.core.settings import Engine, Sampling
+from rectune.core.settings import EngineConfig, SamplingConfig
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import Request
+from rectune.inference.requests import GenerationRequest
 from rectune.models.reference import gguf_file
 
-Ask = Callable[..., Request]
+Ask = Callable[..., GenerationRequest]
 
 
 @pytest.fixture(scope="session")
@@ -23,13 +23,13 @@ def model() -> Path:
 
 @pytest.fixture(scope="module")
 def single(model: Path) -> Iterator[LlamaEngine]:
-    with LlamaEngine(model, Engine(context=320, slots=1, threads=1, weights="file")) as engine:
+    with LlamaEngine(model, EngineConfig(context=320, slots=1, threads=1, weights="file")) as engine:
         yield engine
 
 
 @pytest.fixture(scope="module")
 def several(model: Path) -> Iterator[LlamaEngine]:
-    with LlamaEngine(model, Engine(context=320, slots=4, threads=1, weights="file")) as engine:
+    with LlamaEngine(model, EngineConfig(context=320, slots=4, threads=1, weights="file")) as engine:
         yield engine
 
 
@@ -37,11 +37,11 @@ def several(model: Path) -> Iterator[LlamaEngine]:
 def ask() -> Ask:
     """A request about one thing, greedy and eight tokens long unless said otherwise."""
 
-    def make(text: str, system: str = "Be brief.", seed: int = 1, **others: object) -> Request:
+    def make(text: str, system: str = "Be brief.", seed: int = 1, **others: object) -> GenerationRequest:
         of_request = ("stop", "prefill", "grammar", "json_schema")
         own: dict[str, Any] = {name: others.pop(name) for name in of_request if name in others}
-        sampling = Sampling.model_validate({"max_tokens": 8, "temperature": 0.0} | others)
+        sampling = SamplingConfig.model_validate({"max_tokens": 8, "temperature": 0.0} | others)
         messages = (("system", system), ("user", text))
-        return Request(text, messages, sampling, seed, **own)
+        return GenerationRequest(text, messages, sampling, seed, **own)
 
     return make

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from rectune.core.settings import Sampling
-from rectune.inference.context import Batch
-from rectune.inference.handle import Handle
-from rectune.inference.requests import Answer, Request
+from rectune.core.settings import SamplingConfig
+from rectune.inference.context import TokenBatch
+from rectune.inference.stream import GenerationStream
+from rectune.inference.requests import GenerationResult, GenerationRequest
 from rectune.inference.scheduler import Scheduler
 
 END = 0
@@ -57,7 +57,7 @@ class Scripted:
 
     def __post_init__(self) -> None:
         self.vocabulary = Letters()
-        self.batch = Batch(32)
+        self.batch = TokenBatch(32)
         self.tokens: dict[int, list[int]] = {slot: [] for slot in range(self.slots + 1)}
         self.shared: dict[int, int] = dict.fromkeys(range(self.slots), 0)
 
@@ -89,7 +89,7 @@ class Scripted:
         self.peak = max(self.peak, own)
         assert own <= self.cells
 
-    def sampler(self, request: Request) -> Freed:
+    def sampler(self, request: GenerationRequest) -> Freed:
         self.samplers += 1
         return Freed(self)
 
@@ -103,30 +103,30 @@ class Scripted:
         return 1 + rest[0] if rest else END
 
 
-def request(prompt: str, *, tokens: int = 20, stop: tuple[str, ...] = (), name: str = "") -> Request:
+def request(prompt: str, *, tokens: int = 20, stop: tuple[str, ...] = (), name: str = "") -> GenerationRequest:
     head, _, rest = prompt.partition("|")
     messages = (("system", head + "|"), ("user", rest)) if rest else (("user", prompt),)
-    return Request(name or prompt, messages, Sampling(max_tokens=tokens), 0, stop)
+    return GenerationRequest(name or prompt, messages, SamplingConfig(max_tokens=tokens), 0, stop)
 
 
-def run(model: Any, requests: list[Request]) -> list[Answer]:
-    scheduler, answers = Scheduler(model), list[Answer]()
+def run(model: Any, requests: list[GenerationRequest]) -> list[GenerationResult]:
+    scheduler, answers = Scheduler(model), list[GenerationResult]()
     for asked in requests:
-        scheduler.submit(Handle(asked, scheduler.cancel, on_end=answers.append))
+        scheduler.submit(GenerationStream(asked, scheduler.cancel, on_end=answers.append))
     while scheduler.busy:
         scheduler.step()
     assert model.samplers == 0  # each was freed
     return answers
 
 
-def write(text: bytes, **how: Any) -> Answer:
+def write(text: bytes, **how: Any) -> GenerationResult:
     (answer,) = run(Scripted({"p": text}), [request("p", **how)])
     return answer
 
 
-def drive(model: Any, *requests: Request) -> tuple[Scheduler, list[Handle]]:
+def drive(model: Any, *requests: GenerationRequest) -> tuple[Scheduler, list[GenerationStream]]:
     scheduler = Scheduler(model)
-    handles = [Handle(asked, scheduler.cancel, scheduler.step) for asked in requests]
+    handles = [GenerationStream(asked, scheduler.cancel, scheduler.step) for asked in requests]
     for handle in handles:
         scheduler.submit(handle)
     return scheduler, handles

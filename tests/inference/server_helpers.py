@@ -9,24 +9,24 @@ import anyio
 import pytest
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Remote, Sampling
-from rectune.inference.requests import Answer, Request
+from rectune.core.settings import RemoteConfig, SamplingConfig
+from rectune.inference.requests import GenerationResult, GenerationRequest
 from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, echo
 
 LIKED = ("Alien", "Heat", "Up", "Brazil", "Ran")
-QUICK = Remote(concurrency=4, timeout=5.0, retries=2)
-PLAIN = Sampling(top_k=0, top_p=1.0, min_p=0.0, temperature=1.0)
+QUICK = RemoteConfig(concurrency=4, timeout=5.0, retries=2)
+PLAIN = SamplingConfig(top_k=0, top_p=1.0, min_p=0.0, temperature=1.0)
 
 
-def ask(text: str, sampling: Sampling = PLAIN, **others: Any) -> Request:
-    return Request(text, (("system", "Be brief."), ("user", text)), sampling, seed=5, **others)
+def ask(text: str, sampling: SamplingConfig = PLAIN, **others: Any) -> GenerationRequest:
+    return GenerationRequest(text, (("system", "Be brief."), ("user", text)), sampling, seed=5, **others)
 
 
-def answers(server: StandIn, requests: Sequence[Request], settings: Remote = QUICK) -> dict[str, Answer]:
+def answers(server: StandIn, requests: Sequence[GenerationRequest], settings: RemoteConfig = QUICK) -> dict[str, GenerationResult]:
     """The answers by id; that each comes once is checked."""
-    found: list[Answer] = []
+    found: list[GenerationResult] = []
     with ServerBackend(server.address, MODEL, settings) as backend:
         backend.generate(requests, found.append)
     assert sorted(answer.id for answer in found) == sorted(request.id for request in requests)
@@ -42,7 +42,7 @@ def listed(**entry: Any) -> dict[str, Say]:
     return {"/v1/models": Say(content={"data": [{"id": MODEL} | entry]})}
 
 
-def failure(address: str, requests: Sequence[Request], settings: Remote = QUICK) -> str:
+def failure(address: str, requests: Sequence[GenerationRequest], settings: RemoteConfig = QUICK) -> str:
     """The complaint about a call that cannot succeed."""
     with pytest.raises(UserError) as caught, ServerBackend(address, MODEL, settings) as backend:
         backend.generate(requests, lambda answer: pytest.fail(f"got {answer}"))

@@ -17,15 +17,15 @@ import psutil
 import pytest
 
 from rectune.core.errors import MissingExtra, UserError
-from rectune.core.settings import Engine
+from rectune.core.settings import EngineConfig
 from rectune.inference.actor import Group, Worker
 from rectune.inference.cluster import RayBackend, group_size, grouped
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import Answer, Request
+from rectune.inference.requests import GenerationResult, GenerationRequest
 
 from .conftest import Ask
 
-ENGINE = Engine(context=128, slots=1, threads=1, workers=2)
+ENGINE = EngineConfig(context=128, slots=1, threads=1, workers=2)
 
 
 def test_without_ray_the_missing_extra_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_groups_fill_the_slots_and_leave_every_worker_some(
 class Fragile(Worker):
     """A worker that dies of some requests, as it might for lack of memory."""
 
-    def answer(self, group: Group) -> Iterator[tuple[int, Answer]]:
+    def answer(self, group: Group) -> Iterator[tuple[int, GenerationResult]]:
         if any("deadly" in request.id for _, request in group):
             os._exit(1)
         yield from super().answer(group)
@@ -65,7 +65,7 @@ class Fragile(Worker):
 class Shuffled(Worker):
     """A worker that dies after some answers, and answers in another order when it is started again."""
 
-    def answer(self, group: Group) -> Iterator[tuple[int, Answer]]:
+    def answer(self, group: Group) -> Iterator[tuple[int, GenerationResult]]:
         died = self._model.with_name(f"died of {group[0][0] if group else 'nothing'}")
         ordered = group[::-1] if died.exists() else group
         for place, answer in enumerate(super().answer(ordered)):
@@ -78,7 +78,7 @@ class Shuffled(Worker):
 class Hanging(Worker):
     """A worker that never says anything."""
 
-    def answer(self, group: Group) -> Iterator[tuple[int, Answer]]:
+    def answer(self, group: Group) -> Iterator[tuple[int, GenerationResult]]:
         time.sleep(600)
         yield from ()
 
@@ -119,15 +119,15 @@ def wait_until(condition: Any, seconds: float = 180.0) -> None:
         time.sleep(0.1)
 
 
-def asked(ask: Ask, count: int) -> list[Request]:
+def asked(ask: Ask, count: int) -> list[GenerationRequest]:
     return [
         ask(f"Film {number}?", system=f"Be {'brief' if number % 2 else 'kind'}.") for number in range(count)
     ]
 
 
-def alone(model: Path, requests: list[Request]) -> dict[str, Answer]:
+def alone(model: Path, requests: list[GenerationRequest]) -> dict[str, GenerationResult]:
     """What one process writes."""
-    found: dict[str, Answer] = {}
+    found: dict[str, GenerationResult] = {}
     with LlamaEngine(model, ENGINE) as engine:
         engine.generate(requests, lambda answer: found.update({answer.id: answer}))
     return found
@@ -136,7 +136,7 @@ def alone(model: Path, requests: list[Request]) -> dict[str, Answer]:
 @pytest.mark.slow
 def test_answers_are_those_of_one_process(backend: RayBackend, model: Path, ask: Ask) -> None:
     requests = [*asked(ask, 12), ask("too long " * 100)]
-    made: list[Answer] = []
+    made: list[GenerationResult] = []
     backend.generate(requests, made.append)
     assert len(made) == len(requests)
     assert {answer.id: answer for answer in made} == alone(model, requests)
@@ -148,7 +148,7 @@ def test_a_worker_killed_in_mid_work_costs_no_answer(backend: RayBackend, model:
     requests, made = asked(ask, 40), []
     killed: list[int] = []
 
-    def keep(answer: Answer) -> None:
+    def keep(answer: GenerationResult) -> None:
         made.append(answer)
         if len(made) == 8:
             workers = below("ray::Worker")
@@ -166,9 +166,9 @@ def test_a_worker_killed_in_mid_work_costs_no_answer(backend: RayBackend, model:
 def test_answers_arrive_while_others_are_written_and_what_keeping_them_raises_ends_the_work(
     backend: RayBackend, ask: Ask
 ) -> None:
-    made: list[Answer] = []
+    made: list[GenerationResult] = []
 
-    def keep(answer: Answer) -> None:
+    def keep(answer: GenerationResult) -> None:
         made.append(answer)
         if len(made) == 3:
             raise UserError("the disk is full")
@@ -226,7 +226,7 @@ def test_a_model_that_a_node_lacks_is_a_clear_error(backend: RayBackend, tmp_pat
     absent = RayBackend(tmp_path / "none.gguf", ENGINE)
     with pytest.raises(UserError, match=r"none\.gguf.*not there") as caught:
         absent.generate([ask("Hi")], lambda _: None)
-    assert "every node" in caught.value.mend
+    assert "every node" in caught.value.hint
 
 
 @pytest.mark.slow
@@ -236,6 +236,6 @@ def test_nothing_asked_nothing_started(backend: RayBackend, tmp_path: Path) -> N
 
 
 def test_an_error_comes_whole_from_another_process() -> None:
-    error = pickle.loads(pickle.dumps(UserError("no model", where="node 1", mend="put it there")))
-    assert (error.found, error.where, error.mend) == ("no model", "node 1", "put it there")
-    assert str(error) == str(UserError("no model", where="node 1", mend="put it there"))
+    error = pickle.loads(pickle.dumps(UserError("no model", where="node 1", hint="put it there")))
+    assert (error.message, error.where, error.hint) == ("no model", "node 1", "put it there")
+    assert str(error) == str(UserError("no model", where="node 1", hint="put it there"))

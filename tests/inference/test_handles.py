@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Sampling
-from rectune.inference.handle import Handle
-from rectune.inference.requests import Answer, Request
+from rectune.core.settings import SamplingConfig
+from rectune.inference.stream import GenerationStream
+from rectune.inference.requests import GenerationResult, GenerationRequest
 
 from .scripted import Freed, Scripted, drive, request, run
 
@@ -22,7 +22,7 @@ def test_text_comes_in_pieces_as_it_is_written() -> None:
     assert next(pieces) == "a"
     assert not handle.ended
     assert [*pieces] == ["가", "b"]
-    assert handle.result() == handle.result() == Answer("p", "a가b", "stop", 1, 5)
+    assert handle.result() == handle.result() == GenerationResult("p", "a가b", "stop", 1, 5)
     assert [*handle] == []
 
 
@@ -66,8 +66,8 @@ def test_a_cancelled_answer_frees_its_slot_at_the_next_step() -> None:
     first.cancel()
     third.cancel()
     assert second.result().text == "yyy"
-    assert first.result() == Answer("p", "x", "cancelled", 1, 1)
-    assert third.result() == Answer("r", "", "cancelled", 1, 0)
+    assert first.result() == GenerationResult("p", "x", "cancelled", 1, 1)
+    assert third.result() == GenerationResult("r", "", "cancelled", 1, 0)
     assert first.ended
     second.cancel()  # too late, and no harm
     assert second.result().finish == "stop"
@@ -93,7 +93,7 @@ def test_what_the_template_or_the_sampler_refuses_is_that_request_s_error_alone(
         def sample(self, sampler: Freed, row: int) -> int:
             token = super().sample(sampler, row)
             if token == 1 + ord("!"):
-                raise UserError("no such token", mend="none")
+                raise UserError("no such token", hint="none")
             return token
 
     model = Choosy({"p": b"fine", "q": b"so far!", "r": b""})
@@ -101,14 +101,14 @@ def test_what_the_template_or_the_sampler_refuses_is_that_request_s_error_alone(
 
     def refusing(messages: tuple[tuple[str, str], ...], prefill: str = "") -> list[int]:
         if messages[-1][1] == "r":
-            raise UserError("no such role", mend="another")
+            raise UserError("no such role", hint="another")
         return prompt(messages, prefill)
 
     monkeypatch.setattr(model.vocabulary, "prompt", refusing)
     answers = {answer.id: answer for answer in run(model, [request("p"), request("q"), request("r")])}
     assert answers["p"].text == "fine"
-    assert answers["q"] == Answer("q", "", "error", 1, 6, "no such token: none")
-    assert answers["r"] == Answer("r", "", "error", 0, 0, "no such role: another")
+    assert answers["q"] == GenerationResult("q", "", "error", 1, 6, "no such token: none")
+    assert answers["r"] == GenerationResult("r", "", "error", 0, 0, "no such role: another")
 
 
 def test_company_that_comes_late_shares_its_prefix_too() -> None:
@@ -116,7 +116,7 @@ def test_company_that_comes_late_shares_its_prefix_too() -> None:
     model = Scripted(prompts, slots=1)
     scheduler, handles = drive(model, request(next(iter(prompts))))
     scheduler.step()
-    late = [Handle(request(prompt), scheduler.cancel, scheduler.step) for prompt in [*prompts][1:]]
+    late = [GenerationStream(request(prompt), scheduler.cancel, scheduler.step) for prompt in [*prompts][1:]]
     for handle in late:
         scheduler.submit(handle)
     assert [handle.result().text for handle in (*handles, *late)] == ["xxx"] * 5
@@ -151,8 +151,8 @@ def test_of_a_history_as_few_of_the_oldest_as_must_be_are_left_out(
     frame = "f" * around
     messages = (("system", frame), ("user", f"I liked {whole}."))
     model = Scripted({"": b"x"}, limit=100)
-    asked = Request(
-        "r", messages, Sampling(max_tokens=tokens), 0, history=tuple(history), separator=separator
+    asked = GenerationRequest(
+        "r", messages, SamplingConfig(max_tokens=tokens), 0, history=tuple(history), separator=separator
     )
     (answer,) = run(model, [asked])
     lengths = [
@@ -168,6 +168,6 @@ def test_of_a_history_as_few_of_the_oldest_as_must_be_are_left_out(
 
 
 def test_a_history_that_stands_in_no_message_leaves_nothing_out() -> None:
-    asked = Request("r", (("user", "p" * 90),), Sampling(max_tokens=20), 0, history=("a", "b"))
+    asked = GenerationRequest("r", (("user", "p" * 90),), SamplingConfig(max_tokens=20), 0, history=("a", "b"))
     (answer,) = run(Scripted({"p": b""}), [asked])
     assert (answer.finish, answer.left_out, answer.prompt_tokens) == ("error", 0, 90)

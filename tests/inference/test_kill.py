@@ -1,4 +1,4 @@
-"""Killed at any moment, and with two stages at one ledger, answers are those of one quiet run, each made once."""
+"""Killed at any moment, and with two stages at one generation cache, answers are those of one quiet run, each made once."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ print(json.dumps({"made": len(made), "texts": [[answer.id, answer.text] for answ
 pytestmark = pytest.mark.slow
 
 
-def start(ledger: Path, first: int = 0, last: int = COUNT) -> subprocess.Popen[str]:
+def start(generation_cache: Path, first: int = 0, last: int = COUNT) -> subprocess.Popen[str]:
     root = Path(__file__).parents[2]
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(ledger), str(first), str(last)],
+        [sys.executable, "-c", PROGRAM, str(generation_cache), str(first), str(last)],
         cwd=root,
         env=os.environ | {"PYTHONPATH": str(root)},
         stdout=subprocess.PIPE,
@@ -61,11 +61,11 @@ def result(process: subprocess.Popen[str]) -> Any:
     return json.loads(printed)
 
 
-def count(ledger: Path) -> int:
-    """Answers in the ledger, 0 before it is made."""
-    if not ledger.exists():
+def count(generation_cache: Path) -> int:
+    """Answers in the generation cache, 0 before it is made."""
+    if not generation_cache.exists():
         return 0
-    base = sqlite3.connect(ledger)
+    base = sqlite3.connect(generation_cache)
     try:
         return int(base.execute("SELECT count(*) FROM answers").fetchone()[0])
     except sqlite3.OperationalError:
@@ -74,13 +74,13 @@ def count(ledger: Path) -> int:
         base.close()
 
 
-def wait_for(ledger: Path, wanted: int, process: subprocess.Popen[str]) -> None:
-    while count(ledger) < wanted and process.poll() is None:
+def wait_for(generation_cache: Path, wanted: int, process: subprocess.Popen[str]) -> None:
+    while count(generation_cache) < wanted and process.poll() is None:
         time.sleep(0.01)
 
 
 def test_killed_at_twenty_random_moments_the_answers_are_those_of_a_quiet_run(tmp_path: Path) -> None:
-    quiet, ledger, rng = tmp_path / "quiet.sqlite", tmp_path / "killed.sqlite", random.Random(20)
+    quiet, generation_cache, rng = tmp_path / "quiet.sqlite", tmp_path / "killed.sqlite", random.Random(20)
     begun = time.monotonic()
     process = start(quiet)
     wait_for(quiet, 1, process)
@@ -89,26 +89,26 @@ def test_killed_at_twenty_random_moments_the_answers_are_those_of_a_quiet_run(tm
     writing = time.monotonic() - begun
     assert whole["made"] == COUNT
     for number in range(KILLS):
-        process, before = start(ledger), count(ledger)
+        process, before = start(generation_cache), count(generation_cache)
         if number % 2:
-            wait_for(ledger, before + 1, process)
+            wait_for(generation_cache, before + 1, process)
         time.sleep(rng.uniform(0, writing / KILLS if number % 2 else loading))
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
-        assert count(ledger) >= before + number % 2
-    left = COUNT - count(ledger)
+        assert count(generation_cache) >= before + number % 2
+    left = COUNT - count(generation_cache)
     assert 0 < left <= COUNT - KILLS // 2
-    resumed = result(start(ledger))
+    resumed = result(start(generation_cache))
     assert resumed == {"made": left, "texts": whole["texts"]}  # with one slot, to the letter
-    assert count(ledger) == COUNT
+    assert count(generation_cache) == COUNT
 
 
 def test_two_stages_at_one_ledger_at_the_same_time_get_the_same_texts(tmp_path: Path) -> None:
-    ledger, third = tmp_path / "shared.sqlite", COUNT // 3
-    stages = [start(ledger, 0, 2 * third), start(ledger, third, COUNT)]
+    generation_cache, third = tmp_path / "shared.sqlite", COUNT // 3
+    stages = [start(generation_cache, 0, 2 * third), start(generation_cache, third, COUNT)]
     one, other = map(result, stages)
     assert one["texts"][third:] == other["texts"][:third]
-    assert count(ledger) == COUNT
-    alone = result(start(ledger))
+    assert count(generation_cache) == COUNT
+    alone = result(start(generation_cache))
     assert alone == {"made": 0, "texts": one["texts"] + other["texts"][third:]}

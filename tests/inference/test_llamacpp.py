@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Engine
+from rectune.core.settings import EngineConfig
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.model import describe
-from rectune.inference.requests import Answer, Request
+from rectune.inference.gguf_model import describe
+from rectune.inference.requests import GenerationResult, GenerationRequest
 
 from .conftest import Ask
 
 FILMS = ["Alien", "Heat", "Up", "Brazil", "Ran", "Jaws"]
 
 
-def answers(engine: LlamaEngine, requests: Sequence[Request]) -> dict[str, Answer]:
-    made: list[Answer] = []
+def answers(engine: LlamaEngine, requests: Sequence[GenerationRequest]) -> dict[str, GenerationResult]:
+    made: list[GenerationResult] = []
     engine.generate(requests, made.append)
     assert len({answer.id for answer in made}) == len(made) == len(requests)
     return {answer.id: answer for answer in made}
@@ -156,7 +156,7 @@ def test_loglikelihood_refuses_what_does_not_fit(several: LlamaEngine) -> None:
 
 
 def test_an_interrupted_generation_leaves_a_usable_engine(several: LlamaEngine, ask: Ask) -> None:
-    def stop(answer: Answer) -> None:
+    def stop(answer: GenerationResult) -> None:
         raise KeyboardInterrupt
 
     requests = [ask(film) for film in FILMS]
@@ -169,15 +169,15 @@ def test_an_interrupted_generation_leaves_a_usable_engine(several: LlamaEngine, 
 def test_slots_are_chosen_from_memory_and_a_small_cache_still_answers_all(
     model: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rectune.inference.sizing.cells_in_memory", lambda *_: 700)
-    with LlamaEngine(model, Engine(context=300, slots=0, threads=1)) as engine:
+    monkeypatch.setattr("rectune.inference.context_size.cells_in_memory", lambda *_: 700)
+    with LlamaEngine(model, EngineConfig(context=300, slots=0, threads=1)) as engine:
         assert engine.slots == 2
         assert len(answers(engine, [ask(film, max_tokens=2) for film in FILMS])) == len(FILMS)
 
 
 def test_many_sequences_share_one_context(model: Path, ask: Ask) -> None:
     requests = [ask(f"{film} {number}", max_tokens=2) for number in range(18) for film in FILMS]
-    with LlamaEngine(model, Engine(context=128, slots=64, threads=1, weights="file")) as engine:
+    with LlamaEngine(model, EngineConfig(context=128, slots=64, threads=1, weights="file")) as engine:
         assert len(answers(engine, requests)) == len(requests) > 64
 
 
@@ -267,7 +267,7 @@ def test_the_oldest_history_is_left_out_where_the_prompt_is_too_long(several: Ll
 def test_an_error_of_llama_cpp_ends_every_handle(
     model: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with LlamaEngine(model, Engine(context=128, slots=2, threads=1)) as engine:
+    with LlamaEngine(model, EngineConfig(context=128, slots=2, threads=1)) as engine:
         handles = [engine.submit(ask(film)) for film in FILMS]
         with monkeypatch.context() as patch:
             patch.setattr(llama_cpp, "llama_decode", lambda *_: -3)
@@ -292,12 +292,12 @@ def test_a_file_that_is_no_gguf_is_a_clear_error(tmp_path: Path) -> None:
     cut.write_bytes(b"GGUF\x03\0\0\0")
     for path, found in ((wrong, "no GGUF"), (cut, "cannot load"), (tmp_path / "none.gguf", "No such file")):
         with pytest.raises(UserError, match=found) as caught:
-            LlamaEngine(path, Engine())
+            LlamaEngine(path, EngineConfig())
         assert str(path) in str(caught.value)
-        assert caught.value.mend
+        assert caught.value.hint
 
 
 def test_nothing_is_written_to_the_terminal(model: Path, capfd: pytest.CaptureFixture[str], ask: Ask) -> None:
-    with LlamaEngine(model, Engine(context=64, slots=1, threads=1)) as engine:
+    with LlamaEngine(model, EngineConfig(context=64, slots=1, threads=1)) as engine:
         answers(engine, [ask("Hi", max_tokens=1)])
     assert capfd.readouterr() == ("", "")

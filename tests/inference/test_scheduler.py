@@ -5,17 +5,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rectune.inference.requests import Answer
+from rectune.inference.requests import GenerationResult
 
 from .scripted import Scripted, request, run, write
 
 
 def test_an_answer_ends_where_the_model_ends_it() -> None:
-    assert write(b"good film") == Answer("p", "good film", "stop", 1, 9)
+    assert write(b"good film") == GenerationResult("p", "good film", "stop", 1, 9)
 
 
 def test_an_answer_ends_at_its_limit() -> None:
-    assert write(b"good film", tokens=4) == Answer("p", "good", "length", 1, 4)
+    assert write(b"good film", tokens=4) == GenerationResult("p", "good", "length", 1, 4)
 
 
 def test_a_stop_string_is_cut_off_even_when_it_came_in_pieces() -> None:

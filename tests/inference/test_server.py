@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from rectune.core.settings import Remote, Sampling
-from rectune.inference.requests import Answer, Request
+from rectune.core.settings import RemoteConfig, SamplingConfig
+from rectune.inference.requests import GenerationResult, GenerationRequest
 from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, completion, echo, refusal
@@ -28,9 +28,9 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_request_is_answered_once_in_the_callers_thread_with_the_servers_counts() -> None:
     threads: set[int] = set()
-    found: dict[str, Answer] = {}
+    found: dict[str, GenerationResult] = {}
 
-    def keep(answer: Answer) -> None:
+    def keep(answer: GenerationResult) -> None:
         threads.add(threading.get_ident())
         found[answer.id] = answer
 
@@ -39,7 +39,7 @@ def test_every_request_is_answered_once_in_the_callers_thread_with_the_servers_c
         backend.generate([ask("more")], keep)
         backend.generate([], keep)
     assert threads == {threading.get_ident()}
-    assert found == {text: Answer(text, text.upper(), "stop", 7, 3) for text in (*LIKED, "more")}
+    assert found == {text: GenerationResult(text, text.upper(), "stop", 7, 3) for text in (*LIKED, "more")}
 
 
 def test_a_running_event_loop_is_no_hindrance() -> None:
@@ -52,7 +52,7 @@ def test_a_running_event_loop_is_no_hindrance() -> None:
                 backend.generate([ask("more")], full)
         assert threads == {threading.get_ident()}
 
-    def full(answer: Answer) -> None:
+    def full(answer: GenerationResult) -> None:
         raise OSError("disk full")
 
     with StandIn() as server:
@@ -62,12 +62,12 @@ def test_a_running_event_loop_is_no_hindrance() -> None:
 
 def test_as_many_requests_are_in_flight_as_the_settings_say() -> None:
     with StandIn(lambda seen: replace(echo(seen), delay=0.05)) as server:
-        answers(server, [ask(str(number)) for number in range(12)], Remote(concurrency=3))
+        answers(server, [ask(str(number)) for number in range(12)], RemoteConfig(concurrency=3))
         assert server.most == 3
 
 
 def test_what_each_kind_of_server_is_sent() -> None:
-    sampling = Sampling(max_tokens=9, temperature=0.5, top_k=3, top_p=0.9, min_p=0.1, repeat_penalty=1.2)
+    sampling = SamplingConfig(max_tokens=9, temperature=0.5, top_k=3, top_p=0.9, min_p=0.1, repeat_penalty=1.2)
     common = {
         "model": MODEL,
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}],
@@ -87,7 +87,7 @@ def test_what_each_kind_of_server_is_sent() -> None:
 
 def test_no_repetition_penalty_is_sent_as_one() -> None:
     with StandIn(pages=listed(owned_by="llamacpp")) as server:
-        answers(server, [ask("hi", Sampling(repeat_penalty=0.0))])
+        answers(server, [ask("hi", SamplingConfig(repeat_penalty=0.0))])
         assert server.asked[0].body["repeat_penalty"] == 1.0
 
 
@@ -108,10 +108,10 @@ def test_finish_reasons(told: str, finish: str) -> None:
 def test_counts_that_are_none_are_zero(usage: Any) -> None:
     content = completion("well").content | {"usage": usage}
     with StandIn(lambda seen: Say(content=content)) as server:
-        assert answers(server, [ask("hi")])["hi"] == Answer("hi", "well", "stop", 0, 0)
+        assert answers(server, [ask("hi")])["hi"] == GenerationResult("hi", "well", "stop", 0, 0)
 
 
-def liking(entries: Sequence[str] = LIKED) -> Request:
+def liking(entries: Sequence[str] = LIKED) -> GenerationRequest:
     return ask(f"Liked: {'; '.join(entries)}. Next?", history=tuple(entries))
 
 
@@ -179,7 +179,7 @@ def strict(*unknown: str) -> Callable[[Seen], Say]:
 def test_unknown_fields_that_ask_for_nothing_are_left_out() -> None:
     unknown = ("top_k", "min_p", "repeat_penalty", "repetition_penalty")
     with StandIn(strict(*unknown)) as server:
-        found = answers(server, [ask(film) for film in LIKED], Remote(concurrency=1))
+        found = answers(server, [ask(film) for film in LIKED], RemoteConfig(concurrency=1))
         assert {answer.text for answer in found.values()} == {film.upper() for film in LIKED}
         assert len(server.asked) == len(unknown) + len(LIKED)  # each is refused once
 

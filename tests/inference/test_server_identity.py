@@ -1,11 +1,11 @@
-"""What stands for a server's model in the ledger and in provenance."""
+"""What stands for a server's model in the generation cache and in provenance."""
 
 from __future__ import annotations
 
 import pytest
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Sampling
+from rectune.core.settings import SamplingConfig
 from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, StandIn, refusal
@@ -77,7 +77,7 @@ def test_provenance_names_model_server_and_software(
     pages: dict[str, Say], engine: str, quantisation: str
 ) -> None:
     with StandIn(pages=pages) as server:
-        found = ServerBackend(server.address, MODEL, QUICK).provenance(Sampling(), 3)
+        found = ServerBackend(server.address, MODEL, QUICK).provenance(SamplingConfig(), 3)
         assert found.model == f"{MODEL}@127.0.0.1:{server.port}/v1"
         assert (found.engine, found.quantisation, found.seed) == (engine, quantisation, 3)
         assert '"top_k":40' in found.sampling

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Remote
+from rectune.core.settings import RemoteConfig
 from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, StandIn, refusal
@@ -47,7 +47,7 @@ def test_the_key_is_in_the_header_and_nowhere_else(
     pages = listed(owned_by="llamacpp", meta={"ftype": f"Q4 {SECRET}"}) | {"/props": props}
     told: list[str] = []
     with StandIn(lambda seen: refusal(int(seen.text), f"{'x' * 180} bad key {SECRET}"), pages) as server:
-        backend = ServerBackend(server.address, MODEL, Remote(retries=1))
+        backend = ServerBackend(server.address, MODEL, RemoteConfig(retries=1))
         backend.generate([ask("400"), ask("500")], lambda answer: told.append(repr(answer)))
         for status in ("401", "403", "404", "308"):
             told.append(failure(server.address, [ask(status)]))

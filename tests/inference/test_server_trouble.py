@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Remote
-from rectune.inference.requests import Answer
+from rectune.core.settings import RemoteConfig
+from rectune.inference.requests import GenerationResult
 from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, completion, echo, free_port, refusal
@@ -67,7 +67,7 @@ def test_a_slow_answer_is_given_up_and_the_others_are_not() -> None:
         return replace(echo(seen), delay=0.6 if seen.text == "slow" else 0.0)
 
     with StandIn(chat) as server:
-        found = answers(server, [ask("slow"), ask("quick")], Remote(timeout=0.2, retries=1))
+        found = answers(server, [ask("slow"), ask("quick")], RemoteConfig(timeout=0.2, retries=1))
         assert found["quick"].text == "QUICK"
         assert "did not answer within 0.2 s" in found["slow"].error
         assert [seen.text for seen in server.asked].count("slow") == 2
@@ -76,7 +76,7 @@ def test_a_slow_answer_is_given_up_and_the_others_are_not() -> None:
 def test_an_answer_that_drips_in_is_given_up_too() -> None:
     with StandIn(lambda seen: replace(echo(seen), drip=0.05)) as server:
         start = time.monotonic()
-        answer = answers(server, [ask("hi")], Remote(timeout=0.3, retries=0))["hi"]
+        answer = answers(server, [ask("hi")], RemoteConfig(timeout=0.3, retries=0))["hi"]
         assert answer.error == "the server did not answer within 0.3 s"
         assert time.monotonic() - start < 3.0
 
@@ -91,7 +91,7 @@ def test_a_refusal_for_good_is_not_repeated() -> None:
 def test_a_server_that_is_not_there_is_said_at_once() -> None:
     start = time.monotonic()
     address = f"http://127.0.0.1:{free_port()}/v1"
-    assert "nobody answers" in failure(address, [ask("hi")], Remote(retries=50))
+    assert "nobody answers" in failure(address, [ask("hi")], RemoteConfig(retries=50))
     with pytest.raises(UserError, match="nobody answers"):
         ServerBackend(address, MODEL, QUICK).identity()
     assert time.monotonic() - start < 5
@@ -133,33 +133,33 @@ def test_a_proxy_to_the_world_outside_is_not_asked_for_this_machine(monkeypatch:
 
 
 def test_a_server_that_dies_ends_the_work_and_takes_no_finished_answer_with_it() -> None:
-    found: list[Answer] = []
+    found: list[GenerationResult] = []
 
-    def keep(answer: Answer) -> None:
+    def keep(answer: GenerationResult) -> None:
         found.append(answer)
         if len(found) == 3:
             server.stop()
 
     server = StandIn()
-    backend = ServerBackend(server.address, MODEL, Remote(concurrency=1, retries=3))
+    backend = ServerBackend(server.address, MODEL, RemoteConfig(concurrency=1, retries=3))
     with pytest.raises(UserError, match="nobody answers"):
         backend.generate([ask(film) for film in LIKED], keep)
     assert [answer.text for answer in found] == [film.upper() for film in LIKED[:3]]
 
 
 def test_a_server_that_comes_back_is_gone_on_with() -> None:
-    found: list[Answer] = []
+    found: list[GenerationResult] = []
     server = StandIn()
     later: list[StandIn] = []
     back = threading.Timer(0.15, lambda: later.append(StandIn(port=server.port)))
 
-    def keep(answer: Answer) -> None:
+    def keep(answer: GenerationResult) -> None:
         found.append(answer)
         if len(found) == 3:
             server.stop()
             back.start()
 
-    with ServerBackend(server.address, MODEL, Remote(concurrency=1, retries=10)) as backend:
+    with ServerBackend(server.address, MODEL, RemoteConfig(concurrency=1, retries=10)) as backend:
         backend.generate([ask(film) for film in LIKED], keep)
     back.join()
     later[0].stop()
@@ -168,10 +168,10 @@ def test_a_server_that_comes_back_is_gone_on_with() -> None:
 
 
 def test_what_the_keeper_of_answers_raises_ends_the_work() -> None:
-    def full(answer: Answer) -> None:
+    def full(answer: GenerationResult) -> None:
         raise OSError("disk full")
 
-    with StandIn() as server, ServerBackend(server.address, MODEL, Remote(concurrency=1)) as backend:
+    with StandIn() as server, ServerBackend(server.address, MODEL, RemoteConfig(concurrency=1)) as backend:
         with pytest.raises(OSError, match="disk full"):
             backend.generate([ask(film) for film in LIKED], full)
         assert len(server.asked) == 1
@@ -180,7 +180,7 @@ def test_what_the_keeper_of_answers_raises_ends_the_work() -> None:
 def test_a_wait_that_the_server_asks_for_holds_everybody_back() -> None:
     busy = refusal(429, "slow down", **{"Retry-After": "0.5"})
     with StandIn(lambda seen: busy if len(server.asked) == 1 else echo(seen)) as server:
-        answers(server, [ask(film) for film in LIKED], Remote(concurrency=1))
+        answers(server, [ask(film) for film in LIKED], RemoteConfig(concurrency=1))
         refused, *later = [seen.time for seen in server.asked]
         assert len(later) == len(LIKED)
         assert min(later) - refused >= 0.5
@@ -198,13 +198,13 @@ def test_a_wait_of_minutes_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(asyncio, "sleep", skip)
     busy = refusal(503, "slow down", **{"Retry-After": "600"})
     with StandIn(first(busy)) as server:
-        assert answers(server, [ask("hi")], Remote(concurrency=1, retries=1))["hi"].text == "HI"
+        assert answers(server, [ask("hi")], RemoteConfig(concurrency=1, retries=1))["hi"].text == "HI"
         assert server.asked[1].time - server.asked[0].time >= 600
 
 
 def test_no_more_requests_a_minute_than_allowed() -> None:
     with StandIn(first(refusal(500, "again"))) as server:
-        answers(server, [ask(str(number)) for number in range(3)], Remote(requests_per_minute=1200))
+        answers(server, [ask(str(number)) for number in range(3)], RemoteConfig(requests_per_minute=1200))
         times = [seen.time for seen in server.seen]
         assert len(times) == 7  # tries that fail count too, and so does the list of models
         assert (

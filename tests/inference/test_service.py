@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from rectune.core.errors import RectuneError, UserError
-from rectune.core.settings import Engine
-from rectune.inference.handle import Handle
+from rectune.core.settings import EngineConfig
+from rectune.inference.stream import GenerationStream
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import Answer
+from rectune.inference.requests import GenerationResult
 from rectune.inference.service import EngineService
 
 from .conftest import Ask
@@ -25,7 +25,7 @@ class Slow:
     """An engine whose every step writes a letter to all handles, of five; `failing` makes the next step fail."""
 
     def __init__(self) -> None:
-        self.open: dict[Handle, int] = {}
+        self.open: dict[GenerationStream, int] = {}
         self.failing = self.closed = False
         self.go = threading.Event()
         self.go.set()
@@ -41,10 +41,10 @@ class Slow:
     def busy(self) -> bool:
         return bool(self.open)
 
-    def enqueue(self, handle: Handle) -> None:
+    def enqueue(self, handle: GenerationStream) -> None:
         self.open[handle] = 0
 
-    def cancel(self, handle: Handle) -> None:
+    def cancel(self, handle: GenerationStream) -> None:
         pass  # the handle says so
 
     def step(self) -> None:
@@ -58,10 +58,10 @@ class Slow:
             if handle.cancelled or self.open[handle] == 5:
                 self._end(handle, "cancelled" if handle.cancelled else "stop")
 
-    def _end(self, handle: Handle, finish: Any) -> None:
+    def _end(self, handle: GenerationStream, finish: Any) -> None:
         written = self.open.pop(handle)
         name = handle.request.id
-        handle.end(Answer(name, name * written, finish, 1, written, "out of memory" * (finish == "error")))
+        handle.end(GenerationResult(name, name * written, finish, 1, written, "out of memory" * (finish == "error")))
 
     def _end_all(self, finish: str) -> None:
         for handle in list(self.open):
@@ -135,10 +135,10 @@ def test_closing_ends_what_is_open_and_takes_no_more(service: EngineService, slo
 
 def test_a_real_engine_answers_threads_as_it_answers_one(model: Path, ask: Ask) -> None:
     requests = [ask(f"I liked {film}.", max_tokens=6) for film in ("Alien", "Heat", "Up", "Ran")]
-    with LlamaEngine(model, Engine(context=128, slots=1, threads=1)) as engine:
-        wanted: list[Answer] = []
+    with LlamaEngine(model, EngineConfig(context=128, slots=1, threads=1)) as engine:
+        wanted: list[GenerationResult] = []
         engine.generate(requests, wanted.append)
-    with EngineService(LlamaEngine(model, Engine(context=128, slots=1, threads=1))) as service:
+    with EngineService(LlamaEngine(model, EngineConfig(context=128, slots=1, threads=1))) as service:
         with ThreadPoolExecutor(4) as pool:
             made = list(pool.map(lambda request: service.submit(request).result(), requests))
         endless = service.submit(ask("Tell me everything.", max_tokens=80))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rectune.inference.model import load_model
+from rectune.inference.gguf_model import load_model
 from rectune.inference.vocabulary import Vocabulary
 from rectune.models.chat import encode
 

@@ -42,7 +42,7 @@ def test_an_unknown_quantisation_lists_the_known_ones() -> None:
     assert quantisation_code("Q8_0") != quantisation_code("Q4_K_M")
     with pytest.raises(UserError) as refusal:
         quantisation_code("Q8")
-    assert "Q8_0" in refusal.value.mend
+    assert "Q8_0" in refusal.value.hint
 
 
 def test_a_missing_converter_names_the_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,5 +78,5 @@ def test_an_adapter_that_llama_cpp_has_no_place_for_is_refused(tmp_path: Path, o
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8, **odd}))
     with pytest.raises(UserError, match=next(iter(odd))) as refusal:
         convert_adapter(tiny_checkpoint(), tmp_path, tmp_path / "adapter.gguf")
-    assert "adapter_gguf=false" in refusal.value.mend
+    assert "adapter_gguf=false" in refusal.value.hint
     assert [path.name for path in tmp_path.iterdir()] == ["adapter_config.json"]

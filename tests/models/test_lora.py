@@ -5,18 +5,18 @@ from typing import Any
 import pytest
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Lora
+from rectune.core.settings import LoraSection
 from rectune.models.lora import lora_config
 
 
 def refused(**extra: Any) -> UserError:
     with pytest.raises(UserError) as caught:
-        lora_config(Lora(extra=extra))
+        lora_config(LoraSection(extra=extra))
     return caught.value
 
 
 def test_the_recipes_words_and_pefts_arrive() -> None:
-    lora = Lora(
+    lora = LoraSection(
         r=4,
         alpha=12,
         dropout=0.2,
@@ -30,24 +30,24 @@ def test_the_recipes_words_and_pefts_arrive() -> None:
 
 def test_an_unknown_argument_is_refused_with_the_nearest_one() -> None:
     problem = refused(use_rs_lora=True)
-    assert (problem.where, problem.mend) == ("train.lora.extra.use_rs_lora", "did you mean use_rslora?")
-    assert "LoraConfig" in refused(colour="red").mend
+    assert (problem.where, problem.hint) == ("train.lora.extra.use_rs_lora", "did you mean use_rslora?")
+    assert "LoraConfig" in refused(colour="red").hint
 
 
-@pytest.mark.parametrize(("name", "mend"), [("r", "train.lora.r"), ("target_modules", "train.lora.targets")])
-def test_what_has_a_key_of_its_own_is_refused(name: str, mend: str) -> None:
-    assert mend in refused(**{name: 8}).mend
+@pytest.mark.parametrize(("name", "hint"), [("r", "train.lora.r"), ("target_modules", "train.lora.target_modules")])
+def test_what_has_a_key_of_its_own_is_refused(name: str, hint: str) -> None:
+    assert hint in refused(**{name: 8}).hint
 
 
 @pytest.mark.parametrize("extra", [{"bias": "all"}, {"inference_mode": True}])
 def test_what_would_train_more_than_an_adapter_is_refused(extra: dict[str, Any]) -> None:
-    assert refused(**extra).mend == "leave it out"
+    assert refused(**extra).hint == "leave it out"
 
 
 @pytest.mark.parametrize("init", ["pissa", "eva", "loftq", False])
 def test_starts_that_change_the_base_are_refused(init: Any) -> None:
-    assert "gaussian" in refused(init_lora_weights=init).mend
-    assert lora_config(Lora(extra={"init_lora_weights": "gaussian"})).init_lora_weights == "gaussian"
+    assert "gaussian" in refused(init_lora_weights=init).hint
+    assert lora_config(LoraSection(extra={"init_lora_weights": "gaussian"})).init_lora_weights == "gaussian"
 
 
 def test_a_value_that_peft_refuses_is_told_in_its_words() -> None:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from rectune.core.errors import RectuneError, UserError
-from rectune.core.settings import Lora, Models
+from rectune.core.settings import LoraSection, ModelsConfig
 from rectune.models.loading import add_lora, load_for_training, load_tokenizer, note_base, open_adapter
 from rectune.models.merge import merge_adapter
 from tests.models.tiny import tiny_checkpoint
@@ -19,9 +19,9 @@ from tests.models.tiny import tiny_checkpoint
 IDS = torch.tensor([[1, 520, 30, 700, 99, 2]])
 
 
-def make_adapter(folder: Path, models: Models) -> Path:
+def make_adapter(folder: Path, models: ModelsConfig) -> Path:
     """An adapter whose B is far from zero, so that it matters."""
-    model = add_lora(load_for_training(tiny_checkpoint(), models), Lora(r=4, dropout=0.0), seed=1)
+    model = add_lora(load_for_training(tiny_checkpoint(), models), LoraSection(r=4, dropout=0.0), seed=1)
     torch.manual_seed(2)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
@@ -33,7 +33,7 @@ def make_adapter(folder: Path, models: Models) -> Path:
 
 @pytest.mark.parametrize("four_bit", [True, False])
 def test_merged_logits_are_those_of_the_adapter_model(tmp_path: Path, four_bit: bool) -> None:
-    models = Models(base="tiny", load_in_4bit=four_bit, compute="float32")
+    models = ModelsConfig(base="tiny", load_in_4bit=four_bit, compute_dtype="float32")
     adapter = make_adapter(tmp_path / "adapter", models)
     merge_adapter(tiny_checkpoint(), adapter, tmp_path / "merged")
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
@@ -46,7 +46,7 @@ def test_merged_logits_are_those_of_the_adapter_model(tmp_path: Path, four_bit: 
 
 
 def test_a_merged_folder_is_an_ordinary_checkpoint(tmp_path: Path) -> None:
-    adapter = make_adapter(tmp_path / "adapter", Models(base="tiny", compute="float32"))
+    adapter = make_adapter(tmp_path / "adapter", ModelsConfig(base="tiny", compute_dtype="float32"))
     merge_adapter(tiny_checkpoint(), adapter, tmp_path / "merged")
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
     assert merged.dtype == torch.float32
@@ -91,7 +91,7 @@ def test_whatever_peft_can_train_is_merged_as_peft_merges_it(tmp_path: Path, ext
 
 
 def test_the_original_base_keeps_what_4_bits_round_away(tmp_path: Path) -> None:
-    adapter = make_adapter(tmp_path / "adapter", Models(base="tiny", compute="float32"))
+    adapter = make_adapter(tmp_path / "adapter", ModelsConfig(base="tiny", compute_dtype="float32"))
     merge_adapter(tiny_checkpoint(), adapter, tmp_path / "original", "original")
     merge_adapter(tiny_checkpoint(), adapter, tmp_path / "rounded", "dequantised")
     original, rounded = (load_file(tmp_path / name / "model.safetensors") for name in ("original", "rounded"))
@@ -104,7 +104,7 @@ def test_the_original_base_keeps_what_4_bits_round_away(tmp_path: Path) -> None:
 
 
 def test_a_large_model_is_written_in_several_files_that_load_as_one(tmp_path: Path) -> None:
-    adapter = make_adapter(tmp_path / "adapter", Models(base="tiny", compute="float32"))
+    adapter = make_adapter(tmp_path / "adapter", ModelsConfig(base="tiny", compute_dtype="float32"))
     merge_adapter(tiny_checkpoint(), adapter, tmp_path / "one")
     merge_adapter(tiny_checkpoint(), adapter, tmp_path / "many", shard=60_000)
     files = sorted((tmp_path / "many").glob("*.safetensors"))
@@ -115,7 +115,7 @@ def test_a_large_model_is_written_in_several_files_that_load_as_one(tmp_path: Pa
 
 
 def test_a_part_of_the_adapter_without_a_weight_is_an_error(tmp_path: Path) -> None:
-    adapter = make_adapter(tmp_path / "adapter", Models(base="tiny", compute="float32"))
+    adapter = make_adapter(tmp_path / "adapter", ModelsConfig(base="tiny", compute_dtype="float32"))
     base = Path(shutil.copytree(tiny_checkpoint(), tmp_path / "base"))
     weights = load_file(base / "model.safetensors")
     weights["other_name"] = weights.pop("model.layers.1.self_attn.q_proj.weight")

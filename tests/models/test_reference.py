@@ -49,7 +49,7 @@ def test_a_gguf_file_is_told_by_its_first_bytes(tmp_path: Path) -> None:
 def test_what_is_not_there_is_refused_with_a_mend(name: str) -> None:
     with pytest.raises(UserError) as refusal:
         locate(name)
-    assert refusal.value.mend
+    assert refusal.value.hint
 
 
 def test_a_teacher_must_be_a_gguf_file() -> None:
@@ -66,7 +66,7 @@ def test_an_unreachable_hub_says_what_to_name_instead(monkeypatch: pytest.Monkey
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
     with pytest.raises(UserError, match="no route to host") as refusal:
         gguf_file("org/model:model-Q4_K_M.gguf")
-    assert "embedded" in refusal.value.mend
+    assert "embedded" in refusal.value.hint
 
 
 def test_a_digest_follows_names_and_contents_and_not_the_place(tmp_path: Path) -> None:

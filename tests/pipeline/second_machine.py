@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from rectune.pipeline.machines import Team
+from rectune.pipeline.machines import ProcessGroup
 
 
-def two_machines(processes: int = 1) -> Team:
+def two_machines(processes: int = 1) -> ProcessGroup:
     """Two machines that are both this one, and a port on which they can meet."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return Team(processes, 2, f"127.0.0.1:{probe.getsockname()[1]}")
+        return ProcessGroup(processes, 2, f"127.0.0.1:{probe.getsockname()[1]}")
 
 
 @dataclass

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from rectune.core.runs import RunStore
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.tables import interaction_schema, item_schema, user_schema
 from rectune.pipeline import data_stats
 
@@ -60,7 +60,7 @@ def test_it_prints_figures_drops_and_mixture_and_draws_outside_the_store(
 ) -> None:
     before = sorted(tmp_path.joinpath("runs").rglob("*"))
     charts = tmp_path / "charts"
-    text = data_stats.data_stats(Path("recipes/demo.yaml"), [], charts, RunStore(tmp_path / "runs"))
+    text = data_stats.data_stats(Path("recipes/demo.yaml"), [], charts, ArtifactStore(tmp_path / "runs"))
     lines = text.splitlines()
     assert max(map(len, lines)) <= 120 and "\x1b" not in text
     assert any(line.split()[:4] == ["goods", "2", "9", "9"] for line in lines)
@@ -76,6 +76,6 @@ def test_it_prints_figures_drops_and_mixture_and_draws_outside_the_store(
 def test_the_histogram_has_a_block_for_every_length_that_some_user_has(
     finished: Path, tmp_path: Path
 ) -> None:
-    text = data_stats.data_stats(Path("recipes/demo.yaml"), [], tmp_path / "c", RunStore(tmp_path / "runs"))
+    text = data_stats.data_stats(Path("recipes/demo.yaml"), [], tmp_path / "c", ArtifactStore(tmp_path / "runs"))
     goods = next(line for line in text.splitlines() if line.startswith("goods") and "|" in line)
     assert goods.endswith("all | █|  liked | █|")

@@ -15,23 +15,23 @@ from hypothesis import strategies as st
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe, load_recipe
 from rectune.core.rows import write_rows
-from rectune.core.runs import RunStore
-from rectune.core.settings import Lora, Train
+from rectune.core.artifacts import ArtifactStore
+from rectune.core.settings import LoraSection, TrainConfig
 from rectune.core.types import Example, Preference, with_id
 from rectune.models.config import find_config
-from rectune.models.memory import Training
+from rectune.models.memory import TrainingSetup
 from rectune.models.meta_model import MetaModel
 from rectune.pipeline.estimate import (
     DEVICES,
-    Device,
-    Subject,
+    DeviceSpec,
+    EstimateInputs,
     find_device,
     fits,
     known_device,
     largest_step,
     make_estimate,
 )
-from rectune.pipeline.estimate_rows import DPO, SFT, Rows, probe, rows_of, why_no_probe
+from rectune.pipeline.estimate_rows import DPO, SFT, RowLengths, probe, rows_of, why_no_probe
 from rectune.pipeline.estimate_table import estimate_table, generation_notes, zero_page
 from rectune.pipeline.plan import make_plan
 from tests.models.tiny import tiny_checkpoint
@@ -46,11 +46,11 @@ def recipe(name: str, *overrides: str) -> Recipe:
 
 
 @functools.cache
-def estimated(name: str, device: str, *overrides: str) -> tuple[Subject, str, Any]:
+def estimated(name: str, device: str, *overrides: str) -> tuple[EstimateInputs, str, Any]:
     """Estimates for an empty store."""
     loaded = recipe(name, *overrides)
     with tempfile.TemporaryDirectory() as folder:
-        runs = RunStore(Path(folder))
+        runs = ArtifactStore(Path(folder))
         subject, stages = make_estimate(loaded, make_plan(loaded, runs, "dpo"), runs, device, probing=False)
     return subject, estimate_table(subject, stages), stages
 
@@ -85,12 +85,12 @@ def dpo_rows_a_step(loaded: Recipe) -> int:
 )
 def test_shipped_recipes_fit_the_devices_that_they_are_for(name: str, device: str) -> None:
     subject, table, stages = estimated(name, device)
-    assert all(fits(one.memory, subject, one.world) for one in stages)
+    assert all(fits(one.memory, subject, one.world_size) for one in stages)
     assert "DOES NOT FIT" not in table
 
 
 def test_what_does_not_fit_says_which_knob_saves_how_much() -> None:
-    wide = ("train.batch_size=16", "train.gradient_checkpointing=false")
+    wide = ("train.per_device_train_batch_size=16", "train.gradient_checkpointing=false")
     _, table, (sft, _) = estimated("single-gpu-24gb", "rtx4090", *wide)
     assert "sft DOES NOT FIT" in table
     saved = {knob.key: knob.saves for knob in sft.knobs}
@@ -104,7 +104,7 @@ def test_what_does_not_fit_says_which_knob_saves_how_much() -> None:
 
 
 def test_rows_are_those_of_the_filter_where_it_has_run(tmp_path: Path) -> None:
-    loaded = recipe("tiny", "train.holdout=0.5")
+    loaded = recipe("tiny", "train.eval_user_fraction=0.5")
     folders = {"base": tiny_checkpoint().parent, "filter": tmp_path}
     write_rows(tmp_path / "kept.parquet", [make_example(number) for number in range(40)], Example)
     known, assumed = rows_of(SFT, loaded, folders), rows_of(SFT, loaded, {})
@@ -114,7 +114,7 @@ def test_rows_are_those_of_the_filter_where_it_has_run(tmp_path: Path) -> None:
 
 
 def test_a_batch_is_padded_to_its_longest_row() -> None:
-    rows = Rows(100, (10, 20), (5, 5), "")
+    rows = RowLengths(100, (10, 20), (5, 5), "")
     assert rows.padded(1) == pytest.approx(15)
     assert rows.padded(2) == pytest.approx(
         2 * (10 / 4 + 20 * 3 / 4)
@@ -122,34 +122,34 @@ def test_a_batch_is_padded_to_its_longest_row() -> None:
 
 
 def test_packed_rows_are_counted_as_they_are_packed() -> None:
-    assert Rows(100, (60,), (9,), "").packed(100) == pytest.approx(100)
-    assert Rows(100, (60, 40), (9, 9), "").packed(100) == pytest.approx(50)
+    assert RowLengths(100, (60,), (9,), "").packed(100) == pytest.approx(100)
+    assert RowLengths(100, (60, 40), (9, 9), "").packed(100) == pytest.approx(50)
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=40), st.integers(1, 16))
 def test_padding_never_takes_less_than_the_mean_or_more_than_the_longest(
     lengths: list[int], batch: int
 ) -> None:
-    rows = Rows(len(lengths), tuple(lengths), tuple(1 for _ in lengths), "")
+    rows = RowLengths(len(lengths), tuple(lengths), tuple(1 for _ in lengths), "")
     mean = sum(lengths) / len(lengths)
     assert batch * mean - 1e-6 <= rows.padded(batch) <= batch * rows.longest + 1e-6
 
 
 def test_the_largest_batch_is_of_the_longest_rows_or_full_ones_where_they_are_packed() -> None:
-    rows = Rows(9, (100, 200), (50, 60), "")
-    train = Train(batch_size=3, max_length=1000, packing=False)
-    alone = largest_step(rows, Training(train, 1))
+    rows = RowLengths(9, (100, 200), (50, 60), "")
+    train = TrainConfig(per_device_train_batch_size=3, max_length=1000, packing=False)
+    alone = largest_step(rows, TrainingSetup(train, 1))
     assert (alone.rows, alone.length, alone.trained) == (3, 200, 180)
-    packed = largest_step(rows, Training(train.model_copy(update={"packing": True}), 1))
+    packed = largest_step(rows, TrainingSetup(train.model_copy(update={"packing": True}), 1))
     assert (packed.rows, packed.length, packed.trained) == (3, 1000, 1500)
-    pairs = largest_step(rows, Training(train, 1, reference=True))
+    pairs = largest_step(rows, TrainingSetup(train, 1, reference=True))
     assert pairs.rows == 6
 
 
 def test_processes_on_a_cpu_share_its_memory() -> None:
     subject, _, (sft, _) = estimated("multi-gpu", "h100")
     one = sft.memory.total
-    small = replace(subject, device=Device("CPU", 2 * one, 0.0, gpu=False))
+    small = replace(subject, device=DeviceSpec("CPU", 2 * one, 0.0, gpu=False))
     assert fits(sft.memory, small, 1) and not fits(sft.memory, small, 2)
 
 
@@ -179,7 +179,7 @@ def test_a_models_config_is_found_in_its_checkpoint_its_gguf_and_the_table() -> 
 
 
 def parameters(reference: str, checkpoint: Path | None) -> int:
-    return MetaModel(find_config(reference, checkpoint)[0], Lora(), 4, gpu=False).parameters
+    return MetaModel(find_config(reference, checkpoint)[0], LoraSection(), 4, gpu=False).parameters
 
 
 @pytest.mark.parametrize(
@@ -192,11 +192,11 @@ def test_a_config_that_describes_no_model_is_told(text: str, tmp_path: Path) -> 
 
 
 def test_a_probe_has_the_longest_row_and_an_even_spread() -> None:
-    rows = Rows(100, tuple(range(20, 120)), (10,) * 100, "")
+    rows = RowLengths(100, tuple(range(20, 120)), (10,) * 100, "")
     lengths = [rows.lengths[place] for place in rows.spread(5)]
     assert lengths[0] == 119 and len(lengths) == 5 and lengths[1:] == sorted(lengths[1:])
     assert 20 <= lengths[1] < 50 and lengths[-1] > 80
-    assert Rows(1, (20,), (10,), "").spread(3) == [0, 0, 0]
+    assert RowLengths(1, (20,), (10,), "").spread(3) == [0, 0, 0]
 
 
 def test_what_stands_in_the_way_of_a_probe_is_told() -> None:
@@ -209,12 +209,12 @@ def test_what_stands_in_the_way_of_a_probe_is_told() -> None:
 def test_what_generation_takes_is_measured_once_there_is_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded, store = recipe("tiny", f"data.root={RECIPES.parent / 'samples'}"), RunStore(tmp_path)
+    loaded, store = recipe("tiny", f"data.root={RECIPES.parent / 'samples'}"), ArtifactStore(tmp_path)
     plan = make_plan(loaded, store, "dpo")
     assert "until the stage data has run" in generation_notes(loaded, plan, store, probing=True)[0]
     ready = [replace(step, state="finished") if step.stage.name == "data" else step for step in plan]
     monkeypatch.setattr(
-        "rectune.datagen.dry.dry_run",
+        "rectune.datagen.generation_estimate.estimate_generation",
         lambda *given: "--- prompt 1\n\nqueries: 9 wanted\n\nrationales: 8 wanted",
     )
     assert generation_notes(loaded, ready, store, probing=True) == [
@@ -241,7 +241,7 @@ def test_the_longer_answer_of_a_pair_counts(tmp_path: Path) -> None:
         for number in range(1, 21)
     ]
     write_rows(tmp_path / "preferences.parquet", pairs, Preference)
-    loaded = recipe("tiny", "align.holdout=0")
+    loaded = recipe("tiny", "align.eval_user_fraction=0")
     rows = rows_of(DPO, loaded, {"base": tiny_checkpoint().parent, "tag": tmp_path})
     assert rows.count == 20 and rows.trained[-1] - rows.trained[0] == 19
     assert rows.sample[rows.spread(1)[0]] == pairs[-1]

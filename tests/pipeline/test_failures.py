@@ -20,7 +20,7 @@ def test_a_process_has_one_word_and_half_a_note_is_none(tmp_path: Path) -> None:
     leave_note(tmp_path, "run", "rank-1", Failure("crash", "first"))
     leave_note(tmp_path, "run", "rank-1", Failure("killed", "its agent knows less"))
     (tmp_path / ".failed-run-rank-2.json").write_text('{"kind": "us')
-    assert [note.found for note in notes(tmp_path, "run")] == ["first"]
+    assert [note.message for note in notes(tmp_path, "run")] == ["first"]
 
 
 def test_a_late_note_of_an_attempt_is_not_read_by_the_next(tmp_path: Path) -> None:

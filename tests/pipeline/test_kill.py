@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rectune.core.rows import read_rows
-from rectune.core.runs import RunStore
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.types import Candidate, Example, Preference, Prompt
 from rectune.pipeline.stages import needed_for
 
@@ -51,7 +51,7 @@ def test_a_run_killed_in_every_stage_ends_as_if_nothing_had_happened(tmp_path: P
     answer = subprocess.run([*COMMAND, str(runs)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     assert not list(runs.glob("*/*.partial"))
-    store = RunStore(runs)
+    store = ArtifactStore(runs)
     assert all(not bad for _, bad in store.verify())
 
     prompts = read_rows(store.resolve("tiny", "queries") / "prompts.parquet", Prompt)
@@ -97,7 +97,7 @@ def test_a_full_disk_is_named_and_the_same_command_goes_on_when_there_is_room(sm
     full = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert full.returncode == 2, full.stderr
     assert "disk is full" in full.stderr and "Traceback" not in full.stderr
-    assert RunStore(small_disk / "runs").resolve("tiny", "data").is_dir()
+    assert ArtifactStore(small_disk / "runs").resolve("tiny", "data").is_dir()
     subprocess.run(["mount", "-o", "remount,size=200m", small_disk], check=True)
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr

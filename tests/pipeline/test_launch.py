@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from rectune.core.errors import UserError, WaitingForPeople
-from rectune.core.runs import RunStore, Workplace
+from rectune.core.artifacts import ArtifactStore, WorkDir
 from rectune.pipeline.launch import StageFailed, launch
-from rectune.pipeline.machines import ALONE, Team
+from rectune.pipeline.machines import ALONE, ProcessGroup
 from tests.pipeline.second_machine import somebody_types, two_machines
 
 ROOT = Path(__file__).parents[2]
@@ -27,8 +27,8 @@ def good(config, inputs, out):
     print("noise of a library")
     (out / "rank").write_text(os.environ.get("RANK", "none"))
     return {"inputs": sorted(inputs), "threshold": config.filter.threshold}
-def bad(config, inputs, out): raise UserError("is broken", where="x.csv:3", mend="mend it")
-def waits(config, inputs, out): raise WaitingForPeople("2 of 5 are tagged", mend="rectune tag")
+def bad(config, inputs, out): raise UserError("is broken", where="x.csv:3", hint="fix it")
+def waits(config, inputs, out): raise WaitingForPeople("2 of 5 are tagged", hint="rectune tag")
 def crashes(config, inputs, out): return 1 / 0
 def dies(config, inputs, out): os.kill(os.getpid(), signal.SIGKILL)
 def looks(config, inputs, out): return {"train": config.train.seed}
@@ -77,11 +77,11 @@ def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
-def run(tmp_path: Path, name: str, team: Team = ALONE) -> dict[str, object]:
+def run(tmp_path: Path, name: str, process_group: ProcessGroup = ALONE) -> dict[str, object]:
     spec = {"sections": {"filter": {"threshold": 9.5}}, "inputs": {"data": str(tmp_path)}}
-    with RunStore(tmp_path / "runs").work("stage", "key") as place:
+    with ArtifactStore(tmp_path / "runs").work("stage", "key") as place:
         stats, usage = launch(
-            f"some_stages:{name}", spec, Workplace(place.folder.resolve(), place.lock), team
+            f"some_stages:{name}", spec, WorkDir(place.folder.resolve(), place.lock), process_group
         )
         assert usage.seconds > 0 and usage.attempts >= 1 and usage.peak_memory > 2**20
         return stats
@@ -97,7 +97,7 @@ def test_figures_come_back_and_noise_goes_to_the_log(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "words"),
     [
-        ("bad", UserError, r"x\.csv:3: is broken\n  mend it"),
+        ("bad", UserError, r"x\.csv:3: is broken\n  fix it"),
         ("waits", WaitingForPeople, "2 of 5 are tagged"),
         ("fills", UserError, "the disk is full"),
         ("fills_elsewhere", UserError, "the disk is full"),
@@ -125,12 +125,12 @@ def test_usage_adds_up_over_attempts(tmp_path: Path) -> None:
 def test_a_killed_run_takes_its_stage_with_it_and_frees_the_lock(tmp_path: Path) -> None:
     program = (
         "from pathlib import Path; import sys; sys.path[:0] = [sys.argv[2]]\n"
-        "from rectune.core.runs import RunStore, Workplace; from rectune.pipeline.launch import launch\n"
-        "with RunStore(Path(sys.argv[1])).work('stage', 'key') as place:\n"
-        "    here = Workplace(place.folder.resolve(), place.lock)\n"
+        "from rectune.core.artifacts import ArtifactStore, WorkDir; from rectune.pipeline.launch import launch\n"
+        "with ArtifactStore(Path(sys.argv[1])).work('stage', 'key') as place:\n"
+        "    here = WorkDir(place.folder.resolve(), place.lock)\n"
         "    launch('some_stages:sleeps', {'sections': {}, 'inputs': {}}, here)\n"
     )
-    store = RunStore(tmp_path / "runs")
+    store = ArtifactStore(tmp_path / "runs")
     parent = subprocess.Popen([sys.executable, "-c", program, str(store.root), str(ROOT)])
     note = tmp_path / "runs/stage/key.partial/pid"
     for _ in range(600):
@@ -164,7 +164,7 @@ def seen(tmp_path: Path) -> list[list[str]]:
 
 def test_a_rank_that_crashes_is_named_and_not_those_that_were_ended_for_it(tmp_path: Path) -> None:
     with pytest.raises(StageFailed, match=r"^rank 1: ZeroDivisionError"):
-        run(tmp_path, "one_crashes", Team(processes=2))
+        run(tmp_path, "one_crashes", ProcessGroup(processes=2))
 
 
 def test_a_job_around_us_does_not_say_which_rank_we_are(
@@ -182,7 +182,7 @@ def test_ranks_of_one_machine_meet_and_the_first_reports(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
-    assert run(tmp_path, "meets", Team(2))["rank"] == "0"
+    assert run(tmp_path, "meets", ProcessGroup(2))["rank"] == "0"
     assert not list(temporary.glob("torchelastic*"))
     assert seen(tmp_path) == [["0", "0", "2", "1"], ["1", "1", "2", "1"]]
     assert not list((tmp_path / "runs/stage/key.partial").glob(".*"))
@@ -194,7 +194,7 @@ def test_nothing_of_the_folder_where_a_command_is_typed_is_imported(
     (tmp_path / "somewhere").mkdir()
     (tmp_path / "somewhere/torch.py").write_text("raise SystemExit('a file of the user was imported')")
     monkeypatch.chdir(tmp_path / "somewhere")
-    assert run(tmp_path, "meets", Team(2))["rank"] == "0"
+    assert run(tmp_path, "meets", ProcessGroup(2))["rank"] == "0"
 
 
 @pytest.mark.slow
@@ -226,7 +226,7 @@ def test_a_machine_that_does_not_share_the_folder_says_so(tmp_path: Path) -> Non
 def test_a_dead_rank_ends_all_and_is_named_with_its_last_words(tmp_path: Path) -> None:
     """The last rank is killed; the others, which wait for it, must neither stay nor be blamed."""
     with pytest.raises(StageFailed, match=r"(?s)rank 1: .*signal 9.*last words of 1.*rank-1\.log"):
-        run(tmp_path, "one_dies", Team(2))
+        run(tmp_path, "one_dies", ProcessGroup(2))
     for note in tmp_path.glob("runs/stage/key.partial/pid-*"):
         assert not _alive(int(note.read_text()))
 
@@ -245,8 +245,8 @@ def test_a_rank_that_dies_on_another_machine_is_named_with_it(
 
 @pytest.mark.slow
 def test_bad_input_that_one_rank_finds_is_told_as_in_one_process(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"x\.csv:3: is broken\n  mend it"):
-        run(tmp_path, "one_refuses", Team(2))
+    with pytest.raises(UserError, match=r"x\.csv:3: is broken\n  fix it"):
+        run(tmp_path, "one_refuses", ProcessGroup(2))
 
 
 @pytest.mark.slow
@@ -268,12 +268,12 @@ def test_machines_that_cannot_meet_here_are_refused_before_anything_starts(tmp_p
         port = taken.getsockname()[1]
         for host in ("127.0.0.1", "192.0.2.1", "no-such-host.invalid"):
             with pytest.raises(UserError, match=f"cannot meet at {host}:{port}.*this one is"):
-                run(tmp_path, "good", Team(1, 2, f"{host}:{port}"))
+                run(tmp_path, "good", ProcessGroup(1, 2, f"{host}:{port}"))
 
 
-def command(tmp_path: Path, name: str, team: Team) -> tuple[subprocess.Popen[bytes], str]:
+def command(tmp_path: Path, name: str, process_group: ProcessGroup) -> tuple[subprocess.Popen[bytes], str]:
     """A command of its own that launches the stage on two machines, and what it prints for the second."""
-    program = f"from tests.pipeline.test_launch import *\nrun(Path({str(tmp_path)!r}), {name!r}, {team!r})"
+    program = f"from tests.pipeline.test_launch import *\nrun(Path({str(tmp_path)!r}), {name!r}, {process_group!r})"
     path = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     child = subprocess.Popen(
         [sys.executable, "-c", program], cwd=ROOT, env=os.environ | path, stderr=subprocess.PIPE

@@ -6,20 +6,20 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.core.recipe import load_recipe
-from rectune.core.runs import RunStore
-from rectune.pipeline.machines import Team, team_of
+from rectune.core.artifacts import ArtifactStore
+from rectune.pipeline.machines import ProcessGroup, process_group_of
 from rectune.pipeline.plan import make_plan
 
 ROOT = Path(__file__).parents[2]
 
 
-def team(*overrides: str) -> Team:
-    return team_of(load_recipe(ROOT / "recipes/tiny.yaml", list(overrides)).train)
+def process_group(*overrides: str) -> ProcessGroup:
+    return process_group_of(load_recipe(ROOT / "recipes/tiny.yaml", list(overrides)).train)
 
 
 def test_the_world_is_all_processes_on_all_machines() -> None:
-    assert team("train.processes=3").world == 3
-    assert team("train.processes=3", "train.machines=2", "train.endpoint=node1:29400").world == 6
+    assert process_group("train.processes=3").world_size == 3
+    assert process_group("train.processes=3", "train.machines=2", "train.endpoint=node1:29400").world_size == 6
 
 
 @pytest.mark.parametrize(
@@ -37,23 +37,23 @@ def test_the_world_is_all_processes_on_all_machines() -> None:
 )
 def test_what_does_not_go_together_is_refused(override: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        team(override)
+        process_group(override)
 
 
 @pytest.mark.parametrize(
     "endpoint", ["node1:29400", "node-1.some.net:1", "10.0.0.1:65535", "[fd00::1]:29400"]
 )
 def test_names_and_addresses_are_taken(endpoint: str) -> None:
-    assert team(f"train.endpoint='{endpoint}'", "train.machines=2").endpoint == endpoint
+    assert process_group(f"train.endpoint='{endpoint}'", "train.machines=2").endpoint == endpoint
 
 
-def keys(store: RunStore, *overrides: str) -> dict[str, str]:
+def keys(store: ArtifactStore, *overrides: str) -> dict[str, str]:
     recipe = load_recipe(ROOT / "recipes/tiny.yaml", [f"data.root={ROOT / 'samples'}", *overrides])
     return {step.stage.name: step.key for step in make_plan(recipe, store, "sft")}
 
 
 def test_the_number_of_processes_is_in_the_key_and_where_they_run_is_not(tmp_path: Path) -> None:
-    store = RunStore(tmp_path)
+    store = ArtifactStore(tmp_path)
     one, four = keys(store), keys(store, "train.processes=4")
     assert one["sft"] != four["sft"] and one["filter"] == four["filter"]
     apart = keys(store, "train.machines=2", "train.processes=2", "train.endpoint=node1:29400")

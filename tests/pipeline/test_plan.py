@@ -6,9 +6,9 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe, load_recipe
-from rectune.core.runs import RunStore
+from rectune.core.artifacts import ArtifactStore
 from rectune.pipeline.plan import make_plan
-from rectune.pipeline.show import plan_table
+from rectune.pipeline.console import plan_table
 from rectune.pipeline.stages import STAGES, find_stage, needed_for
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +18,7 @@ def recipe(*overrides: str) -> Recipe:
     return load_recipe(ROOT / "recipes/tiny.yaml", [f"data.root={ROOT / 'samples'}", *overrides])
 
 
-def keys(store: RunStore, *overrides: str) -> dict[str, str]:
+def keys(store: ArtifactStore, *overrides: str) -> dict[str, str]:
     return {step.stage.name: step.key for step in make_plan(recipe(*overrides), store, "push")}
 
 
@@ -44,13 +44,13 @@ def test_only_what_is_needed_is_planned() -> None:
         find_stage("filer")
 
 
-def changed(store: RunStore, *overrides: str) -> set[str]:
+def changed(store: ArtifactStore, *overrides: str) -> set[str]:
     before, after = keys(store), keys(store, *overrides)
     return {name for name in before if before[name] != after[name]}
 
 
 def test_a_setting_changes_its_stage_and_all_after_it_and_nothing_before(tmp_path: Path) -> None:
-    store = RunStore(tmp_path)
+    store = ArtifactStore(tmp_path)
     everything = {stage.name for stage in STAGES}
     assert changed(store, "filter.threshold=12") == everything - {"data", "base", "queries", "rationales"}
     assert changed(store, "evaluate.seed=1") == {"eval", "report", "push"}
@@ -58,7 +58,7 @@ def test_a_setting_changes_its_stage_and_all_after_it_and_nothing_before(tmp_pat
 
 
 def test_a_free_setting_changes_nothing(tmp_path: Path) -> None:
-    assert changed(RunStore(tmp_path), "train.log_steps=2", "generate.slots=2") == set()
+    assert changed(ArtifactStore(tmp_path), "train.logging_steps=2", "generate.max_num_seqs=2") == set()
 
 
 def test_raw_files_are_in_the_key_by_content(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_raw_files_are_in_the_key_by_content(tmp_path: Path) -> None:
     root.mkdir(parents=True)
     for name in ("movies.csv", "ratings.csv"):
         (root / name).write_bytes((ROOT / "samples/movielens" / name).read_bytes())
-    store, only = RunStore(tmp_path / "runs"), ("data.datasets=[movielens]", f"data.root={tmp_path / 'raw'}")
+    store, only = ArtifactStore(tmp_path / "runs"), ("data.datasets=[movielens]", f"data.root={tmp_path / 'raw'}")
     before = keys(store, *only)["data"]
     with (root / "ratings.csv").open("a") as file:
         file.write("1,300001,4.0,1700000000\n")
@@ -76,7 +76,7 @@ def test_raw_files_are_in_the_key_by_content(tmp_path: Path) -> None:
 def test_what_is_missing_blocks_what_comes_after_and_says_so(tmp_path: Path) -> None:
     steps = {
         s.stage.name: s
-        for s in make_plan(recipe(f"data.root={tmp_path}"), RunStore(tmp_path / "runs"), "sft")
+        for s in make_plan(recipe(f"data.root={tmp_path}"), ArtifactStore(tmp_path / "runs"), "sft")
     }
     assert steps["data"].state == "blocked" and "no such folder" in steps["data"].why
     assert steps["base"].state == "missing"
@@ -85,5 +85,5 @@ def test_what_is_missing_blocks_what_comes_after_and_says_so(tmp_path: Path) -> 
 
 
 def test_the_full_scale_recipe_plans_without_its_data(tmp_path: Path) -> None:
-    steps = make_plan(load_recipe(ROOT / "recipes/varco.yaml"), RunStore(tmp_path), "push")
+    steps = make_plan(load_recipe(ROOT / "recipes/varco.yaml"), ArtifactStore(tmp_path), "push")
     assert [step.stage.name for step in steps] == [stage.name for stage in STAGES]

@@ -11,7 +11,7 @@ import pytest
 
 from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
-from rectune.core.runs import RunStore, read_manifest
+from rectune.core.artifacts import ArtifactStore, read_manifest
 from rectune.core.types import Candidate, Example, Preference, Prompt
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def of(runs: Path, stage: str) -> Path:
-    return RunStore(runs).resolve("tiny", stage)
+    return ArtifactStore(runs).resolve("tiny", stage)
 
 
 def test_a_second_run_makes_nothing_again(runs: Path) -> None:

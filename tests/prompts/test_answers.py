@@ -7,8 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rectune.core.types import Locale
-from rectune.prompts.answers import Reading, closing, ranking, read_answer, reasons
-from rectune.prompts.mentions import FOLLOWED, MARKED, SHORT, SPOKEN, SURE, WHOLE
+from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer, reasons
+from rectune.prompts.title_matching import FOLLOWED, MARKED, SHORT, SPOKEN, SURE, WHOLE
 from rectune.prompts.title_index import TitleIndex
 from rectune.prompts.titles import key_of, unescape
 
@@ -163,7 +163,7 @@ NUMBERS = [
 ]
 
 
-def titles_of(reading: Reading) -> list[str]:
+def titles_of(reading: ParsedAnswer) -> list[str]:
     return [TITLES[item] for item in reading.items]
 
 
@@ -204,7 +204,7 @@ def test_numbers_stand_for_the_candidates_that_were_shown(answer: str, wanted: l
 
 def test_numbers_mean_nothing_where_no_candidates_were_shown() -> None:
     assert read_answer("My ranking: 3, 1, 5", TITLES).items == ()
-    assert read_answer("3 > 1 > 5", TITLES) == Reading()
+    assert read_answer("3 > 1 > 5", TITLES) == ParsedAnswer()
 
 
 def test_a_short_form_is_read_where_it_fits_one_title_only() -> None:

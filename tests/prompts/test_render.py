@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from rectune.core.catalogue import Catalogue
 from rectune.core.types import Case, Item, Locale, Split, with_id
 from rectune.prompts.answers import closing, find_items
-from rectune.prompts.library import HELD_OUT, Wanted, templates
-from rectune.prompts.render import Wording, ask, render
-from rectune.prompts.teacher import query_messages, rationale_messages, rationale_opening
+from rectune.prompts.template_library import HELD_OUT, Wanted, templates
+from rectune.prompts.render import RenderOptions, ask, render
+from rectune.prompts.teacher_prompts import query_messages, rationale_messages, rationale_opening
 
 ITEMS = [Item("movies", f"m{n}", f"Film number {n}", ("Drama",), "", 1990 + n) for n in range(30)]
 CATALOGUE = Catalogue({(item.domain, item.item_id): item for item in ITEMS})
@@ -40,7 +40,7 @@ KINDS: list[Any] = list(
 def test_a_prompt_shows_its_parts_and_hides_its_target(
     scenario: Any, form: Any, locale: Locale, seed: int
 ) -> None:
-    prompt = render(CASE, CATALOGUE, Wording(scenario, form, locale, "quiet films", 5, seed))
+    prompt = render(CASE, CATALOGUE, RenderOptions(scenario, form, locale, "quiet films", 5, seed))
     titles = [item.title for item in ITEMS]
     shown = {titles[mention.index] for mention in find_items(prompt.instruction, titles)}
     wanted = set(CATALOGUE.titles("movies", prompt.history)) | set(
@@ -56,7 +56,7 @@ def test_a_prompt_shows_its_parts_and_hides_its_target(
 def test_the_place_of_the_target_among_candidates_is_uniform() -> None:
     places = [0] * 5
     for seed in range(1000):
-        prompt = render(CASE, CATALOGUE, Wording("passive", "listwise", "en", "", 5, seed))
+        prompt = render(CASE, CATALOGUE, RenderOptions("passive", "listwise", "en", "", 5, seed))
         places[prompt.candidates.index("m9")] += 1
     # 200 wanted each; the standard deviation is 12.6.
     assert all(140 < count < 260 for count in places)
@@ -64,7 +64,7 @@ def test_the_place_of_the_target_among_candidates_is_uniform() -> None:
 
 def test_an_active_prompt_without_a_query_is_refused() -> None:
     with pytest.raises(ValueError, match="query"):
-        render(CASE, CATALOGUE, Wording("active", "direct", "en"))
+        render(CASE, CATALOGUE, RenderOptions("active", "direct", "en"))
 
 
 def test_template_and_candidates_follow_from_case_and_seed_alone() -> None:
@@ -72,7 +72,7 @@ def test_template_and_candidates_follow_from_case_and_seed_alone() -> None:
         prompt = render(case, CATALOGUE, replace(wording, **changes))
         return prompt.template, prompt.candidates
 
-    wording = Wording("active", "listwise", "en", "quiet films", 5, 3)
+    wording = RenderOptions("active", "listwise", "en", "quiet films", 5, 3)
     first = choice()
     assert choice(query="loud films") == choice() == first
     assert choice(templates="both") == first  # a training case is never worded with what is held out
@@ -93,7 +93,7 @@ def test_templates_held_out_word_tests_alone_and_only_on_demand(split: Split, wa
         render(
             replace(CASE, id=str(n), split=split),
             CATALOGUE,
-            Wording("passive", "direct", "en", templates=wanted),
+            RenderOptions("passive", "direct", "en", templates=wanted),
         ).template
         for n in range(300)
     }
@@ -103,7 +103,7 @@ def test_templates_held_out_word_tests_alone_and_only_on_demand(split: Split, wa
 
 
 def test_the_oldest_items_are_left_out_and_counted_and_nothing_else_changes() -> None:
-    wording = Wording("passive", "listwise", "en")
+    wording = RenderOptions("passive", "listwise", "en")
     whole, cut = (render(CASE, CATALOGUE, wording, left_out=n) for n in (0, 2))
     assert (cut.history, cut.left_out) == (CASE.history[2:], 2) and (whole.history, whole.left_out) == (
         CASE.history,
@@ -134,7 +134,7 @@ def test_catalogue_text_stays_text_on_the_line_it_belongs_to(texts: list[str], k
     }
     items = [replace(item, title=hostile.get(item.item_id, item.title)) for item in ITEMS]
     catalogue = Catalogue({(item.domain, item.item_id): item for item in items})
-    wording = Wording(scenario, form, locale, f"{query}\n{{% x %}}", 5, seed)
+    wording = RenderOptions(scenario, form, locale, f"{query}\n{{% x %}}", 5, seed)
     harmless = render(CASE, CATALOGUE, wording).instruction
     prompt = render(CASE, catalogue, wording)
     assert len(prompt.instruction.splitlines()) == len(harmless.splitlines())

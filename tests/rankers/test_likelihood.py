@@ -2,10 +2,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rectune.core.settings import Engine
+from rectune.core.settings import EngineConfig
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.models.reference import gguf_file
-from rectune.rankers.likelihood import Asked, Likelihood
+from rectune.rankers.likelihood import RenderedPrompt, Likelihood
 
 TITLES = {"a": "Moon Landing", "b": "The French Chef", "c": "Galaxy War"}
 
@@ -23,12 +23,12 @@ class Counter:
 
 def ranker(scorer) -> Likelihood:
     return Likelihood(
-        "m", scorer, TITLES, lambda h: Asked((("user", ", ".join(h)),), "ko" if "k" in h else "en")
+        "m", scorer, TITLES, lambda h: RenderedPrompt((("user", ", ".join(h)),), "ko" if "k" in h else "en")
     )
 
 
 def test_the_score_is_a_mean_so_that_length_does_not_count():
-    scores = ranker(Counter("Chef")).rank([("x",)], [("a", "b", "c")])[0]
+    scores = ranker(Counter("Chef")).score([("x",)], [("a", "b", "c")])[0]
     np.testing.assert_allclose(
         scores, [-1.0, -0.5, -1.0]
     )  # "The French Chef" has three tokens, the others two
@@ -36,15 +36,15 @@ def test_the_score_is_a_mean_so_that_length_does_not_count():
 
 def test_each_history_is_asked_in_its_own_words_and_language():
     scorer = Counter("Moon")
-    ranker(scorer).rank([("x",), ("k",)], [("a",), ("b",)])
+    ranker(scorer).score([("x",), ("k",)], [("a",), ("b",)])
     assert scorer.seen == [((("user", "x"),), "My recommendation:"), ((("user", "k"),), "추천:")]
 
 
 def test_a_real_model_prefers_what_it_has_just_read():
-    def ask(history: Sequence[str]) -> Asked:
+    def ask(history: Sequence[str]) -> RenderedPrompt:
         words = f"Recommend exactly this film and no other: {TITLES[history[0]]}."
-        return Asked((("user", words),), "en")
+        return RenderedPrompt((("user", words),), "en")
 
-    with LlamaEngine(gguf_file("embedded"), Engine(context=256, slots=4)) as engine:
-        scores = Likelihood("base", engine, TITLES, ask).rank([["a"], ["b"], ["c"]], [list(TITLES)] * 3)
+    with LlamaEngine(gguf_file("embedded"), EngineConfig(context=256, slots=4)) as engine:
+        scores = Likelihood("base", engine, TITLES, ask).score([["a"], ["b"], ["c"]], [list(TITLES)] * 3)
     assert [int(row.argmax()) for row in scores] == [0, 1, 2]

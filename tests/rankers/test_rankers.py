@@ -9,16 +9,16 @@ from lancedb.index import FTS
 
 from rectune.core.errors import UserError
 from rectune.core.rows import read_rows
-from rectune.core.settings import Evaluate
+from rectune.core.settings import EvaluateConfig
 from rectune.core.settings.serving import SYSTEMS, TUNED
 from rectune.core.types import Case, Item
 from rectune.rankers.base import INTERACTION_FREE, RANKERS, open_ranker
-from rectune.rankers.chance import Random
-from rectune.rankers.ground import Ground, Likes, train_likes
-from rectune.rankers.likeness import EmbeddingBest, EmbeddingMean
-from rectune.rankers.neighbours import ItemKnn
-from rectune.rankers.popularity import Popularity
-from rectune.rankers.words import K1, Bm25, words_of
+from rectune.rankers.baselines import Random
+from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
+from rectune.rankers.baselines import EmbeddingBest, EmbeddingMean
+from rectune.rankers.baselines import ItemKnn
+from rectune.rankers.baselines import Popularity
+from rectune.rankers.baselines import K1, Bm25, words_of
 from tests.rankers.world import case, items, write_world
 
 CASES = [case("movies", f"u{taste}", "test", taste) for taste in (0, 1)]
@@ -26,32 +26,32 @@ HISTORIES = [c.history for c in CASES]
 CANDIDATES = [CASES[0].candidates, CASES[1].candidates[:3]]
 
 
-def likes(*pairs: tuple[int, int]) -> Likes:
+def likes(*pairs: tuple[int, int]) -> TrainLikes:
     users, liked = (np.array(column, np.int64) for column in zip(*pairs, strict=True))
-    return Likes(tuple(item.item_id for item in items()), users, liked)
+    return TrainLikes(tuple(item.item_id for item in items()), users, liked)
 
 
-GROUND = Ground("movies", items(), lambda: likes((0, 0), (0, 4), (1, 1), (1, 4), (2, 6), (2, 7)))
+GROUND = DomainData("movies", items(), lambda: likes((0, 0), (0, 4), (1, 1), (1, 4), (2, 6), (2, 7)))
 
 
 @pytest.mark.parametrize("name", RANKERS)
 def test_every_ranker_scores_each_candidate_and_no_case_touches_another(name: str):
     ranker = open_ranker(name, GROUND)
     assert ranker.name == name
-    together = ranker.rank(HISTORIES, CANDIDATES)
+    together = ranker.score(HISTORIES, CANDIDATES)
     assert [scores.shape for scores in together] == [(5,), (3,)]
     assert all(np.isfinite(scores).all() for scores in together)
-    alone = ranker.rank(HISTORIES[1:], CANDIDATES[1:])
+    alone = ranker.score(HISTORIES[1:], CANDIDATES[1:])
     np.testing.assert_allclose(together[1], alone[0], rtol=1e-6)
-    assert ranker.rank([], []) == []
-    assert ranker.rank([()], [("m1", "m2")])[0].shape == (2,)
+    assert ranker.score([], []) == []
+    assert ranker.score([()], [("m1", "m2")])[0].shape == (2,)
 
 
 @pytest.mark.parametrize("name", ["bm25", "embedding_mean", "embedding_best", "hybrid"])
 def test_what_looks_at_titles_finds_the_only_candidate_of_the_users_taste(name: str):
     assert name in INTERACTION_FREE
     for row, one in zip(
-        open_ranker(name, GROUND).rank(HISTORIES, [c.candidates for c in CASES]), CASES, strict=True
+        open_ranker(name, GROUND).score(HISTORIES, [c.candidates for c in CASES]), CASES, strict=True
     ):
         assert one.candidates[int(row.argmax())] == one.target
 
@@ -59,12 +59,12 @@ def test_what_looks_at_titles_finds_the_only_candidate_of_the_users_taste(name: 
 def test_recipes_may_name_exactly_what_there_is():
     assert set(SYSTEMS) == {*RANKERS, *TUNED}
     with pytest.raises(ValueError, match="did you mean popularity"):
-        Evaluate(systems=["popularty"])
-    assert Evaluate(systems=["mine:Own"]).systems == ["mine:Own"]
+        EvaluateConfig(systems=["popularty"])
+    assert EvaluateConfig(systems=["mine:Own"]).systems == ["mine:Own"]
 
 
 def test_a_ranker_of_ones_own_is_opened_by_its_place_and_a_wrong_one_refused():
-    assert isinstance(open_ranker("rectune.rankers.chance:Random", GROUND), Random)
+    assert isinstance(open_ranker("rectune.rankers.baselines:Random", GROUND), Random)
     for name, said in (
         ("popularty", "mean popularity"),
         ("os:nothing", "cannot be had"),
@@ -76,7 +76,7 @@ def test_a_ranker_of_ones_own_is_opened_by_its_place_and_a_wrong_one_refused():
 
 
 def test_random_follows_its_seed():
-    first, again, other = (Random(seed).rank(HISTORIES, CANDIDATES) for seed in (1, 1, 2))
+    first, again, other = (Random(seed).score(HISTORIES, CANDIDATES) for seed in (1, 1, 2))
     assert first[0].tolist() == again[0].tolist() != other[0].tolist()
 
 
@@ -95,29 +95,29 @@ def test_bm25_is_what_lancedb_scores(tmp_path: Path):
     table = lancedb.connect(tmp_path).create_table("shelf", data=rows)
     table.create_index("text", config=FTS(stem=False, remove_stop_words=False))
     ids = tuple(item.item_id for item in shelf)
-    ranker = Bm25.of(Ground("d", shelf))
+    ranker = Bm25.of(DomainData("d", shelf))
     for item in shelf:
         asked = " ".join(dict.fromkeys(words_of(item.title)))  # LanceDB counts what stands there twice twice
         found = {row["id"]: row["_score"] for row in table.search(asked, query_type="fts").to_list()}
-        scores = ranker.rank([(item.item_id,)], [ids])[0]
+        scores = ranker.score([(item.item_id,)], [ids])[0]
         np.testing.assert_allclose(scores * (K1 + 1), [found.get(name, 0.0) for name in ids], rtol=1e-5)
 
 
 def test_a_word_that_the_history_has_twice_counts_twice():
     shelf = [Item("d", "a", "red apple"), Item("d", "b", "red red car"), Item("d", "c", "blue sky over sea")]
-    ranker = Bm25.of(Ground("d", shelf))
-    once, twice = ranker.rank([("a",), ("a", "a")], [("b", "c")] * 2)
+    ranker = Bm25.of(DomainData("d", shelf))
+    once, twice = ranker.score([("a",), ("a", "a")], [("b", "c")] * 2)
     np.testing.assert_allclose(twice, 2 * once)
     assert once[0] > once[1] == 0.0
 
 
 def test_the_mean_and_the_best_match_part_where_tastes_are_mixed():
-    ground = Ground("d", [Item("d", name, name) for name in "pqrx"])
+    domain_data = DomainData("d", [Item("d", name, name) for name in "pqrx"])
     axes = np.eye(3, dtype=np.float32)
     both = np.array([0.8, 0.6, 0], np.float32)
-    ground._vectors.update({"p": axes[0], "q": axes[1], "r": axes[0], "x": both})
+    domain_data._vectors.update({"p": axes[0], "q": axes[1], "r": axes[0], "x": both})
     history, shown = [("p", "q")], [("r", "x")]
-    mean, best = EmbeddingMean(ground).rank(history, shown)[0], EmbeddingBest(ground).rank(history, shown)[0]
+    mean, best = EmbeddingMean(domain_data).score(history, shown)[0], EmbeddingBest(domain_data).score(history, shown)[0]
     np.testing.assert_allclose(mean, [0.5, 0.7], rtol=1e-6)  # between both tastes
     np.testing.assert_allclose(best, [1.0, 0.8], rtol=1e-6)  # exactly one of them
 
@@ -127,13 +127,13 @@ def test_hybrid_follows_the_words_where_the_embedding_is_blind_and_the_other_way
         Item("d", name, title)
         for name, title in zip("pqxyz", ("red", "oak", "red", "elm", "sea"), strict=True)
     ]
-    ground = Ground("d", shelf)
+    domain_data = DomainData("d", shelf)
     axes = np.eye(3, dtype=np.float32)
-    ground._vectors.update({"red": axes[0], "oak": axes[1], "elm": axes[1], "sea": axes[2]})
-    words, meaning = open_ranker("hybrid", ground).rank([("p",), ("q",)], [("y", "x", "z")] * 2)
+    domain_data._vectors.update({"red": axes[0], "oak": axes[1], "elm": axes[1], "sea": axes[2]})
+    words, meaning = open_ranker("hybrid", domain_data).score([("p",), ("q",)], [("y", "x", "z")] * 2)
     assert words.argmax() == 1 and meaning.argmax() == 0
     parts = [
-        open_ranker(name, ground).rank([("p",)], [("y", "x", "z")])[0] for name in ("bm25", "embedding_best")
+        open_ranker(name, domain_data).score([("p",)], [("y", "x", "z")])[0] for name in ("bm25", "embedding_best")
     ]
     np.testing.assert_allclose(words, sum((part - part.mean()) / part.std() / 2 for part in parts))
 
@@ -143,12 +143,12 @@ def test_item_knn_is_the_cosine_of_likes_and_agrees_with_the_dense_product():
     table = rng.random((40, 12)) < 0.3
     users, liked = np.nonzero(table)
     ids = tuple(item.item_id for item in items())
-    ranker = ItemKnn(Likes(ids, users, liked))
+    ranker = ItemKnn(TrainLikes(ids, users, liked))
     norms = np.sqrt(np.maximum(table.sum(0), 1))
     cosines = (table.T.astype(float) @ table) / np.outer(norms, norms)
-    scores = ranker.rank([("m1", "m5")], [("m0", "m2", "m11")])[0]
+    scores = ranker.score([("m1", "m5")], [("m0", "m2", "m11")])[0]
     np.testing.assert_allclose(scores, (cosines[1] + cosines[5])[[0, 2, 11]])
-    assert ranker.rank([("m1",)], [("unheard of",)])[0].tolist() == [0.0]
+    assert ranker.score([("m1",)], [("unheard of",)])[0].tolist() == [0.0]
 
 
 def test_train_likes_hold_what_train_users_liked_and_nothing_of_test_users(tmp_path: Path):
@@ -159,5 +159,5 @@ def test_train_likes_hold_what_train_users_liked_and_nothing_of_test_users(tmp_p
         found = train_likes(inputs["data"], cases, domain)
         assert found.counts.tolist() == [1, 1, 1, 1, 1, 0, 0, 2, 0, 0, 0, 0]
         assert found.item_ids[7] == f"{domain[0]}7"
-    movies = Ground("movies", items(), lambda: train_likes(inputs["data"], cases, "movies"))
-    np.testing.assert_array_equal(Popularity.of(movies).rank([()], [("m7", "m0", "m8")])[0], [2, 1, 0])
+    movies = DomainData("movies", items(), lambda: train_likes(inputs["data"], cases, "movies"))
+    np.testing.assert_array_equal(Popularity.of(movies).score([()], [("m7", "m0", "m8")])[0], [2, 1, 0])

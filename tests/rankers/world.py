@@ -49,10 +49,10 @@ def prompt(of: Case, scenario: str = "passive") -> Prompt:
     """The prompt that words a case."""
     titles = {item.item_id: item.title for item in items(of.domain)}
     history = of.history if scenario == "passive" else ()
-    wish = "; ".join(titles[item] for item in of.history) if history else "something to watch"
-    words = ("direct", "en", of.split, of.user, "Recommend one.", wish)
+    user_request = "; ".join(titles[item] for item in of.history) if history else "something to watch"
+    words = ("direct", "en", of.split, of.user, "Recommend one.", user_request)
     row = Prompt(
-        "", of.domain, scenario, *words, history, (), of.target, "" if history else wish, "t", of.domain
+        "", of.domain, scenario, *words, history, (), of.target, "" if history else user_request, "t", of.domain
     )  # type: ignore[arg-type]
     return with_id(row)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
 from rectune.core.types import Item
-from rectune.readers.catalogue import CatalogueSource, read_catalogue
+from rectune.readers.catalogue import CatalogueOptions, read_catalogue
 from rectune.readers.text import clean_title
 
 DUNE = Item("other", "7", "Dune, Part One", ("Sci-Fi", "Epic"), "Sand; spice", 2021)
@@ -40,7 +40,7 @@ def test_the_same_item_is_read_from_every_format(tmp_path: Path):
 def test_what_was_taken_for_what_is_said(tmp_path: Path):
     path = tmp_path / "c.csv"
     path.write_text("sku,headline,colour\n1,A,red\n1,B,red\n2,,red\n")
-    found = read_catalogue(path, CatalogueSource("news"))
+    found = read_catalogue(path, CatalogueOptions("news"))
     assert found.items == [Item("news", "1", "A")]
     assert found.columns.taken == {"title": "headline", "item_id": "sku"}
     assert found.drops.counts == {"item id seen before": 1, "item without a title": 1}
@@ -61,15 +61,15 @@ def test_columns_may_be_said_and_a_guess_may_be_declined(tmp_path: Path):
     guessed = read_catalogue(path).items[0]
     assert (guessed.title, guessed.description, guessed.categories) == ("1", "Boils water", ())
     columns = {"title": "label", "item_id": "name", "categories": "shelf", "description": ""}
-    assert read_catalogue(path, CatalogueSource(columns=columns)).items == [
+    assert read_catalogue(path, CatalogueOptions(columns=columns)).items == [
         Item("other", "1", "Kettle", ("kitchen",))
     ]
     with pytest.raises(UserError, match="no column lable") as refused:
-        read_catalogue(path, CatalogueSource(columns={"title": "lable"}))
+        read_catalogue(path, CatalogueOptions(columns={"title": "lable"}))
     assert "did you mean label?" in str(refused.value)
     with pytest.raises(UserError, match="no column looks like title") as refused:
-        read_catalogue(path, CatalogueSource(columns={"title": ""}))
-    assert "--title-column" in refused.value.mend
+        read_catalogue(path, CatalogueOptions(columns={"title": ""}))
+    assert "--title-column" in refused.value.hint
 
 
 def test_an_array_of_objects_is_json_too(tmp_path: Path):
@@ -90,7 +90,7 @@ def test_a_folder_of_articles_is_a_catalogue(tmp_path: Path):
     (tmp_path / "ignored.pdf").write_bytes(b"%PDF")
     found = {
         item.item_id: (item.title, item.description)
-        for item in read_catalogue(tmp_path, CatalogueSource("news")).items
+        for item in read_catalogue(tmp_path, CatalogueOptions("news")).items
     }
     assert found == {
         "a.txt": ("A first line", "Body one. Body two."),
@@ -143,7 +143,7 @@ def test_what_cannot_be_used_is_an_error_for_people(
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=found) as refused:
         read_catalogue(tmp_path / name)
-    assert name in refused.value.where and refused.value.mend
+    assert name in refused.value.where and refused.value.hint
 
 
 def test_a_missing_file_is_an_error_for_people(tmp_path: Path):

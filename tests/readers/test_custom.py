@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Custom
+from rectune.core.settings import CustomDatasetConfig
 from rectune.datagen.datasets import registry
 from rectune.datagen.datasets.custom import dataset
 from rectune.readers.custom import read
@@ -26,12 +26,12 @@ ROWS = [
 ]
 
 
-def spec(**more: object) -> Custom:
+def spec(**more: object) -> CustomDatasetConfig:
     given: dict[str, object] = {"domain": "shop", "items": "items.csv", "kind": "purchase"} | more
-    return Custom(**given)  # type: ignore[arg-type]
+    return CustomDatasetConfig(**given)  # type: ignore[arg-type]
 
 
-def shop(root: Path, own: Custom) -> tuple[Raw, list[tuple[object, ...]], Drops]:
+def shop(root: Path, own: CustomDatasetConfig) -> tuple[Raw, list[tuple[object, ...]], Drops]:
     """What is found and read, the way the data stage does it."""
     layout, files = registry.locate(dataset("myshop", own, root), root)
     drops = Drops()

@@ -125,7 +125,7 @@ def test_another_encoding_is_refused_with_those_that_read_it_and_read_when_it_is
     with pytest.raises(UserError, match="is not UTF-8") as caught:
         read_delimited(path, NOTES, ["id"], Drops(malformed_limit=1.0))
     assert caught.value.where == f"{path}:3"
-    assert hint in caught.value.mend
+    assert hint in caught.value.hint
     rows = [("1", "plain"), ("2", text), ("3", "end")]
     assert read_delimited(path, NOTES, ["id"], Drops(), FileFormat(encoding=encoding)).rows() == rows
     path.write_bytes(f"id,note\n1,plain\n2,{text}\n3,end\n".encode("utf-16"))

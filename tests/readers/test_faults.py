@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 from rectune.core.errors import UserError
-from rectune.core.settings import Custom
+from rectune.core.settings import CustomDatasetConfig
 from rectune.datagen.datasets import registry
 from rectune.datagen.datasets.custom import dataset
 from rectune.datagen.datasets.normalize import read_domain
-from rectune.readers.catalogue import CatalogueFile, CatalogueSource, read_catalogue
+from rectune.readers.catalogue import CatalogueFile, CatalogueOptions, read_catalogue
 from rectune.readers.drops import Drops
 from rectune.readers.file_format import FileFormat
 from rectune.readers.published.movielens import split_title
@@ -25,7 +25,7 @@ MANY = "".join(f"{n},Title {n},Kind\n" for n in range(100, 400))
 
 def catalogue(path: Path, content: str | bytes, **more: Any) -> CatalogueFile:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_catalogue(path, CatalogueSource(**more))
+    return read_catalogue(path, CatalogueOptions(**more))
 
 
 def titles(found: CatalogueFile) -> list[str]:
@@ -34,7 +34,7 @@ def titles(found: CatalogueFile) -> list[str]:
 
 def domain(root: Path, **more: Any) -> Frames:
     """The tables of a dataset of one's own."""
-    spec = Custom(**({"domain": "shop", "items": "items.csv", "kind": "purchase"} | more))
+    spec = CustomDatasetConfig(**({"domain": "shop", "items": "items.csv", "kind": "purchase"} | more))
     return collected(read_domain(dataset("shop", spec, root), root))
 
 
@@ -82,7 +82,7 @@ def test_another_encoding_is_refused_until_it_is_said(
     data = gzip.compress(content) if ending.endswith(".gz") else content
     with pytest.raises(UserError) as refused:
         catalogue(path, data)
-    assert encoding in refused.value.mend and str(path) in refused.value.where
+    assert encoding in refused.value.hint and str(path) in refused.value.where
     assert titles(catalogue(path, data, written=FileFormat(encoding=encoding))) == ["Plain", title]
 
 
@@ -92,7 +92,7 @@ def test_any_ending_with_a_format_and_files_without_a_header(tmp_path: Path) -> 
     assert [(item.item_id, item.title) for item in found.items] == [("1", "Heat: The Film"), ("2", "Alien")]
     with pytest.raises(UserError, match=r"the name ends in \.dat") as refused:
         catalogue(tmp_path / "films.dat", "1::Heat\n")
-    assert "csv, tsv, jsonl" in refused.value.mend
+    assert "csv, tsv, jsonl" in refused.value.hint
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_without_a_column_of_ids_it_is_said(tmp_path: Path) -> None:
 def test_ids_that_a_spreadsheet_rewrote_are_refused(tmp_path: Path, item_id: str) -> None:
     with pytest.raises(UserError, match="a spreadsheet has rewritten ids") as refused:
         catalogue(tmp_path / "c.csv", f'isbn,title\n"{item_id}",A\n"{item_id}",B\n')
-    assert "text" in refused.value.mend
+    assert "text" in refused.value.hint
     (tmp_path / "items.csv").write_text("id,title\n1,A\n")
     (tmp_path / "e.csv").write_text(f'user,item\nu,1\n"{item_id}",1\n')
     with pytest.raises(UserError, match="a spreadsheet has rewritten ids"):

@@ -10,7 +10,7 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe, load_recipe
-from rectune.core.settings import Custom
+from rectune.core.settings import CustomDatasetConfig
 from rectune.datagen.build import run
 from rectune.datagen.datasets.custom import dataset
 from rectune.datagen.datasets.normalize import read_domain
@@ -31,7 +31,7 @@ def tables(root: Path, content: Any, name: str = "e.csv", **more: Any) -> Frames
         content.write_parquet(root / name)
     else:
         (root / name).write_text(content)
-    spec = Custom(**({"domain": "shop", "items": "items.csv", "interactions": name} | more))
+    spec = CustomDatasetConfig(**({"domain": "shop", "items": "items.csv", "interactions": name} | more))
     return collected(read_domain(dataset("shop", spec, root), root))
 
 
@@ -140,7 +140,7 @@ def test_times_may_be_written_as_a_format_says(tmp_path: Path, written: str, how
 def test_without_the_format_the_error_names_the_key(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="in no known way") as refused:
         tables(tmp_path, "user,item,time\nu,1,01-12-2010 08:26\n", kind="click")
-    assert "time_format" in refused.value.mend
+    assert "time_format" in refused.value.hint
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_more_than_half_unknown_is_warned_of_and_all_is_an_error_that_says_why(
         UserError, match="no usable interaction: 2 times interaction with an unknown item"
     ) as refused:
         tables(tmp_path, "user,item,rating\nu,x,3\nv,y,3\n")
-    assert "do both files belong together? interaction 1: user u, item x" in refused.value.mend
+    assert "do both files belong together? interaction 1: user u, item x" in refused.value.hint
     assert "2  interaction with an unknown item" in capsys.readouterr().err
 
 
@@ -205,7 +205,7 @@ def recipe(root: Path, *more: str, **spec: Any) -> Recipe:
     fixed = [
         f"data.root={root}",
         "data.datasets=[shop]",
-        "data.shares={shop: 1}",
+        "data.mixture_weights={shop: 1}",
         "data.custom=" + json.dumps({"shop": own}),
     ]
     return load_recipe(Path("recipes/tiny.yaml"), [*fixed, *more]).only(("data",))
@@ -220,21 +220,21 @@ def test_too_short_histories_say_how_long_they_are(
         UserError, match=r"liked more than 5 items; the most that one liked is 2, and 100%"
     ) as refused:
         run(recipe(tmp_path), {}, out)
-    assert refused.value.mend == "lower data.min_history to 1"
+    assert refused.value.hint == "lower data.min_history to 1"
     assert (
         "warning: all interactions of shop count as liked: their values are 2 to 5" in capsys.readouterr().err
     )
     with pytest.raises(UserError, match="the most that one liked is 1, and 33%") as refused:
-        run(recipe(tmp_path, "data.liked.shop=5", "data.min_history=1"), {}, tmp_path / "other")
-    assert refused.value.mend == "lower data.liked.shop (now 5)"
+        run(recipe(tmp_path, "data.positive_threshold.shop=5", "data.min_history=1"), {}, tmp_path / "other")
+    assert refused.value.hint == "lower data.positive_threshold.shop (now 5)"
 
 
 @pytest.mark.parametrize(
     ("override", "found"),
     [
-        ("data.liked={movielnes: 5}", "unknown dataset movielnes, did you mean movielens?"),
+        ("data.positive_threshold={movielnes: 5}", "unknown dataset movielnes, did you mean movielens?"),
         ("data.categories={amazn: [Electronics]}", "unknown dataset amazn, did you mean amazon?"),
-        ("data.shares={shop: 1, shpo: 2}", "unknown dataset shpo, did you mean shop?"),
+        ("data.mixture_weights={shop: 1, shpo: 2}", "unknown dataset shpo, did you mean shop?"),
     ],
 )
 def test_names_of_datasets_that_are_none_are_refused(tmp_path: Path, override: str, found: str) -> None:
@@ -246,8 +246,8 @@ def test_names_of_datasets_that_are_none_are_refused(tmp_path: Path, override: s
 
 @pytest.mark.parametrize(
     "override",
-    ["data.liked={shop: .nan}", "data.liked={shop: .inf}", "data.datasets=[shop, shop]",
-     "evaluate.systems=[random, random]", "generate.teachers=[{model: embedded}, {model: embedded, share: 2}]",
+    ["data.positive_threshold={shop: .nan}", "data.positive_threshold={shop: .inf}", "data.datasets=[shop, shop]",
+     "evaluate.systems=[random, random]", "generate.teachers=[{model: embedded}, {model: embedded, weight: 2}]",
      "data.categories={amazon: [Electronics, Electronics]}"],
 )  # fmt: skip
 def test_what_is_no_number_or_named_twice_is_refused(override: str) -> None:

@@ -12,10 +12,10 @@ from rectune.core.recipe import load_recipe
 from rectune.core.types import Item
 from rectune.datagen.build import run
 from rectune.datagen.datasets import registry
-from rectune.datagen.parts import datasets_of, read_part
-from rectune.prompts.teacher import facts
-from rectune.readers.catalogue import CatalogueSource, read_catalogue
-from rectune.recommender.reasons import Why, plain_sentence
+from rectune.datagen.dataset_cache import datasets_of, read_dataset
+from rectune.prompts.teacher_prompts import facts
+from rectune.readers.catalogue import CatalogueOptions, read_catalogue
+from rectune.recommender.explanations import ExplanationRequest, plain_sentence
 from rectune.retrieval.chunks import head_of
 
 
@@ -23,10 +23,10 @@ def read(root: Path, **spec: Any) -> tuple[list[Item], dict[str, Any]]:
     own = {"domain": "films", "items": "items.csv"} | spec
     named = "data.custom=" + json.dumps({"mine": own})
     data = load_recipe(
-        Path("recipes/tiny.yaml"), [f"data.root={root}", "data.datasets=[mine]", named, "data.shares={}"]
+        Path("recipes/tiny.yaml"), [f"data.root={root}", "data.datasets=[mine]", named, "data.mixture_weights={}"]
     ).data
     (one,) = datasets_of(data)
-    part = read_part(one, data, root / "out")
+    part = read_dataset(one, data, root / "out")
     files = [path.name for path in registry.files(one, data.folder)]
     return load_catalogue(part.file("items")).of("films"), part.counted | {"files": files}
 
@@ -82,11 +82,11 @@ def test_a_wrong_join_is_an_error_with_the_nearest(films: Path) -> None:
 def test_facts_of_a_catalogue_reach_prompts_reasons_and_index(tmp_path: Path) -> None:
     path = tmp_path / "shop.csv"
     path.write_text("id,title,price,city\n1,Kettle,12.50,Busan\n2,Lamp,,Seoul\n")
-    kettle, lamp = read_catalogue(path, CatalogueSource(facts=("price", "city"))).items
+    kettle, lamp = read_catalogue(path, CatalogueOptions(facts=("price", "city"))).items
     assert (kettle.facts, lamp.facts) == (("price: 12.50", "city: Busan"), ("city: Seoul",))
     assert facts(kettle) == "Kettle (price: 12.50, city: Busan)"
     assert head_of(lamp) == "Lamp. city: Seoul"
-    said = plain_sentence(Why(kettle, (lamp,), "", "en"))
+    said = plain_sentence(ExplanationRequest(kettle, (lamp,), "", "en"))
     assert "price: 12.50, city: Busan" in said
 
 
@@ -101,8 +101,8 @@ def test_custom_datasets_that_share_people_may_be_crossed(tmp_path: Path) -> Non
         name: {"domain": name, "items": f"{name}.csv", "interactions": f"{name}.events.csv"} | fixed
         for name in "ab"
     }
-    overrides = [f"data.root={tmp_path}", "data.datasets=[a, b]", "data.shares={a: 1, b: 1}", "data.train=60",
-                 "data.crossings=[{history: a, target: b, share: 1}]", "data.train_until=1.0",
+    overrides = [f"data.root={tmp_path}", "data.datasets=[a, b]", "data.mixture_weights={a: 1, b: 1}", "data.train=60",
+                 "data.cross_domain=[{history: a, target: b, weight: 1}]", "data.train_time_quantile=1.0",
                  "data.custom=" + json.dumps(own)]  # fmt: skip
     recipe = load_recipe(Path("recipes/tiny.yaml"), overrides).only(("data",))
     stats = run(recipe, {}, tmp_path / "out")

@@ -214,9 +214,9 @@ def test_every_torn_packed_file_is_one_error_that_names_it(tmp_path: Path) -> No
         for read in (lambda: list(records(path, Drops())), lambda: scanned(path)):
             with pytest.raises(UserError) as caught:
                 read()
-            assert (caught.value.where, caught.value.mend) == (
+            assert (caught.value.where, caught.value.hint) == (
                 str(path),
-                "get the file again, or mend it",
+                "get the file again, or fix it",
             )
     path.write_bytes(whole_file)
     assert len(scanned(path)) == 50

@@ -107,7 +107,7 @@ def test_a_torn_file_is_one_error_that_says_what_to_do(tmp_path: Path) -> None:
         events(read([[], [path]], Drops()))
     assert str(caught.value).splitlines() == [
         f"{path}: cannot be read to its end: it was cut off, or is damaged",
-        "  get the file again, or mend it",
+        "  get the file again, or fix it",
     ]
     with pytest.raises(UserError, match=r"A.jsonl.gz: cannot be read to its end"):
         read([[path], []], Drops())

@@ -8,20 +8,20 @@ from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
-from rectune.core.settings import Retrieval, Sampling
+from rectune.core.settings import RetrievalConfig, SamplingConfig
 from rectune.core.types import Item
-from rectune.inference.requests import Answer, Request
+from rectune.inference.requests import GenerationResult, GenerationRequest
 from rectune.recommender import generative, stage
-from rectune.recommender.constrained import Asked, Ranked
+from rectune.recommender.constrained_titles import TitleRequest, RankedTitle
 from rectune.recommender.generative import GenerativeRecommender, Recommendation
-from rectune.recommender.report import Answered, outcome
-from rectune.recommender.requests import Wish, from_words
-from rectune.recommender.wording import as_json, as_text
+from rectune.recommender.grounding_report import AnsweredPrompt, outcome
+from rectune.recommender.requests import UserRequest, from_words
+from rectune.recommender.formatting import as_json, as_text
 from rectune.retrieval.grounding import ground_in
 from tests.rankers.world import KITCHEN, SPACE, items, write_world
 from tests.retrieval import letters  # noqa: F401
 
-RETRIEVAL = Retrieval(embedder="letters", top=3, sampling=Sampling(max_tokens=16), attempts=2, floor=-1.0)
+RETRIEVAL = RetrievalConfig(embedder="letters", top=3, sampling=SamplingConfig(max_tokens=16), attempts=2, floor=-1.0)
 REASONS = "will enjoy how it goes on from what you liked before."
 
 
@@ -29,13 +29,13 @@ class Writer:
     """Stands in for the model: drafts and reasons are given; remembers what was asked."""
 
     def __init__(self, draft: str, reasons: str) -> None:
-        self.draft, self.reasons, self.asked = draft, reasons, list[Request]()
+        self.draft, self.reasons, self.asked = draft, reasons, list[GenerationRequest]()
 
     def __call__(
-        self, model: Path, requests: Sequence[Request], engine, ledger: Path, label: str
-    ) -> list[Answer]:
+        self, model: Path, requests: Sequence[GenerationRequest], engine, generation_cache: Path, label: str
+    ) -> list[GenerationResult]:
         self.asked += requests
-        return [Answer(r.id, " " + self.reasons if r.prefill else self.draft, "stop", 9, 9) for r in requests]
+        return [GenerationResult(r.id, " " + self.reasons if r.prefill else self.draft, "stop", 9, 9) for r in requests]
 
 
 @pytest.fixture
@@ -53,14 +53,14 @@ def ask(
     history: list[str],
     query: str = "",
     catalogue: list[Item] | None = None,
-    config: Retrieval = RETRIEVAL,
+    config: RetrievalConfig = RETRIEVAL,
 ) -> Recommendation:
-    return answered(folder, catalogue or items(), Wish(history, query), config)
+    return answered(folder, catalogue or items(), UserRequest(history, query), config)
 
 
-def answered(folder: Path, catalogue: list[Item], wish: Wish, config: Retrieval) -> Recommendation:
+def answered(folder: Path, catalogue: list[Item], wish: UserRequest, config: RetrievalConfig) -> Recommendation:
     grounding = ground_in(catalogue, folder / "index", config.embedder, config)
-    model = GenerativeRecommender(Path("model.gguf"), grounding, config, folder / "ledger.sqlite")
+    model = GenerativeRecommender(Path("model.gguf"), grounding, config, folder / "generations.sqlite")
     return model.recommend(from_words(catalogue, wish, grounding))
 
 
@@ -138,7 +138,7 @@ def test_what_is_too_far_from_the_wish_is_not_recommended(tmp_path: Path, says):
 def test_taste_in_another_domain_is_not_held_against_the_floor(tmp_path: Path, says):
     says("My recommendation: Galaxy War")
     config = RETRIEVAL.model_copy(update={"floor": 0.99})
-    wish = Wish(["Kind of Blue"], "", "music")
+    wish = UserRequest(["Kind of Blue"], "", "music")
     assert answered(tmp_path, items(), wish, config).fits
 
 
@@ -199,8 +199,8 @@ def test_hostile_titles_and_answers_are_data(tmp_path: Path, says):
 def constrained(named: dict[str, list[int]]):
     """Stands in for decoding: the titles of each domain by place, without those that may not be named."""
 
-    def name_titles(model, asked: Sequence[Asked], titles, config, ledger) -> list[list[Ranked]]:
-        return [[Ranked(n, -1.0 - n) for n in named[one.domain] if n not in one.without] for one in asked]
+    def name_titles(model, asked: Sequence[TitleRequest], titles, config, generation_cache) -> list[list[RankedTitle]]:
+        return [[RankedTitle(n, -1.0 - n) for n in named[one.domain] if n not in one.without] for one in asked]
 
     return name_titles
 
@@ -236,7 +236,7 @@ def recommender(tmp_path_factory: pytest.TempPathFactory) -> GenerativeRecommend
     folder = tmp_path_factory.mktemp("property")
     catalogue = [Item("movies", str(n), title, ("film",)) for n, title in enumerate(TITLES)]
     grounding = ground_in(catalogue, folder / "index", "letters")
-    return GenerativeRecommender(Path("m.gguf"), grounding, RETRIEVAL, folder / "ledger.sqlite")
+    return GenerativeRecommender(Path("m.gguf"), grounding, RETRIEVAL, folder / "generations.sqlite")
 
 
 TEXT = st.text(max_size=60) | st.sampled_from(["Starship IX", *TITLES])
@@ -254,9 +254,9 @@ def test_whatever_the_model_writes_what_goes_out_names_real_items_outside_the_hi
 ):
     says(closing + draft, f"will be glad of it all. {closing}{reasons}")
     domain = recommender.grounding.titles["movies"].items
-    request = from_words(domain, Wish(sorted(history)), recommender.grounding)
+    request = from_words(domain, UserRequest(sorted(history)), recommender.grounding)
     found = recommender.recommend(request)
-    result = outcome(Answered(request, found.answer, found.items, found.fits), recommender.grounding)
+    result = outcome(AnsweredPrompt(request, found.answer, found.items, found.fits), recommender.grounding)
     assert not {"invented", "in the history", "duplicated"} & set(result.flags)
     assert result.resolved in ("exact", "nothing fits")
     assert not request.known & {item.item_id for item in found.items}

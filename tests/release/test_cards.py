@@ -14,7 +14,7 @@ from huggingface_hub import DatasetCard, ModelCard
 from markdown_it import MarkdownIt
 
 from rectune.release.cards import dataset_card, model_card
-from rectune.release.facts import CardFacts, card_facts, generators, licence_in
+from rectune.release.card_facts import CardFacts, card_facts, generators, licence_in
 from tests.core.text.test_markdown import HOSTILE, shown
 from tests.core.text.test_tables import Cells
 from tests.release.conftest import KEYS

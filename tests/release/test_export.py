@@ -11,8 +11,8 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe, parse_recipe
-from rectune.models.parity import Rows
-from rectune.release import export, merging
+from rectune.models.logprob_parity import AnswerLogprobs
+from rectune.release import export, merge_choice
 from rectune.release.export import file_names, run
 from tests.rankers.world import write_world
 from tests.release.small import adapter
@@ -26,9 +26,9 @@ def recipe(**release: Any) -> Recipe:
     return parse_recipe({"models": {"base": "tiny"}, "release": plain | release})
 
 
-def rows(away: float = 0.0) -> Rows:
+def rows(away: float = 0.0) -> AnswerLogprobs:
     """The same two tokens in every form, the second form `away` nats from the first."""
-    return Rows(np.array([0, 1]), LOGS - np.float32(away))
+    return AnswerLogprobs(np.array([0, 1]), LOGS - np.float32(away))
 
 
 class Machinery:
@@ -53,7 +53,7 @@ class Machinery:
         if not out.exists():
             self.convert(plain, out, quantisation)
 
-    def rows_of_gguf(self, model: Path, conversations: Any, adapter: Path | None = None) -> Rows:
+    def rows_of_gguf(self, model: Path, conversations: Any, adapter: Path | None = None) -> AnswerLogprobs:
         return rows(0.25 if adapter else self.away.get(model.name, 0.0))
 
     def hits(self, model: Path, count: int) -> list[bool]:
@@ -173,7 +173,7 @@ def test_a_failed_check_writes_its_figures_says_why_and_stops(
     machinery.tokens |= {"differing": ["8 ½"], "differing_count": 1}
     with pytest.raises(UserError, match=r"1 texts are split .*8 ½") as refusal:
         run(recipe(), inputs, out)
-    assert "allow_failed_parity" in refusal.value.mend
+    assert "allow_failed_parity" in refusal.value.hint
     figures = json.loads((out / "parity.json").read_text())
     assert figures["parity"]["passed"] is False and figures["files"][1]["hit"] == 0.75
     merges = len(machinery.merges)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rectune.models.parity import Rows
+from rectune.models.logprob_parity import AnswerLogprobs
 from rectune.release.parity import (
     COARSE_BOUND,
     F16_BOUND,
@@ -70,8 +70,8 @@ def test_an_adapter_file_that_computes_something_else_is_refused() -> None:
 
 
 def test_what_cannot_be_compared_has_no_figures() -> None:
-    one = Rows(np.array([0]), np.log(np.array([[0.5, 0.5]], np.float32)))
+    one = AnswerLogprobs(np.array([0]), np.log(np.array([[0.5, 0.5]], np.float32)))
     none = {"tokens": 0, "mean_gap": None, "max_gap": None, "kl": None}
-    assert compared(one, Rows(np.array([1]), one.logs)) == none
-    broken = compared(one, Rows(one.tokens, one.logs * np.nan))
+    assert compared(one, AnswerLogprobs(np.array([1]), one.logs)) == none
+    broken = compared(one, AnswerLogprobs(one.tokens, one.logs * np.nan))
     assert broken["tokens"] == 1 and broken["mean_gap"] is None

@@ -187,7 +187,7 @@ def test_rows_that_a_person_looked_at_are_left_out_and_counted(finished: dict[st
     write_rows(finished["filter"] / "kept.parquet", [example("films", 2), bad], Example)
     with pytest.raises(UserError, match=r"refused.json") as caught:
         dry(finished, out, what=["dataset"])
-    assert "release.leave_out" in str(caught.value) and bad.id in (out / "refused.json").read_text()
+    assert "release.exclude_ids" in str(caught.value) and bad.id in (out / "refused.json").read_text()
     assert dry(finished, out, what=["dataset"], leave_out=[bad.id])["by_hand"] == 1
     rows = read_rows(out / "dataset" / "default" / "train.parquet", Example)
     assert [row.response for row in rows] == ["answer 2"]

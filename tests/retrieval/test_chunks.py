@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rectune.core.types import Item
-from rectune.retrieval.chunks import MOST, Cut, chunks_of, sentences, windows
-from rectune.retrieval.fusion import fuse
-from rectune.retrieval.scripts import by_letters
+from rectune.retrieval.chunks import MOST, ChunkConfig, chunks_of, sentences, windows
+from rectune.retrieval.fusion import reciprocal_rank_fusion
+from rectune.retrieval.scripts import is_unsegmented
 
 LONG = " ".join(f"Sentence number {n} says a little." for n in range(60))
 
@@ -20,7 +20,7 @@ def test_a_short_item_is_one_chunk_with_all_that_is_known_of_it():
 
 def test_of_a_long_one_title_and_categories_stay_whole_and_every_sentence_of_the_body_is_in_some_chunk():
     title = "A title " * 200
-    head, *body = chunks_of(Item("books", "1", title, ("history",), LONG), Cut(300, 1))
+    head, *body = chunks_of(Item("books", "1", title, ("history",), LONG), ChunkConfig(300, 1))
     assert head.text == f"{title}. history"
     assert all(len(chunk.text) <= 300 for chunk in body)
     assert all(any(f"number {n} says" in chunk.text for chunk in body) for n in range(60))
@@ -30,10 +30,10 @@ def test_of_a_long_one_title_and_categories_stay_whole_and_every_sentence_of_the
 
 def test_neighbouring_chunks_share_a_sentence():
     parts = [f"s{n} {'x' * 40}" for n in range(10)]
-    found = windows(parts, Cut(140, 1))
+    found = windows(parts, ChunkConfig(140, 1))
     for before, after in pairwise(found):
         assert after.split()[0] == before.split()[-2]
-    assert windows(parts, Cut(140, 0)) == [" ".join(parts[n : n + 3]) for n in range(0, 10, 3)]
+    assert windows(parts, ChunkConfig(140, 0)) == [" ".join(parts[n : n + 3]) for n in range(0, 10, 3)]
 
 
 def test_sentences_end_where_english_and_korean_ones_do():
@@ -61,21 +61,21 @@ def test_a_huge_body_has_bounded_chunks():
 @given(st.text(max_size=400), st.integers(100, 300), st.integers(0, 3))
 def test_no_word_of_a_body_is_lost_and_no_chunk_is_too_long(text: str, longest: int, overlap: int):
     body = f"{text} {LONG}"
-    chunks = chunks_of(Item("books", "1", "T", (), body), Cut(longest, overlap))
+    chunks = chunks_of(Item("books", "1", "T", (), body), ChunkConfig(longest, overlap))
     assert all(len(chunk.text) <= longest for chunk in chunks[1:])
     kept = "".join("".join(chunk.text.split()) for chunk in chunks)
     assert all(word in kept for word in body.encode("utf-8", "replace").decode().split() if len(word) < 50)
 
 
 def test_what_two_rankings_have_high_comes_first_and_what_one_lacks_gains_nothing():
-    scores = fuse({"a": ["x", "y", "z"], "b": ["y", "x"], "c": ["y"]})
+    scores = reciprocal_rank_fusion({"a": ["x", "y", "z"], "b": ["y", "x"], "c": ["y"]})
     assert sorted(scores, key=lambda key: -scores[key]) == ["y", "x", "z"]
     assert scores["z"] == 1 / 63 and abs(scores["x"] - (1 / 61 + 1 / 62)) < 1e-12
-    assert fuse({}) == {}
-    weighed = fuse({"a": ["x", "y"], "b": ["y", "x"]}, {"a": 2.0, "b": 1.0})
+    assert reciprocal_rank_fusion({}) == {}
+    weighed = reciprocal_rank_fusion({"a": ["x", "y"], "b": ["y", "x"]}, {"a": 2.0, "b": 1.0})
     assert weighed["x"] > weighed["y"]
 
 
 def test_scripts_whose_words_do_not_stand_alone_are_searched_by_letters():
-    assert by_letters("기생충") and by_letters("『雪国』") and by_letters("영화 Parasite 를 보다")
-    assert not by_letters("Heat") and not by_letters("") and not by_letters("12 3!")
+    assert is_unsegmented("기생충") and is_unsegmented("『雪国』") and is_unsegmented("영화 Parasite 를 보다")
+    assert not is_unsegmented("Heat") and not is_unsegmented("") and not is_unsegmented("12 3!")

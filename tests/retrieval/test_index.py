@@ -11,11 +11,11 @@ from lancedb.table import Table
 
 from rectune.core.errors import UserError
 from rectune.core.types import Item
-from rectune.retrieval.chunks import Cut
+from rectune.retrieval.chunks import ChunkConfig
 from rectune.retrieval.embedding import dimension, embed, reads, register
-from rectune.retrieval.floor import FOREIGN
-from rectune.retrieval.index import Plan, build_index, open_index
-from rectune.retrieval.indexes import refresh_indexes
+from rectune.retrieval.relevance_threshold import FOREIGN
+from rectune.retrieval.index import IndexConfig, build_index, open_index
+from rectune.retrieval.index_maintenance import refresh_indexes
 from tests.retrieval import letters  # noqa: F401
 
 ITEMS = [
@@ -116,7 +116,7 @@ def test_items_are_scored_by_their_best_and_their_mean_chunk_and_say_where_it_st
         Item("d", "mixed", "a", (), mixed),
         Item("d", "none", "bbbb"),
     ]
-    index = build_index(items, tmp_path, "letters", Plan(Cut(100, 0)))
+    index = build_index(items, tmp_path, "letters", IndexConfig(ChunkConfig(100, 0)))
     assert index.chunks > 4
     pure, mixed_hit = index.find(["aaaaaa"], "d", 2)
     assert (pure.item_id, mixed_hit.item_id) == ("pure", "mixed")
@@ -129,7 +129,7 @@ def test_items_are_scored_by_their_best_and_their_mean_chunk_and_say_where_it_st
 def test_other_chunks_of_one_item_do_not_crowd_out_the_other_items(tmp_path: Path):
     body = " ".join(f"Aaaa aaaa aaaa number {n} aaaa." for n in range(400))
     items = [Item("d", "long", "a", (), body), *(Item("d", str(n), "b" * (n + 1)) for n in range(30))]
-    index = build_index(items, tmp_path, "letters", Plan(Cut(100, 0)))
+    index = build_index(items, tmp_path, "letters", IndexConfig(ChunkConfig(100, 0)))
     assert len({hit.item_id for hit in index.near("aaaa", "d", 31)}) == 31
 
 
@@ -152,11 +152,11 @@ def test_only_changed_and_new_items_are_embedded_and_gone_ones_are_deleted(tmp_p
 def test_a_killed_build_goes_on_behind_what_was_written(tmp_path: Path, seen: Seen):
     seen.dies_at = "Cook's"
     with pytest.raises(KeyboardInterrupt):
-        build_index(ITEMS, tmp_path, "seen", Plan(batch=2))
+        build_index(ITEMS, tmp_path, "seen", IndexConfig(batch=2))
     with pytest.raises(UserError, match="no finished index"):
         open_index(tmp_path)
     kept, seen.dies_at = seen.take(), ""
-    assert len(build_index(ITEMS, tmp_path, "seen", Plan(batch=2)).near("x", k=99)) == len(ITEMS)
+    assert len(build_index(ITEMS, tmp_path, "seen", IndexConfig(batch=2)).near("x", k=99)) == len(ITEMS)
     assert not set(seen.take()) & set(kept) and kept
 
 
@@ -164,7 +164,7 @@ def test_another_embedder_or_cut_builds_it_anew(tmp_path: Path, seen: Seen):
     build_index(ITEMS, tmp_path, "letters")
     assert build_index(ITEMS, tmp_path, "seen").embedder == "seen"
     assert len(seen.take()) == len(ITEMS)
-    build_index(ITEMS, tmp_path, "seen", Plan(Cut(300, 0)))
+    build_index(ITEMS, tmp_path, "seen", IndexConfig(ChunkConfig(300, 0)))
     assert len(seen.take()) == len(ITEMS)
 
 
@@ -185,7 +185,7 @@ def test_a_damaged_index_is_an_error_when_opened_and_made_again_when_built(tmp_p
             path.write_bytes(b"rubbish")
     with pytest.raises(UserError, match=r"damaged index|no finished index") as refused:
         open_index(tmp_path).near("x", k=9)
-    assert refused.value.mend
+    assert refused.value.hint
     assert len(build_index(ITEMS[:2], tmp_path, "letters").near("x", k=9)) == 2
 
 
@@ -195,7 +195,7 @@ def test_many_chunks_are_searched_approximately_and_found_again(tmp_path: Path):
     unit = {name: row / np.linalg.norm(row) for name, row in made.items()}
     register("given", 16, lambda texts: np.stack([unit.get(text, unit["item 0"]) for text in texts]))
     index = build_index(
-        [Item("d", str(n), f"item {n}") for n in range(600)], tmp_path, "given", Plan(rows=500)
+        [Item("d", str(n), f"item {n}") for n in range(600)], tmp_path, "given", IndexConfig(rows=500)
     )
     assert index.approximate
     for n in range(0, 600, 60):
@@ -203,7 +203,7 @@ def test_many_chunks_are_searched_approximately_and_found_again(tmp_path: Path):
         assert hit.item_id == str(n) and hit.similarity == pytest.approx(1.0, abs=1e-3)
     assert len(index.near("item 5", "d", 600)) == 600
     more = [Item("d", str(n), f"item {n}") for n in range(1, 600)] + [Item("d", "new", "item 0")]
-    assert build_index(more, tmp_path, "given", Plan(rows=500)).near("item 0", "d", 1)[0].item_id == "new"
+    assert build_index(more, tmp_path, "given", IndexConfig(rows=500)).near("item 0", "d", 1)[0].item_id == "new"
 
 
 def pieces(table: Table) -> int:
@@ -218,7 +218,7 @@ def test_an_index_of_vectors_in_many_pieces_is_made_anew(tmp_path: Path):
     items = [Item("d", str(n), f"item {n}") for n in range(600)]
     changed = [replace(item, year=2000) for item in items[:40]]
     for some in (items, [*changed, *items[40:]]):
-        build_index(some, tmp_path, "drawn", Plan(rows=500))
+        build_index(some, tmp_path, "drawn", IndexConfig(rows=500))
     table = lancedb.connect(tmp_path).open_table("chunks")
     assert pieces(table) == 2, "an update adds a piece"
     refresh_indexes(table, letters=False, approximate=True)
@@ -238,7 +238,7 @@ def test_an_empty_catalogue_and_an_unknown_embedder_are_errors_for_people(tmp_pa
         build_index([], tmp_path, "embedded")
     with pytest.raises(UserError, match="cannot be loaded") as refused:
         embed(["x"], str(tmp_path / "nothing-here"))
-    assert refused.value.mend
+    assert refused.value.hint
 
 
 def test_broken_unicode_quotes_and_huge_texts_are_data(tmp_path: Path):

@@ -20,12 +20,12 @@ from tests.models.tiny import tiny_checkpoint
 SHORT: dict[str, Any] = {
     "learning_rate": 2e-4,
     "max_length": 768,
-    "schedule": "cosine",
+    "lr_scheduler_type": "cosine",
     "gradient_checkpointing": False,
     "eval_steps": 50,
-    "patience": 0,
+    "early_stopping_patience": 0,
     "seed": 0,
-    "log_steps": 1,
+    "logging_steps": 1,
     "save_steps": 10,
     "report_to": [],
 }

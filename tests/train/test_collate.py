@@ -8,8 +8,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from rectune.models.attention import BLOCKS, keep_blocks_where_they_fit, register_blocks
-from rectune.train.collate import NOBODY, Collator, Layout
-from rectune.train.rows import NOT_TRAINED, Rows
+from rectune.train.collate import NOBODY, PackedCollator, Layout
+from rectune.train.rows import NOT_TRAINED, TokenRows
 from tests.models.tiny import tiny_checkpoint
 
 LENGTHS = (7, 12, 3, 20, 9)
@@ -17,7 +17,7 @@ PACKED = [[3, 2], [1, 4, 0]]
 PAD = 2
 
 
-def make_rows(seed: int = 0, changed: int | None = None) -> Rows:
+def make_rows(seed: int = 0, changed: int | None = None) -> TokenRows:
     """Random tokens; those of the example `changed` are others than with the same seed without it."""
     draw = torch.Generator().manual_seed(seed)
     tokens = [torch.randint(3, 1000, (length,), generator=draw) for length in LENGTHS]
@@ -29,12 +29,12 @@ def make_rows(seed: int = 0, changed: int | None = None) -> Rows:
         "prompt": pa.array([length // 2 for length in LENGTHS], pa.int32()),
         "tokens": pa.array([row.tolist() for row in tokens], pa.large_list(pa.int32())),
     }
-    return Rows(pa.table(columns), len(LENGTHS))
+    return TokenRows(pa.table(columns), len(LENGTHS))
 
 
-def batch_of(layout: Layout, rows: Rows | None = None) -> dict[str, Any]:
+def batch_of(layout: Layout, rows: TokenRows | None = None) -> dict[str, Any]:
     members = [[n] for n in range(len(LENGTHS))] if layout == "padded" else PACKED
-    return Collator(rows or make_rows(), PAD, layout)([{"examples": row} for row in members])
+    return PackedCollator(rows or make_rows(), PAD, layout)([{"examples": row} for row in members])
 
 
 def model_with(attention: str) -> Any:
@@ -127,7 +127,7 @@ def test_the_first_token_of_an_example_is_never_a_label() -> None:
     rows = make_rows()
     table = rows.table.set_column(2, "prompt", pa.array([0] * len(LENGTHS), pa.int32()))
     for layout in ("padded", "packed", "flat"):
-        batch = Collator(Rows(table, 5), PAD, layout)(
+        batch = PackedCollator(TokenRows(table, 5), PAD, layout)(
             [{"examples": row} for row in ([[n] for n in range(5)] if layout == "padded" else PACKED)]
         )
         assert int((batch["labels"] != NOT_TRAINED).sum()) == sum(LENGTHS) - len(LENGTHS)

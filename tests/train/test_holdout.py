@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.models import metrics
-from rectune.models.holdout import _place
+from rectune.models.eval_users import _place
 from rectune.train.sft import run
 from tests.train.runs import SINGLE, finish, losses, make_example, make_inputs, start
 from tests.train.test_processes import kill_tree, last_complete_of
@@ -18,10 +18,10 @@ from tests.train.test_sft import LORA, loss_by_hand
 
 ROWS = 10
 JOB: dict[str, Any] = SINGLE | {
-    "zero": 0,
-    "batch_size": 2,
+    "zero_stage": 0,
+    "per_device_train_batch_size": 2,
     "warmup_ratio": 0.0,
-    "holdout": 0.45,
+    "eval_user_fraction": 0.45,
     "eval_steps": 1,
     "learning_rate": 5e-3,
     "packing": True,
@@ -59,7 +59,7 @@ def test_the_last_step_is_evaluated_whatever_its_number(tmp_path: Path) -> None:
 
 
 def test_evaluating_does_not_disturb_training(tmp_path: Path) -> None:
-    inputs, job = make_inputs(tmp_path, ROWS), {"lora": LORA | {"dropout": 0.3}, "epochs": 2}
+    inputs, job = make_inputs(tmp_path, ROWS), {"lora": LORA | {"dropout": 0.3}, "num_train_epochs": 2}
     run(recipe(**job), inputs, tmp_path / "often")
     run(recipe(**job, eval_steps=1000), inputs, tmp_path / "once")
     assert losses(tmp_path / "often") == losses(tmp_path / "once")
@@ -68,14 +68,14 @@ def test_evaluating_does_not_disturb_training(tmp_path: Path) -> None:
 def test_the_best_adapter_is_kept_and_training_ends_without_gain(tmp_path: Path) -> None:
     """What is learnt from the others makes the held-out answers less likely, from the first steps on."""
     inputs = make_inputs(tmp_path, ROWS, odd=held_out())
-    job = {"learning_rate": 0.15, "schedule": "constant", "epochs": 20}
-    figures = run(recipe(**job, patience=3), inputs, tmp_path / "out")
+    job = {"learning_rate": 0.15, "lr_scheduler_type": "constant", "num_train_epochs": 20}
+    figures = run(recipe(**job, early_stopping_patience=3), inputs, tmp_path / "out")
     found = evaluations(tmp_path / "out")
     best = min(found, key=lambda step: found[step])
     assert (figures["best_step"], figures["best_eval_loss"]) == (best, found[best])
     assert figures["steps"] == max(found) == best + 3 < 20
     assert not (tmp_path / "out" / "best").exists()
-    again = run(recipe(**job, patience=2), inputs, tmp_path / "again")
+    again = run(recipe(**job, early_stopping_patience=2), inputs, tmp_path / "again")
     assert (again["steps"], again["best_step"]) == (best + 2, best)
     kept, same = (
         load_file(tmp_path / name / "adapter" / "adapter_model.safetensors") for name in ("out", "again")
@@ -84,7 +84,7 @@ def test_the_best_adapter_is_kept_and_training_ends_without_gain(tmp_path: Path)
 
 
 def test_five_held_out_prompts_are_answered_at_every_evaluation(tmp_path: Path) -> None:
-    figures = run(recipe(eval_steps=2, epochs=2), make_inputs(tmp_path, ROWS), tmp_path / "out")
+    figures = run(recipe(eval_steps=2, num_train_epochs=2), make_inputs(tmp_path, ROWS), tmp_path / "out")
     rows = metrics.read(tmp_path / "out" / "generations.jsonl")
     ids = sorted(make_example(number).id for number in held_out())[:5]
     steps = sorted(evaluations(tmp_path / "out"))
@@ -100,9 +100,9 @@ def test_two_processes_find_the_same_held_out_loss_and_answers(
     tmp_path: Path, zero: int, processes: int
 ) -> None:
     inputs = make_inputs(tmp_path, ROWS)
-    job = JOB | {"packing": False, "zero": zero}
-    finish(tmp_path / "two", inputs, job | {"batch_size": 1}, processes)
-    finish(tmp_path / "one", inputs, job | {"zero": 0})
+    job = JOB | {"packing": False, "zero_stage": zero}
+    finish(tmp_path / "two", inputs, job | {"per_device_train_batch_size": 1}, processes)
+    finish(tmp_path / "one", inputs, job | {"zero_stage": 0})
     two, one = evaluations(tmp_path / "two"), evaluations(tmp_path / "one")
     assert list(two) == list(one)
     assert list(two.values()) == pytest.approx(list(one.values()), abs=1e-3)
@@ -114,7 +114,7 @@ def test_two_processes_find_the_same_held_out_loss_and_answers(
 def test_the_best_so_far_survives_a_kill(tmp_path: Path) -> None:
     """The best step is an early one: a run that forgot it would keep a later, worse adapter."""
     inputs, out = make_inputs(tmp_path, ROWS, odd=held_out()), tmp_path / "killed"
-    job = JOB | {"learning_rate": 0.15, "schedule": "constant", "epochs": 12, "save_steps": 2}
+    job = JOB | {"learning_rate": 0.15, "lr_scheduler_type": "constant", "num_train_epochs": 12, "save_steps": 2}
     process = start(out, inputs, job)
     while process.poll() is None and (last_complete_of(out, 1) or 0) < 12:
         time.sleep(0.05)

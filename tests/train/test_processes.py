@@ -12,12 +12,12 @@ from rectune.models.checkpoints import last_complete
 from tests.train.runs import SINGLE, finish, losses, make_inputs, start
 
 ROWS = 8
-LORA = {"r": 4, "alpha": 8, "dropout": 0.0}
-TRAIN = SINGLE | {"warmup_ratio": 0.0, "learning_rate": 2e-3, "holdout": 0.0, "lora": LORA}
+LORA = {"r": 4, "lora_alpha": 8, "dropout": 0.0}
+TRAIN = SINGLE | {"warmup_ratio": 0.0, "learning_rate": 2e-3, "eval_user_fraction": 0.0, "lora": LORA}
 
 
 def settings(zero: int, rows: int, **changes: Any) -> dict[str, Any]:
-    return TRAIN | {"zero": zero, "batch_size": rows} | changes
+    return TRAIN | {"zero_stage": zero, "per_device_train_batch_size": rows} | changes
 
 
 @pytest.mark.slow
@@ -43,7 +43,7 @@ def test_every_stage_trains_like_one_process(tmp_path: Path, zero: int) -> None:
 @pytest.mark.slow
 def test_accumulated_steps_are_those_of_a_larger_batch(tmp_path: Path) -> None:
     inputs = make_inputs(tmp_path, ROWS)
-    finish(tmp_path / "two", inputs, settings(2, 2, accumulation=2))
+    finish(tmp_path / "two", inputs, settings(2, 2, gradient_accumulation_steps=2))
     finish(tmp_path / "one", inputs, settings(2, 4))
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-3)
 
@@ -52,7 +52,7 @@ def test_accumulated_steps_are_those_of_a_larger_batch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("zero", "processes"), [(0, 1), (2, 1), (2, 2), (3, 2)])
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, zero: int, processes: int) -> None:
     inputs = make_inputs(tmp_path, ROWS)
-    job = settings(zero, 4 // processes, epochs=6, save_steps=1)
+    job = settings(zero, 4 // processes, num_train_epochs=6, save_steps=1)
     out = tmp_path / "killed"
     run = start(out, inputs, job, processes)
     while run.poll() is None and (last_complete_of(out, processes) or 0) < 3:

@@ -11,27 +11,27 @@ from hypothesis import strategies as st
 from rectune.core.rows import write_rows
 from rectune.core.types import Example, with_id
 from rectune.models.loading import load_tokenizer
-from rectune.models.turns import prompt_ids, response_ids
+from rectune.models.chat_tokenization import prompt_ids, response_ids
 from rectune.train import rows as made_rows
-from rectune.train.rows import Rows, make_rows, split_users
+from rectune.train.rows import TokenRows, make_rows, split_users
 from tests.models.tiny import tiny_checkpoint
 from tests.train.runs import make_example
 
 
-def rows_of(folder: Path, examples: list[Example], max_length: int = 768) -> Rows:
+def rows_of(folder: Path, examples: list[Example], max_length: int = 768) -> TokenRows:
     folder.mkdir(exist_ok=True)
     write_rows(folder / "kept.parquet", examples, Example)
     return make_rows(folder / "kept.parquet", load_tokenizer(tiny_checkpoint()), max_length, folder / "rows")
 
 
-def of_users(users: list[str]) -> Rows:
+def of_users(users: list[str]) -> TokenRows:
     columns = {
         "id": pa.array([f"e{n}" for n in range(len(users))]),
         "user": pa.array(users, pa.string()),
         "prompt": pa.array([1] * len(users), pa.int32()),
         "tokens": pa.array([[1, 2]] * len(users), pa.large_list(pa.int32())),
     }
-    return Rows(pa.table(columns), len(users))
+    return TokenRows(pa.table(columns), len(users))
 
 
 def test_only_the_response_and_the_end_of_its_turn_are_trained(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ import psutil
 import pytest
 
 from rectune.core.errors import UserError
-from rectune.core.runs import RunStore, Workplace
+from rectune.core.artifacts import ArtifactStore, WorkDir
 from rectune.models.checkpoints import SEAL, step_of
 from rectune.models.prepare import make_checkpoint
 from rectune.models.reference import TINY, locate
 from rectune.pipeline.launch import StageFailed, launch
-from rectune.pipeline.machines import Team
+from rectune.pipeline.machines import ProcessGroup
 from tests.models.tiny import tiny_checkpoint
 from tests.pipeline.second_machine import somebody_types, two_machines
 from tests.train.runs import SINGLE, losses, make_inputs
@@ -29,14 +29,14 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 Said = pytest.CaptureFixture[str]
-TWO = Team(processes=2)
+TWO = ProcessGroup(processes=2)
 TRAIN = SINGLE | {
     "warmup_ratio": 0.0,
     "learning_rate": 2e-3,
-    "holdout": 0.0,
-    "lora": {"r": 4, "alpha": 8, "dropout": 0.0},
-    "batch_size": 2,
-    "epochs": 6,
+    "eval_user_fraction": 0.0,
+    "lora": {"r": 4, "lora_alpha": 8, "dropout": 0.0},
+    "per_device_train_batch_size": 2,
+    "num_train_epochs": 6,
     "save_steps": 1,
 }
 
@@ -49,10 +49,10 @@ def spec_of(folder: Path, **changes: Any) -> dict[str, Any]:
     }
 
 
-def sft(store: Path, spec: dict[str, Any], function: str = "rectune.train.sft:run", team: Team = TWO) -> Path:
+def sft(store: Path, spec: dict[str, Any], function: str = "rectune.train.sft:run", team: ProcessGroup = TWO) -> Path:
     """Run the stage in two ranks; returns its partial folder."""
-    with RunStore(store).work("sft", "key") as place:
-        launch(function, spec, Workplace(place.folder.resolve(), place.lock), team)
+    with ArtifactStore(store).work("sft", "key") as place:
+        launch(function, spec, WorkDir(place.folder.resolve(), place.lock), team)
     return partial(store)
 
 
@@ -83,7 +83,7 @@ def workers(parent: int, option: str) -> list[psutil.Process]:
 def wanted(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
     """The losses of a run that nothing interrupts."""
     folder = tmp_path_factory.mktemp("whole")
-    return losses(sft(folder / "runs", spec_of(folder, zero=2)))
+    return losses(sft(folder / "runs", spec_of(folder, zero_stage=2)))
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_each_of_two_ranks_holds_half_of_the_4_bit_weights_under_zero_3(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the stage is one of the tests' own
     for zero, share in ((3, 0.5), (2, 1.0)):
-        spec = spec_of(tmp_path, zero=zero, epochs=1)
+        spec = spec_of(tmp_path, zero_stage=zero, num_train_epochs=1)
         spec["inputs"]["base"] = str(wide_base)
         out = sft(tmp_path / f"zero-{zero}", spec, "tests.train.measured:run")
         for rank in (0, 1):
@@ -111,7 +111,7 @@ def test_each_of_two_ranks_holds_half_of_the_4_bit_weights_under_zero_3(
 
 
 def test_a_killed_rank_is_named_and_the_same_command_goes_on(tmp_path: Path, wanted: list[float]) -> None:
-    store, spec = tmp_path / "runs", spec_of(tmp_path, zero=2)
+    store, spec = tmp_path / "runs", spec_of(tmp_path, zero_stage=2)
 
     def kill() -> None:
         ranks = [one for one in workers(os.getpid(), "rank") if one.environ().get("LOCAL_RANK") == "1"]
@@ -125,7 +125,7 @@ def test_a_killed_rank_is_named_and_the_same_command_goes_on(tmp_path: Path, wan
 
 
 def test_two_machines_go_on_from_what_one_began(tmp_path: Path, capfd: Said, wanted: list[float]) -> None:
-    store, spec = tmp_path / "runs", spec_of(tmp_path, zero=2)
+    store, spec = tmp_path / "runs", spec_of(tmp_path, zero_stage=2)
     at_step(store, 3, lambda: workers(os.getpid(), "rank")[0].send_signal(signal.SIGKILL))
     with pytest.raises(StageFailed):
         sft(store, spec)
@@ -138,7 +138,7 @@ def test_two_machines_go_on_from_what_one_began(tmp_path: Path, capfd: Said, wan
 def test_a_killed_agent_takes_its_ranks_along_and_the_same_command_goes_on(
     tmp_path: Path, wanted: list[float]
 ) -> None:
-    store, spec, ranks = tmp_path / "runs", spec_of(tmp_path, zero=2), list[psutil.Process]()
+    store, spec, ranks = tmp_path / "runs", spec_of(tmp_path, zero_stage=2), list[psutil.Process]()
 
     def kill() -> None:
         ranks.extend(workers(os.getpid(), "rank"))
@@ -152,7 +152,7 @@ def test_a_killed_agent_takes_its_ranks_along_and_the_same_command_goes_on(
 
 
 def test_a_killed_command_leaves_nothing_running(tmp_path: Path, wanted: list[float]) -> None:
-    store, spec = tmp_path / "runs", spec_of(tmp_path, zero=2)
+    store, spec = tmp_path / "runs", spec_of(tmp_path, zero_stage=2)
     program = (
         "import json, sys; from pathlib import Path; from tests.train.test_trouble import sft\n"
         "sft(Path(sys.argv[1]), json.loads(sys.argv[2]))"
@@ -173,7 +173,7 @@ def test_a_killed_command_leaves_nothing_running(tmp_path: Path, wanted: list[fl
 
 def test_a_half_written_checkpoint_is_never_taken(tmp_path: Path, capfd: Said, wanted: list[float]) -> None:
     """One file of the newest is cut short: the run goes on from the one before."""
-    store, spec = tmp_path / "runs", spec_of(tmp_path, zero=2)
+    store, spec = tmp_path / "runs", spec_of(tmp_path, zero_stage=2)
 
     def spoil() -> None:
         for one in workers(os.getpid(), "rank"):
@@ -210,7 +210,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_fills_at_a_checkpoint_is_named_and_the_run_goes_on_with_room(
     tmp_path: Path, disk: Path, capfd: Said, wanted: list[float]
 ) -> None:
-    store, spec, ballast = disk / "runs", spec_of(tmp_path, zero=2), disk / "ballast"
+    store, spec, ballast = disk / "runs", spec_of(tmp_path, zero_stage=2), disk / "ballast"
 
     def fill() -> None:
         with ballast.open("wb") as file:

@@ -1,39 +1,39 @@
 """The typed sections of a recipe.
 
-Every field has a description with its unit; a field made by `free` cannot change the result.
+Every field has a description with its unit; a field made by `runtime_only` cannot change the result.
 
 Free fields (workers, slots, log intervals) stay out of the run keys, so turning them never makes work again.
 """
 
 from __future__ import annotations
 
-from rectune.core.settings.base import Count, Fraction, Offload, Section, Share, free
-from rectune.core.settings.data import Crossing, Custom, Data
+from rectune.core.settings.base import PositiveInt, Fraction, Offload, Section, Weight, runtime_only
+from rectune.core.settings.data import CrossDomainConfig, CustomDatasetConfig, DataConfig
 from rectune.core.settings.filtering import (
-    ByLocale,
-    Echo,
-    Filter,
-    FilterRules,
-    Language,
-    NearDuplicate,
-    Prose,
-    Repeats,
-    Rule,
-    TooLong,
-    TooShort,
+    PerLocaleConfig,
+    PromptCopyConfig,
+    FilterConfig,
+    FilterRulesConfig,
+    LanguageConfig,
+    NearDuplicateConfig,
+    StopWordsConfig,
+    NgramRepetitionConfig,
+    RuleConfig,
+    TooLongConfig,
+    TooShortConfig,
 )
 from rectune.core.settings.generation import (
-    Candidates,
-    Engine,
-    Generate,
-    Models,
-    Prompts,
-    Remote,
-    Sampling,
-    Teacher,
+    CandidatesConfig,
+    EngineConfig,
+    GenerateConfig,
+    ModelsConfig,
+    PromptsConfig,
+    RemoteConfig,
+    SamplingConfig,
+    TeacherConfig,
 )
-from rectune.core.settings.serving import Evaluate, Release, Retrieval
-from rectune.core.settings.training import Align, Lora, Optimisation, Train
+from rectune.core.settings.serving import EvaluateConfig, ReleaseConfig, RetrievalConfig
+from rectune.core.settings.training import AlignConfig, LoraSection, TrainingConfig, TrainConfig
 
 # fmt: off
 __all__ = [

@@ -7,17 +7,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-Share = Annotated[float, Field(ge=0.0)]
+Weight = Annotated[float, Field(ge=0.0)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0.0)]
+PositiveInt = Annotated[int, Field(ge=1)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
 Offload = Literal["none", "optimizer", "parameters"]
 
 
-def free(default: Any, **bounds: Any) -> Any:
+def runtime_only(default: Any, **bounds: Any) -> Any:
     """A field that cannot change a result and therefore stays out of the key."""
-    return Field(default, json_schema_extra={"free": True}, **bounds)
+    return Field(default, json_schema_extra={"runtime_only": True}, **bounds)
 
 
 class Section(BaseModel):

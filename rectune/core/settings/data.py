@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from rectune.core.settings.base import Count, Fraction, Natural, Section, Share
-from rectune.core.shipped import SAMPLES
+from rectune.core.settings.base import PositiveInt, Fraction, NonNegativeInt, Section, Weight
+from rectune.core.package_data import SAMPLES
 
 _EMBEDDED = Path("embedded")
 
 # The published mixture, in per cent.
-SHARES = {
+MIXTURE_WEIGHTS = {
     "mind": 17.97,
     "amazon_music": 11.85,
     "yelp": 11.95,
@@ -25,7 +25,7 @@ SHARES = {
     "amazon": 37.17,
 }
 # From which value on an interaction counts as liked; `rectune.datagen.datasets.published` says why.
-LIKED = {
+POSITIVE_THRESHOLDS = {
     "mind": 1.0,
     "amazon_music": 4.0,
     "yelp": 4.0,
@@ -57,7 +57,7 @@ def moment(written: str, end: bool = False) -> int:
     return round(time.timestamp() * 1000)
 
 
-class Crossing(Section):
+class CrossDomainConfig(Section):
     """Training cases with a history in one domain and a target in another, of users whom both know."""
 
     history: str
@@ -66,7 +66,7 @@ class Crossing(Section):
     target: str
     """Likewise, from which targets are taken. Both must share user ids: editions of different years do
     not."""
-    share: Share
+    share: Weight
     """Weight in the mixture, beside those of `shares`."""
 
 
@@ -84,7 +84,7 @@ class Join(Section):
     """What the column is; empty: as its name says, else a fact."""
 
 
-class Custom(Section):
+class CustomDatasetConfig(Section):
     """A dataset of one's own: which files it is, and which column is what."""
 
     domain: str
@@ -135,43 +135,43 @@ class Custom(Section):
     """Whether the licence lets rows made of the data be published."""
 
 
-class Data(Section):
+class DataConfig(Section):
     """Which datasets become which cases."""
 
     root: Path = _EMBEDDED
     """The folder that holds one folder a dataset; `embedded` is the sample data that comes with rectune."""
-    datasets: list[str] = Field(default=list(SHARES), min_length=1)
+    datasets: list[str] = Field(default=list(MIXTURE_WEIGHTS), min_length=1)
     """The datasets that are read: names that `rectune data list` shows, or keys of `custom`."""
     categories: dict[str, list[str]] = Field(default={})
     """Categories that are read of a dataset that comes by category, as `{amazon: [Electronics]}`; all that
     are there of a dataset that is not named."""
-    shares: dict[str, Share] = Field(default=SHARES)
+    shares: dict[str, Weight] = Field(default=MIXTURE_WEIGHTS)
     """Relative weights of the datasets in the training cases; 0 gives none. By default the published mixture,
     in per cent. Every dataset that is read needs one."""
     shortfall: Literal["accept", "spread"] = "accept"
     """What happens when a dataset has fewer cases than its share asks for: `accept` fewer in all, or `spread`
     what is missing over the others, which changes the mixture."""
-    crossings: list[Crossing] = Field(default=[])
+    crossings: list[CrossDomainConfig] = Field(default=[])
     """Further training cases across two domains, for a model that recommends from a history of other
     things."""
-    liked: dict[str, float] = Field(default=LIKED)
+    liked: dict[str, float] = Field(default=POSITIVE_THRESHOLDS)
     """The value (stars, points, hours played, clicks) from which on an interaction counts as liked, by
     dataset; a dataset that is not named has its own from `rectune data list`. Interactions without a value
     never count."""
-    train: Count = 600_000
+    train: PositiveInt = 600_000
     """Training cases. Users of training, preference and test cases are disjoint."""
-    preference: Count = 3000
+    preference: PositiveInt = 3000
     """Cases to choose `candidates.prompts` from; more than those are needed to balance domains and kinds."""
-    test: Count = 2000
+    test: PositiveInt = 2000
     """Test cases, as many of each dataset. More narrow the intervals of the evaluation, and it takes
     longer."""
-    train_until: Fraction = 0.9
+    train_time_quantile: Fraction = 0.9
     """The earliest share of all likes that training and preferences use; tests ask for later ones, where
     times are published. 1 parts users alone, and lets training see likes later than those of the tests."""
-    min_history: Count = 5
+    min_history: PositiveInt = 5
     """Liked items before the target that a case has at least. Fewer let more users in, and tell less of
     each."""
-    max_history: Count = 20
+    max_history: PositiveInt = 20
     """Liked items before the target that a case has at most: the latest. Longer ones make longer prompts."""
     candidates: Annotated[int, Field(ge=2)] = 20
     """Items a case is ranked among, the target included."""
@@ -187,14 +187,14 @@ class Data(Section):
     times keep theirs."""
     until: str = ""
     """Likewise after it; a day counts whole."""
-    min_item_likes: Natural = 0
+    min_item_likes: NonNegativeInt = 0
     """Items that fewer users liked are left out, with what happened to them."""
-    k_core: Natural = 0
+    k_core: NonNegativeInt = 0
     """Only users who liked so many items, and items that so many of those users liked, are kept (the k-core of
     the likes)."""
     require: list[Literal["description", "categories", "year"]] = Field(default=[])
     """Items that lack any of these are left out, with what happened to them."""
-    custom: dict[str, Custom] = Field(default={})
+    custom: dict[str, CustomDatasetConfig] = Field(default={})
     """Datasets of one's own, by the name that `datasets` then uses."""
     seed: int = 7
     """Seed of all draws of users, targets and candidates."""

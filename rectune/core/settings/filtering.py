@@ -6,49 +6,49 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rectune.core.settings.base import Count, Fraction, Natural, Positive, Section
+from rectune.core.settings.base import PositiveInt, Fraction, NonNegativeInt, PositiveFloat, Section
 
 
-class Rule(Section):
+class RuleConfig(Section):
     """One way in which a response may be unfit."""
 
     on: bool = True
     """Whether the rule is measured and drops rows."""
 
 
-class TooShort(Rule):
+class TooShortConfig(RuleConfig):
     """A response of few tokens."""
 
-    tokens: Natural = 20
+    tokens: NonNegativeInt = 20
     """Responses of fewer tokens of the base model go: they hardly hold a reason."""
 
 
-class TooLong(Rule):
+class TooLongConfig(RuleConfig):
     """A response of many tokens."""
 
-    tokens: Count = 400
+    tokens: PositiveInt = 400
     """Responses of more tokens of the base model go: they are more than one paragraph."""
 
 
-class Echo(Rule):
+class PromptCopyConfig(RuleConfig):
     """A response that says the prompt again."""
 
-    words: Count = 4
+    words: PositiveInt = 4
     """Length of the runs of words that are looked for in the prompt. Longer runs forgive more."""
     share: Fraction = 0.5
     """From which share of the response's runs on, found in the prompt, the response goes."""
 
 
-class Repeats(Rule):
+class NgramRepetitionConfig(RuleConfig):
     """A response that says itself again."""
 
-    words: Count = 3
+    words: PositiveInt = 3
     """Length of the runs of words that are looked for earlier in the response. Longer runs forgive more."""
     share: Fraction = 0.3
     """From which share of the response's runs on, found earlier in it, the response goes."""
 
 
-class ByLocale(Rule):
+class PerLocaleConfig(RuleConfig):
     """A least share for each locale."""
 
     en: Fraction
@@ -57,7 +57,7 @@ class ByLocale(Rule):
     """The least share in Korean responses."""
 
 
-class Language(ByLocale):
+class LanguageConfig(PerLocaleConfig):
     """The share of letters, titles left out, in the script of the prompt's locale."""
 
     en: Fraction = 0.9
@@ -66,7 +66,7 @@ class Language(ByLocale):
     """The least share of Hangul in Korean responses, in which foreign names are frequent."""
 
 
-class Prose(ByLocale):
+class StopWordsConfig(PerLocaleConfig):
     """The share of words, titles left out, that hold sentences together."""
 
     en: Fraction = 0.33
@@ -75,55 +75,55 @@ class Prose(ByLocale):
     """The least share of words with a particle or a verb's ending in Korean responses."""
 
 
-class NearDuplicate(Rule):
+class NearDuplicateConfig(RuleConfig):
     """A response that is nearly the same as another one."""
 
     similarity: Annotated[float, Field(ge=0.5, le=1.0)] = 0.8
     """From which similarity (Jaccard, of word 3-grams) to one that stays on a response goes."""
 
 
-class FilterRules(Section):
+class FilterRulesConfig(Section):
     """The rules of `rectune.filters.rules`, by name."""
 
-    empty: Rule = Rule()
+    empty: RuleConfig = RuleConfig()
     """There is no word in the response."""
-    score: Rule = Rule()
+    score: RuleConfig = RuleConfig()
     """ln(L)*L/C of the response is at or above `threshold`: it is repetitive."""
-    too_short: TooShort = TooShort()
+    too_short: TooShortConfig = TooShortConfig()
     """The response has few tokens."""
-    too_long: TooLong = TooLong()
+    too_long: TooLongConfig = TooLongConfig()
     """The response has many tokens."""
-    echo: Echo = Echo()
+    echo: PromptCopyConfig = PromptCopyConfig()
     """The response says the prompt again."""
-    repeats: Repeats = Repeats()
+    repeats: NgramRepetitionConfig = NgramRepetitionConfig()
     """The response says itself again."""
-    target: Rule = Rule()
+    target: RuleConfig = RuleConfig()
     """The response does not end on the item really taken, nor rank it first."""
-    other_item: Rule = Rule()
+    other_item: RuleConfig = RuleConfig()
     """The response ends on another item of the catalogue, or ranks another first."""
-    language: Language = Language()
+    language: LanguageConfig = LanguageConfig()
     """The response is in another script than its prompt's locale."""
-    prose: Prose = Prose()
+    prose: StopWordsConfig = StopWordsConfig()
     """The response is words without sentences."""
-    broken_text: Rule = Rule()
+    broken_text: RuleConfig = RuleConfig()
     """The response has characters that no writer types, or letters read in a wrong encoding."""
-    markers: Rule = Rule()
+    markers: RuleConfig = RuleConfig()
     """The response has leftovers of templates or roles, or speaks of itself as a model."""
-    advertising: Rule = Rule()
+    advertising: RuleConfig = RuleConfig()
     """The response has phrases that sell."""
-    personal_data: Rule = Rule()
+    personal_data: RuleConfig = RuleConfig()
     """The response has addresses, telephone, card or resident registration numbers outside titles."""
-    duplicate: Rule = Rule()
+    duplicate: RuleConfig = RuleConfig()
     """The response is the same as another one, which stays."""
-    near_duplicate: NearDuplicate = NearDuplicate()
+    near_duplicate: NearDuplicateConfig = NearDuplicateConfig()
     """The response is nearly the same as another one, which stays."""
 
 
-class Filter(Section):
+class FilterConfig(Section):
     """What a response must be to be trained on."""
 
-    threshold: Positive = 15.0
+    threshold: PositiveFloat = 15.0
     """From which ln(L)*L/C on the rule `score` drops a response; L counts its tokens, C the distinct ones
     among them. Lower drops more, of long responses first; with another tokenizer the figures are others."""
-    rules: FilterRules = FilterRules()
+    rules: FilterRulesConfig = FilterRulesConfig()
     """What drops a response; each rule does by itself, and the reasons are counted."""

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from rectune.core.settings.base import Count, Fraction, Natural, Positive, Section, Share, free
+from rectune.core.settings.base import PositiveInt, Fraction, NonNegativeInt, PositiveFloat, Section, Weight, runtime_only
 
 
-class Models(Section):
+class ModelsConfig(Section):
     """The model that is tuned."""
 
     base: str = "embedded"
@@ -26,21 +26,21 @@ class Models(Section):
     memory and lose some accuracy."""
 
 
-class Prompts(Section):
+class PromptsConfig(Section):
     """How cases are worded."""
 
-    locales: dict[Literal["en", "ko"], Share] = Field(default={"en": 0.5, "ko": 0.5})
+    locales: dict[Literal["en", "ko"], Weight] = Field(default={"en": 0.5, "ko": 0.5})
     """Relative weights of the languages. A base model that knows no Korean wants `{en: 1}`."""
-    scenarios: dict[Literal["passive", "active"], Share] = Field(default={"passive": 0.6, "active": 0.4})
+    scenarios: dict[Literal["passive", "active"], Weight] = Field(default={"passive": 0.6, "active": 0.4})
     """Relative weights of `passive` prompts, which show a history, and `active` ones, which have a query
     too."""
-    forms: dict[Literal["direct", "listwise"], Share] = Field(default={"direct": 0.6, "listwise": 0.4})
+    forms: dict[Literal["direct", "listwise"], Weight] = Field(default={"direct": 0.6, "listwise": 0.4})
     """Relative weights of `direct` prompts, which ask for one item, and `listwise` ones, which ask for a
     ranking."""
     listwise: Annotated[int, Field(ge=2)] = 20
-    """Candidates that a listwise prompt shows, `data.candidates` at most. Fewer make shorter prompts and
+    """Candidates that a listwise prompt shows, `data.num_candidates` at most. Fewer make shorter prompts and
     answers."""
-    max_tokens: Count = 1280
+    max_tokens: PositiveInt = 1280
     """Tokens of a prompt at most, system message and opening of the answer included; of a longer history the
     oldest items are left out. Must leave room for a response within `train.max_length` and
     `align.max_length`."""
@@ -51,14 +51,14 @@ class Prompts(Section):
     """Seed of the choice of language, scenario, form and template."""
 
 
-class Sampling(Section):
+class SamplingConfig(Section):
     """How a model samples."""
 
-    max_tokens: Count = 96
+    max_tokens: PositiveInt = 96
     """Tokens of an answer at most; longer ones are cut. Korean takes more than English."""
     temperature: Annotated[float, Field(ge=0.0)] = 0.7
     """Divides the logits: higher varies more, 0 is greedy."""
-    top_k: Natural = 40
+    top_k: NonNegativeInt = 40
     """Only so many likeliest tokens are drawn from; 0 is all."""
     top_p: Fraction = 0.95
     """Only the likeliest tokens that together have this probability are drawn from."""
@@ -71,41 +71,41 @@ class Sampling(Section):
     """Seed from which every request's own is made."""
 
 
-class Engine(Section):
+class EngineConfig(Section):
     """How llama.cpp runs; none of it changes what is asked."""
 
-    context: Count = free(3072)
+    context: PositiveInt = runtime_only(3072)
     """Tokens of a sequence, prompt and answer together. Must hold the longest prompt and its answer."""
-    slots: Natural = free(64)
+    slots: NonNegativeInt = runtime_only(64)
     """Sequences at once; 0 takes as many as memory holds, up to 16, or 64 on an accelerator. On two processor
     cores 16 were fastest."""
-    threads: Natural = free(0)
+    threads: NonNegativeInt = runtime_only(0)
     """Threads of the processor; 0 leaves the number to the engine."""
-    gpu_layers: int = free(-1)
+    gpu_layers: int = runtime_only(-1)
     """Layers on the accelerator, where there is one; -1 is all. Fewer for a model that is larger than its
     memory."""
-    workers: Natural = free(0)
+    workers: NonNegativeInt = runtime_only(0)
     """Processes under Ray, each with a model of its own; 0 works in the stage's process. See
     docs/cluster.md."""
-    weights: Literal["auto", "file"] = free("auto")
+    weights: Literal["auto", "file"] = runtime_only("auto")
     """`auto` lets a processor compute with a copy of the model in a type that it multiplies faster, where
     there is one; `file` takes the file as it is, with less memory."""
 
 
-class Remote(Section):
+class RemoteConfig(Section):
     """How a model behind a server is asked."""
 
-    concurrency: Count = free(16)
+    concurrency: PositiveInt = runtime_only(16)
     """Requests in flight at once."""
-    timeout: Positive = free(120.0)
+    timeout: PositiveFloat = runtime_only(120.0)
     """Seconds that a request may take."""
-    retries: Natural = free(5)
+    retries: NonNegativeInt = runtime_only(5)
     """Tries after the first one of a request that fails."""
-    requests_per_minute: Natural = free(0)
+    requests_per_minute: NonNegativeInt = runtime_only(0)
     """Requests a minute at most, tries included; 0 is as many as the server takes."""
 
 
-class Teacher(Section):
+class TeacherConfig(Section):
     """A model that writes training text."""
 
     model: str
@@ -113,42 +113,42 @@ class Teacher(Section):
     by."""
     server: str = ""
     """Base address of an OpenAI-compatible server, as http://localhost:8080/v1; "" runs the model here."""
-    share: Share = 1.0
+    share: Weight = 1.0
     """Relative weight among the teachers: how much of the rows it writes."""
 
 
-class Generate(Engine):
+class GenerateConfig(EngineConfig):
     """Queries and rationales, which teachers write."""
 
-    teachers: list[Teacher] = Field(default=[Teacher(model="embedded")], min_length=1)
+    teachers: list[TeacherConfig] = Field(default=[TeacherConfig(model="embedded")], min_length=1)
     """The models that write. Several make the text more varied."""
-    query: Sampling = Sampling(max_tokens=16)
+    query: SamplingConfig = SamplingConfig(max_tokens=16)
     """How the search queries of active prompts are sampled."""
-    rationale: Sampling = Sampling(max_tokens=256, temperature=0.5, repeat_penalty=1.05)
+    rationale: SamplingConfig = SamplingConfig(max_tokens=256, temperature=0.5, repeat_penalty=1.05)
     """How the reasons in responses are sampled."""
-    attempts: Count = 4
+    attempts: PositiveInt = 4
     """Tries at a query, each with another seed, before its row is given up."""
     failures: Fraction = 0.02
     """Share of the requests that may fail for good before the stage ends with an error."""
-    remote: Remote = Remote()
+    remote: RemoteConfig = RemoteConfig()
     """How teachers behind a server are asked."""
 
     @field_validator("teachers")
     @classmethod
-    def _each_teacher_once(cls, teachers: list[Teacher]) -> list[Teacher]:
+    def _each_teacher_once(cls, teachers: list[TeacherConfig]) -> list[TeacherConfig]:
         known = [(teacher.model, teacher.server) for teacher in teachers]
         if twice := [model for at, (model, server) in enumerate(known) if (model, server) in known[:at]]:
             raise ValueError(f"{twice[0]} is named twice: give it one share")
         return teachers
 
 
-class Candidates(Engine):
+class CandidatesConfig(EngineConfig):
     """The answers that a person chooses among, from a GGUF of the tuned model."""
 
-    prompts: Natural = 1000
+    prompts: NonNegativeInt = 1000
     """Fresh prompts that are answered, domains, kinds and locales as evenly as there are any; 0 is all there
     are. Each is one decision of an annotator."""
     answers: Annotated[int, Field(ge=2)] = 5
     """Different answers to a prompt."""
-    sampling: Sampling = Sampling(max_tokens=768, temperature=0.9, top_k=50)
+    sampling: SamplingConfig = SamplingConfig(max_tokens=768, temperature=0.9, top_k=50)
     """How they are sampled; a high temperature tells them apart."""

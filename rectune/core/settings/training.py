@@ -7,20 +7,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from rectune.core.settings.base import Count, Fraction, Natural, Offload, Positive, Section, free
+from rectune.core.settings.base import PositiveInt, Fraction, NonNegativeInt, Offload, PositiveFloat, Section, runtime_only
 
-Holdout = Annotated[float, Field(ge=0.0, lt=1.0)]
+EvalFraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 # What torch's rendezvous reads: a name, an IPv4 address, or an IPv6 address in brackets; and a port.
 _ENDPOINT = re.compile(r"(?:[A-Za-z0-9_][\w.-]*|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})", re.ASCII)
 
 
-class Lora(Section):
+class LoraSection(Section):
     """Low-rank adapters (Hu et al. 2021)."""
 
-    r: Count = 64
+    r: PositiveInt = 64
     """Rank of the adapters. More can learn more, and take more memory."""
-    alpha: Count = 128
+    alpha: PositiveInt = 128
     """Scale of the adapters: their product is multiplied by alpha / r."""
     dropout: Fraction = 0.05
     """Share of the adapters' inputs that is dropped at random in training."""
@@ -30,18 +30,18 @@ class Lora(Section):
     """Further arguments of peft's LoraConfig, as `{use_rslora: true}`."""
 
 
-class Optimisation(Section):
+class TrainingConfig(Section):
     """One training stage."""
 
-    epochs: Positive = 1.0
+    epochs: PositiveFloat = 1.0
     """Times that every row is seen; a fraction ends early."""
-    learning_rate: Positive = 1e-4
+    learning_rate: PositiveFloat = 1e-4
     """Peak learning rate of AdamW. Smaller models and few rows want more."""
-    batch_size: Count = 4
+    batch_size: PositiveInt = 4
     """Rows a process and step. A step sees batch_size x accumulation x processes rows."""
-    accumulation: Count = 1
+    accumulation: PositiveInt = 1
     """Batches whose gradients are added up for one optimiser step: more rows a step in the same memory."""
-    max_length: Count = 2048
+    max_length: PositiveInt = 2048
     """Tokens of prompt and response together at most; longer rows are left out and counted."""
     warmup_ratio: Fraction = 0.1
     """Share of the steps in which the learning rate rises from 0 to its peak."""
@@ -49,7 +49,7 @@ class Optimisation(Section):
     """How the learning rate falls after that."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     """AdamW's weight decay, of the adapters."""
-    max_grad_norm: Positive = 1.0
+    max_grad_norm: PositiveFloat = 1.0
     """Norm to which longer gradients are cut."""
     gradient_checkpointing: bool = True
     """Whether activations are computed again in the backward pass: less memory, one more forward pass a
@@ -62,17 +62,17 @@ class Optimisation(Section):
     slower."""
     seed: int = 7
     """Seed of new adapters, of the order of rows, and of dropout."""
-    processes: Count = free(1)
+    processes: PositiveInt = runtime_only(1)
     """Processes on each machine, one an accelerator. Only the number on all machines together is in the key."""
-    machines: Count = free(1)
+    machines: PositiveInt = runtime_only(1)
     """How many machines train together; `rectune run` prints what to type on all but the first."""
-    endpoint: str = free("", validate_default=True)
+    endpoint: str = runtime_only("", validate_default=True)
     """host:port of the first machine, where the machines meet; several machines need one."""
-    log_steps: Count = free(10)
+    logging_steps: PositiveInt = runtime_only(10)
     """Optimiser steps between lines of the log."""
-    save_steps: Count = free(200)
+    save_steps: PositiveInt = runtime_only(200)
     """Optimiser steps between checkpoints: what is lost at most when a run is killed."""
-    report_to: list[Literal["tensorboard", "wandb", "trackio"]] = free(["tensorboard"])
+    report_to: list[Literal["tensorboard", "wandb", "trackio"]] = runtime_only(["tensorboard"])
     """Trackers that get the log too; `wandb` and `trackio` where they are installed."""
 
     @field_validator("endpoint")
@@ -86,10 +86,10 @@ class Optimisation(Section):
         return endpoint
 
 
-class Train(Optimisation):
+class TrainConfig(TrainingConfig):
     """Supervised fine-tuning (QLoRA, Dettmers et al. 2023)."""
 
-    lora: Lora = Lora()
+    lora: LoraSection = LoraSection()
     """The adapters that are trained."""
     packing: bool = True
     """Whether several examples, blind to each other, share a row of `max_length` tokens; `batch_size` then
@@ -99,13 +99,13 @@ class Train(Optimisation):
     else sdpa."""
     liger: bool = False
     """Whether Liger's kernels are swapped in: faster, with less memory; needs an accelerator."""
-    holdout: Holdout = 0.05
+    holdout: EvalFraction = 0.05
     """Share of the users who are never trained on. The adapter that is best on them is kept."""
-    eval_steps: Count = 200
+    eval_steps: PositiveInt = 200
     """Optimiser steps between evaluations on those users."""
-    patience: Natural = 5
+    patience: NonNegativeInt = 5
     """Evaluations without gain after which training ends; 0 trains to the end."""
-    max_loss_ratio: Annotated[float, Field(ge=0.0)] = free(10.0)
+    max_loss_ratio: Annotated[float, Field(ge=0.0)] = runtime_only(10.0)
     """A loss above so many times the median of the steps before ends the run with an error; 0 never does."""
 
 
@@ -118,15 +118,15 @@ LossType = Literal[
 _SMOOTHED = {"robust", "exo_pair", "aot", "aot_unpaired"}
 
 
-class Align(Optimisation):
+class AlignConfig(TrainingConfig):
     """DPO (Rafailov et al. 2023) on tagged answers; it goes on with the adapters of `train`."""
 
-    learning_rate: Positive = 5e-7
+    learning_rate: PositiveFloat = 5e-7
     """Peak learning rate of AdamW, far below that of `train`: DPO starts from a model that answers well
     already."""
-    batch_size: Count = 2
+    batch_size: PositiveInt = 2
     """Pairs a process and step. A step sees batch_size x accumulation x processes pairs."""
-    max_length: Count = 2112
+    max_length: PositiveInt = 2112
     """Tokens of prompt and answer together at most; longer pairs are left out and counted."""
     schedule: Literal["cosine", "linear", "constant"] = "linear"
     """How the learning rate falls after its peak."""
@@ -143,38 +143,38 @@ class Align(Optimisation):
     embedder: str = "embedded"
     """The model that measures how near answers come to the true next item, as a check of the tags: `embedded`
     (MiniLM, English) or a sentence-transformers Hub id."""
-    beta: Positive = 0.1
+    beta: PositiveFloat = 0.1
     """Weight of the distance to the model before DPO; lower lets the tuned one go further."""
-    loss_types: list[LossType] = Field(default=["sigmoid"], min_length=1)
+    loss_type: list[LossType] = Field(default=["sigmoid"], min_length=1)
     """Losses of trl's DPO, added up; `[sigmoid, sft]` keeps the chosen answers likely."""
-    loss_weights: list[Positive] = Field(default=[1.0])
+    loss_weights: list[PositiveFloat] = Field(default=[1.0])
     """Weights of the losses, one for each."""
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
     """Share of pairs that may be the wrong way round, for losses that take it: robust, exo_pair, aot,
     aot_unpaired."""
-    reference_log_probs: Literal["precomputed", "each_step"] = free("precomputed")
+    precompute_ref_log_probs: Literal["precomputed", "each_step"] = runtime_only("precomputed")
     """Log-probabilities of the model before DPO are taken once, before the first step, or in each step."""
-    holdout: Holdout = 0.1
+    holdout: EvalFraction = 0.1
     """Share of the users whose pairs are never trained on. The adapter that is best on them is kept."""
-    eval_steps: Count = 50
+    eval_steps: PositiveInt = 50
     """Optimiser steps between evaluations on their pairs."""
-    patience: Natural = 0
+    patience: NonNegativeInt = 0
     """Evaluations without gain after which training ends; 0 trains to the end."""
 
     @field_validator("loss_weights")
     @classmethod
     def _one_weight_a_loss(cls, weights: list[float], info: ValidationInfo) -> list[float]:
-        types = info.data.get("loss_types", weights)
+        types = info.data.get("loss_type", weights)
         if len(weights) != len(types):
-            raise ValueError(f"{len(types)} loss_types want {len(types)} weights")
+            raise ValueError(f"{len(types)} loss_type want {len(types)} weights")
         return weights
 
     @field_validator("label_smoothing")
     @classmethod
     def _smoothing_means_something(cls, share: float, info: ValidationInfo) -> float:
-        types = set(info.data.get("loss_types", ()))
+        types = set(info.data.get("loss_type", ()))
         if share and not types & _SMOOTHED:
-            raise ValueError(f"changes nothing here; loss_types that use it: {', '.join(sorted(_SMOOTHED))}")
+            raise ValueError(f"changes nothing here; loss_type that use it: {', '.join(sorted(_SMOOTHED))}")
         if not share and "exo_pair" in types:
             raise ValueError("exo_pair needs some, 0.001 say")
         return share

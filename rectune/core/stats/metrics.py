@@ -47,7 +47,7 @@ def ndcg_at(ranks: ArrayLike, k: int) -> NDArray[np.float64]:
     return hit_at(ranks, k) / np.log2(1 + np.asarray(ranks, np.float64))
 
 
-class Resampled:
+class UserBootstrap:
     """Users drawn with replacement, each with all their cases (the bootstrap, Efron 1979), many times over.
 
     Cases of one user are not independent and stay together. Made once, it serves every figure of the same cases, so that

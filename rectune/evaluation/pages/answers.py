@@ -7,15 +7,15 @@ from typing import Any
 
 from rectune.core.text.figures import mapping, rows
 from rectune.core.text.markdown import block_quote, escaped, joined
-from rectune.evaluation.pages.finished import Finished
-from rectune.evaluation.pages.page import Block, Folded
-from rectune.recommender.report import grounding_tables
+from rectune.evaluation.pages.finished_stages import FinishedStages
+from rectune.evaluation.pages.page import Block, Collapsible
+from rectune.recommender.grounding_report import grounding_tables
 
 _NAMED = "The answer names the first of these items; the others are the nearest to it:"
 _NEAR = "The answer names no item of the catalogue; these are the nearest to what it says:"
 
 
-def answers(run: Finished, limit: int) -> list[Block]:
+def answers(run: FinishedStages, limit: int) -> list[Block]:
     """The same prompts answered by all models, at most `limit` of them."""
     samples = _records(run.document("eval", "samples.json"), "samples")[:limit]
     if not samples:
@@ -27,7 +27,7 @@ def answers(run: Finished, limit: int) -> list[Block]:
     return [said, *(block for sample in samples for block in _sample(sample))]
 
 
-def recommendations(run: Finished) -> list[Block]:
+def recommendations(run: FinishedStages) -> list[Block]:
     """How well answers are grounded, and some of them with the items that are recommended."""
     tables = grounding_tables(run.document("recommend", "grounding.json"), run.made_by("recommend"))
     found = _records(run.document("recommend", "recommendations.json"), "recommendations")
@@ -39,7 +39,7 @@ def _sample(sample: Mapping[str, Any]) -> list[Block]:
     system = block_quote(sample["system"]) if sample.get("system") else ""
     return [
         f"### {escaped(sample.get('domain', ''))}: {target}",
-        Folded("Prompt", joined(system, block_quote(sample.get("instruction", "")))),
+        Collapsible("Prompt", joined(system, block_quote(sample.get("instruction", "")))),
         f"Really taken next: **{target}**",
         *(
             f"**{escaped(answer.get('system', ''))}** {_resolved(answer)}:\n\n{_text(answer.get('text'))}"

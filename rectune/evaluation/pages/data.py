@@ -9,13 +9,13 @@ from typing import Any
 
 from rectune.core.manifest import Manifest
 from rectune.core.text.figures import mapping
-from rectune.evaluation.statistics import describe
+from rectune.evaluation.data_statistics import describe
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Drop:
+class DroppedRows:
     """What was left out of a dataset for one reason; `first` says where in each file (file:line), if known."""
 
     dataset: str
@@ -25,7 +25,7 @@ class Drop:
 
 
 @dataclass(frozen=True)
-class Mix:
+class MixtureRow:
     """Cases by split: wanted and got of a dataset or a crossing; only got of a dataset's `category`."""
 
     source: str
@@ -35,16 +35,16 @@ class Mix:
 
 
 @dataclass(frozen=True)
-class Data:
+class DataSummary:
     """The data of a run.
 
-    `domains` are the entries of `rectune.evaluation.statistics.describe`, each with its `categories`; none without tables.
+    `domains` are the entries of `rectune.evaluation.data_statistics.describe`, each with its `categories`; none without tables.
     `liked` is the value from which something counts as liked, by domain.
     """
 
     domains: tuple[Row, ...] = ()
-    drops: tuple[Drop, ...] = ()
-    mixture: tuple[Mix, ...] = ()
+    drops: tuple[DroppedRows, ...] = ()
+    mixture: tuple[MixtureRow, ...] = ()
     liked: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -58,12 +58,12 @@ class Data:
         return list(dict.fromkeys(split for mix in self.mixture for split in mix.wanted))
 
 
-def read_data(folder: Path | None, manifest: Manifest | None) -> Data:
+def read_data(folder: Path | None, manifest: Manifest | None) -> DataSummary:
     """From the stage's folder and its manifest; what is missing in them is missing in the result."""
     figures = manifest.figures if manifest else {}
     datasets = {str(name): mapping(entry) for name, entry in mapping(figures.get("datasets")).items()}
     crossings = {str(name): {"cases": cases} for name, cases in mapping(figures.get("crossings")).items()}
-    return Data(
+    return DataSummary(
         domains=_statistics(folder) if folder else (),
         drops=tuple(drop for name, entry in datasets.items() for drop in _drops(name, entry)),
         mixture=tuple(mix for name, entry in (datasets | crossings).items() for mix in _mixes(name, entry)),
@@ -79,21 +79,21 @@ def _statistics(folder: Path) -> tuple[Row, ...]:
     return tuple(describe(folder)) if (folder / "interactions.parquet").is_file() else ()
 
 
-def _drops(name: str, entry: Mapping[str, Any]) -> Iterator[Drop]:
+def _drops(name: str, entry: Mapping[str, Any]) -> Iterator[DroppedRows]:
     read = mapping(entry.get("read"))
     first = mapping(read.get("first"))
     for reason, count in mapping(read.get("dropped")).items():
-        yield Drop(name, str(reason), int(count), tuple(map(str, first.get(reason) or ())))
+        yield DroppedRows(name, str(reason), int(count), tuple(map(str, first.get(reason) or ())))
 
 
-def _mixes(name: str, entry: Mapping[str, Any]) -> Iterator[Mix]:
+def _mixes(name: str, entry: Mapping[str, Any]) -> Iterator[MixtureRow]:
     cases = {str(split): mapping(counts) for split, counts in mapping(entry.get("cases")).items()}
     if cases:
         wanted, got = (
             {split: int(counts.get(what, 0)) for split, counts in cases.items()} for what in ("wanted", "got")
         )
-        yield Mix(name, wanted, got)
+        yield MixtureRow(name, wanted, got)
     for category, counts in mapping(entry.get("categories")).items():
-        yield Mix(
+        yield MixtureRow(
             str(category), {}, {str(split): int(n) for split, n in mapping(counts).items()}, category=True
         )

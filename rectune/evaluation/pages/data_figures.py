@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rectune.evaluation.pages.data import Data, Mix, Row
+from rectune.evaluation.pages.data import DataSummary, MixtureRow, Row
 from rectune.evaluation.pages.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, drawable, save
 
 if typing.TYPE_CHECKING:
@@ -21,7 +21,7 @@ _ACROSS = 4  # small multiples a line
 _TITLE = 28  # characters of a small multiple's title
 
 
-def draw(data: Data, folder: Path) -> dict[str, str]:
+def draw(data: DataSummary, folder: Path) -> dict[str, str]:
     """Draw all that the data gives; returns what each PNG shows, by file name.
 
     Domains have their charts, and the categories of all domains have theirs (`…_categories.png`).
@@ -36,7 +36,7 @@ def draw(data: Data, folder: Path) -> dict[str, str]:
             drawn[f"data_history{end}.png"] = f"Lengths of users' histories, by {of}"
             drawn[f"data_popularity{end}.png"] = f"Interactions of items by their rank, by {of}"
         if valued := [row for row in rows if row["values"]["bars"]]:
-            values(valued, data.liked, folder / f"data_values{end}.png")
+            values(valued, data.positive_threshold, folder / f"data_values{end}.png")
             drawn[f"data_values{end}.png"] = f"Values of interactions, and what counts as liked, by {of}"
     if mixes := [mix for mix in data.mixture if not mix.category]:
         mixture(mixes, data.splits, folder / "data_mixture.png")
@@ -119,7 +119,7 @@ def _values(axes: Axes, row: Row, threshold: float | None) -> None:
         axes.set_title(f"{_title(row)}\nliked from {threshold:g}", fontsize=9, loc="left")
 
 
-def mixture(mixes: Sequence[Mix], splits: Sequence[str], path: Path) -> None:
+def mixture(mixes: Sequence[MixtureRow], splits: Sequence[str], path: Path) -> None:
     """Cases wanted and got: a panel a split, two bars a dataset."""
     figure = _figure(1.6 + 0.42 * len(mixes), 8.0)
     panels = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]

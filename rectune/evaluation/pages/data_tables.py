@@ -8,15 +8,15 @@ from typing import Any
 
 from rectune.core.text.figures import mapping, percent
 from rectune.core.text.tables import NONE, Table, nested
-from rectune.evaluation.pages.data import Data, Row, read_data
+from rectune.evaluation.pages.data import DataSummary, Row, read_data
 from rectune.evaluation.pages.data_figures import draw
-from rectune.evaluation.pages.finished import Finished
+from rectune.evaluation.pages.finished_stages import FinishedStages
 from rectune.evaluation.pages.page import Block, pictures
 
 _Column = Callable[[Row], str]
 
 
-def data_section(run: Finished, figures: Path) -> list[Block]:
+def data_section(run: FinishedStages, figures: Path) -> list[Block]:
     """Where the data are from, what they are like, what was left out, and what cases were made of them.
 
     Args:
@@ -34,7 +34,7 @@ def data_section(run: Finished, figures: Path) -> list[Block]:
     ]
 
 
-def tables(data: Data) -> list[Table]:
+def tables(data: DataSummary) -> list[Table]:
     """Three tables, a line a domain with its categories below it; none where there are no statistics."""
     rows = data.rows
     if not rows:
@@ -61,12 +61,12 @@ def _datasets(found: Mapping[str, Any]) -> Table:
     return Table(("dataset", "domain", "licence", "may be passed on"), lines, "Datasets", align="l")
 
 
-def _drops(data: Data) -> Table:
+def _drops(data: DataSummary) -> Table:
     lines = [(drop.dataset, drop.reason, f"{drop.count:,}", "; ".join(drop.first)) for drop in data.drops]
     return Table(("dataset", "reason", "count", "met first"), lines, "Left out on reading", align="llrl")
 
 
-def _mixture(data: Data) -> Table:
+def _mixture(data: DataSummary) -> Table:
     lines = []
     for mix in data.mixture:
         counts = ((mix.wanted.get(split, 0), mix.got.get(split, 0)) for split in data.splits)

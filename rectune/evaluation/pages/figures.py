@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rectune.core.pictures import write_png
+from rectune.core.plots import write_png
 
 if typing.TYPE_CHECKING:
     from matplotlib.axes import Axes

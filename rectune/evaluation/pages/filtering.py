@@ -10,8 +10,8 @@ from rectune.core.manifest import flows
 from rectune.core.text.figures import mapping, rows
 from rectune.core.text.markdown import escaped
 from rectune.core.text.tables import Cell, Table
-from rectune.evaluation.pages.finished import Finished
-from rectune.evaluation.pages.page import Block, Folded, pictures
+from rectune.evaluation.pages.finished_stages import FinishedStages
+from rectune.evaluation.pages.page import Block, Collapsible, pictures
 from rectune.filters.report import examples, length_table, rule_table
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -22,7 +22,7 @@ _CHARTS = {
 }
 
 
-def funnel(run: Finished) -> list[Block]:
+def funnel(run: FinishedStages) -> list[Block]:
     """Rows into and out of each stage, and why some did not get through."""
     lines = [
         (
@@ -38,7 +38,7 @@ def funnel(run: Finished) -> list[Block]:
     return [table if lines else "No stage counted rows."]
 
 
-def scores(run: Finished, figures: Path) -> list[Block]:
+def scores(run: FinishedStages, figures: Path) -> list[Block]:
     """What the filter did: scores by domain, rules, lengths, and the rows that a person should read.
 
     Args:
@@ -65,14 +65,14 @@ def scores(run: Finished, figures: Path) -> list[Block]:
         replace(length_table(run.figures("filter")), title="Dropped by length"),
         pictures(figures, _charts(run, figures)),
         *(
-            Folded(f"{words}, by the score: {len(found)}", examples(found))
+            Collapsible(f"{words}, by the score: {len(found)}", examples(found))
             for words, found in read.items()
             if found
         ),
     ]
 
 
-def _quartiles(run: Finished) -> list[tuple[Cell, ...]]:
+def _quartiles(run: FinishedStages) -> list[tuple[Cell, ...]]:
     """Rows, rows kept and the score's quartiles by domain and by category, from verdicts.parquet."""
     path = run.inputs.get("filter", Path()) / "verdicts.parquet"
     if "filter" not in run.inputs or not path.is_file():
@@ -91,7 +91,7 @@ def _quartiles(run: Finished) -> list[tuple[Cell, ...]]:
     ]
 
 
-def _histograms(run: Finished, figures: Path) -> dict[str, str]:
+def _histograms(run: FinishedStages, figures: Path) -> dict[str, str]:
     """Copy the histograms of scores; returns what each shows, by file name."""
     folder = run.inputs.get("filter", Path()) / "histograms"
     found = {}
@@ -102,7 +102,7 @@ def _histograms(run: Finished, figures: Path) -> dict[str, str]:
     return found
 
 
-def _charts(run: Finished, figures: Path) -> dict[str, str]:
+def _charts(run: FinishedStages, figures: Path) -> dict[str, str]:
     for name in _CHARTS if "filter" in run.inputs else ():
         _copy(run.inputs["filter"] / "figures" / name, figures / f"filter_{name}")
     return {f"filter_{name}": shows for name, shows in _CHARTS.items()}

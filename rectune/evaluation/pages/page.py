@@ -44,14 +44,14 @@ _FRAME = """<!doctype html>
 
 
 @dataclass(frozen=True)
-class Folded:
+class Collapsible:
     """Markdown below a title, which is plain text; HTML shows it when the title is clicked."""
 
     title: str
     text: str
 
 
-Block = str | Table | Folded
+Block = str | Table | Collapsible
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def to_markdown(page: Page) -> str:
 
 
 def _written(block: Block) -> str:
-    if isinstance(block, Folded):
+    if isinstance(block, Collapsible):
         return f"**{escaped(block.title)}**\n\n{block.text}"
     return block.to_markdown() if isinstance(block, Table) else block
 
@@ -112,8 +112,8 @@ def to_html(page: Page, folder: Path) -> str:
 def _rendered(blocks: Sequence[Block], renderer: MarkdownIt) -> str:
     parts = []
     for block in blocks:
-        text = renderer.render(block.text if isinstance(block, Folded) else _written(block))
-        summary = f"<summary>{html.escape(block.title)}</summary>" if isinstance(block, Folded) else ""
+        text = renderer.render(block.text if isinstance(block, Collapsible) else _written(block))
+        summary = f"<summary>{html.escape(block.title)}</summary>" if isinstance(block, Collapsible) else ""
         parts.append(f"<details>{summary}\n{text}</details>\n" if summary else text)
     return "".join(parts)
 

@@ -9,9 +9,9 @@ from typing import Any
 from rectune.core.text.figures import mapping, number, rows
 from rectune.core.text.markdown import escaped
 from rectune.evaluation.pages.figures import SystemRow, difference_chart, hit_chart
-from rectune.evaluation.pages.finished import Finished
+from rectune.evaluation.pages.finished_stages import FinishedStages
 from rectune.evaluation.pages.page import Block, pictures
-from rectune.rankers.report import ranking_tables
+from rectune.rankers.ranking_tables import ranking_tables
 
 CLAIM = 500  # users; below it the 95 % interval of a share near 0.3 is wider than 0.08
 _QUANTISED = (
@@ -46,7 +46,7 @@ def verdict(systems: Sequence[SystemRow]) -> str:
     return f"n = {n} users{width}: systems whose intervals overlap are not told apart."
 
 
-def ranking(run: Finished, figures: Path) -> list[Block]:
+def ranking(run: FinishedStages, figures: Path) -> list[Block]:
     """The section; draws its charts into the folder `figures`."""
     metrics = mapping(run.document("eval", "metrics.json"))
     systems, chance = read_systems(metrics), number(metrics.get("chance"))

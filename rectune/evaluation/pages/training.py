@@ -10,9 +10,9 @@ from rectune.core.text.markdown import block_quote, escaped
 from rectune.core.text.plain import duration
 from rectune.core.text.tables import Table
 from rectune.evaluation.pages.figures import loss_curve, reward_margins
-from rectune.evaluation.pages.finished import Finished
-from rectune.evaluation.pages.page import Block, Folded, pictures
-from rectune.models.exported import exported
+from rectune.evaluation.pages.finished_stages import FinishedStages
+from rectune.evaluation.pages.page import Block, Collapsible, pictures
+from rectune.models.export_summary import export_summary
 
 _LOSS = {"loss.png": "Loss of supervised fine-tuning over optimizer steps"}
 _REWARDS = {
@@ -20,12 +20,12 @@ _REWARDS = {
 }
 
 
-def training(run: Finished, figures: Path) -> list[Block]:
+def training(run: FinishedStages, figures: Path) -> list[Block]:
     """Charts of both trainings, drawn into the folder `figures`, the pairs that DPO was given, and the export."""
     loss_curve(run.log("sft"), figures / "loss.png")
     reward_margins(run.log("dpo"), figures / "rewards.png")
     charts = pictures(figures, _LOSS | _REWARDS)
-    export = exported(run.figures("export"))
+    export = export_summary(run.figures("export"))
     return [
         charts or "No training step was logged.",
         preference_table(run.document("tag", "health.json"), run.made_by("tag")),
@@ -34,7 +34,7 @@ def training(run: Finished, figures: Path) -> list[Block]:
     ]
 
 
-def _adapter_gap(run: Finished) -> str:
+def _adapter_gap(run: FinishedStages) -> str:
     """How far the sampled GGUF is from the adapter it was merged from; empty where that was not measured."""
     figures = run.figures("candidates")
     gap, gguf = mapping(figures.get("gap_to_adapter")), mapping(figures.get("gguf"))
@@ -70,7 +70,7 @@ def preference_table(document: Any, made_by: str) -> Table:
     return Table(("measure", "chosen", "rejected", "difference"), lines, "Preference pairs", note)
 
 
-def cost(run: Finished) -> list[Block]:
+def cost(run: FinishedStages) -> list[Block]:
     """Time and memory of each stage, the packages, and the rule of a simulated annotator."""
     whole = sum(one.seconds for one in run.manifests.values())
     lines = [
@@ -93,6 +93,6 @@ def cost(run: Finished) -> list[Block]:
     heads = ("stage", "time", "share of time", "peak memory", "attempts", "key")
     return [
         Table(heads, lines, align="lrrrrl"),
-        *([Folded("Versions", escaped(versions))] if versions else []),
-        *([Folded("The simulated annotator's rule", block_quote(rule))] if rule else []),
+        *([Collapsible("Versions", escaped(versions))] if versions else []),
+        *([Collapsible("The simulated annotator's rule", block_quote(rule))] if rule else []),
     ]

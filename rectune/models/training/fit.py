@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rectune.core.errors import RectuneError
 from rectune.core.progress import say
-from rectune.core.settings import Models, Optimisation
-from rectune.models import metrics, proofs
-from rectune.models.abilities import check_trackers
+from rectune.core.settings import ModelsConfig, TrainingConfig
+from rectune.models import metrics, integrity_checks
+from rectune.models.preflight import check_trackers
 from rectune.models.checkpoints import discard_broken, last_complete, step_of
 from rectune.models.distributed import is_first, process_count, wait_for_all, whole
 from rectune.models.loading import compute_type, note_base
 from rectune.models.training.trl_internals import require
-from rectune.models.zero import deepspeed_config
+from rectune.models.deepspeed_config import deepspeed_config
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from transformers import Trainer, TrainingArguments
 
-    from rectune.models.best import Best
+    from rectune.models.best_adapter import BestAdapterCallback
 
 Arguments = TypeVar("Arguments", bound="TrainingArguments")
 
@@ -35,11 +35,11 @@ _COMPARED = 128  # tokens that the logits of the saved adapter are compared on
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """One training stage: its sections of the recipe, the folder it writes, its name in progress lines."""
 
-    settings: Optimisation
-    models: Models
+    settings: TrainingConfig
+    models: ModelsConfig
     out: Path
     label: str
 
@@ -64,7 +64,7 @@ class Job:
         return self.out / "adapter"
 
 
-def build_arguments(kind: type[Arguments], job: Job, **more: Any) -> Arguments:
+def build_arguments(kind: type[Arguments], job: TrainingJob, **more: Any) -> Arguments:
     """An SFTConfig or DPOConfig from a recipe; `more` is what only one of them has.
 
     Build it before the model is loaded: it binds this process to its accelerator and joins it with the others,
@@ -82,7 +82,7 @@ def build_arguments(kind: type[Arguments], job: Job, **more: Any) -> Arguments:
     return arguments
 
 
-def _common_arguments(job: Job) -> dict[str, Any]:
+def _common_arguments(job: TrainingJob) -> dict[str, Any]:
     import torch
 
     settings, on_gpu = job.settings, torch.cuda.is_available()
@@ -95,7 +95,7 @@ def _common_arguments(job: Job) -> dict[str, Any]:
         "save_strategy": "steps",
         "save_steps": settings.save_steps,
         "save_total_limit": 2,  # the one being written, and the one before it
-        "logging_steps": settings.log_steps,
+        "logging_steps": settings.logging_steps,
         "logging_first_step": True,
         "logging_nan_inf_filter": False,
         "report_to": settings.report_to or "none",
@@ -121,7 +121,7 @@ def score_labels_only() -> None:
     utils._use_triton = lambda device: True
 
 
-def _schedule(settings: Optimisation) -> dict[str, Any]:
+def _schedule(settings: TrainingConfig) -> dict[str, Any]:
     constant = "constant_with_warmup" if settings.warmup_ratio else "constant"
     return {
         "num_train_epochs": settings.epochs,
@@ -149,7 +149,7 @@ def restore(model: PeftModel, values: Mapping[str, torch.Tensor]) -> None:
             parameter.data = values[name].to(parameter.device, copy=True)
 
 
-def going_on_from(job: Job) -> Path | None:
+def going_on_from(job: TrainingJob) -> Path | None:
     """The last complete checkpoint, if there is one; what is left of broken ones is removed."""
     discard_broken(job.checkpoints)
     return last_complete(job.checkpoints)
@@ -158,9 +158,9 @@ def going_on_from(job: Job) -> Path | None:
 def fit(
     trainer: Trainer,
     model: PeftModel,
-    job: Job,
-    best: Best | None = None,
-    meter: metrics.Meter | None = None,
+    job: TrainingJob,
+    best: BestAdapterCallback | None = None,
+    meter: metrics.TokenMeter | None = None,
 ) -> dict[str, Any]:
     """Train from the last complete checkpoint on, prove that it trained, write `adapter/`, tidy up.
 
@@ -181,13 +181,13 @@ def fit(
         UserError: the loss was no number.
     """
     score_labels_only()
-    start, base = proofs.trainable_values(model), proofs.base_digest(model)
+    start, base = integrity_checks.trainable_values(model), integrity_checks.base_digest(model)
     _train(trainer, job, best, meter)
-    proofs.check_base(base, proofs.base_digest(model))
+    integrity_checks.check_base(base, integrity_checks.base_digest(model))
     if best:
         best.put_back()
-    end = proofs.trainable_values(model)
-    share = proofs.changed_share(start, end)
+    end = integrity_checks.trainable_values(model)
+    share = integrity_checks.changed_share(start, end)
     save_adapter(model, job, end, _few_tokens(trainer))
     rows = metrics.read(job.metrics)
     if not rows:
@@ -198,13 +198,13 @@ def fit(
     return figures | {"adapter_changed": round(share, 4)} | setup
 
 
-def _train(trainer: Trainer, job: Job, best: Best | None, meter: metrics.Meter | None) -> None:
-    from rectune.models.watch import Watch
+def _train(trainer: Trainer, job: TrainingJob, best: BestAdapterCallback | None, meter: metrics.TokenMeter | None) -> None:
+    from rectune.models.metrics_callback import MetricsCallback
 
     resumed = going_on_from(job)
     if resumed and is_first():
         say(f"{job.label}: going on from step {step_of(resumed)}")
-    with Watch(job.metrics, job.label, meter) as watch:
+    with MetricsCallback(job.metrics, job.label, meter) as watch:
         if best:
             trainer.add_callback(best)
         trainer.add_callback(watch)  # last: it seals what the others have put into a checkpoint
@@ -219,7 +219,7 @@ def _few_tokens(trainer: Trainer) -> torch.Tensor:
 
 
 def save_adapter(
-    model: PeftModel, job: Job, trained: Mapping[str, torch.Tensor], tokens: torch.Tensor
+    model: PeftModel, job: TrainingJob, trained: Mapping[str, torch.Tensor], tokens: torch.Tensor
 ) -> None:
     """Write the adapter named `default`, and only that one; read it again and compare weights and logits."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -236,9 +236,9 @@ def save_adapter(
     if is_first():
         (partial / "README.md").unlink(missing_ok=True)  # peft's blank card; the release writes a real one
         note_base(partial, job.models)
-        proofs.check_saved(partial, trained)
+        integrity_checks.check_saved(partial, trained)
     wait_for_all()
-    proofs.check_reload(model, partial, tokens)
+    integrity_checks.check_reload(model, partial, tokens)
     wait_for_all()
     if is_first():
         shutil.rmtree(job.adapter, ignore_errors=True)
@@ -246,7 +246,7 @@ def save_adapter(
     wait_for_all()
 
 
-def finish(job: Job, best: Best | None) -> None:
+def finish(job: TrainingJob, best: BestAdapterCallback | None) -> None:
     """The adapter is safe: what was kept for resuming can go."""
     if best:
         best.clear()

@@ -25,5 +25,5 @@ def require(owner: object, *names: str) -> None:
         raise UserError(
             f"trl {importlib.metadata.version('trl')} has no {', '.join(gone)}, which rectune replaces",
             where=whose,
-            mend=f"pip install 'trl=={TESTED}.*'",
+            hint=f"pip install 'trl=={TESTED}.*'",
         )

@@ -46,7 +46,7 @@ def published_items(name: str, path: Path, drops: Drops) -> Iterator[dict[str, A
     if not found:
         wanted = " or ".join(pattern.replace("\\", "") for pattern, _ in _FILES[name])
         raise UserError(
-            f"holds no items in the format {name}", where=str(path), mend=f"give a file named like {wanted}"
+            f"holds no items in the format {name}", where=str(path), hint=f"give a file named like {wanted}"
         )
     for file, function in found:
         module, _, attribute = function.partition(":")

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rectune.core.settings import Evaluate
+from rectune.core.settings import EvaluateConfig
 from rectune.core.stats.intervals import wilson
-from rectune.core.stats.metrics import Resampled, hit_at, ndcg_at, reciprocal_ranks, target_rank
+from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at, reciprocal_ranks, target_rank
 from rectune.evaluation.protocol import figures
 
 SCORES = st.lists(st.floats(allow_nan=True), min_size=1, max_size=20)
@@ -71,9 +71,9 @@ def test_wilson_holds_the_share_and_stays_a_share(hits: int, misses: int):
 def test_the_bootstrap_is_seeded_and_covers_the_mean():
     values = list(np.random.default_rng(0).random(200))
     users = [str(n) for n in range(200)]
-    low, high = Resampled(users, 500, 7).interval(values)
-    assert (low, high) == Resampled(users, 500, 7).interval(values)
-    assert (low, high) != Resampled(users, 500, 8).interval(values)
+    low, high = UserBootstrap(users, 500, 7).interval(values)
+    assert (low, high) == UserBootstrap(users, 500, 7).interval(values)
+    assert (low, high) != UserBootstrap(users, 500, 8).interval(values)
     # The normal approximation of the same interval: 1.96 * standard error.
     half = 1.96 * np.std(values) / math.sqrt(200)
     assert (low, high) == pytest.approx((np.mean(values) - half, np.mean(values) + half), abs=0.01)
@@ -81,12 +81,12 @@ def test_the_bootstrap_is_seeded_and_covers_the_mean():
 
 def test_cases_of_one_user_are_not_taken_for_independent():
     values = [0.0, 1.0] * 50
-    apart = Resampled([str(n) for n in range(100)], 500, 0).interval(values)
-    together = Resampled(["a"] * 50 + ["b"] * 50, 500, 0).interval([0.0] * 50 + [1.0] * 50)
+    apart = UserBootstrap([str(n) for n in range(100)], 500, 0).interval(values)
+    together = UserBootstrap(["a"] * 50 + ["b"] * 50, 500, 0).interval([0.0] * 50 + [1.0] * 50)
     assert together == (0.0, 1.0)
     assert apart[1] - apart[0] < 0.25
 
 
 def test_without_cases_there_is_no_figure():
-    assert figures({}, {}, Evaluate(systems=["random"])) == {"n": 0, "draws": 0}
-    assert all(math.isnan(bound) for bound in Resampled([], 10, 0).interval([]))
+    assert figures({}, {}, EvaluateConfig(systems=["random"])) == {"n": 0, "draws": 0}
+    assert all(math.isnan(bound) for bound in UserBootstrap([], 10, 0).interval([]))

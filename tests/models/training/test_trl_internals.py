@@ -12,14 +12,14 @@ from transformers import Trainer
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 from trl.trainer import utils
 
-from rectune.align import trainer as align_trainer
-from rectune.align.trainer import Aligner, Collator
+from rectune.align import dpo_trainer as align_trainer
+from rectune.align.dpo_trainer import ReferenceCachedDPOTrainer, ReferenceCollator
 from rectune.core.errors import UserError
-from rectune.core.settings import Lora, Models
+from rectune.core.settings import LoraSection, ModelsConfig
 from rectune.models.loading import add_lora, load_for_training
 from rectune.models.training.fit import score_labels_only
 from rectune.models.training.trl_internals import require
-from rectune.train import trainer as train_trainer
+from rectune.train import sft_trainer as train_trainer
 from tests.models.tiny import tiny_checkpoint, tiny_tokenizer
 
 ROWS = [
@@ -44,27 +44,27 @@ def arguments(kind: Any, folder: Path) -> Any:
 
 
 def tiny_model() -> Any:
-    return add_lora(load_for_training(tiny_checkpoint(), Models(base="tiny")), Lora(r=4, dropout=0.0), seed=0)
+    return add_lora(load_for_training(tiny_checkpoint(), ModelsConfig(base="tiny")), LoraSection(r=4, dropout=0.0), seed=0)
 
 
 @pytest.fixture
-def aligner(tmp_path: Path) -> Aligner:
-    return Aligner(
+def aligner(tmp_path: Path) -> ReferenceCachedDPOTrainer:
+    return ReferenceCachedDPOTrainer(
         precomputed=True,
         model=tiny_model(),
         args=arguments(DPOConfig, tmp_path),
-        data_collator=Collator(pad_token_id=0),
+        data_collator=ReferenceCollator(pad_token_id=0),
         train_dataset=Dataset.from_list(ROWS),
         processing_class=tiny_tokenizer(),
     )
 
 
-def test_trl_takes_dpo_rows_as_they_are(aligner: Aligner) -> None:
+def test_trl_takes_dpo_rows_as_they_are(aligner: ReferenceCachedDPOTrainer) -> None:
     # Without our `_prepare_dataset` trl looks for the texts of these rows, and there are none.
     assert list(aligner.train_dataset) == ROWS
 
 
-def test_trl_gets_reference_sums_unrounded(aligner: Aligner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trl_gets_reference_sums_unrounded(aligner: ReferenceCachedDPOTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
     def rounded(self: Trainer, inputs: dict[str, Any]) -> dict[str, Any]:
         return {
             name: value.bfloat16() if value.is_floating_point() else value for name, value in inputs.items()

@@ -1,0 +1,143 @@
+"""The stage `tag`: from candidate answers to tags and preference pairs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rectune.align.decisions import SIMULATED, Decision, Kind, attached, by_prompt
+from rectune.align.health import examine
+from rectune.align.health_page import write_health
+from rectune.align.tag_validity import tag_validity
+from rectune.align.preferences import PreferencePairs, Tagged, make_pairs
+from rectune.align.simulated import RULE, SimulatedAnnotator
+from rectune.align.tags import TagStore
+from rectune.align.tasks import CANDIDATES_FILE, ITEMS_FILE, PROMPTS_FILE, AnnotationTask, load_tasks
+from rectune.core.catalogue import load_catalogue
+from rectune.core.errors import UserError, WaitingForPeople
+from rectune.core.recipe import Recipe
+from rectune.core.rows import read_rows, write_rows
+from rectune.core.settings import AlignConfig
+from rectune.core.types import Preference, Prompt
+from rectune.prompts.title_index import TitleIndex, TitleIndexes
+
+TAGS = Path("tags")  # beside runs/, in the folder that rectune is called in
+
+
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+    """Write tags.parquet and preferences.parquet, and what they were checked for: health.json, health.md, health.png.
+
+    Args:
+        config: section align.
+        inputs: data (for the catalogue's titles), queries, candidates.
+
+    Raises:
+        WaitingForPeople: the recipe wants a person's tags and not every prompt is done.
+        UserError: no pair came of it, the pairs are broken, or the tag file cannot be read.
+    """
+    tasks = load_tasks(inputs["candidates"], inputs["queries"])
+    catalogue = load_catalogue(inputs["data"] / ITEMS_FILE)
+    titles = TitleIndexes(catalogue.items.values())
+    if config.align.annotator == "simulated":
+        tagged, dropped = _simulate(tasks, titles)
+    else:
+        tagged, dropped = _collect(tasks, tag_file(config))
+    pairs = make_pairs(tagged, config.align)
+    if not pairs.rows:
+        hint = "tag more, or sample other candidates"
+        raise UserError(f"no preference came of {len(tasks)} prompts", hint=hint)
+    health = examine(tagged, pairs.rows, read_rows(inputs["queries"] / PROMPTS_FILE, Prompt), titles)
+    write_health(out, health)
+    health.check()
+    write_rows(out / "tags.parquet", (tag for _, tag in tagged), Decision)
+    write_rows(out / "preferences.parquet", pairs.rows, Preference)
+    checked = {"nearness": tag_validity(tagged, catalogue, titles, config.align.embedder)}
+    return _stats(tasks, tagged, dropped) | _pair_stats(pairs, config.align) | checked | health.stats()
+
+
+def tag_file(config: Recipe) -> Path:
+    """Where the tags of people are that the recipe names: never in the run store, never cleaned."""
+    return TAGS / f"{config.align.tags}.sqlite"
+
+
+def tags_digest(store: Path, queries: Path, candidates: Path) -> str:
+    """What of a tag file counts for these candidates, as a hash for the stage's key.
+
+    Equal decisions give an equal digest; tags of other prompts in the same file change nothing. Empty where
+    there is no tag file, or there are no candidates yet.
+    """
+    if not store.exists() or not (candidates / CANDIDATES_FILE).exists():
+        return ""
+    with TagStore(store) as kept:
+        return kept.digest((task.key, task.hashes) for task in load_tasks(candidates, queries))
+
+
+def _simulate(tasks: Sequence[AnnotationTask], titles: Mapping[str, TitleIndex]) -> tuple[list[Tagged], dict[str, int]]:
+    annotator = SimulatedAnnotator(titles)
+    tagged = [(task, tag) for task in tasks if (tag := annotator.tag(task))]
+    left_out = len(tasks) - len(tagged)
+    return tagged, {"all answers tie": left_out} if left_out else {}
+
+
+def _collect(tasks: Sequence[AnnotationTask], path: Path) -> tuple[list[Tagged], dict[str, int]]:
+    decisions = _decisions(path)
+    found = [(task, attached(decisions.get(task.key, ()), task.hashes)) for task in tasks]
+    done = sum(bool(decided) for _, decided in found)
+    if done < len(tasks):
+        raise WaitingForPeople(
+            f"{done} of {len(tasks)} prompts are tagged (ties, all bad and skips count as done)",
+            where=str(path),
+            hint="tag the others with: rectune tag RECIPE\n  then give this command again",
+        )
+    tagged = [(task, d) for task, decided in found for d in decided if d.kind == "tag"]
+    return tagged, _without_pairs([{d.kind for d in decided} for _, decided in found])
+
+
+def _without_pairs(decided: Sequence[set[Kind]]) -> dict[str, int]:
+    """How many prompts nobody tagged, by the first of these reasons that somebody gave."""
+    reasons: Mapping[Kind, str] = {"bad": "all answers bad", "tie": "tied", "skip": "skipped"}
+    left = Counter(
+        next(why for kind, why in reasons.items() if kind in kinds) for kinds in decided if "tag" not in kinds
+    )
+    return dict(left)
+
+
+def _decisions(path: Path) -> dict[str, list[Decision]]:
+    if not path.exists():
+        return {}
+    with TagStore(path) as store:
+        return by_prompt(store.decisions())
+
+
+def _stats(tasks: Sequence[AnnotationTask], tagged: Sequence[Tagged], dropped: Mapping[str, int]) -> dict[str, Any]:
+    names = sorted({tag.annotator for _, tag in tagged})
+    stats = {
+        "rows_in": len(tasks),
+        "dropped": dict(dropped),
+        "tagged": len({task.prompt.id for task, _ in tagged}),
+        "annotators": ["simulated annotator" if name == SIMULATED else name for name in names],
+    }
+    return stats | ({"rule": RULE} if SIMULATED in names else {})
+
+
+def _pair_stats(pairs: PreferencePairs, settings: AlignConfig) -> dict[str, Any]:
+    return {
+        "rows_out": len(pairs.rows),
+        "pairs": len(pairs.rows),
+        "pairs_of_a_tag": settings.pairs,
+        "said_by_several": pairs.agreed,
+        "conflicts": {
+            "rule": settings.conflicts,
+            "contradicted": pairs.contradicted,
+            "settled": pairs.settled,
+            "left_out": pairs.contradicted - pairs.settled,
+        },
+        "chosen_words_mean": _mean_words([pair.chosen for pair in pairs.rows]),
+        "rejected_words_mean": _mean_words([pair.rejected for pair in pairs.rows]),
+    }
+
+
+def _mean_words(texts: Sequence[str]) -> float:
+    return round(sum(len(text.split()) for text in texts) / len(texts), 1)

@@ -1,0 +1,146 @@
+"""What DPO came to: figures on held-out pairs, warnings where it went the wrong way, and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from rectune.core.plots import write_png
+from rectune.core.stats.intervals import wilson
+from rectune.models import metrics
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Logged = Sequence[metrics.Row]
+
+REWARDS = ("rewards/chosen", "rewards/rejected", "rewards/margins")
+_GROWTH = 0.2  # from which share on longer answers are worth a word
+_LAST = 0.25  # of the training steps: what counts as the end where nothing is held out
+
+
+def held_out_outcome(rows: Logged, kept: int) -> dict[str, Any]:
+    """The held-out figures of the adapter that was kept, beside those at the start; empty without held-out pairs.
+
+    Args:
+        rows: of held_out.jsonl, step 0 first.
+        kept: the step whose adapter it is; the last one where that step was not evaluated.
+    """
+    if not rows:
+        return {}
+    start, end = rows[0], next((row for row in rows if row["step"] == kept and kept), rows[-1])
+    low, high = wilson(end["accuracy"] * end["pairs"], end["pairs"])
+    return {
+        "held_out": {
+            "pairs": end["pairs"],
+            "step": end["step"],
+            "loss": end["loss"],
+            "accuracy": end["accuracy"],
+            "accuracy_low": round(low, 4),
+            "accuracy_high": round(high, 4),
+            "margin": end["margin"],
+            "chosen_logps_change": end["chosen_logps"] - start["chosen_logps"],
+            "rejected_logps_change": end["rejected_logps"] - start["rejected_logps"],
+            "kl": end.get("kl", 0.0),
+        }
+    }
+
+
+def answer_lengths(rows: Logged) -> dict[str, float]:
+    """Mean tokens of the watched answers before and after, and by which share they grew."""
+    steps = sorted({row["step"] for row in rows})
+    if len(steps) < 2:
+        return {}
+    before, after = (
+        fmean([row["tokens"] for row in rows if row["step"] == s]) for s in (steps[0], steps[-1])
+    )
+    return {"before": before, "after": after, "growth": after / before - 1}
+
+
+def warnings(
+    trained: Logged, held_out: Logged, lengths: dict[str, float], found: dict[str, Any]
+) -> list[str]:
+    """What went the wrong way, with figures.
+
+    Args:
+        trained: the logged training steps.
+        held_out: of held_out.jsonl.
+        lengths: of `answer_lengths`.
+        found: of `held_out_outcome`.
+    """
+    return [*_both_fall(trained, found), *_longer(lengths), *_overfitted(trained, held_out)]
+
+
+def _both_fall(trained: Logged, found: dict[str, Any]) -> Iterator[str]:
+    hint = "add sft to loss_type, lower learning_rate, or raise beta"
+    if "held_out" in found:
+        chosen, rejected = (found["held_out"][f"{side}_logps_change"] for side in ("chosen", "rejected"))
+        if chosen < 0 and rejected < 0:
+            yield (
+                f"held-out answers became less likely on both sides: chosen {chosen:+.2f} nats, "
+                f"rejected {rejected:+.2f}; {hint}"
+            )
+        return
+    last = trained[-max(1, round(len(trained) * _LAST)) :]
+    chosen, rejected = (fmean([row[f"rewards/{side}"] for row in last]) for side in ("chosen", "rejected"))
+    if chosen < 0 and rejected < 0:
+        yield (
+            f"answers trained on became less likely on both sides: reward of the chosen {chosen:+.3f} nats, "
+            f"of the rejected {rejected:+.3f}; {hint}"
+        )
+
+
+def _longer(lengths: dict[str, float]) -> Iterator[str]:
+    if lengths and lengths["growth"] > _GROWTH:
+        yield (
+            f"answers grew by {lengths['growth']:.0%}, from {lengths['before']:.0f} to {lengths['after']:.0f} tokens; "
+            "see the length gap in the health check of the preferences"
+        )
+
+
+def _overfitted(trained: Logged, held_out: Logged) -> Iterator[str]:
+    """Held-out accuracy below that of an earlier evaluation, while it rose on what was trained on since."""
+    evaluated = [row for row in held_out if row["step"]]
+    if len(evaluated) < 2:
+        return
+    best, last = max(evaluated[:-1], key=lambda row: row["accuracy"]), evaluated[-1]
+    before = [row["rewards/accuracies"] for row in trained if row["step"] <= best["step"]]
+    since = [row["rewards/accuracies"] for row in trained if row["step"] > best["step"]]
+    if last["accuracy"] < best["accuracy"] and before and since and fmean(since) > fmean(before):
+        yield (
+            f"it learnt its own pairs by heart: held-out accuracy fell from {best['accuracy']:.0%} at step "
+            f"{best['step']} to {last['accuracy']:.0%}, in training it rose from {fmean(before):.0%} to "
+            f"{fmean(since):.0%}; train fewer steps, or tag more"
+        )
+
+
+def draw(out: Path, trained: Logged, held_out: Logged) -> None:
+    """rewards.png (training), and dpo.png: accuracies, log-probs on held-out pairs, distance to the reference."""
+    from matplotlib.figure import Figure
+
+    metrics.draw(out / "rewards.png", trained, REWARDS, "reward (nats)")
+    figure = Figure(figsize=(8.0, 6.0), layout="constrained")
+    (accuracy, logps), (margin, kl) = figure.subplots(2, 2)
+    _curve(accuracy, trained, "rewards/accuracies", "training batches")
+    _curve(accuracy, held_out, "accuracy", "held-out pairs")
+    accuracy.set_ylabel("chosen preferred (share)")
+    for side in ("chosen", "rejected"):
+        _curve(logps, held_out, f"{side}_logps", side)
+    logps.set_ylabel("held-out log-prob (nats an answer)")
+    _curve(margin, trained, "rewards/margins", "training batches")
+    _curve(margin, held_out, "margin", "held-out pairs")
+    margin.set_ylabel("reward margin (nats)")
+    _curve(kl, held_out, "kl", "held-out chosen answers")
+    kl.set_ylabel("KL to the reference (nats a token)")
+    write_png(figure, out / "dpo.png")
+
+
+def _curve(axes: Axes, rows: Logged, column: str, name: str) -> None:
+    points = [(row["step"], row[column]) for row in rows if column in row]
+    if points:
+        axes.plot([x for x, _ in points], [y for _, y in points], marker=".", label=name)
+        axes.legend()
+    axes.set_xlabel("optimiser step")
+    axes.grid(visible=True, alpha=0.3)

@@ -1,0 +1,47 @@
+"""The rule against word salad: text whose words are in no grammar, which says nothing twice and names the right item.
+
+Sentences of any subject are held together by the same few words or endings: articles, pronouns and prepositions in English,
+particles and verb endings in Korean. Text without them is a list, or was sampled too hot.
+"""
+
+from __future__ import annotations
+
+import re
+
+from rectune.core.types import Locale
+from rectune.filters.rules.base import LocaleShareRule
+
+_FEWEST = 8  # words on which the share is worth something
+_WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_ENGLISH = frozenset(
+    """
+    a about after all also am an and any are around as at be because been before both but by can could did do does
+    for from had has have having he her here hers him his how i if in into is it its itself just me more most my no
+    not of on once one only or other our out over own she should so some such than that the their them themselves
+    then there these they this those through to too under until up very was we were what when where which while who
+    whose why will with within without would yet you your yours yourself it's you're you've you'll you'd i'm i've
+    that's there's they're he's she's we're isn't don't doesn't won't can't
+    """.split()
+)
+# The last syllable, or two, of a word with a particle, of a verb, or of what modifies a noun.
+_KOREAN = re.compile(
+    r"[가-힣](?:은|는|이|가|을|를|의|에|도|로|와|과|만|나|며|고|서|면|지|게|니|라|해|한|할|된|될|인|일|던|든|들|적|다|요|죠|네|까|려|듯|록|및|"
+    r"에서|에게|으로|처럼|보다|부터|까지|마다|조차|습니다|합니다|입니다|세요|어요|아요|하는|하고|하여|위해|대한|같은|있는|없는|좋은)$"
+)
+
+
+class StopWords(LocaleShareRule):
+    """The share of function words among the words outside titles; in Korean, of words that end as they do in sentences.
+
+    None for fewer than eight words.
+    """
+
+    name, reason, counts = "stop_words", "word salad", "share of function words"
+
+    def share(self, masked: str, locale: Locale) -> float:
+        words = _WORDS.findall(masked)
+        if len(words) < _FEWEST:
+            return float("nan")
+        if locale == "ko":
+            return sum(bool(_KOREAN.search(word)) for word in words) / len(words)
+        return sum(word.lower().replace("’", "'") in _ENGLISH for word in words) / len(words)

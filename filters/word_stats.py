@@ -1,0 +1,28 @@
+"""Figures of a text counted in words, where no tokenizer is at hand or two models' answers are compared."""
+
+from __future__ import annotations
+
+import re
+
+from rectune.filters.title_masking import runs
+from rectune.filters.score import response_score
+
+_WORD = re.compile(r"\w+")
+_RUN = 3  # words; as long as in the filter's rule `ngram_repetition`
+
+
+def words_of(text: str) -> list[str]:
+    """Runs of letters, digits and underscores, lower-cased."""
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def word_score(text: str) -> float:
+    """The response score ln(L) * L / C with L and C counted in words; 0 for a text without any."""
+    words = words_of(text)
+    return response_score(words) if words else 0.0
+
+
+def repetition(text: str) -> float:
+    """The share of a text's runs of 3 words that came before in it; 0 where it has none."""
+    found = runs([words_of(text)], _RUN)
+    return 1.0 - len(set(found)) / len(found) if found else 0.0

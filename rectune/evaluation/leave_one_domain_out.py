@@ -1,0 +1,133 @@
+"""Leave one domain out: how a model that was tuned on the other domains ranks for people of a domain it has not seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rectune.core.recipe import Recipe
+from rectune.core.rows import write_rows
+from rectune.core.artifacts import write_atomically
+from rectune.core.stats.metrics import UserBootstrap
+from rectune.core.stats.significance import difference
+from rectune.core.text.figures import figure, with_ends
+from rectune.core.text.markdown import escaped, joined
+from rectune.core.text.tables import Cell, Table
+from rectune.core.types import Case, Locale, Ranking
+from rectune.evaluation.llm_ranking import rank_models
+from rectune.evaluation.protocol import summarise
+from rectune.evaluation.stage import rank_baselines
+from rectune.evaluation.systems import EvalContext
+from rectune.evaluation.ranking_tasks import CandidateSampler
+from rectune.rankers.base import INTERACTION_FREE
+from rectune.rankers.eval_cases import passive_cases
+from rectune.rankers.scoring_methods import BESIDE
+
+TUNED = ("sft", "sft/prior", *(f"sft/{method}" for method in BESIDE))
+SHOWN = (*INTERACTION_FREE, "base", *TUNED)
+
+
+@dataclass(frozen=True)
+class DomainFold:
+    """One domain left out. `metrics` is what `measure_fold` returned."""
+
+    dataset: str
+    domain: str
+    metrics: Mapping[str, Any]
+
+
+def fold_config(config: Recipe) -> Recipe:
+    """A fold's settings: only systems that look at no interactions of the domain, and no weight that is chosen on data."""
+    changed = config.evaluate.model_copy(
+        update={
+            "systems": [*INTERACTION_FREE, "base", "sft"],
+            "ways": ["prior", *BESIDE],
+            "protocols": [],
+            "tuning": 0,
+            "memorisation": 0,
+        }
+    )
+    return Recipe.model_construct(evaluate=changed, retrieval=config.retrieval)
+
+
+def latest_cases(cases: Sequence[Case], trained: frozenset[str], limit: int) -> list[Case]:
+    """The latest case of every user, whatever split the data stage put it into.
+
+    Args:
+        cases: of the domain left out; of each user the latest target comes first.
+        trained: users who were trained on in another domain, where user ids are shared; they are no test users.
+        limit: at most so many users, in an order that follows from the ids alone; 0 is all.
+    """
+    latest: dict[str, Case] = {}
+    for case in cases:
+        if case.user not in trained:
+            latest.setdefault(case.user, case)
+    chosen = sorted(latest.values(), key=lambda case: case.id)
+    return chosen[:limit] if limit else chosen
+
+
+def measure_fold(cases: Sequence[Case], locale: Locale, eval_context: EvalContext, out: Path) -> dict[str, Any]:
+    """Rank the cases by every system of `eval_context`, and write rankings.parquet and, last, metrics.json.
+
+    Returns:
+        what `rectune.evaluation.protocol.summarise` returns, and `best`: the name of the interaction-free baseline with
+        the highest Hit@1 here (chosen with hindsight, which favours it), with the differences from it of base and tuned
+        model.
+    """
+    tests = passive_cases(cases, eval_context.catalogue, {case.domain: locale for case in cases})
+    pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)
+    rankings = rank_baselines(tests, pools, eval_context)
+    rankings += rank_models(tests, pools, eval_context, out)[0]
+    write_rows(out / "rankings.parquet", rankings, Ranking)
+    found = summarise(tests, rankings, eval_context.config.evaluate)
+    found["best"] = _against_best(rankings, found["systems"], eval_context)
+    write_atomically(out / "metrics.json", json.dumps(found, ensure_ascii=False, indent=1))
+    return found
+
+
+def _against_best(
+    rankings: Sequence[Ranking], systems: Mapping[str, Any], eval_context: EvalContext
+) -> dict[str, Any]:
+    config = eval_context.config.evaluate
+    ranks: dict[str, list[int]] = {}
+    for row in rankings:
+        ranks.setdefault(row.system, []).append(row.rank)
+    users = [row.user for row in rankings if row.system == "random"]
+    best = max(
+        (name for name in INTERACTION_FREE if name != "random"), key=lambda name: systems[name]["hit@1"]
+    )
+    resampled = UserBootstrap(users, config.bootstrap, config.seed)
+    return {
+        "name": best,
+        "differences": {name: difference(ranks[best], ranks[name], resampled) for name in ("base", *TUNED)},
+    }
+
+
+def leave_one_domain_out_table(folds: Sequence[DomainFold], command: str) -> str:
+    """Markdown: a row a domain, every figure with its interval, its protocol and the command that made it."""
+    heads = ["left out", "users", "chance", *SHOWN, "best baseline", *(f"{name} less it" for name in TUNED)]
+    note = (
+        "Hit@1 of one target, the item taken last, among the case's candidates, for every user of the "
+        "domain; the model was tuned by SFT on the other domains. Brackets are 95 % intervals (Wilson; of "
+        "differences: bootstrap over users). The best baseline of a row is the interaction-free one with "
+        "the highest Hit@1 on these users, chosen with hindsight, which favours it. Weights of "
+        f"{', '.join(TUNED[1:])} are one half: nothing was chosen on any data."
+    )
+    table = Table(heads, list(map(_row, folds)))
+    return joined("# Leave one domain out", note, f"Made by: {escaped(command)}", table.to_markdown()) + "\n"
+
+
+def _row(fold: DomainFold) -> tuple[Cell, ...]:
+    systems, best = fold.metrics["systems"], fold.metrics["best"]
+    differences = (best["differences"][name] for name in TUNED)
+    return (
+        fold.domain,
+        fold.metrics["cases"],
+        figure(fold.metrics["chance"]),
+        *(with_ends(systems[name]["hit@1"], systems[name]["interval"]) for name in SHOWN),
+        best["name"],
+        *(with_ends(row["difference"], row["interval"], signed=True) for row in differences),
+    )

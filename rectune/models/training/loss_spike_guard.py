@@ -1,0 +1,54 @@
+"""A run that went wrong is stopped before its next update, and says at which examples."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+
+from rectune.core.errors import UserError
+
+_WINDOW = 64  # optimiser steps that the running median is taken over
+_ENOUGH = 8  # steps before there is a median worth the name
+_SHOWN = 8  # ids in the message; the file has all
+
+
+class LossSpikeGuard:
+    """Looks at every step's loss before the weights are updated.
+
+    Args:
+        ratio: how many times the running median a loss may be; 0 lets it be anything that is a number.
+        earlier: losses of the steps before, where a run goes on.
+        note: the file that step, loss and all examples of a bad step are written to.
+    """
+
+    def __init__(self, ratio: float, earlier: Iterable[float], note: Path) -> None:
+        self.ratio, self.note = ratio, note
+        self.losses = deque[float](earlier, maxlen=_WINDOW)
+
+    def check(self, loss: float, step: int, examples: Sequence[str]) -> None:
+        """Take the loss (nats a token) of a step and the ids of what it was computed on.
+
+        Raises:
+            UserError: it is no number, or above `ratio` times the median of the last 64 steps.
+        """
+        usual = median(self.losses) if len(self.losses) >= _ENOUGH else math.inf
+        if not math.isfinite(loss):
+            self._stop(f"the loss is {loss} at step {step}", loss, step, examples)
+        if self.ratio and loss > self.ratio * usual:
+            found = f"the loss is {loss:.3g} at step {step}, {loss / usual:.1f} times the median of the steps before"
+            self._stop(found, loss, step, examples)
+        self.losses.append(loss)
+
+    def _stop(self, found: str, loss: float, step: int, examples: Sequence[str]) -> None:
+        note = {"step": step, "loss": str(loss), "examples": list(examples)}
+        self.note.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+        more = f" and {len(examples) - _SHOWN} more" if len(examples) > _SHOWN else ""
+        raise UserError(
+            f"{found}; its examples: {', '.join(examples[:_SHOWN])}{more}",
+            where=str(self.note),
+            hint="look at these examples, or lower train.learning_rate; the last good checkpoint is kept",
+        )

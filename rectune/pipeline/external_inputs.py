@@ -1,0 +1,67 @@
+"""What stages depend on that no stage made: raw files, model files, tags, each by its digest; the world's size."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from rectune.core.recipe import Recipe
+from rectune.core.artifacts import ArtifactStore
+from rectune.pipeline.machines import process_group_of
+
+
+def raw_files(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Digests of the raw files of every dataset, by their paths below its folder; UserError where one is missing."""
+    from rectune.datagen.datasets import registry
+    from rectune.datagen.dataset_cache import datasets_of
+
+    data, found = recipe.data, dict[str, str]()
+    for dataset in datasets_of(data):
+        folder = dataset.place(data.folder)
+        for path in registry.files(dataset, data.folder, data.categories.get(dataset.name, [])):
+            found[f"{dataset.name}/{os.path.relpath(path, folder)}"] = store.digest(path)
+    return found
+
+
+def base_model(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Digest of the base model."""
+    from rectune.models.reference import locate
+
+    reference = locate(recipe.models.base)
+    is_file = reference.path is not None and reference.path.is_file()
+    return {"base": store.digest(reference.path) if is_file and reference.path else reference.digest()}
+
+
+def teachers(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Digests of the teachers' GGUF files; of one behind a server its name and address, which is all that is known."""
+    from rectune.models.reference import gguf_file
+
+    return {
+        teacher.model: f"at {teacher.server}" if teacher.server else store.digest(gguf_file(teacher.model))
+        for teacher in recipe.generate.teachers
+    }
+
+
+def tags(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Digest of the tags that people gave to these candidates; nothing where the annotator is simulated."""
+    if recipe.align.annotator == "simulated":
+        return {}
+    from rectune.align.annotation_stage import tag_file, tags_digest
+
+    queries, candidates = (store.folder(name, inputs[name]) for name in ("queries", "candidates"))
+    return {"tags": tags_digest(tag_file(recipe), queries, candidates)}
+
+
+def world_size_of(section: str) -> Callable[[Recipe, ArtifactStore, Mapping[str, str]], dict[str, str]]:
+    """How many processes train together on all machines, whatever the machines are: that many batches make a step."""
+
+    def world_size(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
+        return {"processes": str(process_group_of(getattr(recipe, section)).world_size)}
+
+    return world_size
+
+
+def push_settings(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Where a push goes, and what: no setting of any result, but another push."""
+    wanted = ("repo", "private", "dry_run", "licence", "what", "leave_out")
+    return {name: str(getattr(recipe.release, name)) for name in wanted}

@@ -1,0 +1,169 @@
+"""`rectune leave-one-domain-out`: one fold a dataset, each an ordinary run of a recipe of its own, and the table of all folds.
+
+A fold's recipe is written to runs/leave-one-domain-out/<recipe>/: `…-without-<dataset>.yaml` is tuned as far as SFT, and
+`…-only-<dataset>.yaml` read as far as its cases. What several folds need (the base model, texts that the teacher wrote) the
+run store and the generation cache make once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rectune.core.catalogue import load_catalogue
+from rectune.core.errors import UserError
+from rectune.core.progress import say
+from rectune.core.recipe import Recipe, dump_sections, load_recipe, to_yaml
+from rectune.core.rows import read_rows
+from rectune.core.artifacts import ArtifactStore, write_atomically
+from rectune.core.types import Case, content_id
+from rectune.datagen.datasets import registry
+from rectune.evaluation.systems import EvalContext
+from rectune.evaluation.leave_one_domain_out import DomainFold, latest_cases, fold_config, measure_fold, leave_one_domain_out_table
+from rectune.pipeline.run import RunOptions, run_pipeline
+
+ROWS = 96  # of SFT in a fold, at most
+_MOST = 20_000  # cases that are cut of the domain left out
+
+
+@dataclass(frozen=True)
+class DomainFoldOptions:
+    """What was asked for: which datasets are left out in turn ([]: each), how many users of each are tested (0: all)."""
+
+    recipe: Path
+    overrides: Sequence[str] = ()
+    folds: Sequence[str] = ()
+    data: Path | None = None
+    users: int = 0
+
+    @property
+    def command(self) -> str:
+        """The command line that asks for this."""
+        parts = [f"rectune leave-one-domain-out {self.recipe}", *self.overrides]
+        parts += [f"--folds {','.join(self.folds)}"] if self.folds else []
+        parts += [f"--data {self.data}"] if self.data else []
+        parts += [f"--users {self.users}"] if self.users else []
+        return " ".join(parts)
+
+
+def run_leave_one_domain_out(wanted: DomainFoldOptions, store: ArtifactStore) -> str:
+    """Run the folds that are not finished; returns the table, which is written to runs/leave-one-domain-out/<recipe>/ too.
+
+    Raises:
+        UserError: fewer than two datasets, a fold that is none of them, or what `run_pipeline` refuses.
+    """
+    recipe = load_recipe(wanted.recipe, [*wanted.overrides, *_data_overrides(wanted)])
+    datasets = recipe.data.datasets
+    chosen = list(wanted.folds) or list(datasets)
+    unknown = [name for name in chosen if name not in datasets]
+    if unknown or len(datasets) < 2:
+        found = f"no such fold: {', '.join(unknown)}" if unknown else "one dataset leaves nothing to train on"
+        raise UserError(found, where="--folds", hint=f"datasets of the recipe: {', '.join(datasets)}")
+    place = store.root / "leave-one-domain-out" / wanted.recipe.stem
+    place.mkdir(parents=True, exist_ok=True)
+    folds = []
+    for name in chosen:
+        say(f"fold        {name} is left out")
+        folds.append(_fold(name, recipe, wanted, place, store))
+    table = leave_one_domain_out_table(folds, wanted.command)
+    write_atomically(place / "table.md", table)
+    document = {fold.dataset: dict(fold.metrics) for fold in folds}
+    write_atomically(place / "table.json", json.dumps(document, ensure_ascii=False, indent=1))
+    return f"{table}\nwritten to {place / 'table.md'} and table.json"
+
+
+def _data_overrides(wanted: DomainFoldOptions) -> list[str]:
+    """Where the data are elsewhere, only the recipe's datasets whose files are there."""
+    if wanted.data is None:
+        return []
+    there = []
+    for name in load_recipe(wanted.recipe, wanted.overrides).data.datasets:
+        try:
+            registry.locate(registry.find(name), wanted.data)
+        except UserError:
+            continue
+        there.append(name)
+    if not there:
+        raise UserError("no dataset of the recipe is there", where=str(wanted.data))
+    return [f"data.root={wanted.data}", f"data.datasets=[{', '.join(there)}]"]
+
+
+def _fold(name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path, store: ArtifactStore) -> DomainFold:
+    tuned = run_pipeline(RunOptions(_without(name, recipe, wanted, place), (), "candidates"), store)
+    only = run_pipeline(RunOptions(_only(name, recipe, wanted, place), (), "data"), store)["data"]
+    config = fold_config(recipe)
+    domain = registry.find(name).domain
+    key = content_id(
+        [folder.name for folder in (tuned["candidates"], tuned["base"], only)],
+        config.result_fields(("evaluate", "retrieval")),
+        wanted.users,
+    )
+    out = place / f"{name}-{key}"
+    if not (out / "metrics.json").is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        _measure(name, config, {**tuned, "data": only}, (recipe, tuned["data"], wanted.users), out)
+    return DomainFold(name, domain, json.loads((out / "metrics.json").read_text(encoding="utf-8")))
+
+
+def _measure(
+    name: str, config: Recipe, inputs: dict[str, Path], tuning: tuple[Recipe, Path, int], out: Path
+) -> None:
+    recipe, trained_on, limit = tuning
+    cases = read_rows(inputs["data"] / "cases.parquet", Case)
+    trained = _trained(name, recipe, read_rows(trained_on / "cases.parquet", Case))
+    eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
+    locale = max(recipe.prompts.locales, key=lambda one: recipe.prompts.locales[one])
+    measure_fold(latest_cases(cases, trained, limit), locale, eval_context, out)
+
+
+def _trained(name: str, recipe: Recipe, cases: Sequence[Case]) -> frozenset[str]:
+    """Users of the other datasets who are trained on, where they share user ids with the one left out."""
+    people = {dataset: registry.find(dataset).people for dataset in recipe.data.datasets}
+    domains = {
+        registry.find(other).domain
+        for other in recipe.data.datasets
+        if other != name and people[other] == people[name]
+    }
+    return frozenset(case.user for case in cases if case.domain in domains and case.split == "train")
+
+
+def _without(name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path) -> Path:
+    """The recipe of the fold's training: the other datasets, as many rows of each, nothing that SFT does not need."""
+    others = [other for other in recipe.data.datasets if other != name]
+    rows = max(1, ROWS // len(others)) * len(others)
+    data = {
+        "datasets": others,
+        "shares": dict.fromkeys(others, 1.0),
+        "crossings": [],
+        "train": rows,
+        "preference": len(others),
+        "test": len(others),
+    }
+    sampling = {**recipe.candidates.sampling.model_dump(mode="json"), "max_tokens": 24}
+    candidates = {"answers": 2, "prompts": 1, "sampling": sampling}
+    return _written(recipe, place / f"{wanted.recipe.stem}-without-{name}.yaml", data, candidates)
+
+
+def _only(name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path) -> Path:
+    """The recipe of the fold's test: the dataset left out by itself, a case of every user."""
+    data = {
+        "datasets": [name],
+        "shares": {name: 1.0},
+        "crossings": [],
+        "train": _MOST,
+        "preference": 1,
+        "test": 1,
+        "train_time_quantile": 1.0,
+    }
+    return _written(recipe, place / f"{wanted.recipe.stem}-only-{name}.yaml", data, {})
+
+
+def _written(recipe: Recipe, path: Path, data: dict[str, Any], candidates: dict[str, Any]) -> Path:
+    sections = dump_sections(recipe, Recipe.model_fields)
+    sections["data"] |= data
+    sections["candidates"] |= candidates
+    write_atomically(path, to_yaml(sections))
+    return path

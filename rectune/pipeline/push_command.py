@@ -1,0 +1,72 @@
+"""The command `push`: what was asked for as overrides of the recipe, the stage run anew, and what to show at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rectune.core.errors import UserError
+from rectune.core.artifacts import ArtifactStore, read_manifest
+from rectune.pipeline.run import RunOptions, run_pipeline
+from rectune.release.push_checks import KINDS
+
+STAGE = "push"
+
+
+@dataclass(frozen=True)
+class PushOptions:
+    """What the command line said; what is empty or None is as the recipe says."""
+
+    to: str = ""
+    artifacts: str = ""
+    private: bool | None = None
+    dry_run: bool | None = None
+
+    def overrides(self) -> list[str]:
+        """The same as overrides of a recipe.
+
+        Raises:
+            UserError: an unknown kind.
+        """
+        found = [f"release.repo={json.dumps(self.to)}"] if self.to else []
+        if self.artifacts:
+            found.append(f"release.artifacts={json.dumps(_kinds(self.artifacts))}")
+        for name, value in (("private", self.private), ("dry_run", self.dry_run)):
+            if value is not None:
+                found.append(f"release.{name}={json.dumps(value)}")
+        return found
+
+
+def push_run(recipe: Path, overrides: Sequence[str], wanted: PushOptions, store: ArtifactStore) -> str:
+    """Run the pipeline up to the push, which is always done again; returns what to print.
+
+    A dry run ends with the rendered cards, a real one with the addresses of its commits.
+    """
+    order = RunOptions(recipe, [*overrides, *wanted.overrides()], STAGE, redo=STAGE)
+    folder = run_pipeline(order, store)[STAGE]
+    figures = read_manifest(folder)["figures"]
+    return _rendered(folder) if figures["dry_run"] else _sent(figures)
+
+
+def _kinds(text: str) -> list[str]:
+    kinds = [kind.strip() for kind in text.split(",") if kind.strip()]
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown or not kinds:
+        raise UserError(
+            f"--artifacts is {text!r}", hint=f"name some of {', '.join(KINDS)}, with commas in between"
+        )
+    return kinds
+
+
+def _rendered(folder: Path) -> str:
+    cards = [path for name in ("README.md", "dataset/README.md") if (path := folder / name).is_file()]
+    shown = [f"{path}:\n\n{path.read_text(encoding='utf-8')}" for path in cards]
+    return "\n".join([*shown, f"nothing was uploaded; to do it: --no-dry-run   ({folder})"])
+
+
+def _sent(figures: dict[str, Any]) -> str:
+    lines = [f"{kind:<12} {address}" for kind, address in figures["commits"].items()]
+    return "\n".join([*lines, f"tagged {figures['tag']}"])

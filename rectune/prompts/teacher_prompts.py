@@ -1,0 +1,88 @@
+"""What teacher models are asked: the messages that ask for a search query or for a rationale.
+
+These show the item really taken. They are never trained on: the prompts that are trained on come from
+`rectune.prompts.render`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+from rectune.core.types import Item, Locale
+from rectune.prompts.locale_words import fill, load_words
+
+Messages = tuple[tuple[str, str], ...]
+
+_FILE = "teacher.{locale}.yaml"
+_DESCRIPTION = 160  # characters of a description that are shown
+_FACTS, _FACT = 6, 80  # facts of an item that are shown, and characters of each
+
+
+def facts(item: Item) -> str:
+    """An item in one line: title, then categories, year, further facts and the beginning of its description."""
+    about = [*item.categories[:4]]
+    if item.year is not None:
+        about.append(str(item.year))
+    about += [fact[:_FACT] for fact in item.facts[:_FACTS]]
+    line = f"{item.title} ({', '.join(about)})" if about else item.title
+    text = " ".join(item.description.split())
+    if not text or text == item.title:
+        return line
+    return (
+        f"{line}: {text}"
+        if len(text) <= _DESCRIPTION
+        else f"{line}: {text[:_DESCRIPTION].rsplit(' ', 1)[0]} …"
+    )
+
+
+def brief(item: Item) -> str:
+    """An item of a history: title and two categories."""
+    return f"{item.title} ({', '.join(item.categories[:2])})" if item.categories else item.title
+
+
+def query_messages(item: Item, locale: Locale) -> Messages:
+    """Seven shots over different kinds of goods, then the item."""
+    words = load_words(locale, _FILE)["query"]
+    shots = [
+        turn for shot in words["shots"] for turn in (("user", shot["item"]), ("assistant", shot["query"]))
+    ]
+    return (("system", words["system"]), *shots, ("user", facts(item)))
+
+
+def rationale_opening(recent: Sequence[str], query: str, locale: Locale, choice: int) -> str:
+    """How a rationale begins, so that it speaks to the person; `choice` picks one of the openings.
+
+    Args:
+        recent: titles of the history, newest last; two of them are named. Empty where there is a query.
+    """
+    words = load_words(locale, _FILE)["rationale"]
+    openings = words["openings"]["active" if query else "passive"]
+    values = {"recent": words["join"].join(recent[-2:]), "query": query}
+    return fill(openings[choice % len(openings)], "other", load_words(locale), values)
+
+
+def rationale_messages(item: Item, history: Sequence[Item], query: str, locale: Locale) -> Messages:
+    """Ask why `item` suits somebody with this history, or answers this query (exactly one of the two is given).
+
+    A question about a query has shots before it, over different kinds of goods.
+    """
+    kinds, words = load_words(locale), load_words(locale, _FILE)["rationale"]
+    values = {"history": [brief(liked) for liked in history], "query": query, "item": facts(item)}
+    question = words["active" if query else "passive"]
+    known = history[0].domain if history else item.domain
+    return (
+        ("system", fill(words["system"], item.domain, kinds, {})),
+        *(_shots(locale) if query else ()),
+        ("user", fill(question, item.domain, kinds, values, known)),
+    )
+
+
+@functools.cache
+def _shots(locale: Locale) -> Messages:
+    kinds, words = load_words(locale), load_words(locale, _FILE)["rationale"]
+    turns: list[tuple[str, str]] = []
+    for shot in words["shots"]:
+        values = {"query": shot["query"], "item": shot["item"], "history": []}
+        turns += [("user", fill(words["active"], shot["domain"], kinds, values)), ("assistant", shot["text"])]
+    return tuple(turns)

@@ -1,0 +1,58 @@
+"""The declared rule for prompts that are too long: the oldest items of the history are left out, and counted.
+
+At least one item stays; candidates and query are never touched. A prompt that does not fit even so is left out as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rectune.core.truncation import fewest_dropped
+from rectune.core.types import Prompt
+
+Render = Callable[[int, int], Prompt]
+Lengths = Callable[[Sequence[Prompt]], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class TruncatedPrompt:
+    """The prompts that fit, in order, and how many were too long with a single item of history."""
+
+    prompts: list[Prompt]
+    too_long: int
+
+    @property
+    def shortened(self) -> int:
+        """How many prompts lack items of their history."""
+        return sum(prompt.left_out > 0 for prompt in self.prompts)
+
+    @property
+    def left_out(self) -> int:
+        """How many items they lack together."""
+        return sum(prompt.left_out for prompt in self.prompts)
+
+
+def fit(count: int, render: Render, lengths: Lengths, budget: int) -> TruncatedPrompt:
+    """Render prompts so that each has at most `budget` tokens; the fewest items that do are left out.
+
+    Args:
+        count: how many prompts there are.
+        render: the prompt at a place from 0 to `count`, without the oldest so many items of its history.
+        lengths: tokens of each prompt; fewer items never have more.
+        budget: tokens that a prompt may have.
+    """
+    whole = [render(place, 0) for place in range(count)]
+    fitting: dict[int, Prompt] = {}
+
+    def fits(left_out: Mapping[int, int]) -> dict[int, bool]:
+        tried = {place: render(place, some) if some else whole[place] for place, some in left_out.items()}
+        good = {
+            place: length <= budget
+            for place, length in zip(tried, lengths(list(tried.values())), strict=True)
+        }
+        fitting.update((place, prompt) for place, prompt in tried.items() if good[place])
+        return good
+
+    found = fewest_dropped([len(prompt.history) - 1 for prompt in whole], fits)
+    return TruncatedPrompt([fitting[place] for place in sorted(fitting)], found.count(None))

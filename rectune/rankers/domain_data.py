@@ -1,0 +1,120 @@
+"""What rankers of one domain are made from: its items, what train users liked, vectors of the items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rectune.core.tables import read_table
+from rectune.core.types import Case, Item
+from rectune.retrieval.embedding import EMBEDDED, Vectors, embed, title_and_categories
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TrainLikes:
+    """What train users liked: `users` and `items` run by like, each pair once; items are places in `item_ids`."""
+
+    item_ids: tuple[str, ...]
+    users: Codes
+    items: Codes
+
+    @cached_property
+    def counts(self) -> Codes:
+        """[len(item_ids)] how many train users liked each item."""
+        return np.bincount(self.items, minlength=len(self.item_ids))
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Item id -> its place."""
+        return {item_id: at for at, item_id in enumerate(self.item_ids)}
+
+
+class DomainData:
+    """Items of one domain, and what is counted or embedded of them when a ranker first asks.
+
+    Args:
+        domain: the domain.
+        items: all its items.
+        likes: called once, by the first ranker that looks at interactions.
+        embedder: a name as in `rectune.retrieval.embedding`.
+        seed: of rankers that draw.
+    """
+
+    def __init__(
+        self,
+        domain: str,
+        items: Sequence[Item],
+        likes: Callable[[], TrainLikes] | None = None,
+        embedder: str = EMBEDDED,
+        seed: int = 0,
+    ) -> None:
+        self.domain, self.embedder, self.seed = domain, embedder, seed
+        self.items: Mapping[str, Item] = {item.item_id: item for item in items}
+        self._likes = likes
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+
+    @cached_property
+    def likes(self) -> TrainLikes:
+        """What train users liked; nothing where no interactions were given."""
+        if self._likes:
+            return self._likes()
+        nothing = np.zeros(0, np.int64)
+        return TrainLikes(tuple(self.items), nothing, nothing)
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """Item id -> title."""
+        return {item_id: item.title for item_id, item in self.items.items()}
+
+    def text(self, item_id: str) -> str:
+        """Title and categories, by which likeness of kind is measured."""
+        item = self.items[item_id]
+        return title_and_categories(item.title, item.categories)
+
+    def vectors(self, item_ids: Sequence[str]) -> Vectors:
+        """[len(item_ids), d] unit rows; each item is embedded once."""
+        self.embed(item_ids)
+        return np.stack([self._vectors[item_id] for item_id in item_ids])
+
+    def embed(self, item_ids: Iterable[str]) -> None:
+        """Embed those of these items that are not embedded yet, all at once."""
+        new = sorted(set(item_ids) - self._vectors.keys())
+        if new:
+            vectors = embed([self.text(item_id) for item_id in new], self.embedder)
+            self._vectors.update(zip(new, vectors, strict=True))
+
+
+def train_likes(data: Path, cases: Sequence[Case], domain: str) -> TrainLikes:
+    """What train users of a domain liked.
+
+    A user counts as train unless a case of another split is theirs, so that no test user's target is counted.
+
+    Args:
+        data: the folder with items.parquet, users.parquet and interactions.parquet.
+        cases: the cases of all splits.
+        domain: whose likes.
+    """
+    import polars as pl
+
+    own = pl.col("domain") == domain
+    items = read_table(data / "items.parquet").filter(own).select("item", "item_id").sort("item")
+    users = read_table(data / "users.parquet").filter(own).select("user", "user_id")
+    held_out = sorted({case.user for case in cases if case.domain == domain and case.split != "train"})
+    absent = users.filter(pl.col("user_id").is_in(held_out))["user"]
+    liked = (
+        pl.scan_parquet(data / "interactions.parquet")
+        .filter(own & pl.col("liked") & ~pl.col("user").is_in(absent.implode()))
+        .select(pl.col("user", "item").cast(pl.Int64))
+        .unique(maintain_order=True)
+        .collect(engine="streaming")
+    )
+    places = np.zeros(int(items["item"].max() or 0) + 1, np.int64)  # type: ignore[arg-type]
+    places[items["item"].to_numpy()] = np.arange(items.height)
+    return TrainLikes(tuple(items["item_id"]), liked["user"].to_numpy(), places[liked["item"].to_numpy()])

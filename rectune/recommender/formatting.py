@@ -1,0 +1,100 @@
+"""Recommendations as people read them in a terminal, and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rectune.core.text.plain import cut_line, printable
+from rectune.retrieval.grounding import GroundedItem
+
+if TYPE_CHECKING:
+    from rectune.recommender.generative import Recommendation
+
+_TITLE, _EVIDENCE = 200, 160  # characters shown
+_PLAIN = "a plain sentence from the catalogue, since the model's reasons were refused"
+_HOW = {
+    "title": "named by its title",
+    "fuzzy": "its title was written nearly so",
+    "embedding": "found by what was written",
+}
+
+_SEARCHES = {
+    "best": "nearest chunk",
+    "mean": "mean of chunks",
+    "words": "full text",
+    "letters": "full text (letters)",
+}
+
+
+def as_text(recommendation: Recommendation) -> str:
+    """The recommendation for a terminal, plain text: the answer, what it rests on, and what else is near."""
+    choice, first = recommendation.choice, recommendation.named
+    if not choice.items:
+        return "Nothing is left in this catalogue that is not in the history."
+    if first is None:
+        lines = [
+            f"Nothing in this catalogue fits: the nearest item has a similarity of {choice.nearness:.2f} to the wish, and",
+            f"below {choice.floor:.2f} wishes that have nothing to do with it come as near. The nearest all the same:",
+            *map(_entry, choice.items),
+        ]
+        return "\n".join(lines)
+    by = (
+        ""
+        if recommendation.reasons_by == "model"
+        else " (a plain sentence from the catalogue; the model's reasons were refused)"
+    )
+    rest = choice.items[1:]
+    lines = [
+        printable(recommendation.answer),
+        "",
+        f"Recommended: {cut_line(first.title, _TITLE)}{by}",
+        *_evidence(first),
+        *(["", "Near to it:", *map(_entry, rest)] if rest else []),
+    ]
+    return "\n".join(lines)
+
+
+def as_json(recommendation: Recommendation) -> dict[str, Any]:
+    """The recommendation with all that led to it; text as it is in the catalogue."""
+    request, choice = recommendation.request, recommendation.choice
+    return {
+        "domain": request.domain,
+        "locale": request.locale,
+        "history": list(request.history),
+        "query": request.query,
+        "fits": recommendation.fits,
+        "nearness": choice.nearness,
+        "floor": choice.floor,
+        "answer": recommendation.answer,
+        "reasons_by": recommendation.reasons_by,
+        "draft": recommendation.draft,
+        "items": [record(item) for item in choice.items],
+    }
+
+
+def record(item: GroundedItem) -> dict[str, Any]:
+    """An item and how it was found, for JSON."""
+    return {**asdict(item), "ranks": dict(item.ranks)}
+
+
+def _evidence(item: GroundedItem) -> list[str]:
+    lines = [f"  item {cut_line(item.item_id, _TITLE)}: {_HOW[item.how]}, similarity {item.similarity:.2f}"]
+    if item.ranks:
+        lines.append("  places: " + ", ".join(f"{words} {place}" for words, place in _places(item)))
+    if item.evidence:
+        lines.append(f"  evidence: {cut_line(item.evidence, _EVIDENCE)}")
+    return lines
+
+
+def _places(item: GroundedItem) -> list[tuple[str, int]]:
+    """The best place that each kind of search had the item at, whichever text was looked for."""
+    found = [
+        (words, min((place for rank, place in item.ranks if rank.startswith(name)), default=0))
+        for name, words in _SEARCHES.items()
+    ]
+    return [(words, place) for words, place in found if place]
+
+
+def _entry(item: GroundedItem) -> str:
+    return f"  {cut_line(item.title, _TITLE)}  (similarity {item.similarity:.2f})"

@@ -1,0 +1,90 @@
+"""The tables that the cards have beside those of the evaluation, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rectune.core.manifest import flows
+from rectune.core.text.tables import NONE, Table
+from rectune.filters.report import rule_table
+from rectune.release.card_facts import CardFacts, datasets, generators, shares
+
+# Training settings that a reader may want, in this order.
+_SETTINGS = (
+    "epochs", "learning_rate", "batch_size", "accumulation", "max_length", "packing", "schedule", "warmup_ratio",
+    "weight_decay", "zero", "offload", "lora", "holdout", "beta", "seed",
+)  # fmt: skip
+
+
+def card_tables(facts: CardFacts) -> dict[str, Table]:
+    """sources, generators, funnel, rules, rows, training and outcomes; without rows where nothing was recorded."""
+    counts = [
+        (name, "train", count, _counted(facts.domains.get(name, {}), " "))
+        for name, count in facts.rows.items()
+    ]
+    outcomes = [row for stage in ("sft", "tag", "dpo") for row in _outcome(facts, stage)]
+    through = [
+        (one.stage, one.rows_in, one.rows_out, _counted(one.dropped, ": ")) for one in flows(facts.manifests)
+    ]
+    return {
+        "sources": _sources(facts),
+        "generators": _generators(facts),
+        "funnel": Table(("stage", "rows in", "rows out", "dropped"), through, align="lrrl"),
+        "rules": rule_table(facts.figures("filter")),
+        "rows": Table(("configuration", "split", "rows", "by domain"), counts, align="llrl"),
+        "training": Table(("setting", "SFT", "DPO"), _training(facts), align="l"),
+        "outcomes": Table(("stage", "figure", "value"), outcomes, align="llr"),
+    }
+
+
+def _counted(counts: Mapping[str, int], sign: str) -> str:
+    return ", ".join(f"{name}{sign}{count}" for name, count in counts.items())
+
+
+def _sources(facts: CardFacts) -> Table:
+    counts = shares(facts)
+    lines = [
+        (
+            name,
+            str(entry.get("domain", "")),
+            str(entry.get("publisher", "")),
+            str(entry.get("licence") or "not stated"),
+            "yes" if entry.get("redistributable") else "no",
+            counts[name][0],
+            f"{100 * counts[name][1]:.1f} %",
+        )
+        for name, entry in datasets(facts).items()
+    ]
+    heads = ("dataset", "domain", "publisher", "licence", "may be passed on", "training cases", "share")
+    return Table(heads, lines, align="lllllr")
+
+
+def _generators(facts: CardFacts) -> Table:
+    lines = [(model, n, licence or "not stated in its file") for model, n, licence in generators(facts)]
+    return Table(("model", "responses", "its licence"), lines, align="lrl")
+
+
+def _training(facts: CardFacts) -> list[tuple[str, str, str]]:
+    """(setting, its value for SFT, its value for DPO), settings that cannot matter to a reader left out."""
+    sft, dpo = facts.settings.get("train", {}), facts.settings.get("align", {})
+    return [
+        (name, _setting(sft.get(name)), _setting(dpo.get(name)))
+        for name in _SETTINGS
+        if name in sft or name in dpo
+    ]
+
+
+def _outcome(facts: CardFacts, stage: str) -> list[tuple[str, str, str]]:
+    """The single figures that a stage returned: (stage, name, value)."""
+    return [
+        (stage, str(name).replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
+        for name, value in facts.figures(stage).items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and not name.startswith("rows_")
+    ]
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {part}" for name, part in value.items() if part != {})
+    return NONE if value is None else str(value)

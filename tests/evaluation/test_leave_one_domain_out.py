@@ -1,0 +1,90 @@
+"""Leave one domain out: who is tested, what the folds' recipes say, and the table of a fold whose answer is known."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rectune.core.catalogue import load_catalogue
+from rectune.core.errors import UserError
+from rectune.core.recipe import load_recipe
+from rectune.core.rows import read_rows
+from rectune.core.artifacts import ArtifactStore
+from rectune.core.settings import EvaluateConfig
+from rectune.core.types import Case, Ranking
+from rectune.evaluation import llm_ranking
+from rectune.evaluation.systems import EvalContext
+from rectune.evaluation.leave_one_domain_out import SHOWN, DomainFold, latest_cases, fold_config, measure_fold, leave_one_domain_out_table
+from rectune.pipeline.leave_one_domain_out import ROWS, DomainFoldOptions, _data_overrides, _only, _trained, _without, run_leave_one_domain_out
+from rectune.rankers.base import INTERACTION_FREE
+from tests.evaluation.test_stage import Engine
+from tests.rankers.world import case, write_world
+
+DEMO = Path(__file__).parents[2] / "recipes" / "demo.yaml"
+
+
+def test_every_user_is_tested_once_on_the_latest_target_and_no_trained_one():
+    latest = [case("movies", f"u{n}", "train", n % 2) for n in range(5)]
+    earlier = [replace(one, id=f"earlier {one.user}", target="m5") for one in latest]
+    found = latest_cases([*latest, *earlier], frozenset({"u3"}), 0)
+    assert {(c.user, c.target) for c in found} == {(c.user, c.target) for c in latest if c.user != "u3"}
+    assert latest_cases(latest, frozenset(), 2) == sorted(latest, key=lambda c: c.id)[:2]
+
+
+def test_the_folds_are_ordinary_recipes_that_share_rows_and_leave_one_out(tmp_path: Path):
+    recipe, wanted = load_recipe(DEMO), DomainFoldOptions(DEMO)
+    made = {name: load_recipe(_without(name, recipe, wanted, tmp_path)) for name in recipe.data.datasets}
+    for name, fold in made.items():
+        assert set(fold.data.datasets) == set(recipe.data.datasets) - {name}
+        assert fold.data.train <= ROWS and fold.data.train % len(fold.data.datasets) == 0
+        assert (fold.train, fold.models, fold.generate) == (recipe.train, recipe.models, recipe.generate)
+    assert (
+        len({fold.data.train for fold in made.values()}) == 1
+    )  # so that each dataset gives the same cases to each
+    only = load_recipe(_only("books", recipe, wanted, tmp_path))
+    assert only.data.datasets == ["books"] and only.data.train_time_quantile == 1.0
+    assert (tmp_path / "demo-without-books.yaml").is_file()
+
+
+def test_users_of_a_shared_id_space_who_were_trained_on_are_known():
+    recipe = load_recipe(DEMO)
+    cases = [case("music", "a", "train", 0), case("music", "b", "test", 0), case("movies", "c", "train", 0)]
+    assert _trained("amazon", recipe, cases) == {"a"}
+    assert _trained("movielens", recipe, cases) == frozenset()
+
+
+def test_only_datasets_that_are_there_are_taken_from_another_folder(tmp_path: Path):
+    samples = DEMO.parents[1] / "samples"
+    (tmp_path / "books").symlink_to(samples / "books")
+    (tmp_path / "anime").symlink_to(samples / "anime")
+    assert _data_overrides(DomainFoldOptions(DEMO, data=tmp_path))[1] == "data.datasets=[anime, books]"
+    with pytest.raises(UserError, match="no dataset"):
+        _data_overrides(DomainFoldOptions(DEMO, data=tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="no such fold: film"):
+        run_leave_one_domain_out(DomainFoldOptions(DEMO, folds=["film"]), ArtifactStore(tmp_path / "runs"))
+
+
+def test_a_fold_whose_model_knows_gets_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(language, "LlamaEngine", Engine)
+    monkeypatch.setattr(Engine, "scored", [])
+    inputs = {**write_world(tmp_path), "base": tmp_path / "base", "candidates": tmp_path / "export"}
+    cases = [c for c in read_rows(inputs["data"] / "cases.parquet", Case) if c.domain == "movies"]
+    config = fold_config(load_recipe(DEMO, ["evaluate.bootstrap=50"]))
+    eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
+    found = measure_fold(latest_cases(cases, frozenset(), 0), "en", eval_context, tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text())["cases"] == found["cases"] == 3
+    assert found["systems"]["sft"]["hit@1"] == 1.0 and found["systems"]["base"]["hit@1"] == 0.0
+    best = found["best"]
+    assert best["name"] in INTERACTION_FREE[1:]
+    assert {row.protocol for row in read_rows(tmp_path / "rankings.parquet", Ranking)} == {"own"}
+    table = leave_one_domain_out_table([DomainFold("movielens", "movies", found)], "rectune leave-one-domain-out x")
+    head, _, row = [line for line in table.splitlines() if line.startswith("|")]
+    assert head.count("|") == row.count("|") and all(name in head for name in SHOWN)
+    assert "| 1.000 [" in row and "Made by: rectune leave-one-domain-out x" in table
+
+
+def test_a_fold_looks_at_no_interactions_and_chooses_nothing():
+    changed = fold_config(load_recipe(DEMO)).evaluate
+    assert not {"popularity", "item_knn"} & set(changed.systems) and changed.tuning == 0
+    assert isinstance(changed, EvaluateConfig) and changed.bootstrap == load_recipe(DEMO).evaluate.bootstrap

@@ -1,0 +1,29 @@
+"""Position bias of a model that always takes the first, and of one that knows."""
+
+from rectune.evaluation.position_bias import position_bias
+from rectune.evaluation.protocol import ranked
+from rectune.evaluation.ranking_tasks import order_tasks
+from rectune.rankers.eval_cases import EvalCase
+from tests.rankers.world import case, prompt
+
+TESTS = [EvalCase(c, prompt(c)) for c in (case("movies", f"u{n}", "test", n % 2) for n in range(30))]
+
+
+def test_who_takes_the_first_is_seen_and_who_knows_is_not():
+    import numpy as np
+
+    tasks = order_tasks(TESTS, 3, 0)
+    rankings = []
+    for task in tasks:
+        size = len(task.candidates)
+        knows = np.array([float(item == task.test.case.target) for item in task.candidates])
+        rankings += [ranked(task, "lazy/listed", -np.arange(size)), ranked(task, "wise/listed", knows)]
+        rankings += [ranked(task, "mute/listed", np.zeros(size)), ranked(task, "likelihood", knows)]
+    found = position_bias(tasks, rankings)
+    assert set(found) == {"lazy/listed", "wise/listed", "mute/listed"}  # the likelihood saw no order
+    assert found["lazy/listed"]["picked"]["first third"][0] == 1.0
+    assert found["lazy/listed"]["hit@1"]["last third"][0] == 0.0
+    assert all(entry[0] == 1.0 for entry in found["wise/listed"]["hit@1"].values())
+    assert found["mute/listed"]["unread"] == 1.0 and found["mute/listed"]["n"] == 90
+    shares = [entry[0] for entry in found["wise/listed"]["picked"].values()]
+    assert abs(sum(shares) - 1) < 1e-9 and min(shares) > 0.1
