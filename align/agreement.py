@@ -11,13 +11,14 @@ from typing import Literal
 def alpha(units: Iterable[Sequence[int]], data: Literal["nominal", "ordinal"]) -> float | None:
     """Krippendorff's alpha: 1 is perfect agreement, 0 what chance gives, below 0 systematic disagreement.
 
-    Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", parts C and D: with o_ck the number of pairs of
-    the values c and k within units, each unit of m values weighted 1 / (m - 1), and n_c = sum over k of o_ck,
-    alpha = 1 - (n - 1) * sum o_ck d_ck / sum n_c n_k d_ck. The difference d_ck is 1 for nominal data; for ordinal
-    data it is (sum of n_g for g from c to k, less (n_c + n_k) / 2) squared.
+    Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", parts C and D: with o_ck the number of
+    pairs of the values c and k within units, each unit of m values weighted 1 / (m - 1), and n_c = sum over k
+    of o_ck, alpha = 1 - (n - 1) * sum o_ck d_ck / sum n_c n_k d_ck. The difference d_ck is 1 for nominal
+    data; for ordinal data it is (sum of n_g for g from c to k, less (n_c + n_k) / 2) squared.
 
     Args:
-        units: of every thing that was judged the values that its judges gave it; units with one value do not count.
+        units: of every thing that was judged the values that its judges gave it; units with one value do not
+            count.
         data: what the values are.
 
     Returns:
@@ -54,8 +55,8 @@ def uniform_p(counts: Sequence[int]) -> float:
 def chi_square_tail(x: float, freedom: int) -> float:
     """The probability that chi-square with `freedom` >= 1 degrees exceeds `x` >= 0.
 
-    The closed forms of the upper incomplete gamma function at whole and half arguments (Abramowitz and Stegun 26.4.4
-    and 26.4.5).
+    The closed forms of the upper incomplete gamma function at whole and half arguments (Abramowitz and Stegun
+    26.4.4 and 26.4.5).
     """
     half, start = x / 2, (freedom % 2) / 2
     terms = (half ** (j + start) / math.gamma(j + start + 1) for j in range(freedom // 2))

@@ -10,9 +10,9 @@ from typing import Any
 from rectune.align.decisions import SIMULATED, Decision, Kind, attached, by_prompt
 from rectune.align.health import examine
 from rectune.align.health_page import write_health
-from rectune.align.tag_validity import tag_validity
 from rectune.align.preferences import PreferencePairs, Tagged, make_pairs
 from rectune.align.simulated import RULE, SimulatedAnnotator
+from rectune.align.tag_validity import tag_validity
 from rectune.align.tags import TagStore
 from rectune.align.tasks import CANDIDATES_FILE, ITEMS_FILE, PROMPTS_FILE, AnnotationTask, load_tasks
 from rectune.core.catalogue import load_catalogue
@@ -27,7 +27,8 @@ TAGS = Path("tags")  # beside runs/, in the folder that rectune is called in
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Write tags.parquet and preferences.parquet, and what they were checked for: health.json, health.md, health.png.
+    """Write tags.parquet and preferences.parquet, and what they were checked for: health.json, health.md,
+    health.png.
 
     Args:
         config: section align.
@@ -74,7 +75,9 @@ def tags_digest(store: Path, queries: Path, candidates: Path) -> str:
         return kept.digest((task.key, task.hashes) for task in load_tasks(candidates, queries))
 
 
-def _simulate(tasks: Sequence[AnnotationTask], titles: Mapping[str, TitleIndex]) -> tuple[list[Tagged], dict[str, int]]:
+def _simulate(
+    tasks: Sequence[AnnotationTask], titles: Mapping[str, TitleIndex]
+) -> tuple[list[Tagged], dict[str, int]]:
     annotator = SimulatedAnnotator(titles)
     tagged = [(task, tag) for task in tasks if (tag := annotator.tag(task))]
     left_out = len(tasks) - len(tagged)
@@ -111,7 +114,9 @@ def _decisions(path: Path) -> dict[str, list[Decision]]:
         return by_prompt(store.decisions())
 
 
-def _stats(tasks: Sequence[AnnotationTask], tagged: Sequence[Tagged], dropped: Mapping[str, int]) -> dict[str, Any]:
+def _stats(
+    tasks: Sequence[AnnotationTask], tagged: Sequence[Tagged], dropped: Mapping[str, int]
+) -> dict[str, Any]:
     names = sorted({tag.annotator for _, tag in tagged})
     stats = {
         "rows_in": len(tasks),

@@ -29,7 +29,8 @@ def shared(texts: Sequence[str]) -> list[list[Span]]:
 
 
 def conclusion(text: str) -> Span:
-    """Where an answer comes to its point: our closing line, or the heading and the first title of our ranking.
+    """Where an answer comes to its point: our closing line, or the heading and the first title of our
+    ranking.
 
     Empty where there is neither.
     """

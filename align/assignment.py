@@ -1,4 +1,6 @@
-"""Who tags which prompt, in which order, and which prompts come back: all from hashes, so nobody has to be asked."""
+"""Who tags which prompt, in which order, and which prompts come back: all from hashes, so nobody has to be
+asked.
+"""
 
 from __future__ import annotations
 
@@ -38,13 +40,15 @@ def shuffled(task: AnnotationTask, annotator: str, salt: str = "order") -> tuple
     return tuple(sorted(task.hashes, key=lambda key: content_id(salt, task.key, annotator, key)))
 
 
-def assigned(tasks: Sequence[AnnotationTask], annotator: str, annotators: Sequence[str], overlap: float) -> list[AnnotationTask]:
+def assigned(
+    tasks: Sequence[AnnotationTask], annotator: str, annotators: Sequence[str], overlap: float
+) -> list[AnnotationTask]:
     """The share of one of several annotators, in the order of the tasks.
 
-    A prompt whose hash falls below `overlap` (0 to 1) goes to all of them, any other to the one whose name hashed
-    together with the prompt gives the most (rendezvous hashing): every annotator finds their own share without the
-    others, in whatever order the names are given, and somebody who joins takes prompts over from the others but moves
-    none between them. Shares are equal up to chance.
+    A prompt whose hash falls below `overlap` (0 to 1) goes to all of them, any other to the one whose name
+    hashed together with the prompt gives the most (rendezvous hashing): every annotator finds their own share
+    without the others, in whatever order the names are given, and somebody who joins takes prompts over from
+    the others but moves none between them. Shares are equal up to chance.
 
     Raises:
         UserError: a name cannot be used or is there twice, or the annotator is not one of them.
@@ -52,10 +56,14 @@ def assigned(tasks: Sequence[AnnotationTask], annotator: str, annotators: Sequen
     for name in annotators:
         check_annotator(name)
     if len(set(annotators)) < len(annotators):
-        raise UserError(f"a name is there twice: {', '.join(annotators)}", hint="name every annotator once in --annotators")
+        raise UserError(
+            f"a name is there twice: {', '.join(annotators)}",
+            hint="name every annotator once in --annotators",
+        )
     if annotator not in annotators:
         raise UserError(
-            f"{annotator} is none of {', '.join(annotators)}", hint="give --annotator one of the names in --annotators"
+            f"{annotator} is none of {', '.join(annotators)}",
+            hint="give --annotator one of the names in --annotators",
         )
     return [task for task in tasks if _for_all(task, overlap) or _owner(task, annotators) == annotator]
 
@@ -63,8 +71,9 @@ def assigned(tasks: Sequence[AnnotationTask], annotator: str, annotators: Sequen
 def in_order(tasks: Sequence[AnnotationTask], annotator: str, repeats: float = REPEATS) -> list[TaskShowing]:
     """The tasks in their order, and some of them a second time further on.
 
-    Which ones come back, and where, follows from hashes: of prompts that have at least `APART` others behind them
-    first, then of the rest, which come back at the end. Their number is `repeats` times that of the tasks, rounded.
+    Which ones come back, and where, follows from hashes: of prompts that have at least `APART` others behind
+    them first, then of the rest, which come back at the end. Their number is `repeats` times that of the
+    tasks, rounded.
     """
     count = int(len(tasks) * repeats + 0.5)
     last = len(tasks) - APART - 1  # the last place that has enough others behind it

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from rectune.align.select_prompts import select_prompts
+from rectune.core.artifacts import generation_cache_path
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
-from rectune.core.artifacts import generation_cache_path
 from rectune.core.settings import CandidatesConfig
 from rectune.core.types import Candidate, Prompt, with_id
 from rectune.inference.generate import generate, provenance
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.models.gguf import to_gguf
 from rectune.models.merge import merge_adapter
 
@@ -48,7 +48,8 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         inputs: base, sft, queries.
 
     Raises:
-        UserError: there are no fresh prompts of the split `preference`, or no prompt has two different answers.
+        UserError: there are no fresh prompts of the split `preference`, or no prompt has two different
+            answers.
     """
     rows = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
     fresh = select_prompts(rows, config.candidates.prompts)
@@ -70,13 +71,17 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 
 
 def sample(
-    prompts: Sequence[Prompt], settings: CandidatesConfig, model: Path, generation_cache: Path, ask: Ask = generate
+    prompts: Sequence[Prompt],
+    settings: CandidatesConfig,
+    model: Path,
+    generation_cache: Path,
+    ask: Ask = generate,
 ) -> SampledAnswers:
     """Draw `settings.answers` different answers for each prompt.
 
     An answer that is empty or equal to another of its prompt (white space at the ends aside) is drawn again,
-    up to `REDRAWS` times, each with another seed; then it is left out and counted. What the generation cache holds is
-    not asked again.
+    up to `REDRAWS` times, each with another seed; then it is left out and counted. What the generation cache
+    holds is not asked again.
 
     Args:
         ask: what answers; see `rectune.inference.generate.generate`.
@@ -107,7 +112,9 @@ def _request(prompt: Prompt, index: int, attempt: int, settings: CandidatesConfi
     return GenerationRequest(f"{prompt.id}/{index}/{attempt}", messages_of(prompt), settings.sampling, seed)
 
 
-def _kept(drawn: SampledAnswers, place: tuple[Prompt, int], request: GenerationRequest, answer: GenerationResult) -> bool:
+def _kept(
+    drawn: SampledAnswers, place: tuple[Prompt, int], request: GenerationRequest, answer: GenerationResult
+) -> bool:
     """Keep an answer; False if it has to be drawn again. One that failed is counted and not drawn again."""
     prompt, index = place
     drawn.tokens += answer.tokens
@@ -121,7 +128,9 @@ def _kept(drawn: SampledAnswers, place: tuple[Prompt, int], request: GenerationR
     return True
 
 
-def _rows(prompts: Sequence[Prompt], drawn: SampledAnswers, settings: CandidatesConfig, model: Path) -> list[Candidate]:
+def _rows(
+    prompts: Sequence[Prompt], drawn: SampledAnswers, settings: CandidatesConfig, model: Path
+) -> list[Candidate]:
     """The candidates of all prompts that have at least two; of one nothing can be learnt."""
     origin = provenance(model, settings.sampling, 0)
     return [
@@ -153,7 +162,9 @@ def _few(prompts: Sequence[Prompt], rows: Sequence[Candidate]) -> list[tuple[Pro
 def gap_to_adapter(
     config: Recipe, inputs: Mapping[str, Path], model: Path, few: Sequence[tuple[Prompt, str]]
 ) -> dict[str, float]:
-    """How far the GGUF file is from the adapter model, in nats a token; see `rectune.models.logprob_parity.gap`."""
+    """How far the GGUF file is from the adapter model, in nats a token; see
+    `rectune.models.logprob_parity.gap`.
+    """
     from rectune.models.loading import load_for_training, load_tokenizer, open_adapter
     from rectune.models.logprob_parity import answer_logps, gap
 
@@ -162,7 +173,7 @@ def gap_to_adapter(
     with LlamaEngine(model, config.candidates) as engine:
         theirs = [engine.loglikelihood(messages, [text])[0] for messages, text in compared]
     checkpoint = inputs["base"] / "checkpoint"
-    exact = config.models.model_copy(update={"compute": "float32"})
+    exact = config.models.model_copy(update={"compute_dtype": "float32"})
     adapter = open_adapter(
         load_for_training(checkpoint, exact), inputs["sft"] / "adapter", trainable=False
     ).eval()

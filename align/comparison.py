@@ -47,7 +47,9 @@ class WinRate:
     high: float
 
 
-def make_comparison(prompts: Iterable[Prompt], answers: Mapping[str, Sequence[Candidate]]) -> PairwiseComparison:
+def make_comparison(
+    prompts: Iterable[Prompt], answers: Mapping[str, Sequence[Candidate]]
+) -> PairwiseComparison:
     """Pair the answers of two systems.
 
     Args:
@@ -97,8 +99,8 @@ def read_comparison(prompts: Path, folder: Path, systems: tuple[str, str]) -> Pa
 def win_rate(comparison: PairwiseComparison, decisions: Iterable[Decision]) -> WinRate | None:
     """How often the second system won; None where nothing was judged and no answers are the same.
 
-    The interval is Wilson's (1927) score interval at 95 % with ties as half wins. It is a little too wide where there
-    are ties: a half varies less than a win or a loss.
+    The interval is Wilson's (1927) score interval at 95 % with ties as half wins. It is a little too wide
+    where there are ties: a half varies less than a win or a loss.
     """
     subjects = {task.subject for task in comparison.tasks}
     scores: dict[object, list[float]] = {name: [0.5] for name in comparison.same}

@@ -1,7 +1,8 @@
-"""The record of a person's decision about the answers to a prompt, and which decisions hold for which answers.
+"""The record of a person's decision about the answers to a prompt, and which decisions hold for which
+answers.
 
-`Decision` and `PromptNote` are all there is: the tables of a tag file, the lines of an export and the rows of the stage `tag`
-follow from their fields.
+`Decision` and `PromptNote` are all there is: the tables of a tag file, the lines of an export and the rows of
+the stage `tag` follow from their fields.
 """
 
 from __future__ import annotations

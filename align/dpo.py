@@ -18,8 +18,8 @@ from rectune.core.settings import AlignConfig
 from rectune.core.types import Preference
 from rectune.models import metrics
 from rectune.models.distributed import is_first, join_processes
-from rectune.models.loading import compute_type, load_for_training, load_tokenizer, open_adapter
 from rectune.models.integrity_checks import trainable_values
+from rectune.models.loading import compute_type, load_for_training, load_tokenizer, open_adapter
 from rectune.models.training.fit import TrainingJob, build_arguments, fit, going_on_from, restore
 
 if TYPE_CHECKING:
@@ -29,37 +29,38 @@ if TYPE_CHECKING:
     from rectune.align.dpo_trainer import ReferenceCachedDPOTrainer
     from rectune.models.best_adapter import BestAdapterCallback
 
-# Nats; at step 0 policy and reference are the same model. Sums over an answer that were taken in another batch, in 16
-# bits, differ by rounding; a wrong reference is off by several nats.
+# Nats; at step 0 policy and reference are the same model. Sums over an answer that were taken in another
+# batch, in 16 bits, differ by rounding; a wrong reference is off by several nats.
 _TOLERANCE, _TOLERANCE_16 = 0.01, 0.1
 _AT_LN_2 = {"sigmoid", "sigmoid_norm", "robust"}  # losses that are then ln 2
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Align the SFT model on preference pairs; writes `adapter/`, `metrics.jsonl`, `generations.jsonl` and plots.
+    """Align the SFT model on preference pairs; writes `adapter/`, `metrics.jsonl`, `generations.jsonl` and
+    plots.
 
-    The SFT adapter itself is trained further; a frozen copy of it is the reference, and is not saved. With held-out
-    pairs also `held_out.jsonl`, and the adapter is the one that was best on them.
+    The SFT adapter itself is trained further; a frozen copy of it is the reference, and is not saved. With
+    held-out pairs also `held_out.jsonl`, and the adapter is the one that was best on them.
 
     Raises:
         UserError: there is no pair to train on.
         RectuneError: training did not begin at the reference, or a proof of training failed.
     """
-    join_processes(config.align.zero)
+    join_processes(config.align.zero_stage)
     source, checkpoint = inputs["tag"] / "preferences.parquet", inputs["base"] / "checkpoint"
     pairs = read_rows(source, Preference)
     tokenizer = load_tokenizer(checkpoint)
-    rows = make_rows(tokenizer, pairs, config.align.max_length, config.align.holdout)
+    rows = make_rows(tokenizer, pairs, config.align.max_length, config.align.eval_user_fraction)
     if not rows.train:
         hint = "tag more answers (rectune tag), or raise align.max_length"
         raise UserError(f"none of {len(pairs)} preferences can be trained on", where=str(source), hint=hint)
-    if config.align.holdout and not rows.held_out and is_first():
+    if config.align.eval_user_fraction and not rows.held_out and is_first():
         say("dpo: all pairs are of one user, so none is held out and nothing is evaluated")
     job = TrainingJob(config.align, config.models, out, "dpo")
     trainer, model, best = _trainer(job, config, checkpoint, inputs["sft"] / "adapter", (tokenizer, rows))
     figures = fit(trainer, model, job, best)
     trained = [row for row in metrics.read(job.metrics) if "loss" in row]
-    exact = compute_type(config.models).itemsize == 4 or config.align.precompute_ref_log_probs == "each_step"
+    exact = compute_type(config.models).itemsize == 4 or not config.align.precompute_ref_log_probs
     check_start(trained, config.align, _TOLERANCE if exact else _TOLERANCE_16)
     annotators = {"annotators": dict(Counter(pair.annotator for pair in pairs))}
     return (
@@ -88,7 +89,11 @@ def _trainer(
     trainer = _build(model, arguments, config.align, data)
     restore(model, values)
     held_out = data[1].held_out
-    best = BestAdapterCallback(job.best, model, config.align.patience, going_on_from(job)) if held_out else None
+    best = (
+        BestAdapterCallback(job.best, model, config.align.early_stopping_patience, going_on_from(job))
+        if held_out
+        else None
+    )
     trainer.add_callback(HeldOutCallback(job.out, trainer, data[1], best))
     return trainer, model, best
 
@@ -108,7 +113,10 @@ def _arguments(job: TrainingJob, settings: AlignConfig) -> Any:
 
 
 def _build(
-    model: PeftModel, arguments: Any, settings: AlignConfig, data: tuple[PreTrainedTokenizerBase, PreferenceRows]
+    model: PeftModel,
+    arguments: Any,
+    settings: AlignConfig,
+    data: tuple[PreTrainedTokenizerBase, PreferenceRows],
 ) -> ReferenceCachedDPOTrainer:
     from datasets import Dataset
 
@@ -118,7 +126,7 @@ def _build(
     if rows.held_out:
         arguments.set_evaluate(strategy="steps", steps=settings.eval_steps, delay=0)
     return ReferenceCachedDPOTrainer(
-        precomputed=settings.precompute_ref_log_probs == "precomputed",
+        precompute_ref_log_probs=settings.precompute_ref_log_probs,
         model=model,
         args=arguments,
         data_collator=ReferenceCollator(pad_token_id=int(tokenizer.pad_token_id)),

@@ -22,7 +22,8 @@ _LAST = 0.25  # of the training steps: what counts as the end where nothing is h
 
 
 def held_out_outcome(rows: Logged, kept: int) -> dict[str, Any]:
-    """The held-out figures of the adapter that was kept, beside those at the start; empty without held-out pairs.
+    """The held-out figures of the adapter that was kept, beside those at the start; empty without held-out
+    pairs.
 
     Args:
         rows: of held_out.jsonl, step 0 first.
@@ -117,7 +118,9 @@ def _overfitted(trained: Logged, held_out: Logged) -> Iterator[str]:
 
 
 def draw(out: Path, trained: Logged, held_out: Logged) -> None:
-    """rewards.png (training), and dpo.png: accuracies, log-probs on held-out pairs, distance to the reference."""
+    """rewards.png (training), and dpo.png: accuracies, log-probs on held-out pairs, distance to the
+    reference.
+    """
     from matplotlib.figure import Figure
 
     metrics.draw(out / "rewards.png", trained, REWARDS, "reward (nats)")

@@ -1,4 +1,5 @@
-"""trl's DPO trainer with what it lacks: reference log-probs known beforehand in many processes, exact held-out figures.
+"""trl's DPO trainer with what it lacks: reference log-probs known beforehand in many processes, exact
+held-out figures.
 
 This module needs torch and trl at import, so it is only ever imported inside a function.
 """
@@ -42,7 +43,9 @@ class ReferenceCollator(DataCollatorForPreference):  # type: ignore[misc]
     known: Sums = field(default_factory=dict)
 
     def torch_call(self, examples: list[Row]) -> dict[str, Any]:
-        """The batch of these rows, chosen ones first: input_ids, attention_mask, completion_mask, each [2 * rows, t]."""
+        """The batch of these rows, chosen ones first: input_ids, attention_mask, completion_mask, each [2 *
+        rows, t].
+        """
         return dict(super().torch_call([row | self._reference(row["number"]) for row in examples]))
 
     def _reference(self, number: int) -> dict[str, float]:
@@ -55,29 +58,34 @@ class ReferenceCollator(DataCollatorForPreference):  # type: ignore[misc]
 class ReferenceCachedDPOTrainer(DPOTrainer):  # type: ignore[misc]
     """Takes rows of `rectune.align.rows` as they are; its data collator is a `ReferenceCollator`.
 
-    trl would tokenise texts itself, and read special tokens that stand in titles as control tokens. Its own way to
-    compute reference log-probs beforehand runs before DeepSpeed has laid out the model and goes through a cache file;
-    here it runs when training begins, each process taking its share, and every process then knows all.
+    trl would tokenise texts itself, and read special tokens that stand in titles as control tokens. Its own
+    way to compute reference log-probs beforehand runs before DeepSpeed has laid out the model and goes
+    through a cache file; here it runs when training begins, each process taking its share, and every process
+    then knows all.
     """
 
     control: Any  # the trainer's flags, which callbacks set
 
-    def __init__(self, *, precomputed: bool, **arguments: Any) -> None:
+    def __init__(self, *, precompute_ref_log_probs: bool, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.precompute_ref_logps = precomputed
+        self.precompute_ref_logps = precompute_ref_log_probs
         self.held_out_reference: Sums = {}
 
     def _prepare_dataset(self, dataset: Any, *arguments: Any) -> Any:
         return dataset
 
     def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Under DeepSpeed transformers casts floats to the model's type; a sum of -200 nats must not become bfloat16."""
+        """Under DeepSpeed transformers casts floats to the model's type; a sum of -200 nats must not become
+        bfloat16.
+        """
         prepared: dict[str, Any] = super()._prepare_inputs(inputs)
         sums = {name: value for name, value in inputs.items() if name in _REFERENCE}
         return prepared | {name: value.to(self.args.device) for name, value in sums.items()}
 
     def fill_reference(self, file: Path) -> None:
-        """Compute the log-probs of all answers under the SFT adapter, or take them from `file`, which keeps them."""
+        """Compute the log-probs of all answers under the SFT adapter, or take them from `file`, which keeps
+        them.
+        """
         held_out = list(self.eval_dataset or ())
         rows = [*self.train_dataset, *held_out] if self.precompute_ref_logps else held_out
         known = _read(file) if is_first() else {}
@@ -122,7 +130,9 @@ class ReferenceCachedDPOTrainer(DPOTrainer):  # type: ignore[misc]
         return gathered(found)
 
     def _kl(self, rows: Sequence[Row]) -> float:
-        """KL(policy || reference) of the next token, nats a token, mean over the chosen answers of these rows."""
+        """KL(policy || reference) of the next token, nats a token, mean over the chosen answers of these
+        rows.
+        """
         self.model.eval()
         found: dict[int, tuple[float, float]] = {}
         for (row,) in turns(rows, 1):
@@ -155,9 +165,9 @@ def held_out_figures(ours: Sums, reference: Sums, beta: float) -> dict[str, floa
     """What a set of pairs says of the model.
 
     Returns:
-        `eval_loss`, -ln sigmoid of the reward margin (Rafailov et al. 2023, eq. 7) whatever the loss trained with;
-        `eval_accuracy`, the share whose chosen answer got the larger reward, ties half; `eval_margin` of rewards, nats;
-        `eval_chosen_logps` and `eval_rejected_logps`, nats an answer; `eval_pairs`.
+        `eval_loss`, -ln sigmoid of the reward margin (Rafailov et al. 2023, eq. 7) whatever the loss trained
+        with; `eval_accuracy`, the share whose chosen answer got the larger reward, ties half; `eval_margin`
+        of rewards, nats; `eval_chosen_logps` and `eval_rejected_logps`, nats an answer; `eval_pairs`.
     """
     numbers = sorted(ours)
     margins = torch.tensor(

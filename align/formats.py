@@ -1,11 +1,11 @@
 """Tags with their texts as the annotation tools Label Studio and Argilla import them.
 
-Both get a prompt with its answers, numbered as they were sampled, and what each annotator decided about it. Which field
-goes where is in `docs/tagging.md`. What does not count is left out: what was undone or replaced, repeats, and
-comparisons of models.
+Both get a prompt with its answers, numbered as they were sampled, and what each annotator decided about it.
+Which field goes where is in `docs/tagging.md`. What does not count is left out: what was undone or replaced,
+repeats, and comparisons of models.
 
-Sources: "Label Studio JSON format of annotated tasks" (labelstud.io/guide/task_format) and `Record.to_dict` of Argilla 2
-(docs.argilla.io, rg.Record), whose `dataset.records.from_json` reads a list of them.
+Sources: "Label Studio JSON format of annotated tasks" (labelstud.io/guide/task_format) and `Record.to_dict`
+of Argilla 2 (docs.argilla.io, rg.Record), whose `dataset.records.from_json` reads a list of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ Judged = tuple[AnnotationTask, Sequence[Decision], Mapping[str, str]]  # with th
 _USERS = uuid.UUID("6a1f4c0e-2f0b-5d0c-9c53-7d9f3a1f0b57")  # the namespace of the ids that annotators get
 
 
-def judged(tasks: Sequence[AnnotationTask], decisions: Iterable[Decision], marks: Iterable[PromptNote]) -> list[Judged]:
+def judged(
+    tasks: Sequence[AnnotationTask], decisions: Iterable[Decision], marks: Iterable[PromptNote]
+) -> list[Judged]:
     """The tasks that somebody decided, in their order.
 
     Args:
@@ -126,7 +128,9 @@ def _annotation(task: AnnotationTask, decision: Decision, notes: Mapping[str, st
     }
 
 
-def _responses(task: AnnotationTask, decisions: Iterable[Decision], notes: Mapping[str, str]) -> dict[str, Any]:
+def _responses(
+    task: AnnotationTask, decisions: Iterable[Decision], notes: Mapping[str, str]
+) -> dict[str, Any]:
     found: dict[str, list[dict[str, str]]] = {}
     for decision in decisions:
         said = _said(task, decision, notes.get(decision.annotator, ""))

@@ -1,7 +1,7 @@
 """Is a preference set fit to train on? What chosen and rejected answers differ in, and what must not be.
 
-DPO learns whatever tells chosen from rejected, wanted or not: where chosen answers are longer, it learns length. So
-the differences are measured before; warnings say which stand out. What is broken is refused.
+DPO learns whatever tells chosen from rejected, wanted or not: where chosen answers are longer, it learns
+length. So the differences are measured before; warnings say which stand out. What is broken is refused.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import fmean, stdev
 from typing import Any
 
 from rectune.align.agreement import uniform_p
 from rectune.align.decisions import Decision
-from rectune.align.measures import MeanWithInterval, mean_of
 from rectune.align.preferences import Tagged
 from rectune.core.errors import UserError
-from rectune.core.stats.intervals import wilson
+from rectune.core.stats.intervals import Z, wilson
 from rectune.core.types import Preference, Prompt, prompt_hash
 from rectune.filters.word_stats import repetition, word_score, words_of
 from rectune.prompts.answers import read_answer
@@ -35,6 +35,38 @@ MEASURES = {
     "score": "response score ln(L)*L/C, in words",
     "names_item": "share that recommends a real item",
 }
+
+
+@dataclass(frozen=True)
+class MeanWithInterval:
+    """A mean with its interval of 95 %; the ends are NaN where there are fewer than two values."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+
+def mean_of(values: Iterable[float], groups: Iterable[str]) -> MeanWithInterval:
+    """The mean of the groups' means, and its interval by the normal approximation.
+
+    Args:
+        values: a figure a pair, at least one.
+        groups: what each pair belongs to; pairs of one prompt are not independent and count as one value.
+    """
+    found: dict[str, list[float]] = {}
+    for value, group in zip(values, groups, strict=True):
+        found.setdefault(group, []).append(value)
+    means = [fmean(row) for row in found.values()]
+    middle = fmean(means)
+    if len(means) < 2:
+        return MeanWithInterval(middle, math.nan, math.nan)
+    spread = Z * stdev(means) / math.sqrt(len(means))
+    return MeanWithInterval(middle, middle - spread, middle + spread)
 
 
 @dataclass(frozen=True)
@@ -138,7 +170,9 @@ def _values(
 
 def _side(chosen: Sequence[float], rejected: Sequence[float], groups: Sequence[str]) -> ChosenRejectedMeans:
     gaps = [a - b for a, b in zip(chosen, rejected, strict=True)]
-    return ChosenRejectedMeans(mean_of(chosen, groups).mean, mean_of(rejected, groups).mean, mean_of(gaps, groups))
+    return ChosenRejectedMeans(
+        mean_of(chosen, groups).mean, mean_of(rejected, groups).mean, mean_of(gaps, groups)
+    )
 
 
 def _places(tags: Sequence[Decision]) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rectune.align.health import MEASURES, PreferenceHealth, ChosenRejectedMeans
+from rectune.align.health import MEASURES, ChosenRejectedMeans, PreferenceHealth
+from rectune.core.artifacts import write_atomically
 from rectune.core.plots import write_png
 from rectune.core.progress import say
-from rectune.core.artifacts import write_atomically
 from rectune.core.text.markdown import escaped, joined
 from rectune.core.text.tables import Table
 

@@ -1,4 +1,5 @@
-"""What is watched while DPO trains: held-out pairs at every evaluation, a few answers at the start and at the end.
+"""What is watched while DPO trains: held-out pairs at every evaluation, a few answers at the start and at the
+end.
 
 This module needs torch and transformers at import, so it is only ever imported inside a function.
 """
@@ -12,8 +13,8 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
-from rectune.align.rows import Row, PreferenceRows
 from rectune.align.dpo_trainer import ReferenceCachedDPOTrainer, held_out_figures
+from rectune.align.rows import PreferenceRows, Row
 from rectune.models import metrics
 from rectune.models.best_adapter import BestAdapterCallback
 from rectune.models.distributed import is_first
@@ -28,7 +29,13 @@ _TOKENS = 128  # of an answer
 class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
     """Fills the trainer's reference, and writes `held_out.jsonl` and `generations.jsonl` into `out`."""
 
-    def __init__(self, out: Path, trainer: ReferenceCachedDPOTrainer, rows: PreferenceRows, best: BestAdapterCallback | None) -> None:
+    def __init__(
+        self,
+        out: Path,
+        trainer: ReferenceCachedDPOTrainer,
+        rows: PreferenceRows,
+        best: BestAdapterCallback | None,
+    ) -> None:
         self.out, self.trainer, self.rows, self.best = out, trainer, rows, best
         self.most = min(_TOKENS, rows.longest_answer)
 

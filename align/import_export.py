@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json
 
 from rectune.align.decisions import Decision, PromptNote, check_annotator, first_fault
-from rectune.align.tags import TagStore, ImportCounts
-from rectune.core.errors import UserError
+from rectune.align.tags import ImportCounts, TagStore
 from rectune.core.artifacts import write_atomically
+from rectune.core.errors import UserError
 
 SCHEMA = 1  # of the lines
 _LONGEST = 1 << 20  # bytes of a line; our own have a few hundred

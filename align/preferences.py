@@ -35,12 +35,13 @@ class PreferencePairs:
 def make_pairs(tagged: Sequence[Tagged], settings: AlignConfig) -> PreferencePairs:
     """The pairs that tags make.
 
-    Each annotator who tagged a prompt has one vote on every pair of its answers that the tag orders. Where all votes
-    agree the pair is kept once, under the name of the first who said so.
+    Each annotator who tagged a prompt has one vote on every pair of its answers that the tag orders. Where
+    all votes agree the pair is kept once, under the name of the first who said so.
 
     Args:
         tagged: tags with the prompts and answers that they are of.
-        settings: `pairs` says what a tag orders; `conflicts` what becomes of two answers with votes for either.
+        settings: `pairs` says what a tag orders; `conflicts` what becomes of two answers with votes for
+            either.
     """
     votes: dict[tuple[str, str, str], list[Tagged]] = {}
     for task, tag in tagged:

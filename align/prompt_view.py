@@ -20,7 +20,8 @@ _GAP = 2  # cells between columns
 class PromptView:
     """A prompt with titles for its ids. All is printable, a title a line.
 
-    `history` and `candidates` are empty where the catalogue lacks one of their titles: then only the instruction shows.
+    `history` and `candidates` are empty where the catalogue lacks one of their titles: then only the
+    instruction shows.
     """
 
     prompt: Prompt
@@ -36,7 +37,9 @@ class PromptView:
 
 
 def make_prompt_views(tasks: Iterable[AnnotationTask], items: Path | None) -> dict[str, PromptView]:
-    """The request of every task, by prompt id; without a table of items the true next item is shown by its id."""
+    """The request of every task, by prompt id; without a table of items the true next item is shown by its
+    id.
+    """
     prompts = [task.prompt for task in tasks]
     titles = _titles(prompts, items) if items else {}
     return {prompt.id: _request(prompt, titles) for prompt in prompts}

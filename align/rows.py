@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.types import Preference
-from rectune.models.eval_users import split_eval_users
 from rectune.models.chat_tokenization import prompt_ids, response_ids
+from rectune.models.eval_users import split_eval_users
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -18,10 +18,12 @@ Row = dict[str, Any]  # number (int), prompt_ids, chosen_ids, rejected_ids (list
 
 @dataclass(frozen=True)
 class PreferenceRows:
-    """Pairs to train on and pairs held out, all pairs of one user on one side; `flow` counts what was left out."""
+    """Pairs to train on and pairs held out, all pairs of one user on one side; `flow` counts what was left
+    out.
+    """
 
     train: list[Row]
-    split_eval_users: list[Row]
+    held_out: list[Row]
     flow: dict[str, Any]
 
     def __len__(self) -> int:

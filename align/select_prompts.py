@@ -1,4 +1,6 @@
-"""Which prompts are answered and tagged: fresh ones, and, where there are more than are wanted, balanced ones."""
+"""Which prompts are answered and tagged: fresh ones, and, where there are more than are wanted, balanced
+ones.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,10 @@ class SelectedPrompts:
 def select_prompts(prompts: Sequence[Prompt], wanted: int) -> SelectedPrompts:
     """The prompts of the split `preference` to go on with.
 
-    A prompt is fresh if neither its text nor its user is among those of training and test, and no other prompt before
-    it says the same. Of more than `wanted` those are chosen that the domains, then the kinds (scenario and form), then
-    the locales come equally often, as far as there are enough of each; within a group by a hash, so that the choice
-    does not hang on the order of the file.
+    A prompt is fresh if neither its text nor its user is among those of training and test, and no other
+    prompt before it says the same. Of more than `wanted` those are chosen that the domains, then the kinds
+    (scenario and form), then the locales come equally often, as far as there are enough of each; within a
+    group by a hash, so that the choice does not hang on the order of the file.
 
     Args:
         prompts: all prompts of the run.
@@ -82,6 +84,8 @@ def _group(prompt: Prompt) -> tuple[str, str, str]:
 
 
 def _levels(group: tuple[str, str, str]) -> tuple[str, ...]:
-    """What is counted, the most important first: the domain, a kind within it, a locale within that; then all kinds."""
+    """What is counted, the most important first: the domain, a kind within it, a locale within that; then all
+    kinds.
+    """
     domain, kind, locale = group
     return domain, f"{domain} {kind}", f"{domain} {kind} {locale}", f"* {kind}", f"* {locale}"

@@ -149,7 +149,9 @@ class AnnotationSession:
         self._keep("tag", order[best], order[worst])
 
     def settle(self, kind: Literal["tie", "bad", "skip"]) -> None:
-        """Keep that there is no best and worst, and go to the next showing that is not done; raises as `decide`."""
+        """Keep that there is no best and worst, and go to the next showing that is not done; raises as
+        `decide`.
+        """
         self._keep(kind, "", "")
 
     def undo(self) -> bool:
@@ -165,7 +167,9 @@ class AnnotationSession:
         return True
 
     def write_note(self, text: str) -> None:
-        """Keep a line about the task on show; empty takes the note away. Raises as `decide`, and where it is too long."""
+        """Keep a line about the task on show; empty takes the note away. Raises as `decide`, and where it is
+        too long.
+        """
         line = " ".join(text.split())
         if len(line) > LONGEST_NOTE:
             raise UserError(f"a comment has at most {LONGEST_NOTE} characters, not {len(line)}")
@@ -225,7 +229,9 @@ class AnnotationSession:
         self._reload(task.key)
 
     def _now(self) -> float:
-        """The time, but never before the latest decision: of two the later counts, though a clock was set back."""
+        """The time, but never before the latest decision: of two the later counts, though a clock was set
+        back.
+        """
         return max(self._clock(), *(decision.time for decision in self._decided if decision), 0.0)
 
     def _around(self, start: int) -> list[int]:

@@ -3,13 +3,14 @@
 The rule looks at each answer by itself and gives it four figures. Answers are compared by the first figure,
 where that is equal by the second, and so on; the larger is the better:
 
-1. item: 3 if the item that the answer recommends (`rectune.prompts.answers.read_answer`, over the titles of the
-   prompt's domain: the first of a ranking, else what the closing line or the last sentence names) is the true next
-   item; 2 if it is another item of the catalogue that is not in the prompt's history and, for a listwise prompt, is
-   among its candidates; 1 if it is any other item of the catalogue; 0 if the answer recommends none.
-2. ending: 2 if the answer ends as its prompt asks: to a direct one with our closing line (`closing`) and that item, to
-   a listwise one with our ranking (`ranking`), that item first and every candidate in it once; 1 if its
-   last character ends a sentence (one of . ! ? 。 or a closing quotation mark or bracket); 0 else.
+1. item: 3 if the item that the answer recommends (`rectune.prompts.answers.read_answer`, over the titles of
+   the prompt's domain: the first of a ranking, else what the closing line or the last sentence names) is the
+   true next item; 2 if it is another item of the catalogue that is not in the prompt's history and, for a
+   listwise prompt, is among its candidates; 1 if it is any other item of the catalogue; 0 if the answer
+   recommends none.
+2. ending: 2 if the answer ends as its prompt asks: to a direct one with our closing line (`closing`) and that
+   item, to a listwise one with our ranking (`ranking`), that item first and every candidate in it once; 1 if
+   its last character ends a sentence (one of . ! ? 。 or a closing quotation mark or bracket); 0 else.
 3. length: 1 if the reasons, which is what stands before that line or ranking, have 15 to 120 words, else 0.
 4. repetition: minus the response score ln(L) * L / C, with L the number of its words and C the number of
    distinct ones (words are runs of letters, digits and underscores, lower-cased), rounded to two decimals;

@@ -1,4 +1,6 @@
-"""How the tagging stands: who did how much, how well they agree, and whether the place of an answer sways them."""
+"""How the tagging stands: who did how much, how well they agree, and whether the place of an answer sways
+them.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,10 @@ def status(
     marked = Counter(
         (m.annotator, str(m.kind)) for m in marks if (m.prompt, frozenset(m.answers), frozenset()) in subjects
     )
-    share = {name: len(assigned(tasks, name, annotators, overlap)) if name in annotators else len(tasks) for name in names}
+    share = {
+        name: len(assigned(tasks, name, annotators, overlap)) if name in annotators else len(tasks)
+        for name in names
+    }
     lines += ["", *_table(names, votes, share, marked), "", *_agreement(votes, len(names))]
     lines += ["", *_self_agreement(names, here), "", *_places(names, votes)]
     return "\n".join(lines)
@@ -58,7 +63,8 @@ def comparison_status(comparison: PairwiseComparison, decisions: Sequence[Decisi
     subjects = {task.subject for task in comparison.tasks}
     judges = Counter(d.annotator for d in decisions if d.subject in subjects)
     done = [
-        f"{printable(name)} judged {count} of {len(comparison.tasks)}" for name, count in sorted(judges.items())
+        f"{printable(name)} judged {count} of {len(comparison.tasks)}"
+        for name, count in sorted(judges.items())
     ]
     return "\n".join([*done, win_rate_line(comparison, decisions)])
 
@@ -89,8 +95,8 @@ def _table(
 def _agreement(votes: Sequence[Decision], annotators: int) -> list[str]:
     """Krippendorff's alpha over the prompts that several people judged.
 
-    What is judged is an answer, and its values are those that people gave it: 1 best, 0 neither, -1 worst. A tie and
-    "all bad" call no answer best or worst; a skip is no judgement.
+    What is judged is an answer, and its values are those that people gave it: 1 best, 0 neither, -1 worst. A
+    tie and "all bad" call no answer best or worst; a skip is no judgement.
     """
     by_subject: dict[object, list[Decision]] = {}
     for decision in votes:
@@ -130,7 +136,9 @@ def _self_agreement(names: Sequence[str], decisions: Sequence[Decision]) -> list
 
 
 def _places(names: Sequence[str], votes: Sequence[Decision]) -> list[str]:
-    """Whether the place of an answer sways people: they see a shuffled order, so each place should get its share."""
+    """Whether the place of an answer sways people: they see a shuffled order, so each place should get its
+    share.
+    """
     lines = []
     for name in names:
         tags = [d for d in votes if d.annotator == name and d.kind == "tag"]

@@ -47,7 +47,9 @@ class RecordTable(Generic[Record]):
         )
 
     def insert(self, how: str, schema: str = "main") -> str:
-        """The statement that takes `stored` values; `how` is SQLite's way with a record that is there already."""
+        """The statement that takes `stored` values; `how` is SQLite's way with a record that is there
+        already.
+        """
         marks = ", ".join("?" * len(self.columns))
         return f"insert or {how} into {schema}.{self.name} ({', '.join(self.columns)}) values ({marks})"
 
@@ -87,7 +89,8 @@ def connect(path: Path) -> sqlite3.Connection:
     A statement outside a transaction is on disk when it returns.
 
     Raises:
-        UserError: the file is damaged, is no tag file, or was written by another version. It is left as it is.
+        UserError: the file is damaged, is no tag file, or was written by another version. It is left as it
+            is.
         sqlite3.Error, OSError: it cannot be opened or written.
     """
     _inspect(path)

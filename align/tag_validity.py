@@ -1,8 +1,10 @@
-"""Do the tags agree with a rule that they were not made by: is the better answer nearer to the true next item?
+"""Do the tags agree with a rule that they were not made by: is the better answer nearer to the true next
+item?
 
-Nearness is the cosine of sentence embeddings between an answer and the title and categories of the item really taken
-next. The simulated annotator looks for that item by name, so an answer that recommends it is near for the same reason
-that it was preferred; the pairs in which neither answer recommends it are therefore counted apart.
+Nearness is the cosine of sentence embeddings between an answer and the title and categories of the item
+really taken next. The simulated annotator looks for that item by name, so an answer that recommends it is
+near for the same reason that it was preferred; the pairs in which neither answer recommends it are therefore
+counted apart.
 """
 
 from __future__ import annotations
@@ -32,8 +34,8 @@ def tag_validity(
         embedder: as `rectune.retrieval.embedding.embed` takes it.
 
     Returns:
-        `rule`, `embedder`, and `tags`, `share`, `low`, `high` (Wilson, 95 %) over all tags and, as `target_unnamed`,
-        over those in which neither answer recommends the item.
+        `rule`, `embedder`, and `tags`, `share`, `low`, `high` (Wilson, 95 %) over all tags and, as
+        `target_unnamed`, over those in which neither answer recommends the item.
     """
     texts = [text for task, tag in tagged for text in (task.text(tag.best), task.text(tag.worst))]
     items = [catalogue.get(task.prompt.domain, task.prompt.target) for task, _ in tagged]

@@ -1,4 +1,6 @@
-"""`rectune tag`: a person picks the best and the worst of the answers to every prompt, or the better of two models."""
+"""`rectune tag`: a person picks the best and the worst of the answers to every prompt, or the better of two
+models.
+"""
 
 from __future__ import annotations
 
@@ -88,10 +90,15 @@ def compare(comparison: PairwiseComparison, data: Path | None, sitting: TaggingO
 
 def _sit(tasks: Sequence[AnnotationTask], data: Path | None, sitting: TaggingOptions) -> bool:
     """Let the annotator work through their share; True when all of it is done."""
-    mine = assigned(tasks, sitting.annotator, sitting.annotators, sitting.overlap) if sitting.annotators else tasks
+    mine = (
+        assigned(tasks, sitting.annotator, sitting.annotators, sitting.overlap)
+        if sitting.annotators
+        else tasks
+    )
     if not mine:
         raise UserError(
-            f"none of the {len(tasks)} prompts fell to {sitting.annotator}", hint="tag with fewer in --annotators"
+            f"none of the {len(tasks)} prompts fell to {sitting.annotator}",
+            hint="tag with fewer in --annotators",
         )
     plain = sitting.plain or not _terminal()
     most = max(len(task.answers) for task in mine)

@@ -43,8 +43,8 @@ class HelpScreen(ModalScreen[None]):
 class InputLine:
     """A line that is being typed: Enter keeps it, Escape leaves.
 
-    No widget that would have to take the focus first: what is typed ahead must get neither lost nor taken for a
-    decision.
+    No widget that would have to take the focus first: what is typed ahead must get neither lost nor taken for
+    a decision.
     """
 
     asked: str

@@ -93,7 +93,9 @@ class TaggingApp(App[None]):
         self._show_request(event.size)
 
     def on_key(self, event: Key) -> None:
-        """A line that is being typed takes every key. Without one a keyboard that is switched to Hangul still works."""
+        """A line that is being typed takes every key. Without one a keyboard that is switched to Hangul still
+        works.
+        """
         typed = event.character or ""
         if self._line:
             event.prevent_default()
@@ -112,7 +114,9 @@ class TaggingApp(App[None]):
             self._type(self._line)
 
     def action_pick(self, number: int) -> None:
-        """First the best, then the worst; the same number twice takes the pick back. Of two models the better."""
+        """First the best, then the worst; the same number twice takes the pick back. Of two models the
+        better.
+        """
         answers = len(self.session.answers)
         if number >= answers:
             return
@@ -151,7 +155,9 @@ class TaggingApp(App[None]):
         def keep(text: str) -> None:
             self._try(lambda: self.session.write_note(text))
 
-        self._type(InputLine("comment (Enter keeps it, Escape leaves)", self.session.note, LONGEST_NOTE, keep))
+        self._type(
+            InputLine("comment (Enter keeps it, Escape leaves)", self.session.note, LONGEST_NOTE, keep)
+        )
 
     def action_flag(self) -> None:
         """Flag this request or take its flag away."""

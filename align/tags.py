@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from rectune.align.decisions import (
     subject_of,
 )
 from rectune.align.tag_file import DECISIONS, KEPT, MARKS, Record, RecordTable, connect
-from rectune.core.closing import Closing
 from rectune.core.errors import UserError
 from rectune.core.types import content_id
 
@@ -37,23 +36,29 @@ _ATTACHED = 10  # other files that SQLite opens beside its own, as it is built e
 
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
-    """What came of taking rows into a store: how many were new, and how many were there already or came twice."""
+    """What came of taking rows into a store: how many were new, and how many were there already or came
+    twice.
+    """
 
     new: int
     known: int
 
 
-class TagStore(Closing):
+class TagStore(AbstractContextManager["TagStore"]):
     """Decisions in one file; made when it is missing. Safe for several processes at once.
 
     Raises:
-        UserError: the file is damaged, is no tag file, or was written by another version. It is left as it is.
+        UserError: the file is damaged, is no tag file, or was written by another version. It is left as it
+            is.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._errors():
             self._connection = connect(path)
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Release the file; the store cannot be used afterwards."""
@@ -95,7 +100,8 @@ class TagStore(Closing):
         What was undone in one of the files is undone.
 
         Raises:
-            UserError: a file is no tag file, there are more than ten, or the disk is full; nothing was taken in.
+            UserError: a file is no tag file, there are more than ten, or the disk is full; nothing was taken
+                in.
         """
         others = list(
             dict.fromkeys(file.resolve() for file in files if file.resolve() != self.path.resolve())
@@ -168,9 +174,9 @@ class TagStore(Closing):
     def digest(self, prompts_and_answers: Iterable[tuple[str, Collection[str]]] | None = None) -> str:
         """Hash of what was decided, of all or on these prompts and answers only.
 
-        Equal decisions give an equal digest in any file, in any order, whatever the file's version, whether or not
-        SQLite has folded its log into the file yet. When they were made and how long they took is left out, and so
-        are repeats, comparisons, notes and flags: these change nothing that is learnt.
+        Equal decisions give an equal digest in any file, in any order, whatever the file's version, whether
+        or not SQLite has folded its log into the file yet. When they were made and how long they took is left
+        out, and so are repeats, comparisons, notes and flags: these change nothing that is learnt.
         """
         found = self.decisions()
         if prompts_and_answers is not None:
@@ -184,7 +190,9 @@ class TagStore(Closing):
         return content_id("tags", 1, sorted(content))
 
     def _read(self, table: RecordTable[Record], where: str = "true", **wanted: str | None) -> list[Record]:
-        """The records of which `where` and every value of a column in `wanted` hold (None: any), oldest first."""
+        """The records of which `where` and every value of a column in `wanted` hold (None: any), oldest
+        first.
+        """
         given: dict[str, str] = {column: value for column, value in wanted.items() if value is not None}
         where = " and ".join([where, *(f"{column} = ?" for column in given)])
         query = f"select {_named(table)} from {table.name} where {where} {_HISTORY}"

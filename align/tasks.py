@@ -19,7 +19,8 @@ ITEMS_FILE = "items.parquet"
 class AnnotationTask:
     """One prompt and its answers in the order they were sampled; `hashes` run alongside `answers`.
 
-    `systems` is empty, or runs alongside too and names the model behind each answer: then models are compared.
+    `systems` is empty, or runs alongside too and names the model behind each answer: then models are
+    compared.
     """
 
     prompt: Prompt

@@ -1,10 +1,10 @@
 """`make bench-data`: the data stage on a file of the size and shape of MyAnimeList 2020, against pandas.
 
-The file has 57,633,278 made-up ratings (seeded) of 310,059 users and 16,872 titles, written by user as the published
-one is, titles in any order, without repeats. The rival reads the same file with `pandas.read_csv` and sorts it by user
-and title; a second line sorts by user alone. The stage reads, checks, codes, sorts and writes the three tables, finds
-who could be trained on, and cuts cases: as many as the published mixture takes from this dataset (59,580 of 600,000),
-or, in the first line, as few as the demo.
+The file has 57,633,278 made-up ratings (seeded) of 310,059 users and 16,872 titles, written by user as the
+published one is, titles in any order, without repeats. The rival reads the same file with `pandas.read_csv`
+and sorts it by user and title; a second line sorts by user alone. The stage reads, checks, codes, sorts and
+writes the three tables, finds who could be trained on, and cuts cases: as many as the published mixture takes
+from this dataset (59,580 of 600,000), or, in the first line, as few as the demo.
 """
 
 from __future__ import annotations

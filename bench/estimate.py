@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rectune.core.recipe import load_recipe
 from rectune.core.artifacts import ArtifactStore
+from rectune.core.recipe import load_recipe
 from rectune.pipeline.estimate import CPU_OVERHEAD, Estimate, make_estimate
 from rectune.pipeline.plan import make_plan
 

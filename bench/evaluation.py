@@ -1,10 +1,12 @@
-"""`python -m bench.evaluation`: what it takes to score 20 candidates behind one prompt, and behind 20 copies of it.
+"""`python -m bench.evaluation`: what it takes to score 20 candidates behind one prompt, and behind 20 copies
+of it.
 
-Cases of the sample data are worded as the evaluation words them. Each is scored twice by the same engine in the same
-process: with the prompt evaluated once and its cache shared by all candidates (`LlamaEngine.loglikelihood`, what the
-evaluation uses), and with prompt and title evaluated anew for every candidate, in batches as large as the context takes.
-Printed are medians of the times a case, and how far apart the two scores are: with the weights that the engine computes
-with, where rounding depends on the shape of a batch, and with the same weights in F32.
+Cases of the sample data are worded as the evaluation words them. Each is scored twice by the same engine in
+the same process: with the prompt evaluated once and its cache shared by all candidates
+(`LlamaEngine.loglikelihood`, what the evaluation uses), and with prompt and title evaluated anew for every
+candidate, in batches as large as the context takes. Printed are medians of the times a case, and how far
+apart the two scores are: with the weights that the engine computes with, where rounding depends on the shape
+of a batch, and with the same weights in F32.
 """
 
 from __future__ import annotations
@@ -76,7 +78,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         tests, catalogue = cases_of(given.cases, Path(temporary))
-    engine = EngineConfig(context=1536, slots=CANDIDATES, threads=given.threads)
+    engine = EngineConfig(context=1536, max_num_seqs=CANDIDATES, threads=given.threads)
     with LlamaEngine(gguf_file(given.model), engine) as scorer:
         rows = [_row(scorer, test, catalogue) for test in (tests[0], *tests)][1:]  # the first warms up
     shared, full = (statistics.median(row[at] for row in rows) for at in (0, 1))
@@ -111,7 +113,9 @@ def _in_full_precision(
 def _row(
     scorer: LlamaEngine, test: EvalCase, catalogue: Catalogue
 ) -> tuple[float, float, float, bool, int, int]:
-    """Seconds shared, seconds in full, largest gap of a score, same winner, tokens of the prompt, tokens of the titles."""
+    """Seconds shared, seconds in full, largest gap of a score, same winner, tokens of the prompt, tokens of
+    the titles.
+    """
     context = scorer._context
     asked = as_asked(test.prompt)
     given, named = behind_closing(asked.locale, catalogue.titles(test.case.domain, test.case.candidates))

@@ -1,16 +1,18 @@
-"""`make bench-filter`: the response score on 1,000,000 texts, and the search for near-duplicates among 600,000.
+"""`make bench-filter`: the response score on 1,000,000 texts, and the search for near-duplicates among
+600,000.
 
-The texts are made up (seeded): words of the sample catalogues, the frequency of a word by Zipf's law, 20 to 200 tokens of
-the embedded model's tokenizer. Three things are measured, each in a process of its own:
+The texts are made up (seeded): words of the sample catalogues, the frequency of a word by Zipf's law, 20 to
+200 tokens of the embedded model's tokenizer. Three things are measured, each in a process of its own:
 
-- From text: scoring against the tokenizer's own batch encoding alone (`encode_batch_fast` of its Rust core, results thrown
-  away), slice by slice in turn, so that other work on the machine falls on both. The call of transformers' wrapper, which
-  is what most programs use, is timed on every tenth slice.
+- From text: scoring against the tokenizer's own batch encoding alone (`encode_batch_fast` of its Rust core,
+  results thrown away), slice by slice in turn, so that other work on the machine falls on both. The call of
+  transformers' wrapper, which is what most programs use, is timed on every tenth slice.
 - From token ids that are ready (flat numpy columns, `rectune.filters.score.TokenIds`): against a Python
   loop over sets, whose lists of ids are ready too.
 - The file from end to end as `rectune score` reads it, for its memory.
 
-Near-duplicates: as many texts as the published training set has, a tenth of them an earlier one with a word changed.
+Near-duplicates: as many texts as the published training set has, a tenth of them an earlier one with a word
+changed.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ _FACTS = Path(__file__).parents[1] / "samples" / "facts"
 
 
 def write(file: Path, count: int) -> None:
-    """Write made-up texts to a Parquet file, a slice at a time; a tenth of them come back with a word changed."""
+    """Write made-up texts to a Parquet file, a slice at a time; a tenth of them come back with a word
+    changed.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq

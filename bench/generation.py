@@ -1,15 +1,18 @@
-"""`make bench-generation`: the engine at its own choice of slots against llama-cpp-python's `Llama`, one at a time.
+"""`make bench-generation`: the engine at its own choice of slots against llama-cpp-python's `Llama`, one at a
+time.
 
-Both get the same prompts, made from the sample data as the stages make them, with the sampling of recipes/demo.yaml, in
-the same process and with the same number of threads. The rival gets them as ready token ids, so the time that rendering
-takes counts against us alone. Its prefix cache is the one built into `Llama`: it keeps the last prompt's cache and
-evaluates only what differs, which is faster here than `LlamaRAMCache`, which copies the whole state besides.
+Both get the same prompts, made from the sample data as the stages make them, with the sampling of
+recipes/demo.yaml, in the same process and with the same number of threads. The rival gets them as ready token
+ids, so the time that rendering takes counts against us alone. Its prefix cache is the one built into `Llama`:
+it keeps the last prompt's cache and evaluates only what differs, which is faster here than `LlamaRAMCache`,
+which copies the whole state besides.
 
-Both are measured on the model's own weights too, and on the copy in a faster type that the engine computes with where the
-model's type has no batched kernels on the processor: what batching gains and what the copy gains stand apart.
+Both are measured on the model's own weights too, and on the copy in a faster type that the engine computes
+with where the model's type has no batched kernels on the processor: what batching gains and what the copy
+gains stand apart.
 
-`overhead` is the share of our time that is neither llama.cpp's evaluation nor its sampling. `--gpu` measures a random
-model in the shape of a 7B one at 1, 8, 32 and 128 slots instead.
+`overhead` is the share of our time that is neither llama.cpp's evaluation nor its sampling. `--gpu` measures
+a random model in the shape of a 7B one at 1, 8, 32 and 128 slots instead.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from typing import Any
 
 from rectune.core.settings import EngineConfig, GenerateConfig, SamplingConfig
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 
 CONTEXT = 1536  # tokens a sequence, as in the recipe
 _BARS, _WIDTH = "▁▂▃▄▅▆▇█", 60
@@ -48,8 +51,8 @@ class Work:
 class Run:
     """What one pass over requests took: seconds, tokens, texts by id; the last three are of our engine alone.
 
-    `overhead` is a share of the seconds, `saved` counts prompt tokens that were shared, `slots` holds (seconds of a
-    step, slots in use).
+    `overhead` is a share of the seconds, `saved` counts prompt tokens that were shared, `slots` holds
+    (seconds of a step, slots in use).
     """
 
     seconds: float
@@ -89,7 +92,9 @@ class Watched(LlamaEngine):
 
 
 def work(queries: int, rationales: int) -> Work:
-    """Requests as the stages make them, from cases cut out of the sample data; cases come again if they run out."""
+    """Requests as the stages make them, from cases cut out of the sample data; cases come again if they run
+    out.
+    """
     from rectune.core.catalogue import load_catalogue
     from rectune.core.recipe import load_recipe
     from rectune.core.rows import read_rows
@@ -165,15 +170,19 @@ def rival(llama: Any, prompts: Sequence[list[int]], requests: Sequence[Generatio
 
 
 def compare(given: Work, rounds: int, threads: int) -> Iterator[str]:
-    """All systems on all kinds, in turn; of each the median round by seconds. Lines come as they are measured."""
+    """All systems on all kinds, in turn; of each the median round by seconds. Lines come as they are
+    measured.
+    """
     from rectune.inference.context_size import cores
     from rectune.models.reference import gguf_file
 
     model, threads = gguf_file("embedded"), threads or cores()
-    with Watched(model, EngineConfig(context=CONTEXT, slots=0, threads=threads)) as engine:
+    with Watched(model, EngineConfig(context=CONTEXT, max_num_seqs=0, threads=threads)) as engine:
         yield f"{threads} threads; {engine.slots} slots; weights {engine.weights.name}"
         systems = {"engine": _runs_ours(engine), "Llama": _runs_rival(model, threads, engine)}
-        with Watched(model, EngineConfig(context=CONTEXT, slots=0, threads=threads, weights="file")) as as_is:
+        with Watched(
+            model, EngineConfig(context=CONTEXT, max_num_seqs=0, threads=threads, weights="file")
+        ) as as_is:
             if engine.weights != model:
                 systems["engine, file's weights"] = _runs_ours(as_is)
                 systems["Llama, engine's weights"] = _runs_rival(engine.weights, threads, engine)
@@ -206,7 +215,9 @@ def _median(runs: Sequence[Run]) -> Run:
 
 
 def _table(name: str, runs: dict[str, Run]) -> list[str]:
-    """One kind's figures. The same seeds do not give the same texts, so tokens differ and rates are shown besides."""
+    """One kind's figures. The same seeds do not give the same texts, so tokens differ and rates are shown
+    besides.
+    """
     mine, theirs = runs["engine"], runs["Llama"]
     count = len(mine.texts)
     head = (
@@ -255,7 +266,7 @@ def _greedy(model: Path, given: Work, threads: int, most: int = 40) -> list[str]
         ]
         found = []
         for slots in (0, 1):
-            with Watched(model, EngineConfig(context=CONTEXT, slots=slots, threads=threads)) as engine:
+            with Watched(model, EngineConfig(context=CONTEXT, max_num_seqs=slots, threads=threads)) as engine:
                 found.append(ours(engine, asked).texts)
         many, one = found
         same = sum(many[key] == one[key] for key in one)

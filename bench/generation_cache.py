@@ -1,8 +1,9 @@
-"""`python -m bench.generation_cache`: how long, and with how much memory, 100,000 requests are found to be answered already.
+"""`python -m bench.generation_cache`: how long, and with how much memory, 100,000 requests are found to be
+answered already.
 
-The requests are queries as the stage `queries` asks for them, seven shots each, half in English and half in Korean, on
-made-up items. Their answers are put into a generation cache; then a fresh process makes the same requests again and calls
-`generate`, which finds all of them there and loads no model.
+The requests are queries as the stage `queries` asks for them, seven shots each, half in English and half in
+Korean, on made-up items. Their answers are put into a generation cache; then a fresh process makes the same
+requests again and calls `generate`, which finds all of them there and loads no model.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """`python -m bench.headlines --data path/to/korean_news`: Korean headlines as an unseen domain.
 
-150 headlines are labelled by hand in ten subjects (`tests/retrieval/korean_subjects.json`, by the hash of their lines). A
-history of five on one subject is to find the other ten. Every system ranks all headlines but those five. Precision@10 is
-taken over the labelled ones: those without a label are taken out of the ranking, and of the first ten that are left the
-share on the history's subject counts (a condensed list; Sakai 2007). Ten of the 145 are right, so that 1 can be reached
-and chance is 10/145. `share of all` is stricter: of the first ten of the whole ranking, those that bear the label.
-Histories are drawn at random, the same for all systems; the interval is a bootstrap over histories within subjects.
+150 headlines are labelled by hand in ten subjects (`tests/retrieval/korean_subjects.json`, by the hash of
+their lines). A history of five on one subject is to find the other ten. Every system ranks all headlines but
+those five. Precision@10 is taken over the labelled ones: those without a label are taken out of the ranking,
+and of the first ten that are left the share on the history's subject counts (a condensed list; Sakai 2007).
+Ten of the 145 are right, so that 1 can be reached and chance is 10/145. `share of all` is stricter: of the
+first ten of the whole ranking, those that bear the label. Histories are drawn at random, the same for all
+systems; the interval is a bootstrap over histories within subjects.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from numpy.typing import NDArray
 
 from rectune.core.types import Item
 from rectune.retrieval.embedding import EMBEDDED, Vectors, dimension, embed, register
-from rectune.retrieval.fusion import reciprocal_rank_fusion
-from rectune.retrieval.index import Index, build_index
+from rectune.retrieval.index import CatalogueIndex, build_index
+from rectune.retrieval.search import reciprocal_rank_fusion
 
 _LABELS = Path(__file__).parents[1] / "tests/retrieval/korean_subjects.json"
 _HISTORY, _FIRST = 5, 10
@@ -89,7 +90,7 @@ def remember(texts: Sequence[str], embedder: str) -> str:
     return name
 
 
-def rankers(headlines: Headlines, index: Index, seed: int) -> dict[str, Ranker]:
+def rankers(headlines: Headlines, index: CatalogueIndex, seed: int) -> dict[str, Ranker]:
     """The systems, by name."""
     keys = sorted(headlines.texts)
     vectors = embed([headlines.texts[key] for key in keys], index.embedder)  # known by now

@@ -1,11 +1,13 @@
-"""`python -m bench.index`: an index of made-up items: time, memory, disk, recall of IVF-PQ, latency of searches.
+"""`python -m bench.index`: an index of made-up items: time, memory, disk, recall of IVF-PQ, latency of
+searches.
 
-Titles, categories and bodies are made of made-up words. Vectors are made up too, so that what is measured is the index
-and not the embedder: each is one of 2,000 random centres with noise, by the hash of the text, so that likeness has the
-lumps that real catalogues have. Real embeddings are measured on a few items beside it, and what a whole catalogue would
-take is worked out from that.
+Titles, categories and bodies are made of made-up words. Vectors are made up too, so that what is measured is
+the index and not the embedder: each is one of 2,000 random centres with noise, by the hash of the text, so
+that likeness has the lumps that real catalogues have. Real embeddings are measured on a few items beside it,
+and what a whole catalogue would take is worked out from that.
 
-Recall@10 is the share of the ten nearest items, by comparing all vectors, that IVF-PQ finds too, over 200 queries.
+Recall@10 is the share of the ten nearest items, by comparing all vectors, that IVF-PQ finds too, over 200
+queries.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from rectune.core.text.tables import Table
 from rectune.core.types import Item
 from rectune.retrieval import embedding
 from rectune.retrieval.embedding import Vectors
-from rectune.retrieval.index import Hit, Index, IndexConfig, build_index
+from rectune.retrieval.index import CatalogueIndex, IndexConfig, SearchHit, build_index
 
 ITEMS, QUERIES, CHANGED, WIDTH, CENTRES = 1_000_000, 200, 0.01, 384, 2000
 _SEARCHES = {
@@ -105,7 +107,7 @@ def build(folder: Path, count: int) -> None:
     (folder / "figures.json").write_text(json.dumps(figures))
 
 
-def _searches(index: Index) -> dict[str, Any]:
+def _searches(index: CatalogueIndex) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     found, figures["ann"] = _nearest(index, True)
     exact, figures["exact"] = _nearest(index, False)
@@ -115,7 +117,7 @@ def _searches(index: Index) -> dict[str, Any]:
     return {**figures, "recall": _recall(found, exact)}
 
 
-def _nearest(index: Index, approximate: bool) -> tuple[list[list[Hit]], list[float]]:
+def _nearest(index: CatalogueIndex, approximate: bool) -> tuple[list[list[SearchHit]], list[float]]:
     texts = [f"a made-up query {number}" for number in range(QUERIES)]
     index.approximate = approximate
     for text in texts[:5]:  # what is read from disk once
@@ -125,7 +127,7 @@ def _nearest(index: Index, approximate: bool) -> tuple[list[list[Hit]], list[flo
     return found
 
 
-def _recall(found: Sequence[Sequence[Hit]], exact: Sequence[Sequence[Hit]]) -> float:
+def _recall(found: Sequence[Sequence[SearchHit]], exact: Sequence[Sequence[SearchHit]]) -> float:
     pairs = zip(found, exact, strict=True)
     return float(
         np.mean(

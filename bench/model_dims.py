@@ -50,7 +50,7 @@ def _measure(model: Path, slots: int) -> str:
     sampling = SamplingConfig(max_tokens=64, temperature=0.7)
     count = max(8, 2 * slots)
     requests = [replace(request, sampling=sampling, stop=()) for request in work(count, 0).queries]
-    with Watched(model, EngineConfig(context=1024, slots=slots, gpu_layers=-1)) as engine:
+    with Watched(model, EngineConfig(context=1024, max_num_seqs=slots, gpu_layers=-1)) as engine:
         ours(engine, requests[:1])  # warm
         run = ours(engine, requests)
     rates = f"{run.prompt / run.seconds:>14.0f}{run.written / run.seconds:>15.1f}"
@@ -58,7 +58,9 @@ def _measure(model: Path, slots: int) -> str:
 
 
 def write(path: Path, shape: Shape) -> None:
-    """Write a GGUF file of that shape: random 4-bit weights (Q4_0), the embedded model's vocabulary and template."""
+    """Write a GGUF file of that shape: random 4-bit weights (Q4_0), the embedded model's vocabulary and
+    template.
+    """
     import numpy as np
     from gguf import GGUFReader, GGUFWriter
 

@@ -1,15 +1,15 @@
 """`make bench-train`: the stage `sft` against a bare trl SFTTrainer, and packed rows against single ones.
 
-Every system trains the embedded model (NF4, LoRA) on the same examples, in a process of its own: prompts as the demo words
-them from the sample data, and made-up answers as long as its teacher's (or `--examples` of a run, its
-filter's kept.parquet). Tokens are those of the examples, without padding; seconds are those inside `Trainer.train`, from its
-beginning to the last step, checkpoints included and imports, loading and tokenising left out. The rival gets ready token
-ids. `adapters in float32` is the rival with its adapters cast back from the bfloat16 that trl rounds them to, as the stage
-does. Memory is the peak of the process.
+Every system trains the embedded model (NF4, LoRA) on the same examples, in a process of its own: prompts as
+the demo words them from the sample data, and made-up answers as long as its teacher's (or `--examples` of a
+run, its filter's kept.parquet). Tokens are those of the examples, without padding; seconds are those inside
+`Trainer.train`, from its beginning to the last step, checkpoints included and imports, loading and tokenising
+left out. The rival gets ready token ids. `adapters in float32` is the rival with its adapters cast back from
+the bfloat16 that trl rounds them to, as the stage does. Memory is the peak of the process.
 
-`--gpu` trains a random model in the shape of a 7B one instead, with rows of 2048 tokens, and gives the share of the
-accelerator's peak that is used (MFU): 4 N operations a token for N weights, 2 N forward and 2 N backward, since
-frozen weights have no gradient; what gradient checkpointing computes twice counts once.
+`--gpu` trains a random model in the shape of a 7B one instead, with rows of 2048 tokens, and gives the share
+of the accelerator's peak that is used (MFU): 4 N operations a token for N weights, 2 N forward and 2 N
+backward, since frozen weights have no gradient; what gradient checkpointing computes twice counts once.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ class Setting:
 
 @dataclass(frozen=True)
 class Result:
-    """One system's run. `padded` counts padding too; `work` is seconds of all processors, which an accelerator makes no
-    measure; `accelerator` is the peak of its memory in GiB."""
+    """One system's run. `padded` counts padding too; `work` is seconds of all processors, which an
+    accelerator makes no measure; `accelerator` is the peak of its memory in GiB.
+    """
 
     tokens: int
     padded: int
@@ -63,7 +64,9 @@ class Result:
 
     @property
     def rate(self) -> float:
-        """Tokens a second, padding left out: of the processors, or of the clock where there is an accelerator."""
+        """Tokens a second, padding left out: of the processors, or of the clock where there is an
+        accelerator.
+        """
         return self.tokens / (self.seconds if self.accelerator else self.work)
 
 

@@ -38,7 +38,9 @@ def measure_gpu(rounds: int) -> str:
 
 
 def write_checkpoint(folder: Path, shape: Shape) -> int:
-    """Write a model of that shape in bfloat16 with the embedded model's tokenizer; returns how many weights multiply."""
+    """Write a model of that shape in bfloat16 with the embedded model's tokenizer; returns how many weights
+    multiply.
+    """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 

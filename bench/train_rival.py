@@ -20,8 +20,8 @@ def rows_of(setting: dict[str, Any]) -> Rows:
     """The examples as token ids and labels."""
     from rectune.core.rows import read_rows
     from rectune.core.types import Example
-    from rectune.models.loading import load_tokenizer
     from rectune.models.chat_tokenization import prompt_ids, response_ids
+    from rectune.models.loading import load_tokenizer
 
     tokenizer = load_tokenizer(Path(setting["checkpoint"]))
     rows: Rows = []

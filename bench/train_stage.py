@@ -53,7 +53,9 @@ def main(folder: Path, packing: bool) -> None:
 
 
 def watch_trainer() -> dict[str, Any]:
-    """Notes of the coming training, filled in as it goes: `seconds`, `work` (of all processors), `padded` tokens."""
+    """Notes of the coming training, filled in as it goes: `seconds`, `work` (of all processors), `padded`
+    tokens.
+    """
     from rectune.models.distributed import join_processes
 
     join_processes(0)  # before trl is imported, as the stage does

@@ -1,7 +1,7 @@
 """`python -m bench.weights`: the embedded model's weights in other types, in tokens a second under llama.cpp.
 
-Of each type: one prompt of 512 tokens, then one token for each of 1, 4 and 16 sequences behind a shared prompt of 300; the
-median of some rounds. This is where `rectune/inference/weights.py` has its choice from.
+Of each type: one prompt of 512 tokens, then one token for each of 1, 4 and 16 sequences behind a shared
+prompt of 300; the median of some rounds. This is where `rectune/inference/weights.py` has its choice from.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ PROMPT, SHARED, ROUNDS = 512, 300, 9
 
 def measure(model: Path, threads: int) -> dict[str, float]:
     """Tokens a second, by what was evaluated."""
-    context = Context(model, EngineConfig(context=1024, slots=max(SEQUENCES), threads=threads, weights="file"))
+    context = Context(
+        model, EngineConfig(context=1024, max_num_seqs=max(SEQUENCES), threads=threads, weights="file")
+    )
     try:
         found = {f"prompt of {PROMPT}": PROMPT / _median(partial(_prompt, context))}
         context.clear()

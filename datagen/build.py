@@ -28,10 +28,11 @@ _Counts = dict[Split, dict[str, int]]
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Read every dataset of the recipe, write tables and cases; returns what was read, dropped, wanted and got.
+    """Read every dataset of the recipe, write tables and cases; returns what was read, dropped, wanted and
+    got.
 
-    Datasets are read one after another into `parts/`, so that only one is in memory and an interrupted attempt goes on
-    behind the last that was read whole.
+    Datasets are read one after another into `parts/`, so that only one is in memory and an interrupted
+    attempt goes on behind the last that was read whole.
     """
     data = config.data
     parts = [read_dataset(dataset, data, out / "parts" / dataset.name) for dataset in datasets_of(data)]
@@ -128,7 +129,10 @@ def _cut_all(
 
 
 def _dealt(
-    sources: Sequence[CaseSource], users: Sequence[Mapping[Split, pl.Series]], cases: _Cases, data: settings.DataConfig
+    sources: Sequence[CaseSource],
+    users: Sequence[Mapping[Split, pl.Series]],
+    cases: _Cases,
+    data: settings.DataConfig,
 ) -> dict[str, int]:
     """How many training cases each source gives."""
     capacity = {

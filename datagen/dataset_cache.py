@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core import settings
+from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
 from rectune.core.progress import say
-from rectune.core.artifacts import write_atomically
 from rectune.core.text.nearest import nearest
 from rectune.datagen.datasets import registry
 
@@ -26,7 +26,9 @@ _COUNTED = "counted.json"
 
 @dataclass(frozen=True)
 class CachedDataset:
-    """One dataset that has been read: `counted` is what its reader counted, `liked` from where something is liked."""
+    """One dataset that has been read: `counted` is what its reader counted, `liked` from where something is
+    liked.
+    """
 
     dataset: registry.Dataset
     folder: Path
@@ -117,7 +119,7 @@ def _warn_if_all_liked(name: str, folder: Path, liked: float) -> None:
     ).collect(engine="streaming").row(0)  # fmt: skip
     if all_liked and lowest is not None and (lowest < highest or rating):
         say(f"  warning: all interactions of {name} count as liked: their values are {lowest:g} to {highest:g}, and "
-            f"from {liked:g} on they count (data.positive_threshold.{name}, or liked in data.custom.{name})")  # fmt: skip
+            f"from {liked:g} on they count (data.positive_threshold.{name}, or positive_threshold in data.custom.{name})")  # fmt: skip
 
 
 def _check_names(data: settings.DataConfig) -> None:

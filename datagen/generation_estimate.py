@@ -1,4 +1,6 @@
-"""What generation would ask and how long it would take, from a few real answers; they stay in the generation cache."""
+"""What generation would ask and how long it would take, from a few real answers; they stay in the generation
+cache.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ class GenerationWork:
 
 
 def estimate_generation(config: Recipe, data: Path, generation_cache: Path) -> str:
-    """Three rendered prompts, and an estimate of the hours that queries and rationales take with these settings.
+    """Three rendered prompts, and an estimate of the hours that queries and rationales take with these
+    settings.
 
     Args:
         config: sections `prompts` and `generate`.
@@ -48,7 +51,9 @@ def estimate_generation(config: Recipe, data: Path, generation_cache: Path) -> s
 
 
 def _work(config: Recipe, data: Path) -> list[GenerationWork]:
-    """Queries of all active cases; rationales of the passive training cases stand for those of the active ones too."""
+    """Queries of all active cases; rationales of the passive training cases stand for those of the active
+    ones too.
+    """
     catalogue = load_catalogue(data / "items.parquet")
     plans = plan_cases(read_rows(data / "cases.parquet", Case), config.prompts)
     queries = [
@@ -61,7 +66,10 @@ def _work(config: Recipe, data: Path) -> list[GenerationWork]:
         render_plan(plan, catalogue, {}, config.prompts) for plan in train if plan.scenario == "passive"
     ]
     rationales = [rationale_request(prompt, catalogue, config.generate.rationale) for prompt in passive]
-    return [GenerationWork("queries", queries, len(queries)), GenerationWork("rationales", rationales, len(train))]
+    return [
+        GenerationWork("queries", queries, len(queries)),
+        GenerationWork("rationales", rationales, len(train)),
+    ]
 
 
 def _estimate(work: GenerationWork, config: settings.GenerateConfig, generation_cache: Path) -> str:

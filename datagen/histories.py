@@ -1,6 +1,7 @@
 """What users had taken before a target: histories in order, and which of their items are asked for.
 
-No history passes its target. Where times are published, no target of training is later than any target of a test.
+No history passes its target. Where times are published, no target of training is later than any target of a
+test.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def cross_domain_histories(
     """Users with a history in one domain and targets in another.
 
     Args:
-        history, targets: of each domain the interactions and the users, as in `user_histories`; users pair up by user_id.
+        history, targets: of each domain the interactions and the users, as in `user_histories`; users pair up
+            by user_id.
     """
     here, there = (_of(*end, rules.ordered) for end in (history, targets))
     past, liked = _likes(here, history[1], rules), _likes(there, targets[1], rules)
@@ -124,7 +126,9 @@ def _likes(own: pl.DataFrame, users: pl.DataFrame, rules: SplitRules) -> dict[in
 
 
 def _shuffled(likes: pl.DataFrame, users: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Each user's likes in an order that follows from seed, user id and item; a file's own order means nothing."""
+    """Each user's likes in an order that follows from seed, user id and item; a file's own order means
+    nothing.
+    """
     import numpy as np
     import polars as pl
 
@@ -134,11 +138,13 @@ def _shuffled(likes: pl.DataFrame, users: pl.DataFrame, seed: int) -> pl.DataFra
     return likes.with_columns(key=pl.Series(keys)).sort("user", "key").drop("key")
 
 
-def places(persons: Sequence[UserHistory], split: Split, rules: SplitRules) -> Iterator[tuple[UserHistory, int]]:
+def places(
+    persons: Sequence[UserHistory], split: Split, rules: SplitRules
+) -> Iterator[tuple[UserHistory, int]]:
     """Targets as (person, place among the targets), the last of each person before anybody's last but one.
 
-    A test asks for a person's last target, which must lie behind the parting time; preferences for the last one
-    before it; training takes every target before it that has enough history.
+    A test asks for a person's last target, which must lie behind the parting time; preferences for the last
+    one before it; training takes every target before it that has enough history.
     """
     waiting = [(person, found) for person in persons if len(found := _allowed(person, split, rules))]
     for turn in itertools.count():

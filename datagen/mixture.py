@@ -9,7 +9,8 @@ from rectune.core.types import Split
 
 
 def allocate(total: int, shares: Mapping[str, float], names: Sequence[str]) -> dict[str, int]:
-    """Split `total` over the names in proportion to their shares, by largest remainder; the parts sum to `total`.
+    """Split `total` over the names in proportion to their shares, by largest remainder; the parts sum to
+    `total`.
 
     Raises:
         UserError: a name has no share, or all shares are 0.
@@ -24,7 +25,9 @@ def allocate(total: int, shares: Mapping[str, float], names: Sequence[str]) -> d
     weight = sum(shares[name] for name in names)
     if weight <= 0:
         raise UserError(
-            "all shares are 0", where="data.mixture_weights", hint="give at least one dataset a positive weight"
+            "all shares are 0",
+            where="data.mixture_weights",
+            hint="give at least one dataset a positive weight",
         )
     exact = {name: total * shares[name] / weight for name in names}
     counts = {name: int(exact[name]) for name in names}
@@ -49,7 +52,8 @@ def deal(
 ) -> dict[str, int]:
     """What each name gives of `total` when none can give more than its capacity.
 
-    A shortfall is accepted, or spread over the names that have more to give, again in proportion to their shares.
+    A shortfall is accepted, or spread over the names that have more to give, again in proportion to their
+    shares.
     """
     given = {name: min(count, capacity[name]) for name, count in allocate(total, shares, names).items()}
     while spread and (missing := total - sum(given.values())):

@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core import settings
+from rectune.core.artifacts import generation_cache_path
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
-from rectune.core.artifacts import generation_cache_path
 from rectune.core.types import Case, Form, Locale, Prompt, Scenario, content_id
 from rectune.datagen.mixture import allocate
 from rectune.datagen.teachers import ask_teachers
-from rectune.inference.requests import GenerationResult, GenerationRequest
-from rectune.models.prompt_lengths import prompt_lengths
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.models.loading import load_tokenizer
+from rectune.models.prompt_lengths import prompt_lengths
 from rectune.prompts.answers import find_items
 from rectune.prompts.render import RenderOptions, render
-from rectune.prompts.truncation import TruncatedPrompt, fit
 from rectune.prompts.teacher_prompts import query_messages
+from rectune.prompts.truncation import TruncatedPrompt, fit
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -46,9 +46,11 @@ class PromptPlan:
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Word every case; active ones get a query first. A case whose queries were all refused is asked passively.
+    """Word every case; active ones get a query first. A case whose queries were all refused is asked
+    passively.
 
-    Prompts are measured with the base model's tokenizer and chat template, and shortened to `prompts.max_tokens`.
+    Prompts are measured with the base model's tokenizer and chat template, and shortened to
+    `prompts.max_tokens`.
     """
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
@@ -81,7 +83,8 @@ def _kinds(prompts: Sequence[Prompt]) -> dict[str, int]:
 def plan_cases(cases: Sequence[Case], config: settings.PromptsConfig) -> list[PromptPlan]:
     """Scenario, form and locale of every case, in the recipe's shares within each domain and split.
 
-    A test case is always asked passive and direct, which is what is evaluated, and a second time active and direct.
+    A test case is always asked passive and direct, which is what is evaluated, and a second time active and
+    direct.
     """
     plans: list[PromptPlan] = []
     groups: dict[tuple[str, str], list[Case]] = {}
@@ -157,7 +160,9 @@ def _refusal(answer: GenerationResult, text: str, plan: PromptPlan, catalogue: C
     return fault_of(text, catalogue.get(plan.case.domain, plan.case.target).title, plan.locale)
 
 
-def query_request(plan: PromptPlan, catalogue: Catalogue, sampling: settings.SamplingConfig, attempt: int) -> GenerationRequest:
+def query_request(
+    plan: PromptPlan, catalogue: Catalogue, sampling: settings.SamplingConfig, attempt: int
+) -> GenerationRequest:
     """What a teacher is asked for a search query; every attempt has another seed."""
     return GenerationRequest(
         id=plan.case.id,
@@ -216,7 +221,9 @@ def render_plans(
     config: settings.PromptsConfig,
     tokenizer: PreTrainedTokenizerBase,
 ) -> TruncatedPrompt:
-    """The prompts of many plans, in order, each within `config.max_tokens` tokens; see `rectune.prompts.truncation`."""
+    """The prompts of many plans, in order, each within `config.max_tokens` tokens; see
+    `rectune.prompts.truncation`.
+    """
 
     def render_one(place: int, left_out: int) -> Prompt:
         return render_plan(plans[place], catalogue, queries, config, left_out)
@@ -228,7 +235,11 @@ def render_plans(
 
 
 def render_plan(
-    plan: PromptPlan, catalogue: Catalogue, queries: Mapping[str, str], config: settings.PromptsConfig, left_out: int = 0
+    plan: PromptPlan,
+    catalogue: Catalogue,
+    queries: Mapping[str, str],
+    config: settings.PromptsConfig,
+    left_out: int = 0,
 ) -> Prompt:
     """The prompt of a plan, without the `left_out` oldest items of its history.
 

@@ -1,4 +1,6 @@
-"""Stage `rationales`: the responses that are trained on, written by the teachers from history or query and target."""
+"""Stage `rationales`: the responses that are trained on, written by the teachers from history or query and
+target.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +12,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rectune.core import settings
+from rectune.core.artifacts import generation_cache_path
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
-from rectune.core.artifacts import generation_cache_path
 from rectune.core.types import Example, Prompt, grouped, with_id
 from rectune.datagen.teachers import ask_teachers
 from rectune.inference.requests import GenerationRequest
 from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer, reasons
-from rectune.prompts.title_matching import WHOLE
 from rectune.prompts.teacher_prompts import brief, rationale_messages, rationale_opening
+from rectune.prompts.title_matching import WHOLE
 
 _SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
 
@@ -58,12 +60,14 @@ def respond(
 ) -> tuple[str, Literal["model", "template"]]:
     """A teacher's text as the response that its prompt asks for, and who named the item in it.
 
-    A direct response is the reasons in one paragraph and the closing line; a listwise one the same reasons and the
-    ranking. The ranking is always ours, "template": a teacher is asked for a paragraph and shown the target alone.
+    A direct response is the reasons in one paragraph and the closing line; a listwise one the same reasons
+    and the ranking. The ranking is always ours, "template": a teacher is asked for a paragraph and shown the
+    target alone.
 
     Args:
         text: what the teacher wrote.
-        titles: the target's title exactly as in the catalogue, then those of the other candidates as they are ranked.
+        titles: the target's title exactly as in the catalogue, then those of the other candidates as they are
+            ranked.
         prompt: what is responded to.
         cut: the text was stopped by the token limit, so its last sentence is not whole and is taken off.
     """
@@ -89,7 +93,9 @@ def whole_sentences(text: str) -> str:
     return text[: ends[-1]] if ends else text
 
 
-def rationale_request(prompt: Prompt, catalogue: Catalogue, sampling: settings.SamplingConfig) -> GenerationRequest:
+def rationale_request(
+    prompt: Prompt, catalogue: Catalogue, sampling: settings.SamplingConfig
+) -> GenerationRequest:
     """What a teacher is asked about a prompt; of a history that is too long the oldest items are left out."""
     target = catalogue.get(prompt.domain, prompt.target)
     history = [catalogue.get(prompt.history_domain, item) for item in prompt.history]

@@ -1,4 +1,6 @@
-"""Random numbers that follow from a seed alone, for whole arrays at once, and are the same in every version of numpy."""
+"""Random numbers that follow from a seed alone, for whole arrays at once, and are the same in every version
+of numpy.
+"""
 
 from __future__ import annotations
 

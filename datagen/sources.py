@@ -13,9 +13,9 @@ from rectune.core.errors import UserError
 from rectune.core.text.nearest import nearest
 from rectune.core.types import Case, Split, with_id
 from rectune.datagen import histories, mixture, splits
+from rectune.datagen.dataset_cache import CachedDataset
 from rectune.datagen.negatives import Negatives, draw, open_negatives
 from rectune.datagen.rng import hashes64, uniform
-from rectune.datagen.dataset_cache import CachedDataset
 
 if typing.TYPE_CHECKING:
     import polars as pl
@@ -48,7 +48,9 @@ class SourceDataset:
 
 @dataclass(frozen=True)
 class CaseSource:
-    """Gives cases: histories from `history`, targets from `target`, which are the same end unless it `crosses`."""
+    """Gives cases: histories from `history`, targets from `target`, which are the same end unless it
+    `crosses`.
+    """
 
     name: str
     history: SourceDataset
@@ -80,7 +82,7 @@ class CaseSource:
         seeds = hashes64((self.config.seed, self.name, person.user_id, place) for person, place in chosen)
         targets = np.array([person.targets[place] for person, place in chosen], np.int64)
         owners = np.array([person.user for person, _ in chosen], np.int64)
-        others = draw(self._negatives, targets, owners, found.touched, seeds, self.config.candidates - 1)
+        others = draw(self._negatives, targets, owners, found.touched, seeds, self.config.num_candidates - 1)
         chances = uniform(~seeds, 1)[:, 0].tolist()
         return [
             self._case(split, *one, _inserted(row, int(one[0].targets[one[1]]), chance))
@@ -151,7 +153,7 @@ def make_case_sources(parts: Sequence[CachedDataset], data: settings.DataConfig)
         )
     names = [part.name for part in live]
     crossings = {f"{crossing.history} > {crossing.target}": crossing for crossing in data.cross_domain}
-    shares = data.mixture_weights | {name: crossing.share for name, crossing in crossings.items()}
+    shares = data.mixture_weights | {name: crossing.weight for name, crossing in crossings.items()}
     train = mixture.allocate(data.train, shares, [*names, *crossings])
     test, preference = mixture.evenly(data.test, names), mixture.evenly(data.preference, names)
     sources = []
@@ -167,7 +169,9 @@ def make_case_sources(parts: Sequence[CachedDataset], data: settings.DataConfig)
     return sources
 
 
-def _dataset_source(part: CachedDataset, wanted: Mapping[Split, int], data: settings.DataConfig) -> CaseSource:
+def _dataset_source(
+    part: CachedDataset, wanted: Mapping[Split, int], data: settings.DataConfig
+) -> CaseSource:
     end = SourceDataset(part)
     likes = end.likes()
     rules = _rules(part, data, splits.split_timestamp(likes, data.train_time_quantile))
@@ -177,7 +181,11 @@ def _dataset_source(part: CachedDataset, wanted: Mapping[Split, int], data: sett
 
 
 def _crossing_source(
-    name: str, crossing: settings.CrossDomainConfig, parts: Sequence[CachedDataset], wanted: int, data: settings.DataConfig
+    name: str,
+    crossing: settings.CrossDomainConfig,
+    parts: Sequence[CachedDataset],
+    wanted: int,
+    data: settings.DataConfig,
 ) -> CaseSource:
     history, target = _end(crossing.history, parts), _end(crossing.target, parts)
     _check_crossing(history, target)
@@ -193,8 +201,10 @@ def _crossing_source(
             "take files of one edition for both (user ids differ between editions), or leave the crossing out"
         )
         raise UserError(found, where="data.cross_domain", hint=hint)
-    pool = splits.UserPool(name, target.part.dataset.people, users, {"train": wanted, "preference": 0, "test": 0})
-    return CaseSource(name, history, target, crossing.share, rules, pool, data)
+    pool = splits.UserPool(
+        name, target.part.dataset.people, users, {"train": wanted, "preference": 0, "test": 0}
+    )
+    return CaseSource(name, history, target, crossing.weight, rules, pool, data)
 
 
 def _liking(end: SourceDataset, likes: pl.DataFrame, until: int | None, least: int) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Who is trained on, who is asked for preferences, who is tested.
 
-Users are disjoint over all datasets that share user ids, so that nobody is trained on in music and tested in goods. What
-each of them had taken before a target is cut in `rectune.datagen.histories`.
+Users are disjoint over all datasets that share user ids, so that nobody is trained on in music and tested in
+goods. What each of them had taken before a target is cut in `rectune.datagen.histories`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ class SplitRules:
 class UserPool:
     """The users that one source of cases could use.
 
-    `users` has a row a user: user_id, `train` and `test` (could the user serve there), and `capacity`, the cases that
-    the user could give to training. `wanted` counts cases a split; `people` names the space that user ids belong to.
+    `users` has a row a user: user_id, `train` and `test` (could the user serve there), and `capacity`, the
+    cases that the user could give to training. `wanted` counts cases a split; `people` names the space that
+    user ids belong to.
     """
 
     name: str
@@ -116,9 +117,9 @@ def cross_domain_users(history: pl.DataFrame, targets: pl.DataFrame) -> pl.DataF
 def assign(pools: Sequence[UserPool], seed: int) -> list[dict[Split, pl.Series]]:
     """The ids of the users of each split, for every pool, each in a seeded order.
 
-    A user is in one split, in every pool of the same `people`. In the seeded order each user goes to the tests while
-    any pool that they could serve there wants more, then to the preferences in the same way; all others to training.
-    The order hashes ids, so that it does not depend on the order of the files.
+    A user is in one split, in every pool of the same `people`. In the seeded order each user goes to the
+    tests while any pool that they could serve there wants more, then to the preferences in the same way; all
+    others to training. The order hashes ids, so that it does not depend on the order of the files.
     """
     found: dict[int, dict[Split, pl.Series]] = {}
     for people in dict.fromkeys(pool.people for pool in pools):

@@ -9,7 +9,7 @@ from rectune.core import settings
 from rectune.core.types import Provenance, content_id
 from rectune.inference.generate import Model, ServedModel, generate, missing, provenance
 from rectune.inference.llamacpp import prompt_text
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.models.reference import gguf_file
 
 Written = tuple[GenerationResult, Provenance]
@@ -18,18 +18,24 @@ Written = tuple[GenerationResult, Provenance]
 def ask_teachers(
     requests: Sequence[GenerationRequest], config: settings.GenerateConfig, generation_cache: Path, label: str
 ) -> dict[str, Written]:
-    """Answers by request id, each with who wrote it. A teacher is loaded once, and only if it has something to write."""
+    """Answers by request id, each with who wrote it. A teacher is loaded once, and only if it has something
+    to write.
+    """
     written: dict[str, Written] = {}
     for teacher, mine in _shared_out(requests, config.teachers):
         model = model_of(teacher, config)
         name = model.stem if isinstance(model, Path) else model.name
-        answers = generate(model, mine, config, generation_cache, f"{label} ({name})", config.failures)
+        answers = generate(
+            model, mine, config, generation_cache, f"{label} ({name})", config.max_failure_ratio
+        )
         for request, answer in zip(mine, answers, strict=True):
             written[request.id] = (answer, provenance(model, request.sampling, request.seed))
     return written
 
 
-def unanswered(requests: Sequence[GenerationRequest], config: settings.GenerateConfig, generation_cache: Path) -> list[GenerationRequest]:
+def unanswered(
+    requests: Sequence[GenerationRequest], config: settings.GenerateConfig, generation_cache: Path
+) -> list[GenerationRequest]:
     """The requests whose answers the generation cache does not hold, in their order."""
     left = {
         request.id
@@ -51,7 +57,9 @@ def model_of(teacher: settings.TeacherConfig, config: settings.GenerateConfig) -
 
 
 def rendered(request: GenerationRequest, config: settings.GenerateConfig) -> str:
-    """A request as its teacher will see it, control tokens and all; by role where a server does the rendering."""
+    """A request as its teacher will see it, control tokens and all; by role where a server does the
+    rendering.
+    """
     ((teacher, _),) = _shared_out([request], config.teachers)
     model = model_of(teacher, config)
     if isinstance(model, Path):
@@ -73,10 +81,10 @@ def _shared_out(
 def _teacher_of(messages: Sequence[tuple[str, str]], teachers: Sequence[settings.TeacherConfig]) -> int:
     """The teacher of a request, by its hash and the shares: the same on every machine and in every order."""
     point = (
-        int(content_id("teacher", messages)[:12], 16) / 16**12 * sum(teacher.share for teacher in teachers)
+        int(content_id("teacher", messages)[:12], 16) / 16**12 * sum(teacher.weight for teacher in teachers)
     )
     for number, teacher in enumerate(teachers):
-        point -= teacher.share
+        point -= teacher.weight
         if point < 0:
             return number
     return len(teachers) - 1

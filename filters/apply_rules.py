@@ -10,7 +10,7 @@ from typing import Any
 
 from rectune.core import settings
 from rectune.core.types import Verdict
-from rectune.filters.rules import Batch, row_rules, set_rules
+from rectune.filters.rules import ResponseBatch, row_rules, set_rules
 from rectune.filters.tokenization import score_texts
 from rectune.prompts.title_index import TitleIndexes
 
@@ -24,8 +24,8 @@ if typing.TYPE_CHECKING:
 class Verdicts:
     """What was said of n rows, as columns in their order.
 
-    `figures` holds a column a rule, by its name; `drops` one by its reason. `first` is the place of the row that stays for
-    this one where it is a copy, else its own.
+    `figures` holds a column a rule, by its name; `drops` one by its reason. `first` is the place of the row
+    that stays for this one where it is a copy, else its own.
     """
 
     ids: Sequence[str]
@@ -69,7 +69,7 @@ class Verdicts:
             )
 
 
-def apply_rules(batches: Iterable[Batch], config: settings.FilterConfig) -> Verdicts:
+def apply_rules(batches: Iterable[ResponseBatch], config: settings.FilterConfig) -> Verdicts:
     """One verdict a row, in their order; the batches are read once and not kept."""
     import numpy as np
 
@@ -105,7 +105,7 @@ def apply_rules(batches: Iterable[Batch], config: settings.FilterConfig) -> Verd
     )
 
 
-def measure(columns: pa.RecordBatch, catalogue: TitleIndexes, tokenizer: Any) -> Batch:
+def measure(columns: pa.RecordBatch, catalogue: TitleIndexes, tokenizer: Any) -> ResponseBatch:
     """Examples as Arrow columns into what the rules read; KeyError if a domain lacks one of their items.
 
     Args:
@@ -127,7 +127,7 @@ def measure(columns: pa.RecordBatch, catalogue: TitleIndexes, tokenizer: Any) ->
         named.append(list(places))
         shown.append([places[title] for title in own[1:]])
     responses = columns.column("response").to_pylist()
-    return Batch(
+    return ResponseBatch(
         ids=columns.column("id").to_pylist(),
         domains=domains,
         categories=categories,
@@ -151,7 +151,7 @@ class _Parts:
         self.figures, self.drops = dict[str, list["Column"]](), dict[str, list["Mask"]]()
         self._seen = dict[str, str]()
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: ResponseBatch) -> None:
         self.ids += batch.ids
         self.domains += [self._seen.setdefault(name, name) for name in batch.domains]
         self.categories += [self._seen.setdefault(name, name) for name in batch.categories]

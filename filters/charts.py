@@ -63,7 +63,9 @@ def _points(axes: Axes, tokens: Ints, score: Column, dropped: Mask) -> None:
 
 
 def drop_rate(lengths: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """The share of rows that goes, by length: for any reason, and for the score. `lengths` is as in the stage's figures."""
+    """The share of rows that goes, by length: for any reason, and for the score. `lengths` is as in the
+    stage's figures.
+    """
     figure, axes = _canvas((8.2, 3.4))
     places = range(len(lengths))
     for name, words, colour, side in (

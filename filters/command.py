@@ -51,12 +51,12 @@ def score_file(asked: ScoreOptions, write: Callable[[str], Any] | None = None) -
     """Score every text of a column and say how the scores are spread; the memory does not grow with the file.
 
     Args:
-        write: gets a JSON object a text, in the file's order, as lines: `score` (null for an empty text), `tokens`,
-            `distinct`, and `kept`, which is true below the threshold and false for an empty text.
+        write: gets a JSON object a text, in the file's order, as lines: `score` (null for an empty text),
+            `tokens`, `distinct`, and `kept`, which is true below the threshold and false for an empty text.
 
     Raises:
-        UserError: the file cannot be read, has no such column or a malformed line, or the threshold is no positive
-            number, or there is no such tokenizer, or no picture can be written there.
+        UserError: the file cannot be read, has no such column or a malformed line, or the threshold is no
+            positive number, or there is no such tokenizer, or no picture can be written there.
     """
     if not 0 < asked.threshold < math.inf:
         raise UserError(

@@ -1,4 +1,5 @@
-"""How many distinct tokens each row has: the one loop of the filter that is compiled (by numba, once a machine).
+"""How many distinct tokens each row has: the one loop of the filter that is compiled (by numba, once a
+machine).
 
 Imported inside the function that needs it, since numba takes a quarter of a second.
 """

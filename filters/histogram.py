@@ -83,7 +83,8 @@ def _draw(axes: Axes, scores: Column, counts: Column, threshold: float) -> None:
 
 
 def histogram_text(scores: Numbers, threshold: float, counts: Counts | None = None) -> str:
-    """The same for a terminal: a line a bin, solid below the threshold, shaded from it on, a rule between them.
+    """The same for a terminal: a line a bin, solid below the threshold, shaded from it on, a rule between
+    them.
 
     The threshold is an edge of the bins. The last bin is open where few scores lie far out.
 

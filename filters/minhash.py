@@ -1,8 +1,9 @@
 """Texts that are nearly the same: MinHash signatures (Broder 1997) and locality-sensitive hashing.
 
-Two texts are alike as far as their sets of word 3-grams are (Jaccard). A signature has 128 slots; the share of equal
-slots estimates that likeness with a standard error of at most 0.045. Signatures are cut into bands, and only texts with
-an equal band are compared, so that the work grows with the texts and their likenesses and not with all pairs.
+Two texts are alike as far as their sets of word 3-grams are (Jaccard). A signature has 128 slots; the share
+of equal slots estimates that likeness with a standard error of at most 0.045. Signatures are cut into bands,
+and only texts with an equal band are compared, so that the work grows with the texts and their likenesses and
+not with all pairs.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ _WORD = re.compile(r"\w+")
 class DuplicateClusters:
     """What each text is a copy of.
 
-    `first` [n] is the place of the text that stays, the text's own place where it stays itself; `similarity` [n] is the
-    estimated Jaccard likeness to it, 0.0 where the text stays.
+    `first` [n] is the place of the text that stays, the text's own place where it stays itself; `similarity`
+    [n] is the estimated Jaccard likeness to it, 0.0 where the text stays.
     """
 
     first: Ints
@@ -44,10 +45,11 @@ class DuplicateClusters:
 
 
 def near_duplicates(texts: Iterable[str], ids: Sequence[str], similarity: float) -> DuplicateClusters:
-    """Which texts are nearly the same as an earlier one by id; earlier ones that went themselves are not counted.
+    """Which texts are nearly the same as an earlier one by id; earlier ones that went themselves are not
+    counted.
 
-    What stays does not depend on the texts' order, and no two texts that stay were found alike: a second run finds
-    nothing. Texts without a word stay.
+    What stays does not depend on the texts' order, and no two texts that stay were found alike: a second run
+    finds nothing. Texts without a word stay.
 
     Args:
         texts: n texts; they are read once and not kept. 0.5 kB a text stays in memory.
@@ -157,7 +159,9 @@ def _shared_buckets(marks: Signatures, places: Ints, similarity: float) -> dict[
 
 
 def _rows_of_a_band(similarity: float) -> int:
-    """The most slots a band may have for two texts that are just alike enough to share one with probability 0.9."""
+    """The most slots a band may have for two texts that are just alike enough to share one with probability
+    0.9.
+    """
     widths = [2**power for power in range(SLOTS.bit_length())]
     enough = [rows for rows in widths if 1 - (1 - similarity**rows) ** (SLOTS // rows) >= _RECALL]
     return max(enough, default=1)

@@ -1,8 +1,9 @@
 """The response score: how much a text repeats itself, for its length.
 
-score = ln(L) * L / C, with L the number of tokens and C the number of distinct tokens. It is ln(L) when no token comes
-twice and grows with every repetition. It grows with length on clean text too, because a long text must repeat its
-function words; a score therefore means something only beside the tokenizer it was counted with.
+score = ln(L) * L / C, with L the number of tokens and C the number of distinct tokens. It is ln(L) when no
+token comes twice and grows with every repetition. It grows with length on clean text too, because a long text
+must repeat its function words; a score therefore means something only beside the tokenizer it was counted
+with.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""How scores are spread over any number of texts, counted as they pass; the memory does not grow with the texts."""
+"""How scores are spread over any number of texts, counted as they pass; the memory does not grow with the
+texts.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ class ScoreHistogram:
         return np.clip(np.where(places == 0, 0.0, middles), self._least, self._most), self._bins[places]
 
     def quantile(self, share: float) -> float:
-        """The least score that at least this share of the scored texts do not exceed; NaN where there are none."""
+        """The least score that at least this share of the scored texts do not exceed; NaN where there are
+        none.
+        """
         import numpy as np
 
         values, counts = self.scores()

@@ -1,6 +1,8 @@
-"""Stage `filter`: every rule looks at every response; kept rows, dropped rows, verdicts and a report are written.
+"""Stage `filter`: every rule looks at every response; kept rows, dropped rows, verdicts and a report are
+written.
 
-Examples are read and written as columns, a batch at a time; what stays in memory is a few hundred bytes a row.
+Examples are read and written as columns, a batch at a time; what stays in memory is a few hundred bytes a
+row.
 """
 
 from __future__ import annotations
@@ -12,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core import settings
+from rectune.core.artifacts import write_atomically
 from rectune.core.catalogue import load_catalogue
 from rectune.core.progress import progress, say
 from rectune.core.recipe import Recipe
 from rectune.core.rows import batch_of, count_rows, read_batches, write_batches
-from rectune.core.artifacts import write_atomically
 from rectune.core.types import Example, Verdict
 from rectune.filters import charts, report
-from rectune.filters.borderline import borderline
 from rectune.filters.apply_rules import Verdicts, apply_rules, measure
+from rectune.filters.borderline import borderline
 from rectune.filters.histogram import histogram_png, histogram_text
 from rectune.filters.stats import groups, stats
 from rectune.models.loading import load_tokenizer
@@ -29,7 +31,7 @@ from rectune.prompts.title_index import TitleIndexes
 if typing.TYPE_CHECKING:
     import pyarrow as pa
 
-    from rectune.filters.rules import Batch
+    from rectune.filters.rules import ResponseBatch
     from rectune.filters.rules.base import Mask
 
 _ROWS = 8192  # verdicts a row group
@@ -55,7 +57,7 @@ def _judge(config: settings.FilterConfig, inputs: Mapping[str, Path], examples: 
     titles = TitleIndexes(load_catalogue(inputs["data"] / "items.parquet").items.values())
     with progress("judging", count_rows(examples, Example)) as advance:
 
-        def batches() -> Iterator[Batch]:
+        def batches() -> Iterator[ResponseBatch]:
             for columns in read_batches(examples, Example):
                 yield measure(columns, titles, tokenizer)
                 advance(columns.num_rows)

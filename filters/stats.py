@@ -17,8 +17,9 @@ EDGES = (0, 20, 40, 60, 80, 100, 130, 160, 200, 300, 400)  # tokens at which a l
 def stats(verdicts: Verdicts, threshold: float, tokenizer: str) -> dict[str, Any]:
     """What the stage's manifest says, as plain JSON values.
 
-    `dropped` counts by reason, `dropped_by_one_rule_alone` those that only this rule drops, `overlap` the rows that two
-    rules drop both (with itself: all that it drops); `lengths` has an entry a bucket of tokens, its end excluded.
+    `dropped` counts by reason, `dropped_by_one_rule_alone` those that only this rule drops, `overlap` the
+    rows that two rules drop both (with itself: all that it drops); `lengths` has an entry a bucket of tokens,
+    its end excluded.
     """
     kept = verdicts.kept
     return {
@@ -75,7 +76,9 @@ def _overlap(verdicts: Verdicts) -> dict[str, dict[str, int]]:
 
 
 def _lengths(verdicts: Verdicts) -> list[dict[str, int | None]]:
-    """Rows, rows dropped, and rows that the score drops, by length; buckets without rows at either end are left out."""
+    """Rows, rows dropped, and rows that the score drops, by length; buckets without rows at either end are
+    left out.
+    """
     kept, repetitive = verdicts.kept, _repetitive(verdicts)
     buckets: list[dict[str, int | None]] = []
     for start, end in zip(EDGES, (*EDGES[1:], None), strict=True):

@@ -10,7 +10,8 @@ _WORD = re.compile(r"\w+")
 
 
 def mask(text: str, titles: Iterable[str]) -> str:
-    """The text with `MASK` for every title in it, whatever its case; long titles before the short ones in them.
+    """The text with `MASK` for every title in it, whatever its case; long titles before the short ones in
+    them.
 
     A title counts where it stands as whole words; a Korean particle may follow it.
     """

@@ -46,7 +46,9 @@ def _encoder(tokenizer: Any) -> Callable[[list[str]], Iterable[list[int]]]:
 
 @functools.lru_cache(maxsize=1)
 def _plain(tokenizer: Any) -> Any:
-    """A fast tokenizer's own core, without the wrapper that takes as long again, and without truncation and padding."""
+    """A fast tokenizer's own core, without the wrapper that takes as long again, and without truncation and
+    padding.
+    """
     backend = copy.deepcopy(tokenizer.backend_tokenizer)
     backend.no_truncation()
     backend.no_padding()

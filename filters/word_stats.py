@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from rectune.filters.title_masking import runs
 from rectune.filters.score import response_score
+from rectune.filters.title_masking import runs
 
 _WORD = re.compile(r"\w+")
 _RUN = 3  # words; as long as in the filter's rule `ngram_repetition`

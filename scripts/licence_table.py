@@ -1,4 +1,6 @@
-"""The table in docs/licences.md, made from the dataset registry: python -m scripts.licence_table docs/licences.md"""
+"""The table in docs/licences.md, made from the dataset registry: python -m scripts.licence_table
+docs/licences.md
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Shared by all tests: hypothesis without deadlines, because machines are shared and noisy; and the longest files first."""
+"""Shared by all tests: hypothesis without deadlines, because machines are shared and noisy; and the longest
+files first.
+"""
 
 import pytest
 from hypothesis import settings

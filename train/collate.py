@@ -22,11 +22,11 @@ NOBODY = -1
 class PackedCollator:
     """Batches from lists of examples; `owners` names the example of each token, -1 for padding.
 
-    `padded` has one example a row and an attention mask. `packed` has rows of many: positions begin anew with each
-    example and there is no mask, from which transformers builds attention that is blind across examples, for sdpa and
-    eager. `flat` lays all rows end to end, for attention that takes the examples' borders: flash attention and
-    `rectune.models.attention`. Padding is a row of examples of one token, so that no position is left without
-    anything to attend to.
+    `padded` has one example a row and an attention mask. `packed` has rows of many: positions begin anew with
+    each example and there is no mask, from which transformers builds attention that is blind across examples,
+    for sdpa and eager. `flat` lays all rows end to end, for attention that takes the examples' borders: flash
+    attention and `rectune.models.attention`. Padding is a row of examples of one token, so that no position
+    is left without anything to attend to.
     """
 
     def __init__(self, rows: TokenRows, pad_token: int, layout: Layout) -> None:

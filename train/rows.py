@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rectune.core.errors import RectuneError
 from rectune.core.rows import count_rows, read_batches
 from rectune.core.types import Example
+from rectune.models.chat_tokenization import ChatEncoder
 from rectune.models.distributed import is_first, process_count, rank, wait_for_all
 from rectune.models.eval_users import split_eval_users
-from rectune.models.chat_tokenization import ChatEncoder
 
 if TYPE_CHECKING:
     import numpy as np

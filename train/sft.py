@@ -11,12 +11,12 @@ from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.models import metrics
-from rectune.models.preflight import attention_of, check_training_support, check_packing, check_targets
 from rectune.models.attention import BLOCKS, keep_blocks_where_they_fit
 from rectune.models.checkpoints import step_of
 from rectune.models.distributed import is_first, join_processes
-from rectune.models.loading import add_lora, load_for_training, load_tokenizer
 from rectune.models.integrity_checks import trainable_values
+from rectune.models.loading import add_lora, load_for_training, load_tokenizer
+from rectune.models.preflight import attention_of, check_packing, check_targets, check_training_support
 from rectune.models.training.fit import TrainingJob, build_arguments, fit, going_on_from, restore
 from rectune.models.training.loss_spike_guard import LossSpikeGuard
 from rectune.models.training.packing import pack
@@ -51,15 +51,16 @@ class TrainingData:
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Tune the base model on the kept examples; writes `adapter/`, `metrics.jsonl` and `loss.png`.
 
-    With a held-out share of users also `generations.jsonl`, and the adapter is the one that was best on them. Runs in
-    one process or, under a launcher, in many; called again after a kill it goes on from the last checkpoint.
+    With a held-out share of users also `generations.jsonl`, and the adapter is the one that was best on them.
+    Runs in one process or, under a launcher, in many; called again after a kill it goes on from the last
+    checkpoint.
 
     Raises:
-        UserError: the recipe asks for what this machine has not, no example is left to train on, or the loss went
-            wrong.
+        UserError: the recipe asks for what this machine has not, no example is left to train on, or the loss
+            went wrong.
         RectuneError: a proof of training failed.
     """
-    join_processes(config.train.zero)
+    join_processes(config.train.zero_stage)
     check_training_support(config.train, config.models)
     job = TrainingJob(config.train, config.models, out, "sft")
     arguments = _arguments(job, config)
@@ -73,7 +74,9 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     return material.rows.figures() | {"held_out": len(material.held_out)} | figures
 
 
-def read_training_data(source: Path, tokenizer: PreTrainedTokenizerBase, config: Recipe, folder: Path) -> TrainingData:
+def read_training_data(
+    source: Path, tokenizer: PreTrainedTokenizerBase, config: Recipe, folder: Path
+) -> TrainingData:
     """Tokenise the examples, and set those of the held-out users apart.
 
     Raises:
@@ -83,8 +86,8 @@ def read_training_data(source: Path, tokenizer: PreTrainedTokenizerBase, config:
     if not len(rows):
         hint = "raise train.max_length, or loosen the filter"
         raise UserError(f"none of {rows.seen} examples can be trained on", where=str(source), hint=hint)
-    material = TrainingData(rows, *split_users(rows, config.train.holdout))
-    if config.train.holdout and not material.held_out and is_first():
+    material = TrainingData(rows, *split_users(rows, config.train.eval_user_fraction))
+    if config.train.eval_user_fraction and not material.held_out and is_first():
         say("sft: all examples are of one user, so none is held out and nothing is evaluated")
     return material
 
@@ -94,7 +97,9 @@ def _arguments(job: TrainingJob, config: Recipe) -> TrainingArguments:
 
     settings = config.train
     liger = (
-        {"rope": True, "rms_norm": True, "swiglu": True, "cross_entropy": False} if settings.liger else None
+        {"rope": True, "rms_norm": True, "swiglu": True, "cross_entropy": False}
+        if settings.use_liger_kernel
+        else None
     )
     return build_arguments(
         SFTConfig,
@@ -102,7 +107,7 @@ def _arguments(job: TrainingJob, config: Recipe) -> TrainingArguments:
         packing=False,  # ours is done before: trl's cannot say which example a token is of
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
-        use_liger_kernel=settings.liger,
+        use_liger_kernel=settings.use_liger_kernel,
         liger_kernel_config=liger,
     )
 
@@ -127,8 +132,10 @@ def _train(
         from rectune.models.best_adapter import BestAdapterCallback
         from rectune.train.generation_callback import GenerationCallback
 
-        best = BestAdapterCallback(job.best, model, config.train.patience, resumed)
-        trainer.add_callback(GenerationCallback(job.out / _ANSWERS, material.rows, material.held_out, tokenizer))
+        best = BestAdapterCallback(job.best, model, config.train.early_stopping_patience, resumed)
+        trainer.add_callback(
+            GenerationCallback(job.out / _ANSWERS, material.rows, material.held_out, tokenizer)
+        )
     figures = fit(trainer, model, job, best, trainer.meter)
     answers = {"generations": metrics.last(job.out / _ANSWERS)} if best else {}
     return figures | answers | {"packed_rows": len(trainer.train_dataset), "attention": attention}
@@ -171,7 +178,7 @@ def build_trainer(
         processing_class=tokenizer,
     )
     tokens = sum(material.rows.lengths[number] for number in material.train)
-    trainer.meter = metrics.TokenMeter(round(settings.epochs * tokens))
+    trainer.meter = metrics.TokenMeter(round(settings.num_train_epochs * tokens))
     return trainer
 
 
@@ -183,7 +190,9 @@ def _guard(job: TrainingJob, ratio: float, resumed: Path | None) -> LossSpikeGua
 
 
 def layout_of(packing: bool, attention: str) -> Layout:
-    """How batches are laid out: what knows the borders of examples wants packed rows end to end, a mask side by side."""
+    """How batches are laid out: what knows the borders of examples wants packed rows end to end, a mask side
+    by side.
+    """
     if not packing:
         return "padded"
     return "flat" if attention in ("flash_attention_2", BLOCKS) else "packed"

@@ -55,9 +55,11 @@ class PackedSFTTrainer(SFTTrainer):  # type: ignore[misc]
         super().log(logs, start_time)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """The loss on the held-out set: the mean over all its labels (nats a token), however they are batched.
+        """The loss on the held-out set: the mean over all its labels (nats a token), however they are
+        batched.
 
-        The batches are cut here and not by a data loader, which would draw from the random numbers of training.
+        The batches are cut here and not by a data loader, which would draw from the random numbers of
+        training.
         """
         self.model.eval()
         scores: Scores = {}

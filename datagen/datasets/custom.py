@@ -27,7 +27,7 @@ def dataset(name: str, spec: CustomDatasetConfig, root: Path) -> Dataset:
         home=f"data.custom.{name} of the recipe",
         licence=spec.licence,
         redistributable=spec.redistributable,
-        liked=spec.liked,
+        liked=spec.positive_threshold,
         why_liked="the recipe says so",
         people=spec.people or name,
         layouts=(Layout("custom", files, functools.partial(read, spec=spec), ordered=ordered),),

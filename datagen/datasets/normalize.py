@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rectune.core.prefetch import prefetch
 from rectune.core.errors import UserError
+from rectune.core.prefetch import prefetch
 from rectune.core.progress import progress, say
 from rectune.core.tables import interaction_schema, item_schema, user_schema
 from rectune.datagen.datasets.dedup import distinct
@@ -23,7 +23,6 @@ from rectune.readers.times import EARLIEST
 
 if typing.TYPE_CHECKING:
     import polars as pl
-
 
 _UNKNOWN_ITEM = "interaction with an unknown item"
 

@@ -1,16 +1,18 @@
-"""The rules that a response must pass, in the order in which reasons are given. A new rule is a new line here."""
+"""The rules that a response must pass, in the order in which reasons are given. A new rule is a new line
+here.
+"""
 
 from __future__ import annotations
 
 from rectune.core import settings
+from rectune.filters.rules.ads_and_pii import Advertising, PersonalData
 from rectune.filters.rules.base import ResponseBatch, Rule
 from rectune.filters.rules.duplicates import DuplicateRule, ExactDuplicate, NearDuplicate
 from rectune.filters.rules.lengths import EmptyResponse, ResponseScore, ResponseTooLong, ResponseTooShort
+from rectune.filters.rules.repetition import NgramRepetition, PromptCopy
 from rectune.filters.rules.stop_words import StopWords
-from rectune.filters.rules.repetition import PromptCopy, NgramRepetition
-from rectune.filters.rules.ads_and_pii import Advertising, PersonalData
 from rectune.filters.rules.target import OtherItem, WrongTarget
-from rectune.filters.rules.text_quality import BrokenText, WrongLanguage, LeftoverMarkers
+from rectune.filters.rules.text_quality import BrokenText, LeftoverMarkers, WrongLanguage
 
 ROW_RULES: tuple[type[Rule], ...] = (
     EmptyResponse,
@@ -41,4 +43,4 @@ def set_rules(config: settings.FilterConfig) -> list[DuplicateRule]:
     return [rule(config) for rule in SET_RULES if getattr(config.rules, rule.name).on]
 
 
-__all__ = ["Batch", "CopyRule", "Rule", "ROW_RULES", "SET_RULES", "row_rules", "set_rules"]
+__all__ = ["ResponseBatch", "DuplicateRule", "Rule", "ROW_RULES", "SET_RULES", "row_rules", "set_rules"]

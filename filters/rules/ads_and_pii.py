@@ -1,4 +1,5 @@
-"""Rules against what a recommendation must not carry: advertising, and data of persons. Titles are taken out before.
+"""Rules against what a recommendation must not carry: advertising, and data of persons. Titles are taken out
+before.
 
 Every pattern is bounded, so that hostile text costs no more than its length; when in doubt a row stays.
 """
@@ -101,14 +102,18 @@ class PersonalData(CountRule):
 
 
 def luhn(text: str) -> bool:
-    """Whether the digits of a text pass the check of card numbers (ISO/IEC 7812-1, annex B), not all being equal."""
+    """Whether the digits of a text pass the check of card numbers (ISO/IEC 7812-1, annex B), not all being
+    equal.
+    """
     digits = [int(letter) for letter in text if letter.isdecimal()]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def _resident(birth: str, separator: str, rest: str) -> bool:
-    """With its hyphen the form is enough (since October 2020 there is no check digit); else the check digit decides."""
+    """With its hyphen the form is enough (since October 2020 there is no check digit); else the check digit
+    decides.
+    """
     if separator == "-":
         return True
     digits = [int(digit) for digit in birth + rest]

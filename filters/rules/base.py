@@ -29,8 +29,8 @@ if typing.TYPE_CHECKING:
 class ResponseBatch:
     """Examples as columns that run alongside each other, with what was counted of the responses.
 
-    `titles` holds the target's title, then those shown as candidates, then the history's, each once; `shown` the places
-    of the candidates in it. `catalogue` has all titles of all domains.
+    `titles` holds the target's title, then those shown as candidates, then the history's, each once; `shown`
+    the places of the candidates in it. `catalogue` has all titles of all domains.
     """
 
     ids: Sequence[str]
@@ -59,7 +59,9 @@ class ResponseBatch:
 
     @cached_property
     def recommended(self) -> list[tuple[str, float]]:
-        """The title, of its row's own, that each response ends on or ranks first, and how sure that is; empty if none."""
+        """The title, of its row's own, that each response ends on or ranks first, and how sure that is; empty
+        if none.
+        """
         rows = zip(self.responses, self.titles, self.shown, strict=True)
         return [_recommended(*row) for row in rows]
 
@@ -67,7 +69,8 @@ class ResponseBatch:
 class BaseRule(ABC):
     """What every rule has.
 
-    `name` is its key under `filter.rules`, `reason` what people read where it drops a row, `counts` what its figure is.
+    `name` is its key under `filter.rules`, `reason` what people read where it drops a row, `counts` what its
+    figure is.
     """
 
     name: ClassVar[str]
@@ -163,5 +166,7 @@ def _recommended(text: str, titles: Sequence[str], shown: Sequence[int]) -> tupl
 
 
 def _end(text: str) -> str:
-    """The text from the last line that begins with our closing or ranking words: what is before them decides nothing."""
+    """The text from the last line that begins with our closing or ranking words: what is before them decides
+    nothing.
+    """
     return text[max(text.rfind(f"\n{words}") for words in (*CLOSINGS.values(), *RANKINGS.values())) + 1 :]

@@ -1,4 +1,5 @@
-"""Rules that look at all responses together: of those that are the same, or nearly, the first by its example's id stays.
+"""Rules that look at all responses together: of those that are the same, or nearly, the first by its
+example's id stays.
 
 They read a batch at a time and judge at the end, over 16 bytes (the same) and 0.5 kB (nearly the same) a row.
 """
@@ -12,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rectune.core import settings
-from rectune.filters.minhash import signatures, duplicate_clusters
-from rectune.filters.rules.base import ResponseBatch, BaseRule
+from rectune.filters.minhash import duplicate_clusters, signatures
+from rectune.filters.rules.base import BaseRule, ResponseBatch
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,9 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DuplicateRules:
-    """Figures and verdicts of all n rows; `first` [n] is the place of the row that stays, a row's own where it stays."""
+    """Figures and verdicts of all n rows; `first` [n] is the place of the row that stays, a row's own where
+    it stays.
+    """
 
     figures: Column
     first: Ints

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typing
 from collections.abc import Sequence
 
-from rectune.filters.title_masking import mask, runs, segments
 from rectune.filters.rules.base import ResponseBatch, Rule
+from rectune.filters.title_masking import mask, runs, segments
 
 if typing.TYPE_CHECKING:
     from rectune.filters.rules.base import Column, Mask

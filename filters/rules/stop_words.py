@@ -1,7 +1,9 @@
-"""The rule against word salad: text whose words are in no grammar, which says nothing twice and names the right item.
+"""The rule against word salad: text whose words are in no grammar, which says nothing twice and names the
+right item.
 
-Sentences of any subject are held together by the same few words or endings: articles, pronouns and prepositions in English,
-particles and verb endings in Korean. Text without them is a list, or was sampled too hot.
+Sentences of any subject are held together by the same few words or endings: articles, pronouns and
+prepositions in English, particles and verb endings in Korean. Text without them is a list, or was sampled too
+hot.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ _KOREAN = re.compile(
 
 
 class StopWords(LocaleShareRule):
-    """The share of function words among the words outside titles; in Korean, of words that end as they do in sentences.
+    """The share of function words among the words outside titles; in Korean, of words that end as they do in
+    sentences.
 
     None for fewer than eight words.
     """

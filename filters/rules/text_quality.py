@@ -1,4 +1,6 @@
-"""Rules on how a response is written: in the prompt's language, in sound Unicode, without leftovers of templates."""
+"""Rules on how a response is written: in the prompt's language, in sound Unicode, without leftovers of
+templates.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ class BrokenText(CountRule):
 
 
 class LeftoverMarkers(CountRule):
-    """Signs of templates, roles and prompts, placeholders that nobody filled, and a model that speaks of itself."""
+    """Signs of templates, roles and prompts, placeholders that nobody filled, and a model that speaks of
+    itself.
+    """
 
     name, reason, counts = "markers", "template leftovers", "leftovers"
 

@@ -1,4 +1,6 @@
-"""`rectune compare` and `rectune leave-one-domain-out`: two evaluations side by side, and one domain left out."""
+"""`rectune compare` and `rectune leave-one-domain-out`: two evaluations side by side, and one domain left
+out.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ def compare(
     typer.echo(compared(one, other, ArtifactStore(runs), as_json=as_json))
 
 
-def zero_shot(
+def leave_one_domain_out(
     recipe: RecipeFile,
     overrides: Overrides = None,
     folds: Annotated[
@@ -33,9 +35,15 @@ def zero_shot(
     users: Annotated[int, typer.Option(min=0, help="At most so many test users a fold; 0 is all.")] = 0,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Leave one domain out: tune on the others, test on everybody of that one; finished folds are not made again."""
+    """Leave one domain out: tune on the others, test on everybody of that one; finished folds are not made
+    again.
+    """
     from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.leave_one_domain_out import DomainFoldOptions, run_leave_one_domain_out
 
     chosen = [name.strip() for name in folds.split(",") if name.strip()]
-    typer.echo(run_leave_one_domain_out(DomainFoldOptions(recipe, overrides or [], chosen, data, users), ArtifactStore(runs)))
+    typer.echo(
+        run_leave_one_domain_out(
+            DomainFoldOptions(recipe, overrides or [], chosen, data, users), ArtifactStore(runs)
+        )
+    )

@@ -1,4 +1,6 @@
-"""The command line: `rectune COMMAND`. Every command says what it does in one line; the work is in the modules it calls."""
+"""The command line: `rectune COMMAND`. Every command says what it does in one line; the work is in the
+modules it calls.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from rectune.cli.shared_options import Overrides, RecipeFile, Runs
-from rectune.cli.evaluate import compare, zero_shot
+from rectune.cli.evaluate import compare, leave_one_domain_out
 from rectune.cli.recommend import recommend
 from rectune.cli.release import export, push
+from rectune.cli.shared_options import Overrides, RecipeFile, Runs
 from rectune.cli.tag import tag_app
 
 app = typer.Typer(
@@ -45,8 +47,8 @@ def run(
 ) -> None:
     """Run the pipeline: finished stages are skipped, interrupted ones go on."""
     from rectune.core.artifacts import ArtifactStore
-    from rectune.pipeline.run import RunOptions, run_pipeline
     from rectune.pipeline.console import closing_words, generation_preview
+    from rectune.pipeline.run import RunOptions, run_pipeline
 
     if dry_run:
         typer.echo(generation_preview(RunOptions(recipe, overrides or [], "data"), ArtifactStore(runs)))
@@ -66,11 +68,15 @@ def plan(
             "--estimate", help="What training would take: memory, steps, time, and which knob helps."
         ),
     ] = False,
-    device: Annotated[str, typer.Option(help="Estimate for this device, as rtx4090 or h100; the one here.")] = "",
+    device: Annotated[
+        str, typer.Option(help="Estimate for this device, as rtx4090 or h100; the one here.")
+    ] = "",
     probe: Annotated[
         bool, typer.Option(help="Measure a few steps of the real model where it is here.")
     ] = True,
-    show_deepspeed: Annotated[bool, typer.Option("--show-deepspeed", help="Show DeepSpeed's configuration.")] = False,
+    show_deepspeed: Annotated[
+        bool, typer.Option("--show-deepspeed", help="Show DeepSpeed's configuration.")
+    ] = False,
     whole: Annotated[
         bool,
         typer.Option("--resolved", help="Only print the whole recipe, every key with its value, as YAML."),
@@ -78,10 +84,10 @@ def plan(
     runs: Runs = Path("runs"),
 ) -> None:
     """Which stages would run, and why, and what training would cost; no stage is run."""
-    from rectune.core.recipe import load_recipe, resolved
     from rectune.core.artifacts import ArtifactStore
-    from rectune.pipeline.plan import make_plan
+    from rectune.core.recipe import load_recipe, resolved
     from rectune.pipeline.console import plan_table
+    from rectune.pipeline.plan import make_plan
 
     if whole:
         typer.echo(resolved(load_recipe(recipe, overrides or [])), nl=False)
@@ -97,7 +103,9 @@ def plan(
 
         steps = make_plan(loaded, store, "dpo")
         made = make_estimate(loaded, steps, store, device, probing=probe)
-        typer.echo(estimate_table(*made, generation_notes(loaded, steps, store, probing=probe and not device)))
+        typer.echo(
+            estimate_table(*made, generation_notes(loaded, steps, store, probing=probe and not device))
+        )
     if not (show_deepspeed or estimate):
         typer.echo(plan_table(make_plan(loaded, store, until)))
 
@@ -195,7 +203,9 @@ def prompts_show(
     count: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 3,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Prompts as the model sees them, control tokens made visible and trained tokens told apart; runs nothing."""
+    """Prompts as the model sees them, control tokens made visible and trained tokens told apart; runs
+    nothing.
+    """
     from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.prompts_show import PromptFilter, prompt_pages
     from rectune.pipeline.run import RunOptions
@@ -239,7 +249,7 @@ app.command()(recommend)
 app.command()(export)
 app.command()(push)
 app.command()(compare)
-app.command("leave-one-domain-out")(zero_shot)
+app.command("leave-one-domain-out")(leave_one_domain_out)
 
 
 def main() -> None:

@@ -189,8 +189,8 @@ class _Answering:
     def __call__(self, wish: UserRequest) -> str:
         """The answer to a wish, for a terminal or as a line of JSON."""
         from rectune.core.progress import say
-        from rectune.recommender.requests import from_words
         from rectune.recommender.formatting import as_json, as_text
+        from rectune.recommender.requests import from_words
 
         request = from_words(self._items, wish, self._recommender.grounding)
         if strange := [item.title for item in request.liked if not item.item_id and not wish.history_domain]:
@@ -199,7 +199,9 @@ class _Answering:
         return json.dumps(as_json(found), ensure_ascii=False) if self._json else as_text(found)
 
 
-def _recommender(model: Path, items: list[Item], config: RetrievalConfig, folder: Path) -> GenerativeRecommender:
+def _recommender(
+    model: Path, items: list[Item], config: RetrievalConfig, folder: Path
+) -> GenerativeRecommender:
     from rectune.recommender.generative import GenerativeRecommender
     from rectune.retrieval.grounding import ground_in
 
@@ -222,7 +224,9 @@ def _converse(answer: _Answering, history_domain: str) -> None:
             return
         history, *query = _QUESTION.split(line, maxsplit=1)
         try:
-            typer.echo(answer(UserRequest(titles_in(history), query[0] if query else "", history_domain)) + "\n")
+            typer.echo(
+                answer(UserRequest(titles_in(history), query[0] if query else "", history_domain)) + "\n"
+            )
         except UserError as error:
             typer.echo(f"rectune: {error}", err=True)
 
@@ -246,10 +250,10 @@ def _checked(ground: str) -> Literal["", "retrieve", "constrained"]:
 
 def _items(source: CatalogueSource, embedder: str) -> tuple[list[Item], Path]:
     """The catalogue, from a file or from the recipe's own data, and the folder that keeps its index."""
+    from rectune.core.artifacts import ArtifactStore
     from rectune.core.catalogue import load_catalogue
     from rectune.core.errors import UserError
     from rectune.core.progress import say
-    from rectune.core.artifacts import ArtifactStore
     from rectune.core.types import content_id
     from rectune.readers.catalogue import read_catalogue
 
@@ -271,14 +275,16 @@ def _items(source: CatalogueSource, embedder: str) -> tuple[list[Item], Path]:
 
 def _model(source: CatalogueSource) -> tuple[Path, str]:
     """The GGUF file that answers, and what has to be said of it."""
-    from rectune.core.errors import UserError
     from rectune.core.artifacts import ArtifactStore
+    from rectune.core.errors import UserError
     from rectune.models.reference import gguf_file
 
     if source.model:
         return gguf_file(source.model), ""
     try:
-        return ArtifactStore(source.runs).resolve((source.recipe or _DEFAULT).stem, "export") / "model.gguf", ""
+        return ArtifactStore(source.runs).resolve(
+            (source.recipe or _DEFAULT).stem, "export"
+        ) / "model.gguf", ""
     except UserError:
         if source.recipe:
             raise

@@ -16,7 +16,8 @@ def export(recipe: RecipeFile, overrides: Overrides = None, runs: Runs = Path("r
     from rectune.pipeline.run import RunOptions, run_pipeline
 
     typer.echo(
-        run_pipeline(RunOptions(recipe, overrides or [], "export"), ArtifactStore(runs))["export"] / "model.gguf"
+        run_pipeline(RunOptions(recipe, overrides or [], "export"), ArtifactStore(runs))["export"]
+        / "model.gguf"
     )
 
 
@@ -24,7 +25,7 @@ def push(
     recipe: RecipeFile,
     overrides: Overrides = None,
     to: Annotated[str, typer.Option(help="Where to: user/name; else release.repo.")] = "",
-    what: Annotated[
+    artifacts: Annotated[
         str, typer.Option(help="Which of adapter,merged,gguf,dataset,preferences; else release.artifacts.")
     ] = "",
     private: Annotated[
@@ -40,4 +41,6 @@ def push(
     from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.push_command import PushOptions, push_run
 
-    typer.echo(push_run(recipe, overrides or [], PushOptions(to, what, private, dry_run), ArtifactStore(runs)))
+    typer.echo(
+        push_run(recipe, overrides or [], PushOptions(to, artifacts, private, dry_run), ArtifactStore(runs))
+    )

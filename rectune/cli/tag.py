@@ -1,4 +1,6 @@
-"""`rectune tag …`: the tagging program, and what is done with tag files. `rectune tag RECIPE` needs no further word."""
+"""`rectune tag …`: the tagging program, and what is done with tag files. `rectune tag RECIPE` needs no
+further word.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from typer.core import TyperGroup
 from rectune.cli.shared_options import Overrides, RecipeFile, Runs
 
 if TYPE_CHECKING:
-    from rectune.align.tags import TagStore, ImportCounts
+    from rectune.align.tags import ImportCounts, TagStore
     from rectune.align.tasks import AnnotationTask
     from rectune.core.recipe import Recipe
 
@@ -47,7 +49,9 @@ tag_app = typer.Typer(
     no_args_is_help=True,
 )
 
-Of = Annotated[str, typer.Option(help="The annotators who share the prompts, as a,b,c; else you do all.")]
+Annotators = Annotated[
+    str, typer.Option(help="The annotators who share the prompts, as a,b,c; else you do all.")
+]
 Overlap = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="The share of prompts that all of them get, for agreement.")
 ]
@@ -72,7 +76,7 @@ def answers(
     plain: Annotated[
         bool, typer.Option("--plain", help="Line mode, for dumb terminals and screen readers.")
     ] = False,
-    annotators: Of = "",
+    annotators: Annotators = "",
     overlap: Overlap = 0.0,
     repeats: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="The share of prompts that come back unannounced.")
@@ -85,12 +89,14 @@ def answers(
     from rectune.align.annotation_stage import tag_file
     from rectune.align.tagging import TaggingOptions, tag
     from rectune.align.tagging import compare as judge
-    from rectune.core.recipe import load_recipe
     from rectune.core.artifacts import ArtifactStore
+    from rectune.core.recipe import load_recipe
     from rectune.pipeline.run import RunOptions, run_pipeline
 
     loaded = load_recipe(recipe, overrides or [])
-    sitting = TaggingOptions(tag_file(loaded), annotator or getpass.getuser(), plain, _names(annotators), overlap, repeats)
+    sitting = TaggingOptions(
+        tag_file(loaded), annotator or getpass.getuser(), plain, _names(annotators), overlap, repeats
+    )
     if compare:
         comparison, data = _duel(recipe, compare, answers, runs)
         raise typer.Exit(judge(comparison, data, sitting))
@@ -106,7 +112,7 @@ def answers(
 def status(
     recipe: RecipeFile,
     overrides: Overrides = None,
-    annotators: Of = "",
+    annotators: Annotators = "",
     overlap: Overlap = 0.0,
     compare: Compare = None,
     answers: Answers = None,
@@ -151,8 +157,8 @@ def export(
 
 
 def _export_texts(store: TagStore, file: Path, format: ExportFormat, recipe: Path | None, runs: Path) -> None:
-    from rectune.align.import_export import write_text
     from rectune.align.formats import document, judged
+    from rectune.align.import_export import write_text
     from rectune.core.errors import UserError
 
     if recipe is None:

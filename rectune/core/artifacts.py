@@ -6,10 +6,12 @@
     runs/<stage>/<key>.lock      held while somebody works on it
     runs/by-recipe/<recipe>/<stage>  links for people; `resolve` reads them
     runs/digests.sqlite          digests of raw and model files (rectune/core/digests.py)
-    runs/generations.sqlite           the generation cache of generated text (rectune/inference/generation_cache.py)
+    runs/generations.sqlite           the generation cache of generated text
+    (rectune/inference/generation_cache.py)
 
-A key hashes the stage's name and version, the settings that change its result, the keys of its inputs and the digests of
-what it reads from outside. A folder whose key exists is complete: the rename to its final name is the last step.
+A key hashes the stage's name and version, the settings that change its result, the keys of its inputs and the
+digests of what it reads from outside. A folder whose key exists is complete: the rename to its final name is
+the last step.
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ class CacheKey:
 
 @dataclass(frozen=True)
 class WorkDir:
-    """Where a stage works: its partial folder and the descriptor of the lock (a child process keeps it by inheriting it)."""
+    """Where a stage works: its partial folder and the descriptor of the lock (a child process keeps it by
+    inheriting it).
+    """
 
     folder: Path
     lock: int
@@ -160,7 +164,9 @@ class ArtifactStore:
         return DigestCache(self.root).digest(path)
 
     def verify(self) -> Iterator[tuple[Path, list[str]]]:
-        """Re-hash every finished artifact; yields its folder and the files that are missing, changed or extra."""
+        """Re-hash every finished artifact; yields its folder and the files that are missing, changed or
+        extra.
+        """
         for folder in self._artifacts():
             wanted = read_manifest(folder)["files"]
             found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} - {MANIFEST}
@@ -220,7 +226,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def generation_cache_path(out: Path) -> Path:
-    """The generation cache of generated text that belongs to the store a stage works in; `out` is the stage's folder."""
+    """The generation cache of generated text that belongs to the store a stage works in; `out` is the stage's
+    folder.
+    """
     return out.resolve().parent.parent / "generations.sqlite"
 
 

@@ -18,7 +18,9 @@ _known: dict[_Place, str] = {}  # what this process knows
 
 
 def content_digest(path: Path) -> str:
-    """BLAKE2b, 32 hex digits, of a file, or of the names and contents of all files of a folder in sorted order."""
+    """BLAKE2b, 32 hex digits, of a file, or of the names and contents of all files of a folder in sorted
+    order.
+    """
     digest = hashlib.blake2b(digest_size=16)
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     for file in files:
@@ -31,7 +33,8 @@ def content_digest(path: Path) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """BLAKE2b of a file, 32 hex digits; this process hashes it again only where size or time of change is another.
+    """BLAKE2b of a file, 32 hex digits; this process hashes it again only where size or time of change is
+    another.
 
     Raises:
         UserError: the file cannot be read.
@@ -43,7 +46,9 @@ def file_digest(path: Path) -> str:
 
 
 class DigestCache:
-    """Digests by path, size and time of change, in an SQLite file of a folder; several processes may share it."""
+    """Digests by path, size and time of change, in an SQLite file of a folder; several processes may share
+    it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE

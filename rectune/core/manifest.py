@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rectune.core.errors import UserError
 from rectune.core.artifacts import read_manifest
+from rectune.core.errors import UserError
 
 
 @dataclass(frozen=True)

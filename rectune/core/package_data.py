@@ -20,7 +20,9 @@ def recipe_names() -> list[str]:
 
 
 def find_recipe(recipe: Path) -> Path:
-    """The file of a recipe: a path as it is; else, where it is one bare name, the shipped recipe of that name."""
+    """The file of a recipe: a path as it is; else, where it is one bare name, the shipped recipe of that
+    name.
+    """
     bare = recipe.parent == Path() and not recipe.suffix
     return RECIPES / f"{recipe}.yaml" if bare and not recipe.is_file() else recipe
 

@@ -17,7 +17,9 @@ _stream: TextIO | None = None
 
 
 def set_stream(stream: TextIO) -> None:
-    """Where progress goes from now on; a stage's worker keeps the terminal here while libraries write to the log."""
+    """Where progress goes from now on; a stage's worker keeps the terminal here while libraries write to the
+    log.
+    """
     global _stream
     _stream = stream
 

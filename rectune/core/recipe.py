@@ -57,12 +57,13 @@ def load_recipe(recipe: Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Args:
         recipe: a YAML 1.2 file with sections of `Recipe`, or the name of one that comes with the package.
-        overrides: `section.key=value` strings; the value is read as YAML (`5e-7` is a number, `[a, b]` a list).
-            `section.key.name=value` changes one entry of a map, or of its default, and keeps the others.
+        overrides: `section.key=value` strings; the value is read as YAML (`5e-7` is a number, `[a, b]` a
+            list). `section.key.name=value` changes one entry of a map, or of its default, and keeps the
+            others.
 
     Raises:
-        UserError: lists every fault at once: unknown keys with the nearest right one, wrong types, values out of
-            range, sections that do not go together.
+        UserError: lists every fault at once: unknown keys with the nearest right one, wrong types, values out
+            of range, sections that do not go together.
     """
     path = find_recipe(recipe)
     document = _read_yaml(path)
@@ -198,7 +199,7 @@ def _without_free(section: BaseModel) -> dict[str, Any]:
     plain: dict[str, Any] = section.model_dump(mode="json")
     for name, field in type(section).model_fields.items():
         extra = field.json_schema_extra
-        if isinstance(extra, dict) and extra.get("free"):
+        if isinstance(extra, dict) and extra.get("runtime_only"):
             del plain[name]
         elif isinstance(value := getattr(section, name), BaseModel):
             plain[name] = _without_free(value)

@@ -1,4 +1,6 @@
-"""Random numbers that follow from what they are for: the same on any machine, in any order, on any number of workers."""
+"""Random numbers that follow from what they are for: the same on any machine, in any order, on any number of
+workers.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,9 @@ _GROUP = 50_000  # rows a row group: their dictionaries and texts are in memory 
 
 
 def write_rows(path: Path, rows: Iterable[Row], kind: type[Row]) -> int:
-    """Write rows of one dataclass to `path` (Parquet); returns how many. The file appears whole or not at all."""
+    """Write rows of one dataclass to `path` (Parquet); returns how many. The file appears whole or not at
+    all.
+    """
     rows = list(rows)
     starts = range(0, len(rows), _GROUP)
     return write_batches(path, kind, (batch_of(rows[start : start + _GROUP], kind) for start in starts))

@@ -1,4 +1,6 @@
-"""The three columnar tables that the data stage makes: items, users, interactions. One Parquet file each, all domains."""
+"""The three columnar tables that the data stage makes: items, users, interactions. One Parquet file each, all
+domains.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ KINDS = ("rating", "click", "purchase", "play", "review")
 
 
 def item_schema() -> dict[str, pl.DataType]:
-    """`item` is a code, dense from 0 within a domain; `item_id` the published id; `extra` a JSON object as text.
+    """`item` is a code, dense from 0 within a domain; `item_id` the published id; `extra` a JSON object as
+    text.
 
     `category` is the publisher's own division of a dataset (an Amazon category), empty where there is none.
     `facts` are columns that a recipe names, as `price: 12`.
@@ -36,7 +39,9 @@ def item_schema() -> dict[str, pl.DataType]:
 
 
 def user_schema() -> dict[str, pl.DataType]:
-    """`user` is a code, dense from 0 within a domain; `attributes` a JSON object as text, empty where none are published."""
+    """`user` is a code, dense from 0 within a domain; `attributes` a JSON object as text, empty where none
+    are published.
+    """
     import polars as pl
 
     return {"domain": pl.String(), "user": pl.UInt32(), "user_id": pl.String(), "attributes": pl.String()}

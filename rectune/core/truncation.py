@@ -10,13 +10,14 @@ def fewest_dropped(
 ) -> list[int | None]:
     """How many of the oldest entries each of n prompts has to go without.
 
-    All prompts that are still open are tried together in rounds, so that a tokenizer gets many at once; halving the
-    range takes about log2 of the longest history rounds.
+    All prompts that are still open are tried together in rounds, so that a tokenizer gets many at once;
+    halving the range takes about log2 of the longest history rounds.
 
     Args:
         most: of each prompt, how many entries may go.
-        fits: given how many entries are left out of some of the prompts, by place: whether each fits then. Of two calls
-            that fit, the later one for the same prompt is the one that counts. Leaving out more never makes it longer.
+        fits: given how many entries are left out of some of the prompts, by place: whether each fits then. Of
+            two calls that fit, the later one for the same prompt is the one that counts. Leaving out more
+            never makes it longer.
 
     Returns:
         of each prompt the fewest that do; None where leaving out all that may go is not enough.

@@ -1,8 +1,9 @@
 """The rows that flow between stages.
 
-Every row is a frozen dataclass. Rows that have an `id` get it from their content (`content_id`), so that the same
-input gives the same id on any machine, in any order, on any number of workers. `rectune.core.rows` reads and writes them
-as Parquet. `schema` is raised when a field changes its meaning; readers refuse other versions.
+Every row is a frozen dataclass. Rows that have an `id` get it from their content (`content_id`), so that the
+same input gives the same id on any machine, in any order, on any number of workers. `rectune.core.rows` reads
+and writes them as Parquet. `schema` is raised when a field changes its meaning; readers refuse other
+versions.
 """
 
 from __future__ import annotations
@@ -97,12 +98,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the model is asked. `system` and `instruction` are rendered text; the rest says what they were made of.
+    """What the model is asked. `system` and `instruction` are rendered text; the rest says what they were
+    made of.
 
     `target` is the item id really taken; it never stands in `instruction` except among listwise `candidates`.
-    `query` is empty for passive prompts; `candidates` is empty for direct ones. `history_domain` and `category` are as in
-    `Case`. `history` holds what the model is shown; `left_out` counts the older items of the case that did not fit.
-    `template` is `<locale>/<scenario>/<form>/<name>`.
+    `query` is empty for passive prompts; `candidates` is empty for direct ones. `history_domain` and
+    `category` are as in `Case`. `history` holds what the model is shown; `left_out` counts the older items of
+    the case that did not fit. `template` is `<locale>/<scenario>/<form>/<name>`.
     """
 
     schema: ClassVar[int] = 3
@@ -130,9 +132,9 @@ class Prompt:
 class Provenance:
     """Who wrote a text, and how, so that it can be written again.
 
-    `model` is the model's name and digest, `sampling` canonical JSON. `closing` says who named the item that a
-    response ends with: the "model" itself, or our "template" (the closing line, and the ranking of every listwise response);
-    empty where the question does not arise.
+    `model` is the model's name and digest, `sampling` canonical JSON. `closing` says who named the item that
+    a response ends with: the "model" itself, or our "template" (the closing line, and the ranking of every
+    listwise response); empty where the question does not arise.
     """
 
     model: str
@@ -158,8 +160,8 @@ class Example:
 class Verdict:
     """What the filter said of the example `id`.
 
-    `figures` is JSON: rule name -> its figure, null where the rule has none; `reasons` is empty if kept. `copy_of` is the
-    id of the example that stays for it, where it is a duplicate or nearly one.
+    `figures` is JSON: rule name -> its figure, null where the rule has none; `reasons` is empty if kept.
+    `copy_of` is the id of the example that stays for it, where it is a duplicate or nearly one.
     """
 
     schema: ClassVar[int] = 3
@@ -201,11 +203,12 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Items in the order that `system` gave them for a case or prompt; `scores` run alongside, higher is better.
+    """Items in the order that `system` gave them for a case or prompt; `scores` run alongside, higher is
+    better.
 
-    `grounding` says for each item how it was found ("candidate", "title", "embedding"). `protocol` and `draw` say which
-    candidates they were; `rank` is the target's, from 1 (0: not known), among `size` candidates, of which `items` may list
-    the first ones only. `user` is domain/user.
+    `grounding` says for each item how it was found ("candidate", "title", "embedding"). `protocol` and `draw`
+    say which candidates they were; `rank` is the target's, from 1 (0: not known), among `size` candidates, of
+    which `items` may list the first ones only. `user` is domain/user.
     """
 
     schema: ClassVar[int] = 2
@@ -225,7 +228,9 @@ Identified = TypeVar("Identified", Case, Prompt, Example, Candidate, Preference)
 
 
 def with_id(row: Identified) -> Identified:
-    """The row with `id` set to the hash of all its other fields; provenance counts, so that no two rows share an id."""
+    """The row with `id` set to the hash of all its other fields; provenance counts, so that no two rows share
+    an id.
+    """
     content = {f.name: _plain(getattr(row, f.name)) for f in fields(row) if f.name != "id"}
     return replace(row, id=content_id(type(row).__name__, row.schema, content))
 

@@ -1,4 +1,6 @@
-"""Did DPO help? The answers of the model before and after it to the same unseen prompts, measured side by side."""
+"""Did DPO help? The answers of the model before and after it to the same unseen prompts, measured side by
+side.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rectune.core.rows import write_rows
 from rectune.core.artifacts import generation_cache_path, write_atomically
+from rectune.core.rows import write_rows
 from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.types import Candidate, Prompt, with_id
+from rectune.evaluation.model_answers import answers_to
+from rectune.evaluation.off_topic import off_topic_shares
 from rectune.evaluation.sample_answers import choose
 from rectune.evaluation.systems import EvalContext
-from rectune.evaluation.off_topic import off_topic_shares
-from rectune.evaluation.model_answers import answers_to
 from rectune.filters.word_stats import repetition, word_score, words_of
 from rectune.inference.generate import provenance
 from rectune.retrieval.embedding import title_and_categories
@@ -55,9 +57,10 @@ def compare_answers(
         out: the stage's folder; answers that are in the generation cache are not written again.
 
     Returns:
-        What answers.json holds, empty where nothing is asked: `prompts`; `figures`, what each means; `systems`, by system
-        and figure `mean`, `low`, `high` (95 %, bootstrap over users), and `how` the items were found; `difference`, the
-        second system's figures less the first's, prompt by prompt.
+        What answers.json holds, empty where nothing is asked: `prompts`; `figures`, what each means;
+            `systems`, by system
+        and figure `mean`, `low`, `high` (95 %, bootstrap over users), and `how` the items were found;
+        `difference`, the second system's figures less the first's, prompt by prompt.
     """
     chosen = choose(prompts, eval_context.config.evaluate.answers)
     if not chosen:
@@ -76,7 +79,10 @@ def _ask(
     system: str, prompts: Sequence[Prompt], eval_context: EvalContext, grounding: Grounding, out: Path
 ) -> list[_Read]:
     """The system's answers, which are written to their file too."""
-    texts = [answer.text.strip() for answer in answers_to(prompts, system, eval_context, generation_cache_path(out))]
+    texts = [
+        answer.text.strip()
+        for answer in answers_to(prompts, system, eval_context, generation_cache_path(out))
+    ]
     sampling = eval_context.config.retrieval.sampling
     origin = provenance(eval_context.model(system), sampling, sampling.seed)
     rows = [with_id(Candidate("", p.id, 0, text, origin)) for p, text in zip(prompts, texts, strict=True)]

@@ -1,4 +1,6 @@
-"""Two evaluations side by side: the same systems on the same candidates of the same prompts, before and after a change."""
+"""Two evaluations side by side: the same systems on the same candidates of the same prompts, before and after
+a change.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,18 @@ _Key = tuple[str, str, str]  # protocol, system, prompt id
 def compare(one: Path, other: Path) -> dict[str, Any]:
     """What two evaluations make of what they have in common.
 
-    A prompt counts where both ranked the same candidates for it (of the whole catalogue, as many), in the draws that
-    both have.
+    A prompt counts where both ranked the same candidates for it (of the whole catalogue, as many), in the
+    draws that both have.
 
     Args:
         one, other: folders of the stage `eval`, with rankings.parquet.
 
     Returns:
-        `rows`, one a protocol and system that both have: `n` prompts, hit@1 and mrr of both (`one`, `other`, `one_mrr`,
-        `other_mrr`), `difference` and `mrr_difference` (other less one) with their 95 % intervals over users, `won`, `lost`,
-        McNemar's `p` (of the first draw) and `holm`, p corrected over all rows; and counts `shared`, `only_one`,
-        `only_other` of prompts.
+        `rows`, one a protocol and system that both have: `n` prompts, hit@1 and mrr of both (`one`, `other`,
+            `one_mrr`,
+        `other_mrr`), `difference` and `mrr_difference` (other less one) with their 95 % intervals over users,
+        `won`, `lost`, McNemar's `p` (of the first draw) and `holm`, p corrected over all rows; and counts
+        `shared`, `only_one`, `only_other` of prompts.
 
     Raises:
         UserError: there are no rankings, or no prompt in common.

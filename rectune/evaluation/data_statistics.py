@@ -22,20 +22,23 @@ _RANKS = 40
 def describe(folder: Path) -> list[dict[str, Any]]:
     """Figures of items.parquet, users.parquet and interactions.parquet in `folder`.
 
-    Interactions are read in batches; memory is 8 bytes an interaction of the largest category (of the domain where
-    it has none), and 16 bytes a user.
+    Interactions are read in batches; memory is 8 bytes an interaction of the largest category (of the domain
+    where it has none), and 16 bytes a user.
 
     Returns:
         for each domain `domain`, `category` ("" for the domain as a whole) and
 
-        * counts: `items`, `users`, `interactions`, `liked`, `with_value`, `with_time`, `repeated` (interactions of a
-          user with an item that he or she has met before), `items_seen` (with an interaction), `kinds` (by kind);
+        * counts: `items`, `users`, `interactions`, `liked`, `with_value`, `with_time`, `repeated`
+          (interactions of a user with an item that he or she has met before), `items_seen` (with an
+          interaction), `kinds` (by kind);
         * `density` (pairs of user and item that met, of all pairs), `first` and `last` (dates, UTC, or null);
-        * `history`: for `all` and `liked` the lengths of the users' histories: `min`, `quartiles`, `p90`, `p99`,
-          `max`, and `buckets` [[from, users]], where `from` is 0, 1, 2, 4, 8 …; quantiles are null without users;
-        * `popularity` of the items seen: `top` (share of the interactions on the top 1, 10, 20 % of them), `gini`,
-          `ranks` [[rank, interactions]] at log-spaced ranks;
-        * `text`: items with a `description`, with `categories`, with a `year`; mean `title_length` in characters;
+        * `history`: for `all` and `liked` the lengths of the users' histories: `min`, `quartiles`, `p90`,
+          `p99`, `max`, and `buckets` [[from, users]], where `from` is 0, 1, 2, 4, 8 …; quantiles are null
+          without users;
+        * `popularity` of the items seen: `top` (share of the interactions on the top 1, 10, 20 % of them),
+          `gini`, `ranks` [[rank, interactions]] at log-spaced ranks;
+        * `text`: items with a `description`, with `categories`, with a `year`; mean `title_length` in
+            characters;
         * `values`: `scale` ("exact", or "log2": counted in powers of two) and `bars` [[from, liked, others]];
 
         and `categories`: the same for each category, empty where the dataset has none.

@@ -83,14 +83,18 @@ class InteractionCounter:
             cuts = np.cumsum([0, *sizes[first:last]]).tolist()
             histories += [self._history(keys[start:end]) for start, end in itertools.pairwise(cuts)]
         return [
-            InteractionCounts(self._tally.of(group), self._items[self._groups == group], *history, self._tally.scale)
+            InteractionCounts(
+                self._tally.of(group), self._items[self._groups == group], *history, self._tally.scale
+            )
             for group, history in enumerate(histories)
         ]
 
     def whole(self, parts: Sequence[InteractionCounts]) -> InteractionCounts:
         """The domain, once its groups are counted."""
         repeated = sum(part.repeated for part in parts)
-        return InteractionCounts(self._tally.of(-1), self._items, self._lengths, self._liked, repeated, self._tally.scale)
+        return InteractionCounts(
+            self._tally.of(-1), self._items, self._lengths, self._liked, repeated, self._tally.scale
+        )
 
     def _keys(self, rows: pl.LazyFrame, groups: tuple[int, int], size: int) -> NDArray[np.uint64]:
         """The keys of all interactions in these groups (first, last + 1), which are tallied by the way."""
@@ -145,7 +149,9 @@ def _bunches(sizes: Sequence[int], at_once: int) -> Iterator[tuple[int, int]]:
 
 
 class _Tally:
-    """Rows by group, kind, liked and value. Values are kept as they are until there are too many distinct ones."""
+    """Rows by group, kind, liked and value. Values are kept as they are until there are too many distinct
+    ones.
+    """
 
     def __init__(self) -> None:
         import polars as pl

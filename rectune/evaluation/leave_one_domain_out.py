@@ -1,4 +1,6 @@
-"""Leave one domain out: how a model that was tuned on the other domains ranks for people of a domain it has not seen."""
+"""Leave one domain out: how a model that was tuned on the other domains ranks for people of a domain it has
+not seen.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rectune.core.artifacts import write_atomically
 from rectune.core.recipe import Recipe
 from rectune.core.rows import write_rows
-from rectune.core.artifacts import write_atomically
 from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.stats.significance import difference
 from rectune.core.text.figures import figure, with_ends
@@ -19,9 +21,9 @@ from rectune.core.text.tables import Cell, Table
 from rectune.core.types import Case, Locale, Ranking
 from rectune.evaluation.llm_ranking import rank_models
 from rectune.evaluation.protocol import summarise
+from rectune.evaluation.ranking_tasks import CandidateSampler
 from rectune.evaluation.stage import rank_baselines
 from rectune.evaluation.systems import EvalContext
-from rectune.evaluation.ranking_tasks import CandidateSampler
 from rectune.rankers.base import INTERACTION_FREE
 from rectune.rankers.eval_cases import passive_cases
 from rectune.rankers.scoring_methods import BESIDE
@@ -40,11 +42,13 @@ class DomainFold:
 
 
 def fold_config(config: Recipe) -> Recipe:
-    """A fold's settings: only systems that look at no interactions of the domain, and no weight that is chosen on data."""
+    """A fold's settings: only systems that look at no interactions of the domain, and no weight that is
+    chosen on data.
+    """
     changed = config.evaluate.model_copy(
         update={
             "systems": [*INTERACTION_FREE, "base", "sft"],
-            "ways": ["prior", *BESIDE],
+            "scoring_methods": ["prior", *BESIDE],
             "protocols": [],
             "tuning": 0,
             "memorisation": 0,
@@ -58,7 +62,8 @@ def latest_cases(cases: Sequence[Case], trained: frozenset[str], limit: int) -> 
 
     Args:
         cases: of the domain left out; of each user the latest target comes first.
-        trained: users who were trained on in another domain, where user ids are shared; they are no test users.
+        trained: users who were trained on in another domain, where user ids are shared; they are no test
+            users.
         limit: at most so many users, in an order that follows from the ids alone; 0 is all.
     """
     latest: dict[str, Case] = {}
@@ -69,13 +74,15 @@ def latest_cases(cases: Sequence[Case], trained: frozenset[str], limit: int) -> 
     return chosen[:limit] if limit else chosen
 
 
-def measure_fold(cases: Sequence[Case], locale: Locale, eval_context: EvalContext, out: Path) -> dict[str, Any]:
+def measure_fold(
+    cases: Sequence[Case], locale: Locale, eval_context: EvalContext, out: Path
+) -> dict[str, Any]:
     """Rank the cases by every system of `eval_context`, and write rankings.parquet and, last, metrics.json.
 
     Returns:
-        what `rectune.evaluation.protocol.summarise` returns, and `best`: the name of the interaction-free baseline with
-        the highest Hit@1 here (chosen with hindsight, which favours it), with the differences from it of base and tuned
-        model.
+        what `rectune.evaluation.protocol.summarise` returns, and `best`: the name of the interaction-free
+        baseline with the highest Hit@1 here (chosen with hindsight, which favours it), with the differences
+        from it of base and tuned model.
     """
     tests = passive_cases(cases, eval_context.catalogue, {case.domain: locale for case in cases})
     pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)

@@ -8,16 +8,42 @@ from pathlib import Path
 
 from rectune.core.progress import progress
 from rectune.core.types import Case, Locale, Ranking
-from rectune.evaluation.protocol import ranked
-from rectune.evaluation.systems import WRITING, EvalContext, models, scored, system_name, tasks_by_domain, scoring_methods
-from rectune.evaluation.ranking_tasks import FULL, CandidateSampler, RankingTask, further_tasks, order_tasks, own_tasks
 from rectune.evaluation.model_answers import listed_by, written_by
+from rectune.evaluation.protocol import ranked
+from rectune.evaluation.ranking_tasks import (
+    FULL,
+    CandidateSampler,
+    RankingTask,
+    further_tasks,
+    order_tasks,
+    own_tasks,
+)
+from rectune.evaluation.systems import (
+    WRITING,
+    EvalContext,
+    models,
+    scored,
+    scoring_methods,
+    system_name,
+    tasks_by_domain,
+)
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.rankers.generation_rankers import ListwiseRanker, ParsedAnswerRanker, AnswerRetrievalRanker, GeneratedAnswers
-from rectune.rankers.base import Ranker
+from rectune.rankers.base import CandidateScorer
 from rectune.rankers.eval_cases import EvalCase, asked_by_history, by_domain, passive_cases
+from rectune.rankers.generation_rankers import (
+    AnswerRetrievalRanker,
+    GeneratedAnswers,
+    ListwiseRanker,
+    ParsedAnswerRanker,
+)
 from rectune.rankers.score_cache import ScoreCache
-from rectune.rankers.scoring_methods import BESIDE, ScoringInputs, FusionWeights, choose_weights, scoring_inputs_of
+from rectune.rankers.scoring_methods import (
+    BESIDE,
+    FusionWeights,
+    ScoringInputs,
+    choose_weights,
+    scoring_inputs_of,
+)
 
 _CHUNK = 256  # titles of a domain whose likelihood without a history is asked for at once
 
@@ -27,7 +53,8 @@ def rank_models(
 ) -> tuple[list[Ranking], dict[str, FusionWeights]]:
     """What every language model makes of every trial that it takes part in, and the weights chosen for it.
 
-    `out` keeps likelihoods.sqlite, and the store's ledger the answers: an interrupted attempt goes on behind them.
+    `out` keeps likelihoods.sqlite, and the store's ledger the answers: an interrupted attempt goes on behind
+    them.
     """
     config = eval_context.config.evaluate
     rankings: list[Ranking] = []
@@ -46,7 +73,9 @@ def score_cache(name: str, model: Path, eval_context: EvalContext, out: Path) ->
     return ScoreCache(out / "likelihoods.sqlite", name, lambda: LlamaEngine(model, engine))
 
 
-def tuning_cases(cases: Sequence[Case], tests: Sequence[EvalCase], eval_context: EvalContext) -> list[EvalCase]:
+def tuning_cases(
+    cases: Sequence[Case], tests: Sequence[EvalCase], eval_context: EvalContext
+) -> list[EvalCase]:
     """At most `evaluate.tuning` cases of users who are in no test, domains in turn.
 
     Users kept for preferences, whom SFT has not seen, come first, then those it was trained on.
@@ -65,7 +94,11 @@ def tuning_cases(cases: Sequence[Case], tests: Sequence[EvalCase], eval_context:
 
 
 def _by_likelihood(
-    model: str, cases: Sequence[EvalCase], pools: CandidateSampler, eval_context: EvalContext, scorer: ScoreCache
+    model: str,
+    cases: Sequence[EvalCase],
+    pools: CandidateSampler,
+    eval_context: EvalContext,
+    scorer: ScoreCache,
 ) -> tuple[list[Ranking], FusionWeights]:
     config = eval_context.config.evaluate
     own_ways = [method for method in scoring_methods(config) if method not in WRITING]
@@ -82,7 +115,9 @@ def _by_likelihood(
     return rankings, weights
 
 
-def parts_by_domain(cases: Sequence[EvalCase], eval_context: EvalContext, scorer: ScoreCache) -> dict[str, ScoringInputs]:
+def parts_by_domain(
+    cases: Sequence[EvalCase], eval_context: EvalContext, scorer: ScoreCache
+) -> dict[str, ScoringInputs]:
     """The parts of a model's ways by domain; `cases` are all that they will be asked about."""
     return {
         domain: scoring_inputs_of(
@@ -106,8 +141,8 @@ def compute(
 ) -> None:
     """Have every likelihood computed that the rankers will ask for.
 
-    A case's own candidates come first and by themselves, because other shapes of batch move log-probabilities a
-    little; then those of all draws at once. The titles of a domain are scored once without a history.
+    A case's own candidates come first and by themselves, because other shapes of batch move log-probabilities
+    a little; then those of all draws at once. The titles of a domain are scored once without a history.
     """
     everything = [*cases, *tuning]
     shown = {test.prompt.id: dict.fromkeys(test.case.candidates) for test in everything}
@@ -123,7 +158,9 @@ def compute(
                 _compute_prior(group, shown, parts[domain])
 
 
-def _compute_prior(group: Sequence[EvalCase], shown: dict[str, dict[str, None]], parts: ScoringInputs) -> None:
+def _compute_prior(
+    group: Sequence[EvalCase], shown: dict[str, dict[str, None]], parts: ScoringInputs
+) -> None:
     locales: dict[Locale, tuple[EvalCase, dict[str, None]]] = {}
     for test in group:
         locales.setdefault(test.prompt.locale, (test, {}))[1].update(shown[test.prompt.id])
@@ -133,17 +170,21 @@ def _compute_prior(group: Sequence[EvalCase], shown: dict[str, dict[str, None]],
             parts.prior.score([test.case.history], [titles[start : start + _CHUNK]])
 
 
-def _scored_batches(cases: Sequence[EvalCase], pools: CandidateSampler, eval_context: EvalContext) -> Iterator[list[RankingTask]]:
-    """What models rank by likelihood: the own candidates, and the first draws of others; never the whole catalogue."""
+def _scored_batches(
+    cases: Sequence[EvalCase], pools: CandidateSampler, eval_context: EvalContext
+) -> Iterator[list[RankingTask]]:
+    """What models rank by likelihood: the own candidates, and the first draws of others; never the whole
+    catalogue.
+    """
     config = eval_context.config.evaluate
     yield own_tasks(cases)
     drawn = config.model_copy(
         update={
             "protocols": [name for name in config.protocols if name != FULL],
-            "draws": min(config.draws, config.num_model_draws),
+            "num_candidate_draws": min(config.num_candidate_draws, config.num_model_draws),
         }
     )
-    if drawn.draws:
+    if drawn.num_candidate_draws:
         yield from further_tasks(cases, pools, drawn)
 
 
@@ -155,21 +196,28 @@ def _by_writing(
     rankings: list[Ranking] = []
     if {"parsed", "retrieved"} & set(wanted):
         written = written_by(model, cases, eval_context, out)
-        makers: dict[str, Callable[[str, GeneratedAnswers], Ranker]] = {"parsed": ParsedAnswerRanker, "retrieved": AnswerRetrievalRanker}
+        makers: dict[str, Callable[[str, GeneratedAnswers], CandidateScorer]] = {
+            "parsed": ParsedAnswerRanker,
+            "retrieved": AnswerRetrievalRanker,
+        }
         for batch in (own_tasks(cases), *further_tasks(cases, pools, config)):
             for method in (method for method in wanted if method in makers):
                 name = system_name(model, method)
-                rankers: dict[str, Ranker] = {d: makers[method](name, one) for d, one in written.items()}
+                rankers: dict[str, CandidateScorer] = {
+                    d: makers[method](name, one) for d, one in written.items()
+                }
                 rankings += _ranked(name, rankers, [batch])
     if "listed" in wanted:
-        tasks = order_tasks(cases, config.draws, config.seed)
+        tasks = order_tasks(cases, config.num_candidate_draws, config.seed)
         name, answers = system_name(model, "listed"), listed_by(model, tasks, eval_context, out)
         by = {d: ListwiseRanker(name, eval_context.domain_data(d).titles, answers) for d in by_domain(cases)}
         rankings += _ranked(name, by, [tasks])
     return rankings
 
 
-def _ranked(name: str, rankers: Mapping[str, Ranker], batches: Iterable[Sequence[RankingTask]]) -> list[Ranking]:
+def _ranked(
+    name: str, rankers: Mapping[str, CandidateScorer], batches: Iterable[Sequence[RankingTask]]
+) -> list[Ranking]:
     return [
         ranked(task, name, scores)
         for batch in batches

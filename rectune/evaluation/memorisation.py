@@ -1,7 +1,8 @@
-"""What the base model knows by heart: a good ranking by a model that has read the data says little about taste.
+"""What the base model knows by heart: a good ranking by a model that has read the data says little about
+taste.
 
-Two questions. Can it complete titles of the catalogue from their first half? And does it still name a user's next item when
-the history is out of order, somebody else's, or not there?
+Two questions. Can it complete titles of the catalogue from their first half? And does it still name a user's
+next item when the history is out of order, somebody else's, or not there?
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from rectune.core.types import Locale, content_id
 from rectune.evaluation.systems import EvalContext
 from rectune.inference.generate import generate
 from rectune.inference.requests import GenerationRequest
-from rectune.prompts.template_library import system_message
 from rectune.prompts.render import RenderOptions, render
+from rectune.prompts.template_library import system_message
 from rectune.rankers.base import Scores
-from rectune.rankers.eval_cases import EvalCase, as_asked, by_domain
-from rectune.rankers.domain_data import DomainData
-from rectune.rankers.likelihood import RenderedPrompt, Likelihood, Scorer, without_history
 from rectune.rankers.baselines import words_of
+from rectune.rankers.domain_data import DomainData
+from rectune.rankers.eval_cases import EvalCase, as_asked, by_domain
+from rectune.rankers.likelihood import Likelihood, RenderedPrompt, Scorer, without_history
 
 CONDITIONS = ("own history", "shuffled", "somebody else's", "none")
 _SHORTEST = 4  # words of a title that is cut in two
@@ -50,7 +51,8 @@ class SplitTitle:
 
 
 def probe(cases: Sequence[EvalCase], eval_context: EvalContext, scorer: Scorer, out: Path) -> dict[str, Any]:
-    """What memorisation.json holds: `titles` and `next_item`, over all and by domain; see the functions below.
+    """What memorisation.json holds: `titles` and `next_item`, over all and by domain; see the functions
+    below.
 
     Args:
         cases: the test cases; the first `evaluate.memorisation` of each domain are asked about.
@@ -60,7 +62,11 @@ def probe(cases: Sequence[EvalCase], eval_context: EvalContext, scorer: Scorer, 
     """
     count = eval_context.config.evaluate.memorisation
     chosen = {domain: group[:count] for domain, group in by_domain(cases).items()}
-    cuts = [cut for domain, group in chosen.items() for cut in _cuts(eval_context.domain_data(domain), group, count)]
+    cuts = [
+        cut
+        for domain, group in chosen.items()
+        for cut in _cuts(eval_context.domain_data(domain), group, count)
+    ]
     return {
         "model": "base",
         "titles": completed(cuts, eval_context, out) if cuts else {},
@@ -71,8 +77,9 @@ def probe(cases: Sequence[EvalCase], eval_context: EvalContext, scorer: Scorer, 
 def completed(cuts: Sequence[SplitTitle], eval_context: EvalContext, out: Path) -> dict[str, Any]:
     """How many titles the model ends as they end when it is given their first half; greedy.
 
-    An answer counts where its words begin with all words of the rest, case aside. `control` counts those that begin with the
-    rest of another title of the domain instead: what generic endings would give. Both are [share, low, high] of `n` titles.
+    An answer counts where its words begin with all words of the rest, case aside. `control` counts those that
+    begin with the rest of another title of the domain instead: what generic endings would give. Both are
+    [share, low, high] of `n` titles.
     """
     sampling = SamplingConfig(max_tokens=24, temperature=0.0)
     requests = []
@@ -84,7 +91,9 @@ def completed(cuts: Sequence[SplitTitle], eval_context: EvalContext, out: Path) 
         name = content_id("title", cut.domain, cut.first)
         requests.append(GenerationRequest(name, messages, sampling, 0, ("\n",), prefill=cut.first))
     engine = eval_context.config.evaluate
-    answers = generate(eval_context.model("base"), requests, engine, generation_cache_path(out), "titles by heart")
+    answers = generate(
+        eval_context.model("base"), requests, engine, generation_cache_path(out), "titles by heart"
+    )
     words = [tuple(words_of(answer.text)) for answer in answers]
 
     def counted(places: Sequence[int]) -> dict[str, Any]:
@@ -107,10 +116,12 @@ def completed(cuts: Sequence[SplitTitle], eval_context: EvalContext, out: Path) 
 def next_items(
     chosen: Mapping[str, Sequence[EvalCase]], eval_context: EvalContext, scorer: Scorer
 ) -> dict[str, Any]:
-    """Hit@1 among the case's own candidates, by likelihood, under each of `CONDITIONS`, as [share, low, high] of `n` cases.
+    """Hit@1 among the case's own candidates, by likelihood, under each of `CONDITIONS`, as [share, low, high]
+    of `n` cases.
 
-    Shuffling keeps what was liked and loses when; somebody else's history keeps only the domain; none leaves what the
-    model holds likely whoever asks. Where the last is as good as the first, the history plays no part.
+    Shuffling keeps what was liked and loses when; somebody else's history keeps only the domain; none leaves
+    what the model holds likely whoever asks. Where the last is as good as the first, the history plays no
+    part.
     """
     hits: dict[str, list[bool]] = {name: [] for name in CONDITIONS}
     for domain, group in chosen.items():

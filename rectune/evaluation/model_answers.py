@@ -8,27 +8,37 @@ from pathlib import Path
 from rectune.core.artifacts import generation_cache_path
 from rectune.core.settings import SamplingConfig
 from rectune.core.types import Prompt, content_id
-from rectune.evaluation.systems import EvalContext
 from rectune.evaluation.ranking_tasks import RankingTask
+from rectune.evaluation.systems import EvalContext
 from rectune.inference.generate import generate
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import RANKINGS
-from rectune.rankers.generation_rankers import Answers, GeneratedAnswers
 from rectune.rankers.eval_cases import EvalCase, as_asked, asked_to_list, by_domain
+from rectune.rankers.generation_rankers import Answers, GeneratedAnswers
 
 _TOKENS = 16  # of a line of a list, its number included
 
 
 def answers_to(
-    prompts: Sequence[Prompt], model: str, eval_context: EvalContext, generation_cache: Path, label: str = "answers"
+    prompts: Sequence[Prompt],
+    model: str,
+    eval_context: EvalContext,
+    generation_cache: Path,
+    label: str = "answers",
 ) -> list[GenerationResult]:
-    """What a model answers to prompts, in their order, sampled as recommendations are; `label` is for progress."""
+    """What a model answers to prompts, in their order, sampled as recommendations are; `label` is for
+    progress.
+    """
     config = eval_context.config.retrieval
-    requests = [GenerationRequest(p.id, as_asked(p).messages, config.sampling, config.sampling.seed) for p in prompts]
+    requests = [
+        GenerationRequest(p.id, as_asked(p).messages, config.sampling, config.sampling.seed) for p in prompts
+    ]
     return generate(eval_context.model(model), requests, config, generation_cache, f"{label}: {model}")
 
 
-def written_by(model: str, cases: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> dict[str, GeneratedAnswers]:
+def written_by(
+    model: str, cases: Sequence[EvalCase], eval_context: EvalContext, out: Path
+) -> dict[str, GeneratedAnswers]:
     """By domain, what a model answers to the cases' prompts."""
     answers = answers_to([test.prompt for test in cases], model, eval_context, generation_cache_path(out))
     texts = {
@@ -39,7 +49,10 @@ def written_by(model: str, cases: Sequence[EvalCase], eval_context: EvalContext,
     def answers_in(domain: str) -> Answers:
         return lambda history: texts[domain, tuple(history)]
 
-    return {domain: GeneratedAnswers(eval_context.domain_data(domain), answers_in(domain)) for domain in by_domain(cases)}
+    return {
+        domain: GeneratedAnswers(eval_context.domain_data(domain), answers_in(domain))
+        for domain in by_domain(cases)
+    }
 
 
 def listed_by(
@@ -57,7 +70,9 @@ def listed_by(
         name = content_id(task.test.prompt.id, task.draw)
         requests.append(GenerationRequest(name, asked.messages, sampling, 0, ("\n\n",), prefill=opening))
     engine = eval_context.config.evaluate
-    answers = generate(eval_context.model(model), requests, engine, generation_cache_path(out), f"lists: {model}")
+    answers = generate(
+        eval_context.model(model), requests, engine, generation_cache_path(out), f"lists: {model}"
+    )
     texts = {
         (task.test.case.history, task.candidates): f"{request.prefill}{answer.text}"
         for task, request, answer in zip(tasks, requests, answers, strict=True)

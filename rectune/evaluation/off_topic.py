@@ -1,9 +1,11 @@
-"""Which sentences of an answer are off topic: they have nothing to do with what was asked, nor with what is recommended.
+"""Which sentences of an answer are off topic: they have nothing to do with what was asked, nor with what is
+recommended.
 
-Every sentence of at least four words is embedded, and so is each thing that the answer may speak of: the query, the items
-of the history, the candidates shown, the item recommended, each by its title and categories. A sentence is off topic
-if its cosine to the nearest of these is below `FLOOR`. The floor was set for MiniLM on sentences whose place is known
-(`tests/evaluation/test_off_topic.py`); under another embedder the share only serves to compare two models with each other.
+Every sentence of at least four words is embedded, and so is each thing that the answer may speak of: the
+query, the items of the history, the candidates shown, the item recommended, each by its title and categories.
+A sentence is off topic if its cosine to the nearest of these is below `FLOOR`. The floor was set for MiniLM
+on sentences whose place is known (`tests/evaluation/test_off_topic.py`); under another embedder the share
+only serves to compare two models with each other.
 """
 
 from __future__ import annotations

@@ -13,16 +13,19 @@ THIRDS = ("first third", "middle third", "last third")
 
 
 def position_bias(tasks: Sequence[RankingTask], rankings: Sequence[Ranking]) -> dict[str, dict[str, Any]]:
-    """By system that is shown the candidates: where what it put first had stood, and Hit@1 by where the target stood.
+    """By system that is shown the candidates: where what it put first had stood, and Hit@1 by where the
+    target stood.
 
-    Without bias a third of what is put first would come from each third of the list, and Hit@1 would be the same in all.
+    Without bias a third of what is put first would come from each third of the list, and Hit@1 would be the
+    same in all.
 
     Args:
         trials: the cases in all their orders.
         rankings: of any systems; only those that list what they are shown are looked at.
 
     Returns:
-        by system `n` lists, `unread` (share that named no candidate), by third `picked` and `hit@1`: share, low, high, n.
+        by system `n` lists, `unread` (share that named no candidate), by third `picked` and `hit@1`: share,
+        low, high, n.
     """
     shown = {(task.test.prompt.id, task.draw): task for task in tasks}
     found: dict[str, list[Ranking]] = {}

@@ -1,4 +1,5 @@
-"""The protocol: one item that a test user really took next, among candidates; figures by system, group and protocol.
+"""The protocol: one item that a test user really took next, among candidates; figures by system, group and
+protocol.
 
 All systems rank the same candidates of the same cases.
 """
@@ -15,9 +16,9 @@ from rectune.core.settings import EvaluateConfig
 from rectune.core.stats.intervals import wilson
 from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at, reciprocal_ranks, target_rank
 from rectune.core.types import Ranking, grouped
-from rectune.evaluation.user_groups import Groups
-from rectune.evaluation.significance import compare_all
 from rectune.evaluation.ranking_tasks import FULL, OWN, RankingTask
+from rectune.evaluation.significance import compare_all
+from rectune.evaluation.user_groups import Groups
 from rectune.rankers.base import Scores
 from rectune.rankers.eval_cases import EvalCase
 
@@ -54,13 +55,17 @@ def ranked(task: RankingTask, system: str, scores: Scores) -> Ranking:
 
 
 def summarise(
-    cases: Sequence[EvalCase], rankings: Sequence[Ranking], config: EvaluateConfig, groups: Groups | None = None
+    cases: Sequence[EvalCase],
+    rankings: Sequence[Ranking],
+    config: EvaluateConfig,
+    groups: Groups | None = None,
 ) -> dict[str, Any]:
     """Every figure of the evaluation, as metrics.json holds it.
 
-    For the cases' own candidates `candidates`, `chance`, and under `systems` by name what `figures` returns, with the
-    same by domain and category under `domains` and by `groups` under `groups`; under `protocols` the others, each with
-    its own `candidates`, `chance` and `systems`; under `pairs` what `paired.compare_all` makes of the own candidates.
+    For the cases' own candidates `candidates`, `chance`, and under `systems` by name what `figures` returns,
+    with the same by domain and category under `domains` and by `groups` under `groups`; under `protocols` the
+    others, each with its own `candidates`, `chance` and `systems`; under `pairs` what `paired.compare_all`
+    makes of the own candidates.
     """
     users = _users(rankings)
     own = [row for row in rankings if row.protocol == OWN]
@@ -90,8 +95,9 @@ def figures(ranks: Ranks, users: Mapping[str, str], config: EvaluateConfig) -> d
         config: rounds and seed of the bootstrap.
 
     Returns:
-        `n` cases, `draws`, `hit@1` with its `interval`, `hit@5`, `hit@10`, `mrr`, `ndcg@10`, each with its interval as
-        `<figure>_interval`; with several draws `hit@1_by_draw`, and every figure is the mean over them.
+        `n` cases, `draws`, `hit@1` with its `interval`, `hit@5`, `hit@10`, `mrr`, `ndcg@10`, each with its
+        interval as `<figure>_interval`; with several draws `hit@1_by_draw`, and every figure is the mean over
+        them.
     """
     if not ranks:
         return {"n": 0, "draws": 0}

@@ -1,8 +1,8 @@
 """Which candidates a test user's next item is ranked among: the protocols.
 
 * `own`: the candidates that the data stage drew for the case.
-* `uniform`, `popularity`: as many others drawn here, several times, among the items of the target's category that the user
-  never met; each alike, or in proportion to how many train users liked it.
+* `uniform`, `popularity`: as many others drawn here, several times, among the items of the target's category
+  that the user never met; each alike, or in proportion to how many train users liked it.
 * `full`: every item of the domain that the user never met.
 """
 
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from rectune.core.rng import generator_of
 from rectune.core.settings import EvaluateConfig
 from rectune.core.tables import read_table
-from rectune.rankers.eval_cases import EvalCase
 from rectune.rankers.domain_data import TrainLikes
+from rectune.rankers.eval_cases import EvalCase
 
 OWN, FULL = "own", "full"
 
@@ -107,19 +107,23 @@ class CandidateSampler:
         return np.array([likes.counts[likes.place[item]] for item in pool], np.float64)
 
 
-def further_tasks(cases: Sequence[EvalCase], pools: CandidateSampler, config: EvaluateConfig) -> Iterator[list[RankingTask]]:
+def further_tasks(
+    cases: Sequence[EvalCase], pools: CandidateSampler, config: EvaluateConfig
+) -> Iterator[list[RankingTask]]:
     """The trials of `evaluate.protocols`, a protocol and draw at a time; those of `full` in small groups."""
     for protocol in config.protocols:
         if protocol == FULL:
             for start in range(0, len(cases), 32):
                 yield [pools.full(test) for test in cases[start : start + 32]]
         else:
-            for draw in range(config.draws):
+            for draw in range(config.num_candidate_draws):
                 yield [pools.drawn(test, protocol, draw, config.seed) for test in cases]
 
 
 def seen_items(data: Path, cases: Iterable[EvalCase]) -> dict[tuple[str, str], set[str]]:
-    """(domain, user) of each case -> the items of its domain that the user ever met, target and history among them."""
+    """(domain, user) of each case -> the items of its domain that the user ever met, target and history among
+    them.
+    """
     import polars as pl
 
     met = {(t.case.domain, t.case.user): {*t.case.history, t.case.target} for t in cases}
@@ -140,7 +144,9 @@ def seen_items(data: Path, cases: Iterable[EvalCase]) -> dict[tuple[str, str], s
 
 
 def _draw(weights: NDArray[np.float64], wanted: int, rng: np.random.Generator) -> list[int]:
-    """`wanted` places without replacement, by weight (Efraimidis and Spirakis 2006); those of weight 0 come last."""
+    """`wanted` places without replacement, by weight (Efraimidis and Spirakis 2006); those of weight 0 come
+    last.
+    """
     chances = rng.random(len(weights))
     keys = np.where(weights > 0, np.log(chances) / np.maximum(weights, 1e-300), -np.inf)
     order = np.lexsort((chances, keys))[::-1]

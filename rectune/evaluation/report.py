@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rectune.core.artifacts import write_atomically
 from rectune.core.manifest import annotators, simulated
 from rectune.core.recipe import Recipe
-from rectune.core.artifacts import write_atomically
 from rectune.core.text.figures import mapping, memory
 from rectune.core.text.markdown import escaped
 from rectune.core.text.plain import duration

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.types import Prompt
-from rectune.evaluation.systems import MODELS, EvalContext
 from rectune.evaluation.model_answers import answers_to
+from rectune.evaluation.systems import MODELS, EvalContext
 from rectune.inference.requests import GenerationResult
 from rectune.retrieval.grounding import GroundedItem, Grounding
 
@@ -35,7 +35,10 @@ def answer_samples(
     taken) and `answers`: `system` (base, sft, dpo), `text`, `item` (the title it resolves to), `how` and
     `similarity` of that grounding, and `hit`.
     """
-    written = {system: answers_to(prompts, system, eval_context, generation_cache, "sample answers") for system in MODELS}
+    written = {
+        system: answers_to(prompts, system, eval_context, generation_cache, "sample answers")
+        for system in MODELS
+    }
     return [
         {
             "prompt_id": prompt.id,

@@ -23,7 +23,8 @@ def compare_all(ranks: Mapping[str, Sequence[int]], resampled: UserBootstrap) ->
         resampled: their users.
 
     Returns:
-        a row a pair: `system`, `against`, what `difference` returns, and `holm`, p corrected over all these pairs.
+        a row a pair: `system`, `against`, what `difference` returns, and `holm`, p corrected over all these
+            pairs.
     """
     rows = [
         {"system": system, "against": against, **difference(ranks[against], ranks[system], resampled)}

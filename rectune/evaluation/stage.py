@@ -8,31 +8,32 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.catalogue import load_catalogue
 from rectune.core.progress import progress
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
-from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.types import Case, Prompt, Ranking
 from rectune.evaluation.answers import compare_answers
-from rectune.evaluation.user_groups import by_history_length
 from rectune.evaluation.llm_ranking import rank_models, score_cache
 from rectune.evaluation.memorisation import probe
 from rectune.evaluation.position_bias import position_bias
 from rectune.evaluation.protocol import ranked, summarise
+from rectune.evaluation.ranking_tasks import CandidateSampler, further_tasks, order_tasks, own_tasks
 from rectune.evaluation.sample_answers import answer_samples, choose
 from rectune.evaluation.systems import EvalContext, models, rankers, scored, tasks_by_domain
-from rectune.evaluation.ranking_tasks import CandidateSampler, further_tasks, order_tasks, own_tasks
+from rectune.evaluation.user_groups import by_history_length
 from rectune.rankers.eval_cases import EvalCase, read_test_cases
 from rectune.retrieval.grounding import Grounding
 from rectune.retrieval.index import open_index
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Write rankings.parquet (Ranking: a row a case, system, protocol and draw), metrics.json, memorisation.json
-    and samples.json.
+    """Write rankings.parquet (Ranking: a row a case, system, protocol and draw), metrics.json,
+    memorisation.json and samples.json.
 
-    likelihoods.sqlite keeps what language models computed; an interrupted attempt goes on behind what is in it.
+    likelihoods.sqlite keeps what language models computed; an interrupted attempt goes on behind what is in
+    it.
     """
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     tests = read_test_cases(cases, inputs["queries"])
@@ -58,7 +59,9 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 
 
 def measure(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> dict[str, Any]:
-    """Rank every case by every system, write rankings.parquet and memorisation.json, and return what metrics.json holds."""
+    """Rank every case by every system, write rankings.parquet and memorisation.json, and return what
+    metrics.json holds.
+    """
     config = eval_context.config.evaluate
     pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)
     rankings = rank_baselines(tests, pools, eval_context)
@@ -67,12 +70,14 @@ def measure(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> 
     write_rows(out / "rankings.parquet", rankings, Ranking)
     figures = summarise(tests, rankings, config, by_history_length(tests, pools, eval_context.likes))
     figures["weights"] = {model: asdict(chosen) for model, chosen in weights.items()}
-    figures["position"] = position_bias(order_tasks(tests, config.draws, config.seed), rankings)
+    figures["position"] = position_bias(order_tasks(tests, config.num_candidate_draws, config.seed), rankings)
     figures["memorisation"] = _memorisation(tests, eval_context, out)
     return figures
 
 
-def rank_baselines(tests: Sequence[EvalCase], pools: CandidateSampler, eval_context: EvalContext) -> list[Ranking]:
+def rank_baselines(
+    tests: Sequence[EvalCase], pools: CandidateSampler, eval_context: EvalContext
+) -> list[Ranking]:
     """What every system that is no language model makes of every trial."""
     config = eval_context.config.evaluate
     rankings: list[Ranking] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 from rectune.core.errors import UserError
 from rectune.core.settings import EngineConfig
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 
 Group = Sequence[tuple[int, GenerationRequest]]  # requests with the numbers that answers carry
 
@@ -24,7 +24,8 @@ class Worker:
         self._engine: LlamaEngine | None = None
 
     def answer(self, group: Group) -> Iterator[tuple[int, GenerationResult]]:
-        """Yield each answer of a group with its request's number as it ends; an empty group only loads the model.
+        """Yield each answer of a group with its request's number as it ends; an empty group only loads the
+        model.
 
         Raises:
             UserError: the node has no such model, or it cannot be loaded, or llama.cpp cannot go on.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Self
 
-from rectune.core.closing import Closing
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 
 
-class Backend(Closing):
+class Backend(ABC):
     """Answers requests."""
 
     @abstractmethod
-    def generate(self, requests: Sequence[GenerationRequest], on_answer: Callable[[GenerationResult], None]) -> None:
+    def generate(
+        self, requests: Sequence[GenerationRequest], on_answer: Callable[[GenerationResult], None]
+    ) -> None:
         """Answer every request once, in any order; `on_answer` is called in this thread as each one ends.
 
         What cannot be answered is an answer with `finish` "error" that says why.
@@ -25,3 +27,13 @@ class Backend(Closing):
         Raises:
             UserError: nothing can be answered.
         """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the model; doing it twice does no harm."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

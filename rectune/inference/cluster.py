@@ -1,4 +1,6 @@
-"""The engine on many workers: groups of requests go to Ray actors, each with its own model, and answers stream back."""
+"""The engine on many workers: groups of requests go to Ray actors, each with its own model, and answers
+stream back.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from rectune.core.progress import say
 from rectune.core.settings import EngineConfig
 from rectune.inference.actor import Group, Worker
 from rectune.inference.backends import Backend
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 
 _SLOTS = 16  # taken for a worker's slots where it chooses them itself
 _WAVES = 16  # a group is at most so many times a worker's slots: at its end, slots run empty
@@ -38,8 +40,8 @@ class WorkerResources:
 class RayBackend(Backend):
     """Answers requests with `settings.workers` actors on a Ray cluster; a context manager.
 
-    The cluster is the one that RAY_ADDRESS names, or that this process is connected to, or a local one that is
-    stopped again by `close`. The model file has to be at the same path on every node.
+    The cluster is the one that RAY_ADDRESS names, or that this process is connected to, or a local one that
+    is stopped again by `close`. The model file has to be at the same path on every node.
 
     Args:
         model: a GGUF file.
@@ -78,14 +80,16 @@ class RayBackend(Backend):
             ray.shutdown()
         self._connected = ""
 
-    def generate(self, requests: Sequence[GenerationRequest], on_answer: Callable[[GenerationResult], None]) -> None:
+    def generate(
+        self, requests: Sequence[GenerationRequest], on_answer: Callable[[GenerationResult], None]
+    ) -> None:
         """Answer every request once; `on_answer` is called in this process, as answers arrive.
 
-        A group whose worker dies goes to the worker that takes its place, up to `retries` times. Ray takes a second
-        try to yield what the first one did, in the same order, and hands on the rest; where it was otherwise, an
-        answer may be missing or come twice. So answers are counted here by request, and what is missing in the end
-        is asked for again: in groups, then each request alone at a worker. One that kills every worker gets an answer
-        with `finish` "error".
+        A group whose worker dies goes to the worker that takes its place, up to `retries` times. Ray takes a
+        second try to yield what the first one did, in the same order, and hands on the rest; where it was
+        otherwise, an answer may be missing or come twice. So answers are counted here by request, and what is
+        missing in the end is asked for again: in groups, then each request alone at a worker. One that kills
+        every worker gets an answer with `finish` "error".
 
         Raises:
             UserError: no worker can load the model, no worker lives long enough to answer anything, the model
@@ -103,7 +107,7 @@ class RayBackend(Backend):
             return len(waiting) < before
 
         tries = self._retries + 1
-        for size in (group_size(len(waiting), self._share.workers, self._settings.slots or _SLOTS), 1):
+        for size in (group_size(len(waiting), self._share.workers, self._settings.max_num_seqs or _SLOTS), 1):
             while waiting and ask(grouped(waiting, size)):
                 pass
             if waiting and len(waiting) == len(requests):
@@ -145,7 +149,9 @@ class RayBackend(Backend):
         return actor.remote(self._model, self._settings.model_copy(update={"threads": self._share.threads}))
 
     def _stream(self, workers: Sequence[Any], queue: deque[Group]) -> Generator[tuple[int, GenerationResult]]:
-        """Keep workers busy. The first group of each is empty: who cannot be started or load gets no requests."""
+        """Keep workers busy. The first group of each is empty: who cannot be started or load gets no
+        requests.
+        """
         import ray
 
         ahead = 1 if max(map(len, queue)) == 1 else _AHEAD
@@ -170,7 +176,9 @@ class RayBackend(Backend):
 
 
 def _connect(workers: int) -> str:
-    """Join the cluster that the environment names, or start a local one; says which, empty if it was joined before."""
+    """Join the cluster that the environment names, or start a local one; says which, empty if it was joined
+    before.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -195,7 +203,9 @@ def _connect(workers: int) -> str:
 
 
 def _share(settings: EngineConfig, *, local: bool) -> WorkerResources:
-    """Divide what the cluster has among the workers: one accelerator each where there are any, else processors."""
+    """Divide what the cluster has among the workers: one accelerator each where there are any, else
+    processors.
+    """
     import llama_cpp
     import psutil
     import ray

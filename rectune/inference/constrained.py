@@ -1,8 +1,8 @@
 """Decoding through a token trie: the likeliest titles of a catalogue behind a prompt, and nothing else.
 
-A beam search. Of every sequence only the tokens that lead on in the trie are looked at, so each hypothesis is the beginning
-of a title. All hypotheses of a step have the same length and are evaluated in one batch; a finished one is a title with the
-end of the turn behind it, so that "Alien" is told from "Alien 3".
+A beam search. Of every sequence only the tokens that lead on in the trie are looked at, so each hypothesis is
+the beginning of a title. All hypotheses of a step have the same length and are evaluated in one batch; a
+finished one is a title with the end of the turn behind it, so that "Alien" is told from "Alien 3".
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from rectune.inference.token_trie import END, Node, TokenTrie
 
 @dataclass(frozen=True, slots=True)
 class DecodedTitle:
-    """A title by its index, its log-likelihood in nats, its tokens with the end; `mean` is what it is ranked by."""
+    """A title by its index, its log-likelihood in nats, its tokens with the end; `mean` is what it is ranked
+    by.
+    """
 
     title: int
     total: float
@@ -33,7 +35,9 @@ class DecodedTitle:
 
 @dataclass(frozen=True, slots=True)
 class _Hypothesis:
-    """The beginning of a title: where it stands in the trie, in which slot its cache is, and what it has cost."""
+    """The beginning of a title: where it stands in the trie, in which slot its cache is, and what it has
+    cost.
+    """
 
     node: Node
     total: float
@@ -101,7 +105,9 @@ def _grow(
 
 
 def _placed(grown: Sequence[_Hypothesis], context: Context, home: int, width: int) -> list[_Hypothesis]:
-    """Give each hypothesis a slot of the half that begins at `home`, with its parent's cache; empties the other half."""
+    """Give each hypothesis a slot of the half that begins at `home`, with its parent's cache; empties the
+    other half.
+    """
     if context.slots == 1:  # a single hypothesis goes on where it is
         if grown and grown[0].slot == context.slots:
             context.share(0)

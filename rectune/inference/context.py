@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from rectune.core.errors import UserError
 from rectune.core.settings import EngineConfig
+from rectune.inference.context_size import cores, device_memory, size_for, whole_memory
 from rectune.inference.gguf_model import describe, last_words, load_model
 from rectune.inference.requests import GenerationRequest
 from rectune.inference.sampling import Sampler
-from rectune.inference.context_size import cores, device_memory, size_for, whole_memory
 from rectune.inference.vocabulary import Vocabulary
 from rectune.inference.weights import fast_weights
 
@@ -127,9 +127,9 @@ class Context:
     def hold(self, tokens: Sequence[int], *, output: bool = False) -> None:
         """Make the reserved sequence hold exactly `tokens`; what it has in common with them is kept.
 
-        Evaluation goes by `STRIDE` tokens, so that the result does not depend on what was held before: under a
-        quantised model another shape of batch moves log-probabilities by 0.1. With `output`, the logits after
-        the last token are there afterwards (`log_probabilities` of row -1).
+        Evaluation goes by `STRIDE` tokens, so that the result does not depend on what was held before: under
+        a quantised model another shape of batch moves log-probabilities by 0.1. With `output`, the logits
+        after the last token are there afterwards (`log_probabilities` of row -1).
         """
         common = shared_length(self.held, tokens[: len(tokens) - output])
         common -= common % STRIDE

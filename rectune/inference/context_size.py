@@ -47,7 +47,7 @@ def size_for(model: Any, engine: EngineConfig, limit: int) -> ContextSize:
 
     device = device_memory() if engine.gpu_layers else 0
     room = cells_in_memory(model, engine.gpu_layers, device)
-    chosen = engine.slots or max(1, min(room // limit, _SLOTS_DEVICE if device else _SLOTS_HOST))
+    chosen = engine.max_num_seqs or max(1, min(room // limit, _SLOTS_DEVICE if device else _SLOTS_HOST))
     slots = min(chosen, llama_cpp.llama_max_parallel_sequences() - 1)
     # Large accelerators are busy only with large batches; where memory is tight, so is that for a batch.
     batch = 2048 if device > _ROOMY else 512 if device or host_memory() > _TIGHT else 128
@@ -57,7 +57,8 @@ def size_for(model: Any, engine: EngineConfig, limit: int) -> ContextSize:
 def cells_in_memory(model: Any, gpu_layers: int, device: int) -> int:
     """How many tokens of 16-bit keys and values fit beside the loaded model.
 
-    The cache of a layer lies where the layer lies, so where only some are on the accelerator both sides bound it.
+    The cache of a layer lies where the layer lies, so where only some are on the accelerator both sides bound
+    it.
     """
     import llama_cpp
 
@@ -118,8 +119,9 @@ def whole_memory() -> int:
 def cores() -> int:
     """Threads to compute with: physical cores, or fewer where this process or its container may use fewer.
 
-    OMP_NUM_THREADS, which torch's agent sets for several processes, is obeyed. How busy the machine is plays no part: the
-    number of threads can move the last bits of a result, and a result must not depend on the hour.
+    OMP_NUM_THREADS, which torch's agent sets for several processes, is obeyed. How busy the machine is plays
+    no part: the number of threads can move the last bits of a result, and a result must not depend on the
+    hour.
     """
     import psutil
 

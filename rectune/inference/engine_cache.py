@@ -1,4 +1,6 @@
-"""Engines that stay loaded while somebody converses: each question then costs its tokens, not the loading of the model."""
+"""Engines that stay loaded while somebody converses: each question then costs its tokens, not the loading of
+the model.
+"""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ from rectune.core.progress import progress, say
 from rectune.core.settings import EngineConfig, RemoteConfig, SamplingConfig
 from rectune.core.types import Provenance
 from rectune.inference.backends import Backend
-from rectune.inference.generation_cache import GenerationCache, request_key
-from rectune.inference.llamacpp import engine_version
 from rectune.inference.engine_cache import cached_engine
+from rectune.inference.generation_cache import GenerationCache, request_key
 from rectune.inference.gguf_model import describe
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.llamacpp import engine_version
+from rectune.inference.requests import GenerationRequest, GenerationResult
 
 if TYPE_CHECKING:
     from rectune.inference.server import ServerBackend
@@ -49,9 +49,9 @@ def generate(
 ) -> list[GenerationResult]:
     """Answer requests; what the generation cache holds is taken from there.
 
-    Every new answer is in the generation cache before the next one is looked at, so an interrupted call goes on where
-    it was. Requests that differ in nothing but their id are generated once. If the generation cache answers all, no
-    model is loaded.
+    Every new answer is in the generation cache before the next one is looked at, so an interrupted call goes
+    on where it was. Requests that differ in nothing but their id are generated once. If the generation cache
+    answers all, no model is loaded.
 
     Args:
         model: a GGUF file, or a model behind a server.
@@ -80,7 +80,9 @@ def generate(
     return found
 
 
-def missing(model: Model, requests: Sequence[GenerationRequest], generation_cache: Path) -> list[GenerationRequest]:
+def missing(
+    model: Model, requests: Sequence[GenerationRequest], generation_cache: Path
+) -> list[GenerationRequest]:
     """The requests whose answers the generation cache does not hold."""
     with GenerationCache(generation_cache) as book:
         keys = _keys(model, requests, book)
@@ -107,7 +109,9 @@ def _check_failures(answers: Sequence[GenerationResult], limit: float, label: st
 
 
 def provenance(model: Model, sampling: SamplingConfig, seed: int) -> Provenance:
-    """Who wrote an answer: model as name@content hash (or name@server), quantisation, sampling, seed, engine version."""
+    """Who wrote an answer: model as name@content hash (or name@server), quantisation, sampling, seed, engine
+    version.
+    """
     if isinstance(model, ServedModel):
         return _server(model).provenance(sampling, seed)
     name, quantisation = describe(model)
@@ -139,7 +143,11 @@ def _opened(model: Model, engine: EngineConfig) -> AbstractContextManager[Backen
 
 
 def _make(
-    model: Model, left: Mapping[bytes, GenerationRequest], engine: EngineConfig, book: GenerationCache, label: str
+    model: Model,
+    left: Mapping[bytes, GenerationRequest],
+    engine: EngineConfig,
+    book: GenerationCache,
+    label: str,
 ) -> dict[bytes, GenerationResult]:
     """Generate what is left, writing each answer down as it ends."""
     keyed = {str(number): key for number, key in enumerate(left)}

@@ -7,14 +7,13 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from rectune.core.closing import Closing
 from rectune.core.errors import UserError
 from rectune.core.settings import SamplingConfig
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 
 _VERSION = 2  # of the file; a file of version 1 is brought up to it when opened
 _KEYS = 1  # version of the keys; raised only when answers made before are no longer good
@@ -43,10 +42,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", 
 def request_key(digest: str, request: GenerationRequest) -> bytes:
     """What identifies an answer: the model's digest and everything in the request that can change its text.
 
-    `GenerationRequest.id` and `SamplingConfig.seed` (from which stages derive request seeds) are not among it. Messages
-    stand for the rendered prompt: the template is part of the model file. The order of the stop strings does
-    not count. Fields that requests gained later count only where they are not at their defaults, so that
-    answers to requests without them stay good.
+    `GenerationRequest.id` and `SamplingConfig.seed` (from which stages derive request seeds) are not among
+    it. Messages stand for the rendered prompt: the template is part of the model file. The order of the stop
+    strings does not count. Fields that requests gained later count only where they are not at their defaults,
+    so that answers to requests without them stay good.
     """
     rest: list[object] = [
         request.prefill,
@@ -62,7 +61,7 @@ def request_key(digest: str, request: GenerationRequest) -> bytes:
     return key.digest()
 
 
-class GenerationCache(Closing):
+class GenerationCache(AbstractContextManager["GenerationCache"]):
     """Finished answers in SQLite; several processes may share the file. A context manager.
 
     Raises:
@@ -98,6 +97,9 @@ class GenerationCache(Closing):
     def _file_version(self) -> int:
         (found,) = self._base.execute("PRAGMA user_version").fetchone()
         return int(found)
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the file."""

@@ -53,8 +53,8 @@ class ApiKey:
 class HttpClient(httpx2.AsyncClient):
     """Sends the tries of the SDK: in their turn, with our key, in limited time; belongs to one event loop.
 
-    Whatever may pass is raised as a broken connection, so that the SDK tries again. A wait that the server asks for
-    holds all requests back; the SDK would give up beyond two minutes.
+    Whatever may pass is raised as a broken connection, so that the SDK tries again. A wait that the server
+    asks for holds all requests back; the SDK would give up beyond two minutes.
     """
 
     def __init__(self, address: str, key: ApiKey, settings: RemoteConfig) -> None:

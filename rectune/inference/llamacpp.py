@@ -13,10 +13,10 @@ from rectune.core.settings import EngineConfig
 from rectune.inference.backends import Backend
 from rectune.inference.constrained import DecodedTitle, decode
 from rectune.inference.context import ROWS, Context
-from rectune.inference.stream import GenerationStream
 from rectune.inference.gguf_model import describe
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.scheduler import Scheduler
+from rectune.inference.stream import GenerationStream
 from rectune.inference.token_trie import LONGEST, TokenTrie
 from rectune.inference.vocabulary import opened_vocabulary
 
@@ -78,7 +78,9 @@ class LlamaEngine(Backend):
         """
         return self._context.vocabulary.prompt(request.messages, request.prefill)
 
-    def submit(self, request: GenerationRequest, on_end: Callable[[GenerationResult], None] | None = None) -> GenerationStream:
+    def submit(
+        self, request: GenerationRequest, on_end: Callable[[GenerationResult], None] | None = None
+    ) -> GenerationStream:
         """Queue a request. Asking its handle for text makes the engine go on, with all open handles together.
 
         Raises:
@@ -98,7 +100,9 @@ class LlamaEngine(Backend):
         self._scheduler.cancel(handle)
 
     def step(self) -> None:
-        """Evaluate one batch for all open handles. If that fails, or is interrupted, every one ends with the error."""
+        """Evaluate one batch for all open handles. If that fails, or is interrupted, every one ends with the
+        error.
+        """
         try:
             self._scheduler.step()
         except BaseException as problem:
@@ -107,10 +111,13 @@ class LlamaEngine(Backend):
         if not self._scheduler.busy:
             self._scheduler.forget()  # what comes next finds the cache as the first request did
 
-    def generate(self, requests: Sequence[GenerationRequest], on_answer: Callable[[GenerationResult], None]) -> None:
+    def generate(
+        self, requests: Sequence[GenerationRequest], on_answer: Callable[[GenerationResult], None]
+    ) -> None:
         """Answer every request once; `on_answer` is called as each one ends, in the order of ending.
 
-        What cannot be answered, such as a prompt that is too long for its sequence, gets an answer that says so.
+        What cannot be answered, such as a prompt that is too long for its sequence, gets an answer that says
+        so.
 
         Raises:
             UserError: the model has no chat template, or llama.cpp cannot go on.
@@ -138,8 +145,8 @@ class LlamaEngine(Backend):
         """Log-probability of every token of each continuation of the assistant's turn, in nats.
 
         The prompt is evaluated once, what it has in common with the prompt before it not even that, and its
-        cache is shared by all continuations. Continuations are tokenised on their own, as plain text. Open handles
-        are written to their ends first: scoring needs all slots.
+        cache is shared by all continuations. Continuations are tokenised on their own, as plain text. Open
+        handles are written to their ends first: scoring needs all slots.
 
         Raises:
             UserError: the prompt with its longest continuation does not fit a sequence.
@@ -167,7 +174,9 @@ class LlamaEngine(Backend):
         return found
 
     def title_trie(self, titles: Sequence[str]) -> TokenTrie:
-        """A trie of texts as they stand behind a prompt, for `best_titles`; control tokens in them are letters."""
+        """A trie of texts as they stand behind a prompt, for `best_titles`; control tokens in them are
+        letters.
+        """
         return TokenTrie([self._context.vocabulary.plain(title) for title in titles])
 
     def best_titles(
@@ -178,7 +187,8 @@ class LlamaEngine(Backend):
         prefill: str = "",
         without: Collection[int] = (),
     ) -> list[DecodedTitle]:
-        """The titles of a trie that the model is likeliest to go on with, best first; see `rectune.inference.constrained`.
+        """The titles of a trie that the model is likeliest to go on with, best first; see
+        `rectune.inference.constrained`.
 
         Open handles are written to their ends first. At most half the slots hold hypotheses.
 

@@ -13,7 +13,7 @@ import httpx2
 
 from rectune.core.errors import UserError
 from rectune.core.text.plain import encodable
-from rectune.inference.requests import GenerationResult, Finish, GenerationRequest
+from rectune.inference.requests import Finish, GenerationRequest, GenerationResult
 from rectune.inference.truncation import without
 
 LLAMA_SERVER, VLLM = "llama-server", "vLLM"
@@ -166,7 +166,9 @@ def read_answer(content: bytes, request: GenerationRequest) -> GenerationResult:
     prompt_tokens, tokens = (_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
     finish = _FINISHES.get(reason)
     if finish is None:
-        return GenerationResult(request.id, "", "error", prompt_tokens, tokens, f"the server ended it by {reason}")
+        return GenerationResult(
+            request.id, "", "error", prompt_tokens, tokens, f"the server ended it by {reason}"
+        )
     text, cut = _cut(text, request)
     return GenerationResult(request.id, text, "stop" if cut else finish, prompt_tokens, tokens)
 

@@ -9,7 +9,8 @@ from email.utils import parsedate_to_datetime
 
 
 class RateLimiter:
-    """Lets requests leave one after the other: a token bucket of depth one, so no minute holds more than allowed.
+    """Lets requests leave one after the other: a token bucket of depth one, so no minute holds more than
+    allowed.
 
     Belongs to one event loop.
     """

@@ -20,10 +20,11 @@ class GenerationRequest:
         seed: of the sampler; `sampling.seed` is not looked at.
         stop: the answer is cut before the first of these strings.
         prefill: how the assistant's answer begins; it is part of the prompt and not of the returned text.
-        grammar: what the answer may be, in llama.cpp's GBNF; anything when empty. Taken by llama.cpp alone, here and
-            behind llama-server.
-        json_schema: the JSON Schema, as JSON text, that the answer must be an instance of; anything when empty. For
-            servers that know OpenAI's `response_format`, as vLLM does; the engine in this process takes a grammar.
+        grammar: what the answer may be, in llama.cpp's GBNF; anything when empty. Taken by llama.cpp alone,
+            here and behind llama-server.
+        json_schema: the JSON Schema, as JSON text, that the answer must be an instance of; anything when
+            empty. For servers that know OpenAI's `response_format`, as vLLM does; the engine in this process
+            takes a grammar.
         history: what may be left out, oldest first, where prompt and answer do not fit a sequence;
             `separator.join(history)` stands in one of the messages. The last entry always stays.
         separator: see `history`.

@@ -48,7 +48,9 @@ class Sampler:
         return self._choose_allowed(context, row)
 
     def _choose_allowed(self, context: Any, row: int) -> int:
-        """The same with the grammar first. Where it allows nothing, llama.cpp would end the process: look before."""
+        """The same with the grammar first. Where it allows nothing, llama.cpp would end the process: look
+        before.
+        """
         import llama_cpp
         import numpy as np
 

@@ -1,7 +1,7 @@
 """Continuous batching: which sequence gets which tokens of the next evaluation.
 
-Every step evaluates one batch: one new token for each sequence that is being written, or as much of the waiting prompts
-as fits, or both. A sequence that ends leaves its slot to the next request at once.
+Every step evaluates one batch: one new token for each sequence that is being written, or as much of the
+waiting prompts as fits, or both. A sequence that ends leaves its slot to the next request at once.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from collections.abc import Iterator
 
 from rectune.core.errors import UserError
 from rectune.inference.context import STRIDE, Context, shared_length
-from rectune.inference.stream import GenerationStream
-from rectune.inference.requests import GenerationResult, Finish
+from rectune.inference.requests import Finish, GenerationResult
 from rectune.inference.sequence import Sequence, prepare, reason
+from rectune.inference.stream import GenerationStream
 
 _LOOKAHEAD = 64  # requests rendered ahead; the prefix they have in common is evaluated once
 _MIN_SHARED = 16  # tokens; a shorter common prefix is not worth a place
 
 
 class Scheduler:
-    """Handles go in by `submit`; every `step` evaluates a batch, gives out text and ends the handles that are done.
+    """Handles go in by `submit`; every `step` evaluates a batch, gives out text and ends the handles that are
+    done.
 
     With one slot, prompts are evaluated in pieces cut at multiples of `STRIDE` tokens and prefixes are
     shared in multiples of it. So the arithmetic of an answer, and with it the answer to the last bit, does
@@ -174,8 +175,9 @@ class Scheduler:
     def _fill(self) -> None:
         """Make the next batch: tokens just written, then prompts in the order of their admission.
 
-        A processor gains nothing by having both in one batch and loses much: from 64 tokens on llama.cpp's attention
-        works on tiles of them, and a tile with many sequences in it reads the cells of all. So they take turns there.
+        A processor gains nothing by having both in one batch and loses much: from 64 tokens on llama.cpp's
+        attention works on tiles of them, and a tile with many sequences in it reads the cells of all. So they
+        take turns there.
         """
         self._context.batch.clear()
         for sequence in self._active.values():

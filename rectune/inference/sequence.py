@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from rectune.core.errors import UserError
 from rectune.inference.context import Context
-from rectune.inference.stream import GenerationStream
-from rectune.inference.requests import GenerationResult, Finish, GenerationRequest
-from rectune.inference.sampling import Sampler
-from rectune.inference.truncation import fit
 from rectune.inference.detokenizer import Detokenizer
+from rectune.inference.requests import Finish, GenerationRequest, GenerationResult
+from rectune.inference.sampling import Sampler
+from rectune.inference.stream import GenerationStream
+from rectune.inference.truncation import fit
 
 
 @dataclass(slots=True)
@@ -55,8 +55,9 @@ class Sequence:
 
 
 def prepare(handle: GenerationStream, context: Context) -> Sequence | None:
-    """Render and tokenise a request. One that cannot be answered (too long, or refused by the chat template or by
-    the grammar's reader) ends here with an error, and there is None."""
+    """Render and tokenise a request. One that cannot be answered (too long, or refused by the chat template
+    or by the grammar's reader) ends here with an error, and there is None.
+    """
     request, length = handle.request, 0
     wanted = request.sampling.max_tokens
     try:

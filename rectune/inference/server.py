@@ -1,4 +1,6 @@
-"""A model behind an OpenAI-compatible server: many requests in flight at once, each until it is answered or given up."""
+"""A model behind an OpenAI-compatible server: many requests in flight at once, each until it is answered or
+given up.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,12 @@ from rectune.core.progress import say
 from rectune.core.settings import RemoteConfig, SamplingConfig
 from rectune.core.types import Provenance, content_id
 from rectune.inference.backends import Backend
+from rectune.inference.http_client import KEPT, ApiKey, checked, open_client
 from rectune.inference.openai_protocol import (
     LLAMA_SERVER,
     VLLM,
-    ServerInfo,
     InvalidResponse,
+    ServerInfo,
     body,
     complaint,
     parse,
@@ -32,8 +35,7 @@ from rectune.inference.openai_protocol import (
     too_long,
     unknown_fields,
 )
-from rectune.inference.http_client import KEPT, ApiKey, checked, open_client
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.truncation import can_leave_out
 
 T = TypeVar("T")
@@ -53,8 +55,8 @@ class PromptTooLong(RequestFailed):
 class ServerBackend(Backend):
     """Asks a server for chat completions; a context manager. Blocking, and not thread-safe.
 
-    The key comes from RECTUNE_API_KEY, or else OPENAI_API_KEY. It goes into the header of requests to the address
-    and nowhere else.
+    The key comes from RECTUNE_API_KEY, or else OPENAI_API_KEY. It goes into the header of requests to the
+    address and nowhere else.
 
     Attributes:
         address: in one spelling, without a slash at the end.
@@ -75,10 +77,12 @@ class ServerBackend(Backend):
         self._about = None
 
     def generate(self, requests: Sequence[GenerationRequest], on_answer: Keep) -> None:
-        """Answer every request once; `on_answer` is called in this thread as each one ends, in the order of ending.
+        """Answer every request once; `on_answer` is called in this thread as each one ends, in the order of
+        ending.
 
         Raises:
-            UserError: nobody is at the address, it refuses the key or the model, or it cannot do what is asked.
+            UserError: nobody is at the address, it refuses the key or the model, or it cannot do what is
+                asked.
         """
         if requests:
             _run(lambda keep: self._generate(requests, keep), on_answer)
@@ -92,7 +96,8 @@ class ServerBackend(Backend):
         return content_id("server", self.address, self.model, dict(self._known().model))
 
     def provenance(self, sampling: SamplingConfig, seed: int) -> Provenance:
-        """Who wrote an answer: model@server, its quantisation if the server tells, sampling, seed, the software.
+        """Who wrote an answer: model@server, its quantisation if the server tells, sampling, seed, the
+        software.
 
         Raises:
             UserError: the server cannot be asked.
@@ -162,7 +167,9 @@ class ServerBackend(Backend):
             except BaseExceptionGroup as problems:
                 raise problems.exceptions[0] from None
 
-    async def _answer(self, client: openai.AsyncOpenAI, request: GenerationRequest, about: ServerInfo) -> GenerationResult:
+    async def _answer(
+        self, client: openai.AsyncOpenAI, request: GenerationRequest, about: ServerInfo
+    ) -> GenerationResult:
         """Ask, each time without one more of the oldest entries of the history, until there is room."""
         left_out, last = 0, can_leave_out(request)
         while True:
@@ -236,7 +243,9 @@ def _untruncated(answer: GenerationResult, request: GenerationRequest) -> Genera
 
 
 def _run(work: Callable[[Keep], Coroutine[Any, Any, T]], on_answer: Keep) -> T:
-    """Run in an event loop; in a thread of its own if this thread has one running, with `on_answer` here all the same."""
+    """Run in an event loop; in a thread of its own if this thread has one running, with `on_answer` here all
+    the same.
+    """
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 
-from rectune.core.closing import Closing
 from rectune.core.errors import RectuneError
-from rectune.inference.stream import GenerationStream
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import GenerationResult, Finish, GenerationRequest
+from rectune.inference.requests import Finish, GenerationRequest, GenerationResult
+from rectune.inference.stream import GenerationStream
 
 
-class EngineService(Closing):
-    """An engine in a thread of its own, where the requests of all threads are written together; a context manager.
+class EngineService(AbstractContextManager["EngineService"]):
+    """An engine in a thread of its own, where the requests of all threads are written together; a context
+    manager.
 
     The engine belongs to the service from now on and is closed with it.
     """
@@ -38,6 +39,9 @@ class EngineService(Closing):
                 raise RectuneError(f"the engine takes no requests: {self._shut}")
             self._arrived.put(handle)
         return handle
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """End every open handle as cancelled, then free the engine; doing it twice does no harm."""

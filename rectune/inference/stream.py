@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 
 
 class GenerationStream:
     """The text of one answer in pieces as they are written, and the whole answer in the end.
 
     Pieces are whole characters; what may yet turn out to begin a stop string is held back. They join to the
-    answer's text, unless it ends in an error. Any thread may use a handle whose engine runs in a thread of its
-    own; pieces then go to whoever asks first.
+    answer's text, unless it ends in an error. Any thread may use a handle whose engine runs in a thread of
+    its own; pieces then go to whoever asks first.
 
     Attributes:
         request: what is answered.

@@ -1,8 +1,9 @@
 """A token trie over many titles in flat arrays, for decoding that can end nowhere but at one of them.
 
-The titles' tokens are sorted and stored one after another. A node of the trie is then a stretch of rows that begin with
-the same tokens: its children are the runs of equal tokens in the next column. So common beginnings are stored once as far as
-anything walks them, a million titles take some ten megabytes, and nothing is built but a sort.
+The titles' tokens are sorted and stored one after another. A node of the trie is then a stretch of rows that
+begin with the same tokens: its children are the runs of equal tokens in the next column. So common beginnings
+are stored once as far as anything walks them, a million titles take some ten megabytes, and nothing is built
+but a sort.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ class TokenTrie:
         return np.concatenate([[0], np.cumsum(banned)])
 
     def children(self, node: Node, banned: NDArray[np.int64] | None = None) -> Children:
-        """The children of a node, in the order of their tokens; those with nothing but banned titles are left out."""
+        """The children of a node, in the order of their tokens; those with nothing but banned titles are left
+        out.
+        """
         if node.depth == 0 and node.high == len(self):
             self._top = self._top or self._split(node)
             found = self._top

@@ -10,16 +10,20 @@ from rectune.inference.requests import GenerationRequest
 Messages = tuple[tuple[str, str], ...]
 
 
-def fit(request: GenerationRequest, tokens: Callable[[Messages], list[int]], room: int) -> tuple[list[int], int]:
+def fit(
+    request: GenerationRequest, tokens: Callable[[Messages], list[int]], room: int
+) -> tuple[list[int], int]:
     """The prompt's tokens with as much of the history as fits.
 
     Args:
-        request: whose `history`, joined, stands in one of the messages; where it stands in none, nothing is left out.
+        request: whose `history`, joined, stands in one of the messages; where it stands in none, nothing is
+            left out.
         tokens: the prompt of a conversation.
         room: tokens that the prompt may have.
 
     Returns:
-        The tokens, more than `room` if leaving out all but the last entry was not enough, and how many entries
+        The tokens, more than `room` if leaving out all but the last entry was not enough, and how many
+        entries
         were left out: the fewest that do.
     """
     last = can_leave_out(request)

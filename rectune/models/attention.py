@@ -1,7 +1,9 @@
-"""Attention over packed examples, each by itself: what flash attention's kernels do on an accelerator, for processors.
+"""Attention over packed examples, each by itself: what flash attention's kernels do on an accelerator, for
+processors.
 
-Under a mask every token of a packed row is multiplied with every other, and what crosses an example's border thrown away:
-a row of r examples pays r times what its examples need. Cutting the row at the borders pays for them alone.
+Under a mask every token of a packed row is multiplied with every other, and what crosses an example's border
+thrown away: a row of r examples pays r times what its examples need. Cutting the row at the borders pays for
+them alone.
 """
 
 from __future__ import annotations
@@ -41,8 +43,8 @@ def attend(
 ) -> tuple[torch.Tensor, None]:
     """Attention as transformers' sdpa computes it.
 
-    Where one row holds several examples, which `position_ids` [1, tokens] show by beginning anew, each is attended to by
-    itself; else it is sdpa with the mask.
+    Where one row holds several examples, which `position_ids` [1, tokens] show by beginning anew, each is
+    attended to by itself; else it is sdpa with the mask.
 
     Args:
         module: the layer; its `num_key_value_groups` query heads share a head of keys and values.

@@ -1,7 +1,8 @@
-"""The adapter that was best on the held-out set so far; it is part of every checkpoint, so a kill cannot lose it.
+"""The adapter that was best on the held-out set so far; it is part of every checkpoint, so a kill cannot lose
+it.
 
-transformers can go back to its best checkpoint too, but only if it saves one at every evaluation, optimiser and all,
-and under DeepSpeed it loads all of that again at the end. Here an adapter is kept, and nothing else.
+transformers can go back to its best checkpoint too, but only if it saves one at every evaluation, optimiser
+and all, and under DeepSpeed it loads all of that again at the end. Here an adapter is kept, and nothing else.
 
 This module needs transformers at import, so it is only ever imported inside a function.
 """
@@ -25,7 +26,9 @@ _WEIGHTS, _STATE, _FOLDER = "trained.safetensors", "best.json", "best"
 
 
 class BestAdapterCallback(TrainerCallback):  # type: ignore[misc]
-    """Keeps the best adapter in `folder`, and ends training after `patience` evaluations without gain (0: never)."""
+    """Keeps the best adapter in `folder`, and ends training after `patience` evaluations without gain (0:
+    never).
+    """
 
     def __init__(self, folder: Path, model: PeftModel, patience: int, checkpoint: Path | None) -> None:
         """`checkpoint` is what training goes on from, if it does; what was best then is best now."""

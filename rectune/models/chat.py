@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 Segment = tuple[str, bool]
-# What stands for a content is this and six digits; random, so that no template holds it by chance. Made once, because
-# compiling the pattern takes longer than rendering most conversations.
+# What stands for a content is this and six digits; random, so that no template holds it by chance. Made once,
+# because compiling the pattern takes longer than rendering most conversations.
 _NONCE = str(secrets.randbelow(9 * 10**39) + 10**39)
 _STAND_IN = re.compile(_NONCE + r"(\d{6})")
 _HINT = "use a model whose chat template takes these roles, or another wording of the prompt"

@@ -50,7 +50,9 @@ def end_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
 
 
 class ChatEncoder:
-    """`prompt_ids` and `response_ids` of many at once; the template's own texts, few and always the same, once."""
+    """`prompt_ids` and `response_ids` of many at once; the template's own texts, few and always the same,
+    once.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer

@@ -1,6 +1,7 @@
 """DeepSpeed's JSON from a recipe (ZeRO, Rajbhandari et al. 2020); no value in it is left to "auto".
 
-The rows of one optimiser step are not in it: they are micro batch times accumulation times the processes there are.
+The rows of one optimiser step are not in it: they are micro batch times accumulation times the processes
+there are.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from rectune.core.settings import TrainingConfig
 
 _NEVER = 2**31 - 1  # steps between DeepSpeed's own log lines; metrics.jsonl is where figures go
 
-# Elements of a communication bucket. DeepSpeed's own 500 million are for models that are trained whole: it sets aside two
-# such buffers on a GPU, 1.9 GiB in 16 bits, where the adapters of a 7B model have 40 to 160 million elements in all.
+# Elements of a communication bucket. DeepSpeed's own 500 million are for models that are trained whole: it
+# sets aside two such buffers on a GPU, 1.9 GiB in 16 bits, where the adapters of a 7B model have 40 to 160
+# million elements in all.
 BUCKET = 50_000_000
 
 
@@ -31,11 +33,11 @@ def deepspeed_config(settings: TrainingConfig, precision: str, on_gpu: bool) -> 
         UserError: the offload asked for does not exist at this stage.
     """
     check_offload(settings)
-    if not settings.zero:
+    if not settings.zero_stage:
         return None
     config: dict[str, Any] = {
-        "train_micro_batch_size_per_gpu": settings.batch_size,
-        "gradient_accumulation_steps": settings.accumulation,
+        "train_micro_batch_size_per_gpu": settings.per_device_train_batch_size,
+        "gradient_accumulation_steps": settings.gradient_accumulation_steps,
         "gradient_clipping": settings.max_grad_norm,
         "steps_per_print": _NEVER,
         "bf16": {"enabled": precision == "bfloat16"},
@@ -49,27 +51,28 @@ def deepspeed_config(settings: TrainingConfig, precision: str, on_gpu: bool) -> 
 
 def check_offload(settings: TrainingConfig) -> None:
     """Refuse an offload that the ZeRO stage does not have."""
-    if settings.offload == "optimizer" and settings.zero < 2:
+    if settings.offload == "optimizer" and settings.zero_stage < 2:
         raise UserError(
-            f"offload: optimizer needs ZeRO 2 or 3, zero is {settings.zero}",
+            f"offload: optimizer needs ZeRO 2 or 3, zero is {settings.zero_stage}",
             hint="set zero: 2 or offload: none",
         )
-    if settings.offload == "parameters" and settings.zero != 3:
+    if settings.offload == "parameters" and settings.zero_stage != 3:
         raise UserError(
-            f"offload: parameters needs ZeRO 3, zero is {settings.zero}", hint="set zero: 3 or offload: none"
+            f"offload: parameters needs ZeRO 3, zero is {settings.zero_stage}",
+            hint="set zero: 3 or offload: none",
         )
 
 
 def _zero(settings: TrainingConfig, on_gpu: bool) -> dict[str, Any]:
     zero: dict[str, Any] = {
-        "stage": settings.zero,
+        "stage": settings.zero_stage,
         "contiguous_gradients": True,
         "overlap_comm": on_gpu,
         "reduce_bucket_size": BUCKET,
     }
-    if settings.zero < 3:
+    if settings.zero_stage < 3:
         zero["allgather_bucket_size"] = BUCKET
-    if settings.zero == 3:
+    if settings.zero_stage == 3:
         zero["stage3_gather_16bit_weights_on_model_save"] = False  # adapters are gathered by themselves
     host = {"device": "cpu", "pin_memory": on_gpu}
     if settings.offload != "none":

@@ -18,8 +18,9 @@ Value = TypeVar("Value")
 def join_processes(zero: int) -> None:
     """Make DeepSpeed work in a process that torch's agent did not start, as in one that it did.
 
-    Must run before anything imports DeepSpeed, which looks for an accelerator once, at import, and before torch,
-    whose idle threads spin unless told to sleep, which costs other processes, and then us, several times over.
+    Must run before anything imports DeepSpeed, which looks for an accelerator once, at import, and before
+    torch, whose idle threads spin unless told to sleep, which costs other processes, and then us, several
+    times over.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 
 def split_eval_users(users: Iterable[str], share: float) -> set[str]:
-    """A share of the users; who it is follows from a hash of each id, so it does not change when data are added.
+    """A share of the users; who it is follows from a hash of each id, so it does not change when data are
+    added.
 
     Where that holds nobody out the user with the lowest hash is; one user at least is left to train on.
 

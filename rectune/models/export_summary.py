@@ -28,7 +28,8 @@ _NOTE = (
 def export_summary(figures: Mapping[str, Any]) -> str:
     """What the stage returned, as Markdown without a heading; empty where it measured nothing.
 
-    A table of the files, what the checks refused, and a few sentences. A figure that was not measured is a dash.
+    A table of the files, what the checks refused, and a few sentences. A figure that was not measured is a
+    dash.
     """
     if not figures.get("files"):
         return ""

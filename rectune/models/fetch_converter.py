@@ -1,4 +1,5 @@
-"""Unpack llama.cpp's own converter beside the virtual environment: `python -m rectune.models.fetch_converter`.
+"""Unpack llama.cpp's own converter beside the virtual environment: `python -m
+rectune.models.fetch_converter`.
 
 The sdist of llama-cpp-python carries llama.cpp at the very commit its runtime was compiled from. Converter
 and runtime of one commit cannot disagree about the file format, so this is where the converter comes from,

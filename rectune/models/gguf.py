@@ -50,7 +50,8 @@ def to_gguf(checkpoint: Path, out: Path, quantisation: str) -> dict[str, Any]:
 
 
 def to_quantised(plain: Path, out: Path, quantisation: str) -> None:
-    """Write a GGUF file's weights in another type; `out` appears whole or not at all, and is kept if it exists.
+    """Write a GGUF file's weights in another type; `out` appears whole or not at all, and is kept if it
+    exists.
 
     Raises:
         UserError: the quantisation is unknown.
@@ -126,7 +127,8 @@ def convert_adapter(checkpoint: Path, adapter: Path, out: Path) -> None:
 
 
 def adapter_config(file: Path) -> dict[str, Any]:
-    """An adapter's config with an alpha that means what it says: llama.cpp scales by alpha / r and nothing else.
+    """An adapter's config with an alpha that means what it says: llama.cpp scales by alpha / r and nothing
+    else.
 
     Raises:
         UserError: the adapter is of a kind that llama.cpp has no place for.
@@ -169,7 +171,8 @@ def _run(script: str, arguments: Sequence[str], out: Path) -> None:
 def quantise(source: Path, out: Path, file_type: int) -> None:
     """Write a GGUF file's weights in another type with the library that will also run them.
 
-    From a file that is quantised already nothing comes back that was lost; what is asked for should have more bits.
+    From a file that is quantised already nothing comes back that was lost; what is asked for should have more
+    bits.
     """
     import llama_cpp
 

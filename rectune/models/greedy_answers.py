@@ -20,7 +20,8 @@ def greedy_answers(
     """The tokens of each answer, what ends the turn included; at most `most` of them.
 
     Args:
-        model: of transformers or peft; it is put into evaluation mode. Under ZeRO-3 all processes must come along.
+        model: of transformers or peft; it is put into evaluation mode. Under ZeRO-3 all processes must come
+            along.
         tokenizer: its tokenizer.
         prompts: token ids, up to where the answer begins.
         most: tokens an answer.

@@ -102,8 +102,8 @@ def _saved_name(name: str) -> str:
 def check_reload(model: PeftModel, adapter: Path, tokens: torch.Tensor) -> None:
     """Load a saved adapter afresh, settings and weights, and compare what the model says with it.
 
-    It is put beside the trained one on the same base, so that no second base has to be in memory. Under ZeRO-3 all
-    processes must come along.
+    It is put beside the trained one on the same base, so that no second base has to be in memory. Under
+    ZeRO-3 all processes must come along.
 
     Args:
         model: the trained model, `default` being the trained adapter.

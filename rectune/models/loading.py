@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# How text is split before BPE, by the name a GGUF gives it. transformers builds some tokenizers from GGUF without
-# these steps, and numerals such as "½" then become other tokens than under llama.cpp.
+# How text is split before BPE, by the name a GGUF gives it. transformers builds some tokenizers from GGUF
+# without these steps, and numerals such as "½" then become other tokens than under llama.cpp.
 _PRE_TOKENISERS: dict[str, tuple[tuple[str, dict[str, bool]], ...]] = {
     "smollm": (
         ("Digits", {"individual_digits": True}),
@@ -93,7 +93,8 @@ def compute_type(models: ModelsConfig) -> torch.dtype:
     """The type of the arithmetic around the weights.
 
     `auto`: bfloat16 where the accelerator has it in hardware, else float16; float32 on every CPU, so that one
-    recipe gives one result on all of them (bfloat16 is faster where there is AVX512-BF16, emulated elsewhere).
+    recipe gives one result on all of them (bfloat16 is faster where there is AVX512-BF16, emulated
+    elsewhere).
     """
     import torch
 
@@ -105,7 +106,9 @@ def compute_type(models: ModelsConfig) -> torch.dtype:
     return torch.float32
 
 
-def load_for_training(checkpoint: Path, models: ModelsConfig, attention: str | None = None) -> PreTrainedModel:
+def load_for_training(
+    checkpoint: Path, models: ModelsConfig, attention: str | None = None
+) -> PreTrainedModel:
     """Load the base model, its linear layers in NF4, double-quantised (Dettmers et al. 2023), if asked for.
 
     Under ZeRO-3 the training arguments must have been built before: they decide how weights are laid out.
@@ -134,7 +137,9 @@ def load_for_training(checkpoint: Path, models: ModelsConfig, attention: str | N
         if attention is None or "attention" not in str(problem).lower():
             raise
         hint = "set train.attn_implementation: auto or eager"
-        raise UserError(first_line(problem), where=f"train.attn_implementation: {attention}", hint=hint) from None
+        raise UserError(
+            first_line(problem), where=f"train.attn_implementation: {attention}", hint=hint
+        ) from None
     model.config.use_cache = False  # the cache is for generation; in training it only costs memory
     _keep_layout(model)
     return model
@@ -143,7 +148,8 @@ def load_for_training(checkpoint: Path, models: ModelsConfig, attention: str | N
 def _keep_layout(model: PreTrainedModel) -> None:
     """Keep bitsandbytes from repacking 4-bit weights for AVX512-BF16 at the first evaluation on a CPU.
 
-    That would change the stored weights under our feet, and round activations to bfloat16 whatever `compute` says.
+    That would change the stored weights under our feet, and round activations to bfloat16 whatever `compute`
+    says.
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):

@@ -38,7 +38,8 @@ def lora_config(lora: LoraSection) -> LoraConfig:
     """peft's configuration of an adapter, `extra` included.
 
     Raises:
-        UserError: peft does not know an argument, it is set elsewhere in the recipe, or peft refuses its value.
+        UserError: peft does not know an argument, it is set elsewhere in the recipe, or peft refuses its
+            value.
     """
     from dataclasses import fields
 
@@ -49,9 +50,9 @@ def lora_config(lora: LoraSection) -> LoraConfig:
         _check(name, value, known)
     given: dict[str, Any] = {
         "r": lora.r,
-        "lora_alpha": lora.alpha,
-        "lora_dropout": lora.dropout,
-        "target_modules": lora.targets,
+        "lora_alpha": lora.lora_alpha,
+        "lora_dropout": lora.lora_dropout,
+        "target_modules": lora.target_modules,
         "task_type": "CAUSAL_LM",
     }
     try:

@@ -1,8 +1,8 @@
 """What a training step holds in memory, by arithmetic: weights, adapters, their optimiser, activations.
 
-The elements of the layers and what autograd keeps of them come from a forward pass without data (`MetaModel`), the rest
-from how the step is computed: NF4 as in Dettmers et al. 2023 (section 3), and ZeRO's division among processes as in
-Rajbhandari et al. 2020 (section 5).
+The elements of the layers and what autograd keeps of them come from a forward pass without data
+(`MetaModel`), the rest from how the step is computed: NF4 as in Dettmers et al. 2023 (section 3), and ZeRO's
+division among processes as in Rajbhandari et al. 2020 (section 5).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)  # a weight: 4 bits, a byte a block of 64, 4 bytes 256 such blocks
 _ADAM = 8  # bytes a trained element: two float32 moments
 _MASTER = 4  # bytes a trained element: the float32 copy that DeepSpeed steps on
-# Resident bytes on a CPU for each byte that is kept: blocks that are freed between those that stay are not given back.
-# Measured with the C library's allocator, 135M model, rows of 620 tokens: 1.66 to 1.83.
+# Resident bytes on a CPU for each byte that is kept: blocks that are freed between those that stay are not
+# given back. Measured with the C library's allocator, 135M model, rows of 620 tokens: 1.66 to 1.83.
 _HEAP = 1.75
 _HEAD_TILE = (4096, 32768)  # trl projects so many positions onto so many words of the vocabulary at once
 _AHEAD = 50_000_000  # elements that ZeRO-3 fetches ahead of their use; DeepSpeed's default
@@ -29,7 +29,9 @@ _AHEAD = 50_000_000  # elements that ZeRO-3 fetches ahead of their use; DeepSpee
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """What one process computes at once: `rows` sequences, padded to `length` tokens, `trained` of all tokens labelled."""
+    """What one process computes at once: `rows` sequences, padded to `length` tokens, `trained` of all tokens
+    labelled.
+    """
 
     rows: int
     length: int
@@ -51,7 +53,9 @@ class MemoryEstimate:
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """One training stage: its settings, and how many processes share the work. `reference`: DPO's copy of the adapters."""
+    """One training stage: its settings, and how many processes share the work. `reference`: DPO's copy of the
+    adapters.
+    """
 
     settings: TrainingConfig
     world_size: int
@@ -63,13 +67,17 @@ class TrainingSetup:
         return 2 if self.reference else 1
 
 
-def estimate(model: MetaModel, models: ModelsConfig, training: TrainingSetup, step: TrainingStep, overhead: int) -> MemoryEstimate:
+def estimate(
+    model: MetaModel, models: ModelsConfig, training: TrainingSetup, step: TrainingStep, overhead: int
+) -> MemoryEstimate:
     """The most that one process holds at once; `overhead` is bytes of the framework."""
     settings, host = training.settings, dict[str, int]()
     weights, trained = weight_bytes(model, models), trained_bytes(model, training)
     share = math.ceil(weights / training.world_size)
     device = {
-        "weights": share + _gathered(model, models, training.world_size) if settings.zero == 3 else weights,
+        "weights": share + _gathered(model, models, training.world_size)
+        if settings.zero_stage == 3
+        else weights,
         "adapters and gradients": trained["here"],
         "optimiser": trained["optimiser"],
     }
@@ -94,12 +102,13 @@ def weight_bytes(model: MetaModel, models: ModelsConfig) -> int:
 
 
 def trained_bytes(model: MetaModel, training: TrainingSetup) -> dict[str, int]:
-    """Bytes of what is trained: `here` adapters, gradients and DPO's reference; `optimiser` Adam and its float32 copy.
+    """Bytes of what is trained: `here` adapters, gradients and DPO's reference; `optimiser` Adam and its
+    float32 copy.
 
-    ZeRO-1 divides the optimiser among the processes, ZeRO-2 the gradients too, ZeRO-3 the adapters as well. Without
-    DeepSpeed adapters are float32; with it they have the type of the activations.
+    ZeRO-1 divides the optimiser among the processes, ZeRO-2 the gradients too, ZeRO-3 the adapters as well.
+    Without DeepSpeed adapters are float32; with it they have the type of the activations.
     """
-    zero, world_size, adapters = training.settings.zero, training.world_size, model.adapters
+    zero, world_size, adapters = training.settings.zero_stage, training.world_size, model.adapters
     copies, element = 2 if training.reference else 1, model.precision if zero else _MASTER
     kept = adapters * element * copies / (world_size if zero == 3 else 1)
     gradients = adapters * element / (world_size if zero >= 2 else 1)
@@ -108,7 +117,8 @@ def trained_bytes(model: MetaModel, training: TrainingSetup) -> dict[str, int]:
 
 
 def activation_bytes(model: MetaModel, settings: TrainingConfig, step: TrainingStep) -> int:
-    """Bytes that are kept from the forward pass for the backward pass, and what that holds for a moment itself.
+    """Bytes that are kept from the forward pass for the backward pass, and what that holds for a moment
+    itself.
 
     With gradient checkpointing only every block's input is kept, and one block's activations at a time.
     """
@@ -137,16 +147,19 @@ def _gathered(model: MetaModel, models: ModelsConfig, world_size: int) -> int:
 
 
 def _buffers(model: MetaModel, models: ModelsConfig, settings: TrainingConfig) -> int:
-    """Bytes of the largest 4-bit layer unpacked, and of DeepSpeed's buckets on a GPU (a CPU touches what it fills)."""
-    buckets = 2 * BUCKET * model.precision if model.gpu and settings.zero >= 2 else 0
+    """Bytes of the largest 4-bit layer unpacked, and of DeepSpeed's buckets on a GPU (a CPU touches what it
+    fills).
+    """
+    buckets = 2 * BUCKET * model.precision if model.gpu and settings.zero_stage >= 2 else 0
     return (max(model.in_4bit, default=0) * model.precision if models.load_in_4bit else 0) + buckets
 
 
 def step_flops(model: MetaModel, training: TrainingSetup, tokens: int, length: int) -> float:
     """Floating-point operations of a forward and backward pass over so many tokens in rows of `length`.
 
-    2 a multiplication forward and 2 backward (frozen weights have no gradient of their own), 2 more for adapters'
-    gradients, 2 again where checkpointing computes the forward pass twice, and 2 for DPO's reference.
+    2 a multiplication forward and 2 backward (frozen weights have no gradient of their own), 2 more for
+    adapters' gradients, 2 again where checkpointing computes the forward pass twice, and 2 for DPO's
+    reference.
     """
     passes = 4 + (2 if training.settings.gradient_checkpointing else 0) + (2 if training.reference else 0)
     one = model.forward(1, length)

@@ -26,16 +26,17 @@ _SHARD = 2 << 30  # bytes a file of merged weights may have
 def merge_adapter(
     checkpoint: Path, adapter: Path, out: Path, form: Form = "dequantised", shard: int = _SHARD
 ) -> None:
-    """Write the checkpoint with W + (alpha / r) B A for every adapted W (Hu et al. 2021, section 4.1), in float32.
+    """Write the checkpoint with W + (alpha / r) B A for every adapted W (Hu et al. 2021, section 4.1), in
+    float32.
 
-    An adapter that was trained on 4-bit weights corrects those very weights, rounding errors included. So with
-    `dequantised` the base's weights are rounded to NF4 as in training, brought back to float32, and only then
-    added to: the merged model computes what the adapter model did. With `original` the sum is taken with the weights
-    as they were. Where the adapter was trained on unquantised weights the two are one. `out` appears whole
-    or not at all.
+    An adapter that was trained on 4-bit weights corrects those very weights, rounding errors included. So
+    with `dequantised` the base's weights are rounded to NF4 as in training, brought back to float32, and only
+    then added to: the merged model computes what the adapter model did. With `original` the sum is taken with
+    the weights as they were. Where the adapter was trained on unquantised weights the two are one. `out`
+    appears whole or not at all.
 
-    peft does the arithmetic, on one weight at a time, so that never more than a file of `shard` bytes and one weight are
-    in memory.
+    peft does the arithmetic, on one weight at a time, so that never more than a file of `shard` bytes and one
+    weight are in memory.
 
     Raises:
         UserError: the checkpoint is not made of safetensors files.
@@ -124,7 +125,8 @@ def weight_files(checkpoint: Path) -> dict[str, Path]:
 def _adapted(model: PreTrainedModel, adapter: Path) -> Any:
     """The adapter's weights on a model that has none of its own.
 
-    peft puts an adapter where its layer is, so every weight becomes one zero on the CPU that is shown in full shape.
+    peft puts an adapter where its layer is, so every weight becomes one zero on the CPU that is shown in full
+    shape.
     """
     import torch
     from peft import PeftModel

@@ -1,7 +1,9 @@
-"""A model without its weights, on PyTorch's meta device: what it holds and what a forward pass would keep and compute.
+"""A model without its weights, on PyTorch's meta device: what it holds and what a forward pass would keep and
+compute.
 
-transformers builds it from its config and peft puts the adapters on, so every family that can be trained is counted as it
-is trained, mixtures of experts too. This module needs torch at import, so it is only ever imported inside a function.
+transformers builds it from its config and peft puts the adapters on, so every family that can be trained is
+counted as it is trained, mixtures of experts too. This module needs torch at import, so it is only ever
+imported inside a function.
 """
 
 from __future__ import annotations
@@ -59,8 +61,8 @@ class MetaModel:
 
     Attributes:
         parameters: elements of the base model; weights that are shared count once.
-        in_4bit: elements of each layer whose weights bitsandbytes holds in 4 bits where the recipe wants it: linear
-            layers except the head. Experts that are one tensor a block stay as they are.
+        in_4bit: elements of each layer whose weights bitsandbytes holds in 4 bits where the recipe wants it:
+            linear layers except the head. Experts that are one tensor a block stay as they are.
         embeddings: elements of the input embeddings.
         hidden: inputs of the output layer.
         vocabulary: its outputs.
@@ -79,7 +81,8 @@ class MetaModel:
             config: of the base model.
             lora: the adapters.
             precision: bytes an element of activations, 2 or 4.
-            gpu: whether it would run on one: dropout keeps its mask as bytes there, on a CPU as wide as activations.
+            gpu: whether it would run on one: dropout keeps its mask as bytes there, on a CPU as wide as
+                activations.
 
         Raises:
             UserError: transformers has no language model for such a config, or peft cannot adapt it so.
@@ -172,8 +175,9 @@ def _linear_layers(model: PreTrainedModel) -> tuple[int, ...]:
 def _set_merged_aside(block: torch.nn.Module) -> int:
     """Bytes of the sums of weight and adapter that a block keeps, and switch those adapters off.
 
-    peft adapts a tensor of experts by adding the adapter's product to all of it at every forward pass, in a way that
-    needs a real device. A matrix product then keeps the sum, and its own input for the sum's gradient.
+    peft adapts a tensor of experts by adding the adapter's product to all of it at every forward pass, in a
+    way that needs a real device. A matrix product then keeps the sum, and its own input for the sum's
+    gradient.
     """
     from peft.tuners.lora import ParamWrapper
 
@@ -185,7 +189,9 @@ def _set_merged_aside(block: torch.nn.Module) -> int:
 
 
 class _Tally(TorchFunctionMode):
-    """Counts what a forward pass keeps and multiplies, with the kernels that a real device has and `meta` has not."""
+    """Counts what a forward pass keeps and multiplies, with the kernels that a real device has and `meta` has
+    not.
+    """
 
     def __init__(self, gpu: bool, held: list[torch.Tensor]) -> None:
         """`held` are tensors that are there anyway."""

@@ -20,7 +20,9 @@ Row = dict[str, Any]
 
 @dataclass
 class TokenMeter:
-    """Tokens of a run, padding left out: `total` that all processes will take, `here` what this one took so far."""
+    """Tokens of a run, padding left out: `total` that all processes will take, `here` what this one took so
+    far.
+    """
 
     total: int
     here: int = 0
@@ -72,7 +74,8 @@ def losses(rows: Sequence[Row]) -> list[float]:
 
 
 def summary(rows: Sequence[Row]) -> Row:
-    """Steps, first and last loss, tokens (padding left out) and tokens per second of training over all attempts.
+    """Steps, first and last loss, tokens (padding left out) and tokens per second of training over all
+    attempts.
 
     Held-out losses have rows of their own; the first and the last of them are named where there are any.
     """

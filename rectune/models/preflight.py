@@ -1,4 +1,6 @@
-"""What a recipe may ask of a training stage and this machine may not have: found out before anything is loaded."""
+"""What a recipe may ask of a training stage and this machine may not have: found out before anything is
+loaded.
+"""
 
 from __future__ import annotations
 
@@ -42,18 +44,18 @@ def check_trackers(names: Sequence[str], where: str) -> None:
 def attention_of(settings: TrainConfig, models: ModelsConfig) -> str:
     """The attention implementation, by transformers' name.
 
-    `auto` is flash_attention_2 where there is an accelerator, the package, and 16-bit arithmetic; `blocks` for packed rows
-    on a processor; sdpa elsewhere.
+    `auto` is flash_attention_2 where there is an accelerator, the package, and 16-bit arithmetic; `blocks`
+    for packed rows on a processor; sdpa elsewhere.
     """
     import torch
 
-    if settings.attention == "auto":
+    if settings.attn_implementation == "auto":
         if not _why_no_flash(models):
             return "flash_attention_2"
         return BLOCKS if settings.packing and not torch.cuda.is_available() else "sdpa"
-    if settings.attention == "flash_attention_2" and (problem := _why_no_flash(models)):
+    if settings.attn_implementation == "flash_attention_2" and (problem := _why_no_flash(models)):
         raise problem
-    return settings.attention
+    return settings.attn_implementation
 
 
 def _why_no_flash(models: ModelsConfig) -> UserError | None:
@@ -78,19 +80,23 @@ def check_liger(settings: TrainConfig) -> None:
     """Refuse Liger's kernels where they cannot run."""
     import torch
 
-    if not settings.liger:
+    if not settings.use_liger_kernel:
         return
     if not torch.cuda.is_available():
         hint = "set train.use_liger_kernel: false"
         raise UserError(
-            "Liger's kernels need an accelerator, and there is none here", where="train.use_liger_kernel", hint=hint
+            "Liger's kernels need an accelerator, and there is none here",
+            where="train.use_liger_kernel",
+            hint=hint,
         )
     if find_spec("liger_kernel") is None:
         raise MissingExtra("liger-kernel", "train.use_liger_kernel")
 
 
 def check_packing(model: PreTrainedModel) -> None:
-    """Refuse to pack rows for models whose layers carry a state from token to token: it would run across examples."""
+    """Refuse to pack rows for models whose layers carry a state from token to token: it would run across
+    examples.
+    """
     kinds = set(getattr(model.config, "layer_types", None) or ()) - _BLIND
     if kinds or getattr(model, "_is_stateful", False):
         found = f"this model's layers ({', '.join(sorted(kinds)) or 'recurrent'}) would see across packed examples"
@@ -98,9 +104,13 @@ def check_packing(model: PreTrainedModel) -> None:
 
 
 def check_targets(model: PeftModel) -> None:
-    """Refuse an adapter on the output layer: trl's loss multiplies by that layer's own weights and would pass it by."""
+    """Refuse an adapter on the output layer: trl's loss multiplies by that layer's own weights and would pass
+    it by.
+    """
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     if isinstance(model.get_output_embeddings(), BaseTunerLayer):
         hint = "leave lm_head out, or name it in train.lora.extra.modules_to_save"
-        raise UserError("an adapter on lm_head would never be trained", where="train.lora.target_modules", hint=hint)
+        raise UserError(
+            "an adapter on lm_head would never be trained", where="train.lora.target_modules", hint=hint
+        )

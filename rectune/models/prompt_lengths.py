@@ -17,7 +17,9 @@ _BATCH = 4096  # prompts a call: enough to keep the tokenizer's threads busy, li
 def prompt_lengths(
     tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], at_once: int = _BATCH
 ) -> list[int]:
-    """Tokens of each prompt up to where the answer begins: the length of `rectune.models.chat_tokenization.prompt_ids`."""
+    """Tokens of each prompt up to where the answer begins: the length of
+    `rectune.models.chat_tokenization.prompt_ids`.
+    """
     encoder, lengths = ChatEncoder(tokenizer), list[int]()
     for start in range(0, len(prompts), at_once):
         batch = prompts[start : start + at_once]

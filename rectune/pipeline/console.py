@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rectune.core.recipe import load_recipe
 from rectune.core.artifacts import ArtifactStore, generation_cache_path
+from rectune.core.recipe import load_recipe
 from rectune.core.text.plain import printable
 from rectune.pipeline.plan import PlannedStage
 from rectune.pipeline.run import RunOptions, run_pipeline
@@ -37,11 +37,15 @@ def closing_words(folders: dict[str, Path], last: str) -> str:
 
 
 def generation_preview(order: RunOptions, store: ArtifactStore) -> str:
-    """Three prompts of the generation stages and an estimate of their hours; runs the data stage, and a small probe."""
+    """Three prompts of the generation stages and an estimate of their hours; runs the data stage, and a small
+    probe.
+    """
     from rectune.datagen.generation_estimate import estimate_generation
 
     folder = run_pipeline(order, store)["data"]
-    return printable(estimate_generation(load_recipe(order.recipe, order.overrides), folder, generation_cache_path(folder)))
+    return printable(
+        estimate_generation(load_recipe(order.recipe, order.overrides), folder, generation_cache_path(folder))
+    )
 
 
 def _shown(one: dict[str, Any]) -> str:

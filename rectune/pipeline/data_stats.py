@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rectune.core.manifest import read_manifests
 from rectune.core.artifacts import ArtifactStore
+from rectune.core.manifest import read_manifests
 from rectune.core.text.plain import printable
 from rectune.core.text.tables import Table, nested
 from rectune.evaluation.pages.data import DataSummary, MixtureRow, Row, read_data

@@ -16,7 +16,9 @@ _ROW = "{:<14}{:<9}{:<9}{:<9}{}"
 
 
 def overview() -> str:
-    """One entry a dataset: domain, whether rows may be passed on, how to get it, editions; below it the licence."""
+    """One entry a dataset: domain, whether rows may be passed on, how to get it, editions; below it the
+    licence.
+    """
     lines = [_ROW.format("dataset", "domain", "pass on", "fetch", "editions")]
     for one in DATASETS:
         may = _share("no", [one.may_pass_on(edition) for edition in one.editions])

@@ -20,7 +20,9 @@ _DISK_WANTED = 4 * 2**30  # bytes: what the demo leaves behind, with room
 
 @dataclass(frozen=True)
 class DoctorCheck:
-    """One line of the report. `hint` is what to do about it; `needed` findings that fail make the doctor's exit status 2."""
+    """One line of the report. `hint` is what to do about it; `needed` findings that fail make the doctor's
+    exit status 2.
+    """
 
     subject: str
     good: bool
@@ -58,7 +60,7 @@ def _packages() -> DoctorCheck:
 
 def _together() -> DoctorCheck:
     """Versions that exclude each other, by their own metadata and by what is known."""
-    from rectune.pipeline.version_conflicts import version_conflicts, declared, installed
+    from rectune.pipeline.version_conflicts import declared, installed, version_conflicts
 
     found = list(version_conflicts(declared, installed, "cuda" if _has_nvidia() else "cpu"))
     says = "; ".join(clash.says for clash in found) or "no two versions exclude each other"
@@ -107,12 +109,16 @@ def _compiler() -> DoctorCheck:
 
 def _accelerator() -> DoctorCheck:
     if not _has_nvidia():
-        return DoctorCheck("accelerator", True, f"none; {os.cpu_count()} CPU cores, enough for the recipe demo")
+        return DoctorCheck(
+            "accelerator", True, f"none; {os.cpu_count()} CPU cores, enough for the recipe demo"
+        )
     command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     found = "; ".join(answer.stdout.split("\n")).strip("; ")
     hint = "install a torch build for the accelerator, and llama-cpp-python with CMAKE_ARGS=-DGGML_CUDA=on"
-    return DoctorCheck("accelerator", answer.returncode == 0, found or answer.stderr.strip(), hint, needed=False)
+    return DoctorCheck(
+        "accelerator", answer.returncode == 0, found or answer.stderr.strip(), hint, needed=False
+    )
 
 
 def _has_nvidia() -> bool:
@@ -150,7 +156,9 @@ def _attention() -> DoctorCheck | None:
 def _disk() -> DoctorCheck:
     left = shutil.disk_usage(Path.cwd()).free
     says = f"{left / 2**30:.0f} GiB free here; the demo leaves about 2 GiB"
-    return DoctorCheck("disk", left > _DISK_WANTED, says, "free some space, or give another folder with --runs")
+    return DoctorCheck(
+        "disk", left > _DISK_WANTED, says, "free some space, or give another folder with --runs"
+    )
 
 
 def _hub() -> DoctorCheck:

@@ -1,7 +1,8 @@
 """`rectune plan RECIPE --estimate`: what training would hold in memory, and how long it would take.
 
-Memory is arithmetic (rectune/models/memory.py). Time comes from a few steps of the real stage where its model is here
-and the device is the one that is asked about, else from floating-point operations; every figure says which.
+Memory is arithmetic (rectune/models/memory.py). Time comes from a few steps of the real stage where its model
+is here and the device is the one that is asked about, else from floating-point operations; every figure says
+which.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
-from rectune.core.artifacts import ArtifactStore
 from rectune.core.settings import ModelsConfig
-from rectune.models.memory import MemoryEstimate, TrainingStep, TrainingSetup, estimate, step_flops
+from rectune.models.memory import MemoryEstimate, TrainingSetup, TrainingStep, estimate, step_flops
 from rectune.pipeline.estimate_rows import (
     DPO,
     SFT,
-    SpeedProbe,
     RowLengths,
+    SpeedProbe,
     TrainingStage,
     is_packed,
     probe,
@@ -33,17 +34,19 @@ from rectune.pipeline.estimate_rows import (
     why_no_probe,
 )  # fmt: skip
 from rectune.pipeline.machines import process_group_of
-from rectune.pipeline.plan import TrainingStep as PlannedStep
+from rectune.pipeline.plan import PlannedStage
 
 if TYPE_CHECKING:
     from rectune.models.meta_model import MetaModel
 
-# Resident bytes of a training process before it holds anything of its own: Python, torch, transformers, trl, DeepSpeed.
-# On a CPU measured (`make bench-estimate` shows it again); on a GPU it is the CUDA context, the libraries' workspaces and
-# what the allocator loses between blocks, and assumed: there was none to measure on.
+# Resident bytes of a training process before it holds anything of its own: Python, torch, transformers, trl,
+# DeepSpeed. On a CPU measured (`make bench-estimate` shows it again); on a GPU it is the CUDA context, the
+# libraries' workspaces and what the allocator loses between blocks, and assumed: there was none to measure
+# on.
 CPU_OVERHEAD = 1.0 * 2**30
 GPU_OVERHEAD = 1.5 * 2**30
-# Share of the peak that training reaches: on a GPU assumed; on a CPU about what the 135M model reaches on two quiet cores,
+# Share of the peak that training reaches: on a GPU assumed; on a CPU about what the 135M model reaches on two
+# quiet cores,
 # 70 to 120 tokens a second where a matrix product makes 150 GFLOP/s.
 _GPU_SHARE = 0.30
 _CPU_SHARE = 0.40
@@ -102,7 +105,9 @@ def _device_here() -> DeviceSpec:
 
 
 def known_device(name: str) -> DeviceSpec | None:
-    """The device of the table whose model a driver's name bears, as `NVIDIA A100-SXM4-80GB`; None if there is none."""
+    """The device of the table whose model a driver's name bears, as `NVIDIA A100-SXM4-80GB`; None if there is
+    none.
+    """
     words = set(name.replace("-", " ").split())
     # Without maker and memory: "NVIDIA A100 80 GB" is A100.
     models = {key: one.name.partition(" ")[2].removesuffix(" GB") for key, one in DEVICES.items()}
@@ -113,7 +118,8 @@ def known_device(name: str) -> DeviceSpec | None:
 
 
 def _measured_peak(device: DeviceSpec) -> float:
-    """Operations a second of a matrix product in the type that is trained in, the best of half a second of them.
+    """Operations a second of a matrix product in the type that is trained in, the best of half a second of
+    them.
 
     The best, since other work on the machine only ever makes one slower.
     """
@@ -149,8 +155,8 @@ class MemoryOption:
 class Estimate:
     """One training stage.
 
-    `tokens` are those of all epochs, both answers of a pair counted; `probe` is what a short run measured, `seconds`
-    how long the stage would take, found by `how`.
+    `tokens` are those of all epochs, both answers of a pair counted; `probe` is what a short run measured,
+    `seconds` how long the stage would take, found by `how`.
     """
 
     name: str
@@ -181,7 +187,7 @@ class EstimateInputs:
 
 
 def make_estimate(
-    recipe: Recipe, steps: list[PlannedStep], store: ArtifactStore, device: str, *, probing: bool
+    recipe: Recipe, steps: list[PlannedStage], store: ArtifactStore, device: str, *, probing: bool
 ) -> tuple[EstimateInputs, list[Estimate]]:
     """Estimate `sft` and `dpo`.
 
@@ -209,13 +215,17 @@ def make_estimate(
     return subject, [_estimate(subject, stage, folders, unwanted) for stage in (SFT, DPO)]
 
 
-def _estimate(subject: EstimateInputs, stage: TrainingStage, folders: Mapping[str, Path], unwanted: str) -> Estimate:
+def _estimate(
+    subject: EstimateInputs, stage: TrainingStage, folders: Mapping[str, Path], unwanted: str
+) -> Estimate:
     recipe, settings = subject.recipe, stage.settings(subject.recipe)
     training = TrainingSetup(settings, process_group_of(settings).world_size, reference=stage is DPO)
     rows = rows_of(stage, recipe, folders)
     memory = subject.memory(training, largest_step(rows, training))
     batches = rows.packed(settings.max_length) if is_packed(settings) else rows.count
-    step_rows = settings.batch_size * settings.accumulation * training.world_size
+    step_rows = (
+        settings.per_device_train_batch_size * settings.gradient_accumulation_steps * training.world_size
+    )
     why, measured = unwanted or why_no_probe(stage, recipe, folders), None
     if not why:
         say(f"{stage.name}: a few steps as a probe")
@@ -224,8 +234,8 @@ def _estimate(subject: EstimateInputs, stage: TrainingStage, folders: Mapping[st
     return Estimate(
         stage.name,
         rows,
-        tokens=rows.tokens * settings.epochs * training.sequences,
-        steps=math.ceil(batches / step_rows * settings.epochs),
+        tokens=rows.tokens * settings.num_train_epochs * training.sequences,
+        steps=math.ceil(batches / step_rows * settings.num_train_epochs),
         memory=memory,
         knobs=tuple(_knobs(subject, stage, training, rows, memory.total)),
         probe=measured,
@@ -237,7 +247,7 @@ def _estimate(subject: EstimateInputs, stage: TrainingStage, folders: Mapping[st
 
 def largest_step(rows: RowLengths, training: TrainingSetup) -> TrainingStep:
     """The batch that takes the most memory: all its rows as long as the longest. A pair of DPO is two rows."""
-    count = training.settings.batch_size * training.sequences
+    count = training.settings.per_device_train_batch_size * training.sequences
     packed = is_packed(training.settings)
     length = training.settings.max_length if packed else rows.longest
     share = max(answer / length for answer, length in zip(rows.trained, rows.lengths, strict=True))
@@ -249,7 +259,7 @@ def _duration(
     subject: EstimateInputs, training: TrainingSetup, rows: RowLengths, probe: SpeedProbe | None, why: str
 ) -> tuple[float, str]:
     """Seconds of the stage, and how they were found."""
-    tokens = rows.tokens * training.settings.epochs * training.sequences
+    tokens = rows.tokens * training.settings.num_train_epochs * training.sequences
     if probe and probe.rate:
         return probe.start + tokens / probe.rate, f"measured: {probe.rate:,.0f} tokens/s"
     device = subject.device
@@ -265,13 +275,15 @@ def _operations(subject: EstimateInputs, training: TrainingSetup, rows: RowLengt
     if is_packed(settings):
         tokens, length = rows.tokens, settings.max_length
     else:
-        batch = settings.batch_size * training.sequences
+        batch = settings.per_device_train_batch_size * training.sequences
         tokens, length = rows.count * rows.padded(batch) / batch, round(mean(rows.lengths))
-    seen = round(tokens * settings.epochs * training.sequences)
+    seen = round(tokens * settings.num_train_epochs * training.sequences)
     return step_flops(subject.model, training, seen, length)
 
 
-def _knobs(subject: EstimateInputs, stage: TrainingStage, training: TrainingSetup, rows: RowLengths, now: int) -> list[MemoryOption]:
+def _knobs(
+    subject: EstimateInputs, stage: TrainingStage, training: TrainingSetup, rows: RowLengths, now: int
+) -> list[MemoryOption]:
     """What each knob of the recipe would save, the most first."""
     found = []
     for key, value, change in _changes(training):
@@ -287,17 +299,18 @@ def _changes(training: TrainingSetup) -> Iterator[tuple[str, str, dict[str, Any]
     now = training.settings
     if not now.gradient_checkpointing:
         yield "gradient_checkpointing", "true", {"gradient_checkpointing": True}
-    if now.batch_size > 1:
-        half = now.batch_size // 2
-        words = f"{now.batch_size} -> {half}, accumulation {now.accumulation} -> {2 * now.accumulation}"
-        yield "batch_size", words, {"batch_size": half}
-    if training.world_size > 1 and now.zero < 3:
-        yield "zero", f"{now.zero} -> 3", {"zero": 3}
+    if now.per_device_train_batch_size > 1:
+        half = now.per_device_train_batch_size // 2
+        added = now.gradient_accumulation_steps
+        words = f"{2 * half} -> {half}, gradient_accumulation_steps {added} -> {2 * added}"
+        yield "per_device_train_batch_size", words, {"per_device_train_batch_size": half}
+    if training.world_size > 1 and now.zero_stage < 3:
+        yield "zero_stage", f"{now.zero_stage} -> 3", {"zero_stage": 3}
     for offload, least in (("optimizer", 2), ("parameters", 3)):
         if now.offload == "none" or (offload, now.offload) == ("parameters", "optimizer"):
-            zero = max(least, now.zero)
-            words = offload if zero == now.zero else f"{offload}, zero {now.zero} -> {zero}"
-            yield "offload", words, {"offload": offload, "zero": zero}
+            zero = max(least, now.zero_stage)
+            words = offload if zero == now.zero_stage else f"{offload}, zero_stage {now.zero_stage} -> {zero}"
+            yield "offload", words, {"offload": offload, "zero_stage": zero}
 
 
 def fits(memory: MemoryEstimate, subject: EstimateInputs, world_size: int) -> bool:

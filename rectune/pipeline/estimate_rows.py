@@ -1,4 +1,6 @@
-"""What rows a training stage will see, from finished stages or else the recipe; and a few steps of it on such rows."""
+"""What rows a training stage will see, from finished stages or else the recipe; and a few steps of it on such
+rows.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,10 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from rectune.core.artifacts import ArtifactStore, WorkDir
 from rectune.core.recipe import Recipe, dump_sections
 from rectune.core.rows import count_rows, sample_rows, write_rows
-from rectune.core.artifacts import ArtifactStore, WorkDir
-from rectune.core.settings import TrainingConfig, TrainConfig
+from rectune.core.settings import TrainConfig, TrainingConfig
 from rectune.core.types import Example, Preference, Prompt, Provenance
 from rectune.pipeline.launch import launch
 from rectune.pipeline.machines import process_group_of
@@ -26,9 +28,10 @@ _KEPT = 0.9  # share of examples that pass the filter: the demo's, measured
 _ANSWER = 0.75  # length of an answer as a share of the most it may have: the demo's, measured
 _PROMPT = 0.6  # length of a prompt as a share of prompts.max_tokens: the demo's, measured
 _FRAME = 12  # tokens of a chat template, about
-# What a probe leaves out: checkpoints, evaluations, trackers, warm-up, which is as good as no step; and it is one pass.
+# What a probe leaves out: checkpoints, evaluations, trackers, warm-up, which is as good as no step; and it is
+# one pass.
 _PROBED = {
-    "epochs": 1.0, "save_steps": 10_000, "logging_steps": 1, "report_to": [], "holdout": 0.0, "warmup_ratio": 0.0,
+    "num_train_epochs": 1.0, "save_steps": 10_000, "logging_steps": 1, "report_to": [], "eval_user_fraction": 0.0, "warmup_ratio": 0.0,
     "max_loss_ratio": 0.0,
 }  # fmt: skip
 
@@ -67,8 +70,8 @@ DPO = TrainingStage(
 class RowLengths:
     """Rows of a stage: how many it trains on, and a sample.
 
-    `lengths` and `trained` are tokens of the sampled rows, in all and labelled; of a pair's two rows the longer counts.
-    `source` says whence they are, `sample` holds them, where they are there.
+    `lengths` and `trained` are tokens of the sampled rows, in all and labelled; of a pair's two rows the
+    longer counts. `source` says whence they are, `sample` holds them, where they are there.
     """
 
     count: int
@@ -98,12 +101,15 @@ class RowLengths:
         """Tokens of an average batch of so many rows, each padded to its longest."""
         ordered = sorted(self.lengths)
         count = len(ordered)
-        # The expected largest of `rows` draws: the chance that it is the n-th of the ordered lengths, times that.
+        # The expected largest of `rows` draws: the chance that it is the n-th of the ordered lengths, times
+        # that.
         shares = [((n + 1) / count) ** rows - (n / count) ** rows for n in range(count)]
         return rows * sum(share * length for share, length in zip(shares, ordered, strict=True))
 
     def spread(self, count: int) -> list[int]:
-        """So many of the sampled rows, by their place: the longest, then evenly from short to long, over again."""
+        """So many of the sampled rows, by their place: the longest, then evenly from short to long, over
+        again.
+        """
         ordered = sorted(
             range(len(self.lengths)), key=lambda place: (self.lengths[place], self.trained[place])
         )
@@ -129,7 +135,7 @@ def rows_of(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -
         found = _counted(stage, folders, stage.settings(recipe).max_length)
     else:
         found = _assumed(stage, recipe, folders)
-    holdout = recipe.train.holdout if stage is SFT else recipe.align.holdout
+    holdout = recipe.train.eval_user_fraction if stage is SFT else recipe.align.eval_user_fraction
     return replace(found, count=round(found.count * (1 - holdout)))
 
 
@@ -150,9 +156,9 @@ def _assumed(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) 
 
 
 def _counted(stage: TrainingStage, folders: Mapping[str, Path], limit: int) -> RowLengths:
-    from rectune.models.prompt_lengths import prompt_lengths
-    from rectune.models.loading import load_tokenizer
     from rectune.models.chat_tokenization import ChatEncoder
+    from rectune.models.loading import load_tokenizer
+    from rectune.models.prompt_lengths import prompt_lengths
 
     file, tokenizer = folders[stage.source] / stage.file, load_tokenizer(folders["base"] / "checkpoint")
     sample: Sequence[Any] = sample_rows(file, stage.kind, _SAMPLED)
@@ -172,8 +178,9 @@ def _counted(stage: TrainingStage, folders: Mapping[str, Path], limit: int) -> R
 
 @dataclass(frozen=True)
 class SpeedProbe:
-    """`rate` in tokens a second over all processes, padding left out; `memory` bytes of all of them at their most;
-    `start` seconds before the first step and after the last."""
+    """`rate` in tokens a second over all processes, padding left out; `memory` bytes of all of them at their
+    most; `start` seconds before the first step and after the last.
+    """
 
     rate: float
     memory: int
@@ -232,7 +239,12 @@ def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], row
 def _probe_rows(stage: TrainingStage, recipe: Recipe, rows: RowLengths) -> list[Any]:
     """Enough of the sampled rows for a probe; where there are none yet, rows of common words."""
     settings = stage.settings(recipe)
-    count = STEPS * settings.batch_size * settings.accumulation * process_group_of(settings).world_size
+    count = (
+        STEPS
+        * settings.per_device_train_batch_size
+        * settings.gradient_accumulation_steps
+        * process_group_of(settings).world_size
+    )
     if is_packed(settings):  # so many examples go into a row, on average
         count *= max(1, round(settings.max_length / mean(rows.lengths)))
     sample = rows.sample or [

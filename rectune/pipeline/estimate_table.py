@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Sequence
 from statistics import mean
 
+from rectune.core.artifacts import ArtifactStore, generation_cache_path
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
-from rectune.core.artifacts import ArtifactStore, generation_cache_path
 from rectune.core.text.plain import duration
 from rectune.models.deepspeed_config import deepspeed_config
 from rectune.pipeline.estimate import Estimate, EstimateInputs, find_device, fits, precision_of
@@ -20,7 +20,9 @@ _WIDTH = 80
 _NAME, _COLUMN = 30, 22
 
 
-def estimate_table(subject: EstimateInputs, stages: Sequence[Estimate], generation: Sequence[str] = ()) -> str:
+def estimate_table(
+    subject: EstimateInputs, stages: Sequence[Estimate], generation: Sequence[str] = ()
+) -> str:
     """The model and device, then a column a stage, then what the figures rest on and which knobs save memory.
 
     `generation` are notes on the stages that write text.
@@ -99,8 +101,11 @@ def _gib(size: int) -> str:
     return f"{size / 2**30:.2f} GiB" if size < 10 * 2**30 else f"{size / 2**30:.1f} GiB"
 
 
-def generation_notes(recipe: Recipe, steps: Sequence[PlannedStage], store: ArtifactStore, *, probing: bool) -> list[str]:
-    """How long queries and rationales would take, a line each, from the probe of `rectune run --dry-run`; or why not.
+def generation_notes(
+    recipe: Recipe, steps: Sequence[PlannedStage], store: ArtifactStore, *, probing: bool
+) -> list[str]:
+    """How long queries and rationales would take, a line each, from the probe of `rectune run --dry-run`; or
+    why not.
 
     Args:
         recipe: sections `prompts` and `generate`.
@@ -136,5 +141,5 @@ def zero_page(recipe: Recipe, device: str) -> str:
         settings = stage.settings(recipe)
         config = deepspeed_config(settings, precision_of(recipe.models, found), found.gpu)
         shown = json.dumps(config, indent=2) if config else "plain data parallelism, without DeepSpeed"
-        pages.append(f"{stage.name}, ZeRO-{settings.zero} on {found.name}:\n{shown}")
+        pages.append(f"{stage.name}, ZeRO-{settings.zero_stage} on {found.name}:\n{shown}")
     return "\n\n".join(pages)

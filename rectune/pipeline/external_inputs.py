@@ -1,19 +1,23 @@
-"""What stages depend on that no stage made: raw files, model files, tags, each by its digest; the world's size."""
+"""What stages depend on that no stage made: raw files, model files, tags, each by its digest; the world's
+size.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 
-from rectune.core.recipe import Recipe
 from rectune.core.artifacts import ArtifactStore
+from rectune.core.recipe import Recipe
 from rectune.pipeline.machines import process_group_of
 
 
 def raw_files(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
-    """Digests of the raw files of every dataset, by their paths below its folder; UserError where one is missing."""
-    from rectune.datagen.datasets import registry
+    """Digests of the raw files of every dataset, by their paths below its folder; UserError where one is
+    missing.
+    """
     from rectune.datagen.dataset_cache import datasets_of
+    from rectune.datagen.datasets import registry
 
     data, found = recipe.data, dict[str, str]()
     for dataset in datasets_of(data):
@@ -33,7 +37,9 @@ def base_model(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) 
 
 
 def teachers(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
-    """Digests of the teachers' GGUF files; of one behind a server its name and address, which is all that is known."""
+    """Digests of the teachers' GGUF files; of one behind a server its name and address, which is all that is
+    known.
+    """
     from rectune.models.reference import gguf_file
 
     return {
@@ -53,7 +59,9 @@ def tags(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dic
 
 
 def world_size_of(section: str) -> Callable[[Recipe, ArtifactStore, Mapping[str, str]], dict[str, str]]:
-    """How many processes train together on all machines, whatever the machines are: that many batches make a step."""
+    """How many processes train together on all machines, whatever the machines are: that many batches make a
+    step.
+    """
 
     def world_size(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
         return {"processes": str(process_group_of(getattr(recipe, section)).world_size)}
@@ -63,5 +71,5 @@ def world_size_of(section: str) -> Callable[[Recipe, ArtifactStore, Mapping[str,
 
 def push_settings(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
     """Where a push goes, and what: no setting of any result, but another push."""
-    wanted = ("repo", "private", "dry_run", "licence", "what", "leave_out")
+    wanted = ("repo", "private", "dry_run", "licence", "artifacts", "exclude_ids")
     return {name: str(getattr(recipe.release, name)) for name in wanted}

@@ -15,9 +15,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rectune.core.artifacts import WorkDir, write_atomically
 from rectune.core.errors import RectuneError, UserError, WaitingForPeople
 from rectune.core.progress import say
-from rectune.core.artifacts import WorkDir, write_atomically
 from rectune.pipeline.failures import Failure, clear_traces, how_it_died, last_lines, notes
 from rectune.pipeline.machines import ALONE, LOG, ProcessGroup, check_endpoint
 from rectune.pipeline.resource_usage import USAGE, ResourceUsage, load_usage, wait_measured

@@ -1,8 +1,9 @@
-"""`rectune leave-one-domain-out`: one fold a dataset, each an ordinary run of a recipe of its own, and the table of all folds.
+"""`rectune leave-one-domain-out`: one fold a dataset, each an ordinary run of a recipe of its own, and the
+table of all folds.
 
-A fold's recipe is written to runs/leave-one-domain-out/<recipe>/: `…-without-<dataset>.yaml` is tuned as far as SFT, and
-`…-only-<dataset>.yaml` read as far as its cases. What several folds need (the base model, texts that the teacher wrote) the
-run store and the generation cache make once.
+A fold's recipe is written to runs/leave-one-domain-out/<recipe>/: `…-without-<dataset>.yaml` is tuned as far
+as SFT, and `…-only-<dataset>.yaml` read as far as its cases. What several folds need (the base model, texts
+that the teacher wrote) the run store and the generation cache make once.
 """
 
 from __future__ import annotations
@@ -13,16 +14,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rectune.core.artifacts import ArtifactStore, write_atomically
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe, dump_sections, load_recipe, to_yaml
 from rectune.core.rows import read_rows
-from rectune.core.artifacts import ArtifactStore, write_atomically
 from rectune.core.types import Case, content_id
 from rectune.datagen.datasets import registry
+from rectune.evaluation.leave_one_domain_out import (
+    DomainFold,
+    fold_config,
+    latest_cases,
+    leave_one_domain_out_table,
+    measure_fold,
+)
 from rectune.evaluation.systems import EvalContext
-from rectune.evaluation.leave_one_domain_out import DomainFold, latest_cases, fold_config, measure_fold, leave_one_domain_out_table
 from rectune.pipeline.run import RunOptions, run_pipeline
 
 ROWS = 96  # of SFT in a fold, at most
@@ -31,7 +38,9 @@ _MOST = 20_000  # cases that are cut of the domain left out
 
 @dataclass(frozen=True)
 class DomainFoldOptions:
-    """What was asked for: which datasets are left out in turn ([]: each), how many users of each are tested (0: all)."""
+    """What was asked for: which datasets are left out in turn ([]: each), how many users of each are tested
+    (0: all).
+    """
 
     recipe: Path
     overrides: Sequence[str] = ()
@@ -50,7 +59,8 @@ class DomainFoldOptions:
 
 
 def run_leave_one_domain_out(wanted: DomainFoldOptions, store: ArtifactStore) -> str:
-    """Run the folds that are not finished; returns the table, which is written to runs/leave-one-domain-out/<recipe>/ too.
+    """Run the folds that are not finished; returns the table, which is written to
+    runs/leave-one-domain-out/<recipe>/ too.
 
     Raises:
         UserError: fewer than two datasets, a fold that is none of them, or what `run_pipeline` refuses.
@@ -91,7 +101,9 @@ def _data_overrides(wanted: DomainFoldOptions) -> list[str]:
     return [f"data.root={wanted.data}", f"data.datasets=[{', '.join(there)}]"]
 
 
-def _fold(name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path, store: ArtifactStore) -> DomainFold:
+def _fold(
+    name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path, store: ArtifactStore
+) -> DomainFold:
     tuned = run_pipeline(RunOptions(_without(name, recipe, wanted, place), (), "candidates"), store)
     only = run_pipeline(RunOptions(_only(name, recipe, wanted, place), (), "data"), store)["data"]
     config = fold_config(recipe)
@@ -131,13 +143,15 @@ def _trained(name: str, recipe: Recipe, cases: Sequence[Case]) -> frozenset[str]
 
 
 def _without(name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path) -> Path:
-    """The recipe of the fold's training: the other datasets, as many rows of each, nothing that SFT does not need."""
+    """The recipe of the fold's training: the other datasets, as many rows of each, nothing that SFT does not
+    need.
+    """
     others = [other for other in recipe.data.datasets if other != name]
     rows = max(1, ROWS // len(others)) * len(others)
     data = {
         "datasets": others,
-        "shares": dict.fromkeys(others, 1.0),
-        "crossings": [],
+        "mixture_weights": dict.fromkeys(others, 1.0),
+        "cross_domain": [],
         "train": rows,
         "preference": len(others),
         "test": len(others),
@@ -151,8 +165,8 @@ def _only(name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path) -> 
     """The recipe of the fold's test: the dataset left out by itself, a case of every user."""
     data = {
         "datasets": [name],
-        "shares": {name: 1.0},
-        "crossings": [],
+        "mixture_weights": {name: 1.0},
+        "cross_domain": [],
         "train": _MOST,
         "preference": 1,
         "test": 1,

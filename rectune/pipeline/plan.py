@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rectune.core.artifacts import ArtifactStore, CacheKey
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
-from rectune.core.artifacts import CacheKey, ArtifactStore
 from rectune.pipeline.source_digests import changed_since, source_digests
 from rectune.pipeline.stages import Stage, needed_for
 
@@ -48,7 +48,9 @@ def make_plan(recipe: Recipe, store: ArtifactStore, last: str) -> list[PlannedSt
     return list(steps.values())
 
 
-def next_step(stage: Stage, recipe: Recipe, store: ArtifactStore, before: dict[str, PlannedStage]) -> PlannedStage:
+def next_step(
+    stage: Stage, recipe: Recipe, store: ArtifactStore, before: dict[str, PlannedStage]
+) -> PlannedStage:
     """What is to be done for one stage, given the steps of the stages before it."""
     stuck = [name for name in stage.inputs if not before[name].key]
     if stuck:
@@ -58,13 +60,13 @@ def next_step(stage: Stage, recipe: Recipe, store: ArtifactStore, before: dict[s
         outside = stage.outside(recipe, store, inputs)
     except UserError as missing:
         return PlannedStage(stage, None, "blocked", str(missing))
-    ingredients = CacheKey(
-        stage.name, stage.version, recipe.result_fields(stage.sections), inputs, outside
-    )
+    ingredients = CacheKey(stage.name, stage.version, recipe.result_fields(stage.sections), inputs, outside)
     return PlannedStage(stage, ingredients, *_state(stage, ingredients.key, store, before))
 
 
-def _state(stage: Stage, key: str, store: ArtifactStore, before: dict[str, PlannedStage]) -> tuple[State, str]:
+def _state(
+    stage: Stage, key: str, store: ArtifactStore, before: dict[str, PlannedStage]
+) -> tuple[State, str]:
     if store.finished(stage.name, key):
         changes = "; ".join(_changes(stage, store.manifest(stage.name, key)))
         return "finished", f"since it was made: {changes}" if changes else ""

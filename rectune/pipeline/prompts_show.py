@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe, load_recipe
 from rectune.core.rows import read_rows, scan_rows
-from rectune.core.artifacts import ArtifactStore
 from rectune.core.text.plain import printable
 from rectune.core.types import Case, Example, Prompt
 from rectune.pipeline.plan import PlannedStage, make_plan
@@ -49,7 +49,8 @@ _MARKS = {
 class PromptFilter:
     """Which prompts to show; an empty string does not choose.
 
-    `kind` is as `passive/direct`; `template` is a full name or its last part. `count` bounds how many are shown.
+    `kind` is as `passive/direct`; `template` is a full name or its last part. `count` bounds how many are
+    shown.
     """
 
     domain: str = ""

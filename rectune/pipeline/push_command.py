@@ -1,4 +1,6 @@
-"""The command `push`: what was asked for as overrides of the recipe, the stage run anew, and what to show at the end."""
+"""The command `push`: what was asked for as overrides of the recipe, the stage run anew, and what to show at
+the end.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rectune.core.errors import UserError
 from rectune.core.artifacts import ArtifactStore, read_manifest
+from rectune.core.errors import UserError
 from rectune.pipeline.run import RunOptions, run_pipeline
 from rectune.release.push_checks import KINDS
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rectune.core.artifacts import ArtifactStore, WorkDir, write_atomically
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe, dump_sections, load_recipe, resolved, to_yaml
-from rectune.core.artifacts import ArtifactStore, WorkDir, write_atomically
 from rectune.core.text.plain import duration
 from rectune.pipeline.launch import launch
 from rectune.pipeline.plan import PlannedStage, next_step, package_versions, stage_source
@@ -105,7 +105,9 @@ def _launch(
     return launch(step.stage.function, spec, absolute, step.stage.process_group(recipe))
 
 
-def _manifest(step: PlannedStage, order: RunOptions, stats: dict[str, Any], usage: ResourceUsage) -> dict[str, Any]:
+def _manifest(
+    step: PlannedStage, order: RunOptions, stats: dict[str, Any], usage: ResourceUsage
+) -> dict[str, Any]:
     assert step.ingredients is not None
     return {
         "stage": step.stage.name,

@@ -1,8 +1,9 @@
-"""What a stage is made of: the modules that its function imports, directly or not, and the data files beside them.
+"""What a stage is made of: the modules that its function imports, directly or not, and the data files beside
+them.
 
-Modules count that are imported anywhere, inside functions too, and those that tables name as `rectune.module:Name`
-(stages, rankers, dataset readers). What is imported for types alone does not. Of a package with a module among these all
-data files count: templates, words, styles.
+Modules count that are imported anywhere, inside functions too, and those that tables name as
+`rectune.module:Name` (stages, rankers, dataset readers). What is imported for types alone does not. Of a
+package with a module among these all data files count: templates, words, styles.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ _SPELLED = re.compile(rf"""["']({PACKAGE}(?:\.\w+)+)(?::\w+)?["']""")  # what a 
 
 @functools.cache
 def source_digests(module: str) -> dict[str, str]:
-    """BLAKE2b, 16 hex digits, of every file that a module's work may depend on, by its path below the package.
+    """BLAKE2b, 16 hex digits, of every file that a module's work may depend on, by its path below the
+    package.
 
     Args:
         module: full name of a module of rectune.
@@ -32,13 +34,15 @@ def source_digests(module: str) -> dict[str, str]:
 
 
 def changed_since(module: str, before: Mapping[str, str]) -> list[str]:
-    """Files that a module's work depends on, now or then, and that are not as they were; by their paths, sorted.
+    """Files that a module's work depends on, now or then, and that are not as they were; by their paths,
+    sorted.
 
     Args:
         module: full name of a module of rectune.
         before: what `source_digests` returned then.
     """
-    # Where no file of then has changed, the imports have not either: only data files may have come. No file is parsed.
+    # Where no file of then has changed, the imports have not either: only data files may have come. No file
+    # is parsed.
     programs = {ROOT / path for path in before if path.endswith(".py")}
     if programs and _unchanged(before) and len(before) == len(_with_data(programs)):
         return []

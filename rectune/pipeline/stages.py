@@ -1,8 +1,8 @@
 """The table of stages: reading it shows the whole pipeline.
 
-A stage is one function `run(config, inputs, out) -> stats`. `sections` are the parts of the recipe that it sees and that
-go into its key; `inputs` the stages whose folders it reads; `outside` what it reads that no stage made. Raise `version`
-when a change of its code must make its results anew.
+A stage is one function `run(config, inputs, out) -> stats`. `sections` are the parts of the recipe that it
+sees and that go into its key; `inputs` the stages whose folders it reads; `outside` what it reads that no
+stage made. Raise `version` when a change of its code must make its results anew.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
-from rectune.core.artifacts import ArtifactStore
 from rectune.pipeline import external_inputs
 from rectune.pipeline.machines import ALONE, ProcessGroup, process_group_of
 
@@ -30,7 +30,9 @@ def _alone(recipe: Recipe) -> ProcessGroup:
 
 @dataclass(frozen=True)
 class Stage:
-    """One row of the table. `process_group` says on which machines the stage runs, and with how many processes."""
+    """One row of the table. `process_group` says on which machines the stage runs, and with how many
+    processes.
+    """
 
     name: str
     function: str

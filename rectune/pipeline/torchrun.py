@@ -43,7 +43,9 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if process_group.machines > 1:
         threading.Thread(target=_end_with_the_others, args=(asked.spec, asked.run), daemon=True).start()
-        say(f"machine {asked.node_rank + 1} of {process_group.machines} waits for the others at {process_group.endpoint}")
+        say(
+            f"machine {asked.node_rank + 1} of {process_group.machines} waits for the others at {process_group.endpoint}"
+        )
     code = _run_ranks(asked.spec, asked.run, process_group, asked.node_rank)
     say("done" if code == 0 else f"ended with status {code}")
     return code

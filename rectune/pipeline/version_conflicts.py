@@ -33,8 +33,11 @@ class KnownConflict:
 
 
 KNOWN = (
-    # bitsandbytes' documentation of 0.45.1 says CUDA only; 0.46.0 brought the other backends into its releases.
-    KnownConflict("bitsandbytes", "<0.46", "cpu", "computes on CUDA only, so 4-bit models do not load on a CPU"),
+    # bitsandbytes' documentation of 0.45.1 says CUDA only; 0.46.0 brought the other backends into its
+    # releases.
+    KnownConflict(
+        "bitsandbytes", "<0.46", "cpu", "computes on CUDA only, so 4-bit models do not load on a CPU"
+    ),
 )
 
 
@@ -135,7 +138,9 @@ def build_conflict(torch_cuda: str | None, llama_gpu: bool, llama_cuda: str) -> 
     pip = ".venv/bin/pip install --no-binary llama-cpp-python --force-reinstall --no-deps llama-cpp-python"
     flags = f"CMAKE_ARGS=-DGGML_CUDA=on {pip}, in the version of constraints.txt"
     if not llama_gpu:
-        return VersionConflict("llama-cpp-python is a build without CUDA, so generation would run on the CPU", flags)
+        return VersionConflict(
+            "llama-cpp-python is a build without CUDA, so generation would run on the CPU", flags
+        )
     if llama_cuda and llama_cuda != torch_cuda.partition(".")[0]:
         says = f"torch is built for CUDA {torch_cuda}, llama-cpp-python for CUDA {llama_cuda}: both runtimes are needed"
         return VersionConflict(says, flags)

@@ -1,7 +1,7 @@
 """The process that a stage runs in, or one of them: `python -P -m rectune.pipeline.worker SPEC`.
 
-Library noise goes to the stage's run.log, which is our stdout and stderr, or to a rank's own log; progress goes
-to the terminal of the command that launched us.
+Library noise goes to the stage's run.log, which is our stdout and stderr, or to a rank's own log; progress
+goes to the terminal of the command that launched us.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core import progress
+from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
 from rectune.core.recipe import parse_recipe
-from rectune.core.artifacts import write_atomically
 from rectune.pipeline.failures import failure_of, leave_note
 from rectune.pipeline.machines import ProcessGroup, rank_log, rank_name
 
@@ -80,7 +80,11 @@ def _stage_function(name: str) -> Callable[..., dict[str, Any]]:
 
 def _leave_note(error: Exception, spec: dict[str, Any], out: Path, rank: int) -> None:
     process_group = ProcessGroup(**spec["team"])
-    who = rank_name(rank, process_group, int(os.environ.get("GROUP_RANK", "0"))) if process_group.world_size > 1 else ""
+    who = (
+        rank_name(rank, process_group, int(os.environ.get("GROUP_RANK", "0")))
+        if process_group.world_size > 1
+        else ""
+    )
     leave_note(out, spec["run"], f"rank-{rank}", failure_of(error, who, rank_log(rank)))
 
 

@@ -1,4 +1,6 @@
-"""What an answer chooses: labels, lists and sentences of `rectune.prompts.list_parsing` matched with the titles that they hold."""
+"""What an answer chooses: labels, lists and sentences of `rectune.prompts.list_parsing` matched with the
+titles that they hold.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,17 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rectune.prompts import title_matching as scale
-from rectune.prompts.list_parsing import AnswerLabel, ListLine, advice_in, lines_of, number_in, numbers_in, runs_of
-from rectune.prompts.title_matching import TitleMention, in_place
+from rectune.prompts.list_parsing import (
+    AnswerLabel,
+    ListLine,
+    advice_in,
+    lines_of,
+    number_in,
+    numbers_in,
+    runs_of,
+)
 from rectune.prompts.title_index import TitleIndex
+from rectune.prompts.title_matching import TitleMention, in_place
 
 AnswerForm = Literal["direct", "listwise", "none"]
 
@@ -23,7 +33,11 @@ _SIGNS = ">→≻"  # of a ranking on one line
 
 
 def choose(
-    text: str, names: TitleIndex, shown: Sequence[int], found: Sequence[TitleMention], labels: Sequence[AnswerLabel]
+    text: str,
+    names: TitleIndex,
+    shown: Sequence[int],
+    found: Sequence[TitleMention],
+    labels: Sequence[AnswerLabel],
 ) -> ParsedChoice:
     """What an answer chooses; see `rectune.prompts.answers.read_answer`.
 
@@ -170,10 +184,14 @@ class _Reader:
     def _entry(self, begin: int, end: int) -> TitleMention | None:
         mention = in_place(self.names, self.text, begin, end)
         number = None if mention or not self.shown else number_in(self.text[begin:end], len(self.shown))
-        return mention or (TitleMention(self.shown[number - 1], begin, end, scale.FOLLOWED) if number else None)
+        return mention or (
+            TitleMention(self.shown[number - 1], begin, end, scale.FOLLOWED) if number else None
+        )
 
     def _row(self, begin: int, end: int, *, numbers: bool = True) -> Sequence[TitleMention]:
-        """The items of a ranking on one line: titles, or candidates' numbers, with nothing but signs between them."""
+        """The items of a ranking on one line: titles, or candidates' numbers, with nothing but signs between
+        them.
+        """
         single = in_place(self.names, self.text, begin, end)
         if single and single.certainty == scale.WHOLE:
             return [single]
@@ -218,7 +236,9 @@ class _Reader:
         return None
 
     def _listed(self) -> ParsedChoice | None:
-        """The last list of titles that nothing announces; None if the sentence behind it recommends something else."""
+        """The last list of titles that nothing announces; None if the sentence behind it recommends something
+        else.
+        """
         for run in reversed(runs_of(lines_of(self.text), self.text)):
             choice = ParsedChoice("listwise")
             self._take(choice, run, loose=False)
@@ -228,7 +248,9 @@ class _Reader:
         return None
 
     def _ended(self) -> ParsedChoice:
-        """The title that the last sentence consists of, else what is advised, else what the last sentence names last."""
+        """The title that the last sentence consists of, else what is advised, else what the last sentence
+        names last.
+        """
         choice, (last, end) = ParsedChoice(), self._sentences()[-1]
         if self._whole(last, end):
             found = in_place(self.names, self.text, last, end)

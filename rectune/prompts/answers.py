@@ -1,8 +1,8 @@
 """The two forms of an answer, and the one parser that reads items out of answers, ours and a model's.
 
-A direct answer is a paragraph of reasons and a closing line that names the item. A listwise answer is a paragraph of
-reasons and a ranking of all that was shown, a line a title, the best first. How sure a reading is: see
-`rectune.prompts.title_matching`.
+A direct answer is a paragraph of reasons and a closing line that names the item. A listwise answer is a
+paragraph of reasons and a ranking of all that was shown, a line a title, the best first. How sure a reading
+is: see `rectune.prompts.title_matching`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rectune.core.types import Locale
-from rectune.prompts.list_parsing import Kind, labels_of, lines_of
-from rectune.prompts.title_matching import SURE, TitleMention, find, find_all, in_place, placed
 from rectune.prompts.answer_parser import MARKUP, AnswerForm, choose
-from rectune.prompts.title_index import TitleIndex
-from rectune.prompts.titles import unescape
+from rectune.prompts.list_parsing import Kind, labels_of, lines_of
 from rectune.prompts.locale_words import numbered, one_line
+from rectune.prompts.title_index import TitleIndex
+from rectune.prompts.title_matching import SURE, TitleMention, find, find_all, in_place, placed
+from rectune.prompts.titles import unescape
 
 CLOSINGS: dict[Locale, str] = {"en": "My recommendation:", "ko": "추천:"}
 RANKINGS: dict[Locale, str] = {"en": "My ranking:", "ko": "순위:"}
@@ -33,10 +33,11 @@ class ParsedAnswer:
     """What was read out of an answer.
 
     Attributes:
-        items: indices of titles, the best first, each once: the ranking, or the one item that the answer names.
+        items: indices of titles, the best first, each once: the ranking, or the one item that the answer
+            names.
         certainty: of each item; the scale is that of `rectune.prompts.title_matching`.
-        form: "direct" where closing words or the like announce one item, "listwise" for a ranking or list of titles,
-            "none" where only the last sentence can be gone by.
+        form: "direct" where closing words or the like announce one item, "listwise" for a ranking or list of
+            titles, "none" where only the last sentence can be gone by.
         recommended: the first item, unless what stands in the first place is none of the titles.
         words: what stands in the first place as it was written; empty where no place is made for an item.
         mentions: all titles named anywhere in the answer, in the order of the text.
@@ -64,8 +65,8 @@ def behind_closing(locale: Locale, titles: Sequence[str]) -> tuple[str, list[str
 def ranking(locale: Locale, titles: Sequence[str]) -> str:
     """The lines that end a listwise response, the best title first.
 
-    In a response that is trained on the item really taken is first and the others follow in the order in which the
-    prompt showed them: the logs say nothing about those, so nothing is made up.
+    In a response that is trained on the item really taken is first and the others follow in the order in
+    which the prompt showed them: the logs say nothing about those, so nothing is made up.
     """
     return f"{RANKINGS[locale]}\n{numbered([one_line(title) for title in titles])}"
 
@@ -77,23 +78,25 @@ def reasons(text: str) -> str:
 
 
 def find_items(text: str, titles: Sequence[str] | TitleIndex) -> list[TitleMention]:
-    """All titles named in a text, in the order of the text, each place once. For many texts keep a `TitleIndex`."""
+    """All titles named in a text, in the order of the text, each place once. For many texts keep a
+    `TitleIndex`.
+    """
     return find_all(_index(titles), text)
 
 
 def read_answer(text: str, titles: Sequence[str] | TitleIndex, shown: Sequence[int] = ()) -> ParsedAnswer:
     """Read which items an answer recommends.
 
-    What counts is the last of the words that announce a choice ("My recommendation:", "Final ranking:", "추천 영화:")
-    with titles behind them; without such words a list or row of titles; without either the last sentence that
-    recommends a title, or the last title of the last sentence. A closing line behind a ranking puts its item first.
-    Behind our own words stand some of the titles, or the answer recommends none.
+    What counts is the last of the words that announce a choice ("My recommendation:", "Final ranking:", "추천
+    영화:") with titles behind them; without such words a list or row of titles; without either the last
+    sentence that recommends a title, or the last title of the last sentence. A closing line behind a ranking
+    puts its item first. Behind our own words stand some of the titles, or the answer recommends none.
 
     Args:
         text: an answer, which may hold anything.
         titles: a catalogue; for many answers an index of it.
-        shown: the candidates that the prompt numbered from 1, as indices of `titles`. A number in the place of a title
-            stands for one of them, and of titles that are written alike one of these is meant.
+        shown: the candidates that the prompt numbered from 1, as indices of `titles`. A number in the place
+            of a title stands for one of them, and of titles that are written alike one of these is meant.
     """
     index = _index(titles)
     names = index.preferring(shown) if shown else index

@@ -49,8 +49,8 @@ class AnswerLabel:
 class ListLine:
     """A line of a text, and what a list puts before its entry.
 
-    `number` is that of a numbered entry, `bullet` marks one without number; `begin` is where the entry itself begins,
-    `indent` the white space before the line.
+    `number` is that of a numbered entry, `bullet` marks one without number; `begin` is where the entry itself
+    begins, `indent` the white space before the line.
     """
 
     start: int
@@ -99,7 +99,9 @@ def labels_of(text: str, ours: re.Pattern[str], kinds: dict[str, Kind]) -> list[
         ours: finds the labels of our own format; its first group holds the words.
         kinds: what those words, case folded, announce.
     """
-    found = {m.end(): AnswerLabel(kinds[m[1].casefold()], m.start(), m.end(), True) for m in ours.finditer(text)}
+    found = {
+        m.end(): AnswerLabel(kinds[m[1].casefold()], m.start(), m.end(), True) for m in ours.finditer(text)
+    }
     for colon in _COLON.finditer(text):
         words = text[max(0, colon.start() - _LONGEST_LABEL) : colon.start()]
         words = words[max(map(words.rfind, _BEFORE_LABEL)) + 1 :]
@@ -143,8 +145,8 @@ def number_in(text: str, most: int) -> int | None:
 def runs_of(lines: Sequence[ListLine], text: str) -> list[list[ListLine]]:
     """The lists of a text: entries of one kind, indented ones within them left out.
 
-    A numbered list ends where a number comes again (unless every entry is numbered alike), one of bullets at a line
-    that ends with a colon.
+    A numbered list ends where a number comes again (unless every entry is numbered alike), one of bullets at
+    a line that ends with a colon.
     """
     runs, numbers, announced = list[list[ListLine]](), set[int | None](), False
     for line in lines:

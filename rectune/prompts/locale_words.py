@@ -1,7 +1,7 @@
 """The words of a locale, and filling templates with them in Jinja's sandbox.
 
-What is filled in is text from catalogues and from people: it is inserted and never rendered, and a template cannot reach
-into Python.
+What is filled in is text from catalogues and from people: it is inserted and never rendered, and a template
+cannot reach into Python.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def fill(
     """Fill one template.
 
     Args:
-        template: Jinja source. `kind` is the domain's row of the kinds, `known` that of the domain of the history.
+        template: Jinja source. `kind` is the domain's row of the kinds, `known` that of the domain of the
+            history.
         domain: the kind of things that is recommended; one without a row of its own is worded as `other`.
         words: what `load_words` returned.
         values: what else the template names. A value that it names and does not get is an error.
@@ -45,7 +46,9 @@ def fill(
 
 
 def one_line(text: str) -> str:
-    """A title or query without line breaks and runs of white space, so that it cannot pass for lines of the prompt."""
+    """A title or query without line breaks and runs of white space, so that it cannot pass for lines of the
+    prompt.
+    """
     return " ".join(text.split())
 
 

@@ -13,8 +13,8 @@ _CONSONANT_DIGITS = frozenset("013678")  # 영 일 삼 육 칠 팔 end in a cons
 def with_particle(word: str, particle: str) -> str:
     """The word and its particle.
 
-    Closing quotes and brackets are looked through. How a word in another script is spoken cannot be told from its
-    letters, so it gets both forms, as in "Alien을(를)".
+    Closing quotes and brackets are looked through. How a word in another script is spoken cannot be told from
+    its letters, so it gets both forms, as in "Alien을(를)".
 
     Args:
         word: a noun, a title, a query.

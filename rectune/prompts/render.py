@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 from rectune.core.catalogue import Catalogue
 from rectune.core.types import Case, Form, Locale, Prompt, Scenario, content_id, with_id
-from rectune.prompts.template_library import Wanted, plain, system_message, template_for
 from rectune.prompts.locale_words import fill, load_words, one_line
+from rectune.prompts.template_library import Wanted, plain, system_message, template_for
 
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
     """How one case is to be worded.
 
-    `query` is needed for active prompts, `listwise` counts the candidates shown, `templates` says which ones word
-    prompts of the tests.
+    `query` is needed for active prompts, `listwise` counts the candidates shown, `templates` says which ones
+    word prompts of the tests.
     """
 
     scenario: Scenario
@@ -32,8 +32,8 @@ class RenderOptions:
 def render(case: Case, catalogue: Catalogue, wording: RenderOptions, left_out: int = 0) -> Prompt:
     """Word a case as a prompt; the choice of template and candidates follows from case and seed alone.
 
-    The target's title stands in the instruction only among listwise candidates: a query that names it is refused where
-    queries are made.
+    The target's title stands in the instruction only among listwise candidates: a query that names it is
+    refused where queries are made.
 
     Args:
         left_out: how many of the oldest items of the history are not shown.

@@ -63,7 +63,8 @@ def rationale_opening(recent: Sequence[str], query: str, locale: Locale, choice:
 
 
 def rationale_messages(item: Item, history: Sequence[Item], query: str, locale: Locale) -> Messages:
-    """Ask why `item` suits somebody with this history, or answers this query (exactly one of the two is given).
+    """Ask why `item` suits somebody with this history, or answers this query (exactly one of the two is
+    given).
 
     A question about a query has shots before it, over different kinds of goods.
     """

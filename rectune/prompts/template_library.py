@@ -1,6 +1,7 @@
 """The templates: files `templates/<locale>/<scenario>/<form>/<name>.jinja`, and a system message a domain.
 
-A first line that is a Jinja comment may carry tags, `{# tags: held-out #}`; no comment is ever seen in a prompt.
+A first line that is a Jinja comment may carry tags, `{# tags: held-out #}`; no comment is ever seen in a
+prompt.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def plain(locale: Locale, *, history: bool, query: bool) -> str:
 
 @functools.cache
 def system_message(locale: Locale, domain: str) -> str:
-    """Who the assistant is and what matters, for a domain; one without a file of its own gets that of `other`."""
+    """Who the assistant is and what matters, for a domain; one without a file of its own gets that of
+    `other`.
+    """
     known = load_words(locale)["kinds"]
     source = _read(f"{locale}/system/{domain if domain in known else 'other'}").source
     return fill(source, domain, load_words(locale), {})

@@ -1,4 +1,6 @@
-"""The index that every part of rectune looks titles up in; `rectune.prompts.answers` reads answers against it."""
+"""The index that every part of rectune looks titles up in; `rectune.prompts.answers` reads answers against
+it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from typing import Self
 
 from rectune.core.text.leading_article import upright
 from rectune.core.types import Item
+from rectune.prompts.locale_words import one_line
 from rectune.prompts.titles import (
     MOST_WORDS,
     YEAR,
@@ -20,7 +23,6 @@ from rectune.prompts.titles import (
     unescape,
     without_year,
 )
-from rectune.prompts.locale_words import one_line
 
 _YEAR = re.compile(YEAR)
 _NUMBER = re.compile(r"\d+|\b[ivx]+\b")  # in digits or Roman
@@ -45,9 +47,10 @@ Spellings = Callable[[], Iterable[str]]
 class TitleIndex:
     """The titles of one domain: which items a text means, by their exact, short or misspelt titles.
 
-    A title that ends with a year in brackets is also known without it, unless several titles share that short form; one
-    whose article stands behind ("Postman, The") also with it in front. Of items with the very same title the first stands
-    for all. What a search needs is made when it is first asked for; time and memory are linear in the titles' length.
+    A title that ends with a year in brackets is also known without it, unless several titles share that short
+    form; one whose article stands behind ("Postman, The") also with it in front. Of items with the very same
+    title the first stands for all. What a search needs is made when it is first asked for; time and memory
+    are linear in the titles' length.
 
     Attributes:
         items: the items in their order; everything here counts places in it, from 0.
@@ -86,7 +89,9 @@ class TitleIndex:
         return frozenset(item.item_id for item in bearers)
 
     def called(self, typed: str) -> list[Item]:
-        """The items that somebody means by what was typed: a title, case and punctuation aside, or one misspelt."""
+        """The items that somebody means by what was typed: a title, case and punctuation aside, or one
+        misspelt.
+        """
         place, _ = self.alike(typed)
         if place is None:
             return []
@@ -96,11 +101,12 @@ class TitleIndex:
         return [self.items[other] for other in same if plain_title(self.titles[other]) == title]
 
     def alike(self, words: str) -> tuple[int | None, float]:
-        """Where the title stands that these words misspell, and how alike they are, 0 to 1; None and 0 if there is none.
+        """Where the title stands that these words misspell, and how alike they are, 0 to 1; None and 0 if
+        there is none.
 
-        Years in brackets only tell titles apart that are equal else; other numbers make another work of it ("Alien 2",
-        "Rocky III"). Alike is 1 - d / n, with d the letters to take out and put in until both are equal (rapidfuzz's
-        `fuzz.ratio`, the normalised indel similarity) and n the letters of both.
+        Years in brackets only tell titles apart that are equal else; other numbers make another work of it
+        ("Alien 2", "Rocky III"). Alike is 1 - d / n, with d the letters to take out and put in until both are
+        equal (rapidfuzz's `fuzz.ratio`, the normalised indel similarity) and n the letters of both.
         """
         from rapidfuzz import fuzz, process
 
@@ -170,7 +176,8 @@ class TitleIndex:
 
 
 class TitleIndexes(dict[str, TitleIndex]):
-    """The index of each domain's titles, made when it is first asked for; an empty one for a domain without items.
+    """The index of each domain's titles, made when it is first asked for; an empty one for a domain without
+    items.
 
     Args:
         items: of any number of domains; of items with one domain and id the first stays.

@@ -4,12 +4,16 @@ The scale of certainty, for every part of the parser:
 
 | certainty | what was found |
 |---|---|
-| 1.0 `WHOLE` | the title and nothing else, in a place made for one: after the closing words, on its line of a ranking |
+| 1.0 `WHOLE` | the title and nothing else, in a place made for one: after the closing words, on its line of a
+ranking |
 | 0.9 `MARKED` | the title in quotation marks, bold or brackets |
-| 0.8 `FOLLOWED` | the title in a place made for one, more words behind a mark; in a row on one line; by its number |
+| 0.8 `FOLLOWED` | the title in a place made for one, more words behind a mark; in a row on one line; by its
+number |
 | 0.7 `SPOKEN` | the title in running text |
-| 0.6 `SHORT` | without the year that the title bears; or in a place made for one, and what stands behind may go on with it |
-| 0.3 `UNSURE` | in running text what may be an ordinary word ("it", "heat") or part of a longer name ("Alien 3") |
+| 0.6 `SHORT` | without the year that the title bears; or in a place made for one, and what stands behind may
+go on with it |
+| 0.3 `UNSURE` | in running text what may be an ordinary word ("it", "heat") or part of a longer name ("Alien
+3") |
 
 From `SURE` on a mention counts as naming the title. A Korean title may carry a particle ("기생충을").
 """
@@ -21,9 +25,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rectune.prompts.locale_words import one_line
 from rectune.prompts.title_index import TitleIndex
 from rectune.prompts.titles import MOST_WORDS, YEAR, TitleWord, fold, key_of, split_words, unescape
-from rectune.prompts.locale_words import one_line
 
 WHOLE, MARKED, FOLLOWED, SPOKEN, SHORT, UNSURE = 1.0, 0.9, 0.8, 0.7, 0.6, 0.3
 SURE = 0.5
@@ -54,7 +58,9 @@ _SHORT_SYLLABLES = 2  # the same for scripts without capitals
 
 @dataclass(frozen=True, slots=True)
 class TitleMention:
-    """A title found in a text: its index, the characters where it stands, and how sure it is (0 to 1, see above)."""
+    """A title found in a text: its index, the characters where it stands, and how sure it is (0 to 1, see
+    above).
+    """
 
     index: int
     start: int
@@ -114,7 +120,9 @@ _READ = 2000  # characters of a place that are looked at: more than any title ha
 
 
 def _behind(rest: str, match: _Match, quoted: bool, following: str) -> float:
-    """The certainty of a title that opens a place, by what stands behind it; 0 if it is part of something longer."""
+    """The certainty of a title that opens a place, by what stands behind it; 0 if it is part of something
+    longer.
+    """
     rest = rest.lstrip(QUOTES)
     words = fold(rest).strip(" \t()" + QUOTES).rstrip(".!?,。").rstrip(" " + QUOTES)
     if not words or words in PARTICLES:
@@ -147,7 +155,9 @@ def _longest(titles: TitleIndex, text: str, words: Sequence[TitleWord], place: i
     return _resolved(titles, text, "", (first.start, first), 1)
 
 
-def _resolved(titles: TitleIndex, text: str, head: str, span: tuple[int, TitleWord], count: int) -> _Match | None:
+def _resolved(
+    titles: TitleIndex, text: str, head: str, span: tuple[int, TitleWord], count: int
+) -> _Match | None:
     start, last = span
     for form in without_particle(last.text):
         if not head and not titles.lengths(form) & 1:
@@ -234,7 +244,9 @@ def _goes_on(text: str, start: int, end: int) -> bool:
 
 
 def _ordinary(text: str, match: _Match, title: str) -> bool:
-    """A single word that may be any word: not with the title's capitals, short where a sentence opens, or a number."""
+    """A single word that may be any word: not with the title's capitals, short where a sentence opens, or a
+    number.
+    """
     written = text[match.start : match.end]
     if written.isdigit():
         return True

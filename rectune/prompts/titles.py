@@ -1,9 +1,9 @@
 """Titles as sequences of words.
 
-Two spellings are one title where their words are equal: Unicode NFKC, case folded, HTML entities resolved, everything
-between the words ignored. So "Spider-Man" is "Spider Man", and "Alien" is never found in "Aliens". Titles that differ in
-signs alone ("C++", "C#") are told apart by their signs, and a title without any word ("!!!") is compared sign by sign.
-`rectune.prompts.title_index` looks titles up.
+Two spellings are one title where their words are equal: Unicode NFKC, case folded, HTML entities resolved,
+everything between the words ignored. So "Spider-Man" is "Spider Man", and "Alien" is never found in "Aliens".
+Titles that differ in signs alone ("C++", "C#") are told apart by their signs, and a title without any word
+("!!!") is compared sign by sign. `rectune.prompts.title_index` looks titles up.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def key_of(text: str) -> str:
 
 
 def unescape(text: str) -> tuple[str, list[int]]:
-    """The text without HTML entities, and where each of its characters stood; no places where nothing changed."""
+    """The text without HTML entities, and where each of its characters stood; no places where nothing
+    changed.
+    """
     found = list(_ENTITY.finditer(text)) if "&" in text else []
     if not found:
         return text, []

@@ -1,6 +1,7 @@
 """The declared rule for prompts that are too long: the oldest items of the history are left out, and counted.
 
-At least one item stays; candidates and query are never touched. A prompt that does not fit even so is left out as a whole.
+At least one item stays; candidates and query are never touched. A prompt that does not fit even so is left
+out as a whole.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class TrainLikes:
-    """What train users liked: `users` and `items` run by like, each pair once; items are places in `item_ids`."""
+    """What train users liked: `users` and `items` run by like, each pair once; items are places in
+    `item_ids`.
+    """
 
     item_ids: tuple[str, ...]
     users: Codes
@@ -58,7 +60,9 @@ class DomainData:
         self.domain, self.embedder, self.seed = domain, embedder, seed
         self.items: Mapping[str, Item] = {item.item_id: item for item in items}
         self._likes = likes
-        self._vectors: dict[str, NDArray[np.float32]] = {}
+        self._row = {item_id: at for at, item_id in enumerate(self.items)}
+        self._embedded = np.zeros(len(self._row), np.bool_)
+        self._rows: Vectors = np.zeros((len(self._row), 0), np.float32)
 
     @cached_property
     def likes(self) -> TrainLikes:
@@ -81,14 +85,19 @@ class DomainData:
     def vectors(self, item_ids: Sequence[str]) -> Vectors:
         """[len(item_ids), d] unit rows; each item is embedded once."""
         self.embed(item_ids)
-        return np.stack([self._vectors[item_id] for item_id in item_ids])
+        return self._rows[[self._row[item_id] for item_id in item_ids]]
 
     def embed(self, item_ids: Iterable[str]) -> None:
         """Embed those of these items that are not embedded yet, all at once."""
-        new = sorted(set(item_ids) - self._vectors.keys())
-        if new:
-            vectors = embed([self.text(item_id) for item_id in new], self.embedder)
-            self._vectors.update(zip(new, vectors, strict=True))
+        new = sorted(item_id for item_id in set(item_ids) if not self._embedded[self._row[item_id]])
+        if not new:
+            return
+        vectors = embed([self.text(item_id) for item_id in new], self.embedder)
+        if not self._embedded.any():
+            self._rows = np.zeros((len(self._row), vectors.shape[1]), np.float32)
+        places = [self._row[item_id] for item_id in new]
+        self._rows[places] = vectors
+        self._embedded[places] = True
 
 
 def train_likes(data: Path, cases: Sequence[Case], domain: str) -> TrainLikes:

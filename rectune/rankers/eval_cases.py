@@ -10,9 +10,9 @@ from rectune.core.catalogue import Catalogue
 from rectune.core.errors import UserError
 from rectune.core.rows import read_rows
 from rectune.core.types import Case, Locale, Prompt, grouped
-from rectune.prompts.template_library import system_message, template_for
-from rectune.prompts.render import RenderOptions, render
 from rectune.prompts.locale_words import fill, load_words, one_line
+from rectune.prompts.render import RenderOptions, render
+from rectune.prompts.template_library import system_message, template_for
 from rectune.rankers.likelihood import RenderedPrompt
 
 

@@ -1,4 +1,6 @@
-"""A language model as ranker by what it writes: the item it names, items near to its answer, a list it puts in order."""
+"""A language model as ranker by what it writes: the item it names, items near to its answer, a list it puts
+in order.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,7 @@ class ParsedAnswerRanker:
     written: GeneratedAnswers
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
+        """See `CandidateScorer.score`."""
         named = [self.written.named(history) for history in histories]
         return [
             np.array([float(item in names) for item in shown], np.float64)
@@ -65,15 +67,15 @@ class ParsedAnswerRanker:
 class AnswerRetrievalRanker:
     """Cosine of candidate and answer; what the answer names stands first.
 
-    The answer is the query, made up or not (HyDE, Gao et al. 2022, "Precise Zero-Shot Dense Retrieval without Relevance
-    Labels").
+    The answer is the query, made up or not (HyDE, Gao et al. 2022, "Precise Zero-Shot Dense Retrieval without
+    Relevance Labels").
     """
 
     name: str
     written: GeneratedAnswers
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
+        """See `CandidateScorer.score`."""
         return [self._scores(h, c) for h, c in zip(histories, candidates, strict=True)]
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
@@ -87,7 +89,8 @@ class AnswerRetrievalRanker:
 
 @dataclass(frozen=True)
 class ListwiseRanker:
-    """The candidates in the order in which the model lists them when it is shown them; what it leaves out ties at the end.
+    """The candidates in the order in which the model lists them when it is shown them; what it leaves out
+    ties at the end.
 
     `answers` maps a history and the candidates, in the order shown, to what the model wrote.
     """
@@ -97,7 +100,7 @@ class ListwiseRanker:
     answers: Callable[[Sequence[str], Sequence[str]], str] = field(repr=False)
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
+        """See `CandidateScorer.score`."""
         return [self._scores(h, c) for h, c in zip(histories, candidates, strict=True)]
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:

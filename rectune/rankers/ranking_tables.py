@@ -114,7 +114,9 @@ def _pairs(metrics: Mapping[str, Any], command: str) -> Table:
 def _weights(metrics: Mapping[str, Any], command: str) -> Table:
     chosen = [(model, entry) for model, entry in _named(metrics, "weights") if entry.get("cases")]
     methods = list(dict.fromkeys(method for _, entry in chosen for method in entry if method != "cases"))
-    lines = [(model, *(figure(entry.get(method)) for method in methods), entry["cases"]) for model, entry in chosen]
+    lines = [
+        (model, *(figure(entry.get(method)) for method in methods), entry["cases"]) for model, entry in chosen
+    ]
     note = (
         "How much of the likelihood without a history is taken off, and how much the model counts beside "
         "the embedding (fused), BM25 (lexical) or both (hybrid); chosen by mean reciprocal rank on cases "

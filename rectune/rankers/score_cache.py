@@ -1,4 +1,6 @@
-"""Log-likelihoods that are computed once: a file beside the engine, so that an interrupted evaluation goes on."""
+"""Log-likelihoods that are computed once: a file beside the engine, so that an interrupted evaluation goes
+on.
+"""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from rectune.rankers.base import Ranker, Scores
+from rectune.rankers.base import CandidateScorer, Scores
 from rectune.rankers.eval_cases import EvalCase, by_domain
 from rectune.rankers.fusion import Fused, best_weight, fused
-from rectune.rankers.likelihood import RenderedPrompt, Likelihood, Scorer, WithoutPrior, without_history
+from rectune.rankers.likelihood import Likelihood, RenderedPrompt, Scorer, WithoutPrior, without_history
 
 Way = Literal["likelihood", "total", "prior", "fused", "lexical", "hybrid"]
 # The way -> the ranker that the model is fused with.
@@ -20,8 +20,9 @@ DEFAULT = 0.5  # either weight where there is nothing to choose it on
 
 @dataclass(frozen=True)
 class FusionWeights:
-    """How much of the prior is taken off (`prior`), what the model counts beside the embedding (`fused`), BM25 (`lexical`)
-    and both of them (`hybrid`); on how many cases that was chosen."""
+    """How much of the prior is taken off (`prior`), what the model counts beside the embedding (`fused`),
+    BM25 (`lexical`) and both of them (`hybrid`); on how many cases that was chosen.
+    """
 
     prior: float = DEFAULT
     fused: float = DEFAULT
@@ -32,14 +33,16 @@ class FusionWeights:
 
 @dataclass(frozen=True)
 class ScoringInputs:
-    """What the ways of one model in one domain are put together from; `beside`: a ranker that needs no model, by name."""
+    """What the ways of one model in one domain are put together from; `beside`: a ranker that needs no model,
+    by name.
+    """
 
     likelihood: Likelihood
     total: Likelihood
     prior: Likelihood
-    beside: Callable[[str], Ranker]
+    beside: Callable[[str], CandidateScorer]
 
-    def ranker(self, method: str, name: str, weights: FusionWeights) -> Ranker:
+    def ranker(self, method: str, name: str, weights: FusionWeights) -> CandidateScorer:
         """The ranker of one way.
 
         Raises:
@@ -58,7 +61,7 @@ def scoring_inputs_of(
     scorer: Scorer,
     titles: Mapping[str, str],
     asked: Callable[[Sequence[str]], RenderedPrompt],
-    beside: Callable[[str], Ranker],
+    beside: Callable[[str], CandidateScorer],
 ) -> ScoringInputs:
     """The parts for one domain; `asked` words its histories."""
     return ScoringInputs(
@@ -99,5 +102,7 @@ def choose_weights(cases: Sequence[EvalCase], parts: Callable[[str], ScoringInpu
     def both(weight: float, other: Sequence[Scores]) -> list[Scores]:
         return [fused(one, two, weight) for one, two in zip(corrected(prior), other, strict=True)]
 
-    chosen = {method: best_weight(partial(both, other=other), targets, DEFAULT) for method, other in others.items()}
+    chosen = {
+        method: best_weight(partial(both, other=other), targets, DEFAULT) for method, other in others.items()
+    }
     return FusionWeights(prior, **chosen, cases=len(targets))

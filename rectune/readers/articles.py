@@ -26,8 +26,8 @@ _MARKS = re.compile(
 def read_articles(folder: Path) -> Iterator[dict[str, str]]:
     """A record (item_id, title, description) a file, by path; ids are paths within the folder.
 
-    The title is the first heading, the page's title, or a short first line; without one the file's name. Scripts and
-    styles are left out, and everything else is text.
+    The title is the first heading, the page's title, or a short first line; without one the file's name.
+    Scripts and styles are left out, and everything else is text.
 
     Raises:
         ValueError: a file is no UTF-8 text, or larger than 20 MiB.

@@ -11,7 +11,8 @@ from rectune.core.errors import UserError
 from rectune.core.text.nearest import nearest
 from rectune.core.text.plain import printable
 
-# Field of an item -> names under which its column is looked for, the likeliest first; lower case, letters and digits only.
+# Field of an item -> names under which its column is looked for, the likeliest first; lower case, letters and
+# digits only.
 ITEM_NAMES: dict[str, Sequence[str]] = {
     "title": (
         "title name itemtitle itemname productname producttitle booktitle movietitle headline "
@@ -123,7 +124,8 @@ def find_columns(
 def guessed(
     names: Mapping[str, Sequence[str]], there: Sequence[str], taken: Collection[str] = ()
 ) -> dict[str, str]:
-    """Field -> the column that bears the likeliest of its names, for fields that have one; a column is used once.
+    """Field -> the column that bears the likeliest of its names, for fields that have one; a column is used
+    once.
 
     An id may bear any name that ends like one (`anime_id`), a value any that ends like a rating (`Book-Rating`).
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rectune.core.prefetch import prefetch
 from rectune.core.errors import UserError
+from rectune.core.prefetch import prefetch
 from rectune.readers.drops import Drops, Faults, Sizes
 from rectune.readers.file_format import FileFormat, fields_of, separator_of
 from rectune.readers.quotes import Records, all_records, field_counts, whole_records

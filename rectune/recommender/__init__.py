@@ -1,1 +1,3 @@
-"""The generative recommender: a model answers, the answer finds real items, and their reasons are written anew."""
+"""The generative recommender: a model answers, the answer finds real items, and their reasons are written
+anew.
+"""

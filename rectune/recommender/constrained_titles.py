@@ -1,4 +1,5 @@
-"""The second way of grounding: the model names a title itself, and can name nothing but titles of the catalogue.
+"""The second way of grounding: the model names a title itself, and can name nothing but titles of the
+catalogue.
 
 What it wrote before its closing words stays; behind them it decodes through a token trie of the titles
 (`rectune.inference.token_trie`).
@@ -15,10 +16,10 @@ from rectune.core.digests import DigestCache
 from rectune.core.progress import progress
 from rectune.core.settings import RetrievalConfig, SamplingConfig
 from rectune.core.types import Locale, content_id
+from rectune.inference.engine_cache import cached_engine
 from rectune.inference.generation_cache import GenerationCache, request_key
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.engine_cache import cached_engine
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.token_trie import TokenTrie
 from rectune.prompts.answers import CLOSINGS, behind_closing, reasons
 
@@ -51,7 +52,8 @@ def name_titles(
     config: RetrievalConfig,
     generation_cache: Path,
 ) -> list[list[RankedTitle]]:
-    """The likeliest titles for each conversation, best first; what the generation cache holds is taken from there.
+    """The likeliest titles for each conversation, best first; what the generation cache holds is taken from
+    there.
 
     Args:
         model: a GGUF file.
@@ -72,7 +74,7 @@ def name_titles(
         left = {key: number for number, key in enumerate(keys) if key not in answers}
         if left:
             # Two slots a hypothesis, whatever the recipe's slots, which must not change a result.
-            roomy = config.model_copy(update={"slots": 2 * config.beam})
+            roomy = config.model_copy(update={"max_num_seqs": 2 * config.beam})
             with (
                 cached_engine(model, roomy) as engine,
                 progress("constrained", len(left), "answers") as advance,

@@ -1,9 +1,10 @@
 """The reasons of an answer that goes out: written anew for the real item, from that item's own facts.
 
-A model that wrote about one thing cannot be made right by putting another title in. So it is asked a second time, with
-the item's title, categories and the piece of its text that was found, and only what it writes then goes out. A text that
-names another item, or quotes or names what stands nowhere in the facts, is refused and asked for again; after
-that a plain sentence made of the facts stands in, and is marked as such. The closing line is ours in either case.
+A model that wrote about one thing cannot be made right by putting another title in. So it is asked a second
+time, with the item's title, categories and the piece of its text that was found, and only what it writes then
+goes out. A text that names another item, or quotes or names what stands nowhere in the facts, is refused and
+asked for again; after that a plain sentence made of the facts stands in, and is marked as such. The closing
+line is ours in either case.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import Literal
 
 from rectune.core.settings import SamplingConfig
 from rectune.core.types import Item, Locale, content_id
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import closing, reasons
 from rectune.prompts.list_parsing import labels_of
+from rectune.prompts.locale_words import load_words, one_line
 from rectune.prompts.teacher_prompts import brief, rationale_messages, rationale_opening
 from rectune.prompts.titles import fold, plain_title, split_words
-from rectune.prompts.locale_words import load_words, one_line
 from rectune.retrieval.grounding import Grounding
 
 By = Literal["model", "template"]
@@ -59,7 +60,9 @@ class ExplanationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A finished answer: reasons and the line that names the item. `by` says who wrote the reasons, `tries` how often."""
+    """A finished answer: reasons and the line that names the item. `by` says who wrote the reasons, `tries`
+    how often.
+    """
 
     text: str
     by: By
@@ -86,7 +89,10 @@ def write_explanations(
             if not fault(body, explanation_request, grounding):
                 done[number] = Explanation(_closed(body, explanation_request), "model", attempt + 1)
     return [
-        done.get(number) or Explanation(_closed(plain_sentence(explanation_request), explanation_request), "template", attempts)
+        done.get(number)
+        or Explanation(
+            _closed(plain_sentence(explanation_request), explanation_request), "template", attempts
+        )
         for number, explanation_request in enumerate(wanted)
     ]
 
@@ -97,9 +103,19 @@ def fault(body: str, explanation_request: ExplanationRequest, grounding: Groundi
         return "says nothing"
     if labels_of(body, _NONE_OF_OURS, {}):
         return "announces something else"
-    told = " ".join([*map(_told, (explanation_request.shown, explanation_request.item, *explanation_request.liked)), explanation_request.query])
-    own = {plain_title(title) for title in (explanation_request.item.title, *(item.title for item in explanation_request.liked))}
-    for domain in sorted({explanation_request.item.domain, *(item.domain for item in explanation_request.liked)}):
+    told = " ".join(
+        [
+            *map(_told, (explanation_request.shown, explanation_request.item, *explanation_request.liked)),
+            explanation_request.query,
+        ]
+    )
+    own = {
+        plain_title(title)
+        for title in (explanation_request.item.title, *(item.title for item in explanation_request.liked))
+    }
+    for domain in sorted(
+        {explanation_request.item.domain, *(item.domain for item in explanation_request.liked)}
+    ):
         own |= set(map(plain_title, grounding.mentioned(told, domain)))
         if any(plain_title(title) not in own for title in grounding.mentioned(body, domain)):
             return "names another item"
@@ -117,7 +133,10 @@ def plain_sentence(explanation_request: ExplanationRequest) -> str:
     """Reasons without a model: what was asked for, and what the catalogue says of the item."""
     kinds = load_words(explanation_request.locale)["kinds"]
     one = kinds.get(explanation_request.item.domain, kinds["other"])["one"]
-    about = [*map(one_line, explanation_request.item.categories[:4]), *([str(explanation_request.item.year)] if explanation_request.item.year else [])]
+    about = [
+        *map(one_line, explanation_request.item.categories[:4]),
+        *([str(explanation_request.item.year)] if explanation_request.item.year else []),
+    ]
     about += map(one_line, explanation_request.item.facts[:_FACTS])
     text = one_line(explanation_request.evidence or explanation_request.item.description)
     if text.startswith(
@@ -128,22 +147,36 @@ def plain_sentence(explanation_request: ExplanationRequest) -> str:
     liked = [one_line(item.title) for item in explanation_request.liked[-2:]]
     if explanation_request.locale == "ko":
         return _korean(explanation_request, one, ", ".join(about), text, liked)
-    asked = f'You asked for "{one_line(explanation_request.query)}".' if explanation_request.query else f"You liked {' and '.join(liked)}."
+    asked = (
+        f'You asked for "{one_line(explanation_request.query)}".'
+        if explanation_request.query
+        else f"You liked {' and '.join(liked)}."
+    )
     facts = f"{one_line(explanation_request.item.title)} is {one}" + (
         f": {', '.join(about)}." if about else " of this catalogue."
     )
     return " ".join(filter(None, [asked, facts, f"The catalogue says of it: {text}" if text else ""]))
 
 
-def _korean(explanation_request: ExplanationRequest, one: str, about: str, text: str, liked: Sequence[str]) -> str:
-    asked = f'찾으신 것: "{one_line(explanation_request.query)}".' if explanation_request.query else f"좋아하신 것: {', '.join(liked)}."
+def _korean(
+    explanation_request: ExplanationRequest, one: str, about: str, text: str, liked: Sequence[str]
+) -> str:
+    asked = (
+        f'찾으신 것: "{one_line(explanation_request.query)}".'
+        if explanation_request.query
+        else f"좋아하신 것: {', '.join(liked)}."
+    )
     facts = f"{one_line(explanation_request.item.title)}: {one}" + (f" ({about})." if about else ".")
     return " ".join(filter(None, [asked, facts, f"목록의 설명: {text}" if text else ""]))
 
 
-def _request(explanation_request: ExplanationRequest, sampling: SamplingConfig, attempt: int) -> GenerationRequest:
+def _request(
+    explanation_request: ExplanationRequest, sampling: SamplingConfig, attempt: int
+) -> GenerationRequest:
     liked = explanation_request.liked[-_LIKED:]
-    messages = rationale_messages(explanation_request.shown, liked, explanation_request.query, explanation_request.locale)
+    messages = rationale_messages(
+        explanation_request.shown, liked, explanation_request.query, explanation_request.locale
+    )
     seed = int(content_id("reasons", messages, sampling.seed, attempt)[:8], 16)
     return GenerationRequest(
         content_id("reasons", messages, attempt),
@@ -156,7 +189,12 @@ def _request(explanation_request: ExplanationRequest, sampling: SamplingConfig, 
 
 
 def _opening(explanation_request: ExplanationRequest) -> str:
-    return rationale_opening([one_line(item.title) for item in explanation_request.liked], explanation_request.query, explanation_request.locale, 0)
+    return rationale_opening(
+        [one_line(item.title) for item in explanation_request.liked],
+        explanation_request.query,
+        explanation_request.locale,
+        0,
+    )
 
 
 def _body(explanation_request: ExplanationRequest, answer: GenerationResult) -> str:

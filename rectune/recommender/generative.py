@@ -1,4 +1,6 @@
-"""The generative recommender: the tuned model answers, grounding finds the real item, and its reasons are written anew."""
+"""The generative recommender: the tuned model answers, grounding finds the real item, and its reasons are
+written anew.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import Literal
 from rectune.core.settings import RetrievalConfig
 from rectune.core.types import content_id
 from rectune.inference.generate import generate
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.recommender.constrained_titles import TitleRequest, name_titles
 from rectune.recommender.explanations import By, ExplanationRequest, write_explanations
 from rectune.recommender.requests import RecommendationRequest
@@ -22,7 +24,8 @@ Mode = Literal["retrieve", "constrained"]
 
 @dataclass(frozen=True)
 class GroundedChoice:
-    """The real items for one request, the best first. `fits` is False where even the nearest is too far from the wish.
+    """The real items for one request, the best first. `fits` is False where even the nearest is too far from
+    the wish.
 
     `nearness` is the cosine between the wish and the item nearest to it, `floor` what it is held against.
     """
@@ -37,8 +40,8 @@ class GroundedChoice:
 class Recommendation:
     """A finished answer.
 
-    `draft` is what the model wrote first; `answer` is what goes out: reasons for the first of `items` and the line that
-    names it, or nothing where `fits` is False. `reasons_by` says who wrote the reasons.
+    `draft` is what the model wrote first; `answer` is what goes out: reasons for the first of `items` and the
+    line that names it, or nothing where `fits` is False. `reasons_by` says who wrote the reasons.
     """
 
     request: RecommendationRequest
@@ -66,7 +69,9 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class GenerativeRecommender:
-    """A GGUF model, the catalogue it is grounded in, how it samples; the generation cache keeps finished answers."""
+    """A GGUF model, the catalogue it is grounded in, how it samples; the generation cache keeps finished
+    answers.
+    """
 
     model: Path
     grounding: Grounding
@@ -80,7 +85,7 @@ class GenerativeRecommender:
     def recommend_all(self, requests: Sequence[RecommendationRequest]) -> list[Recommendation]:
         """Answer requests, in order; `retrieval.top` items each, fewer only if the catalogue has no more."""
         drafts = self.drafts(requests)
-        return self.finished(requests, drafts, self.choices(requests, drafts, self.retrieval.domain_data))
+        return self.finished(requests, drafts, self.choices(requests, drafts, self.retrieval.grounding))
 
     def drafts(self, requests: Sequence[RecommendationRequest]) -> list[str]:
         """What the model writes of itself."""
@@ -116,7 +121,9 @@ class GenerativeRecommender:
         }
         config = self.retrieval
         tries = config.attempts if attempts is None else attempts
-        written = write_explanations(list(explanation_request.values()), self.grounding, config.sampling, tries, self._generate)
+        written = write_explanations(
+            list(explanation_request.values()), self.grounding, config.sampling, tries, self._generate
+        )
         reasons = dict(zip(explanation_request, written, strict=True))
         return [
             Recommendation(request, draft, found.text, choice, found.by, found.tries)
@@ -126,7 +133,11 @@ class GenerativeRecommender:
         ]
 
     def _generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
-        return generate(self.model, requests, self.retrieval, self.generation_cache, "recommend") if requests else []
+        return (
+            generate(self.model, requests, self.retrieval, self.generation_cache, "recommend")
+            if requests
+            else []
+        )
 
     def _retrieved(
         self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
@@ -171,7 +182,7 @@ class GenerativeRecommender:
 
     def _judged(self, request: RecommendationRequest, items: Sequence[GroundedItem]) -> GroundedChoice:
         """Whether anything of the catalogue is near enough to the wish."""
-        wanted = self.retrieval.floor
+        wanted = self.retrieval.min_similarity
         floor = self.grounding.floor(request.domain) if wanted == "auto" else wanted
         nearness = self.grounding.fit(request.user_requests, request.domain, request.known)
         return GroundedChoice(tuple(items), request.crosses or nearness >= floor, nearness, floor)

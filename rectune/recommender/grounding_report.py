@@ -1,4 +1,6 @@
-"""The grounding report: what answers name before grounding and after it, and how near they come to what was asked."""
+"""The grounding report: what answers name before grounding and after it, and how near they come to what was
+asked.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +42,10 @@ FLAGS = {
 class GroundingOutcome:
     """What one answer comes to.
 
-    `resolved`: its title is the catalogue's, or nearly so; or it names none and an item is near enough to what it says;
-    or there is none; "nothing fits" is what a grounded answer may say. `flags` are those of `FLAGS` that hold: a title
-    that is none of the domain's, one named twice, one that only items of the history bear, one that several items bear.
+    `resolved`: its title is the catalogue's, or nearly so; or it names none and an item is near enough to
+    what it says; or there is none; "nothing fits" is what a grounded answer may say. `flags` are those of
+    `FLAGS` that hold: a title that is none of the domain's, one named twice, one that only items of the
+    history bear, one that several items bear.
     """
 
     resolved: Resolved
@@ -51,7 +54,9 @@ class GroundingOutcome:
 
 @dataclass(frozen=True)
 class AnsweredPrompt:
-    """One prompt's answer: `text` the words, `items` the real items of a grounded one, `fits` False where it declines."""
+    """One prompt's answer: `text` the words, `items` the real items of a grounded one, `fits` False where it
+    declines.
+    """
 
     request: RecommendationRequest
     text: str
@@ -92,10 +97,12 @@ def shares(answers: Sequence[AnsweredPrompt], grounding: Grounding) -> dict[str,
 def relevance(
     before: Sequence[AnsweredPrompt], after: Sequence[AnsweredPrompt], grounding: Grounding, embedder: str
 ) -> dict[str, Any]:
-    """How near to the wish the drafts lie, and the items: mean cosines; and how often the item really taken is found.
+    """How near to the wish the drafts lie, and the items: mean cosines; and how often the item really taken
+    is found.
 
-    `draft`, `item` (the first), `items` (all of them), `target` (the one really taken), each against the mean vector of
-    the texts of the wish; `hit@1` and `hit@top`. Requests whose history is of another domain are left out of the cosines.
+    `draft`, `item` (the first), `items` (all of them), `target` (the one really taken), each against the mean
+    vector of the texts of the wish; `hit@1` and `hit@top`. Requests whose history is of another domain are
+    left out of the cosines.
     """
     rows = [
         _cosines(old, new, grounding, embedder)
@@ -114,7 +121,8 @@ def relevance(
 
 
 def grounding_tables(document: Any, made_by: str = "") -> list[Table]:
-    """The report as tables: what answers name before and after grounding, how near they come, and both by domain.
+    """The report as tables: what answers name before and after grounding, how near they come, and both by
+    domain.
 
     Args:
         document: what grounding.json holds; what is missing in it is left out.
@@ -196,7 +204,9 @@ def _shares(found: Sequence[GroundingOutcome]) -> dict[str, Any]:
     }
 
 
-def _cosines(old: AnsweredPrompt, new: AnsweredPrompt, grounding: Grounding, embedder: str) -> dict[str, float]:
+def _cosines(
+    old: AnsweredPrompt, new: AnsweredPrompt, grounding: Grounding, embedder: str
+) -> dict[str, float]:
     domain = old.request.domain
     heads = [head_of(grounding.titles[domain].item(item.item_id)) for item in new.items]
     target = [head_of(grounding.titles[domain].item(old.target))] if old.target else []

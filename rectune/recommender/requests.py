@@ -35,8 +35,8 @@ class UserRequest:
 class RecommendationRequest:
     """What somebody asks: the rendered messages, and what they were made of.
 
-    `liked` holds the items of the history, which is empty where only a query was given; one that no catalogue knows has
-    no id. `known` are the ids of the domain's items that are never recommended.
+    `liked` holds the items of the history, which is empty where only a query was given; one that no catalogue
+    knows has no id. `known` are the ids of the domain's items that are never recommended.
     """
 
     domain: str
@@ -81,7 +81,9 @@ def from_prompt(prompt: Prompt, catalogue: Catalogue) -> RecommendationRequest:
     )
 
 
-def from_words(items: Sequence[Item], user_request: UserRequest, grounding: Grounding) -> RecommendationRequest:
+def from_words(
+    items: Sequence[Item], user_request: UserRequest, grounding: Grounding
+) -> RecommendationRequest:
     """A free request against a catalogue of one domain.
 
     A title that the catalogue has is written as there and not recommended again; any other is passed on as it
@@ -104,5 +106,7 @@ def from_words(items: Sequence[Item], user_request: UserRequest, grounding: Grou
     )[-_HISTORY:]
     locale = locale_of(query or " ".join(titles))
     recent = tuple(cut_line(item.title, _TITLE) for item in liked)
-    system, instruction = ask(domain, locale, recent, query, ordered=True, history_domain=user_request.history_domain)
+    system, instruction = ask(
+        domain, locale, recent, query, ordered=True, history_domain=user_request.history_domain
+    )
     return RecommendationRequest(domain, locale, system, instruction, liked, query, known)

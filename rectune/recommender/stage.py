@@ -10,16 +10,16 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
-from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.text.markdown import joined
 from rectune.core.types import Prompt
-from rectune.recommender.generative import GroundedChoice, GenerativeRecommender, Mode, Recommendation
+from rectune.recommender.formatting import record
+from rectune.recommender.generative import GenerativeRecommender, GroundedChoice, Mode, Recommendation
 from rectune.recommender.grounding_report import AnsweredPrompt, grounding_tables, relevance, shares
 from rectune.recommender.requests import RecommendationRequest, from_prompt
-from rectune.recommender.formatting import record
 from rectune.retrieval.grounding import ground_in
 
 MODES: tuple[Mode, ...] = ("retrieve", "constrained")
@@ -28,10 +28,10 @@ MODES: tuple[Mode, ...] = ("retrieve", "constrained")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Write recommendations.json, grounding.json, grounding.md and index/ (LanceDB, the whole catalogue).
 
-    recommendations.json lists, for the first prompt of each domain and scenario: `domain`, `scenario`, `history`
-    (titles), `query`, `answer` (what goes out), `draft` (the model's own text), `named` (whether anything is recommended),
-    `target` (the title really taken) and `items` (item_id, title, how, similarity, evidence; best first). grounding.json
-    is the report over `retrieval.cases` prompts, and over those shown.
+    recommendations.json lists, for the first prompt of each domain and scenario: `domain`, `scenario`,
+    `history` (titles), `query`, `answer` (what goes out), `draft` (the model's own text), `named` (whether
+    anything is recommended), `target` (the title really taken) and `items` (item_id, title, how, similarity,
+    evidence; best first). grounding.json is the report over `retrieval.cases` prompts, and over those shown.
     """
     settings = config.retrieval
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
@@ -46,9 +46,9 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     choices = {
         mode: recommender.choices(requests, drafts, mode)
         for mode in MODES
-        if settings.compare or mode == settings.domain_data
+        if settings.compare or mode == settings.grounding
     }
-    found = recommender.finished(requests, drafts, choices[settings.domain_data])
+    found = recommender.finished(requests, drafts, choices[settings.grounding])
     shown = {prompt.id for prompt in shown_prompts(prompts)}
     records = [
         _record(prompt, one, catalogue)
@@ -116,7 +116,7 @@ def _report(
     ]
     modes: dict[str, Any] = {}
     for mode, some in choices.items():
-        final = found if mode == settings.domain_data else recommender.finished(*_asked(found), some, 0)
+        final = found if mode == settings.grounding else recommender.finished(*_asked(found), some, 0)
         answers = [
             AnsweredPrompt(one.request, one.answer, one.items, one.fits, prompt.target)
             for prompt, one in zip(prompts, final, strict=True)
@@ -128,7 +128,7 @@ def _report(
         }
     return {
         "cases": len(prompts),
-        "ground": settings.domain_data,
+        "ground": settings.grounding,
         "floors": dict(sorted(grounding.index.floors.items())),
         "draft": shares(drafts, grounding),
         "modes": modes,

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rectune.core.errors import UserError
 from rectune.core.artifacts import write_atomically
+from rectune.core.errors import UserError
 from rectune.core.settings import ReleaseConfig
 from rectune.core.types import Example, Preference
-from rectune.release.cards import dataset_card, model_card
 from rectune.release.card_facts import CardFacts, base_model, card_facts, datasets, is_data_plot
+from rectune.release.cards import dataset_card, model_card
 from rectune.release.hub import Upload
-from rectune.release.publishable_rows import PublishFilter, PublishedRows, publish, publishable
+from rectune.release.publishable_rows import PublishedRows, PublishFilter, publish, publishable
 from rectune.release.secret_scan import ScanResult, scan_of
 
 MODEL_CARD, DATASET_CARD = "README.md", "dataset/README.md"  # below the stage's folder
@@ -32,7 +32,9 @@ _ROWS = {
 
 @dataclass(frozen=True)
 class Bundle:
-    """What is to be sent; rows withheld by the domain whose source forbids passing them on, and those left out by hand."""
+    """What is to be sent; rows withheld by the domain whose source forbids passing them on, and those left
+    out by hand.
+    """
 
     uploads: Sequence[Upload]
     left_out: Mapping[str, int]
@@ -43,8 +45,8 @@ def bundle(release: ReleaseConfig, inputs: Mapping[str, Path], out: Path, kinds:
     """Collect what is to be pushed, write the cards into `out`, and look through all of it.
 
     Raises:
-        UserError: data that would be published has no licence on record, a file is missing, or secrets or personal data
-            were found.
+        UserError: data that would be published has no licence on record, a file is missing, or secrets or
+            personal data were found.
     """
     scan = scan_of(inputs)
     facts = card_facts(release.repo, release.licence, inputs)
@@ -146,7 +148,9 @@ def _without_machine_paths(
     return files
 
 
-def _gate(release: ReleaseConfig, facts: Mapping[str, Mapping[str, Any]], kinds: Sequence[str]) -> PublishFilter:
+def _gate(
+    release: ReleaseConfig, facts: Mapping[str, Mapping[str, Any]], kinds: Sequence[str]
+) -> PublishFilter:
     allowed = publishable(facts) if set(kinds) & set(_ROWS) else frozenset[str]()
     return PublishFilter(allowed, frozenset(release.exclude_ids))
 

@@ -20,10 +20,10 @@ _DATA_PLOTS = ("scores_", "filter_", "data_")  # how the report names the pictur
 class CardFacts:
     """What is known of a run.
 
-    `repo` may be empty (dry run). `rows` counts the published rows by configuration ("default" for the tuning rows,
-    "preferences"), `domains` the same by domain, `left_out` those withheld by the domain whose source forbids passing
-    them on, `by_hand` those that a person left out. `metrics` is what the stage eval wrote. `licences` are those that model
-    files state, by the model's name.
+    `repo` may be empty (dry run). `rows` counts the published rows by configuration ("default" for the tuning
+    rows, "preferences"), `domains` the same by domain, `left_out` those withheld by the domain whose source
+    forbids passing them on, `by_hand` those that a person left out. `metrics` is what the stage eval wrote.
+    `licences` are those that model files state, by the model's name.
     """
 
     repo: str

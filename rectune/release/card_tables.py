@@ -12,13 +12,15 @@ from rectune.release.card_facts import CardFacts, datasets, generators, shares
 
 # Training settings that a reader may want, in this order.
 _SETTINGS = (
-    "epochs", "learning_rate", "batch_size", "accumulation", "max_length", "packing", "schedule", "warmup_ratio",
-    "weight_decay", "zero", "offload", "lora", "holdout", "beta", "seed",
+    "num_train_epochs", "learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps", "max_length", "packing",
+    "lr_scheduler_type", "warmup_ratio", "weight_decay", "zero_stage", "offload", "lora", "eval_user_fraction", "beta", "seed",
 )  # fmt: skip
 
 
 def card_tables(facts: CardFacts) -> dict[str, Table]:
-    """sources, generators, funnel, rules, rows, training and outcomes; without rows where nothing was recorded."""
+    """sources, generators, funnel, rules, rows, training and outcomes; without rows where nothing was
+    recorded.
+    """
     counts = [
         (name, "train", count, _counted(facts.domains.get(name, {}), " "))
         for name, count in facts.rows.items()

@@ -1,4 +1,6 @@
-"""Stage `export`: the aligned model as an ordinary checkpoint and as GGUF files, all checked against each other."""
+"""Stage `export`: the aligned model as an ordinary checkpoint and as GGUF files, all checked against each
+other.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rectune.core.artifacts import write_atomically
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
-from rectune.core.artifacts import write_atomically
 from rectune.models.gguf import (
     adapter_config,
     convert,
@@ -23,11 +25,11 @@ from rectune.models.gguf import (
     to_quantised,
 )
 from rectune.rankers.eval_cases import EvalCase
-from rectune.release.quantization_hits import chosen_cases, conversations_of, hits_of, paired_change
 from rectune.release.merge_choice import MergeWorkspace, merge_best
 from rectune.release.parity import compared, failures
-from rectune.release.token_logprobs import rows_of_gguf
 from rectune.release.parity_texts import CONVERSATIONS
+from rectune.release.quantization_hits import chosen_cases, conversations_of, hits_of, paired_change
+from rectune.release.token_logprobs import rows_of_gguf
 from rectune.release.token_parity import token_parity
 
 MAIN, ADAPTER = "model.gguf", "adapter.gguf"
@@ -44,15 +46,15 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
             quantisation, `adapter.gguf`, and `parity.json`; what is finished stays.
 
     Returns:
-        `merge` (see `merge_best`), `merged_bytes`; `files`: for each quantisation and for F16, which the others are made
-        from, `quantisation`, `file` (empty if it was not kept), `bytes`, `tensor_types`, the distance from the
-        merged checkpoint, and, over `cases` test cases, `hit` and its `change` against F16 with `interval`; `adapter`
-        (its distance `to_adapter_model` and `to_original`, the adapter on the base as it was); `parity`: what
-        `token_parity` found, `failed` (a line each) and `passed`.
+        `merge` (see `merge_best`), `merged_bytes`; `files`: for each quantisation and for F16, which the
+        others are made from, `quantisation`, `file` (empty if it was not kept), `bytes`, `tensor_types`, the
+        distance from the merged checkpoint, and, over `cases` test cases, `hit` and its `change` against F16
+        with `interval`; `adapter` (its distance `to_adapter_model` and `to_original`, the adapter on the base
+        as it was); `parity`: what `token_parity` found, `failed` (a line each) and `passed`.
 
     Raises:
-        UserError: a quantisation is unknown, llama.cpp has no place for the adapter, or the export fails its checks and
-            `release.allow_failed_parity` is off.
+        UserError: a quantisation is unknown, llama.cpp has no place for the adapter, or the export fails its
+            checks and `release.allow_failed_parity` is off.
     """
     names = list(dict.fromkeys(config.release.quantisations))
     for name in names:

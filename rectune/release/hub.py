@@ -1,8 +1,8 @@
 """Sending: one commit a kind, the run's key as a tag, and patience where the Hub asks for it.
 
-huggingface_hub stores large files by their content (Xet chunks, or LFS objects), so what an interrupted push has
-uploaded is not sent again. The token goes from its login or the environment into the Authorization header; it is never
-seen here.
+huggingface_hub stores large files by their content (Xet chunks, or LFS objects), so what an interrupted push
+has uploaded is not sent again. The token goes from its login or the environment into the Authorization
+header; it is never seen here.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def send(release: ReleaseConfig, uploads: Sequence[Upload], tag: str) -> dict[st
     """Upload: one commit a kind, then the tag. Files that the Hub has already are not sent again.
 
     Returns:
-        `commits` (address by kind), and `strays`: files that lie where this run's files lie, and are not of it.
+        `commits` (address by kind), and `strays`: files that lie where this run's files lie, and are not of
+        it.
 
     Raises:
         UserError: the Hub refused, or could not be reached any more.
@@ -104,7 +105,9 @@ def _check_role(api: HfApi) -> None:
 
 
 def _commit(api: HfApi, repo: str, upload: Upload, tag: str) -> str:
-    """One try at one commit. The operations are made anew: they remember what the repository had when they were asked."""
+    """One try at one commit. The operations are made anew: they remember what the repository had when they
+    were asked.
+    """
     from huggingface_hub import CommitOperationAdd
 
     files = [CommitOperationAdd(name, path) for name, path in upload.files.items()]
@@ -137,7 +140,8 @@ def _tag(api: HfApi, repo: str, repo_type: str, tag: str) -> None:
 
 
 def patiently(call: Callable[[], Result]) -> Result:
-    """Call again, after the time that the Hub asks for or else ever longer, while it says that the trouble will pass.
+    """Call again, after the time that the Hub asks for or else ever longer, while it says that the trouble
+    will pass.
 
     Raises:
         huggingface_hub.errors.HfHubHTTPError, httpx2.HTTPError, RuntimeError: what the last try raised.

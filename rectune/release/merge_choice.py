@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rectune.core.progress import say
 from rectune.core.artifacts import write_atomically
+from rectune.core.progress import say
 from rectune.models.loading import trained_in_4bit
-from rectune.models.merge import Form, merge_adapter
 from rectune.models.logprob_parity import AnswerLogprobs
+from rectune.models.merge import Form, merge_adapter
 from rectune.release.parity import compared
-from rectune.release.token_logprobs import rows_of_adapter, rows_of_checkpoint
 from rectune.release.parity_texts import Conversation
+from rectune.release.token_logprobs import rows_of_adapter, rows_of_checkpoint
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def merge_best(bench: MergeWorkspace, wanted: str) -> dict[str, Any]:
     Both are measured whatever is wanted. Where the base was not quantised there is but one form.
 
     Returns:
-        `form` that was taken, `trained_on` (the form that the adapter learnt to correct), and by form under `forms`
-        its distance from the adapter model, see `rectune.models.logprob_parity.divergence`.
+        `form` that was taken, `trained_on` (the form that the adapter learnt to correct), and by form under
+        `forms` its distance from the adapter model, see `rectune.models.logprob_parity.divergence`.
     """
     note, kept = bench.out / "merge.json", bench.out / "merged"
     if not note.is_file():

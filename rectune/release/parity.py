@@ -10,9 +10,10 @@ from typing import Any
 from rectune.core.errors import RectuneError
 from rectune.models.logprob_parity import AnswerLogprobs, divergence
 
-# Nats a token, mean over the conversations. Measured with the embedded 135M model, which loses more than large ones do
-# (docs/export.md): merge 6e-6, F16 0.005, Q8_0 0.13, Q6_K 0.23, Q5_K_M 0.49, Q4_K_M 0.55, Q3_K_M 0.92, Q2_K 2.1.
-# Each bound is twice that or more. Q4_0 of that model is refused: at 2.1 (KL 1.5) it says other things than its checkpoint.
+# Nats a token, mean over the conversations. Measured with the embedded 135M model, which loses more than
+# large ones do (docs/export.md): merge 6e-6, F16 0.005, Q8_0 0.13, Q6_K 0.23, Q5_K_M 0.49, Q4_K_M 0.55,
+# Q3_K_M 0.92, Q2_K 2.1. Each bound is twice that or more. Q4_0 of that model is refused: at 2.1 (KL 1.5) it
+# says other things than its checkpoint.
 MERGE_BOUND = 0.01
 F16_BOUND = 0.05
 FINE_BOUND = 0.5
@@ -25,7 +26,9 @@ LARGEST_LOSS = (
 
 
 def bound_of(quantisation: str) -> float:
-    """How far (mean gap, nats a token) a file of this type may be from the merged checkpoint, by the bits in its name."""
+    """How far (mean gap, nats a token) a file of this type may be from the merged checkpoint, by the bits in
+    its name.
+    """
     found = _BITS.search(quantisation)
     bits = int(found[0]) if found else 0
     for least, bound in ((16, F16_BOUND), (8, FINE_BOUND), (4, MEDIUM_BOUND)):
@@ -35,7 +38,9 @@ def bound_of(quantisation: str) -> float:
 
 
 def compared(ours: AnswerLogprobs, theirs: AnswerLogprobs) -> dict[str, Any]:
-    """`rectune.models.logprob_parity.divergence`, with None for what is no number, and for all of it where tokens differ."""
+    """`rectune.models.logprob_parity.divergence`, with None for what is no number, and for all of it where
+    tokens differ.
+    """
     try:
         found = divergence(ours, theirs)
     except RectuneError:

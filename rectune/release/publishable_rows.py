@@ -32,7 +32,8 @@ _TEXTS: Mapping[type, tuple[str, ...]] = {
 class PublishedRows:
     """Rows of one configuration as they go out.
 
-    `left_out` counts those that do not, by the domain whose source forbids it; `by_hand` those that a person left out.
+    `left_out` counts those that do not, by the domain whose source forbids it; `by_hand` those that a person
+    left out.
     """
 
     file: Path
@@ -52,10 +53,11 @@ class PublishFilter:
 
 
 def publish(source: Path, kind: type, gate: PublishFilter, file: Path, scan: ScanResult) -> PublishedRows:
-    """Write the rows of `source` (Example or Preference) that may go out to `file`, looking at what each says.
+    """Write the rows of `source` (Example or Preference) that may go out to `file`, looking at what each
+    says.
 
-    A row goes out only if the domains of both its items and its history are allowed. User ids, times and the addresses of
-    servers are blanked. Without a row that may go out there is no file.
+    A row goes out only if the domains of both its items and its history are allowed. User ids, times and the
+    addresses of servers are blanked. Without a row that may go out there is no file.
 
     Args:
         scan: notes what must not be published; it raises nothing here.

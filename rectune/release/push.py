@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
-from rectune.core.artifacts import write_atomically
 from rectune.core.settings import ReleaseConfig
 from rectune.release.bundle import bundle
-from rectune.release.push_checks import check_annotators, check_order, run_key
 from rectune.release.hub import Upload, send
+from rectune.release.push_checks import check_annotators, check_order, run_key
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
@@ -23,17 +23,17 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     Args:
         config: section `release`.
         inputs: the folders of all stages that models, rows, cards and plots come from.
-        out: receives `README.md` (the model card), `dataset/` (the rows and their card), `files.json`, and what was
-            rewritten for publication.
+        out: receives `README.md` (the model card), `dataset/` (the rows and their card), `files.json`, and
+            what was rewritten for publication.
 
     Returns:
         What `files.json` holds, and the sum of `bytes`; after an upload also `commits` and `strays`
         (`rectune.release.hub.send`).
 
     Raises:
-        UserError: no licence, or none for data that may be passed on; secrets or personal data in what is to be pushed;
-            simulated preferences that are not named as such; when it is not a dry run also: no repository or token,
-            an export that failed its parity check, or a refusal by the Hub.
+        UserError: no licence, or none for data that may be passed on; secrets or personal data in what is to
+            be pushed; simulated preferences that are not named as such; when it is not a dry run also: no
+            repository or token, an export that failed its parity check, or a refusal by the Hub.
     """
     release = config.release
     check_order(release)

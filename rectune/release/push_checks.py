@@ -64,7 +64,8 @@ def run_key(inputs: Mapping[str, Path], *, dry_run: bool) -> str:
 
 
 def check_annotators(inputs: Mapping[str, Path], kinds: Sequence[str]) -> None:
-    """Preferences of the simulated annotator must bear its name wherever they go: in every row, and in the card.
+    """Preferences of the simulated annotator must bear its name wherever they go: in every row, and in the
+    card.
 
     Raises:
         UserError: a row or the stage's own record does not say so.

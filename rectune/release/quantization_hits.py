@@ -47,7 +47,7 @@ def hits_of(model: Path, cases: Sequence[EvalCase], catalogue: Catalogue) -> lis
         cases: of any domains; the answer follows their order.
         catalogue: where their items are.
     """
-    engine = EngineConfig(context=_longest(model, cases, catalogue) + _SPARE, slots=20, weights="file")
+    engine = EngineConfig(context=_longest(model, cases, catalogue) + _SPARE, max_num_seqs=20, weights="file")
     with LlamaEngine(model, engine) as scorer:
         return hits_by(scorer, model.stem, cases, catalogue)
 
@@ -72,10 +72,10 @@ def hits_by(scorer: Scorer, name: str, cases: Sequence[EvalCase], catalogue: Cat
 def paired_change(before: Sequence[bool], after: Sequence[bool]) -> tuple[float, tuple[float, float]]:
     """The change of a share between two measurements of the same cases, and its 95 % interval.
 
-    With b cases lost and c won of n: half a case is added to each cell of the table of pairs, and Wald's interval is taken,
-    (c - b)/(n + 2) ± z sqrt(b + c + 1 - (c - b)²/(n + 2))/(n + 2) (Agresti and Min 2005, "Simple improved confidence
-    intervals for comparing matched proportions"). It has a width where no case changed at all. The change itself is
-    (c - b)/n.
+    With b cases lost and c won of n: half a case is added to each cell of the table of pairs, and Wald's
+    interval is taken, (c - b)/(n + 2) ± z sqrt(b + c + 1 - (c - b)²/(n + 2))/(n + 2) (Agresti and Min 2005,
+    "Simple improved confidence intervals for comparing matched proportions"). It has a width where no case
+    changed at all. The change itself is (c - b)/n.
 
     Raises:
         ValueError: there are no cases, or not the same number twice.

@@ -1,4 +1,6 @@
-"""Looking through what is to be pushed for secrets, personal data and paths of this machine. Nothing found is ever shown."""
+"""Looking through what is to be pushed for secrets, personal data and paths of this machine. Nothing found is
+ever shown.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,14 @@ from pathlib import Path
 from rectune.core import settings
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.errors import UserError
-from rectune.filters.title_masking import mask
 from rectune.filters.rules.ads_and_pii import PersonalData
+from rectune.filters.title_masking import mask
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
 
-# Forms that issuers publish; each is specific enough that ordinary text and weights do not match it by chance.
+# Forms that issuers publish; each is specific enough that ordinary text and weights do not match it by
+# chance.
 _SECRETS: Mapping[str, re.Pattern[str]] = {
     "a Hugging Face token": re.compile(r"\bhf_[A-Za-z0-9]{30,}\b"),
     "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY-----"),
@@ -70,7 +73,9 @@ class ScanResult:
             self.found.append((name, "a path of this machine"))
 
     def titles_of(self, prompt: pa.StructArray) -> list[list[str]]:
-        """The titles of the items in each prompt's history, candidates and target; none where there is no catalogue."""
+        """The titles of the items in each prompt's history, candidates and target; none where there is no
+        catalogue.
+        """
         if self.catalogue is None:
             return [[] for _ in range(len(prompt))]
         names = ("domain", "target", "candidates", "history_domain", "history")

@@ -1,4 +1,6 @@
-"""`rectune.models.logprob_parity.AnswerLogprobs` of every form that an export takes: adapter model, merged checkpoint, GGUF file."""
+"""`rectune.models.logprob_parity.AnswerLogprobs` of every form that an export takes: adapter model, merged
+checkpoint, GGUF file.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,14 @@ _SPARE = 16  # tokens of room beyond the longest conversation
 
 
 def rows_of_adapter(checkpoint: Path, adapter: Path, conversations: Sequence[Conversation]) -> AnswerLogprobs:
-    """Of the model that was trained: the base in the form it was trained in, the adapter on top; float32 arithmetic."""
+    """Of the model that was trained: the base in the form it was trained in, the adapter on top; float32
+    arithmetic.
+    """
     from rectune.models.loading import load_for_training, load_tokenizer, open_adapter, trained_in_4bit
 
-    base = load_for_training(checkpoint, ModelsConfig(load_in_4bit=trained_in_4bit(adapter), compute="float32"))
+    base = load_for_training(
+        checkpoint, ModelsConfig(load_in_4bit=trained_in_4bit(adapter), compute_dtype="float32")
+    )
     model = open_adapter(base, adapter, trainable=False).eval()
     return answer_rows(model, load_tokenizer(checkpoint), _pairs(conversations))
 
@@ -44,7 +50,9 @@ def rows_of_checkpoint(checkpoint: Path, conversations: Sequence[Conversation]) 
     return answer_rows(model, load_tokenizer(checkpoint), _pairs(conversations))
 
 
-def rows_of_gguf(model: Path, conversations: Sequence[Conversation], adapter: Path | None = None) -> AnswerLogprobs:
+def rows_of_gguf(
+    model: Path, conversations: Sequence[Conversation], adapter: Path | None = None
+) -> AnswerLogprobs:
     """Of a GGUF file as llama.cpp computes with it, with an adapter's GGUF file on it if one is given.
 
     Raises:
@@ -52,7 +60,7 @@ def rows_of_gguf(model: Path, conversations: Sequence[Conversation], adapter: Pa
     """
     import numpy as np
 
-    engine = EngineConfig(context=_longest(model, conversations) + _SPARE, slots=1, weights="file")
+    engine = EngineConfig(context=_longest(model, conversations) + _SPARE, max_num_seqs=1, weights="file")
     context = Context(model, engine) if adapter is None else _Adapted(model, engine, adapter)
     try:
         found = [_answered(context, conversation) for conversation in conversations]

@@ -19,13 +19,14 @@ _SHOWN = 20  # differing texts that are kept word for word
 def token_parity(checkpoint: Path, gguf: Path, conversations: Sequence[Conversation] = ()) -> dict[str, Any]:
     """Compare the two tokenizers on hard texts, on every token's own text, and on whole conversations.
 
-    Hard texts are split twice, with special tokens as plain letters and parsed. Among them is every special token of
-    the vocabulary, alone and between letters.
+    Hard texts are split twice, with special tokens as plain letters and parsed. Among them is every special
+    token of the vocabulary, alone and between letters.
 
     Returns:
-        `texts`: how many hard ones were compared; `vocabulary`: how many tokens' own texts; `differing`: texts whose ids
-        differ, the first `_SHOWN` of them; `differing_count`: how many there are; `control`: how many special tokens are not
-        one and the same token to both when parsed, or are one when they should be letters.
+        `texts`: how many hard ones were compared; `vocabulary`: how many tokens' own texts; `differing`:
+            texts whose ids
+        differ, the first `_SHOWN` of them; `differing_count`: how many there are; `control`: how many special
+        tokens are not one and the same token to both when parsed, or are one when they should be letters.
     """
     from rectune.models.loading import load_tokenizer
 

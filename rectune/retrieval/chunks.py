@@ -1,7 +1,8 @@
 """An item's text in pieces that an embedder can read: title and categories whole, long bodies by sentences.
 
-Sentences end as English and Korean ones do: at a full stop, question or exclamation mark before a space and no small
-letter, at such a mark behind Hangul even without the space ("했다.그는"), at the signs of CJK, and at a line's end.
+Sentences end as English and Korean ones do: at a full stop, question or exclamation mark before a space and
+no small letter, at such a mark behind Hangul even without the space ("했다.그는"), at the signs of CJK, and at a
+line's end.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ def sentences(text: str, longest: int) -> list[str]:
 def windows(parts: list[str], cut: ChunkConfig) -> list[str]:
     """Sentences joined to chunks of at most `cut.longest` characters.
 
-    A chunk begins with the last `cut.overlap` sentences of the one before it, as far as they leave room for the next.
+    A chunk begins with the last `cut.overlap` sentences of the one before it, as far as they leave room for
+    the next.
     """
     found, held, fresh = list[str](), list[str](), 0
     for part in parts:

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from rectune.core.errors import MissingExtra, UserError, first_line
 from rectune.core.progress import progress
-from rectune.core.text.plain import encodable
-from rectune.retrieval.scripts import is_unsegmented
+from rectune.core.text.plain import encodable, is_unsegmented
 
 if typing.TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -92,7 +91,8 @@ def title_and_categories(title: str, categories: Sequence[str]) -> str:
 @lru_cache(maxsize=2)
 def _load(embedder: str) -> SentenceTransformer:
     try:
-        # These speak up where only answers are wanted: of a kernel that is not there, of weights being loaded.
+        # These speak up where only answers are wanted: of a kernel that is not there, of weights being
+        # loaded.
         logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar

@@ -1,9 +1,9 @@
 """Grounding: which real item of the catalogue a generated answer stands for.
 
 Three steps, the surest first: the answer ends on an exact title; it ends on something that is nearly a title;
-else its whole text is the query of a search over the catalogue's chunks. The last is the idea of HyDE (Gao et al. 2022,
-"Precise Zero-Shot Dense Retrieval without Relevance Labels"): a made-up answer lies nearer to the right
-document than the question does.
+else its whole text is the query of a search over the catalogue's chunks. The last is the idea of HyDE (Gao et
+al. 2022, "Precise Zero-Shot Dense Retrieval without Relevance Labels"): a made-up answer lies nearer to the
+right document than the question does.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Literal
 from rectune.core.settings import RetrievalConfig
 from rectune.core.types import Item
 from rectune.prompts.answers import find_items, items_in_places, read_answer
-from rectune.prompts.title_matching import MARKED, SURE
 from rectune.prompts.title_index import TitleIndexes
+from rectune.prompts.title_matching import MARKED, SURE
 from rectune.retrieval.chunks import ChunkConfig
 from rectune.retrieval.index import IndexConfig, build_index
-from rectune.retrieval.search import SearchHit, CatalogueIndex
+from rectune.retrieval.search import CatalogueIndex, SearchHit
 
 How = Literal["title", "fuzzy", "embedding"]
 
@@ -32,10 +32,10 @@ _LONGEST = 200  # characters in the place of a title that can still be one
 class GroundedItem:
     """A real item and how it was found.
 
-    `similarity` is 1 for an exact title; for a fuzzy one that of `TitleIndex.alike`, 0 to 1 (and 1 where words follow
-    the exact title); for an embedding the cosine between what was looked for and the item's best chunk. `mean` is the
-    cosine over all of its chunks, `evidence` the words that led to it: the title as the answer wrote it, or the best chunk.
-    `ranks` says at which place each search had it (name, place from 1).
+    `similarity` is 1 for an exact title; for a fuzzy one that of `TitleIndex.alike`, 0 to 1 (and 1 where
+    words follow the exact title); for an embedding the cosine between what was looked for and the item's best
+    chunk. `mean` is the cosine over all of its chunks, `evidence` the words that led to it: the title as the
+    answer wrote it, or the best chunk. `ranks` says at which place each search had it (name, place from 1).
     """
 
     item_id: str
@@ -51,8 +51,9 @@ class GroundedItem:
 class NamedItem:
     """What stands in the place of a title in an answer, and what it comes to.
 
-    `item` is the item meant, None where no title is named, or only items of the history bear it (`known`). `title` is
-    the catalogue's title that was read, `bearers` how many items bear it; `words` is what was written there.
+    `item` is the item meant, None where no title is named, or only items of the history bear it (`known`).
+    `title` is the catalogue's title that was read, `bearers` how many items bear it; `words` is what was
+    written there.
     """
 
     item: GroundedItem | None = None
@@ -68,9 +69,14 @@ def ground_in(
 ) -> Grounding:
     """Grounding in these items; their index in `folder` is brought up to date, or made.
 
-    `config` says how texts are cut and from when on the search is approximate; without it, as recipes do by default.
+    `config` says how texts are cut and from when on the search is approximate; without it, as recipes do by
+    default.
     """
-    plan = IndexConfig(ChunkConfig(config.chunk, config.overlap), config.approximate) if config else IndexConfig()
+    plan = (
+        IndexConfig(ChunkConfig(config.chunk, config.overlap), config.ann_threshold)
+        if config
+        else IndexConfig()
+    )
     return Grounding(items, build_index(items, folder, embedder, plan))
 
 
@@ -90,7 +96,9 @@ class Grounding:
         self.titles = TitleIndexes(items)
 
     def floor(self, domain: str) -> float:
-        """The calibrated cosine below which nothing of the domain fits a wish; see `rectune.retrieval.relevance_threshold`."""
+        """The calibrated cosine below which nothing of the domain fits a wish; see
+        `rectune.retrieval.relevance_threshold`.
+        """
         return self.index.floors.get(domain, -1.0)
 
     def top(
@@ -103,8 +111,8 @@ class Grounding:
     ) -> list[GroundedItem]:
         """The `k` items that the answer stands for, the one it names first, the others by their nearness.
 
-        Never an item of the history, none twice, and fewer than `k` only if the domain has no more. With `wishes`, what
-        was asked for is looked for beside the answer.
+        Never an item of the history, none twice, and fewer than `k` only if the domain has no more. With
+        `wishes`, what was asked for is looked for beside the answer.
         """
         first = self.named(answer, domain, history)
         named = [first] if first else []

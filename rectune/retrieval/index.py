@@ -1,9 +1,9 @@
 """The index of a catalogue on disk (LanceDB): made, brought up to date, and opened.
 
-One table holds a row a chunk: its vector, its text, and the digest of the item it belongs to. Two full-text indexes stand
-beside the vectors: `text` by words (languages with spaces), `letters` by pairs of letters (texts in Hangul and other
-scripts whose words do not stand alone). From `plan.rows` chunks on vectors are searched by IVF-PQ (Jegou et al. 2011);
-below it all of them are compared.
+One table holds a row a chunk: its vector, its text, and the digest of the item it belongs to. Two full-text
+indexes stand beside the vectors: `text` by words (languages with spaces), `letters` by pairs of letters
+(texts in Hangul and other scripts whose words do not stand alone). From `plan.rows` chunks on vectors are
+searched by IVF-PQ (Jegou et al. 2011); below it all of them are compared.
 """
 
 from __future__ import annotations
@@ -20,19 +20,18 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError, first_line
 from rectune.core.progress import say
-from rectune.core.artifacts import write_atomically
-from rectune.core.text.plain import encodable
+from rectune.core.text.plain import encodable, is_unsegmented
 from rectune.core.types import Item
 from rectune.retrieval.chunks import Chunk, ChunkConfig, chunks_of
 from rectune.retrieval.embedding import dimension, embed
-from rectune.retrieval.relevance_threshold import calibrate
 from rectune.retrieval.index_maintenance import refresh_indexes
-from rectune.retrieval.scripts import is_unsegmented
-from rectune.retrieval.search import ALL, SearchHit, CatalogueIndex, Key, quoted
+from rectune.retrieval.relevance_threshold import calibrate
+from rectune.retrieval.search import ALL, CatalogueIndex, Key, SearchHit, quoted
 
-__all__ = ["Hit", "Index", "Plan", "build_index", "open_index"]
+__all__ = ["SearchHit", "CatalogueIndex", "IndexConfig", "build_index", "open_index"]
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
@@ -80,12 +79,14 @@ class _Marker:
         return other is not None and all(getattr(self, name) == getattr(other, name) for name in names)
 
 
-def build_index(items: Sequence[Item], folder: Path, embedder: str, plan: IndexConfig | None = None) -> CatalogueIndex:
+def build_index(
+    items: Sequence[Item], folder: Path, embedder: str, plan: IndexConfig | None = None
+) -> CatalogueIndex:
     """Bring the index in `folder` up to date with these items, and open it.
 
-    Only items that are new or changed are embedded; those that are gone are deleted. Whoever is interrupted goes on
-    behind the last batch that was written. An index made by another embedder or cut otherwise, or one that cannot be read,
-    is built anew: all of it follows from the items.
+    Only items that are new or changed are embedded; those that are gone are deleted. Whoever is interrupted
+    goes on behind the last batch that was written. An index made by another embedder or cut otherwise, or one
+    that cannot be read, is built anew: all of it follows from the items.
 
     Raises:
         UserError: there are no items, or the embedder cannot be loaded.
@@ -167,7 +168,8 @@ def _finish(table: Table, folder: Path, marker: _Marker, domains: set[str]) -> N
 
 
 def _connected(folder: Path) -> DBConnection:
-    # Whoever updates an IVF index whose partitions have grown is warned of each that is split; nothing is amiss.
+    # Whoever updates an IVF index whose partitions have grown is warned of each that is split; nothing is
+    # amiss.
     os.environ.setdefault("LANCEDB_LOG", "error")
     import lancedb
 

@@ -56,6 +56,8 @@ def _make_vector_index(table: Table) -> None:
 
 
 def _segments(table: Table) -> int:
-    """Of how many pieces the index of the vectors consists: each update adds one, all of which a search goes through."""
+    """Of how many pieces the index of the vectors consists: each update adds one, all of which a search goes
+    through.
+    """
     stats = (table.index_stats(index.name) for index in table.list_indices() if "vector" in index.columns)
     return max((found.num_indices or 1 for found in stats if found), default=0)

@@ -1,11 +1,11 @@
 """The similarity below which nothing of a catalogue fits a wish, found without any interactions.
 
-Two questions are put to each domain. How near does the nearest item come to wishes that no catalogue of things answers
-(permits, sums, fuse boxes)? And how near do the catalogue's own items come to each other? The floor is the `_FOREIGN`
-quantile of the first, so that about one foreign wish in ten passes; but never more than the `_OWN` quantile of the
-second, so that a catalogue that covers nearly everything, or whose items are unlike each other, is not declared to hold
-nothing. The figures hold for the embedder they were made with; one that does not know the language of the texts makes
-a floor that means little.
+Two questions are put to each domain. How near does the nearest item come to wishes that no catalogue of
+things answers (permits, sums, fuse boxes)? And how near do the catalogue's own items come to each other? The
+floor is the `_FOREIGN` quantile of the first, so that about one foreign wish in ten passes; but never more
+than the `_OWN` quantile of the second, so that a catalogue that covers nearly everything, or whose items are
+unlike each other, is not declared to hold nothing. The figures hold for the embedder they were made with; one
+that does not know the language of the texts makes a floor that means little.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from rectune.core.text.plain import is_unsegmented
 from rectune.retrieval.embedding import Vectors, embed
-from rectune.retrieval.scripts import is_unsegmented
 from rectune.retrieval.search import matrix, quoted
 
 if typing.TYPE_CHECKING:
@@ -141,7 +141,9 @@ def _own(items: list[str], vectors: Vectors) -> Vectors:
 
 
 def _rows(table: Table, domain: str) -> tuple[list[str], Vectors, bool]:
-    """The first chunks of a domain: item ids, vectors, and whether most of the texts are in a script without spaces."""
+    """The first chunks of a domain: item ids, vectors, and whether most of the texts are in a script without
+    spaces.
+    """
     query: Any = table.search().where(f"domain = {quoted(domain)}").select(["item_id", "text", "vector"])
     rows = query.limit(_ROWS).to_arrow()
     texts = rows["text"].slice(0, _SAMPLE).to_pylist()

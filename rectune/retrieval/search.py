@@ -1,4 +1,6 @@
-"""Searching an index: nearest chunks, full text by words and by letters, and all of it fused into a list of items."""
+"""Searching an index: nearest chunks, full text by words and by letters, and all of it fused into a list of
+items.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +8,12 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from rectune.core.text.plain import encodable
+from rectune.core.text.plain import encodable, is_unsegmented
 from rectune.retrieval.embedding import Vectors, embed, reads
-from rectune.retrieval.fusion import reciprocal_rank_fusion
-from rectune.retrieval.scripts import is_unsegmented
 
 if typing.TYPE_CHECKING:
     from lancedb.table import Table
@@ -28,15 +28,18 @@ _BLIND = 1e-3  # weight of a vector that an embedder made of a text that it cann
 ALL = 2**31 - 1  # rows: a table's search has to be given a limit
 
 Key = tuple[str, str]  # domain, item id
+Ranked = TypeVar("Ranked")
+
+_RRF_CONSTANT = 60  # of the paper, whose authors found it to matter little
 
 
 @dataclass(frozen=True)
 class SearchHit:
     """An item that was found.
 
-    `similarity` is the cosine of the query and the item's best chunk, -1 to 1 (0 where only full text found it), `mean`
-    that of all its chunks. `evidence` is the text of the best chunk. `ranks` says at which place each search
-    had the item, `score` what they come to together.
+    `similarity` is the cosine of the query and the item's best chunk, -1 to 1 (0 where only full text found
+    it), `mean` that of all its chunks. `evidence` is the text of the best chunk. `ranks` says at which place
+    each search had the item, `score` what they come to together.
     """
 
     item_id: str
@@ -88,11 +91,13 @@ class CatalogueIndex:
         without: AbstractSet[str] = frozenset(),
         weights: Sequence[float] | None = None,
     ) -> list[SearchHit]:
-        """The `k` best items for texts that say together what is wanted: a model's answer, and the wish it answers.
+        """The `k` best items for texts that say together what is wanted: a model's answer, and the wish it
+        answers.
 
-        Three rankings of the items that any search brings in (by their best chunk, by the mean of their chunks, by full
-        text over words or over letters), for each of the texts, are fused by reciprocal rank. `weights` run along the
-        texts, 1 each unless given. Where the embedder cannot read a text, vectors only order what full text leaves equal.
+        Three rankings of the items that any search brings in (by their best chunk, by the mean of their
+        chunks, by full text over words or over letters), for each of the texts, are fused by reciprocal rank.
+        `weights` run along the texts, 1 each unless given. Where the embedder cannot read a text, vectors
+        only order what full text leaves equal.
         """
         given = zip(texts, weights or [1.0] * len(texts), strict=True)
         said = [(encodable(text), weight) for text, weight in given if text.strip()]
@@ -116,13 +121,19 @@ class CatalogueIndex:
         return self._fused(self._measured(known, vectors), found, weighed)[:k]
 
     def search_text(self, text: str, domain: str | None = None, k: int = _POOL) -> list[SearchHit]:
-        """Up to `k` items by full text alone (BM25): over letters where the text's script has no words, else over words."""
+        """Up to `k` items by full text alone (BM25): over letters where the text's script has no words, else
+        over words.
+        """
         return [
             hit for column in self._columns(text).values() for hit in self._matches(text, column, domain, k)
         ]
 
-    def _nearest(self, vector: Vectors, domain: str | None, k: int, without: AbstractSet[str]) -> list[SearchHit]:
-        """Items by their best chunk; chunks of one item crowd out others, so more are asked for until `k` are there."""
+    def _nearest(
+        self, vector: Vectors, domain: str | None, k: int, without: AbstractSet[str]
+    ) -> list[SearchHit]:
+        """Items by their best chunk; chunks of one item crowd out others, so more are asked for until `k` are
+        there.
+        """
         limit = max(_POOL, 2 * (k + len(without)))
         while True:
             search: Any = self._table.search(vector).distance_type("cosine")
@@ -249,3 +260,19 @@ def _rows(search: Any, domain: str | None, limit: int, figure: str) -> list[dict
 
 def _hit(row: Mapping[str, Any], similarity: float) -> SearchHit:
     return SearchHit(row["item_id"], row["title"], row["domain"], similarity, similarity, row["text"])
+
+
+def reciprocal_rank_fusion(
+    rankings: Mapping[str, Sequence[Ranked]], weights: Mapping[str, float] | None = None
+) -> dict[Ranked, float]:
+    """score(d) = sum over the rankings that hold d of weight / (60 + rank of d), ranks from 1, weights 1.
+
+    Cormack, Clarke and Buettcher 2009, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank
+    Learning Methods". A thing that a ranking lacks gains nothing from it.
+    """
+    scores: dict[Ranked, float] = {}
+    for name, ranking in rankings.items():
+        weight = weights[name] if weights else 1.0
+        for rank, key in enumerate(ranking, 1):
+            scores[key] = scores.get(key, 0.0) + weight / (_RRF_CONSTANT + rank)
+    return scores

@@ -68,7 +68,9 @@ def write_folders(root: Path, made: Sequence[AnnotationTask]) -> dict[str, Path]
 
 @contextmanager
 def no_file_above(size: int) -> Iterator[None]:
-    """While the block runs the system lets no file of this process grow above so many bytes, as on a full disk."""
+    """While the block runs the system lets no file of this process grow above so many bytes, as on a full
+    disk.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -101,7 +103,9 @@ def write_items(folder: Path) -> Path:
     return folder
 
 
-def session(store: TagStore, tasks: list[AnnotationTask] | None = None, annotator: str = "kim") -> AnnotationSession:
+def session(
+    store: TagStore, tasks: list[AnnotationTask] | None = None, annotator: str = "kim"
+) -> AnnotationSession:
     """A session over three tasks, the first of whose targets has a title."""
     made = tasks or make_tasks(3)
     requests = {task.prompt.id: PromptView(task.prompt, task.prompt.target) for task in made}

@@ -40,13 +40,17 @@ def without_pick(task: AnnotationTask, kind: Kind, annotator: str = "kim") -> De
     return Decision(kind, task.key, task.hashes, "", "", annotator, 1.0, 1.0)
 
 
-def run(tasks: list[AnnotationTask], annotator: str) -> tuple[dict[str, object], list[Decision], list[Preference]]:
+def run(
+    tasks: list[AnnotationTask], annotator: str
+) -> tuple[dict[str, object], list[Decision], list[Preference]]:
     folders = (
         write_folders(Path("in"), tasks)
         if not Path("in").exists()
         else {name: Path("in") / name for name in ("queries", "candidates")}
     )
-    stats = annotation_stage.run(config(annotator), folders | {"data": write_items(Path("data"))}, Path("out"))
+    stats = annotation_stage.run(
+        config(annotator), folders | {"data": write_items(Path("data"))}, Path("out")
+    )
     tags = read_rows(Path("out/tags.parquet"), Decision)
     return stats, tags, read_rows(Path("out/preferences.parquet"), Preference)
 

@@ -15,7 +15,7 @@ from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.settings import CandidatesConfig, EngineConfig, ModelsConfig, SamplingConfig
 from rectune.core.types import Candidate, Prompt
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from tests.align.examples import make_prompt
 
 SETTINGS = CandidatesConfig(answers=3, sampling=SamplingConfig(max_tokens=8, seed=0))
@@ -30,7 +30,12 @@ class FakeEngine:
         self.asked: list[GenerationRequest] = []
 
     def __call__(
-        self, model: Path, requests: Sequence[GenerationRequest], engine: EngineConfig, generation_cache: Path, label: str
+        self,
+        model: Path,
+        requests: Sequence[GenerationRequest],
+        engine: EngineConfig,
+        generation_cache: Path,
+        label: str,
     ) -> list[GenerationResult]:
         self.asked += requests
         return [self._answer(request) for request in requests]

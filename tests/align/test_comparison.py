@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from rectune.align.assignment import in_order
-from rectune.align.comparison import ANSWERS_FILE, PairwiseComparison, make_comparison, read_comparison, win_rate, win_rate_line
+from rectune.align.comparison import (
+    ANSWERS_FILE,
+    PairwiseComparison,
+    make_comparison,
+    read_comparison,
+    win_rate,
+    win_rate_line,
+)
 from rectune.align.prompt_view import make_prompt_views
 from rectune.align.session import AnnotationSession
 from rectune.align.tagging import TaggingOptions, compare
@@ -32,7 +39,9 @@ def comparison() -> PairwiseComparison:
 
 def at_work(store: TagStore, annotator: str = "kim") -> AnnotationSession:
     made = comparison()
-    return AnnotationSession(in_order(made.tasks, annotator, 0.0), store, annotator, make_prompt_views(made.tasks, None))
+    return AnnotationSession(
+        in_order(made.tasks, annotator, 0.0), store, annotator, make_prompt_views(made.tasks, None)
+    )
 
 
 def prefer(session: AnnotationSession, system: str) -> None:

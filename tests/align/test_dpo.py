@@ -48,7 +48,11 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The tiny base, four pairs, and an SFT adapter that is far from doing nothing."""
     folder = tmp_path_factory.mktemp("inputs")
     models = ModelsConfig(base="tiny")
-    tuned = add_lora(load_for_training(tiny_checkpoint(), models), LoraSection(r=4, alpha=32, dropout=0.1), seed=1)
+    tuned = add_lora(
+        load_for_training(tiny_checkpoint(), models),
+        LoraSection(r=4, lora_alpha=32, lora_dropout=0.1),
+        seed=1,
+    )
     torch.manual_seed(2)
     for name, value in tuned.named_parameters():
         if "lora_B" in name:
@@ -84,7 +88,9 @@ def test_a_run_begins_at_ln_2_and_learns_the_pairs(tmp_path: Path, inputs: dict[
 def test_held_out_pairs_are_never_trained_on_and_measured_from_the_start(
     tmp_path: Path, inputs: dict[str, Path]
 ) -> None:
-    figures = run(recipe(num_train_epochs=6, eval_user_fraction=0.5, eval_steps=2, beta=0.2), inputs, tmp_path)
+    figures = run(
+        recipe(num_train_epochs=6, eval_user_fraction=0.5, eval_steps=2, beta=0.2), inputs, tmp_path
+    )
     split_eval_users = metrics.read(tmp_path / "held_out.jsonl")
     assert [row["step"] for row in split_eval_users] == [0, 2, 4, 6]
     start, end = split_eval_users[0], split_eval_users[-1]
@@ -106,9 +112,9 @@ def test_held_out_pairs_are_never_trained_on_and_measured_from_the_start(
 def test_a_reference_known_beforehand_trains_as_one_computed_in_each_step(
     tmp_path: Path, inputs: dict[str, Path]
 ) -> None:
-    for way in ("precomputed", "each_step"):
-        run(recipe(num_train_epochs=3, precompute_ref_log_probs=way), inputs, tmp_path / way)
-    assert losses(tmp_path / "precomputed") == pytest.approx(losses(tmp_path / "each_step"), abs=1e-5)
+    for name, precompute in (("once", True), ("each_step", False)):
+        run(recipe(num_train_epochs=3, precompute_ref_log_probs=precompute), inputs, tmp_path / name)
+    assert losses(tmp_path / "once") == pytest.approx(losses(tmp_path / "each_step"), abs=1e-5)
 
 
 @pytest.mark.slow
@@ -209,7 +215,11 @@ def test_two_processes_align_like_one(tmp_path: Path, inputs: dict[str, Path], z
     inputs = inputs | {"tag": tmp_path / "tag"}
     settings = ALIGN | {"num_train_epochs": 4, "eval_steps": 1, "eval_user_fraction": 0.3}
     together = finish(
-        tmp_path / "two", inputs, settings | {"zero_stage": zero, "per_device_train_batch_size": 2}, 2, "rectune.align.dpo"
+        tmp_path / "two",
+        inputs,
+        settings | {"zero_stage": zero, "per_device_train_batch_size": 2},
+        2,
+        "rectune.align.dpo",
     )
     finish(tmp_path / "one", inputs, settings, 1, "rectune.align.dpo")
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-3)

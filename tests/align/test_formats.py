@@ -17,8 +17,8 @@ from tests.align.examples import make_tasks, session
 
 TASKS = make_tasks(4)
 
-# "Label Studio JSON format of annotated tasks", labelstud.io/guide/task_format, and the results of the tags Choices
-# and TextArea, labelstud.io/tags.
+# "Label Studio JSON format of annotated tasks", labelstud.io/guide/task_format, and the results of the tags
+# Choices and TextArea, labelstud.io/tags.
 TEXT = {"type": "string", "minLength": 1}
 RESULT = {
     "type": "object",

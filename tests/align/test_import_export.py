@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rectune.align.decisions import Decision, PromptNote, subject_of
 from rectune.align.import_export import export_tags, import_tags
-from rectune.align.tags import TagStore, ImportCounts
+from rectune.align.tags import ImportCounts, TagStore
 from rectune.core.errors import UserError
 
 ANSWERS = ("a", "b", "c")

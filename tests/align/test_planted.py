@@ -1,4 +1,6 @@
-"""A preference that is known: the shorter answer that names a film wins; with shuffled labels there is none to find."""
+"""A preference that is known: the shorter answer that names a film wins; with shuffled labels there is none
+to find.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ def make_inputs(root: Path, base: str, pairs: Sequence[Preference]) -> dict[str,
     models = ModelsConfig(base=base, load_in_4bit=False, compute_dtype="float32")
     make_checkpoint(locate(base), inputs["base"] / "checkpoint")
     adapted = add_lora(
-        load_for_training(inputs["base"] / "checkpoint", models), LoraSection(r=8, alpha=32, dropout=0.0), seed=1
+        load_for_training(inputs["base"] / "checkpoint", models),
+        LoraSection(r=8, lora_alpha=32, lora_dropout=0.0),
+        seed=1,
     )
     adapted.save_pretrained(str(inputs["sft"] / "adapter"), save_embedding_layers=False)
     note_base(inputs["sft"] / "adapter", models)
@@ -70,7 +74,12 @@ def make_inputs(root: Path, base: str, pairs: Sequence[Preference]) -> dict[str,
 
 
 def recipe(base: str, **align: Any) -> Recipe:
-    settings = SHORT | {"zero_stage": 0, "per_device_train_batch_size": 4, "warmup_ratio": 0.0, "eval_user_fraction": HOLDOUT}
+    settings = SHORT | {
+        "zero_stage": 0,
+        "per_device_train_batch_size": 4,
+        "warmup_ratio": 0.0,
+        "eval_user_fraction": HOLDOUT,
+    }
     settings |= {"lr_scheduler_type": "constant", "eval_steps": 8}
     models = {"base": base, "load_in_4bit": False, "compute_dtype": "float32"}
     return parse_recipe({"models": models, "align": settings | align})
@@ -124,9 +133,15 @@ def test_a_random_model_learns_the_planted_preference_and_nothing_from_shuffled_
 
 @pytest.mark.slow
 def test_a_language_model_then_answers_as_the_planted_preference_wants(tmp_path: Path) -> None:
-    # The sigmoid alone is soon content with making the rejected answers unlikely; what is written instead is open.
+    # The sigmoid alone is soon content with making the rejected answers unlikely; what is written instead is
+    # open.
     losses = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 1.0]}
-    settings = {"learning_rate": 1e-3, "per_device_train_batch_size": 2, "num_train_epochs": 2, "eval_steps": 50}
+    settings = {
+        "learning_rate": 1e-3,
+        "per_device_train_batch_size": 2,
+        "num_train_epochs": 2,
+        "eval_steps": 50,
+    }
     figures, told = align(tmp_path, "embedded", make_pairs(18), **settings, **losses)
     assert all(margin > 0 for margin in told)
     assert figures["answer_tokens"]["after"] < 0.8 * figures["answer_tokens"]["before"]

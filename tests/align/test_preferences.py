@@ -56,7 +56,8 @@ def test_drop_leaves_out_whatever_is_contradicted_and_nothing_else() -> None:
     tags = [tagged(0, 4), tagged(0, 4, "lee"), tagged(4, 1, "park")]
     assert ("0", "4") in orders(tags, pairs="all")
     dropped = orders(tags, pairs="all", conflicts="drop")
-    # Of the first two and the third: 0 over 4 against 4 over 0, 0 over 1 against no order, 1 over 4 against 4 over 1.
+    # Of the first two and the third: 0 over 4 against 4 over 0, 0 over 1 against no order, 1 over 4 against 4
+    # over 1.
     assert not {("0", "4"), ("4", "0"), ("1", "4"), ("4", "1")} & dropped
     assert {("0", "1"), ("0", "2"), ("2", "4"), ("4", "3")} & dropped == {("0", "1"), ("0", "2")}
 

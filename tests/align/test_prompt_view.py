@@ -1,4 +1,6 @@
-"""What is shown of a request: titles, one a line where there is room, in columns that line up where there is not."""
+"""What is shown of a request: titles, one a line where there is room, in columns that line up where there is
+not.
+"""
 
 from __future__ import annotations
 

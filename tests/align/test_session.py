@@ -7,7 +7,7 @@ import pytest
 from rectune.align.assignment import TaskShowing, in_order, shuffled
 from rectune.align.decisions import LONGEST_NOTE, Decision
 from rectune.align.prompt_view import PromptView
-from rectune.align.session import PickedPair, AnnotationSession, progress_line
+from rectune.align.session import AnnotationSession, PickedPair, progress_line
 from rectune.align.tags import TagStore
 from rectune.align.tasks import make_task
 from rectune.core.errors import UserError
@@ -177,7 +177,9 @@ def test_a_prompt_that_comes_back_is_asked_again_and_changes_no_vote(store: TagS
 def test_a_clock_that_was_set_back_does_not_let_an_old_decision_count(store: TagStore) -> None:
     tasks = make_tasks(2)
     requests = {task.prompt.id: PromptView(task.prompt, "") for task in tasks}
-    at = AnnotationSession(in_order(tasks, "kim", 0.0), store, "kim", requests, clock=iter((100.0, 1.0)).__next__)
+    at = AnnotationSession(
+        in_order(tasks, "kim", 0.0), store, "kim", requests, clock=iter((100.0, 1.0)).__next__
+    )
     at.decide(0, 1)
     at.go(0)
     at.decide(2, 3)

@@ -1,4 +1,6 @@
-"""The page about how tagging stands: right counts, agreement, self-agreement, and picks that follow the place."""
+"""The page about how tagging stands: right counts, agreement, self-agreement, and picks that follow the
+place.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,17 @@ from tests.align.test_comparison import at_work, comparison, prefer
 TASKS = make_tasks(60)
 
 
-def tag(task: AnnotationTask, best: int, worst: int, annotator: str = "kim", repeat: bool = False) -> Decision:
+def tag(
+    task: AnnotationTask, best: int, worst: int, annotator: str = "kim", repeat: bool = False
+) -> Decision:
     """A tag in the order of the task's own answers."""
     h = task.hashes
     return Decision("tag", task.key, h, h[best], h[worst], annotator, time.time(), 12.0, repeat)
 
 
-def page(decisions: list[Decision], marks: list[PromptNote] | None = None, annotators: tuple[str, ...] = ()) -> str:
+def page(
+    decisions: list[Decision], marks: list[PromptNote] | None = None, annotators: tuple[str, ...] = ()
+) -> str:
     return status(TASKS, decisions, marks or [], annotators, 0.0)
 
 
@@ -35,7 +41,9 @@ def test_counts_by_annotator_and_of_their_share() -> None:
         for n, kind in enumerate(("tie", "bad", "skip"), 2)
     ]
     found = page(
-        decisions, [PromptNote("flag", TASKS[0].key, TASKS[0].hashes, "kim", 1.0, "x")], ("kim", "lee", "park")
+        decisions,
+        [PromptNote("flag", TASKS[0].key, TASKS[0].hashes, "kim", 1.0, "x")],
+        ("kim", "lee", "park"),
     )
     assert found.startswith("5 of 60 prompts")
     rows = {line.split()[0]: line.split() for line in found.splitlines()[2:6]}

@@ -266,5 +266,7 @@ def test_help_fits_80_by_24_and_names_every_key(store: TagStore) -> None:
 @pytest.mark.parametrize("compares", [False, True])
 def test_the_key_line_fits_80_cells(store: TagStore, compares: bool) -> None:
     task = make_task(make_prompt(0), ("a", "b"), ("sft", "dpo") if compares else ())
-    at = AnnotationSession([TaskShowing(task)], store, "kim", {task.prompt.id: PromptView(task.prompt, "Heat")})
+    at = AnnotationSession(
+        [TaskShowing(task)], store, "kim", {task.prompt.id: PromptView(task.prompt, "Heat")}
+    )
     assert press(TaggingApp(at))[-1].strip().endswith("q quit")

@@ -1,4 +1,6 @@
-"""`rectune recommend` as a person uses it, with a model that stands in; the real one answers in the slow test."""
+"""`rectune recommend` as a person uses it, with a model that stands in; the real one answers in the slow
+test.
+"""
 
 import json
 from pathlib import Path

@@ -12,9 +12,9 @@ from rectune.align.comparison import ANSWERS_FILE
 from rectune.align.tags import TagStore
 from rectune.align.tasks import make_task
 from rectune.cli.main import app
+from rectune.core.artifacts import MANIFEST, ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.rows import write_rows
-from rectune.core.artifacts import MANIFEST, ArtifactStore
 from rectune.core.types import Candidate, with_id
 from tests.align.examples import PROVENANCE, make_prompt, make_tasks, session, write_folders, write_items
 

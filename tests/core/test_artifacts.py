@@ -1,4 +1,6 @@
-"""The run store: equal ingredients give equal keys, finished work is whole, interrupted work stays, and locks hold."""
+"""The run store: equal ingredients give equal keys, finished work is whole, interrupted work stays, and locks
+hold.
+"""
 
 import json
 import os
@@ -8,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from rectune.core.artifacts import ArtifactStore, CacheKey, generation_cache_path
 from rectune.core.errors import UserError
-from rectune.core.artifacts import CacheKey, ArtifactStore, generation_cache_path
 
 
 def make(store: ArtifactStore, stage: str = "data", key: str = "k1", **files: str) -> Path:

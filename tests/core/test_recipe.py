@@ -76,14 +76,18 @@ def test_what_a_nested_section_leaves_out_is_as_where_all_of_it_is_left_out(tmp_
 
 
 def test_an_override_changes_one_entry_of_a_map_and_a_recipe_the_whole_map(tmp_path: Path) -> None:
-    shares = Recipe.model_validate({}).data.shares
-    assert loaded(tmp_path, "{}", "data.mixture_weights.anime=1").data.shares == shares | {"anime": 1}
-    assert loaded(tmp_path, "data: {mixture_weights: {anime: 1}}").data.shares == {"anime": 1}
-    assert loaded(tmp_path, "data: {mixture_weights: {anime: 1}}", "data.mixture_weights.books=2").data.shares == {
+    shares = Recipe.model_validate({}).data.mixture_weights
+    assert loaded(tmp_path, "{}", "data.mixture_weights.anime=1").data.mixture_weights == shares | {
+        "anime": 1
+    }
+    assert loaded(tmp_path, "data: {mixture_weights: {anime: 1}}").data.mixture_weights == {"anime": 1}
+    assert loaded(
+        tmp_path, "data: {mixture_weights: {anime: 1}}", "data.mixture_weights.books=2"
+    ).data.mixture_weights == {
         "anime": 1,
         "books": 2,
     }
-    assert Recipe.model_validate({}).data.shares == shares
+    assert Recipe.model_validate({}).data.mixture_weights == shares
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -111,12 +115,18 @@ def test_all_faults_are_listed_at_once_with_the_nearest_key() -> None:
     with pytest.raises(UserError) as caught:
         load_recipe(
             DEMO,
-            ["train.learning_rat=1", "filter.threshold=abc", "train.lora.alpa=2", "nonsense", "traim={}"],
+            [
+                "train.learning_rat=1",
+                "filter.threshold=abc",
+                "train.lora.lora_alpa=2",
+                "nonsense",
+                "traim={}",
+            ],
         )
     text = str(caught.value)
     assert "train.learning_rat: unknown key, did you mean learning_rate?" in text
     assert "filter.threshold" in text and "'abc'" in text
-    assert "train.lora.alpa: unknown key, did you mean alpha?" in text
+    assert "train.lora.lora_alpa: unknown key, did you mean lora_alpha?" in text
     assert "nonsense: not of the form section.key=value" in text
     assert "traim: unknown key, did you mean train?" in text
 

@@ -100,7 +100,9 @@ def test_an_interrupted_attempt_goes_on_behind_what_was_read(
 def test_negatives_by_popularity_and_a_shortfall_that_is_spread(tmp_path: Path) -> None:
     wanted = ["data.datasets=[anime, movielens]", "data.train=1500", "data.shortfall=spread"]
     stats = run(
-        recipe(*wanted, "data.mixture_weights={anime: 1, movielens: 99}", "data.negatives=popularity"), {}, tmp_path
+        recipe(*wanted, "data.mixture_weights={anime: 1, movielens: 99}", "data.negatives=popularity"),
+        {},
+        tmp_path,
     )
     train = {name: entry["cases"]["train"] for name, entry in stats["datasets"].items()}
     assert train["movielens"]["got"] < train["movielens"]["wanted"] == 1485

@@ -1,4 +1,6 @@
-"""Downloading from a stand-in server on this machine: resumed, retried, checked, unpacked; nothing overwritten."""
+"""Downloading from a stand-in server on this machine: resumed, retried, checked, unpacked; nothing
+overwritten.
+"""
 
 import hashlib
 import io

@@ -1,4 +1,6 @@
-"""The dry run: it shows prompts as the teacher sees them, answers a few, and leaves those in the generation cache."""
+"""The dry run: it shows prompts as the teacher sees them, answers a few, and leaves those in the generation
+cache.
+"""
 
 from pathlib import Path
 
@@ -30,7 +32,7 @@ def test_it_shows_three_prompts_and_scales_a_probe_up(
         source = Provenance("m", "q", "{}", 0, "e")
         return {request.id: (GenerationResult(request.id, "x", "stop", 1, 1), source) for request in requests}
 
-    monkeypatch.setattr(dry, "ask_teachers", answer)
+    monkeypatch.setattr(generation_estimate, "ask_teachers", answer)
     monkeypatch.setattr(generation_estimate.time, "monotonic", lambda: next(clock))
     text = generation_estimate.estimate_generation(config, tmp_path, tmp_path / "generations.sqlite")
     assert (

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from rectune.datagen import negatives
-from rectune.datagen.negatives import NearestNeighbours, SeenItems, CategorySampler, draw
+from rectune.datagen.negatives import CategorySampler, NearestNeighbours, SeenItems, draw
 from rectune.datagen.rng import hash64, hashes64, uniform
 from rectune.datagen.sources import _inserted
 from rectune.retrieval.embedding import register
@@ -25,7 +25,9 @@ def test_popular_items_are_drawn_in_proportion_to_their_interactions() -> None:
     weights = np.array([0.0, 1.0, 2.0, 4.0, 8.0] + [1.0] * 35)
     seeds = hashes64((n,) for n in range(20_000))
     targets = np.zeros(len(seeds), np.int64)
-    drawn = draw(CategorySampler([""] * 40, weights), targets, targets, SeenItems(targets[:1], targets[:1]), seeds, 1)
+    drawn = draw(
+        CategorySampler([""] * 40, weights), targets, targets, SeenItems(targets[:1], targets[:1]), seeds, 1
+    )
     counts = np.bincount([row[0] for row in drawn], minlength=40)
     assert counts[0] == 0
     expected = weights / weights.sum() * len(seeds)

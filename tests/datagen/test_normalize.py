@@ -1,4 +1,6 @@
-"""What all datasets go through: titles told apart, what is dropped and counted, malformed lines, the order of rows."""
+"""What all datasets go through: titles told apart, what is dropped and counted, malformed lines, the order of
+rows.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""The stage `queries`: prompts keep within the budget of the base model, and what was cut or dropped is counted."""
+"""The stage `queries`: prompts keep within the budget of the base model, and what was cut or dropped is
+counted.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ from rectune.core.rows import read_rows, write_rows
 from rectune.core.tables import item_schema
 from rectune.core.types import Case, Prompt, Provenance, with_id
 from rectune.datagen import queries
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.models.chat_tokenization import prompt_ids
 from tests.models.tiny import tiny_checkpoint, tiny_tokenizer
 
@@ -41,7 +43,9 @@ def inputs(tmp_path: Path) -> dict[str, Path]:
 
 @pytest.fixture()
 def config(monkeypatch: pytest.MonkeyPatch) -> Recipe:
-    def answer(requests: Sequence[GenerationRequest], *_: object) -> dict[str, tuple[GenerationResult, Provenance]]:
+    def answer(
+        requests: Sequence[GenerationRequest], *_: object
+    ) -> dict[str, tuple[GenerationResult, Provenance]]:
         source = Provenance("m", "q", "{}", 0, "e")
         return {r.id: (GenerationResult(r.id, "slow western", "stop", 1, 1), source) for r in requests}
 

@@ -126,7 +126,9 @@ def test_a_log_that_knows_only_days_still_parts_training_from_tests() -> None:
     cases = cases_of(world, train_time_quantile=0.9, test=3)
     assert sorted(case.cutoff for case in cases if case.split == "test") == [3, 3, 3]
     assert max(case.cutoff or 0 for case in cases if case.split == "train") == 2
-    assert {case.cutoff for case in cases_of([[(i, 5.0, 7) for i in range(8)]] * 12, train_time_quantile=0.9)} == {7}
+    assert {
+        case.cutoff for case in cases_of([[(i, 5.0, 7) for i in range(8)]] * 12, train_time_quantile=0.9)
+    } == {7}
 
 
 def test_every_user_gives_one_case_before_any_gives_two_and_tests_never_give_two() -> None:
@@ -173,7 +175,7 @@ def test_a_crossing_takes_the_history_of_one_domain_and_the_target_of_the_other(
             part(Path(folder, "m"), "amazon_music", [*music, *ANCHOR], ITEMS),
             part(Path(folder, "g"), "amazon", [*goods, *ANCHOR], ITEMS),
         ]
-        data = settings(datasets=["amazon_music", "amazon"], crossings=CROSSING, test=1, preference=1)
+        data = settings(datasets=["amazon_music", "amazon"], cross_domain=CROSSING, test=1, preference=1)
         try:
             found = cut(parts, data)
         except UserError as nobody:
@@ -194,7 +196,7 @@ def test_a_crossing_finds_every_target_that_has_enough_history(tmp_path: Path) -
     music = [[(item, 5.0, item) for item in range(10, 14)]] * 12
     goods = [[(30, 5.0, 5), (31, 5.0, 11), (32, 5.0, 20), (33, 1.0, 21)]] * 12
     parts = [part(tmp_path / "m", "amazon_music", music, ITEMS), part(tmp_path / "g", "amazon", goods, ITEMS)]
-    data = settings(datasets=["amazon_music", "amazon"], crossings=CROSSING, test=1, preference=1)
+    data = settings(datasets=["amazon_music", "amazon"], cross_domain=CROSSING, test=1, preference=1)
     crossed = cut(parts, data)["amazon_music > amazon"]
     by_user = {case.user: {c.target: c.history for c in crossed if c.user == case.user} for case in crossed}
     assert len(by_user) >= 8
@@ -205,7 +207,7 @@ def test_a_crossing_between_categories_of_one_dataset(tmp_path: Path) -> None:
     world = [[(item, 5.0, item) for item in range(10)] for _ in range(12)]
     own = part(tmp_path, "amazon", world, ITEMS, categories=["Books", "Toys"])  # even and odd items
     data = settings(
-        datasets=["amazon"], crossings=[{"history": "amazon/Books", "target": "amazon/Toys", "weight": 1}]
+        datasets=["amazon"], cross_domain=[{"history": "amazon/Books", "target": "amazon/Toys", "weight": 1}]
     )
     crossed = cut([own], data)["amazon/Books > amazon/Toys"]
     assert crossed
@@ -231,7 +233,7 @@ def test_a_crossing_that_cannot_be_is_an_error(tmp_path: Path, crossing: tuple[s
     ]
     wanted = [{"history": crossing[0], "target": crossing[1], "weight": 1.0}]
     with pytest.raises(UserError, match=found):
-        make_case_sources(parts, settings(datasets=["amazon", "movielens"], crossings=wanted))
+        make_case_sources(parts, settings(datasets=["amazon", "movielens"], cross_domain=wanted))
 
 
 def test_a_crossing_of_two_editions_has_nobody_in_common(tmp_path: Path) -> None:
@@ -242,7 +244,7 @@ def test_a_crossing_of_two_editions_has_nobody_in_common(tmp_path: Path) -> None
     ]
     with pytest.raises(UserError, match="nobody liked 2 items"):
         make_case_sources(
-            parts[:2], settings(datasets=["amazon_music", "amazon"], crossings=CROSSING, min_history=2)
+            parts[:2], settings(datasets=["amazon_music", "amazon"], cross_domain=CROSSING, min_history=2)
         )
 
 

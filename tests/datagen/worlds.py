@@ -10,8 +10,8 @@ from rectune.core.settings import DataConfig
 from rectune.core.tables import interaction_schema, item_schema, user_schema
 from rectune.core.types import SPLITS, Case
 from rectune.datagen import splits
-from rectune.datagen.datasets.registry import Dataset, find
 from rectune.datagen.dataset_cache import CachedDataset
+from rectune.datagen.datasets.registry import Dataset, find
 from rectune.datagen.sources import CaseSource, make_case_sources
 
 # What happened to one user: (item, value or None, time).
@@ -23,14 +23,14 @@ def settings(**changes: Any) -> DataConfig:
     plain: dict[str, Any] = {
         "datasets": ["movielens"],
         "mixture_weights": {"movielens": 1.0, "amazon": 1.0, "amazon_music": 1.0},
-        "liked": {},
+        "positive_threshold": {},
         "train": 100,
         "preference": 2,
         "test": 2,
         "train_time_quantile": 1.0,
         "min_history": 2,
         "max_history": 3,
-        "candidates": 6,
+        "num_candidates": 6,
         "seed": 3,
     }
     return DataConfig(**(plain | changes))

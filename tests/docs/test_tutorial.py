@@ -1,4 +1,6 @@
-"""The tutorial runs as written: its shell blocks, one after another, from a folder that looks like the checkout's root."""
+"""The tutorial runs as written: its shell blocks, one after another, from a folder that looks like the
+checkout's root.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Did DPO help: figures of answers whose worth is known, their differences, and the files for a blind comparison."""
+"""Did DPO help: figures of answers whose worth is known, their differences, and the files for a blind
+comparison.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from rectune.core.types import Candidate, Case, Prompt, Provenance
 from rectune.evaluation import answers, model_answers
 from rectune.evaluation.answers import FIGURES, compare_answers
 from rectune.evaluation.systems import EvalContext
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.retrieval.grounding import Grounding
 from rectune.retrieval.index import build_index
 from tests.rankers.world import write_world
@@ -52,15 +54,21 @@ def compare(
 
     def run(sft: Writer, dpo: Writer, count: int = 99) -> dict:  # type: ignore[type-arg]
         def write(
-            model: Path, requests: Sequence[GenerationRequest], engine: EngineConfig, generation_cache: Path, label: str
+            model: Path,
+            requests: Sequence[GenerationRequest],
+            engine: EngineConfig,
+            generation_cache: Path,
+            label: str,
         ) -> list[GenerationResult]:
             writer = {"candidates": sft, "export": dpo}[model.parent.name]
             return [GenerationResult(r.id, writer(r.messages[-1][1]), "stop", 1, 1) for r in requests]
 
-        monkeypatch.setattr(writing, "generate", write)
+        monkeypatch.setattr(model_answers, "generate", write)
         monkeypatch.setattr(answers, "provenance", lambda *_: Provenance("m", "Q8_0", "{}", 0, "e"))
         evaluate = EvaluateConfig(systems=["sft", "dpo"], answers=count, bootstrap=200)
-        config = Recipe.model_construct(evaluate=evaluate, retrieval=RetrievalConfig(sampling=SamplingConfig()))
+        config = Recipe.model_construct(
+            evaluate=evaluate, retrieval=RetrievalConfig(sampling=SamplingConfig())
+        )
         return compare_answers(prompts, EvalContext(config, world, catalogue, cases), grounding, out)
 
     run.out = out  # type: ignore[attr-defined]

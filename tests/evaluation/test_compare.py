@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.rows import write_rows
-from rectune.core.artifacts import ArtifactStore
 from rectune.core.types import Ranking
 from rectune.evaluation.compare import compare, comparison_text
 from rectune.pipeline.compare import compared

@@ -1,4 +1,6 @@
-"""The data's tables and charts in the report: what they show is what the data stage left, and they are readable."""
+"""The data's tables and charts in the report: what they show is what the data stage left, and they are
+readable.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,7 @@ FIGURES = {
             "categories": {"Books": {"train": 608}},
         }
     },
-    "cross_domain": {"shop/Books > shop/Toys": {"train": {"wanted": 7, "got": 5}}},
+    "crossings": {"shop/Books > shop/Toys": {"train": {"wanted": 7, "got": 5}}},
 }
 
 
@@ -134,7 +136,7 @@ def test_drops_and_mixture_come_from_the_manifest(data: DataSummary) -> None:
     malformed, evil = data.drops
     assert (malformed.dataset, malformed.count, malformed.first) == ("shop", 3, ("shop.csv:17: too short",))
     assert (evil.reason, evil.first) == (EVIL, "")
-    assert data.positive_threshold == {"goods": 4.0}
+    assert data.liked == {"goods": 4.0}
     assert [mix.source for mix in data.mixture] == ["shop", "Books", "shop/Books > shop/Toys"]
     assert data.mixture[0].wanted == {"train": 1200, "test": 30} and data.mixture[2].got == {"train": 5}
     assert data.mixture[1] == MixtureRow("Books", {}, {"train": 608}, category=True)
@@ -175,17 +177,24 @@ def test_domains_and_categories_each_have_their_charts(data: DataSummary, tmp_pa
 def test_no_chart_is_claimed_where_nothing_is_known(tmp_path: Path) -> None:
     assert draw(DataSummary(), tmp_path) == {}
     bare = row("goods", values={"scale": "exact", "bars": []}, categories=[])
-    assert set(draw(DataSummary((bare, nothing("idle"))), tmp_path)) == {"data_history.png", "data_popularity.png"}
+    assert set(draw(DataSummary((bare, nothing("idle"))), tmp_path)) == {
+        "data_history.png",
+        "data_popularity.png",
+    }
 
 
-def test_every_chart_says_what_its_axes_are(data: DataSummary, drawn: dict[str, Figure], tmp_path: Path) -> None:
+def test_every_chart_says_what_its_axes_are(
+    data: DataSummary, drawn: dict[str, Figure], tmp_path: Path
+) -> None:
     draw(data, tmp_path)
     for name, figure in drawn.items():
         ours = [axes.get_xlabel() + axes.get_ylabel() for axes in figure.axes]
         assert figure.get_supxlabel() + figure.get_supylabel() or all(ours), name
 
 
-def test_history_bars_are_shares_of_the_users(data: DataSummary, drawn: dict[str, Figure], tmp_path: Path) -> None:
+def test_history_bars_are_shares_of_the_users(
+    data: DataSummary, drawn: dict[str, Figure], tmp_path: Path
+) -> None:
     draw(data, tmp_path)
     axes = panels(drawn["data_history.png"])["goods"]
     every, liked = ([bar.get_height() for bar in bars] for bars in axes.containers)

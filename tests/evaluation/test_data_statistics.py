@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rectune.core.tables import interaction_schema, item_schema, user_schema
+from rectune.evaluation.data_statistics import describe
 from rectune.evaluation.interaction_counts import InteractionCounter as Counting
 from rectune.evaluation.interaction_counts import InteractionCounts
-from rectune.evaluation.data_statistics import describe
 
 Event = tuple[str, int, int, float | None, str, int | None, bool]
 

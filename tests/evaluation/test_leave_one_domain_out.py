@@ -1,4 +1,6 @@
-"""Leave one domain out: who is tested, what the folds' recipes say, and the table of a fold whose answer is known."""
+"""Leave one domain out: who is tested, what the folds' recipes say, and the table of a fold whose answer is
+known.
+"""
 
 import json
 from dataclasses import replace
@@ -6,17 +8,32 @@ from pathlib import Path
 
 import pytest
 
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
-from rectune.core.artifacts import ArtifactStore
 from rectune.core.settings import EvaluateConfig
 from rectune.core.types import Case, Ranking
 from rectune.evaluation import llm_ranking
+from rectune.evaluation.leave_one_domain_out import (
+    SHOWN,
+    DomainFold,
+    fold_config,
+    latest_cases,
+    leave_one_domain_out_table,
+    measure_fold,
+)
 from rectune.evaluation.systems import EvalContext
-from rectune.evaluation.leave_one_domain_out import SHOWN, DomainFold, latest_cases, fold_config, measure_fold, leave_one_domain_out_table
-from rectune.pipeline.leave_one_domain_out import ROWS, DomainFoldOptions, _data_overrides, _only, _trained, _without, run_leave_one_domain_out
+from rectune.pipeline.leave_one_domain_out import (
+    ROWS,
+    DomainFoldOptions,
+    _data_overrides,
+    _only,
+    _trained,
+    _without,
+    run_leave_one_domain_out,
+)
 from rectune.rankers.base import INTERACTION_FREE
 from tests.evaluation.test_stage import Engine
 from tests.rankers.world import case, write_world
@@ -66,7 +83,7 @@ def test_only_datasets_that_are_there_are_taken_from_another_folder(tmp_path: Pa
 
 
 def test_a_fold_whose_model_knows_gets_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(language, "LlamaEngine", Engine)
+    monkeypatch.setattr(llm_ranking, "LlamaEngine", Engine)
     monkeypatch.setattr(Engine, "scored", [])
     inputs = {**write_world(tmp_path), "base": tmp_path / "base", "candidates": tmp_path / "export"}
     cases = [c for c in read_rows(inputs["data"] / "cases.parquet", Case) if c.domain == "movies"]
@@ -78,7 +95,9 @@ def test_a_fold_whose_model_knows_gets_its_row(tmp_path: Path, monkeypatch: pyte
     best = found["best"]
     assert best["name"] in INTERACTION_FREE[1:]
     assert {row.protocol for row in read_rows(tmp_path / "rankings.parquet", Ranking)} == {"own"}
-    table = leave_one_domain_out_table([DomainFold("movielens", "movies", found)], "rectune leave-one-domain-out x")
+    table = leave_one_domain_out_table(
+        [DomainFold("movielens", "movies", found)], "rectune leave-one-domain-out x"
+    )
     head, _, row = [line for line in table.splitlines() if line.startswith("|")]
     assert head.count("|") == row.count("|") and all(name in head for name in SHOWN)
     assert "| 1.000 [" in row and "Made by: rectune leave-one-domain-out x" in table

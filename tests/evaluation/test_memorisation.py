@@ -13,8 +13,8 @@ from rectune.evaluation import memorisation
 from rectune.evaluation.memorisation import next_items, probe
 from rectune.evaluation.systems import EvalContext
 from rectune.inference.requests import GenerationResult
-from rectune.rankers.eval_cases import EvalCase, by_domain
 from rectune.rankers.domain_data import DomainData
+from rectune.rankers.eval_cases import EvalCase, by_domain
 from rectune.rankers.likelihood import NEUTRAL
 from tests.rankers.world import case, items, prompt
 

@@ -68,7 +68,9 @@ def test_planted_sentences_fall_on_their_side() -> None:
     kinds = list(WISHES)
     on = [(text, WISHES[kind]) for kind in kinds for text in ON[kind]]
     off = [(text, WISHES[kind]) for kind in kinds for text in OFF]
-    shares = off_topic_shares([text for text, _ in on + off], [user_request for _, user_request in on + off], "embedded")
+    shares = off_topic_shares(
+        [text for text, _ in on + off], [user_request for _, user_request in on + off], "embedded"
+    )
     kept, dropped = shares[: len(on)], shares[len(on) :]
     assert sum(kept) <= 0.1 * len(kept)
     assert sum(dropped) >= 0.9 * len(dropped)

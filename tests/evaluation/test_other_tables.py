@@ -1,4 +1,6 @@
-"""Grounding and preference pairs in the report: known figures, intervals, warnings, command; damage leaves them out."""
+"""Grounding and preference pairs in the report: known figures, intervals, warnings, command; damage leaves
+them out.
+"""
 
 from __future__ import annotations
 

@@ -39,7 +39,9 @@ def document() -> dict:
             for place, task in enumerate(tasks):
                 target = [float(item == task.test.case.target) for item in task.candidates]
                 rankings.append(ranked(task, system, np.array(target) * (place % 4 < hits)))
-    found = summarise(TESTS, rankings, EvaluateConfig(systems=["sft"], bootstrap=50), {"cold items": TESTS[:1]})
+    found = summarise(
+        TESTS, rankings, EvaluateConfig(systems=["sft"], bootstrap=50), {"cold items": TESTS[:1]}
+    )
     found["weights"] = {"sft": {"prior": 0.4, "fused": 0.7, "lexical": 0.6, "cases": 9}}
     third = {
         "first third": [0.5, 0.2, 0.8, 4],

@@ -9,10 +9,18 @@ import pytest
 from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig
 from rectune.core.types import Case, grouped
+from rectune.evaluation.ranking_tasks import (
+    CandidateSampler,
+    RankingTask,
+    _draw,
+    further_tasks,
+    order_tasks,
+    own_tasks,
+    seen_items,
+)
 from rectune.evaluation.user_groups import by_history_length
-from rectune.evaluation.ranking_tasks import CandidateSampler, RankingTask, _draw, further_tasks, seen_items, order_tasks, own_tasks
-from rectune.rankers.eval_cases import EvalCase
 from rectune.rankers.domain_data import TrainLikes, train_likes
+from rectune.rankers.eval_cases import EvalCase
 from tests.rankers.world import items, prompt, write_world
 
 
@@ -21,7 +29,9 @@ def world(tmp_path: Path) -> tuple[list[EvalCase], CandidateSampler]:
     inputs = write_world(tmp_path)
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     tests = [EvalCase(c, prompt(c)) for c in cases if c.split == "test"]
-    return tests, CandidateSampler(inputs["data"], tests, lambda domain: train_likes(inputs["data"], cases, domain))
+    return tests, CandidateSampler(
+        inputs["data"], tests, lambda domain: train_likes(inputs["data"], cases, domain)
+    )
 
 
 def config(**changes) -> EvaluateConfig:
@@ -30,7 +40,9 @@ def config(**changes) -> EvaluateConfig:
 
 def test_drawn_candidates_hold_the_target_once_and_nothing_that_the_user_met(world):
     tests, pools = world
-    for batch in further_tasks(tests, pools, config(protocols=["uniform", "popularity", "full"], draws=2)):
+    for batch in further_tasks(
+        tests, pools, config(protocols=["uniform", "popularity", "full"], num_candidate_draws=2)
+    ):
         for task in batch:
             c = task.test.case
             assert task.candidates.count(c.target) == 1
@@ -44,7 +56,7 @@ def test_draws_differ_from_each_other_and_follow_from_the_seed(world):
     tests, pools = world
 
     def drawn(seed: int) -> list[tuple[str, ...]]:
-        settings = config(protocols=["uniform"], draws=3, seed=seed)
+        settings = config(protocols=["uniform"], num_candidate_draws=3, seed=seed)
         return [task.candidates for batch in further_tasks(tests, pools, settings) for task in batch]
 
     assert drawn(1) == drawn(1) != drawn(2)

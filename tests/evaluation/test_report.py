@@ -281,7 +281,9 @@ def test_hostile_text_is_inert_and_readable_in_both_pages(
     figures = {"annotators": ["simulated", text], "rule": text}
     (finished["eval"] / "samples.json").write_text(json.dumps([sample]))
     (finished["eval"] / "metrics.json").write_text(json.dumps(metrics))
-    (finished["recommend"] / "recommendations.json").write_text(json.dumps([user_request | {"items": [item]}]))
+    (finished["recommend"] / "recommendations.json").write_text(
+        json.dumps([user_request | {"items": [item]}])
+    )
     path = finished["tag"] / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": figures}))
     run(config, finished, out)

@@ -9,9 +9,9 @@ from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig, RetrievalConfig, SamplingConfig
 from rectune.core.types import Case, Prompt, Ranking
-from rectune.evaluation import llm_ranking, memorisation, stage, model_answers
+from rectune.evaluation import llm_ranking, memorisation, model_answers, stage
 from rectune.evaluation.sample_answers import choose
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.rankers.likelihood import NEUTRAL
 from rectune.retrieval.index import build_index
 from tests.rankers.world import KITCHEN, SPACE, write_world
@@ -46,7 +46,9 @@ class Engine:
         return [[self.taste if text.strip() in half else 0.0] for text in continuations]
 
 
-def write(model: Path, requests: Sequence[GenerationRequest], engine, generation_cache: Path, label: str) -> list[GenerationResult]:
+def write(
+    model: Path, requests: Sequence[GenerationRequest], engine, generation_cache: Path, label: str
+) -> list[GenerationResult]:
     words = {
         "export": "My recommendation: The Space Station",
         "base": "",
@@ -57,8 +59,8 @@ def write(model: Path, requests: Sequence[GenerationRequest], engine, generation
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    monkeypatch.setattr(language, "LlamaEngine", Engine)
-    for module in (writing, memorisation):
+    monkeypatch.setattr(llm_ranking, "LlamaEngine", Engine)
+    for module in (model_answers, memorisation):
         monkeypatch.setattr(module, "generate", write)
     monkeypatch.setattr(Engine, "scored", [])
     monkeypatch.setattr(Engine, "dies_after", 10_000)
@@ -104,11 +106,18 @@ def test_every_system_ranks_the_same_candidates_and_known_tastes_give_known_figu
 
 
 def test_every_way_and_protocol_is_measured_as_far_as_it_goes(world, out: Path):
-    settings = {"scoring_methods": WAYS, "protocols": ["uniform", "full"], "draws": 2, "num_model_draws": 1}
+    settings = {
+        "scoring_methods": WAYS,
+        "protocols": ["uniform", "full"],
+        "num_candidate_draws": 2,
+        "num_model_draws": 1,
+    }
     stage.run(config(**settings, tuning=2, memorisation=1), world, out)
     figures = json.loads((out / "metrics.json").read_text())
     models = [
-        name for model in ("base", "sft", "dpo") for name in (model, *(f"{model}/{method}" for method in WAYS))
+        name
+        for model in ("base", "sft", "dpo")
+        for name in (model, *(f"{model}/{method}" for method in WAYS))
     ]
     assert list(figures["systems"]) == [*RANKERS, *models]
     hits = {name: entry["hit@1"] for name, entry in figures["systems"].items()}

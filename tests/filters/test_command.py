@@ -1,4 +1,6 @@
-"""`rectune score`: the same figures whatever the file, streamed; objects to standard output and nothing else with them."""
+"""`rectune score`: the same figures whatever the file, streamed; objects to standard output and nothing else
+with them.
+"""
 
 import io
 import json

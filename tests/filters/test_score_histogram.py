@@ -1,4 +1,6 @@
-"""How scores are spread: exact counts, quantiles to one in ten thousand, and no difference between parts and whole."""
+"""How scores are spread: exact counts, quantiles to one in ten thousand, and no difference between parts and
+whole.
+"""
 
 import math
 

@@ -1,4 +1,6 @@
-"""Columns of text as token ids: what the tokenizer itself gives, in any batches, special tokens as plain text."""
+"""Columns of text as token ids: what the tokenizer itself gives, in any batches, special tokens as plain
+text.
+"""
 
 import itertools
 import threading

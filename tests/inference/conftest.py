@@ -23,13 +23,13 @@ def model() -> Path:
 
 @pytest.fixture(scope="module")
 def single(model: Path) -> Iterator[LlamaEngine]:
-    with LlamaEngine(model, EngineConfig(context=320, slots=1, threads=1, weights="file")) as engine:
+    with LlamaEngine(model, EngineConfig(context=320, max_num_seqs=1, threads=1, weights="file")) as engine:
         yield engine
 
 
 @pytest.fixture(scope="module")
 def several(model: Path) -> Iterator[LlamaEngine]:
-    with LlamaEngine(model, EngineConfig(context=320, slots=4, threads=1, weights="file")) as engine:
+    with LlamaEngine(model, EngineConfig(context=320, max_num_seqs=4, threads=1, weights="file")) as engine:
         yield engine
 
 

@@ -1,4 +1,6 @@
-"""A server on the loopback that speaks /v1/models and /v1/chat/completions, as well or as badly as a test wants."""
+"""A server on the loopback that speaks /v1/models and /v1/chat/completions, as well or as badly as a test
+wants.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ MODEL = "teacher-7b"
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as it arrived. `number` counts how often a conversation that ends in the same words came, from 1."""
+    """A request as it arrived. `number` counts how often a conversation that ends in the same words came,
+    from 1.
+    """
 
     method: str
     path: str
@@ -35,7 +39,9 @@ class Seen:
 
 @dataclass(frozen=True)
 class Say:
-    """What to reply. `cut` bytes of the content are not sent; with `hang_up` nothing is. `drip` is seconds a byte."""
+    """What to reply. `cut` bytes of the content are not sent; with `hang_up` nothing is. `drip` is seconds a
+    byte.
+    """
 
     status: int = 200
     content: Any = None

@@ -7,9 +7,9 @@ from typing import Any
 
 from rectune.core.settings import SamplingConfig
 from rectune.inference.context import TokenBatch
-from rectune.inference.stream import GenerationStream
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.scheduler import Scheduler
+from rectune.inference.stream import GenerationStream
 
 END = 0
 
@@ -103,7 +103,9 @@ class Scripted:
         return 1 + rest[0] if rest else END
 
 
-def request(prompt: str, *, tokens: int = 20, stop: tuple[str, ...] = (), name: str = "") -> GenerationRequest:
+def request(
+    prompt: str, *, tokens: int = 20, stop: tuple[str, ...] = (), name: str = ""
+) -> GenerationRequest:
     head, _, rest = prompt.partition("|")
     messages = (("system", head + "|"), ("user", rest)) if rest else (("user", prompt),)
     return GenerationRequest(name or prompt, messages, SamplingConfig(max_tokens=tokens), 0, stop)

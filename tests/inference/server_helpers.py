@@ -10,7 +10,7 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.core.settings import RemoteConfig, SamplingConfig
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, echo
@@ -24,7 +24,9 @@ def ask(text: str, sampling: SamplingConfig = PLAIN, **others: Any) -> Generatio
     return GenerationRequest(text, (("system", "Be brief."), ("user", text)), sampling, seed=5, **others)
 
 
-def answers(server: StandIn, requests: Sequence[GenerationRequest], settings: RemoteConfig = QUICK) -> dict[str, GenerationResult]:
+def answers(
+    server: StandIn, requests: Sequence[GenerationRequest], settings: RemoteConfig = QUICK
+) -> dict[str, GenerationResult]:
     """The answers by id; that each comes once is checked."""
     found: list[GenerationResult] = []
     with ServerBackend(server.address, MODEL, settings) as backend:

@@ -21,11 +21,11 @@ from rectune.core.settings import EngineConfig
 from rectune.inference.actor import Group, Worker
 from rectune.inference.cluster import RayBackend, group_size, grouped
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 
 from .conftest import Ask
 
-ENGINE = EngineConfig(context=128, slots=1, threads=1, workers=2)
+ENGINE = EngineConfig(context=128, max_num_seqs=1, threads=1, workers=2)
 
 
 def test_without_ray_the_missing_extra_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,49 +31,51 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
             ("n_head_kv", "keys"),
         ):
             monkeypatch.setattr(llama_cpp, f"llama_model_{name}", lambda _, key=key: model[key])
-        monkeypatch.setattr(sizing, "metadata", lambda _, key: meta.get(key.rpartition(".")[2], ""))
-        monkeypatch.setattr(sizing, "host_memory", lambda: host)
-        monkeypatch.setattr(sizing, "device_memory", lambda: device)
+        monkeypatch.setattr(context_size, "metadata", lambda _, key: meta.get(key.rpartition(".")[2], ""))
+        monkeypatch.setattr(context_size, "host_memory", lambda: host)
+        monkeypatch.setattr(context_size, "device_memory", lambda: device)
         return size_for(object(), engine, limit)
 
-    monkeypatch.setattr(sizing, "_GROUPS", tmp_path)
+    monkeypatch.setattr(context_size, "_GROUPS", tmp_path)
     return pretend
 
 
 def test_a_small_model_gets_all_slots_it_can_use(machine: Any) -> None:
-    size = machine(SMALL, EngineConfig(slots=0), 1536, 22 * GIB)
+    size = machine(SMALL, EngineConfig(max_num_seqs=0), 1536, 22 * GIB)
     assert (size.slots, size.cells, size.batch, size.accelerated) == (16, 16 * 1536, 512, False)
 
 
 def test_slots_that_are_given_stand_and_the_cache_stays_within_memory(machine: Any) -> None:
-    size = machine(LARGE, EngineConfig(slots=64), 3072, 16 * GIB)
+    size = machine(LARGE, EngineConfig(max_num_seqs=64), 3072, 16 * GIB)
     assert size.slots == 64
     assert size.cells == 8 * GIB // 131_072
-    assert machine(SMALL, EngineConfig(slots=1000), 64, 22 * GIB).slots < 1000  # what llama.cpp takes at most
+    assert (
+        machine(SMALL, EngineConfig(max_num_seqs=1000), 64, 22 * GIB).slots < 1000
+    )  # what llama.cpp takes at most
 
 
 def test_a_large_model_on_an_accelerator_is_bounded_by_its_memory(machine: Any) -> None:
-    size = machine(LARGE, EngineConfig(slots=0), 1536, 100 * GIB, 10 * GIB)
+    size = machine(LARGE, EngineConfig(max_num_seqs=0), 1536, 100 * GIB, 10 * GIB)
     assert size.slots == 8 * GIB // 131_072 // 1536
     assert size.accelerated
-    many = machine(LARGE, EngineConfig(slots=0), 1536, 100 * GIB, 130 * GIB)
+    many = machine(LARGE, EngineConfig(max_num_seqs=0), 1536, 100 * GIB, 130 * GIB)
     assert (many.slots, many.batch) == (64, 2048)
-    none = machine(LARGE, EngineConfig(slots=0, gpu_layers=0), 1536, 8 * GIB, 130 * GIB)
+    none = machine(LARGE, EngineConfig(max_num_seqs=0, gpu_layers=0), 1536, 8 * GIB, 130 * GIB)
     assert (none.slots, none.accelerated) == (16, False)
 
 
 def test_where_layers_are_on_both_sides_the_tighter_one_counts(machine: Any) -> None:
-    size = machine(LARGE, EngineConfig(slots=64, gpu_layers=16), 1536, GIB, 100 * GIB)
+    size = machine(LARGE, EngineConfig(max_num_seqs=64, gpu_layers=16), 1536, GIB, 100 * GIB)
     assert size.cells == GIB // 2 // (131_072 // 2)
 
 
 def test_widths_that_the_file_states_count(machine: Any) -> None:
-    wide = machine(LARGE, EngineConfig(slots=64), 512, GIB, key_length="256", value_length="128")
+    wide = machine(LARGE, EngineConfig(max_num_seqs=64), 512, GIB, key_length="256", value_length="128")
     assert wide.cells == int(GIB / 2 / (131_072 * 1.5))
 
 
 def test_where_memory_is_tight_one_sequence_is_still_tried(machine: Any) -> None:
-    size = machine(LARGE, EngineConfig(slots=0), 4096, GIB // 4)
+    size = machine(LARGE, EngineConfig(max_num_seqs=0), 4096, GIB // 4)
     assert (size.slots, size.cells, size.batch) == (1, 4096, 128)
 
 
@@ -102,7 +104,7 @@ def test_a_container_s_memory_counts(
         available = 8 * GIB
 
     monkeypatch.setattr(psutil, "virtual_memory", Memory)
-    monkeypatch.setattr(sizing, "_GROUPS", tmp_path)
+    monkeypatch.setattr(context_size, "_GROUPS", tmp_path)
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -128,7 +130,7 @@ def test_threads_are_those_that_may_be_used(
 
     monkeypatch.setattr(psutil, "cpu_count", lambda logical: 16 if logical else 8)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(12)))
-    monkeypatch.setattr(sizing, "_GROUPS", tmp_path)
+    monkeypatch.setattr(context_size, "_GROUPS", tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", told)
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)

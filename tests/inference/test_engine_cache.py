@@ -8,10 +8,10 @@ import pytest
 
 from rectune.core.settings import EngineConfig, RetrievalConfig, SamplingConfig
 from rectune.inference import engine_cache as keeping
+from rectune.inference.engine_cache import cached_engine, keep_engines_loaded
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.engine_cache import keep_engines_loaded, cached_engine
 
-ENGINE = EngineConfig(context=64, slots=1, threads=1, weights="file")
+ENGINE = EngineConfig(context=64, max_num_seqs=1, threads=1, weights="file")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from rectune.inference.requests import GenerationRequest
 
 from .conftest import Ask
 
-ENGINE = EngineConfig(context=256, slots=4, threads=1)
+ENGINE = EngineConfig(context=256, max_num_seqs=4, threads=1)
 FILMS = ["Alien", "Heat", "Up", "Brazil", "Ran"]
 
 

@@ -13,7 +13,7 @@ from rectune.inference.generate import ServedModel, generate, missing, provenanc
 from .openai_stand_in import MODEL, Say, Seen, StandIn, completion, echo, refusal
 from .server_helpers import LIKED, PLAIN, QUICK, ask
 
-ENGINE = EngineConfig(context=256, slots=1, threads=1)
+ENGINE = EngineConfig(context=256, max_num_seqs=1, threads=1)
 
 
 def test_what_a_server_answered_is_not_asked_twice(tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ import pytest
 from rectune.core.errors import UserError
 from rectune.core.settings import SamplingConfig
 from rectune.inference.generation_cache import GenerationCache, request_key
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 
-REQUEST = GenerationRequest("a", (("system", "s"), ("user", "영화")), SamplingConfig(), 7, ("\n", "."), "It is")
+REQUEST = GenerationRequest(
+    "a", (("system", "s"), ("user", "영화")), SamplingConfig(), 7, ("\n", "."), "It is"
+)
 
 
 def answer(text: str = "text") -> GenerationResult:
@@ -46,7 +48,10 @@ def test_errors_are_not_finished_and_the_first_answer_stands(tmp_path: Path) -> 
 
 
 def test_what_is_put_is_committed_at_once(tmp_path: Path) -> None:
-    with GenerationCache(tmp_path / "generations.sqlite") as one, GenerationCache(tmp_path / "generations.sqlite") as other:
+    with (
+        GenerationCache(tmp_path / "generations.sqlite") as one,
+        GenerationCache(tmp_path / "generations.sqlite") as other,
+    ):
         for number in range(5):
             one.put(b"%d" % number, answer())
             assert other.get_many([b"%d" % number])
@@ -103,7 +108,11 @@ def test_what_changes_no_answer_leaves_the_key() -> None:
             "599fcb8f532b17bb044343c58fcab9572b181f5c",
         ),
         ("m", GenerationRequest("c", (), SamplingConfig(), 0), "ecb131271937aab0e13bfaf85655a5774aca5065"),
-        ("m", GenerationRequest("c", (("user", "one"),), SamplingConfig(), 0), "9bec665710abecd02ba41c93c5632075d82d831b"),
+        (
+            "m",
+            GenerationRequest("c", (("user", "one"),), SamplingConfig(), 0),
+            "9bec665710abecd02ba41c93c5632075d82d831b",
+        ),
     ],
 )
 def test_keys_are_those_of_the_first_ledgers(digest: str, request_: GenerationRequest, key: str) -> None:

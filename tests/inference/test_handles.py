@@ -1,4 +1,6 @@
-"""Handles against a scripted model: text in pieces, cancelling, errors that stay with their request, shortening."""
+"""Handles against a scripted model: text in pieces, cancelling, errors that stay with their request,
+shortening.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
 from rectune.core.settings import SamplingConfig
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.stream import GenerationStream
-from rectune.inference.requests import GenerationResult, GenerationRequest
 
 from .scripted import Freed, Scripted, drive, request, run
 
@@ -168,6 +170,8 @@ def test_of_a_history_as_few_of_the_oldest_as_must_be_are_left_out(
 
 
 def test_a_history_that_stands_in_no_message_leaves_nothing_out() -> None:
-    asked = GenerationRequest("r", (("user", "p" * 90),), SamplingConfig(max_tokens=20), 0, history=("a", "b"))
+    asked = GenerationRequest(
+        "r", (("user", "p" * 90),), SamplingConfig(max_tokens=20), 0, history=("a", "b")
+    )
     (answer,) = run(Scripted({"p": b""}), [asked])
     assert (answer.finish, answer.left_out, answer.prompt_tokens) == ("error", 0, 90)

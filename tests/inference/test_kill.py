@@ -1,4 +1,6 @@
-"""Killed at any moment, and with two stages at one generation cache, answers are those of one quiet run, each made once."""
+"""Killed at any moment, and with two stages at one generation cache, answers are those of one quiet run, each
+made once.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,9 @@ import json, sys
 from pathlib import Path
 from rectune.inference.generate import generate
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import Request
+from rectune.inference.requests import GenerationRequest
 from rectune.models.reference import gguf_file
-from rectune.core.settings import Engine, Sampling
+from rectune.core.settings import EngineConfig, SamplingConfig
 
 made = []
 original = LlamaEngine.generate
@@ -32,10 +34,10 @@ def counted(self, requests, on_answer):
     original(self, requests, on_answer)
 LlamaEngine.generate = counted
 
-sampling = Sampling(max_tokens=12, temperature=0.8)
+sampling = SamplingConfig(max_tokens=12, temperature=0.8)
 wanted = range(int(sys.argv[2]), int(sys.argv[3]))
-requests = [Request(str(n), (("user", f"Film {n}?"),), sampling, n) for n in wanted]
-engine = Engine(context=128, slots=1, threads=1)
+requests = [GenerationRequest(str(n), (("user", f"Film {n}?"),), sampling, n) for n in wanted]
+engine = EngineConfig(context=128, max_num_seqs=1, threads=1)
 answers = generate(gguf_file("embedded"), requests, engine, Path(sys.argv[1]), "killed")
 print(json.dumps({"made": len(made), "texts": [[answer.id, answer.text] for answer in answers]}))
 """

@@ -13,9 +13,9 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.core.settings import EngineConfig
-from rectune.inference.llamacpp import LlamaEngine
 from rectune.inference.gguf_model import describe
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.llamacpp import LlamaEngine
+from rectune.inference.requests import GenerationRequest, GenerationResult
 
 from .conftest import Ask
 
@@ -170,14 +170,14 @@ def test_slots_are_chosen_from_memory_and_a_small_cache_still_answers_all(
     model: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rectune.inference.context_size.cells_in_memory", lambda *_: 700)
-    with LlamaEngine(model, EngineConfig(context=300, slots=0, threads=1)) as engine:
+    with LlamaEngine(model, EngineConfig(context=300, max_num_seqs=0, threads=1)) as engine:
         assert engine.slots == 2
         assert len(answers(engine, [ask(film, max_tokens=2) for film in FILMS])) == len(FILMS)
 
 
 def test_many_sequences_share_one_context(model: Path, ask: Ask) -> None:
     requests = [ask(f"{film} {number}", max_tokens=2) for number in range(18) for film in FILMS]
-    with LlamaEngine(model, EngineConfig(context=128, slots=64, threads=1, weights="file")) as engine:
+    with LlamaEngine(model, EngineConfig(context=128, max_num_seqs=64, threads=1, weights="file")) as engine:
         assert len(answers(engine, requests)) == len(requests) > 64
 
 
@@ -267,7 +267,7 @@ def test_the_oldest_history_is_left_out_where_the_prompt_is_too_long(several: Ll
 def test_an_error_of_llama_cpp_ends_every_handle(
     model: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with LlamaEngine(model, EngineConfig(context=128, slots=2, threads=1)) as engine:
+    with LlamaEngine(model, EngineConfig(context=128, max_num_seqs=2, threads=1)) as engine:
         handles = [engine.submit(ask(film)) for film in FILMS]
         with monkeypatch.context() as patch:
             patch.setattr(llama_cpp, "llama_decode", lambda *_: -3)
@@ -298,6 +298,6 @@ def test_a_file_that_is_no_gguf_is_a_clear_error(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_to_the_terminal(model: Path, capfd: pytest.CaptureFixture[str], ask: Ask) -> None:
-    with LlamaEngine(model, EngineConfig(context=64, slots=1, threads=1)) as engine:
+    with LlamaEngine(model, EngineConfig(context=64, max_num_seqs=1, threads=1)) as engine:
         answers(engine, [ask("Hi", max_tokens=1)])
     assert capfd.readouterr() == ("", "")

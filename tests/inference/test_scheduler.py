@@ -1,4 +1,6 @@
-"""Continuous batching against a scripted model: every request answered rightly, prefixes shared, cells not overrun."""
+"""Continuous batching against a scripted model: every request answered rightly, prefixes shared, cells not
+overrun.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rectune.core.settings import RemoteConfig, SamplingConfig
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.server import ServerBackend
 
 from .openai_stand_in import MODEL, Say, Seen, StandIn, completion, echo, refusal
@@ -67,7 +67,9 @@ def test_as_many_requests_are_in_flight_as_the_settings_say() -> None:
 
 
 def test_what_each_kind_of_server_is_sent() -> None:
-    sampling = SamplingConfig(max_tokens=9, temperature=0.5, top_k=3, top_p=0.9, min_p=0.1, repeat_penalty=1.2)
+    sampling = SamplingConfig(
+        max_tokens=9, temperature=0.5, top_k=3, top_p=0.9, min_p=0.1, repeat_penalty=1.2
+    )
     common = {
         "model": MODEL,
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}],

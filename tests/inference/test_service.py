@@ -13,10 +13,10 @@ import pytest
 
 from rectune.core.errors import RectuneError, UserError
 from rectune.core.settings import EngineConfig
-from rectune.inference.stream import GenerationStream
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.inference.requests import GenerationResult
 from rectune.inference.service import EngineService
+from rectune.inference.stream import GenerationStream
 
 from .conftest import Ask
 
@@ -61,7 +61,9 @@ class Slow:
     def _end(self, handle: GenerationStream, finish: Any) -> None:
         written = self.open.pop(handle)
         name = handle.request.id
-        handle.end(GenerationResult(name, name * written, finish, 1, written, "out of memory" * (finish == "error")))
+        handle.end(
+            GenerationResult(name, name * written, finish, 1, written, "out of memory" * (finish == "error"))
+        )
 
     def _end_all(self, finish: str) -> None:
         for handle in list(self.open):
@@ -135,10 +137,10 @@ def test_closing_ends_what_is_open_and_takes_no_more(service: EngineService, slo
 
 def test_a_real_engine_answers_threads_as_it_answers_one(model: Path, ask: Ask) -> None:
     requests = [ask(f"I liked {film}.", max_tokens=6) for film in ("Alien", "Heat", "Up", "Ran")]
-    with LlamaEngine(model, EngineConfig(context=128, slots=1, threads=1)) as engine:
+    with LlamaEngine(model, EngineConfig(context=128, max_num_seqs=1, threads=1)) as engine:
         wanted: list[GenerationResult] = []
         engine.generate(requests, wanted.append)
-    with EngineService(LlamaEngine(model, EngineConfig(context=128, slots=1, threads=1))) as service:
+    with EngineService(LlamaEngine(model, EngineConfig(context=128, max_num_seqs=1, threads=1))) as service:
         with ThreadPoolExecutor(4) as pool:
             made = list(pool.map(lambda request: service.submit(request).result(), requests))
         endless = service.submit(ask("Tell me everything.", max_tokens=80))

@@ -48,7 +48,7 @@ def test_the_copy_is_made_once_and_says_the_same(model: Path, cache: Path) -> No
     text = "The film is about a family that moves to the sea."
     found = []
     for path in (model, copy):
-        with LlamaEngine(path, EngineConfig(context=64, slots=1, threads=1, weights="file")) as engine:
+        with LlamaEngine(path, EngineConfig(context=64, max_num_seqs=1, threads=1, weights="file")) as engine:
             found.append(np.array(engine.loglikelihood([("user", "Write.")], [text])[0]))
     assert np.abs(found[0] - found[1]).mean() < 0.1  # as much as another shape of batch moves them
 

@@ -4,8 +4,8 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.core.types import Prompt
-from rectune.models.loading import load_tokenizer
 from rectune.models.chat_tokenization import end_ids, prompt_ids, response_ids
+from rectune.models.loading import load_tokenizer
 from tests.models.tiny import tiny_checkpoint
 
 

@@ -17,7 +17,9 @@ def test_zero_0_is_no_deepspeed() -> None:
 
 @given(st.integers(1, 64), st.integers(1, 64), st.sampled_from([1, 2, 3]))
 def test_batches_are_those_of_the_recipe_and_nothing_is_auto(rows: int, steps: int, zero: int) -> None:
-    settings = TrainingConfig.model_validate({"per_device_train_batch_size": rows, "gradient_accumulation_steps": steps, "zero_stage": zero})
+    settings = TrainingConfig.model_validate(
+        {"per_device_train_batch_size": rows, "gradient_accumulation_steps": steps, "zero_stage": zero}
+    )
     config = deepspeed_config(settings, "float32", False)
     assert config is not None
     assert config["train_micro_batch_size_per_gpu"] == rows

@@ -10,7 +10,6 @@ from safetensors.torch import load_file, save_file
 
 from rectune.core.errors import RectuneError
 from rectune.core.settings import LoraSection, ModelsConfig
-from rectune.models.loading import add_lora, load_for_training
 from rectune.models.integrity_checks import (
     base_digest,
     changed_share,
@@ -19,6 +18,7 @@ from rectune.models.integrity_checks import (
     check_saved,
     trainable_values,
 )
+from rectune.models.loading import add_lora, load_for_training
 from tests.models.tiny import tiny_checkpoint
 
 A, B = "model.lora_A.default.weight", "model.lora_B.default.weight"
@@ -90,7 +90,9 @@ def test_values_are_copies_of_what_is_trained_and_of_nothing_else() -> None:
 def trained() -> Any:
     """The tiny model in 4 bits with an adapter that says something."""
     model = add_lora(
-        load_for_training(tiny_checkpoint(), ModelsConfig(base="tiny")), LoraSection(r=4, dropout=0.1), seed=1
+        load_for_training(tiny_checkpoint(), ModelsConfig(base="tiny")),
+        LoraSection(r=4, lora_dropout=0.1),
+        seed=1,
     )
     for name, value in model.named_parameters():
         if "lora_B" in name:

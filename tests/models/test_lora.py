@@ -18,9 +18,9 @@ def refused(**extra: Any) -> UserError:
 def test_the_recipes_words_and_pefts_arrive() -> None:
     lora = LoraSection(
         r=4,
-        alpha=12,
-        dropout=0.2,
-        targets=["q_proj"],
+        lora_alpha=12,
+        lora_dropout=0.2,
+        target_modules=["q_proj"],
         extra={"use_rslora": True, "modules_to_save": ["lm_head"]},
     )
     made = lora_config(lora)
@@ -34,7 +34,9 @@ def test_an_unknown_argument_is_refused_with_the_nearest_one() -> None:
     assert "LoraConfig" in refused(colour="red").hint
 
 
-@pytest.mark.parametrize(("name", "hint"), [("r", "train.lora.r"), ("target_modules", "train.lora.target_modules")])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("r", "train.lora.r"), ("target_modules", "train.lora.target_modules")]
+)
 def test_what_has_a_key_of_its_own_is_refused(name: str, hint: str) -> None:
     assert hint in refused(**{name: 8}).hint
 
@@ -51,4 +53,4 @@ def test_starts_that_change_the_base_are_refused(init: Any) -> None:
 
 
 def test_a_value_that_peft_refuses_is_told_in_its_words() -> None:
-    assert "peft refuses it: `layers_pattern`" in refused(layers_pattern="x").found
+    assert "peft refuses it: `layers_pattern`" in refused(layers_pattern="x").message

@@ -13,7 +13,14 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 from rectune.core.errors import UserError
 from rectune.core.settings import LoraSection, ModelsConfig, TrainingConfig
 from rectune.models.loading import add_lora, load_for_training
-from rectune.models.memory import TrainingStep, TrainingSetup, estimate, step_flops, trained_bytes, weight_bytes
+from rectune.models.memory import (
+    TrainingSetup,
+    TrainingStep,
+    estimate,
+    step_flops,
+    trained_bytes,
+    weight_bytes,
+)
 from rectune.models.meta_model import MetaModel
 
 SMALL = {
@@ -54,7 +61,9 @@ def config(kind: str, **widths: Any) -> PretrainedConfig:
 @functools.cache
 def small(precision: int, gpu: bool, targets: str = "all-linear") -> MetaModel:
     chosen: str | list[str] = targets if targets == "all-linear" else targets.split()
-    return MetaModel(config("llama", **SMALL), LoraSection(r=2, dropout=0.0, targets=chosen), precision, gpu)
+    return MetaModel(
+        config("llama", **SMALL), LoraSection(r=2, lora_dropout=0.0, target_modules=chosen), precision, gpu
+    )
 
 
 @functools.cache
@@ -93,7 +102,9 @@ def test_a_7b_llama_has_the_published_sizes() -> None:
     [(0, 4 + 4, 8), (1, 2 + 2, 12 / 4), (2, 2 + 2 / 4, 12 / 4), (3, (2 + 2) / 4, 12 / 4)],
 )
 def test_zero_divides_what_is_trained(zero: int, here: float, optimiser: float) -> None:
-    """Bytes an element on four processes: 16-bit adapters and gradients, Adam and, under DeepSpeed, a float32 copy."""
+    """Bytes an element on four processes: 16-bit adapters and gradients, Adam and, under DeepSpeed, a float32
+    copy.
+    """
     assert trained_bytes(small(*GPU), training(4, zero_stage=zero)) == {
         "here": here * small(*GPU).adapters,
         "optimiser": optimiser * small(*GPU).adapters,
@@ -118,7 +129,9 @@ def test_offload_moves_bytes_to_the_host_and_loses_none() -> None:
 
 def test_checkpointing_keeps_the_inputs_of_the_blocks_and_one_block() -> None:
     kept = {
-        on: estimate(llama_7b(), ModelsConfig(), training(gradient_checkpointing=on), TrainingStep(2, 1024, 100), 0)
+        on: estimate(
+            llama_7b(), ModelsConfig(), training(gradient_checkpointing=on), TrainingStep(2, 1024, 100), 0
+        )
         for on in (False, True)
     }
     blocks = llama_7b().forward(2, 1024).blocks
@@ -131,7 +144,9 @@ def test_checkpointing_keeps_the_inputs_of_the_blocks_and_one_block() -> None:
 @given(st.integers(1, 8), st.integers(16, 512), st.sampled_from([0, 1, 2, 3]), st.integers(1, 8))
 def test_more_rows_and_longer_rows_never_take_less(rows: int, length: int, zero: int, world: int) -> None:
     sizes = [
-        estimate(small(*GPU), ModelsConfig(), training(world, zero_stage=zero), TrainingStep(r, n, r * n // 2), 0).total
+        estimate(
+            small(*GPU), ModelsConfig(), training(world, zero_stage=zero), TrainingStep(r, n, r * n // 2), 0
+        ).total
         for r, n in ((rows, length), (rows + 1, length), (rows + 1, length + 16))
     ]
     assert sizes == sorted(sizes)
@@ -146,7 +161,7 @@ def test_operations_of_a_step_counted_by_hand() -> None:
 
 def test_only_the_chosen_experts_are_computed() -> None:
     """Of four experts a token sees two: three matrices of 64 x 64 each, beside attention and the router."""
-    model = MetaModel(config("qwen3_moe", **WIDTHS | EXPERTS), LoraSection(targets=["q_proj"]), *CPU)
+    model = MetaModel(config("qwen3_moe", **WIDTHS | EXPERTS), LoraSection(target_modules=["q_proj"]), *CPU)
     attention = 64 * 64 + 64 * 32 + 64 * 32 + 64 * 64
     assert model.forward(1, 8).products == 3 * 8 * (attention + 64 * 4 + 2 * 3 * 64 * 64)
 
@@ -164,7 +179,7 @@ def test_a_model_that_cannot_be_followed_without_values_is_refused() -> None:
 
 def test_dropout_on_experts_is_refused_as_the_stage_would() -> None:
     with pytest.raises(UserError, match="dropout"):
-        MetaModel(config("qwen3_moe", **WIDTHS | EXPERTS), LoraSection(dropout=0.1), *CPU)
+        MetaModel(config("qwen3_moe", **WIDTHS | EXPERTS), LoraSection(lora_dropout=0.1), *CPU)
 
 
 ATTENTION = ["q_proj", "v_proj"]
@@ -173,17 +188,19 @@ ATTENTION = ["q_proj", "v_proj"]
 @pytest.mark.parametrize(
     ("kind", "widths", "lora"),
     [
-        ("llama", {}, LoraSection(r=8, dropout=0.0)),
-        ("llama", {}, LoraSection(r=8, dropout=0.1)),
-        ("llama", {"num_key_value_heads": 4}, LoraSection(r=8, dropout=0.1)),
-        ("phi3", {"pad_token_id": 0}, LoraSection(r=8, dropout=0.1)),
-        ("gemma2", {}, LoraSection(r=8, dropout=0.1)),
-        ("qwen3_moe", EXPERTS, LoraSection(r=8, dropout=0.0)),
-        ("qwen3_moe", EXPERTS, LoraSection(r=8, dropout=0.1, targets=ATTENTION)),
-        ("mixtral", {"num_local_experts": 4}, LoraSection(r=8, dropout=0.1, targets=ATTENTION)),
+        ("llama", {}, LoraSection(r=8, lora_dropout=0.0)),
+        ("llama", {}, LoraSection(r=8, lora_dropout=0.1)),
+        ("llama", {"num_key_value_heads": 4}, LoraSection(r=8, lora_dropout=0.1)),
+        ("phi3", {"pad_token_id": 0}, LoraSection(r=8, lora_dropout=0.1)),
+        ("gemma2", {}, LoraSection(r=8, lora_dropout=0.1)),
+        ("qwen3_moe", EXPERTS, LoraSection(r=8, lora_dropout=0.0)),
+        ("qwen3_moe", EXPERTS, LoraSection(r=8, lora_dropout=0.1, target_modules=ATTENTION)),
+        ("mixtral", {"num_local_experts": 4}, LoraSection(r=8, lora_dropout=0.1, target_modules=ATTENTION)),
     ],
 )
-def test_a_forward_pass_keeps_what_pytorch_saves(kind: str, widths: dict[str, Any], lora: LoraSection) -> None:
+def test_a_forward_pass_keeps_what_pytorch_saves(
+    kind: str, widths: dict[str, Any], lora: LoraSection
+) -> None:
     built = config(kind, **WIDTHS | widths)
     counted = MetaModel(built, lora, *CPU).forward(2, 50)
     assert sum(counted.blocks) + counted.outside == pytest.approx(saved_bytes(built, lora), rel=0.002)
@@ -218,11 +235,13 @@ def saved_bytes(built: PretrainedConfig, lora: LoraSection) -> int:
 def test_weights_are_those_of_the_loaded_model(
     kind: str, widths: dict[str, Any], load_in_4bit: bool, tmp_path: Path
 ) -> None:
-    """Experts that are one tensor a block stay in full width; the tables that NF4's codes are looked up in are left out."""
+    """Experts that are one tensor a block stay in full width; the tables that NF4's codes are looked up in
+    are left out.
+    """
     built, models = config(kind, **WIDTHS | widths), ModelsConfig(load_in_4bit=load_in_4bit)
     AutoModelForCausalLM.from_config(built).save_pretrained(tmp_path)
     loaded = load_for_training(tmp_path, models)
-    counted = MetaModel(built, LoraSection(targets=ATTENTION), *CPU)
+    counted = MetaModel(built, LoraSection(target_modules=ATTENTION), *CPU)
     in_4bit = [one for one in loaded.parameters() if getattr(one, "quant_state", None) is not None]
     assert bool(in_4bit) == load_in_4bit
     elements = {id(one): one.quant_state.shape.numel() for one in in_4bit}

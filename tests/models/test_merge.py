@@ -21,7 +21,7 @@ IDS = torch.tensor([[1, 520, 30, 700, 99, 2]])
 
 def make_adapter(folder: Path, models: ModelsConfig) -> Path:
     """An adapter whose B is far from zero, so that it matters."""
-    model = add_lora(load_for_training(tiny_checkpoint(), models), LoraSection(r=4, dropout=0.0), seed=1)
+    model = add_lora(load_for_training(tiny_checkpoint(), models), LoraSection(r=4, lora_dropout=0.0), seed=1)
     torch.manual_seed(2)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:

@@ -9,7 +9,7 @@ import torch
 from rectune.core.errors import UserError
 from rectune.core.settings import ModelsConfig, TrainConfig
 from rectune.models import preflight
-from rectune.models.preflight import attention_of, check_training_support, check_packing
+from rectune.models.preflight import attention_of, check_packing, check_training_support
 
 
 def settings(**changes: Any) -> TrainConfig:
@@ -34,26 +34,28 @@ def accelerator(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     packages = set[str]()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=False: True)
-    monkeypatch.setattr(abilities, "find_spec", lambda name: name if name in packages else None)
+    monkeypatch.setattr(preflight, "find_spec", lambda name: name if name in packages else None)
     return packages
 
 
 @pytest.mark.usefixtures("no_accelerator")
 def test_without_an_accelerator_flash_attention_and_liger_are_refused() -> None:
     flash, liger = refused(attn_implementation="flash_attention_2"), refused(use_liger_kernel=True)
-    assert flash.where == "train.attn_implementation" and "needs an accelerator" in flash.found
+    assert flash.where == "train.attn_implementation" and "needs an accelerator" in flash.message
     assert liger.where == "train.use_liger_kernel" and "train.use_liger_kernel: false" in liger.hint
     assert attention_of(settings(), ModelsConfig()) == "sdpa"
     assert attention_of(settings(attn_implementation="eager"), ModelsConfig()) == "eager"
 
 
 def test_with_an_accelerator_the_package_decides(accelerator: set[str]) -> None:
-    assert "flash-attn" in refused(attn_implementation="flash_attention_2").found
-    assert "liger-kernel" in refused(use_liger_kernel=True).found
+    assert "flash-attn" in refused(attn_implementation="flash_attention_2").message
+    assert "liger-kernel" in refused(use_liger_kernel=True).message
     assert attention_of(settings(), ModelsConfig()) == "sdpa"
     accelerator |= {"flash_attn", "liger_kernel"}
     assert attention_of(settings(), ModelsConfig()) == "flash_attention_2"
-    check_training_support(settings(attn_implementation="flash_attention_2", use_liger_kernel=True), ModelsConfig())
+    check_training_support(
+        settings(attn_implementation="flash_attention_2", use_liger_kernel=True), ModelsConfig()
+    )
 
 
 def test_flash_attention_wants_16_bits(accelerator: set[str]) -> None:

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rectune.core.types import Prompt
-from rectune.models.prompt_lengths import prompt_lengths
 from rectune.models.chat_tokenization import prompt_ids
+from rectune.models.prompt_lengths import prompt_lengths
 from tests.models.tiny import tiny_tokenizer
 
 

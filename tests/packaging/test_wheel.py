@@ -1,4 +1,6 @@
-"""What people install: sdist and wheel hold the package and its data, and work beside files of somebody's own."""
+"""What people install: sdist and wheel hold the package and its data, and work beside files of somebody's
+own.
+"""
 
 import os
 import subprocess

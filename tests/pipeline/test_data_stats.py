@@ -76,6 +76,8 @@ def test_it_prints_figures_drops_and_mixture_and_draws_outside_the_store(
 def test_the_histogram_has_a_block_for_every_length_that_some_user_has(
     finished: Path, tmp_path: Path
 ) -> None:
-    text = data_stats.data_stats(Path("recipes/demo.yaml"), [], tmp_path / "c", ArtifactStore(tmp_path / "runs"))
+    text = data_stats.data_stats(
+        Path("recipes/demo.yaml"), [], tmp_path / "c", ArtifactStore(tmp_path / "runs")
+    )
     goods = next(line for line in text.splitlines() if line.startswith("goods") and "|" in line)
     assert goods.endswith("all | █|  liked | █|")

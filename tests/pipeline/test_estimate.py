@@ -1,4 +1,6 @@
-"""Estimates: rows counted where they are known, every table within 80 columns, and knobs that really save memory."""
+"""Estimates: rows counted where they are known, every table within 80 columns, and knobs that really save
+memory.
+"""
 
 import functools
 import json
@@ -12,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe, load_recipe
 from rectune.core.rows import write_rows
-from rectune.core.artifacts import ArtifactStore
 from rectune.core.settings import LoraSection, TrainConfig
 from rectune.core.types import Example, Preference, with_id
 from rectune.models.config import find_config
@@ -71,12 +73,22 @@ def test_every_recipe_is_estimated_in_80_columns(name: str, device: str) -> None
 
 def rows_a_step(loaded: Recipe) -> int:
     machines = loaded.train.machines
-    return loaded.train.batch_size * loaded.train.accumulation * loaded.train.processes * machines
+    return (
+        loaded.train.per_device_train_batch_size
+        * loaded.train.gradient_accumulation_steps
+        * loaded.train.processes
+        * machines
+    )
 
 
 def dpo_rows_a_step(loaded: Recipe) -> int:
     machines = loaded.align.machines if isinstance(loaded.align.machines, int) else 1
-    return loaded.align.batch_size * loaded.align.accumulation * loaded.align.processes * machines
+    return (
+        loaded.align.per_device_train_batch_size
+        * loaded.align.gradient_accumulation_steps
+        * loaded.align.processes
+        * machines
+    )
 
 
 @pytest.mark.parametrize(

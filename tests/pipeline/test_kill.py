@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rectune.core.rows import read_rows
 from rectune.core.artifacts import ArtifactStore
+from rectune.core.rows import read_rows
 from rectune.core.types import Candidate, Example, Preference, Prompt
 from rectune.pipeline.stages import needed_for
 

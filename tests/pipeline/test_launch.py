@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rectune.core.errors import UserError, WaitingForPeople
 from rectune.core.artifacts import ArtifactStore, WorkDir
+from rectune.core.errors import UserError, WaitingForPeople
 from rectune.pipeline.launch import StageFailed, launch
 from rectune.pipeline.machines import ALONE, ProcessGroup
 from tests.pipeline.second_machine import somebody_types, two_machines
@@ -273,7 +273,9 @@ def test_machines_that_cannot_meet_here_are_refused_before_anything_starts(tmp_p
 
 def command(tmp_path: Path, name: str, process_group: ProcessGroup) -> tuple[subprocess.Popen[bytes], str]:
     """A command of its own that launches the stage on two machines, and what it prints for the second."""
-    program = f"from tests.pipeline.test_launch import *\nrun(Path({str(tmp_path)!r}), {name!r}, {process_group!r})"
+    program = (
+        f"from tests.pipeline.test_launch import *\nrun(Path({str(tmp_path)!r}), {name!r}, {process_group!r})"
+    )
     path = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     child = subprocess.Popen(
         [sys.executable, "-c", program], cwd=ROOT, env=os.environ | path, stderr=subprocess.PIPE

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.recipe import load_recipe
-from rectune.core.artifacts import ArtifactStore
 from rectune.pipeline.machines import ProcessGroup, process_group_of
 from rectune.pipeline.plan import make_plan
 
@@ -19,7 +19,9 @@ def process_group(*overrides: str) -> ProcessGroup:
 
 def test_the_world_is_all_processes_on_all_machines() -> None:
     assert process_group("train.processes=3").world_size == 3
-    assert process_group("train.processes=3", "train.machines=2", "train.endpoint=node1:29400").world_size == 6
+    assert (
+        process_group("train.processes=3", "train.machines=2", "train.endpoint=node1:29400").world_size == 6
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe, load_recipe
-from rectune.core.artifacts import ArtifactStore
-from rectune.pipeline.plan import make_plan
 from rectune.pipeline.console import plan_table
+from rectune.pipeline.plan import make_plan
 from rectune.pipeline.stages import STAGES, find_stage, needed_for
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +66,10 @@ def test_raw_files_are_in_the_key_by_content(tmp_path: Path) -> None:
     root.mkdir(parents=True)
     for name in ("movies.csv", "ratings.csv"):
         (root / name).write_bytes((ROOT / "samples/movielens" / name).read_bytes())
-    store, only = ArtifactStore(tmp_path / "runs"), ("data.datasets=[movielens]", f"data.root={tmp_path / 'raw'}")
+    store, only = (
+        ArtifactStore(tmp_path / "runs"),
+        ("data.datasets=[movielens]", f"data.root={tmp_path / 'raw'}"),
+    )
     before = keys(store, *only)["data"]
     with (root / "ratings.csv").open("a") as file:
         file.write("1,300001,4.0,1700000000\n")

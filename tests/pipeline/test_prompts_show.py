@@ -1,4 +1,6 @@
-"""`rectune prompts show` at every state of a run, in colour and without, and what it says when there is nothing."""
+"""`rectune prompts show` at every state of a run, in colour and without, and what it says when there is
+nothing.
+"""
 
 import re
 from collections.abc import Callable
@@ -8,11 +10,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from rectune.core.artifacts import ArtifactStore, CacheKey
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows, write_rows
-from rectune.core.artifacts import CacheKey, ArtifactStore
 from rectune.core.tables import item_schema
 from rectune.core.types import Case, Example, Prompt, Provenance, with_id
 from rectune.datagen.queries import plan_cases, render_plans
@@ -83,7 +85,7 @@ def show(store: ArtifactStore, monkeypatch: pytest.MonkeyPatch) -> Show:
         steps = [
             step(name, name in (*finished, "base")) for name in ("data", "base", "queries", "rationales")
         ]
-        monkeypatch.setattr(prompt_pages, "make_plan", lambda *_: steps)
+        monkeypatch.setattr(prompts_show, "make_plan", lambda *_: steps)
         return prompts_show.prompt_pages(ORDER, store, PromptFilter(**choice), colour=colour)
 
     return call

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from rectune.cli.main import app
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe, load_recipe
-from rectune.core.artifacts import ArtifactStore
 from rectune.pipeline.external_inputs import push_settings
 from rectune.pipeline.push_command import PushOptions
 
@@ -33,7 +33,7 @@ def test_without_options_the_recipe_counts_and_is_dry() -> None:
     assert recipe(PushOptions()).release.dry_run and recipe(PushOptions()).release.private
 
 
-@pytest.mark.parametrize("what", ["model", "gguf,weights", ","])
+@pytest.mark.parametrize("artifacts", ["model", "gguf,weights", ","])
 def test_an_unknown_kind_is_refused_with_those_that_there_are(artifacts: str) -> None:
     with pytest.raises(UserError, match="adapter, merged, gguf, dataset, preferences"):
         PushOptions(artifacts=artifacts).overrides()

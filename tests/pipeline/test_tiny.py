@@ -1,4 +1,6 @@
-"""The whole pipeline on the tiny recipe, through the real command line: once, then resumed, changed, and asked."""
+"""The whole pipeline on the tiny recipe, through the real command line: once, then resumed, changed, and
+asked.
+"""
 
 import json
 import os
@@ -9,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from rectune.core.artifacts import ArtifactStore, read_manifest
 from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
-from rectune.core.artifacts import ArtifactStore, read_manifest
 from rectune.core.types import Candidate, Example, Preference, Prompt
 
 ROOT = Path(__file__).parents[2]

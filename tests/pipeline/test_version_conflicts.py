@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from rectune.pipeline.doctor import examine
-from rectune.pipeline.version_conflicts import build_conflict, version_conflicts, declared, installed, linked_cuda
+from rectune.pipeline.version_conflicts import (
+    build_conflict,
+    declared,
+    installed,
+    linked_cuda,
+    version_conflicts,
+)
 
 DECLARED = {
     "trl": [
@@ -24,7 +30,9 @@ def found(versions: Mapping[str, str], device: str = "cpu") -> list[str]:
     def chosen(names: Iterable[str]) -> dict[str, str]:
         return {name: versions[name] for name in names if name in versions}
 
-    return [clash.says for clash in version_conflicts(lambda package: DECLARED.get(package, []), chosen, device)]
+    return [
+        clash.says for clash in version_conflicts(lambda package: DECLARED.get(package, []), chosen, device)
+    ]
 
 
 def test_versions_that_go_together_are_let_be() -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from rectune.core.types import Locale
 from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer, reasons
-from rectune.prompts.title_matching import FOLLOWED, MARKED, SHORT, SPOKEN, SURE, WHOLE
 from rectune.prompts.title_index import TitleIndex
+from rectune.prompts.title_matching import FOLLOWED, MARKED, SHORT, SPOKEN, SURE, WHOLE
 from rectune.prompts.titles import key_of, unescape
 
 TITLES = [

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from rectune.core.catalogue import Catalogue
 from rectune.core.types import Case, Item, Locale, Split, with_id
 from rectune.prompts.answers import closing, find_items
-from rectune.prompts.template_library import HELD_OUT, Wanted, templates
 from rectune.prompts.render import RenderOptions, ask, render
 from rectune.prompts.teacher_prompts import query_messages, rationale_messages, rationale_opening
+from rectune.prompts.template_library import HELD_OUT, Wanted, templates
 
 ITEMS = [Item("movies", f"m{n}", f"Film number {n}", ("Drama",), "", 1990 + n) for n in range(30)]
 CATALOGUE = Catalogue({(item.domain, item.item_id): item for item in ITEMS})

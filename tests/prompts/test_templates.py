@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rectune.core.types import Locale
-from rectune.prompts.template_library import HELD_OUT, Template, plain, system_message, tags_of, templates
 from rectune.prompts.locale_words import TEMPLATES, fill, load_words
+from rectune.prompts.template_library import HELD_OUT, Template, plain, system_message, tags_of, templates
 
 LOCALES: tuple[Locale, ...] = ("en", "ko")
 KINDS: list[Any] = list(itertools.product(LOCALES, ("passive", "active"), ("direct", "listwise")))

@@ -1,4 +1,6 @@
-"""Mentions of titles in running text: whole titles only, the longest first, and sure only of what cannot be a word."""
+"""Mentions of titles in running text: whole titles only, the longest first, and sure only of what cannot be a
+word.
+"""
 
 import itertools
 from collections import Counter
@@ -10,8 +12,8 @@ from hypothesis import strategies as st
 
 from rectune.core.types import Item
 from rectune.prompts.answers import find_items, read_answer
+from rectune.prompts.title_index import TitleIndex, TitleMatch
 from rectune.prompts.title_matching import MARKED, SHORT, SPOKEN, SURE, UNSURE, without_particle
-from rectune.prompts.title_index import TitleMatch, TitleIndex
 from rectune.prompts.titles import MOST_WORDS, unescape, without_year
 
 TITLES = [
@@ -132,7 +134,9 @@ def test_entities_are_resolved_with_their_semicolon_only_and_make_no_second_line
 
 
 class Counting(TitleIndex):
-    """Counts how often it is asked, which is what the time goes into; so does what it makes for titles that were shown."""
+    """Counts how often it is asked, which is what the time goes into; so does what it makes for titles that
+    were shown.
+    """
 
     def __init__(self, items: Iterable[Item]) -> None:
         super().__init__(items)

@@ -1,4 +1,6 @@
-"""Shortening: never over the budget, the newest kept, no more left out than needed, the same whatever stands beside."""
+"""Shortening: never over the budget, the newest kept, no more left out than needed, the same whatever stands
+beside.
+"""
 
 from collections.abc import Sequence
 

@@ -2,8 +2,13 @@
 
 import numpy as np
 
-from rectune.rankers.generation_rankers import ListwiseRanker, ParsedAnswerRanker, AnswerRetrievalRanker, GeneratedAnswers
 from rectune.rankers.domain_data import DomainData
+from rectune.rankers.generation_rankers import (
+    AnswerRetrievalRanker,
+    GeneratedAnswers,
+    ListwiseRanker,
+    ParsedAnswerRanker,
+)
 from tests.rankers.world import KITCHEN, SPACE, items
 
 GROUND = DomainData("movies", items())
@@ -15,22 +20,22 @@ def written(text: str) -> GeneratedAnswers:
 
 
 def test_parsed_hits_only_what_the_answer_itself_recommends():
-    found = ParsedAnswerRanker("p", written("You liked Galaxy War, so: My recommendation: Moon Landing")).score(
-        [("m2",)], [SHOWN]
-    )
+    found = ParsedAnswerRanker(
+        "p", written("You liked Galaxy War, so: My recommendation: Moon Landing")
+    ).score([("m2",)], [SHOWN])
     assert found[0].tolist() == [0, 1, 0, 0]
     for text in ("", "Something with cakes, perhaps.", "My recommendation: The Godfather"):
         assert ParsedAnswerRanker("p", written(text)).score([("m2",)], [SHOWN])[0].tolist() == [0] * 4
 
 
 def test_retrieved_puts_the_named_item_first_and_then_what_the_answer_is_about():
-    scores = AnswerRetrievalRanker("r", written("A cake with chocolate. My recommendation: Moon Landing")).score(
-        [("m2",)], [SHOWN]
-    )[0]
+    scores = AnswerRetrievalRanker(
+        "r", written("A cake with chocolate. My recommendation: Moon Landing")
+    ).score([("m2",)], [SHOWN])[0]
     assert [SHOWN[at] for at in np.argsort(-scores)][:2] == ["m1", "m9"]
-    about = AnswerRetrievalRanker("r", written("Rockets that fly to the moon and to other planets.")).score([()], [SHOWN])[
-        0
-    ]
+    about = AnswerRetrievalRanker("r", written("Rockets that fly to the moon and to other planets.")).score(
+        [()], [SHOWN]
+    )[0]
     assert int(about.argmax()) == 1
     assert AnswerRetrievalRanker("r", written("  ")).score([()], [SHOWN])[0].tolist() == [0] * 4
 

@@ -1,4 +1,6 @@
-"""The ways of one model: sums, means, the prior taken off, fusion, and weights chosen where the answer is known."""
+"""The ways of one model: sums, means, the prior taken off, fusion, and weights chosen where the answer is
+known.
+"""
 
 from collections.abc import Sequence
 
@@ -8,12 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rectune.rankers.base import open_ranker
+from rectune.rankers.base import fit_ranker
+from rectune.rankers.domain_data import DomainData
 from rectune.rankers.eval_cases import EvalCase
 from rectune.rankers.fusion import Fused, best_weight, fused, mean_reciprocal, standardised
-from rectune.rankers.domain_data import DomainData
 from rectune.rankers.likelihood import NEUTRAL, RenderedPrompt
-from rectune.rankers.scoring_methods import DEFAULT, ScoringInputs, FusionWeights, choose_weights, scoring_inputs_of
+from rectune.rankers.scoring_methods import (
+    DEFAULT,
+    FusionWeights,
+    ScoringInputs,
+    choose_weights,
+    scoring_inputs_of,
+)
 from tests.rankers.world import case, items, prompt
 
 ASKED = RenderedPrompt((("system", "films"), ("user", "history")), "en")
@@ -32,7 +40,9 @@ class Scorer:
 
 def parts() -> ScoringInputs:
     domain_data = DomainData("movies", items())
-    return scoring_inputs_of(Scorer(), domain_data.titles, lambda history: ASKED, lambda name: open_ranker(name, domain_data))
+    return scoring_inputs_of(
+        Scorer(), domain_data.titles, lambda history: ASKED, lambda name: fit_ranker(name, domain_data)
+    )
 
 
 def scores(method: str, weights: FusionWeights = FusionWeights(1.0, 1.0)) -> list[float]:  # noqa: B008
@@ -100,6 +110,6 @@ def test_weights_are_chosen_for_the_part_that_knows():
     assert choose_weights([], lambda domain: parts()) == FusionWeights()
 
 
-@pytest.mark.parametrize("way", ["likelihood", "total", "prior", "fused", "lexical", "hybrid"])
+@pytest.mark.parametrize("method", ["likelihood", "total", "prior", "fused", "lexical", "hybrid"])
 def test_a_ways_ranker_bears_scores_for_every_candidate(method: str):
     assert len(scores(method)) == 3

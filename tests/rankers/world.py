@@ -52,7 +52,16 @@ def prompt(of: Case, scenario: str = "passive") -> Prompt:
     user_request = "; ".join(titles[item] for item in of.history) if history else "something to watch"
     words = ("direct", "en", of.split, of.user, "Recommend one.", user_request)
     row = Prompt(
-        "", of.domain, scenario, *words, history, (), of.target, "" if history else user_request, "t", of.domain
+        "",
+        of.domain,
+        scenario,
+        *words,
+        history,
+        (),
+        of.target,
+        "" if history else user_request,
+        "t",
+        of.domain,
     )  # type: ignore[arg-type]
     return with_id(row)
 

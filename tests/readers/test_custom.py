@@ -315,7 +315,7 @@ def test_only_with_times_it_is_ordered(tmp_path: Path, header: str, ordered: boo
 
 
 def test_it_is_found_beside_the_eight_with_its_own_terms(tmp_path: Path) -> None:
-    own = dataset("myshop", spec(licence="ours", redistributable=True, liked=4), tmp_path)
+    own = dataset("myshop", spec(licence="ours", redistributable=True, positive_threshold=4), tmp_path)
     assert registry.find("myshop", [own]) is own
     assert registry.find("mind", [own]).name == "mind"
     assert own.terms("custom") == ("ours", True)

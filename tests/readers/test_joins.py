@@ -11,8 +11,8 @@ from rectune.core.errors import UserError
 from rectune.core.recipe import load_recipe
 from rectune.core.types import Item
 from rectune.datagen.build import run
-from rectune.datagen.datasets import registry
 from rectune.datagen.dataset_cache import datasets_of, read_dataset
+from rectune.datagen.datasets import registry
 from rectune.prompts.teacher_prompts import facts
 from rectune.readers.catalogue import CatalogueOptions, read_catalogue
 from rectune.recommender.explanations import ExplanationRequest, plain_sentence
@@ -23,7 +23,8 @@ def read(root: Path, **spec: Any) -> tuple[list[Item], dict[str, Any]]:
     own = {"domain": "films", "items": "items.csv"} | spec
     named = "data.custom=" + json.dumps({"mine": own})
     data = load_recipe(
-        Path("recipes/tiny.yaml"), [f"data.root={root}", "data.datasets=[mine]", named, "data.mixture_weights={}"]
+        Path("recipes/tiny.yaml"),
+        [f"data.root={root}", "data.datasets=[mine]", named, "data.mixture_weights={}"],
     ).data
     (one,) = datasets_of(data)
     part = read_dataset(one, data, root / "out")

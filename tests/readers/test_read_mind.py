@@ -168,7 +168,9 @@ def test_nothing_is_told_twice_and_histories_are_never_late(
     growth: int,
     rng: object,
 ) -> None:
-    """The parts are made from true clicks as MIND's were: a history up to `begin`, in the test part up to `growth`."""
+    """The parts are made from true clicks as MIND's were: a history up to `begin`, in the test part up to
+    `growth`.
+    """
     begin, growth = min(begin, growth), max(begin, growth)
     log = sorted(log, key=lambda event: event[1])
 

@@ -10,18 +10,20 @@ from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe
 from rectune.core.settings import RetrievalConfig, SamplingConfig
 from rectune.core.types import Item
-from rectune.inference.requests import GenerationResult, GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.recommender import generative, stage
-from rectune.recommender.constrained_titles import TitleRequest, RankedTitle
+from rectune.recommender.constrained_titles import RankedTitle, TitleRequest
+from rectune.recommender.formatting import as_json, as_text
 from rectune.recommender.generative import GenerativeRecommender, Recommendation
 from rectune.recommender.grounding_report import AnsweredPrompt, outcome
 from rectune.recommender.requests import UserRequest, from_words
-from rectune.recommender.formatting import as_json, as_text
 from rectune.retrieval.grounding import ground_in
 from tests.rankers.world import KITCHEN, SPACE, items, write_world
 from tests.retrieval import letters  # noqa: F401
 
-RETRIEVAL = RetrievalConfig(embedder="letters", top=3, sampling=SamplingConfig(max_tokens=16), attempts=2, floor=-1.0)
+RETRIEVAL = RetrievalConfig(
+    embedder="letters", top=3, sampling=SamplingConfig(max_tokens=16), attempts=2, min_similarity=-1.0
+)
 REASONS = "will enjoy how it goes on from what you liked before."
 
 
@@ -35,7 +37,10 @@ class Writer:
         self, model: Path, requests: Sequence[GenerationRequest], engine, generation_cache: Path, label: str
     ) -> list[GenerationResult]:
         self.asked += requests
-        return [GenerationResult(r.id, " " + self.reasons if r.prefill else self.draft, "stop", 9, 9) for r in requests]
+        return [
+            GenerationResult(r.id, " " + self.reasons if r.prefill else self.draft, "stop", 9, 9)
+            for r in requests
+        ]
 
 
 @pytest.fixture
@@ -58,7 +63,9 @@ def ask(
     return answered(folder, catalogue or items(), UserRequest(history, query), config)
 
 
-def answered(folder: Path, catalogue: list[Item], wish: UserRequest, config: RetrievalConfig) -> Recommendation:
+def answered(
+    folder: Path, catalogue: list[Item], wish: UserRequest, config: RetrievalConfig
+) -> Recommendation:
     grounding = ground_in(catalogue, folder / "index", config.embedder, config)
     model = GenerativeRecommender(Path("model.gguf"), grounding, config, folder / "generations.sqlite")
     return model.recommend(from_words(catalogue, wish, grounding))
@@ -127,7 +134,7 @@ def test_half_a_sentence_at_the_end_and_closing_words_of_the_model_are_cut(tmp_p
 
 def test_what_is_too_far_from_the_wish_is_not_recommended(tmp_path: Path, says):
     writer = says("My recommendation: Galaxy War")
-    found = ask(tmp_path, [], "refill the toner", config=RETRIEVAL.model_copy(update={"floor": 0.9}))
+    found = ask(tmp_path, [], "refill the toner", config=RETRIEVAL.model_copy(update={"min_similarity": 0.9}))
     assert not found.fits and found.named is None and found.answer == ""
     assert found.choice.nearness < 0.9 == found.choice.floor and len(found.items) == 3
     assert as_text(found).startswith("Nothing in this catalogue fits") and "Recommended" not in as_text(found)
@@ -137,7 +144,7 @@ def test_what_is_too_far_from_the_wish_is_not_recommended(tmp_path: Path, says):
 
 def test_taste_in_another_domain_is_not_held_against_the_floor(tmp_path: Path, says):
     says("My recommendation: Galaxy War")
-    config = RETRIEVAL.model_copy(update={"floor": 0.99})
+    config = RETRIEVAL.model_copy(update={"min_similarity": 0.99})
     wish = UserRequest(["Kind of Blue"], "", "music")
     assert answered(tmp_path, items(), wish, config).fits
 
@@ -199,8 +206,12 @@ def test_hostile_titles_and_answers_are_data(tmp_path: Path, says):
 def constrained(named: dict[str, list[int]]):
     """Stands in for decoding: the titles of each domain by place, without those that may not be named."""
 
-    def name_titles(model, asked: Sequence[TitleRequest], titles, config, generation_cache) -> list[list[RankedTitle]]:
-        return [[RankedTitle(n, -1.0 - n) for n in named[one.domain] if n not in one.without] for one in asked]
+    def name_titles(
+        model, asked: Sequence[TitleRequest], titles, config, generation_cache
+    ) -> list[list[RankedTitle]]:
+        return [
+            [RankedTitle(n, -1.0 - n) for n in named[one.domain] if n not in one.without] for one in asked
+        ]
 
     return name_titles
 
@@ -210,7 +221,7 @@ def test_the_constrained_way_names_titles_of_the_catalogue_behind_the_same_call(
 ):
     says("A draft that names Starship Forever IX")
     monkeypatch.setattr(generative, "name_titles", constrained({"movies": [1, 4, 0, 2]}))
-    found = ask(tmp_path, ["Moon Landing"], config=RETRIEVAL.model_copy(update={"ground": "constrained"}))
+    found = ask(tmp_path, ["Moon Landing"], config=RETRIEVAL.model_copy(update={"grounding": "constrained"}))
     assert [item.title for item in found.items] == ["The Space Station", "Journey to Mars", "Galaxy War"]
     assert {item.how for item in found.items} == {"title"} and "log-likelihood" in found.items[0].evidence
     assert found.answer.endswith("My recommendation: The Space Station")

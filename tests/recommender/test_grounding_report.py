@@ -3,7 +3,15 @@ from pathlib import Path
 import pytest
 
 from rectune.core.types import Item
-from rectune.recommender.grounding_report import FLAGS, RESOLVED, AnsweredPrompt, grounding_tables, outcome, relevance, shares
+from rectune.recommender.grounding_report import (
+    FLAGS,
+    RESOLVED,
+    AnsweredPrompt,
+    grounding_tables,
+    outcome,
+    relevance,
+    shares,
+)
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.grounding import GroundedItem, Grounding, ground_in
 from tests.rankers.world import items
@@ -20,7 +28,9 @@ def answered(text: str, *ids: str, fits: bool = True, target: str = "") -> Answe
     liked = (CATALOGUE[1],)  # Moon Landing
     request = RecommendationRequest("movies", "en", "s", "i", liked, "", frozenset({liked[0].item_id}))
     titles = {item.item_id: item.title for item in CATALOGUE}
-    return AnsweredPrompt(request, text, tuple(GroundedItem(i, titles[i], "title", 1.0) for i in ids), fits, target)
+    return AnsweredPrompt(
+        request, text, tuple(GroundedItem(i, titles[i], "title", 1.0) for i in ids), fits, target
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
-"""A stand-in for the Hub on loopback: what was pushed, and the protocol's answers. `serve` puts it behind two ports.
+"""A stand-in for the Hub on loopback: what was pushed, and the protocol's answers. `serve` puts it behind two
+ports.
 
-One port speaks the API (create, validate, pre-upload, LFS batch, commit, tags, refs, tree, resolve), which wants the token;
-the other stores the large files, as the Hub's storage does on another host, and must never see the token.
+One port speaks the API (create, validate, pre-upload, LFS batch, commit, tags, refs, tree, resolve), which
+wants the token; the other stores the large files, as the Hub's storage does on another host, and must never
+see the token.
 """
 
 from __future__ import annotations
@@ -56,8 +58,8 @@ class Seen:
 class Hub:
     """What was pushed. `trouble` maps an action to what happens instead of it, one entry a request.
 
-    A trouble is a status, a status with headers, `drop` (the connection closes half-way), or `hang` (no answer ever; `hung`
-    is set).
+    A trouble is a status, a status with headers, `drop` (the connection closes half-way), or `hang` (no
+    answer ever; `hung` is set).
     """
 
     token: str = ""

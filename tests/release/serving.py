@@ -144,7 +144,9 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(200, content, headers)
 
     def _troubled(self, action: str) -> bool:
-        """Do what was planned instead of the action, if anything was; a trouble of None lets one request pass."""
+        """Do what was planned instead of the action, if anything was; a trouble of None lets one request
+        pass.
+        """
         planned = self.state.trouble.get(action)
         trouble = planned.pop(0) if planned else None
         if trouble is None:

@@ -33,8 +33,13 @@ def exact_gguf() -> Path:
 @lru_cache(maxsize=2)
 def adapter(four_bit: bool) -> Path:
     """An adapter whose B is far from zero."""
-    models, folder = ModelsConfig(base="tiny", load_in_4bit=four_bit, compute_dtype="float32"), _folder() / f"a{four_bit}"
-    model = add_lora(load_for_training(tiny_checkpoint(), models), LoraSection(r=4, alpha=8, dropout=0.0), seed=1)
+    models, folder = (
+        ModelsConfig(base="tiny", load_in_4bit=four_bit, compute_dtype="float32"),
+        _folder() / f"a{four_bit}",
+    )
+    model = add_lora(
+        load_for_training(tiny_checkpoint(), models), LoraSection(r=4, lora_alpha=8, lora_dropout=0.0), seed=1
+    )
     torch.manual_seed(2)
     for name, weight in model.named_parameters():
         if "lora_B" in name:

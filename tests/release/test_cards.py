@@ -13,8 +13,8 @@ import pytest
 from huggingface_hub import DatasetCard, ModelCard
 from markdown_it import MarkdownIt
 
-from rectune.release.cards import dataset_card, model_card
 from rectune.release.card_facts import CardFacts, card_facts, generators, licence_in
+from rectune.release.cards import dataset_card, model_card
 from tests.core.text.test_markdown import HOSTILE, shown
 from tests.core.text.test_tables import Cells
 from tests.release.conftest import KEYS

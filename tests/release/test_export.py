@@ -1,4 +1,6 @@
-"""The export: its files and figures, what stops it, what it keeps of an earlier attempt, and (slow) all of it in earnest."""
+"""The export: its files and figures, what stops it, what it keeps of an earlier attempt, and (slow) all of it
+in earnest.
+"""
 
 from __future__ import annotations
 
@@ -61,10 +63,10 @@ class Machinery:
         return [model.name == "F16.gguf" or place > 0 for place in range(count)]
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(merging, "merge_adapter", self.merge)
-        patch.setattr(merging, "rows_of_adapter", lambda *_: rows())
+        patch.setattr(merge_choice, "merge_adapter", self.merge)
+        patch.setattr(merge_choice, "rows_of_adapter", lambda *_: rows())
         patch.setattr(
-            merging,
+            merge_choice,
             "rows_of_checkpoint",
             lambda folder, _: rows(self.away[(folder / "model.safetensors").read_text()]),
         )

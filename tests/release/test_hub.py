@@ -116,9 +116,9 @@ def test_pushing_again_sends_nothing_twice(hub: Hub, finished: dict[str, Path], 
 
 
 def test_a_later_kind_of_the_same_run_moves_the_tag(hub: Hub, finished: dict[str, Path], out: Path) -> None:
-    pushed(finished, out, what=["adapter"])
+    pushed(finished, out, artifacts=["adapter"])
     first = dict(hub.repositories["models", "user/name"].tags)
-    pushed(finished, out, what=["gguf"])
+    pushed(finished, out, artifacts=["gguf"])
     repository = hub.repositories["models", "user/name"]
     assert repository.tags == {KEYS["export"]: repository.commits[-1][0]} != first
 
@@ -126,16 +126,16 @@ def test_a_later_kind_of_the_same_run_moves_the_tag(hub: Hub, finished: dict[str
 def test_files_of_an_earlier_run_are_named_and_left(hub: Hub, finished: dict[str, Path], out: Path) -> None:
     extra = finished["export"] / "model.Q4_K_M.gguf"
     extra.write_bytes(b"GGUF of another run")
-    pushed(finished, out, what=["gguf"])
+    pushed(finished, out, artifacts=["gguf"])
     extra.unlink()
-    assert pushed(finished, out, what=["gguf"])["strays"] == {"gguf": ["gguf/model.Q4_K_M.gguf"]}
+    assert pushed(finished, out, artifacts=["gguf"])["strays"] == {"gguf": ["gguf/model.Q4_K_M.gguf"]}
     assert "gguf/model.Q4_K_M.gguf" in hub.files("models")
 
 
 def test_large_files_go_in_parts(hub: Hub, finished: dict[str, Path], out: Path) -> None:
     content = os.urandom(3 * PART + 5)
     (finished["export"] / "model.gguf").write_bytes(content)
-    pushed(finished, out, what=["gguf"])
+    pushed(finished, out, artifacts=["gguf"])
     assert hub.files("models")["gguf/model.gguf"] == content
     assert sum(name.count("/") for name in hub.stored) == 4
 
@@ -156,7 +156,7 @@ def test_troubles_that_pass_are_waited_for(
     hub: Hub, finished: dict[str, Path], out: Path, trouble: dict[str, list[Any]]
 ) -> None:
     hub.trouble = trouble
-    pushed(finished, out, what=["gguf", "preferences"])
+    pushed(finished, out, artifacts=["gguf", "preferences"])
     assert not any(hub.trouble.values()) and len(hub.summaries) == 2
     assert hub.repositories["models", "user/name"].tags.keys() == {KEYS["export"]}
 
@@ -176,11 +176,11 @@ def test_a_refusal_is_explained_and_the_next_push_goes_on(
 ) -> None:
     hub.trouble = trouble
     with pytest.raises(UserError, match=said) as caught:
-        pushed(finished, out, what=["gguf", "preferences"])
+        pushed(finished, out, artifacts=["gguf", "preferences"])
     assert TOKEN not in str(caught.value)
     hub.trouble = {}
     stored = list(hub.stored)
-    pushed(finished, out, what=["gguf", "preferences"])
+    pushed(finished, out, artifacts=["gguf", "preferences"])
     assert len(hub.summaries) == 2 and hub.stored[: len(stored)] == stored
     assert len(hub.stored) == len(set(hub.stored))
 

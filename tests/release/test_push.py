@@ -70,7 +70,7 @@ def test_a_history_of_a_source_that_is_closed_keeps_its_row_here(
     write_rows(
         finished["filter"] / "kept.parquet", [example("films", 1, "shop"), example("films", 2)], Example
     )
-    assert dry(finished, out, what=["dataset"])["left_out"] == {"shop": 1}
+    assert dry(finished, out, artifacts=["dataset"])["left_out"] == {"shop": 1}
     rows = read_rows(out / "dataset" / "default" / "train.parquet", Example)
     assert [row.prompt.history_domain for row in rows] == ["films"]
 
@@ -82,11 +82,11 @@ def test_domains_nobody_vouches_for_stay_here(finished: dict[str, Path], out: Pa
     assert [upload["kind"] for upload in listing["uploads"]] == ["adapter", "merged", "gguf"]
     assert not (out / "dataset" / "default" / "train.parquet").exists()
     with pytest.raises(UserError, match="nothing to push: 5 rows"):
-        dry(finished, out, what=["dataset"])
+        dry(finished, out, artifacts=["dataset"])
 
 
 def test_only_the_kinds_asked_for(finished: dict[str, Path], out: Path) -> None:
-    listing = dry(finished, out, what=["gguf", "preferences"])
+    listing = dry(finished, out, artifacts=["gguf", "preferences"])
     assert [upload["kind"] for upload in listing["uploads"]] == ["gguf", "preferences"]
     assert "PeftModel" not in (out / "README.md").read_text()
 
@@ -128,7 +128,7 @@ def test_refuses_redistributable_data_without_a_licence(finished: dict[str, Path
     edit(finished["data"], datasets={"open": {"domain": "films", "redistributable": True}})
     with pytest.raises(UserError, match=r"open .* no licence"):
         dry(finished, out)
-    dry(finished, out, what=["gguf"])
+    dry(finished, out, artifacts=["gguf"])
 
 
 @pytest.mark.parametrize("parity", [{"passed": False, "failed": ["it splits '8 ½'"]}, {}])
@@ -149,10 +149,10 @@ def test_refuses_simulated_tags_that_the_record_gives_to_a_person(
 ) -> None:
     edit(finished["tag"], annotators=["mina"])
     with pytest.raises(UserError, match="simulated annotator"):
-        dry(finished, out, what=["merged"])
+        dry(finished, out, artifacts=["merged"])
     (finished["tag"] / "config.yaml").unlink()  # the rows alone give it away
     with pytest.raises(UserError, match="simulated annotator"):
-        dry(finished, out, what=["merged"])
+        dry(finished, out, artifacts=["merged"])
 
 
 def test_refuses_simulated_tags_that_a_row_does_not_name(finished: dict[str, Path], out: Path) -> None:
@@ -177,7 +177,7 @@ def test_refuses_rows_with_personal_data_or_secrets(
     with pytest.raises(UserError, match=said) as caught:
         dry(finished, out)
     assert bad.id in str(caught.value) and text not in str(caught.value)
-    dry(finished, out, what=["merged"])
+    dry(finished, out, artifacts=["merged"])
 
 
 def test_rows_that_a_person_looked_at_are_left_out_and_counted(finished: dict[str, Path], out: Path) -> None:
@@ -186,9 +186,9 @@ def test_rows_that_a_person_looked_at_are_left_out_and_counted(finished: dict[st
     bad = replace(example("films", 1), response="mail mina@firm.example")
     write_rows(finished["filter"] / "kept.parquet", [example("films", 2), bad], Example)
     with pytest.raises(UserError, match=r"refused.json") as caught:
-        dry(finished, out, what=["dataset"])
+        dry(finished, out, artifacts=["dataset"])
     assert "release.exclude_ids" in str(caught.value) and bad.id in (out / "refused.json").read_text()
-    assert dry(finished, out, what=["dataset"], leave_out=[bad.id])["by_hand"] == 1
+    assert dry(finished, out, artifacts=["dataset"], exclude_ids=[bad.id])["by_hand"] == 1
     rows = read_rows(out / "dataset" / "default" / "train.parquet", Example)
     assert [row.response for row in rows] == ["answer 2"]
     assert "A person left out 1 more." in (out / "dataset/README.md").read_text()
@@ -199,7 +199,7 @@ def test_what_is_withheld_may_hold_anything(finished: dict[str, Path], out: Path
 
     withheld = replace(example("shop", 1), response="mail mina@firm.example")
     write_rows(finished["filter"] / "kept.parquet", [example("films", 2), withheld], Example)
-    assert dry(finished, out, what=["dataset"])["left_out"] == {"shop": 1}
+    assert dry(finished, out, artifacts=["dataset"])["left_out"] == {"shop": 1}
 
 
 def test_refuses_a_token_in_a_file(finished: dict[str, Path], out: Path) -> None:

@@ -1,4 +1,6 @@
-"""Every form of one model expects the same: checkpoint and GGUF, adapter model and adapter file; a broken file does not."""
+"""Every form of one model expects the same: checkpoint and GGUF, adapter model and adapter file; a broken
+file does not.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ import pytest
 from rectune.core.errors import RectuneError
 from rectune.models.logprob_parity import divergence
 from rectune.release.parity import F16_BOUND, compared
-from rectune.release.token_logprobs import rows_of_adapter, rows_of_checkpoint, rows_of_gguf
 from rectune.release.parity_texts import CONVERSATIONS, Conversation
+from rectune.release.token_logprobs import rows_of_adapter, rows_of_checkpoint, rows_of_gguf
 from tests.models.tiny import tiny_checkpoint
 from tests.release.small import adapter, adapter_gguf, exact_gguf
 

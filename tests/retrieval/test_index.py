@@ -13,9 +13,9 @@ from rectune.core.errors import UserError
 from rectune.core.types import Item
 from rectune.retrieval.chunks import ChunkConfig
 from rectune.retrieval.embedding import dimension, embed, reads, register
-from rectune.retrieval.relevance_threshold import FOREIGN
 from rectune.retrieval.index import IndexConfig, build_index, open_index
 from rectune.retrieval.index_maintenance import refresh_indexes
+from rectune.retrieval.relevance_threshold import FOREIGN
 from tests.retrieval import letters  # noqa: F401
 
 ITEMS = [
@@ -36,7 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Seen:
-    """What the embedder `seen` was given, which is the real one; of items, not the wishes that a floor is drawn by."""
+    """What the embedder `seen` was given, which is the real one; of items, not the wishes that a floor is
+    drawn by.
+    """
 
     def __init__(self) -> None:
         self._texts: list[str] = []
@@ -203,7 +205,9 @@ def test_many_chunks_are_searched_approximately_and_found_again(tmp_path: Path):
         assert hit.item_id == str(n) and hit.similarity == pytest.approx(1.0, abs=1e-3)
     assert len(index.near("item 5", "d", 600)) == 600
     more = [Item("d", str(n), f"item {n}") for n in range(1, 600)] + [Item("d", "new", "item 0")]
-    assert build_index(more, tmp_path, "given", IndexConfig(rows=500)).near("item 0", "d", 1)[0].item_id == "new"
+    assert (
+        build_index(more, tmp_path, "given", IndexConfig(rows=500)).near("item 0", "d", 1)[0].item_id == "new"
+    )
 
 
 def pieces(table: Table) -> int:

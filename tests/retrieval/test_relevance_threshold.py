@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rectune.core.types import Item
-from rectune.retrieval.relevance_threshold import FOREIGN, threshold_of
 from rectune.retrieval.grounding import Grounding, ground_in
+from rectune.retrieval.relevance_threshold import FOREIGN, threshold_of
 
 FILMS = (
     (

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from rectune.models.attention import BLOCKS, keep_blocks_where_they_fit, register_blocks
-from rectune.train.collate import NOBODY, PackedCollator, Layout
+from rectune.train.collate import NOBODY, Layout, PackedCollator
 from rectune.train.rows import NOT_TRAINED, TokenRows
 from tests.models.tiny import tiny_checkpoint
 

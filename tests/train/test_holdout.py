@@ -1,4 +1,6 @@
-"""The held-out users: an exact loss on them, the best adapter kept, an end when nothing is gained, and answers."""
+"""The held-out users: an exact loss on them, the best adapter kept, an end when nothing is gained, and
+answers.
+"""
 
 import json
 import time
@@ -59,7 +61,7 @@ def test_the_last_step_is_evaluated_whatever_its_number(tmp_path: Path) -> None:
 
 
 def test_evaluating_does_not_disturb_training(tmp_path: Path) -> None:
-    inputs, job = make_inputs(tmp_path, ROWS), {"lora": LORA | {"dropout": 0.3}, "num_train_epochs": 2}
+    inputs, job = make_inputs(tmp_path, ROWS), {"lora": LORA | {"lora_dropout": 0.3}, "num_train_epochs": 2}
     run(recipe(**job), inputs, tmp_path / "often")
     run(recipe(**job, eval_steps=1000), inputs, tmp_path / "once")
     assert losses(tmp_path / "often") == losses(tmp_path / "once")
@@ -114,7 +116,12 @@ def test_two_processes_find_the_same_held_out_loss_and_answers(
 def test_the_best_so_far_survives_a_kill(tmp_path: Path) -> None:
     """The best step is an early one: a run that forgot it would keep a later, worse adapter."""
     inputs, out = make_inputs(tmp_path, ROWS, odd=held_out()), tmp_path / "killed"
-    job = JOB | {"learning_rate": 0.15, "lr_scheduler_type": "constant", "num_train_epochs": 12, "save_steps": 2}
+    job = JOB | {
+        "learning_rate": 0.15,
+        "lr_scheduler_type": "constant",
+        "num_train_epochs": 12,
+        "save_steps": 2,
+    }
     process = start(out, inputs, job)
     while process.poll() is None and (last_complete_of(out, 1) or 0) < 12:
         time.sleep(0.05)

@@ -12,7 +12,7 @@ from rectune.models.checkpoints import last_complete
 from tests.train.runs import SINGLE, finish, losses, make_inputs, start
 
 ROWS = 8
-LORA = {"r": 4, "lora_alpha": 8, "dropout": 0.0}
+LORA = {"r": 4, "lora_alpha": 8, "lora_dropout": 0.0}
 TRAIN = SINGLE | {"warmup_ratio": 0.0, "learning_rate": 2e-3, "eval_user_fraction": 0.0, "lora": LORA}
 
 

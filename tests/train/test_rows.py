@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from rectune.core.rows import write_rows
 from rectune.core.types import Example, with_id
-from rectune.models.loading import load_tokenizer
 from rectune.models.chat_tokenization import prompt_ids, response_ids
+from rectune.models.loading import load_tokenizer
 from rectune.train import rows as made_rows
 from rectune.train.rows import TokenRows, make_rows, split_users
 from tests.models.tiny import tiny_checkpoint

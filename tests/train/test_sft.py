@@ -12,16 +12,22 @@ from rectune.core.errors import UserError
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.core.settings import ModelsConfig
 from rectune.models import metrics
+from rectune.models.chat_tokenization import prompt_ids, response_ids
 from rectune.models.checkpoints import last_complete, step_of
 from rectune.models.loading import load_for_training, load_tokenizer, open_adapter, read_base_note
 from rectune.models.reference import content_digest
-from rectune.models.chat_tokenization import prompt_ids, response_ids
 from rectune.train.sft import run
 from tests.models.tiny import tiny_checkpoint
 from tests.train.runs import SINGLE, losses, make_example, make_inputs
 
-LORA = {"r": 4, "lora_alpha": 8, "dropout": 0.0}
-TRAIN = SINGLE | {"zero_stage": 0, "per_device_train_batch_size": 4, "warmup_ratio": 0.0, "eval_user_fraction": 0.0, "lora": LORA}
+LORA = {"r": 4, "lora_alpha": 8, "lora_dropout": 0.0}
+TRAIN = SINGLE | {
+    "zero_stage": 0,
+    "per_device_train_batch_size": 4,
+    "warmup_ratio": 0.0,
+    "eval_user_fraction": 0.0,
+    "lora": LORA,
+}
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -100,7 +106,10 @@ def test_a_loss_far_above_the_usual_stops_the_run(tmp_path: Path) -> None:
 
 
 def test_packed_rows_train_as_single_rows_do(tmp_path: Path) -> None:
-    inputs, job = make_inputs(tmp_path, 6), {"per_device_train_batch_size": 6, "num_train_epochs": 4, "learning_rate": 5e-3}
+    inputs, job = (
+        make_inputs(tmp_path, 6),
+        {"per_device_train_batch_size": 6, "num_train_epochs": 4, "learning_rate": 5e-3},
+    )
     run(recipe(**job), inputs, tmp_path / "single")
     figures = run(recipe(**job, packing=True, max_length=150), inputs, tmp_path / "packed")
     assert figures["packed_rows"] < figures["rows_out"] == 6
@@ -109,7 +118,10 @@ def test_packed_rows_train_as_single_rows_do(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_adapter_to_the_byte(tmp_path: Path) -> None:
-    inputs, job = make_inputs(tmp_path, 6), {"per_device_train_batch_size": 2, "lora": LORA | {"dropout": 0.2}}
+    inputs, job = (
+        make_inputs(tmp_path, 6),
+        {"per_device_train_batch_size": 2, "lora": LORA | {"lora_dropout": 0.2}},
+    )
     files = []
     for name in ("one", "two"):
         run(recipe(**job), inputs, tmp_path / name)
@@ -144,7 +156,9 @@ def test_what_cannot_be_had_is_refused_before_anything_is_written(tmp_path: Path
 def test_an_adapter_that_would_never_be_trained_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="lm_head") as caught:
         run(
-            recipe(lora=LORA | {"targets": ["q_proj", "lm_head"]}), make_inputs(tmp_path, 2), tmp_path / "out"
+            recipe(lora=LORA | {"target_modules": ["q_proj", "lm_head"]}),
+            make_inputs(tmp_path, 2),
+            tmp_path / "out",
         )
     assert "modules_to_save" in caught.value.hint
 

@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from rectune.core.errors import UserError
 from rectune.core.artifacts import ArtifactStore, WorkDir
+from rectune.core.errors import UserError
 from rectune.models.checkpoints import SEAL, step_of
 from rectune.models.prepare import make_checkpoint
 from rectune.models.reference import TINY, locate
@@ -34,7 +34,7 @@ TRAIN = SINGLE | {
     "warmup_ratio": 0.0,
     "learning_rate": 2e-3,
     "eval_user_fraction": 0.0,
-    "lora": {"r": 4, "lora_alpha": 8, "dropout": 0.0},
+    "lora": {"r": 4, "lora_alpha": 8, "lora_dropout": 0.0},
     "per_device_train_batch_size": 2,
     "num_train_epochs": 6,
     "save_steps": 1,
@@ -49,7 +49,9 @@ def spec_of(folder: Path, **changes: Any) -> dict[str, Any]:
     }
 
 
-def sft(store: Path, spec: dict[str, Any], function: str = "rectune.train.sft:run", team: ProcessGroup = TWO) -> Path:
+def sft(
+    store: Path, spec: dict[str, Any], function: str = "rectune.train.sft:run", team: ProcessGroup = TWO
+) -> Path:
     """Run the stage in two ranks; returns its partial folder."""
     with ArtifactStore(store).work("sft", "key") as place:
         launch(function, spec, WorkDir(place.folder.resolve(), place.lock), team)

@@ -7,18 +7,18 @@ Free fields (workers, slots, log intervals) stay out of the run keys, so turning
 
 from __future__ import annotations
 
-from rectune.core.settings.base import PositiveInt, Fraction, Offload, Section, Weight, runtime_only
+from rectune.core.settings.base import Fraction, Offload, PositiveInt, Section, Weight, runtime_only
 from rectune.core.settings.data import CrossDomainConfig, CustomDatasetConfig, DataConfig
 from rectune.core.settings.filtering import (
-    PerLocaleConfig,
-    PromptCopyConfig,
     FilterConfig,
     FilterRulesConfig,
     LanguageConfig,
     NearDuplicateConfig,
-    StopWordsConfig,
     NgramRepetitionConfig,
+    PerLocaleConfig,
+    PromptCopyConfig,
     RuleConfig,
+    StopWordsConfig,
     TooLongConfig,
     TooShortConfig,
 )
@@ -33,13 +33,42 @@ from rectune.core.settings.generation import (
     TeacherConfig,
 )
 from rectune.core.settings.serving import EvaluateConfig, ReleaseConfig, RetrievalConfig
-from rectune.core.settings.training import AlignConfig, LoraSection, TrainingConfig, TrainConfig
+from rectune.core.settings.training import AlignConfig, LoraSection, TrainConfig, TrainingConfig
 
-# fmt: off
 __all__ = [
-    "Align", "ByLocale", "Candidates", "Count", "Crossing", "Custom", "Data", "Echo", "Engine", "Evaluate", "Filter",
-    "FilterRules", "Fraction", "Generate", "Language", "Lora", "Models", "NearDuplicate", "Offload",
-    "Optimisation", "Prompts", "Prose", "Release", "Remote", "Repeats", "Retrieval", "Rule", "Sampling", "Section",
-    "Share", "Teacher", "TooLong", "TooShort", "Train", "free",
+    "AlignConfig",
+    "CandidatesConfig",
+    "CrossDomainConfig",
+    "CustomDatasetConfig",
+    "DataConfig",
+    "EngineConfig",
+    "EvaluateConfig",
+    "FilterConfig",
+    "FilterRulesConfig",
+    "Fraction",
+    "GenerateConfig",
+    "LanguageConfig",
+    "LoraSection",
+    "ModelsConfig",
+    "NearDuplicateConfig",
+    "NgramRepetitionConfig",
+    "Offload",
+    "PerLocaleConfig",
+    "PositiveInt",
+    "PromptCopyConfig",
+    "PromptsConfig",
+    "ReleaseConfig",
+    "RemoteConfig",
+    "RetrievalConfig",
+    "RuleConfig",
+    "SamplingConfig",
+    "Section",
+    "StopWordsConfig",
+    "TeacherConfig",
+    "TooLongConfig",
+    "TooShortConfig",
+    "TrainConfig",
+    "TrainingConfig",
+    "Weight",
+    "runtime_only",
 ]
-# fmt: on

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from rectune.core.settings.base import PositiveInt, Fraction, NonNegativeInt, Section, Weight
 from rectune.core.package_data import SAMPLES
+from rectune.core.settings.base import Fraction, NonNegativeInt, PositiveInt, Section, Weight
 
 _EMBEDDED = Path("embedded")
 
@@ -66,8 +66,8 @@ class CrossDomainConfig(Section):
     target: str
     """Likewise, from which targets are taken. Both must share user ids: editions of different years do
     not."""
-    share: Weight
-    """Weight in the mixture, beside those of `shares`."""
+    weight: Weight
+    """Weight in the mixture, beside those of `mixture_weights`."""
 
 
 class Join(Section):
@@ -124,11 +124,11 @@ class CustomDatasetConfig(Section):
     20240131, or the year first, as 2024-01-31 12:30."""
     kind: Literal["rating", "click", "purchase", "play", "review"] = "rating"
     """What an interaction is, for the wording of prompts."""
-    liked: float = 1.0
+    positive_threshold: float = 1.0
     """From which value on an interaction counts as liked."""
     people: str = ""
     """A name for whose user ids these are: datasets that share it share users, who are then parted together and
-    may be crossed (`crossings`). Empty: nobody else's."""
+    may be crossed (`cross_domain`). Empty: nobody else's."""
     licence: str = ""
     """The licence of the data, for the cards that are published."""
     redistributable: bool = False
@@ -145,16 +145,16 @@ class DataConfig(Section):
     categories: dict[str, list[str]] = Field(default={})
     """Categories that are read of a dataset that comes by category, as `{amazon: [Electronics]}`; all that
     are there of a dataset that is not named."""
-    shares: dict[str, Weight] = Field(default=MIXTURE_WEIGHTS)
+    mixture_weights: dict[str, Weight] = Field(default=MIXTURE_WEIGHTS)
     """Relative weights of the datasets in the training cases; 0 gives none. By default the published mixture,
     in per cent. Every dataset that is read needs one."""
     shortfall: Literal["accept", "spread"] = "accept"
     """What happens when a dataset has fewer cases than its share asks for: `accept` fewer in all, or `spread`
     what is missing over the others, which changes the mixture."""
-    crossings: list[CrossDomainConfig] = Field(default=[])
+    cross_domain: list[CrossDomainConfig] = Field(default=[])
     """Further training cases across two domains, for a model that recommends from a history of other
     things."""
-    liked: dict[str, float] = Field(default=POSITIVE_THRESHOLDS)
+    positive_threshold: dict[str, float] = Field(default=POSITIVE_THRESHOLDS)
     """The value (stars, points, hours played, clicks) from which on an interaction counts as liked, by
     dataset; a dataset that is not named has its own from `rectune data list`. Interactions without a value
     never count."""
@@ -173,7 +173,7 @@ class DataConfig(Section):
     each."""
     max_history: PositiveInt = 20
     """Liked items before the target that a case has at most: the latest. Longer ones make longer prompts."""
-    candidates: Annotated[int, Field(ge=2)] = 20
+    num_candidates: Annotated[int, Field(ge=2)] = 20
     """Items a case is ranked among, the target included."""
     negatives: Literal["uniform", "popularity", "near"] = "uniform"
     """How the other candidates are drawn, from the target's category where it has one: each alike, by

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rectune.core.settings.base import PositiveInt, Fraction, NonNegativeInt, PositiveFloat, Section
+from rectune.core.settings.base import Fraction, NonNegativeInt, PositiveFloat, PositiveInt, Section
 
 
 class RuleConfig(Section):
@@ -93,9 +93,9 @@ class FilterRulesConfig(Section):
     """The response has few tokens."""
     too_long: TooLongConfig = TooLongConfig()
     """The response has many tokens."""
-    echo: PromptCopyConfig = PromptCopyConfig()
+    prompt_copy: PromptCopyConfig = PromptCopyConfig()
     """The response says the prompt again."""
-    repeats: NgramRepetitionConfig = NgramRepetitionConfig()
+    ngram_repetition: NgramRepetitionConfig = NgramRepetitionConfig()
     """The response says itself again."""
     target: RuleConfig = RuleConfig()
     """The response does not end on the item really taken, nor rank it first."""
@@ -103,7 +103,7 @@ class FilterRulesConfig(Section):
     """The response ends on another item of the catalogue, or ranks another first."""
     language: LanguageConfig = LanguageConfig()
     """The response is in another script than its prompt's locale."""
-    prose: StopWordsConfig = StopWordsConfig()
+    stop_words: StopWordsConfig = StopWordsConfig()
     """The response is words without sentences."""
     broken_text: RuleConfig = RuleConfig()
     """The response has characters that no writer types, or letters read in a wrong encoding."""

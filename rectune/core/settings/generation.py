@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from rectune.core.settings.base import PositiveInt, Fraction, NonNegativeInt, PositiveFloat, Section, Weight, runtime_only
+from rectune.core.settings.base import (
+    Fraction,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Weight,
+    runtime_only,
+)
 
 
 class ModelsConfig(Section):
@@ -18,7 +26,7 @@ class ModelsConfig(Section):
     load_in_4bit: bool = True
     """Whether the base is held in 4 bits (NF4) while adapters are trained: a quarter of the memory of 16
     bits."""
-    compute: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    compute_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Type of the arithmetic around the weights; `auto` is bfloat16 or, where the accelerator lacks it,
     float16, and float32 on a processor, so that a recipe gives one result on all of them."""
     quantisation: str = "Q8_0"
@@ -76,7 +84,7 @@ class EngineConfig(Section):
 
     context: PositiveInt = runtime_only(3072)
     """Tokens of a sequence, prompt and answer together. Must hold the longest prompt and its answer."""
-    slots: NonNegativeInt = runtime_only(64)
+    max_num_seqs: NonNegativeInt = runtime_only(64)
     """Sequences at once; 0 takes as many as memory holds, up to 16, or 64 on an accelerator. On two processor
     cores 16 were fastest."""
     threads: NonNegativeInt = runtime_only(0)
@@ -113,7 +121,7 @@ class TeacherConfig(Section):
     by."""
     server: str = ""
     """Base address of an OpenAI-compatible server, as http://localhost:8080/v1; "" runs the model here."""
-    share: Weight = 1.0
+    weight: Weight = 1.0
     """Relative weight among the teachers: how much of the rows it writes."""
 
 
@@ -128,7 +136,7 @@ class GenerateConfig(EngineConfig):
     """How the reasons in responses are sampled."""
     attempts: PositiveInt = 4
     """Tries at a query, each with another seed, before its row is given up."""
-    failures: Fraction = 0.02
+    max_failure_ratio: Fraction = 0.02
     """Share of the requests that may fail for good before the stage ends with an error."""
     remote: RemoteConfig = RemoteConfig()
     """How teachers behind a server are asked."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from rectune.core.settings.base import PositiveInt, NonNegativeInt, Section, runtime_only
+from rectune.core.settings.base import NonNegativeInt, PositiveInt, Section, runtime_only
 from rectune.core.settings.generation import EngineConfig, SamplingConfig
 
 
@@ -18,18 +18,18 @@ class RetrievalConfig(EngineConfig):
     """The model that says what is near: `embedded` (MiniLM, English) or a sentence-transformers Hub id."""
     top: PositiveInt = 5
     """Items of a recommendation."""
-    ground: Literal["retrieve", "constrained"] = "retrieve"
+    grounding: Literal["retrieve", "constrained"] = "retrieve"
     """`retrieve` lets the model write and searches the catalogue for what it wrote; `constrained` lets it
     name only titles of the catalogue, which asks for more of the model."""
     beam: PositiveInt = 8
     """Beginnings of titles that `constrained` keeps at a time. More find likelier titles and take longer."""
-    floor: Literal["auto"] | Annotated[float, Field(ge=-1.0, le=1.0)] = "auto"
+    min_similarity: Literal["auto"] | Annotated[float, Field(ge=-1.0, le=1.0)] = "auto"
     """Cosine below which nothing fits a wish; `auto` is calibrated on the catalogue."""
     chunk: Annotated[int, Field(ge=100)] = 700
     """Characters of a piece of text at most. Longer ones hold more context, and are found less exactly."""
     overlap: NonNegativeInt = 1
     """Sentences that neighbouring pieces share."""
-    approximate: PositiveInt = 100_000
+    ann_threshold: PositiveInt = 100_000
     """From so many pieces on vectors are searched by IVF-PQ, which is faster and may miss some."""
     attempts: NonNegativeInt = 3
     """Tries at reasons that say nothing which is not on record, before a plain sentence stands in; 0 asks no
@@ -47,7 +47,16 @@ TUNED = ("base", "sft", "dpo")
 SYSTEMS = ("random", "popularity", "bm25", "embedding_mean", "embedding_best", "hybrid", "item_knn", *TUNED)
 
 ScoringMethodName = Literal["total", "prior", "fused", "lexical", "hybrid", "parsed", "retrieved", "listed"]
-_WAYS: list[ScoringMethodName] = ["total", "prior", "fused", "lexical", "hybrid", "parsed", "retrieved", "listed"]
+_WAYS: list[ScoringMethodName] = [
+    "total",
+    "prior",
+    "fused",
+    "lexical",
+    "hybrid",
+    "parsed",
+    "retrieved",
+    "listed",
+]
 
 
 def _known_system(name: str) -> str:
@@ -65,7 +74,7 @@ class EvaluateConfig(EngineConfig):
     systems: list[Annotated[str, AfterValidator(_known_system)]] = Field(default=list(SYSTEMS), min_length=1)
     """What is ranked side by side: rankers, and language models by the likelihood of each title; see
     docs/evaluation.md. `module:Class` names a ranker of your own."""
-    ways: list[ScoringMethodName] = Field(default=_WAYS)
+    scoring_methods: list[ScoringMethodName] = Field(default=_WAYS)
     """Further ways in which each language model ranks; see docs/evaluation.md. `parsed`, `retrieved` and
     `listed` have it write, which takes longest."""
     protocols: list[Literal["uniform", "popularity", "full"]] = Field(
@@ -73,7 +82,7 @@ class EvaluateConfig(EngineConfig):
     )
     """Candidates beside those of the data stage: drawn here each alike, drawn by popularity, or the whole
     catalogue (for rankers, and for answers that retrieve)."""
-    draws: PositiveInt = 3
+    num_candidate_draws: PositiveInt = 3
     """Draws of candidates in a protocol, and orders in which candidates are listed."""
     num_model_draws: NonNegativeInt = 3
     """How many of these draws language models rank by likelihood; each takes their time once more."""
@@ -116,9 +125,9 @@ class ReleaseConfig(Section):
     """Whether `push` only shows the files, their sizes and the cards, and uploads nothing."""
     licence: str = runtime_only("apache-2.0")
     """Licence of the weights, for the card; that of the base model may ask for another one."""
-    what: list[Literal["adapter", "merged", "gguf", "dataset", "preferences"]] = runtime_only(
+    artifacts: list[Literal["adapter", "merged", "gguf", "dataset", "preferences"]] = runtime_only(
         ["adapter", "merged", "gguf", "dataset", "preferences"], min_length=1
     )
     """The kinds that `push` sends, a commit each."""
-    leave_out: list[str] = runtime_only([])
+    exclude_ids: list[str] = runtime_only([])
     """Ids of rows that are not published, where a person looked at what the push refused."""

@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from rectune.core.settings.base import PositiveInt, Fraction, NonNegativeInt, Offload, PositiveFloat, Section, runtime_only
+from rectune.core.settings.base import (
+    Fraction,
+    NonNegativeInt,
+    Offload,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    runtime_only,
+)
 
 EvalFraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 
@@ -20,11 +28,11 @@ class LoraSection(Section):
 
     r: PositiveInt = 64
     """Rank of the adapters. More can learn more, and take more memory."""
-    alpha: PositiveInt = 128
-    """Scale of the adapters: their product is multiplied by alpha / r."""
-    dropout: Fraction = 0.05
+    lora_alpha: PositiveInt = 128
+    """Scale of the adapters: their product is multiplied by lora_alpha / r."""
+    lora_dropout: Fraction = 0.05
     """Share of the adapters' inputs that is dropped at random in training."""
-    targets: str | list[str] = "all-linear"
+    target_modules: str | list[str] = "all-linear"
     """The layers that get adapters: `all-linear`, or a list of module names."""
     extra: dict[str, Any] = Field(default={})
     """Further arguments of peft's LoraConfig, as `{use_rslora: true}`."""
@@ -33,19 +41,20 @@ class LoraSection(Section):
 class TrainingConfig(Section):
     """One training stage."""
 
-    epochs: PositiveFloat = 1.0
+    num_train_epochs: PositiveFloat = 1.0
     """Times that every row is seen; a fraction ends early."""
     learning_rate: PositiveFloat = 1e-4
     """Peak learning rate of AdamW. Smaller models and few rows want more."""
-    batch_size: PositiveInt = 4
-    """Rows a process and step. A step sees batch_size x accumulation x processes rows."""
-    accumulation: PositiveInt = 1
+    per_device_train_batch_size: PositiveInt = 4
+    """Rows a process and step. A step sees this x gradient_accumulation_steps x
+    processes x machines rows."""
+    gradient_accumulation_steps: PositiveInt = 1
     """Batches whose gradients are added up for one optimiser step: more rows a step in the same memory."""
     max_length: PositiveInt = 2048
     """Tokens of prompt and response together at most; longer rows are left out and counted."""
     warmup_ratio: Fraction = 0.1
     """Share of the steps in which the learning rate rises from 0 to its peak."""
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    lr_scheduler_type: Literal["cosine", "linear", "constant"] = "cosine"
     """How the learning rate falls after that."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     """AdamW's weight decay, of the adapters."""
@@ -54,7 +63,7 @@ class TrainingConfig(Section):
     gradient_checkpointing: bool = True
     """Whether activations are computed again in the backward pass: less memory, one more forward pass a
     step."""
-    zero: Literal[0, 1, 2, 3] = 2
+    zero_stage: Literal[0, 1, 2, 3] = 2
     """DeepSpeed's ZeRO stage: what processes share out. 0 nothing, 1 the optimiser, 2 gradients too, 3
     weights too."""
     offload: Offload = "none"
@@ -63,7 +72,8 @@ class TrainingConfig(Section):
     seed: int = 7
     """Seed of new adapters, of the order of rows, and of dropout."""
     processes: PositiveInt = runtime_only(1)
-    """Processes on each machine, one an accelerator. Only the number on all machines together is in the key."""
+    """Processes on each machine, one an accelerator. Only the number on all machines together is in the key.
+    """
     machines: PositiveInt = runtime_only(1)
     """How many machines train together; `rectune run` prints what to type on all but the first."""
     endpoint: str = runtime_only("", validate_default=True)
@@ -92,18 +102,18 @@ class TrainConfig(TrainingConfig):
     lora: LoraSection = LoraSection()
     """The adapters that are trained."""
     packing: bool = True
-    """Whether several examples, blind to each other, share a row of `max_length` tokens; `batch_size` then
-    counts such rows."""
-    attention: Literal["auto", "blocks", "sdpa", "flash_attention_2", "eager"] = "auto"
+    """Whether several examples, blind to each other, share a row of `max_length` tokens;
+    `per_device_train_batch_size` then counts such rows."""
+    attn_implementation: Literal["auto", "blocks", "sdpa", "flash_attention_2", "eager"] = "auto"
     """`auto` is flash_attention_2 where it can run, `blocks` (each packed example by itself) on a processor,
     else sdpa."""
-    liger: bool = False
+    use_liger_kernel: bool = False
     """Whether Liger's kernels are swapped in: faster, with less memory; needs an accelerator."""
-    holdout: EvalFraction = 0.05
+    eval_user_fraction: EvalFraction = 0.05
     """Share of the users who are never trained on. The adapter that is best on them is kept."""
     eval_steps: PositiveInt = 200
     """Optimiser steps between evaluations on those users."""
-    patience: NonNegativeInt = 5
+    early_stopping_patience: NonNegativeInt = 5
     """Evaluations without gain after which training ends; 0 trains to the end."""
     max_loss_ratio: Annotated[float, Field(ge=0.0)] = runtime_only(10.0)
     """A loss above so many times the median of the steps before ends the run with an error; 0 never does."""
@@ -124,11 +134,12 @@ class AlignConfig(TrainingConfig):
     learning_rate: PositiveFloat = 5e-7
     """Peak learning rate of AdamW, far below that of `train`: DPO starts from a model that answers well
     already."""
-    batch_size: PositiveInt = 2
-    """Pairs a process and step. A step sees batch_size x accumulation x processes pairs."""
+    per_device_train_batch_size: PositiveInt = 2
+    """Pairs a process and step. A step sees this x gradient_accumulation_steps x
+    processes x machines pairs."""
     max_length: PositiveInt = 2112
     """Tokens of prompt and answer together at most; longer pairs are left out and counted."""
-    schedule: Literal["cosine", "linear", "constant"] = "linear"
+    lr_scheduler_type: Literal["cosine", "linear", "constant"] = "linear"
     """How the learning rate falls after its peak."""
     annotator: Literal["person", "simulated"] = "person"
     """`person` waits for tags made with `rectune tag`; with `simulated` a published rule stands in, and
@@ -152,13 +163,15 @@ class AlignConfig(TrainingConfig):
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
     """Share of pairs that may be the wrong way round, for losses that take it: robust, exo_pair, aot,
     aot_unpaired."""
-    precompute_ref_log_probs: Literal["precomputed", "each_step"] = runtime_only("precomputed")
-    """Log-probabilities of the model before DPO are taken once, before the first step, or in each step."""
-    holdout: EvalFraction = 0.1
+    precompute_ref_log_probs: bool = runtime_only(True)
+    """Whether the log-probabilities of the model before DPO are computed once, before the first step, and not
+    in each step.
+    """
+    eval_user_fraction: EvalFraction = 0.1
     """Share of the users whose pairs are never trained on. The adapter that is best on them is kept."""
     eval_steps: PositiveInt = 50
     """Optimiser steps between evaluations on their pairs."""
-    patience: NonNegativeInt = 0
+    early_stopping_patience: NonNegativeInt = 0
     """Evaluations without gain after which training ends; 0 trains to the end."""
 
     @field_validator("loss_weights")
@@ -166,7 +179,7 @@ class AlignConfig(TrainingConfig):
     def _one_weight_a_loss(cls, weights: list[float], info: ValidationInfo) -> list[float]:
         types = info.data.get("loss_type", weights)
         if len(weights) != len(types):
-            raise ValueError(f"{len(types)} loss_type want {len(types)} weights")
+            raise ValueError(f"{len(types)} losses in loss_type want {len(types)} weights")
         return weights
 
     @field_validator("label_smoothing")
@@ -174,7 +187,7 @@ class AlignConfig(TrainingConfig):
     def _smoothing_means_something(cls, share: float, info: ValidationInfo) -> float:
         types = set(info.data.get("loss_type", ()))
         if share and not types & _SMOOTHED:
-            raise ValueError(f"changes nothing here; loss_type that use it: {', '.join(sorted(_SMOOTHED))}")
+            raise ValueError(f"changes nothing here; losses that use it: {', '.join(sorted(_SMOOTHED))}")
         if not share and "exo_pair" in types:
             raise ValueError("exo_pair needs some, 0.001 say")
         return share

@@ -50,8 +50,8 @@ def ndcg_at(ranks: ArrayLike, k: int) -> NDArray[np.float64]:
 class UserBootstrap:
     """Users drawn with replacement, each with all their cases (the bootstrap, Efron 1979), many times over.
 
-    Cases of one user are not independent and stay together. Made once, it serves every figure of the same cases, so that
-    paired figures see the same draws.
+    Cases of one user are not independent and stay together. Made once, it serves every figure of the same
+    cases, so that paired figures see the same draws.
 
     Args:
         users: whose case it is, [n].

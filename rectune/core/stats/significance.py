@@ -22,7 +22,9 @@ def mcnemar(lost: int, won: int) -> float:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """p-values corrected for their number (Holm 1979): each times the number of those not smaller, never falling."""
+    """p-values corrected for their number (Holm 1979): each times the number of those not smaller, never
+    falling.
+    """
     order = sorted(range(len(ps)), key=lambda at: ps[at])
     corrected, highest = [0.0] * len(ps), 0.0
     for place, at in enumerate(order):
@@ -35,8 +37,9 @@ def difference(one: Sequence[int], other: Sequence[int], resampled: UserBootstra
     """How `other` does beside `one`, given the ranks of the same cases.
 
     Returns:
-        `n`; `difference` of hit@1, other less one, with its 95 % `interval` over users; `won` and `lost`, cases that only
-        the other, or only the one, got right; McNemar's `p`; the `mrr_difference` and its `mrr_interval`.
+        `n`; `difference` of hit@1, other less one, with its 95 % `interval` over users; `won` and `lost`,
+        cases that only the other, or only the one, got right; McNemar's `p`; the `mrr_difference` and its
+        `mrr_interval`.
     """
     hits = hit_at(other, 1) - hit_at(one, 1)
     gains = reciprocal_ranks(other) - reciprocal_ranks(one)

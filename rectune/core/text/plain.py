@@ -13,6 +13,10 @@ _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2
 # Format characters that emoji and some scripts need and that move nothing on a terminal.
 _HARMLESS = {"\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad"}
 
+# Hangul, kana, Chinese characters, Thai: words there carry particles or have no spaces between them.
+_UNSPACED = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0e7f]")
+_LETTERS_READ = 2000  # characters that are looked at
+
 
 def encodable(text: str) -> str:
     """The text without lone surrogates: broken input may hold them, tokenizers and tables refuse them."""
@@ -58,3 +62,11 @@ def _visible(character: str) -> str:
     if ord(character) < 0x20:
         return chr(0x2400 + ord(character))  # the block of control pictures
     return "␡" if character == "\x7f" else f"<U+{ord(character):04X}>"
+
+
+def is_unsegmented(text: str) -> bool:
+    """Whether full text must go by runs of letters, since words do not stand alone: a fifth of the letters
+    says so.
+    """
+    letters = [letter for letter in text[:_LETTERS_READ] if letter.isalpha()]
+    return 5 * sum(bool(_UNSPACED.match(letter)) for letter in letters) >= max(1, len(letters))

@@ -1,4 +1,6 @@
-"""What the report and `rectune data stats` say about the data: read from what the stage `data` left in its folder."""
+"""What the report and `rectune data stats` say about the data: read from what the stage `data` left in its
+folder.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +40,8 @@ class MixtureRow:
 class DataSummary:
     """The data of a run.
 
-    `domains` are the entries of `rectune.evaluation.data_statistics.describe`, each with its `categories`; none without tables.
-    `liked` is the value from which something counts as liked, by domain.
+    `domains` are the entries of `rectune.evaluation.data_statistics.describe`, each with its `categories`;
+    none without tables. `liked` is the value from which something counts as liked, by domain.
     """
 
     domains: tuple[Row, ...] = ()

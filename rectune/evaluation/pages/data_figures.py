@@ -36,7 +36,7 @@ def draw(data: DataSummary, folder: Path) -> dict[str, str]:
             drawn[f"data_history{end}.png"] = f"Lengths of users' histories, by {of}"
             drawn[f"data_popularity{end}.png"] = f"Interactions of items by their rank, by {of}"
         if valued := [row for row in rows if row["values"]["bars"]]:
-            values(valued, data.positive_threshold, folder / f"data_values{end}.png")
+            values(valued, data.liked, folder / f"data_values{end}.png")
             drawn[f"data_values{end}.png"] = f"Values of interactions, and what counts as liked, by {of}"
     if mixes := [mix for mix in data.mixture if not mix.category]:
         mixture(mixes, data.splits, folder / "data_mixture.png")
@@ -45,7 +45,9 @@ def draw(data: DataSummary, folder: Path) -> dict[str, str]:
 
 
 def history_lengths(rows: Sequence[Row], path: Path) -> None:
-    """Share of users by the length of their histories, in buckets that double: all interactions, and liked ones."""
+    """Share of users by the length of their histories, in buckets that double: all interactions, and liked
+    ones.
+    """
     figure, panels = _multiples(
         rows, "interactions of a user (a bar: from its mark to below twice as many)", "users (%)"
     )
@@ -64,7 +66,9 @@ def history_lengths(rows: Sequence[Row], path: Path) -> None:
 
 
 def popularity(rows: Sequence[Row], path: Path) -> None:
-    """Interactions of an item over its rank: a line a row, or a small multiple each where lines would be too many."""
+    """Interactions of an item over its rank: a line a row, or a small multiple each where lines would be too
+    many.
+    """
     from matplotlib.ticker import NullFormatter
 
     together = len(rows) <= len(_LINES) and not any(row["category"] for row in rows)

@@ -81,7 +81,9 @@ def hit_chart(rows: Sequence[SystemRow], chance: float | None, path: Path) -> bo
 
 
 def difference_chart(pairs: Sequence[Mapping[str, Any]], path: Path) -> bool:
-    """Hit@1 of each system less that of `embedding_best`, with its 95 % interval, and no difference as a dashed line."""
+    """Hit@1 of each system less that of `embedding_best`, with its 95 % interval, and no difference as a
+    dashed line.
+    """
     shown = [
         row for row in pairs if row.get("against") == "embedding_best" and len(row.get("interval") or ()) == 2
     ]

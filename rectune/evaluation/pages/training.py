@@ -21,7 +21,9 @@ _REWARDS = {
 
 
 def training(run: FinishedStages, figures: Path) -> list[Block]:
-    """Charts of both trainings, drawn into the folder `figures`, the pairs that DPO was given, and the export."""
+    """Charts of both trainings, drawn into the folder `figures`, the pairs that DPO was given, and the
+    export.
+    """
     loss_curve(run.log("sft"), figures / "loss.png")
     reward_margins(run.log("dpo"), figures / "rewards.png")
     charts = pictures(figures, _LOSS | _REWARDS)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rectune.core.errors import RectuneError
 from rectune.core.progress import say
 from rectune.core.settings import ModelsConfig, TrainingConfig
-from rectune.models import metrics, integrity_checks
-from rectune.models.preflight import check_trackers
+from rectune.models import integrity_checks, metrics
 from rectune.models.checkpoints import discard_broken, last_complete, step_of
+from rectune.models.deepspeed_config import deepspeed_config
 from rectune.models.distributed import is_first, process_count, wait_for_all, whole
 from rectune.models.loading import compute_type, note_base
+from rectune.models.preflight import check_trackers
 from rectune.models.training.trl_internals import require
-from rectune.models.deepspeed_config import deepspeed_config
 
 if TYPE_CHECKING:
     import torch
@@ -67,8 +67,9 @@ class TrainingJob:
 def build_arguments(kind: type[Arguments], job: TrainingJob, **more: Any) -> Arguments:
     """An SFTConfig or DPOConfig from a recipe; `more` is what only one of them has.
 
-    Build it before the model is loaded: it binds this process to its accelerator and joins it with the others,
-    and ZeRO-3 then lays weights out in shards. Rows come within `max_length`, so the trainer cuts nothing.
+    Build it before the model is loaded: it binds this process to its accelerator and joins it with the
+    others, and ZeRO-3 then lays weights out in shards. Rows come within `max_length`, so the trainer cuts
+    nothing.
 
     Raises:
         UserError: a tracker that `report_to` names is not installed, or the offload does not exist.
@@ -112,8 +113,9 @@ def _common_arguments(job: TrainingJob) -> dict[str, Any]:
 def score_labels_only() -> None:
     """Let trl project only positions that have a label onto the vocabulary, on a CPU as it does on a GPU.
 
-    trl 1.16 decides this by whether Triton runs on the device. The loss is the same. Measured with the 135M model
-    in float32, one thread, rows with 45 % of their tokens trained: 1.23 to 1.27 times the tokens a CPU second.
+    trl 1.16 decides this by whether Triton runs on the device. The loss is the same. Measured with the 135M
+    model in float32, one thread, rows with 45 % of their tokens trained: 1.23 to 1.27 times the tokens a CPU
+    second.
     """
     from trl.trainer import utils
 
@@ -124,14 +126,16 @@ def score_labels_only() -> None:
 def _schedule(settings: TrainingConfig) -> dict[str, Any]:
     constant = "constant_with_warmup" if settings.warmup_ratio else "constant"
     return {
-        "num_train_epochs": settings.epochs,
+        "num_train_epochs": settings.num_train_epochs,
         "learning_rate": settings.learning_rate,
-        "lr_scheduler_type": constant if settings.schedule == "constant" else settings.schedule,
+        "lr_scheduler_type": constant
+        if settings.lr_scheduler_type == "constant"
+        else settings.lr_scheduler_type,
         "warmup_steps": min(settings.warmup_ratio, _ALMOST_ONE),
         "weight_decay": settings.weight_decay,
         "max_grad_norm": settings.max_grad_norm,
-        "per_device_train_batch_size": settings.batch_size,
-        "gradient_accumulation_steps": settings.accumulation,
+        "per_device_train_batch_size": settings.per_device_train_batch_size,
+        "gradient_accumulation_steps": settings.gradient_accumulation_steps,
         "gradient_checkpointing": settings.gradient_checkpointing,
         "seed": settings.seed,
         "data_seed": settings.seed,
@@ -193,12 +197,18 @@ def fit(
     if not rows:
         raise RectuneError(f"{job.label}: not one step was logged")
     finish(job, best)
-    setup = {"processes": process_count(), "zero": job.settings.zero, "deepspeed": _as_used(trainer)}
+    setup = {
+        "processes": process_count(),
+        "zero_stage": job.settings.zero_stage,
+        "deepspeed": _as_used(trainer),
+    }
     figures = metrics.summary(rows) | (best.figures() if best else {})
     return figures | {"adapter_changed": round(share, 4)} | setup
 
 
-def _train(trainer: Trainer, job: TrainingJob, best: BestAdapterCallback | None, meter: metrics.TokenMeter | None) -> None:
+def _train(
+    trainer: Trainer, job: TrainingJob, best: BestAdapterCallback | None, meter: metrics.TokenMeter | None
+) -> None:
     from rectune.models.metrics_callback import MetricsCallback
 
     resumed = going_on_from(job)

@@ -1,8 +1,8 @@
 """The private parts of trl that rectune replaces, and a check that they are still there.
 
-A part that is gone would leave our replacement in place and unused: training would go on, another way than it was
-measured. So every place that replaces one says so first, pyproject.toml pins trl to its minor version, and
-`tests/models/training/test_trl_internals.py` shows that trl still asks each of them.
+A part that is gone would leave our replacement in place and unused: training would go on, another way than it
+was measured. So every place that replaces one says so first, pyproject.toml pins trl to its minor version,
+and `tests/models/training/test_trl_internals.py` shows that trl still asks each of them.
 """
 
 from __future__ import annotations

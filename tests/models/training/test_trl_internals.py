@@ -44,13 +44,17 @@ def arguments(kind: Any, folder: Path) -> Any:
 
 
 def tiny_model() -> Any:
-    return add_lora(load_for_training(tiny_checkpoint(), ModelsConfig(base="tiny")), LoraSection(r=4, dropout=0.0), seed=0)
+    return add_lora(
+        load_for_training(tiny_checkpoint(), ModelsConfig(base="tiny")),
+        LoraSection(r=4, lora_dropout=0.0),
+        seed=0,
+    )
 
 
 @pytest.fixture
 def aligner(tmp_path: Path) -> ReferenceCachedDPOTrainer:
     return ReferenceCachedDPOTrainer(
-        precomputed=True,
+        precompute_ref_log_probs=True,
         model=tiny_model(),
         args=arguments(DPOConfig, tmp_path),
         data_collator=ReferenceCollator(pad_token_id=0),
@@ -64,7 +68,9 @@ def test_trl_takes_dpo_rows_as_they_are(aligner: ReferenceCachedDPOTrainer) -> N
     assert list(aligner.train_dataset) == ROWS
 
 
-def test_trl_gets_reference_sums_unrounded(aligner: ReferenceCachedDPOTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trl_gets_reference_sums_unrounded(
+    aligner: ReferenceCachedDPOTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def rounded(self: Trainer, inputs: dict[str, Any]) -> dict[str, Any]:
         return {
             name: value.bfloat16() if value.is_floating_point() else value for name, value in inputs.items()
