@@ -131,9 +131,9 @@ def _check_names(data: settings.DataConfig) -> None:
     known = [dataset.name for dataset in registry.DATASETS] + list(data.custom)
     named: dict[str, Iterable[str]] = {
         "datasets": data.datasets,
-        "liked": data.positive_threshold,
+        "positive_threshold": data.positive_threshold,
         "categories": data.categories,
-        "shares": data.mixture_weights,
+        "mixture_weights": data.mixture_weights,
     }
     for key, names in named.items():
         for name in names:
