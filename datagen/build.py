@@ -54,8 +54,8 @@ def _check(parts: Sequence[CachedDataset], sources: Sequence[CaseSource], data: 
         if usable == [0]:
             liked = _likes(part)
             found = (
-                f"no user of {part.name} liked more than {data.min_history} items; the most that one liked is "
-                f"{liked.most:,}, and {liked.share:.0%} of {liked.rows:,} interactions count as liked"
+                f"no user of {part.name} liked more than {data.min_history} items; the most that one liked "
+                f"is {liked.most:,}, and {liked.share:.0%} of {liked.rows:,} interactions count as liked"
             )
             lower = f"lower data.positive_threshold.{part.name} (now {part.liked:g})"
             hint = (

@@ -107,7 +107,9 @@ def datasets_of(data: settings.DataConfig) -> list[registry.Dataset]:
 
 
 def _warn_if_all_liked(name: str, folder: Path, liked: float) -> None:
-    """Ratings that all count as liked tell nothing of taste: the threshold, or the column, is probably another."""
+    """Ratings that all count as liked tell nothing of taste: the threshold, or the column, is probably
+    another.
+    """
     import polars as pl
 
     events = pl.scan_parquet(folder / "interactions.parquet")
@@ -118,8 +120,10 @@ def _warn_if_all_liked(name: str, folder: Path, liked: float) -> None:
         (pl.col("kind") == "rating").any().alias("rating"),
     ).collect(engine="streaming").row(0)  # fmt: skip
     if all_liked and lowest is not None and (lowest < highest or rating):
-        say(f"  warning: all interactions of {name} count as liked: their values are {lowest:g} to {highest:g}, and "
-            f"from {liked:g} on they count (data.positive_threshold.{name}, or positive_threshold in data.custom.{name})")  # fmt: skip
+        say(
+            f"  warning: all interactions of {name} count as liked: their values are {lowest:g} to "
+            f"{highest:g}, and from {liked:g} on they count (data.positive_threshold.{name})"
+        )
 
 
 def _check_names(data: settings.DataConfig) -> None:

@@ -29,9 +29,10 @@ if typing.TYPE_CHECKING:
 class UserHistory:
     """One user's way to their targets.
 
-    `history` and `targets` are liked items by code, each at its first like, oldest first (in a seeded order without
-    times), with their times beside them (milliseconds since 1970, all 0 without times); both are the same unless the
-    person is `crossing` from one domain into another. `user` is the code in the targets' domain.
+    `history` and `targets` are liked items by code, each at its first like, oldest first (in a seeded order
+    without times), with their times beside them (milliseconds since 1970, all 0 without times); both are the
+    same unless the person is `crossing` from one domain into another. `user` is the code in the targets'
+    domain.
     """
 
     user_id: str

@@ -20,7 +20,8 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SplitRules:
-    """How histories are cut: their lengths in items, and the time (milliseconds since 1970) that parts training from tests.
+    """How histories are cut: their lengths in items, and the time (milliseconds since 1970) that parts
+    training from tests.
 
     `until` is None where no times are published, or where users alone are to be told apart.
     """

@@ -11,7 +11,8 @@ from rectune.readers.custom import interactions_of, read
 
 
 def dataset(name: str, spec: CustomDatasetConfig, root: Path) -> Dataset:
-    """The registry's entry of such a dataset; its layout is ordered if its interactions have a column of times.
+    """The registry's entry of such a dataset; its layout is ordered if its interactions have a column of
+    times.
 
     Raises:
         UserError: the recipe's words do not fit the files.

@@ -1,4 +1,6 @@
-"""Rows that repeat others, found a few users at a time, because hashing tens of millions of rows takes gigabytes."""
+"""Rows that repeat others, found a few users at a time, because hashing tens of millions of rows takes
+gigabytes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ _SLICE = 2_000_000  # rows
 
 
 def distinct(frame: pl.DataFrame, columns: Sequence[str], size: int = _SLICE) -> tuple[pl.DataFrame, bool]:
-    """The rows that differ from all earlier rows in these columns, in their order; and whether any pair met twice.
+    """The rows that differ from all earlier rows in these columns, in their order; and whether any pair met
+    twice.
 
     Args:
         frame: sorted by `user`.

@@ -1,4 +1,6 @@
-"""Published ids as dense numbers: strings in millions of rows would not fit into memory, codes of four bytes do."""
+"""Published ids as dense numbers: strings in millions of rows would not fit into memory, codes of four bytes
+do.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _NONE = 0xFFFFFFFF
 
 
 class IdMap:
-    """Gives every id a code, from 0, in the order in which ids are first met. A number is the same id as its text."""
+    """Gives every id a code, from 0, in the order in which ids are first met. A number is the same id as its
+    text.
+    """
 
     def __init__(self) -> None:
         self._numbers: _Numbers | None = None

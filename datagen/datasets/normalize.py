@@ -61,9 +61,9 @@ def read_domain(
 
     Returns:
         The tables and stats: `rows_in` and `rows_out` count interactions, `items_in` published items;
-        `dropped` is reason -> count, `first` reason -> where it was met first in each file, `notes` are further
-        lines for the person; `met_again` says whether any user
-        has several interactions with one item.
+        `dropped` is reason -> count, `first` reason -> where it was met first in each file, `notes` are
+        further lines for the person; `met_again` says whether any user has several interactions with one
+        item.
 
     Raises:
         UserError: a file is missing or broken, or nothing usable is left.
@@ -223,7 +223,9 @@ def _numbered(titles: Sequence[str]) -> list[str]:
 
 
 class _Coder:
-    """Turns batches of published interactions into codes; only codes are kept, whatever the size of the files."""
+    """Turns batches of published interactions into codes; only codes are kept, whatever the size of the
+    files.
+    """
 
     def __init__(self, item_ids: pl.Series, drops: Drops, ordered: bool) -> None:
         self.users, self.seen = IdMap(), 0
@@ -232,7 +234,9 @@ class _Coder:
         self._known = len(self._items)
 
     def coded(self, batches: Iterable[pl.DataFrame], label: str) -> Iterator[pl.DataFrame]:
-        """The usable interactions of each batch with the codes of users and items, and their place in the files."""
+        """The usable interactions of each batch with the codes of users and items, and their place in the
+        files.
+        """
         with progress(label, 0, "interactions") as advance:
             for batch in prefetch(batches):
                 yield self._coded(batch.with_columns(order=_places(self.seen, batch.height)))
@@ -306,7 +310,9 @@ def _users(user_ids: pl.Series, published: pl.DataFrame) -> pl.DataFrame:
 
 
 def _without_repeats(events: pl.DataFrame, drops: Drops) -> tuple[pl.DataFrame, bool]:
-    """Interactions that repeat another in everything but their place are dropped; whether any user met an item twice."""
+    """Interactions that repeat another in everything but their place are dropped; whether any user met an
+    item twice.
+    """
     kept, again = distinct(events, ("user", "item", "value", "kind", "timestamp"))
     drops.add("repeated interaction", events.height - kept.height)
     return kept, again

@@ -1,12 +1,14 @@
-"""The eight public datasets. Figures, licences and checksums are their publishers'; what is not known is left out."""
+"""The eight public datasets. Figures, licences and checksums are their publishers'; what is not known is left
+out.
+"""
 
 from __future__ import annotations
 
 from rectune.core.settings.data import POSITIVE_THRESHOLDS
 from rectune.datagen.datasets.entry import Dataset, Download, Edition, Layout
 
-# The McAuley lab has moved its files between hosts (jmcauley.ucsd.edu, deepyeti, datarepo.eng.ucsd.edu); when these
-# addresses stop answering, the publisher's page has the new ones.
+# The McAuley lab has moved its files between hosts (jmcauley.ucsd.edu, deepyeti, datarepo.eng.ucsd.edu); when
+# these addresses stop answering, the publisher's page has the new ones.
 _MCAULEY = "https://mcauleylab.ucsd.edu/public_datasets/data"
 _GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 _KAGGLE = "https://www.kaggle.com/datasets"

@@ -39,7 +39,8 @@ def locate(dataset: Dataset, root: Path, categories: Sequence[str] = ()) -> tupl
     hold one file a category, in one order.
 
     Raises:
-        UserError: no layout fits (says what each lacks), or a category is missing (names those that are there).
+        UserError: no layout fits (says what each lacks), or a category is missing (names those that are
+            there).
     """
     folder = dataset.place(root)
     if categories and not any(layout.by_category for layout in dataset.layouts):

@@ -1,4 +1,6 @@
-"""Which interactions, items and users of a dataset are kept: times, likes, the k-core, what an item must have."""
+"""Which interactions, items and users of a dataset are kept: times, likes, the k-core, what an item must
+have.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _LEFT_OUT = "interaction with an item or a user that is left out"
 
 @dataclass(frozen=True)
 class Selection:
-    """What is kept of a dataset; times in milliseconds since 1970. `liked` is from where on something is liked."""
+    """What is kept of a dataset; times in milliseconds since 1970. `liked` is from where on something is
+    liked.
+    """
 
     liked: float
     since: int | None = None

@@ -82,8 +82,8 @@ def recommend(
         str,
         typer.Option(
             "--format",
-            help="csv, tsv, jsonl, json or parquet where the ending does not say; or the published dataset that the file "
-            "is of: mind, movielens, amazon …",
+            help="csv, tsv, jsonl, json or parquet where the ending does not say; or the published dataset "
+            "that the file is of: mind, movielens, amazon …",
             rich_help_panel=_PANEL,
         ),
     ] = "",

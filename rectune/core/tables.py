@@ -52,8 +52,9 @@ def interaction_schema() -> dict[str, pl.DataType]:
 
     `value` is stars, points, hours played or 1 for a click; null where nothing was rated.
 
-    `timestamp` is milliseconds since 1970, null where the dataset publishes none; `order` is the row's place in the file.
-    In the table that the data stage writes a column `liked` (boolean) follows: what counts as liked under its recipe.
+    `timestamp` is milliseconds since 1970, null where the dataset publishes none; `order` is the row's place
+    in the file. In the table that the data stage writes a column `liked` (boolean) follows: what counts as
+    liked under its recipe.
     """
     import polars as pl
 

@@ -74,12 +74,12 @@ class Item:
 class Case:
     """The raw material of a prompt: what a user took before, and what was really taken next.
 
-    `candidates` and `target` are item ids of `domain`, `history` ids of `history_domain`, which is another one where
-    a user's taste in one domain is to lead to an item of another. `history` is oldest first, or in a seeded order where
-    the dataset publishes no times (`ordered` is False). `candidates` holds the target once, at a uniform place.
-    `cutoff` is the target's time in whole seconds since 1970, rounded down, None without times: nothing in `history`
-    is later than the target.
-    `category` is the target's, where its publisher divides the dataset, else empty.
+    `candidates` and `target` are item ids of `domain`, `history` ids of `history_domain`, which is another
+    one where a user's taste in one domain is to lead to an item of another. `history` is oldest first, or in
+    a seeded order where the dataset publishes no times (`ordered` is False). `candidates` holds the target
+    once, at a uniform place. `cutoff` is the target's time in whole seconds since 1970, rounded down, None
+    without times: nothing in `history` is later than the target. `category` is the target's, where its
+    publisher divides the dataset, else empty.
     """
 
     schema: ClassVar[int] = 2

@@ -24,10 +24,12 @@ class CatalogueOptions:
     """How a catalogue is to be read.
 
     Attributes:
-        domain: what the items are, by the names that the prompts know (movies, books, …); any other reads as "item".
-        columns: field (title, item_id, categories, description, year) -> column, where the guess would be another;
-            "" takes none.
-        facts: further columns that travel with an item; of a published dataset what it says besides (brand, price …).
+        domain: what the items are, by the names that the prompts know (movies, books, …); any other reads as
+            "item".
+        columns: field (title, item_id, categories, description, year) -> column, where the guess would be
+            another; "" takes none.
+        facts: further columns that travel with an item; of a published dataset what it says besides (brand,
+            price …).
         written: how a table is written.
         published: the name of a published dataset whose file of items it is; empty for a table.
         malformed: the share of a table's lines that may be malformed.
@@ -50,7 +52,9 @@ class CatalogueFile:
     drops: Drops
 
     def describe(self) -> str:
-        """For the person: what was taken for what in one line, and below it what was left out and what looks odd."""
+        """For the person: what was taken for what in one line, and below it what was left out and what looks
+        odd.
+        """
         lines = [f"{len(self.items):,} items; {self.columns.describe()}"]
         if self.drops.counts:
             lines += ["left out:", *drop_lines(self.drops.counts, self.drops.first)]
@@ -60,11 +64,12 @@ class CatalogueFile:
 def read_catalogue(path: Path, source: CatalogueOptions | None = None) -> CatalogueFile:
     """Read a catalogue: CSV, TSV, JSON lines, JSON or Parquet (each also gzipped), or a folder of articles.
 
-    A title is required of every row; an item without an id is named by its row. Text is data: control tokens are kept
-    as they stand, HTML is taken out of tables.
+    A title is required of every row; an item without an id is named by its row. Text is data: control tokens
+    are kept as they stand, HTML is taken out of tables.
 
     Raises:
-        UserError: no such file, an unknown format or encoding, broken, an unknown column, or not a single title.
+        UserError: no such file, an unknown format or encoding, broken, an unknown column, or not a single
+            title.
     """
     source = source or CatalogueOptions()
     drops = Drops(malformed_limit=source.malformed)
@@ -109,8 +114,15 @@ def _items(
         elif item_id in items:
             drops.add("item id seen before", 1, f"{file}: row {number}")
         else:
-            items[item_id] = Item(domain, item_id, row["title"], tuple(row.get("categories") or ()),
-                                  row.get("description") or "", row.get("year"), tuple(row.get("facts") or ()))  # fmt: skip
+            items[item_id] = Item(
+                domain,
+                item_id,
+                row["title"],
+                tuple(row.get("categories") or ()),
+                row.get("description") or "",
+                row.get("year"),
+                tuple(row.get("facts") or ()),
+            )
     if nameless:
         drops.note(f"{nameless:,} items without an id are named by their row")
     return list(items.values())

@@ -1,4 +1,6 @@
-"""What a cell of somebody's table holds, as text or number, however it was written. Nothing is ever evaluated."""
+"""What a cell of somebody's table holds, as text or number, however it was written. Nothing is ever
+evaluated.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,9 @@ _CLOSED_BY = {"[": "]", "{": "}"}
 def text(value: Any, joint: str = ", ") -> str | None:
     """A published value as text; None where it is missing or says nothing.
 
-    Lone surrogates (UTF-8 cannot hold them) become `?`, bytes are UTF-8, whole numbers have no fraction, lists are
-    joined by `joint`, and of an object its name or title is taken (of one text a language: the English one).
+    Lone surrogates (UTF-8 cannot hold them) become `?`, bytes are UTF-8, whole numbers have no fraction,
+    lists are joined by `joint`, and of an object its name or title is taken (of one text a language: the
+    English one).
     """
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
@@ -51,7 +54,9 @@ def text(value: Any, joint: str = ", ") -> str | None:
 
 
 def texts(value: Any, depth: int = 0) -> list[str]:
-    """A published list of texts, however it was written: nested, one text, a literal inside a text, objects, null."""
+    """A published list of texts, however it was written: nested, one text, a literal inside a text, objects,
+    null.
+    """
     if isinstance(value, str) and value[:1] == "[":
         with suppress(ValueError):
             value = parse(value)
@@ -67,7 +72,7 @@ def texts(value: Any, depth: int = 0) -> list[str]:
 
 
 def looked_into(value: Any) -> Any:
-    """The value that a text spells as JSON or as a Python literal: a list or an object with texts, or bytes."""
+    """The value that a text spells as JSON or as a Python literal: a list or object with texts, or bytes."""
     if not isinstance(value, str) or value[:1] not in _MAY_SPELL:
         return value
     spelt = value.strip()
@@ -109,7 +114,9 @@ def missing_ids() -> list[str]:
 
 
 def number(value: Any) -> float | None:
-    """A published number, or a number in quotes (with a decimal comma before one or two digits); None for anything else."""
+    """A published number, or a number in quotes (with a decimal comma before one or two digits); None for
+    anything else.
+    """
     if isinstance(value, Mapping):
         value = _named(value)
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):

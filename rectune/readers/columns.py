@@ -19,39 +19,42 @@ ITEM_NAMES: dict[str, Sequence[str]] = {
         "제목 이름 상품명 제품명 품명 명칭"
     ).split(),
     "item_id": (
-        "itemid itemcode item id sku parentasin asin isbn productid productcode goodsid movieid bookid gameid "
-        "businessid contentid code key 상품번호 상품코드 상품id 제품번호 아이템id 번호 코드"
+        "itemid itemcode item id sku parentasin asin isbn productid productcode goodsid movieid bookid "
+        "gameid businessid contentid code key 상품번호 상품코드 상품id 제품번호 아이템id 번호 코드"
     ).split(),
     "categories": (
-        "categories category categoryname genres genre tags tag type producttype kind section topic subject department "
-        "카테고리 카테고리명 분류 장르 태그 종류"
+        "categories category categoryname genres genre tags tag type producttype kind section topic subject "
+        "department 카테고리 카테고리명 분류 장르 태그 종류"
     ).split(),
     "description": (
-        "description productdescription itemdescription longdescription shortdescription desc summary overview synopsis "
-        "abstract plot about text body content details 설명 상품설명 상세설명 내용 본문 줄거리 소개"
+        "description productdescription itemdescription longdescription shortdescription desc summary overview "
+        "synopsis abstract plot about text body content details 설명 상품설명 상세설명 내용 본문 줄거리 소개"
     ).split(),
-    "year": "year releaseyear releasedate released published publicationyear date 연도 출시일 출간일 출판연도".split(),
+    "year": (
+        "year releaseyear releasedate released published publicationyear date 연도 출시일 출간일 출판연도"
+    ).split(),
 }
 # The same for interactions.
 INTERACTION_NAMES: dict[str, Sequence[str]] = {
     "user_id": (
-        "userid user customerid customer memberid member reviewerid visitorid accountid uid profileid clientid 회원번호 "
-        "회원id 회원 고객번호 고객id 고객 사용자id 사용자 유저"
+        "userid user customerid customer memberid member reviewerid visitorid accountid uid profileid clientid "
+        "회원번호 회원id 회원 고객번호 고객id 고객 사용자id 사용자 유저"
     ).split(),
     "item_id": ITEM_NAMES["item_id"],
     "value": (
-        "value rating rate stars score overall points hours quantity count weight plays playcount 평점 별점 점수 수량"
+        "value rating rate stars score overall points hours quantity count weight plays playcount "
+        "평점 별점 점수 수량"
     ).split(),
     "timestamp": (
-        "timestamp time datetime date unixtime unixreviewtime createdat created purchasedat orderdate eventtime 일시 "
-        "시각 시간 날짜 등록일 구매일 주문일"
+        "timestamp time datetime date unixtime unixreviewtime createdat created purchasedat orderdate eventtime "
+        "일시 시각 시간 날짜 등록일 구매일 주문일"
     ).split(),
 }
 _AN_ID = re.compile(r"(?:[\s_.-]id|[a-z0-9]I[dD]|[가-힣]id|asin|isbn\d*)$")
 # Ids of other things than the items.
 _OTHERS = tuple(
-    "user customer member reviewer visitor account profile client person session order category genre brand author "
-    "parent store shop imdb tmdb review event transaction".split()
+    "user customer member reviewer visitor account profile client person session order category genre brand "
+    "author parent store shop imdb tmdb review event transaction".split()
 )
 _VALUE = re.compile(r"(?:rating|score|stars|평점|별점|점수)$")
 _NO_VALUE = ("average", "avg", "mean", "total", "num", "count")
@@ -102,8 +105,11 @@ def find_columns(
     wanted = [(f"for {name}", column) for name, column in told.items()] + [("a fact", each) for each in facts]
     for why, column in wanted:
         if column not in there:
-            raise UserError(f"has no column {printable(column)} ({why}){nearest(column, there)}", where=str(path),
-                            hint=columns)  # fmt: skip
+            raise UserError(
+                f"has no column {printable(column)} ({why}){nearest(column, there)}",
+                where=str(path),
+                hint=columns,
+            )
     if twice := [column for column in told.values() if list(told.values()).count(column) > 1]:
         raise UserError(
             f"the column {twice[0]} is mapped twice", where=str(path), hint="map each column once"
@@ -115,7 +121,7 @@ def find_columns(
         raise UserError(
             f"no column looks like {' or '.join(lack)} among: {shown(there)}",
             where=str(path),
-            hint=f"name it in {where}, as {lack[0]}: COLUMN; or name all columns if the file has no header line",
+            hint=f"name it in {where}, as {lack[0]}: COLUMN; or name all columns if there is no header line",
         )
     used = {*taken.values(), *facts}
     return Columns(taken, tuple(column for column in there if column and column not in used))
@@ -127,7 +133,8 @@ def guessed(
     """Field -> the column that bears the likeliest of its names, for fields that have one; a column is used
     once.
 
-    An id may bear any name that ends like one (`anime_id`), a value any that ends like a rating (`Book-Rating`).
+    An id may bear any name that ends like one (`anime_id`), a value any that ends like a rating
+    (`Book-Rating`).
 
     Args:
         names: of each field, the likeliest first.

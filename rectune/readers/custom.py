@@ -24,8 +24,9 @@ if typing.TYPE_CHECKING:
 def read(files: Sequence[Sequence[Path]], drops: Drops, spec: CustomDatasetConfig) -> Raw:
     """Read one file of items and, where there is one, one of interactions; both may be the same file.
 
-    Ids are text. A whole number is written without a fraction in either file, so 1, "1", 1.0 and "1.0" are one
-    id; leading zeros stay ("007" is not "7"). Without a column of values every interaction has the value 1.
+    Ids are text. A whole number is written without a fraction in either file, so 1, "1", 1.0 and "1.0" are
+    one id; leading zeros stay ("007" is not "7"). Without a column of values every interaction has the value
+    1.
 
     Raises:
         UserError: a file cannot be read, or a column is unknown or cannot be guessed.
@@ -37,7 +38,8 @@ def read(files: Sequence[Sequence[Path]], drops: Drops, spec: CustomDatasetConfi
     found = source.columns()
     say(f"  {items.name}: {found.describe()}")
     shared = bool(rest) and rest[0][0] == items
-    # A log that names what was taken repeats its items, and its malformed lines are counted with the interactions.
+    # A log that names what was taken repeats its items, and its malformed lines are counted with the
+    # interactions.
     rows = source.rows(found, drops.uncounted() if shared else drops)
     table = item_table(with_joins(rows, joins, spec.categories_separator, drops) if joins else rows)
     if shared:
@@ -56,7 +58,8 @@ def joins_of(paths: Sequence[Path], spec: CustomDatasetConfig) -> list[Joined]:
 def items_of(path: Path, spec: CustomDatasetConfig, joins: Sequence[Joined] = ()) -> ItemTable:
     """The table of items that a recipe names; where a further table has the titles, it need not."""
     needed = ("item_id",) if any(joined.field == "title" for joined in joins) else ("item_id", "title")
-    return ItemTable(path, written_of(path, spec, spec.columns.get("items", [])), spec.item_columns, spec.facts,
+    written = written_of(path, spec, spec.columns.get("items", []))
+    return ItemTable(path, written, spec.item_columns, spec.facts,
                      spec.categories_separator, needed, where="item_columns")  # fmt: skip
 
 
@@ -69,8 +72,14 @@ def interactions_of(path: Path, spec: CustomDatasetConfig) -> InteractionTable:
 def written_of(path: Path, spec: CustomDatasetConfig, columns: Sequence[str]) -> FileFormat:
     """How one of the files is written; the recipe's `format` is that of files whose ending says none."""
     known = ending_of(path) in ENDINGS
-    return FileFormat("" if known else spec.format, spec.encoding, spec.separator, spec.quoted, tuple(columns),
-                      spec.time_format)  # fmt: skip
+    return FileFormat(
+        format="" if known else spec.format,
+        encoding=spec.encoding,
+        separator=spec.separator,
+        quoted=spec.quoted,
+        columns=tuple(columns),
+        time_format=spec.time_format,
+    )
 
 
 @dataclass(frozen=True)

@@ -64,14 +64,15 @@ def scan_delimited(
 ) -> Iterator[pl.DataFrame]:
     """Some columns of a delimited file (plain or gzipped) in batches, in the file's order, in bounded memory.
 
-    A line is malformed when it has fewer or more fields than there are columns, lacks a `required` value, holds a
-    value of another type than the schema's (a number that is not finite too), opens a quote that does not close, or
-    holds bytes that are not UTF-8 where other lines are. Malformed lines are left out and counted in `drops` when the
-    file was read to its end; blank ones are left out. In the format `tsv` a quote that closes no field is data.
+    A line is malformed when it has fewer or more fields than there are columns, lacks a `required` value,
+    holds a value of another type than the schema's (a number that is not finite too), opens a quote that does
+    not close, or holds bytes that are not UTF-8 where other lines are. Malformed lines are left out and
+    counted in `drops` when the file was read to its end; blank ones are left out. In the format `tsv` a quote
+    that closes no field is data.
 
     Raises:
-        UserError: the file cannot be read, is in another encoding, lacks a column, or more of its lines are malformed
-            than may be.
+        UserError: the file cannot be read, is in another encoding, lacks a column, or more of its lines are
+            malformed than may be.
     """
     faults, seen, line, rest, ended = Faults(path), 0, 1, b"", True
     with open_utf8(path, written) as stream:
@@ -178,10 +179,11 @@ class _Table:
         return f": {said[found]} part its fields, where {said.get(self._sign, self.written.separator)} should"
 
     def parsed(self, text: bytes, last: bool, bad: bool = False) -> tuple[Records, pl.DataFrame]:
-        """The whole records of a text, and their wanted columns with three more: blank, which fault, is the last empty.
+        """The whole records of a text, and their wanted columns with three more: blank, which fault, is the
+        last empty.
 
-        Numbers are parsed straight from the bytes. Where that fails in any line they are parsed from text, which
-        takes twice the time and knows white space.
+        Numbers are parsed straight from the bytes. Where that fails in any line they are parsed from text,
+        which takes twice the time and knows white space.
 
         Args:
             last: nothing follows.

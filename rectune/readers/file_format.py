@@ -27,7 +27,8 @@ class FileFormat:
     Attributes:
         format: one of `FORMATS`; empty: by the file's ending.
         encoding: a text encoding that Python knows; a byte order mark is read over.
-        separator: what parts fields; empty: whichever of tab, comma, semicolon and bar the first line has most of.
+        separator: what parts fields; empty: whichever of tab, comma, semicolon and bar the first line has
+            most of.
         quoted: a field may stand in quotes; otherwise quotes are data.
         columns: the names of the columns, for files without a header line.
         time_format: of times, as of strptime (`%d-%m-%Y %H:%M`); empty: see `rectune.readers.times`.

@@ -45,8 +45,8 @@ class InteractionTable:
             raise UserError(
                 f"no column looks like ratings; not used: {shown(found.unused) or 'none'}",
                 where=str(self.path),
-                hint="name it as value: COLUMN in interaction_columns; or say what an interaction is, with kind: click, "
-                'purchase, play or review; or that all count alike, with value: ""',
+                hint="name it as value: COLUMN in interaction_columns; or say what an interaction is: kind: "
+                'click, purchase, play or review; or that all count alike, with value: ""',
             )
         return found
 
@@ -82,7 +82,8 @@ class InteractionTable:
 
 
 def ids(column: pl.Series, path: Path) -> pl.Series:
-    """Ids as text: without white space around them, whole numbers without a fraction; null for what stands for none.
+    """Ids as text: without white space around them, whole numbers without a fraction; null for what stands
+    for none.
 
     Raises:
         UserError: a spreadsheet has rewritten them.
@@ -97,7 +98,9 @@ def ids(column: pl.Series, path: Path) -> pl.Series:
 
 
 class _Values:
-    """Reads one column of values; what is no number is left out and counted, up to the limit of malformed lines."""
+    """Reads one column of values; what is no number is left out and counted, up to the limit of malformed
+    lines.
+    """
 
     def __init__(self, path: Path, column: str, drops: Drops) -> None:
         self._path, self._column, self._drops = path, column, drops
@@ -131,7 +134,8 @@ class _Values:
         """
         if self._bad > self._drops.malformed_limit * self._seen:
             raise UserError(
-                f"{self._bad:,} of {self._seen:,} values of the column {self._column} are no numbers: {self._first}",
+                f"{self._bad:,} of {self._seen:,} values of the column {self._column} are no numbers: "
+                f"{self._first}",
                 where=str(self._path),
                 hint='map value to another column, or to "" to count every row alike',
             )

@@ -54,7 +54,8 @@ class ItemTable:
         return find_columns(self.path, there, ITEM_NAMES, self.mapped, self.needed, self.facts, self.where)
 
     def rows(self, found: Columns, drops: Drops) -> Iterator[dict[str, Any]]:
-        """The items as they stand there, with the fields of `rectune.readers.raw.item_columns`; titles may be empty.
+        """The items as they stand there, with the fields of `rectune.readers.raw.item_columns`; titles may be
+        empty.
 
         Raises:
             UserError: see `table.rows`; or a spreadsheet has rewritten the ids.
@@ -80,7 +81,9 @@ class ItemTable:
 
 
 def values_of(field: str, value: Any, separator: str) -> list[Any]:
-    """What a cell holds for a field of an item, at most one value but of categories; none where it is missing."""
+    """What a cell holds for a field of an item, at most one value but of categories; none where it is
+    missing.
+    """
     if field == "categories":
         return _categories(value, separator)
     if field == "year":

@@ -59,7 +59,9 @@ class Joined:
 def with_joins(
     rows: Iterable[dict[str, Any]], joins: Sequence[Joined], separator: str, drops: Drops
 ) -> Iterator[dict[str, Any]]:
-    """The rows of items with what the further tables say of them; a field of the items' own table comes first."""
+    """The rows of items with what the further tables say of them; a field of the items' own table comes
+    first.
+    """
     tables = [(joined, joined.values(separator, drops)) for joined in joins]
     met: set[str] = set()
     for row in rows:

@@ -1,4 +1,6 @@
-"""Files that hold one record a line: JSON, or the Python literals that some publishers wrote in its place; or one array."""
+"""Files that hold one record a line: JSON, or the Python literals that some publishers wrote in its place; or
+one array.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,8 @@ def records(
     A file that is one JSON array gives its elements, and is not held whole either.
 
     Raises:
-        UserError: the file cannot be read, breaks off or is in another encoding, or more lines are malformed than
-            `drops` allows.
+        UserError: the file cannot be read, breaks off or is in another encoding, or more lines are malformed
+            than `drops` allows.
     """
     faults, seen = Faults(path), 0
     with open_utf8(path, written) as stream:
@@ -129,7 +131,7 @@ def _buffered(chunk: bytes) -> io.BufferedReader:
 def _piecewise(
     pieces: Iterable[bytes], before: int, schema: Mapping[str, pl.DataType], faults: Faults
 ) -> Iterator[pl.DataFrame]:
-    """The columns of the pieces of a chunk that holds odd lines; `before` lines of the file came before it."""
+    """The columns of the pieces of a chunk that holds odd lines; `before` lines of the file came before."""
     import polars as pl
 
     for piece in pieces:

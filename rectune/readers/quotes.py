@@ -22,8 +22,9 @@ _LONG = 200  # lines: no published record is longer, so a longer one began with 
 class Records(NamedTuple):
     """Whole records as text, line for line as in the file: what is left out of it is there as a blank line.
 
-    `rest` is what belongs to the next records, `lines` counts the lines of `text`, `joined` are the first lines
-    (from 0) of records that span more than one, with the number of lines they add, `broken` the lines left out.
+    `rest` is what belongs to the next records, `lines` counts the lines of `text`, `joined` are the first
+    lines (from 0) of records that span more than one, with the number of lines they add, `broken` the lines
+    left out.
     """
 
     text: bytes
@@ -58,14 +59,15 @@ def all_records(text: bytes) -> Records:
 def whole_records(text: bytes, separator: str, width: int, last: bool, literal: bool = False) -> Records:
     """The records that begin and end in `text`, which begins with a record and ends with a line.
 
-    Lines with an odd number of quotes, or with a quote at a place where none opens, closes or is doubled, are looked
-    at one by one: they belong to a record of several lines, or hold a quote that opens no field (that record is
-    written anew, in quotes), or are broken.
+    Lines with an odd number of quotes, or with a quote at a place where none opens, closes or is doubled, are
+    looked at one by one: they belong to a record of several lines, or hold a quote that opens no field (that
+    record is written anew, in quotes), or are broken.
 
     Args:
         text: UTF-8, with quotes inside quotes doubled.
         separator: one ASCII character.
-        width: of fields; what is written anew keeps one more at most, by which it shows that there are too many.
+        width: of fields; what is written anew keeps one more at most, by which it shows that there are too
+            many.
         last: nothing follows; otherwise a record that does not end here is left for later.
         literal: quotes of a broken line are data.
     """
@@ -123,8 +125,8 @@ def _suspects(text: bytes, separator: bytes) -> tuple[NDArray[np.int64], NDArray
 def _first_record(lines: Sequence[bytes], separator: str, width: int) -> tuple[int, bytes]:
     """How many lines the first record takes and the record written anew; 0 and a blank line if it has no end.
 
-    Neither has one that would swallow records: several lines that give another number of fields than a record has, or
-    that look like records each (then two stray quotes made one field of what lies between them).
+    Neither has one that would swallow records: several lines that give another number of fields than a record
+    has, or that look like records each (then two stray quotes made one field of what lies between them).
     """
     reader = csv.reader(
         (line.decode("utf-8", "surrogateescape") for line in lines), delimiter=separator, strict=True
@@ -143,7 +145,9 @@ def _first_record(lines: Sequence[bytes], separator: str, width: int) -> tuple[i
 
 
 def _like_records(lines: Sequence[bytes], separator: bytes, width: int) -> bool:
-    """Whether each line has as many fields as a record, and the same kind of signs in the first (or last) of them."""
+    """Whether each line has as many fields as a record, and the same kind of signs in the first (or last) of
+    them.
+    """
     if width < 2:
         return False
     fields = [line.rstrip(b"\r\n").split(separator) for line in lines]
@@ -195,7 +199,8 @@ def field_counts(
     if not len(signs) or signs[-1] != ord("\n"):
         ends = np.append(ends, len(signs))
     if quoted and b'"' in records.text:
-        # Every quote of these records opens, closes or is one of two, so an even number of them lies before what is free.
+        # Every quote of these records opens, closes or is one of two, so an even number of them lies before
+        # what is free.
         quotes = np.flatnonzero(signs == ord('"'))
         parts = parts[np.searchsorted(quotes, parts) % 2 == 0]
         ends = ends[np.searchsorted(quotes, ends) % 2 == 0]

@@ -1,4 +1,4 @@
-"""What a reader of a dataset returns: items and interactions in its publisher's words, and what was left out."""
+"""What a reader of a dataset returns: items and interactions as published, and what was left out."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Raw:
 def item_columns() -> dict[str, pl.DataType]:
     """`extra` is a JSON object as text; `marks` tell items of one title apart, the best mark first.
 
-    `category` is the publisher's own division of the dataset (an Amazon category); empty or null where it has none.
-    `facts` are columns that a recipe names, as `price: 12`.
+    `category` is the publisher's own division of the dataset (an Amazon category); empty or null where it has
+    none. `facts` are columns that a recipe names, as `price: 12`.
     """
     import polars as pl
 
@@ -50,10 +50,11 @@ def item_columns() -> dict[str, pl.DataType]:
 
 
 def interaction_columns() -> dict[str, pl.DataType]:
-    """As in `rectune.core.tables.interaction_schema`, with published ids in place of codes, and without `order`.
+    """As in `rectune.core.tables.interaction_schema`, with published ids in place of codes, and without
+    `order`.
 
-    `timestamp` is milliseconds since 1970. An id may be UInt32 as well, where all of them are whole numbers without
-    leading zeros.
+    `timestamp` is milliseconds since 1970. An id may be UInt32 as well, where all of them are whole numbers
+    without leading zeros.
     """
     import polars as pl
 
@@ -74,7 +75,9 @@ def item_frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def interaction_frame(frame: pl.DataFrame, kind: str = "") -> pl.DataFrame:
-    """One batch of interactions from `user_id`, `item_id`, `value` and, where published, `timestamp` and `kind`."""
+    """One batch of interactions from `user_id`, `item_id`, `value` and, where published, `timestamp` and
+    `kind`.
+    """
     import polars as pl
 
     if kind:

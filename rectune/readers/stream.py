@@ -1,4 +1,4 @@
-"""The bytes of a file as UTF-8, plain or gzipped, whatever its encoding; what is no data at all is refused."""
+"""The bytes of a file as UTF-8, plain or gzipped, whatever its encoding; what is no data is refused."""
 
 from __future__ import annotations
 
@@ -126,8 +126,8 @@ BAD_BYTE = "\ufdd0"  # stands for bytes that are not UTF-8; no character, so in 
 def checked(chunk: bytes, written: FileFormat, path: Path, line: int) -> tuple[bytes, bool]:
     """Whole lines in UTF-8, and whether any held a byte that is not: `BAD_BYTE` stands in its place.
 
-    Damage in single lines is let through; where fewer lines with other signs than ASCII are UTF-8 than are not, the
-    file is in another encoding.
+    Damage in single lines is let through; where fewer lines with other signs than ASCII are UTF-8 than are
+    not, the file is in another encoding.
 
     Args:
         line: the number (from 1) of the first line.

@@ -29,10 +29,12 @@ _EXACT = 2**53  # above it a float does not hold every whole number
 
 
 def columns(path: Path, written: FileFormat) -> list[str]:
-    """The names of a table's columns, without white space around them; of JSON those of its first thousand records.
+    """The names of a table's columns, without white space around them; of JSON those of its first thousand
+    records.
 
     Raises:
-        UserError: the format is unknown, the file is broken, empty or in another encoding, or two columns bear one name.
+        UserError: the format is unknown, the file is broken, empty or in another encoding, or two columns
+            bear one name.
     """
     return list(_columns(path, written.of(path)))
 
@@ -60,7 +62,8 @@ def rows(
 def batches(
     path: Path, schema: Mapping[str, pl.DataType], needed: Sequence[str], drops: Drops, written: FileFormat
 ) -> Iterator[pl.DataFrame]:
-    """Some columns of a table in batches, of the schema's types but where Parquet holds times: those stay times.
+    """Some columns of a table in batches, of the schema's types but where Parquet holds times: those stay
+    times.
 
     Of JSON all columns are text.
     """
@@ -109,7 +112,9 @@ def _json_names(path: Path, written: FileFormat) -> list[str]:
 
 
 def _refuse_repeated_key(path: Path, written: FileFormat) -> None:
-    """Of two keys of one name in an object one would silently win; the first line that holds an object is looked at."""
+    """Of two keys of one name in an object one would silently win; the first line that holds an object is
+    looked at.
+    """
 
     def told_apart(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]

@@ -41,7 +41,9 @@ def clean_text(text: str | None) -> str:
 
 
 def _is_clean(text: str) -> bool:
-    """Whether nothing needs to be done: true of most texts, and told in a fifth of the time that doing it takes."""
+    """Whether nothing needs to be done: true of most texts, and told in a fifth of the time that doing it
+    takes.
+    """
     if (
         "<" in text
         or "&" in text
@@ -69,7 +71,9 @@ def shorten(text: str, limit: int = 300) -> str:
 
 
 def repair_mojibake(text: str) -> str:
-    """Undo UTF-8 that was read as Latin-1 or the like, once or twice; text that makes sense comes back unchanged."""
+    """Undo UTF-8 that was read as Latin-1 or the like, once or twice; text that makes sense comes back
+    unchanged.
+    """
     if text.isascii():
         return text
     return _LOST_SHARP_S.sub("ß", _decoded(_LOST.sub("Ã\x83Â", text)))
@@ -94,7 +98,9 @@ _TAIL = re.compile(r"""[^<>]*["']\s*/?>""")
 
 
 def clean_title(text: str | None) -> str:
-    """A title as `clean_text` gives it, without a tag that was cut off; empty where it is the rest of a tag alone."""
+    """A title as `clean_text` gives it, without a tag that was cut off; empty where it is the rest of a tag
+    alone.
+    """
     title = clean_text(text)
     if "<" in title:
         title = _CUT_TAG.sub("", title)

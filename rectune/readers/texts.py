@@ -1,4 +1,6 @@
-"""One column of texts out of a file or a pipe, streamed, gzipped or not; what is malformed is an error at once."""
+"""One column of texts out of a file or a pipe, streamed, gzipped or not; what is malformed is an error at
+once.
+"""
 
 from __future__ import annotations
 
@@ -48,16 +50,17 @@ class _Input:
 
 @contextmanager
 def open_texts(file: Path, column: str = "", kind: str = "") -> Iterator[Iterator[str]]:
-    """The texts of a column in the file's order, "" where there is none; lone surrogates (from JSON) become `?`.
+    """The texts of a column in the file's order, "" where there is none; lone surrogates (from JSON) become
+    `?`.
 
-    Blank lines are skipped, but for a CSV file of one column, where they are empty texts. A file without a byte holds
-    no texts in any format.
+    Blank lines are skipped, but for a CSV file of one column, where they are empty texts. A file without a
+    byte holds no texts in any format.
 
     Args:
         file: `-` reads standard input.
         column: the column's name; else `response`, `text`, or the only column of text.
-        kind: one of `FORMATS` (`json` and `jsonl` tell lines from an array by themselves); else by the file's ending, or
-            by the first bytes of standard input.
+        kind: one of `FORMATS` (`json` and `jsonl` tell lines from an array by themselves); else by the file's
+            ending, or by the first bytes of standard input.
 
     Raises:
         UserError: at once or while the texts are read: no such file, format or column, or a malformed line.

@@ -13,7 +13,8 @@ if typing.TYPE_CHECKING:
 
 EARLIEST = 631_152_000_000  # ms: 1990; no log is older, and a number before it was cut off or is no time
 _FROM, _TO = 631_152_000, 4_102_444_800  # seconds: 1990 to 2100
-# Seconds, milliseconds and so on since 1970, a second of each: within those years no number can be two of them.
+# Seconds, milliseconds and so on since 1970, a second of each: within those years no number can be two of
+# them.
 _UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _ENOUGH = 0.99  # share of a batch's values that have to fit the unit
 _COMPACT = r"^(?:19[89]\d|20\d\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$"
@@ -30,11 +31,11 @@ _FORMATS = (
 class Clock:
     """Reads one column of times; how it is written is decided on the first batch and holds for the file.
 
-    Where a format is given, it is that one. Otherwise a number is taken for seconds, milliseconds, microseconds or
-    nanoseconds since 1970, whichever puts it between 1990 and 2100 (at most one of them can), eight digits that form a
-    date for a day. Text is ISO 8601, year first; without a zone it is taken as UTC. At least 99 % of the first batch's
-    values must fit one way of writing, or it is an error; a row whose time does not fit is left out and counted. A
-    missing time stays missing.
+    Where a format is given, it is that one. Otherwise a number is taken for seconds, milliseconds,
+    microseconds or nanoseconds since 1970, whichever puts it between 1990 and 2100 (at most one of them can),
+    eight digits that form a date for a day. Text is ISO 8601, year first; without a zone it is taken as UTC.
+    At least 99 % of the first batch's values must fit one way of writing, or it is an error; a row whose time
+    does not fit is left out and counted. A missing time stays missing.
     """
 
     def __init__(self, path: Path, column: str, drops: Drops, time_format: str = "") -> None:
@@ -45,7 +46,8 @@ class Clock:
         """The table with its column `timestamp` (text, or a time of Parquet) as Int64 milliseconds.
 
         Raises:
-            UserError: the values fit no known way of writing, or none alone; or are times of day or durations.
+            UserError: the values fit no known way of writing, or none alone; or are times of day or
+                durations.
         """
         import polars as pl
 
@@ -93,8 +95,8 @@ class Clock:
             raise UserError(found, where=str(self.path), hint="give another time_format (as of strptime)")
         found = f"times of the column {self.column} are written in no known way, or in several: {odd}"
         hint = (
-            "say how, with time_format (as of strptime: %d-%m-%Y %H:%M is 31-01-2024 12:30); or write them as one of: "
-            f'{_FORMATS}; or map timestamp to "" to read without times'
+            "say how, with time_format (as of strptime: %d-%m-%Y %H:%M is 31-01-2024 12:30); or write them "
+            f'as one of: {_FORMATS}; or map timestamp to "" to read without times'
         )
         raise UserError(found, where=str(self.path), hint=hint)
 

@@ -99,7 +99,7 @@ def test_a_plan_names_the_changed_file_at_every_stage_that_it_touches_and_no_oth
     (package / "prompts" / "templates" / "en" / "extra.jinja").write_text("new")
     lines = planned(package)
     touched = {stage for stage, line in lines.items() if "its source changed" in line}
-    assert touched == set(lines) - {"base", "sft", "candidates", "dpo"}
+    assert touched == set(lines) - {"data", "base", "sft", "candidates", "dpo"}
     assert "prompts/answers.py, prompts/templates/en/extra.jinja" in lines["queries"]
 
 

@@ -1,4 +1,6 @@
-"""Files as people have them: what is read of them, and what is refused, by the catalogue and by the data stage alike."""
+"""Files as people have them: what is read of them, and what is refused, by the catalogue and by the data
+stage alike.
+"""
 
 import gzip
 import json

@@ -1,4 +1,6 @@
-"""Interactions of one's own as people have them: values, times and ids; what is warned of, and what is refused."""
+"""Interactions of one's own as people have them: values, times and ids; what is warned of, and what is
+refused.
+"""
 
 import json
 from datetime import UTC, datetime, time, timedelta
@@ -246,8 +248,9 @@ def test_names_of_datasets_that_are_none_are_refused(tmp_path: Path, override: s
 
 @pytest.mark.parametrize(
     "override",
-    ["data.positive_threshold={shop: .nan}", "data.positive_threshold={shop: .inf}", "data.datasets=[shop, shop]",
-     "evaluate.systems=[random, random]", "generate.teachers=[{model: embedded}, {model: embedded, weight: 2}]",
+    ["data.positive_threshold={shop: .nan}", "data.positive_threshold={shop: .inf}",
+     "data.datasets=[shop, shop]", "evaluate.systems=[random, random]",
+     "generate.teachers=[{model: embedded}, {model: embedded, weight: 2}]",
      "data.categories={amazon: [Electronics, Electronics]}"],
 )  # fmt: skip
 def test_what_is_no_number_or_named_twice_is_refused(override: str) -> None:

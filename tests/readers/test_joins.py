@@ -1,4 +1,6 @@
-"""Names, descriptions, categories and facts of items from further tables; facts on their way to whoever reads them."""
+"""Names, descriptions, categories and facts of items from further tables; facts on their way to whoever reads
+them.
+"""
 
 import json
 from pathlib import Path
@@ -102,7 +104,8 @@ def test_custom_datasets_that_share_people_may_be_crossed(tmp_path: Path) -> Non
         name: {"domain": name, "items": f"{name}.csv", "interactions": f"{name}.events.csv"} | fixed
         for name in "ab"
     }
-    overrides = [f"data.root={tmp_path}", "data.datasets=[a, b]", "data.mixture_weights={a: 1, b: 1}", "data.train=60",
+    overrides = [f"data.root={tmp_path}", "data.datasets=[a, b]", "data.mixture_weights={a: 1, b: 1}",
+                 "data.train=60",
                  "data.cross_domain=[{history: a, target: b, weight: 1}]", "data.train_time_quantile=1.0",
                  "data.custom=" + json.dumps(own)]  # fmt: skip
     recipe = load_recipe(Path("recipes/tiny.yaml"), overrides).only(("data",))

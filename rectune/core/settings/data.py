@@ -113,8 +113,9 @@ class CustomDatasetConfig(Section):
     encoding: str = "utf-8"
     """The encoding of the files, by a name that Python knows: utf-8, latin-1, cp949, utf-16 …"""
     separator: str = ""
-    """What parts the fields of CSV: one sign or several, as `::`. Empty: whichever of tab, comma, semicolon and
-    bar the first line has most of."""
+    """What parts the fields of CSV: one sign or several, as `::`. Empty: whichever of tab, comma, semicolon
+    and bar the first line has most of.
+    """
     quoted: bool = True
     """Whether fields of CSV may stand in quotes; without it quotes are data."""
     columns: dict[Literal["items", "interactions"], list[str]] = Field(default={})
@@ -127,8 +128,9 @@ class CustomDatasetConfig(Section):
     positive_threshold: float = 1.0
     """From which value on an interaction counts as liked."""
     people: str = ""
-    """A name for whose user ids these are: datasets that share it share users, who are then parted together and
-    may be crossed (`cross_domain`). Empty: nobody else's."""
+    """A name for whose user ids these are: datasets that share it share users, who are then parted together
+    and may be crossed (`cross_domain`). Empty: nobody else's.
+    """
     licence: str = ""
     """The licence of the data, for the cards that are published."""
     redistributable: bool = False
@@ -183,15 +185,17 @@ class DataConfig(Section):
     malformed: Fraction = 0.01
     """Share of a file's lines that may be unreadable before reading it is an error."""
     since: str = ""
-    """Interactions before this day or time (2015-01-31, or 2015-01-31T12:00) are left out; UTC. Datasets without
-    times keep theirs."""
+    """Interactions before this day or time (2015-01-31, or 2015-01-31T12:00) are left out; UTC. Datasets
+    without times keep theirs.
+    """
     until: str = ""
     """Likewise after it; a day counts whole."""
     min_item_likes: NonNegativeInt = 0
     """Items that fewer users liked are left out, with what happened to them."""
     k_core: NonNegativeInt = 0
-    """Only users who liked so many items, and items that so many of those users liked, are kept (the k-core of
-    the likes)."""
+    """Only users who liked so many items, and items that so many of those users liked, are kept (the k-core
+    of the likes).
+    """
     require: list[Literal["description", "categories", "year"]] = Field(default=[])
     """Items that lack any of these are left out, with what happened to them."""
     custom: dict[str, CustomDatasetConfig] = Field(default={})

@@ -13,7 +13,9 @@ _MOVED = re.compile(
 
 
 def upright(title: str) -> str:
-    """The title with articles in front that catalogues move behind: `Postman, The (1994)` is `The Postman (1994)`."""
+    """The title with articles in front that catalogues move behind: `Postman, The (1994)` is `The Postman
+    (1994)`.
+    """
     return _MOVED.sub(_in_front, title) if ", " in title else title
 
 

@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class DroppedRows:
-    """What was left out of a dataset for one reason; `first` says where in each file (file:line), if known."""
+    """What was left out of a dataset for one reason; `first` says where in each file (file:line) it began."""
 
     dataset: str
     reason: str

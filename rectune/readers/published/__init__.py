@@ -11,7 +11,8 @@ from typing import Any
 from rectune.core.errors import UserError
 from rectune.readers.drops import Drops
 
-# Name of a format -> names of the files of items that are read, the first that fits, and the function that reads them.
+# Name of a format -> names of the files of items that are read, the first that fits, and the function that
+# reads them.
 _FILES: dict[str, tuple[tuple[str, str], ...]] = {
     "mind": ((r"news.*\.tsv", "mind:items"),),
     "amazon": ((r"meta_.*\.jsonl?", "amazon:items"),),
@@ -34,8 +35,8 @@ def published_items(name: str, path: Path, drops: Drops) -> Iterator[dict[str, A
 
     Args:
         name: one of `PUBLISHED`.
-        path: the file of items, plain or gzipped, under the name that it was published with (or another one, if the
-            format has one such file only); or a folder of such files.
+        path: the file of items, plain or gzipped, under the name that it was published with (or another one,
+            if the format has one such file only); or a folder of such files.
 
     Raises:
         UserError: there is no such file, or what its reader raises.

@@ -1,4 +1,6 @@
-"""Amazon reviews: the editions of 2014 (some files Python literals), 2018 (seconds) and 2023 (parent_asin, milliseconds)."""
+"""Amazon reviews: the editions of 2014 (some files Python literals), 2018 (seconds) and 2023 (parent_asin,
+milliseconds).
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def read(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
 
 
 def category_of(path: Path) -> str:
-    """The category that a file is of: Electronics for meta_Electronics.jsonl.gz and reviews_Electronics_5.json."""
+    """The category that a file is of: Electronics for meta_Electronics.jsonl.gz and
+    reviews_Electronics_5.json.
+    """
     match = _FILE.fullmatch(path.name)
     return match["category"] if match else path.stem
 
@@ -94,7 +98,9 @@ def _price(value: Any) -> float | None:
 
 
 def _reviews(path: Path, drops: Drops) -> Iterator[pl.DataFrame]:
-    """Columns of all editions, side by side: what one lacks is null. What was written in a review is not read."""
+    """Columns of all editions, side by side: what one lacks is null. What was written in a review is not
+    read.
+    """
     import polars as pl
 
     schema: dict[str, pl.DataType] = dict.fromkeys(

@@ -1,4 +1,5 @@
-"""Book-Crossing (2004), as first published and as the Book Recommendation Dataset: a rating of 0 means none given.
+"""Book-Crossing (2004), as first published and as the Book Recommendation Dataset: a rating of 0 means none
+given.
 
 No times.
 """

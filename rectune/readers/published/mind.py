@@ -70,10 +70,10 @@ def _clicks(paths: Sequence[Path], drops: Drops, batch: int) -> Iterator[pl.Data
     """Clicks from the histories, a user's from the oldest on, then clicks on what was shown.
 
     Histories have no times, and every line repeats its user's. The one before the user's first impression (in
-    whichever file) is taken. All of it was clicked before that impression, so it gets its time, and comes first here:
-    sorted by time and then by place it stays before every impression of the user. What later histories add was
-    clicked in between. Where a part of the edition shows it, it stands there with its time; for the rest no time is
-    known that might not put it after a click that it preceded, so it is left out.
+    whichever file) is taken. All of it was clicked before that impression, so it gets its time, and comes
+    first here: sorted by time and then by place it stays before every impression of the user. What later
+    histories add was clicked in between. Where a part of the edition shows it, it stands there with its time;
+    for the rest no time is known that might not put it after a click that it preceded, so it is left out.
     """
     import polars as pl
 

@@ -19,7 +19,8 @@ from rectune.readers.text import json_object
 if typing.TYPE_CHECKING:
     import polars as pl
 
-# A series has the years of its run: (2007-), (1975-1979); what went to video or television is marked (V), (TV).
+# A series has the years of its run: (2007-), (1975-1979); what went to video or television is marked (V),
+# (TV).
 _YEAR = re.compile(r"\s*\((\d{4})(?:[-–](?:\d{4})?)?\)\s*(?:\((?:TV|V|VG)\))?\s*$")
 _LOOSE = re.compile(r"(?<=\()\s+|\s+(?=\))")  # white space inside brackets
 _NO_GENRE = ("", "(no genres listed)", "unknown")
@@ -29,8 +30,8 @@ _DAT = FileFormat(separator="::", quoted=False, fallback="latin-1")  # of 1m; 10
 _100K = FileFormat(separator="|", quoted=False, fallback="latin-1")
 # The columns of u.item after the first five, if u.genre is not there to say so.
 _GENRES = (
-    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy Film-Noir Horror Musical "
-    "Mystery Romance Sci-Fi Thriller War Western"
+    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy Film-Noir Horror "
+    "Musical Mystery Romance Sci-Fi Thriller War Western"
 ).split()
 
 # What the numbers in users.dat stand for, by the README of 1m.
@@ -141,7 +142,8 @@ def _films(path: Path, drops: Drops, written: FileFormat) -> Iterator[tuple[str,
 
 
 def _flagged(path: Path, genres: Sequence[str], drops: Drops) -> tuple[list[dict[str, Any]], dict[int, int]]:
-    """The films of u.item, where each genre has a column of 0 and 1; and the ids of those that are listed again.
+    """The films of u.item, where each genre has a column of 0 and 1; and the ids of those that are listed
+    again.
 
     A few films stand there under two ids, alike in title, date and address.
     """

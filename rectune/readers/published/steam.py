@@ -1,4 +1,4 @@
-"""Steam, as UCSD's libraries of Australian players (Python literals a line) and as steam-200k.csv. No times."""
+"""Steam, as UCSD's libraries of Australian players (a Python literal a line) and steam-200k.csv. No times."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def read(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
 def read_200k(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
     """Read steam-200k.csv: a game's name is its id and all that is known of it.
 
-    The value of a play is hours; a purchase has none, since it says nothing of hours. Lines that repeat another
-    stay in.
+    The value of a play is hours; a purchase has none, since it says nothing of hours. Lines that repeat
+    another stay in.
     """
     ((path,),) = files
     return Raw(_named_games(path, drops), _acts(path, drops), no_users(), drops)
