@@ -52,6 +52,8 @@ def open_utf8(path: Path, written: FileFormat) -> Iterator[io.BufferedReader]:
             stream = io.BufferedReader(
                 typing.cast(io.RawIOBase, _Recoder(raw, written.encoding, path)), _BLOCK
             )
+        if not stream.peek(1):  # a byte order mark alone
+            raise UserError("is empty", where=str(path), hint=AGAIN)
         yield stream
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rectune.core.errors import UserError
 from rectune.core.tables import interaction_schema, item_schema, user_schema
 from rectune.datagen.datasets import registry
-from rectune.datagen.datasets.normalize import read_domain, tell_apart
+from rectune.datagen.datasets.normalize import read_domain
+from rectune.datagen.datasets.unique_titles import tell_apart
 from tests.datagen.frames import Frames, collected
 
 MOVIES = "movieId,title,genres\n1,Toy Story (1995),Animation|Comedy\n2,Heat (1995),Crime\n"

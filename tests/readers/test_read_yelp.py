@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rectune.datagen.datasets.normalize import tell_apart
+from rectune.datagen.datasets.unique_titles import tell_apart
 from rectune.readers.drops import Drops
 from rectune.readers.published.yelp import read
 from rectune.readers.raw import Raw, interaction_columns, item_columns
