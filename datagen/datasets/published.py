@@ -81,7 +81,8 @@ _MIND = Dataset(
             "small",
             "mind",
             "50,000 users drawn from the large edition, and what they were shown",
-            by_hand="read and accept the terms on the page, get MINDsmall_train.zip and MINDsmall_dev.zip, and unpack "
+            by_hand="read and accept the terms on the page, get MINDsmall_train.zip and "
+            "MINDsmall_dev.zip, and unpack "
             "each into a folder of its own (train, dev)",
         ),
         Edition(
@@ -109,7 +110,8 @@ _AMAZON_MUSIC = Dataset(
         Edition(
             "2018",
             "2018",
-            "Digital_Music 1,584,082 reviews, 465,392 products; CDs_and_Vinyl 4,543,369 reviews, 544,442 products",
+            "Digital_Music 1,584,082 reviews, 465,392 products; CDs_and_Vinyl 4,543,369 reviews, "
+            "544,442 products",
             _amazon_downloads("2018"),
         ),
         Edition(
@@ -184,7 +186,8 @@ _ANIME = Dataset(
             "2020",
             "2020",
             "57 million ratings of 310,059 users, 16,872 anime rated of 17,562",
-            by_hand=f"sign in, get the archive from {_KAGGLE}/hernan4444/anime-recommendation-database-2020, and unpack "
+            by_hand=f"sign in, get the archive from "
+            f"{_KAGGLE}/hernan4444/anime-recommendation-database-2020, and unpack "
             "anime.csv, anime_with_synopsis.csv and rating_complete.csv",
             licence="as its Kaggle page states; not checked here",
             redistributable=False,
@@ -227,7 +230,8 @@ _BOOKS = Dataset(
             "original",
             "original",
             "1,149,780 ratings of 278,858 users, 271,379 books",
-            by_hand="the publisher's server is no longer online; unpack BX-Books.csv, BX-Book-Ratings.csv and "
+            by_hand="the publisher's server is no longer online; unpack BX-Books.csv, "
+            "BX-Book-Ratings.csv and "
             "BX-Users.csv of a BX-CSV-Dump.zip that you have",
             licence="not known; users are asked to cite Ziegler et al. 2005",
             redistributable=False,
@@ -345,7 +349,8 @@ _STEAM = Dataset(
             "200k",
             "200k",
             "200,000 rows (purchases and hours played) of 12,393 users, 5,155 games",
-            by_hand=f"sign in, get the archive from {_KAGGLE}/tamber/steam-video-games, and unpack steam-200k.csv",
+            by_hand=f"sign in, get the archive from {_KAGGLE}/tamber/steam-video-games, and unpack "
+            f"steam-200k.csv",
             licence="as its Kaggle page states; not checked here",
         ),
     ),
@@ -372,9 +377,12 @@ _AMAZON = Dataset(
             categories=tuple(
                 "AMAZON_FASHION All_Beauty Appliances Arts_Crafts_and_Sewing Automotive Books CDs_and_Vinyl "
                 "Cell_Phones_and_Accessories Clothing_Shoes_and_Jewelry Digital_Music Electronics Gift_Cards "
-                "Grocery_and_Gourmet_Food Home_and_Kitchen Industrial_and_Scientific Kindle_Store Luxury_Beauty "
-                "Magazine_Subscriptions Movies_and_TV Musical_Instruments Office_Products Patio_Lawn_and_Garden "
-                "Pet_Supplies Prime_Pantry Software Sports_and_Outdoors Tools_and_Home_Improvement Toys_and_Games "
+                "Grocery_and_Gourmet_Food Home_and_Kitchen Industrial_and_Scientific Kindle_Store "
+                "Luxury_Beauty "
+                "Magazine_Subscriptions Movies_and_TV Musical_Instruments Office_Products "
+                "Patio_Lawn_and_Garden "
+                "Pet_Supplies Prime_Pantry Software Sports_and_Outdoors Tools_and_Home_Improvement "
+                "Toys_and_Games "
                 "Video_Games".split()
             ),
         ),
@@ -386,7 +394,8 @@ _AMAZON = Dataset(
             categories=tuple(
                 "Amazon_Instant_Video Apps_for_Android Automotive Baby Beauty Books CDs_and_Vinyl "
                 "Cell_Phones_and_Accessories Clothing_Shoes_and_Jewelry Digital_Music Electronics "
-                "Grocery_and_Gourmet_Food Health_and_Personal_Care Home_and_Kitchen Kindle_Store Movies_and_TV "
+                "Grocery_and_Gourmet_Food Health_and_Personal_Care Home_and_Kitchen Kindle_Store "
+                "Movies_and_TV "
                 "Musical_Instruments Office_Products Patio_Lawn_and_Garden Pet_Supplies Sports_and_Outdoors "
                 "Tools_and_Home_Improvement Toys_and_Games Video_Games".split()
             ),
@@ -395,10 +404,13 @@ _AMAZON = Dataset(
     categories=tuple(
         "All_Beauty Amazon_Fashion Appliances Arts_Crafts_and_Sewing Automotive Baby_Products "
         "Beauty_and_Personal_Care Books CDs_and_Vinyl Cell_Phones_and_Accessories Clothing_Shoes_and_Jewelry "
-        "Digital_Music Electronics Gift_Cards Grocery_and_Gourmet_Food Handmade_Products Health_and_Household "
-        "Health_and_Personal_Care Home_and_Kitchen Industrial_and_Scientific Kindle_Store Magazine_Subscriptions "
+        "Digital_Music Electronics Gift_Cards Grocery_and_Gourmet_Food Handmade_Products "
+        "Health_and_Household "
+        "Health_and_Personal_Care Home_and_Kitchen Industrial_and_Scientific Kindle_Store "
+        "Magazine_Subscriptions "
         "Movies_and_TV Musical_Instruments Office_Products Patio_Lawn_and_Garden Pet_Supplies Software "
-        "Sports_and_Outdoors Subscription_Boxes Tools_and_Home_Improvement Toys_and_Games Unknown Video_Games".split()
+        "Sports_and_Outdoors Subscription_Boxes Tools_and_Home_Improvement Toys_and_Games Unknown "
+        "Video_Games".split()
     ),
 )
 

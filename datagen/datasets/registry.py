@@ -108,7 +108,7 @@ def _plain_beside(path: Path, found: Iterable[Path]) -> bool:
 
 
 def _complete(folder: Path, layout: Layout) -> dict[str, list[Path | None]]:
-    """Categories that lack no needed file, each with one file a pattern (None for one that may be missing)."""
+    """Categories that lack no needed file, with one file a pattern (None for one that may be missing)."""
     found: dict[str, dict[int, list[tuple[int, bool, Path]]]] = {}
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.is_file() and (match := _category(path.name, layout)):
@@ -124,7 +124,7 @@ def _complete(folder: Path, layout: Layout) -> dict[str, list[Path | None]]:
 
 
 def _category(name: str, layout: Layout) -> tuple[str, int, int] | None:
-    """Category, place of the pattern and of its alternative; the alternative that says most about the name."""
+    """Category, place of the pattern and of its alternative: the one that says most about the name."""
     for place, pattern in enumerate(layout.files):
         best: tuple[int, str, int] | None = None
         for rank, alternative in enumerate(pattern.lstrip("?").split("|")):

@@ -52,9 +52,7 @@ def key_of(text: str) -> str:
 
 
 def unescape(text: str) -> tuple[str, list[int]]:
-    """The text without HTML entities, and where each of its characters stood; no places where nothing
-    changed.
-    """
+    """The text with HTML entities decoded, and each character's old place; no places if nothing changed."""
     found = list(_ENTITY.finditer(text)) if "&" in text else []
     if not found:
         return text, []

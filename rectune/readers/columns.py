@@ -27,7 +27,8 @@ ITEM_NAMES: dict[str, Sequence[str]] = {
         "department 카테고리 카테고리명 분류 장르 태그 종류"
     ).split(),
     "description": (
-        "description productdescription itemdescription longdescription shortdescription desc summary overview "
+        "description productdescription itemdescription longdescription shortdescription desc "
+        "summary overview "
         "synopsis abstract plot about text body content details 설명 상품설명 상세설명 내용 본문 줄거리 소개"
     ).split(),
     "year": (
@@ -37,7 +38,8 @@ ITEM_NAMES: dict[str, Sequence[str]] = {
 # The same for interactions.
 INTERACTION_NAMES: dict[str, Sequence[str]] = {
     "user_id": (
-        "userid user customerid customer memberid member reviewerid visitorid accountid uid profileid clientid "
+        "userid user customerid customer memberid member reviewerid visitorid accountid uid "
+        "profileid clientid "
         "회원번호 회원id 회원 고객번호 고객id 고객 사용자id 사용자 유저"
     ).split(),
     "item_id": ITEM_NAMES["item_id"],
@@ -46,7 +48,8 @@ INTERACTION_NAMES: dict[str, Sequence[str]] = {
         "평점 별점 점수 수량"
     ).split(),
     "timestamp": (
-        "timestamp time datetime date unixtime unixreviewtime createdat created purchasedat orderdate eventtime "
+        "timestamp time datetime date unixtime unixreviewtime createdat created purchasedat "
+        "orderdate eventtime "
         "일시 시각 시간 날짜 등록일 구매일 주문일"
     ).split(),
 }

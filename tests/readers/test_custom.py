@@ -78,7 +78,8 @@ def test_every_format_reads_the_same(tmp_path: Path, ending: str) -> None:
     else:
         write(tmp_path / f"e.{ending}", [dict(row, sku=str(row["sku"])) for row in ROWS])
         write(tmp_path / f"i.{ending}", [{"sku": "1", "name": "Lamp"}, {"sku": "02", "name": "Chair"}])
-    own = spec(items=f"i.{ending}", interactions=f"e.{ending}", item_columns={"item_id": "sku", "title": "name"},
+    own = spec(items=f"i.{ending}", interactions=f"e.{ending}",
+               item_columns={"item_id": "sku", "title": "name"},
                interaction_columns=EVENTS)  # fmt: skip
     raw, rows, _ = shop(tmp_path, own)
     assert raw.items.select("item_id", "title").rows() == [("1", "Lamp"), ("02", "Chair")]

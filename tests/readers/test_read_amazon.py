@@ -47,10 +47,13 @@ def events(found: Raw) -> list[tuple[Any, ...]]:
 
 # Reviews ----------------------------------------------------------------------------------------------------
 
-OLD = {"reviewerID": "R1", "asin": "A1", "reviewerName": "J. \"Joe\" <b>", "helpful": [2, 3], "reviewText": "So so.\n",
-       "overall": 5.0, "summary": "Good", "unixReviewTime": 1252800000, "reviewTime": "09 13, 2009"}  # fmt: skip
+OLD = {"reviewerID": "R1", "asin": "A1", "reviewerName": "J. \"Joe\" <b>", "helpful": [2, 3],
+       "reviewText": "So so.\n",
+       "overall": 5.0, "summary": "Good", "unixReviewTime": 1252800000,
+       "reviewTime": "09 13, 2009"}  # fmt: skip
 NEW = {"rating": 4.0, "title": "x", "text": "{\"asin\": \"no\"}", "images": [{"a": "b"}], "asin": "C1",
-       "parent_asin": "P1", "user_id": "U1", "timestamp": 1558404207398, "verified_purchase": True}  # fmt: skip
+       "parent_asin": "P1", "user_id": "U1", "timestamp": 1558404207398,
+       "verified_purchase": True}  # fmt: skip
 
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
@@ -127,7 +130,8 @@ def test_malformed_lines_of_all_files_are_counted(tmp_path: Path) -> None:
 def test_metadata_of_2014_are_literals_with_several_paths(tmp_path: Path) -> None:
     album, bare = items(
         tmp_path,
-        {"asin": "A1", "title": "It's \"Live\"", "price": 12.49, "imUrl": "http://x", "salesRank": {"Music": 4},
+        {"asin": "A1", "title": "It's \"Live\"", "price": 12.49, "imUrl": "http://x",
+         "salesRank": {"Music": 4},
          "related": {"also_bought": ["B1"]}, "brand": "", "description": "An album.",
          "categories": [["CDs & Vinyl", "Rock", "Pop"], ["CDs & Vinyl", "Live"]]},
         {"asin": "A2", "categories": [["CDs & Vinyl"]]},
@@ -144,7 +148,8 @@ def test_metadata_of_2018(tmp_path: Path) -> None:
     (album,) = items(
         tmp_path,
         {"asin": "A1", "title": "Abbey &amp; Road", "category": ["Digital Music", "Rock", "x" * 80, "Pop"],
-         "brand": "The\n  Beatles", "description": ["An <b>album</b>.", "", "Of 1969."], "price": "$5.49 - $7.00",
+         "brand": "The\n  Beatles", "description": ["An <b>album</b>.", "", "Of 1969."],
+         "price": "$5.49 - $7.00",
          "main_cat": '<img alt="Digital Music"/>', "rank": ["1 in"], "details": None},
     )  # fmt: skip
     assert album["categories"] == ["Rock", "Pop"]
@@ -159,7 +164,8 @@ def test_metadata_of_2023(tmp_path: Path) -> None:
         {"parent_asin": "P1", "title": "Lamp", "main_category": "Amazon Home", "price": "from 1,249.00",
          "store": None, "details": '{"Brand": "Philips", "Color": "Red"}', "features": ["A lamp", "Red"],
          "categories": "['Home & Kitchen', 'Lamps']", "description": None},
-        {"parent_asin": "P2", "title": None, "categories": [], "details": "{broken", "price": None, "store": "Ikea"},
+        {"parent_asin": "P2", "title": None, "categories": [], "details": "{broken", "price": None,
+         "store": "Ikea"},
         name="meta_Home_and_Kitchen.jsonl",
     )  # fmt: skip
     assert (lamp["item_id"], lamp["categories"], lamp["description"]) == ("P1", ["Lamps"], "A lamp")

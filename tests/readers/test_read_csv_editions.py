@@ -120,7 +120,8 @@ def test_movielens_100k(tmp_path: Path) -> None:
     raw, rows = read(movielens.read_100k, tmp_path, files)
     assert rows == [("196", "1", 3.0, "rating", 881250949000), ("22", "2", 1.0, "rating", 878887116000)]
     assert raw.items.select("title", "year", "categories").rows() == [
-        ("Toy Story", 1995, ["Animation", "Children's", "Comedy"]), ("The Café", 1995, ["Western"]), ("unknown", None, []),
+        ("Toy Story", 1995, ["Animation", "Children's", "Comedy"]), ("The Café", 1995, ["Western"]),
+        ("unknown", None, []),
     ]  # fmt: skip
     assert users(raw) == {
         "196": {"gender": "male", "age": "49", "occupation": "writer"},
@@ -155,12 +156,17 @@ def test_anime_of_2016(tmp_path: Path) -> None:
     assert (item(raw, "1")["title"], item(raw, "1")["extra"]) == ('Gintama&#039;, "again"', {"type": "TV"})
 
 
-HEAD_2020 = "MAL_ID,Name,Score,Genres,English name,Japanese name,Type,Episodes,Aired,Premiered,Studios,Source,Score-10\n"
+HEAD_2020 = (
+    "MAL_ID,Name,Score,Genres,English name,Japanese name,Type,Episodes,Aired,Premiered,Studios,"
+    "Source,Score-10\n"
+)
 TITLES_2020 = HEAD_2020 + (
     '1,Cowboy Bebop,8.78,"Action, Sci-Fi",Cowboy Bebop,カウボーイビバップ,TV,26,'
     '"Apr 3, 1998 to Apr 24, 1999",Spring 1998,Sunrise,Original,229170.0\n'
-    "2,Shingeki no Kyojin,Unknown,Drama,Attack on Titan,進撃の巨人,Movie,1,2013 to ?,Unknown,Unknown,Manga,Unknown\n"
-    "3,Unknown Planet,Unknown,Unknown,Unknown,Unknown,Unknown,Unknown,Unknown,Unknown,Unknown,Unknown,Unknown\n"
+    "2,Shingeki no Kyojin,Unknown,Drama,Attack on "
+    "Titan,進撃の巨人,Movie,1,2013 to ?,Unknown,Unknown,Manga,Unknown\n"
+    "3,Unknown "
+    "Planet,Unknown,Unknown,Unknown,Unknown,Unknown,Unknown,Unknown,Unknown,Unknown,Unknown,Unknown\n"
 )
 SYNOPSES_2020 = (
     "MAL_ID,Name,Score,Genres,sypnopsis\n"
@@ -215,7 +221,8 @@ def test_books_of_kaggle(tmp_path: Path) -> None:
     files = {
         "Books.csv": KAGGLE_BOOKS,
         "Ratings.csv": "User-ID,ISBN,Book-Rating\n276,01X,0\n276,02,7\n",
-        "Users.csv": 'User-ID,Location,Age\n276,"seoul, n/a, korea",23.0\n277,"n/a, n/a, n/a",239\n278,"lima, peru",\n',
+        "Users.csv": 'User-ID,Location,Age\n276,"seoul, n/a, korea",23.0\n277,"n/a, n/a, n/a",239\n'
+        '278,"lima, peru",\n',
     }
     raw, rows = read(books.read, tmp_path, files)
     assert rows == [("276", "01X", None, "rating", None), ("276", "02", 7.0, "rating", None)]
@@ -264,7 +271,8 @@ def test_books_as_first_published(tmp_path: Path) -> None:
     }
     raw, rows = read(books.read_original, tmp_path, files)
     assert rows == [
-        ("1", "01X", None, "rating", None), ("2", '"03"', 6.0, "rating", None), ("2", "07", 5.0, "rating", None),
+        ("1", "01X", None, "rating", None), ("2", '"03"', 6.0, "rating", None),
+        ("2", "07", 5.0, "rating", None),
     ]  # fmt: skip
     assert raw.items.select("item_id", "title", "year").rows() == [
         ("01X", 'Peterman Rides Again; the "Real" One', 1999),
@@ -299,8 +307,10 @@ def test_too_many_broken_lines_stop_the_reading(tmp_path: Path) -> None:
 # Steam ------------------------------------------------------------------------------------------------------
 
 PLAYS = (
-    '151603712,"The Elder Scrolls V Skyrim",purchase,1.0,0\n151603712,"The Elder Scrolls V Skyrim",play,273.0,0\n'
-    '59945701,"Warhammer 40,000 Dawn of War II",play,0.1,0\n59945701,"Warhammer 40,000 Dawn of War II",play,0.1,0\n'
+    '151603712,"The Elder Scrolls V Skyrim",purchase,1.0,0\n'
+    '151603712,"The Elder Scrolls V Skyrim",play,273.0,0\n'
+    '59945701,"Warhammer 40,000 Dawn of War II",play,0.1,0\n'
+    '59945701,"Warhammer 40,000 Dawn of War II",play,0.1,0\n'
     "5250,Alien Swarm,refund,1.0,0\n5250,Dota 2,purchase,1.0,0\n"
 )
 

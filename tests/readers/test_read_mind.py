@@ -1,4 +1,4 @@
-"""MIND's news and clicks: histories without times, labels that may be missing, parts that repeat each other."""
+"""MIND's news and clicks: histories without times, labels that may be missing, parts that repeat others."""
 
 import datetime
 import gzip

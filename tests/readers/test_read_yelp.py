@@ -12,7 +12,8 @@ from rectune.readers.drops import Drops
 from rectune.readers.published.yelp import read
 from rectune.readers.raw import Raw, interaction_columns, item_columns
 
-REVIEW = {"review_id": "r", "user_id": "u", "business_id": "b", "stars": 4.0, "useful": 0, "text": "a\nb \"c\"",
+REVIEW = {"review_id": "r", "user_id": "u", "business_id": "b", "stars": 4.0, "useful": 0,
+          "text": "a\nb \"c\"",
           "date": "2021-03-21 06:16:07"}  # fmt: skip
 
 
@@ -43,8 +44,10 @@ def test_what_is_null_is_read_over(tmp_path: Path) -> None:
         {"business_id": "b1", "name": "Joe's", "city": "New York", "state": "NY", "address": "7 Carmine St",
          "categories": "Pizza, Italian,  Restaurants", "is_open": 1, "hours": {"Monday": "0:0-0:0"},
          "attributes": {"RestaurantsPriceRange2": "2"}},
-        {"business_id": "b2", "name": "Odd", "city": None, "categories": None, "attributes": None, "hours": None},
-        {"business_id": "b3", "name": "Bare", "city": "", "attributes": {"RestaurantsPriceRange2": "None", "WiFi": None}},
+        {"business_id": "b2", "name": "Odd", "city": None, "categories": None, "attributes": None,
+         "hours": None},
+        {"business_id": "b3", "name": "Bare", "city": "",
+         "attributes": {"RestaurantsPriceRange2": "None", "WiFi": None}},
     )  # fmt: skip
     assert (full["item_id"], full["title"], full["description"]) == ("b1", "Joe's", "in New York, NY")
     assert [name.strip() for name in full["categories"]] == ["Pizza", "Italian", "Restaurants"]
@@ -75,7 +78,8 @@ def test_attributes_are_literals_inside_texts(tmp_path: Path) -> None:
     (place,) = places(tmp_path, {"business_id": "b", "name": "x", "attributes": attributes})
     assert place["extra"]["price"] == 3
     assert place["extra"]["has"] == [
-        "WiFi: free", "NoiseLevel: average", "BusinessParking: street", "Ambience: casual", "Ambience: classy",
+        "WiFi: free", "NoiseLevel: average", "BusinessParking: street", "Ambience: casual",
+        "Ambience: classy",
         "OutdoorSeating", "AgesAllowed: __import__('os').getcwd()", "GoodForKids",
     ]  # fmt: skip
 
