@@ -28,6 +28,7 @@ By = Literal["model", "template"]
 
 _LIKED = 5  # items of a history that the model is told of, the latest
 _LEAST = 20  # characters behind the opening that say something
+_FACTS = 6  # of an item in a plain sentence
 _EVIDENCE = 200  # characters of an item's own text in a plain sentence
 _NONE_OF_OURS = re.compile(r"(?!)()")  # the closing words themselves are cut off before
 _END = re.compile(r"[.!?。…][\"'”’」』)\]]*(?=\s|$)")
@@ -134,6 +135,7 @@ def plain_sentence(explanation_request: ExplanationRequest) -> str:
         *map(one_line, explanation_request.item.categories[:4]),
         *([str(explanation_request.item.year)] if explanation_request.item.year else []),
     ]
+    about += map(one_line, explanation_request.item.facts[:_FACTS])
     text = one_line(explanation_request.evidence or explanation_request.item.description)
     if text.startswith(
         explanation_request.item.title
@@ -211,4 +213,4 @@ def _closed(body: str, explanation_request: ExplanationRequest) -> str:
 
 
 def _told(item: Item) -> str:
-    return " ".join([item.title, *item.categories, item.description, str(item.year or "")])
+    return " ".join([item.title, *item.categories, item.description, str(item.year or ""), *item.facts])

@@ -18,14 +18,12 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class DroppedRows:
-    """What was left out of a dataset for one reason; `first` says where that was met first (file:line), if
-    known.
-    """
+    """What was left out of a dataset for one reason; `first` says where in each file (file:line) it began."""
 
     dataset: str
     reason: str
     count: int
-    first: str
+    first: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def _drops(name: str, entry: Mapping[str, Any]) -> Iterator[DroppedRows]:
     read = mapping(entry.get("read"))
     first = mapping(read.get("first"))
     for reason, count in mapping(read.get("dropped")).items():
-        yield DroppedRows(name, str(reason), int(count), str(first.get(reason, "")))
+        yield DroppedRows(name, str(reason), int(count), tuple(map(str, first.get(reason) or ())))
 
 
 def _mixes(name: str, entry: Mapping[str, Any]) -> Iterator[MixtureRow]:
