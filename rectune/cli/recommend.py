@@ -189,9 +189,9 @@ class _Answering:
         from rectune.recommender.formatting import as_json, as_text
         from rectune.recommender.requests import from_words
 
-        wish = typed.user_request(self._items[0].domain, self._recommender.grounding.titles)
-        request = from_words(self._items, wish, self._recommender.grounding)
-        if strange := [item.title for item in request.liked if not item.item_id and not wish.history_domain]:
+        asked = typed.user_request(self._items[0].domain, self._recommender.grounding.titles)
+        request = from_words(self._items, asked, self._recommender.grounding)
+        if strange := [item.title for item in request.liked if not item.item_id and not asked.history_domain]:
             say(f"not in the catalogue, so only their words count: {'; '.join(strange)}")
         found = self._recommender.recommend(request)
         return json_line(as_json(found)) if self._json else as_text(found)
