@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import typing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from rectune.core import settings
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
+from rectune.core.figures.data import DatasetCounts
+from rectune.core.figures.reading import read_record
 from rectune.core.progress import say
 from rectune.datagen.datasets import registry
 
@@ -24,14 +24,14 @@ _COUNTED = "counted.json"
 
 @dataclass(frozen=True)
 class CachedDataset:
-    """One dataset that has been read: `counted` is what its reader counted, `liked` from where something is
+    """One dataset that has been read: `counts` is what its reader counted, `liked` from where something is
     liked.
     """
 
     dataset: registry.Dataset
     folder: Path
     liked: float
-    counted: dict[str, Any]
+    counts: DatasetCounts
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class CachedDataset:
     @property
     def ordered(self) -> bool:
         """Whether its interactions have times."""
-        return bool(self.counted["ordered"])
+        return self.counts.ordered
 
     @cached_property
     def items(self) -> pl.DataFrame:
@@ -111,12 +111,11 @@ def read_dataset(dataset: registry.Dataset, data: settings.DataConfig, folder: P
     """
     liked = data.positive_threshold.get(dataset.name, dataset.liked)
     if not (folder / _COUNTED).is_file():
-        counted = _read(dataset, data, liked, folder)
-        write_atomically(folder / _COUNTED, json.dumps(counted, ensure_ascii=False))
-    return CachedDataset(dataset, folder, liked, json.loads((folder / _COUNTED).read_text(encoding="utf-8")))
+        write_atomically(folder / _COUNTED, _read(dataset, data, liked, folder).to_json())
+    return CachedDataset(dataset, folder, liked, read_record(DatasetCounts, "data", folder / _COUNTED))
 
 
-def _read(dataset: registry.Dataset, data: settings.DataConfig, liked: float, folder: Path) -> dict[str, Any]:
+def _read(dataset: registry.Dataset, data: settings.DataConfig, liked: float, folder: Path) -> DatasetCounts:
     import polars as pl
 
     from rectune.datagen.datasets.frames import read_domain
@@ -126,9 +125,9 @@ def _read(dataset: registry.Dataset, data: settings.DataConfig, liked: float, fo
     marked = tables.interactions.with_columns(liked=(pl.col("value") >= liked).fill_null(False))
     for name, table in zip(TABLES, (tables.items, tables.users, marked), strict=True):
         table.sink_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=1)
-    counted = tables.stats
+    counts = DatasetCounts(**tables.stats)
     say(
-        f"  {dataset.name}: {counted['items']:,} items, {counted['users']:,} users, "
-        f"{counted['rows_out']:,} of {counted['rows_in']:,} interactions"
+        f"  {dataset.name}: {counts.items:,} items, {counts.users:,} users, "
+        f"{counts.rows_out:,} of {counts.rows_in:,} interactions"
     )
-    return counted
+    return counts

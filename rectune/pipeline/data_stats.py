@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rectune.core.artifacts import ArtifactStore
-from rectune.core.manifest import read_manifests
+from rectune.core.finished_stages import FinishedStages
 from rectune.core.text.plain import printable
 from rectune.core.text.tables import Table, nested
+from rectune.core.types import Split
 from rectune.evaluation.pages.data import DataSummary, MixtureRow, Row, read_data
 from rectune.evaluation.pages.data_figures import draw
 from rectune.evaluation.pages.data_tables import tables
@@ -26,7 +27,7 @@ def data_stats(recipe: Path, overrides: Sequence[str], out: Path, store: Artifac
         UserError: what the data stage raises.
     """
     folder = run_pipeline(RunOptions(recipe, overrides, "data"), store)["data"]
-    data = read_data(folder, read_manifests({"data": folder}).get("data"))
+    data = read_data(FinishedStages({"data": folder}))
     charts = draw(data, out)
     return "\n\n".join([*_report(data), f"data: {folder}", _where(charts, out)])
 
@@ -107,7 +108,7 @@ def _mixture(data: DataSummary) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _cells(mix: MixtureRow, splits: Sequence[str]) -> str:
+def _cells(mix: MixtureRow, splits: Sequence[Split]) -> str:
     cells = []
     for split in splits:
         got = mix.got.get(split, 0)

@@ -11,6 +11,9 @@ from typing import Any
 
 from rectune.core.artifacts import ArtifactStore, WorkDir, write_atomically
 from rectune.core.errors import UserError
+from rectune.core.figures import STAGE_FIGURES
+from rectune.core.figures.reading import checked
+from rectune.core.figures.record import RowCounts, StageRecord
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe, dump_sections, load_recipe, resolved, to_yaml
 from rectune.core.text.plain import duration
@@ -73,8 +76,8 @@ def _make(step: PlannedStage, recipe: Recipe, order: RunOptions, store: Artifact
     try:
         with store.work(name, key) as place:
             started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-            stats, usage = _launch(step, recipe, store, place)
-            manifest = _manifest(step, order, stats, usage) | {"started": started}
+            figures, usage = _launch(step, recipe, store, place)
+            manifest = _manifest(step, order, figures, usage) | {"started": started}
             store.finish(name, key, manifest)
     except OSError as full:
         if full.errno != errno.ENOSPC:
@@ -84,16 +87,14 @@ def _make(step: PlannedStage, recipe: Recipe, order: RunOptions, store: Artifact
             where=str(store.root),
             hint="free some space; the same command goes on from here",
         ) from None
-    rows = (
-        f", {stats['rows_in']} -> {stats['rows_out']} rows" if {"rows_in", "rows_out"} <= set(stats) else ""
-    )
+    rows = f", {figures.rows_in} -> {figures.rows_out} rows" if isinstance(figures, RowCounts) else ""
     cost = f"{duration(round(usage.seconds))}, {usage.peak_memory / 2**30:.1f} GiB"
     say(f"{'':<11} done in {cost}{rows}   {store.folder(name, key)}")
 
 
 def _launch(
     step: PlannedStage, recipe: Recipe, store: ArtifactStore, place: WorkDir
-) -> tuple[dict[str, Any], ResourceUsage]:
+) -> tuple[StageRecord, ResourceUsage]:
     ingredients = step.ingredients
     assert ingredients is not None  # run_pipeline refuses a blocked step
     sections = dump_sections(recipe, step.stage.sections)
@@ -102,11 +103,12 @@ def _launch(
     write_atomically(absolute.folder / "config.yaml", to_yaml(sections))
     write_atomically(absolute.folder / "recipe.yaml", resolved(recipe))
     spec = {"sections": sections, "inputs": inputs}
-    return launch(step.stage.function, spec, absolute, step.stage.process_group(recipe))
+    found, usage = launch(step.stage.function, spec, absolute, step.stage.process_group(recipe))
+    return checked(STAGE_FIGURES[step.stage.name], step.stage.name, absolute.folder, found), usage
 
 
 def _manifest(
-    step: PlannedStage, order: RunOptions, stats: dict[str, Any], usage: ResourceUsage
+    step: PlannedStage, order: RunOptions, figures: StageRecord, usage: ResourceUsage
 ) -> dict[str, Any]:
     assert step.ingredients is not None
     return {
@@ -115,7 +117,7 @@ def _manifest(
         "recipe": order.name,
         "inputs": dict(step.ingredients.inputs),
         "outside": dict(step.ingredients.outside),
-        "figures": stats,
+        "figures": figures.document(),
         "versions": package_versions(),
         "source": stage_source(step.stage),
         "seconds": usage.seconds,

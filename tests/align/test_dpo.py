@@ -67,10 +67,10 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_a_run_begins_at_ln_2_and_learns_the_pairs(tmp_path: Path, inputs: dict[str, Path]) -> None:
     sft = load_file(inputs["sft"] / "adapter" / "adapter_model.safetensors")
     figures = run(recipe(num_train_epochs=8, save_steps=3), inputs, tmp_path)
-    assert figures["first_loss"] == pytest.approx(math.log(2), abs=1e-4)
-    assert figures["last_loss"] < 0.6
-    assert figures["accuracy"] == 1.0 and figures["margin"] > 0.1
-    assert (figures["pairs"], figures["steps"], figures["annotators"]) == (4, 8, {"simulated": 4})
+    assert figures.first_loss == pytest.approx(math.log(2), abs=1e-4)
+    assert figures.last_loss < 0.6
+    assert figures.accuracy == 1.0 and figures.margin > 0.1
+    assert (figures.pairs, figures.steps, figures.annotators) == (4, 8, {"simulated": 4})
     assert {path.name for path in tmp_path.iterdir()} == LEFT
     rows = metrics.read(tmp_path / "metrics.jsonl")
     assert {"rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies"} <= rows[0].keys()
@@ -96,13 +96,13 @@ def test_held_out_pairs_are_never_trained_on_and_measured_from_the_start(
     start, end = split_eval_users[0], split_eval_users[-1]
     assert (start["loss"], start["accuracy"], start["margin"]) == (pytest.approx(math.log(2)), 0.5, 0.0)
     assert start["kl"] == 0.0 < split_eval_users[1]["kl"]
-    assert start["pairs"] == figures["held_out"]["pairs"] in (1, 2, 3)
+    assert start["pairs"] == figures.held_out.pairs in (1, 2, 3)
     assert end["loss"] < start["loss"] and end["accuracy"] == 1.0  # pairs of other users are alike
     assert end["margin"] == pytest.approx(
         0.2 * (end["chosen_logps"] - start["chosen_logps"] - end["rejected_logps"] + start["rejected_logps"]),
         abs=1e-4,
     )
-    assert figures["held_out"]["step"] == figures["best_step"]
+    assert figures.held_out.step == figures.best_step
     answers = metrics.read(tmp_path / "generations.jsonl")
     assert {row["step"] for row in answers} == {0, 6} and all(row["tokens"] >= 1 for row in answers)
     assert {path.name for path in tmp_path.iterdir()} == LEFT | {"held_out.jsonl"}

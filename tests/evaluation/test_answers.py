@@ -77,24 +77,24 @@ def compare(
 
 def test_a_better_model_is_seen_to_be_better_with_an_interval(compare) -> None:  # type: ignore[no-untyped-def]
     found = compare(lambda _: WILD, lambda _: GOOD)
-    assert (found["prompts"], found["users"]) == (8, 4)
-    sft, dpo, gap = found["systems"]["sft"], found["systems"]["dpo"], found["difference"]
+    assert (found.prompts, found.users) == (8, 4)
+    sft, dpo, gap = found.systems["sft"], found.systems["dpo"], found.difference
     assert set(gap) == set(FIGURES) and set(dpo) == {*FIGURES, "how"}
-    assert (sft["hit@1"]["mean"], dpo["hit@1"]["mean"]) == (
+    assert (sft.hit_at_1.mean, dpo.hit_at_1.mean) == (
         0.0,
         0.5,
     )  # half of the users want the space station
-    assert (sft["grounded"]["mean"], dpo["grounded"]["mean"]) == (0.0, 1.0)
-    assert gap["grounded"] == {"mean": 1.0, "low": 1.0, "high": 1.0}
-    assert 0 <= gap["hit@1"]["low"] < 0.5 < gap["hit@1"]["high"] <= 1
-    assert sft["repetition"]["mean"] > 0.3 and gap["repetition"]["high"] < 0
-    assert sft["off_topic"]["mean"] > 0.4 and dpo["off_topic"]["mean"] < sft["off_topic"]["mean"]
-    assert (sft["how"], dpo["how"]) == ({"embedding": 1.0}, {"title": 1.0})
+    assert (sft.grounded.mean, dpo.grounded.mean) == (0.0, 1.0)
+    assert gap.grounded == {"mean": 1.0, "low": 1.0, "high": 1.0}
+    assert 0 <= gap.hit_at_1.low < 0.5 < gap.hit_at_1.high <= 1
+    assert sft.repetition.mean > 0.3 and gap.repetition.high < 0
+    assert sft.off_topic.mean > 0.4 and dpo.off_topic.mean < sft.off_topic.mean
+    assert (sft.how, dpo.how) == ({"embedding": 1.0}, {"title": 1.0})
 
 
 def test_equal_models_do_not_differ(compare) -> None:  # type: ignore[no-untyped-def]
     found = compare(lambda text: GOOD + text, lambda text: GOOD + text)
-    assert {tuple(figure.values()) for figure in found["difference"].values()} == {(0.0, 0.0, 0.0)}
+    assert {tuple(figure.values()) for figure in found.difference.values()} == {(0.0, 0.0, 0.0)}
 
 
 def test_what_is_written_is_what_a_blind_comparison_reads(compare, world: dict[str, Path]) -> None:  # type: ignore[no-untyped-def]
@@ -108,8 +108,8 @@ def test_what_is_written_is_what_a_blind_comparison_reads(compare, world: dict[s
 
 def test_empty_answers_count_against_a_model_and_break_nothing(compare) -> None:  # type: ignore[no-untyped-def]
     found = compare(lambda _: "", lambda _: "  ")
-    assert found["systems"]["dpo"]["grounded"]["mean"] == 0.0
-    assert found["systems"]["dpo"]["how"] == {"nothing": 1.0}
+    assert found.systems["dpo"].grounded.mean == 0.0
+    assert found.systems["dpo"].how == {"nothing": 1.0}
 
 
 def test_nothing_is_asked_where_nothing_is_wanted(compare) -> None:  # type: ignore[no-untyped-def]

@@ -90,10 +90,10 @@ def test_a_fold_whose_model_knows_gets_its_row(tmp_path: Path, monkeypatch: pyte
     config = fold_config(load_recipe(DEMO, ["evaluate.bootstrap=50"]))
     eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
     found = measure_fold(latest_cases(cases, frozenset(), 0), "en", eval_context, tmp_path)
-    assert json.loads((tmp_path / "metrics.json").read_text())["cases"] == found["cases"] == 3
-    assert found["systems"]["sft"]["hit@1"] == 1.0 and found["systems"]["base"]["hit@1"] == 0.0
-    best = found["best"]
-    assert best["name"] in INTERACTION_FREE[1:]
+    assert json.loads((tmp_path / "metrics.json").read_text())["cases"] == found.cases == 3
+    assert found.systems["sft"].hit_at_1 == 1.0 and found.systems["base"].hit_at_1 == 0.0
+    best = found.best
+    assert best.name in INTERACTION_FREE[1:]
     assert {row.protocol for row in read_rows(tmp_path / "rankings.parquet", Ranking)} == {"own"}
     table = leave_one_domain_out_table(
         [DomainFold("movielens", "movies", found)], "rectune leave-one-domain-out x"

@@ -89,8 +89,8 @@ def config(count: int = 3, **changes) -> Recipe:
 
 def test_every_system_ranks_the_same_candidates_and_known_tastes_give_known_figures(world, out: Path):
     stats = stage.run(config(), world, out)
-    assert (stats["rows_in"], stats["rows_out"]) == (4, 4)
-    hits = stats["hit@1"]
+    assert (stats.rows_in, stats.rows_out) == (4, 4)
+    hits = stats.hit_at_1
     # Popularity sees only train users: item 7 leads the kitchen side, and items 0 to 3 the other.
     assert [hits[name] for name in SYSTEMS[1:]] == [0.0, 1.0, 0.0, 0.0, 1.0]
     figures = json.loads((out / "metrics.json").read_text())
@@ -148,7 +148,7 @@ def test_samples_show_what_each_model_wrote_and_what_it_resolves_to(world, out: 
         "title",
         found[0]["target"] == "The Space Station",
     )
-    assert stats["grounded_by"]["dpo"] == {"title": 1.0}
+    assert stats.grounded_by["dpo"] == {"title": 1.0}
 
 
 def test_an_interrupted_attempt_goes_on_and_scores_nothing_twice(

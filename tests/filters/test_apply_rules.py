@@ -79,20 +79,20 @@ def test_the_figures_add_up(chosen: list[int]) -> None:
     found = judged(rows_of(chosen))
     figures = stats(found, 15.0, "words")
     verdicts = list(found.rows())
-    assert figures["rows_in"] == len(chosen) and figures["rows_out"] == sum(v.kept for v in verdicts)
-    for reason, dropped in figures["dropped"].items():
-        assert dropped == sum(reason in v.reasons for v in verdicts) == figures["overlap"][reason][reason]
-        assert figures["dropped_by_one_rule_alone"].get(reason, 0) == sum(
+    assert figures.rows_in == len(chosen) and figures.rows_out == sum(v.kept for v in verdicts)
+    for reason, dropped in figures.dropped.items():
+        assert dropped == sum(reason in v.reasons for v in verdicts) == figures.overlap[reason][reason]
+        assert figures.dropped_by_one_rule_alone.get(reason, 0) == sum(
             v.reasons == (reason,) for v in verdicts
         )
-        for other, both in figures["overlap"][reason].items():
+        for other, both in figures.overlap[reason].items():
             assert (
                 both
-                == figures["overlap"][other][reason]
+                == figures.overlap[other][reason]
                 == sum({reason, other} <= set(v.reasons) for v in verdicts)
             )
-    assert sum(bucket["rows"] for bucket in figures["lengths"]) == len(chosen)
-    assert sum(bucket["dropped"] for bucket in figures["lengths"]) == sum(not v.kept for v in verdicts)
+    assert sum(bucket["rows"] for bucket in figures.lengths) == len(chosen)
+    assert sum(bucket["dropped"] for bucket in figures.lengths) == sum(not v.kept for v in verdicts)
     assert json.loads(json.dumps(figures)) == figures
 
 

@@ -70,10 +70,10 @@ def test_rows_are_kept_or_dropped_unchanged_and_each_has_a_verdict(config: Recip
     kept, dropped = (read_rows(out / f"{name}.parquet", Example) for name in ("kept", "dropped"))
     verdicts = read_rows(out / "verdicts.parquet", Verdict)
     assert [row for row in ROWS if row in kept] == kept and [row for row in ROWS if row in dropped] == dropped
-    assert len(kept) + len(dropped) == len(ROWS) == figures["rows_in"]
+    assert len(kept) + len(dropped) == len(ROWS) == figures.rows_in
     assert [verdict.id for verdict in verdicts] == [row.id for row in ROWS]
     assert {verdict.id for verdict in verdicts if verdict.kept} == {row.id for row in kept}
-    assert 0 < len(kept) == figures["rows_out"] < len(ROWS)
+    assert 0 < len(kept) == figures.rows_out < len(ROWS)
     assert json.loads(json.dumps(figures)) == figures
 
 
@@ -82,14 +82,14 @@ def test_a_second_pass_drops_nothing(config: Recipe, tmp_path: Path) -> None:
     kept = read_rows(out / "kept.parquet", Example)
     again, figures = filtered(config, tmp_path / "second", kept)
     assert read_rows(again / "kept.parquet", Example) == kept
-    assert figures["dropped"] == {} and read_rows(again / "dropped.parquet", Example) == []
+    assert figures.dropped == {} and read_rows(again / "dropped.parquet", Example) == []
 
 
 def test_the_report_names_figures_and_shows_rows_as_plain_text(config: Recipe, tmp_path: Path) -> None:
     out, figures = filtered(config, tmp_path, ROWS)
     said = (out / "filter.md").read_text(encoding="utf-8")
-    assert f"{len(ROWS)} responses in, {figures['rows_out']} kept" in said
-    assert all(f"| {reason} | {count} |" in said for reason, count in figures["dropped"].items())
+    assert f"{len(ROWS)} responses in, {figures.rows_out} kept" in said
+    assert all(f"| {reason} | {count} |" in said for reason, count in figures.dropped.items())
     assert "<script>" not in said and "[a](" not in said
     read = json.loads((out / "extremes.json").read_text(encoding="utf-8"))
     assert [row["id"] for row in read["worst_kept"]] and all(row["reasons"] for row in read["best_dropped"])
@@ -103,7 +103,7 @@ def test_the_report_names_figures_and_shows_rows_as_plain_text(config: Recipe, t
 
 def test_no_examples_are_no_error(config: Recipe, tmp_path: Path) -> None:
     out, figures = filtered(config, tmp_path, [])
-    assert figures["rows_in"] == figures["rows_out"] == 0
+    assert figures.rows_in == figures.rows_out == 0
     assert read_rows(out / "kept.parquet", Example) == [] == read_rows(out / "verdicts.parquet", Verdict)
 
 
@@ -112,4 +112,4 @@ def test_the_terminal_hears_of_rules_and_scores(
 ) -> None:
     _, figures = filtered(config, tmp_path, ROWS)
     said = capsys.readouterr().err
-    assert f"{figures['rows_out']} of {len(ROWS)} responses kept" in said and "threshold 15" in said
+    assert f"{figures.rows_out} of {len(ROWS)} responses kept" in said and "threshold 15" in said

@@ -74,9 +74,9 @@ def rows(*shares: list[float]) -> AnswerLogprobs:
 
 def test_the_divergence_of_known_distributions() -> None:
     found = divergence(rows([0.5, 0.5], [0.5, 0.5]), rows([0.25, 0.75], [0.5, 0.5]))
-    assert found["tokens"] == 2 and found["max_gap"] == pytest.approx(math.log(2), abs=1e-6)
-    assert found["mean_gap"] == pytest.approx(math.log(2) / 2, abs=1e-6)
-    assert found["kl"] == pytest.approx((0.5 * math.log(2) + 0.5 * math.log(2 / 3)) / 2, abs=1e-6)
+    assert found.tokens == 2 and found.max_gap == pytest.approx(math.log(2), abs=1e-6)
+    assert found.mean_gap == pytest.approx(math.log(2) / 2, abs=1e-6)
+    assert found.kl == pytest.approx((0.5 * math.log(2) + 0.5 * math.log(2 / 3)) / 2, abs=1e-6)
 
 
 def test_a_padded_vocabulary_is_no_difference_and_equal_rows_are_not_below_zero() -> None:

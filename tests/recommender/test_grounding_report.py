@@ -61,10 +61,10 @@ def test_items_of_the_history_or_twice_in_the_list_are_noticed_too(grounding: Gr
 def test_shares_add_up_over_all_and_by_domain(grounding: Grounding):
     texts = ("My recommendation: Alien Planet", "My recommendation: Starship Forever", "", "")
     found = shares([answered(text) for text in texts], grounding)
-    assert found["n"] == 4 and found["domains"]["movies"]["resolved"] == found["resolved"]
-    assert found["resolved"]["exact"] == 0.25 and found["flags"]["invented"] == 0.25
-    assert sum(found["resolved"].values()) == pytest.approx(1.0)
-    assert set(found["resolved"]) == set(RESOLVED) and set(found["flags"]) == set(FLAGS)
+    assert found.n == 4 and found.domains["movies"].resolved == found.resolved
+    assert found.resolved["exact"] == 0.25 and found.flags["invented"] == 0.25
+    assert sum(found.resolved.values()) == pytest.approx(1.0)
+    assert set(found.resolved) == set(RESOLVED) and set(found.flags) == set(FLAGS)
 
 
 def test_what_is_like_the_wish_is_nearer_to_it_than_what_is_not(grounding: Grounding):
@@ -72,9 +72,9 @@ def test_what_is_like_the_wish_is_nearer_to_it_than_what_is_not(grounding: Groun
     space, kitchen = answered("x", "m4", "m0", target="m4"), answered("x", "m7", target="m4")
     near = relevance(old, [space, space], grounding, "embedded")
     far = relevance(old, [kitchen, kitchen], grounding, "embedded")
-    assert near["item"] > far["item"] > 0 and near["item"] > near["draft"]
-    assert near["target"] == pytest.approx(near["item"]) and near["n"] == 2
-    assert (near["hit@1"], far["hit@1"]) == (1.0, 0.0)
+    assert near.item > far.item > 0 and near.item > near.draft
+    assert near.target == pytest.approx(near.item) and near.n == 2
+    assert (near.hit_at_1, far.hit_at_1) == (1.0, 0.0)
     assert relevance(old, [answered("", fits=False)] * 2, grounding, "embedded")["item"] is None
 
 

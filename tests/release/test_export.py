@@ -115,8 +115,8 @@ def test_both_merges_are_measured_and_the_closer_one_is_kept(
     machinery: Machinery, inputs: dict[str, Path], out: Path
 ) -> None:
     merge = run(recipe(), inputs, out)["merge"]
-    assert (merge["form"], merge["trained_on"]) == ("dequantised", "dequantised")
-    assert merge["forms"]["original"]["mean_gap"] == pytest.approx(0.2)
+    assert (merge.form, merge.trained_on) == ("dequantised", "dequantised")
+    assert merge.forms["original"].mean_gap == pytest.approx(0.2)
     assert machinery.merges == ["dequantised", "original"]
     assert (out / "merged" / "model.safetensors").read_text() == "dequantised"
     assert json.loads((out / "merge.json").read_text()) == merge
@@ -137,7 +137,7 @@ def test_without_4_bits_there_is_one_merge(machinery: Machinery, inputs: dict[st
     (inputs["dpo"] / "adapter" / "base.json").unlink()
     machinery.away["original"] = 0.0
     merge = run(recipe(merge="dequantised"), inputs, out)["merge"]
-    assert machinery.merges == ["original"] and merge["form"] == merge["trained_on"] == "original"
+    assert machinery.merges == ["original"] and merge.form == merge.trained_on == "original"
 
 
 def test_every_file_is_made_from_one_of_16_bits_and_compared_with_it(
@@ -145,11 +145,11 @@ def test_every_file_is_made_from_one_of_16_bits_and_compared_with_it(
 ) -> None:
     stats = run(recipe(quantisations=["Q8_0", "Q4_K_M", "Q8_0"]), inputs, out)
     assert machinery.conversions == ["F16.gguf", "model.gguf", "model.Q4_K_M.gguf", "adapter.gguf"]
-    f16, main, other = stats["files"]
-    assert (f16["quantisation"], f16["file"], f16["hit"], f16["change"]) == ("F16", "", 1.0, 0.0)
-    assert (main["file"], main["cases"], main["hit"], main["change"]) == ("model.gguf", 4, 0.75, -0.25)
-    assert main["mean_gap"] == pytest.approx(0.1, abs=1e-4) and other["mean_gap"] == 0.0
-    assert main["interval"][0] < -0.25 < 0 < main["interval"][1] and stats["adapter"]["to_original"][
+    f16, main, other = stats.files
+    assert (f16.quantisation, f16.file, f16.hit, f16.change) == ("F16", "", 1.0, 0.0)
+    assert (main.file, main.cases, main.hit, main.change) == ("model.gguf", 4, 0.75, -0.25)
+    assert main.mean_gap == pytest.approx(0.1, abs=1e-4) and other["mean_gap"] == 0.0
+    assert main.interval[0] < -0.25 < 0 < main.interval[1] and stats.adapter.to_original[
         "mean_gap"
     ] == pytest.approx(0.05)
     assert {path.name for path in out.iterdir()} == {
@@ -165,8 +165,8 @@ def test_a_16_bit_file_that_is_asked_for_is_kept(
 ) -> None:
     machinery.away["model.gguf"] = 0.001
     stats = run(recipe(quantisations=["F16"], adapter_gguf=False, parity_cases=0), inputs, out)
-    assert [file["file"] for file in stats["files"]] == ["model.gguf"] and stats["adapter"] is None
-    assert stats["files"][0]["hit"] is None and machinery.conversions == ["model.gguf"]
+    assert [file["file"] for file in stats.files] == ["model.gguf"] and stats.adapter is None
+    assert stats.files[0].hit is None and machinery.conversions == ["model.gguf"]
 
 
 def test_a_failed_check_writes_its_figures_says_why_and_stops(
@@ -180,7 +180,7 @@ def test_a_failed_check_writes_its_figures_says_why_and_stops(
     assert figures["parity"]["passed"] is False and figures["files"][1]["hit"] == 0.75
     merges = len(machinery.merges)
     stats = run(recipe(allow_failed_parity=True), inputs, out)
-    assert stats["parity"]["passed"] is False and len(machinery.merges) == merges
+    assert stats.parity.passed is False and len(machinery.merges) == merges
 
 
 def test_what_was_finished_is_not_made_again(
@@ -194,7 +194,7 @@ def test_what_was_finished_is_not_made_again(
         with pytest.raises(KeyboardInterrupt):
             run(recipe(), inputs, out)
     stats = run(recipe(), inputs, out)
-    assert machinery.merges == ["dequantised", "original"] and stats["parity"]["passed"]
+    assert machinery.merges == ["dequantised", "original"] and stats.parity.passed
     assert machinery.conversions == ["F16.gguf", "model.gguf", "adapter.gguf"]
 
 
@@ -227,11 +227,11 @@ def test_the_real_export_of_a_tiny_model(tmp_path: Path) -> None:
     (dpo / "adapter").symlink_to(adapter(True))
     inputs = {**write_world(tmp_path / "world"), "base": base, "dpo": dpo}
     stats = run(recipe(quantisations=["Q8_0", "Q4_K_M"]), inputs, out)
-    f16, main, small = stats["files"]
-    assert main["tensor_types"] == {"Q8_0": 15, "F32": 5} and small["tensor_types"]["Q5_0"] == 12
+    f16, main, small = stats.files
+    assert main.tensor_types == {"Q8_0": 15, "F32": 5} and small.tensor_types["Q5_0"] == 12
     assert (
-        stats["merge"]["form"] == "dequantised" and stats["merge"]["forms"]["dequantised"]["max_gap"] < 1e-4
+        stats.merge.form == "dequantised" and stats.merge.forms["dequantised"].max_gap < 1e-4
     )
-    assert f16["mean_gap"] < 0.001 < main["mean_gap"] < small["mean_gap"] < 0.1
-    assert stats["adapter"]["to_original"]["mean_gap"] < 0.01
-    assert stats["parity"]["passed"] and stats["parity"]["texts"] > 60
+    assert f16.mean_gap < 0.001 < main.mean_gap < small.mean_gap < 0.1
+    assert stats.adapter.to_original.mean_gap < 0.01
+    assert stats.parity.passed and stats.parity.texts > 60

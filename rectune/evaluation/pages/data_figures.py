@@ -8,6 +8,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rectune.core.types import Split
 from rectune.evaluation.pages.data import DataSummary, MixtureRow, Row
 from rectune.evaluation.pages.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, drawable, save
 
@@ -123,7 +124,7 @@ def _values(axes: Axes, row: Row, threshold: float | None) -> None:
         axes.set_title(f"{_title(row)}\nliked from {threshold:g}", fontsize=9, loc="left")
 
 
-def mixture(mixes: Sequence[MixtureRow], splits: Sequence[str], path: Path) -> None:
+def mixture(mixes: Sequence[MixtureRow], splits: Sequence[Split], path: Path) -> None:
     """Cases wanted and got: a panel a split, two bars a dataset."""
     figure = _figure(1.6 + 0.42 * len(mixes), 8.0)
     panels = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]

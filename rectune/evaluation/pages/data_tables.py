@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rectune.core.text.figures import mapping, percent
+from rectune.core.figures import DataFigures
+from rectune.core.figures.data import DatasetFigures
+from rectune.core.finished_stages import FinishedStages
+from rectune.core.text.figures import percent
 from rectune.core.text.tables import NONE, Table, nested
 from rectune.evaluation.pages.data import DataSummary, Row, read_data
 from rectune.evaluation.pages.data_figures import draw
-from rectune.evaluation.pages.finished_stages import FinishedStages
 from rectune.evaluation.pages.page import Block, pictures
 
 _Column = Callable[[Row], str]
@@ -23,12 +25,12 @@ def data_section(run: FinishedStages, figures: Path) -> list[Block]:
         run: the stages.
         figures: the folder that the charts are drawn into.
     """
-    data = read_data(run.inputs.get("data"), run.manifests.get("data"))
+    data, figures_of = read_data(run), run.read(DataFigures)
     charts = draw(data, figures)
     found = [*tables(data), _drops(data), _mixture(data)]
     known = any(table.rows for table in found)
     return [
-        _datasets(mapping(run.figures("data").get("datasets"))),
+        _datasets(figures_of.datasets if figures_of else {}),
         *found,
         pictures(figures, charts) if known else "The data stage left no statistics.",
     ]
@@ -51,13 +53,11 @@ def _name(row: Row) -> str:
     return nested(row["category"]) if row["category"] else str(row["domain"])
 
 
-def _datasets(found: Mapping[str, Any]) -> Table:
-    lines = []
-    for name, entry in ((str(name), mapping(entry)) for name, entry in found.items()):
-        passed_on = "yes" if entry.get("redistributable") else "no"
-        lines.append(
-            (name, str(entry.get("domain", "")), str(entry.get("licence") or "not stated"), passed_on)
-        )
+def _datasets(found: Mapping[str, DatasetFigures]) -> Table:
+    lines = [
+        (name, one.domain, one.licence or "not stated", "yes" if one.redistributable else "no")
+        for name, one in found.items()
+    ]
     return Table(("dataset", "domain", "licence", "may be passed on"), lines, "Datasets", align="l")
 
 
