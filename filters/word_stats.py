@@ -8,7 +8,7 @@ from rectune.filters.score import response_score
 from rectune.filters.title_masking import runs
 
 _WORD = re.compile(r"\w+")
-_RUN = 3  # words; as long as in the filter's rule `repeats`
+_RUN = 3  # words; as long as in the filter's rule `ngram_repetition`
 
 
 def words_of(text: str) -> list[str]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from random import Random
 
 from samples.domains import LETTERS, code
+from samples.review_texts import is_korean, review, summary
 from samples.shared import Record, mean, values_of, write_lines
 from samples.taste import Act, Item, World
-from samples.wording import is_korean, review, summary
 
 
 def _album(item: Item, random: Random) -> Record:

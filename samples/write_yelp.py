@@ -6,9 +6,9 @@ from pathlib import Path
 from random import Random
 
 from samples.domains import URL_SAFE, code
+from samples.review_texts import review
 from samples.shared import Record, mean, values_of, write_lines
 from samples.taste import Act, Item, World
-from samples.wording import review
 
 CENTRES = {
     "New York": (40.71, -74.01, "10001"),

@@ -27,7 +27,7 @@ fetched that a recipe does not name. All other defaults are those of the recipes
 parameters.
 
 *Result* says whether a key goes into the run keys: changing one that does makes the stages that read it run
-again; a *free* one changes no result. `[]` stands for each element of a list, `NAME` for a name of your own.
+again; one that is *runtime only* changes no result. `[]` stands for each element of a list, `NAME` for a name of your own.
 """
 _PLAIN = {
     "integer": "whole number",
@@ -86,23 +86,27 @@ def _section(name: str, definitions: Mapping[str, Any]) -> str:
 
 
 def _rows(
-    section: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str = "", *, free: bool = False
+    section: Mapping[str, Any],
+    definitions: Mapping[str, Any],
+    prefix: str = "",
+    *,
+    runtime_only: bool = False,
 ) -> Iterator[Row]:
     """The keys of a section and of those within it, each of these behind a row of its own."""
     defaults = section.get("default", {})
     for name, stated in section["properties"].items():
         field = stated | ({"default": defaults[name]} if name in defaults else {})
-        key, loose = prefix + name, free or bool(field.get("free"))
+        key, loose = prefix + name, runtime_only or bool(field.get("runtime_only"))
         inner, ending = _model_in(field)
         meaning = _one_line(field.get("description", ""))
         if inner and not ending:
             yield Row(key, "", "its keys below", meaning, "")
             whole = definitions[inner] | {"default": field["default"]}
-            yield from _rows(whole, definitions, f"{key}.", free=loose)
+            yield from _rows(whole, definitions, f"{key}.", runtime_only=loose)
             continue
-        yield Row(key, _default(field), _kind(field), meaning, "free" if loose else "yes")
+        yield Row(key, _default(field), _kind(field), meaning, "runtime only" if loose else "yes")
         if inner:
-            yield from _rows(definitions[inner], definitions, f"{key}{ending}.", free=loose)
+            yield from _rows(definitions[inner], definitions, f"{key}{ending}.", runtime_only=loose)
 
 
 def _default(field: Mapping[str, Any]) -> str:

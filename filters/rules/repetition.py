@@ -18,7 +18,7 @@ class PromptCopy(Rule):
     A response must name titles and may quote the query; both are taken out of it first.
     """
 
-    name, reason, counts = "echo", "echoes the prompt", "share of runs of words"
+    name, reason, counts = "prompt_copy", "echoes the prompt", "share of runs of words"
 
     def figures(self, batch: ResponseBatch) -> Column:
         import numpy as np
@@ -41,7 +41,7 @@ class PromptCopy(Rule):
 class NgramRepetition(Rule):
     """The share of the response's runs of words that came before in it."""
 
-    name, reason, counts = "repeats", "repeats itself", "share of runs of words"
+    name, reason, counts = "ngram_repetition", "repeats itself", "share of runs of words"
 
     def figures(self, batch: ResponseBatch) -> Column:
         import numpy as np

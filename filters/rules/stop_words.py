@@ -39,7 +39,7 @@ class StopWords(LocaleShareRule):
     None for fewer than eight words.
     """
 
-    name, reason, counts = "prose", "word salad", "share of function words"
+    name, reason, counts = "stop_words", "word salad", "share of function words"
 
     def share(self, masked: str, locale: Locale) -> float:
         words = _WORDS.findall(masked)

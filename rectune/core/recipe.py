@@ -199,7 +199,7 @@ def _without_free(section: BaseModel) -> dict[str, Any]:
     plain: dict[str, Any] = section.model_dump(mode="json")
     for name, field in type(section).model_fields.items():
         extra = field.json_schema_extra
-        if isinstance(extra, dict) and extra.get("free"):
+        if isinstance(extra, dict) and extra.get("runtime_only"):
             del plain[name]
         elif isinstance(value := getattr(section, name), BaseModel):
             plain[name] = _without_free(value)

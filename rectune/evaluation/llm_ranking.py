@@ -181,7 +181,7 @@ def _scored_batches(
     drawn = config.model_copy(
         update={
             "protocols": [name for name in config.protocols if name != FULL],
-            "draws": min(config.num_candidate_draws, config.num_model_draws),
+            "num_candidate_draws": min(config.num_candidate_draws, config.num_model_draws),
         }
     )
     if drawn.num_candidate_draws:

@@ -42,7 +42,7 @@ def test_the_order_of_names_does_not_matter_and_a_newcomer_only_takes_over() -> 
 
 
 @pytest.mark.parametrize(
-    ("annotator", "of", "found"),
+    ("annotator", "annotators", "found"),
     [("d", PEOPLE, "none of"), ("a", ("a", "a"), "twice"), ("a", ("a", " "), "name")],
 )
 def test_names_that_make_no_sense_are_refused(

@@ -27,10 +27,10 @@ from tests.align.examples import make_tasks, write_folders, write_items
 PROGRAM = """
 import sys
 from pathlib import Path
-from rectune.align.tagging import Sitting, tag
+from rectune.align.tagging import TaggingOptions, tag
 root = Path(sys.argv[1])
 folders = {name: root / name for name in ("queries", "candidates", "data")}
-sys.exit(tag(folders, Sitting(root / "tags" / "t.sqlite", sys.argv[2], "plain" in sys.argv)))
+sys.exit(tag(folders, TaggingOptions(root / "tags" / "t.sqlite", sys.argv[2], "plain" in sys.argv)))
 """
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path.cwd()), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
 

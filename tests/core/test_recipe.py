@@ -115,12 +115,18 @@ def test_all_faults_are_listed_at_once_with_the_nearest_key() -> None:
     with pytest.raises(UserError) as caught:
         load_recipe(
             DEMO,
-            ["train.learning_rat=1", "filter.threshold=abc", "train.lora.alpa=2", "nonsense", "traim={}"],
+            [
+                "train.learning_rat=1",
+                "filter.threshold=abc",
+                "train.lora.lora_alpa=2",
+                "nonsense",
+                "traim={}",
+            ],
         )
     text = str(caught.value)
     assert "train.learning_rat: unknown key, did you mean learning_rate?" in text
     assert "filter.threshold" in text and "'abc'" in text
-    assert "train.lora.alpa: unknown key, did you mean alpha?" in text
+    assert "train.lora.lora_alpa: unknown key, did you mean lora_alpha?" in text
     assert "nonsense: not of the form section.key=value" in text
     assert "traim: unknown key, did you mean train?" in text
 

@@ -32,7 +32,7 @@ def test_quotes_label_and_full_stop_are_taken_off_a_query() -> None:
 
 
 def test_teachers_get_their_shares_and_a_request_always_has_the_same_one() -> None:
-    teachers = [TeacherConfig(model="a", share=3.0), TeacherConfig(model="b", share=1.0)]
+    teachers = [TeacherConfig(model="a", weight=3.0), TeacherConfig(model="b", weight=1.0)]
     chosen = [_teacher_of((("user", str(number)),), teachers) for number in range(2000)]
     assert chosen == [_teacher_of((("user", str(number)),), teachers) for number in range(2000)]
     assert 0.7 < chosen.count(0) / 2000 < 0.8

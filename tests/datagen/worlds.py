@@ -30,7 +30,7 @@ def settings(**changes: Any) -> DataConfig:
         "train_time_quantile": 1.0,
         "min_history": 2,
         "max_history": 3,
-        "candidates": 6,
+        "num_candidates": 6,
         "seed": 3,
     }
     return DataConfig(**(plain | changes))

@@ -38,7 +38,9 @@ def test_every_row_of_the_page_says_what_the_key_means(section: str) -> None:
 
 def test_free_keys_are_told_apart() -> None:
     rows = {row.key: row.result for row in recipe_keys.rows("train")}
-    assert rows["learning_rate"] == "yes" and rows["logging_steps"] == "free" and rows["lora.r"] == "yes"
+    assert (
+        rows["learning_rate"] == "yes" and rows["logging_steps"] == "runtime only" and rows["lora.r"] == "yes"
+    )
 
 
 def test_a_nested_key_has_the_default_that_its_section_gives_it() -> None:

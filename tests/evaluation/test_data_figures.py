@@ -136,7 +136,7 @@ def test_drops_and_mixture_come_from_the_manifest(data: DataSummary) -> None:
     malformed, evil = data.drops
     assert (malformed.dataset, malformed.count, malformed.first) == ("shop", 3, "shop.csv:17: too short")
     assert (evil.reason, evil.first) == (EVIL, "")
-    assert data.positive_threshold == {"goods": 4.0}
+    assert data.liked == {"goods": 4.0}
     assert [mix.source for mix in data.mixture] == ["shop", "Books", "shop/Books > shop/Toys"]
     assert data.mixture[0].wanted == {"train": 1200, "test": 30} and data.mixture[2].got == {"train": 5}
     assert data.mixture[1] == MixtureRow("Books", {}, {"train": 608}, category=True)

@@ -40,7 +40,9 @@ def config(**changes) -> EvaluateConfig:
 
 def test_drawn_candidates_hold_the_target_once_and_nothing_that_the_user_met(world):
     tests, pools = world
-    for batch in further_tasks(tests, pools, config(protocols=["uniform", "popularity", "full"], draws=2)):
+    for batch in further_tasks(
+        tests, pools, config(protocols=["uniform", "popularity", "full"], num_candidate_draws=2)
+    ):
         for task in batch:
             c = task.test.case
             assert task.candidates.count(c.target) == 1
@@ -54,7 +56,7 @@ def test_draws_differ_from_each_other_and_follow_from_the_seed(world):
     tests, pools = world
 
     def drawn(seed: int) -> list[tuple[str, ...]]:
-        settings = config(protocols=["uniform"], draws=3, seed=seed)
+        settings = config(protocols=["uniform"], num_candidate_draws=3, seed=seed)
         return [task.candidates for batch in further_tasks(tests, pools, settings) for task in batch]
 
     assert drawn(1) == drawn(1) != drawn(2)

@@ -63,15 +63,15 @@ def test_lengths_are_counted_in_tokens_and_bounds_belong_to_what_is_kept() -> No
 def test_an_echo_is_the_share_of_the_answers_runs_in_the_prompt(
     instruction: str, answer: str, share: float
 ) -> None:
-    found = judged([example(answer, instruction=instruction)], only("echo", words=4, share=0.6))
-    assert found.figures["echo"][0] == share
+    found = judged([example(answer, instruction=instruction)], only("prompt_copy", words=4, share=0.6))
+    assert found.figures["prompt_copy"][0] == share
     assert found.reasons(0) == (("echoes the prompt",) if share == 1.0 else ())
 
 
 def test_the_query_may_be_quoted() -> None:
     query = "a slow film for a long rainy evening"
     row = example(f"You asked for {query}", instruction=f"Search request: {query}", query=query, history=())
-    assert judged([row], only("echo")).figures["echo"][0] == 0.0
+    assert judged([row], only("prompt_copy")).figures["prompt_copy"][0] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_the_query_may_be_quoted() -> None:
 )
 def test_repetition_is_the_share_of_runs_that_came_before(text: str, share: float) -> None:
     row = example(text, history=("3",))
-    found = judged([row], only("repeats", words=3, share=0.3))
-    assert found.figures["repeats"][0] == pytest.approx(share)
+    found = judged([row], only("ngram_repetition", words=3, share=0.3))
+    assert found.figures["ngram_repetition"][0] == pytest.approx(share)
     assert found.reasons(0) == (("repeats itself",) if share > 0.3 else ())
 
 
@@ -168,14 +168,14 @@ def test_letters_outside_titles_are_of_the_locales_script(
     ],
 )
 def test_sentences_are_told_from_word_salad(locale: str, text: str, salad: bool) -> None:
-    found = judged([example(text, locale=locale)], only("prose", en=0.33, ko=0.4))
-    assert bool(found.reasons(0)) == salad and found.figures["prose"][0] >= 0
+    found = judged([example(text, locale=locale)], only("stop_words", en=0.33, ko=0.4))
+    assert bool(found.reasons(0)) == salad and found.figures["stop_words"][0] >= 0
 
 
 @pytest.mark.parametrize("locale", ["en", "ko"])
 def test_a_few_words_are_too_few_to_tell_salad_by(locale: str) -> None:
-    found = judged([example("Heat 1995 Newton matrix", locale=locale)], only("prose", en=1.0, ko=1.0))
-    assert math.isnan(found.figures["prose"][0]) and found.reasons(0) == ()
+    found = judged([example("Heat 1995 Newton matrix", locale=locale)], only("stop_words", en=1.0, ko=1.0))
+    assert math.isnan(found.figures["stop_words"][0]) and found.reasons(0) == ()
 
 
 @pytest.mark.parametrize(

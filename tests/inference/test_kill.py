@@ -23,7 +23,7 @@ import json, sys
 from pathlib import Path
 from rectune.inference.generate import generate
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.inference.requests import Request
+from rectune.inference.requests import GenerationRequest
 from rectune.models.reference import gguf_file
 from rectune.core.settings import EngineConfig, SamplingConfig
 
@@ -36,7 +36,7 @@ LlamaEngine.generate = counted
 
 sampling = SamplingConfig(max_tokens=12, temperature=0.8)
 wanted = range(int(sys.argv[2]), int(sys.argv[3]))
-requests = [Request(str(n), (("user", f"Film {n}?"),), sampling, n) for n in wanted]
+requests = [GenerationRequest(str(n), (("user", f"Film {n}?"),), sampling, n) for n in wanted]
 engine = EngineConfig(context=128, max_num_seqs=1, threads=1)
 answers = generate(gguf_file("embedded"), requests, engine, Path(sys.argv[1]), "killed")
 print(json.dumps({"made": len(made), "texts": [[answer.id, answer.text] for answer in answers]}))

@@ -18,9 +18,9 @@ def refused(**extra: Any) -> UserError:
 def test_the_recipes_words_and_pefts_arrive() -> None:
     lora = LoraSection(
         r=4,
-        alpha=12,
-        dropout=0.2,
-        targets=["q_proj"],
+        lora_alpha=12,
+        lora_dropout=0.2,
+        target_modules=["q_proj"],
         extra={"use_rslora": True, "modules_to_save": ["lm_head"]},
     )
     made = lora_config(lora)

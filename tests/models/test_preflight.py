@@ -41,7 +41,7 @@ def accelerator(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 @pytest.mark.usefixtures("no_accelerator")
 def test_without_an_accelerator_flash_attention_and_liger_are_refused() -> None:
     flash, liger = refused(attn_implementation="flash_attention_2"), refused(use_liger_kernel=True)
-    assert flash.where == "train.attn_implementation" and "needs an accelerator" in flash.found
+    assert flash.where == "train.attn_implementation" and "needs an accelerator" in flash.message
     assert liger.where == "train.use_liger_kernel" and "train.use_liger_kernel: false" in liger.hint
     assert attention_of(settings(), ModelsConfig()) == "sdpa"
     assert attention_of(settings(attn_implementation="eager"), ModelsConfig()) == "eager"

@@ -73,12 +73,22 @@ def test_every_recipe_is_estimated_in_80_columns(name: str, device: str) -> None
 
 def rows_a_step(loaded: Recipe) -> int:
     machines = loaded.train.machines
-    return loaded.train.batch_size * loaded.train.accumulation * loaded.train.processes * machines
+    return (
+        loaded.train.per_device_train_batch_size
+        * loaded.train.gradient_accumulation_steps
+        * loaded.train.processes
+        * machines
+    )
 
 
 def dpo_rows_a_step(loaded: Recipe) -> int:
     machines = loaded.align.machines if isinstance(loaded.align.machines, int) else 1
-    return loaded.align.batch_size * loaded.align.accumulation * loaded.align.processes * machines
+    return (
+        loaded.align.per_device_train_batch_size
+        * loaded.align.gradient_accumulation_steps
+        * loaded.align.processes
+        * machines
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from rectune.pipeline.failures import Failure, clear_traces, failure_of, last_li
 def test_the_cause_is_bad_input_before_a_kill_before_a_crash_and_the_first_of_each(tmp_path: Path) -> None:
     leave_note(tmp_path, "run", "rank-0", failure_of(RuntimeError("connection closed by peer"), "rank 0"))
     leave_note(tmp_path, "run", "rank-1", failure_of(ValueError("the real one"), "rank 1"))
-    assert "closed by peer" in notes(tmp_path, "run")[0].found
+    assert "closed by peer" in notes(tmp_path, "run")[0].message
     leave_note(tmp_path, "run", "rank-2", Failure("killed", "killed (signal 9)", who="rank 2"))
     assert notes(tmp_path, "run")[0].who == "rank 2"
     leave_note(tmp_path, "run", "rank-3", failure_of(UserError("no such file", where="x"), "rank 3"))

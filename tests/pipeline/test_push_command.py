@@ -33,7 +33,7 @@ def test_without_options_the_recipe_counts_and_is_dry() -> None:
     assert recipe(PushOptions()).release.dry_run and recipe(PushOptions()).release.private
 
 
-@pytest.mark.parametrize("what", ["model", "gguf,weights", ","])
+@pytest.mark.parametrize("artifacts", ["model", "gguf,weights", ","])
 def test_an_unknown_kind_is_refused_with_those_that_there_are(artifacts: str) -> None:
     with pytest.raises(UserError, match="adapter, merged, gguf, dataset, preferences"):
         PushOptions(artifacts=artifacts).overrides()

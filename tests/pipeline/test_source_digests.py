@@ -36,7 +36,7 @@ def test_what_tables_name_by_string_is_reached() -> None:
 
 
 def test_what_is_imported_for_types_alone_is_not_reached() -> None:
-    assert "import Recommendation\n" in (ROOT / "recommender" / "wording.py").read_text()
+    assert "import Recommendation\n" in (ROOT / "recommender" / "formatting.py").read_text()
     assert "rectune.retrieval.grounding" in reached("rectune.recommender.formatting")
     assert "rectune.recommender.generative" not in reached("rectune.recommender.formatting")
 

@@ -110,6 +110,6 @@ def test_weights_are_chosen_for_the_part_that_knows():
     assert choose_weights([], lambda domain: parts()) == FusionWeights()
 
 
-@pytest.mark.parametrize("way", ["likelihood", "total", "prior", "fused", "lexical", "hybrid"])
+@pytest.mark.parametrize("method", ["likelihood", "total", "prior", "fused", "lexical", "hybrid"])
 def test_a_ways_ranker_bears_scores_for_every_candidate(method: str):
     assert len(scores(method)) == 3

@@ -156,7 +156,9 @@ def test_what_cannot_be_had_is_refused_before_anything_is_written(tmp_path: Path
 def test_an_adapter_that_would_never_be_trained_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="lm_head") as caught:
         run(
-            recipe(lora=LORA | {"targets": ["q_proj", "lm_head"]}), make_inputs(tmp_path, 2), tmp_path / "out"
+            recipe(lora=LORA | {"target_modules": ["q_proj", "lm_head"]}),
+            make_inputs(tmp_path, 2),
+            tmp_path / "out",
         )
     assert "modules_to_save" in caught.value.hint
 
