@@ -5,7 +5,6 @@ a change.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from rectune.core.errors import UserError
 from rectune.core.figures.evaluation import Difference
-from rectune.core.figures.record import Share
+from rectune.core.figures.record import Count, Record, Share
 from rectune.core.rows import read_rows
 from rectune.core.stats.metrics import UserBootstrap, hit_at, reciprocal_ranks
 from rectune.core.stats.significance import holm, mcnemar
@@ -41,19 +40,21 @@ class ComparedSystem(Difference):
     """Mean reciprocal rank in the one."""
     other_mrr: Share
     """Mean reciprocal rank in the other."""
+    holm: Share
+    """p corrected for the number of rows (Holm)."""
 
 
-@dataclass(frozen=True)
-class EvalComparison:
-    """Two evaluations: how many prompts are in both, and in one of them alone; `rows`, one a protocol and system
-    that both have, and `holm`, the p of each corrected over all of them.
-    """
+class EvalComparison(Record):
+    """Two evaluations side by side."""
 
-    shared: int
-    only_one: int
-    only_other: int
-    rows: Sequence[ComparedSystem]
-    holm: Sequence[float]
+    shared: Count
+    """Prompts that are in both."""
+    only_one: Count
+    """Prompts that are in the one alone."""
+    only_other: Count
+    """Prompts that are in the other alone."""
+    rows: tuple[ComparedSystem, ...]
+    """One a protocol and system that both have."""
 
 
 def compare(one: Path, other: Path) -> EvalComparison:
@@ -86,8 +87,10 @@ def compare(one: Path, other: Path) -> EvalComparison:
         shared=len(shared),
         only_one=len(ids[0] - shared),
         only_other=len(ids[1] - shared),
-        rows=rows,
-        holm=holm([row.p for row in rows]),
+        rows=tuple(
+            row.model_copy(update={"holm": p})
+            for row, p in zip(rows, holm([row.p for row in rows]), strict=True)
+        ),
     )
 
 
@@ -102,13 +105,13 @@ def comparison_text(found: EvalComparison, names: tuple[str, str]) -> str:
         f"{'protocol':<11} {'system':<18} {'n':>5} {names[0][:9]:>9} {names[1][:9]:>9} {'difference':>26} "
         f"{'won/lost':>9} {'p':>7} {'holm':>7}",
     ]
-    for row, corrected in zip(found.rows, found.holm, strict=True):
+    for row in found.rows:
         low, high = row.interval
         difference = f"{row.difference:+.3f} [{low:+.3f}, {high:+.3f}]"
         counts = f"{row.won}/{row.lost}"
         lines.append(
             f"{row.protocol:<11} {row.system:<18} {row.n:>5} {row.one:>9.3f} {row.other:>9.3f} "
-            f"{difference:>26} {counts:>9} {row.p:>7.3f} {corrected:>7.3f}"
+            f"{difference:>26} {counts:>9} {row.p:>7.3f} {row.holm:>7.3f}"
         )
     if not found.rows:
         lines.append("no system was ranked on the same candidates in both")
@@ -150,6 +153,7 @@ def _row(
         won=won,
         lost=lost,
         p=mcnemar(lost, won),
+        holm=mcnemar(lost, won),  # of this row alone
         mrr_difference=float((gains[1] - gains[0]).mean()),
         mrr_interval=resampled.interval(gains[1] - gains[0]),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.catalogue import load_catalogue
 from rectune.core.figures import EvalFigures
-from rectune.core.figures.evaluation import AnswerComparison, EvalMetrics, FusionFigures, Memorisation
+from rectune.core.figures.evaluation import EvalMetrics, FusionFigures, Memorisation
 from rectune.core.figures.grounding import SamplePrompt
 from rectune.core.figures.record import listed_json
 from rectune.core.progress import progress
@@ -40,11 +40,12 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> EvalFigures:
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     tests = read_test_cases(cases, inputs["queries"])
     eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
+    measured = measure(tests, eval_context, out)
     prompts = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
     index = open_index(inputs["recommend"] / "index")
     grounding = Grounding(list(eval_context.catalogue.items.values()), index)
     answers = compare_answers(prompts, eval_context, grounding, out)
-    metrics = measure(tests, eval_context, answers, out)
+    metrics = measured.model_copy(update={"answers": answers})
     write_atomically(out / EvalMetrics.file, metrics.to_json())
     shown = choose(prompts, config.evaluate.samples)
     samples = answer_samples(shown, eval_context, grounding, generation_cache_path(out))
@@ -60,16 +61,9 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> EvalFigures:
     )
 
 
-def measure(
-    tests: Sequence[EvalCase], eval_context: EvalContext, answers: AnswerComparison | None, out: Path
-) -> EvalMetrics:
-    """Rank every case by every system, and write rankings.parquet and memorisation.json.
-
-    Args:
-        tests: the cases.
-        eval_context: what systems are made from.
-        answers: what was measured of answers, which goes into the same record.
-        out: the stage's folder.
+def measure(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> EvalMetrics:
+    """Rank every case by every system, and write rankings.parquet and memorisation.json; no answers are
+    compared yet.
     """
     config = eval_context.config.evaluate
     pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)
@@ -83,7 +77,7 @@ def measure(
         weights={model: FusionFigures(**asdict(chosen)) for model, chosen in weights.items()},
         position=position_bias(order_tasks(tests, config.num_candidate_draws, config.seed), rankings),
         memorisation=_memorisation(tests, eval_context, out),
-        answers=answers,
+        answers=None,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -145,7 +144,6 @@ def test_the_real_tiny_model_answers_and_its_gguf_is_the_adapter_model(
     assert stats.gap_to_adapter.nats_per_token < 0.05
     assert stats.gguf.tensor_types
     assert sorted(path.name for path in out.iterdir()) == ["candidates.parquet", "model.gguf"]
-    json.dumps(stats)
     untuned = gap_to_adapter(config, inputs, inputs["base"] / "model.gguf", _first(rows))
     assert untuned.nats_per_token > 10 * stats.gap_to_adapter.nats_per_token
     made = (out / "model.gguf").stat().st_mtime_ns

@@ -17,7 +17,7 @@ _LEAST: dict[Any, Any] = {int: 0, float: 0.0, str: "", bool: False}
 _ABSENT = object()
 
 
-def record(kind: type[R], **known: Any) -> R:
+def record(kind: type[R], /, **known: Any) -> R:
     """A record with these figures, nested ones as mappings of those that matter; names as in Python or JSON."""
     return kind.model_validate_json(json.dumps(document(kind, known)))
 
@@ -60,7 +60,7 @@ def _value(kind: Any, given: Any) -> Any:
     return arguments[0] if origin is Literal else _LEAST[kind]
 
 
-def write_stage(folder: Path, figures: StageRecord, **manifest: Any) -> None:
+def write_stage(folder: Path, figures: StageRecord, /, **manifest: Any) -> None:
     """A finished stage's folder with these figures in its manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     rest = {"key": folder.name, "recipe": "trial", "versions": {}, "started": "2031-05-01T10:00:00"}

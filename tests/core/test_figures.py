@@ -86,7 +86,9 @@ def test_a_figure_that_is_missing_unknown_or_of_another_type_is_named(
             (tmp_path / kind.file).write_text(json.dumps(content))
         with pytest.raises(UserError) as refused:
             read_figures(kind, tmp_path)
-        assert refused.value.where == str(tmp_path / kind.file) and f"--from {kind.stage}" in refused.value.hint
+        assert (
+            refused.value.where == str(tmp_path / kind.file) and f"--from {kind.stage}" in refused.value.hint
+        )
         assert f"the stage {kind.stage}" in refused.value.message
         return refused.value.message
 

@@ -49,7 +49,7 @@ def test_other_candidates_are_not_compared(tmp_path: Path):
     other = write(
         tmp_path / "other", [row(1, 1, items=("a", "c")), row(2, 1, items=("b", "a")), row(1, 2, draw=1)]
     )
-    (only,) = compare(one, other)["rows"]
+    (only,) = compare(one, other).rows
     # Of prompt 1 only the second draw is the same, and the order in which candidates ended does not matter.
     assert only.n == 2 and only.one == 0.5
 

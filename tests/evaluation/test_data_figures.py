@@ -4,7 +4,6 @@ readable.
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,16 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from rectune.core.manifest import Manifest
+from rectune.core.errors import UserError
+from rectune.core.figures import DataFigures
+from rectune.core.finished_stages import FinishedStages
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.evaluation.pages import data_figures
 from rectune.evaluation.pages.data import DataSummary, MixtureRow, read_data
 from rectune.evaluation.pages.data_figures import draw
 from rectune.evaluation.pages.data_tables import tables
 from rectune.evaluation.report import run
+from tests.core.filled import record, write_stage
 
 EVIL = "<script>alert(1)</script> | $x^2$"
 
@@ -81,7 +83,7 @@ def nothing(domain: str) -> dict[str, Any]:
     )
 
 
-FIGURES = {
+FIGURES: dict[str, Any] = {
     "datasets": {
         "shop": {
             "domain": "goods",
@@ -105,14 +107,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     stage.mkdir(parents=True)
     goods = row("goods", categories=[row("goods", "Books"), row("goods", EVIL)])
     monkeypatch.setattr("rectune.evaluation.pages.data.describe", lambda folder: [goods, nothing("idle")])
-    (stage / "interactions.parquet").touch()
-    (stage / "manifest.json").write_text(json.dumps({"stage": "data", "key": "key", "figures": FIGURES}))
+    for table in ("items", "users", "interactions"):
+        (stage / f"{table}.parquet").touch()
+    write_stage(stage, record(DataFigures, **FIGURES))
     return stage
 
 
 @pytest.fixture()
 def data(folder: Path) -> DataSummary:
-    return read_data(folder, Manifest("data", figures=FIGURES))
+    return read_data(FinishedStages({"data": folder}))
 
 
 @pytest.fixture()
@@ -138,14 +141,17 @@ def test_drops_and_mixture_come_from_the_manifest(data: DataSummary) -> None:
     assert (evil.reason, evil.first) == (EVIL, "")
     assert data.liked == {"goods": 4.0}
     assert [mix.source for mix in data.mixture] == ["shop", "Books", "shop/Books > shop/Toys"]
-    assert data.mixture[0].wanted == {"train": 1200, "test": 30} and data.mixture[2].got == {"train": 5}
+    assert data.mixture[0].wanted == {"train": 1200, "preference": 0, "test": 30}
+    assert data.mixture[2].got == {"train": 5, "preference": 0, "test": 0}
     assert data.mixture[1] == MixtureRow("Books", {}, {"train": 608}, category=True)
-    assert data.splits == ["train", "test"]
+    assert data.splits == ["train", "preference", "test"]
 
 
-def test_a_folder_without_tables_has_no_statistics(folder: Path) -> None:
+def test_without_the_stage_there_is_nothing_and_without_its_tables_an_error(folder: Path) -> None:
+    assert read_data(FinishedStages({})) == DataSummary() and tables(DataSummary()) == []
     (folder / "interactions.parquet").unlink()
-    assert read_data(folder, None) == DataSummary() and tables(DataSummary()) == []
+    with pytest.raises(UserError, match="left no interactions"):
+        read_data(FinishedStages({"data": folder}))
 
 
 def test_tables_give_every_domain_and_its_categories(data: DataSummary) -> None:
@@ -267,19 +273,8 @@ def test_the_report_shows_the_data(folder: Path, config: Recipe, tmp_path: Path)
     ):
         assert known in html and known in markdown
     assert "<script" not in html and "<script" not in markdown
-    charts = [name for name in stats["plots"] if name.startswith("data_")]
+    charts = [name for name in stats.plots if name.startswith("data_")]
     assert len(charts) == 7 and html.count("data:image/png") == 7
     assert all(f"](figures/{name})" in markdown for name in charts)
     books = next(line for line in markdown.splitlines() if "Books" in line and "1,000" in line)
     assert books.startswith("| … Books | 200 | 40 |")
-
-
-def test_an_older_data_folder_still_gives_drops_and_mixture(
-    folder: Path, config: Recipe, tmp_path: Path
-) -> None:
-    (folder / "interactions.parquet").unlink()
-    out = tmp_path / "report" / "key.partial"
-    out.mkdir(parents=True)
-    run(config, {"data": folder}, out)
-    page = (out / "report.html").read_text()
-    assert "malformed line" in page and "1,200" in page and "Gini" not in page

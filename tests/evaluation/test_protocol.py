@@ -49,7 +49,8 @@ def test_the_summary_has_every_figure_over_all_and_by_domain_and_group():
     assert dpo.groups["some"].n == 1 and dpo.groups["some"].hit_at_1 == 1.0
     assert dpo.interval[0] < 0.5 < dpo.interval[1]
     for name in ("hit@5", "hit@10", "mrr", "ndcg@10"):
-        assert dpo[f"{name}_interval"][0] <= dpo[name] <= dpo[f"{name}_interval"][1]
+        low, high = dpo.by_json_name()[f"{name}_interval"]
+        assert low <= dpo.by_json_name()[name] <= high
 
 
 def test_draws_are_averaged_and_shown_one_by_one():
@@ -60,8 +61,9 @@ def test_draws_are_averaged_and_shown_one_by_one():
         rankings += [ranked(t, "dpo", right(t, place < hits)) for place, t in enumerate(tasks)]
     found = summarise(cases, rankings, EvaluateConfig(systems=["dpo"], bootstrap=200))
     drawn = found.protocols["uniform"].systems["dpo"]
-    assert drawn.hit_at_1_by_draw == [1.0, 0.5, 0.0] and drawn.hit_at_1 == pytest.approx(0.5)
+    assert drawn.hit_at_1_by_draw == (1.0, 0.5, 0.0) and drawn.hit_at_1 == pytest.approx(0.5)
     assert drawn.draws == 3 and found.systems["dpo"].hit_at_1 == 1.0
+    assert found.systems["dpo"].hit_at_1_by_draw is None
 
 
 def test_systems_keep_their_order_and_are_paired_only_where_both_have_every_case():

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from rectune.core.figures.grounding import GroundingReport
 from rectune.core.types import Item
 from rectune.recommender.grounding_report import (
     FLAGS,
@@ -14,6 +15,7 @@ from rectune.recommender.grounding_report import (
 )
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.grounding import GroundedItem, Grounding, ground_in
+from tests.core.filled import record
 from tests.rankers.world import items
 
 CATALOGUE = [*items(), Item("movies", "twin", "Galaxy War", ("remake",))]
@@ -75,7 +77,7 @@ def test_what_is_like_the_wish_is_nearer_to_it_than_what_is_not(grounding: Groun
     assert near.item > far.item > 0 and near.item > near.draft
     assert near.target == pytest.approx(near.item) and near.n == 2
     assert (near.hit_at_1, far.hit_at_1) == (1.0, 0.0)
-    assert relevance(old, [answered("", fits=False)] * 2, grounding, "embedded")["item"] is None
+    assert relevance(old, [answered("", fits=False)] * 2, grounding, "embedded").item is None
 
 
 def test_titles_cannot_break_the_table(grounding: Grounding, tmp_path: Path):
@@ -83,11 +85,8 @@ def test_titles_cannot_break_the_table(grounding: Grounding, tmp_path: Path):
     other = ground_in([hostile], tmp_path, "embedded")
     request = RecommendationRequest("a|b <b>", "en", "s", "i", (), "q", frozenset())
     table = shares([AnsweredPrompt(request, "My recommendation: T")], other)
-    report = {
-        "cases": 1,
-        "ground": "retrieve",
-        "draft": table,
-        "modes": {"retrieve": {"answers": table, "relevance": {}, "reasons": {}}},
-    }
+    report = record(
+        GroundingReport, cases=1, ground="retrieve", draft=table, modes={"retrieve": {"answers": table}}
+    )
     page = "".join(table.to_markdown() for table in grounding_tables(report))
     assert "| a\\|b &lt;b&gt; |" in page

@@ -101,12 +101,11 @@ def finish(
     settings: dict[str, Any],
     processes: int = 1,
     stage: str = "rectune.train.sft",
-) -> dict[str, Any]:
+) -> Any:
     """Run a stage to its end and return its figures."""
     code = start(out, inputs, settings, processes, stage).wait()
     assert code == 0, out.with_suffix(".log").read_text(errors="replace")[-3000:]
-    figures: dict[str, Any] = json.loads((out / STATS).read_text())
-    return figures
+    return read_record(STAGE_FIGURES[stage.rpartition(".")[2]], stage, out / STATS)
 
 
 def losses(out: Path) -> list[float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import AfterValidator
 
 from rectune.core.figures.record import (
     Count,
@@ -14,6 +16,7 @@ from rectune.core.figures.record import (
     Share,
     ShareInterval,
     StageRecord,
+    complete,
 )
 
 Measure = Literal["words", "repetition", "score", "names_item"]
@@ -184,7 +187,7 @@ class HealthReport(HealthFigures, StageRecord):
     """The share of the pairs whose chosen answer has more words; equal lengths count half."""
     refused: tuple[str, ...]
     """Why the set may not be trained on, a sentence each."""
-    meanings: dict[Measure, str]
+    meanings: Annotated[dict[Measure, str], AfterValidator(lambda found: complete(found, get_args(Measure)))]
     """What each measure of `sides` means."""
 
 

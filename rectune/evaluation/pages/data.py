@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rectune.core.errors import UserError
 from rectune.core.figures import DataFigures
 from rectune.core.figures.data import CaseCounts, DatasetCounts, DatasetFigures
 from rectune.core.finished_stages import FinishedStages
@@ -65,7 +66,11 @@ class DataSummary:
 
 
 def read_data(stages: FinishedStages) -> DataSummary:
-    """What the stage `data` left; nothing where it has not finished."""
+    """What the stage `data` left; nothing where it has not finished.
+
+    Raises:
+        UserError: a table is missing, or what `FinishedStages.read` raises.
+    """
     figures = stages.read(DataFigures)
     if figures is None:
         return DataSummary()
@@ -81,7 +86,12 @@ def read_data(stages: FinishedStages) -> DataSummary:
 
 
 def _statistics(folder: Path) -> tuple[Row, ...]:
-    return tuple(describe(folder)) if (folder / "interactions.parquet").is_file() else ()
+    for table in ("items", "users", "interactions"):
+        if not (path := folder / f"{table}.parquet").is_file():
+            raise UserError(
+                f"the stage data left no {table}", where=str(path), hint="rectune run RECIPE --from data"
+            )
+    return tuple(describe(folder))
 
 
 def _drops(name: str, read: DatasetCounts) -> Iterator[DroppedRows]:

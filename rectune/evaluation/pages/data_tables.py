@@ -25,14 +25,16 @@ def data_section(run: FinishedStages, figures: Path) -> list[Block]:
         run: the stages.
         figures: the folder that the charts are drawn into.
     """
-    data, figures_of = read_data(run), run.read(DataFigures)
+    data, measured = read_data(run), run.read(DataFigures)
+    if measured is None:
+        return ["The data stage has not run."]
     charts = draw(data, figures)
-    found = [*tables(data), _drops(data), _mixture(data)]
-    known = any(table.rows for table in found)
     return [
-        _datasets(figures_of.datasets if figures_of else {}),
-        *found,
-        pictures(figures, charts) if known else "The data stage left no statistics.",
+        _datasets(measured.datasets),
+        *tables(data),
+        _drops(data),
+        _mixture(data),
+        pictures(figures, charts),
     ]
 
 

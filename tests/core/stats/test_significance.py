@@ -46,7 +46,7 @@ def test_a_difference_counts_wins_and_losses_on_the_same_cases():
     assert found.interval[0] < 0.25 < found.interval[1]
     assert found.p == pytest.approx(2 * (1 + 4) / 16)
     same = difference([1, 4], [1, 4], UserBootstrap(["a", "b"], 500, 0))
-    assert same["difference"] == 0 and same["interval"] == (0, 0) and same["p"] == 1
+    assert same.difference == 0 and same.interval == (0, 0) and same.p == 1
 
 
 def test_users_are_drawn_with_all_their_cases():
