@@ -13,16 +13,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, ValidationError
 
-from rectune.core.artifacts import MANIFEST, read_manifest
+from rectune.core.artifacts import CONFIG, MANIFEST, read_manifest
+from rectune.core.errors import UserError
 from rectune.core.figures import STAGE_FIGURES
 from rectune.core.figures.preferences import TagFigures
-from rectune.core.figures.reading import checked, read_figures, read_listed
+from rectune.core.figures.reading import checked, read_figures, read_listed, remake_hint
 from rectune.core.figures.record import Count, NonNegative, Record, RowCounts, StageRecord
 from rectune.core.package_data import recipe_argument
+from rectune.core.recipe import Recipe, describe_fault, read_yaml
+from rectune.core.settings.base import Section
 
 S = TypeVar("S", bound=StageRecord)
+C = TypeVar("C", bound=Section)
 
 
 class Manifest(Record):
@@ -105,13 +109,20 @@ class FinishedStages:
         """
         return read_listed(kind, self.inputs[kind.stage]) if kind.stage in self.manifests else ()
 
-    @cached_property
-    def settings(self) -> dict[str, Any]:
-        """The recipe's sections, as the stages kept them."""
-        merged: dict[str, Any] = {}
-        for folder in self.inputs.values():
-            merged.update(read_settings(folder))
-        return merged
+    def settings(self, kind: type[C]) -> C | None:
+        """A section of the recipe, as the last stage that saw it was run with; None where no such stage has
+        finished.
+
+        Raises:
+            UserError: it was kept by another version of rectune, which knew other keys.
+        """
+        name = next(name for name, field in Recipe.model_fields.items() if field.annotation is kind)
+        found = None
+        for stage in self.manifests:
+            path = self.inputs[stage] / CONFIG
+            if name in (kept := read_yaml(path) if path.is_file() else {}):
+                found = _section(kind, kept[name], stage, path)
+        return found
 
     @property
     def recipe(self) -> str:
@@ -143,13 +154,11 @@ class FinishedStages:
         return any("simulated" in name for name in self.annotators)
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
-    """The recipe sections that a finished stage was run with, as plain values; empty if unreadable."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
+def _section(kind: type[C], kept: Any, stage: str, path: Path) -> C:
     try:
-        loaded = YAML(typ="safe", pure=True).load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError):
-        return {}
-    return loaded if isinstance(loaded, dict) else {}
+        return kind.model_validate(kept)
+    except ValidationError as invalid:
+        faults = "; ".join(describe_fault(dict(error)) for error in invalid.errors())
+        raise UserError(
+            f"settings of the stage {stage}: {faults}", where=str(path), hint=remake_hint(stage)
+        ) from None

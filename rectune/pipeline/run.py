@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rectune.core.artifacts import ArtifactStore, WorkDir, write_atomically
+from rectune.core.artifacts import CONFIG, ArtifactStore, WorkDir, write_atomically
 from rectune.core.errors import UserError
 from rectune.core.figures import STAGE_FIGURES
 from rectune.core.figures.reading import checked
@@ -100,7 +100,7 @@ def _launch(
     sections = dump_sections(recipe, step.stage.sections)
     inputs = {name: str(store.folder(name, key).resolve()) for name, key in ingredients.inputs.items()}
     absolute = WorkDir(place.folder.resolve(), place.lock)
-    write_atomically(absolute.folder / "config.yaml", to_yaml(sections))
+    write_atomically(absolute.folder / CONFIG, to_yaml(sections))
     write_atomically(absolute.folder / "recipe.yaml", resolved(recipe))
     spec = {"sections": sections, "inputs": inputs}
     found, usage = launch(step.stage.function, spec, absolute, step.stage.process_group(recipe))

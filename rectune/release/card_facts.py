@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rectune.core.errors import RectuneError
 from rectune.core.figures import BaseFigures, DataFigures, RationalesFigures
 from rectune.core.figures.data import DatasetFigures
 from rectune.core.finished_stages import FinishedStages
+from rectune.core.settings import GenerateConfig, ModelsConfig, PromptsConfig
 
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 _DATA_PLOTS = ("scores_", "filter_", "data_")  # how the report names the pictures of data and filter
@@ -40,11 +40,6 @@ class CardFacts:
     licences: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def settings(self) -> Mapping[str, Mapping[str, Any]]:
-        """The recipe's sections."""
-        return self.stages.settings
-
-    @property
     def key(self) -> str:
         """The run's key, which is the tag; empty without an export."""
         return self.stages.manifests["export"].key if "export" in self.stages.manifests else ""
@@ -55,12 +50,12 @@ def card_facts(repo: str, licence: str, inputs: Mapping[str, Path]) -> CardFacts
     stages = FinishedStages(inputs).by_time()
     report = inputs.get("report")
     plots = sorted(file.name for file in (report / "figures").glob("*.png")) if report else []
-    locales = stages.settings.get("prompts", {}).get("locales") or {}
+    prompts = stages.settings(PromptsConfig)
     return CardFacts(
         repo,
         licence,
         stages,
-        languages=sorted(name for name, share in locales.items() if share),
+        languages=sorted(name for name, share in prompts.locales.items() if share) if prompts else (),
         plots=plots,
         licences=_licences(stages),
     )
@@ -68,9 +63,9 @@ def card_facts(repo: str, licence: str, inputs: Mapping[str, Path]) -> CardFacts
 
 def base_model(facts: CardFacts) -> str:
     """What was tuned, without its revision: the name the base stage found, else what the recipe names."""
-    found = facts.stages.read(BaseFigures)
-    named = found.model if found else facts.settings.get("models", {}).get("base")
-    return str(named or "unknown").partition("@")[0]
+    found, models = facts.stages.read(BaseFigures), facts.stages.settings(ModelsConfig)
+    named = found.model if found else models.base if models else "unknown"
+    return named.partition("@")[0]
 
 
 def datasets(facts: CardFacts) -> dict[str, DatasetFigures]:
@@ -100,20 +95,17 @@ def is_data_plot(name: str) -> bool:
 
 def _licences(stages: FinishedStages) -> dict[str, str]:
     """What the GGUF files of base and teachers say of their licence, by the name that people are shown."""
-    found, settings, base = dict[str, str](), stages.settings, stages.read(BaseFigures)
-    for reference in _references(settings):
+    found, base = dict[str, str](), stages.read(BaseFigures)
+    generate, models = stages.settings(GenerateConfig), stages.settings(ModelsConfig)
+    references = [teacher.model for teacher in generate.teachers if not teacher.server] if generate else []
+    references += [models.base] if models else []
+    for reference in dict.fromkeys(references):
         file = _file(reference)
         if file is not None and (stated := licence_in(file)):
             found[file.stem] = stated
-            if base and reference == settings.get("models", {}).get("base"):
+            if base and models and reference == models.base:
                 found[base.model.partition("@")[0]] = stated
     return found
-
-
-def _references(settings: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
-    teachers = settings.get("generate", {}).get("teachers") or []
-    named = [str(one.get("model")) for one in teachers if isinstance(one, dict) and not one.get("server")]
-    return dict.fromkeys([*named, str(settings.get("models", {}).get("base") or "")])
 
 
 def _file(reference: str) -> Path | None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from rectune.core.figures import DpoFigures, FilterFigures, SftFigures, TagFigures
 from rectune.core.figures.record import StageRecord
+from rectune.core.settings import AlignConfig, TrainConfig
+from rectune.core.settings.base import Section
 from rectune.core.text.tables import NONE, Table
 from rectune.filters.report import rule_table
 from rectune.release.card_facts import CardFacts, datasets, generators, shares
 
 # Training settings that a reader may want, in this order.
-_SETTINGS = (
+SETTINGS = (
     "num_train_epochs", "learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps", "max_length", "packing",
     "lr_scheduler_type", "warmup_ratio", "weight_decay", "zero_stage", "offload", "lora", "eval_user_fraction", "beta", "seed",
 )  # fmt: skip
@@ -72,11 +73,11 @@ def _generators(facts: CardFacts) -> Table:
 
 def _training(facts: CardFacts) -> list[tuple[str, str, str]]:
     """(setting, its value for SFT, its value for DPO), settings that cannot matter to a reader left out."""
-    sft, dpo = facts.settings.get("train", {}), facts.settings.get("align", {})
+    sft, dpo = facts.stages.settings(TrainConfig), facts.stages.settings(AlignConfig)
     return [
-        (name, _setting(sft.get(name)), _setting(dpo.get(name)))
-        for name in _SETTINGS
-        if name in sft or name in dpo
+        (name, _setting(sft, name), _setting(dpo, name))
+        for name in SETTINGS
+        if (sft and name in TrainConfig.model_fields) or (dpo and name in AlignConfig.model_fields)
     ]
 
 
@@ -89,7 +90,9 @@ def _outcome(figures: StageRecord) -> list[tuple[str, str, str]]:
     ]
 
 
-def _setting(value: Any) -> str:
+def _setting(section: Section | None, name: str) -> str:
+    """The value of a key; a dash where the section has no such key, or no stage was run with it."""
+    value = section.model_dump(mode="json").get(name) if section else None
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {part}" for name, part in value.items() if part != {})
     return NONE if value is None else str(value)

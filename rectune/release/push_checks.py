@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rectune.core.errors import UserError
 from rectune.core.figures import ExportFigures
-from rectune.core.finished_stages import FinishedStages, read_settings
+from rectune.core.finished_stages import FinishedStages
 from rectune.core.rows import read_batches
-from rectune.core.settings import ReleaseConfig
+from rectune.core.settings import AlignConfig, ReleaseConfig
 from rectune.core.types import Preference
 
 KINDS = ("adapter", "merged", "gguf", "dataset", "preferences")  # what a push can send, in this order
@@ -70,8 +70,9 @@ def check_annotators(inputs: Mapping[str, Path], kinds: Sequence[str]) -> None:
     Raises:
         UserError: a row or the stage's own record does not say so.
     """
-    pairs, named = inputs["tag"] / "preferences.parquet", FinishedStages({"tag": inputs["tag"]}).simulated
-    wanted = read_settings(inputs["tag"]).get("align", {}).get("annotator") == "simulated"
+    pairs, stages = inputs["tag"] / "preferences.parquet", FinishedStages({"tag": inputs["tag"]})
+    named, align = stages.simulated, stages.settings(AlignConfig)
+    wanted = align is not None and align.annotator == "simulated"
     rows = _annotators(pairs) if pairs.is_file() else set()
     said = {name for name in rows if "simulated" in name}
     if (said or wanted) and not named:

@@ -14,6 +14,7 @@ from rectune.datagen import splits
 from rectune.datagen.dataset_cache import CachedDataset
 from rectune.datagen.datasets.registry import Dataset, find
 from rectune.datagen.sources import CaseSource, make_case_sources
+from tests.core.filled import record
 
 # What happened to one user: (item, value or None, time).
 Events = Sequence[tuple[int, float | None, int]]

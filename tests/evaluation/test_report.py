@@ -179,7 +179,15 @@ def finished(tmp_path: Path) -> dict[str, Path]:
 def write_tables(folder: Path) -> None:
     """One user who met one film."""
     film = {"domain": "films", "item": 0, "item_id": "f", "title": "Heat", "categories": [], "category": ""}
-    event = {"domain": "films", "user": 0, "item": 0, "value": 5.0, "kind": "rating", "order": 0, "liked": True}
+    event = {
+        "domain": "films",
+        "user": 0,
+        "item": 0,
+        "value": 5.0,
+        "kind": "rating",
+        "order": 0,
+        "liked": True,
+    }
     user = {"domain": "films", "user": 0, "user_id": "u", "attributes": "{}"}
     for name, row, schema in (
         ("items", film, item_schema() | {"category": pl.String()}),

@@ -119,9 +119,7 @@ def test_groups_are_domains_and_their_categories() -> None:
         "movies": (3, 1),
         "movies/a": (2, 0),
     }
-    assert (
-        domains["movies/a"].dropped["advertising"] == 1 and "advertising" in domains["movies"].dropped
-    )
+    assert domains["movies/a"].dropped["advertising"] == 1 and "advertising" in domains["movies"].dropped
 
 
 @pytest.mark.parametrize("size", [1, 2, 100])

@@ -172,9 +172,9 @@ def finished(tmp_path: Path) -> dict[str, Path]:
         figures = next(one for one in FIGURES if one.stage == stage)
         write_stage(folder, figures, started=f"2026-03-01T10:00:{list(KEYS).index(stage):02}+00:00")
     (inputs["eval"] / EvalMetrics.file).write_text(record(EvalMetrics, **METRICS).to_json())
-    (inputs["queries"] / "config.yaml").write_text("prompts:\n  locales: {en: 0.5, ko: 0.5, xx: 0.0}\n")
+    (inputs["queries"] / "config.yaml").write_text("prompts:\n  locales: {en: 0.5, ko: 0.5}\n")
     (inputs["tag"] / "config.yaml").write_text("align:\n  annotator: simulated\n")
-    (inputs["sft"] / "config.yaml").write_text("train:\n  learning_rate: 0.0002\n  zero: 2\n")
+    (inputs["sft"] / "config.yaml").write_text("train:\n  learning_rate: 0.0002\n  zero_stage: 2\n")
     (inputs["dpo"] / "config.yaml").write_text("align:\n  learning_rate: 0.00005\n  beta: 0.1\n")
     rows = [
         example("films", 1),

@@ -15,7 +15,9 @@ from markdown_it import MarkdownIt
 from rectune.core.errors import UserError
 from rectune.core.figures import FilterFigures, RationalesFigures, TagFigures
 from rectune.core.figures.evaluation import EvalMetrics
+from rectune.core.settings import AlignConfig, TrainConfig
 from rectune.release.card_facts import CardFacts, card_facts, generators, licence_in
+from rectune.release.card_tables import SETTINGS
 from rectune.release.cards import dataset_card, model_card
 from tests.core.filled import record, write_stage
 from tests.core.text.test_markdown import HOSTILE, shown
@@ -88,6 +90,17 @@ def test_figures_come_from_the_manifests(finished: dict[str, Path]) -> None:
     assert "no claim is made" in text and "| tag | pairs | 2 |" in text
     assert "| score | 3 | 2 |" in text and "| Teacher-9B | 9 | not stated in its file |" in text
     assert "| closed | shop |" in text and "| research only | no | 2 | 25.0 % |" in text
+
+
+def test_every_setting_that_the_card_shows_is_a_key_of_the_recipe() -> None:
+    assert set(SETTINGS) <= {*TrainConfig.model_fields, *AlignConfig.model_fields}
+
+
+def test_settings_of_another_version_are_refused(finished: dict[str, Path]) -> None:
+    (finished["sft"] / "config.yaml").write_text("train:\n  learning_rat: 0.1\n")
+    with pytest.raises(UserError, match=r"settings of the stage sft: learning_rat: unknown key") as refused:
+        rendered(finished)
+    assert "--from sft" in refused.value.hint
 
 
 def test_no_figure_is_in_a_template() -> None:

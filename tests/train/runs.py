@@ -10,6 +10,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from rectune.core.figures import DpoFigures, SftFigures
+from rectune.core.figures.reading import read_record
 from rectune.core.rows import write_rows
 from rectune.core.types import Example, Prompt, Provenance, with_id
 from rectune.models import metrics
@@ -105,7 +107,8 @@ def finish(
     """Run a stage to its end and return its figures."""
     code = start(out, inputs, settings, processes, stage).wait()
     assert code == 0, out.with_suffix(".log").read_text(errors="replace")[-3000:]
-    return read_record(STAGE_FIGURES[stage.rpartition(".")[2]], stage, out / STATS)
+    kind = DpoFigures if stage.endswith("dpo") else SftFigures
+    return read_record(kind, stage, out / STATS)
 
 
 def losses(out: Path) -> list[float]:

@@ -69,7 +69,7 @@ def _text(stage: str, path: Path) -> str:
         raise UserError(
             f"the stage {stage} left no such file that can be read ({type(problem).__name__})",
             where=str(path),
-            hint=_hint(stage),
+            hint=remake_hint(stage),
         ) from None
 
 
@@ -77,10 +77,11 @@ def _checked(kind: TypeAdapter[T], stage: str, path: Path, text: str) -> T:
     try:
         return kind.validate_json(text)
     except ValidationError as invalid:
-        raise UserError(_faults(stage, invalid.errors()), where=str(path), hint=_hint(stage)) from None
+        raise UserError(_faults(stage, invalid.errors()), where=str(path), hint=remake_hint(stage)) from None
 
 
-def _hint(stage: str) -> str:
+def remake_hint(stage: str) -> str:
+    """What to do about figures of another version."""
     return f"make the stage again with this version of rectune: rectune run RECIPE --from {stage}"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rectune.core.figures.evaluation import EvalMetrics, RankingMetrics
 from rectune.core.finished_stages import FinishedStages
+from rectune.core.settings import ModelsConfig
 from rectune.core.text.markdown import escaped
 from rectune.evaluation.pages.figures import difference_chart, hit_chart
 from rectune.evaluation.pages.page import Block, pictures
@@ -33,7 +34,7 @@ def verdict(metrics: RankingMetrics) -> str:
 
 def ranking(run: FinishedStages, figures: Path) -> list[Block]:
     """The section; draws its charts into the folder `figures`."""
-    metrics = run.read(EvalMetrics)
+    metrics, models = run.read(EvalMetrics), run.settings(ModelsConfig)
     if metrics is None:
         return ["No evaluation was recorded."]
     hit_chart(metrics.systems, metrics.chance, figures / "hits.png")
@@ -43,7 +44,7 @@ def ranking(run: FinishedStages, figures: Path) -> list[Block]:
         f"{metrics.chance:.3f}.",
         f"**{verdict(metrics)}**",
         f"Protocol: {escaped(f'{metrics.protocol}. Intervals: {metrics.intervals}')}.",
-        _QUANTISED if run.settings.get("models", {}).get("load_in_4bit") else "",
+        _QUANTISED if models and models.load_in_4bit else "",
         pictures(figures, _HITS),
         pictures(figures, _PAIRS),
         *ranking_tables(metrics, run.recipe),
