@@ -22,6 +22,7 @@ from rectune.core.figures import (
     models,
     preferences,
     publishing,
+    statistics,
     training,
 )
 from rectune.core.figures.reading import read_figures, read_listed
@@ -30,7 +31,8 @@ from rectune.pipeline.stages import STAGES
 from tests.core.filled import document, record, write_stage
 
 MODULES: tuple[ModuleType, ...] = (
-    data, evaluation, figures.record, grounding, models, preferences, publishing, training,
+    data, evaluation, figures.record, grounding, models, preferences, publishing, statistics,
+    training,
 )  # fmt: skip
 RECORDS = sorted(
     {

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from rectune.core.errors import UserError
 from rectune.core.figures import DataFigures
+from rectune.core.figures.statistics import DomainStatistics, PartStatistics
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.evaluation.pages import data_figures
@@ -25,7 +26,7 @@ from tests.core.filled import record, write_stage
 EVIL = "<script>alert(1)</script> | $x^2$"
 
 
-def row(domain: str, category: str = "", **more: Any) -> dict[str, Any]:
+def row(domain: str, category: str = "", **more: Any) -> DomainStatistics:
     spread = {
         "min": 1,
         "quartiles": [2, 3, 5.0],
@@ -51,17 +52,24 @@ def row(domain: str, category: str = "", **more: Any) -> dict[str, Any]:
         "items_seen": 150,
         "history": {"all": spread, "liked": spread | {"buckets": [[0, 40]]}},
         "popularity": {
-            "top": {"1": 0.111, "10": 0.333, "20": 0.444},
+            "top": {"percent_1": 0.111, "percent_10": 0.333, "percent_20": 0.444},
             "gini": 0.617,
             "ranks": [[1, 90], [150, 1]],
         },
         "text": {"description": 50, "categories": 100, "year": 0, "title_length": 17.6},
         "values": {"scale": "exact", "bars": [[2.0, 0, 300], [3.0, 0, 349], [4.0, 251, 0]]},
     }
-    return entry | more
+    return record(DomainStatistics, **entry | more)
 
 
-def nothing(domain: str) -> dict[str, Any]:
+def part(domain: str, category: str, **more: Any) -> PartStatistics:
+    """A category with the figures of `row`."""
+    whole = dict(row(domain, category, **more))
+    del whole["categories"]
+    return PartStatistics(**whole)
+
+
+def nothing(domain: str) -> DomainStatistics:
     """A catalogue that nobody has met."""
     spread = {"min": None, "quartiles": [None] * 3, "p90": None, "p99": None, "max": None, "buckets": []}
     empty = {
@@ -77,7 +85,7 @@ def nothing(domain: str) -> dict[str, Any]:
         domain,
         **empty,
         history={"all": spread, "liked": spread},
-        popularity={"top": {"1": None, "10": None, "20": None}, "gini": None, "ranks": []},
+        popularity={"ranks": []},
         values={"scale": "exact", "bars": []},
         categories=[],
     )
@@ -105,7 +113,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A finished data stage of one domain with two categories."""
     stage = tmp_path / "data" / "key"
     stage.mkdir(parents=True)
-    goods = row("goods", categories=[row("goods", "Books"), row("goods", EVIL)])
+    goods = row("goods", categories=[part("goods", "Books"), part("goods", EVIL)])
     monkeypatch.setattr("rectune.evaluation.pages.data.describe", lambda folder: [goods, nothing("idle")])
     for table in ("items", "users", "interactions"):
         (stage / f"{table}.parquet").touch()
@@ -230,7 +238,7 @@ def test_hours_stand_on_a_doubling_scale(drawn: dict[str, Figure], tmp_path: Pat
 
 def test_no_popularity_line_leaves_its_panel(drawn: dict[str, Figure], tmp_path: Path) -> None:
     most = (5, 90_000, 70)
-    parts = [row("goods", f"part {n}", popularity={"ranks": [[1, n], [9, 1]]}) for n in most]
+    parts = [part("goods", f"part {n}", popularity={"ranks": [[1, n], [9, 1]]}) for n in most]
     draw(DataSummary((row("goods", categories=parts),)), tmp_path)
     for n in most:
         axes = panels(drawn["data_popularity_categories.png"])[f"part {n}"]
@@ -250,7 +258,7 @@ def test_mixture_bars_show_what_was_wanted_and_got(drawn: dict[str, Figure], tmp
 
 
 def test_names_that_the_font_lacks_or_that_are_long_spoil_nothing(tmp_path: Path) -> None:
-    named = row("뉴스" * 30, categories=[row("뉴스", f"{place}_{'$' * 3}") for place in range(9)])
+    named = row("뉴스" * 30, categories=[part("뉴스", f"{place}_{'$' * 3}") for place in range(9)])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(draw(DataSummary((named,)), tmp_path)) == 6

@@ -7,16 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rectune.core.errors import UserError
 from rectune.core.figures import DataFigures
 from rectune.core.figures.data import CaseCounts, DatasetCounts, DatasetFigures
+from rectune.core.figures.statistics import DomainStatistics, PartStatistics
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.types import Split
 from rectune.evaluation.data_statistics import describe
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -45,19 +43,18 @@ class MixtureRow:
 class DataSummary:
     """The data of a run.
 
-    `domains` are the entries of `rectune.evaluation.data_statistics.describe`, each with its `categories`;
-    none without tables. `liked` is the value from which something counts as liked, by domain.
+    `domains` are what `rectune.evaluation.data_statistics.describe` counts in its tables. `liked` is the value from which something counts as liked, by domain.
     """
 
-    domains: tuple[Row, ...] = ()
+    domains: tuple[DomainStatistics, ...] = ()
     drops: tuple[DroppedRows, ...] = ()
     mixture: tuple[MixtureRow, ...] = ()
     liked: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[PartStatistics]:
         """Domains, each followed by its categories."""
-        return [row for domain in self.domains for row in (domain, *domain["categories"])]
+        return [row for domain in self.domains for row in (domain, *domain.categories)]
 
     @property
     def splits(self) -> list[Split]:
@@ -85,7 +82,7 @@ def read_data(stages: FinishedStages) -> DataSummary:
     )
 
 
-def _statistics(folder: Path) -> tuple[Row, ...]:
+def _statistics(folder: Path) -> tuple[DomainStatistics, ...]:
     for table in ("items", "users", "interactions"):
         if not (path := folder / f"{table}.parquet").is_file():
             raise UserError(
