@@ -25,7 +25,7 @@ _LAST = 0.25  # of the training steps: what counts as the end where nothing is h
 
 @dataclass(frozen=True)
 class WatchedRun:
-    """What was watched during training: None where nothing is held out, or answers were watched once at most."""
+    """What was watched in training: None where nothing is held out, or answers were watched once at most."""
 
     held_out: HeldOutPairs | None
     lengths: AnswerLengths | None

@@ -24,8 +24,8 @@ _Key = tuple[str, str, str]  # protocol, system, prompt id
 
 
 class ComparedSystem(Difference):
-    """One system under one protocol in two evaluations, the other less the one; won and lost, and so p, are of
-    the first draw of candidates.
+    """One system under one protocol in two evaluations, the other less the one; won and lost, and so p, are
+    of the first draw of candidates.
     """
 
     protocol: str

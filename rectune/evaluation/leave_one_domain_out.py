@@ -75,7 +75,7 @@ def latest_cases(cases: Sequence[Case], trained: frozenset[str], limit: int) -> 
 
 
 def measure_fold(cases: Sequence[Case], locale: Locale, eval_context: EvalContext, out: Path) -> FoldMetrics:
-    """Rank the cases by every system of `eval_context`, and write rankings.parquet and, last, metrics.json."""
+    """Rank the cases by every system of `eval_context`; writes rankings.parquet and, last, metrics.json."""
     tests = passive_cases(cases, eval_context.catalogue, {case.domain: locale for case in cases})
     pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)
     rankings = rank_baselines(tests, pools, eval_context)

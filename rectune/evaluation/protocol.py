@@ -79,7 +79,8 @@ def summarise(
     candidates, chance = _among(own)
     return RankingMetrics(
         protocol="one target among the case's candidates; ties count against the system",
-        intervals=f"95 %: Wilson for hit@1; bootstrap over users, {config.bootstrap} rounds, for mrr and ndcg@10",
+        intervals="95 %: Wilson for hit@1; "
+        f"bootstrap over users, {config.bootstrap} rounds, for mrr and ndcg@10",
         cases=len(cases),
         candidates=candidates,
         chance=chance,

@@ -1,4 +1,4 @@
-"""Records of figures for tests: what a test does not care about is filled in with the least that is allowed."""
+"""Records of figures for tests: what a test does not care about is the least that is allowed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ABSENT = object()
 
 
 def record(kind: type[R], /, **known: Any) -> R:
-    """A record with these figures, nested ones as mappings of those that matter; names as in Python or JSON."""
+    """A record with these figures, nested ones as mappings of what matters; names as in Python or JSON."""
     return kind.model_validate_json(json.dumps(document(kind, known)))
 
 

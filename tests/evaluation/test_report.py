@@ -453,6 +453,15 @@ def test_a_second_attempt_replaces_the_first(config: Recipe, finished: dict[str,
     assert ((out / "report.html").read_text(), (out / "report.md").read_text()) == pages
 
 
+@pytest.mark.parametrize(("stage", "figure"), [("sft", "loss"), ("dpo", "rewards/margins")])
+def test_a_log_without_the_figure_that_is_drawn_stops_the_report(
+    config: Recipe, finished: dict[str, Path], out: Path, stage: str, figure: str
+) -> None:
+    (finished[stage] / "metrics.jsonl").write_text('{"step": 1, "something": 2.0}\n')
+    with pytest.raises(UserError, match=f"the stage {stage} logged no {figure}"):
+        run(config, finished, out)
+
+
 def test_charts_draw_names_without_a_glyph_in_silence(tmp_path: Path) -> None:
     ranked = record(RankingFigures, n=3, hit_at_1=0.5, interval=[0.1, 0.9])
     with warnings.catch_warnings():
@@ -462,7 +471,7 @@ def test_charts_draw_names_without_a_glyph_in_silence(tmp_path: Path) -> None:
 
 
 def test_nothing_logged_draws_nothing(tmp_path: Path) -> None:
-    assert not loss_curve([{"step": 1}, {"loss": 2.0}], tmp_path / "loss.png")
+    assert not loss_curve([{"step": 1, "eval_loss": 2.0}], tmp_path / "loss.png")
     assert not (tmp_path / "loss.png").exists()
 
 

@@ -48,8 +48,8 @@ class DatasetCounts(Record):
     dropped: dict[str, Count]
     """Items, lines and interactions that were left out, by reason."""
     first: dict[str, str]
-    """Where each reason was met first (file:line, or the interaction's number), by reason; reasons whose place
-    is not known are not in it."""
+    """Where each reason was met first (file:line, or the interaction's number), by reason; reasons of which
+    the place is not known are not in it."""
 
 
 class DatasetFigures(Record):
@@ -92,7 +92,7 @@ class DataFigures(RowCounts):
     datasets: dict[str, DatasetFigures]
     """By dataset."""
     crossings: dict[str, CasesBySplit]
-    """Cases with a history in one domain and a target in another, by crossing; empty where none is asked for."""
+    """Cases with a history in one domain and a target in another, by crossing; empty where none is wanted."""
 
 
 class QueriesFigures(RowCounts):

@@ -19,7 +19,7 @@ class OutcomeShares(Record):
     n: Count
     """Answers."""
     resolved: Annotated[dict[Resolved, Share], AfterValidator(lambda found: complete(found, RESOLVED))]
-    """The share of each way of resolving to an item of the catalogue; they sum to 1, or are 0 without answers."""
+    """The share of each way of resolving to an item of the catalogue; their sum is 1, or 0 without answers."""
     flags: Annotated[dict[Flag, Share], AfterValidator(lambda found: complete(found, get_args(Flag)))]
     """The share of the answers that do each thing that an answer should not."""
 
@@ -78,7 +78,7 @@ class GroundingReport(StageRecord):
     modes: dict[str, GroundedAnswers]
     """What goes out, by way of grounding; one way alone where `retrieval.compare` is off."""
     same_item: Share | None
-    """The share of the prompts for which both ways recommend the same item; None with one way, or no prompt."""
+    """The share of the prompts for which both ways recommend one item; None with one way, or no prompt."""
 
 
 class RecommendFigures(RowCounts):

@@ -1,4 +1,4 @@
-"""Reading the records of finished stages: a figure that is missing, unknown or of another type is an error."""
+"""Reading the records of finished stages: what is missing, unknown or of another type is an error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def read_figures(kind: type[S], folder: Path) -> S:
 def read_listed(kind: type[S], folder: Path) -> tuple[S, ...]:
     """The records that a finished stage listed in a file; raises as `read_figures`."""
     path = folder / kind.file
-    return _checked(TypeAdapter(tuple[kind, ...]), kind.stage, path, _text(kind.stage, path))  # type: ignore[valid-type]
+    rows: TypeAdapter[tuple[S, ...]] = TypeAdapter(tuple[kind, ...])  # type: ignore[valid-type]
+    return _checked(rows, kind.stage, path, _text(kind.stage, path))
 
 
 def read_record(kind: type[R], stage: str, path: Path) -> R:

@@ -11,6 +11,7 @@ from pathlib import Path
 from rectune.core.errors import UserError
 from rectune.core.figures import DataFigures
 from rectune.core.figures.data import CaseCounts, DatasetCounts, DatasetFigures
+from rectune.core.figures.reading import remake_hint
 from rectune.core.figures.statistics import DomainStatistics, PartStatistics
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.types import Split
@@ -43,7 +44,8 @@ class MixtureRow:
 class DataSummary:
     """The data of a run.
 
-    `domains` are what `rectune.evaluation.data_statistics.describe` counts in its tables. `liked` is the value from which something counts as liked, by domain.
+    `domains` are what `rectune.evaluation.data_statistics.describe` counts in its tables. `liked` is the
+    value from which something counts as liked, by domain.
     """
 
     domains: tuple[DomainStatistics, ...] = ()
@@ -85,9 +87,7 @@ def read_data(stages: FinishedStages) -> DataSummary:
 def _statistics(folder: Path) -> tuple[DomainStatistics, ...]:
     for table in ("items", "users", "interactions"):
         if not (path := folder / f"{table}.parquet").is_file():
-            raise UserError(
-                f"the stage data left no {table}", where=str(path), hint="rectune run RECIPE --from data"
-            )
+            raise UserError(f"the stage data left no {table}", where=str(path), hint=remake_hint("data"))
     return tuple(describe(folder))
 
 

@@ -84,11 +84,8 @@ def difference_chart(pairs: Sequence[PairedDifference], path: Path) -> bool:
 
 
 def series(metrics: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]:
-    """(step, value) of one logged figure; entries without it, or without a step, are left out."""
-    pairs = ((entry.get("step"), entry.get(key)) for entry in metrics)
-    return [
-        (float(s), float(v)) for s, v in pairs if isinstance(s, (int, float)) and isinstance(v, (int, float))
-    ]
+    """(step, value) of one logged figure; entries of other figures are left out."""
+    return [(float(entry["step"]), float(entry[key])) for entry in metrics if key in entry]
 
 
 def _canvas(title: str, x: str, y: str, height: float = _WIDE[1]) -> tuple[Figure, Axes]:

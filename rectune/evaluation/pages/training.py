@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rectune.core.errors import UserError
 from rectune.core.figures import CandidatesFigures, ExportFigures, TagFigures
 from rectune.core.figures.preferences import AdapterGap, HealthReport
+from rectune.core.figures.reading import remake_hint
 from rectune.core.figures.record import GgufFile
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.text.figures import figure, mean_in_words, memory
@@ -27,8 +29,8 @@ def training(run: FinishedStages, figures: Path) -> list[Block]:
     """Charts of both trainings, drawn into the folder `figures`, the pairs that DPO was given, and the
     export.
     """
-    loss_curve(_log(run, "sft"), figures / "loss.png")
-    reward_margins(_log(run, "dpo"), figures / "rewards.png")
+    loss_curve(_log(run, "sft", "loss"), figures / "loss.png")
+    reward_margins(_log(run, "dpo", "rewards/margins"), figures / "rewards.png")
     health, sampled = run.read(HealthReport), run.read(CandidatesFigures)
     exported = run.read(ExportFigures)
     return [
@@ -39,11 +41,20 @@ def training(run: FinishedStages, figures: Path) -> list[Block]:
     ]
 
 
-def _log(run: FinishedStages, stage: str) -> list[metrics.Row]:
-    """A training log, an entry a step; of a step that was logged twice the later figures count."""
-    steps: dict[int, metrics.Row] = {}
-    for row in metrics.read(run.inputs[stage] / "metrics.jsonl") if stage in run.manifests else []:
+def _log(run: FinishedStages, stage: str, wanted: str) -> list[metrics.Row]:
+    """A training log, an entry a step; of a step that was logged twice the later figures count. Empty where the
+    stage has not finished.
+
+    Raises:
+        UserError: the stage has finished and logged nothing of what is wanted.
+    """
+    if stage not in run.manifests:
+        return []
+    path, steps = run.inputs[stage] / "metrics.jsonl", dict[int, metrics.Row]()
+    for row in metrics.read(path):
         steps[row["step"]] = {**steps.get(row["step"], {}), **row}
+    if not any(wanted in row for row in steps.values()):
+        raise UserError(f"the stage {stage} logged no {wanted}", where=str(path), hint=remake_hint(stage))
     return list(steps.values())
 
 
