@@ -147,7 +147,7 @@ def _figures(
         dropped={},
         root=str(data.root),
         datasets={part.name: _dataset_figures(part, cases, counts) for part in parts},
-        crossings={source.name: _by_split(source.name, counts) for source in sources if source.crosses},
+        cross_domain={source.name: _by_split(source.name, counts) for source in sources if source.crosses},
     )
 
 
@@ -160,7 +160,7 @@ def _dataset_figures(part: CachedDataset, cases: _Cases, counts: tuple[_Counts, 
         redistributable=read.redistributable,
         publisher=about.publisher,
         home=about.home,
-        liked=part.liked,
+        positive_threshold=part.liked,
         items=read.items,
         users=read.users,
         interactions=read.rows_out,

@@ -142,7 +142,7 @@ def grounding_tables(found: GroundingReport, made_by: str = "") -> list[Table]:
     return [
         _outcomes(columns, found.cases, made_by),
         _nearness(found.modes, made_by),
-        _by_domain(found.draft, found.modes[found.ground].answers, found.ground, made_by),
+        _by_domain(found.draft, found.modes[found.grounding].answers, found.grounding, made_by),
     ]
 
 

@@ -128,7 +128,7 @@ def _report(
         )
     return GroundingReport(
         cases=len(prompts),
-        ground=settings.grounding,
+        grounding=settings.grounding,
         floors=dict(sorted(grounding.index.floors.items())),
         draft=shares(drafts, grounding),
         modes=modes,

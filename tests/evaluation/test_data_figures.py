@@ -95,7 +95,7 @@ FIGURES: dict[str, Any] = {
     "datasets": {
         "shop": {
             "domain": "goods",
-            "liked": 4.0,
+            "positive_threshold": 4.0,
             "read": {
                 "dropped": {"malformed line": 3, EVIL: 1},
                 "first": {"malformed line": "shop.csv:17: too short"},
@@ -104,7 +104,7 @@ FIGURES: dict[str, Any] = {
             "categories": {"Books": {"train": 608}},
         }
     },
-    "crossings": {"shop/Books > shop/Toys": {"train": {"wanted": 7, "got": 5}}},
+    "cross_domain": {"shop/Books > shop/Toys": {"train": {"wanted": 7, "got": 5}}},
 }
 
 
@@ -147,7 +147,7 @@ def test_drops_and_mixture_come_from_the_manifest(data: DataSummary) -> None:
     malformed, evil = data.drops
     assert (malformed.dataset, malformed.count, malformed.first) == ("shop", 3, "shop.csv:17: too short")
     assert (evil.reason, evil.first) == (EVIL, "")
-    assert data.liked == {"goods": 4.0}
+    assert data.positive_threshold == {"goods": 4.0}
     assert [mix.source for mix in data.mixture] == ["shop", "Books", "shop/Books > shop/Toys"]
     assert data.mixture[0].wanted == {"train": 1200, "preference": 0, "test": 30}
     assert data.mixture[2].got == {"train": 5, "preference": 0, "test": 0}

@@ -21,7 +21,7 @@ def side(exact: float, invented: float) -> dict:
 def grounding() -> GroundingReport:
     near = {"n": 3, "draft": 0.5, "item": 0.625, "items": 0.5, "target": None, "hit@1": 0.25, "hit@top": 0.5}
     modes = {name: {"answers": side(1.0, 0.0), "relevance": near} for name in ("retrieve", "constrained")}
-    return record(GroundingReport, cases=4, ground="retrieve", draft=side(0.25, 0.75), modes=modes)
+    return record(GroundingReport, cases=4, grounding="retrieve", draft=side(0.25, 0.75), modes=modes)
 
 
 def test_grounding_before_and_after_with_intervals(grounding: GroundingReport) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from rectune.core.figures.evaluation import EvalMetrics, PairedDifference
 from rectune.core.settings import EvaluateConfig
+from rectune.core.stats.intervals import share_of
 from rectune.evaluation.pages.figures import difference_chart
 from rectune.evaluation.protocol import ranked, summarise
 from rectune.evaluation.ranking_tasks import RankingTask, own_tasks
@@ -30,14 +31,10 @@ def metrics() -> EvalMetrics:
     ranking = summarise(
         TESTS, rankings, EvaluateConfig(systems=["sft"], bootstrap=50), {"cold items": TESTS[:1]}
     )
-    half, none = {"share": 0.5, "low": 0.2, "high": 0.8, "n": 4}, {"share": None, "high": 1.0}
+    half, none = share_of(2, 4), share_of(0, 0)
     third = {"first third": half, "middle third": half, "last third": none}
-    part = {
-        "n": 5,
-        "completed": {"share": 0.2, "low": 0.1, "high": 0.6},
-        "control": {"share": 0.0, "high": 0.4},
-    }
-    item = {"share": 0.25, "low": 0.05, "high": 0.7, "n": 4}
+    part = {"n": 5, "completed": share_of(1, 5), "control": share_of(0, 5)}
+    item = share_of(1, 4)
     means = {"hit@1": {"mean": 0.125, "low": 0.0, "high": 0.25}}
     return record(
         EvalMetrics,
@@ -89,7 +86,7 @@ def test_every_table_says_its_figures_its_interval_and_its_command(metrics: Eval
     weights = tables["Weights of the ways"]
     assert weights.heads == ("model", "prior", "fused", "lexical", "hybrid", "chosen on cases")
     assert weights.rows == [("sft", "0.400", "0.700", "0.600", "0.500", 9)]
-    assert tables["Memorised: the next item"].rows[0][1:] == (4, "0.250 [0.050, 0.700]")
+    assert tables["Memorised: the next item"].rows[0][1:] == (4, "0.250 [0.046, 0.699]")
     assert tables["Memorised: titles"].rows[1][0] == "… movies"
     assert tables["Position bias"].rows[0][2] == "0.250" and tables["Position bias"].rows[0][5] == "–"
 

@@ -166,7 +166,7 @@ def finished(tmp_path: Path) -> dict[str, Path]:
     }
     leave(inputs, record(BorderlineRows, worst_kept=[row]))
     leave(inputs, record(HealthReport))
-    leave(inputs, record(GroundingReport, ground="retrieve", modes={"retrieve": {}}))
+    leave(inputs, record(GroundingReport, grounding="retrieve", modes={"retrieve": {}}))
     log = [{"step": step, "loss": 2.0 / step, "rewards/margins": 0.1 * step} for step in (1, 2, 3)]
     for stage in ("sft", "dpo"):
         (inputs[stage] / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log) + '{"st')

@@ -50,7 +50,7 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "first": {"malformed line": "reviews.jsonl:12: not JSON \x1b[31m"},
     }
     cases = {"train": {"wanted": 1000, "got": 900}, "test": {"wanted": 10, "got": 10}}
-    shop = {"domain": "goods", "liked": 4.0, "read": read, "cases": cases}
+    shop = {"domain": "goods", "positive_threshold": 4.0, "read": read, "cases": cases}
     write_stage(folder, record(DataFigures, datasets={"shop": shop}))
     monkeypatch.setattr(data_stats, "run_pipeline", lambda order, store: {order.last: folder})
     return folder

@@ -86,7 +86,7 @@ def test_titles_cannot_break_the_table(grounding: Grounding, tmp_path: Path):
     request = RecommendationRequest("a|b <b>", "en", "s", "i", (), "q", frozenset())
     table = shares([AnsweredPrompt(request, "My recommendation: T")], other)
     report = record(
-        GroundingReport, cases=1, ground="retrieve", draft=table, modes={"retrieve": {"answers": table}}
+        GroundingReport, cases=1, grounding="retrieve", draft=table, modes={"retrieve": {"answers": table}}
     )
     page = "".join(table.to_markdown() for table in grounding_tables(report))
     assert "| a\\|b &lt;b&gt; |" in page

@@ -65,7 +65,7 @@ class DatasetFigures(Record):
     """Who published it, with the citation where one is asked for; empty for a dataset of one's own."""
     home: str
     """The address that it is published at; empty for a dataset of one's own."""
-    liked: float
+    positive_threshold: float
     """The value from which an interaction counts as liked, in the dataset's own unit."""
     items: Count
     """Items."""
@@ -91,8 +91,8 @@ class DataFigures(RowCounts):
     """The folder of the raw files as the recipe names it, or `embedded`."""
     datasets: dict[str, DatasetFigures]
     """By dataset."""
-    crossings: dict[str, CasesBySplit]
-    """Cases with a history in one domain and a target in another, by crossing; empty where none is wanted."""
+    cross_domain: dict[str, CasesBySplit]
+    """Cases with a history in one domain and a target in another, by pair; empty where none is wanted."""
 
 
 class QueriesFigures(RowCounts):

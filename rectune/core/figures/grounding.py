@@ -69,7 +69,7 @@ class GroundingReport(StageRecord):
 
     cases: Count
     """Test prompts that were answered."""
-    ground: str
+    grounding: str
     """The way of grounding that the recipe asks for."""
     floors: dict[str, float]
     """The least cosine at which an item fits a wish, by domain."""

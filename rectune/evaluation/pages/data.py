@@ -44,14 +44,14 @@ class MixtureRow:
 class DataSummary:
     """The data of a run.
 
-    `domains` are what `rectune.evaluation.data_statistics.describe` counts in its tables. `liked` is the
-    value from which something counts as liked, by domain.
+    `domains` are what `rectune.evaluation.data_statistics.describe` counts in its tables. By domain,
+    `positive_threshold` is the value from which something counts as liked.
     """
 
     domains: tuple[DomainStatistics, ...] = ()
     drops: tuple[DroppedRows, ...] = ()
     mixture: tuple[MixtureRow, ...] = ()
-    liked: Mapping[str, float] = field(default_factory=dict)
+    positive_threshold: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[PartStatistics]:
@@ -78,9 +78,9 @@ def read_data(stages: FinishedStages) -> DataSummary:
         drops=tuple(drop for name, one in figures.datasets.items() for drop in _drops(name, one.read)),
         mixture=(
             *(mix for name, one in figures.datasets.items() for mix in _mixes(name, one)),
-            *(_mix(name, cases) for name, cases in figures.crossings.items()),
+            *(_mix(name, cases) for name, cases in figures.cross_domain.items()),
         ),
-        liked={one.domain: one.liked for one in figures.datasets.values()},
+        positive_threshold={one.domain: one.positive_threshold for one in figures.datasets.values()},
     )
 
 

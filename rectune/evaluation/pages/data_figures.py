@@ -38,7 +38,7 @@ def draw(data: DataSummary, folder: Path) -> dict[str, str]:
             drawn[f"data_history{end}.png"] = f"Lengths of users' histories, by {of}"
             drawn[f"data_popularity{end}.png"] = f"Interactions of items by their rank, by {of}"
         if valued := [row for row in rows if row.values.bars]:
-            values(valued, data.liked, folder / f"data_values{end}.png")
+            values(valued, data.positive_threshold, folder / f"data_values{end}.png")
             drawn[f"data_values{end}.png"] = f"Values of interactions, and what counts as liked, by {of}"
     if mixes := [mix for mix in data.mixture if not mix.category]:
         mixture(mixes, data.splits, folder / "data_mixture.png")
