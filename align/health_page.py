@@ -21,7 +21,7 @@ _BINS = 24
 
 
 def write_health(out: Path, health: PreferenceHealth) -> None:
-    """Write the three files and say the warnings."""
+    """Write the three files and print the warnings."""
     write_atomically(out / HealthReport.file, health.report().to_json())
     write_atomically(out / "health.md", markdown(health))
     draw(out / "health.png", health)
@@ -36,7 +36,7 @@ def write_health(out: Path, health: PreferenceHealth) -> None:
 
 
 def markdown(health: PreferenceHealth) -> str:
-    """A table, and what stands out, for a report or a card."""
+    """A table and the warnings, for a report or a card."""
     longer, places = health.chosen_longer, health.places
     heads = ("measure", "chosen", "rejected", "difference (95 % interval)")
     table = Table(heads, [_row(MEASURES[name], side) for name, side in health.sides.items()])

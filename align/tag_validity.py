@@ -1,10 +1,9 @@
-"""Do the tags agree with a rule that they were not made by: is the better answer nearer to the true next
-item?
+"""Validity of tags: agreement with an independent rule, similarity of the better answer to the target.
 
-Nearness is the cosine of sentence embeddings between an answer and the title and categories of the item
-really taken next. The simulated annotator looks for that item by name, so an answer that recommends it is
-near for the same reason that it was preferred; the pairs in which neither answer recommends it are therefore
-counted apart.
+The similarity is the cosine of sentence embeddings between an answer and the target's title and categories.
+The simulated annotator looks for the target by name, so an answer that recommends it is similar for the same
+reason that it was preferred; the pairs in which neither answer recommends it are therefore counted
+separately.
 """
 
 from __future__ import annotations

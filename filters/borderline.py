@@ -1,6 +1,4 @@
-"""The rows that a person should read: the worst that were kept, and the best that were dropped, by the
-response score.
-"""
+"""Borderline rows for a person to read: the worst kept and the best dropped ones by response score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the filter did, for people: `filter.md` with its pictures, and a few lines for the terminal."""
+"""The filter's report: `filter.md` with charts, and a summary for the terminal."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def markdown(figures: FilterFigures, read: BorderlineRows) -> str:
 
 
 def summary(figures: FilterFigures) -> str:
-    """A table of a line a rule that dropped something, most first."""
+    """A table with one line per rule that dropped something, most first."""
     lines = [f"  {figures.rows_out} of {figures.rows_in} responses kept"]
     width = max((len(reason) for reason in figures.dropped), default=0)
     for reason, dropped, alone in rule_table(figures).rows:
@@ -62,7 +62,7 @@ def picture_name(group: str) -> str:
 
 
 def rule_table(figures: FilterFigures) -> Table:
-    """How many rows each rule drops, most first, and how many it alone; no rows where nothing was dropped."""
+    """Rows dropped by each rule, most first, and by it alone; empty if nothing was dropped."""
     dropped = sorted(figures.dropped.items(), key=lambda entry: -entry[1])
     alone = figures.dropped_by_one_rule_alone
     lines = [(reason, count, alone.get(reason, 0)) for reason, count in dropped]

@@ -77,7 +77,7 @@ def _overlap(verdicts: Verdicts) -> dict[str, dict[str, int]]:
 
 
 def _lengths(verdicts: Verdicts) -> tuple[LengthBucket, ...]:
-    """By length in tokens; buckets without rows at either end are left out."""
+    """Rows, rows dropped, and rows dropped by score, by length; without empty buckets at both ends."""
     kept, repetitive = verdicts.kept, _repetitive(verdicts)
     buckets: list[LengthBucket] = []
     for start, end in zip(EDGES, (*EDGES[1:], None), strict=True):

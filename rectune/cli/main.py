@@ -1,6 +1,4 @@
-"""The command line: `rectune COMMAND`. Every command says what it does in one line; the work is in the
-modules it calls.
-"""
+"""The command line: `rectune COMMAND`. Commands are thin; the work is in the modules they call."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from rectune.cli.tag import tag_app
 
 app = typer.Typer(
     name="rectune",
-    help="Raw logs and catalogues in; an instruction-tuned, aligned recommender that names only real items out.",
+    help="From raw logs and catalogues to a tuned, aligned recommender that names only real items.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,7 +43,7 @@ def run(
     ] = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Run the pipeline: finished stages are skipped, interrupted ones go on."""
+    """Run the pipeline: finished stages are skipped, interrupted ones resume."""
     from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.console import closing_words, generation_preview
     from rectune.pipeline.run import RunOptions, run_pipeline
@@ -65,7 +63,7 @@ def plan(
     estimate: Annotated[
         bool,
         typer.Option(
-            "--estimate", help="What training would take: memory, steps, time, and which knob helps."
+            "--estimate", help="Estimate memory, steps and time of training, and which key saves memory."
         ),
     ] = False,
     device: Annotated[
@@ -171,7 +169,7 @@ def data_fetch(
     ] = None,
     root: Annotated[Path, typer.Option(help="The folder that holds one folder a dataset.")] = Path("data"),
 ) -> None:
-    """Download a dataset from its publisher, or say what to do by hand; what was stopped goes on."""
+    """Download a dataset from its publisher, or say what to do by hand; an interrupted download resumes."""
     from rectune.pipeline.datasets import fetched
 
     typer.echo(fetched(name, edition, category or [], root))
@@ -203,9 +201,7 @@ def prompts_show(
     count: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 3,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Prompts as the model sees them, control tokens made visible and trained tokens told apart; runs
-    nothing.
-    """
+    """Prompts as the model sees them, with control tokens visible and trained tokens marked; runs nothing."""
     from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.prompts_show import PromptFilter, prompt_pages
     from rectune.pipeline.run import RunOptions
@@ -236,12 +232,12 @@ def score(
         str, typer.Option("--format", help="jsonl, json, csv or parquet, where the name does not say.")
     ] = "",
 ) -> None:
-    """Response scores ln(L)*L/C of a file of texts: how many are dropped, of which length, and a histogram."""
+    """Response scores ln(L)*L/C of a file of texts: how many are dropped, by length, and a histogram."""
     from rectune.filters.command import ScoreOptions, for_terminal, score_file
 
     asked = ScoreOptions(file, column, kind, tokenizer, threshold, png)
     summary = score_file(asked, sys.stdout.write if as_json else None)
-    sys.stdout.flush()  # a reader that has gone is noticed here, not when the interpreter ends
+    sys.stdout.flush()  # a closed pipe is noticed here, not when the interpreter ends
     typer.echo(for_terminal(summary), err=as_json)
 
 
@@ -253,7 +249,7 @@ app.command("leave-one-domain-out")(leave_one_domain_out)
 
 
 def main() -> None:
-    """The console command. Errors for people go without a traceback and exit with 2."""
+    """The console command. A UserError is printed without a traceback, and the exit status is 2."""
     from rectune.core.errors import RectuneError, UserError
 
     try:

@@ -1,4 +1,4 @@
-"""`rectune recommend`: anybody's catalogue in, real items of it out, with reasons and what they rest on."""
+"""`rectune recommend`: recommends items of any catalogue, with reasons and evidence."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def recommend(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an answer.")] = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Recommend items of a catalogue for a history or a query, with reasons and what they rest on."""
+    """Recommend items of a catalogue for a history or a query, with reasons and evidence."""
     from rectune.inference.engine_cache import keep_engines_loaded
     from rectune.recommender.requests import UserRequest
 
@@ -84,27 +84,27 @@ def recommend(
     }
     columns = {name: column for name, column in chosen.items() if column != _GUESS}
     source = CatalogueSource(catalogue, domain, recipe, model, runs, columns)
-    wish = UserRequest(titles_in(history), query, history_domain)
-    if not interactive and not (wish.history or wish.query.strip()):
+    user_request = UserRequest(titles_in(history), query, history_domain)
+    if not interactive and not (user_request.history or user_request.query.strip()):
         from rectune.core.errors import UserError
 
         raise UserError("nothing to go by", hint='give --history "A; B; C", --query "…", or --interactive')
     answer = _Answering(source, _checked(ground), top, as_json)
     with keep_engines_loaded() if interactive else nullcontext():
-        if wish.history or wish.query.strip():
-            typer.echo(answer(wish))
+        if user_request.history or user_request.query.strip():
+            typer.echo(answer(user_request))
         if interactive:
             _converse(answer, history_domain)
 
 
 def titles_in(text: str) -> list[str]:
-    """The titles in "A; B; C". A semicolon within a title (Steins;Gate) has no space behind it."""
+    """The titles in "A; B; C". A semicolon within a title (Steins;Gate) has no space after it."""
     parts = re.split(r";\s+|;\s*$", text) if re.search(r";\s", text) else text.split(";")
     return [title.strip() for title in parts if title.strip()]
 
 
 class _Answering:
-    """Answers wishes from one catalogue, which is read and indexed once."""
+    """Answers requests from one catalogue, which is read and indexed once."""
 
     def __init__(self, source: CatalogueSource, ground: str, top: int, as_json: bool) -> None:
         from rectune.core.progress import say
@@ -117,14 +117,16 @@ class _Answering:
             say(said)
         self._recommender = _recommender(model, self._items, config, folder)
 
-    def __call__(self, wish: UserRequest) -> str:
-        """The answer to a wish, for a terminal or as a line of JSON."""
+    def __call__(self, user_request: UserRequest) -> str:
+        """The answer to a request, for a terminal or as a line of JSON."""
         from rectune.core.progress import say
         from rectune.recommender.formatting import as_json, as_text
         from rectune.recommender.requests import from_words
 
-        request = from_words(self._items, wish, self._recommender.grounding)
-        if strange := [item.title for item in request.liked if not item.item_id and not wish.history_domain]:
+        request = from_words(self._items, user_request, self._recommender.grounding)
+        if strange := [
+            item.title for item in request.liked if not item.item_id and not user_request.history_domain
+        ]:
             say(f"not in the catalogue, so only their words count: {'; '.join(strange)}")
         found = self._recommender.recommend(request)
         return json.dumps(as_json(found), ensure_ascii=False) if self._json else as_text(found)
@@ -141,7 +143,7 @@ def _recommender(
 
 
 def _converse(answer: _Answering, history_domain: str) -> None:
-    """A wish a line until an empty one: titles, or a question mark and what is looked for, or both."""
+    """Read one request per line until an empty one: titles, or a question mark and a query, or both."""
     from rectune.core.errors import UserError
     from rectune.recommender.requests import UserRequest
 
@@ -174,7 +176,7 @@ def _checked(ground: str) -> Literal["", "retrieve", "constrained"]:
 
     if ground not in ("", "retrieve", "constrained"):
         raise UserError(
-            f"{ground!r} is no way of grounding", where="--ground", hint="give retrieve or constrained"
+            f"{ground!r} is no grounding method", where="--ground", hint="give retrieve or constrained"
         )
     return ground  # type: ignore[return-value]
 
@@ -205,7 +207,7 @@ def _items(source: CatalogueSource, embedder: str) -> tuple[list[Item], Path]:
 
 
 def _model(source: CatalogueSource) -> tuple[Path, str]:
-    """The GGUF file that answers, and what has to be said of it."""
+    """The GGUF file that answers, and a note about it for the user."""
     from rectune.core.artifacts import ArtifactStore
     from rectune.core.errors import UserError
     from rectune.models.reference import gguf_file

@@ -1,6 +1,4 @@
-"""`rectune tag …`: the tagging program, and what is done with tag files. `rectune tag RECIPE` needs no
-further word.
-"""
+"""The commands `rectune tag …`; `rectune tag RECIPE` starts the tagging program."""
 
 from __future__ import annotations
 
@@ -33,7 +31,7 @@ class ExportFormat(StrEnum):
 
 
 class _WithDefault(TyperGroup):
-    """A group whose first word may be missing: what is no command is an argument of the default one."""
+    """A command group with a default command: a first word that is no command is an argument of it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the default command in front where none is named."""
@@ -94,18 +92,18 @@ def answers(
     from rectune.pipeline.run import RunOptions, run_pipeline
 
     loaded = load_recipe(recipe, overrides or [])
-    sitting = TaggingOptions(
+    options = TaggingOptions(
         tag_file(loaded), annotator or getpass.getuser(), plain, _names(annotators), overlap, repeats
     )
     if compare:
         comparison, data = _duel(recipe, compare, answers, runs)
-        raise typer.Exit(judge(comparison, data, sitting))
+        raise typer.Exit(judge(comparison, data, options))
     folders = run_pipeline(RunOptions(recipe, overrides or [], "candidates"), ArtifactStore(runs))
     if loaded.align.annotator == "simulated":
         typer.echo(
             "This recipe trains on a simulated annotator; add align.annotator=person to train on your tags."
         )
-    raise typer.Exit(tag(folders, sitting))
+    raise typer.Exit(tag(folders, options))
 
 
 @tag_app.command()
@@ -118,7 +116,7 @@ def status(
     answers: Answers = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Who did how much, how well annotators agree, whether places sway them; with --compare the win rate."""
+    """Progress, agreement and position bias of the annotators; with --compare the win rate."""
     from rectune.align.status import comparison_status
     from rectune.align.status import status as described
     from rectune.core.recipe import load_recipe
@@ -145,7 +143,7 @@ def export(
     ] = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Write everything that was decided, notes, flags and history too; or what counts, for another tool."""
+    """Export all decisions with notes, flags and history; or those that count, for another tool."""
     from rectune.align.import_export import export_tags
     from rectune.align.tags import TagStore
 
@@ -180,7 +178,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="JSON lines that `rectune tag export` wrote.")],
     tags: Tags = "default",
 ) -> None:
-    """Take in an export, all of it or, where a line is broken, nothing; what is there already stays as it is."""
+    """Import an export, whole or, where a line is broken, not at all; what is there already stays."""
     from rectune.align.import_export import import_tags
 
     with _filled(_path(tags)) as store:
@@ -193,7 +191,7 @@ def merge(
     second: Annotated[str, typer.Argument(help="Another.")],
     into: Annotated[str, typer.Option(help="The tag file that gets what is in both; made when missing.")],
 ) -> None:
-    """Make one tag file of two; of one annotator's conflicting decisions the later counts, both are kept."""
+    """Merge two tag files; of one annotator's conflicting decisions the later counts, and both are kept."""
     sources = [_present(_path(name)) for name in (first, second)]
     with _filled(_path(into)) as store:
         _tell(store.merge(sources), store.path)
@@ -201,7 +199,7 @@ def merge(
 
 @contextmanager
 def _filled(path: Path) -> Iterator[TagStore]:
-    """A tag file that is to get rows; one that was made for them goes again where there is an error."""
+    """A tag file to add rows to; a new one is removed again if there is an error."""
     from rectune.align.tags import TagStore
 
     made = not path.exists()

@@ -1,13 +1,12 @@
-"""The run store: the only code that knows about keys, skipping, partial work and manifests.
+"""The artifact store: the only code that knows about keys, skipping, partial work and manifests.
 
     runs/<stage>/<key>/          a finished artifact: the stage's files, run.log, config.yaml (the sections it
                                  read), recipe.yaml (all of the run's), manifest.json (written last)
-    runs/<stage>/<key>.partial/  work under way or interrupted; the next run goes on from it
-    runs/<stage>/<key>.lock      held while somebody works on it
+    runs/<stage>/<key>.partial/  work in progress or interrupted; the next run resumes from it
+    runs/<stage>/<key>.lock      held while a process works on it
     runs/by-recipe/<recipe>/<stage>  links for people; `resolve` reads them
     runs/digests.sqlite          digests of raw and model files (rectune/core/digests.py)
-    runs/generations.sqlite           the generation cache of generated text
-    (rectune/inference/generation_cache.py)
+    runs/generations.sqlite      the generation cache (rectune/inference/generation_cache.py)
 
 A key hashes the stage's name and version, the settings that change its result, the keys of its inputs and the
 digests of what it reads from outside. A folder whose key exists is complete: the rename to its final name is
@@ -37,7 +36,7 @@ MANIFEST, CONFIG = "manifest.json", "config.yaml"
 
 @dataclass(frozen=True)
 class CacheKey:
-    """What a stage's result is made of; equal ingredients give an equal key."""
+    """All that determines a stage's result; equal contents give an equal key."""
 
     stage: str
     version: int
@@ -54,9 +53,7 @@ class CacheKey:
 
 @dataclass(frozen=True)
 class WorkDir:
-    """Where a stage works: its partial folder and the descriptor of the lock (a child process keeps it by
-    inheriting it).
-    """
+    """A stage's partial folder and the descriptor of its lock, which a child process inherits."""
 
     folder: Path
     lock: int
@@ -164,9 +161,7 @@ class ArtifactStore:
         return DigestCache(self.root).digest(path)
 
     def verify(self) -> Iterator[tuple[Path, list[str]]]:
-        """Re-hash every finished artifact; yields its folder and the files that are missing, changed or
-        extra.
-        """
+        """Re-hash all finished artifacts; yields each folder and its missing, changed or extra files."""
         for folder in self._artifacts():
             wanted = read_manifest(folder)["files"]
             found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} - {MANIFEST}
@@ -177,7 +172,7 @@ class ArtifactStore:
             yield folder, bad
 
     def unlinked(self) -> list[Path]:
-        """Finished and partial folders that no recipe links to and nobody works on: what `clean` may delete."""
+        """Finished and partial folders that no recipe links to and no process uses: `clean` deletes them."""
         linked = {link.resolve() for link in self.root.glob("by-recipe/*/*")}
         partials = [p for p in self.root.glob("*/*.partial") if p.is_dir() and not self._locked(p)]
         return [p for p in [*self._artifacts(), *sorted(partials)] if p.resolve() not in linked]
@@ -226,9 +221,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def generation_cache_path(out: Path) -> Path:
-    """The generation cache of generated text that belongs to the store a stage works in; `out` is the stage's
-    folder.
-    """
+    """The generation cache of the artifact store that the stage folder `out` is in."""
     return out.resolve().parent.parent / "generations.sqlite"
 
 

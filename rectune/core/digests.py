@@ -1,4 +1,4 @@
-"""Digests of files' contents, remembered so that no run reads a large file only to hash it."""
+"""Digests of files' contents, cached so that no run reads a large file only to hash it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ _known: dict[_Place, str] = {}  # what this process knows
 
 
 def content_digest(path: Path) -> str:
-    """BLAKE2b, 32 hex digits, of a file, or of the names and contents of all files of a folder in sorted
-    order.
-    """
+    """BLAKE2b, 32 hex digits, of a file, or of a folder: names and contents of all its files, sorted."""
     digest = hashlib.blake2b(digest_size=16)
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     for file in files:
@@ -33,8 +31,7 @@ def content_digest(path: Path) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """BLAKE2b of a file, 32 hex digits; this process hashes it again only where size or time of change is
-    another.
+    """BLAKE2b of a file, 32 hex digits; hashed again by this process only if size or mtime has changed.
 
     Raises:
         UserError: the file cannot be read.
@@ -46,15 +43,13 @@ def file_digest(path: Path) -> str:
 
 
 class DigestCache:
-    """Digests by path, size and time of change, in an SQLite file of a folder; several processes may share
-    it.
-    """
+    """Digests by path, size and mtime in an SQLite file of a folder; several processes may share it."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE
 
     def digest(self, path: Path) -> str:
-        """As `file_digest`, remembered for later processes too.
+        """As `file_digest`, cached for later processes too.
 
         Raises:
             UserError: the file cannot be read, or the cache cannot be used.

@@ -11,7 +11,7 @@ class RectuneError(Exception):
 
 
 class UserError(RectuneError):
-    """Bad input or a missing piece that the person at the keyboard can correct.
+    """Bad input or a missing piece that the user can correct.
 
     The command line prints it without a traceback and exits with 2.
 
@@ -49,5 +49,5 @@ class MissingExtra(UserError):
 
 
 def first_line(problem: BaseException) -> str:
-    """What a library says of a problem, in a line of at most 200 characters; its kind where it says nothing."""
+    """The first line of an exception's message, at most 200 characters; its class name where it is empty."""
     return (str(problem).strip() or type(problem).__name__).splitlines()[0][:200]

@@ -28,7 +28,7 @@ from rectune.evaluation.systems import (
     tasks_by_domain,
 )
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.rankers.base import Ranker
+from rectune.rankers.base import CandidateScorer
 from rectune.rankers.eval_cases import EvalCase, asked_by_history, by_domain, passive_cases
 from rectune.rankers.generation_rankers import (
     AnswerRetrievalRanker,
@@ -196,14 +196,16 @@ def _by_writing(
     rankings: list[Ranking] = []
     if {"parsed", "retrieved"} & set(wanted):
         written = written_by(model, cases, eval_context, out)
-        makers: dict[str, Callable[[str, GeneratedAnswers], Ranker]] = {
+        makers: dict[str, Callable[[str, GeneratedAnswers], CandidateScorer]] = {
             "parsed": ParsedAnswerRanker,
             "retrieved": AnswerRetrievalRanker,
         }
         for batch in (own_tasks(cases), *further_tasks(cases, pools, config)):
             for method in (method for method in wanted if method in makers):
                 name = system_name(model, method)
-                rankers: dict[str, Ranker] = {d: makers[method](name, one) for d, one in written.items()}
+                rankers: dict[str, CandidateScorer] = {
+                    d: makers[method](name, one) for d, one in written.items()
+                }
                 rankings += _ranked(name, rankers, [batch])
     if "listed" in wanted:
         tasks = order_tasks(cases, config.num_candidate_draws, config.seed)
@@ -214,7 +216,7 @@ def _by_writing(
 
 
 def _ranked(
-    name: str, rankers: Mapping[str, Ranker], batches: Iterable[Sequence[RankingTask]]
+    name: str, rankers: Mapping[str, CandidateScorer], batches: Iterable[Sequence[RankingTask]]
 ) -> list[Ranking]:
     return [
         ranked(task, name, scores)

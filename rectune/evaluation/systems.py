@@ -13,7 +13,7 @@ from rectune.core.recipe import Recipe
 from rectune.core.settings import EvaluateConfig
 from rectune.core.types import Case, grouped
 from rectune.evaluation.ranking_tasks import RankingTask
-from rectune.rankers.base import Ranker, Scores, open_ranker
+from rectune.rankers.base import CandidateScorer, Ranker, Scores, fit_ranker
 from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
 
 # The system that is a language model -> the stage whose model.gguf it is, before and after tuning.
@@ -53,7 +53,7 @@ class EvalContext:
     def ranker(self, name: str, domain: str) -> Ranker:
         """A system that is no language model, for a domain; made once."""
         if (name, domain) not in self._rankers:
-            self._rankers[name, domain] = open_ranker(name, self.domain_data(domain))
+            self._rankers[name, domain] = fit_ranker(name, self.domain_data(domain))
         return self._rankers[name, domain]
 
     def likes(self, domain: str) -> TrainLikes:
@@ -81,7 +81,7 @@ def system_name(model: str, method: str) -> str:
     return model if method == LIKELIHOOD else f"{model}/{method}"
 
 
-def scored(ranker: Ranker, tasks: Sequence[RankingTask]) -> Iterator[tuple[RankingTask, Scores]]:
+def scored(ranker: CandidateScorer, tasks: Sequence[RankingTask]) -> Iterator[tuple[RankingTask, Scores]]:
     """The scores of each trial, all of one domain."""
     histories = [task.test.case.history for task in tasks]
     yield from zip(tasks, ranker.score(histories, [task.candidates for task in tasks]), strict=True)

@@ -1,4 +1,4 @@
-"""A model and its context under llama.cpp: loading, sizing, and the operations that batching is made of."""
+"""A model and its context under llama.cpp: loading, sizing, and the operations for batching."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Context:
         weights: the file that is computed with; `path` itself, or a copy of it in a faster type.
         cells: tokens the cache holds, all sequences together; a shared prefix counts once.
         held: the tokens in the reserved sequence.
-        mixes: whether tokens just written and prompts do well in one batch; they do on an accelerator.
+        mixes: whether generated tokens and prompts are fast in one batch; they are on an accelerator.
     """
 
     def __init__(self, path: Path, engine: EngineConfig) -> None:
@@ -125,7 +125,7 @@ class Context:
         return wanted
 
     def hold(self, tokens: Sequence[int], *, output: bool = False) -> None:
-        """Make the reserved sequence hold exactly `tokens`; what it has in common with them is kept.
+        """Make the reserved sequence hold exactly `tokens`; a common prefix is kept.
 
         Evaluation goes by `STRIDE` tokens, so that the result does not depend on what was held before: under
         a quantised model another shape of batch moves log-probabilities by 0.1. With `output`, the logits

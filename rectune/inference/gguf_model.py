@@ -1,4 +1,4 @@
-"""Loading a GGUF file with llama.cpp, what it says about itself, and what llama.cpp last complained of."""
+"""Loading a GGUF file with llama.cpp, its metadata, and llama.cpp's last warnings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load_model(path: Path, gpu_layers: int = 0, vocabulary_only: bool = False) -
     """A llama.cpp model; the caller frees it.
 
     Raises:
-        UserError: the file is missing, is no GGUF file, or llama.cpp does not take it.
+        UserError: the file is missing, is no GGUF file, or llama.cpp cannot load it.
     """
     import llama_cpp
 
@@ -49,7 +49,7 @@ def metadata(model: Any, key: str) -> str:
 def describe(model: Path) -> tuple[str, str]:
     """Name and quantisation of a GGUF file, from its name and metadata; only the vocabulary is loaded.
 
-    A file called model.gguf, as the stages of the pipeline write it, goes by the name in its metadata.
+    A file called model.gguf, as the stages of the pipeline write it, gets the name in its metadata.
 
     Raises:
         UserError: the file is missing or no GGUF file that llama.cpp takes.

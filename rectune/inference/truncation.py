@@ -1,4 +1,4 @@
-"""The declared rule for prompts that are too long: the oldest entries of a history are left out, and counted."""
+"""Shortening prompts that are too long: the oldest entries of the history are left out, and counted."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ def fit(
     """The prompt's tokens with as much of the history as fits.
 
     Args:
-        request: whose `history`, joined, stands in one of the messages; where it stands in none, nothing is
-            left out.
+        request: its `history`, joined, is in one of the messages; if it is in none, nothing is left out.
         tokens: the prompt of a conversation.
         room: tokens that the prompt may have.
 
     Returns:
-        The tokens, more than `room` if leaving out all but the last entry was not enough, and how many
-        entries
-        were left out: the fewest that do.
+        The tokens, more than `room` if leaving out all but the last entry was not enough, and the smallest
+        sufficient number of entries left out.
     """
     last = can_leave_out(request)
     prompts: dict[int, list[int]] = {}
@@ -39,7 +37,7 @@ def fit(
 
 
 def can_leave_out(request: GenerationRequest) -> int:
-    """How many entries of the history may go: all but the last, if the history stands in the messages."""
+    """How many entries of the history may be left out: all but the last, if it is in the messages."""
     whole = request.separator.join(request.history)
     stands = bool(whole) and any(whole in content for _, content in request.messages)
     return len(request.history) - 1 if stands else 0

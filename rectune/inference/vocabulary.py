@@ -26,7 +26,7 @@ class Vocabulary:
     Attributes:
         pointer: llama.cpp's own.
         size: how many tokens there are.
-        control: the ids that no content may give.
+        control: the ids of control tokens, which no content may produce.
         ends: the ids that end an answer.
     """
 
@@ -47,7 +47,7 @@ class Vocabulary:
         self._own = lru_cache(maxsize=256)(lambda text: tuple(self._tokenise(text, True)))
 
     def check(self) -> None:
-        """Raise the UserError that every conversation would meet: no chat template."""
+        """Raise UserError if the model has no chat template."""
         if not self._template:
             raise UserError("has no chat template", where=self.name, hint="use an instruct model's GGUF file")
 
@@ -73,7 +73,7 @@ class Vocabulary:
         return list(self._own(text)) if len(text) <= _SHORT else self._tokenise(text, True)
 
     def plain(self, text: str) -> list[int]:
-        """Tokens of text in which `<|im_end|>` is just letters."""
+        """Tokens of text in which `<|im_end|>` is plain text."""
         return self._tokenise(text, False)
 
     def piece(self, token: int) -> bytes:

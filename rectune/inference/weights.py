@@ -1,8 +1,8 @@
-"""Weights in a form that this processor multiplies fast.
+"""Copies of a model's weights in a type that this CPU multiplies fast.
 
-On a processor llama.cpp has kernels that multiply many tokens at once for some types of weights only. Q4_1
-and Q5_1 have none: there a batch costs what its tokens cost one by one. A copy in another type, made once and
-kept, makes batches pay.
+On CPUs llama.cpp has kernels that multiply many tokens at once only for some types of weights. Q4_1 and Q5_1
+have none: a batch costs what its tokens cost one by one. A cached copy in another type makes batching
+worthwhile.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ _BITS = {"BF16": 16.0, "Q8_0": 8.5}  # a weight
 
 
 def fast_weights(model: Path, quantisation: str, memory: int) -> Path:
-    """The file to compute with on a processor: the model's own, or a copy of it in a type with batched
-    kernels.
+    """The file to use on a CPU: the model's own, or a copy of it in a type with batched kernels.
 
     The copy rounds once more (BF16 to 8 bits of mantissa, Q8_0 to blocks of 8-bit integers), by less than the
     model's own 4 or 5 bits did. It depends on the file and the machine alone, never on how busy the machine
@@ -51,16 +50,12 @@ def copy_type(weights: float, memory: int, *, brain_floats: bool) -> str:
 
 
 def cache_folder() -> Path:
-    """Where copies live: `rectune` in $XDG_CACHE_HOME, or else in ~/.cache. Nothing in it is missed when it
-    is deleted.
-    """
+    """The folder of copies: `rectune` in $XDG_CACHE_HOME, else in ~/.cache; it may be deleted any time."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rectune"
 
 
 def _has_bf16() -> bool:
-    """Whether llama.cpp was built for a processor that multiplies 16-bit brain floats, which is one with
-    AVX-512 BF16.
-    """
+    """Whether llama.cpp was built for a CPU with AVX-512 BF16."""
     import llama_cpp
 
     return b"AVX512_BF16 = 1" in llama_cpp.llama_print_system_info()

@@ -1,4 +1,4 @@
-"""What the stage `export` measured, in words: one table and a few sentences, the same in report and card."""
+"""The figures of the stage `export` as a table and a few sentences, the same in report and card."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOTE = (
 
 
 def export_summary(figures: ExportFigures) -> str:
-    """What the stage returned, as Markdown without a heading.
+    """The stage's figures as Markdown without a heading.
 
     A table of the files, what the checks refused, and a few sentences. A figure that was not measured is a
     dash.

@@ -1,4 +1,4 @@
-"""From a checkpoint folder to a quantised GGUF file, with llama.cpp's own converter and quantiser."""
+"""Converting a checkpoint folder to a quantised GGUF file with llama.cpp's converter and quantiser."""
 
 from __future__ import annotations
 
@@ -50,8 +50,7 @@ def to_gguf(checkpoint: Path, out: Path, quantisation: str) -> GgufFile:
 
 
 def to_quantised(plain: Path, out: Path, quantisation: str) -> None:
-    """Write a GGUF file's weights in another type; `out` appears whole or not at all, and is kept if it
-    exists.
+    """Write a GGUF file's weights in another type; `out` is whole or absent, and kept if it exists.
 
     Raises:
         UserError: the quantisation is unknown.
@@ -105,7 +104,7 @@ def convert(checkpoint: Path, out: Path, kind: str) -> None:
 
 
 def convert_adapter(checkpoint: Path, adapter: Path, out: Path) -> None:
-    """Write a LoRA adapter alone as GGUF (float32), to be put onto the GGUF file of its base.
+    """Write a LoRA adapter as GGUF (float32), for use with the GGUF file of its base.
 
     Args:
         checkpoint: the folder of the base; only its config is read.
@@ -113,7 +112,7 @@ def convert_adapter(checkpoint: Path, adapter: Path, out: Path) -> None:
         out: the file to write, whole or not at all.
 
     Raises:
-        UserError: the converter is missing, or the adapter is of a kind that llama.cpp has no place for.
+        UserError: the converter is missing, or llama.cpp does not support this kind of adapter.
         RectuneError: conversion failed; the message has the log's last lines.
     """
     say("converting the adapter to GGUF")
@@ -127,11 +126,10 @@ def convert_adapter(checkpoint: Path, adapter: Path, out: Path) -> None:
 
 
 def adapter_config(file: Path) -> dict[str, Any]:
-    """An adapter's config with an alpha that means what it says: llama.cpp scales by alpha / r and nothing
-    else.
+    """An adapter's config with its alpha adjusted for llama.cpp, which always scales by alpha / r.
 
     Raises:
-        UserError: the adapter is of a kind that llama.cpp has no place for.
+        UserError: llama.cpp does not support this kind of adapter.
     """
     config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     named = ("use_dora", "alpha_pattern", "rank_pattern", "modules_to_save", "lora_bias")
@@ -171,8 +169,7 @@ def _run(script: str, arguments: Sequence[str], out: Path) -> None:
 def quantise(source: Path, out: Path, file_type: int) -> None:
     """Write a GGUF file's weights in another type with the library that will also run them.
 
-    From a file that is quantised already nothing comes back that was lost; what is asked for should have more
-    bits.
+    Bits that a quantised file has lost do not come back; the new type should have more bits.
     """
     import llama_cpp
 

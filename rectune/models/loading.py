@@ -70,7 +70,7 @@ def _pre_tokeniser(file: Path) -> str:
 
 
 def tokenizer_of_reference(reference: str) -> tuple[PreTrainedTokenizerBase, str]:
-    """The tokenizer of whatever a recipe may name as its model, and that model's name; no weights are read.
+    """The tokenizer and the name of the model that a recipe names; no weights are read.
 
     Raises:
         UserError: there is no such model, or the Hub did not give its tokenizer.
@@ -148,8 +148,7 @@ def load_for_training(
 def _keep_layout(model: PreTrainedModel) -> None:
     """Keep bitsandbytes from repacking 4-bit weights for AVX512-BF16 at the first evaluation on a CPU.
 
-    That would change the stored weights under our feet, and round activations to bfloat16 whatever `compute`
-    says.
+    That would change the stored weights, and round activations to bfloat16 whatever `compute` is.
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
@@ -182,7 +181,7 @@ def open_adapter(model: PreTrainedModel, adapter: Path, *, trainable: bool) -> P
 
 
 def note_base(adapter: Path, models: ModelsConfig) -> None:
-    """Record beside an adapter which form of the base it learnt to correct: merging needs the same."""
+    """Record beside an adapter which form of the base it was trained on: merging needs the same."""
     note = {
         "base": models.base,
         "load_in_4bit": models.load_in_4bit,

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AnswerLogprobs:
-    """What one form of a model expects at every token of some answers.
+    """Log-probabilities of one form of a model at every token of some answers.
 
-    `tokens` [n] are the ids that stand there, of all answers one after the other; `logs` [n, vocabulary]
+    `tokens` [n] are the ids of all answers one after the other; `logs` [n, vocabulary]
     float32 the log-probabilities (nats) of all ids there could be.
     """
 
@@ -48,9 +48,7 @@ class AnswerLogprobs:
 def answer_rows(
     model: Any, tokenizer: Any, conversations: Sequence[tuple[Sequence[tuple[str, str]], str]]
 ) -> AnswerLogprobs:
-    """`AnswerLogprobs` of a Hugging Face model over (messages, answer) pairs; arguments as for
-    `answer_logps`.
-    """
+    """`AnswerLogprobs` of a Hugging Face model for (messages, answer) pairs; see `answer_logps`."""
     import numpy as np
 
     tokens: list[int] = []

@@ -1,4 +1,4 @@
-"""What a recipe means by the name of a model: `embedded`, `tiny`, a folder, a GGUF file, or a Hub id."""
+"""Resolving the model that a recipe names: `embedded`, `tiny`, a folder, a GGUF file, or a Hub id."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HUB_FILE = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?:([\w./-]+\.gguf)", re
 
 @dataclass(frozen=True)
 class ModelReference:
-    """A model that a recipe names. `path` is None for `tiny` and the Hub; `name` is what people are shown."""
+    """A model that a recipe names. `path` is None for `tiny` and the Hub; `name` is for display."""
 
     kind: Kind
     path: Path | None
@@ -133,7 +133,7 @@ def _from_hub(repo: str, revision: str | None, name: str) -> Path:
 
 
 def hub_error(where: str, problem: Exception) -> UserError:
-    """What people are told when the Hub does not give a model."""
+    """The error for a model that cannot be had from the Hub."""
     reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
     hint = (
         "check the name, the network and `hf auth login`, or name a local folder, a .gguf file, or embedded"

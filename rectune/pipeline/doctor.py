@@ -20,9 +20,7 @@ _DISK_WANTED = 4 * 2**30  # bytes: what the demo leaves behind, with room
 
 @dataclass(frozen=True)
 class DoctorCheck:
-    """One line of the report. `hint` is what to do about it; `needed` findings that fail make the doctor's
-    exit status 2.
-    """
+    """One line of the report. `hint` is what to do; if a `needed` check fails, the exit status is 2."""
 
     subject: str
     good: bool
@@ -32,7 +30,7 @@ class DoctorCheck:
 
 
 def examine() -> tuple[str, bool]:
-    """Look at everything; returns the report, and whether all that is needed is there."""
+    """Run all checks; returns the report, and whether all needed ones passed."""
     checks: tuple[Callable[[], DoctorCheck | None], ...] = (
         _python, _packages, _together, _constraints, _embedded, _converter, _compiler, _accelerator, _builds,
         _attention, _disk, _hub,
@@ -59,7 +57,7 @@ def _packages() -> DoctorCheck:
 
 
 def _together() -> DoctorCheck:
-    """Versions that exclude each other, by their own metadata and by what is known."""
+    """Packages whose versions conflict, by their metadata and by the known conflicts."""
     from rectune.pipeline.version_conflicts import declared, installed, version_conflicts
 
     found = list(version_conflicts(declared, installed, "cuda" if _has_nvidia() else "cpu"))
@@ -68,7 +66,7 @@ def _together() -> DoctorCheck:
 
 
 def _constraints() -> DoctorCheck | None:
-    """Versions other than the pinned ones may work; nobody has tried. Only a checkout has the pins."""
+    """Versions other than the pinned ones are untested. Only a checkout has the pins."""
     if not CONSTRAINTS.is_file():
         return None
     pins, installed = _pins(CONSTRAINTS), package_versions()
@@ -141,7 +139,7 @@ def _builds() -> DoctorCheck | None:
 
 
 def _attention() -> DoctorCheck | None:
-    """flash-attn is compiled against one torch, and its metadata does not say which: only loading it tells."""
+    """flash-attn is compiled against one torch, which its metadata does not name: only loading it tells."""
     if importlib.util.find_spec("flash_attn") is None:
         return None
     command = [sys.executable, "-c", "import flash_attn"]
@@ -149,7 +147,10 @@ def _attention() -> DoctorCheck | None:
     good = answer.returncode == 0
     reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
     says = "flash-attn loads" if good else f"flash-attn does not load with this torch: {reason}"
-    hint = "pip install --no-build-isolation --force-reinstall --no-deps flash-attn, or set train.attn_implementation: sdpa"
+    hint = (
+        "pip install --no-build-isolation --force-reinstall --no-deps flash-attn, "
+        "or set train.attn_implementation: sdpa"
+    )
     return DoctorCheck("flash-attn", good, says, hint, needed=False)
 
 

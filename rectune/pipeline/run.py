@@ -1,4 +1,4 @@
-"""Running a recipe: skip what is finished, go on with what was begun, make what is missing."""
+"""Running a recipe: skip finished stages, resume interrupted ones, run missing ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rectune.pipeline.stages import LAST, find_stage, needed_for
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the person asked for. `redo` names the first stage to make again although it is finished."""
+    """Options of a run. `redo` names the first stage to run again although it is finished."""
 
     recipe: Path
     overrides: Sequence[str] = ()
@@ -42,8 +42,8 @@ def run_pipeline(order: RunOptions, store: ArtifactStore) -> dict[str, Path]:
     """Run the stages that lead to `order.last`; returns the finished folder of each.
 
     Raises:
-        UserError: bad input, or a person has to do something first.
-        StageFailed: a stage crashed; what it had done is kept.
+        UserError: bad input, or something must be done by a person first.
+        StageFailed: a stage crashed; its partial work is kept.
     """
     recipe = load_recipe(order.recipe, order.overrides)
     stages = needed_for(order.last)
@@ -51,7 +51,7 @@ def run_pipeline(order: RunOptions, store: ArtifactStore) -> dict[str, Path]:
     steps: dict[str, PlannedStage] = {}
     for stage in stages:
         step = steps[stage.name] = next_step(stage, recipe, store, steps)
-        if step.ingredients is None:
+        if step.cache_key is None:
             raise UserError(step.why, where=f"stage {stage.name}")
         if step.state == "finished" and stage.name not in redo:
             say(f"{stage.name:<11} up to date   {store.folder(stage.name, step.key)}")
@@ -95,10 +95,10 @@ def _make(step: PlannedStage, recipe: Recipe, order: RunOptions, store: Artifact
 def _launch(
     step: PlannedStage, recipe: Recipe, store: ArtifactStore, place: WorkDir
 ) -> tuple[StageRecord, ResourceUsage]:
-    ingredients = step.ingredients
-    assert ingredients is not None  # run_pipeline refuses a blocked step
+    cache_key = step.cache_key
+    assert cache_key is not None  # run_pipeline refuses a blocked step
     sections = dump_sections(recipe, step.stage.sections)
-    inputs = {name: str(store.folder(name, key).resolve()) for name, key in ingredients.inputs.items()}
+    inputs = {name: str(store.folder(name, key).resolve()) for name, key in cache_key.inputs.items()}
     absolute = WorkDir(place.folder.resolve(), place.lock)
     write_atomically(absolute.folder / CONFIG, to_yaml(sections))
     write_atomically(absolute.folder / "recipe.yaml", resolved(recipe))
@@ -110,13 +110,13 @@ def _launch(
 def _manifest(
     step: PlannedStage, order: RunOptions, figures: StageRecord, usage: ResourceUsage
 ) -> dict[str, Any]:
-    assert step.ingredients is not None
+    assert step.cache_key is not None
     return {
         "stage": step.stage.name,
         "key": step.key,
         "recipe": order.name,
-        "inputs": dict(step.ingredients.inputs),
-        "outside": dict(step.ingredients.outside),
+        "inputs": dict(step.cache_key.inputs),
+        "outside": dict(step.cache_key.outside),
         "figures": figures.document(),
         "versions": package_versions(),
         "source": stage_source(step.stage),

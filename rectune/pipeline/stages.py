@@ -2,7 +2,7 @@
 
 A stage is one function `run(config, inputs, out) -> figures`. `sections` are the parts of the recipe that it
 sees and that go into its key; `inputs` the stages whose folders it reads; `outside` what it reads that no
-stage made. Raise `version` when a change of its code must make its results anew.
+stage made. Raise `version` when a change of its code invalidates its results.
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ def _alone(recipe: Recipe) -> ProcessGroup:
 
 @dataclass(frozen=True)
 class Stage:
-    """One row of the table. `process_group` says on which machines the stage runs, and with how many
-    processes.
-    """
+    """One row of the table. `process_group` gives the machines and processes of the stage."""
 
     name: str
     function: str
@@ -191,7 +189,7 @@ STAGES: tuple[Stage, ...] = (
     ),
 )
 
-LAST = "report"  # where `rectune run` ends unless it is told otherwise: nothing leaves the machine unasked
+LAST = "report"  # where `rectune run` ends by default: nothing is uploaded unasked
 
 
 def find_stage(name: str) -> Stage:

@@ -1,7 +1,7 @@
 """The process that a stage runs in, or one of them: `python -P -m rectune.pipeline.worker SPEC`.
 
-Library noise goes to the stage's run.log, which is our stdout and stderr, or to a rank's own log; progress
-goes to the terminal of the command that launched us.
+Output of libraries goes to the stage's run.log, which is this process's stdout and stderr, or to a rank's own
+log; progress goes to the terminal of the command that launched it.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _stage_function(name: str) -> Callable[..., StageRecord]:
 
 
 def _leave_note(error: Exception, spec: dict[str, Any], out: Path, rank: int) -> None:
-    process_group = ProcessGroup(**spec["team"])
+    process_group = ProcessGroup(**spec["process_group"])
     who = (
         rank_name(rank, process_group, int(os.environ.get("GROUP_RANK", "0")))
         if process_group.world_size > 1
@@ -98,7 +98,7 @@ def _in_our_words(error: Exception, out: Path) -> Exception:
 
 
 def _is_full_disk(error: BaseException | None) -> bool:
-    """Whether there was no space left; libraries not written in Python say so in their own errors' words."""
+    """Whether the disk was full; native libraries say so in the text of their own errors."""
     no_space = os.strerror(errno.ENOSPC)
     while error is not None:
         if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or no_space in str(error):
@@ -108,7 +108,7 @@ def _is_full_disk(error: BaseException | None) -> bool:
 
 
 def die_with_parent(how: signal.Signals) -> None:
-    """Ask Linux to signal us when our parent dies: a killed run leaves nothing behind that still writes."""
+    """Ask Linux to signal this process when its parent dies, so that a killed run leaves no writer behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(how))
 

@@ -1,14 +1,15 @@
-"""The one face of everything that ranks, and the table of what there is."""
+"""The interface of all rankers, and the table of rankers by name."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,59 +22,131 @@ if TYPE_CHECKING:
 Scores = NDArray[np.float64]
 
 
-class Ranker(Protocol):
-    """Scores candidates for users of one domain by what they took before."""
+class ScoredItem(NamedTuple):
+    """An item and its score; only scores of one ranker and one history are comparable."""
+
+    item_id: str
+    score: float
+
+
+class CandidateScorer(Protocol):
+    """The interface that the evaluation needs: a name, and scores of given candidates."""
 
     @property
     def name(self) -> str:
-        """How reports call it."""
+        """The name in reports."""
         ...
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
         """Score each case's candidates.
 
         Args:
-            histories: n lists of item ids, each oldest first; a list may be empty.
+            histories: n lists of item ids, each oldest first; a list may be empty. Users that are not in the
+                training data are allowed.
             candidates: n lists of item ids, each of its own length.
 
         Returns:
             n arrays; the i-th is [len(candidates[i])] float64, higher is better, in the order of the
-            candidates.
+            candidates. Ids that the ranker was not fitted on add nothing to a history, and score 0.
         """
         ...
 
 
-# Name -> the class, whose `of(domain_data)` makes the ranker of one domain. Nothing is imported before it is
-# asked for.
+class Ranker(ABC):
+    """Fits on the items and likes of one domain, scores candidates, gives the top k of the whole catalogue.
+
+    A custom class, named as `module:Class`, derives from this, has a constructor without arguments, and
+    implements `fit`, `score`, `save` and `load`.
+
+    Attributes:
+        name: its name in reports and recipes.
+        item_ids: the items it was fitted on, in the order of the catalogue.
+    """
+
+    name: str = ""
+    item_ids: Sequence[str] = ()
+
+    @abstractmethod
+    def fit(self, data: DomainData) -> Self:
+        """Learn from the items and the likes of one domain; returns itself."""
+
+    @abstractmethod
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `CandidateScorer.score`."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the fitted state into a folder, which is created: JSON, safetensors and Parquet."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Self:
+        """The ranker that `save` wrote; it scores the same.
+
+        Raises:
+            UserError: the folder has no ranker of this class, or is damaged.
+        """
+
+    def top(
+        self,
+        histories: Sequence[Sequence[str]],
+        k: int,
+        exclude: Sequence[Collection[str]] | None = None,
+        within: Collection[str] | None = None,
+    ) -> list[list[ScoredItem]]:
+        """The k best items of the whole catalogue for each history.
+
+        Args:
+            histories: n lists of item ids, oldest first.
+            k: how many, at least 1; fewer are returned only where no more are allowed.
+            exclude: n collections of ids that are not returned; without it those of each history.
+            within: only these ids are returned; all of the catalogue without it.
+
+        Returns:
+            n lists, the best first; of equal scores the item that comes first in the catalogue.
+        """
+        allowed = [item for item in self.item_ids if within is None or item in within]
+        found = []
+        for at, history in enumerate(histories):
+            absent = set(history if exclude is None else exclude[at])
+            shown = [item for item in allowed if item not in absent]
+            (scores,) = self.score([history], [shown])
+            best = np.argsort(-scores, kind="stable")[: max(k, 0)]
+            found.append([ScoredItem(shown[place], float(scores[place])) for place in best])
+        return found
+
+
+# Name -> the class; nothing is imported before it is asked for.
 RANKERS: dict[str, str] = {
     "random": "rectune.rankers.baselines:Random",
     "popularity": "rectune.rankers.baselines:Popularity",
     "bm25": "rectune.rankers.baselines:Bm25",
     "embedding_mean": "rectune.rankers.baselines:EmbeddingMean",
     "embedding_best": "rectune.rankers.baselines:EmbeddingBest",
-    "hybrid": "rectune.rankers.baselines:Hybrid",
-    "item_knn": "rectune.rankers.baselines:ItemKnn",
+    "hybrid": "rectune.rankers.fusion:Hybrid",
+    "item_knn": "rectune.rankers.item_knn:ItemKnn",
+    "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
 }
 
-# Those that look at nobody's interactions but the history they are given.
+# Those that use no interactions but the given history.
 INTERACTION_FREE = ("random", "bm25", "embedding_mean", "embedding_best", "hybrid")
 
 
-def open_ranker(name: str, domain_data: DomainData) -> Ranker:
-    """The ranker of this name for the domain of `domain_data`.
+def fit_ranker(name: str, data: DomainData) -> Ranker:
+    """The ranker of this name, fitted on a domain.
 
     Args:
-        name: one of `RANKERS`, or `module:Class` of one's own.
-        domain_data: what it is made from.
+        name: one of `RANKERS`, or `module:Class` of your own.
+        data: the domain's items and likes.
 
     Raises:
         UserError: there is none of this name, or its module cannot be imported.
     """
-    ranker: Ranker = _maker(name)(domain_data)
-    return ranker
+    return ranker_class(name)().fit(data)
 
 
-def _maker(name: str) -> Callable[[DomainData], Any]:
+def ranker_class(name: str) -> type[Ranker]:
+    """The class that a name stands for; see `fit_ranker`."""
     place = RANKERS.get(name, name)
     module, colon, inside = place.partition(":")
     if not colon:
@@ -81,24 +154,28 @@ def _maker(name: str) -> Callable[[DomainData], Any]:
         hint = f"did you mean {near[0]}? " if near else ""
         raise UserError(
             f"there is no ranker {name}",
-            where="evaluate.systems",
             hint=f"{hint}there are: {', '.join(RANKERS)}; or module:Class of your own",
         )
     try:
-        found: Callable[[DomainData], Any] = getattr(_imported(module), inside).of
+        found = getattr(_imported(module), inside)
     except (ImportError, AttributeError) as missing:
         raise UserError(
-            f"the ranker {place} cannot be had ({missing})",
-            where="evaluate.systems",
-            hint="name module:Class, where Class.of(domain_data) makes the ranker of a domain",
+            f"the ranker {place} cannot be imported ({missing})",
+            hint="name module:Class, where Class derives from rectune.Ranker",
         ) from None
+    if not (isinstance(found, type) and issubclass(found, Ranker)):
+        raise UserError(f"{place} is no ranker", hint="derive the class from rectune.Ranker")
     return found
 
 
+def unknown_ids(known: Iterable[str], asked: Iterable[str]) -> list[str]:
+    """The requested ids that are unknown, in their order, each once."""
+    there = set(known)
+    return [item for item in dict.fromkeys(asked) if item not in there]
+
+
 def _imported(module: str) -> ModuleType:
-    """Modules of one's own may lie in the folder where the command is typed; it comes last, and hides
-    nothing.
-    """
+    """Import a module, also from the working directory, which is searched last and shadows nothing."""
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
     return importlib.import_module(module)

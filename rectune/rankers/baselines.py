@@ -1,71 +1,100 @@
-"""The rankers that every other one is compared with: chance, popularity, BM25, embeddings, item-kNN, hybrid."""
+"""The baseline rankers: chance, popularity, BM25, and sentence embeddings."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
+from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from rectune.core.types import content_id
 from rectune.prompts.titles import fold
-from rectune.rankers.base import Scores
-from rectune.rankers.domain_data import DomainData, TrainLikes
-from rectune.rankers.fusion import Fused
+from rectune.rankers.base import Ranker, ScoredItem, Scores
+from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-LAST_ITEMS = 10  # items of a history that are looked at
+    from rectune.rankers.domain_data import DomainData
+    from rectune.retrieval.embedding import Vectors
+
+LAST_ITEMS = 10  # items of a history that are looked at: the latest
 K1, B = 1.2, 0.75  # of BM25
 _WORD = re.compile(r"\w+")
 
 
-@dataclass(frozen=True)
-class Random:
+class Random(Ranker):
     """Uniform scores, which depend on seed, history and candidates alone, not on the other cases."""
 
-    seed: int = 0
-    name: str = "random"
+    name = "random"
 
-    @classmethod
-    def of(cls, domain_data: DomainData) -> Random:
-        """See `rectune.rankers.base.open_ranker`."""
-        return cls(domain_data.seed)
+    def __init__(self, seed: int | None = None) -> None:
+        self._given, self.seed = seed, seed or 0
+
+    def fit(self, data: DomainData) -> Self:
+        """Takes the seed of the data, unless it was given one."""
+        self.item_ids = tuple(data.items)
+        self.seed = data.seed if self._given is None else self._given
+        return self
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
+        """See `CandidateScorer.score`."""
         return [self._scores(h, c) for h, c in zip(histories, candidates, strict=True)]
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
         seed = int(content_id("random", self.seed, list(history), list(candidates)), 16)
         return np.random.default_rng(seed).random(len(candidates))
 
-
-@dataclass(frozen=True)
-class Popularity:
-    """The number of train users who liked the item; the history is not looked at."""
-
-    counts: Mapping[str, int]
-    name: str = "popularity"
+    def save(self, folder: Path) -> None:
+        """See `Ranker.save`."""
+        save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, {"seed": self.seed}))
 
     @classmethod
-    def of(cls, domain_data: DomainData) -> Popularity:
-        """See `rectune.rankers.base.open_ranker`."""
-        likes = domain_data.likes
-        return cls(dict(zip(likes.item_ids, likes.counts.tolist(), strict=True)))
+    def load(cls, folder: Path) -> Self:
+        """See `Ranker.load`."""
+        saved = load_saved(folder, cls.name)
+        ranker = cls(int(saved.parameters["seed"]))
+        ranker.item_ids = tuple(saved.items["item_id"])
+        return ranker
+
+
+class Popularity(Ranker):
+    """The number of train users who liked the item; the history is ignored."""
+
+    name = "popularity"
+
+    def fit(self, data: DomainData) -> Self:
+        """Counts the likes of the train users."""
+        return self._set(data.likes.item_ids, data.likes.counts)
+
+    def _set(self, item_ids: Sequence[str], counts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Self:
+        self.item_ids = tuple(item_ids)
+        self._counts = dict(zip(self.item_ids, counts.tolist(), strict=True))
+        return self
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
+        """See `CandidateScorer.score`."""
         return [
-            np.array([self.counts.get(item, 0) for item in case], np.float64)
+            np.array([self._counts.get(item, 0) for item in case], np.float64)
             for _, case in zip(histories, candidates, strict=True)
         ]
+
+    def save(self, folder: Path) -> None:
+        """See `Ranker.save`."""
+        counts = np.array([self._counts[item] for item in self.item_ids], np.int64)
+        save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, arrays={"counts": counts}))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """See `Ranker.load`."""
+        saved = load_saved(folder, cls.name)
+        return cls()._set(saved.items["item_id"], saved.arrays["counts"])
 
 
 def words_of(text: str) -> list[str]:
@@ -73,8 +102,7 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(fold(text))
 
 
-@dataclass(frozen=True)
-class Bm25:
+class Bm25(Ranker):
     """Okapi BM25 (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
 
     An item's document is its title and categories; the query is the words of the last items of the history,
@@ -82,164 +110,169 @@ class Bm25:
     length / mean length)).
     """
 
-    weights: Mapping[str, Mapping[str, float]] = field(repr=False)  # item id -> word -> weight
-    last: int = LAST_ITEMS
-    name: str = "bm25"
+    name = "bm25"
 
-    @classmethod
-    def of(cls, domain_data: DomainData) -> Bm25:
-        """See `rectune.rankers.base.open_ranker`; reads every item of the domain."""
-        documents = {item_id: Counter(words_of(domain_data.text(item_id))) for item_id in domain_data.items}
-        return cls(_bm25_weights(documents))
+    def __init__(self, last: int = LAST_ITEMS) -> None:
+        self.last = last
+
+    def fit(self, data: DomainData) -> Self:
+        """Counts the words of every item of the domain."""
+        return self._set(
+            tuple(data.items), *_bm25_weights([Counter(words_of(data.text(i))) for i in data.items])
+        )
+
+    def _set(self, item_ids: Sequence[str], weights: csr_array, words: Sequence[str]) -> Self:
+        self.item_ids, self._column = tuple(item_ids), {word: at for at, word in enumerate(words)}
+        self._place = {item: at for at, item in enumerate(self.item_ids)}
+        self._weights = weights
+        return self
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
+        """See `CandidateScorer.score`."""
         return [self._scores(h[-self.last :], c) for h, c in zip(histories, candidates, strict=True)]
 
+    def top_for_text(
+        self, text: str, k: int, exclude: Collection[str] = (), within: Collection[str] | None = None
+    ) -> list[ScoredItem]:
+        """The k items whose words fit those of a text; none that shares no word with it."""
+        query = np.zeros(len(self._column))
+        for word in words_of(text):
+            if (at := self._column.get(word)) is not None:
+                query[at] += 1
+        scores = self._weights @ query
+        order = (at for at in np.argsort(-scores, kind="stable") if scores[at] > 0)
+        found = ((self.item_ids[at], float(scores[at])) for at in order)
+        allowed = (
+            ScoredItem(item, score)
+            for item, score in found
+            if item not in exclude and (within is None or item in within)
+        )
+        return list(itertools.islice(allowed, k))
+
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
-        query = Counter(word for item in history for word in self.weights[item])
-        return np.array([self._score(query, self.weights[item]) for item in candidates], np.float64)
+        weights = self._weights
+        query = np.zeros(weights.shape[1])
+        for item in history:
+            if (at := self._place.get(item)) is not None:
+                query[weights.indices[weights.indptr[at] : weights.indptr[at + 1]]] += 1
+        scores = np.zeros(len(candidates))
+        known = [n for n, item in enumerate(candidates) if item in self._place]
+        if known:
+            scores[known] = weights[[self._place[candidates[n]] for n in known]] @ query
+        return scores
 
-    @staticmethod
-    def _score(query: Mapping[str, int], document: Mapping[str, float]) -> float:
-        return sum(weight * query[word] for word, weight in document.items() if word in query)
-
-
-def _bm25_weights(documents: Mapping[str, Counter[str]]) -> dict[str, dict[str, float]]:
-    """What each word of each document adds to a query that has it once."""
-    count = len(documents)
-    found_in = Counter(word for document in documents.values() for word in document)
-    mean = sum(document.total() for document in documents.values()) / max(count, 1) or 1.0
-    idf = {word: math.log(1 + (count - n + 0.5) / (n + 0.5)) for word, n in found_in.items()}
-    return {
-        item_id: {
-            word: idf[word] * n / (n + K1 * (1 - B + B * document.total() / mean))
-            for word, n in document.items()
-        }
-        for item_id, document in documents.items()
-    }
-
-
-@dataclass(frozen=True)
-class EmbeddingMean:
-    """Cosine between a candidate and the mean of the last items of the history.
-
-    A case with an empty history scores zero throughout.
-    """
-
-    domain_data: DomainData = field(repr=False)
-    last: int = LAST_ITEMS
-    name: str = "embedding_mean"
+    def save(self, folder: Path) -> None:
+        """See `Ranker.save`."""
+        weights = self._weights
+        words = np.frombuffer("\n".join(self._column).encode(), np.uint8)  # \w+ holds no end of a line
+        arrays = {"data": weights.data, "indices": weights.indices, "indptr": weights.indptr, "words": words}
+        parameters = {"last": self.last}
+        save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, parameters, arrays))
 
     @classmethod
-    def of(cls, domain_data: DomainData) -> EmbeddingMean:
-        """See `rectune.rankers.base.open_ranker`."""
-        return cls(domain_data)
+    def load(cls, folder: Path) -> Self:
+        """See `Ranker.load`."""
+        from scipy.sparse import csr_array
+
+        saved = load_saved(folder, cls.name)
+        rows = tuple(saved.arrays[name] for name in ("data", "indices", "indptr"))
+        words = saved.arrays["words"].tobytes().decode().split("\n") if saved.arrays["words"].size else []
+        weights = csr_array(rows, shape=(len(saved.items["item_id"]), len(words)))
+        return cls(int(saved.parameters["last"]))._set(saved.items["item_id"], weights, words)
+
+
+def _bm25_weights(documents: Sequence[Counter[str]]) -> tuple[csr_array, list[str]]:
+    """[documents, words] the BM25 weight of each word in each document, for a query that has it once; the words."""
+    from scipy.sparse import csr_array
+
+    count = len(documents)
+    found_in = Counter(word for document in documents for word in document)
+    mean = sum(document.total() for document in documents) / max(count, 1) or 1.0
+    idf = {word: math.log(1 + (count - n + 0.5) / (n + 0.5)) for word, n in found_in.items()}
+    column = {word: at for at, word in enumerate(found_in)}
+    data, indices, bounds = [], [], [0]
+    for document in documents:
+        norm = K1 * (1 - B + B * document.total() / mean)
+        data += [idf[word] * n / (n + norm) for word, n in document.items()]
+        indices += [column[word] for word in document]
+        bounds.append(len(data))
+    rows = (np.array(data, np.float64), np.array(indices, np.int64), np.array(bounds, np.int64))
+    return csr_array(rows, shape=(count, len(column))), list(column)
+
+
+class _EmbeddingRanker(Ranker):
+    """Cosines of sentence embeddings of title and categories."""
+
+    def __init__(self, last: int = LAST_ITEMS) -> None:
+        self.last = last
+
+    def fit(self, data: DomainData) -> Self:
+        """Remembers the domain; each item is embedded when it is first scored."""
+        return self._set(tuple(data.items), data.vectors, data.embed)
+
+    def _set(
+        self,
+        item_ids: Sequence[str],
+        vectors: Callable[[Sequence[str]], Vectors],
+        prepare: Callable[[Iterable[str]], None] = lambda items: None,
+    ) -> Self:
+        self.item_ids, self._known = tuple(item_ids), frozenset(item_ids)
+        self._vectors, self._prepare = vectors, prepare
+        return self
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
-        return _by_cosine(self, histories, candidates)
+        """See `CandidateScorer.score`; a case with an empty history scores zero throughout."""
+        recent = [[item for item in history[-self.last :] if item in self._known] for history in histories]
+        shown = [[item for item in case if item in self._known] for case in candidates]
+        self._prepare(item for case in (*recent, *shown) for item in case)
+        found = []
+        for history, known, case in zip(recent, shown, candidates, strict=True):
+            scores = np.zeros(len(case))
+            if history and known:
+                cosines = (
+                    self._vectors(history).astype(np.float64) @ self._vectors(known).T
+                )  # [history, known]
+                scores[[item in self._known for item in case]] = self.pooled(cosines)
+            found.append(scores)
+        return found
+
+    @abstractmethod
+    def pooled(self, cosines: Scores) -> Scores:
+        """[history, candidates] cosines -> [candidates]."""
+
+    def save(self, folder: Path) -> None:
+        """See `Ranker.save`; embeds what is not embedded yet."""
+        self._prepare(self.item_ids)
+        vectors = self._vectors(self.item_ids) if self.item_ids else np.zeros((0, 1), np.float32)
+        items = {"item_id": self.item_ids}
+        save_ranker(folder, SavedRanker(self.name, items, {"last": self.last}, {"vectors": vectors}))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """See `Ranker.load`."""
+        saved = load_saved(folder, cls.name)
+        rows, place = saved.arrays["vectors"], {item: at for at, item in enumerate(saved.items["item_id"])}
+        ranker = cls(int(saved.parameters["last"]))
+        return ranker._set(saved.items["item_id"], lambda items: rows[[place[item] for item in items]])
+
+
+class EmbeddingMean(_EmbeddingRanker):
+    """Cosine between a candidate and the mean of the last items of the history."""
+
+    name = "embedding_mean"
 
     def pooled(self, cosines: Scores) -> Scores:
-        """[history, candidates] cosines -> [candidates]: the mean profile's cosine, up to a factor a case."""
+        """The mean profile's cosine, up to a factor a case."""
         mean: Scores = cosines.mean(axis=0)
         return mean
 
 
-@dataclass(frozen=True)
-class EmbeddingBest:
+class EmbeddingBest(_EmbeddingRanker):
     """Cosine between a candidate and the most similar one of the last items of the history."""
 
-    domain_data: DomainData = field(repr=False)
-    last: int = LAST_ITEMS
-    name: str = "embedding_best"
-
-    @classmethod
-    def of(cls, domain_data: DomainData) -> EmbeddingBest:
-        """See `rectune.rankers.base.open_ranker`."""
-        return cls(domain_data)
-
-    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
-        return _by_cosine(self, histories, candidates)
+    name = "embedding_best"
 
     def pooled(self, cosines: Scores) -> Scores:
-        """[history, candidates] cosines -> [candidates]."""
+        """The highest cosine."""
         best: Scores = cosines.max(axis=0)
         return best
-
-
-def _by_cosine(
-    ranker: EmbeddingMean | EmbeddingBest,
-    histories: Sequence[Sequence[str]],
-    candidates: Sequence[Sequence[str]],
-) -> list[Scores]:
-    recent = [history[-ranker.last :] for history in histories]
-    data = ranker.domain_data
-    data.embed(item for case in (*recent, *candidates) for item in case)
-    found: list[Scores] = []
-    for history, shown in zip(recent, candidates, strict=True):
-        if not history or not shown:
-            found.append(np.zeros(len(shown)))
-            continue
-        cosines = data.vectors(history).astype(np.float64) @ data.vectors(shown).T  # [history, candidates]
-        found.append(ranker.pooled(cosines))
-    return found
-
-
-class Hybrid:
-    """BM25 and the best match by embedding, each standardised a case, in equal parts."""
-
-    @staticmethod
-    def of(domain_data: DomainData) -> Fused:
-        """See `rectune.rankers.base.open_ranker`."""
-        return Fused("hybrid", EmbeddingBest.of(domain_data), Bm25.of(domain_data), 0.5)
-
-
-@dataclass(frozen=True)
-class ItemKnn:
-    """Sum over the last items of the history of their cosine with the candidate, over train users' likes.
-
-    cos(i, j) = users who liked both / sqrt(users of i * users of j) (Sarwar et al. 2001, "Item-based
-    collaborative filtering recommendation algorithms", 3.1.1, on likes). No neighbours are cut off. An item
-    that nobody liked scores zero.
-    """
-
-    likes: TrainLikes = field(repr=False)
-    last: int = LAST_ITEMS
-    name: str = "item_knn"
-
-    @classmethod
-    def of(cls, domain_data: DomainData) -> ItemKnn:
-        """See `rectune.rankers.base.open_ranker`."""
-        return cls(domain_data.likes)
-
-    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
-        place = self.likes.place
-        found: list[Scores] = []
-        for history, shown in zip(histories, candidates, strict=True):
-            cosines = self._cosines([place[item] for item in history[-self.last :] if item in place])
-            found.append(np.array([cosines[place[item]] if item in place else 0.0 for item in shown]))
-        return found
-
-    def _cosines(self, history: Sequence[int]) -> Scores:
-        """[items] the sum of each item's cosines with those of the history."""
-        users_of, items_of = self._matrices
-        norms = np.sqrt(np.maximum(self.likes.counts, 1))
-        total = np.zeros(len(norms))
-        for at in history:
-            users = users_of.indices[users_of.indptr[at] : users_of.indptr[at + 1]]
-            together = np.bincount(items_of[users].indices, minlength=len(norms))
-            total += together / norms[at]
-        return total / norms
-
-    @cached_property
-    def _matrices(self) -> tuple[csr_array, csr_array]:
-        """[items, users] and [users, items]: 1 where a user liked an item."""
-        from scipy.sparse import csr_array
-
-        likes = self.likes
-        shape = (len(likes.item_ids), int(likes.users.max(initial=-1)) + 1)
-        liked = csr_array((np.ones(len(likes.users), np.int32), (likes.items, likes.users)), shape=shape)
-        return liked, liked.T.tocsr()

@@ -1,4 +1,4 @@
-"""What rankers of one domain are made from: its items, what train users liked, vectors of the items."""
+"""The data of one domain for rankers: its items, the likes of train users, vectors of the items."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class TrainLikes:
-    """What train users liked: `users` and `items` run by like, each pair once; items are places in
-    `item_ids`.
-    """
+    """Likes of train users: `users` and `items` [likes], each pair once; items are places in `item_ids`."""
 
     item_ids: tuple[str, ...]
     users: Codes
@@ -39,12 +37,12 @@ class TrainLikes:
 
 
 class DomainData:
-    """Items of one domain, and what is counted or embedded of them when a ranker first asks.
+    """Items of one domain, with likes and vectors that are computed on first use.
 
     Args:
         domain: the domain.
         items: all its items.
-        likes: called once, by the first ranker that looks at interactions.
+        likes: called once, by the first ranker that uses interactions.
         embedder: a name as in `rectune.retrieval.embedding`.
         seed: of rankers that draw.
     """
@@ -60,11 +58,13 @@ class DomainData:
         self.domain, self.embedder, self.seed = domain, embedder, seed
         self.items: Mapping[str, Item] = {item.item_id: item for item in items}
         self._likes = likes
-        self._vectors: dict[str, NDArray[np.float32]] = {}
+        self._row = {item_id: at for at, item_id in enumerate(self.items)}
+        self._embedded = np.zeros(len(self._row), np.bool_)
+        self._rows: Vectors = np.zeros((len(self._row), 0), np.float32)
 
     @cached_property
     def likes(self) -> TrainLikes:
-        """What train users liked; nothing where no interactions were given."""
+        """The likes of train users; empty where no interactions were given."""
         if self._likes:
             return self._likes()
         nothing = np.zeros(0, np.int64)
@@ -76,25 +76,30 @@ class DomainData:
         return {item_id: item.title for item_id, item in self.items.items()}
 
     def text(self, item_id: str) -> str:
-        """Title and categories, by which likeness of kind is measured."""
+        """Title and categories, the text for BM25 and embeddings."""
         item = self.items[item_id]
         return title_and_categories(item.title, item.categories)
 
     def vectors(self, item_ids: Sequence[str]) -> Vectors:
         """[len(item_ids), d] unit rows; each item is embedded once."""
         self.embed(item_ids)
-        return np.stack([self._vectors[item_id] for item_id in item_ids])
+        return self._rows[[self._row[item_id] for item_id in item_ids]]
 
     def embed(self, item_ids: Iterable[str]) -> None:
         """Embed those of these items that are not embedded yet, all at once."""
-        new = sorted(set(item_ids) - self._vectors.keys())
-        if new:
-            vectors = embed([self.text(item_id) for item_id in new], self.embedder)
-            self._vectors.update(zip(new, vectors, strict=True))
+        new = sorted(item_id for item_id in set(item_ids) if not self._embedded[self._row[item_id]])
+        if not new:
+            return
+        vectors = embed([self.text(item_id) for item_id in new], self.embedder)
+        if not self._embedded.any():
+            self._rows = np.zeros((len(self._row), vectors.shape[1]), np.float32)
+        places = [self._row[item_id] for item_id in new]
+        self._rows[places] = vectors
+        self._embedded[places] = True
 
 
 def train_likes(data: Path, cases: Sequence[Case], domain: str) -> TrainLikes:
-    """What train users of a domain liked.
+    """The likes of a domain's train users.
 
     A user counts as train unless a case of another split is theirs, so that no test user's target is counted.
 

@@ -1,37 +1,73 @@
-"""Two rankers as one, and choosing how much each counts on cases that no test uses."""
+"""Fusing two rankers, and choosing their weight on cases that no test uses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from rectune.rankers.base import Ranker, Scores
+from rectune.rankers.base import CandidateScorer, Ranker, Scores
+from rectune.rankers.baselines import Bm25, EmbeddingBest
+from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
+
+if TYPE_CHECKING:
+    from rectune.rankers.domain_data import DomainData
 
 STEPS = tuple(step / 10 for step in range(11))  # the weights that are tried
 
 
 @dataclass(frozen=True)
 class Fused:
-    """weight * z(first) + (1 - weight) * z(second), z standardising the scores of each case (mean 0,
-    deviation 1).
+    """weight * z(first) + (1 - weight) * z(second), where z standardises the scores of each case.
 
     Standardised scores are the score normalisation of Montague and Aslam 2001, "Relevance score normalization
     for metasearch". A ranker that scores all candidates of a case alike adds nothing to it.
     """
 
     name: str
-    first: Ranker
-    second: Ranker
+    first: CandidateScorer
+    second: CandidateScorer
     weight: float
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
+        """See `CandidateScorer.score`."""
         pairs = zip(
             self.first.score(histories, candidates), self.second.score(histories, candidates), strict=True
         )
         return [fused(one, other, self.weight) for one, other in pairs]
+
+
+class Hybrid(Ranker):
+    """BM25 and the best match by embedding, each standardised a case, in equal parts."""
+
+    name = "hybrid"
+
+    def fit(self, data: DomainData) -> Self:
+        """Fits both."""
+        return self._set(EmbeddingBest().fit(data), Bm25().fit(data))
+
+    def _set(self, meaning: EmbeddingBest, words: Bm25) -> Self:
+        self._meaning, self._words, self.item_ids = meaning, words, words.item_ids
+        return self
+
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `CandidateScorer.score`."""
+        return Fused(self.name, self._meaning, self._words, 0.5).score(histories, candidates)
+
+    def save(self, folder: Path) -> None:
+        """See `Ranker.save`; a folder within for each of the two."""
+        self._meaning.save(folder / self._meaning.name)
+        self._words.save(folder / self._words.name)
+        save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """See `Ranker.load`."""
+        load_saved(folder, cls.name)
+        return cls()._set(EmbeddingBest.load(folder / EmbeddingBest.name), Bm25.load(folder / Bm25.name))
 
 
 def fused(one: Scores, other: Scores, weight: float) -> Scores:
@@ -40,7 +76,7 @@ def fused(one: Scores, other: Scores, weight: float) -> Scores:
 
 
 def standardised(scores: Scores) -> Scores:
-    """Mean 0 and deviation 1; what is no finite number counts as the lowest score that is one."""
+    """Standardised to mean 0 and deviation 1; non-finite scores count as the lowest finite one."""
     finite = np.isfinite(scores)
     if not finite.any():
         return np.zeros(len(scores))
@@ -56,7 +92,7 @@ def best_weight(ranked: Callable[[float], Sequence[Scores]], targets: Sequence[i
     Args:
         ranked: weight -> the scores of each case.
         targets: the place of each case's target among its candidates.
-        default: the weight without any cases; and of weights that do equally well the nearest to it is taken.
+        default: the weight without any cases; of equally good weights the nearest to it is chosen.
     """
     if not targets:
         return default

@@ -7,20 +7,32 @@ candidates.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 
+from rectune.core.errors import UserError
+from rectune.core.settings import EngineConfig
 from rectune.core.types import Locale
 from rectune.prompts.answers import behind_closing
-from rectune.rankers.base import Ranker, Scores
+from rectune.prompts.render import ask
+from rectune.prompts.template_library import system_message
+from rectune.rankers.base import CandidateScorer, Ranker, Scores, unknown_ids
+from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
+
+if TYPE_CHECKING:
+    from rectune.rankers.domain_data import DomainData
 
 Messages = tuple[tuple[str, str], ...]
 
+_SHOWN = 10  # titles of a history that the prompt shows: the latest
+
 
 class Scorer(Protocol):
-    """What is asked of an engine here; `rectune.inference.llamacpp.LlamaEngine` is one."""
+    """The interface of an engine here; `rectune.inference.llamacpp.LlamaEngine` implements it."""
 
     def loglikelihood(
         self, messages: Messages, continuations: Sequence[str], prefill: str = ""
@@ -31,7 +43,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class RenderedPrompt:
-    """The prompt that goes with a history, and the language it is written in."""
+    """The prompt of a history, and its locale."""
 
     messages: Messages
     locale: Locale
@@ -61,7 +73,7 @@ class Likelihood:
     normalised: bool = True
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
+        """See `CandidateScorer.score`."""
         return [self._scores(h, c) for h, c in zip(histories, candidates, strict=True)]
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
@@ -75,7 +87,7 @@ class Likelihood:
 
 @dataclass(frozen=True)
 class WithoutPrior:
-    """A likelihood with some of what the title has without any history taken off.
+    """A likelihood minus a share of the title's likelihood without any history.
 
     score(item) = likelihood(item | history) - weight * likelihood(item | nothing known). With weight 1 this
     is the pointwise mutual information of history and title (Holtzman et al. 2021, "Surface Form
@@ -83,18 +95,18 @@ class WithoutPrior:
     al. 2021, "Calibrate Before Use".
 
     Args:
-        likelihood: asks with the history.
-        prior: asks without it; the same scores for every history.
+        likelihood: scores with the history.
+        prior: scores without it; the same for every history.
         weight: 0 leaves the likelihood as it is.
     """
 
     name: str
-    likelihood: Ranker
-    prior: Ranker
+    likelihood: CandidateScorer
+    prior: CandidateScorer
     weight: float = 1.0
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `Ranker.score`."""
+        """See `CandidateScorer.score`."""
         own = self.likelihood.score(histories, candidates)
         prior = self.prior.score(histories, candidates)
         return [score - self.weight * base for score, base in zip(own, prior, strict=True)]
@@ -111,3 +123,75 @@ def without_history(
         return RenderedPrompt((*system, ("user", NEUTRAL[known.locale])), known.locale)
 
     return neutral
+
+
+class LikelihoodRanker(Ranker):
+    """`Likelihood` under a GGUF model, for histories of titles of one catalogue.
+
+    `top` scores every title of the catalogue, so restrict it by `within` if there are many.
+
+    Args:
+        model: a GGUF file, or a name for `rectune.models.reference.gguf_file`, as `embedded`.
+        locale: the language of the prompt, en or ko.
+        opener: opens the engine, in place of llama.cpp with that model.
+    """
+
+    name = "likelihood"
+
+    def __init__(
+        self,
+        model: str | Path = "embedded",
+        locale: Locale = "en",
+        opener: Callable[[], AbstractContextManager[Scorer]] | None = None,
+    ) -> None:
+        self._model, self._locale = str(model), locale
+        self._opener = opener or self._engine
+        self._domain = ""
+        self._titles: dict[str, str] = {}
+
+    def fit(self, data: DomainData) -> Self:
+        """Takes the titles; nothing is trained."""
+        return self._set(data.domain, data.titles)
+
+    def _set(self, domain: str, titles: Mapping[str, str]) -> Self:
+        self._domain, self._titles, self.item_ids = domain, dict(titles), tuple(titles)
+        return self
+
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `CandidateScorer.score`; in nats per token.
+
+        Raises:
+            UserError: a candidate is unknown, and has no title to be scored.
+        """
+        if unknown := unknown_ids(self._titles, (item for case in candidates for item in case)):
+            raise UserError(f"{len(unknown)} candidates are not in the catalogue, as {unknown[0]!r}")
+        with self._opener() as engine:
+            return Likelihood(self.name, engine, self._titles, self._asked).score(histories, candidates)
+
+    def _asked(self, history: Sequence[str]) -> RenderedPrompt:
+        titles = [self._titles[item] for item in history if item in self._titles][-_SHOWN:]
+        if not titles:
+            system = system_message(self._locale, self._domain)
+            return RenderedPrompt((("system", system), ("user", NEUTRAL[self._locale])), self._locale)
+        system, instruction = ask(self._domain, self._locale, titles, "", ordered=True)
+        return RenderedPrompt((("system", system), ("user", instruction)), self._locale)
+
+    def _engine(self) -> AbstractContextManager[Scorer]:
+        from rectune.inference.engine_cache import cached_engine
+        from rectune.models.reference import gguf_file
+
+        return cached_engine(gguf_file(self._model), EngineConfig())
+
+    def save(self, folder: Path) -> None:
+        """See `Ranker.save`; the model is saved by its name."""
+        items = {"item_id": list(self._titles), "title": list(self._titles.values())}
+        parameters = {"model": self._model, "locale": self._locale, "domain": self._domain}
+        save_ranker(folder, SavedRanker(self.name, items, parameters))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """See `Ranker.load`."""
+        saved = load_saved(folder, cls.name)
+        ranker = cls(saved.parameters["model"], saved.parameters["locale"])
+        titles = dict(zip(saved.items["item_id"], saved.items["title"], strict=True))
+        return ranker._set(str(saved.parameters["domain"]), titles)

@@ -1,4 +1,4 @@
-"""What the stage `eval` measured, as tables for report and card, with intervals, protocols and commands."""
+"""The figures of the stage `eval` as tables for report and card, with intervals, protocols and commands."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The grounding report: what answers name before grounding and after it, and how near they come to what was
-asked.
-"""
+"""The grounding report: items named before and after grounding, and their similarity to the requests."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ from rectune.retrieval.chunks import head_of
 from rectune.retrieval.embedding import embed
 from rectune.retrieval.grounding import GroundedItem, Grounding
 
-# Fields of `Relevance` -> what is near to the wish.
+# Fields of `Relevance` -> whose similarity to the request it is.
 NEAR = {
     "draft": "the draft, before",
     "item": "the item recommended, after",
@@ -47,12 +45,12 @@ FLAGS: dict[Flag, str] = {
 
 @dataclass(frozen=True, slots=True)
 class GroundingOutcome:
-    """What one answer comes to.
+    """How one answer resolves.
 
-    `resolved`: its title is the catalogue's, or nearly so; or it names none and an item is near enough to
-    what it says; or there is none; "nothing fits" is what a grounded answer may say. `flags` are those of
-    `FLAGS` that hold: a title that is none of the domain's, one named twice, one that only items of the
-    history bear, one that several items bear.
+    `resolved`: its title is exact or misspelt; or it names none and an item is near enough to its text; or
+    there is none; "nothing fits" is possible for a grounded answer. `flags` are those of `FLAGS` that apply:
+    a title that is none of the domain's, one named twice, one that only items of the history have, one that
+    several items have.
     """
 
     resolved: Resolved
@@ -61,9 +59,7 @@ class GroundingOutcome:
 
 @dataclass(frozen=True)
 class AnsweredPrompt:
-    """One prompt's answer: `text` the words, `items` the real items of a grounded one, `fits` False where it
-    declines.
-    """
+    """One prompt's answer: its `text`, the real `items` of a grounded one; `fits` is False if it declines."""
 
     request: RecommendationRequest
     text: str
@@ -94,7 +90,7 @@ def outcome(answer: AnsweredPrompt, grounding: Grounding) -> GroundingOutcome:
 
 
 def shares(answers: Sequence[AnsweredPrompt], grounding: Grounding) -> GroundingShares:
-    """The share of each way of resolving and of each flag, over all answers and by domain."""
+    """The share of each kind of resolution and of each flag, over all answers and by domain."""
     pairs = [(answer.request.domain, outcome(answer, grounding)) for answer in answers]
     groups = grouped(pairs, lambda pair: (pair[0], ""))
     domains = {name: _shares([found for _, found in group]) for name, group in groups.items()}
@@ -104,11 +100,10 @@ def shares(answers: Sequence[AnsweredPrompt], grounding: Grounding) -> Grounding
 def relevance(
     before: Sequence[AnsweredPrompt], after: Sequence[AnsweredPrompt], grounding: Grounding, embedder: str
 ) -> Relevance:
-    """How near to the wish the drafts lie, and the items: mean cosines; and how often the item really taken
-    is found.
+    """Mean cosines of drafts and items to the request, and how often the target is found.
 
-    Cosines are against the mean vector of the texts of the wish. Requests whose history is of another domain
-    are left out of them.
+    Cosines are against the mean vector of the request's texts. Requests whose history is of another domain are
+    left out of them.
     """
     rows = [
         _cosines(old, new, grounding, embedder)
@@ -131,8 +126,7 @@ def relevance(
 
 
 def grounding_tables(found: GroundingReport, made_by: str = "") -> list[Table]:
-    """The report as tables: what answers name before and after grounding, how near they come, and both by
-    domain.
+    """The report as tables: resolution before and after grounding, similarity to the request, by domain.
 
     Args:
         found: the report.
@@ -179,10 +173,10 @@ def _nearness(modes: Mapping[str, GroundedAnswers], made_by: str) -> Table:
     lines += [(words, *map(share, values, counts)) for words, values in hits.items()]
     known = [line for line in lines if set(line[1:]) != {NONE}]
     note = (
-        "Mean cosine to the wish: the query, or the latest items of the history; and how often the item "
+        "Mean cosine to the request: the query, or the latest items of the history; and how often the item "
         f"really taken next is found in the whole catalogue, with 95 % intervals (Wilson). {made_by}"
     )
-    return Table(("near to the wish", *modes), known, "Nearness to the wish", note)
+    return Table(("similarity to the request", *modes), known, "Similarity to the request", note)
 
 
 def _by_domain(draft: GroundingShares, after: GroundingShares, mode: str, made_by: str) -> Table:

@@ -79,7 +79,7 @@ def shown_prompts(prompts: Sequence[Prompt]) -> list[Prompt]:
 
 
 def covered_prompts(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-    """The prompts shown, and then others, domains and scenarios in turn, up to `count` in all."""
+    """The prompts shown, then others, taking domains and scenarios in turn, up to `count` in all."""
     shown = shown_prompts(prompts)
     first = {prompt.id for prompt in shown}
     groups: dict[tuple[str, str], list[Prompt]] = {}
@@ -108,7 +108,7 @@ def _report(
     found: Sequence[Recommendation],
     choices: Mapping[Mode, Sequence[GroundedChoice]],
 ) -> GroundingReport:
-    """What drafts name, what goes out in either way, and how relevant it is."""
+    """The grounding report of the drafts and of the answers by each method."""
     grounding, settings = recommender.grounding, recommender.retrieval
     drafts = [
         AnsweredPrompt(one.request, one.draft, target=prompt.target)
@@ -137,7 +137,7 @@ def _report(
 
 
 def _agreement(choices: Sequence[Sequence[GroundedChoice]]) -> float | None:
-    """The share of the prompts for which both ways recommend the same item; None where only one was measured."""
+    """The share of prompts for which both methods recommend the same item; None if only one was measured."""
     if len(choices) < 2 or not choices[0]:
         return None
     first = [[choice.items[0].item_id if choice.items else "" for choice in some] for some in choices]

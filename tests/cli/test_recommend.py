@@ -1,6 +1,4 @@
-"""`rectune recommend` as a person uses it, with a model that stands in; the real one answers in the slow
-test.
-"""
+"""`rectune recommend` as a person uses it, with a stand-in model; the real one is in the slow test."""
 
 import json
 from pathlib import Path
@@ -94,7 +92,7 @@ def test_titles_that_the_catalogue_lacks_are_named(tmp_path: Path, shop: Path, m
     ("arguments", "found"),
     [
         ((), "nothing to go by"),
-        (("--query", "x", "--ground", "guess"), "no way of grounding"),
+        (("--query", "x", "--ground", "guess"), "no grounding method"),
         (("--query", "x", "--catalogue", "absent.csv"), "no such file"),
         (("--query", "x", "--catalogue", "{shop}", "--title-column", "lable"), "did you mean label?"),
         (

@@ -24,7 +24,7 @@ TASKS = make_tasks(6)
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    """A run store whose recipe has come as far as candidates, and eval with both models' answers."""
+    """An artifact store whose recipe has come as far as candidates, and eval with both models' answers."""
     monkeypatch.chdir(tmp_path)
     found = write_folders(tmp_path / "runs", TASKS) | {"data": write_items(tmp_path / "runs" / "data")}
     found["eval"] = tmp_path / "runs" / "eval"

@@ -34,7 +34,7 @@ def two_users() -> list[EvalCase]:
 
 
 class Taste:
-    """Likes what is of the taste of the first title in the history; without one it likes the space station."""
+    """Likes what is of the taste of the first title in the history; without one, the space station."""
 
     def loglikelihood(self, messages, continuations, prefill=""):
         text = messages[-1][1]

@@ -1,4 +1,4 @@
-"""Stages and servers: answers through the generation cache, provenance, and how many failures are too many."""
+"""Stages and servers: answers through the generation cache, provenance, and the limit of failures."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Shortening: never over the budget, the newest kept, no more left out than needed, the same whatever stands
-beside.
-"""
+"""Shortening: within the budget, the newest kept, no more left out than needed, independent of the batch."""
 
 from collections.abc import Sequence
 

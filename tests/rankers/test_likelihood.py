@@ -1,11 +1,17 @@
 from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
+import pytest
 
+from rectune.core.errors import UserError
 from rectune.core.settings import EngineConfig
+from rectune.core.types import Item
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.models.reference import gguf_file
-from rectune.rankers.likelihood import Likelihood, RenderedPrompt
+from rectune.rankers.domain_data import DomainData
+from rectune.rankers.likelihood import NEUTRAL, Likelihood, LikelihoodRanker, RenderedPrompt
 
 TITLES = {"a": "Moon Landing", "b": "The French Chef", "c": "Galaxy War"}
 
@@ -48,3 +54,18 @@ def test_a_real_model_prefers_what_it_has_just_read():
     with LlamaEngine(gguf_file("embedded"), EngineConfig(context=256, max_num_seqs=4)) as engine:
         scores = Likelihood("base", engine, TITLES, ask).score([["a"], ["b"], ["c"]], [list(TITLES)] * 3)
     assert [int(row.argmax()) for row in scores] == [0, 1, 2]
+
+
+def test_the_ranker_asks_for_titles_of_a_catalogue_and_comes_back_from_disk(tmp_path: Path):
+    data = DomainData("movies", [Item("movies", item_id, title) for item_id, title in TITLES.items()])
+    scorer = Counter("Chef")
+    ranker = LikelihoodRanker(opener=lambda: nullcontext(scorer)).fit(data)
+    assert [item for item, _ in ranker.top([("a",)], 2)[0]] == ["b", "c"]
+    ((_, (_, instruction)), _), *_ = scorer.seen
+    assert "Moon Landing" in instruction and "French Chef" not in instruction
+    ranker.score([()], [("a",)])
+    assert scorer.seen[-1][0][-1] == ("user", NEUTRAL["en"])
+    ranker.save(tmp_path)
+    assert LikelihoodRanker.load(tmp_path).item_ids == ("a", "b", "c")
+    with pytest.raises(UserError, match="not in the catalogue"):
+        ranker.score([("a",)], [("never seen",)])

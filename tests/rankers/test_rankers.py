@@ -1,6 +1,4 @@
-"""Everything behind the one face of rankers: random, popularity, BM25, embeddings, item-kNN, and whatever has
-a name.
-"""
+"""All rankers: random, popularity, BM25, embeddings, item-kNN, and those of the user by name."""
 
 from pathlib import Path
 
@@ -14,18 +12,11 @@ from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig
 from rectune.core.settings.serving import SYSTEMS, TUNED
 from rectune.core.types import Case, Item
-from rectune.rankers.base import INTERACTION_FREE, RANKERS, open_ranker
-from rectune.rankers.baselines import (
-    K1,
-    Bm25,
-    EmbeddingBest,
-    EmbeddingMean,
-    ItemKnn,
-    Popularity,
-    Random,
-    words_of,
-)
+from rectune.rankers.base import INTERACTION_FREE, RANKERS, Ranker, ScoredItem, fit_ranker, ranker_class
+from rectune.rankers.baselines import K1, Bm25, EmbeddingBest, EmbeddingMean, Popularity, Random, words_of
 from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
+from rectune.rankers.item_knn import ItemKnn
+from rectune.retrieval.embedding import register
 from tests.rankers.world import case, items, write_world
 
 CASES = [case("movies", f"u{taste}", "test", taste) for taste in (0, 1)]
@@ -38,12 +29,15 @@ def likes(*pairs: tuple[int, int]) -> TrainLikes:
     return TrainLikes(tuple(item.item_id for item in items()), users, liked)
 
 
-GROUND = DomainData("movies", items(), lambda: likes((0, 0), (0, 4), (1, 1), (1, 4), (2, 6), (2, 7)))
+MOVIES = DomainData("movies", items(), lambda: likes((0, 0), (0, 4), (1, 1), (1, 4), (2, 6), (2, 7)))
 
 
-@pytest.mark.parametrize("name", RANKERS)
+SELF_SUFFICIENT = tuple(name for name in RANKERS if name != "likelihood")  # it needs a language model
+
+
+@pytest.mark.parametrize("name", SELF_SUFFICIENT)
 def test_every_ranker_scores_each_candidate_and_no_case_touches_another(name: str):
-    ranker = open_ranker(name, GROUND)
+    ranker = fit_ranker(name, MOVIES)
     assert ranker.name == name
     together = ranker.score(HISTORIES, CANDIDATES)
     assert [scores.shape for scores in together] == [(5,), (3,)]
@@ -58,27 +52,28 @@ def test_every_ranker_scores_each_candidate_and_no_case_touches_another(name: st
 def test_what_looks_at_titles_finds_the_only_candidate_of_the_users_taste(name: str):
     assert name in INTERACTION_FREE
     for row, one in zip(
-        open_ranker(name, GROUND).score(HISTORIES, [c.candidates for c in CASES]), CASES, strict=True
+        fit_ranker(name, MOVIES).score(HISTORIES, [c.candidates for c in CASES]), CASES, strict=True
     ):
         assert one.candidates[int(row.argmax())] == one.target
 
 
 def test_recipes_may_name_exactly_what_there_is():
-    assert set(SYSTEMS) == {*RANKERS, *TUNED}
+    assert set(SYSTEMS) == {*SELF_SUFFICIENT, *TUNED}
     with pytest.raises(ValueError, match="did you mean popularity"):
         EvaluateConfig(systems=["popularty"])
     assert EvaluateConfig(systems=["mine:Own"]).systems == ["mine:Own"]
 
 
 def test_a_ranker_of_ones_own_is_opened_by_its_place_and_a_wrong_one_refused():
-    assert isinstance(open_ranker("rectune.rankers.baselines:Random", GROUND), Random)
+    assert isinstance(fit_ranker("rectune.rankers.baselines:Random", MOVIES), Random)
     for name, said in (
         ("popularty", "mean popularity"),
-        ("os:nothing", "cannot be had"),
-        ("no.such:Thing", "cannot be had"),
+        ("os:nothing", "cannot be imported"),
+        ("no.such:Thing", "cannot be imported"),
+        ("pathlib:Path", "is no ranker"),
     ):
         with pytest.raises(UserError) as refused:
-            open_ranker(name, GROUND)
+            fit_ranker(name, MOVIES)
         assert said in f"{refused.value}"
 
 
@@ -102,7 +97,7 @@ def test_bm25_is_what_lancedb_scores(tmp_path: Path):
     table = lancedb.connect(tmp_path).create_table("shelf", data=rows)
     table.create_index("text", config=FTS(stem=False, remove_stop_words=False))
     ids = tuple(item.item_id for item in shelf)
-    ranker = Bm25.of(DomainData("d", shelf))
+    ranker = Bm25().fit(DomainData("d", shelf))
     for item in shelf:
         asked = " ".join(dict.fromkeys(words_of(item.title)))  # LanceDB counts what stands there twice twice
         found = {row["id"]: row["_score"] for row in table.search(asked, query_type="fts").to_list()}
@@ -112,21 +107,21 @@ def test_bm25_is_what_lancedb_scores(tmp_path: Path):
 
 def test_a_word_that_the_history_has_twice_counts_twice():
     shelf = [Item("d", "a", "red apple"), Item("d", "b", "red red car"), Item("d", "c", "blue sky over sea")]
-    ranker = Bm25.of(DomainData("d", shelf))
+    ranker = Bm25().fit(DomainData("d", shelf))
     once, twice = ranker.score([("a",), ("a", "a")], [("b", "c")] * 2)
     np.testing.assert_allclose(twice, 2 * once)
     assert once[0] > once[1] == 0.0
 
 
 def test_the_mean_and_the_best_match_part_where_tastes_are_mixed():
-    domain_data = DomainData("d", [Item("d", name, name) for name in "pqrx"])
     axes = np.eye(3, dtype=np.float32)
-    both = np.array([0.8, 0.6, 0], np.float32)
-    domain_data._vectors.update({"p": axes[0], "q": axes[1], "r": axes[0], "x": both})
+    points = {"p": axes[0], "q": axes[1], "r": axes[0], "x": np.array([0.8, 0.6, 0], np.float32)}
+    register("points", 3, lambda texts: np.stack([points[text] for text in texts]))
+    domain_data = DomainData("d", [Item("d", name, name) for name in "pqrx"], embedder="points")
     history, shown = [("p", "q")], [("r", "x")]
     mean, best = (
-        EmbeddingMean(domain_data).score(history, shown)[0],
-        EmbeddingBest(domain_data).score(history, shown)[0],
+        EmbeddingMean().fit(domain_data).score(history, shown)[0],
+        EmbeddingBest().fit(domain_data).score(history, shown)[0],
     )
     np.testing.assert_allclose(mean, [0.5, 0.7], rtol=1e-6)  # between both tastes
     np.testing.assert_allclose(best, [1.0, 0.8], rtol=1e-6)  # exactly one of them
@@ -137,13 +132,14 @@ def test_hybrid_follows_the_words_where_the_embedding_is_blind_and_the_other_way
         Item("d", name, title)
         for name, title in zip("pqxyz", ("red", "oak", "red", "elm", "sea"), strict=True)
     ]
-    domain_data = DomainData("d", shelf)
     axes = np.eye(3, dtype=np.float32)
-    domain_data._vectors.update({"red": axes[0], "oak": axes[1], "elm": axes[1], "sea": axes[2]})
-    words, meaning = open_ranker("hybrid", domain_data).score([("p",), ("q",)], [("y", "x", "z")] * 2)
+    points = {"red": axes[0], "oak": axes[1], "elm": axes[1], "sea": axes[2]}
+    register("kinds", 3, lambda texts: np.stack([points[text] for text in texts]))
+    domain_data = DomainData("d", shelf, embedder="kinds")
+    words, meaning = fit_ranker("hybrid", domain_data).score([("p",), ("q",)], [("y", "x", "z")] * 2)
     assert words.argmax() == 1 and meaning.argmax() == 0
     parts = [
-        open_ranker(name, domain_data).score([("p",)], [("y", "x", "z")])[0]
+        fit_ranker(name, domain_data).score([("p",)], [("y", "x", "z")])[0]
         for name in ("bm25", "embedding_best")
     ]
     np.testing.assert_allclose(words, sum((part - part.mean()) / part.std() / 2 for part in parts))
@@ -154,7 +150,7 @@ def test_item_knn_is_the_cosine_of_likes_and_agrees_with_the_dense_product():
     table = rng.random((40, 12)) < 0.3
     users, liked = np.nonzero(table)
     ids = tuple(item.item_id for item in items())
-    ranker = ItemKnn(TrainLikes(ids, users, liked))
+    ranker = ItemKnn().fit(DomainData("movies", items(), lambda: TrainLikes(ids, users, liked)))
     norms = np.sqrt(np.maximum(table.sum(0), 1))
     cosines = (table.T.astype(float) @ table) / np.outer(norms, norms)
     scores = ranker.score([("m1", "m5")], [("m0", "m2", "m11")])[0]
@@ -171,4 +167,97 @@ def test_train_likes_hold_what_train_users_liked_and_nothing_of_test_users(tmp_p
         assert found.counts.tolist() == [1, 1, 1, 1, 1, 0, 0, 2, 0, 0, 0, 0]
         assert found.item_ids[7] == f"{domain[0]}7"
     movies = DomainData("movies", items(), lambda: train_likes(inputs["data"], cases, "movies"))
-    np.testing.assert_array_equal(Popularity.of(movies).score([()], [("m7", "m0", "m8")])[0], [2, 1, 0])
+    np.testing.assert_array_equal(Popularity().fit(movies).score([()], [("m7", "m0", "m8")])[0], [2, 1, 0])
+
+
+@pytest.mark.parametrize("name", SELF_SUFFICIENT)
+def test_what_is_saved_and_loaded_scores_the_same(name: str, tmp_path: Path):
+    ranker = fit_ranker(name, MOVIES)
+    ranker.save(tmp_path / name)
+    again = ranker_class(name).load(tmp_path / name)
+    assert (again.name, list(again.item_ids)) == (name, list(ranker.item_ids))
+    for before, after in zip(
+        ranker.score(HISTORIES, CANDIDATES), again.score(HISTORIES, CANDIDATES), strict=True
+    ):
+        np.testing.assert_array_equal(before, after)
+    assert again.top(HISTORIES, 3) == ranker.top(HISTORIES, 3)
+
+
+def test_a_saved_ranker_that_is_damaged_or_another_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match="no saved ranker"):
+        Bm25.load(tmp_path / "nowhere")
+    fit_ranker("popularity", MOVIES).save(tmp_path)
+    with pytest.raises(UserError, match="holds the ranker popularity, not bm25"):
+        Bm25.load(tmp_path)
+    (tmp_path / "arrays.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(UserError, match="damaged"):
+        Popularity.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", SELF_SUFFICIENT)
+def test_the_top_is_the_catalogue_in_the_order_of_the_scores(name: str):
+    ranker = fit_ranker(name, MOVIES)
+    ids = list(ranker.item_ids)
+    (best,) = ranker.top([HISTORIES[0]], 99)
+    left = [item for item in ids if item not in HISTORIES[0]]
+    (scores,) = ranker.score([HISTORIES[0]], [left])
+    assert best == [
+        ScoredItem(left[at], scores[at]) for at in sorted(range(len(left)), key=lambda at: (-scores[at], at))
+    ]
+    (some,) = ranker.top([HISTORIES[0]], 2, exclude=[{"m1"}], within={"m0", "m1", "m7"})
+    assert {item for item, _ in some} == {"m0", "m7"}
+    assert ranker.top([], 5) == [] and ranker.top([()], 0) == [[]]
+
+
+@pytest.mark.parametrize("name", [name for name in SELF_SUFFICIENT if name != "random"])
+def test_unknown_ids_add_nothing_to_a_history_and_score_nothing(name: str):
+    ranker = fit_ranker(name, MOVIES)
+    known, strange = ranker.score([("m0",), ("m0", "never seen")], [("m1", "m7")] * 2)
+    np.testing.assert_array_equal(known, strange)
+    if name != "hybrid":  # whose scores are standardised within a case
+        assert ranker.score([("m0",)], [("m1", "never seen")])[0][1] == 0.0
+
+
+@pytest.mark.parametrize("name", SELF_SUFFICIENT)
+@pytest.mark.parametrize("shelf", [[], items()[:1]], ids=["no items", "one item"])
+def test_the_smallest_catalogues_are_ranked(name: str, shelf: list[Item], tmp_path: Path):
+    ranker = fit_ranker(name, DomainData("movies", shelf))
+    assert [len(best) for best in ranker.top([(), ("m0",)], 3)] == [len(shelf), 0]
+    ranker.save(tmp_path)
+    assert type(ranker).load(tmp_path).top([()], 3) == ranker.top([()], 3)
+
+
+class Own(Ranker):
+    """A ranker that somebody else wrote: the shortest title first."""
+
+    name = "shortest"
+
+    def fit(self, data: DomainData):
+        self.item_ids, self._titles = tuple(data.items), data.titles
+        return self
+
+    def score(self, histories, candidates):
+        return [-np.array([len(self._titles[item]) for item in case], np.float64) for case in candidates]
+
+    def save(self, folder: Path) -> None:
+        raise NotImplementedError
+
+    @classmethod
+    def load(cls, folder: Path):
+        raise NotImplementedError
+
+
+def test_a_ranker_of_ones_own_only_has_to_score():
+    ranker = fit_ranker(f"{__name__}:Own", MOVIES)
+    titles = [MOVIES.titles[item] for item, _ in ranker.top([()], 12)[0]]
+    assert len(titles) == 12 and titles == sorted(titles, key=len)
+
+
+def test_words_of_a_query_find_items_before_and_after_saving(tmp_path: Path):
+    ranker = Bm25().fit(MOVIES)
+    found = ranker.top_for_text("a movie about SPACE", 5)
+    assert [item for item, _ in found] == ["m4"] and found[0].score > 0
+    assert ranker.top_for_text("space", 5, exclude={"m4"}) == ranker.top_for_text("zzz", 5) == []
+    assert {item for item, _ in ranker.top_for_text("cooking", 9, within={"m0", "m6", "m7"})} == {"m6", "m7"}
+    ranker.save(tmp_path)
+    assert Bm25.load(tmp_path).top_for_text("space", 5) == found

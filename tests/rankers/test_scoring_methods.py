@@ -1,6 +1,4 @@
-"""The ways of one model: sums, means, the prior taken off, fusion, and weights chosen where the answer is
-known.
-"""
+"""Scoring methods of one model: sums, means, prior, fusion, and the choice of weights."""
 
 from collections.abc import Sequence
 
@@ -10,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rectune.rankers.base import open_ranker
+from rectune.rankers.base import fit_ranker
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.eval_cases import EvalCase
 from rectune.rankers.fusion import Fused, best_weight, fused, mean_reciprocal, standardised
@@ -41,7 +39,7 @@ class Scorer:
 def parts() -> ScoringInputs:
     domain_data = DomainData("movies", items())
     return scoring_inputs_of(
-        Scorer(), domain_data.titles, lambda history: ASKED, lambda name: open_ranker(name, domain_data)
+        Scorer(), domain_data.titles, lambda history: ASKED, lambda name: fit_ranker(name, domain_data)
     )
 
 
@@ -111,5 +109,5 @@ def test_weights_are_chosen_for_the_part_that_knows():
 
 
 @pytest.mark.parametrize("method", ["likelihood", "total", "prior", "fused", "lexical", "hybrid"])
-def test_a_ways_ranker_bears_scores_for_every_candidate(method: str):
+def test_a_methods_ranker_has_scores_for_every_candidate(method: str):
     assert len(scores(method)) == 3

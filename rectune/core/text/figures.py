@@ -24,7 +24,7 @@ def with_ends(value: float | None, ends: Interval | None, *, signed: bool = Fals
 
 
 def mean_in_words(mean: MeanInterval, *, signed: bool = False) -> str:
-    """A mean with its interval."""
+    """[value, low, high, …] formatted; `NONE` for anything else."""
     ends = None if mean.low is None or mean.high is None else (mean.low, mean.high)
     return with_ends(mean.mean, ends, signed=signed)
 
