@@ -96,8 +96,8 @@ def test_every_system_ranks_the_same_candidates_and_known_tastes_give_known_figu
     # Popularity sees only train users: item 7 leads the kitchen side, and items 0 to 3 the other.
     assert [hits[name] for name in SYSTEMS[1:]] == [0.0, 1.0, 0.0, 0.0, 1.0]
     figures = read_figures(EvalMetrics, out)
-    assert figures["systems"]["popularity"]["mrr"] == pytest.approx((1 / 2 + 1 / 5) / 2)
-    assert figures["systems"]["base"]["mrr"] == figures["systems"]["sft"]["mrr"] == pytest.approx(1 / 5)
+    assert figures.systems["popularity"].mrr == pytest.approx((1 / 2 + 1 / 5) / 2)
+    assert figures.systems["base"].mrr == figures.systems["sft"].mrr == pytest.approx(1 / 5)
     rankings = read_rows(out / "rankings.parquet", Ranking)
     cases = read_rows(world["data"] / "cases.parquet", Case)
     shown = {frozenset(case.candidates) for case in cases if case.split == "test"}
@@ -121,14 +121,14 @@ def test_every_way_and_protocol_is_measured_as_far_as_it_goes(world, out: Path):
         for model in ("base", "sft", "dpo")
         for name in (model, *(f"{model}/{method}" for method in WAYS))
     ]
-    assert list(figures["systems"]) == [*RANKERS, *models]
-    hits = {name: entry.hit_at_1 for name, entry in figures["systems"].items()}
+    assert list(figures.systems) == [*RANKERS, *models]
+    hits = {name: entry.hit_at_1 for name, entry in figures.systems.items()}
     assert hits["dpo/total"] == hits["dpo/prior"] == hits["dpo/fused"] == 1.0
     assert hits["dpo/parsed"] == 0.5 and hits["base/parsed"] == 0.0  # it names The Space Station to everybody
-    uniform, full = (figures["protocols"][name] for name in ("uniform", "full"))
-    assert uniform["systems"]["dpo"]["draws"] == 1 and uniform["systems"]["popularity"]["draws"] == 2
-    assert "dpo" not in full["systems"] and "dpo/retrieved" in full["systems"] and full["candidates"] == 8
-    assert figures["weights"]["dpo"]["cases"] == 2 and set(figures["position"]) == {
+    uniform, full = (figures.protocols[name] for name in ("uniform", "full"))
+    assert uniform.systems["dpo"].draws == 1 and uniform.systems["popularity"].draws == 2
+    assert "dpo" not in full.systems and "dpo/retrieved" in full.systems and full.candidates == 8
+    assert figures.weights["dpo"].cases == 2 and set(figures.position) == {
         f"{m}/listed" for m in ("base", "sft", "dpo")
     }
     found = read_record(Memorisation, "eval", out / "memorisation.json")
@@ -143,9 +143,9 @@ def test_samples_show_what_each_model_wrote_and_what_it_resolves_to(world, out: 
     ]  # fmt: skip
     assert len(found) == 3
     base, sft, dpo = found[0].answers
-    assert (base["text"], base["item"], base["how"]) == ("", "", "")
-    assert (sft["how"], sft["item"] in KITCHEN) == ("embedding", True)
-    assert (dpo["item"], dpo["how"], dpo["hit"]) == (
+    assert (base.text, base.item, base.how) == ("", "", "")
+    assert (sft.how, sft.item in KITCHEN) == ("embedding", True)
+    assert (dpo.item, dpo.how, dpo.hit) == (
         "The Space Station",
         "title",
         found[0].target == "The Space Station",

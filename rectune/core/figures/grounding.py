@@ -32,7 +32,7 @@ class GroundingShares(OutcomeShares):
 
 
 class Relevance(Record):
-    """How near answers come to what was asked: mean cosines to the wish, -1 to 1, and hits."""
+    """How near answers come to what was asked: mean cosines to the request, -1 to 1, and hits."""
 
     n: Count
     """Answers whose cosines were taken: those whose history is of the same domain."""
@@ -72,7 +72,7 @@ class GroundingReport(StageRecord):
     grounding: str
     """The way of grounding that the recipe asks for."""
     floors: dict[str, float]
-    """The least cosine at which an item fits a wish, by domain."""
+    """The least cosine at which an item fits a request, by domain."""
     draft: GroundingShares
     """What the model's own drafts name."""
     modes: dict[str, GroundedAnswers]
@@ -140,7 +140,7 @@ class ShownRecommendation(StageRecord):
     reasons_by: str | None
     """Who wrote the reasons; None where nothing is recommended."""
     nearness: float
-    """The cosine between the wish and the item nearest to it."""
+    """The cosine between the request and the item nearest to it."""
     floor: float
     """The least such cosine at which an item fits."""
     target: str
