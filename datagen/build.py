@@ -7,10 +7,12 @@ import shutil
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rectune.core import settings
 from rectune.core.errors import UserError
+from rectune.core.figures import DataFigures
+from rectune.core.figures.data import CaseCounts, DatasetFigures
 from rectune.core.progress import progress, say
 from rectune.core.recipe import Recipe
 from rectune.core.rows import write_rows
@@ -27,7 +29,7 @@ _Cases = dict[tuple[str, Split], list[Case]]
 _Counts = dict[Split, dict[str, int]]
 
 
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> DataFigures:
     """Read all datasets of the recipe, write tables and cases; returns counts of rows and cases.
 
     Datasets are read one after another into `parts/`, so that only one is in memory and an interrupted
@@ -44,7 +46,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     _check_splits(got, data)
     write_rows(out / "cases.parquet", [case for found in cases.values() for case in found], Case)
     _combine(parts, out)
-    return _stats(data, parts, sources, cases, {"wanted": wanted, "got": got})
+    return _figures(data, parts, sources, cases, (wanted, got))
 
 
 def _check(parts: Sequence[CachedDataset], sources: Sequence[CaseSource], data: settings.DataConfig) -> None:
@@ -163,47 +165,52 @@ def _combine(parts: Sequence[CachedDataset], out: Path) -> None:
     shutil.rmtree(out / "parts")
 
 
-def _stats(
+def _figures(
     data: settings.DataConfig,
     parts: Sequence[CachedDataset],
     sources: Sequence[CaseSource],
     cases: _Cases,
-    counts: Mapping[str, _Counts],
-) -> dict[str, Any]:
-    datasets = {}
-    for part in parts:
-        about = part.dataset
-        own = [case for split in SPLITS for case in cases.get((part.name, split), [])]
-        datasets[part.name] = {
-            "domain": about.domain,
-            "licence": part.counted["licence"],
-            "redistributable": part.counted["redistributable"],
-            "publisher": about.publisher,
-            "home": about.home,
-            "liked": part.liked,
-            "items": part.counted["items"],
-            "users": part.counted["users"],
-            "interactions": part.counted["rows_out"],
-            "read": part.counted,
-            "cases": _by_split(part.name, counts),
-            "categories": _by_category(own),
-        }
+    counts: tuple[_Counts, _Counts],
+) -> DataFigures:
+    return DataFigures(
+        rows_in=sum(part.counts.rows_out for part in parts),
+        rows_out=sum(len(found) for found in cases.values()),
+        dropped={},
+        root=str(data.root),
+        datasets={part.name: _dataset_figures(part, cases, counts) for part in parts},
+        cross_domain={source.name: _by_split(source.name, counts) for source in sources if source.crosses},
+    )
+
+
+def _dataset_figures(part: CachedDataset, cases: _Cases, counts: tuple[_Counts, _Counts]) -> DatasetFigures:
+    about, read = part.dataset, part.counts
+    own = [case for split in SPLITS for case in cases.get((part.name, split), [])]
+    return DatasetFigures(
+        domain=about.domain,
+        licence=read.licence,
+        redistributable=read.redistributable,
+        publisher=about.publisher,
+        home=about.home,
+        positive_threshold=part.liked,
+        items=read.items,
+        users=read.users,
+        interactions=read.rows_out,
+        read=read,
+        cases=_by_split(part.name, counts),
+        categories=_by_category(own),
+    )
+
+
+def _by_split(name: str, counts: tuple[_Counts, _Counts]) -> dict[Split, CaseCounts]:
+    wanted, got = counts
     return {
-        "root": str(data.root),
-        "rows_in": sum(part.counted["rows_out"] for part in parts),
-        "rows_out": sum(len(found) for found in cases.values()),
-        "datasets": datasets,
-        "crossings": {source.name: _by_split(source.name, counts) for source in sources if source.crosses},
+        split: CaseCounts(wanted=wanted[split].get(name, 0), got=got[split].get(name, 0)) for split in SPLITS
     }
 
 
-def _by_split(name: str, counts: Mapping[str, _Counts]) -> dict[str, dict[str, int]]:
-    return {split: {what: counts[what][split].get(name, 0) for what in ("wanted", "got")} for split in SPLITS}
-
-
-def _by_category(cases: Sequence[Case]) -> dict[str, dict[str, int]]:
+def _by_category(cases: Sequence[Case]) -> dict[str, dict[Split, int]]:
     """Cases by category of the target and split; empty where the dataset has no categories."""
-    found: dict[str, collections.Counter[str]] = {}
+    found: dict[str, collections.Counter[Split]] = {}
     for case in cases:
         if case.category:
             found.setdefault(case.category, collections.Counter())[case.split] += 1

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import typing
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from rectune.core import settings
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
+from rectune.core.figures.data import DatasetCounts
+from rectune.core.figures.reading import read_record
 from rectune.core.progress import say
 from rectune.core.text.nearest import nearest
 from rectune.datagen.datasets import registry
@@ -31,7 +31,7 @@ class CachedDataset:
     dataset: registry.Dataset
     folder: Path
     liked: float
-    counted: dict[str, Any]
+    counts: DatasetCounts
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class CachedDataset:
     @property
     def ordered(self) -> bool:
         """Whether its interactions have times."""
-        return bool(self.counted["ordered"])
+        return self.counts.ordered
 
     @cached_property
     def items(self) -> pl.DataFrame:
@@ -152,18 +152,20 @@ def read_dataset(dataset: registry.Dataset, data: settings.DataConfig, folder: P
     """
     liked = data.positive_threshold.get(dataset.name, dataset.liked)
     if not (folder / _COUNTED).is_file():
-        counted = _read(dataset, data, liked, folder)
-        write_atomically(folder / _COUNTED, json.dumps(counted, ensure_ascii=False))
-    else:
-        from rectune.datagen.datasets.normalize import say_drops
-        from rectune.readers.drops import Drops
+        write_atomically(folder / _COUNTED, _read(dataset, data, liked, folder).to_json())
+        return CachedDataset(dataset, folder, liked, read_record(DatasetCounts, "data", folder / _COUNTED))
+    from rectune.datagen.datasets.normalize import say_drops
+    from rectune.readers.drops import Drops
 
-        before = json.loads((folder / _COUNTED).read_text(encoding="utf-8"))
-        say_drops(dataset.name, Drops(before["dropped"], before["first"], before["notes"]))
-    return CachedDataset(dataset, folder, liked, json.loads((folder / _COUNTED).read_text(encoding="utf-8")))
+    before = read_record(DatasetCounts, "data", folder / _COUNTED)
+    say_drops(
+        dataset.name,
+        Drops(dict(before.dropped), {why: list(at) for why, at in before.first.items()}, list(before.notes)),
+    )
+    return CachedDataset(dataset, folder, liked, before)
 
 
-def _read(dataset: registry.Dataset, data: settings.DataConfig, liked: float, folder: Path) -> dict[str, Any]:
+def _read(dataset: registry.Dataset, data: settings.DataConfig, liked: float, folder: Path) -> DatasetCounts:
     import polars as pl
 
     from rectune.datagen.datasets.normalize import read_domain
@@ -176,10 +178,10 @@ def _read(dataset: registry.Dataset, data: settings.DataConfig, liked: float, fo
     marked = tables.interactions.with_columns(liked=(pl.col("value") >= liked).fill_null(False))
     for name, table in zip(TABLES, (tables.items, tables.users, marked), strict=True):
         table.sink_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=1)
-    counted = tables.stats
+    counts = DatasetCounts(**tables.stats)
     _warn_if_all_liked(dataset.name, folder, liked)
     say(
-        f"  {dataset.name}: {counted['items']:,} items, {counted['users']:,} users, "
-        f"{counted['rows_out']:,} of {counted['rows_in']:,} interactions"
+        f"  {dataset.name}: {counts.items:,} items, {counts.users:,} users, "
+        f"{counts.rows_out:,} of {counts.rows_in:,} interactions"
     )
-    return counted
+    return counts

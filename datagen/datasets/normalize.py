@@ -100,8 +100,8 @@ def read_domain(
         "items": items.height,
         "users": users.height,
         "dropped": drops.counts,
-        "first": drops.first,
-        "notes": drops.notes,
+        "first": {reason: tuple(places) for reason, places in drops.first.items()},
+        "notes": tuple(drops.notes),
     }
     say_drops(dataset.name, drops)
     return Tables(

@@ -32,7 +32,7 @@ from rectune.core.package_data import find_recipe, recipe_argument
 from rectune.core.types import content_id
 
 KEY_LENGTH = 16  # hex digits: 64 bits, far beyond what any store will hold
-MANIFEST = "manifest.json"
+MANIFEST, CONFIG = "manifest.json", "config.yaml"
 
 
 @dataclass(frozen=True)

@@ -69,10 +69,10 @@ def test_no_prompt_is_over_the_budget_and_the_newest_items_stay(
             assert prompt.history == history[prompt.left_out :] and prompt.history
             assert (prompt.left_out > 0) == (len(history) == 30)
     cut = [prompt.left_out for prompt in prompts if prompt.left_out]
-    assert (stats["shortened"], stats["left_out"]) == (len(cut), sum(cut)) and cut
+    assert (stats.shortened, stats.left_out) == (len(cut), sum(cut)) and cut
     listwise = sum(prompt.form == "listwise" for prompt in prompts)
-    assert stats["dropped"]["too long"] > 0
-    assert stats["rows_in"] - stats["rows_out"] == sum(stats["dropped"].values())
+    assert stats.dropped["too long"] > 0
+    assert stats.rows_in - stats.rows_out == sum(stats.dropped.values())
     assert listwise and not any("word word" in prompt.instruction for prompt in prompts)
 
 
