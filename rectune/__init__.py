@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rectune.filters.responses import filter_responses as filter_responses
     from rectune.filters.score import response_score as response_score
     from rectune.inference.engine import Engine as Engine
+    from rectune.pipeline.run import run_recipe as run_recipe
     from rectune.rankers.base import Ranker as Ranker
     from rectune.rankers.base import ScoredItem as ScoredItem
     from rectune.rankers.domain_data import DomainData as DomainData
@@ -46,6 +47,7 @@ _PLACES = {
     "load_ranker": "rectune.recommender.build",
     "read_catalogue": "rectune.recommender.build",
     "response_score": "rectune.filters.score",
+    "run_recipe": "rectune.pipeline.run",
 }
 
 __all__ = ["__version__", *_PLACES]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +74,9 @@ def from_items(
     settings = retrieval or RetrievalConfig()
     if not items:
         raise UserError("the catalogue holds no items", hint="give at least one item with a title")
-    place = folder or RUNS / "catalogues" / content_id("items", list(items), settings.embedder)
+    place = folder or RUNS / "catalogues" / content_id(
+        "items", [astuple(item) for item in items], settings.embedder
+    )
     if ranker is None and model is None:
         ranker = "hybrid"
     if isinstance(ranker, str):
@@ -111,7 +113,8 @@ def from_run(
     """See `Recommender.from_run`."""
     from rectune.rankers.domain_data import train_likes
 
-    store, name = ArtifactStore(Path(runs)), Path(recipe).stem
+    store = ArtifactStore(Path(runs))
+    name = store.name_of(Path(recipe))
     data = store.resolve(name, "data")
     known = load_catalogue(data / "items.parquet")
     domain = domain or (known.domains[0] if len(known.domains) == 1 else "")
@@ -313,7 +316,8 @@ def likes_of(liked: pl.DataFrame, item_ids: Sequence[str]) -> TrainLikes:
 
 def run_model(recipe: str = "demo", runs: str | Path = RUNS) -> Path:
     """The GGUF file of the aligned model that a recipe's run exported."""
-    return ArtifactStore(Path(runs)).resolve(Path(recipe).stem, "export") / "model.gguf"
+    store = ArtifactStore(Path(runs))
+    return store.resolve(store.name_of(Path(recipe)), "export") / "model.gguf"
 
 
 def run_retrieval(recipe: str = "demo", changed: Sequence[str] = ()) -> RetrievalConfig:
