@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rectune.core.types import Item
     from rectune.readers.catalogue import CatalogueOptions
     from rectune.readers.file_format import FileFormat
-    from rectune.recommender.generative import GenerativeRecommender
+    from rectune.recommender.generative import Generate, GenerativeRecommender
     from rectune.recommender.typed_history import Typed
 
 _DEFAULT = Path("demo")
@@ -48,6 +48,7 @@ class CatalogueSource:
 
 
 def recommend(
+    context: typer.Context,
     overrides: Overrides = None,
     recipe: Annotated[
         Path | None,
@@ -117,6 +118,7 @@ def recommend(
     runs: Runs = Path("runs"),
 ) -> None:
     """Recommend items of a catalogue for a history or a query, with reasons and evidence."""
+    # The context's object, where there is one, answers in place of `rectune.inference.generate.generate`.
     from rectune.inference.engine_cache import keep_engines_loaded
     from rectune.readers.catalogue import CatalogueOptions
     from rectune.readers.published import PUBLISHED
@@ -139,7 +141,7 @@ def recommend(
         from rectune.core.errors import UserError
 
         raise UserError("nothing to go by", hint='give --history "A; B; C", --query "…", or --interactive')
-    answer = _Answering(source, _checked(ground), top, as_json)
+    answer = _Answering(source, _checked(ground), top, as_json, context.obj)
     with keep_engines_loaded() if interactive else nullcontext():
         if not typed.empty:
             typer.echo(answer(typed))
@@ -171,7 +173,9 @@ def _names(text: str) -> tuple[str, ...]:
 class _Answering:
     """Answers requests from one catalogue, which is read and indexed once."""
 
-    def __init__(self, source: CatalogueSource, ground: str, top: int, as_json: bool) -> None:
+    def __init__(
+        self, source: CatalogueSource, ground: str, top: int, as_json: bool, generate: Generate | None
+    ) -> None:
         from rectune.core.progress import say
 
         self._json = as_json
@@ -180,7 +184,8 @@ class _Answering:
         model, said = _model(source)
         if said:
             say(said)
-        self._recommender = _recommender(model, self._items, config, folder)
+        made = _recommender(model, self._items, config, folder)
+        self._recommender = replace(made, generate=generate) if generate else made
 
     def __call__(self, typed: Typed) -> str:
         """The answer to what was typed, for a terminal or as a line of JSON."""

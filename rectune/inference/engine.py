@@ -99,7 +99,9 @@ def _request(
 def _messages(prompt: Prompt) -> tuple[tuple[str, str], ...]:
     if isinstance(prompt, str):
         return (("user", prompt),)
-    pairs = [(one["role"], one["content"]) if isinstance(one, Mapping) else tuple(one) for one in prompt]
+    pairs = [
+        (one.get("role"), one.get("content")) if isinstance(one, Mapping) else tuple(one) for one in prompt
+    ]
     if not pairs or any(len(pair) != 2 or not all(isinstance(text, str) for text in pair) for pair in pairs):
         raise UserError(
             "a prompt is no conversation", hint='give a text, or [{"role": "user", "content": "…"}]'
