@@ -15,8 +15,8 @@ from rectune.retrieval.grounding import Grounding
 
 _HISTORY = 10  # titles of a free request that the model is shown, the latest
 _WISHED = 5  # items of a history that say what is wanted, the latest
-_TITLE = 200  # characters of a title, and
-_QUERY = 1000  # of a query, that the model is shown
+LONGEST_TITLE = 200  # characters of a title, and
+LONGEST_QUERY = 1000  # of a query, that the model is shown
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class RecommendationRequest:
     """A request: the rendered messages, and what they were made of.
 
     `liked` holds the items of the history, empty if only a query was given; an item that no catalogue has has
-    no id. `known` are the ids of the domain's items that are never recommended.
+    no id. `known` are the ids of the domain's items that are never recommended. `shown` are the
+    titles that stand in the instruction, joined by "; ", and of which the oldest may be left out where there
+    is no room for all; none where the instruction was shortened before.
     """
 
     domain: str
@@ -46,6 +48,7 @@ class RecommendationRequest:
     liked: tuple[Item, ...] = ()
     query: str = ""
     known: frozenset[str] = frozenset()
+    shown: tuple[str, ...] = ()
 
     @property
     def history(self) -> tuple[str, ...]:
@@ -91,8 +94,8 @@ def from_words(
     Raises:
         UserError: neither history nor query.
     """
-    titles = [title for text in user_request.history if (title := cut_line(text, _TITLE))]
-    query = cut_line(user_request.query, _QUERY)
+    titles = [title for text in user_request.history if (title := cut_line(text, LONGEST_TITLE))]
+    query = cut_line(user_request.query, LONGEST_QUERY)
     if not titles and not query:
         raise UserError("nothing to go by", hint='give --history "A; B; C", or --query "…", or both')
     domain = items[0].domain
@@ -104,8 +107,8 @@ def from_words(
         for title, found in zip(titles, bearers, strict=True)
     )[-_HISTORY:]
     locale = locale_of(query or " ".join(titles))
-    recent = tuple(cut_line(item.title, _TITLE) for item in liked)
+    recent = tuple(cut_line(item.title, LONGEST_TITLE) for item in liked)
     system, instruction = ask(
         domain, locale, recent, query, ordered=True, history_domain=user_request.history_domain
     )
-    return RecommendationRequest(domain, locale, system, instruction, liked, query, known)
+    return RecommendationRequest(domain, locale, system, instruction, liked, query, known, recent)
