@@ -17,6 +17,7 @@ from rectune.align.tags import TagStore
 from rectune.align.tasks import CANDIDATES_FILE, ITEMS_FILE, PROMPTS_FILE, AnnotationTask, load_tasks
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError, WaitingForPeople
+from rectune.core.extras import needs_extra
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.settings import AlignConfig
@@ -26,6 +27,7 @@ from rectune.prompts.title_index import TitleIndex, TitleIndexes
 TAGS = Path("tags")  # beside runs/, in the folder that rectune is called in
 
 
+@needs_extra("the stage tag")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Write tags.parquet and preferences.parquet, and what they were checked for: health.json, health.md,
     health.png.

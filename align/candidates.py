@@ -11,6 +11,7 @@ from typing import Any
 from rectune.align.select_prompts import select_prompts
 from rectune.core.artifacts import generation_cache_path
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
@@ -40,6 +41,7 @@ class SampledAnswers:
     failed: int = 0
 
 
+@needs_extra("the stage candidates")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Write model.gguf (the tuned model merged and quantised) and candidates.parquet.
 

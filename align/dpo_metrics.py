@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from rectune.core.extras import needs_extra
 from rectune.core.plots import write_png
 from rectune.core.stats.intervals import wilson
 from rectune.models import metrics
@@ -117,6 +118,7 @@ def _overfitted(trained: Logged, held_out: Logged) -> Iterator[str]:
         )
 
 
+@needs_extra("a chart")
 def draw(out: Path, trained: Logged, held_out: Logged) -> None:
     """rewards.png (training), and dpo.png: accuracies, log-probs on held-out pairs, distance to the
     reference.

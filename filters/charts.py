@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rectune.core.extras import needs_extra
 from rectune.core.plots import write_png
 from rectune.filters.histogram import DROPPED, KEPT
 
@@ -119,6 +120,7 @@ def _short(count: float) -> str:
     return f"{count:.0f}" if count < 10_000 else f"{count / 1000:.0f}k"
 
 
+@needs_extra("a chart")
 def _canvas(size: tuple[float, float]) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 

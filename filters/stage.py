@@ -16,6 +16,7 @@ from typing import Any
 from rectune.core import settings
 from rectune.core.artifacts import write_atomically
 from rectune.core.catalogue import load_catalogue
+from rectune.core.extras import needs_extra
 from rectune.core.progress import progress, say
 from rectune.core.recipe import Recipe
 from rectune.core.rows import batch_of, count_rows, read_batches, write_batches
@@ -37,6 +38,7 @@ if typing.TYPE_CHECKING:
 _ROWS = 8192  # verdicts a row group
 
 
+@needs_extra("the stage filter", "matplotlib")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Judge the teachers' responses by their tokens in the base model's tokenizer."""
     examples = inputs["rationales"] / "examples.parquet"

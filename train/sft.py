@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.models import metrics
@@ -48,6 +49,7 @@ class TrainingData:
         return [[numbers[place] for place in row] for row in pack(lengths, capacity)]
 
 
+@needs_extra("the stage sft", "trl", "peft")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Tune the base model on the kept examples; writes `adapter/`, `metrics.jsonl` and `loss.png`.
 

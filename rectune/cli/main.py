@@ -255,9 +255,11 @@ app.command("leave-one-domain-out")(leave_one_domain_out)
 def main() -> None:
     """The console command. Errors for people go without a traceback and exit with 2."""
     from rectune.core.errors import RectuneError, UserError
+    from rectune.core.extras import needs_extra
 
     try:
-        app()
+        with needs_extra("this command"):
+            app()
     except UserError as error:
         typer.echo(f"rectune: {error}", err=True)
         sys.exit(2)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.artifacts import write_atomically
+from rectune.core.extras import needs_extra
 from rectune.core.manifest import annotators, simulated
 from rectune.core.recipe import Recipe
 from rectune.core.text.figures import mapping, memory
@@ -28,6 +29,7 @@ _SIMULATED = (
 )
 
 
+@needs_extra("the report", "matplotlib")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Write report.html, report.md and figures/*.png from whatever stages have finished.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.catalogue import load_catalogue
+from rectune.core.extras import needs_extra
 from rectune.core.progress import progress
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
@@ -28,6 +29,7 @@ from rectune.retrieval.grounding import Grounding
 from rectune.retrieval.index import open_index
 
 
+@needs_extra("the stage eval")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Write rankings.parquet (Ranking: a row a case, system, protocol and draw), metrics.json,
     memorisation.json and samples.json.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.errors import RectuneError, UserError
+from rectune.core.extras import needs_extra
 from rectune.core.progress import say
 from rectune.models.fetch_converter import COMMAND, converter_folder, is_current, runtime_version
 
@@ -73,6 +74,7 @@ def figures(file: Path, quantisation: str) -> dict[str, Any]:
     return {"quantisation": quantisation, "bytes": file.stat().st_size, "tensor_types": tensor_types(file)}
 
 
+@needs_extra("GGUF")
 def quantisation_code(name: str) -> int:
     """llama.cpp's number for a quantisation.
 
@@ -168,6 +170,7 @@ def _run(script: str, arguments: Sequence[str], out: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
+@needs_extra("GGUF")
 def quantise(source: Path, out: Path, file_type: int) -> None:
     """Write a GGUF file's weights in another type with the library that will also run them.
 
@@ -187,6 +190,7 @@ def quantise(source: Path, out: Path, file_type: int) -> None:
         )
 
 
+@needs_extra("GGUF")
 def tensor_types(file: Path) -> dict[str, int]:
     """How many tensors of a GGUF file have which type, the most frequent first."""
     from gguf import GGUFReader

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError, first_line
+from rectune.core.extras import needs_extra
 from rectune.core.settings import LoraSection, ModelsConfig
 from rectune.models.attention import register_blocks
 from rectune.models.lora import lora_config
@@ -29,6 +30,7 @@ _PRE_TOKENISERS: dict[str, tuple[tuple[str, dict[str, bool]], ...]] = {
 BASE_NOTE = "base.json"  # beside an adapter: which form of the base it was trained on
 
 
+@needs_extra("a tokenizer")
 def load_tokenizer(checkpoint: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a checkpoint folder, with a padding token.
 
@@ -48,6 +50,7 @@ def load_tokenizer(checkpoint: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+@needs_extra("a tokenizer")
 def gguf_tokenizer(file: Path) -> PreTrainedTokenizerBase:
     """The tokenizer and chat template that a GGUF file carries."""
     from transformers import AutoTokenizer
@@ -69,6 +72,7 @@ def _pre_tokeniser(file: Path) -> str:
     return str(field.contents()) if field else ""
 
 
+@needs_extra("a tokenizer")
 def tokenizer_of_reference(reference: str) -> tuple[PreTrainedTokenizerBase, str]:
     """The tokenizer of whatever a recipe may name as its model, and that model's name; no weights are read.
 
@@ -106,6 +110,7 @@ def compute_type(models: ModelsConfig) -> torch.dtype:
     return torch.float32
 
 
+@needs_extra("training")
 def load_for_training(
     checkpoint: Path, models: ModelsConfig, attention: str | None = None
 ) -> PreTrainedModel:
@@ -156,6 +161,7 @@ def _keep_layout(model: PreTrainedModel) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
+@needs_extra("training")
 def add_lora(model: PreTrainedModel, lora: LoraSection, seed: int) -> PeftModel:
     """A fresh adapter on the named layers; A is random by `seed`, B is zero, so the output is unchanged."""
     from peft import get_peft_model
@@ -169,6 +175,7 @@ def add_lora(model: PreTrainedModel, lora: LoraSection, seed: int) -> PeftModel:
         raise UserError(str(problem), where="train.lora", hint=hint) from None
 
 
+@needs_extra("an adapter")
 def open_adapter(model: PreTrainedModel, adapter: Path, *, trainable: bool) -> PeftModel:
     """Put a saved adapter onto the base model, under peft's name `default`."""
     from peft import PeftModel

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.models.gguf import to_gguf
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "LICENSE*", "README.md")
 
 
+@needs_extra("the stage base", "sentencepiece")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Write `checkpoint/` (safetensors, tokenizer, chat template) and `model.gguf`, each whole or not at all.
 

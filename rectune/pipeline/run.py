@@ -11,6 +11,7 @@ from typing import Any
 
 from rectune.core.artifacts import ArtifactStore, WorkDir, write_atomically
 from rectune.core.errors import UserError
+from rectune.core.extras import require
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe, dump_sections, load_recipe, resolved, to_yaml
 from rectune.core.text.plain import duration
@@ -39,6 +40,7 @@ def run_pipeline(order: RunOptions, store: ArtifactStore) -> dict[str, Path]:
     """Run the stages that lead to `order.last`; returns the finished folder of each.
 
     Raises:
+        MissingExtra: a stage that is to be made, or one after it, needs packages that are not installed.
         UserError: bad input, or a person has to do something first.
         StageFailed: a stage crashed; what it had done is kept.
     """
@@ -46,11 +48,14 @@ def run_pipeline(order: RunOptions, store: ArtifactStore) -> dict[str, Path]:
     stages = needed_for(order.last)
     redo = _names_from(order.redo, [stage.name for stage in stages])
     steps: dict[str, PlannedStage] = {}
-    for stage in stages:
+    for at, stage in enumerate(stages):
         step = steps[stage.name] = next_step(stage, recipe, store, steps)
+        finished = step.state == "finished" and stage.name not in redo
+        if not finished:
+            require((module, f"the stage {one.name}") for one in stages[at:] for module in one.modules)
         if step.ingredients is None:
             raise UserError(step.why, where=f"stage {stage.name}")
-        if step.state == "finished" and stage.name not in redo:
+        if finished:
             say(f"{stage.name:<11} up to date   {store.folder(stage.name, step.key)}")
         else:
             _make(step, recipe, order, store)

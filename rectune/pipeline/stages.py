@@ -31,7 +31,7 @@ def _alone(recipe: Recipe) -> ProcessGroup:
 @dataclass(frozen=True)
 class Stage:
     """One row of the table. `process_group` says on which machines the stage runs, and with how many
-    processes.
+    processes; `modules` which modules of the extras it cannot do without (`rectune.core.extras`).
     """
 
     name: str
@@ -42,7 +42,10 @@ class Stage:
     outside: Outside = _nothing
     process_group: Callable[[Recipe], ProcessGroup] = _alone
     version: int = 1
+    modules: tuple[str, ...] = ()
 
+
+_TRAINING = ("trl", "peft", "accelerate", "datasets")
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -58,6 +61,7 @@ STAGES: tuple[Stage, ...] = (
         "the base model as a checkpoint and as GGUF",
         sections=("models",),
         outside=external_inputs.base_model,
+        modules=("torch", "transformers", "llama_cpp", "sentencepiece"),
     ),
     Stage(
         "queries",
@@ -84,6 +88,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("models", "filter"),
         inputs=("data", "base", "rationales"),
         version=2,
+        modules=("numba", "rensa", "matplotlib"),
     ),
     Stage(
         "sft",
@@ -94,6 +99,7 @@ STAGES: tuple[Stage, ...] = (
         outside=external_inputs.world_size_of("train"),
         process_group=lambda recipe: process_group_of(recipe.train),
         version=2,
+        modules=_TRAINING,
     ),
     Stage(
         "candidates",
@@ -111,6 +117,7 @@ STAGES: tuple[Stage, ...] = (
         inputs=("data", "queries", "candidates"),
         outside=external_inputs.tags,
         version=2,
+        modules=("matplotlib",),
     ),
     Stage(
         "dpo",
@@ -121,6 +128,7 @@ STAGES: tuple[Stage, ...] = (
         outside=external_inputs.world_size_of("align"),
         process_group=lambda recipe: process_group_of(recipe.align),
         version=2,
+        modules=_TRAINING,
     ),
     Stage(
         "export",
@@ -137,6 +145,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("retrieval",),
         inputs=("data", "queries", "export"),
         version=3,
+        modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
         "eval",
@@ -166,6 +175,7 @@ STAGES: tuple[Stage, ...] = (
             "eval",
         ),
         version=2,
+        modules=("matplotlib",),
     ),
     Stage(
         "push",

@@ -21,6 +21,7 @@ from typing import Any
 from rectune.core import progress
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
+from rectune.core.extras import missing_extra
 from rectune.core.recipe import parse_recipe
 from rectune.pipeline.failures import failure_of, leave_note
 from rectune.pipeline.machines import ProcessGroup, rank_log, rank_name
@@ -90,7 +91,7 @@ def _leave_note(error: Exception, spec: dict[str, Any], out: Path, rank: int) ->
 
 def _in_our_words(error: Exception, out: Path) -> Exception:
     if not _is_full_disk(error):
-        return error
+        return missing_extra(error, "this stage") or error
     return UserError(
         "the disk is full", where=str(out), hint="free some space; the same command goes on from here"
     )

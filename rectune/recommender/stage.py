@@ -12,6 +12,7 @@ from typing import Any
 
 from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.catalogue import Catalogue, load_catalogue
+from rectune.core.extras import needs_extra
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.text.markdown import joined
@@ -25,6 +26,7 @@ from rectune.retrieval.grounding import ground_in
 MODES: tuple[Mode, ...] = ("retrieve", "constrained")
 
 
+@needs_extra("the stage recommend")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Write recommendations.json, grounding.json, grounding.md and index/ (LanceDB, the whole catalogue).
 

@@ -13,6 +13,7 @@ from typing import Any
 from rectune.core.artifacts import write_atomically
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.models.gguf import (
@@ -36,6 +37,7 @@ MAIN, ADAPTER = "model.gguf", "adapter.gguf"
 _TALKED = 8  # test cases whose prompts are among the conversations
 
 
+@needs_extra("the stage export")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Merge the aligned adapter into the base, write GGUF files of the result, and compare all of them.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.core.settings import ReleaseConfig
@@ -17,6 +18,7 @@ from rectune.release.hub import Upload, send
 from rectune.release.push_checks import check_annotators, check_order, run_key
 
 
+@needs_extra("the stage push")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
     """Write the cards and the list of files; upload them unless `release.dry_run` is on.
 

@@ -8,6 +8,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rectune.core.extras import needs_extra
 from rectune.evaluation.pages.data import DataSummary, MixtureRow, Row
 from rectune.evaluation.pages.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, drawable, save
 
@@ -141,6 +142,7 @@ def mixture(mixes: Sequence[MixtureRow], splits: Sequence[str], path: Path) -> N
     save(figure, path)
 
 
+@needs_extra("a chart")
 def _figure(height: float, width: float) -> Figure:
     from matplotlib.figure import Figure
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rectune.core.extras import needs_extra
 from rectune.core.plots import write_png
 
 if typing.TYPE_CHECKING:
@@ -108,6 +109,7 @@ def series(metrics: Sequence[dict[str, Any]], key: str) -> list[tuple[float, flo
     ]
 
 
+@needs_extra("a chart")
 def _canvas(title: str, x: str, y: str, height: float = _WIDE[1]) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 
@@ -133,6 +135,7 @@ def save(figure: Figure, path: Path) -> bool:
     return True
 
 
+@needs_extra("a chart")
 def drawable(text: str, longest: int = 40) -> str:
     """At most `longest` characters, with a box for each that the chart's font does not have (Hangul, emoji)."""
     from matplotlib.font_manager import findfont, get_font
