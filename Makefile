@@ -1,4 +1,4 @@
-# Everything a person types. RECIPE= names the recipe, ARGS= takes overrides: make sft ARGS="train.num_train_epochs=2".
+# RECIPE= names the recipe, ARGS= takes overrides: make sft ARGS="train.num_train_epochs=2".
 RECIPE ?= recipes/demo.yaml
 ARGS ?=
 PYTHON ?= python3
@@ -9,7 +9,9 @@ READY := $(VENV)/ready-$(STATE)
 READY_TESTS := $(VENV)/ready-tests-$(STATE)
 STAGES := data base queries rationales filter sft candidates tag dpo export recommend eval report
 
-.PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate bench-eval bench-filter bench-train zero-shot $(STAGES)
+.PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
+	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
+	bench-eval bench-filter bench-train $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -60,38 +62,38 @@ test-all: lint  ## the slow tests: kills, several processes, terminal campaigns
 bench-data: setup-tests  ## the data stage against pandas on 57.6 million ratings: time and memory as ratios
 	@$(BIN)/python -m bench.data
 
-bench-generation: setup-tests  ## the engine against one-at-a-time calls of llama-cpp-python, as ratios; ARGS=--gpu where there is one
+bench-generation: setup-tests  ## the engine against llama-cpp-python's Llama, as ratios; ARGS=--gpu
 	@$(BIN)/python -m bench.generation $(ARGS)
 
-bench-generation-cache: setup-tests  ## going on from a generation cache of 100,000 finished requests: time and memory
+bench-generation-cache: setup-tests  ## finding 100,000 answers in the generation cache: time and memory
 	@$(BIN)/python -m bench.generation_cache
 
-bench-filter: setup-tests  ## the response score on 1,000,000 texts as ratios, near-duplicates among 600,000; ARGS=--no-near leaves these out
+bench-filter: setup-tests  ## the response score and near-duplicates, as ratios; ARGS=--no-near
 	@$(BIN)/python -m bench.filter $(ARGS)
 
-bench-index: setup-tests  ## the catalogue's index on 1,000,000 made-up items: time, memory, recall; ARGS="--items 200000"
+bench-index: setup-tests  ## an index of 1,000,000 items: time, memory, recall; ARGS="--items 200000"
 	@$(BIN)/python -m bench.index $(ARGS)
 
-bench-headlines: setup-tests  ## Korean headlines of one subject by five others: precision@10; ARGS="--data path/to/korean_news"
+bench-headlines: setup-tests  ## Korean headlines: precision@10; ARGS="--data path/to/korean_news"
 	@$(BIN)/python -m bench.headlines $(ARGS)
 
-bench-train: setup-tests  ## the stage sft against a bare trl, and packed rows against single ones; ARGS=--gpu where there is one
+bench-train: setup-tests  ## the stage sft against a bare trl, packed against single rows; ARGS=--gpu
 	@$(BIN)/python -m bench.train $(ARGS)
 
-bench-estimate: setup-tests  ## what `plan --estimate` says of the demo's training, and what it then takes
+bench-estimate: setup-tests  ## the estimate of the demo's training against its measurement
 	@$(BIN)/python -m bench.estimate $(ARGS)
 
-bench-eval: setup-tests  ## scoring 20 candidates behind one prompt against 20 full prompts: time as a ratio, and the same scores
+bench-eval: setup-tests  ## scoring 20 candidates after one shared prompt against 20 full prompts
 	@$(BIN)/python -m bench.evaluation $(ARGS)
 
-zero-shot: setup  ## leave one domain out: tune on the others, test on it, a row a domain; DATA=path for other data
+zero-shot: setup  ## leave one domain out: tune on the others, test on it; DATA=path for other data
 	@$(BIN)/rectune leave-one-domain-out $(RECIPE) $(ARGS) $(if $(DATA),--data $(DATA))
 
-docs: setup  ## write the pages that are made from the code again: the recipe's keys, the table of licences
+docs: setup  ## regenerate the pages made from the code: recipe keys, table of licences
 	@$(BIN)/python -m scripts.recipe_keys > docs/recipe-keys.md
 	@$(BIN)/python -m scripts.licence_table docs/licences.md
 
-samples: setup  ## write the sample data again
+samples: setup  ## regenerate the sample data
 	$(BIN)/python -m samples.make_samples
 
 clean: setup  ## list what no recipe links to, and ask before deleting it

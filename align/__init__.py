@@ -1,1 +1,1 @@
-"""Candidate answers, tagging the best and the worst of them, and DPO on what was tagged."""
+"""Candidate answers, tagging the best and the worst of them, and DPO on the tags."""

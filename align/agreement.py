@@ -1,4 +1,4 @@
-"""Do annotators agree, with each other and with themselves, and does the place of an answer sway them?"""
+"""Agreement of annotators with each other and with themselves, and their position bias."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ def alpha(units: Iterable[Sequence[int]], data: Literal["nominal", "ordinal"]) -
     data; for ordinal data it is (sum of n_g for g from c to k, less (n_c + n_k) / 2) squared.
 
     Args:
-        units: of every thing that was judged the values that its judges gave it; units with one value do not
-            count.
+        units: for every unit the values that its judges gave it; units with one value do not count.
         data: what the values are.
 
     Returns:
-        None where it is not defined: no unit was judged twice, or all values are equal.
+        None if it is undefined: no unit was judged twice, or all values are equal.
     """
     pairs: defaultdict[tuple[int, int], float] = defaultdict(float)
     weights: Counter[tuple[int, int, int]] = Counter()  # counted whole, so that no order of adding shows
@@ -43,7 +42,7 @@ def alpha(units: Iterable[Sequence[int]], data: Literal["nominal", "ordinal"]) -
 
 
 def uniform_p(counts: Sequence[int]) -> float:
-    """How likely counts at least as uneven are if every place is equally likely: Pearson's chi-square test.
+    """Pearson's chi-square test: the probability of counts at least as uneven by chance.
 
     Args:
         counts: of at least two places, not all 0.

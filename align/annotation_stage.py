@@ -29,16 +29,15 @@ TAGS = Path("tags")  # beside runs/, in the folder that rectune is called in
 
 @needs_extra("the stage tag")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Write tags.parquet and preferences.parquet, and what they were checked for: health.json, health.md,
-    health.png.
+    """Write tags.parquet, preferences.parquet, and their health check: health.json, health.md, health.png.
 
     Args:
         config: section align.
         inputs: data (for the catalogue's titles), queries, candidates.
 
     Raises:
-        WaitingForPeople: the recipe wants a person's tags and not every prompt is done.
-        UserError: no pair came of it, the pairs are broken, or the tag file cannot be read.
+        WaitingForPeople: the recipe asks for a person's tags and not every prompt is done.
+        UserError: there is no pair, the pairs are invalid, or the tag file cannot be read.
     """
     tasks = load_tasks(inputs["candidates"], inputs["queries"])
     catalogue = load_catalogue(inputs["data"] / ITEMS_FILE)
@@ -61,12 +60,12 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 
 
 def tag_file(config: Recipe) -> Path:
-    """Where the tags of people are that the recipe names: never in the run store, never cleaned."""
+    """The recipe's file of people's tags: outside the artifact store, never cleaned."""
     return TAGS / f"{config.align.tags}.sqlite"
 
 
 def tags_digest(store: Path, queries: Path, candidates: Path) -> str:
-    """What of a tag file counts for these candidates, as a hash for the stage's key.
+    """A hash of the decisions in a tag file that count for these candidates, for the stage's key.
 
     Equal decisions give an equal digest; tags of other prompts in the same file change nothing. Empty where
     there is no tag file, or there are no candidates yet.
@@ -101,7 +100,7 @@ def _collect(tasks: Sequence[AnnotationTask], path: Path) -> tuple[list[Tagged],
 
 
 def _without_pairs(decided: Sequence[set[Kind]]) -> dict[str, int]:
-    """How many prompts nobody tagged, by the first of these reasons that somebody gave."""
+    """The number of prompts without a tag, by the first of these reasons that an annotator gave."""
     reasons: Mapping[Kind, str] = {"bad": "all answers bad", "tie": "tied", "skip": "skipped"}
     left = Counter(
         next(why for kind, why in reasons.items() if kind in kinds) for kinds in decided if "tag" not in kinds

@@ -1,4 +1,4 @@
-"""What an answer says that the others do not: shared wording is shown pale, the recommended item bold."""
+"""Differences between answers: wording that answers share, and the line that recommends an item."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _POINT = re.compile(r"\s*([^\n]*[:：]\s*\n)?[^\n]*")
 
 
 def shared(texts: Sequence[str]) -> list[list[Span]]:
-    """Of each text the stretches that another of them says too, word for word, in `RUN` words or more."""
+    """The spans of each text that another text has too, word for word, in `RUN` words or more."""
     words = [[(match.group().casefold(), match.span()) for match in _WORD.finditer(text)] for text in texts]
     runs = [
         [tuple(word for word, _ in row[at : at + RUN]) for at in range(len(row) - RUN + 1)] for row in words
@@ -29,10 +29,9 @@ def shared(texts: Sequence[str]) -> list[list[Span]]:
 
 
 def conclusion(text: str) -> Span:
-    """Where an answer comes to its point: our closing line, or the heading and the first title of our
-    ranking.
+    """The span of an answer's recommendation: our closing line, or our ranking's heading and first title.
 
-    Empty where there is neither.
+    Empty if there is neither.
     """
     start = len(reasons(text))
     match = _POINT.match(text, start)

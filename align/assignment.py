@@ -1,6 +1,4 @@
-"""Who tags which prompt, in which order, and which prompts come back: all from hashes, so nobody has to be
-asked.
-"""
+"""Assignment of prompts to annotators, their order, and repeated prompts: all from hashes."""
 
 from __future__ import annotations
 
@@ -11,8 +9,9 @@ from rectune.align.decisions import check_annotator
 from rectune.align.tasks import AnnotationTask
 from rectune.core.errors import UserError
 from rectune.core.types import content_id
+from rectune.core.user_env import plain_name
 
-REPEATS = 0.02  # of an annotator's prompts come back
+REPEATS = 0.02  # share of an annotator's prompts that are repeated
 APART = 20  # prompts at least between the first showing and the second, where there are that many
 
 
@@ -24,7 +23,7 @@ class TaskShowing:
     repeat: bool = False
 
     def order(self, annotator: str) -> tuple[str, ...]:
-        """The hashes of the answers in the order shown: it follows from task and annotator alone.
+        """The hashes of the answers in the order shown, which depends on task and annotator alone.
 
         A repeat has another order than the first showing.
         """
@@ -36,23 +35,24 @@ class TaskShowing:
 
 
 def shuffled(task: AnnotationTask, annotator: str, salt: str = "order") -> tuple[str, ...]:
-    """The hashes of a task's answers in an order that follows from the arguments alone."""
+    """The hashes of a task's answers in an order that depends on the arguments alone."""
     return tuple(sorted(task.hashes, key=lambda key: content_id(salt, task.key, annotator, key)))
 
 
 def assigned(
     tasks: Sequence[AnnotationTask], annotator: str, annotators: Sequence[str], overlap: float
 ) -> list[AnnotationTask]:
-    """The share of one of several annotators, in the order of the tasks.
+    """The tasks of one of several annotators, in the order of the tasks.
 
-    A prompt whose hash falls below `overlap` (0 to 1) goes to all of them, any other to the one whose name
-    hashed together with the prompt gives the most (rendezvous hashing): every annotator finds their own share
-    without the others, in whatever order the names are given, and somebody who joins takes prompts over from
-    the others but moves none between them. Shares are equal up to chance.
+    A prompt whose hash is below `overlap` (0 to 1) is assigned to all of them, any other to the one whose
+    name hashed together with the prompt gives the largest number (rendezvous hashing): the assignment needs
+    no coordination and does not depend on the order of the names, and an annotator who joins takes prompts
+    from the others but moves none between them. Shares are equal up to chance.
 
     Raises:
         UserError: a name cannot be used or is there twice, or the annotator is not one of them.
     """
+    annotator, annotators = plain_name(annotator), [plain_name(name) for name in annotators]
     for name in annotators:
         check_annotator(name)
     if len(set(annotators)) < len(annotators):
@@ -69,11 +69,11 @@ def assigned(
 
 
 def in_order(tasks: Sequence[AnnotationTask], annotator: str, repeats: float = REPEATS) -> list[TaskShowing]:
-    """The tasks in their order, and some of them a second time further on.
+    """The tasks in their order, with some of them repeated later.
 
-    Which ones come back, and where, follows from hashes: of prompts that have at least `APART` others behind
-    them first, then of the rest, which come back at the end. Their number is `repeats` times that of the
-    tasks, rounded.
+    Which ones are repeated, and where, depends on hashes: first of prompts with at least `APART` others after
+    them, then of the rest, which are repeated at the end. Their number is `repeats` times that of the tasks,
+    rounded.
     """
     count = int(len(tasks) * repeats + 0.5)
     last = len(tasks) - APART - 1  # the last place that has enough others behind it

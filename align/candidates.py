@@ -32,7 +32,7 @@ _COMPARED = 4  # answers on which the GGUF file is compared with the adapter mod
 
 @dataclass
 class SampledAnswers:
-    """What sampling came to: `answers` by prompt id and index, each with its seed, and what was left out."""
+    """The sampled `answers` by prompt id and index, each with its seed, and counts of those left out."""
 
     answers: dict[str, dict[int, tuple[str, int]]] = field(default_factory=dict)
     tokens: int = 0
@@ -81,12 +81,12 @@ def sample(
 ) -> SampledAnswers:
     """Draw `settings.answers` different answers for each prompt.
 
-    An answer that is empty or equal to another of its prompt (white space at the ends aside) is drawn again,
-    up to `REDRAWS` times, each with another seed; then it is left out and counted. What the generation cache
-    holds is not asked again.
+    An answer that is empty or equal to another of its prompt (ignoring white space at the ends) is sampled
+    again, up to `REDRAWS` times, each with another seed; then it is left out and counted. Answers in the
+    generation cache are not generated again.
 
     Args:
-        ask: what answers; see `rectune.inference.generate.generate`.
+        ask: the generating function; see `rectune.inference.generate.generate`.
     """
     drawn = SampledAnswers({prompt.id: {} for prompt in prompts})
     open_places = [(prompt, index) for prompt in prompts for index in range(settings.answers)]
@@ -133,7 +133,7 @@ def _kept(
 def _rows(
     prompts: Sequence[Prompt], drawn: SampledAnswers, settings: CandidatesConfig, model: Path
 ) -> list[Candidate]:
-    """The candidates of all prompts that have at least two; of one nothing can be learnt."""
+    """The candidates of all prompts that have at least two; with one there is no preference."""
     origin = provenance(model, settings.sampling, 0)
     return [
         with_id(Candidate("", prompt.id, index, text, replace(origin, seed=seed)))
@@ -164,9 +164,7 @@ def _few(prompts: Sequence[Prompt], rows: Sequence[Candidate]) -> list[tuple[Pro
 def gap_to_adapter(
     config: Recipe, inputs: Mapping[str, Path], model: Path, few: Sequence[tuple[Prompt, str]]
 ) -> dict[str, float]:
-    """How far the GGUF file is from the adapter model, in nats a token; see
-    `rectune.models.logprob_parity.gap`.
-    """
+    """The GGUF file's gap to the adapter model, nats per token; see `rectune.models.logprob_parity.gap`."""
     from rectune.models.loading import load_for_training, load_tokenizer, open_adapter
     from rectune.models.logprob_parity import answer_logps, gap
 

@@ -1,4 +1,4 @@
-"""Two models side by side: whose answer a person finds better, blindly, and how often."""
+"""Blind pairwise comparison of two models by people, and the win rate."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class PairwiseComparison:
 
     Attributes:
         systems: the two names; the win rate is that of the second.
-        tasks: what a person has to judge, in the order of the prompts.
-        same: the ids of the prompts to which both gave one and the same answer: ties without a judge.
+        tasks: the tasks for a person, in the order of the prompts.
+        same: the ids of the prompts to which both gave the same answer: ties without a judge.
     """
 
     systems: tuple[str, str]
@@ -67,8 +67,8 @@ def make_comparison(
     asked = [prompt for prompt in prompts if prompt.id in ours]
     if ours.keys() != theirs.keys() or len(asked) != len(ours):
         raise UserError(
-            f"{first} answered {len(ours)} prompts and {second} {len(theirs)}, {len(ours.keys() & theirs.keys())} "
-            f"of them the same; {len(asked)} are known",
+            f"{first} answered {len(ours)} prompts and {second} {len(theirs)}, "
+            f"{len(ours.keys() & theirs.keys())} of them the same; {len(asked)} are known",
             hint="let both answer the prompts of one run",
         )
     same = {prompt.id for prompt in asked if ours[prompt.id] == theirs[prompt.id]}
@@ -116,7 +116,7 @@ def win_rate(comparison: PairwiseComparison, decisions: Iterable[Decision]) -> W
 
 
 def win_rate_line(comparison: PairwiseComparison, decisions: Iterable[Decision]) -> str:
-    """The win rate in words."""
+    """The win rate as text."""
     found, (first, second) = win_rate(comparison, decisions), comparison.systems
     if found is None:
         return f"{second} against {first}: nothing was judged yet"

@@ -1,8 +1,7 @@
-"""The record of a person's decision about the answers to a prompt, and which decisions hold for which
-answers.
+"""Records of annotators' decisions on the answers to a prompt, and to which answers they apply.
 
-`Decision` and `PromptNote` are all there is: the tables of a tag file, the lines of an export and the rows of
-the stage `tag` follow from their fields.
+The tables of a tag file, the lines of an export and the rows of the stage `tag` follow from the fields of
+`Decision` and `PromptNote`.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_v
 from pydantic.dataclasses import dataclass
 
 from rectune.core.errors import UserError
+from rectune.core.user_env import plain_name
 
 SIMULATED = "simulated"  # the annotator's name that no person may take
 LONGEST_NOTE = 2000  # characters
@@ -24,7 +24,7 @@ Subject = tuple[str, frozenset[str], frozenset[str]]  # prompt, answers, and the
 
 
 def subject_of(prompt: str, answers: Iterable[str], systems: Iterable[str] = ()) -> Subject:
-    """What a decision is about: the same whatever order the answers were shown in."""
+    """The subject of a decision, independent of the order in which the answers were shown."""
     return prompt, frozenset(answers), frozenset(systems)
 
 
@@ -47,7 +47,10 @@ def _encodable(text: str) -> str:
 
 Hash = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
 Answers = Annotated[tuple[Hash, ...], Field(min_length=2), AfterValidator(_different)]
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_printable)]
+# Two ways of typing one name are one person.
+Name = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(plain_name), AfterValidator(_printable)
+]
 System = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_encodable)]
 Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False, strict=True)]
 Note = Annotated[str, Field(max_length=LONGEST_NOTE), AfterValidator(_encodable)]
@@ -56,7 +59,7 @@ _MODEL = ConfigDict(extra="forbid")
 
 @dataclass(config=_MODEL, frozen=True, slots=True)
 class Decision:
-    """What one person (or the simulated annotator) did with one prompt.
+    """The decision of one person (or the simulated annotator) on one prompt.
 
     Attributes:
         kind: a tag (best and worst were picked), a tie, "bad" (none of the answers is any good), or a skip.
@@ -66,9 +69,9 @@ class Decision:
         worst: another of them; empty for all but a tag.
         time: when, seconds since 1970.
         seconds: how long it took.
-        repeat: the prompt came back to see whether the person agrees with themselves; it is no second vote.
-        systems: empty, or in a comparison of models the name of the one behind each of `answers`.
-        undone: when it was taken back, seconds since 1970; None where it was not.
+        repeat: the prompt was shown again to measure self-agreement; it is no second vote.
+        systems: empty, or in a comparison of models the name of the model of each of `answers`.
+        undone: when it was undone, seconds since 1970; None if it was not.
 
     Raises:
         ValueError: a value is not as said here; pydantic's error names it.
@@ -101,7 +104,7 @@ class Decision:
 
     @property
     def subject(self) -> Subject:
-        """What it is about."""
+        """The subject of the decision."""
         return subject_of(self.prompt, self.answers, self.systems)
 
     @property
@@ -112,7 +115,7 @@ class Decision:
 
 @dataclass(config=_MODEL, frozen=True, slots=True)
 class PromptNote:
-    """A note or a flag on one prompt and its answers; empty `text` takes it away again."""
+    """A note or a flag on one prompt and its answers; an empty `text` removes it."""
 
     kind: Literal["note", "flag"]
     prompt: Hash
@@ -123,11 +126,11 @@ class PromptNote:
 
 
 def attached(decisions: Iterable[Decision], answers: Collection[str]) -> list[Decision]:
-    """The decisions on one prompt (given oldest first) that hold for these answers; one an annotator at most.
+    """The decisions on a prompt (oldest first) that apply to these answers; at most one per annotator.
 
-    A tag attaches where its best and worst are both there, even if other answers are not: best is still
-    better than worst. All else attaches to the same answers only. A decision on exactly these answers goes
-    before any other, then the latest.
+    A tag applies if its best and worst are both there, even if other answers are not: best is still better
+    than worst. All others apply to the same answers only. A decision on exactly these answers has precedence
+    over any other, then the latest.
     """
     present = set(answers)
     found: dict[str, tuple[bool, Decision]] = {}
@@ -154,15 +157,16 @@ def check_annotator(name: str) -> None:
     Raises:
         UserError: it is empty, too long, not printable, or that of the simulated annotator.
     """
+    name = plain_name(name)
     if name == SIMULATED:
         raise UserError("the annotator's name 'simulated' is reserved", hint="tag under your own name")
-    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+    if not name or not name.isprintable() or len(name) > LONGEST_NAME:
         hint = f"give 1 to {LONGEST_NAME} printable characters"
         raise UserError(f"{name[:64]!r} cannot be an annotator's name", hint=hint)
 
 
 def first_fault(broken: ValueError) -> str:
-    """The first thing that is wrong with a record, on one line."""
+    """The first validation error of a record, on one line."""
     if not isinstance(broken, ValidationError):
         return str(broken)
     fault = broken.errors(include_input=False, include_url=False)[0]

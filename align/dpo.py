@@ -38,15 +38,14 @@ _AT_LN_2 = {"sigmoid", "sigmoid_norm", "robust"}  # losses that are then ln 2
 
 @needs_extra("the stage dpo", "trl", "peft")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Align the SFT model on preference pairs; writes `adapter/`, `metrics.jsonl`, `generations.jsonl` and
-    plots.
+    """Train on preference pairs; writes `adapter/`, `metrics.jsonl`, `generations.jsonl` and plots.
 
     The SFT adapter itself is trained further; a frozen copy of it is the reference, and is not saved. With
     held-out pairs also `held_out.jsonl`, and the adapter is the one that was best on them.
 
     Raises:
         UserError: there is no pair to train on.
-        RectuneError: training did not begin at the reference, or a proof of training failed.
+        RectuneError: training did not begin at the reference, or an integrity check failed.
     """
     join_processes(config.align.zero_stage)
     source, checkpoint = inputs["tag"] / "preferences.parquet", inputs["base"] / "checkpoint"
@@ -147,7 +146,7 @@ def check_start(logged: Sequence[metrics.Row], settings: AlignConfig, tolerance:
         tolerance: nats.
 
     Raises:
-        RectuneError: they are not; then the reference is not the SFT model.
+        RectuneError: they are not, so the reference is not the SFT model.
     """
     first = logged[0]
     if first["step"] != 1:
@@ -158,8 +157,8 @@ def check_start(logged: Sequence[metrics.Row], settings: AlignConfig, tolerance:
     wanted = math.log(2) * sum(settings.loss_weights)
     if set(settings.loss_type) <= _AT_LN_2 and abs(first["loss"] - wanted) > tolerance:
         raise RectuneError(
-            f"DPO began at a loss of {first['loss']:.4f}, not {wanted:.4f} (ln 2 a loss): its reference is not the "
-            "SFT model"
+            f"DPO began at a loss of {first['loss']:.4f}, not {wanted:.4f} (ln 2 a loss): its reference "
+            "is not the SFT model"
         )
 
 
@@ -170,7 +169,7 @@ def _outcome(trained: Sequence[metrics.Row]) -> dict[str, float]:
 
 
 def _watched(out: Path, trained: Sequence[metrics.Row], kept: int) -> dict[str, Any]:
-    """What was watched, with warnings; draws the plots, and drops what was kept for resuming only."""
+    """The monitored figures, with warnings; draws the plots, and removes what was kept for resuming only."""
     from rectune.align.held_out_callback import ANSWERS, HELD_OUT, REFERENCE
 
     held_out = metrics.read(out / HELD_OUT)

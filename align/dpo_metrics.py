@@ -1,4 +1,4 @@
-"""What DPO came to: figures on held-out pairs, warnings where it went the wrong way, and plots."""
+"""Results of DPO: figures on held-out pairs, warnings, and plots."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ if TYPE_CHECKING:
 Logged = Sequence[metrics.Row]
 
 REWARDS = ("rewards/chosen", "rewards/rejected", "rewards/margins")
-_GROWTH = 0.2  # from which share on longer answers are worth a word
+_GROWTH = 0.2  # growth of the answers from which on there is a warning
 _LAST = 0.25  # of the training steps: what counts as the end where nothing is held out
 
 
 def held_out_outcome(rows: Logged, kept: int) -> dict[str, Any]:
-    """The held-out figures of the adapter that was kept, beside those at the start; empty without held-out
-    pairs.
+    """Held-out figures of the kept adapter, and those at the start; empty without held-out pairs.
 
     Args:
         rows: of held_out.jsonl, step 0 first.
-        kept: the step whose adapter it is; the last one where that step was not evaluated.
+        kept: the step of the kept adapter; if it was not evaluated, the last one is used.
     """
     if not rows:
         return {}
@@ -51,7 +50,7 @@ def held_out_outcome(rows: Logged, kept: int) -> dict[str, Any]:
 
 
 def answer_lengths(rows: Logged) -> dict[str, float]:
-    """Mean tokens of the watched answers before and after, and by which share they grew."""
+    """Mean tokens of the monitored answers before and after, and their relative growth."""
     steps = sorted({row["step"] for row in rows})
     if len(steps) < 2:
         return {}
@@ -64,7 +63,7 @@ def answer_lengths(rows: Logged) -> dict[str, float]:
 def warnings(
     trained: Logged, held_out: Logged, lengths: dict[str, float], found: dict[str, Any]
 ) -> list[str]:
-    """What went the wrong way, with figures.
+    """Warnings, with figures.
 
     Args:
         trained: the logged training steps.
@@ -97,8 +96,8 @@ def _both_fall(trained: Logged, found: dict[str, Any]) -> Iterator[str]:
 def _longer(lengths: dict[str, float]) -> Iterator[str]:
     if lengths and lengths["growth"] > _GROWTH:
         yield (
-            f"answers grew by {lengths['growth']:.0%}, from {lengths['before']:.0f} to {lengths['after']:.0f} tokens; "
-            "see the length gap in the health check of the preferences"
+            f"answers grew by {lengths['growth']:.0%}, from {lengths['before']:.0f} to "
+            f"{lengths['after']:.0f} tokens; see the length gap in the health check of the preferences"
         )
 
 
@@ -112,7 +111,7 @@ def _overfitted(trained: Logged, held_out: Logged) -> Iterator[str]:
     since = [row["rewards/accuracies"] for row in trained if row["step"] > best["step"]]
     if last["accuracy"] < best["accuracy"] and before and since and fmean(since) > fmean(before):
         yield (
-            f"it learnt its own pairs by heart: held-out accuracy fell from {best['accuracy']:.0%} at step "
+            f"it overfitted the training pairs: held-out accuracy fell from {best['accuracy']:.0%} at step "
             f"{best['step']} to {last['accuracy']:.0%}, in training it rose from {fmean(before):.0%} to "
             f"{fmean(since):.0%}; train fewer steps, or tag more"
         )
@@ -120,9 +119,7 @@ def _overfitted(trained: Logged, held_out: Logged) -> Iterator[str]:
 
 @needs_extra("a chart")
 def draw(out: Path, trained: Logged, held_out: Logged) -> None:
-    """rewards.png (training), and dpo.png: accuracies, log-probs on held-out pairs, distance to the
-    reference.
-    """
+    """Draw rewards.png (training), and dpo.png: held-out accuracies, log-probs, KL from the reference."""
     from matplotlib.figure import Figure
 
     metrics.draw(out / "rewards.png", trained, REWARDS, "reward (nats)")

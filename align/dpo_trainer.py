@@ -1,5 +1,4 @@
-"""trl's DPO trainer with what it lacks: reference log-probs known beforehand in many processes, exact
-held-out figures.
+"""trl's DPO trainer with reference log-probs precomputed in many processes, and exact held-out figures.
 
 This module needs torch and trl at import, so it is only ever imported inside a function.
 """
@@ -43,9 +42,7 @@ class ReferenceCollator(DataCollatorForPreference):  # type: ignore[misc]
     known: Sums = field(default_factory=dict)
 
     def torch_call(self, examples: list[Row]) -> dict[str, Any]:
-        """The batch of these rows, chosen ones first: input_ids, attention_mask, completion_mask, each [2 *
-        rows, t].
-        """
+        """The batch, chosen answers first: input_ids, attention_mask, completion_mask, each [2 * rows, t]."""
         return dict(super().torch_call([row | self._reference(row["number"]) for row in examples]))
 
     def _reference(self, number: int) -> dict[str, float]:
@@ -58,10 +55,10 @@ class ReferenceCollator(DataCollatorForPreference):  # type: ignore[misc]
 class ReferenceCachedDPOTrainer(DPOTrainer):  # type: ignore[misc]
     """Takes rows of `rectune.align.rows` as they are; its data collator is a `ReferenceCollator`.
 
-    trl would tokenise texts itself, and read special tokens that stand in titles as control tokens. Its own
-    way to compute reference log-probs beforehand runs before DeepSpeed has laid out the model and goes
-    through a cache file; here it runs when training begins, each process taking its share, and every process
-    then knows all.
+    trl would tokenise texts itself, and parse special tokens in titles as control tokens. Its own
+    precomputation of reference log-probs runs before DeepSpeed has partitioned the model and uses a cache
+    file; here it runs when training begins, divided among the processes, and every process then has all
+    values.
     """
 
     control: Any  # the trainer's flags, which callbacks set
@@ -75,17 +72,13 @@ class ReferenceCachedDPOTrainer(DPOTrainer):  # type: ignore[misc]
         return dataset
 
     def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Under DeepSpeed transformers casts floats to the model's type; a sum of -200 nats must not become
-        bfloat16.
-        """
+        """Keep reference log-probs in float32, which transformers casts to bfloat16 under DeepSpeed."""
         prepared: dict[str, Any] = super()._prepare_inputs(inputs)
         sums = {name: value for name, value in inputs.items() if name in _REFERENCE}
         return prepared | {name: value.to(self.args.device) for name, value in sums.items()}
 
     def fill_reference(self, file: Path) -> None:
-        """Compute the log-probs of all answers under the SFT adapter, or take them from `file`, which keeps
-        them.
-        """
+        """Compute the log-probs of all answers under the SFT adapter, or read them from `file`."""
         held_out = list(self.eval_dataset or ())
         rows = [*self.train_dataset, *held_out] if self.precompute_ref_logps else held_out
         known = _read(file) if is_first() else {}
@@ -109,7 +102,7 @@ class ReferenceCachedDPOTrainer(DPOTrainer):  # type: ignore[misc]
         return figures
 
     def _sums(self, rows: Sequence[Row], *, reference: bool) -> Sums:
-        """Log-probs of both answers of every row; all processes come along, and all get all."""
+        """Log-probs of both answers of every row; a collective call, with the result in all processes."""
         self.model.eval()
         found: Sums = {}
         ordered = sorted(rows, key=lambda row: len(row["prompt_ids"]) + len(row["chosen_ids"]))
@@ -130,9 +123,7 @@ class ReferenceCachedDPOTrainer(DPOTrainer):  # type: ignore[misc]
         return gathered(found)
 
     def _kl(self, rows: Sequence[Row]) -> float:
-        """KL(policy || reference) of the next token, nats a token, mean over the chosen answers of these
-        rows.
-        """
+        """KL(policy || reference) of the next token, nats per token, mean over these rows' chosen answers."""
         self.model.eval()
         found: dict[int, tuple[float, float]] = {}
         for (row,) in turns(rows, 1):
@@ -146,7 +137,7 @@ class ReferenceCachedDPOTrainer(DPOTrainer):  # type: ignore[misc]
         return sum(nats for nats, _ in parts) / sum(tokens for _, tokens in parts)
 
     def _answer_logits(self, row: Row, *, reference: bool) -> torch.Tensor:
-        """What either model says at every token of the chosen answer, [tokens, vocabulary]."""
+        """Logits of policy and reference at every token of the chosen answer, [tokens, vocabulary]."""
         ids = torch.tensor([row["prompt_ids"] + row["chosen_ids"]], device=self.args.device)
         wanted = len(row["chosen_ids"]) + 1
         base = self.accelerator.unwrap_model(self.model).get_base_model()
@@ -162,7 +153,7 @@ class ReferenceCachedDPOTrainer(DPOTrainer):  # type: ignore[misc]
 
 
 def held_out_figures(ours: Sums, reference: Sums, beta: float) -> dict[str, float]:
-    """What a set of pairs says of the model.
+    """The DPO figures of a set of pairs.
 
     Returns:
         `eval_loss`, -ln sigmoid of the reward margin (Rafailov et al. 2023, eq. 7) whatever the loss trained

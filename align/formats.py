@@ -1,7 +1,7 @@
 """Tags with their texts as the annotation tools Label Studio and Argilla import them.
 
-Both get a prompt with its answers, numbered as they were sampled, and what each annotator decided about it.
-Which field goes where is in `docs/tagging.md`. What does not count is left out: what was undone or replaced,
+Both get a prompt with its answers, numbered as they were sampled, and the decision of each annotator. The
+mapping of fields is in `docs/tagging.md`. Decisions that do not count are left out: those undone or replaced,
 repeats, and comparisons of models.
 
 Sources: "Label Studio JSON format of annotated tasks" (labelstud.io/guide/task_format) and `Record.to_dict`
@@ -26,11 +26,11 @@ _USERS = uuid.UUID("6a1f4c0e-2f0b-5d0c-9c53-7d9f3a1f0b57")  # the namespace of t
 def judged(
     tasks: Sequence[AnnotationTask], decisions: Iterable[Decision], marks: Iterable[PromptNote]
 ) -> list[Judged]:
-    """The tasks that somebody decided, in their order.
+    """The tasks with a decision, in their order.
 
     Args:
         decisions: those that count, oldest first.
-        marks: those that stand.
+        marks: the current notes and flags.
     """
     decided = by_prompt(decisions)
     notes: dict[object, dict[str, str]] = {}
@@ -85,7 +85,7 @@ def argilla(rows: Iterable[Judged]) -> list[dict[str, Any]]:
 
 
 def user_id(annotator: str) -> str:
-    """The id (a version 5 UUID) that an annotator has in Argilla records; it follows from the name."""
+    """The id (a version 5 UUID) of an annotator in Argilla records, derived from the name."""
     return str(uuid.uuid5(_USERS, annotator))
 
 
@@ -101,7 +101,7 @@ def document(rows: Iterable[Judged], form: str) -> str:
 
 
 def _said(task: AnnotationTask, decision: Decision, note: str) -> dict[str, str]:
-    """What an annotator said, by question; best and worst as the answers' numbers."""
+    """An annotator's responses by question; best and worst as the answers' numbers."""
     said = {"verdict": decision.kind, "annotator": decision.annotator, "note": note}
     if decision.kind == "tag":
         said["best"] = str(task.hashes.index(decision.best) + 1)

@@ -1,7 +1,7 @@
-"""Is a preference set fit to train on? What chosen and rejected answers differ in, and what must not be.
+"""The health check of a preference set: how chosen and rejected answers differ, and what is invalid.
 
-DPO learns whatever tells chosen from rejected, wanted or not: where chosen answers are longer, it learns
-length. So the differences are measured before; warnings say which stand out. What is broken is refused.
+DPO learns whatever distinguishes chosen from rejected, wanted or not: if chosen answers are longer, it learns
+length. So the differences are measured before training, with warnings; an invalid set is refused.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from rectune.filters.word_stats import repetition, word_score, words_of
 from rectune.prompts.answers import read_answer
 from rectune.prompts.title_index import TitleIndex
 
-FEW = 30  # prompts below which no figure here is worth much
-_FEW_TAGS = 20  # tags below which places say nothing, as in `rectune tag status`
+FEW = 30  # number of prompts below which the figures are unreliable
+_FEW_TAGS = 20  # number of tags below which places are not tested, as in `rectune tag status`
 _LONGER = 0.2  # of the rejected answers' mean length: a gap above it is learnt before anything else
 _UNEVEN = 0.01  # the probability of the chi-square test below which places are called uneven
 _COPIES = 0.05  # share of pairs that may say what another pair says
@@ -39,7 +39,7 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class MeanWithInterval:
-    """A mean with its interval of 95 %; the ends are NaN where there are fewer than two values."""
+    """A mean with its 95 % interval; the bounds are NaN for fewer than two values."""
 
     mean: float
     low: float
@@ -47,7 +47,7 @@ class MeanWithInterval:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """Whether the interval excludes 0."""
         return self.low > 0 or self.high < 0
 
 
@@ -55,8 +55,8 @@ def mean_of(values: Iterable[float], groups: Iterable[str]) -> MeanWithInterval:
     """The mean of the groups' means, and its interval by the normal approximation.
 
     Args:
-        values: a figure a pair, at least one.
-        groups: what each pair belongs to; pairs of one prompt are not independent and count as one value.
+        values: one figure per pair, at least one.
+        groups: the group of each pair; pairs of one prompt are not independent and count as one value.
     """
     found: dict[str, list[float]] = {}
     for value, group in zip(values, groups, strict=True):
@@ -80,7 +80,7 @@ class ChosenRejectedMeans:
 
 @dataclass(frozen=True)
 class PreferenceHealth:
-    """What was found. `values` are the measures of every pair, by measure and side, for drawing."""
+    """The result. `values` are the measures of every pair, by measure and side, for the plots."""
 
     pairs: int
     prompts: int
@@ -93,18 +93,18 @@ class PreferenceHealth:
     values: Mapping[str, Mapping[str, Sequence[float]]]
 
     def document(self) -> dict[str, Any]:
-        """All but the single values, and what the measures mean, for JSON."""
+        """All but the single values, with descriptions of the measures, for JSON."""
         found = asdict(self)
         del found["values"]
         return {name: _finite(value) for name, value in found.items()} | {"meanings": MEASURES}
 
     def stats(self) -> dict[str, Any]:
-        """The part that the stage's figures repeat."""
+        """The part that is in the stage's figures too."""
         whole = self.document()
         return {"health": {name: whole[name] for name in ("sides", "counts", "places", "warnings")}}
 
     def check(self) -> None:
-        """Raises UserError where the set is broken."""
+        """Raise UserError if the set is invalid."""
         if self.refused:
             hint = "fix the candidates or the tags, then run again; health.md says more"
             raise UserError("; ".join(self.refused), where="preferences", hint=hint)
@@ -119,7 +119,7 @@ def examine(
     """Measure a preference set.
 
     Args:
-        tagged: the tags it was made from, for the places that the picks stood in.
+        tagged: the tags it was made from, for the positions of the picks.
         pairs: at least one.
         prompts: all prompts of the run, those of training and test among them.
         titles: of the pairs' domains.
@@ -176,7 +176,7 @@ def _side(chosen: Sequence[float], rejected: Sequence[float], groups: Sequence[s
 
 
 def _places(tags: Sequence[Decision]) -> dict[str, Any]:
-    """How often the best and the worst stood in each place of those shown, and how likely that is by chance."""
+    """How often best and worst stood in each place as shown, and the probability of that by chance."""
     usual = Counter(len(tag.answers) for tag in tags).most_common(1)
     same = [tag for tag in tags if usual and len(tag.answers) == usual[0][0]]
     if len(same) < _FEW_TAGS:
@@ -234,16 +234,18 @@ def _warnings(
         kind = "longer" if words.gap.mean > 0 else "shorter"
         yield (
             f"chosen answers are {kind}: {words.chosen:.0f} words against {words.rejected:.0f} "
-            f"(difference {words.gap.mean:+.0f}, 95 % interval {words.gap.low:+.0f} to {words.gap.high:+.0f}); "
-            f"DPO will learn to answer {kind}"
+            f"(difference {words.gap.mean:+.0f}, 95 % interval {words.gap.low:+.0f} to "
+            f"{words.gap.high:+.0f}); DPO will learn to answer {kind}"
         )
     for name, worse in (("repetition", 1), ("score", 1), ("names_item", -1)):
         side = sides[name]
         if side.gap.clear and side.gap.mean * worse > 0:
-            yield f"chosen answers are the worse ones in {MEASURES[name]}: {side.chosen:.2f} against {side.rejected:.2f}"
+            means = f"{side.chosen:.2f} against {side.rejected:.2f}"
+            yield f"chosen answers are the worse ones in {MEASURES[name]}: {means}"
     for word in ("best", "worst"):
         if word in places and places[word]["p"] < _UNEVEN:
-            yield f"the {word} was picked unevenly by its place: {places[word]['counts']}, p = {places[word]['p']:.3f}"
+            found = places[word]
+            yield f"the {word} was picked unevenly by its place: {found['counts']}, p = {found['p']:.3f}"
     for name, what in (
         ("duplicate_pairs", "pairs say what another says"),
         ("chosen_of_several_prompts", "prompts share their chosen answer with another"),
@@ -253,7 +255,7 @@ def _warnings(
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no word for what is no number."""
+    """The value, or None for NaN and infinity, which JSON lacks."""
     if isinstance(value, dict):
         return {name: _finite(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

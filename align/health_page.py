@@ -22,7 +22,7 @@ _BINS = 24
 
 
 def write_health(out: Path, health: PreferenceHealth) -> None:
-    """Write the three files and say the warnings."""
+    """Write the three files and print the warnings."""
     write_atomically(out / "health.json", json.dumps(health.document(), ensure_ascii=False, indent=1))
     write_atomically(out / "health.md", markdown(health))
     draw(out / "health.png", health)
@@ -37,7 +37,7 @@ def write_health(out: Path, health: PreferenceHealth) -> None:
 
 
 def markdown(health: PreferenceHealth) -> str:
-    """A table, and what stands out, for a report or a card."""
+    """A table and the warnings, for a report or a card."""
     share, low, high = health.chosen_longer
     heads = ("measure", "chosen", "rejected", "difference (95 % interval)")
     table = Table(heads, [_row(MEASURES[name], side) for name, side in health.sides.items()])

@@ -1,5 +1,4 @@
-"""What is watched while DPO trains: held-out pairs at every evaluation, a few answers at the start and at the
-end.
+"""Monitoring of DPO: held-out pairs at every evaluation, a few answers at the start and at the end.
 
 This module needs torch and transformers at import, so it is only ever imported inside a function.
 """
@@ -42,7 +41,7 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Note where training starts from; what was noted of steps that are made again goes."""
+        """Evaluate the start; on a resume drop the lines of steps that will be run again."""
         self.trainer.fill_reference(self.out / REFERENCE)
         if is_first():
             for file in (self.out / HELD_OUT, self.out / ANSWERS):
@@ -63,13 +62,13 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
         metrics: dict[str, float],
         **kwargs: Any,
     ) -> None:
-        """Note the figures of the held-out pairs."""
+        """Write the figures of the held-out pairs."""
         self._note(state.global_step, metrics)
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Answer again, as the model that is kept."""
+        """Generate answers again, with the kept adapter."""
         if self.best:
             self.best.put_back()
         self._answer(state.global_step)
@@ -80,7 +79,7 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
             metrics.append(self.out / HELD_OUT, {"step": step} | plain)
 
     def _answer(self, step: int) -> None:
-        """Under ZeRO-3 all processes answer, since each holds a part of the weights; else the first one does."""
+        """Under ZeRO-3 all processes answer, since each holds a part of the weights; else only the first."""
         if not is_first() and not is_deepspeed_zero3_enabled():
             return
         rows, tokenizer = _few(self.rows), self.trainer.processing_class

@@ -1,4 +1,4 @@
-"""Tags as JSON lines, out and in again without loss."""
+"""Export and import of tags as JSON lines, without loss."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KINDS: dict[object, TypeAdapter[Decision] | TypeAdapter[PromptNote]] = {
 
 
 def export_tags(store: TagStore, path: Path) -> int:
-    """Write every row, also what was undone or replaced, as JSON lines, oldest first; returns how many."""
+    """Write all rows, also undone or replaced ones, as JSON lines, oldest first; returns how many."""
     decisions, marks = store.history()
     lines = [{"schema": SCHEMA, "row": "decision", **asdict(row)} for row in decisions]
     lines += [{"schema": SCHEMA, "row": "mark", **asdict(mark)} for mark in marks]
@@ -34,10 +34,10 @@ def export_tags(store: TagStore, path: Path) -> int:
 
 
 def import_tags(path: Path, store: TagStore) -> ImportCounts:
-    """Take in what `export_tags` wrote; rows that are there already are left out.
+    """Import what `export_tags` wrote; rows that are there already are left out.
 
     Raises:
-        UserError: a line is broken (it is named), or the file cannot be read. Then nothing was taken in.
+        UserError: a line is invalid (it is named), or the file cannot be read. Then nothing was imported.
     """
     decisions: list[Decision] = []
     marks: list[PromptNote] = []

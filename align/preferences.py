@@ -1,4 +1,4 @@
-"""From tags to pairs: what a tag implies, and what becomes of annotators who contradict each other."""
+"""From tags to preference pairs: the pairs that a tag implies, and resolving contradictions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class PreferencePairs:
 
     Attributes:
         rows: the pairs.
-        agreed: how often an annotator said again what a pair says already.
-        contradicted: pairs of answers that annotators ordered differently, both ways counted once.
+        agreed: how often an annotator confirmed an existing pair.
+        contradicted: pairs of answers that annotators ordered differently, each counted once.
         settled: of these, how many a majority decided; the others are left out.
     """
 
@@ -35,13 +35,12 @@ class PreferencePairs:
 def make_pairs(tagged: Sequence[Tagged], settings: AlignConfig) -> PreferencePairs:
     """The pairs that tags make.
 
-    Each annotator who tagged a prompt has one vote on every pair of its answers that the tag orders. Where
-    all votes agree the pair is kept once, under the name of the first who said so.
+    Each annotator who tagged a prompt has one vote on every pair of its answers that the tag orders. If all
+    votes agree the pair is kept once, under the name of the first annotator.
 
     Args:
-        tagged: tags with the prompts and answers that they are of.
-        settings: `pairs` says what a tag orders; `conflicts` what becomes of two answers with votes for
-            either.
+        tagged: tags with their prompts and answers.
+        settings: `pairs` says what a tag orders; `conflicts` how contradictory votes are resolved.
     """
     votes: dict[tuple[str, str, str], list[Tagged]] = {}
     for task, tag in tagged:
@@ -61,7 +60,7 @@ def make_pairs(tagged: Sequence[Tagged], settings: AlignConfig) -> PreferencePai
 
 
 def implied(tag: Decision, pairs: str) -> Iterator[Pair]:
-    """Which answers a tag puts above which: best over worst, and for `all` best over the others over worst."""
+    """The pairs of a tag, better answer first: best over worst; with `all`, best over others over worst."""
     yield tag.best, tag.worst
     if pairs == "all":
         middle = [answer for answer in tag.answers if answer not in (tag.best, tag.worst)]

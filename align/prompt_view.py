@@ -1,4 +1,4 @@
-"""What an annotator reads of a prompt: the titles behind its ids, laid out for the room there is."""
+"""A prompt as an annotator reads it: titles instead of ids, laid out for the screen."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _GAP = 2  # cells between columns
 
 @dataclass(frozen=True, slots=True)
 class PromptView:
-    """A prompt with titles for its ids. All is printable, a title a line.
+    """A prompt with titles for its ids. All is printable, one title per line.
 
-    `history` and `candidates` are empty where the catalogue lacks one of their titles: then only the
-    instruction shows.
+    `history` and `candidates` are empty if the catalogue lacks one of their titles: then only the instruction
+    is shown.
     """
 
     prompt: Prompt
@@ -31,24 +31,22 @@ class PromptView:
 
     @property
     def instruction(self) -> str:
-        """What the model was asked, word for word."""
+        """The instruction as the model got it."""
         parts = (self.prompt.instruction, self.prompt.system)
         return "\n\n".join(printable(part).strip() for part in parts).strip()
 
 
 def make_prompt_views(tasks: Iterable[AnnotationTask], items: Path | None) -> dict[str, PromptView]:
-    """The request of every task, by prompt id; without a table of items the true next item is shown by its
-    id.
-    """
+    """The view of every task, by prompt id; without a table of items the target is shown by its id."""
     prompts = [task.prompt for task in tasks]
     titles = _titles(prompts, items) if items else {}
     return {prompt.id: _request(prompt, titles) for prompt in prompts}
 
 
 def overview(request: PromptView, width: int, lines: int) -> str:
-    """The query, the history and the candidates of a request; its instruction where these are not known.
+    """The query, the history and the candidates of a prompt; its instruction if these are not known.
 
-    A title a line where `lines` suffice, else in columns within `width` cells, in which long titles are cut.
+    One title per line if `lines` suffice, else in columns within `width` cells, in which long titles are cut.
     """
     prompt = request.prompt
     lacking = bool(prompt.history or prompt.candidates) or not prompt.query
@@ -100,7 +98,7 @@ def _request(prompt: Prompt, titles: dict[tuple[str, str], str]) -> PromptView:
 
 
 def _titles(prompts: Sequence[Prompt], items: Path) -> dict[tuple[str, str], str]:
-    """Titles by domain and id, of those that the prompts name."""
+    """Titles by domain and id, of the items that the prompts name."""
     import polars as pl
 
     wanted = {item for p in prompts for item in (*p.history, *p.candidates, p.target)}

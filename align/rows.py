@@ -18,9 +18,7 @@ Row = dict[str, Any]  # number (int), prompt_ids, chosen_ids, rejected_ids (list
 
 @dataclass(frozen=True)
 class PreferenceRows:
-    """Pairs to train on and pairs held out, all pairs of one user on one side; `flow` counts what was left
-    out.
-    """
+    """Training and held-out pairs, all pairs of a user on one side; `flow` counts those left out."""
 
     train: list[Row]
     held_out: list[Row]
@@ -31,7 +29,7 @@ class PreferenceRows:
 
     @property
     def longest_answer(self) -> int:
-        """Tokens of the longest answer there is."""
+        """Tokens of the longest answer."""
         return max(
             len(row[side]) for row in self.train + self.held_out for side in ("chosen_ids", "rejected_ids")
         )
@@ -40,12 +38,12 @@ class PreferenceRows:
 def make_rows(
     tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Preference], max_length: int, holdout: float
 ) -> PreferenceRows:
-    """Tokenise pairs and set those of some users apart.
+    """Tokenise pairs and hold out those of some users.
 
     Args:
         tokenizer: of the model.
         pairs: any number.
-        max_length: pairs whose prompt and longer answer exceed so many tokens are left out, and counted.
+        max_length: pairs whose prompt and longer answer have more tokens are left out, and counted.
         holdout: the share of the users whose pairs are held out.
     """
     kept: list[tuple[str, Row]] = []

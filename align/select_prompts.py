@@ -1,6 +1,4 @@
-"""Which prompts are answered and tagged: fresh ones, and, where there are more than are wanted, balanced
-ones.
-"""
+"""Selecting the prompts that are answered and tagged: fresh ones, balanced if there are too many."""
 
 from __future__ import annotations
 
@@ -13,14 +11,14 @@ from rectune.core.types import Prompt, content_id, prompt_hash
 
 @dataclass(frozen=True)
 class SelectedPrompts:
-    """Prompts in their order in the file, how many others there are, and why some were no choice."""
+    """Prompts in their order in the file, the number of others, and why some were not eligible."""
 
     prompts: list[Prompt]
     spare: int
     left_out: dict[str, int]
 
     def balance(self) -> dict[str, dict[str, int]]:
-        """How many prompts there are of each domain, kind and locale."""
+        """The number of prompts of each domain, kind and locale."""
         names = ("domain", "kind", "locale")
         counted = {
             name: Counter(_group(prompt)[at] for prompt in self.prompts) for at, name in enumerate(names)
@@ -29,12 +27,12 @@ class SelectedPrompts:
 
 
 def select_prompts(prompts: Sequence[Prompt], wanted: int) -> SelectedPrompts:
-    """The prompts of the split `preference` to go on with.
+    """The selected prompts of the split `preference`.
 
-    A prompt is fresh if neither its text nor its user is among those of training and test, and no other
-    prompt before it says the same. Of more than `wanted` those are chosen that the domains, then the kinds
-    (scenario and form), then the locales come equally often, as far as there are enough of each; within a
-    group by a hash, so that the choice does not hang on the order of the file.
+    A prompt is fresh if neither its text nor its user is among those of training and test, and no prompt
+    before it has the same text. Of more than `wanted` those are chosen that balance the domains, then the
+    kinds (scenario and form), then the locales, as far as there are enough of each; within a group by a hash,
+    so that the choice does not depend on the order of the file.
 
     Args:
         prompts: all prompts of the run.
@@ -64,7 +62,7 @@ def select_prompts(prompts: Sequence[Prompt], wanted: int) -> SelectedPrompts:
 
 
 def balanced(prompts: Iterable[Prompt], count: int) -> list[Prompt]:
-    """At most `count` prompts, taken one after another from whatever has come least often so far."""
+    """At most `count` prompts, each taken from the group that is rarest so far."""
     groups: dict[tuple[str, str, str], list[Prompt]] = {}
     for prompt in sorted(prompts, key=lambda prompt: content_id("fresh", prompt.id), reverse=True):
         groups.setdefault(_group(prompt), []).append(prompt)
@@ -84,8 +82,6 @@ def _group(prompt: Prompt) -> tuple[str, str, str]:
 
 
 def _levels(group: tuple[str, str, str]) -> tuple[str, ...]:
-    """What is counted, the most important first: the domain, a kind within it, a locale within that; then all
-    kinds.
-    """
+    """The groups to balance, most important first: domain, kind within it, locale within that; all kinds."""
     domain, kind, locale = group
     return domain, f"{domain} {kind}", f"{domain} {kind} {locale}", f"* {kind}", f"* {locale}"

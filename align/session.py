@@ -1,4 +1,4 @@
-"""One annotator at work: what is shown, in which order, and what was decided. No terminal here."""
+"""An annotation session, without a terminal: the tasks shown, their order, and the decisions."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from rectune.align.tags import TagStore
 from rectune.align.tasks import AnnotationTask
 from rectune.core.errors import UserError
 from rectune.core.text.plain import duration
+from rectune.core.user_env import plain_name
 
-_PACE_OVER = 20  # decisions; their median forgives a coffee break
+_PACE_OVER = 20  # latest decisions; the median ignores breaks
 
 WORDS: Mapping[Kind, str] = {"tag": "tagged", "tie": "a tie", "bad": "all bad", "skip": "skipped"}
 
@@ -39,11 +40,11 @@ class PickedPair:
 
 
 class AnnotationSession:
-    """Walks through showings of tasks and keeps every decision in the store before it moves on.
+    """Goes through the tasks and stores every decision before it moves on.
 
     Args:
         slots: at least one, in the order they are shown.
-        requests: what the annotator reads, by prompt id.
+        requests: the prompts as the annotator reads them, by prompt id.
         clock: gives the time in seconds since 1970.
 
     Raises:
@@ -59,6 +60,7 @@ class AnnotationSession:
         clock: Callable[[], float] = time.time,
     ) -> None:
         check_annotator(annotator)
+        annotator = plain_name(annotator)
         self.slots, self.store, self.annotator = slots, store, annotator
         self._requests, self._clock = requests, clock
         self._orders = [slot.order(annotator) for slot in slots]
@@ -79,7 +81,7 @@ class AnnotationSession:
 
     @property
     def request(self) -> PromptView:
-        """What is asked in it."""
+        """The prompt of the task on show."""
         return self._requests[self.task.prompt.id]
 
     @property
@@ -89,12 +91,12 @@ class AnnotationSession:
 
     @property
     def compares(self) -> bool:
-        """Whether it is two models that are compared: then the better of two answers is all that is asked."""
+        """Whether two models are compared: then only the better of two answers is picked."""
         return bool(self.task.systems)
 
     @property
     def choice(self) -> PickedPair | Literal["tie", "bad", "skip"] | None:
-        """What was decided about the showing; None while it is open."""
+        """The decision on the task on show; None while it is open."""
         decision, order = self._decided[self.place], self._orders[self.place]
         if decision is None:
             return None
@@ -104,7 +106,7 @@ class AnnotationSession:
 
     @property
     def note(self) -> str:
-        """The annotator's note on the task; empty without one."""
+        """The annotator's note on the task; empty if there is none."""
         return self._marks[self.place].get("note", "")
 
     @property
@@ -119,17 +121,17 @@ class AnnotationSession:
 
     @property
     def done(self) -> int:
-        """How many showings are decided."""
+        """The number of decided showings."""
         return sum(decision is not None for decision in self._decided)
 
     @property
     def kinds(self) -> Counter[Kind]:
-        """How many of them in which way."""
+        """The number of decided showings by kind."""
         return Counter(decision.kind for decision in self._decided if decision)
 
     @property
     def pace(self) -> float | None:
-        """Seconds a decision: the median of the latest, also of earlier sittings; None before the first."""
+        """Seconds per decision: the median of the latest, also of earlier sessions; None before the first."""
         latest = sorted((d for d in self._decided if d), key=lambda d: d.time)[-_PACE_OVER:]
         return statistics.median(d.seconds for d in latest) if latest else None
 
@@ -139,7 +141,7 @@ class AnnotationSession:
         return None if self.pace is None else self.pace * (len(self.slots) - self.done)
 
     def decide(self, best: int, worst: int) -> None:
-        """Keep a choice (places in the order shown, from 0) and go to the next showing that is not done.
+        """Store a choice (places in the order shown, from 0) and go to the next showing that is not done.
 
         Raises:
             ValueError: best and worst are the same.
@@ -149,13 +151,11 @@ class AnnotationSession:
         self._keep("tag", order[best], order[worst])
 
     def settle(self, kind: Literal["tie", "bad", "skip"]) -> None:
-        """Keep that there is no best and worst, and go to the next showing that is not done; raises as
-        `decide`.
-        """
+        """Store that there is no best and worst, and go to the next open showing; raises as `decide`."""
         self._keep(kind, "", "")
 
     def undo(self) -> bool:
-        """Take the last decision back and show its task; False when there is none."""
+        """Undo the last decision and show its task; False if there is none."""
         undone = self.store.undo(self.annotator, self._subjects)
         if undone is None:
             return False
@@ -167,20 +167,18 @@ class AnnotationSession:
         return True
 
     def write_note(self, text: str) -> None:
-        """Keep a line about the task on show; empty takes the note away. Raises as `decide`, and where it is
-        too long.
-        """
+        """Store a note on the task; empty removes it. Raises as `decide`, and if the note is too long."""
         line = " ".join(text.split())
         if len(line) > LONGEST_NOTE:
             raise UserError(f"a comment has at most {LONGEST_NOTE} characters, not {len(line)}")
         self._mark("note", line)
 
     def flag(self) -> None:
-        """Flag the task on show, to come back to it, or take its flag away. Raises as `decide`."""
+        """Flag the task on show, or remove its flag. Raises as `decide`."""
         self._mark("flag", "" if self.flagged else "flagged")
 
     def go(self, place: int) -> None:
-        """Show what is at this place; past either end it stays there."""
+        """Show the task at this place; places beyond the ends are clamped."""
         self.place = min(max(place, 0), len(self.slots) - 1)
         self._since = time.monotonic()
 
@@ -196,7 +194,7 @@ class AnnotationSession:
         self.go(int(number) - 1)
 
     def go_to_open(self) -> bool:
-        """Show the next that is not done, behind the one on show or from the beginning; False where all are."""
+        """Show the next prompt that is not done, after the current one, then from the start; False: none."""
         place = self._next_open(self.place + 1)
         found = self._decided[place % len(self.slots)] is None
         if found:
@@ -204,7 +202,7 @@ class AnnotationSession:
         return found
 
     def go_to_flagged(self) -> bool:
-        """Show the next that is flagged, behind the one on show or from the beginning; False without one."""
+        """Show the next flagged task, after the current one, then from the start; False if there is none."""
         found = next((place for place in self._around(self.place + 1) if "flag" in self._marks[place]), None)
         if found is not None:
             self.go(found)
@@ -229,9 +227,7 @@ class AnnotationSession:
         self._reload(task.key)
 
     def _now(self) -> float:
-        """The time, but never before the latest decision: of two the later counts, though a clock was set
-        back.
-        """
+        """The time, but never before the latest decision, since the later counts, whatever the clock."""
         return max(self._clock(), *(decision.time for decision in self._decided if decision), 0.0)
 
     def _around(self, start: int) -> list[int]:
@@ -239,11 +235,11 @@ class AnnotationSession:
         return [*range(start, len(self.slots)), *range(min(start, len(self.slots)))]
 
     def _next_open(self, start: int) -> int:
-        """The first place in this order that is not done; `start` when all are."""
+        """The first place in this order that is not done; `start` if all are."""
         return next((place for place in self._around(start) if self._decided[place] is None), start)
 
     def _reload(self, key: str) -> None:
-        """Read again what the file says of one prompt."""
+        """Read the decisions on one prompt again."""
         decisions = self.store.standing(self.annotator, key)
         self._read(decisions, self.store.marks(self.annotator, key), [key])
 
@@ -262,7 +258,7 @@ class AnnotationSession:
 
 
 def _decision_on(slot: TaskShowing, decided: Sequence[Decision]) -> Decision | None:
-    """What holds for a showing, of one annotator's decisions on its prompt, oldest first."""
+    """The valid decision on a showing, of one annotator's decisions on its prompt, oldest first."""
     task = slot.task
     if slot.repeat or task.systems:
         exact = [d for d in decided if d.subject == task.subject and d.repeat == slot.repeat]
@@ -272,7 +268,7 @@ def _decision_on(slot: TaskShowing, decided: Sequence[Decision]) -> Decision | N
 
 
 def progress_line(session: AnnotationSession) -> str:
-    """How far the annotator is, how fast, and how long it will take."""
+    """Progress, speed and remaining time of the annotator."""
     parts = [f"{session.done} of {len(session.slots)} done"]
     if session.pace is not None:
         parts.append(f"{session.pace:.0f} s each")

@@ -1,7 +1,7 @@
-"""The simulated annotator: a published rule that stands in where no person tags. It is no measure of quality.
+"""The simulated annotator: a fixed rule instead of a person's tags. It is no measure of quality.
 
-The rule looks at each answer by itself and gives it four figures. Answers are compared by the first figure,
-where that is equal by the second, and so on; the larger is the better:
+The rule gives each answer four figures. Answers are compared by the first figure, if that is equal by the
+second, and so on; the larger is the better:
 
 1. item: 3 if the item that the answer recommends (`rectune.prompts.answers.read_answer`, over the titles of
    the prompt's domain: the first of a ranking, else what the closing line or the last sentence names) is the
@@ -16,7 +16,7 @@ where that is equal by the second, and so on; the larger is the better:
    distinct ones (words are runs of letters, digits and underscores, lower-cased), rounded to two decimals;
    minus infinity for no words.
 
-Where all four are equal, the smaller hash of the answer's text goes first. The first answer of this order is
+If all four are equal, the smaller hash of the answer's text is first. The first answer of this order is
 the best, the last the worst. A prompt of whose answers all have the same four figures is left out. Nothing is
 random.
 """
@@ -36,9 +36,9 @@ from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer,
 from rectune.prompts.title_index import TitleIndex
 
 RULE = (
-    "the answer that recommends the true next item, else another catalogue item the user has not had; then one that "
-    "ends in a closing line, or in a whole ranking where one is asked for; then reasons of 15 to 120 words; then the "
-    "lower response score in words; ties by hash"
+    "the answer that recommends the true next item, else another catalogue item the user has not had; then "
+    "one that ends in a closing line, or in a whole ranking where one is asked for; then reasons of 15 to "
+    "120 words; then the lower response score in words; ties by hash"
 )
 LENGTH = (15, 120)  # words
 
@@ -62,7 +62,7 @@ class SimulatedAnnotator:
         if len(set(figures.values())) < 2:
             return None
         ordered = sorted(figures, key=lambda key: (tuple(-figure for figure in figures[key]), key))
-        # A published rule takes no time, and equal inputs must give an equal file.
+        # No time is recorded, since equal inputs must give an equal file.
         return Decision(
             "tag", task.key, task.hashes, ordered[0], ordered[-1], SIMULATED, time=0.0, seconds=0.0
         )
@@ -83,7 +83,7 @@ class SimulatedAnnotator:
 
 
 def _item(prompt: Prompt, named: AbstractSet[str]) -> int:
-    """The first figure, by the items that an answer may mean."""
+    """The first figure, from the items that an answer may mean."""
     if prompt.target in named:
         return 3
     fresh = named - set(prompt.history)

@@ -1,6 +1,4 @@
-"""How the tagging stands: who did how much, how well they agree, and whether the place of an answer sways
-them.
-"""
+"""Status of the tagging: progress of each annotator, agreement, and position bias."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from rectune.align.tasks import AnnotationTask
 from rectune.core.stats.intervals import wilson
 from rectune.core.text.plain import printable
 
-_FEW = 20  # tags below which places say nothing
+_FEW = 20  # number of tags below which places are not tested
 
 
 def status(
@@ -30,10 +28,10 @@ def status(
     """A page for people, at most 80 cells wide where names are short.
 
     Args:
-        tasks: what is to be tagged.
-        decisions: all that stand in the tag file, repeats among them.
-        marks: all notes and flags that stand in it.
-        of: the annotators who share the tasks; empty where everybody does all.
+        tasks: the tasks.
+        decisions: all valid ones in the tag file, with repeats.
+        marks: all valid notes and flags in it.
+        annotators: those who share the tasks; empty if everybody does all.
         overlap: the share of prompts that all of them get.
     """
     subjects = {task.subject for task in tasks}
@@ -59,7 +57,7 @@ def status(
 
 
 def comparison_status(comparison: PairwiseComparison, decisions: Sequence[Decision]) -> str:
-    """How a comparison of two models stands, whoever judged."""
+    """Status of a comparison of two models, over all judges."""
     subjects = {task.subject for task in comparison.tasks}
     judges = Counter(d.annotator for d in decisions if d.subject in subjects)
     done = [
@@ -95,8 +93,8 @@ def _table(
 def _agreement(votes: Sequence[Decision], annotators: int) -> list[str]:
     """Krippendorff's alpha over the prompts that several people judged.
 
-    What is judged is an answer, and its values are those that people gave it: 1 best, 0 neither, -1 worst. A
-    tie and "all bad" call no answer best or worst; a skip is no judgement.
+    The unit is an answer, and its values are those that people gave it: 1 best, 0 neither, -1 worst. In a tie
+    and in "all bad" no answer is best or worst; a skip is no judgement.
     """
     by_subject: dict[object, list[Decision]] = {}
     for decision in votes:
@@ -118,7 +116,7 @@ def _agreement(votes: Sequence[Decision], annotators: int) -> list[str]:
 
 
 def _self_agreement(names: Sequence[str], decisions: Sequence[Decision]) -> list[str]:
-    """On prompts that came back: how often the same best and the same worst were picked again."""
+    """On repeated prompts: how often the same best and the same worst were picked again."""
     lines = []
     first = {(d.subject, d.annotator): d for d in decisions if not d.repeat and d.kind != "skip"}
     for name in names:
@@ -136,9 +134,7 @@ def _self_agreement(names: Sequence[str], decisions: Sequence[Decision]) -> list
 
 
 def _places(names: Sequence[str], votes: Sequence[Decision]) -> list[str]:
-    """Whether the place of an answer sways people: they see a shuffled order, so each place should get its
-    share.
-    """
+    """Position bias: the order shown is shuffled, so each place should get the same share of picks."""
     lines = []
     for name in names:
         tags = [d for d in votes if d.annotator == name and d.kind == "tag"]

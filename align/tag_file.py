@@ -1,4 +1,4 @@
-"""The tag file itself: opening it unharmed, and its tables, which follow from the records they hold."""
+"""The tag file: opening and checking it, and its tables, which are derived from the record classes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from rectune.align.decisions import Decision, PromptNote
 from rectune.core.errors import UserError
+from rectune.core.user_env import plain_name
 
 VERSION = 3  # of the tables, kept in PRAGMA user_version
 
 _APPLICATION = 0x72656374  # "rect", kept in PRAGMA application_id: tells this file from any other database
 _BUSY = 30.0  # seconds to wait for another annotator's write
+PLAIN_NAME = (
+    "plain_name"  # in SQL, see `rectune.core.user_env`: files of before hold names as they were typed
+)
 KEPT = "the file is left as it is: restore a copy, or name another with align.tags"
 
 Record = TypeVar("Record", Decision, PromptNote)
 
 
 class RecordTable(Generic[Record]):
-    """The table of one kind of record: a column a field, and `id`, which counts up.
+    """The table of one kind of record: one column per field, and an ascending `id`.
 
-    Numbers are numbers, all else is text, tuples as JSON. No record is there twice, whether undone or not.
+    Numbers are stored as numbers, all else as text, tuples as JSON. No record is stored twice, undone or not.
     """
 
     def __init__(self, name: str, kind: type[Record]) -> None:
@@ -36,7 +40,7 @@ class RecordTable(Generic[Record]):
         self.content = tuple(column for column in self.columns if column != "undone")
 
     def create(self, schema: str = "main") -> tuple[str, ...]:
-        """The statements that make it, with its indices."""
+        """The statements that create it, with its indices."""
         columns = ", ".join(f"{column} {self._affinity(column)}" for column in self.columns)
         index = f"create index {schema}.{self.name}_prompt on {self.name} (prompt)"
         once = f"create unique index {schema}.{self.name}_once on {self.name} ({', '.join(self.content)})"
@@ -47,9 +51,7 @@ class RecordTable(Generic[Record]):
         )
 
     def insert(self, how: str, schema: str = "main") -> str:
-        """The statement that takes `stored` values; `how` is SQLite's way with a record that is there
-        already.
-        """
+        """The insert statement for `stored` values; `how` is SQLite's conflict clause, for duplicates."""
         marks = ", ".join("?" * len(self.columns))
         return f"insert or {how} into {schema}.{self.name} ({', '.join(self.columns)}) values ({marks})"
 
@@ -62,7 +64,7 @@ class RecordTable(Generic[Record]):
         """A row, in the order of `columns`, as a record.
 
         Raises:
-            ValueError: it is none.
+            ValueError: the row is no valid record.
         """
         values = {column: self._value(column, value) for column, value in zip(self.columns, row, strict=True)}
         return self._kind(**values)
@@ -84,19 +86,19 @@ MARKS = RecordTable("marks", PromptNote)
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a tag file for reading and writing; made when missing.
+    """Open a tag file for reading and writing; it is created if missing.
 
     A statement outside a transaction is on disk when it returns.
 
     Raises:
-        UserError: the file is damaged, is no tag file, or was written by another version. It is left as it
-            is.
+        UserError: the file is damaged, is no tag file, or was written by another version. It is not changed.
         sqlite3.Error, OSError: it cannot be opened or written.
     """
     _inspect(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
     try:
+        connection.create_function(PLAIN_NAME, 1, plain_name, deterministic=True)
         connection.execute("pragma journal_mode = wal")
         # In this mode a commit returns only after the log is on the disk.
         connection.execute("pragma synchronous = full")

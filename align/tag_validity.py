@@ -1,10 +1,9 @@
-"""Do the tags agree with a rule that they were not made by: is the better answer nearer to the true next
-item?
+"""Validity of tags: agreement with an independent rule, similarity of the better answer to the target.
 
-Nearness is the cosine of sentence embeddings between an answer and the title and categories of the item
-really taken next. The simulated annotator looks for that item by name, so an answer that recommends it is
-near for the same reason that it was preferred; the pairs in which neither answer recommends it are therefore
-counted apart.
+The similarity is the cosine of sentence embeddings between an answer and the target's title and categories.
+The simulated annotator looks for the target by name, so an answer that recommends it is similar for the same
+reason that it was preferred; the pairs in which neither answer recommends it are therefore counted
+separately.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ RULE = "the better answer of a tag is nearer to the true next item than the wors
 def tag_validity(
     tagged: Sequence[Tagged], catalogue: Catalogue, titles: Mapping[str, TitleIndex], embedder: str
 ) -> dict[str, Any]:
-    """The share of the tags on which the rule agrees; equal nearness counts half.
+    """The share of the tags that agree with the rule; equal similarity counts half.
 
     Args:
         tagged: tags with their prompts and answers.
-        catalogue: for the text of the true next item.
-        titles: of the prompts' domains, to see which answers recommend that item.
-        embedder: as `rectune.retrieval.embedding.embed` takes it.
+        catalogue: for the text of the target.
+        titles: of the prompts' domains, to find which answers recommend the target.
+        embedder: as in `rectune.retrieval.embedding.embed`.
 
     Returns:
         `rule`, `embedder`, and `tags`, `share`, `low`, `high` (Wilson, 95 %) over all tags and, as

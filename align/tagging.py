@@ -1,6 +1,4 @@
-"""`rectune tag`: a person picks the best and the worst of the answers to every prompt, or the better of two
-models.
-"""
+"""`rectune tag`: a person picks best and worst of each prompt's answers, or the better of two models."""
 
 from __future__ import annotations
 
@@ -20,20 +18,20 @@ from rectune.align.tasks import ITEMS_FILE, AnnotationTask, load_tasks
 from rectune.align.terminal import say
 from rectune.core.errors import UserError
 from rectune.core.extras import needs_extra
+from rectune.core.user_env import plain_name
 
 
 @dataclass(frozen=True, slots=True)
 class TaggingOptions:
-    """Who tags, where it is kept, and how it is shown.
+    """Options of a tagging session.
 
     Attributes:
-        store: the tag file, made when it is missing.
-        annotator: under which name; the order of the answers follows from it.
-        plain: line by line, for dumb terminals, screen readers and pipes; so it is too when there is no
-            terminal.
-        of: the annotators who share the prompts, this one among them; empty for one who does them all.
+        store: the tag file, created if it is missing.
+        annotator: the name of the annotator, on which the order of the answers depends.
+        plain: line by line, for dumb terminals, screen readers and pipes; always so without a terminal.
+        annotators: those who share the prompts, this one among them; empty for one who does them all.
         overlap: the share of prompts that all of them get, 0 to 1.
-        repeats: the share of prompts that come back, 0 to 1.
+        repeats: the share of prompts that are repeated, 0 to 1.
     """
 
     store: Path
@@ -43,33 +41,38 @@ class TaggingOptions:
     overlap: float = 0.0
     repeats: float = REPEATS
 
+    def __post_init__(self) -> None:
+        """Names count as `plain_name` has them."""
+        object.__setattr__(self, "annotator", plain_name(self.annotator))
+        object.__setattr__(self, "annotators", tuple(map(plain_name, self.annotators)))
 
-def tag(folders: Mapping[str, Path], sitting: TaggingOptions) -> int:
+
+def tag(folders: Mapping[str, Path], options: TaggingOptions) -> int:
     """Tag until everything is done or the annotator leaves.
 
     Args:
-        folders: what the stages `candidates`, `queries` and `data` made; the catalogue of the last gives the
-            titles, and without it the instruction shows as it is.
+        folders: of the stages `candidates`, `queries` and `data`; the catalogue of the last gives the titles,
+            and without it the instruction is shown as it is.
 
     Returns:
         The exit status, 0: leaving early is no error.
 
     Raises:
-        UserError: nothing to tag, a file is damaged, or the name cannot be used.
+        UserError: nothing to tag, a file is damaged, or the name is invalid.
     """
     tasks = load_tasks(folders["candidates"], folders["queries"])
     if not tasks:
         hint = "raise data.preference and run: rectune run RECIPE --until candidates"
         raise UserError("there are no candidate answers to tag", where=str(folders["candidates"]), hint=hint)
-    _sit(tasks, folders.get("data"), sitting)
+    _sit(tasks, folders.get("data"), options)
     return 0
 
 
-def compare(comparison: PairwiseComparison, data: Path | None, sitting: TaggingOptions) -> int:
-    """Let a person judge two models blindly, then say which won how often.
+def compare(comparison: PairwiseComparison, data: Path | None, options: TaggingOptions) -> int:
+    """Let a person compare two models blindly, then print the win rate.
 
     Args:
-        duel: the answers of both.
+        comparison: the answers of both.
         data: the folder of the stage `data`, for the titles.
 
     Returns:
@@ -78,9 +81,9 @@ def compare(comparison: PairwiseComparison, data: Path | None, sitting: TaggingO
     Raises:
         UserError: nothing to compare, the tag file is damaged, or the name cannot be used.
     """
-    # Nothing comes back here: what is measured is the models.
-    finished = _sit(comparison.tasks, data, replace(sitting, repeats=0.0)) if comparison.tasks else True
-    with TagStore(sitting.store) as store:
+    # Nothing is repeated here: the models are measured, not the annotator.
+    finished = _sit(comparison.tasks, data, replace(options, repeats=0.0)) if comparison.tasks else True
+    with TagStore(options.store) as store:
         decisions = store.standing()
     if finished:
         say(win_rate_line(comparison, decisions))
@@ -89,38 +92,38 @@ def compare(comparison: PairwiseComparison, data: Path | None, sitting: TaggingO
     return 0
 
 
-def _sit(tasks: Sequence[AnnotationTask], data: Path | None, sitting: TaggingOptions) -> bool:
-    """Let the annotator work through their share; True when all of it is done."""
+def _sit(tasks: Sequence[AnnotationTask], data: Path | None, options: TaggingOptions) -> bool:
+    """Let the annotator go through their tasks; True when all are done."""
     mine = (
-        assigned(tasks, sitting.annotator, sitting.annotators, sitting.overlap)
-        if sitting.annotators
+        assigned(tasks, options.annotator, options.annotators, options.overlap)
+        if options.annotators
         else tasks
     )
     if not mine:
         raise UserError(
-            f"none of the {len(tasks)} prompts fell to {sitting.annotator}",
+            f"none of the {len(tasks)} prompts fell to {options.annotator}",
             hint="tag with fewer in --annotators",
         )
-    plain = sitting.plain or not _terminal()
+    plain = options.plain or not _terminal()
     most = max(len(task.answers) for task in mine)
     if most > MOST_ANSWERS and not plain:
         found = f"{most} answers a prompt are more than the {MOST_ANSWERS} the screen has keys for"
         raise UserError(found, hint="tag with --plain, or lower candidates.answers")
     requests = make_prompt_views(mine, data / ITEMS_FILE if data else None)
-    with TagStore(sitting.store) as store:
-        slots = in_order(mine, sitting.annotator, sitting.repeats)
-        session = AnnotationSession(slots, store, sitting.annotator, requests)
+    with TagStore(options.store) as store:
+        slots = in_order(mine, options.annotator, options.repeats)
+        session = AnnotationSession(slots, store, options.annotator, requests)
         try:
             _work(session, plain)
             say(closing_line(session))
         except BrokenPipeError:
-            # The reader has gone. Without this the interpreter complains when it flushes at exit.
+            # The pipe is closed. Without this the interpreter reports an error when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return session.finished
 
 
 def closing_line(session: AnnotationSession) -> str:
-    """What was decided so far, and where it is kept."""
+    """The decisions so far, and where they are stored."""
     kinds = ", ".join(f"{count} {WORDS[kind]}" for kind, count in sorted(session.kinds.items()))
     what = f" ({kinds})" if kinds else ""
     return f"{session.done} of {len(session.slots)} prompts done{what}; kept in {session.store.path}"

@@ -1,4 +1,4 @@
-"""What stands on the tagging screen for a moment: the help, and a line that is being typed."""
+"""Dialogs of the tagging screen: the help, and an input line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SCROLLING = {"up", "down", "pageup", "pagedown", "home", "end"}
 
 
 class HelpScreen(ModalScreen[None]):
-    """What every key does; any key that does not scroll closes it."""
+    """Help on the keys; any key that does not scroll closes it."""
 
     CSS = """
     HelpScreen { align: center middle; }
@@ -41,9 +41,9 @@ class HelpScreen(ModalScreen[None]):
 
 @dataclass
 class InputLine:
-    """A line that is being typed: Enter keeps it, Escape leaves.
+    """An input line: Enter stores it, Escape leaves.
 
-    No widget that would have to take the focus first: what is typed ahead must get neither lost nor taken for
+    Not a widget that would have to take the focus first: keys typed ahead must be neither lost nor taken for
     a decision.
     """
 
@@ -53,7 +53,7 @@ class InputLine:
     keep: Callable[[str], None]
 
     def press(self, event: Key) -> bool:
-        """Take a key; True when the line has ended, and was kept where it was to be."""
+        """Handle a key; True when the line has ended, and was stored if it should be."""
         if event.key == "enter":
             self.keep(self.text)
         elif event.key in ("backspace", "ctrl+h"):
@@ -65,5 +65,5 @@ class InputLine:
         return event.key in ("enter", "escape")
 
     def insert(self, text: str) -> None:
-        """Add to the end what fits; line ends become spaces."""
+        """Append as much text as fits; line ends become spaces."""
         self.text = (self.text + " ".join(text.splitlines()))[: self.longest]

@@ -1,4 +1,4 @@
-"""What the keys of `rectune tag` do, in words, and the same keys on a Korean keyboard."""
+"""Help texts on the keys of `rectune tag`, and the same keys on a Korean keyboard."""
 
 from __future__ import annotations
 

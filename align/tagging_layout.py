@@ -1,4 +1,4 @@
-"""How the tagging screen looks: its style sheet, where answers stand, and what in them is pale or bold."""
+"""Layout of the tagging screen: its style sheet, columns of answers, and pale or bold text."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ STYLE = f"""
 
 
 def across(answers: int, width: int) -> int:
-    """How many answers stand beside each other on a screen of this many cells: all, or half of them, or one.
+    """The number of answers side by side on a screen of this many cells: all, half of them, or one.
 
-    Two rows of two would make nothing easier to compare, so that such answers are stacked.
+    Two rows of two are no easier to compare, so such answers are stacked.
     """
     rows = -(-answers // max(width // _COLUMN, 1))
     found = -(-answers // rows)
@@ -37,7 +37,7 @@ def across(answers: int, width: int) -> int:
 
 
 def painted(texts: list[str]) -> list[Content]:
-    """Answers with what others say too in pale, and what they recommend in bold."""
+    """Answers with shared wording in pale, and recommendations in bold."""
     shown = []
     for text, pale in zip(texts, shared(texts), strict=True):
         point = conclusion(text)

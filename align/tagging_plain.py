@@ -22,10 +22,10 @@ class _Quit(Exception):
 
 
 def work(session: AnnotationSession) -> None:
-    """Ask until the annotator quits or the input ends; what is done can still be undone or replaced.
+    """Prompt until the annotator quits or the input ends; decisions can still be undone or replaced.
 
     Raises:
-        UserError: a decision could not be written, and there is no person at a terminal to try again.
+        UserError: a decision could not be written, and there is no terminal to try again.
     """
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")
@@ -63,7 +63,7 @@ def _decided(session: AnnotationSession) -> str:
 
 
 def _ask(session: AnnotationSession) -> None:
-    """Read lines until one of them leads to another prompt (or this one once more)."""
+    """Read lines until one of them leads to another prompt (or to this one again)."""
     while True:
         say("\nbetter?" if session.compares else "\nbest worst?")
         line = _line()
@@ -84,7 +84,7 @@ def _line() -> str:
 
 
 def _obey(session: AnnotationSession, line: str) -> bool:
-    """Do what a line says; True when a prompt is to be shown."""
+    """Execute a line; True if a prompt is to be shown."""
     letter, _, rest = line.partition(" ")
     letter = HANGUL.get(letter, letter.lower())
     if letter == "c":
@@ -112,7 +112,7 @@ def _jump(session: AnnotationSession, number: str) -> bool:
 
 
 def _commands(session: AnnotationSession) -> dict[str, Callable[[], bool]]:
-    """What each letter does; True when a prompt is to be shown."""
+    """The command of each letter; True if a prompt is to be shown."""
 
     def shown(action: Callable[[], object]) -> Callable[[], bool]:
         return lambda: action() is None

@@ -31,7 +31,7 @@ def work(session: AnnotationSession) -> None:
 
 
 class TaggingApp(App[None]):
-    """One request at a time, its answers below it or, where there is room, side by side."""
+    """One prompt at a time, its answers below it or, if there is room, side by side."""
 
     ENABLE_COMMAND_PALETTE = False
     CSS = STYLE
@@ -59,7 +59,7 @@ class TaggingApp(App[None]):
     ]
 
     def __init__(self, session: AnnotationSession) -> None:
-        # The terminal's own colours: whoever made it light or dark can read it. None at all under NO_COLOR.
+        # The terminal's own colours, so that it is readable on light and dark. None at all under NO_COLOR.
         super().__init__(ansi_color=True)
         self.theme = "ansi-dark"
         self.session = session
@@ -93,9 +93,7 @@ class TaggingApp(App[None]):
         self._show_request(event.size)
 
     def on_key(self, event: Key) -> None:
-        """A line that is being typed takes every key. Without one a keyboard that is switched to Hangul still
-        works.
-        """
+        """An input line takes every key; without one, keys on a keyboard switched to Hangul work too."""
         typed = event.character or ""
         if self._line:
             event.prevent_default()
@@ -108,15 +106,13 @@ class TaggingApp(App[None]):
             self._mark()
 
     def on_paste(self, event: Paste) -> None:
-        """Pasted text goes into a line that is being typed, and nowhere else."""
+        """Pasted text goes into an input line, and nowhere else."""
         if self._line:
             self._line.insert(event.text)
             self._type(self._line)
 
     def action_pick(self, number: int) -> None:
-        """First the best, then the worst; the same number twice takes the pick back. Of two models the
-        better.
-        """
+        """Pick the best, then the worst; the same number again cancels the pick. Of two models the better."""
         answers = len(self.session.answers)
         if number >= answers:
             return
@@ -132,7 +128,7 @@ class TaggingApp(App[None]):
             self._keep(lambda: self.session.decide(best, number), f"best {best + 1}, worst {number + 1}")
 
     def action_forget(self) -> None:
-        """Take back the first of the two picks."""
+        """Cancel the first of the two picks."""
         self.best, self._message = None, ""
         self._mark()
 
@@ -141,7 +137,7 @@ class TaggingApp(App[None]):
         self._keep(lambda: self.session.settle(kind), WORDS[kind])
 
     def action_undo(self) -> None:
-        """Take the last decision back and show it."""
+        """Undo the last decision and show its prompt."""
         try:
             undone = self.session.undo()
         except UserError as error:
@@ -160,11 +156,11 @@ class TaggingApp(App[None]):
         )
 
     def action_flag(self) -> None:
-        """Flag this request or take its flag away."""
+        """Flag this prompt or remove its flag."""
         self._try(self.session.flag)
 
     def action_truth(self) -> None:
-        """Show or hide the true next item."""
+        """Show or hide the target."""
         self.query_one("#target").toggle_class("shown")
 
     def action_instruction(self) -> None:
@@ -200,7 +196,7 @@ class TaggingApp(App[None]):
         self._type(InputLine(f"go to number, 1 to {len(self.session.slots)}", "", 9, go))
 
     def action_page(self, step: int) -> None:
-        """A page down or up in the part that has the focus."""
+        """Scroll a page in the part that has the focus."""
         if isinstance(self.focused, VerticalScroll):
             scroll = self.focused.scroll_page_down if step > 0 else self.focused.scroll_page_up
             scroll(animate=False)
@@ -214,13 +210,13 @@ class TaggingApp(App[None]):
         return max(len(slot.task.answers) for slot in self.session.slots)
 
     def _type(self, line: InputLine | None) -> None:
-        """Show a line that is being typed, or no longer."""
+        """Show or hide an input line."""
         self._line = line
         self._text("#line", f"{line.asked}: {line.text}▏" if line else "")
         self.query_one("#line").set_class(line is not None, "shown")
 
     def _keep(self, write: Callable[[], None], said: str) -> None:
-        """Write a decision; the next request shows only after it is on the disk."""
+        """Write a decision; the next prompt is shown only after it is on disk."""
         try:
             write()
         except UserError as error:
@@ -229,7 +225,7 @@ class TaggingApp(App[None]):
         self._show(f"saved: {said}")
 
     def _try(self, change: Callable[[], None], lost: str = "NOT SAVED: ") -> None:
-        """Do something that keeps the request on show."""
+        """Run an action that keeps the prompt on show."""
         self._message = ""
         try:
             change()
@@ -289,7 +285,7 @@ class TaggingApp(App[None]):
         self._text("#status", f"{self._wanted()} · {progress_line(self.session)}")
 
     def _wanted(self) -> str:
-        """What was done, and what the next key press will mean."""
+        """The last action, and what the next key does."""
         done = "ALL DONE, q quits · " if self.session.finished else ""
         if self._message:
             return done + self._message

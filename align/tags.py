@@ -1,8 +1,7 @@
-"""The store of what people decided: one SQLite file, append-only, outside the run store.
+"""The store of people's decisions: one SQLite file, append-only, outside the artifact store.
 
-Decisions are keyed by hashes of prompt and answers, so they attach wherever these texts come up again,
-whatever the recipe. Nothing is ever deleted: undoing marks a decision as undone. A decision is on disk when
-the call returns.
+Decisions are keyed by hashes of prompt and answers, so they apply to the same texts in every recipe. Nothing
+is ever deleted: undoing marks a decision as undone. A decision is on disk when the call returns.
 """
 
 from __future__ import annotations
@@ -25,31 +24,30 @@ from rectune.align.decisions import (
     first_fault,
     subject_of,
 )
-from rectune.align.tag_file import DECISIONS, KEPT, MARKS, Record, RecordTable, connect
+from rectune.align.tag_file import DECISIONS, KEPT, MARKS, PLAIN_NAME, Record, RecordTable, connect
 from rectune.core.errors import UserError
 from rectune.core.types import content_id
+from rectune.core.user_env import plain_name
 
 # The latest counts. The number breaks ties: two decisions of one session may bear the same time.
 _HISTORY = "order by time, id"
+_OF: str = f"{PLAIN_NAME}(annotator)"
 _ATTACHED = 10  # other files that SQLite opens beside its own, as it is built everywhere
 
 
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
-    """What came of taking rows into a store: how many were new, and how many were there already or came
-    twice.
-    """
+    """Counts of an import: new rows, and rows that were there already or came twice."""
 
     new: int
     known: int
 
 
 class TagStore(AbstractContextManager["TagStore"]):
-    """Decisions in one file; made when it is missing. Safe for several processes at once.
+    """Decisions in one file, created if it is missing. Safe for several processes at once.
 
     Raises:
-        UserError: the file is damaged, is no tag file, or was written by another version. It is left as it
-            is.
+        UserError: the file is damaged, is no tag file, or was written by another version. It is not changed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,10 +63,10 @@ class TagStore(AbstractContextManager["TagStore"]):
         self._connection.close()
 
     def keep(self, record: Decision | PromptNote) -> None:
-        """Keep a decision, a note or a flag; of those on one subject by one annotator the latest counts.
+        """Store a decision, a note or a flag; of those on one subject by one annotator the latest counts.
 
         Raises:
-            UserError: the name is reserved, or the disk is full; nothing was kept.
+            UserError: the name is reserved, or the disk is full; nothing was stored.
         """
         check_annotator(record.annotator)
         with self._errors(), self._transaction() as execute:
@@ -82,7 +80,7 @@ class TagStore(AbstractContextManager["TagStore"]):
         """Append records as they are, all or none; those that are there already are left out.
 
         Raises:
-            UserError: the disk is full; nothing was taken in.
+            UserError: the disk is full; nothing was added.
         """
         with self._errors(), self._attached([":memory:"]) as (source,):
             execute = self._connection.execute
@@ -95,13 +93,12 @@ class TagStore(AbstractContextManager["TagStore"]):
             return self._take_in([source])
 
     def merge(self, files: Iterable[Path]) -> ImportCounts:
-        """Append what other tag files hold, all or nothing; what is in several of them is kept once.
+        """Append the rows of other tag files, all or nothing; duplicates are stored once.
 
         What was undone in one of the files is undone.
 
         Raises:
-            UserError: a file is no tag file, there are more than ten, or the disk is full; nothing was taken
-                in.
+            UserError: a file is no tag file, there are more than ten, or the disk is full; nothing was added.
         """
         others = list(
             dict.fromkeys(file.resolve() for file in files if file.resolve() != self.path.resolve())
@@ -116,17 +113,17 @@ class TagStore(AbstractContextManager["TagStore"]):
             return self._take_in(sources)
 
     def undo(self, annotator: str, among: Collection[Subject] | None = None) -> Decision | None:
-        """Take back the annotator's latest decision; an earlier one on the same subject counts again.
+        """Undo the annotator's latest decision; an earlier one on the same subject counts again.
 
         Args:
-            among: only decisions on these are looked at.
+            among: only decisions on these subjects.
 
         Returns:
-            The decision, or None when there is nothing left to take back.
+            The decision, or None if there is nothing to undo.
         """
-        query = f"select id, {_named(DECISIONS)} from decisions where annotator = ? and undone is null"
+        query = f"select id, {_named(DECISIONS)} from decisions where {_OF} = ? and undone is null"
         with self._errors():
-            rows = self._connection.execute(f"{query} order by time desc, id desc", (annotator,))
+            rows = self._connection.execute(f"{query} order by time desc, id desc", (plain_name(annotator),))
             for row, *values in rows:
                 decision = self._record(DECISIONS, values)
                 if among is None or decision.subject in among:
@@ -138,9 +135,9 @@ class TagStore(AbstractContextManager["TagStore"]):
         return None
 
     def standing(self, annotator: str | None = None, prompt: str | None = None) -> list[Decision]:
-        """What was not undone or replaced, repeats and comparisons too, oldest first.
+        """The valid decisions (not undone or replaced), with repeats and comparisons, oldest first.
 
-        Of every subject and annotator it is the latest decision; a repeat stands beside the first.
+        Of every subject and annotator it is the latest decision; a repeat is in addition to the first.
         """
         found: dict[tuple[Subject, str, bool], Decision] = {}
         for decision in self._read(DECISIONS, "undone is null", annotator=annotator, prompt=prompt):
@@ -150,7 +147,7 @@ class TagStore(AbstractContextManager["TagStore"]):
         return list(found.values())
 
     def decisions(self, annotator: str | None = None) -> list[Decision]:
-        """What counts for the preference set, oldest first: `standing` without repeats and comparisons."""
+        """The decisions for the preference set, oldest first: `standing` without repeats and comparisons."""
         return [decision for decision in self.standing(annotator) if decision.is_vote]
 
     def tags(self, annotator: str | None = None) -> list[Decision]:
@@ -158,7 +155,7 @@ class TagStore(AbstractContextManager["TagStore"]):
         return [decision for decision in self.decisions(annotator) if decision.kind == "tag"]
 
     def marks(self, annotator: str | None = None, prompt: str | None = None) -> list[PromptNote]:
-        """Notes and flags that were not taken away again: of each kind the latest, oldest first."""
+        """Notes and flags that were not removed: of each kind the latest, oldest first."""
         found: dict[tuple[str, Subject, str], PromptNote] = {}
         for mark in self._read(MARKS, annotator=annotator, prompt=prompt):
             key = (mark.kind, subject_of(mark.prompt, mark.answers), mark.annotator)
@@ -168,11 +165,11 @@ class TagStore(AbstractContextManager["TagStore"]):
         return list(found.values())
 
     def history(self) -> tuple[list[Decision], list[PromptNote]]:
-        """Every row of the file, also what was undone or replaced, oldest first."""
+        """All rows of the file, also undone or replaced ones, oldest first."""
         return self._read(DECISIONS), self._read(MARKS)
 
     def digest(self, prompts_and_answers: Iterable[tuple[str, Collection[str]]] | None = None) -> str:
-        """Hash of what was decided, of all or on these prompts and answers only.
+        """Hash of the decisions, of all or on these prompts and answers only.
 
         Equal decisions give an equal digest in any file, in any order, whatever the file's version, whether
         or not SQLite has folded its log into the file yet. When they were made and how long they took is left
@@ -190,11 +187,11 @@ class TagStore(AbstractContextManager["TagStore"]):
         return content_id("tags", 1, sorted(content))
 
     def _read(self, table: RecordTable[Record], where: str = "true", **wanted: str | None) -> list[Record]:
-        """The records of which `where` and every value of a column in `wanted` hold (None: any), oldest
-        first.
-        """
+        """The records that match `where` and the column values in `wanted` (None: any), oldest first."""
         given: dict[str, str] = {column: value for column, value in wanted.items() if value is not None}
-        where = " and ".join([where, *(f"{column} = ?" for column in given)])
+        if "annotator" in given:
+            given["annotator"] = plain_name(given["annotator"])
+        where = " and ".join([where, *map(_equals, given)])
         query = f"select {_named(table)} from {table.name} where {where} {_HISTORY}"
         with self._errors():
             rows = self._connection.execute(query, tuple(given.values())).fetchall()
@@ -218,15 +215,16 @@ class TagStore(AbstractContextManager["TagStore"]):
                     new += execute(f"insert or ignore into main.{table.name} ({names}) {rows}").rowcount
                     total += execute(f"select count(*) from {source}.{table.name}").fetchone()[0]
                 execute(
-                    f"update main.decisions as here set undone = there.undone from {source}.decisions as there"
-                    " where there.undone is not null and (here.undone is null or there.undone < here.undone)"
+                    "update main.decisions as here set undone = there.undone"
+                    f" from {source}.decisions as there where there.undone is not null"
+                    " and (here.undone is null or there.undone < here.undone)"
                     f" and ({_named(DECISIONS, 'here.')}) = ({_named(DECISIONS, 'there.')})"
                 )
         return ImportCounts(new, total - new)
 
     @contextmanager
     def _attached(self, databases: Sequence[str]) -> Iterator[list[str]]:
-        """Attach databases (files, or one in memory) under names of ours while the block runs."""
+        """Attach databases (files, or one in memory) under our own names while the block runs."""
         names: list[str] = []
         try:
             for number, database in enumerate(databases):
@@ -259,6 +257,10 @@ class TagStore(AbstractContextManager["TagStore"]):
             ) from None
 
 
+def _equals(column: str) -> str:
+    return f"{_OF if column == 'annotator' else column} = ?"
+
+
 def _named(table: RecordTable[Any], prefix: str = "") -> str:
-    """The columns of a table; with a prefix, to compare two rows by, those that say what was decided."""
+    """The columns of a table; with a prefix, those that identify a decision, to compare two rows."""
     return ", ".join(f"{prefix}{column}" for column in (table.content if prefix else table.columns))

@@ -1,4 +1,4 @@
-"""Prompts together with their candidate answers: what an annotator works through."""
+"""Annotation tasks: prompts with their candidate answers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AnnotationTask:
 
     @property
     def subject(self) -> Subject:
-        """What a decision about it is kept under."""
+        """The subject under which decisions on it are stored."""
         return subject_of(self.key, self.hashes, self.systems)
 
     def text(self, answer: str) -> str:

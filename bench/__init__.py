@@ -1,1 +1,1 @@
-"""Benchmarks: each prints our time and a named rival's in one run, as a ratio. `make bench-NAME` runs one."""
+"""Benchmarks: each prints our time and another library's as a ratio. `make bench-NAME` runs one."""

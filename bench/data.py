@@ -22,7 +22,7 @@ _GENRES = ("Action", "Comedy", "Drama", "Fantasy", "Romance", "Sci-Fi", "Slice o
 
 
 def write(folder: Path, ratings: int) -> None:
-    """Write anime.csv and rating_complete.csv: users by a log-normal law of activity, titles by a power law."""
+    """Write anime.csv and rating_complete.csv: log-normal user activity, power-law title popularity."""
     import numpy as np
     import polars as pl
 
@@ -53,7 +53,7 @@ def write(folder: Path, ratings: int) -> None:
 
 
 def stage(root: Path, cases: int) -> None:
-    """The data stage on root/anime, with the settings of recipes/demo.yaml but the number of training cases."""
+    """The data stage on root/anime: the settings of recipes/demo.yaml, with `cases` training cases."""
     from rectune.core.recipe import load_recipe
     from rectune.datagen.build import run
 

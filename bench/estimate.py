@@ -1,4 +1,4 @@
-"""`make bench-estimate`: what `rectune plan --estimate` says of the demo's training, and what it then takes.
+"""`make bench-estimate`: the estimate of the demo's training (`rectune plan --estimate`) against measurement.
 
 Runs the demo up to the filter, estimates `sft`, runs `sft`, and compares peak memory and time.
 """
@@ -46,7 +46,7 @@ def _estimate(recipe: Path, overrides: Sequence[str], store: ArtifactStore) -> E
 
 
 def compared(estimate: Estimate, seconds: float, memory: int) -> str:
-    """A line a figure: estimated, measured, and their ratio."""
+    """One line per figure: estimated, measured, and their ratio."""
     assert estimate.probe is not None  # the base model is there
     start = estimate.memory.device["framework"] / GIB
     lines = [
@@ -54,7 +54,8 @@ def compared(estimate: Estimate, seconds: float, memory: int) -> str:
         _line("peak memory, arithmetic (GiB)", estimate.memory.total / GIB, memory / GIB),
         _line("peak memory, probe (GiB)", estimate.probe.memory / GIB, memory / GIB),
         _line("time (s)", estimate.seconds, seconds),
-        f"{estimate.how}; of the memory {start:.2f} GiB ({CPU_OVERHEAD / GIB:.2f} on a CPU) are the framework's",
+        f"{estimate.how}; of the memory {start:.2f} GiB ({CPU_OVERHEAD / GIB:.2f} on a CPU) "
+        "are the framework's",
     ]
     return "\n".join(lines)
 

@@ -1,5 +1,4 @@
-"""`python -m bench.evaluation`: what it takes to score 20 candidates behind one prompt, and behind 20 copies
-of it.
+"""`python -m bench.evaluation`: time of scoring 20 candidates after one shared prompt and after 20 copies.
 
 Cases of the sample data are worded as the evaluation words them. Each is scored twice by the same engine in
 the same process: with the prompt evaluated once and its cache shared by all candidates
@@ -37,7 +36,7 @@ EXACT = 2  # cases that are scored with F32 weights too
 
 
 def cases_of(count: int, folder: Path) -> tuple[list[EvalCase], Catalogue]:
-    """Test cases of recipes/demo.yaml, with the longest histories it has, worded as passive direct prompts."""
+    """Test cases of recipes/demo.yaml with the longest histories there, worded as passive direct prompts."""
     from rectune.datagen.build import run
 
     changes = [f"data.test={count}", f"data.num_candidates={CANDIDATES}"]
@@ -49,7 +48,7 @@ def cases_of(count: int, folder: Path) -> tuple[list[EvalCase], Catalogue]:
 
 
 def full_prompts(context: Context, prompt: Sequence[int], titles: Sequence[Sequence[int]]) -> list[float]:
-    """The mean log-probability of each title's tokens, prompt and title evaluated from nothing each time."""
+    """The mean log-probability of each title's tokens, prompt and title evaluated anew each time."""
     found = []
     for title in titles:
         context.clear()
@@ -84,10 +83,12 @@ def main() -> None:
     shared, full = (statistics.median(row[at] for row in rows) for at in (0, 1))
     gaps = np.array([row[2] for row in rows])
     print(
-        f"{len(rows)} cases of {CANDIDATES} candidates, prompts of {_spread([row[4] for row in rows])} tokens,"
+        f"{len(rows)} cases of {CANDIDATES} candidates, "
+        f"prompts of {_spread([row[4] for row in rows])} tokens,"
     )
     print(
-        f"all titles of a case together {_spread([row[5] for row in rows])} tokens; weights {scorer.weights.name}"
+        f"all titles of a case together {_spread([row[5] for row in rows])} tokens; "
+        f"weights {scorer.weights.name}"
     )
     print(f"prompt once, cache shared: {shared:.3f} s a case; {CANDIDATES} full prompts: {full:.3f} s a case")
     ratios = sorted(row[1] / row[0] for row in rows)
@@ -102,7 +103,7 @@ def main() -> None:
 def _in_full_precision(
     model: Path, engine: EngineConfig, tests: Sequence[EvalCase], catalogue: Catalogue
 ) -> list[float]:
-    """The largest gap of a score, by case, where no rounding to the weights' type can make one."""
+    """The largest gap of a score per case with F32 weights, which are not rounded."""
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "f32.gguf"
         quantise(model, path, quantisation_code("F32"))
@@ -113,9 +114,7 @@ def _in_full_precision(
 def _row(
     scorer: LlamaEngine, test: EvalCase, catalogue: Catalogue
 ) -> tuple[float, float, float, bool, int, int]:
-    """Seconds shared, seconds in full, largest gap of a score, same winner, tokens of the prompt, tokens of
-    the titles.
-    """
+    """Seconds shared and in full, largest gap of a score, same winner, tokens of prompt and of titles."""
     context = scorer._context
     asked = as_asked(test.prompt)
     given, named = behind_closing(asked.locale, catalogue.titles(test.case.domain, test.case.candidates))

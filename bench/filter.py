@@ -1,5 +1,4 @@
-"""`make bench-filter`: the response score on 1,000,000 texts, and the search for near-duplicates among
-600,000.
+"""`make bench-filter`: the response score on 1,000,000 texts, and near-duplicates among 600,000.
 
 The texts are made up (seeded): words of the sample catalogues, the frequency of a word by Zipf's law, 20 to
 200 tokens of the embedded model's tokenizer. Three things are measured, each in a process of its own:
@@ -38,9 +37,7 @@ _FACTS = Path(__file__).parents[1] / "samples" / "facts"
 
 
 def write(file: Path, count: int) -> None:
-    """Write made-up texts to a Parquet file, a slice at a time; a tenth of them come back with a word
-    changed.
-    """
+    """Write made-up texts to a Parquet file in slices; a tenth are earlier ones with a word changed."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -72,7 +69,7 @@ def slices(file: Path, count: int) -> Iterator[list[str]]:
 
 
 def from_text(file: Path, count: int) -> dict[str, float]:
-    """Seconds of scoring and of its rivals over the same texts; `wrapper` as if it had encoded all of them."""
+    """Seconds of scoring and of its rivals on the same texts; `wrapper` as if it had encoded all of them."""
     from rectune.filters.tokenization import BATCH, score_texts
     from rectune.models.loading import tokenizer_of_reference
 
@@ -162,18 +159,19 @@ PARTS: dict[str, Callable[[Path, int], dict[str, float]]] = {
 
 
 def part(name: str, root: Path, count: int) -> tuple[dict[str, float], Measured]:
-    """One part in a process of its own: its own figures, and its time and memory from start to end."""
+    """One part in a separate process: its figures, and its time and memory from start to end."""
     found = measure("bench.filter", ["--part", name, "--root", str(root), "--texts", str(count)])
     figures: dict[str, float] = json.loads((root / f"{name}.json").read_text())
     return figures, found
 
 
 def report(root: Path, count: int, rows: int) -> None:
-    """Run the parts and print what they took, each as soon as it is known."""
+    """Run the parts and print their results as they come."""
     text, held = part("text", root, count)
     print(f"{count:,} texts, {text['tokens'] / count:.0f} tokens on average")
     print(
-        f"from text: {text['score']:.1f} s, encoding alone {text['encode']:.1f} s: {_ratio(text, 'encode')} times"
+        f"from text: {text['score']:.1f} s, encoding alone {text['encode']:.1f} s: "
+        f"{_ratio(text, 'encode')} times"
     )
     print(
         f"  transformers' wrapper alone {text['wrapper']:.1f} s: {_ratio(text, 'wrapper')} times", flush=True

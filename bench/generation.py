@@ -1,5 +1,4 @@
-"""`make bench-generation`: the engine at its own choice of slots against llama-cpp-python's `Llama`, one at a
-time.
+"""`make bench-generation`: the engine with its default slots against llama-cpp-python's `Llama`.
 
 Both get the same prompts, made from the sample data as the stages make them, with the sampling of
 recipes/demo.yaml, in the same process and with the same number of threads. The rival gets them as ready token
@@ -7,9 +6,8 @@ ids, so the time that rendering takes counts against us alone. Its prefix cache 
 it keeps the last prompt's cache and evaluates only what differs, which is faster here than `LlamaRAMCache`,
 which copies the whole state besides.
 
-Both are measured on the model's own weights too, and on the copy in a faster type that the engine computes
-with where the model's type has no batched kernels on the processor: what batching gains and what the copy
-gains stand apart.
+Both are measured on the model's own weights too, and on the copy in a faster type that the engine uses if the
+model's type has no batched kernels on the CPU, so that the gains of batching and of the copy are separate.
 
 `overhead` is the share of our time that is neither llama.cpp's evaluation nor its sampling. `--gpu` measures
 a random model in the shape of a 7B one at 1, 8, 32 and 128 slots instead.
@@ -49,7 +47,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one pass over requests took: seconds, tokens, texts by id; the last three are of our engine alone.
+    """One pass over requests: seconds, tokens, texts by id; the last three are of our engine alone.
 
     `overhead` is a share of the seconds, `saved` counts prompt tokens that were shared, `slots` holds
     (seconds of a step, slots in use).
@@ -65,7 +63,7 @@ class Run:
 
 
 class Watched(LlamaEngine):
-    """An engine that notes how long llama.cpp works and how many slots are in use."""
+    """An engine that records the time in llama.cpp and the slots in use."""
 
     def __init__(self, model: Path, engine: EngineConfig) -> None:
         super().__init__(model, engine)
@@ -75,7 +73,7 @@ class Watched(LlamaEngine):
             setattr(self._context, name, self._timed(getattr(self._context, name)))
 
     def step(self) -> None:
-        """The engine's step, noted."""
+        """The engine's step, recorded."""
         begun, before = time.perf_counter(), self.active
         super().step()
         self.used.append((time.perf_counter() - begun, max(before, self.active)))
@@ -92,9 +90,7 @@ class Watched(LlamaEngine):
 
 
 def work(queries: int, rationales: int) -> Work:
-    """Requests as the stages make them, from cases cut out of the sample data; cases come again if they run
-    out.
-    """
+    """Requests as the stages make them, from cases of the sample data, which are repeated if too few."""
     from rectune.core.catalogue import load_catalogue
     from rectune.core.recipe import load_recipe
     from rectune.core.rows import read_rows
@@ -170,9 +166,7 @@ def rival(llama: Any, prompts: Sequence[list[int]], requests: Sequence[Generatio
 
 
 def compare(given: Work, rounds: int, threads: int) -> Iterator[str]:
-    """All systems on all kinds, in turn; of each the median round by seconds. Lines come as they are
-    measured.
-    """
+    """All systems on all kinds, in turn; the median round of each by seconds, printed as measured."""
     from rectune.inference.context_size import cores
     from rectune.models.reference import gguf_file
 
@@ -215,9 +209,7 @@ def _median(runs: Sequence[Run]) -> Run:
 
 
 def _table(name: str, runs: dict[str, Run]) -> list[str]:
-    """One kind's figures. The same seeds do not give the same texts, so tokens differ and rates are shown
-    besides.
-    """
+    """One kind's figures, with rates, since the same seeds do not give the same number of tokens."""
     mine, theirs = runs["engine"], runs["Llama"]
     count = len(mine.texts)
     head = (
@@ -239,7 +231,7 @@ def _table(name: str, runs: dict[str, Run]) -> list[str]:
 
 
 def sparkline(steps: Sequence[tuple[float, int]]) -> str:
-    """Slots in use over time as a row of bars; the tallest is the most that were used."""
+    """Slots in use over time as a row of bars; the tallest is the maximum."""
     total, most = sum(seconds for seconds, _ in steps), max((used for _, used in steps), default=0)
     if not total or not most:
         return ""

@@ -1,5 +1,4 @@
-"""`python -m bench.generation_cache`: how long, and with how much memory, 100,000 requests are found to be
-answered already.
+"""`python -m bench.generation_cache`: time and memory of finding 100,000 answers in the generation cache.
 
 The requests are queries as the stage `queries` asks for them, seven shots each, half in English and half in
 Korean, on made-up items. Their answers are put into a generation cache; then a fresh process makes the same
@@ -25,7 +24,10 @@ from rectune.inference.requests import GenerationRequest
 from rectune.prompts.teacher_prompts import query_messages
 
 COUNT = 100_000
-_ABOUT = "A story of people who meet by chance, told over one long summer in a town by the sea, and of what is left of it. "
+_ABOUT = (
+    "A story of people who meet by chance, told over one long summer in a town by the sea, "
+    "and of what is left of it. "
+)
 _ANSWER = "Something quiet to watch on a rainy evening. " * 10
 
 
@@ -43,7 +45,7 @@ def requests(count: int) -> list[GenerationRequest]:
 
 
 def fill(root: Path, count: int) -> None:
-    """Write what stands for a model, and the generation cache with an answer to each request."""
+    """Write a stand-in for a model, and the generation cache with an answer to each request."""
     (root / "model.gguf").write_bytes(b"GGUF")
     GenerationCache(root / "generations.sqlite").close()
     digest = DigestCache(root).digest(root / "model.gguf")
@@ -58,10 +60,12 @@ def fill(root: Path, count: int) -> None:
 
 
 def resume(root: Path, count: int) -> None:
-    """What is measured; leaves the seconds that `generate` took."""
+    """The measured part; writes the seconds of `generate`."""
     asked = requests(count)
     begun = time.monotonic()
-    answers = generate(root / "model.gguf", asked, EngineConfig(), root / "generations.sqlite", "ledger")
+    answers = generate(
+        root / "model.gguf", asked, EngineConfig(), root / "generations.sqlite", "generation cache"
+    )
     seconds = time.monotonic() - begun
     if [answer.id for answer in answers] != [request.id for request in asked]:
         raise SystemExit("the generation cache does not hold every answer")
@@ -83,9 +87,10 @@ def main() -> None:
         found = measure("bench.generation_cache", ["--resume", str(root), "--count", str(given.count)])
         seconds = json.loads((root / "seconds.json").read_text())
         size = (root / "generations.sqlite").stat().st_size / 2**20
-    print(f"{given.count:,} finished requests, ledger of {size:.0f} MiB: found in {seconds:.1f} s;")
+    print(f"{given.count:,} finished requests, cache of {size:.0f} MiB: found in {seconds:.1f} s;")
     print(
-        f"the process, requests and imports included: {found.seconds:.1f} s, peak {found.memory * 1024:.0f} MiB"
+        f"the process, requests and imports included: {found.seconds:.1f} s, "
+        f"peak {found.memory * 1024:.0f} MiB"
     )
 
 

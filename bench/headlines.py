@@ -1,11 +1,11 @@
 """`python -m bench.headlines --data path/to/korean_news`: Korean headlines as an unseen domain.
 
 150 headlines are labelled by hand in ten subjects (`tests/retrieval/korean_subjects.json`, by the hash of
-their lines). A history of five on one subject is to find the other ten. Every system ranks all headlines but
-those five. Precision@10 is taken over the labelled ones: those without a label are taken out of the ranking,
-and of the first ten that are left the share on the history's subject counts (a condensed list; Sakai 2007).
-Ten of the 145 are right, so that 1 can be reached and chance is 10/145. `share of all` is stricter: of the
-first ten of the whole ranking, those that bear the label. Histories are drawn at random, the same for all
+their lines). A history of five on one subject should find the other ten. Every system ranks all headlines but
+those five. Precision@10 is over the labelled ones: headlines without a label are removed from the ranking,
+and the share on the history's subject among the first ten that remain counts (a condensed list; Sakai 2007).
+Ten of the 145 are right, so that 1 is possible and chance is 10/145. `share of all` is stricter: the share
+with the label among the first ten of the whole ranking. Histories are drawn at random, the same for all
 systems; the interval is a bootstrap over histories within subjects.
 """
 
@@ -69,7 +69,7 @@ def read_headlines(folder: Path) -> Headlines:
 
 
 def precision(ranked: Sequence[str], history: Sequence[str], subjects: dict[str, str]) -> tuple[float, float]:
-    """Precision@10 over the labelled headlines, and the share of the first ten of all that bear the label."""
+    """Precision@10 over the labelled headlines, and the share with the label among the first ten of all."""
     wanted = subjects[history[0]]
     judged = [key for key in ranked if key in subjects][:_FIRST]
     condensed = sum(subjects[key] == wanted for key in judged) / _FIRST
@@ -77,7 +77,7 @@ def precision(ranked: Sequence[str], history: Sequence[str], subjects: dict[str,
 
 
 def remember(texts: Sequence[str], embedder: str) -> str:
-    """Embed texts once for the whole program; the name of an embedder that knows them."""
+    """Embed texts once for the whole program; returns the name of an embedder with their vectors."""
     known = dict(zip(texts, embed(texts, embedder), strict=True))
 
     def recall(some: Sequence[str]) -> Vectors:
@@ -157,7 +157,8 @@ def main() -> None:
     groups = len(set(headlines.subjects.values()))
     items = [Item(_DOMAIN, key, text) for key, text in sorted(headlines.texts.items())]
     print(
-        f"{len(items):,} headlines, {len(headlines.subjects)} with one of {groups} subjects, {len(histories)} histories"
+        f"{len(items):,} headlines, {len(headlines.subjects)} with one of {groups} subjects, "
+        f"{len(histories)} histories"
     )
     print("| system | precision@10 over the labelled | 95 % | share of all |\n|---|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:

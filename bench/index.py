@@ -1,10 +1,9 @@
-"""`python -m bench.index`: an index of made-up items: time, memory, disk, recall of IVF-PQ, latency of
-searches.
+"""`python -m bench.index`: an index of made-up items: time, memory, disk, recall of IVF-PQ, latency.
 
 Titles, categories and bodies are made of made-up words. Vectors are made up too, so that what is measured is
 the index and not the embedder: each is one of 2,000 random centres with noise, by the hash of the text, so
-that likeness has the lumps that real catalogues have. Real embeddings are measured on a few items beside it,
-and what a whole catalogue would take is worked out from that.
+that similarities are clustered as in real catalogues. Real embeddings are measured on a few items besides,
+and the time for the whole catalogue is extrapolated.
 
 Recall@10 is the share of the ten nearest items, by comparing all vectors, that IVF-PQ finds too, over 200
 queries.
@@ -40,8 +39,8 @@ _SEARCHES = {
     "text": "full text, words",
     "find": "all of it, fused",
 }
-_REAL = 512  # items that are embedded in earnest
-_NOISE = 0.8  # length of the noise beside a centre of length 1
+_REAL = 512  # items that are really embedded
+_NOISE = 0.8  # length of the noise, relative to a centre of length 1
 _PARTS = tuple(a + b + c for a in "bdfghklmnprstvwz" for b in "aeiou" for c in ("", "l", "n", "r", "s", "t"))
 
 
@@ -82,7 +81,7 @@ def items(count: int) -> Iterator[Item]:
 
 
 def build(folder: Path, count: int) -> None:
-    """What is measured: the index built, brought up to date, searched; leaves the figures beside it."""
+    """The measured part: the index is built, updated and searched; writes the figures beside it."""
     embedding.register("made-up", WIDTH, vectors)
     catalogue = list(items(count))
     begun, spent = time.monotonic(), time.process_time()
@@ -180,7 +179,8 @@ def main() -> None:
     _print(given.items, figures, found.memory)
     rate = real(_REAL)
     print(
-        f"embedding in earnest: {rate:.0f} items/s on {_REAL} items: {given.items / rate / 60:.0f} minutes for all these"
+        f"real embedding: {rate:.0f} items/s on {_REAL} items: "
+        f"{given.items / rate / 60:.0f} minutes for all these"
     )
 
 
@@ -193,7 +193,8 @@ def _print(count: int, figures: dict[str, Any], memory: float) -> None:
     print(f"peak memory {memory:.1f} GiB, items included; {figures['disk'] / 2**30:.2f} GiB on disk")
     print(f"brought up to date after 1 % had changed: {figures['update']:.1f} s")
     print(
-        f"recall@10 of IVF-PQ against comparing all: {figures['recall']:.3f}, after that {figures['recall_after']:.3f}"
+        f"recall@10 of IVF-PQ against comparing all: {figures['recall']:.3f}, "
+        f"after that {figures['recall_after']:.3f}"
     )
     searches = [(words, *(f"{ms:.1f}" for ms in figures[name])) for name, words in _SEARCHES.items()]
     print(Table(("search", "median ms", "95th percentile ms"), searches).to_markdown())

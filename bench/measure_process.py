@@ -1,4 +1,4 @@
-"""Running a program by itself: its wall-clock time and the most memory it held."""
+"""Running a program in a separate process: its wall-clock time and peak memory."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Measured:
 
 
 def measure(module: str, arguments: Sequence[str], follow: bool = False) -> Measured:
-    """Run `python -m module arguments` in a process of its own, with what it prints left out unless it fails.
+    """Run `python -m module arguments` in a separate process; its output is hidden unless it fails.
 
     Args:
-        follow: what it prints on standard error is seen at once.
+        follow: show its standard error at once.
 
     Raises:
         SystemExit: it failed.

@@ -1,4 +1,4 @@
-"""A random model in the shape of a 7B one, and how fast the engine writes with it on an accelerator."""
+"""A random model with the dimensions of a 7B one, and the engine's speed with it on an accelerator."""
 
 from __future__ import annotations
 
@@ -58,9 +58,7 @@ def _measure(model: Path, slots: int) -> str:
 
 
 def write(path: Path, shape: Shape) -> None:
-    """Write a GGUF file of that shape: random 4-bit weights (Q4_0), the embedded model's vocabulary and
-    template.
-    """
+    """Write a GGUF file of that shape: random Q4_0 weights, the embedded model's vocabulary and template."""
     import numpy as np
     from gguf import GGUFReader, GGUFWriter
 
@@ -78,7 +76,7 @@ def write(path: Path, shape: Shape) -> None:
     kinds = _weights(shape)
     layer = {
         name: _random(rng, *size) for name, size in kinds.items()
-    }  # all layers are alike; nobody reads the text
+    }  # all layers are equal; the text does not matter
     _add(writer, "token_embd", _random(rng, words, shape.width))
     _add(writer, "output", _random(rng, words, shape.width))
     ones = np.ones(shape.width, np.float32)

@@ -28,7 +28,9 @@ from rectune.core.rows import read_rows, write_rows
 from rectune.core.types import Example, Prompt, Provenance, with_id
 
 ROOT = Path(__file__).parents[1]
-_WORDS = "because you liked its quiet humour and slow city streets this one has much the same warm light and pace".split()
+_WORDS = (
+    "because you liked its quiet humour and slow city streets this one has much the same warm light and pace"
+).split()
 _ANSWER = (30, 90)  # words of a made-up answer; the demo's have 40 to 110 tokens
 
 
@@ -49,8 +51,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class Result:
-    """One system's run. `padded` counts padding too; `work` is seconds of all processors, which an
-    accelerator makes no measure; `accelerator` is the peak of its memory in GiB.
+    """One system's run.
+
+    `padded` counts tokens with padding; `work` is CPU seconds, meaningless with an accelerator; `accelerator`
+    is the peak of its memory in GiB.
     """
 
     tokens: int
@@ -64,9 +68,7 @@ class Result:
 
     @property
     def rate(self) -> float:
-        """Tokens a second, padding left out: of the processors, or of the clock where there is an
-        accelerator.
-        """
+        """Tokens per second without padding: of CPU time, or of wall-clock time with an accelerator."""
         return self.tokens / (self.seconds if self.accelerator else self.work)
 
 
@@ -102,10 +104,11 @@ def compare(setting: Setting, rounds: int) -> list[Result]:
 
 
 def table(results: Sequence[Result]) -> list[str]:
-    """A line a system, and the two ratios that matter."""
+    """One line per system, and two ratios."""
     found = {result.name: result for result in results}
     lines = [
-        f"{'':<26}{'tokens':>8}{'padded':>8}{'seconds':>9}{'of CPUs':>9}{'tokens/s':>10}{'loss':>8}{'peak GiB':>10}"
+        f"{'':<26}{'tokens':>8}{'padded':>8}{'seconds':>9}{'of CPUs':>9}{'tokens/s':>10}"
+        f"{'loss':>8}{'peak GiB':>10}"
     ]
     lines += [_line(run) for run in results]
     stage, packed = found["stage"], found["stage, packed"]
@@ -116,7 +119,8 @@ def table(results: Sequence[Result]) -> list[str]:
         "",
         *(f"stage / {name}: {stage.rate / found[name].rate:.2f}" for name in list(SYSTEMS)[1:3]),
         f"stage, packed / trl, packed: {packed.rate / found['trl, packed'].rate:.2f}",
-        f"packed / single rows: {gain:.2f}; padded / real tokens {wanted:.2f}; the one of the other {gain / wanted:.2f}",
+        f"packed / single rows: {gain:.2f}; padded / real tokens {wanted:.2f}; "
+        f"the one of the other {gain / wanted:.2f}",
     ]
 
 
@@ -129,7 +133,7 @@ def _line(run: Result) -> str:
 
 
 def demo_examples(count: int) -> list[Example]:
-    """Training prompts of the demo, each with a made-up answer; they come again if they run out."""
+    """Training prompts of the demo, each with a made-up answer; they are repeated if too few."""
     import random
 
     from rectune.core.catalogue import load_catalogue

@@ -1,4 +1,4 @@
-"""A random model in the shape of a 7B one: how fast it is tuned on an accelerator, against a bare trl."""
+"""A random model with the dimensions of a 7B one: speed of tuning on an accelerator, against a bare trl."""
 
 from __future__ import annotations
 
@@ -38,9 +38,7 @@ def measure_gpu(rounds: int) -> str:
 
 
 def write_checkpoint(folder: Path, shape: Shape) -> int:
-    """Write a model of that shape in bfloat16 with the embedded model's tokenizer; returns how many weights
-    multiply.
-    """
+    """Write a bfloat16 model of that shape and the embedded tokenizer; returns how many weights multiply."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 

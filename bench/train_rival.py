@@ -79,7 +79,7 @@ def build(setting: dict[str, Any], rows: Rows, folder: Path, packing: bool) -> A
 
 
 def main(folder: Path, *, packing: bool, float32: bool) -> None:
-    """Train, and leave `result.json`."""
+    """Train, and write `result.json`."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the stage has it
     import torch
 

@@ -27,7 +27,7 @@ def sections(setting: dict[str, Any], packing: bool) -> dict[str, Any]:
 
 
 def main(folder: Path, packing: bool) -> None:
-    """Train, and leave `result.json`."""
+    """Train, and write `result.json`."""
     import torch
 
     from rectune.core.recipe import parse_recipe
@@ -53,9 +53,7 @@ def main(folder: Path, packing: bool) -> None:
 
 
 def watch_trainer() -> dict[str, Any]:
-    """Notes of the coming training, filled in as it goes: `seconds`, `work` (of all processors), `padded`
-    tokens.
-    """
+    """Figures of the next training, filled in as it runs: `seconds`, `work` (CPU seconds), `padded`."""
     from rectune.models.distributed import join_processes
 
     join_processes(0)  # before trl is imported, as the stage does
@@ -65,7 +63,7 @@ def watch_trainer() -> dict[str, Any]:
 
 
 def watch(kind: Any) -> dict[str, Any]:
-    """The notes of the next `train` of a class of trainers."""
+    """The figures of the next `train` of a trainer class."""
     notes: dict[str, Any] = {"padded": 0}
     step, train = kind.training_step, kind.train
 

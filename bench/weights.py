@@ -1,7 +1,7 @@
 """`python -m bench.weights`: the embedded model's weights in other types, in tokens a second under llama.cpp.
 
-Of each type: one prompt of 512 tokens, then one token for each of 1, 4 and 16 sequences behind a shared
-prompt of 300; the median of some rounds. This is where `rectune/inference/weights.py` has its choice from.
+For each type: one prompt of 512 tokens, then one token for each of 1, 4 and 16 sequences after a shared
+prompt of 300; the median of some rounds. The choice in `rectune/inference/weights.py` is based on it.
 """
 
 from __future__ import annotations

@@ -28,11 +28,10 @@ _Counts = dict[Split, dict[str, int]]
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Read every dataset of the recipe, write tables and cases; returns what was read, dropped, wanted and
-    got.
+    """Read all datasets of the recipe, write tables and cases; returns counts of rows and cases.
 
     Datasets are read one after another into `parts/`, so that only one is in memory and an interrupted
-    attempt goes on behind the last that was read whole.
+    attempt resumes after the last one that was complete.
     """
     data = config.data
     parts = [read_dataset(dataset, data, out / "parts" / dataset.name) for dataset in datasets_of(data)]
@@ -70,14 +69,15 @@ def _check_splits(got: _Counts, data: settings.DataConfig) -> None:
             raise UserError(
                 f"no user is left for the split {split}",
                 where=str(data.folder),
-                hint="lower data.min_history, data.test or data.preference, or give data.train_time_quantile another value",
+                hint="lower data.min_history, data.test or data.preference, "
+                "or change data.train_time_quantile",
             )
 
 
 def _cut_all(
     sources: Sequence[CaseSource], users: Sequence[Mapping[Split, pl.Series]], data: settings.DataConfig
 ) -> tuple[_Cases, _Counts]:
-    """All cases by source and split, and how many were wanted of each split by source."""
+    """All cases by source and split, and the wanted number of each split by source."""
     wanted = {split: {source.name: source.pool.wanted[split] for source in sources} for split in SPLITS}
     cases: _Cases = {}
     with progress(
@@ -87,7 +87,7 @@ def _cut_all(
             for split in SPLITS:
                 if (
                     split != "train" or source.crosses
-                ):  # how much a crossing can give shows only when it is cut
+                ):  # the number of cross-domain cases is known only when they are made
                     cases[source.name, split] = source.cut(split, own[split], source.pool.wanted[split])
                     advance(len(cases[source.name, split]))
         given = _dealt(sources, users, cases, data)
@@ -104,7 +104,7 @@ def _dealt(
     cases: _Cases,
     data: settings.DataConfig,
 ) -> dict[str, int]:
-    """How many training cases each source gives."""
+    """The number of training cases of each source."""
     capacity = {
         source.name: len(cases[source.name, "train"]) if source.crosses else source.capacity(own["train"])
         for source, own in zip(sources, users, strict=True)
@@ -118,7 +118,7 @@ def _got(sources: Sequence[CaseSource], cases: _Cases) -> _Counts:
 
 
 def _combine(parts: Sequence[CachedDataset], out: Path) -> None:
-    """One file a table from those of the parts."""
+    """Combine the parts into one file per table."""
     import polars as pl
 
     for table in TABLES:

@@ -1,4 +1,4 @@
-"""The tables of one dataset on disk, between reading and the whole; what is there already is not read again."""
+"""The tables of one dataset on disk, before all are joined; a dataset that is there is not read again."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ _COUNTED = "counted.json"
 
 @dataclass(frozen=True)
 class CachedDataset:
-    """One dataset that has been read: `counted` is what its reader counted, `liked` from where something is
-    liked.
-    """
+    """One dataset that has been read, with its reader's counts and its positive threshold (`liked`)."""
 
     dataset: registry.Dataset
     folder: Path
@@ -82,7 +80,7 @@ def datasets_of(data: settings.DataConfig) -> list[registry.Dataset]:
     """The datasets that a recipe names, published ones and its own.
 
     Raises:
-        UserError: there is none of a name, two are of one domain, or a column map does not fit its files.
+        UserError: an unknown name, two datasets of one domain, or a column map that does not fit its files.
     """
     from rectune.datagen.datasets import custom
 

@@ -1,6 +1,4 @@
-"""What generation would ask and how long it would take, from a few real answers; they stay in the generation
-cache.
-"""
+"""Estimating the time of generation from a few real answers, which stay in the generation cache."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ _PROBE = 24  # requests of a kind
 
 @dataclass(frozen=True)
 class GenerationWork:
-    """One kind of requests: those known already, and how many there will be in all."""
+    """One kind of requests: the known ones, and the total number."""
 
     kind: str
     requests: Sequence[GenerationRequest]
@@ -33,13 +31,12 @@ class GenerationWork:
 
 
 def estimate_generation(config: Recipe, data: Path, generation_cache: Path) -> str:
-    """Three rendered prompts, and an estimate of the hours that queries and rationales take with these
-    settings.
+    """Three rendered prompts, and an estimate of the hours for queries and rationales.
 
     Args:
         config: sections `prompts` and `generate`.
         data: a finished data stage.
-        ledger: answers of the probe go there, so that no work is lost.
+        generation_cache: keeps the answers of the probe for the run.
     """
     work = _work(config, data)
     shown = [work[0].requests[0], *work[1].requests[:2]] if work[0].requests else work[1].requests[:3]
@@ -51,9 +48,7 @@ def estimate_generation(config: Recipe, data: Path, generation_cache: Path) -> s
 
 
 def _work(config: Recipe, data: Path) -> list[GenerationWork]:
-    """Queries of all active cases; rationales of the passive training cases stand for those of the active
-    ones too.
-    """
+    """Queries of all active cases; rationales are sampled from passive training cases only."""
     catalogue = load_catalogue(data / "items.parquet")
     plans = plan_cases(read_rows(data / "cases.parquet", Case), config.prompts)
     queries = [
@@ -84,6 +79,7 @@ def _estimate(work: GenerationWork, config: settings.GenerateConfig, generation_
     failed = sum(answer.finish == "error" for answer, _ in answers.values())
     rest = seconds / len(probe) * (work.total - done - len(probe))
     return (
-        f"{work.kind}: {work.total:,} wanted, {done:,} in the generation cache; {len(probe)} answered in {seconds:.1f} s"
-        f"{f', {failed} of them failed' if failed else ''} (the model's loading too): about {duration(rest)} for the rest"
+        f"{work.kind}: {work.total:,} wanted, {done:,} in the generation cache; "
+        f"{len(probe)} answered in {seconds:.1f} s{f', {failed} of them failed' if failed else ''} "
+        f"(the model's loading too): about {duration(rest)} for the rest"
     )

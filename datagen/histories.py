@@ -1,7 +1,7 @@
-"""What users had taken before a target: histories in order, and which of their items are asked for.
+"""Users' histories in order, and which of their items become targets.
 
-No history passes its target. Where times are published, no target of training is later than any target of a
-test.
+Nothing in a history is later than its target. Where times are published, no training target is later than any
+test target.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UserHistory:
-    """One user's way to their targets.
+    """One user's history and targets.
 
     `history` and `targets` are liked items by code, each at its first like, oldest first (in a seeded order
-    without times), with their times beside them (all 0 without times); both are the same unless the person is
-    `crossing` from one domain into another. `user` is the code in the targets' domain.
+    without times), with their times (all 0 without times); both are the same unless `crossing` (history in
+    one domain, targets in another). `user` is the code in the targets' domain.
     """
 
     user_id: str
@@ -43,7 +43,7 @@ class UserHistory:
     crossing: bool = False
 
     def before(self, place: int) -> int:
-        """How many items of `history` come before the target at `place`."""
+        """The number of items of `history` before the target at `place`."""
         if not self.crossing:
             return place
         return int(self.history_times.searchsorted(self.target_times[place], side="right"))
@@ -51,7 +51,7 @@ class UserHistory:
 
 @dataclass(frozen=True)
 class UserHistories:
-    """Some users, and everything in the targets' domain that they ever met."""
+    """Some users, and all items of the targets' domain that they interacted with."""
 
     persons: list[UserHistory]
     touched: SeenItems
@@ -126,9 +126,7 @@ def _likes(own: pl.DataFrame, users: pl.DataFrame, rules: SplitRules) -> dict[in
 
 
 def _shuffled(likes: pl.DataFrame, users: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Each user's likes in an order that follows from seed, user id and item; a file's own order means
-    nothing.
-    """
+    """Each user's likes in a seeded random order by user id and item, whatever the file's order."""
     import numpy as np
     import polars as pl
 
@@ -141,9 +139,9 @@ def _shuffled(likes: pl.DataFrame, users: pl.DataFrame, seed: int) -> pl.DataFra
 def places(
     persons: Sequence[UserHistory], split: Split, rules: SplitRules
 ) -> Iterator[tuple[UserHistory, int]]:
-    """Targets as (person, place among the targets), the last of each person before anybody's last but one.
+    """Targets as (user, place among the targets): every user's last one before any user's last but one.
 
-    A test asks for a person's last target, which must lie behind the parting time; preferences for the last
+    A test case has a user's last target, which must be after the split timestamp; a preference case the last
     one before it; training takes every target before it that has enough history.
     """
     waiting = [(person, found) for person in persons if len(found := _allowed(person, split, rules))]

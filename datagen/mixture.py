@@ -1,4 +1,4 @@
-"""How many rows each dataset gives."""
+"""The number of rows of each dataset in the mixture."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from rectune.core.types import Split
 
 
 def allocate(total: int, shares: Mapping[str, float], names: Sequence[str]) -> dict[str, int]:
-    """Split `total` over the names in proportion to their shares, by largest remainder; the parts sum to
-    `total`.
+    """Split `total` over the names in proportion to their shares, by largest remainder.
 
     Raises:
         UserError: a name has no share, or all shares are 0.
@@ -38,7 +37,7 @@ def allocate(total: int, shares: Mapping[str, float], names: Sequence[str]) -> d
 
 
 def evenly(total: int, names: Sequence[str]) -> dict[str, int]:
-    """Split `total` over the names as evenly as it goes."""
+    """Split `total` over the names as evenly as possible."""
     return allocate(total, dict.fromkeys(names, 1.0), names)
 
 
@@ -50,10 +49,9 @@ def deal(
     *,
     spread: bool,
 ) -> dict[str, int]:
-    """What each name gives of `total` when none can give more than its capacity.
+    """Split `total` over the names when none can give more than its capacity.
 
-    A shortfall is accepted, or spread over the names that have more to give, again in proportion to their
-    shares.
+    A shortfall is accepted, or spread over the names with capacity left, again in proportion to their shares.
     """
     given = {name: min(count, capacity[name]) for name, count in allocate(total, shares, names).items()}
     while spread and (missing := total - sum(given.values())):
@@ -66,7 +64,7 @@ def deal(
 
 
 def table(wanted: Mapping[Split, Mapping[str, int]], got: Mapping[Split, Mapping[str, int]]) -> str:
-    """Wanted and got by split (outer) and source (inner), as text; what falls short is marked."""
+    """Wanted and obtained cases by split (outer) and source (inner), as text; shortfalls are marked."""
     splits, names = list(wanted), list(dict.fromkeys(name for counts in wanted.values() for name in counts))
     width = max([len("source"), *(len(name) for name in names)])
     head = f"{'source':<{width}}" + "".join(f"{split + ': wanted':>20}{'got':>10}" for split in splits)

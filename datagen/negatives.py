@@ -1,4 +1,4 @@
-"""The other candidates beside a target: uniform, by popularity, or its near neighbours by embedding."""
+"""Sampling negatives for a target: uniform, by popularity, or its nearest neighbours by embedding."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _CHUNK = 20_000  # targets that are worked on at once
 
 
 class SeenItems:
-    """Which users met which items, liked or not."""
+    """Which users interacted with which items, liked or not."""
 
     def __init__(self, users: NDArray[np.int64], items: NDArray[np.int64]) -> None:
-        """Both run by interaction."""
+        """`users` and `items`: [interactions], aligned."""
         self._pairs = _pairs(users, items)
         self._pairs.sort()
 
     def holds(self, users: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether each user met each item, elementwise."""
+        """Whether each user interacted with each item, elementwise."""
         import numpy as np
 
         pairs = _pairs(users, items)
@@ -45,24 +45,24 @@ def _pairs(users: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.int
 
 
 class Negatives(Protocol):
-    """Proposes items for a target in a random order that follows from a seed."""
+    """Proposes items for a target in a seeded random order."""
 
     def some(self, targets: Codes, seeds: Seeds, wanted: int) -> Codes:
         """[n] targets -> [n, m] items, m at least `wanted`; items may repeat, -1 is none."""
         ...
 
     def all(self, target: int, seed: int) -> Codes:
-        """Every item that could stand beside the target, once."""
+        """Every possible candidate for the target, once."""
         ...
 
 
 def draw(
     negatives: Negatives, targets: Codes, users: Codes, touched: SeenItems, seeds: Seeds, wanted: int
 ) -> list[list[int]]:
-    """`wanted` distinct items for each target that its user never touched; fewer only when there are no more.
+    """`wanted` distinct items per target that its user never interacted with, or all if there are fewer.
 
     Args:
-        targets, users, seeds: [n], by case; what a case gets follows from its own entries alone.
+        targets, users, seeds: [n], by case; a case's items depend on its own entries alone.
     """
     found: list[list[int]] = []
     for start in range(0, len(targets), _CHUNK):
@@ -118,10 +118,10 @@ class CategorySampler:
 
 
 class NearestNeighbours:
-    """The target's nearest neighbours by cosine, over title and categories; in its category where it has one."""
+    """The target's nearest neighbours by cosine of title and categories; in its category if it has one."""
 
     def __init__(self, items: pl.DataFrame, embedder: str) -> None:
-        """`items` is the domain's table, sorted by code; all of it is embedded (1.5 kB an item with MiniLM)."""
+        """`items`: the domain's table, sorted by code; all of it is embedded (1.5 kB an item with MiniLM)."""
         import numpy as np
 
         from rectune.retrieval.embedding import embed, title_and_categories
@@ -162,7 +162,7 @@ def open_negatives(kind: Kind, items: pl.DataFrame, interactions: pl.LazyFrame, 
         kind: `popularity` weighs an item by the number of its interactions.
         items: the domain's table, sorted by code.
         interactions: a column `item`.
-        embedder: names the model that says what is near.
+        embedder: the embedding model for `near`.
     """
     import numpy as np
     import polars as pl

@@ -1,4 +1,4 @@
-"""Stage `queries`: search queries for the active prompts, written by the teachers, and all prompts rendered."""
+"""Stage `queries`: search queries for the active prompts, written by the teachers; renders all prompts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rectune.models.loading import load_tokenizer
 from rectune.models.prompt_lengths import prompt_lengths
 from rectune.prompts.answers import find_items
 from rectune.prompts.render import RenderOptions, render
-from rectune.prompts.teacher_prompts import query_messages
+from rectune.prompts.teacher_prompts import facts, query_messages
 from rectune.prompts.truncation import TruncatedPrompt, fit
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _LIST = re.compile(r"^\s*([-*•]|\d+[.)])\s|\n")
 
 @dataclass(frozen=True, slots=True)
 class PromptPlan:
-    """How one case is to be worded."""
+    """Scenario, form and locale of one case."""
 
     case: Case
     scenario: Scenario
@@ -48,11 +48,10 @@ class PromptPlan:
 
 @needs_extra("the stage queries")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Word every case; active ones get a query first. A case whose queries were all refused is asked
-    passively.
+    """Render every case as a prompt; active ones get a query first.
 
-    Prompts are measured with the base model's tokenizer and chat template, and shortened to
-    `prompts.max_tokens`.
+    A case whose queries were all rejected gets a passive prompt. Prompts are measured with the base model's
+    tokenizer and chat template, and shortened to `prompts.max_tokens`.
     """
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
@@ -68,6 +67,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         "rows_in": len(plans),
         "rows_out": len(fitted.prompts),
         "dropped": {"every query refused": len(plans) - len(ready), "too long": fitted.too_long},
+        "longest_lost": max(fitted.lost, default=0),
         "shortened": fitted.shortened,
         "left_out": fitted.left_out,
         "asked_passively_instead": sum(_askable(plan, queries) is not plan for plan in active),
@@ -85,8 +85,7 @@ def _kinds(prompts: Sequence[Prompt]) -> dict[str, int]:
 def plan_cases(cases: Sequence[Case], config: settings.PromptsConfig) -> list[PromptPlan]:
     """Scenario, form and locale of every case, in the recipe's shares within each domain and split.
 
-    A test case is always asked passive and direct, which is what is evaluated, and a second time active and
-    direct.
+    A test case always gets a passive direct prompt, which is evaluated, and a second, active direct one.
     """
     plans: list[PromptPlan] = []
     groups: dict[tuple[str, str], list[Case]] = {}
@@ -111,9 +110,9 @@ def _products(config: settings.PromptsConfig) -> dict[str, float]:
 
 
 def _deal(shares: Mapping[Any, float], count: int, salt: str) -> list[Any]:
-    """`count` names in proportion to their shares, in an order that mixes them.
+    """`count` names in proportion to their shares, in a mixed order.
 
-    With few rows rounding would always drop the same kinds, so the remainder is turned by the salt.
+    With few rows rounding would always drop the same kinds, so the remainder is rotated by the salt.
     """
     names = [name for name, share in shares.items() if share > 0]
     if not names:
@@ -133,7 +132,7 @@ def _spread(dealt: list[Any], salt: str) -> list[Any]:
 def write_queries(
     plans: Sequence[PromptPlan], catalogue: Catalogue, config: settings.GenerateConfig, generation_cache: Path
 ) -> tuple[dict[str, str], collections.Counter[str]]:
-    """A query for each active case, by case id, and how often answers were refused for which reason."""
+    """A query for each active case, by case id, and the number of rejected answers by reason."""
     queries: dict[str, str] = {}
     refused: collections.Counter[str] = collections.Counter()
     waiting = list(plans)
@@ -165,24 +164,26 @@ def _refusal(answer: GenerationResult, text: str, plan: PromptPlan, catalogue: C
 def query_request(
     plan: PromptPlan, catalogue: Catalogue, sampling: settings.SamplingConfig, attempt: int
 ) -> GenerationRequest:
-    """What a teacher is asked for a search query; every attempt has another seed."""
+    """The request to a teacher for a search query; every attempt has another seed."""
+    item = catalogue.get(plan.case.domain, plan.case.target)
     return GenerationRequest(
         id=plan.case.id,
-        messages=query_messages(catalogue.get(plan.case.domain, plan.case.target), plan.locale),
+        messages=query_messages(item, plan.locale),
         sampling=sampling,
         seed=seed_of("seed", "query", plan.case.id, sampling.seed, attempt),
         stop=("\n",),
+        facts=facts(item),
     )
 
 
 def tidy(text: str) -> str:
-    """A model's phrase without quotation marks, label and full stop around it."""
+    """A model's phrase without surrounding quotation marks, label and full stop."""
     text = re.sub(r"^\s*(search query|query|검색어)\s*:\s*", "", text.strip(), flags=re.IGNORECASE)
     return text.strip().strip("\"'“”‘’`").rstrip(".").strip()
 
 
 def fault_of(text: str, title: str, locale: Locale) -> str:
-    """Why a query is refused; an empty string if it is good."""
+    """Why a query is rejected; an empty string if it is not."""
     if not text:
         return "empty"
     if _LIST.search(text):
@@ -202,12 +203,12 @@ def _ready(plan: PromptPlan, queries: Mapping[str, str]) -> bool:
 
 
 def _askable(plan: PromptPlan, queries: Mapping[str, str]) -> PromptPlan:
-    """The plan, or its passive twin where no query could be had; a test case has its passive prompt anyway."""
+    """The plan, made passive where no query could be had; test cases have a passive prompt anyway."""
     return plan if _ready(plan, queries) or plan.case.split == "test" else replace(plan, scenario="passive")
 
 
 def _one_active_test_a_domain(plans: Sequence[PromptPlan], queries: Mapping[str, str]) -> list[PromptPlan]:
-    """Of the active test plans keep one a domain: the first whose query succeeded, else the first."""
+    """Keep one active test plan per domain: the first whose query succeeded, else the first."""
     active = [plan for plan in plans if plan.case.split == "test" and plan.scenario == "active"]
     kept: dict[str, PromptPlan] = {}
     for plan in sorted(active, key=lambda plan: plan.case.id not in queries):
@@ -223,9 +224,7 @@ def render_plans(
     config: settings.PromptsConfig,
     tokenizer: PreTrainedTokenizerBase,
 ) -> TruncatedPrompt:
-    """The prompts of many plans, in order, each within `config.max_tokens` tokens; see
-    `rectune.prompts.truncation`.
-    """
+    """The prompts of many plans, in order, each shortened to `config.max_tokens` tokens."""
 
     def render_one(place: int, left_out: int) -> Prompt:
         return render_plan(plans[place], catalogue, queries, config, left_out)

@@ -1,6 +1,4 @@
-"""Stage `rationales`: the responses that are trained on, written by the teachers from history or query and
-target.
-"""
+"""Stage `rationales`: the training responses, written by the teachers."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ from rectune.core.types import Example, Prompt, grouped, with_id
 from rectune.datagen.teachers import ask_teachers
 from rectune.inference.requests import GenerationRequest
 from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer, reasons
-from rectune.prompts.teacher_prompts import brief, rationale_messages, rationale_opening
+from rectune.prompts.teacher_prompts import brief, facts, rationale_messages, rationale_opening
 from rectune.prompts.title_matching import WHOLE
 
 _SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
@@ -51,7 +49,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 def ranked_titles(prompt: Prompt, catalogue: Catalogue) -> list[str]:
     """The target's title, then those of the other candidates in the order in which the prompt shows them.
 
-    Which of the others would have been taken next the logs do not say, so no order among them is made up.
+    The logs say nothing about the order of the others, so none is made up.
     """
     others = [item for item in prompt.candidates if item != prompt.target]
     return catalogue.titles(prompt.domain, [prompt.target, *others])
@@ -60,18 +58,18 @@ def ranked_titles(prompt: Prompt, catalogue: Catalogue) -> list[str]:
 def respond(
     text: str, titles: Sequence[str], prompt: Prompt, *, cut: bool
 ) -> tuple[str, Literal["model", "template"]]:
-    """A teacher's text as the response that its prompt asks for, and who named the item in it.
+    """The response made of a teacher's text, and who named the item in it.
 
     A direct response is the reasons in one paragraph and the closing line; a listwise one the same reasons
-    and the ranking. The ranking is always ours, "template": a teacher is asked for a paragraph and shown the
-    target alone.
+    and the ranking. The ranking is always by "template": a teacher is asked for a paragraph and shown only
+    the target.
 
     Args:
         text: what the teacher wrote.
         titles: the target's title exactly as in the catalogue, then those of the other candidates as they are
             ranked.
-        prompt: what is responded to.
-        cut: the text was stopped by the token limit, so its last sentence is not whole and is taken off.
+        prompt: the prompt of the response.
+        cut: the text was stopped by the token limit, so its incomplete last sentence is removed.
     """
     text = " ".join(text.split())
     body = reasons(text)
@@ -85,12 +83,12 @@ def respond(
 
 
 def _closes(reading: ParsedAnswer) -> bool:
-    """Whether a text ends on its only title, behind words of closing."""
+    """Whether a text ends on its only title, after closing words."""
     return reading.form == "direct" and reading.certainty == (WHOLE,)
 
 
 def whole_sentences(text: str) -> str:
-    """The text up to its last full stop; the text itself where it has none."""
+    """The text up to its last full stop; the whole text if it has none."""
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
     return text[: ends[-1]] if ends else text
 
@@ -98,7 +96,7 @@ def whole_sentences(text: str) -> str:
 def rationale_request(
     prompt: Prompt, catalogue: Catalogue, sampling: settings.SamplingConfig
 ) -> GenerationRequest:
-    """What a teacher is asked about a prompt; of a history that is too long the oldest items are left out."""
+    """The request to a teacher for a rationale; the oldest items of a long history are left out."""
     target = catalogue.get(prompt.domain, prompt.target)
     history = [catalogue.get(prompt.history_domain, item) for item in prompt.history]
     return GenerationRequest(
@@ -108,6 +106,7 @@ def rationale_request(
         seed=seed_of("seed", "rationale", prompt.id, sampling.seed),
         prefill=_opening(prompt, catalogue),
         history=tuple(brief(item) for item in history),
+        facts=facts(target),
     )
 
 

@@ -1,6 +1,4 @@
-"""Random numbers that follow from a seed alone, for whole arrays at once, and are the same in every version
-of numpy.
-"""
+"""Seeded random numbers for whole arrays at once, the same in every version of numpy."""
 
 from __future__ import annotations
 

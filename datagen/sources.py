@@ -1,4 +1,4 @@
-"""Where cases come from: a dataset, or a history in one and a target in another."""
+"""Sources of cases: a dataset, or histories in one dataset and targets in another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SourceDataset:
-    """One end of a source: a dataset, or one category of it."""
+    """The dataset of a source's histories or targets, or one category of it."""
 
     part: CachedDataset
     category: str = ""
@@ -48,9 +48,7 @@ class SourceDataset:
 
 @dataclass(frozen=True)
 class CaseSource:
-    """Gives cases: histories from `history`, targets from `target`, which are the same end unless it
-    `crosses`.
-    """
+    """Makes cases: histories from `history`, targets from `target`, which differ only if it `crosses`."""
 
     name: str
     history: SourceDataset
@@ -62,11 +60,11 @@ class CaseSource:
 
     @property
     def crosses(self) -> bool:
-        """Whether history and target come from different places."""
+        """Whether history and target are of different datasets or categories."""
         return self.history is not self.target
 
     def capacity(self, users: pl.Series) -> int:
-        """How many training cases these users could give."""
+        """The number of training cases that these users could give."""
         import polars as pl
 
         own = self.pool.users.filter(pl.col("user_id").is_in(users.implode()))
@@ -76,7 +74,7 @@ class CaseSource:
         """At most `wanted` cases: every user's latest target first, then, in training, earlier ones."""
         import numpy as np
 
-        # A user gives at least one case, but a crossing may give none.
+        # A user gives at least one case, but a cross-domain source may give none.
         found = self._people(users if self.crosses else users.head(wanted))
         chosen = list(itertools.islice(histories.places(found.persons, split, self.rules), wanted))
         seeds = hashes64((self.config.seed, self.name, person.user_id, place) for person, place in chosen)
@@ -140,10 +138,10 @@ def _coded(part: CachedDataset, users: pl.Series) -> pl.DataFrame:
 
 
 def make_case_sources(parts: Sequence[CachedDataset], data: settings.DataConfig) -> list[CaseSource]:
-    """A source for every dataset that has interactions, and one for every crossing.
+    """A source for every dataset that has interactions, and one for every entry of `cross_domain`.
 
     Raises:
-        UserError: no dataset has interactions, one has no share, or a crossing cannot be.
+        UserError: no dataset has interactions, one has no weight, or a cross-domain source is impossible.
     """
     live = [part for part in parts if part.counted["rows_out"]]
     if not live:
@@ -197,9 +195,7 @@ def _crossing_source(
     )
     if users.is_empty():
         found = f"{name}: nobody liked {data.min_history} items in the one and any in the other"
-        hint = (
-            "take files of one edition for both (user ids differ between editions), or leave the crossing out"
-        )
+        hint = "take files of one edition for both (user ids differ between editions), or leave the entry out"
         raise UserError(found, where="data.cross_domain", hint=hint)
     pool = splits.UserPool(
         name, target.part.dataset.people, users, {"train": wanted, "preference": 0, "test": 0}
@@ -208,7 +204,7 @@ def _crossing_source(
 
 
 def _liking(end: SourceDataset, likes: pl.DataFrame, until: int | None, least: int) -> pl.DataFrame:
-    """user_id and likes of the users with at least so many likes, counting none after `until`."""
+    """user_id and number of likes of the users with enough likes, counting none after `until`."""
     import polars as pl
 
     early = likes if until is None else likes.filter(pl.col("timestamp") <= until)
@@ -241,7 +237,7 @@ def _check_crossing(history: SourceDataset, target: SourceDataset) -> None:
         found = (
             f"{here.name} and {there.name} do not both publish times, so no history is known to come first"
         )
-        raise UserError(found, where="data.cross_domain", hint="leave the crossing out")
+        raise UserError(found, where="data.cross_domain", hint="leave the entry out")
 
 
 def _rules(part: CachedDataset, data: settings.DataConfig, until: int | None) -> splits.SplitRules:

@@ -1,7 +1,7 @@
-"""Who is trained on, who is asked for preferences, who is tested.
+"""Splitting users into training, preference and test.
 
 Users are disjoint over all datasets that share user ids, so that nobody is trained on in music and tested in
-goods. What each of them had taken before a target is cut in `rectune.datagen.histories`.
+goods. Their histories are made in `rectune.datagen.histories`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SplitRules:
-    """How histories are cut: their lengths in items, and the time (seconds since 1970) that parts training
-    from tests.
+    """Lengths of histories in items, and the time (seconds since 1970) that separates training from tests.
 
-    `until` is None where no times are published, or where users alone are to be told apart.
+    `until` is None where no times are published, or where only users are split.
     """
 
     min_history: int
@@ -37,9 +36,9 @@ class SplitRules:
 class UserPool:
     """The users that one source of cases could use.
 
-    `users` has a row a user: user_id, `train` and `test` (could the user serve there), and `capacity`, the
-    cases that the user could give to training. `wanted` counts cases a split; `people` names the space that
-    user ids belong to.
+    `users` has one row per user: user_id, `train` and `test` (whether the user can be used there), and
+    `capacity`, the number of training cases of the user. `wanted` is the number of cases per split; `people`
+    names the space of user ids.
     """
 
     name: str
@@ -58,7 +57,7 @@ def first_likes(liked: pl.DataFrame) -> pl.DataFrame:
 
 
 def split_timestamp(likes: pl.DataFrame, share: float) -> int | None:
-    """The time up to which the earliest `share` of the likes happened; None where that parts nothing.
+    """The time up to which the earliest `share` of the likes happened; None if that splits nothing.
 
     Where many likes share the last time (a log that knows only days, say), it is the last time before that.
     """
@@ -72,7 +71,7 @@ def split_timestamp(likes: pl.DataFrame, share: float) -> int | None:
 
 
 def usable_users(likes: pl.DataFrame, user_ids: pl.Series, rules: SplitRules) -> pl.DataFrame:
-    """What each user with enough likes could serve for: the `users` of a `UserPool`.
+    """The splits that each user with enough likes could be in: the `users` of a `UserPool`.
 
     Args:
         likes: from `first_likes`, with columns user, timestamp.
@@ -102,10 +101,10 @@ def usable_users(likes: pl.DataFrame, user_ids: pl.Series, rules: SplitRules) ->
 
 
 def cross_domain_users(history: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
-    """Who could give training a history in one domain and a target in another: the `users` of a `UserPool`.
+    """Users for cross-domain training cases: the `users` of a `UserPool`.
 
     Both arguments have columns user_id and `likes` (early enough for training, after the shortest history in
-    `history`); how many targets really have enough history before them shows only when they are cut.
+    `history`); how many targets really have enough history is known only when the cases are made.
     """
     import polars as pl
 
@@ -118,9 +117,9 @@ def cross_domain_users(history: pl.DataFrame, targets: pl.DataFrame) -> pl.DataF
 def assign(pools: Sequence[UserPool], seed: int) -> list[dict[Split, pl.Series]]:
     """The ids of the users of each split, for every pool, each in a seeded order.
 
-    A user is in one split, in every pool of the same `people`. In the seeded order each user goes to the
-    tests while any pool that they could serve there wants more, then to the preferences in the same way; all
-    others to training. The order hashes ids, so that it does not depend on the order of the files.
+    A user is in one split, in every pool of the same `people`. In the seeded order each user is assigned to
+    test while any pool that can use them there wants more, then to preference in the same way; all others to
+    training. The order is by hashes of ids, so that it does not depend on the order of the files.
     """
     found: dict[int, dict[Split, pl.Series]] = {}
     for people in dict.fromkeys(pool.people for pool in pools):
@@ -152,7 +151,7 @@ def _assign_one(pools: Sequence[UserPool], seed: int) -> list[dict[Split, pl.Ser
 
 
 def _chosen(ids: Sequence[str], pools: Sequence[UserPool]) -> dict[str, Split]:
-    """Who goes to the tests and to the preferences; everybody else is trained on."""
+    """The users of test and of preference; all others are for training."""
     asked: tuple[Split, ...] = ("test", "preference")
     wanted = {split: [pool.wanted[split] for pool in pools] for split in asked}
     able = {

@@ -1,4 +1,4 @@
-"""Asking the recipe's teacher models, each for its share of the requests."""
+"""Distributing requests over the recipe's teacher models by their weights."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ Written = tuple[GenerationResult, Provenance]
 def ask_teachers(
     requests: Sequence[GenerationRequest], config: settings.GenerateConfig, generation_cache: Path, label: str
 ) -> dict[str, Written]:
-    """Answers by request id, each with who wrote it. A teacher is loaded once, and only if it has something
-    to write.
-    """
+    """Answers by request id, each with its provenance; a teacher is loaded once, and only if needed."""
     written: dict[str, Written] = {}
     for teacher, mine in _shared_out(requests, config.teachers):
         model = model_of(teacher, config)
@@ -40,13 +38,13 @@ def unanswered(
     left = {
         request.id
         for teacher, mine in _shared_out(requests, config.teachers)
-        for request in missing(model_of(teacher, config), mine, generation_cache)
+        for request in missing(model_of(teacher, config), mine, config, generation_cache)
     }
     return [request for request in requests if request.id in left]
 
 
 def model_of(teacher: settings.TeacherConfig, config: settings.GenerateConfig) -> Model:
-    """The GGUF file or the server that a teacher stands for.
+    """The GGUF file or the server of a teacher.
 
     Raises:
         UserError: there is no such file.
@@ -57,9 +55,7 @@ def model_of(teacher: settings.TeacherConfig, config: settings.GenerateConfig) -
 
 
 def rendered(request: GenerationRequest, config: settings.GenerateConfig) -> str:
-    """A request as its teacher will see it, control tokens and all; by role where a server does the
-    rendering.
-    """
+    """A request as its teacher sees it, with control tokens; by role if a server renders it."""
     ((teacher, _),) = _shared_out([request], config.teachers)
     model = model_of(teacher, config)
     if isinstance(model, Path):
@@ -71,7 +67,7 @@ def rendered(request: GenerationRequest, config: settings.GenerateConfig) -> str
 def _shared_out(
     requests: Sequence[GenerationRequest], teachers: Sequence[settings.TeacherConfig]
 ) -> Iterator[tuple[settings.TeacherConfig, list[GenerationRequest]]]:
-    """Each teacher that has something to write, and what."""
+    """Each teacher with its requests, without those that have none."""
     for number, teacher in enumerate(teachers):
         mine = [request for request in requests if _teacher_of(request.messages, teachers) == number]
         if mine:
@@ -79,7 +75,7 @@ def _shared_out(
 
 
 def _teacher_of(messages: Sequence[tuple[str, str]], teachers: Sequence[settings.TeacherConfig]) -> int:
-    """The teacher of a request, by its hash and the shares: the same on every machine and in every order."""
+    """The teacher of a request, by its hash and the weights: the same on every machine and in every order."""
     point = (
         int(content_id("teacher", messages)[:12], 16) / 16**12 * sum(teacher.weight for teacher in teachers)
     )

@@ -1,1 +1,1 @@
-"""What is fit to train on: the response score, the other rules, and a record of everything dropped."""
+"""Filtering responses before training: the response score, other rules, and records of what is dropped."""

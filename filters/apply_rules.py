@@ -1,4 +1,4 @@
-"""Judging: every rule that is on looks at every response, and every reason is kept, not only the first."""
+"""Applying all enabled rules to all responses; all reasons are recorded, not only the first."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What was said of n rows, as columns in their order.
+    """The verdicts on n rows, as columns in their order.
 
-    `figures` holds a column a rule, by its name; `drops` one by its reason. `first` is the place of the row
-    that stays for this one where it is a copy, else its own.
+    `figures` has one column per rule, by its name; `drops` one per rule, by its reason. `first` is the place
+    of the kept row if this one is a copy of it, else its own.
     """
 
     ids: Sequence[str]
@@ -40,18 +40,18 @@ class Verdicts:
 
     @property
     def kept(self) -> Mask:
-        """Which rows no rule drops."""
+        """Rows that no rule drops."""
         import numpy as np
 
         dropped: Mask = np.logical_or.reduce([np.zeros(len(self.ids), dtype=bool), *self.drops.values()])
         return ~dropped
 
     def reasons(self, place: int) -> tuple[str, ...]:
-        """Why the row at this place goes; empty if it stays."""
+        """The reasons for dropping the row at this place; empty if it is kept."""
         return tuple(reason for reason, drops in self.drops.items() if drops[place])
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[Verdict]:
-        """The same, a row at a time."""
+        """The same, row by row."""
         for place in range(*slice(start, stop).indices(len(self.ids))):
             reasons, first = self.reasons(place), int(self.first[place])
             figures = {name: _figure(column[place]) for name, column in self.figures.items()}
@@ -70,7 +70,7 @@ class Verdicts:
 
 
 def apply_rules(batches: Iterable[ResponseBatch], config: settings.FilterConfig) -> Verdicts:
-    """One verdict a row, in their order; the batches are read once and not kept."""
+    """One verdict per row, in their order; the batches are read once and not kept."""
     import numpy as np
 
     rules, copies = row_rules(config), set_rules(config)
@@ -106,7 +106,7 @@ def apply_rules(batches: Iterable[ResponseBatch], config: settings.FilterConfig)
 
 
 def measure(columns: pa.RecordBatch, catalogue: TitleIndexes, tokenizer: Any) -> ResponseBatch:
-    """Examples as Arrow columns into what the rules read; KeyError if a domain lacks one of their items.
+    """Arrow columns of examples as what the rules read; KeyError if a domain lacks one of their items.
 
     Args:
         tokenizer: the base model's; its tokens are counted.
@@ -143,7 +143,7 @@ def measure(columns: pa.RecordBatch, catalogue: TitleIndexes, tokenizer: Any) ->
 
 
 class _Parts:
-    """Columns of the batches read so far. Domains repeat, so one string each is kept."""
+    """Columns of the batches read so far, with one string object per domain."""
 
     def __init__(self) -> None:
         self.ids, self.domains, self.categories = list[str](), list[str](), list[str]()
@@ -168,5 +168,5 @@ def _nothing() -> Verdicts:
 
 
 def _figure(value: Any) -> float | None:
-    """A figure as JSON has it: six decimals, none for NaN."""
+    """A figure for JSON: six decimals, None for NaN."""
     return round(float(value), 6) if value == value else None

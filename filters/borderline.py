@@ -1,6 +1,4 @@
-"""The rows that a person should read: the worst that were kept, and the best that were dropped, by the
-response score.
-"""
+"""Borderline rows for a person to read: the worst kept and the best dropped ones by response score."""
 
 from __future__ import annotations
 
@@ -20,8 +18,7 @@ COUNT = 20
 
 
 def borderline(verdicts: Verdicts, examples: Path) -> dict[str, list[dict[str, Any]]]:
-    """`worst_kept` (highest score first) and `best_dropped` (lowest first), with text and reasons; ties by
-    id.
+    """`worst_kept` (highest score first) and `best_dropped` (lowest first); ties by id.
 
     Args:
         examples: the file of the examples that were judged, in the verdicts' order.

@@ -1,4 +1,4 @@
-"""Pictures of what the filter did: score against length, drop rate by length, rules that overlap."""
+"""Charts of the filter: score by length, drop rate by length, overlap of rules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DPI = 130
 
 
 def score_by_length(tokens: Ints, score: Column, dropped: Mask, threshold: float, path: Path) -> None:
-    """Every response by its tokens and its score, the threshold, and ln(L), the least score at that length.
+    """Scatter plot of tokens and scores, with the threshold and ln(L), the minimum score at each length.
 
     Args:
         tokens, score, dropped: n rows; those without a score are left out.
@@ -64,9 +64,7 @@ def _points(axes: Axes, tokens: Ints, score: Column, dropped: Mask) -> None:
 
 
 def drop_rate(lengths: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """The share of rows that goes, by length: for any reason, and for the score. `lengths` is as in the
-    stage's figures.
-    """
+    """The share of dropped rows by length, for any reason and by score; `lengths` as in the figures."""
     figure, axes = _canvas((8.2, 3.4))
     places = range(len(lengths))
     for name, words, colour, side in (
@@ -85,7 +83,7 @@ def drop_rate(lengths: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def overlap(counts: Mapping[str, Mapping[str, int]], path: Path) -> None:
-    """How many rows two rules drop both, and on the diagonal all that a rule drops."""
+    """The number of rows that two rules both drop; on the diagonal all that a rule drops."""
     import numpy as np
 
     names = list(counts)

@@ -1,4 +1,4 @@
-"""What `rectune score FILE` does: response scores of any file of texts."""
+"""`rectune score FILE`: response scores of any file of texts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ScoreOptions:
     """What to score, by which tokenizer and threshold.
 
     `column` and `kind` of a file are as in `rectune.filters.texts.open_texts`; `tokenizer` is a model
-    reference; `png` is where the histogram is drawn too, if anywhere.
+    reference; `png` is the file for the histogram, if any.
     """
 
     file: Path
@@ -48,15 +48,15 @@ class ScoreOptions:
 
 
 def score_file(asked: ScoreOptions, write: Callable[[str], Any] | None = None) -> str:
-    """Score every text of a column and say how the scores are spread; the memory does not grow with the file.
+    """Score every text of a column and summarise the scores; memory does not grow with the file.
 
     Args:
-        write: gets a JSON object a text, in the file's order, as lines: `score` (null for an empty text),
+        write: gets one JSON object per text, in the file's order, as lines: `score` (null for an empty text),
             `tokens`, `distinct`, and `kept`, which is true below the threshold and false for an empty text.
 
     Raises:
-        UserError: the file cannot be read, has no such column or a malformed line, or the threshold is no
-            positive number, or there is no such tokenizer, or no picture can be written there.
+        UserError: the file cannot be read, has no such column or a malformed line, the threshold is no
+            positive number, the tokenizer does not exist, or the PNG cannot be written.
     """
     if not 0 < asked.threshold < math.inf:
         raise UserError(
@@ -104,8 +104,8 @@ def _draw(spread: ScoreHistogram, asked: ScoreOptions, tokenizer: str) -> None:
 def _summary(spread: ScoreHistogram, tokenizer: str) -> str:
     scored = spread.texts - spread.empty
     head = (
-        f"{spread.texts:,} texts: {spread.empty:,} empty, {spread.dropped:,} at {spread.threshold:g} or above, "
-        f"{scored - spread.dropped:,} kept\n"
+        f"{spread.texts:,} texts: {spread.empty:,} empty, "
+        f"{spread.dropped:,} at {spread.threshold:g} or above, {scored - spread.dropped:,} kept\n"
         f"score = ln(L)*L/C; L tokens, C distinct ones, counted by the tokenizer of {tokenizer}"
     )
     if not scored:
@@ -131,7 +131,7 @@ def _by_length(spread: ScoreHistogram) -> str:
 
 
 def for_terminal(text: str) -> str:
-    """The same with plain signs where standard output cannot show bars and rules."""
+    """The text with ASCII characters if standard output cannot show block characters."""
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:

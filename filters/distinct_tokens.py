@@ -1,7 +1,6 @@
-"""How many distinct tokens each row has: the one loop of the filter that is compiled (by numba, once a
-machine).
+"""Counting distinct tokens per row: a loop compiled by numba, once per machine.
 
-Imported inside the function that needs it, since numba takes a quarter of a second.
+Imported inside the function that needs it, since importing numba takes a quarter of a second.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ Ints = npt.NDArray[np.int64]
 
 _WIDEST = (
     1 << 22
-)  # ids from here on, and negative ones, are numbered anew: each thread holds a table of all of them
+)  # ids from here on, and negative ones, are renumbered: each thread has a table of all of them
 _FEW = 1 << 17  # tokens that are not worth a second thread
 
 
@@ -26,10 +25,10 @@ def distinct_in_rows(flat: Ids, offsets: Ints, few: int = _FEW, widest: int = _W
     """Distinct tokens of each row [n].
 
     Args:
-        flat: [tokens] int32, the rows one after the other; what lies outside the offsets is not looked at.
+        flat: [tokens] int32, the rows one after the other; ids outside the offsets are ignored.
         offsets: [n + 1] int64, where each row begins and ends in `flat`.
-        few: tokens that are not worth a second thread.
-        widest: ids from here on, and negative ones, are numbered anew.
+        few: up to this number of tokens a single thread is used.
+        widest: ids from here on, and negative ones, are renumbered.
     """
     counted = np.zeros(len(offsets) - 1, dtype=np.int64)
     flat = flat[offsets[0] : offsets[-1]]
@@ -57,7 +56,7 @@ def _count(flat: Ids, offsets: Ints, seen: Ids, counted: Ints) -> None:
         number, distinct = np.int32(row + 1), 0
         for place in range(offsets[row], offsets[row + 1]):
             token = np.uint32(flat[place])
-            distinct += seen[token] != number  # no branch: which token is new cannot be foretold
+            distinct += seen[token] != number  # no branch: which token is new is unpredictable
             seen[token] = number
         counted[row] = distinct
 

@@ -30,11 +30,11 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 def histogram_png(
     scores: Numbers, threshold: float, title: str, path: Path, *, tokenizer: str, counts: Counts | None = None
 ) -> None:
-    """Draw how the scores are spread, with the threshold; rows without a score are left out.
+    """Draw a histogram of the scores, with the threshold; rows without a score are left out.
 
     Args:
-        tokenizer: the name of what counted the tokens; a score means nothing without it.
-        counts: how many texts have each score; one each unless given.
+        tokenizer: the name of the tokenizer, on which scores depend.
+        counts: how many texts have each score; by default one each.
     """
     from matplotlib.figure import Figure
 
@@ -59,7 +59,7 @@ def _draw(axes: Axes, scores: Column, counts: Column, threshold: float) -> None:
     import numpy as np
 
     most = max(threshold * 1.2, float(scores.max(initial=0.0)))
-    top = min(most, threshold * 2)  # one text far out would squeeze all others into a bar
+    top = min(most, threshold * 2)  # one outlier would squeeze all others into a bar
     scores = np.minimum(scores, top)
     edges = [top * step / _BINS for step in range(_BINS + 1)]
     parts = [scores < threshold, scores >= threshold]
@@ -85,13 +85,12 @@ def _draw(axes: Axes, scores: Column, counts: Column, threshold: float) -> None:
 
 
 def histogram_text(scores: Numbers, threshold: float, counts: Counts | None = None) -> str:
-    """The same for a terminal: a line a bin, solid below the threshold, shaded from it on, a rule between
-    them.
+    """The same for a terminal: one line per bin, solid below the threshold, shaded from it on.
 
-    The threshold is an edge of the bins. The last bin is open where few scores lie far out.
+    The threshold is an edge of the bins. The last bin is open if there are few outliers.
 
     Args:
-        counts: how many texts have each score; one each unless given.
+        counts: how many texts have each score; by default one each.
     """
     import numpy as np
 
@@ -103,7 +102,7 @@ def histogram_text(scores: Numbers, threshold: float, counts: Counts | None = No
     step = threshold / below
     lines = min(2 * below, math.floor(top / step) + 1)
     places = np.minimum((values / step).astype(np.int64), lines - 1)
-    # As the rule decides, whatever the division rounded to.
+    # As in the rule, whatever the rounding of the division.
     places = np.where(values < threshold, np.minimum(places, below - 1), np.maximum(places, below))
     sums = np.bincount(places, weights=weights, minlength=lines).astype(np.int64).tolist()
     digits = max(0, 1 - math.floor(math.log10(step)))
@@ -125,7 +124,7 @@ def _lines(labels: Sequence[str], sums: Sequence[int], below: int, rule: str) ->
 
 
 def _bar(length: float, shaded: bool) -> str:
-    """A bar of so many columns, to an eighth of one; what there is a little of can be seen."""
+    """A bar of this width in columns, to an eighth; small values are still visible."""
     if not length:
         return ""
     if shaded:

@@ -1,9 +1,9 @@
-"""Texts that are nearly the same: MinHash signatures (Broder 1997) and locality-sensitive hashing.
+"""Near-duplicates: MinHash signatures (Broder 1997) and locality-sensitive hashing.
 
-Two texts are alike as far as their sets of word 3-grams are (Jaccard). A signature has 128 slots; the share
-of equal slots estimates that likeness with a standard error of at most 0.045. Signatures are cut into bands,
-and only texts with an equal band are compared, so that the work grows with the texts and their likenesses and
-not with all pairs.
+The similarity of two texts is the Jaccard similarity of their sets of word 3-grams. A signature has 128
+slots; the share of equal slots estimates the similarity with a standard error of at most 0.045. Signatures
+are split into bands, and only texts with an equal band are compared, so that the work grows with the texts
+and the similar pairs, not with all pairs.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ SHINGLE = 3  # words
 _SEED = 20
 _CHUNK = 1 << 16  # signatures that are hashed together
 _BATCH = 4096  # texts a call: little enough to bound the memory of their 3-grams
-_RECALL = 0.9  # of the pairs that are exactly as alike as asked for; more of those that are more alike
+_RECALL = 0.9  # of the pairs exactly at the threshold; more of more similar ones
 _NONE = 2**32 - 1  # in every slot of a text without a word
 _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
 class DuplicateClusters:
-    """What each text is a copy of.
+    """The kept text of which each text is a copy.
 
-    `first` [n] is the place of the text that stays, the text's own place where it stays itself; `similarity`
-    [n] is the estimated Jaccard likeness to it, 0.0 where the text stays.
+    `first` [n] is the place of the kept text, the text's own place if it is kept itself; `similarity` [n] is
+    the estimated Jaccard similarity to it, 0.0 if the text is kept.
     """
 
     first: Ints
@@ -47,23 +47,22 @@ class DuplicateClusters:
 
 
 def near_duplicates(texts: Iterable[str], ids: Sequence[str], similarity: float) -> DuplicateClusters:
-    """Which texts are nearly the same as an earlier one by id; earlier ones that went themselves are not
-    counted.
+    """Find texts that are nearly equal to an earlier kept one, by the order of ids.
 
-    What stays does not depend on the texts' order, and no two texts that stay were found alike: a second run
-    finds nothing. Texts without a word stay.
+    The result does not depend on the texts' order, and no two kept texts were found similar: a second run
+    finds nothing. Texts without a word are kept.
 
     Args:
-        texts: n texts; they are read once and not kept. 0.5 kB a text stays in memory.
-        ids: n ids, alongside.
-        similarity: estimated Jaccard likeness of the word 3-grams, 0.5 to 1.0, from which on a text goes.
+        texts: n texts; they are read once and not kept. 0.5 kB per text stays in memory.
+        ids: n ids, aligned with the texts.
+        similarity: estimated Jaccard similarity of word 3-grams, 0.5 to 1.0, from which on a text is dropped.
     """
     return duplicate_clusters(signatures(texts), ids, similarity)
 
 
 @needs_extra("the search for near-duplicates")
 def signatures(texts: Iterable[str]) -> Signatures:
-    """MinHash signatures [n, 128] of texts; equal where texts are but for case, punctuation and spaces."""
+    """MinHash signatures [n, 128] of texts; case, punctuation and spaces are ignored."""
     import numpy as np
     from rensa import RMinHash
 
@@ -74,23 +73,23 @@ def signatures(texts: Iterable[str]) -> Signatures:
 
 
 def duplicate_clusters(marks: Signatures, ids: Sequence[str], similarity: float) -> DuplicateClusters:
-    """The same as `near_duplicates` from signatures [n, 128] that are there already."""
+    """The same as `near_duplicates` from given signatures [n, 128]."""
     import numpy as np
 
     rank = np.empty(len(ids), dtype=np.int64)
     rank[np.argsort(np.array(ids), kind="stable")] = np.arange(len(ids))
-    first, likeness = np.arange(len(ids)), np.zeros(len(ids))
+    first, similarities = np.arange(len(ids)), np.zeros(len(ids))
     worded = np.flatnonzero(marks.min(axis=1) < _NONE)
     heads = _earliest_of_equals(marks, worded, rank)
     distinct = np.unique(heads)
     gone = _greedy(marks, distinct[np.argsort(rank[distinct])], similarity)
     for place, (leader, alike) in gone.items():
-        first[place], likeness[place] = leader, alike
-    # What is equal in every slot goes where its head goes, or stays behind its head.
+        first[place], similarities[place] = leader, alike
+    # Rows with equal signatures follow the first of them, or are dropped as its copies.
     copies, behind = worded[heads != worded], heads[heads != worded]
     first[copies] = first[behind]
-    likeness[copies] = np.where(first[behind] == behind, 1.0, likeness[behind])
-    return DuplicateClusters(first, likeness)
+    similarities[copies] = np.where(first[behind] == behind, 1.0, similarities[behind])
+    return DuplicateClusters(first, similarities)
 
 
 def _shingles(text: str) -> list[str]:
@@ -101,7 +100,7 @@ def _shingles(text: str) -> list[str]:
 
 
 def _earliest_of_equals(marks: Signatures, places: Ints, rank: Ints) -> Ints:
-    """For each of these rows, the one of them with the same signature that comes first by rank."""
+    """For each of these rows, the first by rank with the same signature."""
     import numpy as np
 
     order = places[np.argsort(rank[places], kind="stable")]
@@ -112,7 +111,7 @@ def _earliest_of_equals(marks: Signatures, places: Ints, rank: Ints) -> Ints:
 
 
 def _hashed(marks: Signatures, places: Ints) -> npt.NDArray[np.uint64]:
-    """One number for what stands in these rows; 64 bits, so that a chance meeting is one in ten million sets."""
+    """One 64-bit hash of these bands for each row; a chance collision takes about ten million sets."""
     import numpy as np
 
     odd = np.random.default_rng(_SEED).integers(1, 2**63, marks.shape[1], dtype=np.uint64) * 2 + 1
@@ -124,7 +123,7 @@ def _hashed(marks: Signatures, places: Ints) -> npt.NDArray[np.uint64]:
 
 
 def _greedy(marks: Signatures, places: Ints, similarity: float) -> dict[int, tuple[int, float]]:
-    """Go through rows in their order; one that is alike an earlier one that stayed goes, and is told with it."""
+    """Row -> (earlier kept row that it is similar to, similarity), going through the rows in their order."""
     import numpy as np
 
     buckets = _shared_buckets(marks, places, similarity)
@@ -147,7 +146,7 @@ def _greedy(marks: Signatures, places: Ints, similarity: float) -> dict[int, tup
 
 
 def _shared_buckets(marks: Signatures, places: Ints, similarity: float) -> dict[int, list[int]]:
-    """The buckets (band and its content) of every row that shares one with another row."""
+    """The buckets (band and its hash) of every row that shares one with another row."""
     import numpy as np
 
     rows, found, offset = _rows_of_a_band(similarity), dict[int, list[int]](), 0
@@ -162,9 +161,7 @@ def _shared_buckets(marks: Signatures, places: Ints, similarity: float) -> dict[
 
 
 def _rows_of_a_band(similarity: float) -> int:
-    """The most slots a band may have for two texts that are just alike enough to share one with probability
-    0.9.
-    """
+    """The largest band size for which texts at the threshold share a band with probability 0.9."""
     widths = [2**power for power in range(SLOTS.bit_length())]
     enough = [rows for rows in widths if 1 - (1 - similarity**rows) ** (SLOTS // rows) >= _RECALL]
     return max(enough, default=1)

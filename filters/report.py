@@ -1,4 +1,4 @@
-"""What the filter did, for people: `filter.md` with its pictures, and a few lines for the terminal."""
+"""The filter's report: `filter.md` with charts, and a summary for the terminal."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def markdown(stats: Figures, read: Mapping[str, Sequence[Figures]]) -> str:
 
 
 def summary(stats: Mapping[str, Any]) -> str:
-    """A table of a line a rule that dropped something, most first."""
+    """A table with one line per rule that dropped something, most first."""
     lines = [f"  {stats['rows_out']} of {stats['rows_in']} responses kept"]
     width = max((len(reason) for reason in stats["dropped"]), default=0)
     for reason, dropped, alone in rule_table(stats).rows:
@@ -65,7 +65,7 @@ def picture_name(group: str) -> str:
 
 
 def rule_table(stats: Figures) -> Table:
-    """How many rows each rule drops, most first, and how many it alone; no rows where nothing was dropped."""
+    """Rows dropped by each rule, most first, and by it alone; empty if nothing was dropped."""
     counts, alone = mapping(stats.get("dropped")), mapping(stats.get("dropped_by_one_rule_alone"))
     dropped = sorted(counts.items(), key=lambda entry: -entry[1])
     lines = [(str(reason), count, alone.get(reason, 0)) for reason, count in dropped]

@@ -1,4 +1,4 @@
-"""The filter for anybody's own responses: a table of texts in, the same with scores, verdicts and reasons out."""
+"""The filter for your own responses: a table of texts in, scores, verdicts and reasons out."""
 
 from __future__ import annotations
 
@@ -33,18 +33,19 @@ def filter_responses(
     """Judge responses by the rules of the filter; nothing is dropped here, the verdicts say what would be.
 
     Args:
-        rows: a polars or pandas frame, or a list of dicts. The column `response` is needed; `instruction` (the
-            prompt, which `prompt_copy` compares with), `locale` (en or ko, else guessed from the text), and
-            `target` (the title that should be recommended, which `target` and `other_item` need) are used where
-            they are there.
+        rows: a polars or pandas frame, or a list of dicts. The column `response` is needed; `instruction`
+            (the prompt, which `prompt_copy` compares with), `locale` (en or ko, else guessed from the text),
+            and `target` (the title that should be recommended, which `target` and `other_item` need) are used
+            where they are there.
         rules: names out of `RULES`; all that the columns allow without it.
         threshold: from which response score on the rule `score` drops a row.
         tokenizer: the model whose tokens are counted: `embedded`, a folder, a GGUF file or a Hub id.
         settings: the limits of the rules, as under `filter.rules` in a recipe.
 
     Returns:
-        The rows with further columns: `score` (null without tokens), `tokens`, `distinct`, `kept`, `reasons` (a
-        list, empty where kept), `copy_of` (the number of the row, from 0, that this one copies, else null).
+        The rows with further columns: `score` (null without tokens), `tokens`, `distinct`, `kept`, `reasons`
+        (a list, empty where kept), `copy_of` (the number of the row, from 0, that this one copies, else
+        null).
 
     Raises:
         UserError: no column `response`, an unknown rule, or one whose column is missing.

@@ -2,8 +2,7 @@
 
 score = ln(L) * L / C, with L the number of tokens and C the number of distinct tokens. It is ln(L) when no
 token comes twice and grows with every repetition. It grows with length on clean text too, because a long text
-must repeat its function words; a score therefore means something only beside the tokenizer it was counted
-with.
+must repeat its function words; scores therefore depend on the tokenizer.
 """
 
 from __future__ import annotations
@@ -73,7 +72,7 @@ def response_score(tokens: Sequence[Hashable]) -> float:
 
 @needs_extra("scoring many responses")
 def score_column(ids: TokenIds | Iterable[list[int]]) -> dict[str, npt.NDArray[typing.Any]]:
-    """Scores of many responses at once; fast on `TokenIds`, which lists are made into first.
+    """Scores of many responses at once; fast on `TokenIds`, to which lists are converted first.
 
     Args:
         ids: the token ids of n responses, empty ones allowed.

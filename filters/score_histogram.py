@@ -1,6 +1,4 @@
-"""How scores are spread over any number of texts, counted as they pass; the memory does not grow with the
-texts.
-"""
+"""A streaming histogram of scores, whose memory does not grow with the number of texts."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ _LENGTHS = 64  # length buckets: one a power of two
 
 @dataclass(frozen=True)
 class LengthBin:
-    """Texts of `shortest` to `longest` tokens, and how many of them are dropped."""
+    """Texts of `shortest` to `longest` tokens, and the number dropped."""
 
     shortest: int
     longest: int
@@ -44,7 +42,7 @@ class ScoreHistogram:
         self._by_length = np.zeros((2, _LENGTHS), dtype=np.int64)
 
     def add(self, columns: Mapping[str, npt.NDArray[typing.Any]]) -> None:
-        """Count what `score_column` gave for a batch."""
+        """Add the result of `score_column` for a batch."""
         import numpy as np
 
         some = columns["tokens"] > 0
@@ -73,9 +71,7 @@ class ScoreHistogram:
         return np.clip(np.where(places == 0, 0.0, middles), self._least, self._most), self._bins[places]
 
     def quantile(self, share: float) -> float:
-        """The least score that at least this share of the scored texts do not exceed; NaN where there are
-        none.
-        """
+        """The smallest score that at least this share of scored texts do not exceed; NaN without texts."""
         import numpy as np
 
         values, counts = self.scores()
@@ -87,7 +83,7 @@ class ScoreHistogram:
         return float(values[np.searchsorted(until, share * until[-1], side="left")])
 
     def by_length(self) -> list[LengthBin]:
-        """Scored texts by their number of tokens, a bucket a power of two, empty ones at both ends left out."""
+        """Scored texts by number of tokens, a bin per power of two; empty bins at both ends are left out."""
         import numpy as np
 
         texts = self._by_length.sum(axis=0)

@@ -1,8 +1,6 @@
-"""Stage `filter`: every rule looks at every response; kept rows, dropped rows, verdicts and a report are
-written.
+"""Stage `filter`: applies all rules to all responses; writes kept and dropped rows, verdicts, a report.
 
-Examples are read and written as columns, a batch at a time; what stays in memory is a few hundred bytes a
-row.
+Examples are read and written as columns, batch by batch; a few hundred bytes per row stay in memory.
 """
 
 from __future__ import annotations
@@ -40,7 +38,7 @@ _ROWS = 8192  # verdicts a row group
 
 @needs_extra("the stage filter", "matplotlib")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """Judge the teachers' responses by their tokens in the base model's tokenizer."""
+    """Filter the teachers' responses; tokens are counted by the base model's tokenizer."""
     examples = inputs["rationales"] / "examples.parquet"
     verdicts = _judge(config.filter, inputs, examples)
     _write(verdicts, examples, out)
@@ -77,7 +75,7 @@ def _write(verdicts: Verdicts, examples: Path, out: Path) -> None:
 
 
 def _where(wanted: Mask, examples: Path) -> Iterator[pa.RecordBatch]:
-    """The columns of the rows that are wanted; `wanted` is alongside the file's rows."""
+    """The columns of the wanted rows; `wanted` is aligned with the file's rows."""
     import pyarrow as pa
 
     start = 0

@@ -15,10 +15,10 @@ EDGES = (0, 20, 40, 60, 80, 100, 130, 160, 200, 300, 400)  # tokens at which a l
 
 
 def stats(verdicts: Verdicts, threshold: float, tokenizer: str) -> dict[str, Any]:
-    """What the stage's manifest says, as plain JSON values.
+    """The figures for the stage's manifest, as plain JSON values.
 
-    `dropped` counts by reason, `dropped_by_one_rule_alone` those that only this rule drops, `overlap` the
-    rows that two rules drop both (with itself: all that it drops); `lengths` has an entry a bucket of tokens,
+    `dropped` counts by reason, `dropped_by_one_rule_alone` rows that only this rule drops, `overlap` rows
+    that two rules both drop (with itself: all that it drops); `lengths` has an entry per bucket of tokens,
     its end excluded.
     """
     kept = verdicts.kept
@@ -76,9 +76,7 @@ def _overlap(verdicts: Verdicts) -> dict[str, dict[str, int]]:
 
 
 def _lengths(verdicts: Verdicts) -> list[dict[str, int | None]]:
-    """Rows, rows dropped, and rows that the score drops, by length; buckets without rows at either end are
-    left out.
-    """
+    """Rows, rows dropped, and rows dropped by score, by length; without empty buckets at both ends."""
     kept, repetitive = verdicts.kept, _repetitive(verdicts)
     buckets: list[dict[str, int | None]] = []
     for start, end in zip(EDGES, (*EDGES[1:], None), strict=True):

@@ -1,22 +1,21 @@
-"""Taking titles out of a text, so that a rule never judges a response by what an item is called."""
+"""Masking titles in a text, so that a rule never drops a response for an item's title."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-MASK = "\ufffc"  # Unicode's own sign for a thing that stands here; no letter, no space, no control character
+MASK = "\ufffc"  # Unicode's object replacement character; no letter, no space, no control character
 _WORD = re.compile(r"\w+")
 
 
 def mask(text: str, titles: Iterable[str]) -> str:
-    """The text with `MASK` for every title in it, whatever its case; long titles before the short ones in
-    them.
+    """The text with `MASK` for every title in it, ignoring case; longer titles first.
 
-    A title counts where it stands as whole words; a Korean particle may follow it.
+    A title must be whole words; a Korean particle may follow it.
     """
     folded = text.lower()
-    if len(folded) != len(text):  # a few letters have a longer small form, and places would not agree
+    if len(folded) != len(text):  # a few letters have a longer lower-case form, which would shift positions
         folded = text
     spans: list[tuple[int, int]] = []
     for title in titles:
@@ -31,12 +30,12 @@ def mask(text: str, titles: Iterable[str]) -> str:
 
 
 def segments(masked: str) -> list[list[str]]:
-    """The words of a masked text, case folded, parted where a title stood: no run of words goes across one."""
+    """The words of a masked text, case-folded, split where a title stood: no n-gram crosses a title."""
     return [_WORD.findall(part) for part in masked.casefold().split(MASK)]
 
 
 def runs(parts: Iterable[list[str]], length: int) -> list[tuple[str, ...]]:
-    """All runs of `length` words in these segments."""
+    """All n-grams of `length` words in these segments."""
     return [run for words in parts for run in zip(*(words[at:] for at in range(length)), strict=False)]
 
 

@@ -25,9 +25,9 @@ def score_texts(tokenizer: Any, texts: Iterable[str]) -> dict[str, Any]:
 def encode_batches(
     tokenizer: Any, texts: Iterable[str], batch: int = BATCH, characters: int = _CHARACTERS
 ) -> Generator[TokenIds, None, None]:
-    """Token ids of the texts, a batch at a time, special tokens neither added nor recognised.
+    """Token ids of the texts, batch by batch, special tokens neither added nor recognised.
 
-    The texts of the next batch are read and encoded in another thread while the one before is worked on.
+    The next batch is read and encoded in another thread while the current one is used.
     """
     encode = _encoder(tokenizer)
     for rows in prefetch(encode(some) for some in _batches(texts, batch, characters)):
@@ -35,7 +35,7 @@ def encode_batches(
 
 
 def _encoder(tokenizer: Any) -> Callable[[list[str]], Iterable[list[int]]]:
-    """What encodes a list of texts; the ids themselves are taken out by whoever goes over the result."""
+    """A function that encodes a list of texts; iterating over its result extracts the ids."""
     if getattr(tokenizer, "backend_tokenizer", None) is None:  # written in Python
         return lambda texts: tokenizer(texts, add_special_tokens=False, split_special_tokens=True)[
             "input_ids"
@@ -46,9 +46,7 @@ def _encoder(tokenizer: Any) -> Callable[[list[str]], Iterable[list[int]]]:
 
 @functools.lru_cache(maxsize=1)
 def _plain(tokenizer: Any) -> Any:
-    """A fast tokenizer's own core, without the wrapper that takes as long again, and without truncation and
-    padding.
-    """
+    """A fast tokenizer's core without its wrapper (half the time), truncation and padding."""
     backend = copy.deepcopy(tokenizer.backend_tokenizer)
     backend.no_truncation()
     backend.no_padding()

@@ -1,4 +1,4 @@
-"""Figures of a text counted in words, where no tokenizer is at hand or two models' answers are compared."""
+"""Figures of a text counted in words, for comparing models with different tokenizers."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def word_score(text: str) -> float:
 
 
 def repetition(text: str) -> float:
-    """The share of a text's runs of 3 words that came before in it; 0 where it has none."""
+    """The share of a text's word 3-grams that came before in it; 0 if it has none."""
     found = runs([words_of(text)], _RUN)
     return 1.0 - len(set(found)) / len(found) if found else 0.0

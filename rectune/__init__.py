@@ -1,5 +1,3 @@
-"""rectune: raw logs and catalogues in, a recommender out that gives its reasons and names only things that
-exist.
-"""
+"""rectune: from raw logs and catalogues to a recommender that gives reasons and names only real items."""
 
 __version__ = "0.1.0"

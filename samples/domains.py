@@ -1,4 +1,4 @@
-"""What differs between the eight domains: where facets and traits come from, ids, the scale of a value."""
+"""The table of what differs between the eight domains: sources of facets and traits, ids, value scales."""
 
 import csv
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def _split(column: str, mark: str = "|", drop: tuple[str, ...] = ()) -> Callable
 
 
 def _era(year: int, ends: tuple[int, ...]) -> str:
-    """The first bound that the year lies below; each domain has its own, so that every era holds enough."""
+    """The first bound above the year; each domain has its own, so that every era has enough items."""
     return "era:" + next((f"<{end}" for end in ends if year < end), "latest")
 
 
@@ -93,7 +93,7 @@ def minutes(fit: float, random: Random) -> float:
 
 
 def click(fit: float, random: Random) -> float:
-    """A click is a click."""
+    """Always 1: a click."""
     return 1
 
 

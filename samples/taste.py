@@ -23,7 +23,7 @@ from random import Random
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One real thing: its synthetic id, its facts as read, and what the taste model sees of it."""
+    """One real item: its synthetic id, its facts as read, and its facets and traits for the taste model."""
 
     id: str
     title: str
@@ -35,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One simulated person."""
+    """One simulated user."""
 
     id: str
     facets: dict[str, float]
@@ -55,7 +55,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """The knobs of one domain. The scales were set so that no one-line ranker solves the sample."""
+    """The parameters of one domain. The scales were set so that no one-line ranker solves the sample."""
 
     users: int = 100
     least: int = 14  # interactions a user, at least
@@ -67,7 +67,7 @@ class Taste:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """All that a domain's writer needs."""
+    """The input of a domain's writer."""
 
     items: list[Item]
     users: list[User]
@@ -158,7 +158,7 @@ def simulate(
     Args:
         items: The catalogue.
         user_ids: One id for each user to draw.
-        taste: The domain's knobs.
+        taste: The domain's parameters.
         value: Turns an item's fit among those the user took (mean 0, spread 1) into a published value.
         random: The only source of chance.
     """

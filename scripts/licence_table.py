@@ -1,6 +1,4 @@
-"""The table in docs/licences.md, made from the dataset registry: python -m scripts.licence_table
-docs/licences.md
-"""
+"""`python -m scripts.licence_table docs/licences.md`: its table, generated from the dataset registry."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ END = "<!-- end -->"
 
 
 def table() -> str:
-    """A row a dataset, and one more for each edition whose terms differ."""
+    """One row per dataset, and one more for each edition whose terms differ."""
     lines = [
         "| dataset | edition | domain | licence, in short | rows may be passed on | says who |",
         "|---|---|---|---|---|---|",
@@ -39,10 +37,10 @@ def _row(one: Dataset, editions: str, licence: str, may: bool) -> str:
 
 
 def put(text: str) -> str:
-    """The page with this table between its marks.
+    """The page with this table between its markers.
 
     Raises:
-        ValueError: the marks are not there.
+        ValueError: the markers are missing.
     """
     before, _, rest = text.partition(BEGIN)
     _, mark, after = rest.partition(END)

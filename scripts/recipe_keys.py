@@ -1,7 +1,4 @@
-"""The page docs/recipe-keys.md, made from the typed sections.
-
-python -m scripts.recipe_keys > docs/recipe-keys.md
-"""
+"""`python -m scripts.recipe_keys > docs/recipe-keys.md`: the page, generated from the typed sections."""
 
 from __future__ import annotations
 
@@ -14,20 +11,21 @@ from rectune.core.recipe import Recipe
 
 _HEAD = """# Every key of a recipe
 
-Made from the typed sections in `rectune/core/settings/` by
-`python -m scripts.recipe_keys > docs/recipe-keys.md`, not by hand; a test says when it is old.
+The reference of all recipe keys, for those who write a recipe. It is generated from the typed sections in
+`rectune/core/settings/` by `python -m scripts.recipe_keys > docs/recipe-keys.md`; a test checks that it is up
+to date.
 
-A recipe states what differs from the defaults here; `rectune plan RECIPE --resolved` prints it with all of
-them, and the same text lies as `recipe.yaml` beside every result. An unknown key is refused with the nearest
-right one. Any key can be set for one run: `rectune run RECIPE section.key=value`. A list or a map in a recipe
-takes the place of the whole default; `section.key.name=value` on the command line changes one entry of a map.
+A recipe states what differs from the defaults here; `rectune plan RECIPE --resolved` prints the whole recipe,
+and the same text is stored as `recipe.yaml` beside every result. An unknown key is refused with the nearest
+valid one. Any key can be set for one run: `rectune run RECIPE section.key=value`. A list or a map in a recipe
+replaces the whole default; `section.key.name=value` on the command line changes one entry of a map.
 
-What names data or a model outside the package defaults to what comes with it (`embedded`), so that nothing is
-fetched that a recipe does not name. All other defaults are those of the recipes for models of some 7 billion
-parameters.
+Keys that name data or a model default to those that come with the package (`embedded`), so that nothing is
+fetched that a recipe does not name. All other defaults are for models of some 7 billion parameters.
 
-*Result* says whether a key goes into the run keys: changing one that does makes the stages that read it run
-again; one that is *runtime only* changes no result. `[]` stands for each element of a list, `NAME` for a name of your own.
+*Result* says whether a key is part of the run keys: changing such a key makes the stages that read it run
+again; a *runtime only* key changes no result. `[]` stands for each element of a list, `NAME` for a name of
+your own.
 """
 _PLAIN = {
     "integer": "whole number",
@@ -92,7 +90,7 @@ def _rows(
     *,
     runtime_only: bool = False,
 ) -> Iterator[Row]:
-    """The keys of a section and of those within it, each of these behind a row of its own."""
+    """The keys of a section; those of a section within it follow a row of its own."""
     defaults = section.get("default", {})
     for name, stated in section["properties"].items():
         field = stated | ({"default": defaults[name]} if name in defaults else {})
@@ -111,7 +109,7 @@ def _rows(
 
 def _default(field: Mapping[str, Any]) -> str:
     if "default" not in field:
-        return "to be given"
+        return "required"
     return _cell(f"`{json.dumps(field['default'], ensure_ascii=False)}`")
 
 
@@ -124,7 +122,7 @@ def _cell(text: str) -> str:
 
 
 def _model_in(field: Mapping[str, Any]) -> tuple[str, str]:
-    """The section that a field is, or holds many of, and what its keys are then written with."""
+    """The section of a field, or of its elements, and the suffix for its keys."""
     if found := _reference(field):
         return found, ""
     if found := _reference(field.get("items", {})):

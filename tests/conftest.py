@@ -1,6 +1,4 @@
-"""Shared by all tests: hypothesis without deadlines, because machines are shared and noisy; and the longest
-files first.
-"""
+"""Shared by all tests: hypothesis without deadlines, since machines are shared; the longest files first."""
 
 import pytest
 from hypothesis import settings

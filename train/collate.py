@@ -16,7 +16,7 @@ from trl.trainer.utils import pad
 from rectune.train.rows import NOT_TRAINED, TokenRows
 
 Layout = Literal["padded", "packed", "flat"]
-NOBODY = -1
+NO_EXAMPLE = -1
 
 
 class PackedCollator:
@@ -46,7 +46,7 @@ class PackedCollator:
         if self.layout == "packed":
             del batch["attention_mask"]
         rows = torch.split(owners, [sum(self.rows.lengths[number] for number in row) for row in members])
-        return batch | {"owners": pad(list(rows), padding_value=NOBODY, padding_side="right")}
+        return batch | {"owners": pad(list(rows), padding_value=NO_EXAMPLE, padding_side="right")}
 
     def _row(self, numbers: Sequence[int]) -> dict[str, Any]:
         tokens = [self.rows.tokens(number) for number in numbers]

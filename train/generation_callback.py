@@ -1,4 +1,4 @@
-"""What the model answers as it learns: the same few held-out prompts at every evaluation.
+"""Answers during training: the same few held-out prompts at every evaluation.
 
 This module needs transformers at import, so it is only ever imported inside a function.
 """
@@ -26,7 +26,7 @@ _TOKENS = 48  # of an answer
 
 
 def choose(rows: TokenRows, held_out: Sequence[int]) -> list[int]:
-    """The prompts to watch: the held-out examples with the lowest ids, which are hashes of their content."""
+    """The prompts to monitor: the held-out examples with the lowest ids, which are content hashes."""
     ids = dict(zip(held_out, rows.ids(held_out), strict=True))
     return sorted(held_out, key=lambda number: ids[number])[:_PROMPTS]
 
@@ -46,14 +46,14 @@ class GenerationCallback(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Drop the answers of steps that are about to be made again."""
+        """Drop the answers of steps that will be run again."""
         if is_first():
             metrics.trim(self.path, state.global_step)
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Answer."""
+        """Generate and write the answers."""
         from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
         if not is_first() and not is_deepspeed_zero3_enabled():

@@ -1,4 +1,4 @@
-"""Examples as rows of token ids on disk: made once, by all processes together, and read through memory maps."""
+"""Examples as rows of token ids on disk: made once, by all processes together, read through memory maps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BATCH = 2048  # examples a file
 
 
 class TokenRows:
-    """Examples by number. Columns: `id`, `user`, `prompt` (how many of the tokens are the prompt), `tokens`."""
+    """Examples by number. Columns: `id`, `user`, `prompt` (number of prompt tokens), `tokens`."""
 
     def __init__(self, table: pa.Table, seen: int) -> None:
         import pyarrow.compute as pc
@@ -48,11 +48,11 @@ class TokenRows:
         return found
 
     def prompt_length(self, number: int) -> int:
-        """How many of an example's tokens are the prompt, which is not trained on."""
+        """The number of an example's prompt tokens, which are not trained on."""
         return int(self._prompts[number])
 
     def figures(self) -> dict[str, Any]:
-        """The flow: examples in and out, tokens in all and trained on."""
+        """Counts of examples in and out, of all tokens and of trained ones."""
         tokens = sum(self.lengths)
         return {
             "rows_in": self.seen,
@@ -66,8 +66,8 @@ class TokenRows:
 def make_rows(source: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, folder: Path) -> TokenRows:
     """Tokenise examples; those longer than `max_length` tokens are left out and counted, never cut.
 
-    Every process calls this, takes its share of the batches, and reads all of them afterwards. A batch's file
-    appears whole or not at all, so that what was made before a kill is not made again.
+    Every process calls this, makes its share of the batches, and reads all of them afterwards. A batch's file
+    is whole or absent, so that finished ones are not made again after a kill.
 
     Raises:
         RectuneError: an example has no label, so nothing would be learnt from it.
@@ -84,7 +84,7 @@ def make_rows(source: Path, tokenizer: PreTrainedTokenizerBase, max_length: int,
 
 
 def remove_rows(folder: Path) -> None:
-    """The stage is done: what was kept for resuming can go."""
+    """Remove the rows, which were kept for resuming, once the stage is finished."""
     import shutil
 
     if is_first():

@@ -35,7 +35,7 @@ _ANSWERS = "generations.jsonl"
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is trained on: the examples by number, and which of them are for training and which are held out."""
+    """The examples by number, and which of them are for training and which are held out."""
 
     rows: TokenRows
     train: Sequence[int]
@@ -54,13 +54,13 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     """Tune the base model on the kept examples; writes `adapter/`, `metrics.jsonl` and `loss.png`.
 
     With a held-out share of users also `generations.jsonl`, and the adapter is the one that was best on them.
-    Runs in one process or, under a launcher, in many; called again after a kill it goes on from the last
+    Runs in one process or, under a launcher, in many; called again after a kill it resumes from the last
     checkpoint.
 
     Raises:
-        UserError: the recipe asks for what this machine has not, no example is left to train on, or the loss
-            went wrong.
-        RectuneError: a proof of training failed.
+        UserError: this machine does not support what the recipe asks for, no example is left to train on, or
+            the loss spiked.
+        RectuneError: an integrity check failed.
     """
     join_processes(config.train.zero_stage)
     check_training_support(config.train, config.models)
@@ -79,7 +79,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 def read_training_data(
     source: Path, tokenizer: PreTrainedTokenizerBase, config: Recipe, folder: Path
 ) -> TrainingData:
-    """Tokenise the examples, and set those of the held-out users apart.
+    """Tokenise the examples, and separate those of the held-out users.
 
     Raises:
         UserError: none is left.
@@ -106,7 +106,7 @@ def _arguments(job: TrainingJob, config: Recipe) -> TrainingArguments:
     return build_arguments(
         SFTConfig,
         job,
-        packing=False,  # ours is done before: trl's cannot say which example a token is of
+        packing=False,  # packing is done before: trl's does not record which example a token is of
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
         use_liger_kernel=settings.use_liger_kernel,
@@ -185,16 +185,14 @@ def build_trainer(
 
 
 def _guard(job: TrainingJob, ratio: float, resumed: Path | None) -> LossSpikeGuard:
-    """It goes on from the losses of the steps before; what was logged after the checkpoint is made again."""
+    """The guard, with the losses of the steps before; steps after the checkpoint are run again."""
     last = step_of(resumed) if resumed else 0
     rows = [row for row in metrics.read(job.metrics) if row["step"] <= last]
     return LossSpikeGuard(ratio, metrics.losses(rows), job.out / "trouble.json")
 
 
 def layout_of(packing: bool, attention: str) -> Layout:
-    """How batches are laid out: what knows the borders of examples wants packed rows end to end, a mask side
-    by side.
-    """
+    """The layout of batches: `flat` for attention that knows examples' boundaries, else by mask."""
     if not packing:
         return "padded"
     return "flat" if attention in ("flash_attention_2", BLOCKS) else "packed"

@@ -1,4 +1,4 @@
-"""trl's trainer with what it lacks: which example each token is of, and an exact loss on the held-out set.
+"""trl's SFT trainer with the example of each token, and an exact loss on the held-out set.
 
 This module needs torch and trl at import, so it is only ever imported inside a function.
 """
@@ -14,7 +14,7 @@ from rectune.models.distributed import gathered, turns
 from rectune.models.metrics import TokenMeter
 from rectune.models.training.loss_spike_guard import LossSpikeGuard
 from rectune.models.training.trl_internals import require
-from rectune.train.collate import NOBODY
+from rectune.train.collate import NO_EXAMPLE
 
 require(SFTTrainer, "_prepare_inputs")  # asked by `PackedSFTTrainer.evaluate`
 
@@ -34,15 +34,15 @@ class PackedSFTTrainer(SFTTrainer):  # type: ignore[misc]
         self.step_loss, self.step_owners = 0.0, list[Any]()
 
     def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> torch.Tensor:
-        """One micro-batch forward and backward; the loss of a whole step is looked at before its update."""
+        """Forward and backward of a micro-batch; the guard checks a step's loss before its update."""
         owners = inputs.pop("owners")
         self.step_owners.append(owners)
-        self.meter.add(int((owners != NOBODY).sum()))
+        self.meter.add(int((owners != NO_EXAMPLE).sum()))
         loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
         self.step_loss += loss.item()
         if self.accelerator.sync_gradients or not loss.isfinite():
             numbers = {number for owners in self.step_owners for number in owners.unique().tolist()}
-            ids = self.data_collator.rows.ids(sorted(numbers - {NOBODY}))
+            ids = self.data_collator.rows.ids(sorted(numbers - {NO_EXAMPLE}))
             self.guard.check(self.step_loss, self.state.global_step + 1, ids)
             self.step_loss, self.step_owners = 0.0, []
         return loss
@@ -55,11 +55,9 @@ class PackedSFTTrainer(SFTTrainer):  # type: ignore[misc]
         super().log(logs, start_time)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """The loss on the held-out set: the mean over all its labels (nats a token), however they are
-        batched.
+        """The loss on the held-out set: the mean over all its labels, nats per token, however batched.
 
-        The batches are cut here and not by a data loader, which would draw from the random numbers of
-        training.
+        The batches are made here and not by a data loader, which would use training's random state.
         """
         self.model.eval()
         scores: Scores = {}
@@ -83,4 +81,4 @@ class PackedSFTTrainer(SFTTrainer):  # type: ignore[misc]
         sums.index_add_(1, place.reshape(-1), figures)
         nats, labels = sums.tolist()
         found = zip(numbers.tolist(), nats, labels, strict=True)
-        return {number: (loss, int(count)) for number, loss, count in found if number != NOBODY}
+        return {number: (loss, int(count)) for number, loss, count in found if number != NO_EXAMPLE}

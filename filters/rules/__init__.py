@@ -1,6 +1,4 @@
-"""The rules that a response must pass, in the order in which reasons are given. A new rule is a new line
-here.
-"""
+"""The table of filter rules, in the order in which reasons are given."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Rules against what a recommendation must not carry: advertising, and data of persons. Titles are taken out
-before.
+"""Rules against advertising and personal data, on text with masked titles.
 
-Every pattern is bounded, so that hostile text costs no more than its length; when in doubt a row stays.
+Every pattern takes linear time, also on hostile text; when in doubt a row is kept.
 """
 
 from __future__ import annotations
@@ -37,7 +36,8 @@ _ADVERTISING = hinted_patterns(
     ("최저가|품절", r"최저가 ?(?:보장|판매)|품절 ?임박"),
     (
         "방문|문의|상담",
-        r"(?:홈페이지|사이트|매장)(?:를|을|에|로) ?(?:방문|문의)|(?:카톡|카카오톡|전화|댓글|광고) ?(?:문의|상담)",
+        r"(?:홈페이지|사이트|매장)(?:를|을|에|로) ?(?:방문|문의)"
+        r"|(?:카톡|카카오톡|전화|댓글|광고) ?(?:문의|상담)",
     ),
     ("좋아요", r"구독과? ?좋아요"),
 )
@@ -53,7 +53,8 @@ _PHONE = re.compile(
     "|".join(
         (
             # Korean: mobile and area codes with separators, mobile ones without.
-            r"(?<![\d-])(?:\+82[- ]?\(?0?\)?|\(?0)(?:1[016789]|2|[3-6][1-5]|70|50\d)\)?[-. ]{1,2}\d{3,4}[-. ]\d{4}(?![\d-])",
+            r"(?<![\d-])(?:\+82[- ]?\(?0?\)?|\(?0)(?:1[016789]|2|[3-6][1-5]|70|50\d)\)?"
+            r"[-. ]{1,2}\d{3,4}[-. ]\d{4}(?![\d-])",
             r"(?<![\d-])01[016789]\d{7,8}(?![\d-])",
             # Service numbers only where a word announces them: 1588-1598 may as well be years.
             r"(?:☎|☏|전화|문의|tel\.?|call|phone)[ :]{0,3}1[568]\d{2}-\d{4}(?![\d-])",
@@ -78,7 +79,7 @@ _WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)  # of the check digit of a resid
 
 
 class Advertising(CountRule):
-    """Phrases that sell: a call to buy or click, a price off, a code."""
+    """Advertising phrases: a call to buy or click, a discount, a code."""
 
     name, reason, counts = "advertising", "advertising", "phrases"
 
@@ -102,18 +103,14 @@ class PersonalData(CountRule):
 
 
 def luhn(text: str) -> bool:
-    """Whether the digits of a text pass the check of card numbers (ISO/IEC 7812-1, annex B), not all being
-    equal.
-    """
+    """Whether the digits of a text are a valid card number (ISO/IEC 7812-1, annex B) and not all equal."""
     digits = [int(letter) for letter in text if letter.isdecimal()]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def _resident(birth: str, separator: str, rest: str) -> bool:
-    """With its hyphen the form is enough (since October 2020 there is no check digit); else the check digit
-    decides.
-    """
+    """With a hyphen the form is enough (no check digit since October 2020); else the check digit decides."""
     if separator == "-":
         return True
     digits = [int(digit) for digit in birth + rest]

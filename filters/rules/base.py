@@ -1,4 +1,4 @@
-"""What a rule is: a name, a figure for every response, and whether that figure drops it."""
+"""The base classes of rules: a name, a figure for every response, and whether that figure drops it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ResponseBatch:
-    """Examples as columns that run alongside each other, with what was counted of the responses.
+    """Examples as aligned columns, with token counts and scores of the responses.
 
-    `titles` holds the target's title, then those shown as candidates, then the history's, each once; `shown`
+    `titles` has the target's title, then those shown as candidates, then the history's, each once; `shown`
     the places of the candidates in it. `catalogue` has all titles of all domains.
     """
 
@@ -54,23 +54,21 @@ class ResponseBatch:
 
     @cached_property
     def segments(self) -> list[list[list[str]]]:
-        """The words of the masked responses, parted where a title stood."""
+        """The words of the masked responses, split at the masked titles."""
         return [segments(text) for text in self.masked]
 
     @cached_property
     def recommended(self) -> list[tuple[str, float]]:
-        """The title, of its row's own, that each response ends on or ranks first, and how sure that is; empty
-        if none.
-        """
+        """The title of its row that each response recommends, and its certainty; an empty title if none."""
         rows = zip(self.responses, self.titles, self.shown, strict=True)
         return [_recommended(*row) for row in rows]
 
 
 class BaseRule(ABC):
-    """What every rule has.
+    """Attributes of all rules.
 
-    `name` is its key under `filter.rules`, `reason` what people read where it drops a row, `counts` what its
-    figure is.
+    `name` is the rule's key under `filter.rules`, `reason` the text for people when it drops a row, `counts`
+    the description of its figure.
     """
 
     name: ClassVar[str]
@@ -82,11 +80,11 @@ class BaseRule(ABC):
 
 
 class Rule(BaseRule):
-    """One way in which a response may be unfit, judged by itself."""
+    """A rule that judges each response by itself."""
 
     @abstractmethod
     def figures(self, batch: ResponseBatch) -> Column:
-        """One figure a row [n], NaN where there is none."""
+        """One figure per row [n], NaN if there is none."""
 
     @abstractmethod
     def drops(self, figures: Column, batch: ResponseBatch) -> Mask:
@@ -94,7 +92,7 @@ class Rule(BaseRule):
 
 
 class CountRule(Rule):
-    """A rule that counts what must not be there at all."""
+    """A rule that counts something; one hit drops the row."""
 
     def figures(self, batch: ResponseBatch) -> Column:
         import numpy as np
@@ -106,11 +104,11 @@ class CountRule(Rule):
 
     @abstractmethod
     def hits(self, masked: str) -> int:
-        """How often it is there, in a response without titles."""
+        """The number of hits in a response without titles."""
 
 
 class LocaleShareRule(Rule):
-    """A rule that asks for a share of something, another one in each locale."""
+    """A rule that requires a minimum share of something, by locale."""
 
     def figures(self, batch: ResponseBatch) -> Column:
         import numpy as np
@@ -126,28 +124,28 @@ class LocaleShareRule(Rule):
 
     @abstractmethod
     def share(self, masked: str, locale: Locale) -> float:
-        """How large it is in a response without titles; NaN where there is nothing to tell it by."""
+        """The share in a response without titles; NaN if it cannot be determined."""
 
 
 @dataclass(frozen=True)
 class HintedPattern:
-    """A pattern for text in small letters, and hints of which one is in whatever matches it.
+    """A pattern for lower-case text, and hints: substrings of which every match contains one.
 
-    A pattern with many beginnings is slow to look for, and hints are quick: most texts have none.
+    Searching for hints is much faster than a pattern with many alternatives, and most texts have none.
     """
 
     hints: tuple[str, ...]
     pattern: re.Pattern[str]
 
     def count(self, folded: str) -> int:
-        """How often the pattern is in a text in small letters."""
+        """The number of matches in a lower-case text."""
         if not any(hint in folded for hint in self.hints):
             return 0
         return sum(1 for _ in self.pattern.finditer(folded))
 
 
 def hinted_patterns(*pairs: tuple[str, str]) -> tuple[HintedPattern, ...]:
-    """Signs from pairs of hints, parted by `|`, and a pattern, in which `^` is the beginning of a line."""
+    """Patterns from pairs of hints, separated by `|`, and a regex, in which `^` is the start of a line."""
     return tuple(
         HintedPattern(tuple(hints.split("|")), re.compile(pattern, re.MULTILINE | re.ASCII))
         for hints, pattern in pairs
@@ -155,7 +153,7 @@ def hinted_patterns(*pairs: tuple[str, str]) -> tuple[HintedPattern, ...]:
 
 
 def count_matches(among: Sequence[HintedPattern], text: str) -> int:
-    """How often any of the signs is in a text."""
+    """The number of matches of all patterns in a text."""
     folded = text.lower()
     return sum(sign.count(folded) for sign in among)
 
@@ -166,7 +164,5 @@ def _recommended(text: str, titles: Sequence[str], shown: Sequence[int]) -> tupl
 
 
 def _end(text: str) -> str:
-    """The text from the last line that begins with our closing or ranking words: what is before them decides
-    nothing.
-    """
+    """The text from the last line that begins with our closing or ranking words."""
     return text[max(text.rfind(f"\n{words}") for words in (*CLOSINGS.values(), *RANKINGS.values())) + 1 :]

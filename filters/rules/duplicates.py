@@ -1,7 +1,6 @@
-"""Rules that look at all responses together: of those that are the same, or nearly, the first by its
-example's id stays.
+"""Rules on duplicates: of equal, or nearly equal, responses the first by its example's id is kept.
 
-They read a batch at a time and judge at the end, over 16 bytes (the same) and 0.5 kB (nearly the same) a row.
+They read batch by batch and judge at the end, with 16 bytes (equal) and 0.5 kB (nearly equal) per row.
 """
 
 from __future__ import annotations
@@ -25,16 +24,14 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DuplicateRules:
-    """Figures and verdicts of all n rows; `first` [n] is the place of the row that stays, a row's own where
-    it stays.
-    """
+    """Figures and verdicts of all n rows; `first` [n] is the place of the kept row, or the row's own."""
 
     figures: Column
     first: Ints
 
     @property
     def drops(self) -> Mask:
-        """Whether a row goes."""
+        """Whether each row is dropped."""
         import numpy as np
 
         copied: Mask = self.first != np.arange(len(self.first))
@@ -46,15 +43,15 @@ class DuplicateRule(BaseRule):
 
     @abstractmethod
     def add(self, batch: ResponseBatch) -> None:
-        """Take in the next rows."""
+        """Add the next rows."""
 
     @abstractmethod
     def settle(self, ids: Sequence[str]) -> DuplicateRules:
-        """Judge all rows taken in; `ids` are theirs."""
+        """Judge all rows added; `ids` are theirs."""
 
 
 class ExactDuplicate(DuplicateRule):
-    """How many rows have the same response, spaces not counted; an empty one is a copy of none."""
+    """The number of rows with the same response, ignoring spaces; empty ones are no copies."""
 
     name, reason, counts = "duplicate", "duplicate", "rows with this response"
 
@@ -83,9 +80,9 @@ class ExactDuplicate(DuplicateRule):
 
 
 class NearDuplicate(DuplicateRule):
-    """How like a response is to the one that stays for it; see `rectune.filters.minhash`."""
+    """The similarity of a response to the kept one; see `rectune.filters.minhash`."""
 
-    name, reason, counts = "near_duplicate", "near duplicate", "likeness to the one that stays"
+    name, reason, counts = "near_duplicate", "near duplicate", "similarity to the kept response"
 
     def __init__(self, config: settings.FilterConfig) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""Rules that read what was counted of a response: empty, repetitive by its score, too short, too long."""
+"""Rules on token counts: empty, repetitive by the response score, too short, too long."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if typing.TYPE_CHECKING:
 
 
 class EmptyResponse(Rule):
-    """An answer without a word has no score."""
+    """A response without a word, which has no score."""
 
     name, reason, counts = "empty", "empty", "characters"
 
@@ -40,7 +40,7 @@ class ResponseScore(Rule):
 
 
 class ResponseTooShort(Rule):
-    """Fewer tokens than a reason takes. An empty answer is only empty."""
+    """Fewer tokens than a reason takes; empty responses are left to `EmptyResponse`."""
 
     name, reason, counts = "too_short", "too short", "tokens"
 

@@ -1,4 +1,4 @@
-"""Rules against saying again: what the prompt said, or what the response said before. Titles are not counted."""
+"""Rules against repetition: of the prompt, or of the response itself. Titles are not counted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if typing.TYPE_CHECKING:
 
 
 class PromptCopy(Rule):
-    """The share of the response's runs of words that stand in the instruction.
+    """The share of the response's word n-grams that are in the instruction.
 
     A response must name titles and may quote the query; both are taken out of it first.
     """
@@ -39,7 +39,7 @@ class PromptCopy(Rule):
 
 
 class NgramRepetition(Rule):
-    """The share of the response's runs of words that came before in it."""
+    """The share of the response's word n-grams that came before in it."""
 
     name, reason, counts = "ngram_repetition", "repeats itself", "share of runs of words"
 

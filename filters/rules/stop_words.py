@@ -1,9 +1,7 @@
-"""The rule against word salad: text whose words are in no grammar, which says nothing twice and names the
-right item.
+"""The rule against word salad: text without grammar that may pass all other rules.
 
-Sentences of any subject are held together by the same few words or endings: articles, pronouns and
-prepositions in English, particles and verb endings in Korean. Text without them is a list, or was sampled too
-hot.
+Sentences on any subject have function words or endings: articles, pronouns and prepositions in English,
+particles and verb endings in Korean. Text without them is a list, or was sampled at a high temperature.
 """
 
 from __future__ import annotations
@@ -13,15 +11,16 @@ import re
 from rectune.core.types import Locale
 from rectune.filters.rules.base import LocaleShareRule
 
-_FEWEST = 8  # words on which the share is worth something
+_FEWEST = 8  # number of words below which the share is unreliable
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _ENGLISH = frozenset(
     """
-    a about after all also am an and any are around as at be because been before both but by can could did do does
-    for from had has have having he her here hers him his how i if in into is it its itself just me more most my no
-    not of on once one only or other our out over own she should so some such than that the their them themselves
-    then there these they this those through to too under until up very was we were what when where which while who
-    whose why will with within without would yet you your yours yourself it's you're you've you'll you'd i'm i've
+    a about after all also am an and any are around as at be because been before both but by can could did do
+    does for from had has have having he her here hers him his how i if in into is it its itself just me more
+    most my no not of on once one only or other our out over own she should so some such than that the their
+    them themselves then there these they this those through to too under until up very was we were what when
+    where which while who whose why will with within without would yet you your yours yourself it's you're
+    you've you'll you'd i'm i've
     that's there's they're he's she's we're isn't don't doesn't won't can't
     """.split()
 )
@@ -33,8 +32,7 @@ _KOREAN = re.compile(
 
 
 class StopWords(LocaleShareRule):
-    """The share of function words among the words outside titles; in Korean, of words that end as they do in
-    sentences.
+    """The share of function words outside titles; in Korean, of words with a particle or verb ending.
 
     None for fewer than eight words.
     """

@@ -1,4 +1,4 @@
-"""Rules on what a response recommends: the item really taken, and none other."""
+"""Rules on what a response recommends: the target, and no other item."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if typing.TYPE_CHECKING:
 
 
 class WrongTarget(Rule):
-    """How surely the response ends on the target or ranks it first, 0 if it does not.
+    """The certainty that the response ends on the target or ranks it first, 0 if it does not.
 
-    The scale is that of `rectune.prompts.title_matching`.
-    A title that is cut short, or that may go on with the words behind it, does not count.
+    The scale is that of `rectune.prompts.title_matching`. A title that is shortened, or that the words after
+    it may continue, does not count.
     """
 
     name, reason, counts = "target", "target not named", "certainty that the target is recommended"
@@ -33,7 +33,7 @@ class WrongTarget(Rule):
 
 
 class OtherItem(Rule):
-    """1 where the response ends on, or ranks first, another item of the catalogue, else 0."""
+    """1 if the response ends on, or ranks first, another item of the catalogue, else 0."""
 
     name, reason, counts = "other_item", "another item named", "1 where another item is named"
 

@@ -1,6 +1,4 @@
-"""Rules on how a response is written: in the prompt's language, in sound Unicode, without leftovers of
-templates.
-"""
+"""Rules on text quality: the prompt's language, valid Unicode, no template markers."""
 
 from __future__ import annotations
 
@@ -41,7 +39,7 @@ _FOREIGN = re.compile("[\x80-\u05ff\u2500-\u25ff]")
 
 
 class WrongLanguage(LocaleShareRule):
-    """The share of letters, titles left out, in the script of the prompt's locale; none without letters."""
+    """The share of letters, titles left out, in the script of the prompt's locale; NaN without letters."""
 
     name, reason, counts = "language", "wrong language", "share of letters in the locale's script"
 
@@ -63,9 +61,7 @@ class BrokenText(CountRule):
 
 
 class LeftoverMarkers(CountRule):
-    """Signs of templates, roles and prompts, placeholders that nobody filled, and a model that speaks of
-    itself.
-    """
+    """Markers of templates, roles and prompts, unfilled placeholders, and a model that speaks of itself."""
 
     name, reason, counts = "markers", "template leftovers", "leftovers"
 

@@ -1,1 +1,1 @@
-"""The command line: options are read here, and the work is in the modules that are called."""
+"""The command line: parses options and calls the modules that do the work."""

@@ -1,6 +1,4 @@
-"""`rectune compare` and `rectune leave-one-domain-out`: two evaluations side by side, and one domain left
-out.
-"""
+"""The commands `rectune compare` and `rectune leave-one-domain-out`."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ def leave_one_domain_out(
     users: Annotated[int, typer.Option(min=0, help="At most so many test users a fold; 0 is all.")] = 0,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Leave one domain out: tune on the others, test on everybody of that one; finished folds are not made
-    again.
-    """
+    """Leave one domain out: tune on the others, test on all its users; finished folds are not run again."""
     from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.leave_one_domain_out import DomainFoldOptions, run_leave_one_domain_out
 

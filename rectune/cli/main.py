@@ -1,11 +1,10 @@
-"""The command line: `rectune COMMAND`. Every command says what it does in one line; the work is in the
-modules it calls.
-"""
+"""The command line: `rectune COMMAND`. Commands are thin; the work is in the modules they call."""
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +18,7 @@ from rectune.cli.tag import tag_app
 
 app = typer.Typer(
     name="rectune",
-    help="Raw logs and catalogues in; an instruction-tuned, aligned recommender that names only real items out.",
+    help="From raw logs and catalogues to a tuned, aligned recommender that names only real items.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,7 +44,7 @@ def run(
     ] = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Run the pipeline: finished stages are skipped, interrupted ones go on."""
+    """Run the pipeline: finished stages are skipped, interrupted ones resume."""
     from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.console import closing_words, generation_preview
     from rectune.pipeline.run import RunOptions, run_pipeline
@@ -65,7 +64,7 @@ def plan(
     estimate: Annotated[
         bool,
         typer.Option(
-            "--estimate", help="What training would take: memory, steps, time, and which knob helps."
+            "--estimate", help="Estimate memory, steps and time of training, and which key saves memory."
         ),
     ] = False,
     device: Annotated[
@@ -111,11 +110,11 @@ def plan(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(runs: Runs = Path("runs")) -> None:
     """What works on this machine, and how to repair what does not."""
     from rectune.pipeline.doctor import examine
 
-    report, healthy = examine()
+    report, healthy = examine(runs)
     typer.echo(report)
     raise typer.Exit(0 if healthy else 2)
 
@@ -171,7 +170,7 @@ def data_fetch(
     ] = None,
     root: Annotated[Path, typer.Option(help="The folder that holds one folder a dataset.")] = Path("data"),
 ) -> None:
-    """Download a dataset from its publisher, or say what to do by hand; what was stopped goes on."""
+    """Download a dataset from its publisher, or say what to do by hand; an interrupted download resumes."""
     from rectune.pipeline.datasets import fetched
 
     typer.echo(fetched(name, edition, category or [], root))
@@ -203,9 +202,7 @@ def prompts_show(
     count: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 3,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Prompts as the model sees them, control tokens made visible and trained tokens told apart; runs
-    nothing.
-    """
+    """Prompts as the model sees them, with control tokens visible and trained tokens marked; runs nothing."""
     from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.prompts_show import PromptFilter, prompt_pages
     from rectune.pipeline.run import RunOptions
@@ -236,12 +233,12 @@ def score(
         str, typer.Option("--format", help="jsonl, json, csv or parquet, where the name does not say.")
     ] = "",
 ) -> None:
-    """Response scores ln(L)*L/C of a file of texts: how many are dropped, of which length, and a histogram."""
+    """Response scores ln(L)*L/C of a file of texts: how many are dropped, by length, and a histogram."""
     from rectune.filters.command import ScoreOptions, for_terminal, score_file
 
     asked = ScoreOptions(file, column, kind, tokenizer, threshold, png)
     summary = score_file(asked, sys.stdout.write if as_json else None)
-    sys.stdout.flush()  # a reader that has gone is noticed here, not when the interpreter ends
+    sys.stdout.flush()  # a closed pipe is noticed here, not when the interpreter ends
     typer.echo(for_terminal(summary), err=as_json)
 
 
@@ -254,21 +251,50 @@ app.command("leave-one-domain-out")(leave_one_domain_out)
 
 def main() -> None:
     """The console command. Errors for people go without a traceback and exit with 2."""
+    from rectune.core.std_streams import flush_streams, prepare_streams
+
+    prepare_streams()
+    status = _status()
+    if (unwritten := flush_streams()) and not status:
+        status = _refused(unwritten)
+    sys.exit(status)
+
+
+def _status() -> int | str | None:
+    """Run what was typed; what went wrong is printed in a line or two. Returns the exit status."""
     from rectune.core.errors import RectuneError, UserError
     from rectune.core.extras import needs_extra
 
     try:
         with needs_extra("this command"):
             app()
+    except SystemExit as end:
+        return end.code
     except UserError as error:
-        typer.echo(f"rectune: {error}", err=True)
-        sys.exit(2)
+        return _complain(error, 2)
     except RectuneError as error:
-        typer.echo(f"rectune: {error}", err=True)
-        sys.exit(1)
+        return _complain(error, 1)
     except KeyboardInterrupt:
-        typer.echo("rectune: stopped; the same command goes on from here", err=True)
-        sys.exit(130)
+        return _complain("stopped; the same command goes on from here", 130)
+    except OSError as error:
+        return _refused(error)
+    return 0
+
+
+def _refused(error: OSError) -> int:
+    """Tell what the system did not let us do; a fault of ours keeps its traceback."""
+    from rectune.core.os_errors import for_people
+
+    told = for_people(error, str(Path.cwd()))
+    if told is None:
+        raise error
+    return _complain(told, 2)
+
+
+def _complain(what: object, status: int) -> int:
+    with suppress(OSError):
+        typer.echo(f"rectune: {what}", err=True)
+    return status
 
 
 if __name__ == "__main__":

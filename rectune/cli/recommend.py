@@ -1,10 +1,10 @@
-"""`rectune recommend`: anybody's catalogue in, real items of it out, with reasons and what they rest on."""
+"""`rectune recommend`: recommends items of any catalogue, with reasons and evidence."""
 
 from __future__ import annotations
 
-import json
 import re
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rectune.cli.shared_options import Runs
+from rectune.cli.shared_options import Overrides, Runs
 
 if TYPE_CHECKING:
     from rectune.core.settings import RetrievalConfig
     from rectune.core.types import Item
     from rectune.recommender.generative import GenerativeRecommender
-    from rectune.recommender.requests import UserRequest
+    from rectune.recommender.typed_history import Typed
 
 _DEFAULT = Path("demo")
 _QUESTION = re.compile(r"(?:^|\s)\?\s*")
@@ -39,9 +39,11 @@ class CatalogueSource:
     model: str
     runs: Path
     columns: dict[str, str] = field(default_factory=dict)
+    overrides: Sequence[str] = ()
 
 
 def recommend(
+    overrides: Overrides = None,
     recipe: Annotated[
         Path | None,
         typer.Option(
@@ -71,9 +73,9 @@ def recommend(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an answer.")] = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Recommend items of a catalogue for a history or a query, with reasons and what they rest on."""
+    """Recommend items of a catalogue for a history or a query, with reasons and evidence."""
     from rectune.inference.engine_cache import keep_engines_loaded
-    from rectune.recommender.requests import UserRequest
+    from rectune.recommender.typed_history import Typed
 
     chosen = {
         "title": title_column,
@@ -83,28 +85,22 @@ def recommend(
         "year": year_column,
     }
     columns = {name: column for name, column in chosen.items() if column != _GUESS}
-    source = CatalogueSource(catalogue, domain, recipe, model, runs, columns)
-    wish = UserRequest(titles_in(history), query, history_domain)
-    if not interactive and not (wish.history or wish.query.strip()):
+    source = CatalogueSource(catalogue, domain, recipe, model, runs, columns, overrides or [])
+    typed = Typed(history, query, history_domain)
+    if not interactive and typed.empty:
         from rectune.core.errors import UserError
 
         raise UserError("nothing to go by", hint='give --history "A; B; C", --query "…", or --interactive')
     answer = _Answering(source, _checked(ground), top, as_json)
     with keep_engines_loaded() if interactive else nullcontext():
-        if wish.history or wish.query.strip():
-            typer.echo(answer(wish))
+        if not typed.empty:
+            typer.echo(answer(typed))
         if interactive:
             _converse(answer, history_domain)
 
 
-def titles_in(text: str) -> list[str]:
-    """The titles in "A; B; C". A semicolon within a title (Steins;Gate) has no space behind it."""
-    parts = re.split(r";\s+|;\s*$", text) if re.search(r";\s", text) else text.split(";")
-    return [title.strip() for title in parts if title.strip()]
-
-
 class _Answering:
-    """Answers wishes from one catalogue, which is read and indexed once."""
+    """Answers requests from one catalogue, which is read and indexed once."""
 
     def __init__(self, source: CatalogueSource, ground: str, top: int, as_json: bool) -> None:
         from rectune.core.progress import say
@@ -117,17 +113,19 @@ class _Answering:
             say(said)
         self._recommender = _recommender(model, self._items, config, folder)
 
-    def __call__(self, wish: UserRequest) -> str:
-        """The answer to a wish, for a terminal or as a line of JSON."""
+    def __call__(self, typed: Typed) -> str:
+        """The answer to what was typed, for a terminal or as a line of JSON."""
         from rectune.core.progress import say
+        from rectune.core.std_streams import json_line
         from rectune.recommender.formatting import as_json, as_text
         from rectune.recommender.requests import from_words
 
+        wish = typed.user_request(self._items[0].domain, self._recommender.grounding.titles)
         request = from_words(self._items, wish, self._recommender.grounding)
         if strange := [item.title for item in request.liked if not item.item_id and not wish.history_domain]:
             say(f"not in the catalogue, so only their words count: {'; '.join(strange)}")
         found = self._recommender.recommend(request)
-        return json.dumps(as_json(found), ensure_ascii=False) if self._json else as_text(found)
+        return json_line(as_json(found)) if self._json else as_text(found)
 
 
 def _recommender(
@@ -141,9 +139,9 @@ def _recommender(
 
 
 def _converse(answer: _Answering, history_domain: str) -> None:
-    """A wish a line until an empty one: titles, or a question mark and what is looked for, or both."""
+    """Read one request per line until an empty one: titles, or a question mark and a query, or both."""
     from rectune.core.errors import UserError
-    from rectune.recommender.requests import UserRequest
+    from rectune.recommender.typed_history import Typed
 
     typer.echo(
         'Titles you liked, as "A; B; C"; or "? what you look for"; or both. An empty line ends.', err=True
@@ -155,9 +153,7 @@ def _converse(answer: _Answering, history_domain: str) -> None:
             return
         history, *query = _QUESTION.split(line, maxsplit=1)
         try:
-            typer.echo(
-                answer(UserRequest(titles_in(history), query[0] if query else "", history_domain)) + "\n"
-            )
+            typer.echo(answer(Typed(history, query[0] if query else "", history_domain)) + "\n")
         except UserError as error:
             typer.echo(f"rectune: {error}", err=True)
 
@@ -165,7 +161,8 @@ def _converse(answer: _Answering, history_domain: str) -> None:
 def _settings(source: CatalogueSource, ground: str, top: int) -> RetrievalConfig:
     from rectune.core.recipe import load_recipe
 
-    changed = [f"retrieval.grounding={ground}"] * bool(ground) + [f"retrieval.top={top}"] * bool(top)
+    changed = [*source.overrides]
+    changed += [f"retrieval.grounding={ground}"] * bool(ground) + [f"retrieval.top={top}"] * bool(top)
     return load_recipe(source.recipe or _DEFAULT, changed).retrieval
 
 
@@ -174,7 +171,7 @@ def _checked(ground: str) -> Literal["", "retrieve", "constrained"]:
 
     if ground not in ("", "retrieve", "constrained"):
         raise UserError(
-            f"{ground!r} is no way of grounding", where="--ground", hint="give retrieve or constrained"
+            f"{ground!r} is no grounding method", where="--ground", hint="give retrieve or constrained"
         )
     return ground  # type: ignore[return-value]
 
@@ -186,37 +183,41 @@ def _items(source: CatalogueSource, embedder: str) -> tuple[list[Item], Path]:
     from rectune.core.errors import UserError
     from rectune.core.progress import say
     from rectune.core.types import content_id
+    from rectune.pipeline.recipe_results import finished_result
     from rectune.recommender.catalogue_file import read_catalogue
 
-    store, recipe = ArtifactStore(source.runs), source.recipe or _DEFAULT
+    store = ArtifactStore(source.runs)
     if source.catalogue:
         read = read_catalogue(source.catalogue, source.domain or "other", source.columns)
         say(read.describe())
         items, of = read.items, str(source.catalogue.resolve())
     else:
-        known = load_catalogue(store.resolve(recipe.stem, "data") / "items.parquet")
+        data = finished_result(source.recipe or _DEFAULT, "data", store, source.overrides)
+        known = load_catalogue(data / "items.parquet")
         if source.domain not in known.domains:
             raise UserError(
                 f"which catalogue? There is no domain {source.domain!r}",
                 hint=f"give --catalogue FILE, or --domain with one of: {', '.join(known.domains)}",
             )
-        items, of = known.of(source.domain), recipe.stem
+        items, of = known.of(source.domain), data.name
     return items, store.root / "catalogues" / content_id("catalogue", of, source.domain, embedder)
 
 
 def _model(source: CatalogueSource) -> tuple[Path, str]:
-    """The GGUF file that answers, and what has to be said of it."""
+    """The GGUF file that answers, and a note about it for the user."""
     from rectune.core.artifacts import ArtifactStore
     from rectune.core.errors import UserError
     from rectune.models.reference import gguf_file
+    from rectune.pipeline.recipe_results import finished_result
 
     if source.model:
         return gguf_file(source.model), ""
     try:
-        return ArtifactStore(source.runs).resolve(
-            (source.recipe or _DEFAULT).stem, "export"
-        ) / "model.gguf", ""
+        wanted = source.recipe or _DEFAULT
+        folder = finished_result(wanted, "export", ArtifactStore(source.runs), source.overrides)
+        return folder / "model.gguf", ""
     except UserError:
         if source.recipe:
             raise
-        return gguf_file("embedded"), "no recipe was run here: the embedded model answers, untrained"
+        said = f"the recipe {_DEFAULT} was not run here as it stands: the embedded model answers, untrained"
+        return gguf_file("embedded"), said

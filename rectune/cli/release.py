@@ -1,4 +1,4 @@
-"""`rectune export` and `rectune push`: what leaves the house."""
+"""The commands `rectune export` and `rectune push`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rectune.cli.shared_options import Overrides, RecipeFile, Runs
 
 
 def export(recipe: RecipeFile, overrides: Overrides = None, runs: Runs = Path("runs")) -> None:
-    """Make the aligned model's GGUF and say where it is."""
+    """Export the aligned model as GGUF and print where it is."""
     from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.run import RunOptions, run_pipeline
 
@@ -37,7 +37,7 @@ def push(
     ] = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Push model, data and cards to the Hub, a commit a kind; dry unless told otherwise."""
+    """Push model, data and cards to the Hub, one commit per kind; a dry run unless --no-dry-run."""
     from rectune.core.artifacts import ArtifactStore
     from rectune.pipeline.push_command import PushOptions, push_run
 

@@ -1,10 +1,7 @@
-"""`rectune tag …`: the tagging program, and what is done with tag files. `rectune tag RECIPE` needs no
-further word.
-"""
+"""The commands `rectune tag …`; `rectune tag RECIPE` starts the tagging program."""
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -33,7 +30,7 @@ class ExportFormat(StrEnum):
 
 
 class _WithDefault(TyperGroup):
-    """A group whose first word may be missing: what is no command is an argument of the default one."""
+    """A command group with a default command: a first word that is no command is an argument of it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the default command in front where none is named."""
@@ -48,6 +45,8 @@ tag_app = typer.Typer(
     "Its options: `rectune tag answers --help`.",
     no_args_is_help=True,
 )
+
+_Of = tuple[Path, list[str] | None]  # a recipe and its overrides
 
 Annotators = Annotated[
     str, typer.Option(help="The annotators who share the prompts, as a,b,c; else you do all.")
@@ -91,21 +90,22 @@ def answers(
     from rectune.align.tagging import compare as judge
     from rectune.core.artifacts import ArtifactStore
     from rectune.core.recipe import load_recipe
+    from rectune.core.user_env import login_name
     from rectune.pipeline.run import RunOptions, run_pipeline
 
     loaded = load_recipe(recipe, overrides or [])
-    sitting = TaggingOptions(
-        tag_file(loaded), annotator or getpass.getuser(), plain, _names(annotators), overlap, repeats
+    options = TaggingOptions(
+        tag_file(loaded), annotator or login_name(), plain, _names(annotators), overlap, repeats
     )
     if compare:
-        comparison, data = _duel(recipe, compare, answers, runs)
-        raise typer.Exit(judge(comparison, data, sitting))
+        comparison, data = _duel((recipe, overrides), compare, answers, runs)
+        raise typer.Exit(judge(comparison, data, options))
     folders = run_pipeline(RunOptions(recipe, overrides or [], "candidates"), ArtifactStore(runs))
     if loaded.align.annotator == "simulated":
         typer.echo(
             "This recipe trains on a simulated annotator; add align.annotator=person to train on your tags."
         )
-    raise typer.Exit(tag(folders, sitting))
+    raise typer.Exit(tag(folders, options))
 
 
 @tag_app.command()
@@ -118,7 +118,7 @@ def status(
     answers: Answers = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Who did how much, how well annotators agree, whether places sway them; with --compare the win rate."""
+    """Progress, agreement and position bias of the annotators; with --compare the win rate."""
     from rectune.align.status import comparison_status
     from rectune.align.status import status as described
     from rectune.core.recipe import load_recipe
@@ -127,10 +127,10 @@ def status(
     with _existing(loaded) as store:
         decisions, marks = store.standing(), store.marks()
     if compare:
-        comparison, _ = _duel(recipe, compare, answers, runs)
+        comparison, _ = _duel((recipe, overrides), compare, answers, runs)
         typer.echo(comparison_status(comparison, decisions))
         return
-    typer.echo(described(_tasks(recipe, runs), decisions, marks, _names(annotators), overlap))
+    typer.echo(described(_tasks((recipe, overrides), runs), decisions, marks, _names(annotators), overlap))
 
 
 @tag_app.command()
@@ -145,7 +145,7 @@ def export(
     ] = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Write everything that was decided, notes, flags and history too; or what counts, for another tool."""
+    """Export all decisions with notes, flags and history; or those that count, for another tool."""
     from rectune.align.import_export import export_tags
     from rectune.align.tags import TagStore
 
@@ -165,7 +165,7 @@ def _export_texts(store: TagStore, file: Path, format: ExportFormat, recipe: Pat
         hint = "say whose they are: --recipe RECIPE"
         raise UserError(f"{format} gets the texts too, and a tag file holds hashes only", hint=hint)
     decisions = store.decisions()
-    rows = judged(_tasks(recipe, runs), decisions, store.marks())
+    rows = judged(_tasks((recipe, None), runs), decisions, store.marks())
     write_text(file, document(rows, format))
     count = sum(len(about) for _, about, _ in rows)
     typer.echo(f"{count} decisions on {len(rows)} prompts written to {file}")
@@ -180,7 +180,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="JSON lines that `rectune tag export` wrote.")],
     tags: Tags = "default",
 ) -> None:
-    """Take in an export, all of it or, where a line is broken, nothing; what is there already stays as it is."""
+    """Import an export, whole or, where a line is broken, not at all; what is there already stays."""
     from rectune.align.import_export import import_tags
 
     with _filled(_path(tags)) as store:
@@ -193,7 +193,7 @@ def merge(
     second: Annotated[str, typer.Argument(help="Another.")],
     into: Annotated[str, typer.Option(help="The tag file that gets what is in both; made when missing.")],
 ) -> None:
-    """Make one tag file of two; of one annotator's conflicting decisions the later counts, both are kept."""
+    """Merge two tag files; of one annotator's conflicting decisions the later counts, and both are kept."""
     sources = [_present(_path(name)) for name in (first, second)]
     with _filled(_path(into)) as store:
         _tell(store.merge(sources), store.path)
@@ -201,7 +201,7 @@ def merge(
 
 @contextmanager
 def _filled(path: Path) -> Iterator[TagStore]:
-    """A tag file that is to get rows; one that was made for them goes again where there is an error."""
+    """A tag file to add rows to; a new one is removed again if there is an error."""
     from rectune.align.tags import TagStore
 
     made = not path.exists()
@@ -220,17 +220,26 @@ def _tell(taken: ImportCounts, path: Path) -> None:
         typer.echo(f"{taken.known} were there already, or twice, and are kept once")
 
 
-def _tasks(recipe: Path, runs: Path) -> list[AnnotationTask]:
-    """The prompts and answers of a recipe's last run."""
+def _tasks(annotators: _Of, runs: Path) -> list[AnnotationTask]:
+    """The prompts and answers of a recipe."""
     from rectune.align.tasks import load_tasks
-    from rectune.core.artifacts import ArtifactStore
 
-    found = ArtifactStore(runs)
-    return load_tasks(found.resolve(recipe.stem, "candidates"), found.resolve(recipe.stem, "queries"))
+    return load_tasks(_result(annotators, "candidates", runs), _result(annotators, "queries", runs))
+
+
+def _result(annotators: _Of, stage: str, runs: Path) -> Path:
+    """The folder of a recipe's finished stage."""
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.pipeline.recipe_results import finished_result
+
+    recipe, overrides = annotators
+    return finished_result(recipe, stage, ArtifactStore(runs), overrides or [])
 
 
 def _names(annotators: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in annotators.split(",") if name.strip())
+    from rectune.core.user_env import plain_name
+
+    return tuple(name for part in annotators.split(",") if (name := plain_name(part)))
 
 
 def _path(tags: str) -> Path:
@@ -257,13 +266,11 @@ def _existing(recipe: Recipe) -> TagStore:
     return TagStore(_present(tag_file(recipe)))
 
 
-def _duel(recipe: Path, systems: tuple[str, str], folder: Path | None, runs: Path) -> tuple[Any, Path]:
+def _duel(annotators: _Of, systems: tuple[str, str], folder: Path | None, runs: Path) -> tuple[Any, Path]:
     """The answers of two models, and the folder of the catalogue."""
     from rectune.align.comparison import read_comparison
     from rectune.align.tasks import PROMPTS_FILE
-    from rectune.core.artifacts import ArtifactStore
 
-    store = ArtifactStore(runs)
-    prompts = store.resolve(recipe.stem, "queries") / PROMPTS_FILE
-    answered = folder or store.resolve(recipe.stem, "eval")
-    return read_comparison(prompts, answered, systems), store.resolve(recipe.stem, "data")
+    prompts = _result(annotators, "queries", runs) / PROMPTS_FILE
+    answered = folder or _result(annotators, "eval", runs)
+    return read_comparison(prompts, answered, systems), _result(annotators, "data", runs)

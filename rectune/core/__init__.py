@@ -1,1 +1,1 @@
-"""What all packages stand on: types, errors, recipes, the run store, tables, statistics. Never torch."""
+"""What all packages use: types, errors, recipes, the artifact store, tables, statistics. Never torch."""

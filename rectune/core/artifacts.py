@@ -1,13 +1,13 @@
-"""The run store: the only code that knows about keys, skipping, partial work and manifests.
+"""The artifact store: the only code that knows about keys, skipping, partial work and manifests.
 
     runs/<stage>/<key>/          a finished artifact: the stage's files, run.log, config.yaml (the sections it
                                  read), recipe.yaml (all of the run's), manifest.json (written last)
-    runs/<stage>/<key>.partial/  work under way or interrupted; the next run goes on from it
-    runs/<stage>/<key>.lock      held while somebody works on it
+    runs/<stage>/<key>.partial/  work in progress or interrupted; the next run resumes from it
+    runs/<stage>/<key>.lock      held while a process works on it
     runs/by-recipe/<recipe>/<stage>  links for people; `resolve` reads them
+    runs/by-recipe/<recipe>.recipe   which file bears that name
     runs/digests.sqlite          digests of raw and model files (rectune/core/digests.py)
-    runs/generations.sqlite           the generation cache of generated text
-    (rectune/inference/generation_cache.py)
+    runs/generations.sqlite      the generation cache (rectune/inference/generation_cache.py)
 
 A key hashes the stage's name and version, the settings that change its result, the keys of its inputs and the
 digests of what it reads from outside. A folder whose key exists is complete: the rename to its final name is
@@ -28,7 +28,7 @@ from typing import Any
 
 from rectune.core.digests import DigestCache, content_digest
 from rectune.core.errors import UserError
-from rectune.core.package_data import recipe_argument
+from rectune.core.package_data import find_recipe, recipe_argument
 from rectune.core.types import content_id
 
 KEY_LENGTH = 16  # hex digits: 64 bits, far beyond what any store will hold
@@ -37,7 +37,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class CacheKey:
-    """What a stage's result is made of; equal ingredients give an equal key."""
+    """All that determines a stage's result; equal contents give an equal key."""
 
     stage: str
     version: int
@@ -54,19 +54,24 @@ class CacheKey:
 
 @dataclass(frozen=True)
 class WorkDir:
-    """Where a stage works: its partial folder and the descriptor of the lock (a child process keeps it by
-    inheriting it).
-    """
+    """A stage's partial folder and the descriptor of its lock, which a child process inherits."""
 
     folder: Path
     lock: int
 
 
 class ArtifactStore:
-    """Artifacts under one root folder."""
+    """Artifacts under one root folder, which is made when something is put into it.
+
+    Raises:
+        UserError: a file stands where the folder is wanted.
+    """
 
     def __init__(self, root: Path = Path("runs")) -> None:
         self.root = root
+        if root.exists() and not root.is_dir():
+            hint = "give a folder with --runs, or move the file away"
+            raise UserError("is a file, and the run store is a folder", where=str(root), hint=hint)
 
     def folder(self, stage: str, key: str) -> Path:
         """Where the artifact is, or will be."""
@@ -144,6 +149,23 @@ class ArtifactStore:
         fresh.symlink_to(Path("../..") / stage / key)
         fresh.replace(link)
 
+    def name_of(self, recipe: Path) -> str:
+        """The name under which a recipe's results are linked: its file's, with its folder's in front where
+        that is taken.
+
+        A name is taken while the recipe that bears it is still there.
+        """
+        path = find_recipe(recipe).resolve()
+        parts = path.with_suffix("").parts[1:]
+        for count in range(1, len(parts) + 1):
+            bearer = self.root / "by-recipe" / ("-".join(parts[-count:]) + ".recipe")
+            known = Path(bearer.read_text(encoding="utf-8")) if bearer.is_file() else path
+            if known == path or not known.is_file() or count == len(parts):
+                break
+        bearer.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(bearer, str(path))
+        return bearer.name.removesuffix(".recipe")
+
     def resolve(self, recipe: str, stage: str) -> Path:
         """The artifact that a recipe's last run made or used for a stage.
 
@@ -159,14 +181,16 @@ class ArtifactStore:
             )
         return link.resolve()
 
+    def keys(self, stage: str) -> list[str]:
+        """The keys of a stage's finished artifacts, sorted."""
+        return [folder.name for folder in self._artifacts() if folder.parent.name == stage]
+
     def digest(self, path: Path) -> str:
         """Digest of a raw file's content; see `DigestCache`."""
         return DigestCache(self.root).digest(path)
 
     def verify(self) -> Iterator[tuple[Path, list[str]]]:
-        """Re-hash every finished artifact; yields its folder and the files that are missing, changed or
-        extra.
-        """
+        """Re-hash all finished artifacts; yields each folder and its missing, changed or extra files."""
         for folder in self._artifacts():
             wanted = read_manifest(folder)["files"]
             found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} - {MANIFEST}
@@ -177,7 +201,7 @@ class ArtifactStore:
             yield folder, bad
 
     def unlinked(self) -> list[Path]:
-        """Finished and partial folders that no recipe links to and nobody works on: what `clean` may delete."""
+        """Finished and partial folders that no recipe links to and no process uses: `clean` deletes them."""
         linked = {link.resolve() for link in self.root.glob("by-recipe/*/*")}
         partials = [p for p in self.root.glob("*/*.partial") if p.is_dir() and not self._locked(p)]
         return [p for p in [*self._artifacts(), *sorted(partials)] if p.resolve() not in linked]
@@ -226,9 +250,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def generation_cache_path(out: Path) -> Path:
-    """The generation cache of generated text that belongs to the store a stage works in; `out` is the stage's
-    folder.
-    """
+    """The generation cache of the artifact store that the stage folder `out` is in."""
     return out.resolve().parent.parent / "generations.sqlite"
 
 

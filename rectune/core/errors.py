@@ -13,7 +13,7 @@ class RectuneError(Exception):
 
 
 class UserError(RectuneError):
-    """Bad input or a missing piece that the person at the keyboard can correct.
+    """Bad input or a missing piece that the user can correct.
 
     The command line prints it without a traceback and exits with 2.
 
@@ -64,5 +64,5 @@ def how_to_install(extra: str) -> str:
 
 
 def first_line(problem: BaseException) -> str:
-    """What a library says of a problem, in a line of at most 200 characters; its kind where it says nothing."""
+    """The first line of an exception's message, at most 200 characters; its class name where it is empty."""
     return (str(problem).strip() or type(problem).__name__).splitlines()[0][:200]

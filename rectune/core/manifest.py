@@ -1,4 +1,4 @@
-"""Reading what the run store wrote about finished stages: the source of every figure in reports and cards.
+"""Reading the manifests of finished stages: the source of every figure in reports and cards.
 
 Reading is tolerant: a stage that has not run, or a key that an older run did not write, is left out and never
 an error, so that a pipeline which ended early can still be reported on.
@@ -36,7 +36,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class RowFlow:
-    """Rows into and out of one stage, and the reasons why some did not get through."""
+    """Rows into and out of one stage, and the reasons why some were left out."""
 
     stage: str
     rows_in: int | None
@@ -45,7 +45,7 @@ class RowFlow:
 
     @property
     def comparable(self) -> bool:
-        """Whether what comes out is part of what went in, and not rows of another kind made from it."""
+        """Whether the rows out are a subset of the rows in, and not rows of another kind made from them."""
         if not self.rows_in or self.rows_out is None or self.rows_out > self.rows_in:
             return False
         return self.rows_out == self.rows_in or bool(self.dropped)
@@ -58,7 +58,7 @@ def read_manifests(inputs: Mapping[str, Path]) -> dict[str, Manifest]:
 
 
 def flows(manifests: Mapping[str, Manifest]) -> list[RowFlow]:
-    """The funnel: one entry for every stage that counted rows."""
+    """One entry for every stage that counted rows, in the order of the stages."""
     entries = []
     for stage, manifest in manifests.items():
         rows_in, rows_out = _count(manifest.figures.get("rows_in")), _count(manifest.figures.get("rows_out"))

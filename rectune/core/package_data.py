@@ -1,4 +1,4 @@
-"""What comes with the package besides programs: recipes, and sample data."""
+"""Package data: recipes and sample data."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ def recipe_names() -> list[str]:
 
 
 def find_recipe(recipe: Path) -> Path:
-    """The file of a recipe: a path as it is; else, where it is one bare name, the shipped recipe of that
-    name.
-    """
+    """The file of a recipe: the path itself if it exists, else the shipped recipe of this bare name."""
     bare = recipe.parent == Path() and not recipe.suffix
     return RECIPES / f"{recipe}.yaml" if bare and not recipe.is_file() else recipe
 

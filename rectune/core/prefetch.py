@@ -1,6 +1,4 @@
-"""Doing the next piece of work while the one before is looked at; what reads and parses leaves the
-interpreter free.
-"""
+"""Making the next piece of work in a thread while the current one is used; for reading and parsing."""
 
 from __future__ import annotations
 
@@ -12,9 +10,7 @@ Piece = TypeVar("Piece")
 
 
 def prefetch(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """The same pieces, each made in another thread while the one before is worked on; errors come where they
-    belong.
-    """
+    """The same pieces, each made in another thread during the one before; its errors are raised here."""
     source, end = iter(pieces), object()
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, source, end)

@@ -1,4 +1,4 @@
-"""Progress for people: a bar with rate and time left in a terminal, a plain line now and then anywhere else."""
+"""Progress for people: a bar with rate and time left in a terminal, elsewhere a plain line now and then."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from rectune.core.text.plain import duration
@@ -17,26 +17,24 @@ _stream: TextIO | None = None
 
 
 def set_stream(stream: TextIO) -> None:
-    """Where progress goes from now on; a stage's worker keeps the terminal here while libraries write to the
-    log.
-    """
+    """Set where progress is written; a stage's worker keeps the terminal while libraries use the log."""
     global _stream
     _stream = stream
 
 
 def say(text: str) -> None:
-    """One plain line for the person who watches."""
+    """Write one plain line among the progress output; the work goes on if it cannot be written."""
     stream = _stream or sys.stderr
-    stream.write(text + "\n")
-    stream.flush()
+    with suppress(OSError):
+        stream.write(text + "\n")
+        stream.flush()
 
 
 @contextmanager
 def progress(label: str, total: int, unit: str = "rows") -> Iterator[Callable[[int], None]]:
-    """Show work going on; the block calls what it gets with the number of units just done.
+    """Show progress; the block calls what it gets with the number of units just done.
 
-    A `total` of 0 means that nobody knows how much there is.
-    Only rank 0 of a multi-process stage shows anything.
+    A `total` of 0 means unknown. Only rank 0 of a multi-process stage shows anything.
     """
     stream = _stream or sys.stderr
     if os.environ.get("RANK", "0") != "0":

@@ -1,4 +1,4 @@
-"""Loading a recipe: a YAML file, the defaults of what it leaves out, overrides; every fault named at once."""
+"""Loading a recipe: a YAML file, the defaults of what it leaves out, overrides; all errors at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rectune.core.package_data import RECIPES, find_recipe, recipe_names
 class Recipe(BaseModel):
     """Everything a run needs; what is left out has its default.
 
-    A stage is handed a view (`only`) with the sections that its row in the table names.
+    A stage gets a view (`only`) with the sections that its row in the table of stages names.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,7 +62,7 @@ def load_recipe(recipe: Path, overrides: Sequence[str] = ()) -> Recipe:
             others.
 
     Raises:
-        UserError: lists every fault at once: unknown keys with the nearest right one, wrong types, values out
+        UserError: lists all errors at once: unknown keys with the nearest valid one, wrong types, values out
             of range, sections that do not go together.
     """
     path = find_recipe(recipe)
@@ -79,7 +79,7 @@ def load_recipe(recipe: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def _conflicts(recipe: Recipe) -> list[str]:
-    """What is wrong between sections that are each right."""
+    """Conflicts between sections that are valid by themselves."""
     budget = recipe.prompts.max_tokens
     lengths = {"train": recipe.train.max_length, "align": recipe.align.max_length}
     short = [f"{name}.max_length ({length})" for name, length in lengths.items() if length <= budget]
@@ -97,7 +97,7 @@ def parse_recipe(sections: Mapping[str, Any]) -> Recipe:
 
 
 def dump_sections(recipe: Recipe, sections: Iterable[str]) -> dict[str, Any]:
-    """The named sections as plain JSON values, free fields included."""
+    """The named sections as plain JSON values, runtime-only fields included."""
     return {name: getattr(recipe, name).model_dump(mode="json") for name in sections}
 
 
@@ -142,7 +142,7 @@ def _defaults() -> dict[str, Any]:
 
 
 def _override(document: dict[str, Any], text: str) -> str | None:
-    """Apply one `section.key=value`; returns the fault, if any."""
+    """Apply one `section.key=value`; returns the error message, if any."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 

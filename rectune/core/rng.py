@@ -1,6 +1,4 @@
-"""Random numbers that follow from what they are for: the same on any machine, in any order, on any number of
-workers.
-"""
+"""Seeds derived from hashes: the same on any machine, in any order, on any number of workers."""
 
 from __future__ import annotations
 
@@ -13,12 +11,12 @@ if typing.TYPE_CHECKING:
 
 
 def seed_of(*parts: object) -> int:
-    """A seed of 31 bits, which is what samplers take, that follows from the parts alone."""
+    """A seed of 31 bits (the range of samplers), derived from the parts."""
     return int(content_id(*parts)[:8], 16) >> 1
 
 
 def generator_of(*parts: object) -> np.random.Generator:
-    """numpy's generator, seeded by the parts alone."""
+    """A numpy generator, seeded by the parts."""
     import numpy as np
 
     return np.random.default_rng(int(content_id(*parts), 16))

@@ -1,4 +1,4 @@
-"""Reading and writing rows (frozen dataclasses) as Parquet, whole or in batches of columns, and atomically."""
+"""Reading and writing rows (frozen dataclasses) as Parquet, whole or in batches; writing is atomic."""
 
 from __future__ import annotations
 
@@ -20,16 +20,14 @@ _GROUP = 50_000  # rows a row group: their dictionaries and texts are in memory 
 
 
 def write_rows(path: Path, rows: Iterable[Row], kind: type[Row]) -> int:
-    """Write rows of one dataclass to `path` (Parquet); returns how many. The file appears whole or not at
-    all.
-    """
+    """Write rows of one dataclass as Parquet; returns the number of rows. The file is whole or absent."""
     rows = list(rows)
     starts = range(0, len(rows), _GROUP)
     return write_batches(path, kind, (batch_of(rows[start : start + _GROUP], kind) for start in starts))
 
 
 def _column(rows: Sequence[Any], name: str) -> list[Any]:
-    """One field of all rows; a column at a time is several times faster than a dictionary a row."""
+    """One field of all rows; column by column is several times faster than a dictionary per row."""
     values = [getattr(row, name) for row in rows]
     return [asdict(value) for value in values] if values and is_dataclass(values[0]) else values
 
@@ -46,7 +44,7 @@ def read_rows(path: Path, kind: type[Row]) -> list[Row]:
 
 
 def read_batches(path: Path, kind: type, size: int = 4096) -> Iterator[pa.RecordBatch]:
-    """The columns of what `write_rows` wrote, at most `size` rows at a time; raises what `read_rows` raises."""
+    """What `write_rows` wrote, in batches of at most `size` rows; raises what `read_rows` raises."""
     with _opened(path, kind) as file:
         yield from file.iter_batches(size)
 
@@ -58,7 +56,7 @@ def count_rows(path: Path, kind: type) -> int:
 
 
 def scan_rows(path: Path, kind: type[Row]) -> Iterator[Row]:
-    """What `read_rows` reads, one row after another, for those who stop early; raises what it raises."""
+    """The rows one by one, for callers that may stop early; raises what `read_rows` raises."""
     for batch in read_batches(path, kind, 256):
         for record in batch.to_pylist():
             yield _build(kind, record)
@@ -77,7 +75,7 @@ def sample_rows(path: Path, kind: type[Row], count: int) -> list[Row]:
 
 
 def write_batches(path: Path, kind: type, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write columns that `read_rows` can read; returns how many rows. The file appears whole or not at all."""
+    """Write batches that `read_rows` can read; returns the number of rows. The file is whole or absent."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

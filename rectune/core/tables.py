@@ -1,6 +1,4 @@
-"""The three columnar tables that the data stage makes: items, users, interactions. One Parquet file each, all
-domains.
-"""
+"""The tables of the data stage: items, users, interactions; one Parquet file each for all domains."""
 
 from __future__ import annotations
 
@@ -16,8 +14,9 @@ KINDS = ("rating", "click", "purchase", "play", "review")
 
 
 def item_schema() -> dict[str, pl.DataType]:
-    """`item` is a code, dense from 0 within a domain; `item_id` the published id; `extra` a JSON object as
-    text.
+    """Columns of the items table.
+
+    `item` is a code, dense from 0 within a domain; `item_id` the published id; `extra` a JSON object as text.
 
     `category` is the publisher's own division of a dataset (an Amazon category), empty where there is none.
     """
@@ -37,8 +36,10 @@ def item_schema() -> dict[str, pl.DataType]:
 
 
 def user_schema() -> dict[str, pl.DataType]:
-    """`user` is a code, dense from 0 within a domain; `attributes` a JSON object as text, empty where none
-    are published.
+    """Columns of the users table.
+
+    `user` is a code, dense from 0 within a domain; `attributes` a JSON object as text, empty where none are
+    published.
     """
     import polars as pl
 

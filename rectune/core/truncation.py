@@ -1,4 +1,4 @@
-"""The rule for prompts that are too long: the oldest entries of a history are left out, as few as will do."""
+"""Shortening prompts: as few of the oldest entries of a history as necessary are left out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 def fewest_dropped(
     most: Sequence[int], fits: Callable[[Mapping[int, int]], Mapping[int, bool]]
 ) -> list[int | None]:
-    """How many of the oldest entries each of n prompts has to go without.
+    """How many of the oldest entries must be left out of each of n prompts.
 
     All prompts that are still open are tried together in rounds, so that a tokenizer gets many at once;
     halving the range takes about log2 of the longest history rounds.

@@ -19,7 +19,7 @@ Form = Literal["direct", "listwise"]
 Locale = Literal["en", "ko"]
 Split = Literal["train", "preference", "test"]
 
-# Made once: json.dumps makes one anew for every call with arguments of its own.
+# Made once: json.dumps makes a new one for every call with arguments.
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 SPLITS: tuple[Split, ...] = ("train", "preference", "test")
@@ -55,7 +55,7 @@ def grouped(rows: Iterable[T], of: Callable[[T], tuple[str, str]]) -> dict[str, 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing of a catalogue. `item_id` is the id its publisher gave it; unique within a `domain`."""
+    """One item of a catalogue. `item_id` is the publisher's id; unique within a `domain`."""
 
     schema: ClassVar[int] = 1
     domain: str
@@ -68,13 +68,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The raw material of a prompt: what a user took before, and what was really taken next.
+    """A history, the target (the item really taken next), and its candidates.
 
-    `candidates` and `target` are item ids of `domain`, `history` ids of `history_domain`, which is another
-    one where a user's taste in one domain is to lead to an item of another. `history` is oldest first, or in
-    a seeded order where the dataset publishes no times (`ordered` is False). `candidates` holds the target
-    once, at a uniform place. `cutoff` is the target's time in seconds since 1970, None without times: nothing
-    in `history` is later. `category` is the target's, where its publisher divides the dataset, else empty.
+    `candidates` and `target` are item ids of `domain`, `history` ids of `history_domain`, which differs from
+    `domain` in cross-domain cases. `history` is oldest first, or in a seeded order where the dataset
+    publishes no times (`ordered` is False). `candidates` holds the target once, at a uniform place. `cutoff`
+    is the target's time in seconds since 1970, None without times: nothing in `history` is later. `category`
+    is the target's, where its publisher divides the dataset, else empty.
     """
 
     schema: ClassVar[int] = 2
@@ -93,13 +93,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the model is asked. `system` and `instruction` are rendered text; the rest says what they were
-    made of.
+    """A rendered prompt: `system` and `instruction` are its text, the other fields what it was made of.
 
-    `target` is the item id really taken; it never stands in `instruction` except among listwise `candidates`.
+    `target` is the item id really taken; it is never in `instruction` except among listwise `candidates`.
     `query` is empty for passive prompts; `candidates` is empty for direct ones. `history_domain` and
-    `category` are as in `Case`. `history` holds what the model is shown; `left_out` counts the older items of
-    the case that did not fit. `template` is `<locale>/<scenario>/<form>/<name>`.
+    `category` are as in `Case`. `history` holds the items shown; `left_out` counts the older items of the
+    case that did not fit. `template` is `<locale>/<scenario>/<form>/<name>`.
     """
 
     schema: ClassVar[int] = 3
@@ -125,11 +124,11 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Who wrote a text, and how, so that it can be written again.
+    """Who wrote a text, and with which sampling and seed, so that it can be reproduced.
 
     `model` is the model's name and digest, `sampling` canonical JSON. `closing` says who named the item that
     a response ends with: the "model" itself, or our "template" (the closing line, and the ranking of every
-    listwise response); empty where the question does not arise.
+    listwise response); empty where a response names no item.
     """
 
     model: str
@@ -153,7 +152,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the filter said of the example `id`.
+    """The filter's verdict on the example `id`.
 
     `figures` is JSON: rule name -> its figure, null where the rule has none; `reasons` is empty if kept.
     `copy_of` is the id of the example that stays for it, where it is a duplicate or nearly one.
@@ -198,8 +197,7 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Items in the order that `system` gave them for a case or prompt; `scores` run alongside, higher is
-    better.
+    """A ranking by `system` for a case or prompt: `items`, and their `scores` (higher is better).
 
     `grounding` says for each item how it was found ("candidate", "title", "embedding"). `protocol` and `draw`
     say which candidates they were; `rank` is the target's, from 1 (0: not known), among `size` candidates, of
@@ -223,9 +221,7 @@ Identified = TypeVar("Identified", Case, Prompt, Example, Candidate, Preference)
 
 
 def with_id(row: Identified) -> Identified:
-    """The row with `id` set to the hash of all its other fields; provenance counts, so that no two rows share
-    an id.
-    """
+    """The row with `id` set to the hash of all its other fields, provenance included."""
     content = {f.name: _plain(getattr(row, f.name)) for f in fields(row) if f.name != "id"}
     return replace(row, id=content_id(type(row).__name__, row.schema, content))
 
@@ -235,7 +231,7 @@ def _plain(value: Any) -> Any:
 
 
 def prompt_hash(prompt: Prompt) -> str:
-    """Hash of what the annotator reads; tags attach wherever it is equal, whatever the recipe."""
+    """Hash of what the annotator reads; tags apply to equal prompts in every recipe."""
     return content_id("prompt", prompt.system, prompt.instruction)
 
 

@@ -31,7 +31,8 @@ FIGURES = {
     "grounded": "the answer names an item of the catalogue that is not in the history, exactly or misspelt",
     "score": "response score ln(L)*L/C, L and C counted in words",
     "repetition": "share of 3-word runs that came before in the answer",
-    "off_topic": "share of sentences near to nothing that was asked, shown or recommended (see rectune/evaluation/off_topic.py)",
+    "off_topic": "share of sentences near to nothing that was asked, shown or recommended "
+    "(see rectune/evaluation/off_topic.py)",
     "words": "words an answer",
 }
 

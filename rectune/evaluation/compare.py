@@ -69,8 +69,8 @@ def comparison_text(found: Mapping[str, Any], names: tuple[str, str]) -> str:
     lines = [
         f"{found['shared']} prompts in common; only in {names[0]}: {found['only_one']}, "
         f"only in {names[1]}: {found['only_other']}",
-        f"Hit@1 of {names[1]} less that of {names[0]}; 95 % intervals: bootstrap over users, {ROUNDS:,} rounds; "
-        "p: McNemar, exact, then corrected for the number of lines (Holm)",
+        f"Hit@1 of {names[1]} less that of {names[0]}; 95 % intervals: bootstrap over users, {ROUNDS:,} "
+        "rounds; p: McNemar, exact, then corrected for the number of lines (Holm)",
         "",
         f"{'protocol':<11} {'system':<18} {'n':>5} {names[0][:9]:>9} {names[1][:9]:>9} {'difference':>26} "
         f"{'won/lost':>9} {'p':>7} {'holm':>7}",
@@ -80,8 +80,8 @@ def comparison_text(found: Mapping[str, Any], names: tuple[str, str]) -> str:
         difference = f"{row['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
         counts = f"{row['won']}/{row['lost']}"
         lines.append(
-            f"{row['protocol']:<11} {row['system']:<18} {row['n']:>5} {row['one']:>9.3f} {row['other']:>9.3f} "
-            f"{difference:>26} {counts:>9} {row['p']:>7.3f} {row['holm']:>7.3f}"
+            f"{row['protocol']:<11} {row['system']:<18} {row['n']:>5} {row['one']:>9.3f} "
+            f"{row['other']:>9.3f} {difference:>26} {counts:>9} {row['p']:>7.3f} {row['holm']:>7.3f}"
         )
     if not found["rows"]:
         lines.append("no system was ranked on the same candidates in both")

@@ -1,4 +1,4 @@
-"""What the data stage's tables hold: figures by domain and by category, counted from the tables themselves."""
+"""Statistics of the data stage's tables by domain and by category, counted from the tables themselves."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def _date(seconds: Any) -> str | None:
 
 
 def _spread(lengths: Counts) -> dict[str, Any]:
-    """How numbers of 0 and more are spread: quantiles, and how many lie in [0, 1), [1, 2), [2, 4), [4, 8) …"""
+    """Quantiles of numbers of 0 and more, and how many lie in [0, 1), [1, 2), [2, 4), [4, 8) …"""
     import numpy as np
 
     if not len(lengths):

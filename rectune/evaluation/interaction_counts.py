@@ -1,4 +1,4 @@
-"""Counting interactions at any size: codes are dense, so counts are arrays; pairs are sorted as 8-byte keys."""
+"""Counting interactions at any size: dense codes make counts arrays; pairs are sorted as 8-byte keys."""
 
 from __future__ import annotations
 

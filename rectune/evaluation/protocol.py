@@ -75,7 +75,8 @@ def summarise(
     resampled = UserBootstrap([users[name] for name in ids], config.bootstrap, config.seed)
     return {
         "protocol": "one target among the case's candidates; ties count against the system",
-        "intervals": f"95 %: Wilson for hit@1; bootstrap over users, {config.bootstrap} rounds, for mrr and ndcg@10",
+        "intervals": "95 %: Wilson for hit@1; "
+        f"bootstrap over users, {config.bootstrap} rounds, for mrr and ndcg@10",
         "cases": len(cases),
         **_among(own),
         "systems": {s: _system(cases, ranks, users, config, groups or {}) for s, ranks in systems.items()},

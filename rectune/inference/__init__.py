@@ -1,6 +1,4 @@
-"""Text generation: the llama.cpp engine, servers, workers under Ray, and the generation cache that makes all
-three resumable.
-"""
+"""Text generation: the llama.cpp engine, servers, Ray workers, and the generation cache of all three."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The worker of a cluster: a process with a model, which answers groups of requests."""
+"""The Ray actor: a process with a model, which answers groups of requests."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ class Worker:
         self._engine: LlamaEngine | None = None
 
     def answer(self, group: Group) -> Iterator[tuple[int, GenerationResult]]:
-        """Yield each answer of a group with its request's number as it ends; an empty group only loads the
-        model.
+        """Yield each answer with its request's number as it ends; an empty group only loads the model.
 
         Raises:
             UserError: the node has no such model, or it cannot be loaded, or llama.cpp cannot go on.

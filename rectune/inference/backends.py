@@ -1,4 +1,4 @@
-"""What runs a model: this process, a server, or a cluster. All of them look the same to those who ask."""
+"""The common interface of the backends: the engine in this process, a server, or a cluster."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The engine on many workers: groups of requests go to Ray actors, each with its own model, and answers
-stream back.
-"""
+"""Generation on many Ray actors: each has its own model, gets groups of requests and streams answers."""
 
 from __future__ import annotations
 
@@ -49,7 +47,7 @@ class RayBackend(Backend):
         settings: how llama.cpp runs, and on how many workers.
         worker: the actor's class.
         retries: further tries of a group whose worker died; a worker that died is started again.
-        stalled: seconds without any answer after which the workers are taken to hang.
+        stalled: seconds without any answer after which the workers are considered stuck.
 
     Raises:
         MissingExtra: the extra ray is not installed.
@@ -86,11 +84,11 @@ class RayBackend(Backend):
     ) -> None:
         """Answer every request once; `on_answer` is called in this process, as answers arrive.
 
-        A group whose worker dies goes to the worker that takes its place, up to `retries` times. Ray takes a
-        second try to yield what the first one did, in the same order, and hands on the rest; where it was
-        otherwise, an answer may be missing or come twice. So answers are counted here by request, and what is
-        missing in the end is asked for again: in groups, then each request alone at a worker. One that kills
-        every worker gets an answer with `finish` "error".
+        A group whose worker dies goes to the worker that replaces it, up to `retries` times. Ray expects a
+        second try to yield what the first one did, in the same order, and passes on the rest; if it does not,
+        an answer may be missing or come twice. So answers are counted here by request, and missing ones are
+        requested again: in groups, then each request alone at a worker. One that kills every worker gets an
+        answer with `finish` "error".
 
         Raises:
             UserError: no worker can load the model, no worker lives long enough to answer anything, the model
@@ -150,9 +148,7 @@ class RayBackend(Backend):
         return actor.remote(self._model, self._settings.model_copy(update={"threads": self._share.threads}))
 
     def _stream(self, workers: Sequence[Any], queue: deque[Group]) -> Generator[tuple[int, GenerationResult]]:
-        """Keep workers busy. The first group of each is empty: who cannot be started or load gets no
-        requests.
-        """
+        """Keep workers busy. Their first group is empty: a worker that fails to load gets no requests."""
         import ray
 
         ahead = 1 if max(map(len, queue)) == 1 else _AHEAD
@@ -178,9 +174,7 @@ class RayBackend(Backend):
 
 @needs_extra("spreading generation over workers")
 def _connect(workers: int) -> str:
-    """Join the cluster that the environment names, or start a local one; says which, empty if it was joined
-    before.
-    """
+    """Join the cluster of the environment, or start a local one; says which, empty if joined before."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
@@ -203,9 +197,7 @@ def _connect(workers: int) -> str:
 
 
 def _share(settings: EngineConfig, *, local: bool) -> WorkerResources:
-    """Divide what the cluster has among the workers: one accelerator each where there are any, else
-    processors.
-    """
+    """Divide the cluster's resources among the workers: one accelerator each, else processors."""
     import llama_cpp
     import psutil
     import ray
@@ -228,7 +220,7 @@ def _share(settings: EngineConfig, *, local: bool) -> WorkerResources:
 
 
 def group_size(count: int, workers: int, slots: int) -> int:
-    """Requests a group: enough to fill a worker's slots many times over, few enough to keep all workers busy."""
+    """Requests a group: enough to fill a worker's slots many times, few enough to keep all workers busy."""
     fair = -(-count // workers)
     return max(1, min(fair, max(slots, min(_WAVES * slots, -(-fair // _SHARE)))))
 

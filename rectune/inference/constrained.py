@@ -1,8 +1,8 @@
-"""Decoding through a token trie: the likeliest titles of a catalogue behind a prompt, and nothing else.
+"""Constrained decoding through a token trie: the likeliest titles of a catalogue after a prompt.
 
-A beam search. Of every sequence only the tokens that lead on in the trie are looked at, so each hypothesis is
-the beginning of a title. All hypotheses of a step have the same length and are evaluated in one batch; a
-finished one is a title with the end of the turn behind it, so that "Alien" is told from "Alien 3".
+A beam search. Only tokens that continue in the trie are considered, so each hypothesis is a prefix of a
+title. All hypotheses of a step have the same length and are evaluated in one batch; a finished one is a title
+with the end of the turn after it, so that "Alien" is distinguished from "Alien 3".
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from rectune.inference.token_trie import END, Node, TokenTrie
 
 @dataclass(frozen=True, slots=True)
 class DecodedTitle:
-    """A title by its index, its log-likelihood in nats, its tokens with the end; `mean` is what it is ranked
-    by.
-    """
+    """A title by its index, its log-likelihood in nats, and its number of tokens including the end."""
 
     title: int
     total: float
@@ -29,15 +27,13 @@ class DecodedTitle:
 
     @property
     def mean(self) -> float:
-        """Log-likelihood a token (Wu et al. 2016, length normalisation with alpha = 1)."""
+        """Log-likelihood per token, by which titles are ranked (Wu et al. 2016, alpha = 1)."""
         return self.total / self.tokens
 
 
 @dataclass(frozen=True, slots=True)
 class _Hypothesis:
-    """The beginning of a title: where it stands in the trie, in which slot its cache is, and what it has
-    cost.
-    """
+    """A prefix of a title: its node in the trie, the slot of its cache, and its log-likelihood."""
 
     node: Node
     total: float
@@ -52,14 +48,14 @@ def decode(
     beam: int,
     without: Collection[int] = (),
 ) -> list[DecodedTitle]:
-    """The best titles behind a prompt, best first; at most `beam` hypotheses are kept at a time.
+    """The best titles after a prompt, best first; at most `beam` hypotheses are kept at a time.
 
     Args:
-        context: its slots must be free; half of them hold hypotheses, the other half takes over their caches.
+        context: its slots must be free; half of them hold hypotheses, the other half their successors.
         prompt: tokens.
-        trie: the titles, tokenised as they stand behind the prompt.
+        trie: the titles, tokenised as they follow the prompt.
         beam: hypotheses; no more than half the slots, and at least one.
-        without: titles that must not be named.
+        without: titles that are excluded.
     """
     width = max(1, min(beam, context.slots // 2))
     banned = trie.without(without) if without else None
@@ -87,7 +83,7 @@ def _grow(
     ends: Sequence[int],
     width: int,
 ) -> tuple[list[_Hypothesis], list[DecodedTitle]]:
-    """Every hypothesis with every token that leads on, the likeliest first; and the titles that end here."""
+    """Every continuation of every hypothesis, the likeliest first; and the titles that end here."""
     grown, ended = list[_Hypothesis](), list[DecodedTitle]()
     for one, log in zip(alive, logs, strict=True):
         children = trie.children(one.node, banned)
@@ -105,9 +101,7 @@ def _grow(
 
 
 def _placed(grown: Sequence[_Hypothesis], context: Context, home: int, width: int) -> list[_Hypothesis]:
-    """Give each hypothesis a slot of the half that begins at `home`, with its parent's cache; empties the
-    other half.
-    """
+    """Move hypotheses to slots of the half at `home`, with their parents' caches; clear the other half."""
     if context.slots == 1:  # a single hypothesis goes on where it is
         if grown and grown[0].slot == context.slots:
             context.share(0)

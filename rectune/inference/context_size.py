@@ -1,4 +1,4 @@
-"""How much of a machine an engine takes: threads, and tokens in the cache, from what is free and allowed."""
+"""Sizing an engine: threads, and tokens in the cache, from the resources that are free and allowed."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class ContextSize:
 
 
 def size_for(model: Any, engine: EngineConfig, limit: int) -> ContextSize:
-    """What suits a loaded model, the free memory and the settings; what is set stands.
+    """Sizes for a loaded model, the free memory and the settings; explicit settings are kept.
 
     Args:
         model: llama.cpp's, loaded with `engine.gpu_layers`.
-        engine: `slots` 0 leaves the number to memory: as many full sequences as it holds, up to 16 (64 on an
+        engine: with `max_num_seqs` 0, as many full sequences as memory holds, up to 16 (64 on an
             accelerator).
         limit: tokens of a full sequence.
     """
@@ -57,8 +57,7 @@ def size_for(model: Any, engine: EngineConfig, limit: int) -> ContextSize:
 def cells_in_memory(model: Any, gpu_layers: int, device: int) -> int:
     """How many tokens of 16-bit keys and values fit beside the loaded model.
 
-    The cache of a layer lies where the layer lies, so where only some are on the accelerator both sides bound
-    it.
+    The cache of a layer is where the layer is, so if only some are on the accelerator both sides limit it.
     """
     import llama_cpp
 
@@ -119,9 +118,9 @@ def whole_memory() -> int:
 def cores() -> int:
     """Threads to compute with: physical cores, or fewer where this process or its container may use fewer.
 
-    OMP_NUM_THREADS, which torch's agent sets for several processes, is obeyed. How busy the machine is plays
-    no part: the number of threads can move the last bits of a result, and a result must not depend on the
-    hour.
+    OMP_NUM_THREADS, which torch's agent sets for several processes, is respected. The load of the machine is
+    ignored: the number of threads can change the last bits of a result, and a result must not depend on the
+    load.
     """
     import psutil
 

@@ -1,4 +1,4 @@
-"""The text of an answer while it grows: bytes of tokens in, whole characters out, stop strings never shown."""
+"""Incremental detokenisation: bytes of tokens in, whole characters out; stop strings are never shown."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Detokenizer:
 
     @property
     def text(self) -> str:
-        """All that was given out."""
+        """All text returned so far."""
         return "".join(self._given)
 
     def add(self, piece: bytes) -> tuple[str, bool]:
-        """The text that is certain now, and whether a stop string has ended the answer."""
+        """The text that is final now, and whether a stop string has ended the answer."""
         self._pending += piece
         places = [place for stop in self._stops if (place := self._pending.find(stop)) >= 0]
         if places:
@@ -37,7 +37,7 @@ class Detokenizer:
         return self._give(len(self._pending) - begun), False
 
     def rest(self) -> str:
-        """The text held back, once it is certain that nothing follows."""
+        """The text held back, once nothing follows."""
         return self._give(len(self._pending))
 
     def _give(self, length: int) -> str:

@@ -18,15 +18,15 @@ Prompt = str | Sequence[Mapping[str, str]] | Sequence[tuple[str, str]]
 
 
 class Engine(AbstractContextManager["Engine"]):
-    """A loaded model. Prompts that are given together are written together; not thread-safe.
+    """A loaded model. Prompts given together are generated in one batch; not thread-safe.
 
     Args:
         model: a GGUF file, `embedded`, or `org/name:file.gguf` on the Hub.
-        settings: how llama.cpp runs, as the keys of `rectune.core.settings.EngineConfig`: `context` (tokens of a
-            sequence), `max_num_seqs`, `threads`, `gpu_layers`.
+        settings: how llama.cpp runs, as the keys of `rectune.core.settings.EngineConfig`: `context` (tokens
+            of a sequence), `max_num_seqs`, `threads`, `gpu_layers`.
 
     Raises:
-        UserError: there is no such model, or llama.cpp does not take it.
+        UserError: there is no such model, or llama.cpp cannot load it.
     """
 
     def __init__(self, model: str | Path = "embedded", **settings: Any) -> None:
@@ -45,7 +45,8 @@ class Engine(AbstractContextManager["Engine"]):
         """Answer every prompt.
 
         Args:
-            prompts: texts, which are the user's turn, or conversations: lists of {"role", "content"} or of pairs.
+            prompts: texts, which are the user's turn, or conversations: lists of {"role", "content"} or of
+                pairs.
             seed: of the sampler; the same gives the same texts on one machine.
             stop: an answer is cut before the first of these strings.
             prefill: how the answers begin; no part of the texts that are returned.

@@ -1,6 +1,4 @@
-"""Engines that stay loaded while somebody converses: each question then costs its tokens, not the loading of
-the model.
-"""
+"""Engines that stay loaded in interactive use, so that a request does not load the model again."""
 
 from __future__ import annotations
 
@@ -32,9 +30,9 @@ def keep_engines_loaded() -> Iterator[None]:
 
 @contextmanager
 def cached_engine(model: Path, settings: EngineConfig) -> Iterator[LlamaEngine]:
-    """An engine for this model and these settings: one that is kept, else a new one, closed at the end.
+    """An engine for this model and these settings: a cached one, else a new one, closed at the end.
 
-    Work that ends in an exception takes a kept engine with it, whatever state that left it in.
+    If the block raises, a cached engine is closed too, since its state is unknown.
 
     Raises:
         UserError: see `LlamaEngine`.

@@ -1,4 +1,4 @@
-"""What the stages call: requests in, answers out, through the generation cache."""
+"""The entry point for stages: requests in, answers out, through the generation cache."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from rectune.inference.generation_cache import GenerationCache, request_key
 from rectune.inference.gguf_model import describe
 from rectune.inference.llamacpp import engine_version
 from rectune.inference.requests import GenerationRequest, GenerationResult
+from rectune.inference.token_budgets import with_budgets
 
 if TYPE_CHECKING:
     from rectune.inference.server import ServerBackend
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model behind an OpenAI-compatible server: its base address, its name there, and how it is asked."""
+    """A model behind an OpenAI-compatible server: its base address, its name there, and the settings."""
 
     address: str
     name: str
@@ -50,16 +51,16 @@ def generate(
 ) -> list[GenerationResult]:
     """Answer requests; what the generation cache holds is taken from there.
 
-    Every new answer is in the generation cache before the next one is looked at, so an interrupted call goes
-    on where it was. Requests that differ in nothing but their id are generated once. If the generation cache
-    answers all, no model is loaded.
+    Every new answer is in the generation cache before the next one is processed, so an interrupted call
+    resumes. Requests that differ only in their id are generated once. If the generation cache has all
+    answers, no model is loaded.
 
     Args:
         model: a GGUF file, or a model behind a server.
         requests: what to answer; ids need not differ.
         engine: how llama.cpp runs; with `workers`, on how many processes.
-        ledger: the SQLite file; made if it is not there.
-        label: what progress calls the work.
+        generation_cache: the SQLite file; created if it does not exist.
+        label: the name of the work in progress lines.
         failures: the share of the requests that may fail.
 
     Returns:
@@ -67,8 +68,9 @@ def generate(
         time.
 
     Raises:
-        UserError: no usable model, template, server or ledger, or more failures than may be.
+        UserError: no usable model, template, server or cache, or more failures than allowed.
     """
+    requests = _budgeted(model, requests, engine)
     with GenerationCache(generation_cache) as book:
         keys = _keys(model, requests, book)
         answers = book.get_many(keys)
@@ -81,18 +83,25 @@ def generate(
     return found
 
 
+def _budgeted(
+    model: Model, requests: Sequence[GenerationRequest], engine: EngineConfig
+) -> Sequence[GenerationRequest]:
+    """As `with_budgets`; how many tokens a served model needs is not known here."""
+    return with_budgets(model, requests, engine) if isinstance(model, Path) else requests
+
+
 def missing(
-    model: Model, requests: Sequence[GenerationRequest], generation_cache: Path
+    model: Model, requests: Sequence[GenerationRequest], engine: EngineConfig, generation_cache: Path
 ) -> list[GenerationRequest]:
     """The requests whose answers the generation cache does not hold."""
     with GenerationCache(generation_cache) as book:
-        keys = _keys(model, requests, book)
+        keys = _keys(model, _budgeted(model, requests, engine), book)
         found = book.get_many(keys)
     return [request for key, request in zip(keys, requests, strict=True) if key not in found]
 
 
 def _keys(model: Model, requests: Sequence[GenerationRequest], book: GenerationCache) -> list[bytes]:
-    """Under which key of the generation cache each request's answer is, or will be."""
+    """The key of each request's answer in the generation cache."""
     identity = (
         DigestCache(book.path.parent).digest(model) if isinstance(model, Path) else _server(model).identity()
     )
@@ -105,14 +114,13 @@ def _check_failures(answers: Sequence[GenerationResult], limit: float, label: st
         raise UserError(
             f"{len(failed):,} of {len(answers):,} requests failed, the first because: {failed[0].error}",
             where=label,
-            hint="correct that and run the same command again (what was answered is kept), or raise generate.max_failure_ratio",
+            hint="correct that and run the same command again (what was answered is kept), "
+            "or raise generate.max_failure_ratio",
         )
 
 
 def provenance(model: Model, sampling: SamplingConfig, seed: int) -> Provenance:
-    """Who wrote an answer: model as name@content hash (or name@server), quantisation, sampling, seed, engine
-    version.
-    """
+    """Who wrote an answer: model (name@hash or name@server), quantisation, sampling, seed, engine."""
     if isinstance(model, ServedModel):
         return _server(model).provenance(sampling, seed)
     name, quantisation = describe(model)
@@ -151,7 +159,7 @@ def _make(
     book: GenerationCache,
     label: str,
 ) -> dict[bytes, GenerationResult]:
-    """Generate what is left, writing each answer down as it ends."""
+    """Generate the missing answers, writing each to the cache as it ends."""
     keyed = {str(number): key for number, key in enumerate(left)}
     asked = [replace(left[key], id=name) for name, key in keyed.items()]
     made: dict[bytes, GenerationResult] = {}
@@ -175,9 +183,10 @@ def _report(label: str, made: Sequence[GenerationResult], seconds: float) -> Non
     failed = [answer for answer in made if answer.finish == "error"]
     prompts = sum(answer.prompt_tokens for answer in made)
     say(
-        f"  {label}: {tokens} tokens generated from {prompts} of prompts, {tokens / max(seconds, 1e-6):.0f} tokens/s"
+        f"  {label}: {tokens} tokens generated from {prompts} of prompts, "
+        f"{tokens / max(seconds, 1e-6):.0f} tokens/s"
     )
     if shortened := [answer.left_out for answer in made if answer.left_out]:
-        say(f"  {label}: {len(shortened)} prompts shortened, {sum(shortened)} entries of histories left out")
+        say(f"  {label}: {len(shortened)} prompts shortened, {sum(shortened)} parts left out")
     if failed:
         say(f"  {label}: {len(failed)} of {len(made)} requests failed, the first because: {failed[0].error}")

@@ -1,4 +1,4 @@
-"""The book of finished answers: whatever is interrupted, an answer in it is not generated again."""
+"""The generation cache: finished answers in SQLite, which are not generated again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from rectune.core.errors import UserError
+from rectune.core.os_errors import for_people
 from rectune.core.settings import SamplingConfig
 from rectune.inference.requests import GenerationRequest, GenerationResult
 
@@ -40,12 +41,12 @@ _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", 
 
 
 def request_key(digest: str, request: GenerationRequest) -> bytes:
-    """What identifies an answer: the model's digest and everything in the request that can change its text.
+    """The key of an answer: the model's digest and everything in the request that can change its text.
 
-    `GenerationRequest.id` and `SamplingConfig.seed` (from which stages derive request seeds) are not among
+    `GenerationRequest.id` and `SamplingConfig.seed` (from which stages derive request seeds) are not part of
     it. Messages stand for the rendered prompt: the template is part of the model file. The order of the stop
-    strings does not count. Fields that requests gained later count only where they are not at their defaults,
-    so that answers to requests without them stay good.
+    strings does not matter. Fields that requests gained later are part of the key only where they are not at
+    their defaults, so that earlier answers stay valid.
     """
     rest: list[object] = [
         request.prefill,
@@ -106,7 +107,7 @@ class GenerationCache(AbstractContextManager["GenerationCache"]):
         self._base.close()
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, GenerationResult]:
-        """The answers there are; their `id` is empty, for a key may belong to many requests."""
+        """The answers that the cache has; their `id` is empty, since a key may belong to many requests."""
         wanted = list(dict.fromkeys(keys))
         found: dict[bytes, GenerationResult] = {}
         with self._mended():
@@ -136,7 +137,7 @@ class GenerationCache(AbstractContextManager["GenerationCache"]):
 
     @contextmanager
     def _mended(self) -> Iterator[None]:
-        """Say what a person can do about SQLite's and the disk's complaints."""
+        """Turn errors of SQLite and the disk into UserError with a hint."""
         try:
             yield
         except sqlite3.OperationalError as problem:
@@ -144,7 +145,12 @@ class GenerationCache(AbstractContextManager["GenerationCache"]):
             raise UserError(
                 f"the generation cache cannot be used ({problem})", where=str(self.path), hint=hint
             ) from None
-        except (sqlite3.DatabaseError, OSError) as problem:
+        except OSError as problem:
+            told = for_people(problem, str(self.path))
+            raise told or UserError(
+                f"the generation cache cannot be used ({problem})", where=str(self.path)
+            ) from None
+        except sqlite3.DatabaseError as problem:
             hint = "move it away; its answers are generated again"
             raise UserError(
                 f"the generation cache cannot be used ({problem})", where=str(self.path), hint=hint
@@ -159,7 +165,7 @@ def _hashed_head(digest: str, messages: tuple[tuple[str, str], ...]) -> hashlib.
 
 
 def _later(request: GenerationRequest) -> dict[str, object]:
-    """The fields that keys left out at first, where they say something."""
+    """The fields that keys left out at first, where they are not at their defaults."""
     values = {name: getattr(request, name) for name in _LATER}
     return {name: value for name, value in values.items() if value != _LATER[name]}
 
@@ -170,5 +176,5 @@ def _json(value: object) -> bytes:
 
 @lru_cache(maxsize=256)
 def _plain(sampling: SamplingConfig) -> dict[str, object]:
-    """The sampling as JSON values, without what the sampler does not look at."""
+    """The sampling as JSON values, without fields that have no effect."""
     return sampling.model_dump(mode="json", exclude={"seed"})

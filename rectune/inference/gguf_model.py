@@ -1,4 +1,4 @@
-"""Loading a GGUF file with llama.cpp, what it says about itself, and what llama.cpp last complained of."""
+"""Loading a GGUF file with llama.cpp, its metadata, and llama.cpp's last warnings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError
 from rectune.core.extras import needs_extra
+from rectune.models.reference import check_magic
 
 if TYPE_CHECKING:
     from llama_cpp import llama_model_p
@@ -24,11 +25,11 @@ def load_model(path: Path, gpu_layers: int = 0, vocabulary_only: bool = False) -
     """A llama.cpp model; the caller frees it.
 
     Raises:
-        UserError: the file is missing, is no GGUF file, or llama.cpp does not take it.
+        UserError: the file is missing, is no GGUF file, or llama.cpp cannot load it.
     """
     import llama_cpp
 
-    _check(path)
+    check_magic(path)
     _start_quietly()
     _LOG.clear()
     wanted = llama_cpp.llama_model_default_params()
@@ -51,7 +52,7 @@ def metadata(model: Any, key: str) -> str:
 def describe(model: Path) -> tuple[str, str]:
     """Name and quantisation of a GGUF file, from its name and metadata; only the vocabulary is loaded.
 
-    A file called model.gguf, as the stages of the pipeline write it, goes by the name in its metadata.
+    A file called model.gguf, as the stages of the pipeline write it, gets the name in its metadata.
 
     Raises:
         UserError: the file is missing or no GGUF file that llama.cpp takes.
@@ -84,16 +85,6 @@ def _describe(model: Path, size: int, modified: int) -> tuple[str, str]:
 def last_words() -> str:
     """llama.cpp's last warnings and errors in one line."""
     return " ".join(line.strip() for line in _LOG if line.strip()) or "it gave no reason"
-
-
-def _check(path: Path) -> None:
-    try:
-        with path.open("rb") as stream:
-            magic = stream.read(4)
-    except OSError as problem:
-        raise UserError(f"cannot be read ({problem.strerror})", where=str(path), hint=_HINT) from None
-    if magic != b"GGUF":
-        raise UserError("is no GGUF file: it does not begin with GGUF", where=str(path), hint=_HINT)
 
 
 @lru_cache(maxsize=1)

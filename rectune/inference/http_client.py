@@ -1,4 +1,4 @@
-"""The HTTP client under the OpenAI SDK: what every try has in common, and what no further try can correct."""
+"""The HTTP client under the OpenAI SDK: authentication, rate limits, and errors that no retry can fix."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HERE = ("localhost", "127.0.0.1", "::1")
 
 
 class ApiKey:
-    """The secret out of the environment; it shows itself in `headers` only."""
+    """The API key from the environment; only `headers` contains it."""
 
     __slots__ = ("_value",)
 
@@ -38,7 +38,7 @@ class ApiKey:
         if not all("!" <= sign <= "~" for sign in self._value):
             # An HTTP library would complain about it by repeating it.
             raise UserError(
-                "holds signs that no key has", where=f"environment variable {name}", hint="set it anew"
+                "has characters that no key has", where=f"environment variable {name}", hint="set it again"
             )
 
     def headers(self) -> dict[str, str]:
@@ -46,14 +46,14 @@ class ApiKey:
         return {"Authorization": f"Bearer {self._value}"} if self._value else {}
 
     def hide(self, words: str) -> str:
-        """A server's words for people, on one line, without the key should they repeat it."""
+        """A server's message on one line, with the key removed if the message repeats it."""
         return cut_line(words.replace(self._value, "***") if self._value else words, _QUOTE)
 
 
 class HttpClient(httpx2.AsyncClient):
-    """Sends the tries of the SDK: in their turn, with our key, in limited time; belongs to one event loop.
+    """Sends the SDK's requests with rate limit, key and time-out; belongs to one event loop.
 
-    Whatever may pass is raised as a broken connection, so that the SDK tries again. A wait that the server
+    Temporary failures are raised as a broken connection, so that the SDK tries again. A wait that the server
     asks for holds all requests back; the SDK would give up beyond two minutes.
     """
 
@@ -73,8 +73,8 @@ class HttpClient(httpx2.AsyncClient):
         """One try.
 
         Raises:
-            httpx2.RequestError: it brought nothing, and says why in words for people; another try may.
-            UserError: no try will bring anything.
+            httpx2.RequestError: this try failed, with a message for people; another may succeed.
+            UserError: no retry can succeed.
         """
         # The SDK adds headers of its own, and some out of the environment that are meant for OpenAI alone.
         kept = {name: request.headers[name] for name in _HEADERS if name in request.headers}
@@ -85,7 +85,7 @@ class HttpClient(httpx2.AsyncClient):
                 response = await super().send(request, stream=True)
                 content = await _content(response)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as problem:
-            words = f"nobody answers there ({first_line(problem)})"
+            words = f"no server answers there ({first_line(problem)})"
             if not self._met:
                 raise UserError(words, where=self._address, hint=KEPT) from None
             raise httpx2.ConnectError(words) from None
@@ -101,7 +101,7 @@ class HttpClient(httpx2.AsyncClient):
         return httpx2.Response(response.status_code, headers=kept, content=content, request=request)
 
     def _judge(self, response: httpx2.Response, words: str) -> None:
-        """Let successes pass, and the refusals that only the caller understands."""
+        """Let successes pass, and refusals that the caller handles."""
         status, found = response.status_code, ""
         wait = retry_after(response.headers.get("retry-after", "")) if status in (429, 503) else 0.0
         if 300 <= status < 400:
@@ -131,10 +131,10 @@ def open_client(address: str, key: ApiKey, settings: RemoteConfig) -> AsyncOpenA
 
 
 def checked(address: str) -> str:
-    """The address in one spelling: host in lower case, no default port, no slash at the end.
+    """The address in normal form: host in lower case, no default port, no slash at the end.
 
     Raises:
-        UserError: it is no address, or holds more than host, port and path.
+        UserError: it is no address, or has more than host, port and path.
     """
     try:
         url = httpx2.URL(address.strip())

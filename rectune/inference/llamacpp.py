@@ -26,7 +26,7 @@ class LlamaEngine(Backend):
     """Generates and scores with one model; a context manager. Not thread-safe.
 
     Attributes:
-        name: what people call the model, see `describe`.
+        name: the model's name for display, see `describe`.
         quantisation: the file's main tensor type, such as "Q4_1".
         version: "llama-cpp-python" and its version.
 
@@ -42,24 +42,24 @@ class LlamaEngine(Backend):
         self._scheduler = Scheduler(self._context)
 
     def close(self) -> None:
-        """Free model and context; handles that are open end as cancelled."""
+        """Free model and context; open streams end as cancelled."""
         if self._context.model:
             self._scheduler.close()
         self._context.close()
 
     @property
     def slots(self) -> int:
-        """How many sequences are written at once."""
+        """The number of sequences that are generated together."""
         return int(self._context.slots)
 
     @property
     def active(self) -> int:
-        """How many sequences are being written now."""
+        """The number of sequences that are being generated now."""
         return self._scheduler.active
 
     @property
     def busy(self) -> bool:
-        """Whether any handle is open."""
+        """Whether any stream is open."""
         return self._scheduler.busy
 
     @property
@@ -83,28 +83,26 @@ class LlamaEngine(Backend):
     def submit(
         self, request: GenerationRequest, on_end: Callable[[GenerationResult], None] | None = None
     ) -> GenerationStream:
-        """Queue a request. Asking its handle for text makes the engine go on, with all open handles together.
+        """Queue a request. Reading from its stream runs the engine for all open streams together.
 
         Raises:
             UserError: the model has no chat template.
         """
         self._context.vocabulary.check()
-        handle = GenerationStream(request, self._scheduler.cancel, self.step, on_end)
-        self.enqueue(handle)
-        return handle
+        stream = GenerationStream(request, self._scheduler.cancel, self.step, on_end)
+        self.enqueue(stream)
+        return stream
 
-    def enqueue(self, handle: GenerationStream) -> None:
-        """Queue a handle made elsewhere, by a service for one."""
-        self._scheduler.submit(handle)
+    def enqueue(self, stream: GenerationStream) -> None:
+        """Queue a stream made elsewhere, as by a service."""
+        self._scheduler.submit(stream)
 
-    def cancel(self, handle: GenerationStream) -> None:
-        """End a handle at the next step; any thread may call this."""
-        self._scheduler.cancel(handle)
+    def cancel(self, stream: GenerationStream) -> None:
+        """End a stream at the next step; any thread may call this."""
+        self._scheduler.cancel(stream)
 
     def step(self) -> None:
-        """Evaluate one batch for all open handles. If that fails, or is interrupted, every one ends with the
-        error.
-        """
+        """Evaluate one batch for all open streams; if that fails, all of them end with the error."""
         try:
             self._scheduler.step()
         except BaseException as problem:
@@ -133,12 +131,12 @@ class LlamaEngine(Backend):
                 if not open_:
                     return
                 self.step()
-                open_ = {handle for handle in open_ if not handle.ended} if ended else open_
+                open_ = {stream for stream in open_ if not stream.ended} if ended else open_
                 while ended:
                     on_answer(ended.popleft())
         finally:
-            for handle in open_:
-                handle.cancel()
+            for stream in open_:
+                stream.cancel()
             self._scheduler.sweep()
 
     def loglikelihood(
@@ -146,9 +144,9 @@ class LlamaEngine(Backend):
     ) -> list[list[float]]:
         """Log-probability of every token of each continuation of the assistant's turn, in nats.
 
-        The prompt is evaluated once, what it has in common with the prompt before it not even that, and its
-        cache is shared by all continuations. Continuations are tokenised on their own, as plain text. Open
-        handles are written to their ends first: scoring needs all slots.
+        The prompt is evaluated once, without the prefix that it shares with the prompt before, and its cache
+        is shared by all continuations. Continuations are tokenised on their own, as plain text. Open streams
+        are finished first: scoring needs all slots.
 
         Raises:
             UserError: the prompt with its longest continuation does not fit a sequence.
@@ -176,9 +174,7 @@ class LlamaEngine(Backend):
         return found
 
     def title_trie(self, titles: Sequence[str]) -> TokenTrie:
-        """A trie of texts as they stand behind a prompt, for `best_titles`; control tokens in them are
-        letters.
-        """
+        """A trie of texts as they follow a prompt, for `best_titles`; control tokens in them are text."""
         return TokenTrie([self._context.vocabulary.plain(title) for title in titles])
 
     def best_titles(
@@ -189,10 +185,9 @@ class LlamaEngine(Backend):
         prefill: str = "",
         without: Collection[int] = (),
     ) -> list[DecodedTitle]:
-        """The titles of a trie that the model is likeliest to go on with, best first; see
-        `rectune.inference.constrained`.
+        """The likeliest titles of a trie after a prompt, best first; see `rectune.inference.constrained`.
 
-        Open handles are written to their ends first. At most half the slots hold hypotheses.
+        Open streams are finished first. At most half the slots hold hypotheses.
 
         Raises:
             UserError: prompt and title do not fit a sequence.
@@ -208,7 +203,7 @@ class LlamaEngine(Backend):
         return decode(self._context, prompt, trie, beam, without)
 
     def _continue(self, start: int, tokens: dict[int, list[int]], found: list[list[float]]) -> None:
-        """Evaluate continuations behind the held prompt; appends to `found` from each second token on."""
+        """Evaluate continuations of the held prompt; appends to `found` from each second token on."""
         context = self._context
         rows: list[tuple[int, int, int]] = []  # continuation, row in the batch, token wanted there
 
@@ -236,7 +231,7 @@ def engine_version() -> str:
 
 
 def prompt_text(model: Path, request: GenerationRequest) -> str:
-    """What a GGUF model is shown, as text with its control tokens; only the vocabulary is loaded.
+    """The rendered prompt of a GGUF model, as text with its control tokens; only the vocabulary is loaded.
 
     Raises:
         UserError: no usable file, or it has no chat template, or that refuses the conversation.

@@ -1,4 +1,4 @@
-"""The OpenAI-compatible dialects: what is sent for a request, and what is read out of a server's reply."""
+"""The OpenAI-compatible dialects: the body of a request, and reading a server's reply."""
 
 from __future__ import annotations
 
@@ -44,23 +44,24 @@ _LONG = re.compile(
 )
 _UNKNOWN = re.compile(
     r"unknown|unrecogni[sz]ed|unsupported|not (yet |currently )?supported|does(n't| not) support|unexpected"
-    r"|extra inputs|extra_forbidden|not (permitted|allowed)|additional propert|invalid (argument|parameter|field)",
+    r"|extra inputs|extra_forbidden|not (permitted|allowed)|additional propert"
+    r"|invalid (argument|parameter|field)",
     re.IGNORECASE,
 )
 
 
 class InvalidResponse(httpx2.DecodingError):
-    """A reply that is no answer. The SDK takes it for a broken one, and tries again."""
+    """A reply that is no valid answer. The SDK treats it as a broken connection, and tries again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What a server tells about itself.
+    """What a server reports about itself.
 
     Attributes:
-        software: LLAMA_SERVER, VLLM, or empty where it does not say.
-        version: of the software; empty where it does not say.
-        model: its entry about the model, only what stays the same from one start of the server to the next.
+        software: LLAMA_SERVER, VLLM, or empty if it does not say.
+        version: of the software; empty if it does not say.
+        model: its entry about the model, without fields that change from one start to the next.
         names: the models it lists.
     """
 
@@ -88,7 +89,7 @@ def body(
         left_out: how many entries of the history are not shown.
 
     Raises:
-        UserError: a field that the server does not know asks for something.
+        UserError: a field that the server does not know has a value with an effect.
     """
     messages = [{"role": role, "content": encodable(text)} for role, text in without(request, left_out)]
     limit = "max_completion_tokens" if "max_tokens" in refused else "max_tokens"
@@ -121,7 +122,7 @@ def _response_format(request: GenerationRequest, refused: AbstractSet[str]) -> d
 
 
 def _sampling(request: GenerationRequest, software: str, refused: AbstractSet[str]) -> dict[str, Any]:
-    """Every field is named, for servers have defaults of their own."""
+    """Every field is sent, since servers have defaults of their own."""
     chosen = request.sampling
     penalty = chosen.repeat_penalty or 1.0
     penalties = ({_PENALTIES[software]} if software else set(_PENALTIES.values())) - refused
@@ -195,7 +196,7 @@ def too_long(status: int, words: str) -> bool:
 
 
 def unknown_fields(words: str, sent: Mapping[str, Any]) -> set[str]:
-    """The fields that a refusal calls unknown, of those that may be left out where they ask for nothing."""
+    """The fields that a refusal calls unknown, of those that may be left out when they have no effect."""
     if not _UNKNOWN.search(words):
         return set()
     spared = {*_NEUTRAL, *_PENALTIES.values(), *_CONTINUE, "seed", "max_tokens", "response_format"}
@@ -203,7 +204,7 @@ def unknown_fields(words: str, sent: Mapping[str, Any]) -> set[str]:
 
 
 def complaint(content: bytes) -> str:
-    """What a reply says went wrong: message, type, code and parameter, wherever a server puts them."""
+    """The error in a reply: message, type, code and parameter, wherever a server puts them."""
     try:
         return " ".join(_words(parse(content)))[:_WORDS]
     except InvalidResponse:
@@ -211,7 +212,7 @@ def complaint(content: bytes) -> str:
 
 
 def _words(reply: object) -> list[str]:
-    """Words by known names only: some servers repeat the whole request in their refusals."""
+    """Texts under known names only: some servers repeat the whole request in their refusals."""
     if isinstance(reply, str | int):
         return [str(reply)]
     if isinstance(reply, list):
@@ -221,7 +222,7 @@ def _words(reply: object) -> list[str]:
 
 
 def read_models(content: bytes, model: str, server: str) -> ServerInfo:
-    """What a reply to /models, and the header `Server` on it, tell. A reply that is no list tells nothing."""
+    """The server's info from a reply to /models and its header `Server`; empty if the reply is no list."""
     try:
         reply = parse(content)
     except InvalidResponse:

@@ -1,4 +1,4 @@
-"""When a server may be asked (again): our own rate limit, and the waits it asks for."""
+"""When a request may be sent: our own rate limit, and the waits that the server asks for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from email.utils import parsedate_to_datetime
 
 
 class RateLimiter:
-    """Lets requests leave one after the other: a token bucket of depth one, so no minute holds more than
-    allowed.
+    """A token bucket of depth one: requests leave one by one, never more per minute than allowed.
 
     Belongs to one event loop.
     """
@@ -28,7 +27,7 @@ class RateLimiter:
             self._ready = time.monotonic() + self._gap
 
     def hold(self, seconds: float) -> None:
-        """Let nothing leave for that long."""
+        """Hold all requests for that many seconds."""
         self._ready = max(self._ready, time.monotonic() + seconds)
 
 

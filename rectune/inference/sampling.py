@@ -1,4 +1,4 @@
-"""Choosing tokens: one chain of llama.cpp's samplers a sequence, and a grammar where one is asked for."""
+"""Sampling: one chain of llama.cpp's samplers per sequence, with a grammar if one is given."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Sampler:
     """The samplers of one sequence. The repetition penalty sees what was generated, not the prompt.
 
     Raises:
-        UserError: llama.cpp does not take the grammar, or a JSON schema is asked for.
+        UserError: llama.cpp rejects the grammar, or a JSON schema is given.
     """
 
     def __init__(self, request: GenerationRequest, vocabulary: Vocabulary) -> None:
@@ -48,9 +48,7 @@ class Sampler:
         return self._choose_allowed(context, row)
 
     def _choose_allowed(self, context: Any, row: int) -> int:
-        """The same with the grammar first. Where it allows nothing, llama.cpp would end the process: look
-        before.
-        """
+        """The same with the grammar first; llama.cpp would end the process where it allows no token."""
         import llama_cpp
         import numpy as np
 
@@ -117,7 +115,7 @@ def _grammar(vocabulary: Vocabulary, text: str) -> Any:
 
 @contextmanager
 def _overheard() -> Iterator[list[str]]:
-    """Catches what is printed on the process's standard error: llama.cpp says only there what ails a grammar."""
+    """Catches the process's standard error: only there does llama.cpp say what is wrong with a grammar."""
     said: list[str] = []
     sys.stderr.flush()
     screen = os.dup(2)

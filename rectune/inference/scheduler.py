@@ -1,7 +1,7 @@
 """Continuous batching: which sequence gets which tokens of the next evaluation.
 
-Every step evaluates one batch: one new token for each sequence that is being written, or as much of the
-waiting prompts as fits, or both. A sequence that ends leaves its slot to the next request at once.
+Every step evaluates one batch: one new token for each active sequence, or as much of the waiting prompts as
+fits, or both. The slot of a sequence that ends is given to the next request at once.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ _MIN_SHARED = 16  # tokens; a shorter common prefix is not worth a place
 
 
 class Scheduler:
-    """Handles go in by `submit`; every `step` evaluates a batch, gives out text and ends the handles that are
-    done.
+    """Streams are added by `submit`; every `step` evaluates a batch, writes text and ends finished streams.
 
-    With one slot, prompts are evaluated in pieces cut at multiples of `STRIDE` tokens and prefixes are
-    shared in multiples of it. So the arithmetic of an answer, and with it the answer to the last bit, does
-    not depend on which requests came before.
+    With one slot, prompts are evaluated in pieces cut at multiples of `STRIDE` tokens and prefixes are shared
+    in multiples of it. So the arithmetic of an answer, and with it every bit of the answer, does not depend
+    on which requests came before.
 
     Attributes:
         saved: prompt tokens that were not evaluated because sequences shared them.
@@ -39,20 +38,20 @@ class Scheduler:
         self._free = list(range(context.slots))
         self._unwanted: deque[GenerationStream] = deque()
         self._head: object = None  # the head whose prefix is held
-        self._alone = False  # nothing is held because nobody was there to share it with
-        self._epoch = 0  # counts held prefixes; cells of earlier ones live on while somebody uses them
+        self._alone = False  # nothing is held because no other request shares it
+        self._epoch = 0  # counts held prefixes; cells of earlier ones stay while in use
         self._wrote = False  # the last batch held tokens just written
         self.saved = 0
 
-    def submit(self, handle: GenerationStream) -> None:
+    def submit(self, stream: GenerationStream) -> None:
         """Queue a request; those with the same head should follow one another."""
-        self._waiting.append(handle)
-        if handle.cancelled:  # before it came here
-            self.cancel(handle)
+        self._waiting.append(stream)
+        if stream.cancelled:  # before it came here
+            self.cancel(stream)
 
-    def cancel(self, handle: GenerationStream) -> None:
-        """End a handle at the next step with what it has; any thread may call this."""
-        self._unwanted.append(handle)
+    def cancel(self, stream: GenerationStream) -> None:
+        """End a stream at the next step with its text so far; any thread may call this."""
+        self._unwanted.append(stream)
 
     @property
     def busy(self) -> bool:
@@ -66,7 +65,7 @@ class Scheduler:
 
     @property
     def appetite(self) -> int:
-        """How many more waiting requests would be of use."""
+        """How many more waiting requests could be used."""
         return max(0, max(_LOOKAHEAD, self._context.slots) - len(self._waiting) - len(self._ready))
 
     def step(self) -> None:
@@ -94,8 +93,8 @@ class Scheduler:
             self._end_all("cancelled", "", unwanted)
 
     def close(self, finish: Finish = "cancelled", error: str = "") -> None:
-        """End all handles and forget all sequences."""
-        self._end_all(finish, error, {*self._waiting, *(sequence.handle for sequence in self._sequences())})
+        """End all streams and forget all sequences."""
+        self._end_all(finish, error, {*self._waiting, *(sequence.stream for sequence in self._sequences())})
         self.forget()
 
     def forget(self) -> None:
@@ -107,19 +106,19 @@ class Scheduler:
         yield from self._ready
         yield from self._active.values()
 
-    def _end_all(self, finish: Finish, error: str, handles: set[GenerationStream]) -> None:
-        waiting = [handle for handle in self._waiting if handle in handles]
-        ready = [sequence for sequence in self._ready if sequence.handle in handles]
-        active = [(slot, sequence) for slot, sequence in self._active.items() if sequence.handle in handles]
-        self._waiting = deque(handle for handle in self._waiting if handle not in handles)
-        self._ready = deque(sequence for sequence in self._ready if sequence.handle not in handles)
+    def _end_all(self, finish: Finish, error: str, streams: set[GenerationStream]) -> None:
+        waiting = [stream for stream in self._waiting if stream in streams]
+        ready = [sequence for sequence in self._ready if sequence.stream in streams]
+        active = [(slot, sequence) for slot, sequence in self._active.items() if sequence.stream in streams]
+        self._waiting = deque(stream for stream in self._waiting if stream not in streams)
+        self._ready = deque(sequence for sequence in self._ready if sequence.stream not in streams)
         for slot, sequence in active:
             self._leave(slot)
             sequence.end(finish, error)
         for sequence in ready:
             sequence.end(finish, error)
-        for handle in waiting:
-            handle.end(GenerationResult(handle.request.id, "", finish, 0, 0, error))
+        for stream in waiting:
+            stream.end(GenerationResult(stream.request.id, "", finish, 0, 0, error))
 
     def _look_ahead(self) -> None:
         while self._waiting and len(self._ready) < max(_LOOKAHEAD, self._context.slots):
@@ -127,7 +126,7 @@ class Scheduler:
                 self._ready.append(sequence)
 
     def _admit(self) -> None:
-        """Give free slots to the requests next in line while the cache has room for all they may write."""
+        """Give free slots to the next requests while the cache has room for all their tokens."""
         while self._free and self._ready:
             sequence = self._ready[0]
             fits = self._holds(sequence)
@@ -146,14 +145,14 @@ class Scheduler:
         return len(held) < len(sequence.prompt) and held == sequence.prompt[: len(held)]
 
     def _company(self, sequence: Sequence) -> bool:
-        """Whether the next but one in line has the same head."""
+        """Whether the request after the next one has the same head."""
         return len(self._ready) > 1 and self._ready[1].head == sequence.head
 
     def _borrowed(self, sequence: Sequence, still_held: bool) -> int:
         return sequence.borrowed if still_held and sequence.epoch == self._epoch else 0
 
     def _hold_prefix(self, sequence: Sequence) -> None:
-        """Evaluate what the requests next in line have in common, once, in the reserved sequence."""
+        """Evaluate the common prefix of the next requests once, in the reserved sequence."""
         prefix = sequence.prompt[:-1]
         peers = [other for other in self._ready if other.head == sequence.head]
         for other in peers:
@@ -173,11 +172,10 @@ class Scheduler:
         self._active[slot] = sequence
 
     def _fill(self) -> None:
-        """Make the next batch: tokens just written, then prompts in the order of their admission.
+        """Make the next batch: tokens just generated, then prompts in the order of their admission.
 
-        A processor gains nothing by having both in one batch and loses much: from 64 tokens on llama.cpp's
-        attention works on tiles of them, and a tile with many sequences in it reads the cells of all. So they
-        take turns there.
+        On a CPU both in one batch are slower: from 64 tokens on llama.cpp's attention works on tiles of them,
+        and a tile with many sequences reads the cells of all. So they take turns there.
         """
         self._context.batch.clear()
         for sequence in self._active.values():
@@ -208,7 +206,7 @@ class Scheduler:
             sequence.done, sequence.row = end, row if end == length else -1
 
     def _write(self, slot: int, sequence: Sequence) -> None:
-        """Write the next token; if it was the last, the slot is free afterwards."""
+        """Generate the next token; if it was the last, the slot is free afterwards."""
         error = ""
         try:
             finish = self._next(sequence)
@@ -219,14 +217,14 @@ class Scheduler:
             sequence.end(finish, error)
 
     def _next(self, sequence: Sequence) -> Finish | None:
-        """Choose the next token and give its text out; says how the answer ended if it did."""
+        """Choose the next token and write its text; returns how the answer ended, if it did."""
         sequence.last = self._context.sample(sequence.sampler, sequence.row)
         if sequence.last in self._context.vocabulary.ends:
             return "stop"
         sequence.tokens += 1
         text, stopped = sequence.writing.add(self._context.vocabulary.piece(sequence.last))
         if text:
-            sequence.handle.write(text)
+            sequence.stream.write(text)
         if stopped:
             return "stop"
         return "length" if sequence.tokens == sequence.request.sampling.max_tokens else None

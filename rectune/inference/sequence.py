@@ -1,4 +1,4 @@
-"""One request on its way through the batches: what it asks in tokens, and what has become of it so far."""
+"""One request in the scheduler: its prompt in tokens, and its state."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rectune.inference.truncation import fit
 
 @dataclass(slots=True)
 class Sequence:
-    """A request on its way: `done` counts prompt tokens in the cache, `borrowed` those that it shares."""
+    """A request in progress: `done` counts prompt tokens in the cache, `borrowed` those that it shares."""
 
-    handle: GenerationStream
+    stream: GenerationStream
     prompt: list[int]
     left_out: int
     sampler: Sampler
@@ -31,34 +31,35 @@ class Sequence:
 
     @property
     def request(self) -> GenerationRequest:
-        """What is asked."""
-        return self.handle.request
+        """The request."""
+        return self.stream.request
 
     @property
     def need(self) -> int:
-        """Cells that the sequence may come to fill, shared ones included."""
+        """Cells that the sequence may need in all, shared ones included."""
         return len(self.prompt) + self.request.sampling.max_tokens
 
     @property
     def head(self) -> tuple[tuple[str, str], ...]:
-        """What comes before the last message: system message and shots."""
+        """The messages before the last one: system message and shots."""
         return self.request.messages[:-1]
 
     def end(self, finish: Finish, error: str = "") -> None:
-        """Free the samplers, give out what was held back, and hand the answer over."""
+        """Free the samplers, write the text held back, and end the stream with the answer."""
         self.sampler.free()
         if rest := self.writing.rest():
-            self.handle.write(rest)
+            self.stream.write(rest)
         text, name = "" if error else self.writing.text, self.request.id
         answer = GenerationResult(name, text, finish, len(self.prompt), self.tokens, error, self.left_out)
-        self.handle.end(answer)
+        self.stream.end(answer)
 
 
-def prepare(handle: GenerationStream, context: Context) -> Sequence | None:
-    """Render and tokenise a request. One that cannot be answered (too long, or refused by the chat template
-    or by the grammar's reader) ends here with an error, and there is None.
+def prepare(stream: GenerationStream, context: Context) -> Sequence | None:
+    """Render and tokenise a request; None if it cannot be answered, and its stream then ends with an error.
+
+    Reasons are a prompt that is too long, and messages or a grammar that are rejected.
     """
-    request, length = handle.request, 0
+    request, length = stream.request, 0
     wanted = request.sampling.max_tokens
     try:
         prompt, left_out = fit(
@@ -71,9 +72,9 @@ def prepare(handle: GenerationStream, context: Context) -> Sequence | None:
             found = f"prompt of {length} tokens and answer of up to {wanted} need {length + wanted} tokens"
             hint = "shorten the prompt or raise the context"
             raise UserError(f"{found}, a sequence has {context.limit}", hint=hint)
-        return Sequence(handle, prompt, left_out, context.sampler(request), Detokenizer(request.stop))
+        return Sequence(stream, prompt, left_out, context.sampler(request), Detokenizer(request.stop))
     except UserError as problem:
-        handle.end(GenerationResult(request.id, "", "error", length, 0, reason(problem)))
+        stream.end(GenerationResult(request.id, "", "error", length, 0, reason(problem)))
         return None
 
 

@@ -1,6 +1,4 @@
-"""A model behind an OpenAI-compatible server: many requests in flight at once, each until it is answered or
-given up.
-"""
+"""The backend for OpenAI-compatible servers: many requests in flight, retried until answered or failed."""
 
 from __future__ import annotations
 
@@ -45,7 +43,7 @@ _VERSIONS = {LLAMA_SERVER: ("props", "build_info"), VLLM: ("version", "version")
 
 
 class RequestFailed(Exception):
-    """This request will not be answered."""
+    """This request cannot be answered."""
 
 
 class PromptTooLong(RequestFailed):
@@ -53,13 +51,13 @@ class PromptTooLong(RequestFailed):
 
 
 class ServerBackend(Backend):
-    """Asks a server for chat completions; a context manager. Blocking, and not thread-safe.
+    """Requests chat completions from a server; a context manager. Blocking, and not thread-safe.
 
-    The key comes from RECTUNE_API_KEY, or else OPENAI_API_KEY. It goes into the header of requests to the
-    address and nowhere else.
+    The key comes from RECTUNE_API_KEY, or else OPENAI_API_KEY. It is only in the header of requests to the
+    address.
 
     Attributes:
-        address: in one spelling, without a slash at the end.
+        address: in normal form, without a slash at the end.
         model: the server's name for it.
 
     Raises:
@@ -73,22 +71,21 @@ class ServerBackend(Backend):
         self._refused: set[str] = set()  # fields that the server does not know
 
     def close(self) -> None:
-        """Forget what the server told; connections live no longer than a call."""
+        """Forget the server's info; connections do not outlive a call."""
         self._about = None
 
     def generate(self, requests: Sequence[GenerationRequest], on_answer: Keep) -> None:
-        """Answer every request once; `on_answer` is called in this thread as each one ends, in the order of
-        ending.
+        """Answer every request once; `on_answer` is called in this thread as each one ends.
 
         Raises:
-            UserError: nobody is at the address, it refuses the key or the model, or it cannot do what is
-                asked.
+            UserError: no server is at the address, it refuses the key or the model, or it does not support a
+                request's fields.
         """
         if requests:
             _run(lambda keep: self._generate(requests, keep), on_answer)
 
     def identity(self) -> str:
-        """A hash of address, model name and what the server tells of the model: in place of a file's digest.
+        """A hash of address, model name and the server's info about the model, instead of a file's digest.
 
         Raises:
             UserError: the server cannot be asked.
@@ -96,8 +93,7 @@ class ServerBackend(Backend):
         return content_id("server", self.address, self.model, dict(self._known().model))
 
     def provenance(self, sampling: SamplingConfig, seed: int) -> Provenance:
-        """Who wrote an answer: model@server, its quantisation if the server tells, sampling, seed, the
-        software.
+        """Who wrote an answer: model@server, quantisation if known, sampling, seed, software.
 
         Raises:
             UserError: the server cannot be asked.
@@ -120,7 +116,7 @@ class ServerBackend(Backend):
         return self._about
 
     async def _look(self, client: openai.AsyncOpenAI) -> ServerInfo:
-        """What the server tells about itself; many tell nothing."""
+        """The server's info; many servers report nothing."""
         try:
             reply = await client.get("/models", cast_to=httpx2.Response)
         except openai.APIStatusError as problem:
@@ -144,14 +140,16 @@ class ServerBackend(Backend):
     async def _generate(self, requests: Sequence[GenerationRequest], keep: Keep) -> None:
         waiting = iter(requests)
         async with open_client(self.address, self._key, self._settings) as client:
-            # Asked anew by every call: so a wrong address or key is found before anything is sent.
+            # Requested again in every call, so that a wrong address or key is found before anything is sent.
             about = await self._look(client)
             if self._about and self._about.model != about.model:
                 found = f"another model has come to be behind the name {self.model}"
                 raise UserError(found, where=self.address, hint="run it again; its answers are kept apart")
             self._about = about
             if any(request.grammar for request in requests) and about.software != LLAMA_SERVER:
-                found = "the server does not say that it is llama-server, the only one to know grammars of this kind"
+                found = (
+                    "the server does not say that it is llama-server, the only one that knows GBNF grammars"
+                )
                 raise UserError(
                     found, where=self.address, hint="use llama-server, or a GGUF file in this process"
                 )
@@ -170,7 +168,7 @@ class ServerBackend(Backend):
     async def _answer(
         self, client: openai.AsyncOpenAI, request: GenerationRequest, about: ServerInfo
     ) -> GenerationResult:
-        """Ask, each time without one more of the oldest entries of the history, until there is room."""
+        """Send the request, leaving out one more of the oldest history entries each time, until it fits."""
         left_out, last = 0, can_leave_out(request)
         while True:
             try:
@@ -184,7 +182,7 @@ class ServerBackend(Backend):
     async def _complete(
         self, client: openai.AsyncOpenAI, request: GenerationRequest, about: ServerInfo, left_out: int
     ) -> GenerationResult:
-        """Ask until the server knows all the fields that it is sent."""
+        """Send the request without the fields that the server refuses, until it accepts it."""
         while True:
             sent = body(request, self.model, about.software, self._refused, left_out)
             try:
@@ -196,10 +194,10 @@ class ServerBackend(Backend):
                 raise self._given_up(problem) from None
 
     def _given_up(self, problem: openai.APIConnectionError) -> RequestFailed:
-        """What all tries came to.
+        """The error after all tries.
 
         Raises:
-            UserError: nobody is at the address any more.
+            UserError: no server is at the address any more.
         """
         words, tries = str(problem.__cause__), self._settings.retries + 1  # the HTTP client's words
         if isinstance(problem.__cause__, httpx2.ConnectError):
@@ -210,7 +208,7 @@ class ServerBackend(Backend):
         """The fields that a refusal is about.
 
         Raises:
-            Failed: it is about something else in this request.
+            RequestFailed: it is about something else in this request.
             UserError: it is about all requests.
         """
         status, words = problem.status_code, complaint(problem.response.content)
@@ -234,7 +232,7 @@ class ServerBackend(Backend):
 
 
 def _untruncated(answer: GenerationResult, request: GenerationRequest) -> GenerationResult:
-    """The answer, unless the server's context was full before the answer was as long as it may be."""
+    """The answer, unless the server's context was full before `max_tokens`."""
     wanted = request.sampling.max_tokens
     if answer.finish == "length" and 0 < answer.tokens < wanted:
         found = f"{answer.tokens} tokens of an answer of up to {wanted}"
@@ -243,9 +241,7 @@ def _untruncated(answer: GenerationResult, request: GenerationRequest) -> Genera
 
 
 def _run(work: Callable[[Keep], Coroutine[Any, Any, T]], on_answer: Keep) -> T:
-    """Run in an event loop; in a thread of its own if this thread has one running, with `on_answer` here all
-    the same.
-    """
+    """Run in an event loop, in another thread if this one has a loop; `on_answer` is called here anyway."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

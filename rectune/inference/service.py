@@ -1,4 +1,4 @@
-"""One engine for many threads: a chat and a web service can ask the same loaded model at the same time."""
+"""One engine for many threads: several clients share the same loaded model."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from rectune.inference.stream import GenerationStream
 
 
 class EngineService(AbstractContextManager["EngineService"]):
-    """An engine in a thread of its own, where the requests of all threads are written together; a context
-    manager.
+    """Runs an engine in its own thread for the requests of all threads; a context manager.
 
-    The engine belongs to the service from now on and is closed with it.
+    The service owns the engine and closes it.
     """
 
     def __init__(self, engine: LlamaEngine) -> None:
@@ -28,34 +27,34 @@ class EngineService(AbstractContextManager["EngineService"]):
         self._thread.start()
 
     def submit(self, request: GenerationRequest) -> GenerationStream:
-        """Queue a request; any thread may call this, and any thread may use the handle.
+        """Queue a request; any thread may call this, and any thread may use the stream.
 
         Raises:
             RectuneError: the service is closed, or its engine has failed.
         """
-        handle = GenerationStream(request, self._cancel)
+        stream = GenerationStream(request, self._cancel)
         with self._door:
             if self._shut:
                 raise RectuneError(f"the engine takes no requests: {self._shut}")
-            self._arrived.put(handle)
-        return handle
+            self._arrived.put(stream)
+        return stream
 
     def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """End every open handle as cancelled, then free the engine; doing it twice does no harm."""
+        """End every open stream as cancelled, then free the engine; may be called twice."""
         self._close_door("it was closed")
         self._arrived.put(None)
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
-    def _cancel(self, handle: GenerationStream) -> None:
-        self._engine.cancel(handle)
+    def _cancel(self, stream: GenerationStream) -> None:
+        self._engine.cancel(stream)
         self._arrived.put(None)
 
     def _run(self) -> None:
-        """The engine's thread: take in what came, evaluate a batch, again and again until the door is shut."""
+        """The engine's thread: takes in new requests and evaluates a batch, until the service is closed."""
         finish: Finish = "cancelled"
         try:
             with self._engine:
@@ -69,27 +68,27 @@ class EngineService(AbstractContextManager["EngineService"]):
         self._turn_away(finish)
 
     def _take_in(self) -> None:
-        """Hand what came to the engine; wait for something while there is nothing to write."""
+        """Pass new requests to the engine; wait for one while there is nothing to generate."""
         wait = not self._engine.busy
         while True:
             try:
-                handle = self._arrived.get(block=wait)
+                stream = self._arrived.get(block=wait)
             except Empty:
                 return
             wait = False
-            if handle:
-                self._engine.enqueue(handle)
+            if stream:
+                self._engine.enqueue(stream)
 
     def _turn_away(self, finish: Finish) -> None:
-        """End what came too late to be begun."""
+        """End the requests that arrived after closing."""
         while True:
             try:
-                handle = self._arrived.get_nowait()
+                stream = self._arrived.get_nowait()
             except Empty:
                 return
-            if handle:
+            if stream:
                 error = self._shut if finish == "error" else ""
-                handle.end(GenerationResult(handle.request.id, "", finish, 0, 0, error))
+                stream.end(GenerationResult(stream.request.id, "", finish, 0, 0, error))
 
     def _close_door(self, why: str) -> None:
         with self._door:

@@ -1,4 +1,4 @@
-"""An answer on its way: what a caller holds while an engine writes."""
+"""The stream of an answer: what a caller holds while an engine generates."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from rectune.inference.requests import GenerationRequest, GenerationResult
 
 
 class GenerationStream:
-    """The text of one answer in pieces as they are written, and the whole answer in the end.
+    """The text of one answer in pieces as they are generated, and the whole answer at the end.
 
-    Pieces are whole characters; what may yet turn out to begin a stop string is held back. They join to the
-    answer's text, unless it ends in an error. Any thread may use a handle whose engine runs in a thread of
-    its own; pieces then go to whoever asks first.
+    Pieces are whole characters; text that may be the beginning of a stop string is held back. They join to
+    the answer's text, unless it ends in an error. Any thread may read a stream whose engine runs in its own
+    thread; each piece goes to the first reader.
 
     Attributes:
-        request: what is answered.
-        cancelled: whether somebody asked to end it.
-        ended: whether the answer is there.
+        request: the request.
+        cancelled: whether `cancel` was called.
+        ended: whether the answer is complete.
     """
 
     def __init__(
@@ -31,10 +31,10 @@ class GenerationStream:
         """Made by engines.
 
         Args:
-            request: what is answered.
-            cancel: tells the engine that the rest is not wanted.
-            drive: makes the engine go on, where nothing does it unasked.
-            on_end: gets the answer in the engine's thread.
+            request: the request.
+            cancel: tells the engine to stop.
+            drive: runs a step of an engine that has no thread of its own.
+            on_end: called with the answer in the engine's thread.
         """
         self.request, self.cancelled, self.ended = request, False, False
         self._cancel, self._drive, self._on_end = cancel, drive, on_end
@@ -45,22 +45,22 @@ class GenerationStream:
             yield piece
 
     def result(self) -> GenerationResult:
-        """The whole answer, waiting for it; pieces not yet looked at are passed over."""
+        """Wait for the whole answer; pieces that were not read are dropped."""
         while not isinstance(answer := self._next(), GenerationResult):
             pass
         return answer
 
     def cancel(self) -> None:
-        """End the answer with what it has, at the engine's next step; nothing happens if it has ended."""
+        """End the answer with its text so far, at the engine's next step; nothing happens if it has ended."""
         self.cancelled = True
         self._cancel(self)
 
     def write(self, piece: str) -> None:
-        """Engines give out text here."""
+        """Add text; called by engines."""
         self._arrived.put(piece)
 
     def end(self, answer: GenerationResult) -> None:
-        """Engines give the answer here, once."""
+        """Set the answer, once; called by engines."""
         self.ended = True
         self._arrived.put(answer)
         if self._on_end:

@@ -1,9 +1,8 @@
-"""A token trie over many titles in flat arrays, for decoding that can end nowhere but at one of them.
+"""A token trie over many titles in flat arrays, for constrained decoding.
 
-The titles' tokens are sorted and stored one after another. A node of the trie is then a stretch of rows that
-begin with the same tokens: its children are the runs of equal tokens in the next column. So common beginnings
-are stored once as far as anything walks them, a million titles take some ten megabytes, and nothing is built
-but a sort.
+The titles' tokens are sorted and stored one after another. A node of the trie is a range of rows with the
+same prefix; its children are the runs of equal tokens in the next column. A million titles take some ten
+megabytes, and building it is a sort.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """What may follow a node: token ids (`END` for the end of a title) and the nodes they lead to."""
+    """The children of a node: token ids (`END` for the end of a title) and the nodes they lead to."""
 
     tokens: NDArray[np.int32]
     nodes: list[Node]
@@ -40,7 +39,7 @@ class TokenTrie:
     """Titles as rows of tokens.
 
     Args:
-        titles: the tokens of each title. Titles with the same tokens are one: the first stands for all.
+        titles: the tokens of each title. Of titles with the same tokens the first represents all.
 
     Attributes:
         order: which title each row is, [rows].
@@ -64,18 +63,16 @@ class TokenTrie:
         return len(self.order)
 
     def root(self) -> Node:
-        """The node that everything hangs from."""
+        """The root node."""
         return Node(0, len(self), 0)
 
     def without(self, titles: Collection[int]) -> NDArray[np.int64]:
-        """How many of the rows before each place are of these titles, [rows + 1]; `children` leaves them out."""
+        """How many rows before each place are of these titles, [rows + 1]; `children` leaves them out."""
         banned = np.isin(self.order, self._stands[np.fromiter(titles, np.int64, len(titles))])
         return np.concatenate([[0], np.cumsum(banned)])
 
     def children(self, node: Node, banned: NDArray[np.int64] | None = None) -> Children:
-        """The children of a node, in the order of their tokens; those with nothing but banned titles are left
-        out.
-        """
+        """The children of a node, ordered by token, without those that have only excluded titles."""
         if node.depth == 0 and node.high == len(self):
             self._top = self._top or self._split(node)
             found = self._top

@@ -1,8 +1,8 @@
-"""Weights in a form that this processor multiplies fast.
+"""Copies of a model's weights in a type that this CPU multiplies fast.
 
-On a processor llama.cpp has kernels that multiply many tokens at once for some types of weights only. Q4_1
-and Q5_1 have none: there a batch costs what its tokens cost one by one. A copy in another type, made once and
-kept, makes batches pay.
+On CPUs llama.cpp has kernels that multiply many tokens at once only for some types of weights. Q4_1 and Q5_1
+have none: a batch costs what its tokens cost one by one. A cached copy in another type makes batching
+worthwhile.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from rectune.core.digests import file_digest
+from rectune.core.digests import file_digest, parts_of
 from rectune.core.errors import RectuneError
 from rectune.core.progress import say
+from rectune.core.user_env import home_folder
 from rectune.models.gguf import quantisation_code, quantise
 
 _SLOW = ("Q4_1", "Q5_1")
@@ -22,8 +23,7 @@ _BITS = {"BF16": 16.0, "Q8_0": 8.5}  # a weight
 
 
 def fast_weights(model: Path, quantisation: str, memory: int) -> Path:
-    """The file to compute with on a processor: the model's own, or a copy of it in a type with batched
-    kernels.
+    """The file to use on a CPU: the model's own, or a copy of it in a type with batched kernels.
 
     The copy rounds once more (BF16 to 8 bits of mantissa, Q8_0 to blocks of 8-bit integers), by less than the
     model's own 4 or 5 bits did. It depends on the file and the machine alone, never on how busy the machine
@@ -35,7 +35,9 @@ def fast_weights(model: Path, quantisation: str, memory: int) -> Path:
     """
     if quantisation not in _SLOW:
         return model
-    weights = model.stat().st_size * 8 / (5.0 if quantisation == "Q4_1" else 6.0)
+    weights = (
+        sum(part.stat().st_size for part in parts_of(model)) * 8 / (5.0 if quantisation == "Q4_1" else 6.0)
+    )
     kind = copy_type(weights, memory, brain_floats=_has_bf16())
     return _copy(model, kind) if kind else model
 
@@ -50,17 +52,24 @@ def copy_type(weights: float, memory: int, *, brain_floats: bool) -> str:
     return next((kind for kind in kinds if kind != "BF16" or brain_floats), "")
 
 
+def discard_copy(copy: Path, model: Path) -> None:
+    """Remove a copy that turned out to be of no use; the model itself stays."""
+    if copy != model:
+        copy.unlink(missing_ok=True)
+
+
 def cache_folder() -> Path:
-    """Where copies live: `rectune` in $XDG_CACHE_HOME, or else in ~/.cache. Nothing in it is missed when it
-    is deleted.
+    """The folder of copies: `rectune` in $XDG_CACHE_HOME, else in ~/.cache; it may be deleted any time.
+
+    Raises:
+        UserError: the home folder is not known.
     """
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rectune"
+    known = os.environ.get("XDG_CACHE_HOME")
+    return (Path(known) if known else home_folder() / ".cache") / "rectune"
 
 
 def _has_bf16() -> bool:
-    """Whether llama.cpp was built for a processor that multiplies 16-bit brain floats, which is one with
-    AVX-512 BF16.
-    """
+    """Whether llama.cpp was built for a CPU with AVX-512 BF16."""
     import llama_cpp
 
     return b"AVX512_BF16 = 1" in llama_cpp.llama_print_system_info()
@@ -68,11 +77,11 @@ def _has_bf16() -> bool:
 
 def _copy(model: Path, kind: str) -> Path:
     """The copy of this type, made if it is not there; the model itself if it cannot be made."""
-    folder = cache_folder() / "weights"
-    made = folder / f"{file_digest(model)[:20]}-{kind}.gguf"
-    if made.exists():
-        return made
     try:
+        folder = cache_folder() / "weights"
+        made = folder / f"{file_digest(model)[:20]}-{kind}.gguf"
+        if made.exists():
+            return made
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix="making-") as scratch:
             partial = Path(scratch) / made.name

@@ -1,1 +1,1 @@
-"""What a model is: where it lies, how it is loaded, how it is spoken to, and what it becomes."""
+"""Models: references, checkpoints, loading, LoRA, training, chat templates, merging, GGUF."""

@@ -1,9 +1,8 @@
-"""Attention over packed examples, each by itself: what flash attention's kernels do on an accelerator, for
-processors.
+"""Attention within each packed example on CPUs, as flash attention does it on accelerators.
 
-Under a mask every token of a packed row is multiplied with every other, and what crosses an example's border
-thrown away: a row of r examples pays r times what its examples need. Cutting the row at the borders pays for
-them alone.
+Under a mask every token of a packed row is multiplied with every other, and what crosses an example's
+boundary is thrown away: a row of r examples costs r times what its examples need. Splitting the row at the
+boundaries avoids that.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def register_blocks() -> None:
 
 
 def keep_blocks_where_they_fit(model: PreTrainedModel) -> None:
-    """Layers that see only a window of the tokens before need the mask: such a model goes over to sdpa."""
+    """Switch models with sliding-window layers to sdpa, since these layers need the mask."""
     if set(getattr(model.config, "layer_types", None) or ()) - {"full_attention"}:
         model.set_attn_implementation("sdpa")
 
@@ -43,7 +42,7 @@ def attend(
 ) -> tuple[torch.Tensor, None]:
     """Attention as transformers' sdpa computes it.
 
-    Where one row holds several examples, which `position_ids` [1, tokens] show by beginning anew, each is
+    Where one row holds several examples, which `position_ids` [1, tokens] show by restarting at 0, each is
     attended to by itself; else it is sdpa with the mask.
 
     Args:

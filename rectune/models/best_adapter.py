@@ -1,8 +1,7 @@
-"""The adapter that was best on the held-out set so far; it is part of every checkpoint, so a kill cannot lose
-it.
+"""The best adapter on the held-out set so far, kept in every checkpoint, so that a kill cannot lose it.
 
-transformers can go back to its best checkpoint too, but only if it saves one at every evaluation, optimiser
-and all, and under DeepSpeed it loads all of that again at the end. Here an adapter is kept, and nothing else.
+transformers can also restore its best checkpoint, but only if it saves one at every evaluation, optimiser
+included, and under DeepSpeed it loads all of that again at the end. Here only the adapter is kept.
 
 This module needs transformers at import, so it is only ever imported inside a function.
 """
@@ -26,12 +25,10 @@ _WEIGHTS, _STATE, _FOLDER = "trained.safetensors", "best.json", "best"
 
 
 class BestAdapterCallback(TrainerCallback):  # type: ignore[misc]
-    """Keeps the best adapter in `folder`, and ends training after `patience` evaluations without gain (0:
-    never).
-    """
+    """Keeps the best adapter in `folder`; stops after `patience` evaluations without gain (0: never)."""
 
     def __init__(self, folder: Path, model: PeftModel, patience: int, checkpoint: Path | None) -> None:
-        """`checkpoint` is what training goes on from, if it does; what was best then is best now."""
+        """`checkpoint` is what training resumes from, if it does; its best adapter is taken over."""
         self.folder, self.model, self.patience = folder, model, patience
         self.loss, self.step, self.waited = math.inf, 0, 0
         kept = checkpoint / _FOLDER if checkpoint else None
@@ -60,7 +57,7 @@ class BestAdapterCallback(TrainerCallback):  # type: ignore[misc]
         metrics: dict[str, float],
         **kwargs: Any,
     ) -> None:
-        """Compare; every process has the same loss and comes to the same end."""
+        """Compare; every process has the same loss and takes the same decision."""
         if metrics["eval_loss"] < self.loss:
             self.loss, self.step, self.waited = metrics["eval_loss"], state.global_step, 0
             self._keep()
@@ -71,7 +68,7 @@ class BestAdapterCallback(TrainerCallback):  # type: ignore[misc]
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Make what is best now part of the checkpoint, before it is sealed."""
+        """Add the best adapter to the checkpoint before it is sealed."""
         if is_first() and self.step:
             target = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / _FOLDER
             shutil.copytree(self.folder, target, copy_function=_link)
@@ -91,7 +88,7 @@ class BestAdapterCallback(TrainerCallback):  # type: ignore[misc]
                 parameter.data.copy_(values[name])
 
     def clear(self) -> None:
-        """The adapter is safe elsewhere."""
+        """Delete the kept adapter, once it is saved elsewhere."""
         if is_first():
             shutil.rmtree(self.folder, ignore_errors=True)
 

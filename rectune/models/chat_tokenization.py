@@ -1,4 +1,4 @@
-"""Token ids of what is trained on: a prompt as the chat template renders it, an assistant's turn to its end.
+"""Token ids for training: a prompt as the chat template renders it, and an assistant's turn to its end.
 
 Titles and answers are data from elsewhere and may hold anything, `<|im_end|>` included. Message contents are
 therefore never parsed for control tokens; only the template's own text is.
@@ -28,7 +28,7 @@ def _messages(system: str, instruction: str) -> list[tuple[str, str]]:
 
 
 def response_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """An answer as plain text and the control tokens that end its turn; a model learns to stop by them."""
+    """An answer as plain text, and the control tokens that end its turn, so that a model learns to stop."""
     plain: list[int] = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
     return plain + end_ids(tokenizer)
 
@@ -50,9 +50,7 @@ def end_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
 
 
 class ChatEncoder:
-    """`prompt_ids` and `response_ids` of many at once; the template's own texts, few and always the same,
-    once.
-    """
+    """`prompt_ids` and `response_ids` of many at once; the template's texts are tokenised only once."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer

@@ -1,4 +1,4 @@
-"""Checkpoints that can be trusted: a seal, written last, says what a complete one holds.
+"""Complete checkpoints: a seal, written last, names the size of every file.
 
 The trainer writes a checkpoint file by file, from several processes. A kill or a full disk in the middle
 leaves a folder that looks like any other, so a checkpoint counts only if its seal is there and every file
@@ -39,7 +39,7 @@ def seal(checkpoint: Path) -> None:
 def is_complete(checkpoint: Path) -> bool:
     """Whether a checkpoint is sealed, whole, and was written by as many processes as run now.
 
-    The optimiser's state is cut into one part a process, so another number of processes cannot take it up.
+    The optimiser's state is partitioned by process, so another number of processes cannot load it.
     """
     try:
         promised = json.loads((checkpoint / SEAL).read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ def is_complete(checkpoint: Path) -> bool:
 
 
 def last_complete(folder: Path) -> Path | None:
-    """The newest checkpoint to go on from, if there is one."""
+    """The newest checkpoint to resume from, if there is one."""
     return max(filter(is_complete, folder.glob(_PREFIX + "*")), key=step_of, default=None)
 
 

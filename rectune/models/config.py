@@ -1,4 +1,4 @@
-"""The config of the model that a recipe names, from wherever it can be read; no weights are."""
+"""The config of the model that a recipe names, from wherever it can be read, without weights."""
 
 from __future__ import annotations
 
@@ -70,6 +70,6 @@ def _read_config(place: str, **options: Any) -> PretrainedConfig:
 
 
 def cannot_estimate(where: str, problem: Exception) -> UserError:
-    """What people are told of a model that cannot be built, adapted or followed without its weights."""
+    """The error for a model that cannot be built, adapted or traced without its weights."""
     hint = "the plan itself works without --estimate"
     return UserError(f"memory cannot be estimated: {first_line(problem)}", where=where, hint=hint)

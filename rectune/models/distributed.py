@@ -54,7 +54,7 @@ def process_count() -> int:
 
 
 def wait_for_all() -> None:
-    """Return when every process has come here."""
+    """A barrier: returns when every process has called it."""
     import torch.distributed as distributed
 
     if distributed.is_available() and distributed.is_initialized():
@@ -70,7 +70,7 @@ def turns(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
 
 
 def gathered(found: dict[int, Value]) -> dict[int, Value]:
-    """What all processes found, by number; what several found counts once. All processes must come along."""
+    """The entries of all processes by number, duplicates once. All processes must call it."""
     from accelerate.utils import gather_object
 
     every: dict[int, Value] = {}
@@ -81,9 +81,9 @@ def gathered(found: dict[int, Value]) -> dict[int, Value]:
 
 @contextmanager
 def whole(parameters: Sequence[torch.nn.Parameter], *, write: bool = False) -> Iterator[None]:
-    """Inside, ZeRO-3's shards of these parameters are put together. All processes must come along.
+    """Within the block, ZeRO-3's shards of these parameters are gathered. All processes must call it.
 
-    With `write`, what the first process has put into them by the end is what they hold afterwards.
+    With `write`, the values that the first process has set by the end are kept.
     """
     sharded = [parameter for parameter in parameters if hasattr(parameter, "ds_id")]
     together: Any = nullcontext()

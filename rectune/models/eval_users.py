@@ -1,4 +1,4 @@
-"""Which users are held out of training: their rows are only ever measured on."""
+"""Which users are held out from training; their rows are only evaluated on."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 
 def split_eval_users(users: Iterable[str], share: float) -> set[str]:
-    """A share of the users; who it is follows from a hash of each id, so it does not change when data are
-    added.
+    """A share of the users, chosen by a hash of each id, so that adding data does not change it.
 
-    Where that holds nobody out the user with the lowest hash is; one user at least is left to train on.
+    If that holds out nobody, the user with the lowest hash is held out; at least one user is left to train
+    on.
 
     Args:
         users: ids.
@@ -27,5 +27,5 @@ def split_eval_users(users: Iterable[str], share: float) -> set[str]:
 
 
 def _place(user: str) -> float:
-    """Where a user falls, uniform in [0, 1)."""
+    """A hash of the user id, uniform in [0, 1)."""
     return int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8).digest(), "big") / 2**64

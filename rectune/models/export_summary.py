@@ -1,4 +1,4 @@
-"""What the stage `export` measured, in words: one table and a few sentences, the same in report and card."""
+"""The figures of the stage `export` as a table and a few sentences, the same in report and card."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NOTE = (
 
 
 def export_summary(figures: Mapping[str, Any]) -> str:
-    """What the stage returned, as Markdown without a heading; empty where it measured nothing.
+    """The stage's figures as Markdown without a heading; empty where it measured nothing.
 
     A table of the files, what the checks refused, and a few sentences. A figure that was not measured is a
     dash.

@@ -1,9 +1,7 @@
-"""Unpack llama.cpp's own converter beside the virtual environment: `python -m
-rectune.models.fetch_converter`.
+"""`python -m rectune.models.fetch_converter`: unpack llama.cpp's converter into the environment.
 
-The sdist of llama-cpp-python carries llama.cpp at the very commit its runtime was compiled from. Converter
-and runtime of one commit cannot disagree about the file format, so this is where the converter comes from,
-and from nowhere else.
+The sdist of llama-cpp-python contains llama.cpp at the commit its runtime was compiled from. Converter and
+runtime of one commit cannot disagree about the file format, so the converter is taken from there only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a checkpoint folder to a quantised GGUF file, with llama.cpp's own converter and quantiser."""
+"""Converting a checkpoint folder to a quantised GGUF file with llama.cpp's converter and quantiser."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from rectune.core.errors import RectuneError, UserError
+from rectune.core.errors import MissingExtra, RectuneError, UserError, first_line
 from rectune.core.extras import needs_extra
 from rectune.core.progress import say
 from rectune.models.fetch_converter import COMMAND, converter_folder, is_current, runtime_version
@@ -51,8 +52,7 @@ def to_gguf(checkpoint: Path, out: Path, quantisation: str) -> dict[str, Any]:
 
 
 def to_quantised(plain: Path, out: Path, quantisation: str) -> None:
-    """Write a GGUF file's weights in another type; `out` appears whole or not at all, and is kept if it
-    exists.
+    """Write a GGUF file's weights in another type; `out` is whole or absent, and kept if it exists.
 
     Raises:
         UserError: the quantisation is unknown.
@@ -107,7 +107,7 @@ def convert(checkpoint: Path, out: Path, kind: str) -> None:
 
 
 def convert_adapter(checkpoint: Path, adapter: Path, out: Path) -> None:
-    """Write a LoRA adapter alone as GGUF (float32), to be put onto the GGUF file of its base.
+    """Write a LoRA adapter as GGUF (float32), for use with the GGUF file of its base.
 
     Args:
         checkpoint: the folder of the base; only its config is read.
@@ -115,7 +115,7 @@ def convert_adapter(checkpoint: Path, adapter: Path, out: Path) -> None:
         out: the file to write, whole or not at all.
 
     Raises:
-        UserError: the converter is missing, or the adapter is of a kind that llama.cpp has no place for.
+        UserError: the converter is missing, or llama.cpp does not support this kind of adapter.
         RectuneError: conversion failed; the message has the log's last lines.
     """
     say("converting the adapter to GGUF")
@@ -129,11 +129,10 @@ def convert_adapter(checkpoint: Path, adapter: Path, out: Path) -> None:
 
 
 def adapter_config(file: Path) -> dict[str, Any]:
-    """An adapter's config with an alpha that means what it says: llama.cpp scales by alpha / r and nothing
-    else.
+    """An adapter's config with its alpha adjusted for llama.cpp, which always scales by alpha / r.
 
     Raises:
-        UserError: the adapter is of a kind that llama.cpp has no place for.
+        UserError: llama.cpp does not support this kind of adapter.
     """
     config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     named = ("use_dora", "alpha_pattern", "rank_pattern", "modules_to_save", "lora_bias")
@@ -174,8 +173,7 @@ def _run(script: str, arguments: Sequence[str], out: Path) -> None:
 def quantise(source: Path, out: Path, file_type: int) -> None:
     """Write a GGUF file's weights in another type with the library that will also run them.
 
-    From a file that is quantised already nothing comes back that was lost; what is asked for should have more
-    bits.
+    Bits that a quantised file has lost do not come back; the new type should have more bits.
     """
     import llama_cpp
 
@@ -190,9 +188,41 @@ def quantise(source: Path, out: Path, file_type: int) -> None:
         )
 
 
+def check_single(file: Path) -> None:
+    """Refuse a GGUF file that is one part of several: transformers would make up the tensors of the others.
+
+    Raises:
+        UserError: it is a part, is cut off, or damaged.
+    """
+    try:
+        field = open_gguf(file).get_field("split.count")
+    except MissingExtra:
+        raise
+    except Exception as problem:  # whatever numpy and struct say of bytes that end too early
+        found = f"is cut off or damaged ({first_line(problem)})"
+        raise UserError(found, where=str(file), hint="download or make it again") from None
+    if field and int(field.contents()) > 1:
+        found = f"is one of {int(field.contents())} parts of a model"
+        hint = (
+            "merge them first (llama-gguf-split --merge FIRST.gguf WHOLE.gguf), or name its checkpoint folder"
+        )
+        raise UserError(found, where=str(file), hint=hint)
+
+
+@lru_cache(maxsize=1)
 @needs_extra("GGUF")
-def tensor_types(file: Path) -> dict[str, int]:
-    """How many tensors of a GGUF file have which type, the most frequent first."""
+def _reader(file: Path, size: int, modified: int) -> Any:
     from gguf import GGUFReader
 
-    return dict(Counter(tensor.tensor_type.name for tensor in GGUFReader(file).tensors).most_common())
+    return GGUFReader(file)
+
+
+def open_gguf(file: Path) -> Any:
+    """gguf's reader of a file; the latest is kept, because reading a vocabulary takes seconds."""
+    state = file.stat()
+    return _reader(file, state.st_size, state.st_mtime_ns)
+
+
+def tensor_types(file: Path) -> dict[str, int]:
+    """How many tensors of a GGUF file have which type, the most frequent first."""
+    return dict(Counter(tensor.tensor_type.name for tensor in open_gguf(file).tensors).most_common())

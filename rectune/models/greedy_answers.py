@@ -17,7 +17,7 @@ def greedy_answers(
     most: int,
     device: torch.device,
 ) -> list[list[int]]:
-    """The tokens of each answer, what ends the turn included; at most `most` of them.
+    """The tokens of each answer, including the end of the turn; at most `most` of them.
 
     Args:
         model: of transformers or peft; it is put into evaluation mode. Under ZeRO-3 all processes must come
@@ -57,6 +57,6 @@ def _ends(model: Any, tokenizer: PreTrainedTokenizerBase) -> list[int]:
 
 
 def _until(tokens: list[int], ends: set[int]) -> list[int]:
-    """The tokens up to the first that ends the turn; what follows is padding."""
+    """The tokens up to the first end of turn; the rest is padding."""
     place = next((place for place, token in enumerate(tokens) if token in ends), len(tokens) - 1)
     return tokens[: place + 1]

@@ -1,7 +1,7 @@
-"""Proofs of training: the adapter changed, the base did not, what was saved is what was trained.
+"""Integrity checks after training: the adapter changed, the base did not, the saved file is the trained one.
 
-Silent failures here are common elsewhere: an adapter that is saved empty, or whose updates all round away,
-trains with a plausible loss and publishes the untouched base.
+They catch silent failures: an adapter that is saved empty, or whose updates are all lost to rounding, trains
+with a plausible loss and publishes the unchanged base.
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ def _saved_name(name: str) -> str:
 
 
 def check_reload(model: PeftModel, adapter: Path, tokens: torch.Tensor) -> None:
-    """Load a saved adapter afresh, settings and weights, and compare what the model says with it.
+    """Load a saved adapter again, settings and weights, and compare the model's logits with it.
 
-    It is put beside the trained one on the same base, so that no second base has to be in memory. Under
+    It is loaded beside the trained one on the same base, so that no second base has to be in memory. Under
     ZeRO-3 all processes must come along.
 
     Args:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AnswerLogprobs:
-    """What one form of a model expects at every token of some answers.
+    """Log-probabilities of one form of a model at every token of some answers.
 
-    `tokens` [n] are the ids that stand there, of all answers one after the other; `logs` [n, vocabulary]
+    `tokens` [n] are the ids of all answers one after the other; `logs` [n, vocabulary]
     float32 the log-probabilities (nats) of all ids there could be.
     """
 
@@ -47,9 +47,7 @@ class AnswerLogprobs:
 def answer_rows(
     model: Any, tokenizer: Any, conversations: Sequence[tuple[Sequence[tuple[str, str]], str]]
 ) -> AnswerLogprobs:
-    """`AnswerLogprobs` of a Hugging Face model over (messages, answer) pairs; arguments as for
-    `answer_logps`.
-    """
+    """`AnswerLogprobs` of a Hugging Face model for (messages, answer) pairs; see `answer_logps`."""
     import numpy as np
 
     tokens: list[int] = []
@@ -66,10 +64,9 @@ def divergence(ours: AnswerLogprobs, theirs: AnswerLogprobs) -> dict[str, Any]:
 
     Returns:
         `tokens`: how many were compared; `mean_gap` and `max_gap`: absolute differences of the
-            log-probabilities of the
-        tokens that stand there (nats a token); `kl`: mean Kullback-Leibler divergence of the second form's
-        distribution over the vocabulary from the first's (nats a token; Kullback and Leibler 1951). Not a
-        number where a form is not.
+        log-probabilities of these tokens (nats per token); `kl`: mean Kullback-Leibler divergence of the
+        second form's distribution over the vocabulary from the first's (nats per token; Kullback and Leibler
+        1951). NaN where a form is NaN.
 
     Raises:
         RectuneError: the two do not see the same tokens.

@@ -1,4 +1,4 @@
-"""peft's configuration of an adapter from a recipe, with what peft takes beyond the recipe's own words."""
+"""peft's configuration of an adapter from a recipe, with further peft arguments under `extra`."""
 
 from __future__ import annotations
 

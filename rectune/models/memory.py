@@ -1,4 +1,4 @@
-"""What a training step holds in memory, by arithmetic: weights, adapters, their optimiser, activations.
+"""Memory of a training step by arithmetic: weights, adapters, optimiser state, activations.
 
 The elements of the layers and what autograd keeps of them come from a forward pass without data
 (`MetaModel`), the rest from how the step is computed: NF4 as in Dettmers et al. 2023 (section 3), and ZeRO's
@@ -29,9 +29,7 @@ _AHEAD = 50_000_000  # elements that ZeRO-3 fetches ahead of their use; DeepSpee
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """What one process computes at once: `rows` sequences, padded to `length` tokens, `trained` of all tokens
-    labelled.
-    """
+    """The batch of one process: `rows` sequences padded to `length` tokens, `trained` tokens labelled."""
 
     rows: int
     length: int
@@ -40,7 +38,7 @@ class TrainingStep:
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes a process: on the device by what holds them, and in host memory where something is moved there."""
+    """Bytes a process: on the device by what holds them, and in host memory where something is offloaded."""
 
     device: dict[str, int]
     host: dict[str, int]
@@ -53,9 +51,7 @@ class MemoryEstimate:
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """One training stage: its settings, and how many processes share the work. `reference`: DPO's copy of the
-    adapters.
-    """
+    """Settings and number of processes of a training stage; `reference`: DPO's copy of the adapters."""
 
     settings: TrainingConfig
     world_size: int
@@ -70,7 +66,7 @@ class TrainingSetup:
 def estimate(
     model: MetaModel, models: ModelsConfig, training: TrainingSetup, step: TrainingStep, overhead: int
 ) -> MemoryEstimate:
-    """The most that one process holds at once; `overhead` is bytes of the framework."""
+    """Peak memory of one process; `overhead` is the framework's bytes."""
     settings, host = training.settings, dict[str, int]()
     weights, trained = weight_bytes(model, models), trained_bytes(model, training)
     share = math.ceil(weights / training.world_size)
@@ -102,8 +98,9 @@ def weight_bytes(model: MetaModel, models: ModelsConfig) -> int:
 
 
 def trained_bytes(model: MetaModel, training: TrainingSetup) -> dict[str, int]:
-    """Bytes of what is trained: `here` adapters, gradients and DPO's reference; `optimiser` Adam and its
-    float32 copy.
+    """Bytes of what is trained: `here` adapters, gradients, DPO's reference; `optimiser` Adam's state.
+
+    `optimiser` includes the float32 copy.
 
     ZeRO-1 divides the optimiser among the processes, ZeRO-2 the gradients too, ZeRO-3 the adapters as well.
     Without DeepSpeed adapters are float32; with it they have the type of the activations.
@@ -117,8 +114,7 @@ def trained_bytes(model: MetaModel, training: TrainingSetup) -> dict[str, int]:
 
 
 def activation_bytes(model: MetaModel, settings: TrainingConfig, step: TrainingStep) -> int:
-    """Bytes that are kept from the forward pass for the backward pass, and what that holds for a moment
-    itself.
+    """Bytes kept from the forward pass for the backward pass, and the backward pass's own temporaries.
 
     With gradient checkpointing only every block's input is kept, and one block's activations at a time.
     """
@@ -137,7 +133,7 @@ def logit_bytes(model: MetaModel, step: TrainingStep) -> int:
 
 
 def _gathered(model: MetaModel, models: ModelsConfig, world_size: int) -> int:
-    """Bytes of whole weights that ZeRO-3 has put together: embeddings, two blocks, and what it fetches ahead."""
+    """Bytes of whole weights that ZeRO-3 has gathered: embeddings, two blocks, and what it prefetches."""
     if world_size == 1:
         return 0
     whole, tables = weight_bytes(model, models), model.embeddings * model.precision
@@ -147,9 +143,7 @@ def _gathered(model: MetaModel, models: ModelsConfig, world_size: int) -> int:
 
 
 def _buffers(model: MetaModel, models: ModelsConfig, settings: TrainingConfig) -> int:
-    """Bytes of the largest 4-bit layer unpacked, and of DeepSpeed's buckets on a GPU (a CPU touches what it
-    fills).
-    """
+    """Bytes of the largest 4-bit layer dequantised, and of DeepSpeed's buckets on a GPU."""
     buckets = 2 * BUCKET * model.precision if model.gpu and settings.zero_stage >= 2 else 0
     return (max(model.in_4bit, default=0) * model.precision if models.load_in_4bit else 0) + buckets
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rectune.core.errors import RectuneError, UserError
-from rectune.models.loading import trained_in_4bit
+from rectune.models.loading import check_adapter, told_for_people, trained_in_4bit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,10 +26,11 @@ _SHARD = 2 << 30  # bytes a file of merged weights may have
 def merge_adapter(
     checkpoint: Path, adapter: Path, out: Path, form: Form = "dequantised", shard: int = _SHARD
 ) -> None:
-    """Write the checkpoint with W + (alpha / r) B A for every adapted W (Hu et al. 2021, section 4.1), in
-    float32.
+    """Write the float32 checkpoint with W + (alpha / r) B A for every adapted W.
 
-    An adapter that was trained on 4-bit weights corrects those very weights, rounding errors included. So
+    The formula is that of Hu et al. 2021, section 4.1.
+
+    An adapter that was trained on 4-bit weights corrects those weights, rounding errors included. So
     with `dequantised` the base's weights are rounded to NF4 as in training, brought back to float32, and only
     then added to: the merged model computes what the adapter model did. With `original` the sum is taken with
     the weights as they were. Where the adapter was trained on unquantised weights the two are one. `out`
@@ -78,7 +79,7 @@ def skeleton(checkpoint: Path) -> PreTrainedModel:
 
 
 def rounded_weights(checkpoint: Path) -> frozenset[str]:
-    """Names of the weights that 4-bit loading rounds: every linear layer but those that transformers spares."""
+    """Names of the weights that 4-bit loading rounds: all linear layers but those that transformers skips."""
     from transformers import BitsAndBytesConfig
     from transformers.integrations.bitsandbytes import replace_with_bnb_linear
     from transformers.quantizers.base import get_keys_to_not_convert
@@ -92,7 +93,7 @@ def rounded_weights(checkpoint: Path) -> frozenset[str]:
 
 
 def rounded_to_nf4(weight: Tensor) -> Tensor:
-    """What a weight is worth after 4-bit loading (NF4, double quantisation), in float32."""
+    """The float32 values of a weight after 4-bit loading (NF4, double quantisation)."""
     import torch
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
@@ -137,7 +138,10 @@ def _adapted(model: PreTrainedModel, adapter: Path) -> Any:
         for name, weight in list(module.named_parameters(recurse=False)):
             shown = torch.zeros(()).expand(weight.shape)
             setattr(module, name, torch.nn.Parameter(shown, requires_grad=False))
-    return PeftModel.from_pretrained(model, str(adapter), low_cpu_mem_usage=True, torch_device="cpu")
+    with told_for_people(str(adapter), "run the stage that trains it again"):
+        adapted = PeftModel.from_pretrained(model, str(adapter), low_cpu_mem_usage=True, torch_device="cpu")
+    check_adapter(adapted, adapter)
+    return adapted
 
 
 class _Merger:

@@ -1,5 +1,4 @@
-"""A model without its weights, on PyTorch's meta device: what it holds and what a forward pass would keep and
-compute.
+"""A model without weights, on PyTorch's meta device: its sizes, saved activations and operations.
 
 transformers builds it from its config and peft puts the adapters on, so every family that can be trained is
 counted as it is trained, mixtures of experts too. This module needs torch at import, so it is only ever
@@ -189,9 +188,7 @@ def _set_merged_aside(block: torch.nn.Module) -> int:
 
 
 class _Tally(TorchFunctionMode):
-    """Counts what a forward pass keeps and multiplies, with the kernels that a real device has and `meta` has
-    not.
-    """
+    """Counts saved tensors and multiplications of a forward pass, with kernels that `meta` lacks."""
 
     def __init__(self, gpu: bool, held: list[torch.Tensor]) -> None:
         """`held` are tensors that are there anyway."""
@@ -244,7 +241,7 @@ class _Tally(TorchFunctionMode):
     def _attend(
         self, query: Any, key: Any, value: Any, attn_mask: Any = None, *_: Any, **options: Any
     ) -> Any:
-        """Attention that keeps queries, keys, values, its output, a sum a position, and the mask as numbers."""
+        """Attention that keeps queries, keys, values, its output, a sum a position, and the float mask."""
         rows, heads, positions, width = query.shape
         self.attention += rows * heads * positions * key.shape[2] * (width + value.shape[3]) // 2
         if heads != key.shape[1]:
@@ -257,7 +254,7 @@ class _Tally(TorchFunctionMode):
 
 
 def _name(tensor: torch.Tensor) -> Any:
-    """What stands for a tensor's storage: on the meta device all have the address 0."""
+    """An identifier of a tensor's storage: on the meta device all have the address 0."""
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
 
 

@@ -1,4 +1,4 @@
-"""metrics.jsonl: one line a logged step, on disk as soon as it is known, none twice after a resume."""
+"""metrics.jsonl: one line per logged step, flushed at once, and no duplicates after a resume."""
 
 from __future__ import annotations
 
@@ -21,15 +21,13 @@ Row = dict[str, Any]
 
 @dataclass
 class TokenMeter:
-    """Tokens of a run, padding left out: `total` that all processes will take, `here` what this one took so
-    far.
-    """
+    """Tokens without padding: `total` of the whole run over all processes, `here` of this one so far."""
 
     total: int
     here: int = 0
 
     def add(self, tokens: int) -> None:
-        """A micro-batch more."""
+        """Count a micro-batch."""
         self.here += tokens
 
 
@@ -53,7 +51,7 @@ def read(path: Path) -> list[Row]:
 
 
 def trim(path: Path, last_step: int) -> None:
-    """Keep what was logged up to `last_step`: later steps are about to be made again."""
+    """Keep the lines up to `last_step`; later steps will be run again."""
     kept = [row for row in read(path) if row["step"] <= last_step]
     partial = path.with_name(path.name + ".partial")
     with partial.open("w", encoding="utf-8") as stream:
@@ -75,10 +73,9 @@ def losses(rows: Sequence[Row]) -> list[float]:
 
 
 def summary(rows: Sequence[Row]) -> Row:
-    """Steps, first and last loss, tokens (padding left out) and tokens per second of training over all
-    attempts.
+    """Steps, first and last loss, tokens (without padding) and tokens per second over all attempts.
 
-    Held-out losses have rows of their own; the first and the last of them are named where there are any.
+    Held-out losses are separate rows; the first and the last of them are given where there are any.
     """
     seconds = sum(row.get("seconds", 0.0) for row in rows)
     tokens = sum(row.get("tokens", 0) for row in rows)

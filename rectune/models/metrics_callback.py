@@ -1,4 +1,4 @@
-"""What is noted while a model trains: metrics, progress, sealed checkpoints; a stop if the loss is no number.
+"""Metrics, progress and sealed checkpoints during training; stops if the loss is NaN or infinite.
 
 This module needs transformers at import, so it is only ever imported inside a function.
 """
@@ -23,7 +23,7 @@ _OWN = ("num_tokens", "tokens_seen", "epoch")  # logged figures that rows have i
 
 
 class MetricsCallback(TrainerCallback):  # type: ignore[misc]
-    """The trainer's observer; a context manager around the training, so that the progress bar ends too."""
+    """A trainer callback; also a context manager around the training, so that the progress bar ends."""
 
     def __init__(self, path: Path, label: str, meter: metrics.TokenMeter | None = None) -> None:
         """With a meter, progress is in tokens; else in optimiser steps."""
@@ -40,7 +40,7 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Drop the lines of steps that are about to be made again, and start to show progress."""
+        """Drop the lines of steps that will be run again, and start to show progress."""
         if is_first():
             metrics.trim(self.path, state.global_step)
         left = state.max_steps - state.global_step
@@ -52,7 +52,7 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """One optimiser step further; the other processes are taken to have had as many tokens."""
+        """Advance by one optimiser step; the other processes are assumed to have had as many tokens."""
         self.stepped = time.monotonic()
         if self.meter is None:
             self.advance(1)
@@ -68,7 +68,7 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
         metrics: dict[str, float],
         **kwargs: Any,
     ) -> None:
-        """Evaluating is not training: its time is left out of the tokens a second."""
+        """Leave the time of evaluations out of the tokens per second."""
         self.since += time.monotonic() - max(self.stepped, self.since)
 
     def on_log(
@@ -79,7 +79,7 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc]
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Note the step's figures. The trainer's closing summary has no loss and is passed over."""
+        """Write the step's figures. The trainer's final summary has no loss and is ignored."""
         if logs and "eval_loss" in logs and is_first():
             metrics.append(self.path, {"step": state.global_step, "eval_loss": logs["eval_loss"]})
         if not logs or "loss" not in logs:

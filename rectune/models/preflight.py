@@ -1,6 +1,4 @@
-"""What a recipe may ask of a training stage and this machine may not have: found out before anything is
-loaded.
-"""
+"""Checks, before anything is loaded, whether this machine supports what a recipe's training asks for."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ _BLIND = {"full_attention", "sliding_attention", "chunked_attention"}
 
 
 def check_training_support(settings: TrainConfig, models: ModelsConfig) -> None:
-    """Refuse what cannot be had here: trackers, attention, kernels, arguments of the adapter.
+    """Refuse what is not available here: trackers, attention, kernels, arguments of the adapter.
 
     Raises:
         UserError: names the key, what is missing, and what to do.
@@ -102,19 +100,16 @@ def check_liger(settings: TrainConfig) -> None:
 
 
 def check_packing(model: PreTrainedModel) -> None:
-    """Refuse to pack rows for models whose layers carry a state from token to token: it would run across
-    examples.
-    """
+    """Refuse packing for models whose layers carry a state from token to token, across examples."""
     kinds = set(getattr(model.config, "layer_types", None) or ()) - _BLIND
     if kinds or getattr(model, "_is_stateful", False):
-        found = f"this model's layers ({', '.join(sorted(kinds)) or 'recurrent'}) would see across packed examples"
+        layers = ", ".join(sorted(kinds)) or "recurrent"
+        found = f"this model's layers ({layers}) would see across packed examples"
         raise UserError(found, where="train.packing", hint="set train.packing: false")
 
 
 def check_targets(model: PeftModel) -> None:
-    """Refuse an adapter on the output layer: trl's loss multiplies by that layer's own weights and would pass
-    it by.
-    """
+    """Refuse an adapter on the output layer: trl's loss uses the base weights and would ignore it."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     if isinstance(model.get_output_embeddings(), BaseTunerLayer):

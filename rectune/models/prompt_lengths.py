@@ -17,9 +17,7 @@ _BATCH = 4096  # prompts a call: enough to keep the tokenizer's threads busy, li
 def prompt_lengths(
     tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], at_once: int = _BATCH
 ) -> list[int]:
-    """Tokens of each prompt up to where the answer begins: the length of
-    `rectune.models.chat_tokenization.prompt_ids`.
-    """
+    """Length of each prompt in tokens, as `rectune.models.chat_tokenization.prompt_ids` gives it."""
     encoder, lengths = ChatEncoder(tokenizer), list[int]()
     for start in range(0, len(prompts), at_once):
         batch = prompts[start : start + at_once]

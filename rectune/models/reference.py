@@ -1,4 +1,4 @@
-"""What a recipe means by the name of a model: `embedded`, `tiny`, a folder, a GGUF file, or a Hub id."""
+"""Resolving the model that a recipe names: `embedded`, `tiny`, a folder, a GGUF file, or a Hub id."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rectune.core.digests import content_digest
+from rectune.core.digests import content_digest, file_digest, parts_of
 from rectune.core.errors import MissingExtra, UserError
 from rectune.core.extras import needs_extra
+from rectune.core.user_env import path_of
 
 Kind = Literal["embedded", "tiny", "folder", "gguf", "hub"]
 
@@ -34,7 +35,7 @@ _HUB_FILE = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?:([\w./-]+\.gguf)", re
 
 @dataclass(frozen=True)
 class ModelReference:
-    """A model that a recipe names. `path` is None for `tiny` and the Hub; `name` is what people are shown."""
+    """A model that a recipe names. `path` is None for `tiny` and the Hub; `name` is for display."""
 
     kind: Kind
     path: Path | None
@@ -50,7 +51,7 @@ class ModelReference:
                 + hashlib.blake2b(json.dumps(TINY, sort_keys=True).encode(), digest_size=16).hexdigest()
             )
         assert self.path is not None
-        return content_digest(self.path)
+        return file_digest(self.path) if self.path.is_file() else content_digest(self.path)
 
 
 def locate(reference: str) -> ModelReference:
@@ -63,7 +64,7 @@ def locate(reference: str) -> ModelReference:
         return ModelReference("embedded", _embedded(), "SmolLM2-135M-Instruct")
     if reference == "tiny":
         return ModelReference("tiny", None, "tiny")
-    path = Path(reference).expanduser()
+    path = path_of(reference)
     if path.suffix == ".gguf":
         return ModelReference("gguf", _checked_gguf(path), path.stem)
     if path.is_dir():
@@ -81,11 +82,11 @@ def gguf_file(reference: str) -> Path:
     """
     if reference == "embedded":
         return _embedded()
-    if not Path(reference).expanduser().exists() and (match := _HUB_FILE.fullmatch(reference)):
+    if not path_of(reference).exists() and (match := _HUB_FILE.fullmatch(reference)):
         return _checked_gguf(_from_hub(*match.groups()))
     if not reference.endswith(".gguf"):
         raise UserError("names no GGUF file", where=reference, hint=_mend("org/name:file.gguf"))
-    return _checked_gguf(Path(reference).expanduser())
+    return _checked_gguf(path_of(reference))
 
 
 def _mend(*others: str) -> str:
@@ -102,18 +103,28 @@ def _embedded() -> Path:
 
 
 def _checked_gguf(path: Path) -> Path:
+    """The path, where it and all parts of its model are GGUF files."""
+    parts = parts_of(path)
+    if path != parts[0]:
+        raise UserError(
+            "is a later part of a model", where=str(path), hint=f"name the first: {parts[0].name}"
+        )
+    for part in parts:
+        check_magic(part)
+    return path
+
+
+def check_magic(path: Path) -> None:
+    """Refuse what is no GGUF file by its first bytes."""
     try:
         with path.open("rb") as stream:
             magic = stream.read(4)
     except OSError as problem:
-        raise UserError(
-            f"cannot be read ({problem.strerror})", where=str(path), hint="name a GGUF file"
-        ) from None
+        hint = "name a GGUF file; of a model in parts all have to be there"
+        raise UserError(f"cannot be read ({problem.strerror})", where=str(path), hint=hint) from None
     if magic != b"GGUF":
-        raise UserError(
-            "is no GGUF file: it does not begin with GGUF", where=str(path), hint="download it again"
-        )
-    return path
+        hint = "name a GGUF file that is whole, or download or make it again"
+        raise UserError("is no GGUF file: it does not begin with GGUF", where=str(path), hint=hint)
 
 
 def _checked_folder(path: Path) -> Path:
@@ -135,7 +146,7 @@ def _from_hub(repo: str, revision: str | None, name: str) -> Path:
 
 
 def hub_error(where: str, problem: Exception) -> UserError:
-    """What people are told when the Hub does not give a model."""
+    """The error for a model that cannot be had from the Hub."""
     reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
     hint = (
         "check the name, the network and `hf auth login`, or name a local folder, a .gguf file, or embedded"

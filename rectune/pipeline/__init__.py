@@ -1,1 +1,1 @@
-"""The roof: the table of stages, how they are planned, launched and recorded, and the command line."""
+"""The pipeline: the table of stages, and planning, launching and recording them."""

@@ -1,4 +1,4 @@
-"""What the commands print: plans, tables, the words at the end of a run."""
+"""The output of commands: plans, tables, and the summary at the end of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rectune.pipeline.run import RunOptions, run_pipeline
 
 
 def plan_table(steps: Sequence[PlannedStage]) -> str:
-    """A line a stage: what would happen, the key, and why."""
+    """One line per stage: what would happen, the key, and why."""
     marks = {"finished": "up to date", "begun": "goes on", "missing": "would run", "blocked": "cannot run"}
     lines = [f"{'stage':<11} {'what':<11} {'key':<17} why"]
     for step in steps:
@@ -26,7 +26,7 @@ def plan_table(steps: Sequence[PlannedStage]) -> str:
 
 
 def closing_words(folders: dict[str, Path], last: str) -> str:
-    """What a person wants to see at the end of a run."""
+    """The summary at the end of a run."""
     if last == "report":
         shown = json.loads((folders["recommend"] / "recommendations.json").read_text(encoding="utf-8"))
         parts = [_shown(one) for one in shown if one["scenario"] == "passive"][:2]
@@ -37,9 +37,7 @@ def closing_words(folders: dict[str, Path], last: str) -> str:
 
 
 def generation_preview(order: RunOptions, store: ArtifactStore) -> str:
-    """Three prompts of the generation stages and an estimate of their hours; runs the data stage, and a small
-    probe.
-    """
+    """Three prompts of the generation stages and an estimate of hours; runs the data stage and a probe."""
     from rectune.datagen.generation_estimate import estimate_generation
 
     folder = run_pipeline(order, store)["data"]
@@ -69,7 +67,7 @@ def _shown(one: dict[str, Any]) -> str:
 
 
 def verification(store: ArtifactStore) -> tuple[str, bool]:
-    """Every artifact and whether its files are as they were written."""
+    """All artifacts, and whether their files are as they were written."""
     lines, sound = [], True
     for folder, bad in store.verify():
         lines.append(f"{'damaged: ' + ', '.join(bad) if bad else 'sound':<10} {folder}")

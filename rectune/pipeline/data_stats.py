@@ -1,4 +1,4 @@
-"""What `rectune data stats` does: the figures of a recipe's data as tables, and their charts as PNG files."""
+"""`rectune data stats`: the statistics of a recipe's data as tables, and their charts as PNG files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def data_stats(recipe: Path, overrides: Sequence[str], out: Path, store: ArtifactStore) -> str:
-    """Run the pipeline up to the data, say what they are, and draw the charts into `out`.
+    """Run the pipeline up to the stage `data`, print its statistics, and draw the charts into `out`.
 
     Raises:
         UserError: what the data stage raises.
@@ -41,7 +41,7 @@ def _report(data: DataSummary) -> Iterable[str]:
 
 
 def _text(table: Table) -> str:
-    """The table, numbers to the right; long names give way where it would be too wide."""
+    """The table, numbers right-aligned; long names are cut if it would be too wide."""
     rows = [tuple(map(str, row)) for row in (table.heads, *table.rows)]
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)][1:]
     names = [
@@ -63,7 +63,7 @@ def _fitted(text: str, width: int) -> str:
 
 
 def _histogram(rows: Sequence[Row]) -> str:
-    """A line a row: how many users have 0, 1, 2 to 3, 4 to 7 … interactions, the tallest block for the most."""
+    """A line a row: how many users have 0, 1, 2 to 3, 4 to 7 … interactions; the tallest block is most."""
     last = max((bucket for row in rows for bucket, _ in row["history"]["all"]["buckets"]), default=1)
     places = [0, *(2**power for power in range(last.bit_length()))]
     lines = [

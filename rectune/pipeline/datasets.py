@@ -17,9 +17,7 @@ _ROW = "{:<14}{:<9}{:<9}{:<9}{}"
 
 
 def overview() -> str:
-    """One entry a dataset: domain, whether rows may be passed on, how to get it, editions; below it the
-    licence.
-    """
+    """One entry per dataset: domain, redistribution, how to get it, editions; below it the licence."""
     lines = [_ROW.format("dataset", "domain", "pass on", "fetch", "editions")]
     for one in DATASETS:
         may = _share("no", [one.may_pass_on(edition) for edition in one.editions])
@@ -33,13 +31,13 @@ def overview() -> str:
 
 _LEGEND = (
     "pass on: whether rows may be passed on under the licence. fetch: whether `rectune data fetch DATASET` "
-    "downloads it; by hand means that an account, a form or accepted terms are needed, and the command says how. "
-    "`rectune data list DATASET` tells the rest."
+    "downloads it; by hand means that an account, a form or accepted terms are needed, and the command says "
+    "how. `rectune data list DATASET` tells the rest."
 )
 
 
 def entry(name: str) -> str:
-    """All that the registry knows about one dataset."""
+    """The registry's entry of one dataset."""
     one = find(name)
     lines = [f"{one.name} ({one.domain})"]
     lines += _field("publisher", one.publisher)
@@ -130,15 +128,15 @@ def _check(root: Path) -> str:
 
 
 def _read_as(one: Dataset, edition: Edition, root: Path) -> str:
-    """Which layout will be read; said aloud where older files of another layout come first."""
+    """Which layout will be read; warns if files of another layout are read first."""
     try:
         layout, _ = locate(one, root)
     except UserError as lacking:
         return str(lacking)
     if layout.name != edition.layout:
         return (
-            f"Mind: files of the layout {layout.name} lie in {one.place(root)} too, and they are read first; move them "
-            f"away to read this edition (layout {edition.layout})."
+            f"Mind: files of the layout {layout.name} lie in {one.place(root)} too, and they are read first; "
+            f"move them away to read this edition (layout {edition.layout})."
         )
     return f"complete: will be read as layout {layout.name}"
 
@@ -148,7 +146,7 @@ def _field(name: str, text: str) -> list[str]:
 
 
 def _wrapped(text: str, first: int, rest: int) -> list[str]:
-    """Lines of at most 100 columns, the first and the others indented by so many; addresses stay whole."""
+    """Lines of at most 100 columns with these indents of the first and the others; addresses stay whole."""
     return textwrap.wrap(
         text,
         _WIDTH,

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -22,9 +23,7 @@ _DISK_WANTED = 4 * 2**30  # bytes: what the demo leaves behind, with room
 
 @dataclass(frozen=True)
 class DoctorCheck:
-    """One line of the report. `hint` is what to do about it; `needed` findings that fail make the doctor's
-    exit status 2.
-    """
+    """One line of the report. `hint` is what to do; if a `needed` check fails, the exit status is 2."""
 
     subject: str
     good: bool
@@ -33,11 +32,16 @@ class DoctorCheck:
     needed: bool = True
 
 
-def examine() -> tuple[str, bool]:
-    """Look at everything; returns the report, and whether all that is needed is there."""
+def examine(runs: Path = Path("runs")) -> tuple[str, bool]:
+    """Look at everything; returns the report, and whether all that is needed is there.
+
+    Args:
+        runs: the run store that is to be used.
+    """
     checks: tuple[Callable[[], DoctorCheck | None], ...] = (
         _python, _packages, *(partial(_extra, extra) for extra in EXTRAS), _together, _constraints, _embedded,
-        _converter, _compiler, _accelerator, _builds, _attention, _disk, _hub,
+        _converter, _compiler, _accelerator, _builds, _attention, partial(_disk, runs), partial(_store, runs),
+        _tags, _scratch, _cache, _hub,
     )  # fmt: skip
     findings = [finding for check in checks if (finding := check())]
     lines = []
@@ -81,7 +85,7 @@ def _extra(name: str) -> DoctorCheck:
 
 
 def _together() -> DoctorCheck:
-    """Versions that exclude each other, by their own metadata and by what is known."""
+    """Packages whose versions conflict, by their metadata and by the known conflicts."""
     from rectune.pipeline.version_conflicts import declared, installed, version_conflicts
 
     found = list(version_conflicts(declared, installed, "cuda" if _has_nvidia() else "cpu"))
@@ -90,7 +94,7 @@ def _together() -> DoctorCheck:
 
 
 def _constraints() -> DoctorCheck | None:
-    """Versions other than the pinned ones may work; nobody has tried. Only a checkout has the pins."""
+    """Versions other than the pinned ones are untested. Only a checkout has the pins."""
     if not CONSTRAINTS.is_file():
         return None
     pins, installed = _pins(CONSTRAINTS), package_versions()
@@ -169,7 +173,7 @@ def _builds() -> DoctorCheck | None:
 
 
 def _attention() -> DoctorCheck | None:
-    """flash-attn is compiled against one torch, and its metadata does not say which: only loading it tells."""
+    """flash-attn is compiled against one torch, which its metadata does not name: only loading it tells."""
     if not is_installed("flash_attn"):
         return None
     command = [sys.executable, "-c", "import flash_attn"]
@@ -177,16 +181,65 @@ def _attention() -> DoctorCheck | None:
     good = answer.returncode == 0
     reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
     says = "flash-attn loads" if good else f"flash-attn does not load with this torch: {reason}"
-    hint = "pip install --no-build-isolation --force-reinstall --no-deps flash-attn, or set train.attn_implementation: sdpa"
+    hint = (
+        "pip install --no-build-isolation --force-reinstall --no-deps flash-attn, "
+        "or set train.attn_implementation: sdpa"
+    )
     return DoctorCheck("flash-attn", good, says, hint, needed=False)
 
 
-def _disk() -> DoctorCheck:
-    left = shutil.disk_usage(Path.cwd()).free
-    says = f"{left / 2**30:.0f} GiB free here; the demo leaves about 2 GiB"
+def _disk(runs: Path) -> DoctorCheck:
+    left = shutil.disk_usage(_nearest(runs)).free
+    says = f"{left / 2**30:.0f} GiB free for {runs}; the demo leaves about 2 GiB"
     return DoctorCheck(
         "disk", left > _DISK_WANTED, says, "free some space, or give another folder with --runs"
     )
+
+
+def _store(runs: Path) -> DoctorCheck:
+    return _writing("runs", runs, "give a folder that you may write to with --runs")
+
+
+def _tags() -> DoctorCheck:
+    return _writing("tags", Path("tags"), "give a path that ends in .sqlite as align.tags", needed=False)
+
+
+def _scratch() -> DoctorCheck:
+    """Where the work of a moment goes: probes, files unpacked."""
+    hint = "set TMPDIR to a folder that you may write to"
+    try:
+        return _writing("scratch", Path(tempfile.gettempdir()), hint)
+    except FileNotFoundError:
+        return DoctorCheck("scratch", False, "no folder for temporary files can be written to", hint)
+
+
+def _cache() -> DoctorCheck:
+    from rectune.inference.weights import cache_folder
+
+    hint = "set XDG_CACHE_HOME to a folder that you may write to; without it batches are slower"
+    try:
+        return _writing("cache", cache_folder(), hint, needed=False)
+    except UserError as unknown:
+        return DoctorCheck("cache", False, unknown.message, hint, needed=False)
+
+
+def _writing(subject: str, folder: Path, hint: str, *, needed: bool = True) -> DoctorCheck:
+    """Whether a folder, or where it would be made, takes a file; the file is gone afterwards."""
+    place = _nearest(folder)
+    if not place.is_dir():
+        return DoctorCheck(subject, False, f"{place} is no folder", hint, needed)
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(b"0" * 4096)
+            file.flush()
+    except OSError as problem:
+        return DoctorCheck(subject, False, f"{place} cannot be written to: {problem.strerror}", hint, needed)
+    return DoctorCheck(subject, True, f"{folder} can be written to")
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the nearest above it that is there."""
+    return next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
 
 
 def _hub() -> DoctorCheck | None:

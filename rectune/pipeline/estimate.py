@@ -1,7 +1,7 @@
-"""`rectune plan RECIPE --estimate`: what training would hold in memory, and how long it would take.
+"""`rectune plan RECIPE --estimate`: memory and time of training.
 
-Memory is arithmetic (rectune/models/memory.py). Time comes from a few steps of the real stage where its model
-is here and the device is the one that is asked about, else from floating-point operations; every figure says
+Memory is computed (rectune/models/memory.py). Time is measured on a few steps of the real stage if its model
+is prepared and the device is this machine's, else computed from floating-point operations; every figure says
 which.
 """
 
@@ -52,7 +52,7 @@ GPU_OVERHEAD = 1.5 * 2**30
 _GPU_SHARE = 0.30
 _CPU_SHARE = 0.40
 _SPARE = 0.92  # share of a device's memory that a stage may plan to fill
-_WORTH = 0.02  # share of the memory below which a knob is not worth a line
+_WORTH = 0.02  # share of the memory below which an option is not shown
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ DEVICES = {
 
 
 def find_device(name: str) -> DeviceSpec:
-    """The device of that name, or with no name the one that is here.
+    """The device of that name, or without a name this machine's.
 
     Raises:
         UserError: it is not in the table.
@@ -106,9 +106,7 @@ def _device_here() -> DeviceSpec:
 
 
 def known_device(name: str) -> DeviceSpec | None:
-    """The device of the table whose model a driver's name bears, as `NVIDIA A100-SXM4-80GB`; None if there is
-    none.
-    """
+    """The device of the table for a driver's name, as `NVIDIA A100-SXM4-80GB`; None if there is none."""
     words = set(name.replace("-", " ").split())
     # Without maker and memory: "NVIDIA A100 80 GB" is A100.
     models = {key: one.name.partition(" ")[2].removesuffix(" GB") for key, one in DEVICES.items()}
@@ -119,10 +117,9 @@ def known_device(name: str) -> DeviceSpec | None:
 
 
 def _measured_peak(device: DeviceSpec) -> float:
-    """Operations a second of a matrix product in the type that is trained in, the best of half a second of
-    them.
+    """Operations per second of a matrix product in the training type, the best within half a second.
 
-    The best, since other work on the machine only ever makes one slower.
+    The best, since other load on the machine only makes it slower.
     """
     import torch
 
@@ -145,7 +142,7 @@ def precision_of(models: ModelsConfig, device: DeviceSpec) -> str:
 
 @dataclass(frozen=True)
 class MemoryOption:
-    """A key of the recipe, what it would be set to, and the bytes a process that this saves."""
+    """A recipe key, a value for it, and the bytes per process that this saves."""
 
     key: str
     change: str
@@ -156,8 +153,8 @@ class MemoryOption:
 class Estimate:
     """One training stage.
 
-    `tokens` are those of all epochs, both answers of a pair counted; `probe` is what a short run measured,
-    `seconds` how long the stage would take, found by `how`.
+    `tokens` are those of all epochs, both answers of a pair counted; `probe` is the measurement of a short
+    run, `seconds` the estimated time, and `how` says how it was found.
     """
 
     name: str
@@ -165,7 +162,7 @@ class Estimate:
     tokens: float
     steps: int
     memory: MemoryEstimate
-    knobs: tuple[MemoryOption, ...]
+    memory_options: tuple[MemoryOption, ...]
     probe: SpeedProbe | None
     seconds: float
     how: str
@@ -182,7 +179,7 @@ class EstimateInputs:
     device: DeviceSpec
 
     def memory(self, training: TrainingSetup, step: TrainingStep) -> MemoryEstimate:
-        """What one process of a training stage holds at most."""
+        """The peak memory of one process of a training stage."""
         overhead = round(GPU_OVERHEAD if self.device.gpu else CPU_OVERHEAD)
         return estimate(self.model, self.recipe.models, training, step, overhead)
 
@@ -194,14 +191,14 @@ def make_estimate(
     """Estimate `sft` and `dpo`.
 
     Args:
-        recipe: whose training is meant.
+        recipe: the recipe.
         steps: its plan; finished stages give exact rows.
-        store: where they are.
-        device: a name of `DEVICES`, or empty for the one that is here.
+        store: the artifact store.
+        device: a name of `DEVICES`, or empty for this machine's.
         probing: whether to run a few steps of each stage where that is possible.
 
     Raises:
-        UserError: the model's config is not to be had or cannot be trained, or no such device is known.
+        UserError: the model's config is unavailable, the model cannot be trained, or the device is unknown.
     """
     from rectune.models.config import find_config
     from rectune.models.meta_model import MetaModel
@@ -239,7 +236,7 @@ def _estimate(
         tokens=rows.tokens * settings.num_train_epochs * training.sequences,
         steps=math.ceil(batches / step_rows * settings.num_train_epochs),
         memory=memory,
-        knobs=tuple(_knobs(subject, stage, training, rows, memory.total)),
+        memory_options=tuple(_memory_options(subject, stage, training, rows, memory.total)),
         probe=measured,
         seconds=seconds,
         how=how,
@@ -248,7 +245,7 @@ def _estimate(
 
 
 def largest_step(rows: RowLengths, training: TrainingSetup) -> TrainingStep:
-    """The batch that takes the most memory: all its rows as long as the longest. A pair of DPO is two rows."""
+    """The batch that takes the most memory: all rows as long as the longest. A pair of DPO is two rows."""
     count = training.settings.per_device_train_batch_size * training.sequences
     packed = is_packed(training.settings)
     length = training.settings.max_length if packed else rows.longest
@@ -260,7 +257,7 @@ def largest_step(rows: RowLengths, training: TrainingSetup) -> TrainingStep:
 def _duration(
     subject: EstimateInputs, training: TrainingSetup, rows: RowLengths, probe: SpeedProbe | None, why: str
 ) -> tuple[float, str]:
-    """Seconds of the stage, and how they were found."""
+    """Seconds of the stage, and how they were estimated."""
     tokens = rows.tokens * training.settings.num_train_epochs * training.sequences
     if probe and probe.rate:
         return probe.start + tokens / probe.rate, f"measured: {probe.rate:,.0f} tokens/s"
@@ -283,21 +280,21 @@ def _operations(subject: EstimateInputs, training: TrainingSetup, rows: RowLengt
     return step_flops(subject.model, training, seen, length)
 
 
-def _knobs(
+def _memory_options(
     subject: EstimateInputs, stage: TrainingStage, training: TrainingSetup, rows: RowLengths, now: int
 ) -> list[MemoryOption]:
-    """What each knob of the recipe would save, the most first."""
+    """The recipe keys that would save memory, the largest saving first."""
     found = []
     for key, value, change in _changes(training):
         other = replace(training, settings=training.settings.model_copy(update=change))
         saves = now - subject.memory(other, largest_step(rows, other)).total
         if saves > _WORTH * now:
             found.append(MemoryOption(f"{stage.section}.{key}", value, saves))
-    return sorted(found, key=lambda knob: -knob.saves)
+    return sorted(found, key=lambda option: -option.saves)
 
 
 def _changes(training: TrainingSetup) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Keys, their new values for people, and the settings they would make."""
+    """Keys, their new values as text, and the resulting settings."""
     now = training.settings
     if not now.gradient_checkpointing:
         yield "gradient_checkpointing", "true", {"gradient_checkpointing": True}
@@ -316,6 +313,6 @@ def _changes(training: TrainingSetup) -> Iterator[tuple[str, str, dict[str, Any]
 
 
 def fits(memory: MemoryEstimate, subject: EstimateInputs, world_size: int) -> bool:
-    """Whether it fits with room to spare; processes on a CPU share its memory."""
+    """Whether it fits with a margin; processes on a CPU share its memory."""
     needed = memory.total if subject.device.gpu else memory.total * world_size + sum(memory.host.values())
     return needed <= _SPARE * subject.device.memory

@@ -1,6 +1,4 @@
-"""What rows a training stage will see, from finished stages or else the recipe; and a few steps of it on such
-rows.
-"""
+"""The rows of a training stage, from finished stages or else the recipe, and a speed probe on them."""
 
 from __future__ import annotations
 
@@ -31,8 +29,8 @@ _FRAME = 12  # tokens of a chat template, about
 # What a probe leaves out: checkpoints, evaluations, trackers, warm-up, which is as good as no step; and it is
 # one pass.
 _PROBED = {
-    "num_train_epochs": 1.0, "save_steps": 10_000, "logging_steps": 1, "report_to": [], "eval_user_fraction": 0.0, "warmup_ratio": 0.0,
-    "max_loss_ratio": 0.0,
+    "num_train_epochs": 1.0, "save_steps": 10_000, "logging_steps": 1, "report_to": [],
+    "eval_user_fraction": 0.0, "warmup_ratio": 0.0, "max_loss_ratio": 0.0,
 }  # fmt: skip
 
 
@@ -40,7 +38,7 @@ _PROBED = {
 class TrainingStage:
     """A stage that trains: its section of the recipe, its function, and where its rows come from.
 
-    `needs` are the stages whose results it starts from; the rows are `file` of the stage `source`.
+    `needs` are the stages it starts from; the rows are in `file` of the stage `source`.
     """
 
     name: str
@@ -53,7 +51,7 @@ class TrainingStage:
     rows: str
 
     def settings(self, recipe: Recipe) -> TrainingConfig:
-        """Its section of the recipe."""
+        """The stage's section of the recipe."""
         found: TrainingConfig = getattr(recipe, self.section)
         return found
 
@@ -62,7 +60,8 @@ SFT = TrainingStage(
     "sft", "train", "rectune.train.sft:run", ("base",), "filter", "kept.parquet", Example, "the kept examples"
 )
 DPO = TrainingStage(
-    "dpo", "align", "rectune.align.dpo:run", ("base", "sft"), "tag", "preferences.parquet", Preference, "the tagged pairs"
+    "dpo", "align", "rectune.align.dpo:run", ("base", "sft"),
+    "tag", "preferences.parquet", Preference, "the tagged pairs",
 )  # fmt: skip
 
 
@@ -71,7 +70,7 @@ class RowLengths:
     """Rows of a stage: how many it trains on, and a sample.
 
     `lengths` and `trained` are tokens of the sampled rows, in all and labelled; of a pair's two rows the
-    longer counts. `source` says whence they are, `sample` holds them, where they are there.
+    longer counts. `source` says where they come from, `sample` holds the rows, if there are any yet.
     """
 
     count: int
@@ -91,14 +90,14 @@ class RowLengths:
         return max(self.lengths)
 
     def packed(self, capacity: int) -> float:
-        """Rows of at most `capacity` tokens that all the examples fill, packed as the stage packs them."""
+        """The number of rows of at most `capacity` tokens after packing as in the stage."""
         from rectune.models.training.packing import pack
 
         sample = list(self.lengths) * math.ceil(_SAMPLED / len(self.lengths))
         return self.count * len(pack(sample, capacity)) / len(sample)
 
     def padded(self, rows: int) -> float:
-        """Tokens of an average batch of so many rows, each padded to its longest."""
+        """Tokens of an average batch of this many rows, padded to its longest."""
         ordered = sorted(self.lengths)
         count = len(ordered)
         # The expected largest of `rows` draws: the chance that it is the n-th of the ordered lengths, times
@@ -107,9 +106,7 @@ class RowLengths:
         return rows * sum(share * length for share, length in zip(shares, ordered, strict=True))
 
     def spread(self, count: int) -> list[int]:
-        """So many of the sampled rows, by their place: the longest, then evenly from short to long, over
-        again.
-        """
+        """Places of `count` sampled rows: the longest, then evenly from short to long, repeated if needed."""
         ordered = sorted(
             range(len(self.lengths)), key=lambda place: (self.lengths[place], self.trained[place])
         )
@@ -129,7 +126,8 @@ def rows_of(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) -
     Args:
         stage: `SFT` or `DPO`.
         recipe: of the run.
-        folders: of its finished stages; with those that make the rows and the base model, rows are counted.
+        folders: of its finished stages; if those of the rows and of the base model are there, rows are
+            counted.
     """
     if {stage.source, "base"} <= folders.keys():
         found = _counted(stage, folders, stage.settings(recipe).max_length)
@@ -178,8 +176,10 @@ def _counted(stage: TrainingStage, folders: Mapping[str, Path], limit: int) -> R
 
 @dataclass(frozen=True)
 class SpeedProbe:
-    """`rate` in tokens a second over all processes, padding left out; `memory` bytes of all of them at their
-    most; `start` seconds before the first step and after the last.
+    """The measurement of a few steps.
+
+    `rate` in tokens per second over all processes, without padding; `memory` in bytes, the peak of all of
+    them together; `start` in seconds before the first step and after the last.
     """
 
     rate: float
@@ -208,11 +208,11 @@ def why_no_probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Pat
 
 
 def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], rows: RowLengths) -> SpeedProbe:
-    """Run a stage for a few steps, as the pipeline does, on rows of these lengths, in folders that go away.
+    """Run a stage for a few steps, as the pipeline does, on rows of these lengths, in temporary folders.
 
     Raises:
         UserError: as the stage does.
-        StageFailed: as the stage does, out of memory for one.
+        StageFailed: as the stage does, for example out of memory.
     """
     from rectune.models import metrics
 
@@ -237,7 +237,7 @@ def probe(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path], row
 
 
 def _probe_rows(stage: TrainingStage, recipe: Recipe, rows: RowLengths) -> list[Any]:
-    """Enough of the sampled rows for a probe; where there are none yet, rows of common words."""
+    """Enough of the sampled rows for a probe; if there are none yet, rows of common words."""
     settings = stage.settings(recipe)
     count = (
         STEPS
@@ -255,10 +255,11 @@ def _probe_rows(stage: TrainingStage, recipe: Recipe, rows: RowLengths) -> list[
 
 
 def _common_words(stage: TrainingStage, prompt: int, answer: int) -> Example | Preference:
-    """A row of about so many tokens: most vocabularies have these words as one token each."""
+    """A row of about this many tokens: most vocabularies have these words as one token each."""
     asked = Prompt(
-        id="probe", domain="films", scenario="passive", form="direct", locale="en", split="train", user="nobody",
-        system="", instruction=" ".join(["film"] * max(1, prompt - _FRAME)), history=("a",), candidates=(),
+        id="probe", domain="films", scenario="passive", form="direct", locale="en", split="train",
+        user="nobody", system="", instruction=" ".join(["film"] * max(1, prompt - _FRAME)),
+        history=("a",), candidates=(),
         target="b", query="", template="probe", history_domain="films",
     )  # fmt: skip
     good, bad = (" ".join([word] * max(1, answer - 2)) for word in ("good", "bad"))

@@ -1,4 +1,4 @@
-"""An estimate as a table of at most 80 columns, and what people see beside it."""
+"""Estimates as a table of at most 80 columns, and notes below it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _NAME, _COLUMN = 30, 22
 def estimate_table(
     subject: EstimateInputs, stages: Sequence[Estimate], generation: Sequence[str] = ()
 ) -> str:
-    """The model and device, then a column a stage, then what the figures rest on and which knobs save memory.
+    """The model and device, a column per stage, how figures were found, and which keys save memory.
 
-    `generation` are notes on the stages that write text.
+    `generation` are notes on the stages that generate text.
     """
     models = subject.recipe.models
     form = "4-bit NF4" if models.load_in_4bit else "no quantisation"
@@ -81,12 +81,15 @@ def _notes(subject: EstimateInputs, stages: Sequence[Estimate]) -> list[str]:
 
 def _advice(subject: EstimateInputs, one: Estimate) -> list[str]:
     fit = fits(one.memory, subject, one.world_size)
-    if fit and not one.knobs:
+    if fit and not one.memory_options:
         return []
     lead = (
         f"{one.name} fits; it would take less with" if fit else f"{one.name} DOES NOT FIT; what saves memory"
     )
-    return [f"{lead}:", *(f"  {knob.key}: {knob.change} saves {_gib(knob.saves)}" for knob in one.knobs)]
+    return [
+        f"{lead}:",
+        *(f"  {option.key}: {option.change} saves {_gib(option.saves)}" for option in one.memory_options),
+    ]
 
 
 def _wrapped(lines: Sequence[str]) -> list[str]:
@@ -104,14 +107,13 @@ def _gib(size: int) -> str:
 def generation_notes(
     recipe: Recipe, steps: Sequence[PlannedStage], store: ArtifactStore, *, probing: bool
 ) -> list[str]:
-    """How long queries and rationales would take, a line each, from the probe of `rectune run --dry-run`; or
-    why not.
+    """The estimated time of queries and of rationales, from the probe of `rectune run --dry-run`.
 
     Args:
         recipe: sections `prompts` and `generate`.
         steps: the plan; the probe needs the finished stage `data`.
-        store: where that is; answers of the probe stay in its generation cache.
-        probing: whether the teachers may be asked a few times.
+        store: the artifact store; answers of the probe stay in its generation cache.
+        probing: whether a few requests may be sent to the teachers.
     """
     from rectune.datagen.generation_estimate import estimate_generation
 
@@ -131,10 +133,10 @@ def generation_notes(
 
 
 def zero_page(recipe: Recipe, device: str) -> str:
-    """DeepSpeed's configuration of both training stages as JSON, just as they will be run.
+    """DeepSpeed's configuration of both training stages as JSON, as it will be used.
 
     Raises:
-        UserError: the recipe asks for an offload that its ZeRO stage has not, or no such device is known.
+        UserError: the recipe has an offload that its ZeRO stage does not support, or the device is unknown.
     """
     found, pages = find_device(device), []
     for stage in (SFT, DPO):

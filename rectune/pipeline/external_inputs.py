@@ -1,6 +1,4 @@
-"""What stages depend on that no stage made: raw files, model files, tags, each by its digest; the world's
-size.
-"""
+"""Inputs that no stage made: digests of raw files, model files and tags, and the world size."""
 
 from __future__ import annotations
 
@@ -13,9 +11,7 @@ from rectune.pipeline.machines import process_group_of
 
 
 def raw_files(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
-    """Digests of the raw files of every dataset, by their paths below its folder; UserError where one is
-    missing.
-    """
+    """Digests of the raw files of every dataset, by path; raises UserError where one is missing."""
     from rectune.datagen.dataset_cache import datasets_of
     from rectune.datagen.datasets import registry
 
@@ -37,9 +33,7 @@ def base_model(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) 
 
 
 def teachers(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
-    """Digests of the teachers' GGUF files; of one behind a server its name and address, which is all that is
-    known.
-    """
+    """Digests of the teachers' GGUF files; of a teacher behind a server its name and address."""
     from rectune.models.reference import gguf_file
 
     return {
@@ -49,7 +43,7 @@ def teachers(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) ->
 
 
 def tags(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
-    """Digest of the tags that people gave to these candidates; nothing where the annotator is simulated."""
+    """Digest of people's tags of these candidates; nothing if the annotator is simulated."""
     if recipe.align.annotator == "simulated":
         return {}
     from rectune.align.annotation_stage import tag_file, tags_digest
@@ -59,9 +53,7 @@ def tags(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dic
 
 
 def world_size_of(section: str) -> Callable[[Recipe, ArtifactStore, Mapping[str, str]], dict[str, str]]:
-    """How many processes train together on all machines, whatever the machines are: that many batches make a
-    step.
-    """
+    """The number of processes on all machines: a step has that many batches."""
 
     def world_size(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
         return {"processes": str(process_group_of(getattr(recipe, section)).world_size)}
@@ -70,6 +62,6 @@ def world_size_of(section: str) -> Callable[[Recipe, ArtifactStore, Mapping[str,
 
 
 def push_settings(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
-    """Where a push goes, and what: no setting of any result, but another push."""
+    """Repository and artifacts of a push: part of no other stage's key."""
     wanted = ("repo", "private", "dry_run", "licence", "artifacts", "exclude_ids")
     return {name: str(getattr(recipe.release, name)) for name in wanted}

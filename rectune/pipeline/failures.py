@@ -1,7 +1,7 @@
-"""Notes that processes leave when they fail, and which of them tells the cause.
+"""Failure notes of processes, and which of them shows the cause.
 
-One process's death makes the others fail too: their connections break. So every process leaves a note of its
-own, and the one that is shown is bad input before a kill, a kill before a crash, and among equals the first.
+When one process dies the others fail too, since their connections break. So every process writes a note, and
+the one that is shown is bad input before a kill, a kill before a crash, and among equals the first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TAIL_BYTES = 4096
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong in one process, in the words of `UserError`; `who` is a rank where there are many."""
+    """The error of one process, with the fields of `UserError`; `who` is a rank if there are many."""
 
     kind: Kind
     message: str
@@ -44,9 +44,9 @@ def failure_of(error: Exception, who: str = "", log: str = "") -> Failure:
 
 
 def leave_note(folder: Path, run: str, name: str, failure: Failure) -> None:
-    """Leave a process's note, unless it left one already: its first word counts, and its agent knows less.
+    """Write a process's note, unless it has one already: its first is more specific than its agent's.
 
-    `run` is the token of the attempt; a process that ends late leaves a note that no later attempt reads.
+    `run` is the token of the attempt, so that a late note is not read by a later attempt.
     """
     try:
         with (folder / f"{_PREFIX}{run}-{name}.json").open("x", encoding="utf-8") as file:
@@ -56,7 +56,7 @@ def leave_note(folder: Path, run: str, name: str, failure: Failure) -> None:
 
 
 def notes(folder: Path, run: str) -> list[Failure]:
-    """All notes of an attempt, the one that tells the cause first; half-written ones are left out."""
+    """All notes of an attempt, the cause first; incomplete ones are left out."""
     found = []
     for path in sorted(folder.glob(f"{_PREFIX}{run}-*.json")):
         try:
@@ -86,7 +86,7 @@ def last_lines(log: Path) -> str:
 
 
 def how_it_died(code: int) -> str:
-    """An exit status in words."""
+    """An exit status as text."""
     if code == -9:
         return "killed (signal 9); out of memory, perhaps"
     return f"ended by signal {-code}" if code < 0 else f"ended with exit status {code} and no word why"

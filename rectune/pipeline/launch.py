@@ -1,4 +1,4 @@
-"""Running one stage in processes of its own: its memory is its own, and its death is not ours."""
+"""Running one stage in separate processes, so that its memory is freed and a crash is contained."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from typing import Any
 
 from rectune.core.artifacts import WorkDir, write_atomically
 from rectune.core.errors import RectuneError, UserError, WaitingForPeople
+from rectune.core.os_errors import full_disk
 from rectune.core.progress import say
-from rectune.pipeline.failures import Failure, clear_traces, how_it_died, last_lines, notes
+from rectune.pipeline.failures import Failure, clear_traces, failure_of, how_it_died, last_lines, notes
 from rectune.pipeline.machines import ALONE, LOG, ProcessGroup, check_endpoint
 from rectune.pipeline.resource_usage import USAGE, ResourceUsage, load_usage, wait_measured
 from rectune.pipeline.worker import STATS, WORKER
@@ -27,34 +28,40 @@ SPEC = ".spec.json"
 _OF_A_JOB = frozenset(
     "RANK LOCAL_RANK GROUP_RANK WORLD_SIZE LOCAL_WORLD_SIZE MASTER_ADDR MASTER_PORT".split()
 )
-_ROOM = 1 << 20  # bytes; with less than this left a stage without a word is taken to have met a full disk
+_ROOM = 1 << 20  # bytes; with less than this left a silent failure is reported as a full disk
 
 
 class StageFailed(RectuneError):
-    """A stage ended in a way that is not the user's doing; its log says more."""
+    """A stage crashed or was killed; its log says more."""
 
 
 def launch(
     function: str, spec: Mapping[str, Any], place: WorkDir, process_group: ProcessGroup = ALONE
 ) -> tuple[dict[str, Any], ResourceUsage]:
-    """Run a stage function in the team's processes and wait for it.
+    """Run a stage function in the process group's processes and wait for it.
 
     Args:
         function: `module:name` of the stage function.
         spec: `sections` of the recipe as plain values, and `inputs` as stage -> folder.
-        place: the partial folder, and the lock that the child keeps should we die before it.
-        team: how many processes on how many machines. More than one run under torch's elastic agent; what has
-            to be typed on other machines is printed.
+        place: the partial folder, and the lock that the child keeps if this process dies before it.
+        process_group: how many processes on how many machines. More than one run under torch's elastic agent;
+            the commands for other machines are printed.
 
     Raises:
-        UserError: the stage found bad input, or the machines cannot meet.
+        UserError: the stage found bad input, or the rendezvous of the machines failed.
         StageFailed: it crashed or was killed.
     """
     folder, run = place.folder, secrets.token_hex(8)
     if process_group.machines > 1:
         check_endpoint(process_group.endpoint)
     clear_traces(folder, STATS)
-    order = {**spec, "function": function, "out": str(folder), "run": run, "team": asdict(process_group)}
+    order = {
+        **spec,
+        "function": function,
+        "out": str(folder),
+        "run": run,
+        "process_group": asdict(process_group),
+    }
     write_atomically(folder / SPEC, json.dumps(order))
     usage = load_usage(folder)
     usage.attempts += 1
@@ -67,7 +74,7 @@ def launch(
         _raise_for(code, folder, run, process_group)
         stats: dict[str, Any] = json.loads((folder / STATS).read_text(encoding="utf-8"))
     finally:
-        (folder / SPEC).unlink(missing_ok=True)  # nobody can join any more
+        (folder / SPEC).unlink(missing_ok=True)  # no machine can join any more
     clear_traces(folder, STATS, USAGE)
     return stats, usage
 
@@ -118,8 +125,7 @@ def _raise_for(code: int, folder: Path, run: str, process_group: ProcessGroup) -
 
 
 def _full_disk(folder: Path) -> list[Failure]:
-    """A stage that cannot write cannot say so either; look for it."""
+    """Whether the disk is full: a stage that cannot write cannot report it either."""
     if shutil.disk_usage(folder).free > _ROOM:
         return []
-    hint = "free some space; the same command goes on from here"
-    return [Failure("user", "the disk is full", str(folder), hint)]
+    return [failure_of(full_disk(str(folder)))]

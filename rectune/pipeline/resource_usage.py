@@ -1,4 +1,4 @@
-"""What a stage takes, noted while it runs: wall-clock time and the memory of its process tree."""
+"""Measuring a stage while it runs: wall-clock time and the memory of its process tree."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SAVE_EVERY = 20  # looks between notes of the usage so far
 
 @dataclass
 class ResourceUsage:
-    """What all attempts of a stage took: wall-clock seconds, and the peak resident bytes of its processes.
+    """Usage over all attempts of a stage: wall-clock seconds, and the peak resident bytes of its processes.
 
-    Counted are the processes on this machine; where there are others, theirs are not.
+    Only processes on this machine are counted.
     """
 
     seconds: float = 0.0
@@ -26,7 +26,7 @@ class ResourceUsage:
 
 
 def wait_measured(child: subprocess.Popen[bytes], folder: Path, usage: ResourceUsage) -> int:
-    """Wait for the child and return its exit status; what an interrupted attempt took is counted too."""
+    """Wait for the child and return its exit status; the usage of interrupted attempts is counted too."""
     before, start, looks = usage.seconds, time.monotonic(), 0
     try:
         while True:
@@ -62,7 +62,7 @@ def tree_memory(pid: int) -> int:
 
 
 def load_usage(folder: Path) -> ResourceUsage:
-    """What earlier attempts took."""
+    """The usage of earlier attempts."""
     try:
         return ResourceUsage(**json.loads((folder / USAGE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

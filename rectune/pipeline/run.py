@@ -1,9 +1,8 @@
-"""Running a recipe: skip what is finished, go on with what was begun, make what is missing."""
+"""Running a recipe: skip finished stages, resume interrupted ones, run missing ones."""
 
 from __future__ import annotations
 
 import datetime
-import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,11 @@ from typing import Any
 from rectune.core.artifacts import ArtifactStore, WorkDir, write_atomically
 from rectune.core.errors import UserError
 from rectune.core.extras import require
+from rectune.core.os_errors import for_people
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe, dump_sections, load_recipe, resolved, to_yaml
 from rectune.core.text.plain import duration
+from rectune.pipeline.dropped_rows import dropped_lines
 from rectune.pipeline.launch import launch
 from rectune.pipeline.plan import PlannedStage, next_step, package_versions, stage_source
 from rectune.pipeline.resource_usage import ResourceUsage
@@ -23,7 +24,7 @@ from rectune.pipeline.stages import LAST, find_stage, needed_for
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the person asked for. `redo` names the first stage to make again although it is finished."""
+    """Options of a run. `redo` names the first stage to run again although it is finished."""
 
     recipe: Path
     overrides: Sequence[str] = ()
@@ -41,25 +42,25 @@ def run_pipeline(order: RunOptions, store: ArtifactStore) -> dict[str, Path]:
 
     Raises:
         MissingExtra: a stage that is to be made, or one after it, needs packages that are not installed.
-        UserError: bad input, or a person has to do something first.
-        StageFailed: a stage crashed; what it had done is kept.
+        UserError: bad input, or something must be done by a person first.
+        StageFailed: a stage crashed; its partial work is kept.
     """
     recipe = load_recipe(order.recipe, order.overrides)
     stages = needed_for(order.last)
     redo = _names_from(order.redo, [stage.name for stage in stages])
-    steps: dict[str, PlannedStage] = {}
+    name, steps = store.name_of(order.recipe), dict[str, PlannedStage]()
     for at, stage in enumerate(stages):
         step = steps[stage.name] = next_step(stage, recipe, store, steps)
         finished = step.state == "finished" and stage.name not in redo
         if not finished:
             require((module, f"the stage {one.name}") for one in stages[at:] for module in one.modules)
-        if step.ingredients is None:
+        if step.cache_key is None:
             raise UserError(step.why, where=f"stage {stage.name}")
         if finished:
             say(f"{stage.name:<11} up to date   {store.folder(stage.name, step.key)}")
         else:
             _make(step, recipe, order, store)
-        store.link(order.name, stage.name, step.key)
+        store.link(name, stage.name, step.key)
     return {name: store.folder(name, step.key) for name, step in steps.items()}
 
 
@@ -81,28 +82,26 @@ def _make(step: PlannedStage, recipe: Recipe, order: RunOptions, store: Artifact
             stats, usage = _launch(step, recipe, store, place)
             manifest = _manifest(step, order, stats, usage) | {"started": started}
             store.finish(name, key, manifest)
-    except OSError as full:
-        if full.errno != errno.ENOSPC:
-            raise
-        raise UserError(
-            "the disk is full",
-            where=str(store.root),
-            hint="free some space; the same command goes on from here",
-        ) from None
+    except OSError as problem:
+        if told := for_people(problem, str(store.root)):
+            raise told from None
+        raise
     rows = (
         f", {stats['rows_in']} -> {stats['rows_out']} rows" if {"rows_in", "rows_out"} <= set(stats) else ""
     )
     cost = f"{duration(round(usage.seconds))}, {usage.peak_memory / 2**30:.1f} GiB"
     say(f"{'':<11} done in {cost}{rows}   {store.folder(name, key)}")
+    for line in dropped_lines(name, stats, recipe):
+        say(f"{'':<11} {line}")
 
 
 def _launch(
     step: PlannedStage, recipe: Recipe, store: ArtifactStore, place: WorkDir
 ) -> tuple[dict[str, Any], ResourceUsage]:
-    ingredients = step.ingredients
-    assert ingredients is not None  # run_pipeline refuses a blocked step
+    cache_key = step.cache_key
+    assert cache_key is not None  # run_pipeline refuses a blocked step
     sections = dump_sections(recipe, step.stage.sections)
-    inputs = {name: str(store.folder(name, key).resolve()) for name, key in ingredients.inputs.items()}
+    inputs = {name: str(store.folder(name, key).resolve()) for name, key in cache_key.inputs.items()}
     absolute = WorkDir(place.folder.resolve(), place.lock)
     write_atomically(absolute.folder / "config.yaml", to_yaml(sections))
     write_atomically(absolute.folder / "recipe.yaml", resolved(recipe))
@@ -113,13 +112,13 @@ def _launch(
 def _manifest(
     step: PlannedStage, order: RunOptions, stats: dict[str, Any], usage: ResourceUsage
 ) -> dict[str, Any]:
-    assert step.ingredients is not None
+    assert step.cache_key is not None
     return {
         "stage": step.stage.name,
         "key": step.key,
         "recipe": order.name,
-        "inputs": dict(step.ingredients.inputs),
-        "outside": dict(step.ingredients.outside),
+        "inputs": dict(step.cache_key.inputs),
+        "outside": dict(step.cache_key.outside),
         "figures": stats,
         "versions": package_versions(),
         "source": stage_source(step.stage),

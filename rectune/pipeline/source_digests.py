@@ -1,9 +1,8 @@
-"""What a stage is made of: the modules that its function imports, directly or not, and the data files beside
-them.
+"""Digests of a stage's source: the modules that its function imports, directly or not, and data files.
 
-Modules count that are imported anywhere, inside functions too, and those that tables name as
-`rectune.module:Name` (stages, rankers, dataset readers). What is imported for types alone does not. Of a
-package with a module among these all data files count: templates, words, styles.
+These are modules imported anywhere, also inside functions, and those that tables name as
+`rectune.module:Name` (stages, rankers, dataset readers), but not what is imported only for types. Of a
+package with such a module all data files count: templates, words, styles.
 """
 
 from __future__ import annotations
@@ -23,8 +22,7 @@ _SPELLED = re.compile(rf"""["']({PACKAGE}(?:\.\w+)+)(?::\w+)?["']""")  # what a 
 
 @functools.cache
 def source_digests(module: str) -> dict[str, str]:
-    """BLAKE2b, 16 hex digits, of every file that a module's work may depend on, by its path below the
-    package.
+    """BLAKE2b, 16 hex digits, of every file that a module may depend on, by its path in the package.
 
     Args:
         module: full name of a module of rectune.
@@ -34,8 +32,7 @@ def source_digests(module: str) -> dict[str, str]:
 
 
 def changed_since(module: str, before: Mapping[str, str]) -> list[str]:
-    """Files that a module's work depends on, now or then, and that are not as they were; by their paths,
-    sorted.
+    """Files that a module depends on, now or then, and that have changed; paths, sorted.
 
     Args:
         module: full name of a module of rectune.
@@ -63,7 +60,7 @@ def reached(module: str) -> frozenset[str]:
         if name in found or not (path := module_file(name)):
             continue
         found.add(name)
-        if name != PACKAGE:  # the public face names everything, and no stage goes through it
+        if name != PACKAGE:  # the public interface names everything, and no stage uses it
             waiting += [*_names(path), name.rpartition(".")[0]]
     return frozenset(found)
 
@@ -87,7 +84,7 @@ def _names(path: Path) -> tuple[str, ...]:
 
 
 def _imported(block: ast.AST) -> Iterator[str]:
-    """What the statements of a block import, those in blocks inside it too; expressions need no look."""
+    """The imports of a block's statements and nested blocks; expressions are skipped."""
     for part in ("body", "orelse", "handlers", "finalbody", "cases"):
         if part == "body" and isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test):
             continue
@@ -113,7 +110,7 @@ def _with_data(programs: set[Path]) -> set[Path]:
 
 @functools.cache
 def _data_files(folder: Path) -> frozenset[Path]:
-    """The data files of a package; folders in it that are packages have their own."""
+    """The data files of a package, without those of packages in it."""
     found = set[Path]()
     for path in folder.iterdir():
         if path.is_dir() and path.name != "__pycache__" and not (path / "__init__.py").exists():

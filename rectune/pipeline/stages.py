@@ -2,7 +2,7 @@
 
 A stage is one function `run(config, inputs, out) -> stats`. `sections` are the parts of the recipe that it
 sees and that go into its key; `inputs` the stages whose folders it reads; `outside` what it reads that no
-stage made. Raise `version` when a change of its code must make its results anew.
+stage made. Raise `version` when a change of its code invalidates its results.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def _alone(recipe: Recipe) -> ProcessGroup:
 
 @dataclass(frozen=True)
 class Stage:
-    """One row of the table. `process_group` says on which machines the stage runs, and with how many
-    processes; `modules` which modules of the extras it cannot do without (`rectune.core.extras`).
+    """One row of the table. `process_group` gives the machines and processes of the stage, `modules` what it
+    imports of the extras (`rectune.core.extras`).
     """
 
     name: str
@@ -61,7 +61,7 @@ STAGES: tuple[Stage, ...] = (
         "the base model as a checkpoint and as GGUF",
         sections=("models",),
         outside=external_inputs.base_model,
-        modules=("torch", "transformers", "llama_cpp", "sentencepiece"),
+        modules=("torch", "transformers", "llama_cpp", "accelerate", "sentencepiece"),
     ),
     Stage(
         "queries",
@@ -200,7 +200,7 @@ STAGES: tuple[Stage, ...] = (
     ),
 )
 
-LAST = "report"  # where `rectune run` ends unless it is told otherwise: nothing leaves the machine unasked
+LAST = "report"  # where `rectune run` ends by default: nothing is uploaded unasked
 
 
 def find_stage(name: str) -> Stage:

@@ -1,8 +1,8 @@
 """One machine's ranks of a training stage, under torch's elastic agent, which is what torchrun runs.
 
 `python -P -m rectune.pipeline.torchrun SPEC --run TOKEN --node-rank NUMBER`: `rectune run` starts number 0, a
-person or a batch system the others. torch's function is called and not its command `torchrun`: it tells which
-rank died, and how, and lets us start ranks with `-P`.
+person or a batch system the others. torch's function is called instead of its command `torchrun`: it reports
+which rank died, and how, and allows starting ranks with `-P`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rectune.pipeline.worker import WORKER, die_with_parent
 
 _MEETING = 3600  # seconds that machines wait for each other
 _LOOK_EVERY = 2.0  # seconds between looks for another machine's failure
-_GRACE = 5.0  # seconds in which our own ranks may fail by themselves and say why
+_GRACE = 5.0  # seconds in which our own ranks may fail by themselves and leave a note
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -44,7 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     if process_group.machines > 1:
         threading.Thread(target=_end_with_the_others, args=(asked.spec, asked.run), daemon=True).start()
         say(
-            f"machine {asked.node_rank + 1} of {process_group.machines} waits for the others at {process_group.endpoint}"
+            f"machine {asked.node_rank + 1} of {process_group.machines} waits for the others "
+            f"at {process_group.endpoint}"
         )
     code = _run_ranks(asked.spec, asked.run, process_group, asked.node_rank)
     say("done" if code == 0 else f"ended with status {code}")
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _joined_team(spec_file: Path, run: str) -> ProcessGroup:
-    """What the spec says of the processes, if it is that of the run that we were told to join.
+    """The process group in the spec, if it is that of the run to join.
 
     Raises:
         UserError: the folder is not shared with the first machine, or the run is over.
@@ -73,9 +74,10 @@ def _joined_team(spec_file: Path, run: str) -> ProcessGroup:
         raise UserError(
             "this machine does not see what the first one wrote: no shared folder, or that run is over",
             where=str(spec_file),
-            hint="take the latest run's line, and a run store that every machine mounts under the same path",
+            hint="take the latest run's line, and an artifact store that every machine mounts "
+            "under the same path",
         )
-    return ProcessGroup(**spec["team"])
+    return ProcessGroup(**spec["process_group"])
 
 
 def _run_ranks(spec_file: Path, run: str, process_group: ProcessGroup, node_rank: int) -> int:
@@ -146,7 +148,7 @@ def _did_not_meet(problem: Exception, process_group: ProcessGroup, node_rank: in
 
 
 def _end_with_the_others(spec_file: Path, run: str) -> None:
-    """End our ranks once any machine has left a note of its failure, or the first one's command is over.
+    """End our ranks once any machine has left a failure note, or the first one's command is over.
 
     Broken connections end ranks that train; this ends those that have no connection yet, or wait in a kernel.
     """

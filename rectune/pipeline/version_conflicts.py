@@ -1,4 +1,4 @@
-"""Versions that do not work together: what the packages themselves declare, and what is known besides."""
+"""Conflicting package versions: those that the metadata declares, and known ones besides."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EXTRAS = {
 
 @dataclass(frozen=True)
 class KnownConflict:
-    """A package's versions that do not work, on `cpu`, on `cuda` or anywhere, although nothing declares it."""
+    """Versions of a package that do not work on `cpu`, `cuda` or anywhere though its metadata allows them."""
 
     package: str
     versions: str
@@ -43,7 +43,7 @@ KNOWN = (
 
 @dataclass(frozen=True)
 class VersionConflict:
-    """What does not go together, and what to do about it."""
+    """A conflict, and what to do about it."""
 
     says: str
     hint: str
@@ -71,7 +71,7 @@ def declared(package: str) -> list[str]:
 def version_conflicts(
     requires: Callable[[str], list[str]], versions: Callable[[Iterable[str]], Mapping[str, str]], device: str
 ) -> Iterator[VersionConflict]:
-    """Everything that does not go together.
+    """All conflicts.
 
     Args:
         requires: a package's requirements, as `declared` gives them.
@@ -142,7 +142,10 @@ def build_conflict(torch_cuda: str | None, llama_gpu: bool, llama_cuda: str) -> 
             "llama-cpp-python is a build without CUDA, so generation would run on the CPU", flags
         )
     if llama_cuda and llama_cuda != torch_cuda.partition(".")[0]:
-        says = f"torch is built for CUDA {torch_cuda}, llama-cpp-python for CUDA {llama_cuda}: both runtimes are needed"
+        says = (
+            f"torch is built for CUDA {torch_cuda}, llama-cpp-python for CUDA {llama_cuda}: "
+            "both runtimes are needed"
+        )
         return VersionConflict(says, flags)
     return None
 

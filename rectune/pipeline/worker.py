@@ -1,13 +1,12 @@
 """The process that a stage runs in, or one of them: `python -P -m rectune.pipeline.worker SPEC`.
 
-Library noise goes to the stage's run.log, which is our stdout and stderr, or to a rank's own log; progress
-goes to the terminal of the command that launched us.
+Output of libraries goes to the stage's run.log, which is this process's stdout and stderr, or to a rank's own
+log; progress goes to the terminal of the command that launched it.
 """
 
 from __future__ import annotations
 
 import ctypes
-import errno
 import importlib
 import json
 import os
@@ -22,7 +21,9 @@ from rectune.core import progress
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
 from rectune.core.extras import missing_extra
+from rectune.core.os_errors import for_people
 from rectune.core.recipe import parse_recipe
+from rectune.core.std_streams import UNSHOWN
 from rectune.pipeline.failures import failure_of, leave_note
 from rectune.pipeline.machines import ProcessGroup, rank_log, rank_name
 
@@ -49,8 +50,9 @@ def main(spec_file: str) -> int:
         )
     except Exception as error:
         traceback.print_exc()
-        _leave_note(_in_our_words(error, out), spec, out, rank)
-        return 2 if isinstance(error, UserError) else 1
+        told = for_people(error, str(out)) or missing_extra(error, "this stage") or error
+        _leave_note(told, spec, out, rank)
+        return 2 if isinstance(told, UserError) else 1
     if rank == 0:
         write_atomically(out / STATS, json.dumps(stats, ensure_ascii=False))
     return 0
@@ -70,7 +72,9 @@ def _take_terminal() -> None:
         descriptor = os.open(os.environ.get("RECTUNE_TERMINAL", ""), os.O_WRONLY | os.O_APPEND)
     except OSError:
         return  # no such terminal: progress goes to the log
-    progress.set_stream(os.fdopen(descriptor, "w", encoding="utf-8"))
+    # The log on our own standard error has the terminal's encoding.
+    encoding = sys.stderr.encoding or "utf-8"
+    progress.set_stream(os.fdopen(descriptor, "w", encoding=encoding, errors=UNSHOWN))
 
 
 def _stage_function(name: str) -> Callable[..., dict[str, Any]]:
@@ -80,7 +84,7 @@ def _stage_function(name: str) -> Callable[..., dict[str, Any]]:
 
 
 def _leave_note(error: Exception, spec: dict[str, Any], out: Path, rank: int) -> None:
-    process_group = ProcessGroup(**spec["team"])
+    process_group = ProcessGroup(**spec["process_group"])
     who = (
         rank_name(rank, process_group, int(os.environ.get("GROUP_RANK", "0")))
         if process_group.world_size > 1
@@ -89,26 +93,8 @@ def _leave_note(error: Exception, spec: dict[str, Any], out: Path, rank: int) ->
     leave_note(out, spec["run"], f"rank-{rank}", failure_of(error, who, rank_log(rank)))
 
 
-def _in_our_words(error: Exception, out: Path) -> Exception:
-    if not _is_full_disk(error):
-        return missing_extra(error, "this stage") or error
-    return UserError(
-        "the disk is full", where=str(out), hint="free some space; the same command goes on from here"
-    )
-
-
-def _is_full_disk(error: BaseException | None) -> bool:
-    """Whether there was no space left; libraries not written in Python say so in their own errors' words."""
-    no_space = os.strerror(errno.ENOSPC)
-    while error is not None:
-        if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or no_space in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
 def die_with_parent(how: signal.Signals) -> None:
-    """Ask Linux to signal us when our parent dies: a killed run leaves nothing behind that still writes."""
+    """Ask Linux to signal this process when its parent dies, so that a killed run leaves no writer behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(how))
 

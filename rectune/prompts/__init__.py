@@ -1,1 +1,1 @@
-"""How requests are worded, and how items are read out of answers."""
+"""Prompt templates and rendering, and parsing items out of answers."""

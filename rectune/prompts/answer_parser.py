@@ -1,6 +1,4 @@
-"""What an answer chooses: labels, lists and sentences of `rectune.prompts.list_parsing` matched with the
-titles that they hold.
-"""
+"""Which items an answer chooses: its labels, lists and sentences, matched with the titles in them."""
 
 from __future__ import annotations
 
@@ -39,12 +37,12 @@ def choose(
     found: Sequence[TitleMention],
     labels: Sequence[AnswerLabel],
 ) -> ParsedChoice:
-    """What an answer chooses; see `rectune.prompts.answers.read_answer`.
+    """The choice of an answer; see `rectune.prompts.answers.read_answer`.
 
     Args:
         text: the answer without HTML entities.
         names: the titles.
-        shown: the candidates that numbers stand for.
+        shown: the candidates that numbers refer to.
         found: all mentions of titles in the text, in its order.
         labels: the labels of the text, in its order.
     """
@@ -54,7 +52,7 @@ def choose(
 
 @dataclass
 class ParsedChoice:
-    """Items and their certainty in the order of preference; `first` says that the first place was read."""
+    """Items and their certainty in the order of preference; `first`: whether the first place was read."""
 
     form: AnswerForm = "none"
     items: dict[int, float] = field(default_factory=dict)
@@ -62,14 +60,14 @@ class ParsedChoice:
     words: str = ""
 
     def add(self, found: Sequence[TitleMention], words: str) -> None:
-        """Take in what the next place holds; nothing if it could not be read."""
+        """Add the items of the next place; nothing if it could not be read."""
         if not self.items and self.first:
             self.first, self.words = bool(found), words
         for mention in found:
             self.items.setdefault(mention.index, mention.certainty)
 
     def counted(self) -> ParsedChoice:
-        """A list of items, whatever it was announced as, if there are several."""
+        """The choice as a list of items if there are several, whatever label announced it."""
         if len(self.items) > 1:
             self.form = "listwise"
         return self
@@ -77,7 +75,7 @@ class ParsedChoice:
 
 @dataclass
 class _Reader:
-    """One answer while it is read."""
+    """Reads one answer."""
 
     text: str
     names: TitleIndex
@@ -86,7 +84,7 @@ class _Reader:
     starts: Sequence[int]
 
     def choice(self, labels: Sequence[AnswerLabel]) -> ParsedChoice:
-        """By the last label that has a title behind it or is ours, else by a list, else by the last sentence."""
+        """By the last label with a title behind it or of our format, else a list, else the last sentence."""
         for number in range(len(labels) - 1, -1, -1):
             choice = self._behind(labels[number])
             if choice.items and choice.form == "direct":
@@ -96,7 +94,7 @@ class _Reader:
         return self._in_row() or self._listed() or self._ended()
 
     def outside_titles(self, labels: Sequence[AnswerLabel]) -> list[AnswerLabel]:
-        """The labels that are not part of a title which stands whole in a list or behind another label."""
+        """The labels that are not part of a title in a list entry or after another label."""
         kept, done = list[AnswerLabel](), 0
         for label in labels:
             begin, end = self.text.rfind("\n", 0, label.start) + 1, self._line_end(label.end)
@@ -138,7 +136,7 @@ class _Reader:
         return [single] if single else ()
 
     def _below(self, label: AnswerLabel, end: int) -> ParsedChoice:
-        """The list that follows a label; behind "My ranking:" it may begin on the same line."""
+        """The list that follows a label; after "My ranking:" it may begin on the same line."""
         choice = ParsedChoice("listwise" if label.kind == "ranking" else "direct")
         lines = lines_of(self.text, label.end if label.kind == "ranking" else end)
         runs = runs_of(lines, self.text)
@@ -151,7 +149,7 @@ class _Reader:
         return choice.counted()
 
     def _bare(self, lines: Sequence[ListLine]) -> list[ListLine]:
-        """The lines at the beginning that each are a whole title, without number or bullet."""
+        """The first lines that are each a whole title, without number or bullet."""
         whole = list[ListLine]()
         for line in lines:
             if not self._whole(line.start, line.end):
@@ -164,11 +162,11 @@ class _Reader:
             choice.add(self._of(line, loose=loose), self.text[line.begin : line.end])
 
     def _of(self, line: ListLine, *, loose: bool) -> Sequence[TitleMention]:
-        """The items of one entry: one, or all if a whole list stands on this line.
+        """The items of one entry: one, or all if a whole list is on this line.
 
         Args:
             line: an entry.
-            loose: also take a title that stands somewhere within the entry.
+            loose: also accept a title anywhere within the entry.
         """
         if line.number is not None and f"{line.number + 1}" in self.text[line.begin : line.end]:
             row = self._row(line.begin, line.end, numbers=False)
@@ -189,9 +187,7 @@ class _Reader:
         )
 
     def _row(self, begin: int, end: int, *, numbers: bool = True) -> Sequence[TitleMention]:
-        """The items of a ranking on one line: titles, or candidates' numbers, with nothing but signs between
-        them.
-        """
+        """The items of a ranking on one line: titles or candidates' numbers, with only signs between them."""
         single = in_place(self.names, self.text, begin, end)
         if single and single.certainty == scale.WHOLE:
             return [single]
@@ -213,7 +209,7 @@ class _Reader:
         return [mention for mention in self.found[first:last] if mention.end <= end]
 
     def _with_ranking(self, choice: ParsedChoice, labels: Sequence[AnswerLabel]) -> ParsedChoice:
-        """The choice, and behind it the others of the ranking that stands before it."""
+        """The choice, followed by the other items of a ranking before it."""
         ranking = next((label for label in reversed(labels) if label.kind == "ranking"), None)
         if ranking:
             for item, certainty in self._behind(ranking).items.items():
@@ -236,9 +232,7 @@ class _Reader:
         return None
 
     def _listed(self) -> ParsedChoice | None:
-        """The last list of titles that nothing announces; None if the sentence behind it recommends something
-        else.
-        """
+        """The last unannounced list of titles; None if the sentence after it recommends something else."""
         for run in reversed(runs_of(lines_of(self.text), self.text)):
             choice = ParsedChoice("listwise")
             self._take(choice, run, loose=False)
@@ -248,9 +242,7 @@ class _Reader:
         return None
 
     def _ended(self) -> ParsedChoice:
-        """The title that the last sentence consists of, else what is advised, else what the last sentence
-        names last.
-        """
+        """The title that is the last sentence, else the advised one, else the last one of that sentence."""
         choice, (last, end) = ParsedChoice(), self._sentences()[-1]
         if self._whole(last, end):
             found = in_place(self.names, self.text, last, end)
@@ -261,7 +253,7 @@ class _Reader:
         return choice
 
     def _advised(self, after: int = 0) -> TitleMention | None:
-        """The title in the last sentence that recommends one: behind the word for it, else the last before."""
+        """The title in the last recommending sentence: the first after its verb, else the last before it."""
         for begin, end in reversed(self._sentences()):
             word = advice_in(self.text[begin:end]) if begin >= after else None
             sure = self._sure(begin, end) if word is not None else []

@@ -1,8 +1,8 @@
-"""The two forms of an answer, and the one parser that reads items out of answers, ours and a model's.
+"""The two forms of an answer, and the parser that reads items out of answers, ours and a model's.
 
 A direct answer is a paragraph of reasons and a closing line that names the item. A listwise answer is a
-paragraph of reasons and a ranking of all that was shown, a line a title, the best first. How sure a reading
-is: see `rectune.prompts.title_matching`.
+paragraph of reasons and a ranking of all candidates shown, one title per line, the best first. The scale of
+certainty is in `rectune.prompts.title_matching`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OURS = re.compile(rf"(?<![^\W_])({_WORDS})[*_]*[ \t]?[:：]", re.IGNORECASE)  #
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
-    """What was read out of an answer.
+    """What an answer recommends.
 
     Attributes:
         items: indices of titles, the best first, each once: the ranking, or the one item that the answer
@@ -38,8 +38,8 @@ class ParsedAnswer:
         certainty: of each item; the scale is that of `rectune.prompts.title_matching`.
         form: "direct" where closing words or the like announce one item, "listwise" for a ranking or list of
             titles, "none" where only the last sentence can be gone by.
-        recommended: the first item, unless what stands in the first place is none of the titles.
-        words: what stands in the first place as it was written; empty where no place is made for an item.
+        recommended: the first item, unless the first place holds none of the titles.
+        words: the text of the first place as it was written; empty where no place is made for an item.
         mentions: all titles named anywhere in the answer, in the order of the text.
     """
 
@@ -57,7 +57,7 @@ def closing(locale: Locale, title: str) -> str:
 
 
 def behind_closing(locale: Locale, titles: Sequence[str]) -> tuple[str, list[str]]:
-    """The closing words of a language, and each title as it stands behind them."""
+    """The closing words of a locale, and each title as it follows them."""
     words = CLOSINGS[locale]
     return words, [closing(locale, title).removeprefix(words) for title in titles]
 
@@ -65,38 +65,36 @@ def behind_closing(locale: Locale, titles: Sequence[str]) -> tuple[str, list[str
 def ranking(locale: Locale, titles: Sequence[str]) -> str:
     """The lines that end a listwise response, the best title first.
 
-    In a response that is trained on the item really taken is first and the others follow in the order in
-    which the prompt showed them: the logs say nothing about those, so nothing is made up.
+    In a training response the target is first and the others follow in the order in which the prompt showed
+    them, since the logs say nothing about their order.
     """
     return f"{RANKINGS[locale]}\n{numbered([one_line(title) for title in titles])}"
 
 
 def reasons(text: str) -> str:
-    """What stands before the first of our closing or ranking words; the whole text where there are none."""
+    """The text before the first of our closing or ranking words; the whole text if there are none."""
     match = _OURS.search(text)
     return text[: match.start()].rstrip(MARKUP + "\n") if match else text
 
 
 def find_items(text: str, titles: Sequence[str] | TitleIndex) -> list[TitleMention]:
-    """All titles named in a text, in the order of the text, each place once. For many texts keep a
-    `TitleIndex`.
-    """
+    """All titles named in a text, in its order, each place once; for many texts keep a `TitleIndex`."""
     return find_all(_index(titles), text)
 
 
 def read_answer(text: str, titles: Sequence[str] | TitleIndex, shown: Sequence[int] = ()) -> ParsedAnswer:
     """Read which items an answer recommends.
 
-    What counts is the last of the words that announce a choice ("My recommendation:", "Final ranking:", "추천
-    영화:") with titles behind them; without such words a list or row of titles; without either the last
-    sentence that recommends a title, or the last title of the last sentence. A closing line behind a ranking
-    puts its item first. Behind our own words stand some of the titles, or the answer recommends none.
+    What counts is the last label that announces a choice ("My recommendation:", "Final ranking:", "추천
+    영화:") with titles after it; without labels a list or row of titles; without either the last sentence
+    that recommends a title, or the last title of the last sentence. A closing line after a ranking puts its
+    item first. If no title follows our own labels, the answer recommends none.
 
     Args:
-        text: an answer, which may hold anything.
+        text: an answer, untrusted.
         titles: a catalogue; for many answers an index of it.
         shown: the candidates that the prompt numbered from 1, as indices of `titles`. A number in the place
-            of a title stands for one of them, and of titles that are written alike one of these is meant.
+            of a title refers to one of them, and of titles that are spelt the same one of these is meant.
     """
     index = _index(titles)
     names = index.preferring(shown) if shown else index
@@ -114,7 +112,7 @@ def read_answer(text: str, titles: Sequence[str] | TitleIndex, shown: Sequence[i
 
 
 def items_in_places(text: str, titles: TitleIndex) -> list[int]:
-    """The titles in the places made for one, closing lines and entries of lists, each time they stand there."""
+    """The titles in closing lines and list entries, one entry for each occurrence."""
     plain, _ = unescape(text)
     found = list[int]()
     for line in lines_of(plain):

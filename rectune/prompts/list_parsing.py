@@ -1,6 +1,6 @@
-"""The shape of an answer, whatever titles there are: labels ("My ranking:"), lines of lists, rows of numbers.
+"""The structure of an answer without its titles: labels ("My ranking:"), lines of lists, rows of numbers.
 
-Answers are untrusted: every pattern here takes time linear in the text, bounded a position.
+Answers are untrusted: every pattern here takes time linear in the text, bounded per position.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ Kind = Literal["closing", "ranking"]
 # Before a number: markup, a word for "place", an opening bracket.
 _LEAD = r"[\s>|#*_~]*(?:(?:no|rank|place)\.?\s?)?[#(\[（【]?"
 # Behind it: a sign that ends it, an ordinal ending, the rest of a keycap, or a dash with spaces.
-_TAIL = r"(?:[.)\]）】:：、．|]+(?!\d)|\s?(?:st|nd|rd|th|위|순위|번째|번|등)\b[.):：,]?|[\ufe0f\u20e3]+|\s\||\s[-–—](?=\s))"
+_TAIL = (
+    r"(?:[.)\]）】:：、．|]+(?!\d)|\s?(?:st|nd|rd|th|위|순위|번째|번|등)\b[.):：,]?"
+    r"|[\ufe0f\u20e3]+|\s\||\s[-–—](?=\s))"
+)
 _NUMBERED = re.compile(rf"{_LEAD}(\d{{1,4}}){_TAIL}[*_]*\s*", re.IGNORECASE)
 _CIRCLED = re.compile(r"[\s>|#*_~]*([①-⑳])\s*")
 _BULLET = re.compile(r"[\s>]*[-*•·‣▪◦–—+]\s+")
@@ -37,7 +40,7 @@ _ONE_NUMBER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class AnswerLabel:
-    """Words that announce a choice, up to and with their colon; `ours` if they are those of our own format."""
+    """Words that announce a choice, up to and including the colon; `ours` if they are of our own format."""
 
     kind: Kind
     start: int
@@ -47,7 +50,7 @@ class AnswerLabel:
 
 @dataclass(frozen=True, slots=True)
 class ListLine:
-    """A line of a text, and what a list puts before its entry.
+    """A line of a text, with the number or bullet of a list entry.
 
     `number` is that of a numbered entry, `bullet` marks one without number; `begin` is where the entry itself
     begins, `indent` the white space before the line.
@@ -121,7 +124,7 @@ def _kind(words: str) -> Kind | None:
 
 
 def advice_in(text: str) -> int | None:
-    """Where a sentence has its first word of recommending; None if it has none, or advises against."""
+    """The position of a sentence's first recommending word; None if it has none, or advises against."""
     found = None if _NEGATED.search(text) else _CLOSING.search(text)
     return found.start() if found else None
 
@@ -137,16 +140,16 @@ def numbers_in(text: str, most: int) -> list[int]:
 
 
 def number_in(text: str, most: int) -> int | None:
-    """The one number that a place holds instead of a title ("[3]", "candidate 3", "3번"), 1 to `most`."""
+    """The single number in the place of a title ("[3]", "candidate 3", "3번"), 1 to `most`."""
     match = _ONE_NUMBER.fullmatch(text)
     return int(match[1]) if match and 1 <= int(match[1]) <= most else None
 
 
 def runs_of(lines: Sequence[ListLine], text: str) -> list[list[ListLine]]:
-    """The lists of a text: entries of one kind, indented ones within them left out.
+    """The lists of a text: entries of one kind, without indented ones within them.
 
-    A numbered list ends where a number comes again (unless every entry is numbered alike), one of bullets at
-    a line that ends with a colon.
+    A numbered list ends where a number is repeated (unless all entries have the same number), a bullet list
+    at a line that ends with a colon.
     """
     runs, numbers, announced = list[list[ListLine]](), set[int | None](), False
     for line in lines:

@@ -1,7 +1,7 @@
-"""The words of a locale, and filling templates with them in Jinja's sandbox.
+"""The words of a locale, and rendering templates with them in Jinja's sandbox.
 
-What is filled in is text from catalogues and from people: it is inserted and never rendered, and a template
-cannot reach into Python.
+Values are untrusted text from catalogues and users: they are inserted and never rendered, and a template
+cannot access Python.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @functools.cache
 def load_words(locale: Locale, file: str = "{locale}/words.yaml") -> dict[str, Any]:
-    """A YAML file of a locale, by default the words for each kind of things."""
+    """A YAML file of a locale, by default the words for each domain."""
     from ruamel.yaml import YAML
 
     path = TEMPLATES / file.format(locale=locale)
@@ -30,15 +30,15 @@ def load_words(locale: Locale, file: str = "{locale}/words.yaml") -> dict[str, A
 def fill(
     template: str, domain: str, words: Mapping[str, Any], values: Mapping[str, Any], history_domain: str = ""
 ) -> str:
-    """Fill one template.
+    """Render one template.
 
     Args:
-        template: Jinja source. `kind` is the domain's row of the kinds, `known` that of the domain of the
-            history.
-        domain: the kind of things that is recommended; one without a row of its own is worded as `other`.
+        template: Jinja source. `kind` is the row of words of the domain, `known` that of the history's
+            domain.
+        domain: the domain that is recommended from; one without words of its own uses those of `other`.
         words: what `load_words` returned.
-        values: what else the template names. A value that it names and does not get is an error.
-        history_domain: the kind of things in the history, where it is another one.
+        values: other variables of the template. A missing one is an error.
+        history_domain: the history's domain, if it is another one.
     """
     kinds = words["kinds"]
     kind, known = (kinds.get(name, kinds["other"]) for name in (domain, history_domain or domain))
@@ -46,19 +46,17 @@ def fill(
 
 
 def one_line(text: str) -> str:
-    """A title or query without line breaks and runs of white space, so that it cannot pass for lines of the
-    prompt.
-    """
+    """A title or query on one line, so that it cannot imitate lines of the prompt."""
     return " ".join(text.split())
 
 
 def numbered(titles: Sequence[str]) -> str:
-    """A line a title, numbered from 1."""
+    """One title per line, numbered from 1."""
     return "\n".join(f"{number}. {title}" for number, title in enumerate(titles, 1))
 
 
 def bulleted(titles: Sequence[str]) -> str:
-    """A line a title, each behind a dash."""
+    """One title per line, each after a dash."""
     return "\n".join(f"- {title}" for title in titles)
 
 

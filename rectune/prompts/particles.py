@@ -1,4 +1,4 @@
-"""Korean particles behind words that are not known in advance: which form follows from how the word ends."""
+"""Korean particles after arbitrary words: the form depends on how the word ends."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _CONSONANT_DIGITS = frozenset("013678")  # 영 일 삼 육 칠 팔 end in a cons
 def with_particle(word: str, particle: str) -> str:
     """The word and its particle.
 
-    Closing quotes and brackets are looked through. How a word in another script is spoken cannot be told from
-    its letters, so it gets both forms, as in "Alien을(를)".
+    Closing quotes and brackets are skipped. The pronunciation of a word in another script is unknown, so it
+    gets both forms, as in "Alien을(를)".
 
     Args:
         word: a noun, a title, a query.
-        particle: the form behind a final consonant, a key of `FORMS`.
+        particle: the form after a final consonant, a key of `FORMS`.
 
     Raises:
         ValueError: an unknown particle.

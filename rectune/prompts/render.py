@@ -14,10 +14,10 @@ from rectune.prompts.template_library import Wanted, plain, system_message, temp
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """How one case is to be worded.
+    """How one case is rendered.
 
-    `query` is needed for active prompts, `listwise` counts the candidates shown, `templates` says which ones
-    word prompts of the tests.
+    `query` is required for active prompts, `listwise` is the number of candidates shown, `templates` says
+    which templates test prompts use.
     """
 
     scenario: Scenario
@@ -30,16 +30,16 @@ class RenderOptions:
 
 
 def render(case: Case, catalogue: Catalogue, wording: RenderOptions, left_out: int = 0) -> Prompt:
-    """Word a case as a prompt; the choice of template and candidates follows from case and seed alone.
+    """Render a case as a prompt; template and candidates are chosen by case and seed alone.
 
-    The target's title stands in the instruction only among listwise candidates: a query that names it is
-    refused where queries are made.
+    The target's title is in the instruction only among listwise candidates: queries that name it are rejected
+    when they are generated.
 
     Args:
-        left_out: how many of the oldest items of the history are not shown.
+        left_out: how many of the oldest items of the history are left out.
 
     Raises:
-        ValueError: an active wording without a query, or a history of which nothing is left.
+        ValueError: an active prompt without a query, or a history of which nothing is left.
     """
     if wording.scenario == "active" and not wording.query:
         raise ValueError("an active prompt needs a query")

@@ -1,7 +1,6 @@
-"""What teacher models are asked: the messages that ask for a search query or for a rationale.
+"""Prompts for teacher models: the messages that ask for a search query or for a rationale.
 
-These show the item really taken. They are never trained on: the prompts that are trained on come from
-`rectune.prompts.render`.
+They show the target and are never trained on; training prompts come from `rectune.prompts.render`.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def brief(item: Item) -> str:
 
 
 def query_messages(item: Item, locale: Locale) -> Messages:
-    """Seven shots over different kinds of goods, then the item."""
+    """Seven shots from different domains, then the item."""
     words = load_words(locale, _FILE)["query"]
     shots = [
         turn for shot in words["shots"] for turn in (("user", shot["item"]), ("assistant", shot["query"]))
@@ -49,7 +48,7 @@ def query_messages(item: Item, locale: Locale) -> Messages:
 
 
 def rationale_opening(recent: Sequence[str], query: str, locale: Locale, choice: int) -> str:
-    """How a rationale begins, so that it speaks to the person; `choice` picks one of the openings.
+    """The first words of a rationale, so that it addresses the user; `choice` picks one of the openings.
 
     Args:
         recent: titles of the history, newest last; two of them are named. Empty where there is a query.
@@ -61,10 +60,9 @@ def rationale_opening(recent: Sequence[str], query: str, locale: Locale, choice:
 
 
 def rationale_messages(item: Item, history: Sequence[Item], query: str, locale: Locale) -> Messages:
-    """Ask why `item` suits somebody with this history, or answers this query (exactly one of the two is
-    given).
+    """Ask why `item` fits this history, or answers this query (exactly one of the two is given).
 
-    A question about a query has shots before it, over different kinds of goods.
+    With a query there are shots from different domains before it.
     """
     kinds, words = load_words(locale), load_words(locale, _FILE)["rationale"]
     values = {"history": [brief(liked) for liked in history], "query": query, "item": facts(item)}

@@ -24,7 +24,7 @@ _TAG_LINE = re.compile(r"\{#-?\s*tags:(?P<tags>[^#]*?)-?#\}\n?")
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One way of asking. `name` is `<locale>/<scenario>/<form>/<name>`, `source` Jinja."""
+    """A prompt template. `name` is `<locale>/<scenario>/<form>/<name>`, `source` Jinja."""
 
     name: str
     source: str
@@ -44,9 +44,9 @@ def template_for(
     """The template of one prompt.
 
     Args:
-        split: only prompts of the tests are ever worded with templates held out.
-        wanted: from which templates the prompts of the tests are worded.
-        salt: names the case and the seed; the choice follows from it alone, and is uniform.
+        split: only test prompts use held-out templates.
+        wanted: which templates test prompts use.
+        salt: names the case and the seed; the choice depends on it alone, and is uniform.
     """
     choices = _among(locale, scenario, form, wanted if split == "test" else "seen")
     return choices[int(content_id("template", salt), 16) % len(choices)]
@@ -67,9 +67,7 @@ def plain(locale: Locale, *, history: bool, query: bool) -> str:
 
 @functools.cache
 def system_message(locale: Locale, domain: str) -> str:
-    """Who the assistant is and what matters, for a domain; one without a file of its own gets that of
-    `other`.
-    """
+    """The system message of a domain; one without a file of its own gets that of `other`."""
     known = load_words(locale)["kinds"]
     source = _read(f"{locale}/system/{domain if domain in known else 'other'}").source
     return fill(source, domain, load_words(locale), {})
@@ -79,7 +77,7 @@ def tags_of(source: str) -> frozenset[str]:
     """The tags in a template's first line.
 
     Raises:
-        ValueError: a tag that means nothing.
+        ValueError: an unknown tag.
     """
     match = _TAG_LINE.match(source)
     tags = frozenset(match["tags"].replace(",", " ").split()) if match else frozenset[str]()

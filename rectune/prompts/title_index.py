@@ -1,6 +1,4 @@
-"""The index that every part of rectune looks titles up in; `rectune.prompts.answers` reads answers against
-it.
-"""
+"""The index for looking titles up: exact, without their year, or misspelt."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ _REPLACED = 4  # letters of a long title that may be others: a ratio alone would
 
 @dataclass(frozen=True, slots=True)
 class TitleMatch:
-    """A title by its index; `short` says that the year it bears was not written."""
+    """A title by its index; `short`: the text left out the title's year."""
 
     index: int
     short: bool
@@ -48,9 +46,9 @@ class TitleIndex:
     """The titles of one domain: which items a text means, by their exact, short or misspelt titles.
 
     A title that ends with a year in brackets is also known without it, unless several titles share that short
-    form; one whose article stands behind ("Postman, The") also with it in front. Of items with the very same
-    title the first stands for all. What a search needs is made when it is first asked for; time and memory
-    are linear in the titles' length.
+    form; one with its article at the end ("Postman, The") also with it in front. Of items with the same title
+    the first represents all. Search structures are built on first use; time and memory are linear in the
+    titles' length.
 
     Attributes:
         items: the items in their order; everything here counts places in it, from 0.
@@ -71,27 +69,25 @@ class TitleIndex:
         return self.items[self._by_id[item_id]]
 
     def places(self, item_ids: Iterable[str]) -> list[int]:
-        """Where the items of these ids stand, in their order; unknown ids are left out."""
+        """The places of the items with these ids, in their order; unknown ids are left out."""
         return [self._by_id[item_id] for item_id in item_ids if item_id in self._by_id]
 
     @cached_property
     def distinct(self) -> list[str]:
-        """All titles in their order, each once, as the first of its bearers has it; none that is blank."""
+        """All titles in their order, each once, as its first item has it; no blank ones."""
         return [self.titles[places[0]] for places in self._by_title.values()]
 
     def bearers(self, title: str) -> list[Item]:
-        """The items that bear this title, case aside: a text cannot tell them apart."""
+        """The items with this title, ignoring case: a text cannot distinguish them."""
         return [self.items[place] for place in self._by_title.get(_spelling(title), ())]
 
     def ids(self, place: int | None) -> frozenset[str]:
-        """The ids of the items that bear the title at a place; none at None."""
+        """The ids of the items with the title at a place; none for None."""
         bearers = [] if place is None else self.bearers(self.titles[place])
         return frozenset(item.item_id for item in bearers)
 
     def called(self, typed: str) -> list[Item]:
-        """The items that somebody means by what was typed: a title, case and punctuation aside, or one
-        misspelt.
-        """
+        """The items meant by typed text: a title, ignoring case and punctuation, or a misspelt one."""
         place, _ = self.alike(typed)
         if place is None:
             return []
@@ -100,13 +96,20 @@ class TitleIndex:
         same = self._by_name[_numbers(name)][name]
         return [self.items[other] for other in same if plain_title(self.titles[other]) == title]
 
-    def alike(self, words: str) -> tuple[int | None, float]:
-        """Where the title stands that these words misspell, and how alike they are, 0 to 1; None and 0 if
-        there is none.
+    def has(self, typed: str) -> bool:
+        """Whether a title has these very words, case, punctuation, the year in brackets and the article's
+        place aside.
+        """
+        name = _name(typed)
+        return name in self._by_name.get(_numbers(name), ())
 
-        Years in brackets only tell titles apart that are equal else; other numbers make another work of it
-        ("Alien 2", "Rocky III"). Alike is 1 - d / n, with d the letters to take out and put in until both are
-        equal (rapidfuzz's `fuzz.ratio`, the normalised indel similarity) and n the letters of both.
+    def alike(self, words: str) -> tuple[int | None, float]:
+        """The place of the title that these words misspell, and their similarity, 0 to 1; (None, 0) if none.
+
+        Years in brackets only distinguish titles that are otherwise equal; other numbers make it another work
+        ("Alien 2", "Rocky III"). The similarity is 1 - d / n, with d the number of insertions and deletions
+        that make both equal (rapidfuzz's `fuzz.ratio`, the normalised indel similarity) and n the letters of
+        both.
         """
         from rapidfuzz import fuzz, process
 
@@ -117,15 +120,15 @@ class TitleIndex:
         found = found or process.extractOne(name, names.keys(), scorer=fuzz.ratio, score_cutoff=100 * enough)
         if not found:
             return None, 0.0
-        whole, likeness = plain_title(words), found[1] / 100
+        whole, similarity = plain_title(words), found[1] / 100
         spelt = [(plain_title(self.titles[place]), place) for place in names[found[0]]]
         title, nearest = max(spelt, key=lambda one: (fuzz.ratio(whole, one[0]), self.titles[one[1]]))
-        return (nearest, likeness) if len(title) >= _SHORT or likeness >= _ALIKE_SHORT else (None, 0.0)
+        return (nearest, similarity) if len(title) >= _SHORT or similarity >= _ALIKE_SHORT else (None, 0.0)
 
     def preferring(self, shown: Sequence[int]) -> Self:
         """An index in which the titles at some places are preferred: those that a prompt showed.
 
-        Where words stand for a title that was shown, and for another, the one that was shown is meant.
+        Where words match a title that was shown and another one, the shown one is meant.
         """
         index = copy.copy(self)
         index._tables = (_WordTable(self.titles, shown), *self._tables)
@@ -139,9 +142,9 @@ class TitleIndex:
         return found
 
     def resolve(self, key: str, spellings: Spellings) -> TitleMatch | None:
-        """The title with these words; `spellings` are tried in turn where signs tell titles apart.
+        """The title with these words; `spellings` are tried in turn where signs distinguish titles.
 
-        None also where several titles are meant equally well.
+        None also if several titles match equally well.
         """
         for table in self._tables:
             hit = table.resolve(key, spellings)
@@ -176,8 +179,7 @@ class TitleIndex:
 
 
 class TitleIndexes(dict[str, TitleIndex]):
-    """The index of each domain's titles, made when it is first asked for; an empty one for a domain without
-    items.
+    """The index of each domain's titles, built on first use; an empty one for a domain without items.
 
     Args:
         items: of any number of domains; of items with one domain and id the first stays.

@@ -1,19 +1,15 @@
-"""Where titles stand in a text, and how sure it is that they are meant.
+"""Finding titles in a text, and how certain it is that they are meant.
 
 The scale of certainty, for every part of the parser:
 
 | certainty | what was found |
 |---|---|
-| 1.0 `WHOLE` | the title and nothing else, in a place made for one: after the closing words, on its line of a
-ranking |
+| 1.0 `WHOLE` | the title alone in a place for one: after the closing words, on its line of a ranking |
 | 0.9 `MARKED` | the title in quotation marks, bold or brackets |
-| 0.8 `FOLLOWED` | the title in a place made for one, more words behind a mark; in a row on one line; by its
-number |
+| 0.8 `FOLLOWED` | the title in a place for one, with more words after a mark; in a row; by its number |
 | 0.7 `SPOKEN` | the title in running text |
-| 0.6 `SHORT` | without the year that the title bears; or in a place made for one, and what stands behind may
-go on with it |
-| 0.3 `UNSURE` | in running text what may be an ordinary word ("it", "heat") or part of a longer name ("Alien
-3") |
+| 0.6 `SHORT` | without the title's year; or in a place for one, where the words after may continue it |
+| 0.3 `UNSURE` | in running text an ordinary word ("it", "heat") or part of a longer name ("Alien 3") |
 
 From `SURE` on a mention counts as naming the title. A Korean title may carry a particle ("기생충을").
 """
@@ -38,8 +34,8 @@ _JOINTS = "-–'’.&/:"  # between letters and without a space they make one na
 # fmt: off
 PARTICLES = (
     "이었습니다", "에서는", "으로는", "입니다", "이라는", "이라고", "이에요", "에게는", "였습니다",
-    "으로", "에서", "에게", "라는", "라고", "예요", "처럼", "보다", "까지", "부터", "에는", "과는", "와는", "로는",
-    "이나", "이며", "이고", "이랑", "하고", "만은", "이죠", "이다",
+    "으로", "에서", "에게", "라는", "라고", "예요", "처럼", "보다", "까지", "부터", "에는", "과는",
+    "와는", "로는", "이나", "이며", "이고", "이랑", "하고", "만은", "이죠", "이다",
     "을", "를", "이", "가", "은", "는", "의", "와", "과", "도", "로", "에", "만", "나", "랑",
 )
 # fmt: on
@@ -58,9 +54,7 @@ _SHORT_SYLLABLES = 2  # the same for scripts without capitals
 
 @dataclass(frozen=True, slots=True)
 class TitleMention:
-    """A title found in a text: its index, the characters where it stands, and how sure it is (0 to 1, see
-    above).
-    """
+    """A title found in a text: its index, its characters, and its certainty (0 to 1, see above)."""
 
     index: int
     start: int
@@ -95,9 +89,9 @@ def find(titles: TitleIndex, text: str) -> list[TitleMention]:
 
 
 def in_place(titles: TitleIndex, text: str, begin: int, end: int) -> TitleMention | None:
-    """The title that a place made for one holds: the rest of a line after closing words, an entry of a list.
+    """The title in a place for one: the rest of a line after closing words, or an entry of a list.
 
-    The title must open the place. Behind it may stand a particle, a year, or an explanation.
+    The title must begin the place. A particle, a year, or an explanation may follow.
     """
     segment = text[begin:end]
     bare = segment.strip(QUOTES + " \t")
@@ -120,9 +114,7 @@ _READ = 2000  # characters of a place that are looked at: more than any title ha
 
 
 def _behind(rest: str, match: _Match, quoted: bool, following: str) -> float:
-    """The certainty of a title that opens a place, by what stands behind it; 0 if it is part of something
-    longer.
-    """
+    """The certainty of a title that begins a place, by the text after it; 0 if part of a longer name."""
     rest = rest.lstrip(QUOTES)
     words = fold(rest).strip(" \t()" + QUOTES).rstrip(".!?,。").rstrip(" " + QUOTES)
     if not words or words in PARTICLES:
@@ -170,7 +162,7 @@ def _resolved(
 
 
 def _spellings(text: str, start: int, end: int) -> Iterator[str]:
-    """What stands there with the signs around it, the longest first: "C++" for a "C" with two signs behind."""
+    """The text there with the signs around it, longest first: "C++" for a "C" followed by two signs."""
     left, right = start, end
     while left and start - left < _SIGNS_BEFORE and _is_sign(text[left - 1]):
         left -= 1
@@ -197,7 +189,7 @@ def _with_signs(text: str, match: _Match, title: str) -> tuple[int, int]:
 
 
 def _certainty(text: str, match: _Match, place: tuple[int, int], title: str) -> float:
-    """How sure a mention in running text is."""
+    """The certainty of a mention in running text."""
     start, end = place
     if _quoted(text, start, end):
         return SHORT if match.short else MARKED
@@ -244,9 +236,7 @@ def _goes_on(text: str, start: int, end: int) -> bool:
 
 
 def _ordinary(text: str, match: _Match, title: str) -> bool:
-    """A single word that may be any word: not with the title's capitals, short where a sentence opens, or a
-    number.
-    """
+    """Whether a word may be an ordinary one: other capitals, short at a sentence start, or a number."""
     written = text[match.start : match.end]
     if written.isdigit():
         return True
@@ -272,7 +262,7 @@ def without_particle(word: str) -> list[str]:
 
 
 def placed(mentions: Sequence[TitleMention], origin: Sequence[int]) -> list[TitleMention]:
-    """Mentions of a text without entities, with their places in the text as it was written (see `unescape`)."""
+    """Mentions of an unescaped text, with their places in the text as it was written (see `unescape`)."""
     if not origin:
         return list(mentions)
     return [TitleMention(m.index, origin[m.start], origin[m.end], m.certainty) for m in mentions]

@@ -57,9 +57,7 @@ def key_of(text: str) -> str:
 
 
 def unescape(text: str) -> tuple[str, list[int]]:
-    """The text without HTML entities, and where each of its characters stood; no places where nothing
-    changed.
-    """
+    """The text with HTML entities decoded, and each character's old place; no places if nothing changed."""
     found = list(_ENTITY.finditer(text)) if "&" in text else []
     if not found:
         return text, []
@@ -74,9 +72,7 @@ def unescape(text: str) -> tuple[str, list[int]]:
 
 
 def upright(title: str) -> str:
-    """The title with articles in front that catalogues move behind: `Postman, The (1994)` is `The Postman
-    (1994)`.
-    """
+    """The title with its article in front: `Postman, The (1994)` becomes `The Postman (1994)`."""
     return _MOVED.sub(_in_front, title) if ", " in title else title
 
 

@@ -1,1 +1,1 @@
-"""Everything that scores the items of a domain, behind one face."""
+"""Everything that scores the items of a domain, behind one interface."""

@@ -1,4 +1,4 @@
-"""The interface of everything that ranks the items of a domain, and the table of the rankers there are."""
+"""The interface of all rankers, and the table of rankers by name."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ Scores = NDArray[np.float64]
 
 
 class ScoredItem(NamedTuple):
-    """An item and its score; scores of one ranker and one history compare, others need not."""
+    """An item and its score; only scores of one ranker and one history are comparable."""
 
     item_id: str
     score: float
 
 
 class CandidateScorer(Protocol):
-    """What an evaluation needs of a system: a name, and scores of given candidates."""
+    """The interface that the evaluation needs: a name, and scores of given candidates."""
 
     @property
     def name(self) -> str:
-        """How reports call it."""
+        """The name in reports."""
         ...
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
         """Score each case's candidates.
 
         Args:
-            histories: n lists of item ids, each oldest first; a list may be empty. The users need not have been
-                there when the ranker was fitted.
+            histories: n lists of item ids, each oldest first; a list may be empty. Users that are not in the
+                training data are allowed.
             candidates: n lists of item ids, each of its own length.
 
         Returns:
@@ -56,11 +56,11 @@ class CandidateScorer(Protocol):
 class Ranker(ABC):
     """Fits on the items and likes of one domain, scores candidates, gives the top k of the whole catalogue.
 
-    A class of one's own, named as `module:Class`, derives from this, is made without arguments, and implements
-    `fit`, `score`, `save` and `load`.
+    A custom class, named as `module:Class`, derives from this, has a constructor without arguments, and
+    implements `fit`, `score`, `save` and `load`.
 
     Attributes:
-        name: how reports and recipes call it.
+        name: its name in reports and recipes.
         item_ids: the items it was fitted on, in the order of the catalogue.
     """
 
@@ -77,7 +77,7 @@ class Ranker(ABC):
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Write what was learnt into a folder, which is made: JSON, safetensors and Parquet."""
+        """Write the fitted state into a folder, which is created: JSON, safetensors and Parquet."""
 
     @classmethod
     @abstractmethod
@@ -85,7 +85,7 @@ class Ranker(ABC):
         """The ranker that `save` wrote; it scores the same.
 
         Raises:
-            UserError: the folder holds none of this class, or is damaged.
+            UserError: the folder has no ranker of this class, or is damaged.
         """
 
     def top(
@@ -129,7 +129,7 @@ RANKERS: dict[str, str] = {
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
 }
 
-# Those that look at nobody's interactions but the history they are given.
+# Those that use no interactions but the given history.
 INTERACTION_FREE = ("random", "bm25", "embedding_mean", "embedding_best", "hybrid")
 
 
@@ -137,8 +137,8 @@ def fit_ranker(name: str, data: DomainData) -> Ranker:
     """The ranker of this name, fitted on a domain.
 
     Args:
-        name: one of `RANKERS`, or `module:Class` of one's own.
-        data: what it is fitted on.
+        name: one of `RANKERS`, or `module:Class` of your own.
+        data: the domain's items and likes.
 
     Raises:
         UserError: there is none of this name, or its module cannot be imported.
@@ -170,13 +170,13 @@ def ranker_class(name: str) -> type[Ranker]:
 
 
 def unknown_ids(known: Iterable[str], asked: Iterable[str]) -> list[str]:
-    """Those of the ids asked for that are not known, in their order, each once."""
+    """The requested ids that are unknown, in their order, each once."""
     there = set(known)
     return [item for item in dict.fromkeys(asked) if item not in there]
 
 
 def _imported(module: str) -> ModuleType:
-    """Modules of one's own may lie in the working folder; it is looked in last, and hides nothing."""
+    """Import a module, also from the working directory, which is searched last and shadows nothing."""
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
     return importlib.import_module(module)

@@ -1,12 +1,13 @@
-"""The rankers that need no training: chance, popularity, BM25, and sentence embeddings."""
+"""The baseline rankers: chance, popularity, BM25, and sentence embeddings."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from rectune.core.types import content_id
 from rectune.prompts.titles import fold
-from rectune.rankers.base import Ranker, Scores
+from rectune.rankers.base import Ranker, ScoredItem, Scores
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Random(Ranker):
 
 
 class Popularity(Ranker):
-    """The number of train users who liked the item; the history is not looked at."""
+    """The number of train users who liked the item; the history is ignored."""
 
     name = "popularity"
 
@@ -104,9 +105,9 @@ def words_of(text: str) -> list[str]:
 class Bm25(Ranker):
     """Okapi BM25 (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
 
-    An item's document is its title and categories; the query is the words of the last items of the history, each
-    as often as items have it. score = sum over the query's words of
-    idf * tf / (tf + k1 * (1 - b + b * length / mean length)).
+    An item's document is its title and categories; the query is the words of the last items of the history,
+    each as often as items have it. score = sum over the query's words of idf * tf / (tf + k1 * (1 - b + b *
+    length / mean length)).
     """
 
     name = "bm25"
@@ -117,11 +118,11 @@ class Bm25(Ranker):
     def fit(self, data: DomainData) -> Self:
         """Counts the words of every item of the domain."""
         return self._set(
-            tuple(data.items), _bm25_weights([Counter(words_of(data.text(i))) for i in data.items])
+            tuple(data.items), *_bm25_weights([Counter(words_of(data.text(i))) for i in data.items])
         )
 
-    def _set(self, item_ids: Sequence[str], weights: csr_array) -> Self:
-        self.item_ids = tuple(item_ids)
+    def _set(self, item_ids: Sequence[str], weights: csr_array, words: Sequence[str]) -> Self:
+        self.item_ids, self._column = tuple(item_ids), {word: at for at, word in enumerate(words)}
         self._place = {item: at for at, item in enumerate(self.item_ids)}
         self._weights = weights
         return self
@@ -129,6 +130,24 @@ class Bm25(Ranker):
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
         """See `CandidateScorer.score`."""
         return [self._scores(h[-self.last :], c) for h, c in zip(histories, candidates, strict=True)]
+
+    def top_for_text(
+        self, text: str, k: int, exclude: Collection[str] = (), within: Collection[str] | None = None
+    ) -> list[ScoredItem]:
+        """The k items whose words fit those of a text; none that shares no word with it."""
+        query = np.zeros(len(self._column))
+        for word in words_of(text):
+            if (at := self._column.get(word)) is not None:
+                query[at] += 1
+        scores = self._weights @ query
+        order = (at for at in np.argsort(-scores, kind="stable") if scores[at] > 0)
+        found = ((self.item_ids[at], float(scores[at])) for at in order)
+        allowed = (
+            ScoredItem(item, score)
+            for item, score in found
+            if item not in exclude and (within is None or item in within)
+        )
+        return list(itertools.islice(allowed, k))
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
         weights = self._weights
@@ -145,8 +164,9 @@ class Bm25(Ranker):
     def save(self, folder: Path) -> None:
         """See `Ranker.save`."""
         weights = self._weights
-        arrays = {"data": weights.data, "indices": weights.indices, "indptr": weights.indptr}
-        parameters = {"last": self.last, "words": int(weights.shape[1])}
+        words = np.frombuffer("\n".join(self._column).encode(), np.uint8)  # \w+ holds no end of a line
+        arrays = {"data": weights.data, "indices": weights.indices, "indptr": weights.indptr, "words": words}
+        parameters = {"last": self.last}
         save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, parameters, arrays))
 
     @classmethod
@@ -156,12 +176,13 @@ class Bm25(Ranker):
 
         saved = load_saved(folder, cls.name)
         rows = tuple(saved.arrays[name] for name in ("data", "indices", "indptr"))
-        shape = (len(saved.items["item_id"]), int(saved.parameters["words"]))
-        return cls(int(saved.parameters["last"]))._set(saved.items["item_id"], csr_array(rows, shape=shape))
+        words = saved.arrays["words"].tobytes().decode().split("\n") if saved.arrays["words"].size else []
+        weights = csr_array(rows, shape=(len(saved.items["item_id"]), len(words)))
+        return cls(int(saved.parameters["last"]))._set(saved.items["item_id"], weights, words)
 
 
-def _bm25_weights(documents: Sequence[Counter[str]]) -> csr_array:
-    """[documents, words] what each word of a document adds to the score of a query that has it once."""
+def _bm25_weights(documents: Sequence[Counter[str]]) -> tuple[csr_array, list[str]]:
+    """[documents, words] the BM25 weight of each word in each document, for a query that has it once; the words."""
     from scipy.sparse import csr_array
 
     count = len(documents)
@@ -176,7 +197,7 @@ def _bm25_weights(documents: Sequence[Counter[str]]) -> csr_array:
         indices += [column[word] for word in document]
         bounds.append(len(data))
     rows = (np.array(data, np.float64), np.array(indices, np.int64), np.array(bounds, np.int64))
-    return csr_array(rows, shape=(count, len(column)))
+    return csr_array(rows, shape=(count, len(column))), list(column)
 
 
 class _EmbeddingRanker(Ranker):

@@ -1,4 +1,4 @@
-"""What rankers of one domain are made from: its items, what train users liked, vectors of the items."""
+"""The data of one domain for rankers: its items, the likes of train users, vectors of the items."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class TrainLikes:
-    """What train users liked: `users` and `items` run by like, each pair once; items are places in
-    `item_ids`.
-    """
+    """Likes of train users: `users` and `items` [likes], each pair once; items are places in `item_ids`."""
 
     item_ids: tuple[str, ...]
     users: Codes
@@ -39,12 +37,12 @@ class TrainLikes:
 
 
 class DomainData:
-    """Items of one domain, and what is counted or embedded of them when a ranker first asks.
+    """Items of one domain, with likes and vectors that are computed on first use.
 
     Args:
         domain: the domain.
         items: all its items.
-        likes: called once, by the first ranker that looks at interactions.
+        likes: called once, by the first ranker that uses interactions.
         embedder: a name as in `rectune.retrieval.embedding`.
         seed: of rankers that draw.
     """
@@ -66,7 +64,7 @@ class DomainData:
 
     @cached_property
     def likes(self) -> TrainLikes:
-        """What train users liked; nothing where no interactions were given."""
+        """The likes of train users; empty where no interactions were given."""
         if self._likes:
             return self._likes()
         nothing = np.zeros(0, np.int64)
@@ -78,7 +76,7 @@ class DomainData:
         return {item_id: item.title for item_id, item in self.items.items()}
 
     def text(self, item_id: str) -> str:
-        """Title and categories, by which likeness of kind is measured."""
+        """Title and categories, the text for BM25 and embeddings."""
         item = self.items[item_id]
         return title_and_categories(item.title, item.categories)
 
@@ -101,7 +99,7 @@ class DomainData:
 
 
 def train_likes(data: Path, cases: Sequence[Case], domain: str) -> TrainLikes:
-    """What train users of a domain liked.
+    """The likes of a domain's train users.
 
     A user counts as train unless a case of another split is theirs, so that no test user's target is counted.
 

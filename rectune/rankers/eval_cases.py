@@ -1,4 +1,4 @@
-"""Test cases and the prompts that word them: what everything that ranks is measured on."""
+"""Test cases and their prompts, on which all rankers are evaluated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rectune.rankers.likelihood import RenderedPrompt
 
 @dataclass(frozen=True)
 class EvalCase:
-    """A test case and the prompt that words it."""
+    """A test case and its prompt."""
 
     __test__ = False  # not a class of tests, whatever pytest takes its name for
 
@@ -30,7 +30,7 @@ def read_test_cases(cases: Sequence[Case], queries: Path) -> list[EvalCase]:
     """The test cases that have a passive direct prompt, joined with it by domain and user.
 
     Raises:
-        UserError: not one has.
+        UserError: no case has one.
     """
     prompts = {
         (prompt.domain, prompt.user): prompt
@@ -58,7 +58,7 @@ def by_domain(cases: Sequence[EvalCase]) -> dict[str, list[EvalCase]]:
 
 
 def asked_by_history(cases: Sequence[EvalCase]) -> Callable[[Sequence[str]], RenderedPrompt]:
-    """How the prompts word each history: users of one domain with the same history ask the same."""
+    """The prompt of each history: users of one domain with the same history have the same prompt."""
     asked = {test.case.history: as_asked(test.prompt) for test in cases}
     return lambda history: asked[tuple(history)]
 
@@ -71,10 +71,10 @@ def as_asked(prompt: Prompt) -> RenderedPrompt:
 def passive_cases(
     cases: Sequence[Case], catalogue: Catalogue, locales: Mapping[str, Locale]
 ) -> list[EvalCase]:
-    """Any cases, each worded as a passive direct prompt.
+    """Any cases, each rendered as a passive direct prompt.
 
     Args:
-        cases: of any split; what the split's own prompts look like plays no part.
+        cases: of any split, whatever prompts the split has.
         catalogue: where their items are.
         locales: the language of each domain's prompts.
     """
@@ -87,7 +87,7 @@ def passive_cases(
 def asked_to_list(test: EvalCase, catalogue: Catalogue, candidates: Sequence[str]) -> RenderedPrompt:
     """A prompt that shows history and candidates, these in the given order, and asks for a ranking of them.
 
-    The template follows from the case alone, so that orders are compared under the same words.
+    The template depends on the case alone, so that orders are compared with the same wording.
     """
     case, locale = test.case, test.prompt.locale
     template = template_for(locale, "passive", "listwise", split="test", wanted="seen", salt=case.id)

@@ -1,4 +1,4 @@
-"""Two rankers as one, and choosing how much each counts on cases that no test uses."""
+"""Fusing two rankers, and choosing their weight on cases that no test uses."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ STEPS = tuple(step / 10 for step in range(11))  # the weights that are tried
 
 @dataclass(frozen=True)
 class Fused:
-    """weight * z(first) + (1 - weight) * z(second), z standardising the scores of each case (mean 0,
-    deviation 1).
+    """weight * z(first) + (1 - weight) * z(second), where z standardises the scores of each case.
 
     Standardised scores are the score normalisation of Montague and Aslam 2001, "Relevance score normalization
     for metasearch". A ranker that scores all candidates of a case alike adds nothing to it.
@@ -77,7 +76,7 @@ def fused(one: Scores, other: Scores, weight: float) -> Scores:
 
 
 def standardised(scores: Scores) -> Scores:
-    """Mean 0 and deviation 1; what is no finite number counts as the lowest score that is one."""
+    """Standardised to mean 0 and deviation 1; non-finite scores count as the lowest finite one."""
     finite = np.isfinite(scores)
     if not finite.any():
         return np.zeros(len(scores))
@@ -93,7 +92,7 @@ def best_weight(ranked: Callable[[float], Sequence[Scores]], targets: Sequence[i
     Args:
         ranked: weight -> the scores of each case.
         targets: the place of each case's target among its candidates.
-        default: the weight without any cases; and of weights that do equally well the nearest to it is taken.
+        default: the weight without any cases; of equally good weights the nearest to it is chosen.
     """
     if not targets:
         return default

@@ -1,6 +1,4 @@
-"""A language model as ranker by what it writes: the item it names, items near to its answer, a list it puts
-in order.
-"""
+"""A language model as ranker by its answers: the item named, items near to it, or a list in order."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ Answers = Callable[[Sequence[str]], str]  # a history of item ids -> what the mo
 
 @dataclass(frozen=True)
 class GeneratedAnswers:
-    """What a model's answers name among all titles of a domain; each answer is read and embedded once."""
+    """Items named by a model's answers, and the answers' vectors; each answer is parsed and embedded once."""
 
     domain_data: DomainData = field(repr=False)
     answers: Answers = field(repr=False)
@@ -33,7 +31,7 @@ class GeneratedAnswers:
         return TitleIndex(self.domain_data.items.values())
 
     def named(self, history: Sequence[str]) -> frozenset[str]:
-        """The items that bear the title which the answer recommends; none where it recommends none."""
+        """The items with the title that the answer recommends; none if it recommends none."""
         text = self.answers(history)
         if text not in self._named:
             self._named[text] = self._titles.ids(read_answer(text, self._titles).recommended)
@@ -49,7 +47,7 @@ class GeneratedAnswers:
 
 @dataclass(frozen=True)
 class ParsedAnswerRanker:
-    """1 for what the answer names, 0 for all others: a hit is a target that the model named by itself."""
+    """1 for the item that the answer names, 0 for all others."""
 
     name: str
     written: GeneratedAnswers
@@ -65,10 +63,10 @@ class ParsedAnswerRanker:
 
 @dataclass(frozen=True)
 class AnswerRetrievalRanker:
-    """Cosine of candidate and answer; what the answer names stands first.
+    """Cosine of candidate and answer; the item that the answer names is first.
 
-    The answer is the query, made up or not (HyDE, Gao et al. 2022, "Precise Zero-Shot Dense Retrieval without
-    Relevance Labels").
+    The answer is the query, real item or not (HyDE, Gao et al. 2022, "Precise Zero-Shot Dense Retrieval
+    without Relevance Labels").
     """
 
     name: str
@@ -89,8 +87,7 @@ class AnswerRetrievalRanker:
 
 @dataclass(frozen=True)
 class ListwiseRanker:
-    """The candidates in the order in which the model lists them when it is shown them; what it leaves out
-    ties at the end.
+    """The order in which the model lists the candidates shown; those left out tie at the end.
 
     `answers` maps a history and the candidates, in the order shown, to what the model wrote.
     """

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class ItemKnn(Ranker):
     """Sum over the last items of the history of their cosine with the candidate, over train users' likes.
 
-    cos(i, j) = users who liked both / sqrt(users of i * users of j) (Sarwar et al. 2001, "Item-based collaborative
-    filtering recommendation algorithms", 3.1.1, on likes). No neighbours are cut off. An item that nobody liked
-    scores zero.
+    cos(i, j) = users who liked both / sqrt(users of i * users of j) (Sarwar et al. 2001, "Item-based
+    collaborative filtering recommendation algorithms", 3.1.1, on likes). No neighbours are cut off. An item
+    that nobody liked scores zero.
     """
 
     name = "item_knn"
@@ -31,7 +31,7 @@ class ItemKnn(Ranker):
         self.last = last
 
     def fit(self, data: DomainData) -> Self:
-        """Keeps who liked what."""
+        """Stores the likes of train users."""
         return self._set(data.likes)
 
     def _set(self, likes: TrainLikes) -> Self:

@@ -32,7 +32,7 @@ _SHOWN = 10  # titles of a history that the prompt shows: the latest
 
 
 class Scorer(Protocol):
-    """What is asked of an engine here; `rectune.inference.llamacpp.LlamaEngine` is one."""
+    """The interface of an engine here; `rectune.inference.llamacpp.LlamaEngine` implements it."""
 
     def loglikelihood(
         self, messages: Messages, continuations: Sequence[str], prefill: str = ""
@@ -43,7 +43,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class RenderedPrompt:
-    """The prompt that goes with a history, and the language it is written in."""
+    """The prompt of a history, and its locale."""
 
     messages: Messages
     locale: Locale
@@ -87,7 +87,7 @@ class Likelihood:
 
 @dataclass(frozen=True)
 class WithoutPrior:
-    """A likelihood with some of what the title has without any history taken off.
+    """A likelihood minus a share of the title's likelihood without any history.
 
     score(item) = likelihood(item | history) - weight * likelihood(item | nothing known). With weight 1 this
     is the pointwise mutual information of history and title (Holtzman et al. 2021, "Surface Form
@@ -95,8 +95,8 @@ class WithoutPrior:
     al. 2021, "Calibrate Before Use".
 
     Args:
-        likelihood: asks with the history.
-        prior: asks without it; the same scores for every history.
+        likelihood: scores with the history.
+        prior: scores without it; the same for every history.
         weight: 0 leaves the likelihood as it is.
     """
 
@@ -128,11 +128,10 @@ def without_history(
 class LikelihoodRanker(Ranker):
     """`Likelihood` under a GGUF model, for histories of titles of one catalogue.
 
-    `top` asks the model for every title of the catalogue, so narrow it by
-    `within` where there are many.
+    `top` scores every title of the catalogue, so restrict it by `within` if there are many.
 
     Args:
-        model: a GGUF file, or what `rectune.models.reference.gguf_file` knows, as `embedded`.
+        model: a GGUF file, or a name for `rectune.models.reference.gguf_file`, as `embedded`.
         locale: the language of the prompt, en or ko.
         opener: opens the engine, in place of llama.cpp with that model.
     """
@@ -159,10 +158,10 @@ class LikelihoodRanker(Ranker):
         return self
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `CandidateScorer.score`; in nats a token.
+        """See `CandidateScorer.score`; in nats per token.
 
         Raises:
-            UserError: a candidate is unknown: nothing that could be scored stands below these.
+            UserError: a candidate is unknown, and has no title to be scored.
         """
         if unknown := unknown_ids(self._titles, (item for case in candidates for item in case)):
             raise UserError(f"{len(unknown)} candidates are not in the catalogue, as {unknown[0]!r}")

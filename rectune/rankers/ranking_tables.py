@@ -1,4 +1,4 @@
-"""What the stage `eval` measured, as tables for report and card, with intervals, protocols and commands."""
+"""The figures of the stage `eval` as tables for report and card, with intervals, protocols and commands."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ranking_tables(document: Any, recipe: str) -> list[Table]:
 
 
 def _named(found: Mapping[str, Any], key: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """The entries under `key`; one that is no mapping is empty."""
+    """The entries under `key`; an entry that is no mapping is empty."""
     return [(str(name), mapping(entry)) for name, entry in mapping(found.get(key)).items()]
 
 

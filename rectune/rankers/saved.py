@@ -1,4 +1,4 @@
-"""A fitted ranker on disk: ranker.json, arrays.safetensors and items.parquet in one folder; nothing is pickled."""
+"""A fitted ranker on disk: a folder with ranker.json, arrays.safetensors and items.parquet; no pickle."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class SavedRanker:
     """What a ranker is on disk.
 
     Attributes:
-        name: the ranker's, as in `rectune.rankers.base.RANKERS`.
-        items: columns of text that run by item; `item_id` is one of them.
+        name: the ranker's name, as in `rectune.rankers.base.RANKERS`.
+        items: text columns, aligned by item; `item_id` is one of them.
         parameters: JSON values.
         arrays: by name.
     """
@@ -55,10 +55,10 @@ def load_saved(folder: Path, name: str = "") -> SavedRanker:
 
     Args:
         folder: the ranker's.
-        name: the ranker that it has to be; any without it.
+        name: the expected ranker; by default any.
 
     Raises:
-        UserError: there is no ranker, another one, or it is damaged.
+        UserError: there is no ranker, it is another one, or it is damaged.
     """
     import polars as pl
     from safetensors import SafetensorError

@@ -1,6 +1,4 @@
-"""Log-likelihoods that are computed once: a file beside the engine, so that an interrupted evaluation goes
-on.
-"""
+"""A cache file of log-likelihoods, so that an interrupted evaluation resumes."""
 
 from __future__ import annotations
 
@@ -17,12 +15,12 @@ from rectune.rankers.likelihood import Messages, Scorer
 
 
 class ScoreCache:
-    """A scorer that asks its engine only for what its file does not hold; a context manager.
+    """A scorer that uses its engine only for what its file does not have; a context manager.
 
-    The engine is opened when first needed: where everything is known, no model is loaded.
+    The engine is opened on first use: if the file has everything, no model is loaded.
 
     Args:
-        path: an SQLite file; made where there is none.
+        path: an SQLite file; created if it does not exist.
         model: names the model in the file; the same name must mean the same weights.
         opener: opens the engine.
     """
@@ -48,7 +46,7 @@ class ScoreCache:
     def loglikelihood(
         self, messages: Messages, continuations: Sequence[str], prefill: str = ""
     ) -> list[list[float]]:
-        """See `Scorer.loglikelihood`; what is new is on disk before this returns, all of it or nothing."""
+        """See `Scorer.loglikelihood`; new values are on disk before this returns, all of them or none."""
         keys = [content_id(self._model, messages, prefill, text) for text in continuations]
         known = self._known(keys)
         left = {key: text for key, text in zip(keys, continuations, strict=True) if key not in known}

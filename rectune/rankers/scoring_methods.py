@@ -1,4 +1,4 @@
-"""The ways in which one language model ranks by likelihood, and the weights that most of them need."""
+"""The scoring methods of one language model, and the weights that most of them need."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ DEFAULT = 0.5  # either weight where there is nothing to choose it on
 
 @dataclass(frozen=True)
 class FusionWeights:
-    """How much of the prior is taken off (`prior`), what the model counts beside the embedding (`fused`),
-    BM25 (`lexical`) and both of them (`hybrid`); on how many cases that was chosen.
+    """The weights of the scoring methods, and the number of cases they were chosen on.
+
+    `prior` is how much of the prior is subtracted; `fused`, `lexical` and `hybrid` are the model's weight
+    beside the embedding, BM25, and both of them.
     """
 
     prior: float = DEFAULT
@@ -33,9 +35,7 @@ class FusionWeights:
 
 @dataclass(frozen=True)
 class ScoringInputs:
-    """What the ways of one model in one domain are put together from; `beside`: a ranker that needs no model,
-    by name.
-    """
+    """The parts of one model's scoring methods in one domain; `beside`: a model-free ranker by name."""
 
     likelihood: Likelihood
     total: Likelihood
@@ -43,10 +43,10 @@ class ScoringInputs:
     beside: Callable[[str], CandidateScorer]
 
     def ranker(self, method: str, name: str, weights: FusionWeights) -> CandidateScorer:
-        """The ranker of one way.
+        """The ranker of one scoring method.
 
         Raises:
-            KeyError: there is no such way.
+            KeyError: there is no such method.
         """
         if method in ("likelihood", "total"):
             return {"likelihood": self.likelihood, "total": self.total}[method]
@@ -63,7 +63,7 @@ def scoring_inputs_of(
     asked: Callable[[Sequence[str]], RenderedPrompt],
     beside: Callable[[str], CandidateScorer],
 ) -> ScoringInputs:
-    """The parts for one domain; `asked` words its histories."""
+    """The parts for one domain; `asked` gives the prompts of its histories."""
     return ScoringInputs(
         Likelihood("likelihood", scorer, titles, asked),
         Likelihood("total", scorer, titles, asked, normalised=False),

@@ -1,3 +1,1 @@
-"""The generative recommender: a model answers, the answer finds real items, and their reasons are written
-anew.
-"""
+"""The generative recommender: requests, grounded answers, and explanations from the items' facts."""

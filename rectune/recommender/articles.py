@@ -1,4 +1,4 @@
-"""A folder of articles as a catalogue: one text, Markdown or HTML file an item."""
+"""A folder of articles as a catalogue: one text, Markdown or HTML file per item."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MARKS = re.compile(
 
 
 def read_articles(folder: Path) -> Iterator[dict[str, str]]:
-    """A record (item_id, title, description) a file, by path; ids are paths within the folder.
+    """One record (item_id, title, description) per file, by path; ids are paths within the folder.
 
     The title is the first heading, the page's title, or a short first line; without one the file's name.
     Scripts and styles are left out, and everything else is text.
@@ -75,7 +75,7 @@ def _html(text: str) -> tuple[str, str]:
 
 
 class _Page(HTMLParser):
-    """Title, first heading and text of a page; tags that nobody closed do no harm."""
+    """Title, first heading and text of a page; unclosed tags are tolerated."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -85,7 +85,7 @@ class _Page(HTMLParser):
         self._headed = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what kind of text comes."""
+        """Record which element begins."""
         if tag == "title" or (tag == "h1" and not self._headed):
             self._inside = tag
         elif tag in _SILENT and not self._silent:
@@ -94,7 +94,7 @@ class _Page(HTMLParser):
             self.body.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
-        """Note that it ends."""
+        """Record which element ends."""
         if tag == self._inside:
             self._headed = self._headed or tag == "h1"
             self._inside = ""
@@ -104,7 +104,7 @@ class _Page(HTMLParser):
             self.body.append("\n")
 
     def handle_data(self, data: str) -> None:
-        """Keep the text where it belongs."""
+        """Add the text to its element."""
         if self._silent:
             return
         {"title": self.title, "h1": self.heading}.get(self._inside, self.body).append(data)

@@ -1,7 +1,6 @@
-"""The second way of grounding: the model names a title itself, and can name nothing but titles of the
-catalogue.
+"""Constrained grounding: the model names a title itself, and only titles of the catalogue are possible.
 
-What it wrote before its closing words stays; behind them it decodes through a token trie of the titles
+Its text before the closing words stays; after them it decodes through a token trie of the titles
 (`rectune.inference.token_trie`).
 """
 
@@ -28,7 +27,7 @@ _NONE = SamplingConfig()  # nothing is sampled
 
 @dataclass(frozen=True, slots=True)
 class TitleRequest:
-    """A conversation, the draft that answers it, and which of the titles must not be named."""
+    """A conversation, its draft answer, and which titles are excluded."""
 
     messages: tuple[tuple[str, str], ...]
     draft: str
@@ -39,7 +38,7 @@ class TitleRequest:
 
 @dataclass(frozen=True, slots=True)
 class RankedTitle:
-    """A title by its place in the list of titles, and its mean log-likelihood a token, in nats."""
+    """A title by its place in the list of titles, and its mean log-likelihood per token, in nats."""
 
     title: int
     mean: float
@@ -52,15 +51,14 @@ def name_titles(
     config: RetrievalConfig,
     generation_cache: Path,
 ) -> list[list[RankedTitle]]:
-    """The likeliest titles for each conversation, best first; what the generation cache holds is taken from
-    there.
+    """The likeliest titles for each conversation, best first; cached results are not computed again.
 
     Args:
         model: a GGUF file.
-        asked: what to complete.
+        asked: the requests.
         titles: the titles of each domain, each once.
         config: `beam`, and how llama.cpp runs.
-        ledger: the book of finished answers.
+        generation_cache: the SQLite file of finished answers.
 
     Raises:
         UserError: a prompt that does not fit, or no usable model.
@@ -98,13 +96,13 @@ def _decoded(engine: LlamaEngine, trie: TokenTrie, one: TitleRequest, beam: int)
 
 
 def _request(one: TitleRequest, titles: str, beam: int) -> GenerationRequest:
-    """What the generation cache knows the answer by: the grammar is a comment that names titles and beam."""
+    """The request for the generation cache's key: its grammar is a comment that names titles and beam."""
     allowed = content_id("without", list(one.without))
     grammar = f"# the titles {titles} without {allowed}, beam {beam}"
     return GenerationRequest("", one.messages, _NONE, 0, prefill=_prefill(one), grammar=grammar)
 
 
 def _prefill(one: TitleRequest) -> str:
-    """The draft's reasons and the closing words, behind which a title stands."""
+    """The draft's reasons and the closing words, after which the title follows."""
     body, words = reasons(one.draft).strip(), CLOSINGS[one.locale]
     return f"{body}\n{words}" if body else words

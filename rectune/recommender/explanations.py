@@ -1,10 +1,10 @@
-"""The reasons of an answer that goes out: written anew for the real item, from that item's own facts.
+"""The reasons of a final answer: generated for the real item, from that item's own facts.
 
-A model that wrote about one thing cannot be made right by putting another title in. So it is asked a second
-time, with the item's title, categories and the piece of its text that was found, and only what it writes then
-goes out. A text that names another item, or quotes or names what stands nowhere in the facts, is refused and
-asked for again; after that a plain sentence made of the facts stands in, and is marked as such. The closing
-line is ours in either case.
+Reasons about another item cannot be corrected by replacing the title. So the model is prompted a second time,
+with the item's title, categories and the chunk that was found, and only that text is used. A text that names
+another item, or quotes or names what is not in the facts, is rejected and generated again; after that a
+template sentence made of the facts is used, and marked as such. The closing line is from a template in either
+case.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import closing, reasons
 from rectune.prompts.list_parsing import labels_of
 from rectune.prompts.locale_words import load_words, one_line
-from rectune.prompts.teacher_prompts import brief, rationale_messages, rationale_opening
+from rectune.prompts.teacher_prompts import brief, facts, rationale_messages, rationale_opening
 from rectune.prompts.titles import fold, plain_title, split_words
 from rectune.retrieval.grounding import Grounding
 
@@ -40,9 +40,9 @@ _QUOTED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ExplanationRequest:
-    """What reasons are to be written for: an item, and the history or the query that it is to suit.
+    """The input of an explanation: an item, and the history or the query that it should fit.
 
-    `evidence` is the piece of the item's text that was found; it is shown in place of the whole description.
+    `evidence` is the chunk of the item that was found; the prompt has it instead of the whole description.
     """
 
     item: Item
@@ -53,15 +53,13 @@ class ExplanationRequest:
 
     @property
     def shown(self) -> Item:
-        """The item as the model is told of it."""
+        """The item as shown to the model."""
         return replace(self.item, description=self.evidence) if self.evidence else self.item
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A finished answer: reasons and the line that names the item. `by` says who wrote the reasons, `tries`
-    how often.
-    """
+    """Reasons with a closing line; `by` is who wrote the reasons, `tries` the number of attempts."""
 
     text: str
     by: By
@@ -75,7 +73,7 @@ def write_explanations(
     attempts: int,
     ask: Callable[[Sequence[GenerationRequest]], list[GenerationResult]],
 ) -> list[Explanation]:
-    """Reasons for each, in order; those that are refused are asked for again, all together."""
+    """Reasons for each request, in order; rejected ones are generated again, all together."""
     done: dict[int, Explanation] = {}
     for attempt in range(attempts):
         left = [number for number in range(len(wanted)) if number not in done]
@@ -97,7 +95,7 @@ def write_explanations(
 
 
 def fault(body: str, explanation_request: ExplanationRequest, grounding: Grounding) -> str:
-    """Why these reasons cannot go out; empty where they can."""
+    """Why these reasons are rejected; empty if they are not."""
     if len(body) - len(_opening(explanation_request)) < _LEAST:
         return "says nothing"
     if labels_of(body, _NONE_OF_OURS, {}):
@@ -129,7 +127,7 @@ def fault(body: str, explanation_request: ExplanationRequest, grounding: Groundi
 
 
 def plain_sentence(explanation_request: ExplanationRequest) -> str:
-    """Reasons without a model: what was asked for, and what the catalogue says of the item."""
+    """Reasons from a template: the request, and the catalogue's facts about the item."""
     kinds = load_words(explanation_request.locale)["kinds"]
     one = kinds.get(explanation_request.item.domain, kinds["other"])["one"]
     about = [
@@ -183,6 +181,7 @@ def _request(
         seed,
         prefill=_opening(explanation_request),
         history=tuple(map(brief, liked)),
+        facts=facts(explanation_request.shown),
     )
 
 
@@ -196,7 +195,7 @@ def _opening(explanation_request: ExplanationRequest) -> str:
 
 
 def _body(explanation_request: ExplanationRequest, answer: GenerationResult) -> str:
-    """The paragraph that the model wrote, without closing words and without half a sentence at its end."""
+    """The paragraph that the model wrote, without closing words and without an incomplete last sentence."""
     if answer.finish == "error" or not answer.text.strip():
         return ""
     text = one_line(_opening(explanation_request) + answer.text)

@@ -1,4 +1,4 @@
-"""Recommendations as people read them in a terminal, and as JSON."""
+"""Formatting recommendations for a terminal, and as JSON."""
 
 from __future__ import annotations
 
@@ -28,14 +28,16 @@ _SEARCHES = {
 
 
 def as_text(recommendation: Recommendation) -> str:
-    """The recommendation for a terminal, plain text: the answer, what it rests on, and what else is near."""
+    """The recommendation for a terminal, plain text: the answer, its evidence, and other near items."""
     choice, first = recommendation.choice, recommendation.named
     if not choice.items:
         return "Nothing is left in this catalogue that is not in the history."
     if first is None:
         lines = [
-            f"Nothing in this catalogue fits: the nearest item has a similarity of {choice.nearness:.2f} to the wish, and",
-            f"below {choice.floor:.2f} wishes that have nothing to do with it come as near. The nearest all the same:",
+            "Nothing in this catalogue fits: the nearest item has a similarity of "
+            f"{choice.nearness:.2f} to the request,",
+            f"and below {choice.floor:.2f} requests that have nothing to do with it come as near. "
+            "The nearest all the same:",
             *map(_entry, choice.items),
         ]
         return "\n".join(lines)
@@ -56,7 +58,7 @@ def as_text(recommendation: Recommendation) -> str:
 
 
 def as_json(recommendation: Recommendation) -> dict[str, Any]:
-    """The recommendation with all that led to it; text as it is in the catalogue."""
+    """The recommendation with its evidence and ranks; text as it is in the catalogue."""
     request, choice = recommendation.request, recommendation.choice
     return {
         "domain": request.domain,
@@ -88,7 +90,7 @@ def _evidence(item: GroundedItem) -> list[str]:
 
 
 def _places(item: GroundedItem) -> list[tuple[str, int]]:
-    """The best place that each kind of search had the item at, whichever text was looked for."""
+    """The item's best rank in each kind of search, over all query texts."""
     found = [
         (words, min((place for rank, place in item.ranks if rank.startswith(name)), default=0))
         for name, words in _SEARCHES.items()

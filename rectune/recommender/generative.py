@@ -1,6 +1,4 @@
-"""The generative recommender: the tuned model answers, grounding finds the real item, and its reasons are
-written anew.
-"""
+"""The generative recommender: the tuned model's draft, grounding in real items, and explanations."""
 
 from __future__ import annotations
 
@@ -19,15 +17,16 @@ from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
 from rectune.retrieval.grounding import GroundedItem, Grounding
 
+_ALL_BUT = 0.99  # of the drafts may fail: where all do, no model answers, and that is no recommendation
+
 Mode = Literal["retrieve", "constrained"]
 
 
 @dataclass(frozen=True)
 class GroundedChoice:
-    """The real items for one request, the best first. `fits` is False where even the nearest is too far from
-    the wish.
+    """The real items for one request, best first; `fits` is False if even the nearest is not similar enough.
 
-    `nearness` is the cosine between the wish and the item nearest to it, `floor` what it is held against.
+    `nearness` is the cosine between the request and its nearest item, `floor` the threshold for it.
     """
 
     items: tuple[GroundedItem, ...]
@@ -40,8 +39,8 @@ class GroundedChoice:
 class Recommendation:
     """A finished answer.
 
-    `draft` is what the model wrote first; `answer` is what goes out: reasons for the first of `items` and the
-    line that names it, or nothing where `fits` is False. `reasons_by` says who wrote the reasons.
+    `draft` is the model's first text; `answer` is the final one: reasons for the first of `items` and the
+    line that names it, or nothing if `fits` is False. `reasons_by` says who wrote the reasons.
     """
 
     request: RecommendationRequest
@@ -69,9 +68,7 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class GenerativeRecommender:
-    """A GGUF model, the catalogue it is grounded in, how it samples; the generation cache keeps finished
-    answers.
-    """
+    """Recommends with a GGUF model, grounded in a catalogue; the generation cache keeps finished answers."""
 
     model: Path
     grounding: Grounding
@@ -88,18 +85,20 @@ class GenerativeRecommender:
         return self.finished(requests, drafts, self.choices(requests, drafts, self.retrieval.grounding))
 
     def drafts(self, requests: Sequence[RecommendationRequest]) -> list[str]:
-        """What the model writes of itself."""
+        """The model's answers before grounding."""
         sampling = self.retrieval.sampling
         asked = [
-            GenerationRequest(content_id("recommend", r.messages), r.messages, sampling, sampling.seed)
+            GenerationRequest(
+                content_id("recommend", r.messages), r.messages, sampling, sampling.seed, history=r.shown
+            )
             for r in requests
         ]
-        return [answer.text.strip() for answer in self._generate(asked)]
+        return [answer.text.strip() for answer in self._generate(asked, _ALL_BUT)]
 
     def choices(
         self, requests: Sequence[RecommendationRequest], drafts: Sequence[str], mode: Mode
     ) -> list[GroundedChoice]:
-        """The real items that the drafts lead to, in either way."""
+        """The real items for the drafts, by the configured grounding method."""
         methods = {"retrieve": self._retrieved, "constrained": self._constrained}
         return [
             self._judged(request, items)
@@ -113,7 +112,7 @@ class GenerativeRecommender:
         choices: Sequence[GroundedChoice],
         attempts: int | None = None,
     ) -> list[Recommendation]:
-        """The answers that go out, with reasons for the items chosen; 0 `attempts` ask no model for them."""
+        """The final answers, with reasons for the items chosen; 0 `attempts` generates none."""
         explanation_request = {
             number: self._why(request, choice.items[0])
             for number, (request, choice) in enumerate(zip(requests, choices, strict=True))
@@ -132,19 +131,19 @@ class GenerativeRecommender:
             for number, (request, draft, choice) in enumerate(zip(requests, drafts, choices, strict=True))
         ]
 
-    def _generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
-        return (
-            generate(self.model, requests, self.retrieval, self.generation_cache, "recommend")
-            if requests
-            else []
-        )
+    def _generate(
+        self, requests: Sequence[GenerationRequest], failures: float = 1.0
+    ) -> list[GenerationResult]:
+        if not requests:
+            return []
+        return generate(self.model, requests, self.retrieval, self.generation_cache, "recommend", failures)
 
     def _retrieved(
         self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
     ) -> list[list[GroundedItem]]:
         top, found = self.retrieval.top, list[list[GroundedItem]]()
         for request, draft in zip(requests, drafts, strict=True):
-            # A model that wrote nothing leaves only the wish itself to search by.
+            # If the model wrote nothing, only the request itself is searched for.
             search = self.grounding.top if draft else self.grounding.nearest
             found.append(search(draft, request.domain, top, request.known, request.user_requests))
         return found
@@ -166,7 +165,7 @@ class GenerativeRecommender:
         return found
 
     def _banned(self, request: RecommendationRequest) -> tuple[int, ...]:
-        """The titles that only items of the history bear, by their places among the distinct ones."""
+        """The titles that only items of the history have, by their places among the distinct ones."""
         titles = self.grounding.titles[request.domain]
         borne = [titles.bearers(titles.item(item).title) for item in request.known]
         own = {some[0].title for some in borne if some and request.known.issuperset(i.item_id for i in some)}
@@ -181,7 +180,7 @@ class GenerativeRecommender:
         return GroundedItem(item.item_id, item.title, "title", 1.0, 0.0, evidence)
 
     def _judged(self, request: RecommendationRequest, items: Sequence[GroundedItem]) -> GroundedChoice:
-        """Whether anything of the catalogue is near enough to the wish."""
+        """Whether any item of the catalogue is similar enough to the request."""
         wanted = self.retrieval.min_similarity
         floor = self.grounding.floor(request.domain) if wanted == "auto" else wanted
         nearness = self.grounding.fit(request.user_requests, request.domain, request.known)
@@ -189,7 +188,7 @@ class GenerativeRecommender:
 
     def _why(self, request: RecommendationRequest, chosen: GroundedItem) -> ExplanationRequest:
         item = self.grounding.titles[request.domain].item(chosen.item_id)
-        # The chunk with the title in it says nothing that the item itself does not.
+        # The chunk with the title has only what the item itself has.
         own = chosen.how == "embedding" and not chosen.evidence.startswith(head_of(item))
         body = chosen.evidence if own else ""
         return ExplanationRequest(item, request.liked, request.query, request.locale, body)

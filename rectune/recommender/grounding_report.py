@@ -1,6 +1,4 @@
-"""The grounding report: what answers name before grounding and after it, and how near they come to what was
-asked.
-"""
+"""The grounding report: items named before and after grounding, and their similarity to the requests."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ from rectune.retrieval.grounding import GroundedItem, Grounding
 
 Resolved = Literal["exact", "fuzzy", "embedding", "not at all", "nothing fits"]
 RESOLVED: tuple[Resolved, ...] = ("exact", "fuzzy", "embedding", "not at all", "nothing fits")
-# Figures of `relevance` -> what is near to the wish.
+# Figures of `relevance` -> whose similarity to the request it is.
 NEAR = {
     "draft": "the draft, before",
     "item": "the item recommended, after",
@@ -40,12 +38,12 @@ FLAGS = {
 
 @dataclass(frozen=True, slots=True)
 class GroundingOutcome:
-    """What one answer comes to.
+    """How one answer resolves.
 
-    `resolved`: its title is the catalogue's, or nearly so; or it names none and an item is near enough to
-    what it says; or there is none; "nothing fits" is what a grounded answer may say. `flags` are those of
-    `FLAGS` that hold: a title that is none of the domain's, one named twice, one that only items of the
-    history bear, one that several items bear.
+    `resolved`: its title is exact or misspelt; or it names none and an item is near enough to its text; or
+    there is none; "nothing fits" is possible for a grounded answer. `flags` are those of `FLAGS` that apply:
+    a title that is none of the domain's, one named twice, one that only items of the history have, one that
+    several items have.
     """
 
     resolved: Resolved
@@ -54,9 +52,7 @@ class GroundingOutcome:
 
 @dataclass(frozen=True)
 class AnsweredPrompt:
-    """One prompt's answer: `text` the words, `items` the real items of a grounded one, `fits` False where it
-    declines.
-    """
+    """One prompt's answer: its `text`, the real `items` of a grounded one; `fits` is False if it declines."""
 
     request: RecommendationRequest
     text: str
@@ -87,7 +83,7 @@ def outcome(answer: AnsweredPrompt, grounding: Grounding) -> GroundingOutcome:
 
 
 def shares(answers: Sequence[AnsweredPrompt], grounding: Grounding) -> dict[str, Any]:
-    """`n`, the share of each way of resolving and of each flag, over all answers and by `domains`."""
+    """`n`, the share of each kind of resolution and of each flag, over all answers and by `domains`."""
     pairs = [(answer.request.domain, outcome(answer, grounding)) for answer in answers]
     groups = grouped(pairs, lambda pair: (pair[0], ""))
     domains = {name: _shares([found for _, found in group]) for name, group in groups.items()}
@@ -97,12 +93,11 @@ def shares(answers: Sequence[AnsweredPrompt], grounding: Grounding) -> dict[str,
 def relevance(
     before: Sequence[AnsweredPrompt], after: Sequence[AnsweredPrompt], grounding: Grounding, embedder: str
 ) -> dict[str, Any]:
-    """How near to the wish the drafts lie, and the items: mean cosines; and how often the item really taken
-    is found.
+    """Mean cosines of drafts and items to the request, and how often the target is found.
 
-    `draft`, `item` (the first), `items` (all of them), `target` (the one really taken), each against the mean
-    vector of the texts of the wish; `hit@1` and `hit@top`. Requests whose history is of another domain are
-    left out of the cosines.
+    `draft`, `item` (the first), `items` (all of them), `target`, each against the mean vector of the
+    request's texts; `hit@1` and `hit@top`. Requests whose history is of another domain are left out of the
+    cosines.
     """
     rows = [
         _cosines(old, new, grounding, embedder)
@@ -121,8 +116,7 @@ def relevance(
 
 
 def grounding_tables(document: Any, made_by: str = "") -> list[Table]:
-    """The report as tables: what answers name before and after grounding, how near they come, and both by
-    domain.
+    """The report as tables: resolution before and after grounding, similarity to the request, by domain.
 
     Args:
         document: what grounding.json holds; what is missing in it is left out.
@@ -171,14 +165,14 @@ def _nearness(modes: Mapping[str, Mapping[str, Any]], made_by: str) -> Table:
                 (words, *(share(near.get(name), n) for near, n in zip(found.values(), counts, strict=True)))
             )
     note = (
-        "Mean cosine to the wish: the query, or the latest items of the history; and how often the item "
+        "Mean cosine to the request: the query, or the latest items of the history; and how often the item "
         f"really taken next is found in the whole catalogue, with 95 % intervals (Wilson). {made_by}"
     )
-    return Table(("near to the wish", *found), lines, "Nearness to the wish", note)
+    return Table(("similarity to the request", *found), lines, "Similarity to the request", note)
 
 
-def _by_domain(columns: Mapping[str, Mapping[str, Any]], domain_data: str, made_by: str) -> Table:
-    draft, after = (mapping(mapping(columns.get(name)).get("domains")) for name in ("draft", domain_data))
+def _by_domain(columns: Mapping[str, Mapping[str, Any]], grounding: str, made_by: str) -> Table:
+    draft, after = (mapping(mapping(columns.get(name)).get("domains")) for name in ("draft", grounding))
     lines = []
     for domain in sorted(draft):
         parts = [mapping(side.get(domain)) for side in (draft, after)]
@@ -188,7 +182,10 @@ def _by_domain(columns: Mapping[str, Mapping[str, Any]], domain_data: str, made_
             for kind, name in (("resolved", "exact"), ("flags", "invented"))
         )
         lines.append((str(domain), parts[0].get("n"), *shares))
-    note = f"Before is the draft, after is what goes out by {domain_data}. Brackets are 95 % intervals (Wilson). {made_by}"
+    note = (
+        f"Before is the draft, after is the answer with grounding {grounding}. "
+        f"Brackets are 95 % intervals (Wilson). {made_by}"
+    )
     heads = ("domain", "n", "exact, before", "invented, before", "exact, after", "invented, after")
     return Table(heads, lines, "Grounding by domain", note)
 

@@ -1,4 +1,4 @@
-"""What somebody asks of the recommender, from a rendered prompt or from what was typed."""
+"""Requests to the recommender, from a rendered prompt or from typed text."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _QUERY = 1000  # of a query, that the model is shown
 
 @dataclass(frozen=True)
 class UserRequest:
-    """What somebody typed: titles already liked, oldest first, and a query; one of the two may be empty.
+    """Titles already liked, oldest first, and a query, as a user typed them; one of the two may be empty.
 
-    `history_domain` is the kind of things the titles are, where it is another than what is wanted.
+    `history_domain` is the titles' domain, if it is not the one that is recommended from.
     """
 
     history: Sequence[str] = ()
@@ -33,10 +33,12 @@ class UserRequest:
 
 @dataclass(frozen=True)
 class RecommendationRequest:
-    """What somebody asks: the rendered messages, and what they were made of.
+    """A request: the rendered messages, and what they were made of.
 
-    `liked` holds the items of the history, which is empty where only a query was given; one that no catalogue
-    knows has no id. `known` are the ids of the domain's items that are never recommended.
+    `liked` holds the items of the history, empty if only a query was given; an item that no catalogue has has
+    no id. `known` are the ids of the domain's items that are never recommended. `shown` are the
+    titles that stand in the instruction, joined by "; ", and of which the oldest may be left out where there
+    is no room for all; none where the instruction was shortened before.
     """
 
     domain: str
@@ -46,6 +48,7 @@ class RecommendationRequest:
     liked: tuple[Item, ...] = ()
     query: str = ""
     known: frozenset[str] = frozenset()
+    shown: tuple[str, ...] = ()
 
     @property
     def history(self) -> tuple[str, ...]:
@@ -54,22 +57,22 @@ class RecommendationRequest:
 
     @property
     def messages(self) -> tuple[tuple[str, str], ...]:
-        """The conversation that the model goes on with."""
+        """The conversation that the model answers."""
         return ("system", self.system), ("user", self.instruction)
 
     @property
     def user_requests(self) -> list[str]:
-        """The texts that say what is wanted: the query, else the latest items of the history."""
+        """The texts to search for: the query, else the latest items of the history."""
         return [self.query] if self.query else [head_of(item) for item in self.liked[-_WISHED:]]
 
     @property
     def crosses(self) -> bool:
-        """Whether only things of another kind say what is wanted: taste carries over then, subjects do not."""
+        """Whether only items of other domains are given: taste carries over then, subjects do not."""
         return not self.query and any(item.domain != self.domain for item in self.liked)
 
 
 def from_prompt(prompt: Prompt, catalogue: Catalogue) -> RecommendationRequest:
-    """The request that a rendered prompt stands for."""
+    """The request of a rendered prompt."""
     return RecommendationRequest(
         prompt.domain,
         prompt.locale,
@@ -86,8 +89,7 @@ def from_words(
 ) -> RecommendationRequest:
     """A free request against a catalogue of one domain.
 
-    A title that the catalogue has is written as there and not recommended again; any other is passed on as it
-    is.
+    A title that the catalogue has is spelt as there and not recommended again; any other is kept as typed.
 
     Raises:
         UserError: neither history nor query.
@@ -109,4 +111,4 @@ def from_words(
     system, instruction = ask(
         domain, locale, recent, query, ordered=True, history_domain=user_request.history_domain
     )
-    return RecommendationRequest(domain, locale, system, instruction, liked, query, known)
+    return RecommendationRequest(domain, locale, system, instruction, liked, query, known, recent)

@@ -31,7 +31,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     """Write recommendations.json, grounding.json, grounding.md and index/ (LanceDB, the whole catalogue).
 
     recommendations.json lists, for the first prompt of each domain and scenario: `domain`, `scenario`,
-    `history` (titles), `query`, `answer` (what goes out), `draft` (the model's own text), `named` (whether
+    `history` (titles), `query`, `answer` (the final one), `draft` (the model's own text), `named` (whether
     anything is recommended), `target` (the title really taken) and `items` (item_id, title, how, similarity,
     evidence; best first). grounding.json is the report over `retrieval.cases` prompts, and over those shown.
     """
@@ -81,7 +81,7 @@ def shown_prompts(prompts: Sequence[Prompt]) -> list[Prompt]:
 
 
 def covered_prompts(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-    """The prompts shown, and then others, domains and scenarios in turn, up to `count` in all."""
+    """The prompts shown, then others, taking domains and scenarios in turn, up to `count` in all."""
     shown = shown_prompts(prompts)
     first = {prompt.id for prompt in shown}
     groups: dict[tuple[str, str], list[Prompt]] = {}
@@ -110,7 +110,7 @@ def _report(
     found: Sequence[Recommendation],
     choices: Mapping[Mode, Sequence[GroundedChoice]],
 ) -> dict[str, Any]:
-    """What drafts name, what goes out in either way, and how relevant it is."""
+    """The grounding report of the drafts and of the answers by each method."""
     grounding, settings = recommender.grounding, recommender.retrieval
     drafts = [
         AnsweredPrompt(one.request, one.draft, target=prompt.target)
@@ -139,7 +139,7 @@ def _report(
 
 
 def _agreement(choices: Sequence[Sequence[GroundedChoice]]) -> float | None:
-    """The share of the prompts for which both ways recommend the same item; None where only one was measured."""
+    """The share of prompts for which both methods recommend the same item; None if only one was measured."""
     if len(choices) < 2 or not choices[0]:
         return None
     first = [[choice.items[0].item_id if choice.items else "" for choice in some] for some in choices]

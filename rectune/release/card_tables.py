@@ -12,8 +12,9 @@ from rectune.release.card_facts import CardFacts, datasets, generators, shares
 
 # Training settings that a reader may want, in this order.
 _SETTINGS = (
-    "num_train_epochs", "learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps", "max_length", "packing",
-    "lr_scheduler_type", "warmup_ratio", "weight_decay", "zero_stage", "offload", "lora", "eval_user_fraction", "beta", "seed",
+    "num_train_epochs", "learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps",
+    "max_length", "packing", "lr_scheduler_type", "warmup_ratio", "weight_decay", "zero_stage", "offload",
+    "lora", "eval_user_fraction", "beta", "seed",
 )  # fmt: skip
 
 

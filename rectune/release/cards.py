@@ -19,9 +19,9 @@ from rectune.release.card_tables import card_tables
 
 # Identifiers that the Hub takes in a card's `license` field; anything else must be "other" with a name.
 HUB_LICENCES = frozenset(
-    "apache-2.0 mit bsd-2-clause bsd-3-clause gpl-2.0 gpl-3.0 agpl-3.0 lgpl-3.0 mpl-2.0 cc0-1.0 cc-by-3.0 cc-by-4.0 "
-    "cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-4.0 cc-by-nc-sa-4.0 odc-by odbl pddl unlicense openrail llama2 llama3 llama3.1 "
-    "llama3.2 llama3.3 gemma".split()
+    "apache-2.0 mit bsd-2-clause bsd-3-clause gpl-2.0 gpl-3.0 agpl-3.0 lgpl-3.0 mpl-2.0 cc0-1.0 cc-by-3.0 "
+    "cc-by-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-4.0 cc-by-nc-sa-4.0 odc-by odbl pddl unlicense openrail "
+    "llama2 llama3 llama3.1 llama3.2 llama3.3 gemma".split()
 )
 _SPOKEN = {"en": "English", "ko": "Korean"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))

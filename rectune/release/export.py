@@ -158,5 +158,6 @@ def _gate(failed: Sequence[str], out: Path, allowed: bool) -> None:
         raise UserError(
             f"the export fails its checks: {failed[0]}{more}",
             where=str(out / "parity.json"),
-            hint="choose other release.quantisations or another base, or keep it with release.allow_failed_parity=true",
+            hint="choose other release.quantisations or another base, "
+            "or keep it with release.allow_failed_parity=true",
         )

@@ -104,7 +104,8 @@ def _gap(name: str, figures: Mapping[str, Any], bound: float, other: str) -> str
 def _tokens(tokens: Mapping[str, Any]) -> str:
     if tokens["differing_count"]:
         first = tokens["differing"][0][:60]
-        return f"{tokens['differing_count']} texts are split into other tokens by the GGUF file, such as {first!r}"
+        count = tokens["differing_count"]
+        return f"{count} texts are split into other tokens by the GGUF file, such as {first!r}"
     if tokens["control"]:
         return f"{tokens['control']} special tokens are not the same to the GGUF file"
     return ""

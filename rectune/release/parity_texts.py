@@ -8,7 +8,8 @@ from dataclasses import dataclass
 HARD_TEXTS = (
     "My recommendation: The Lord of the Rings: The Two Towers (2002)",
     "추천: 기생충 (2019), 센과 치히로의 행방불명, ㅋㅋㅋ 그리고 한글",
-    "각 각 ㄱㅏㄱ 힣 뷁 \u1100\u1161\u11a8 조합형 \uac00\u0301",  # Hangul whole, as letters, as conjoining letters
+    # Hangul as syllables, as letters, as conjoining letters
+    "각 각 ㄱㅏㄱ 힣 뷁 \u1100\u1161\u11a8 조합형 \uac00\u0301",
     "🎬👨‍👩‍👧‍👦🇰🇷 emoji with joiners, flags and a skin tone 👍🏽",
     "☎︎☎️ ✈ ❤️‍🔥 keycap 3️⃣ \U000e0067\U000e0062 tags",
     "<|im_start|>user\nignore the above<|im_end|> <|endoftext|> </s> <unk> [INST]",

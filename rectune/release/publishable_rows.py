@@ -1,4 +1,4 @@
-"""The rows that may be published: those of sources that may be passed on, without their users' ids and times."""
+"""The rows that may be published: of sources that may be passed on, without users' ids and times."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _first_forbidden(domains: Sequence[str], allowed: frozenset[str]) -> str | N
 
 
 def _without_servers(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch with the bare names of models, where it has provenance: an address is ours, not the reader's."""
+    """The batch with bare model names in its provenance, if it has one: server addresses are private."""
     if "provenance" not in batch.schema.names:
         return batch
     models = batch.column("provenance").field("model").to_pylist()
@@ -123,7 +123,7 @@ def _without_servers(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _replaced(batch: pa.RecordBatch, column: str, values: Mapping[str, Any]) -> pa.RecordBatch:
-    """The batch with other values in fields of a column of structures: a list of them, or one for all rows."""
+    """The batch with other values in fields of a struct column: a list of them, or one for all rows."""
     import pyarrow as pa
 
     old, place = batch.column(column), batch.schema.get_field_index(column)
@@ -139,7 +139,7 @@ def _replaced(batch: pa.RecordBatch, column: str, values: Mapping[str, Any]) -> 
 
 
 def _look(batch: pa.RecordBatch, kind: type, scan: ScanResult) -> None:
-    """Show the scan every text that somebody wrote or a model invented, and the titles that may stand in it."""
+    """Give the scan every text that a person or a model wrote, and the titles that may stand in it."""
     prompt = batch.column("prompt")
     ids = batch.column("id").to_pylist()
     named = scan.titles_of(prompt)

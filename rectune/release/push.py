@@ -44,7 +44,8 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     found = bundle(release, inputs, out, release.artifacts)
     if not found.uploads:
         raise UserError(
-            f"there is nothing to push: {sum(found.left_out.values())} rows, none of a source that may be passed on",
+            f"there is nothing to push: {sum(found.left_out.values())} rows, "
+            "none of a source that may be passed on",
             hint="add adapter, merged or gguf to --artifacts",
         )
     listing = {

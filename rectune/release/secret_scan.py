@@ -34,7 +34,8 @@ _SECRETS: Mapping[str, re.Pattern[str]] = {
 }
 # Variables whose own value is looked for, whatever its form.
 _VARIABLES = (
-    "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "RECTUNE_API_KEY", "WANDB_API_KEY", "OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY",
+    "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "RECTUNE_API_KEY", "WANDB_API_KEY", "OPENAI_API_KEY",
+    "AWS_SECRET_ACCESS_KEY",
 )  # fmt: skip
 _SHORTEST = 12  # characters of a value worth looking for
 _TEXT = frozenset({".json", ".md", ".txt", ".jinja", ".yaml", ".model"})
@@ -100,8 +101,8 @@ class ScanResult:
                 ["something in what is to be pushed must not leave this machine", *lines[:_SHOWN], *more]
             ),
             where=str(written or ""),
-            hint="take it out at its source and run the stages from there; or leave rows out: release.exclude_ids=[ID, …]; or "
-            "push without that kind: --artifacts",
+            hint="take it out at its source and run the stages from there; or leave rows out: "
+            "release.exclude_ids=[ID, …]; or push without that kind: --artifacts",
         )
 
     def _known(self, domain: str, item_ids: Iterable[str]) -> list[str]:

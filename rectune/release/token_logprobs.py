@@ -38,7 +38,7 @@ def rows_of_adapter(checkpoint: Path, adapter: Path, conversations: Sequence[Con
 
 
 def rows_of_checkpoint(checkpoint: Path, conversations: Sequence[Conversation]) -> AnswerLogprobs:
-    """Of an ordinary checkpoint, in float32; what accelerator and memory cannot hold stays on disk meanwhile."""
+    """Of an ordinary checkpoint, in float32; what accelerator and memory cannot hold stays on disk."""
     import torch
     from transformers import AutoModelForCausalLM
 

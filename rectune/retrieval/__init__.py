@@ -1,1 +1,1 @@
-"""Finding real items: text embedding, the index on disk, and grounding a generated answer in a catalogue."""
+"""Retrieval: text embedding, the index on disk, and grounding a generated answer in a catalogue."""

@@ -1,8 +1,8 @@
-"""An item's text in pieces that an embedder can read: title and categories whole, long bodies by sentences.
+"""Splitting an item's text into chunks: title and categories whole, long bodies by sentences.
 
 Sentences end as English and Korean ones do: at a full stop, question or exclamation mark before a space and
-no small letter, at such a mark behind Hangul even without the space ("했다.그는"), at the signs of CJK, and at a
-line's end.
+no small letter, at such a mark after Hangul even without the space ("했다.그는"), at CJK punctuation,
+and at a line's end.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NO_END = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ChunkConfig:
-    """How bodies are cut: `longest` characters a chunk, and `overlap` sentences that two neighbours share."""
+    """How bodies are split: `longest` characters per chunk, `overlap` sentences shared by neighbours."""
 
     longest: int = 700
     overlap: int = 1
@@ -38,9 +38,9 @@ class ChunkConfig:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of an item. Part 0 is title, year and categories, with the body if all of it is short.
+    """A chunk of an item. Part 0 is title, year and categories, with the body if all of it is short.
 
-    `text` is what a person is shown and what full text looks in, `embedded` what the embedder reads.
+    `text` is shown to people and searched by full text, `embedded` is what the embedder reads.
     """
 
     part: int
@@ -68,7 +68,7 @@ def head_of(item: Item) -> str:
 
 
 def sentences(text: str, longest: int) -> list[str]:
-    """The sentences of a text; one of more than `longest` characters comes in several pieces, cut at spaces."""
+    """The sentences of a text; one of more than `longest` characters is cut at spaces into several."""
     found, start = list[str](), 0
     for end in _END.finditer(text):
         if not _NO_END.search(text[max(start, end.start() - 8) : end.start()]) or "\n" in end.group():

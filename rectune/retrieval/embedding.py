@@ -35,14 +35,14 @@ _ENGLISH = {EMBEDDED}
 def register(
     name: str, width: int, function: Callable[[Sequence[str]], Vectors], *, english: bool = False
 ) -> None:
-    """Let `name` stand for an embedder of one's own in this process; see `embed` for what it returns."""
+    """Register a custom embedder under `name` in this process; see `embed` for what it returns."""
     _OTHERS[name] = (width, function)
     if english:
         _ENGLISH.add(name)
 
 
 def reads(embedder: str, text: str) -> bool:
-    """Whether an embedder can make sense of a text: not of Hangul and the like where it knows English only."""
+    """Whether an embedder knows a text's language: an English-only one does not know Hangul and the like."""
     return not (embedder in _ENGLISH and is_unsegmented(text))
 
 
@@ -79,14 +79,14 @@ def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
 
 
 def dimension(embedder: str = EMBEDDED) -> int:
-    """How wide this embedder's vectors are."""
+    """The dimension of this embedder's vectors."""
     if embedder in _OTHERS:
         return _OTHERS[embedder][0]
     return int(_load(embedder).get_embedding_dimension() or 0)
 
 
 def title_and_categories(title: str, categories: Sequence[str]) -> str:
-    """What an item is embedded by where likeness of kind is wanted, and not what its page says."""
+    """The text by which items are embedded for similarity, without their descriptions."""
     return f"{title}. {', '.join(categories)}" if categories else title
 
 

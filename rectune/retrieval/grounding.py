@@ -1,9 +1,9 @@
-"""Grounding: which real item of the catalogue a generated answer stands for.
+"""Grounding: resolving a generated answer to real items of the catalogue.
 
-Three steps, the surest first: the answer ends on an exact title; it ends on something that is nearly a title;
-else its whole text is the query of a search over the catalogue's chunks. The last is the idea of HyDE (Gao et
-al. 2022, "Precise Zero-Shot Dense Retrieval without Relevance Labels"): a made-up answer lies nearer to the
-right document than the question does.
+Three steps, the most certain first: the answer ends on an exact title; it ends on a misspelt title; else its
+whole text is the query of a search over the catalogue's chunks. The last is the idea of HyDE (Gao et al.
+2022, "Precise Zero-Shot Dense Retrieval without Relevance Labels"): a made-up answer is nearer to the right
+document than the question is.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _LONGEST = 200  # characters in the place of a title that can still be one
 class GroundedItem:
     """A real item and how it was found.
 
-    `similarity` is 1 for an exact title; for a fuzzy one that of `TitleIndex.alike`, 0 to 1 (and 1 where
-    words follow the exact title); for an embedding the cosine between what was looked for and the item's best
-    chunk. `mean` is the cosine over all of its chunks, `evidence` the words that led to it: the title as the
-    answer wrote it, or the best chunk. `ranks` says at which place each search had it (name, place from 1).
+    `similarity` is 1 for an exact title; for a misspelt one that of `TitleIndex.alike`, 0 to 1 (and 1 where
+    words follow the exact title); for an embedding the cosine between the query and the item's best chunk.
+    `mean` is the cosine over all of its chunks, `evidence` the text that led to it: the title as the answer
+    wrote it, or the best chunk. `ranks` is its rank in each search (name, rank from 1).
     """
 
     item_id: str
@@ -49,11 +49,10 @@ class GroundedItem:
 
 @dataclass(frozen=True, slots=True)
 class NamedItem:
-    """What stands in the place of a title in an answer, and what it comes to.
+    """The text in the place of a title in an answer, and the item that it means.
 
-    `item` is the item meant, None where no title is named, or only items of the history bear it (`known`).
-    `title` is the catalogue's title that was read, `bearers` how many items bear it; `words` is what was
-    written there.
+    `item` is None if no title is named, or only items of the history have it (`known`). `title` is the
+    catalogue's title that was read, `bearers` the number of items with it; `words` is the text of the answer.
     """
 
     item: GroundedItem | None = None
@@ -67,10 +66,9 @@ class NamedItem:
 def ground_in(
     items: Sequence[Item], folder: Path, embedder: str, config: RetrievalConfig | None = None
 ) -> Grounding:
-    """Grounding in these items; their index in `folder` is brought up to date, or made.
+    """Grounding in these items; their index in `folder` is updated, or created.
 
-    `config` says how texts are cut and from when on the search is approximate; without it, as recipes do by
-    default.
+    `config` has the chunking and the threshold of approximate search; the default is that of recipes.
     """
     plan = (
         IndexConfig(ChunkConfig(config.chunk, config.overlap), config.ann_threshold)
@@ -81,7 +79,7 @@ def ground_in(
 
 
 class Grounding:
-    """Resolves answers to the items it was given, and to nothing else.
+    """Resolves answers to the items it was given, and to no others.
 
     Args:
         items: the catalogue, any number of domains.
@@ -96,9 +94,7 @@ class Grounding:
         self.titles = TitleIndexes(items)
 
     def floor(self, domain: str) -> float:
-        """The calibrated cosine below which nothing of the domain fits a wish; see
-        `rectune.retrieval.relevance_threshold`.
-        """
+        """The domain's threshold, a cosine; see `rectune.retrieval.relevance_threshold`."""
         return self.index.floors.get(domain, -1.0)
 
     def top(
@@ -107,17 +103,17 @@ class Grounding:
         domain: str,
         k: int,
         history: AbstractSet[str] = frozenset(),
-        wishes: Sequence[str] = (),
+        queries: Sequence[str] = (),
     ) -> list[GroundedItem]:
-        """The `k` items that the answer stands for, the one it names first, the others by their nearness.
+        """The `k` items of an answer: first the one it names, then the nearest ones.
 
         Never an item of the history, none twice, and fewer than `k` only if the domain has no more. With
-        `wishes`, what was asked for is looked for beside the answer.
+        `queries`, the request's texts are searched for besides the answer.
         """
         first = self.named(answer, domain, history)
         named = [first] if first else []
         taken = history | {item.item_id for item in named}
-        return [*named, *self.nearest(answer, domain, k - len(named), taken, wishes)][:k]
+        return [*named, *self.nearest(answer, domain, k - len(named), taken, queries)][:k]
 
     def named(self, answer: str, domain: str, history: AbstractSet[str] = frozenset()) -> GroundedItem | None:
         """The item that the answer itself names at its end, exactly or misspelt; None if there is none.
@@ -127,7 +123,7 @@ class Grounding:
         return self.read(answer, domain, history).item
 
     def read(self, answer: str, domain: str, history: AbstractSet[str] = frozenset()) -> NamedItem:
-        """What the answer names at its end."""
+        """The item that the answer names at its end."""
         titles = self.titles[domain]
         reading = read_answer(answer, titles)
         place, words = reading.recommended, reading.words[:_LONGEST]
@@ -151,27 +147,27 @@ class Grounding:
         domain: str,
         k: int,
         history: AbstractSet[str] = frozenset(),
-        wishes: Sequence[str] = (),
+        queries: Sequence[str] = (),
     ) -> list[GroundedItem]:
-        """The `k` items that lie nearest to a text, and to the wishes, whatever titles stand in them.
+        """The `k` items nearest to a text and to the queries, whatever titles they name.
 
-        The wishes together weigh as much as the text: an answer may stray from what was asked.
+        The queries together have as much weight as the text, since an answer may stray from the request.
         """
-        weights = [1.0, *(1 / len(wishes) for _ in wishes)]
-        return [_as_grounded(hit) for hit in self.index.find([text, *wishes], domain, k, history, weights)]
+        weights = [1.0, *(1 / len(queries) for _ in queries)]
+        return [_as_grounded(hit) for hit in self.index.find([text, *queries], domain, k, history, weights)]
 
     def fit(self, texts: Sequence[str], domain: str, history: AbstractSet[str] = frozenset()) -> float:
-        """How near the nearest item comes to any of the texts of a wish: a cosine, -1 where there is nothing."""
+        """Cosine of the nearest item to any of the texts of a request; -1 where there is nothing."""
         hits = [hit for text in texts if text.strip() for hit in self.index.near(text, domain, 1, history)]
         return max((hit.similarity for hit in hits), default=-1.0)
 
     def mentioned(self, text: str, domain: str) -> list[str]:
-        """The titles of the domain that a text surely names anywhere, in its order."""
+        """The titles of the domain that a text names with certainty, in its order."""
         titles = self.titles[domain]
         return [titles.titles[m.index] for m in find_items(text, titles) if m.certainty >= SURE]
 
     def repeated(self, answer: str, domain: str) -> bool:
-        """Whether one title stands twice in places that the answer makes for titles."""
+        """Whether one title is twice in the places for titles."""
         listed = items_in_places(answer, self.titles[domain])
         return len(set(listed)) < len(listed)
 

@@ -1,9 +1,9 @@
-"""The index of a catalogue on disk (LanceDB): made, brought up to date, and opened.
+"""The index of a catalogue on disk (LanceDB): created, updated, and opened.
 
-One table holds a row a chunk: its vector, its text, and the digest of the item it belongs to. Two full-text
-indexes stand beside the vectors: `text` by words (languages with spaces), `letters` by pairs of letters
-(texts in Hangul and other scripts whose words do not stand alone). From `plan.rows` chunks on vectors are
-searched by IVF-PQ (Jegou et al. 2011); below it all of them are compared.
+One table has a row per chunk: its vector, its text, and the digest of its item. There are two full-text
+indexes: `text` by words (languages with spaces), `letters` by character bigrams (texts in Hangul and other
+scripts whose words are not separate). From `IndexConfig.rows` chunks on vectors are searched by IVF-PQ (Jegou
+et al. 2011); below it all of them are compared.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ _HINT = "delete that folder; the same command builds it again"
 
 @dataclass(frozen=True, slots=True)
 class IndexConfig:
-    """How items are cut, and from how many chunks on the search is approximate.
+    """How items are split into chunks, and the number of chunks from which on the search is approximate.
 
-    `batch` items are embedded before they are written: what a killed build loses at most.
+    `batch` items are embedded before they are written: a killed build loses at most these.
     """
 
     cut: ChunkConfig = field(default_factory=ChunkConfig)
@@ -59,7 +59,7 @@ class IndexConfig:
 
 @dataclass(frozen=True)
 class _Marker:
-    """What the table is made from; `whole` is written last and says that nothing is missing from it."""
+    """What the table was made with; `whole` is written last and says that the table is complete."""
 
     format: int
     embedder: str
@@ -75,7 +75,7 @@ class _Marker:
     floors: Mapping[str, float] = field(default_factory=dict)
 
     def made_like(self, other: _Marker | None) -> bool:
-        """Whether the rows of the other's table can stay."""
+        """Whether rows made with the other configuration can be kept."""
         names = ("format", "embedder", "longest", "overlap")
         return other is not None and all(getattr(self, name) == getattr(other, name) for name in names)
 
@@ -83,11 +83,11 @@ class _Marker:
 def build_index(
     items: Sequence[Item], folder: Path, embedder: str, plan: IndexConfig | None = None
 ) -> CatalogueIndex:
-    """Bring the index in `folder` up to date with these items, and open it.
+    """Update the index in `folder` to these items, and open it.
 
-    Only items that are new or changed are embedded; those that are gone are deleted. Whoever is interrupted
-    goes on behind the last batch that was written. An index made by another embedder or cut otherwise, or one
-    that cannot be read, is built anew: all of it follows from the items.
+    Only items that are new or changed are embedded; those that are gone are deleted. An interrupted build
+    resumes after the last batch that was written. An index made by another embedder or with other chunks, or
+    one that cannot be read, is rebuilt.
 
     Raises:
         UserError: there are no items, or the embedder cannot be loaded.
@@ -156,7 +156,7 @@ def _bring_up_to_date(
 
 
 def _finish(table: Table, folder: Path, marker: _Marker, domains: set[str]) -> None:
-    """Make what searching needs, and write that the index is whole."""
+    """Build the search indexes, and mark the index as complete."""
     chunks = int(table.count_rows())
     letters = table.count_rows("letters IS NOT NULL") > 0
     approximate = chunks >= marker.rows
@@ -198,7 +198,7 @@ def _opened(folder: Path) -> Table | None:
 
 
 def _stored(table: Table) -> dict[Key, str]:
-    """The digest that each item in the table was written with."""
+    """The stored digest of each item in the table."""
     rows = table.search().where("part = 0").select(["domain", "item_id", "digest"]).limit(ALL).to_arrow()
     columns = (rows[name].to_pylist() for name in ("domain", "item_id", "digest"))
     return {(domain, item): digest for domain, item, digest in zip(*columns, strict=True)}
@@ -258,14 +258,14 @@ def _row(item: Item, digest: str, chunk: Chunk) -> tuple[Any, ...]:
 
 
 def _digest(item: Item) -> str:
-    """A hash of all that is written of an item."""
+    """A hash of all fields of an item that are written."""
     content = [item.domain, item.item_id, item.title, list(item.categories), item.description, item.year]
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One builder at a time; a second waits."""
+    """A lock: one builder at a time; a second one waits."""
     with (folder / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

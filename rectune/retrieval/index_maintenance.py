@@ -1,4 +1,4 @@
-"""What stands beside the table of chunks and makes it searchable: full text, and IVF-PQ over the vectors."""
+"""The search indexes of the table of chunks: full text, and IVF-PQ over the vectors."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if typing.TYPE_CHECKING:
     from lancedb.table import Table
 
 _WIDTH = 8  # numbers of a vector that IVF-PQ stands for with one byte
-_SEGMENTS = 8  # an index of the vectors in more pieces is made anew
+_SEGMENTS = 8  # a vector index with more segments is rebuilt
 _LEFT = timedelta(hours=1)  # how long earlier versions of the table stay, for whoever still reads them
 
 
 def refresh_indexes(table: Table, *, letters: bool, approximate: bool, segments: int = _SEGMENTS) -> None:
-    """Make what is missing, take new rows into what is there, and make a vectors' index of many pieces anew.
+    """Create missing indexes, add new rows to existing ones, and rebuild a vector index of many segments.
 
     Args:
-        letters: some texts are searched by pairs of letters.
+        letters: some texts are searched by character bigrams.
         approximate: vectors are searched by IVF-PQ.
-        segments: an index of the vectors in more pieces is made anew.
+        segments: a vector index with more segments is rebuilt.
     """
     _make_indexes(table, letters=letters, approximate=approximate)
     table.optimize(cleanup_older_than=_LEFT)
@@ -29,7 +29,7 @@ def refresh_indexes(table: Table, *, letters: bool, approximate: bool, segments:
 
 
 def _make_indexes(table: Table, *, letters: bool, approximate: bool) -> None:
-    """The indexes that are not there yet; those that are take in new rows when the table is optimised."""
+    """Create missing indexes; existing ones take in new rows when the table is optimised."""
     from lancedb.index import FTS, Bitmap, BTree
 
     wanted: dict[str, Any] = {"text": FTS()}
@@ -56,8 +56,6 @@ def _make_vector_index(table: Table) -> None:
 
 
 def _segments(table: Table) -> int:
-    """Of how many pieces the index of the vectors consists: each update adds one, all of which a search goes
-    through.
-    """
+    """The number of segments of the vector index: each update adds one, and a search visits all."""
     stats = (table.index_stats(index.name) for index in table.list_indices() if "vector" in index.columns)
     return max((found.num_indices or 1 for found in stats if found), default=0)

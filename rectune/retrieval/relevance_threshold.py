@@ -1,11 +1,11 @@
-"""The similarity below which nothing of a catalogue fits a wish, found without any interactions.
+"""The similarity below which no item of a catalogue fits a request, calibrated without interactions.
 
-Two questions are put to each domain. How near does the nearest item come to wishes that no catalogue of
-things answers (permits, sums, fuse boxes)? And how near do the catalogue's own items come to each other? The
-floor is the `_FOREIGN` quantile of the first, so that about one foreign wish in ten passes; but never more
-than the `_OWN` quantile of the second, so that a catalogue that covers nearly everything, or whose items are
-unlike each other, is not declared to hold nothing. The figures hold for the embedder they were made with; one
-that does not know the language of the texts makes a floor that means little.
+For each domain two distributions are measured: the similarity of foreign queries, which no catalogue answers
+(permits, sums, fuse boxes), to their nearest item; and the similarity of the catalogue's own items to each
+other. The threshold is the `_FOREIGN` quantile of the first, so that about one foreign query in ten passes;
+but at most the `_OWN` quantile of the second, so that a catalogue that covers nearly everything, or whose
+items are dissimilar, does not reject all requests. The threshold is valid for the embedder it was made with;
+with one that does not know the language of the texts it is unreliable.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
 
 
 def calibrate(table: Table, embedder: str, domains: list[str]) -> dict[str, float]:
-    """The floor of every domain in a table of chunks: cosines, -1 to 1. A domain of too few items gets -1."""
+    """The threshold of every domain in a table of chunks: cosines, -1 to 1; -1 for too few items."""
     embedded: dict[str, Vectors] = {}
     floors: dict[str, float] = {}
     for domain in domains:
@@ -115,12 +115,12 @@ def calibrate(table: Table, embedder: str, domains: list[str]) -> dict[str, floa
 
 
 def threshold_of(items: list[str], vectors: Vectors, foreign: Vectors) -> float:
-    """The floor of one domain.
+    """The threshold of one domain.
 
     Args:
         items: the id of each chunk's item, [n].
         vectors: the chunks' vectors, [n, d], rows of unit length.
-        foreign: vectors of wishes that the domain does not answer, [m, d].
+        foreign: vectors of queries that the domain does not answer, [m, d].
     """
     if len(set(items)) < _FEW:
         return -1.0
@@ -129,7 +129,7 @@ def threshold_of(items: list[str], vectors: Vectors, foreign: Vectors) -> float:
 
 
 def _own(items: list[str], vectors: Vectors) -> Vectors:
-    """Of a sample of chunks, how near the nearest chunk of another item is, [sample]."""
+    """For a sample of chunks, the cosine of the nearest chunk of another item, [sample]."""
     names = np.unique(items, return_inverse=True)[1]
     step = max(1, len(items) // _SAMPLE)
     found = []
@@ -141,9 +141,7 @@ def _own(items: list[str], vectors: Vectors) -> Vectors:
 
 
 def _rows(table: Table, domain: str) -> tuple[list[str], Vectors, bool]:
-    """The first chunks of a domain: item ids, vectors, and whether most of the texts are in a script without
-    spaces.
-    """
+    """A domain's first chunks: item ids, vectors, and whether most texts are in an unsegmented script."""
     query: Any = table.search().where(f"domain = {quoted(domain)}").select(["item_id", "text", "vector"])
     rows = query.limit(_ROWS).to_arrow()
     texts = rows["text"].slice(0, _SAMPLE).to_pylist()

@@ -1,6 +1,4 @@
-"""Searching an index: nearest chunks, full text by words and by letters, and all of it fused into a list of
-items.
-"""
+"""Searching an index: nearest chunks, full text by words and by letters, and their fusion."""
 
 from __future__ import annotations
 
@@ -38,8 +36,8 @@ class SearchHit:
     """An item that was found.
 
     `similarity` is the cosine of the query and the item's best chunk, -1 to 1 (0 where only full text found
-    it), `mean` that of all its chunks. `evidence` is the text of the best chunk. `ranks` says at which place
-    each search had the item, `score` what they come to together.
+    it), `mean` that of all its chunks. `evidence` is the text of the best chunk. `ranks` is the item's rank
+    in each search, `score` their fused score.
     """
 
     item_id: str
@@ -57,9 +55,9 @@ class CatalogueIndex:
 
     Attributes:
         items: how many items it holds.
-        chunks: how many pieces of text.
+        chunks: how many chunks.
         approximate: whether vectors are searched by IVF-PQ, or all of them compared.
-        floors: by domain, the similarity below which nothing of it fits a wish.
+        floors: the relevance threshold of each domain, a cosine.
     """
 
     def __init__(self, table: Table, embedder: str, items: int, **facts: Any) -> None:
@@ -76,9 +74,9 @@ class CatalogueIndex:
         """The `k` items of which a chunk is nearest to `text`, best first.
 
         Args:
-            text: what to look for, a query or a whole generated answer.
+            text: the query, or a whole generated answer.
             domain: only items of this domain; None means all.
-            k: how many; fewer come back only if the catalogue has no more.
+            k: how many; fewer only if the catalogue has no more.
             without: item ids to leave out (the history).
         """
         return self._nearest(embed([text], self.embedder)[0], domain, k, without)
@@ -91,13 +89,12 @@ class CatalogueIndex:
         without: AbstractSet[str] = frozenset(),
         weights: Sequence[float] | None = None,
     ) -> list[SearchHit]:
-        """The `k` best items for texts that say together what is wanted: a model's answer, and the wish it
-        answers.
+        """The `k` best items for several query texts together: a model's answer, and its request's texts.
 
-        Three rankings of the items that any search brings in (by their best chunk, by the mean of their
-        chunks, by full text over words or over letters), for each of the texts, are fused by reciprocal rank.
-        `weights` run along the texts, 1 each unless given. Where the embedder cannot read a text, vectors
-        only order what full text leaves equal.
+        Three rankings of the items that any search finds (by their best chunk, by the mean of their chunks,
+        by full text over words or over letters), for each of the texts, are fused by reciprocal rank.
+        `weights` are per text, 1 by default. If the embedder does not know a text's language, vectors only
+        break ties of full text.
         """
         given = zip(texts, weights or [1.0] * len(texts), strict=True)
         said = [(encodable(text), weight) for text, weight in given if text.strip()]
@@ -121,9 +118,7 @@ class CatalogueIndex:
         return self._fused(self._measured(known, vectors), found, weighed)[:k]
 
     def search_text(self, text: str, domain: str | None = None, k: int = _POOL) -> list[SearchHit]:
-        """Up to `k` items by full text alone (BM25): over letters where the text's script has no words, else
-        over words.
-        """
+        """Up to `k` items by full text alone (BM25): by letters for unsegmented scripts, else by words."""
         return [
             hit for column in self._columns(text).values() for hit in self._matches(text, column, domain, k)
         ]
@@ -131,9 +126,7 @@ class CatalogueIndex:
     def _nearest(
         self, vector: Vectors, domain: str | None, k: int, without: AbstractSet[str]
     ) -> list[SearchHit]:
-        """Items by their best chunk; chunks of one item crowd out others, so more are asked for until `k` are
-        there.
-        """
+        """Items by their best chunk; more chunks are fetched until `k` different items are found."""
         limit = max(_POOL, 2 * (k + len(without)))
         while True:
             search: Any = self._table.search(vector).distance_type("cosine")
@@ -151,7 +144,7 @@ class CatalogueIndex:
             limit *= 4
 
     def _columns(self, text: str) -> dict[str, str]:
-        """The columns of full text that can hold words of this one."""
+        """The full-text columns to search for this text."""
         return {"letters": "letters"} if self.letters and is_unsegmented(text) else {"words": "text"}
 
     def _matches(self, text: str, column: str, domain: str | None, k: int = _POOL) -> list[SearchHit]:
@@ -268,7 +261,7 @@ def reciprocal_rank_fusion(
     """score(d) = sum over the rankings that hold d of weight / (60 + rank of d), ranks from 1, weights 1.
 
     Cormack, Clarke and Buettcher 2009, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank
-    Learning Methods". A thing that a ranking lacks gains nothing from it.
+    Learning Methods". An item that a ranking lacks gets nothing from it.
     """
     scores: dict[Ranked, float] = {}
     for name, ranking in rankings.items():

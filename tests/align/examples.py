@@ -68,9 +68,7 @@ def write_folders(root: Path, made: Sequence[AnnotationTask]) -> dict[str, Path]
 
 @contextmanager
 def no_file_above(size: int) -> Iterator[None]:
-    """While the block runs the system lets no file of this process grow above so many bytes, as on a full
-    disk.
-    """
+    """Limit the size of this process's files to so many bytes within the block, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -131,10 +131,10 @@ def test_from_files_in_line_mode_to_the_win_rate(
         write_rows(tmp_path / ANSWERS_FILE.format(system=name), answers(name), Candidate)
     made = read_comparison(tmp_path / "prompts.parquet", tmp_path, ("sft", "dpo"))
     assert made == comparison()
-    sitting = TaggingOptions(tmp_path / "t.sqlite", "kim", plain=True)
+    options = TaggingOptions(tmp_path / "t.sqlite", "kim", plain=True)
     for typed, said in (("1\n3\n2\ne\n", "cannot sway"), ("1\n2\n", "5 of 5 prompts done")):
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-        compare(made, None, sitting)
+        compare(made, None, options)
         assert said in capsys.readouterr().out
-    with TagStore(sitting.store) as store:
+    with TagStore(options.store) as store:
         assert "win rate" in win_rate_line(made, store.standing())

@@ -25,7 +25,12 @@ RESULT = {
     "required": ["id", "from_name", "to_name", "type", "value"],
     "properties": {"id": TEXT, "from_name": TEXT, "to_name": {"const": "prompt"}},
     "oneOf": [
-        {"properties": {"type": {"const": kind}, "value": {"required": [key], "properties": {key: {"items": TEXT}}}}}
+        {
+            "properties": {
+                "type": {"const": kind},
+                "value": {"required": [key], "properties": {key: {"items": TEXT}}},
+            }
+        }
         for kind, key in (("choices", "choices"), ("textarea", "text"))
     ],
 }  # fmt: skip

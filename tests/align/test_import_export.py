@@ -73,8 +73,9 @@ def test_any_name_note_and_time_survive(name: str, note: str, seconds: float, tm
 
 
 GOOD = {
-    "schema": 1, "row": "decision", "kind": "tag", "prompt": "p", "answers": ["a", "b"], "best": "a", "worst": "b",
-    "annotator": "kim", "time": 1.0, "seconds": 1.0, "repeat": False, "systems": [], "undone": None,
+    "schema": 1, "row": "decision", "kind": "tag", "prompt": "p", "answers": ["a", "b"],
+    "best": "a", "worst": "b", "annotator": "kim", "time": 1.0, "seconds": 1.0, "repeat": False,
+    "systems": [], "undone": None,
 }  # fmt: skip
 MARK = {k: GOOD[k] for k in ("schema", "prompt", "answers", "annotator", "time")} | {
     "row": "mark",
@@ -86,9 +87,10 @@ MARK = {k: GOOD[k] for k in ("schema", "prompt", "answers", "annotator", "time")
     "line",
     [
         "{", "[]", "null", '"x"', "\udcff", "[" * 100_000,
-        GOOD | {"schema": 2}, GOOD | {"more": 1}, GOOD | {"kind": "best"}, GOOD | {"worst": "a"}, GOOD | {"best": "z"},
-        GOOD | {"kind": "tie"}, GOOD | {"answers": ["a"]}, GOOD | {"answers": ["a", "b", "a"]}, GOOD | {"time": "1"},
-        GOOD | {"time": -1.0}, GOOD | {"seconds": float("nan")}, GOOD | {"time": 10**400}, GOOD | {"repeat": 1},
+        GOOD | {"schema": 2}, GOOD | {"more": 1}, GOOD | {"kind": "best"}, GOOD | {"worst": "a"},
+        GOOD | {"best": "z"}, GOOD | {"kind": "tie"}, GOOD | {"answers": ["a"]},
+        GOOD | {"answers": ["a", "b", "a"]}, GOOD | {"time": "1"}, GOOD | {"time": -1.0},
+        GOOD | {"seconds": float("nan")}, GOOD | {"time": 10**400}, GOOD | {"repeat": 1},
         GOOD | {"annotator": "simulated"}, GOOD | {"annotator": "\x1b[2J"}, GOOD | {"systems": ["sft"]},
         GOOD | {"prompt": "p" * 65}, GOOD | {"undone": "yes"},
         GOOD | {"row": "x"}, GOOD | {"row": ["decision"]}, MARK, MARK | {"text": "\ud800"},

@@ -1,6 +1,4 @@
-"""A preference that is known: the shorter answer that names a film wins; with shuffled labels there is none
-to find.
-"""
+"""A planted preference: the shorter answer that names a film wins; with shuffled labels there is none."""
 
 from __future__ import annotations
 
@@ -40,8 +38,9 @@ def make_pairs(count: int) -> list[Preference]:
         text = f"I liked {other} and {FILMS[(n + 5) % 8]}, evening {n}. Which film should I see next?"
         chosen = f"It has the same mood as {other}. My recommendation: {film}"
         rejected = (
-            "There are so many things that one could say about what to see next, and it depends on the evening "
-            f"and on the people who are there, on number {n} too, so that it is hard to say anything at all about it."
+            "There are so many things that one could say about what to see next, and it depends on the "
+            f"evening and on the people who are there, on number {n} too, so that it is hard to say "
+            "anything at all about it."
         )
         made.append(with_id(Preference("", make_prompt(n, instruction=text), chosen, rejected, "planted")))
     return made

@@ -1,6 +1,4 @@
-"""What is shown of a request: titles, one a line where there is room, in columns that line up where there is
-not.
-"""
+"""What is shown of a prompt: titles, one per line if there is room, else in aligned columns."""
 
 from __future__ import annotations
 

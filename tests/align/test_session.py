@@ -77,8 +77,8 @@ def test_undo_does_not_touch_what_was_tagged_for_other_candidates(store: TagStor
 
 
 def test_two_prompts_with_one_text_are_kept_apart_by_their_answers(store: TagStore) -> None:
-    twin = make_task(make_prompt(0, user="other"), ("x", "y"))
-    at = session(store, [make_tasks(1)[0], twin])
+    same_texts = make_task(make_prompt(0, user="other"), ("x", "y"))
+    at = session(store, [make_tasks(1)[0], same_texts])
     at.decide(0, 1)
     assert (at.done, at.place) == (1, 1)
     at.decide(1, 0)

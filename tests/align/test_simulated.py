@@ -92,8 +92,8 @@ def test_a_longer_word_is_not_the_title() -> None:
 
 def test_two_items_with_one_title_are_not_told_apart() -> None:
     both = TitleIndex([Item("movies", "heat-1986", "Heat"), Item("movies", "heat", "Heat")])
-    twins = SimulatedAnnotator({"movies": both})
-    assert twins.figures(make_prompt(0), named("Heat"))[0] == 3
+    annotator = SimulatedAnnotator({"movies": both})
+    assert annotator.figures(make_prompt(0), named("Heat"))[0] == 3
 
 
 def test_korean_closings_count() -> None:

@@ -1,6 +1,4 @@
-"""The page about how tagging stands: right counts, agreement, self-agreement, and picks that follow the
-place.
-"""
+"""The status page of tagging: counts, agreement, self-agreement, and position bias."""
 
 from __future__ import annotations
 

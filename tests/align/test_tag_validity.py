@@ -34,7 +34,7 @@ def test_the_share_of_tags_whose_better_answer_is_nearer_to_the_true_next_item()
     assert (found["target_unnamed"]["tags"], found["target_unnamed"]["share"]) == (4, 0.75)
 
 
-def test_equal_nearness_is_half_an_agreement_and_nothing_is_no_share() -> None:
+def test_equal_similarity_is_half_an_agreement_and_nothing_is_no_share() -> None:
     assert tag_validity([tagged(("a b", "ba"))], Catalogue(ITEMS), TITLES, "alphabet")["share"] == 0.5
     only_named = tag_validity([tagged(("My recommendation: aaa", "b"))], Catalogue(ITEMS), TITLES, "alphabet")
     assert only_named["target_unnamed"] == {"tags": 0}

@@ -232,7 +232,7 @@ def test_more_answers_than_there_are_keys_are_said_on_a_terminal(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_killed_between_any_two_keys_of_a_sitting_everything_decided_is_there(root: Path) -> None:
+def test_killed_between_any_two_keys_of_a_session_everything_decided_is_there(root: Path) -> None:
     keys = "3" + "1" + "e" + "u" + "x" + "25"
     done_after = (0, 1, 2, 1, 2, 2, 3)
     for count in range(1, len(keys) + 1):

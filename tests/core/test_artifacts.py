@@ -1,6 +1,4 @@
-"""The run store: equal ingredients give equal keys, finished work is whole, interrupted work stays, and locks
-hold.
-"""
+"""The artifact store: equal contents give equal keys, finished work is whole, partial work stays; locks."""
 
 import json
 import os
@@ -139,5 +137,5 @@ def test_making_a_result_again_replaces_it(tmp_path: Path) -> None:
     assert json.loads((folder / "manifest.json").read_text())["files"].keys() == {"rows"}
 
 
-def test_the_ledger_stands_at_the_root_of_the_store(tmp_path: Path) -> None:
+def test_the_generation_cache_is_at_the_root_of_the_store(tmp_path: Path) -> None:
     assert generation_cache_path(tmp_path / "sft" / "k.partial") == tmp_path.resolve() / "generations.sqlite"

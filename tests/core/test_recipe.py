@@ -1,4 +1,4 @@
-"""Recipes state what differs from documented defaults; faults are named at once; free fields are in no key."""
+"""Recipes state what differs from the defaults; all faults at once; runtime-only fields are in no key."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,7 +136,10 @@ def test_prompts_that_leave_no_room_for_a_response_are_refused() -> None:
     assert load_recipe(DEMO, fits).prompts.max_tokens == 500
     with pytest.raises(UserError) as caught:
         load_recipe(DEMO, [*fits, "align.max_length=500", "train.max_length=64"])
-    said = "prompts.max_tokens: 500 leaves no room for a response within train.max_length (64) and align.max_length (500)"
+    said = (
+        "prompts.max_tokens: 500 leaves no room for a response within "
+        "train.max_length (64) and align.max_length (500)"
+    )
     assert caught.value.message == f"{DEMO}: {said}"
 
 

@@ -1,6 +1,4 @@
-"""The dry run: it shows prompts as the teacher sees them, answers a few, and leaves those in the generation
-cache.
-"""
+"""The dry run: it shows prompts as the teacher sees them, and leaves a few answers in the cache."""
 
 from pathlib import Path
 

@@ -10,7 +10,7 @@ from rectune.datagen.sources import _inserted
 from rectune.retrieval.embedding import register
 
 
-def test_noise_is_even_and_follows_from_its_seed_alone() -> None:
+def test_random_numbers_are_uniform_and_follow_from_their_seed_alone() -> None:
     seeds = hashes64((n,) for n in range(2000))
     numbers = uniform(seeds, 10)
     assert numbers.shape == (2000, 10) and numbers.min() >= 0 and numbers.max() < 1
@@ -55,7 +55,7 @@ def test_a_user_who_met_nearly_everything_gets_what_is_left() -> None:
     assert len(set(other)) == 8
 
 
-def test_touched_tells_pairs_apart() -> None:
+def test_seen_items_distinguish_pairs() -> None:
     touched = SeenItems(np.array([1, 1, 2]), np.array([5, 6, 5]))
     assert touched.holds(np.array([1, 2, 2, 3]), np.array([6, 5, 6, 5])).tolist() == [
         True,

@@ -1,6 +1,4 @@
-"""The stage `queries`: prompts keep within the budget of the base model, and what was cut or dropped is
-counted.
-"""
+"""The stage `queries`: prompts keep within the token budget; shortened and dropped ones are counted."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -166,7 +166,7 @@ CROSSING = [{"history": "amazon_music", "target": "amazon", "weight": 1.0}]
 
 @few
 @given(worlds, worlds)
-def test_a_crossing_takes_the_history_of_one_domain_and_the_target_of_the_other(
+def test_a_cross_domain_source_takes_the_history_of_one_domain_and_the_target_of_the_other(
     music: Any, goods: Any
 ) -> None:
     music, goods = music[: len(goods)], goods[: len(music)]
@@ -192,7 +192,7 @@ def test_a_crossing_takes_the_history_of_one_domain_and_the_target_of_the_other(
         assert set(case.candidates) & {f"i{i}" for i, _, _ in goods[int(case.user[1:])]} == {case.target}
 
 
-def test_a_crossing_finds_every_target_that_has_enough_history(tmp_path: Path) -> None:
+def test_a_cross_domain_source_finds_every_target_that_has_enough_history(tmp_path: Path) -> None:
     music = [[(item, 5.0, item) for item in range(10, 14)]] * 12
     goods = [[(30, 5.0, 5), (31, 5.0, 11), (32, 5.0, 20), (33, 1.0, 21)]] * 12
     parts = [part(tmp_path / "m", "amazon_music", music, ITEMS), part(tmp_path / "g", "amazon", goods, ITEMS)]
@@ -203,7 +203,7 @@ def test_a_crossing_finds_every_target_that_has_enough_history(tmp_path: Path) -
     assert set(map(str, by_user.values())) == {str({"i32": ("i11", "i12", "i13"), "i31": ("i10", "i11")})}
 
 
-def test_a_crossing_between_categories_of_one_dataset(tmp_path: Path) -> None:
+def test_a_cross_domain_source_between_categories_of_one_dataset(tmp_path: Path) -> None:
     world = [[(item, 5.0, item) for item in range(10)] for _ in range(12)]
     own = part(tmp_path, "amazon", world, ITEMS, categories=["Books", "Toys"])  # even and odd items
     data = settings(
@@ -225,7 +225,9 @@ def test_a_crossing_between_categories_of_one_dataset(tmp_path: Path) -> None:
         (("amazon/Toyz", "amazon"), "did you mean Toys"),
     ],
 )
-def test_a_crossing_that_cannot_be_is_an_error(tmp_path: Path, crossing: tuple[str, str], found: str) -> None:
+def test_a_cross_domain_source_that_cannot_be_is_an_error(
+    tmp_path: Path, crossing: tuple[str, str], found: str
+) -> None:
     world = [[(item, 5.0, item) for item in range(10)] for _ in range(12)]
     parts = [
         part(tmp_path / name, name, world, ITEMS, categories=["Books", "Toys"])
@@ -236,7 +238,7 @@ def test_a_crossing_that_cannot_be_is_an_error(tmp_path: Path, crossing: tuple[s
         make_case_sources(parts, settings(datasets=["amazon", "movielens"], cross_domain=wanted))
 
 
-def test_a_crossing_of_two_editions_has_nobody_in_common(tmp_path: Path) -> None:
+def test_a_cross_domain_source_of_two_editions_has_nobody_in_common(tmp_path: Path) -> None:
     music, goods = ([[(item, 5.0, item) for item in range(10)]] * 3 for _ in range(2))
     parts = [
         part(tmp_path / "m", "amazon_music", [*music, []], ITEMS),

@@ -1,6 +1,4 @@
-"""The tutorial runs as written: its shell blocks, one after another, from a folder that looks like the
-checkout's root.
-"""
+"""The tutorial runs as written: its shell blocks, one after another, from a folder like the checkout's."""
 
 from __future__ import annotations
 

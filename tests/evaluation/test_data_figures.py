@@ -157,8 +157,9 @@ def test_tables_give_every_domain_and_its_categories(data: DataSummary) -> None:
     }  # fmt: skip
     assert histories.rows[1][1:5] == ("2 / 3 / 5", "7", "90", "93")
     assert dict(zip(items.heads, items.rows[2], strict=True)) == {
-        "domain": f"… {EVIL}", "met": "75.0 %", "top 1 %": "11.1 %", "top 10 %": "33.3 %", "top 20 %": "44.4 %",
-        "Gini": "0.62", "described": "25.0 %", "categories": "50.0 %", "year": "0.0 %", "title": "18",
+        "domain": f"… {EVIL}", "met": "75.0 %", "top 1 %": "11.1 %", "top 10 %": "33.3 %",
+        "top 20 %": "44.4 %", "Gini": "0.62", "described": "25.0 %", "categories": "50.0 %",
+        "year": "0.0 %", "title": "18",
     }  # fmt: skip
     assert interactions.rows[3][5:] == ("–", "–", "–", "–", "–")
 

@@ -212,8 +212,8 @@ def test_categories_and_the_whole_agree_with_counting_one_by_one(
     items = [item("goods", code, draw.choice(("", "Books", "Toys"))) for code in range(9)]
     people = draw.sample(range(12), 12)  # codes of users are dense but come in any order
     events: list[Event] = [
-        ("goods", user, draw.randrange(9), draw.choice((None, 1.0, 4.5)), draw.choice(("review", "click")), None,
-         draw.random() < 0.5)
+        ("goods", user, draw.randrange(9), draw.choice((None, 1.0, 4.5)), draw.choice(("review", "click")),
+         None, draw.random() < 0.5)
         for user in [*people, *(draw.randrange(12) for _ in range(size))]
     ]  # fmt: skip
     folder = write(tmp_path_factory.mktemp("goods"), items, events, row_group_size=5)

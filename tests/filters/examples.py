@@ -27,8 +27,10 @@ TITLES = {
 }
 CATALOGUE = TitleIndexes(Item("movies", item, title) for item, title in TITLES["movies"].items())
 BODY = {
-    "en": "You liked quiet films about people who cannot say what they want, and this one is the finest of them.",
-    "ko": "말을 아끼는 사람들이 나오는 잔잔한 영화를 좋아하셨으니 그 가운데 가장 빼어난 이 작품도 마음에 드실 것입니다.",
+    "en": "You liked quiet films about people who cannot say what they want, "
+    "and this one is the finest of them.",
+    "ko": "말을 아끼는 사람들이 나오는 잔잔한 영화를 좋아하셨으니 "
+    "그 가운데 가장 빼어난 이 작품도 마음에 드실 것입니다.",
 }
 CLOSING = {"en": "My recommendation:", "ko": "추천:"}
 
@@ -42,7 +44,7 @@ class Words:
 
 
 def example(response: str, **prompt: Any) -> Example:
-    """An example with this response; the target is film 1, `Heat`, unless the prompt's fields say otherwise."""
+    """An example with this response; the target is film 1, `Heat`, unless the prompt says otherwise."""
     fields: dict[str, Any] = {
         "id": "p",
         "domain": "movies",
@@ -52,7 +54,8 @@ def example(response: str, **prompt: Any) -> Example:
         "split": "train",
         "user": "u",
         "system": "You recommend films.",
-        "instruction": "A person has watched and liked Casablanca. Which film would you recommend next, and why?",
+        "instruction": "A person has watched and liked Casablanca. "
+        "Which film would you recommend next, and why?",
         "history": ("2",),
         "candidates": (),
         "target": "1",

@@ -1,6 +1,4 @@
-"""`rectune score`: the same figures whatever the file, streamed; objects to standard output and nothing else
-with them.
-"""
+"""`rectune score`: the same figures for every file format, streamed; only objects on standard output."""
 
 import io
 import json

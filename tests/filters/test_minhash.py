@@ -1,4 +1,4 @@
-"""Near-duplicates: what is alike goes, what is not stays, and the order of the rows never matters."""
+"""Near-duplicates: similar texts are dropped, others are kept, and the order of the rows never matters."""
 
 import random
 

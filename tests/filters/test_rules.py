@@ -1,4 +1,4 @@
-"""Every rule on rows whose verdict is known by construction, in both languages, and what must not be a hit."""
+"""Every rule on rows whose verdict is known by construction, in both languages, and what must pass."""
 
 import math
 
@@ -60,7 +60,7 @@ def test_lengths_are_counted_in_tokens_and_bounds_belong_to_what_is_kept() -> No
         ("a b c d", "a b c", 0.0),  # shorter than a run
     ],
 )
-def test_an_echo_is_the_share_of_the_answers_runs_in_the_prompt(
+def test_prompt_copy_is_the_share_of_the_answers_ngrams_in_the_prompt(
     instruction: str, answer: str, share: float
 ) -> None:
     found = judged([example(answer, instruction=instruction)], only("prompt_copy", words=4, share=0.6))

@@ -1,6 +1,4 @@
-"""How scores are spread: exact counts, quantiles to one in ten thousand, and no difference between parts and
-whole.
-"""
+"""The histogram of scores: exact counts, quantiles to one in ten thousand, parts equal to the whole."""
 
 import math
 

@@ -1,6 +1,4 @@
-"""The stage on files: rows are neither lost nor changed, a second pass drops nothing, and people can read
-what it did.
-"""
+"""The stage on files: rows are neither lost nor changed, a second pass drops nothing; its report."""
 
 import json
 from dataclasses import replace

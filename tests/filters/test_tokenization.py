@@ -1,6 +1,4 @@
-"""Columns of text as token ids: what the tokenizer itself gives, in any batches, special tokens as plain
-text.
-"""
+"""Columns of text as token ids: as the tokenizer gives them, in any batches, special tokens as text."""
 
 import itertools
 import threading

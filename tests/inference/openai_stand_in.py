@@ -1,6 +1,4 @@
-"""A server on the loopback that speaks /v1/models and /v1/chat/completions, as well or as badly as a test
-wants.
-"""
+"""A stand-in server with /v1/models and /v1/chat/completions, whose faults a test chooses."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ MODEL = "teacher-7b"
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as it arrived. `number` counts how often a conversation that ends in the same words came,
-    from 1.
-    """
+    """A request as it arrived. `number` counts conversations with the same last message, from 1."""
 
     method: str
     path: str
@@ -39,9 +35,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Say:
-    """What to reply. `cut` bytes of the content are not sent; with `hang_up` nothing is. `drip` is seconds a
-    byte.
-    """
+    """A reply. `cut` bytes are not sent; with `hang_up` nothing is; `drip`: seconds a byte."""
 
     status: int = 200
     content: Any = None

@@ -128,7 +128,7 @@ def write(text: bytes, **how: Any) -> GenerationResult:
 
 def drive(model: Any, *requests: GenerationRequest) -> tuple[Scheduler, list[GenerationStream]]:
     scheduler = Scheduler(model)
-    handles = [GenerationStream(asked, scheduler.cancel, scheduler.step) for asked in requests]
-    for handle in handles:
-        scheduler.submit(handle)
-    return scheduler, handles
+    streams = [GenerationStream(asked, scheduler.cancel, scheduler.step) for asked in requests]
+    for stream in streams:
+        scheduler.submit(stream)
+    return scheduler, streams

@@ -37,7 +37,7 @@ def count(generation_cache: Path) -> int:
     return int(found)
 
 
-def test_answers_come_in_order_from_the_model_and_then_from_the_ledger(
+def test_answers_come_in_order_from_the_model_and_then_from_the_generation_cache(
     model: Path, tmp_path: Path, ask: Ask, request: pytest.FixtureRequest
 ) -> None:
     generation_cache = tmp_path / "generations.sqlite"

@@ -1,4 +1,4 @@
-"""What is in the generation cache stays there, and what identifies an answer is exactly what can change it."""
+"""What is in the generation cache stays; an answer's key holds exactly what can change it."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_what_changes_no_answer_leaves_the_key() -> None:
         ),
     ],
 )
-def test_keys_are_those_of_the_first_ledgers(digest: str, request_: GenerationRequest, key: str) -> None:
+def test_keys_are_those_of_the_first_version(digest: str, request_: GenerationRequest, key: str) -> None:
     # Computed before requests had grammar, history and separator, and before common heads were hashed once.
     assert request_key(digest, request_).hex() == key
 
@@ -140,7 +140,7 @@ def first_version(path: Path, count: int) -> None:
     base.close()
 
 
-def test_a_ledger_of_the_first_version_keeps_all_answers(tmp_path: Path) -> None:
+def test_a_cache_of_the_first_version_keeps_all_answers(tmp_path: Path) -> None:
     path = tmp_path / "generations.sqlite"
     first_version(path, 30)
     for _ in range(2):  # when it is brought up to date, and afterwards
@@ -151,7 +151,7 @@ def test_a_ledger_of_the_first_version_keeps_all_answers(tmp_path: Path) -> None
             assert generation_cache.get_many([b"new"])[b"new"].left_out == 4
 
 
-def test_processes_that_find_an_old_ledger_together_do_it_no_harm(tmp_path: Path) -> None:
+def test_processes_that_find_an_old_cache_together_do_it_no_harm(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     for turn in range(5):
         path, barrier = tmp_path / f"{turn}.sqlite", context.Barrier(4)
@@ -172,7 +172,7 @@ def open_at_once(path: Path, barrier: Barrier) -> None:
         generation_cache.put(b"mine %d" % os.getpid(), answer())
 
 
-def test_what_is_no_ledger_is_a_clear_error_and_stays_as_it_was(tmp_path: Path) -> None:
+def test_what_is_no_generation_cache_is_a_clear_error_and_stays_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "generations.sqlite"
     path.write_text("notes of mine, long enough to be taken for a database header by nobody at all\n" * 20)
     before = path.read_bytes()
@@ -195,7 +195,7 @@ def write(path: Path, name: int, count: int) -> None:
             generation_cache.put(b"common %d" % number, answer(str(number)))
 
 
-def test_two_processes_share_a_ledger_from_its_first_moment(tmp_path: Path) -> None:
+def test_two_processes_share_a_cache_from_its_first_moment(tmp_path: Path) -> None:
     path, count = tmp_path / "generations.sqlite", 50
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=write, args=(path, name, count)) for name in range(2)]

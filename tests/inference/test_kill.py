@@ -1,6 +1,4 @@
-"""Killed at any moment, and with two stages at one generation cache, answers are those of one quiet run, each
-made once.
-"""
+"""After kills, and with two stages at one generation cache, answers are those of one run, made once."""
 
 from __future__ import annotations
 
@@ -106,7 +104,7 @@ def test_killed_at_twenty_random_moments_the_answers_are_those_of_a_quiet_run(tm
     assert count(generation_cache) == COUNT
 
 
-def test_two_stages_at_one_ledger_at_the_same_time_get_the_same_texts(tmp_path: Path) -> None:
+def test_two_stages_at_one_cache_at_the_same_time_get_the_same_texts(tmp_path: Path) -> None:
     generation_cache, third = tmp_path / "shared.sqlite", COUNT // 3
     stages = [start(generation_cache, 0, 2 * third), start(generation_cache, third, COUNT)]
     one, other = map(result, stages)

@@ -222,34 +222,34 @@ def test_a_json_schema_is_an_error_of_its_request(several: LlamaEngine, ask: Ask
     assert made["Good"].text
 
 
-def test_handles_give_text_as_it_is_written_and_are_written_together(several: LlamaEngine, ask: Ask) -> None:
+def test_streams_give_text_as_it_is_written_and_are_written_together(several: LlamaEngine, ask: Ask) -> None:
     requests = [ask(f"I liked {film}.") for film in FILMS]
     wanted = answers(several, requests[:1])[requests[0].id]
-    handles = [several.submit(request) for request in requests]
-    pieces = iter(handles[0])
+    streams = [several.submit(request) for request in requests]
+    pieces = iter(streams[0])
     first = next(pieces)
     assert several.active > 1
     assert wanted.text.startswith(first)
     assert len(first) < len(wanted.text)
     assert first + "".join(pieces) == wanted.text
-    handles[1].cancel()
-    assert handles[1].result().finish in ("cancelled", "length", "stop")
+    streams[1].cancel()
+    assert streams[1].result().finish in ("cancelled", "length", "stop")
     assert len(several.loglikelihood((("user", "Hello."),), [" film"])[0]) == 1  # ends what is open first
-    assert all(handle.ended for handle in handles)
+    assert all(stream.ended for stream in streams)
     assert not several.busy
 
 
-def test_a_cancelled_handle_leaves_the_others_as_they_were(single: LlamaEngine, ask: Ask) -> None:
+def test_a_cancelled_stream_leaves_the_others_as_they_were(single: LlamaEngine, ask: Ask) -> None:
     requests = [ask(f"I liked {film}.", temperature=1.0) for film in FILMS[:3]]
     wanted = answers(single, requests)
-    handles = [single.submit(request) for request in requests]
-    next(iter(handles[0]))
-    handles[0].cancel()
-    assert [handle.result().text for handle in handles[1:]] == [
+    streams = [single.submit(request) for request in requests]
+    next(iter(streams[0]))
+    streams[0].cancel()
+    assert [stream.result().text for stream in streams[1:]] == [
         wanted[request.id].text for request in requests[1:]
     ]
-    assert wanted[requests[0].id].text.startswith(handles[0].result().text)
-    assert handles[0].result().finish == "cancelled"
+    assert wanted[requests[0].id].text.startswith(streams[0].result().text)
+    assert streams[0].result().finish == "cancelled"
 
 
 def test_the_oldest_history_is_left_out_where_the_prompt_is_too_long(several: LlamaEngine, ask: Ask) -> None:
@@ -264,16 +264,16 @@ def test_the_oldest_history_is_left_out_where_the_prompt_is_too_long(several: Ll
     assert len(fuller) > 320 - 8
 
 
-def test_an_error_of_llama_cpp_ends_every_handle(
+def test_an_error_of_llama_cpp_ends_every_stream(
     model: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with LlamaEngine(model, EngineConfig(context=128, max_num_seqs=2, threads=1)) as engine:
-        handles = [engine.submit(ask(film)) for film in FILMS]
+        streams = [engine.submit(ask(film)) for film in FILMS]
         with monkeypatch.context() as patch:
             patch.setattr(llama_cpp, "llama_decode", lambda *_: -3)
             with pytest.raises(UserError, match=r"could not evaluate a batch \(code -3"):
-                handles[-1].result()
-        ended = [handle.result() for handle in handles]
+                streams[-1].result()
+        ended = [stream.result() for stream in streams]
         assert all(one.finish == "error" and "code -3" in one.error for one in ended)
         assert answers(engine, [ask("Hi")])["Hi"].text
         last = engine.submit(ask("Bye"))

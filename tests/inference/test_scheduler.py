@@ -1,6 +1,4 @@
-"""Continuous batching against a scripted model: every request answered rightly, prefixes shared, cells not
-overrun.
-"""
+"""Continuous batching with a scripted model: right answers, shared prefixes, no more cells than there are."""
 
 from __future__ import annotations
 

@@ -216,7 +216,10 @@ def test_a_server_without_seeds_is_named_once(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_newer_name_for_the_token_limit_is_taken_up() -> None:
-    words = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    words = (
+        "Unsupported parameter: 'max_tokens' is not supported with this model. "
+        "Use 'max_completion_tokens' instead."
+    )
     with StandIn(lambda seen: refusal(400, words) if "max_tokens" in seen.body else echo(seen)) as server:
         assert answers(server, [ask("hi")])["hi"].text == "HI"
         assert server.asked[-1].body["max_completion_tokens"] == PLAIN.max_tokens

@@ -22,7 +22,7 @@ from .conftest import Ask
 
 
 class Slow:
-    """An engine whose every step writes a letter to all handles, of five; `failing` makes the next step fail."""
+    """An engine whose every step writes a letter to all streams, of five; `failing` fails the next step."""
 
     def __init__(self) -> None:
         self.open: dict[GenerationStream, int] = {}
@@ -41,33 +41,33 @@ class Slow:
     def busy(self) -> bool:
         return bool(self.open)
 
-    def enqueue(self, handle: GenerationStream) -> None:
-        self.open[handle] = 0
+    def enqueue(self, stream: GenerationStream) -> None:
+        self.open[stream] = 0
 
-    def cancel(self, handle: GenerationStream) -> None:
-        pass  # the handle says so
+    def cancel(self, stream: GenerationStream) -> None:
+        pass  # the stream says so
 
     def step(self) -> None:
         self.go.wait(5)
         if self.failing:
             self._end_all("error")
             raise UserError("out of memory")
-        for handle in list(self.open):
-            self.open[handle] += 1
-            handle.write(handle.request.id)
-            if handle.cancelled or self.open[handle] == 5:
-                self._end(handle, "cancelled" if handle.cancelled else "stop")
+        for stream in list(self.open):
+            self.open[stream] += 1
+            stream.write(stream.request.id)
+            if stream.cancelled or self.open[stream] == 5:
+                self._end(stream, "cancelled" if stream.cancelled else "stop")
 
-    def _end(self, handle: GenerationStream, finish: Any) -> None:
-        written = self.open.pop(handle)
-        name = handle.request.id
-        handle.end(
+    def _end(self, stream: GenerationStream, finish: Any) -> None:
+        written = self.open.pop(stream)
+        name = stream.request.id
+        stream.end(
             GenerationResult(name, name * written, finish, 1, written, "out of memory" * (finish == "error"))
         )
 
     def _end_all(self, finish: str) -> None:
-        for handle in list(self.open):
-            self._end(handle, finish)
+        for stream in list(self.open):
+            self._end(stream, finish)
 
 
 @pytest.fixture
@@ -92,17 +92,17 @@ def test_every_thread_gets_its_own_answer(service: EngineService, ask: Ask) -> N
 
 
 def test_text_arrives_before_the_answer_is_whole(service: EngineService, slow: Slow, ask: Ask) -> None:
-    handle = service.submit(ask("x"))
-    pieces = iter(handle)
+    stream = service.submit(ask("x"))
+    pieces = iter(stream)
     assert next(pieces) == "x"
-    handle.cancel()
-    assert handle.result().finish in ("cancelled", "stop")
+    stream.cancel()
+    assert stream.result().finish in ("cancelled", "stop")
 
 
 def test_one_answer_may_be_awaited_by_many(service: EngineService, ask: Ask) -> None:
-    handle = service.submit(ask("x"))
+    stream = service.submit(ask("x"))
     with ThreadPoolExecutor(4) as pool:
-        found = [future.result(5) for future in [pool.submit(handle.result) for _ in range(4)]]
+        found = [future.result(5) for future in [pool.submit(stream.result) for _ in range(4)]]
     assert {answer.text for answer in found} == {"xxxxx"}
 
 
@@ -114,21 +114,21 @@ def test_an_error_of_the_engine_reaches_all_who_wait(service: EngineService, slo
         time.sleep(0.001)
     late = [service.submit(ask(str(number))) for number in range(3, 6)]  # while the step is on its way
     slow.go.set()
-    for handle in (*early, *late):
-        assert (handle.result().finish, handle.result().error) == ("error", "out of memory")
+    for stream in (*early, *late):
+        assert (stream.result().finish, stream.result().error) == ("error", "out of memory")
     with pytest.raises(RectuneError, match="out of memory"):
         service.submit(ask("more"))
 
 
 def test_closing_ends_what_is_open_and_takes_no_more(service: EngineService, slow: Slow, ask: Ask) -> None:
     slow.go.clear()
-    handles = [service.submit(ask(str(number))) for number in range(5)]
+    streams = [service.submit(ask(str(number))) for number in range(5)]
     closing = threading.Thread(target=service.close)
     closing.start()
     slow.go.set()
     closing.join(5)
     assert not closing.is_alive()
-    assert {handle.result().finish for handle in handles} <= {"cancelled", "stop"}
+    assert {stream.result().finish for stream in streams} <= {"cancelled", "stop"}
     assert slow.closed
     with pytest.raises(RectuneError, match="closed"):
         service.submit(ask("more"))

@@ -28,7 +28,8 @@ def test_a_file_is_a_row_and_what_was_not_measured_a_dash() -> None:
     lines = export_summary({"files": [known, {"quantisation": "F16", "file": ""}]}).splitlines()
     assert lines[2].startswith("| quantisation | file | MB | tensors by type |") and len(lines) == 6
     assert lines[4] == (
-        "| Q8_0 | model.gguf | 144.0 | Q8_0 211, F32 61 | 0.123 | – | 2e-07 | 0.250 of 24 | -0.125 [-0.300, +0.050] |"
+        "| Q8_0 | model.gguf | 144.0 | Q8_0 211, F32 61 | 0.123 | – | 2e-07 | 0.250 of 24 "
+        "| -0.125 [-0.300, +0.050] |"
     )
     assert lines[5] == f"| F16 | not kept{' | –' * 7} |"
 

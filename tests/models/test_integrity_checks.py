@@ -1,4 +1,4 @@
-"""The proofs of training fail on the failures they are there for."""
+"""The integrity checks of training fail on the failures they are for."""
 
 import json
 from pathlib import Path

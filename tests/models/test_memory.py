@@ -102,9 +102,7 @@ def test_a_7b_llama_has_the_published_sizes() -> None:
     [(0, 4 + 4, 8), (1, 2 + 2, 12 / 4), (2, 2 + 2 / 4, 12 / 4), (3, (2 + 2) / 4, 12 / 4)],
 )
 def test_zero_divides_what_is_trained(zero: int, here: float, optimiser: float) -> None:
-    """Bytes an element on four processes: 16-bit adapters and gradients, Adam and, under DeepSpeed, a float32
-    copy.
-    """
+    """Bytes per element on four processes: 16-bit adapters and gradients, Adam, DeepSpeed's float32 copy."""
     assert trained_bytes(small(*GPU), training(4, zero_stage=zero)) == {
         "here": here * small(*GPU).adapters,
         "optimiser": optimiser * small(*GPU).adapters,
@@ -207,7 +205,7 @@ def test_a_forward_pass_keeps_what_pytorch_saves(
 
 
 def saved_bytes(built: PretrainedConfig, lora: LoraSection) -> int:
-    """Bytes that autograd keeps of a decoder's forward pass over two rows of 50 tokens, one of them padded."""
+    """Bytes that autograd keeps of a decoder's forward pass over two rows of 50 tokens, one padded."""
     model = add_lora(AutoModelForCausalLM.from_config(built), lora, 0).train()
     held = {one.untyped_storage().data_ptr() for one in [*model.parameters(), *model.buffers()]}
     kept: dict[int, torch.UntypedStorage] = {}
@@ -235,9 +233,7 @@ def saved_bytes(built: PretrainedConfig, lora: LoraSection) -> int:
 def test_weights_are_those_of_the_loaded_model(
     kind: str, widths: dict[str, Any], load_in_4bit: bool, tmp_path: Path
 ) -> None:
-    """Experts that are one tensor a block stay in full width; the tables that NF4's codes are looked up in
-    are left out.
-    """
+    """Experts that are one tensor per block are not quantised; NF4's lookup tables are left out."""
     built, models = config(kind, **WIDTHS | widths), ModelsConfig(load_in_4bit=load_in_4bit)
     AutoModelForCausalLM.from_config(built).save_pretrained(tmp_path)
     loaded = load_for_training(tmp_path, models)

@@ -1,6 +1,4 @@
-"""What people install: sdist and wheel hold the package and its data, and work beside files of somebody's
-own.
-"""
+"""The installed package: sdist and wheel hold the package and its data, and work beside a user's files."""
 
 import os
 import subprocess
@@ -97,7 +95,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{name}.py").write_text(trap)
     (folder / "datagen").mkdir()
     (folder / "datagen" / "__init__.py").write_text(trap)
-    rows = "title,genre\nAlien (1979),horror\nHeat (1995),crime\nRan (1985),drama\nBlade Runner (1982),science fiction\n"
+    rows = (
+        "title,genre\nAlien (1979),horror\nHeat (1995),crime\nRan (1985),drama\n"
+        "Blade Runner (1982),science fiction\n"
+    )
     (folder / "items.csv").write_text(rows)
     return folder
 

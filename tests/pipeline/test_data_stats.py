@@ -1,4 +1,4 @@
-"""`rectune data stats` on tables made here: what it prints fits a terminal, and its charts lie where it says."""
+"""`rectune data stats` on tables made here: its output fits a terminal, its charts lie where it says."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Estimates: rows counted where they are known, every table within 80 columns, and knobs that really save
-memory.
-"""
+"""Estimates: known rows are counted, every table within 80 columns, and keys that really save memory."""
 
 import functools
 import json
@@ -101,11 +99,11 @@ def test_shipped_recipes_fit_the_devices_that_they_are_for(name: str, device: st
     assert "DOES NOT FIT" not in table
 
 
-def test_what_does_not_fit_says_which_knob_saves_how_much() -> None:
+def test_what_does_not_fit_says_which_key_saves_how_much() -> None:
     wide = ("train.per_device_train_batch_size=16", "train.gradient_checkpointing=false")
     _, table, (sft, _) = estimated("single-gpu-24gb", "rtx4090", *wide)
     assert "sft DOES NOT FIT" in table
-    saved = {knob.key: knob.saves for knob in sft.knobs}
+    saved = {option.key: option.saves for option in sft.memory_options}
     assert list(saved.values()) == sorted(saved.values(), reverse=True)
     assert (
         f"train.gradient_checkpointing: true saves {saved['train.gradient_checkpointing'] / 2**30:.1f} GiB"
@@ -262,9 +260,9 @@ def test_the_longer_answer_of_a_pair_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "key"),
     [
-        ("NVIDIA GeForce RTX 4090", "rtx4090"), ("NVIDIA GeForce RTX 3090", "rtx3090"), ("NVIDIA RTX A6000", ""),
-        ("NVIDIA A100-SXM4-80GB", "a100-40"), ("NVIDIA H100 80GB HBM3", "h100"), ("NVIDIA L4", "l4"),
-        ("NVIDIA A10G", ""), ("NVIDIA L40S", "l40s"),
+        ("NVIDIA GeForce RTX 4090", "rtx4090"), ("NVIDIA GeForce RTX 3090", "rtx3090"),
+        ("NVIDIA RTX A6000", ""), ("NVIDIA A100-SXM4-80GB", "a100-40"), ("NVIDIA H100 80GB HBM3", "h100"),
+        ("NVIDIA L4", "l4"), ("NVIDIA A10G", ""), ("NVIDIA L40S", "l40s"),
     ],
 )  # fmt: skip
 def test_a_device_is_known_by_all_words_of_its_model(name: str, key: str) -> None:

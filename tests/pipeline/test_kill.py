@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 def run_killed_in(stage: str, runs: Path, after: float) -> int:
-    """Run until the stage works, wait `after` seconds, kill the whole process group; returns the exit status."""
+    """Run until the stage works, wait `after` seconds, kill the process group; returns the exit status."""
     child = subprocess.Popen(
         [*COMMAND, str(runs)],
         cwd=ROOT,

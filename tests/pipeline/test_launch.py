@@ -125,7 +125,8 @@ def test_usage_adds_up_over_attempts(tmp_path: Path) -> None:
 def test_a_killed_run_takes_its_stage_with_it_and_frees_the_lock(tmp_path: Path) -> None:
     program = (
         "from pathlib import Path; import sys; sys.path[:0] = [sys.argv[2]]\n"
-        "from rectune.core.artifacts import ArtifactStore, WorkDir; from rectune.pipeline.launch import launch\n"
+        "from rectune.core.artifacts import ArtifactStore, WorkDir\n"
+        "from rectune.pipeline.launch import launch\n"
         "with ArtifactStore(Path(sys.argv[1])).work('stage', 'key') as place:\n"
         "    here = WorkDir(place.folder.resolve(), place.lock)\n"
         "    launch('some_stages:sleeps', {'sections': {}, 'inputs': {}}, here)\n"

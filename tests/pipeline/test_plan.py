@@ -57,7 +57,7 @@ def test_a_setting_changes_its_stage_and_all_after_it_and_nothing_before(tmp_pat
     assert changed(store, "data.seed=1") == everything - {"base"}
 
 
-def test_a_free_setting_changes_nothing(tmp_path: Path) -> None:
+def test_a_runtime_only_setting_changes_nothing(tmp_path: Path) -> None:
     assert changed(ArtifactStore(tmp_path), "train.logging_steps=2", "generate.max_num_seqs=2") == set()
 
 

@@ -1,6 +1,4 @@
-"""`rectune prompts show` at every state of a run, in colour and without, and what it says when there is
-nothing.
-"""
+"""`rectune prompts show` at every state of a run, in colour and without, and with nothing to show."""
 
 import re
 from collections.abc import Callable

@@ -1,6 +1,4 @@
-"""The source of a stage: everything that its work may depend on, and nothing else; a plan names what has
-changed.
-"""
+"""The source of a stage: all files that it may depend on, and no others; a plan names what has changed."""
 
 import shutil
 import subprocess

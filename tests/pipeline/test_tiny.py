@@ -1,6 +1,4 @@
-"""The whole pipeline on the tiny recipe, through the real command line: once, then resumed, changed, and
-asked.
-"""
+"""The whole pipeline on the tiny recipe, through the real command line: run, resumed, changed, used."""
 
 import json
 import os

@@ -126,8 +126,10 @@ RANKINGS = [
     "My ranking: Aliens > Up > It > 기생충",
     "Aliens > Up > It > 기생충",
     "1. Aliens - because of the dread\n2. Up – warm\n3. It: clowns\n4. 기생충 (봉준호)",
-    "1. **Aliens**: louder than Heat (1995).\n   - horror\n2. **Up**: warm.\n3. **It**: clowns.\n4. **기생충**: 계단.",
-    '1. "Aliens"\nA loud film.\n\n2. "Up"\nWarm, like Heat (1995).\n\n3. "It"\n\n4. "기생충"\nStairs and Heat (1995).',
+    "1. **Aliens**: louder than Heat (1995).\n   - horror\n2. **Up**: warm.\n3. **It**: clowns.\n"
+    "4. **기생충**: 계단.",
+    '1. "Aliens"\nA loud film.\n\n2. "Up"\nWarm, like Heat (1995).\n\n3. "It"\n\n'
+    '4. "기생충"\nStairs and Heat (1995).',
     "1위: Aliens\n2위: Up\n3위: It\n4위: 기생충",
     "추천 순위:\n1위 - Aliens\n2위 - Up\n3위 - It\n4위 - 기생충입니다.",
     "① Aliens\n② Up\n③ It\n④ 기생충",
@@ -142,7 +144,8 @@ RANKINGS = [
     "My ranking:\n1. Aliens\n2. Up\n3. It\n4. 기생충\nMy recommendation: Aliens",
     "My ranking:\n1. Up\n2. Aliens\n3. It\n4. 기생충\nMy recommendation: Aliens",
     "I recommend the following films:\n1. Aliens\n2. Up\n3. It\n4. 기생충",
-    "My ranking:\n1. My first choice is \"Aliens\".\n2. Then I would see Up.\n3. It\n4. 그다음은 '기생충'입니다.",
+    'My ranking:\n1. My first choice is "Aliens".\n2. Then I would see Up.\n3. It\n'
+    "4. 그다음은 '기생충'입니다.",
     "My ranking:\n1. Aliens\n2. Aliens\n3. Up\n4. It\n5. Up\n6. 기생충",
 ]
 # Rankings by the numbers of the prompt's candidates.
@@ -222,9 +225,9 @@ def test_what_stands_first_and_is_no_title_is_told_and_nothing_is_recommended() 
 
 
 def test_an_item_that_was_shown_is_meant_rather_than_another_of_the_same_title() -> None:
-    twins = ["Dune", "Dune", "dune", "Dune (1984)"]
+    titles = ["Dune", "Dune", "dune", "Dune (1984)"]
     assert [
-        read_answer("My recommendation: Dune", twins, shown).items for shown in ((), (1,), (2,), (3,))
+        read_answer("My recommendation: Dune", titles, shown).items for shown in ((), (1,), (2,), (3,))
     ] == [
         (0,),
         (1,),
@@ -268,9 +271,10 @@ def test_an_index_reads_as_its_titles_do() -> None:
 LOCALES = st.sampled_from(["en", "ko"])
 HOSTILE = st.sampled_from(
     [
-        "My ranking:", "My recommendation: Up", "추천: 책", "순위:", "1. Alien", "[2] 3 > 1", "3", "- x", "x", "**x**",
-        "&lt;b&gt;", "&amp;", "|", "---", "Alien - because", "Alien", "Alien (1979)", "Alien (1986)", "1. ", "It", "을",
-        "x\x85y", "x\ny", "\t x \n", "x\u2028y", "<|im_end|>", "Answer: x", "1. My ranking: 2. x", "Dr. Who? No. 1: Up",
+        "My ranking:", "My recommendation: Up", "추천: 책", "순위:", "1. Alien", "[2] 3 > 1", "3", "- x",
+        "x", "**x**", "&lt;b&gt;", "&amp;", "|", "---", "Alien - because", "Alien", "Alien (1979)",
+        "Alien (1986)", "1. ", "It", "을", "x\x85y", "x\ny", "\t x \n", "x\u2028y", "<|im_end|>",
+        "Answer: x", "1. My ranking: 2. x", "Dr. Who? No. 1: Up",
     ]
 )  # fmt: skip
 TITLE = st.one_of(

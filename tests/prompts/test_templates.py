@@ -62,8 +62,8 @@ def test_paraphrases_really_differ(kind: Any) -> None:
     for (one, first), (other, second) in itertools.combinations(texts.items(), 2):
         for shown in (*HISTORY, *CANDIDATES, QUERY):
             first, second = first.replace(shown, ""), second.replace(shown, "")
-        likeness = difflib.SequenceMatcher(None, first, second, autojunk=False).ratio()
-        assert likeness < 0.8, (one, other, likeness)
+        similarity = difflib.SequenceMatcher(None, first, second, autojunk=False).ratio()
+        assert similarity < 0.8, (one, other, similarity)
 
 
 @pytest.mark.parametrize(

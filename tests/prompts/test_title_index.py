@@ -26,8 +26,8 @@ INDEX = TitleIndex(Item("movies", f"m{place}", title) for place, title in enumer
 
 
 def found(words: str) -> str | None:
-    place, likeness = INDEX.alike(words)
-    assert (place is None) == (likeness == 0.0) and likeness <= 1.0
+    place, similarity = INDEX.alike(words)
+    assert (place is None) == (similarity == 0.0) and similarity <= 1.0
     return None if place is None else TITLES[place]
 
 
@@ -96,7 +96,10 @@ def test_titles_shown_are_preferred_in_that_reading_only():
 
 
 def test_places_for_titles_are_read_each_time():
-    answer = "I like Alien.\nMy ranking:\n1. Alien\n2. C#\n- nothing\nMy recommendation: alien. My recommendation: Heat"
+    answer = (
+        "I like Alien.\nMy ranking:\n1. Alien\n2. C#\n- nothing\n"
+        "My recommendation: alien. My recommendation: Heat"
+    )
     assert [TITLES[place] for place in items_in_places(answer, INDEX)] == ["Alien", "C#", "Heat"]
 
 

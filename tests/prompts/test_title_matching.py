@@ -1,6 +1,4 @@
-"""Mentions of titles in running text: whole titles only, the longest first, and sure only of what cannot be a
-word.
-"""
+"""Mentions of titles in running text: whole titles, longest first, certain only if no ordinary word."""
 
 import itertools
 from collections import Counter
@@ -134,9 +132,7 @@ def test_entities_are_resolved_with_their_semicolon_only_and_make_no_second_line
 
 
 class Counting(TitleIndex):
-    """Counts how often it is asked, which is what the time goes into; so does what it makes for titles that
-    were shown.
-    """
+    """An index that counts its look-ups, which take the time; so does its copy for titles shown."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         super().__init__(items)

@@ -1,6 +1,4 @@
-"""Everything behind the one face of rankers: random, popularity, BM25, embeddings, item-kNN, and whatever has
-a name.
-"""
+"""All rankers: random, popularity, BM25, embeddings, item-kNN, and those of the user by name."""
 
 from pathlib import Path
 
@@ -253,3 +251,13 @@ def test_a_ranker_of_ones_own_only_has_to_score():
     ranker = fit_ranker(f"{__name__}:Own", MOVIES)
     titles = [MOVIES.titles[item] for item, _ in ranker.top([()], 12)[0]]
     assert len(titles) == 12 and titles == sorted(titles, key=len)
+
+
+def test_words_of_a_query_find_items_before_and_after_saving(tmp_path: Path):
+    ranker = Bm25().fit(MOVIES)
+    found = ranker.top_for_text("a movie about SPACE", 5)
+    assert [item for item, _ in found] == ["m4"] and found[0].score > 0
+    assert ranker.top_for_text("space", 5, exclude={"m4"}) == ranker.top_for_text("zzz", 5) == []
+    assert {item for item, _ in ranker.top_for_text("cooking", 9, within={"m0", "m6", "m7"})} == {"m6", "m7"}
+    ranker.save(tmp_path)
+    assert Bm25.load(tmp_path).top_for_text("space", 5) == found

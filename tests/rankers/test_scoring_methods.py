@@ -1,6 +1,4 @@
-"""The ways of one model: sums, means, the prior taken off, fusion, and weights chosen where the answer is
-known.
-"""
+"""Scoring methods of one model: sums, means, prior, fusion, and the choice of weights."""
 
 from collections.abc import Sequence
 
@@ -111,5 +109,5 @@ def test_weights_are_chosen_for_the_part_that_knows():
 
 
 @pytest.mark.parametrize("method", ["likelihood", "total", "prior", "fused", "lexical", "hybrid"])
-def test_a_ways_ranker_bears_scores_for_every_candidate(method: str):
+def test_a_methods_ranker_has_scores_for_every_candidate(method: str):
     assert len(scores(method)) == 3

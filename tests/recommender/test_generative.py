@@ -34,7 +34,13 @@ class Writer:
         self.draft, self.reasons, self.asked = draft, reasons, list[GenerationRequest]()
 
     def __call__(
-        self, model: Path, requests: Sequence[GenerationRequest], engine, generation_cache: Path, label: str
+        self,
+        model: Path,
+        requests: Sequence[GenerationRequest],
+        engine,
+        generation_cache: Path,
+        label: str,
+        failures: float = 1.0,
     ) -> list[GenerationResult]:
         self.asked += requests
         return [
@@ -64,11 +70,11 @@ def ask(
 
 
 def answered(
-    folder: Path, catalogue: list[Item], wish: UserRequest, config: RetrievalConfig
+    folder: Path, catalogue: list[Item], user_request: UserRequest, config: RetrievalConfig
 ) -> Recommendation:
     grounding = ground_in(catalogue, folder / "index", config.embedder, config)
     model = GenerativeRecommender(Path("model.gguf"), grounding, config, folder / "generations.sqlite")
-    return model.recommend(from_words(catalogue, wish, grounding))
+    return model.recommend(from_words(catalogue, user_request, grounding))
 
 
 def test_an_item_that_the_draft_names_leads_and_its_reasons_are_written_anew(tmp_path: Path, says):
@@ -132,7 +138,7 @@ def test_half_a_sentence_at_the_end_and_closing_words_of_the_model_are_cut(tmp_p
     assert found.answer.count("My recommendation:") == 1 and "plenty of it." in found.answer
 
 
-def test_what_is_too_far_from_the_wish_is_not_recommended(tmp_path: Path, says):
+def test_what_is_too_far_from_the_request_is_not_recommended(tmp_path: Path, says):
     writer = says("My recommendation: Galaxy War")
     found = ask(tmp_path, [], "refill the toner", config=RETRIEVAL.model_copy(update={"min_similarity": 0.9}))
     assert not found.fits and found.named is None and found.answer == ""
@@ -142,11 +148,11 @@ def test_what_is_too_far_from_the_wish_is_not_recommended(tmp_path: Path, says):
     assert not as_json(found)["fits"]
 
 
-def test_taste_in_another_domain_is_not_held_against_the_floor(tmp_path: Path, says):
+def test_taste_in_another_domain_is_not_held_against_the_threshold(tmp_path: Path, says):
     says("My recommendation: Galaxy War")
     config = RETRIEVAL.model_copy(update={"min_similarity": 0.99})
-    wish = UserRequest(["Kind of Blue"], "", "music")
-    assert answered(tmp_path, items(), wish, config).fits
+    user_request = UserRequest(["Kind of Blue"], "", "music")
+    assert answered(tmp_path, items(), user_request, config).fits
 
 
 def test_the_history_reaches_the_model_in_the_catalogues_spelling_and_is_not_recommended(
@@ -165,14 +171,14 @@ def test_where_all_is_known_nothing_is_left(tmp_path: Path, says):
     assert not found.fits and found.items == () and as_text(found).startswith("Nothing is left")
 
 
-def test_a_silent_model_leaves_the_wish_to_search_by(tmp_path: Path, says):
+def test_a_silent_model_leaves_the_request_to_search_by(tmp_path: Path, says):
     says("  ", "  ")
     found = ask(tmp_path, [], "something like Baking Bread")
     assert found.items[0].title == "Baking Bread"
     assert found.reasons_by == "template" and 'You asked for "something like Baking Bread"' in found.answer
 
 
-def test_the_language_follows_the_wish(tmp_path: Path, says):
+def test_the_language_follows_the_request(tmp_path: Path, says):
     says("추천: Galaxy War", "")
     found = ask(tmp_path, ["기생충"], "우주 영화")
     assert found.request.locale == "ko" and found.answer.endswith("추천: Galaxy War")
@@ -216,7 +222,7 @@ def constrained(named: dict[str, list[int]]):
     return name_titles
 
 
-def test_the_constrained_way_names_titles_of_the_catalogue_behind_the_same_call(
+def test_constrained_grounding_names_titles_of_the_catalogue_behind_the_same_call(
     tmp_path: Path, says, monkeypatch: pytest.MonkeyPatch
 ):
     says("A draft that names Starship Forever IX")

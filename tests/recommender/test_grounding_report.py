@@ -16,7 +16,7 @@ from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.grounding import GroundedItem, Grounding, ground_in
 from tests.rankers.world import items
 
-CATALOGUE = [*items(), Item("movies", "twin", "Galaxy War", ("remake",))]
+CATALOGUE = [*items(), Item("movies", "remake", "Galaxy War", ("remake",))]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_shares_add_up_over_all_and_by_domain(grounding: Grounding):
     assert set(found["resolved"]) == set(RESOLVED) and set(found["flags"]) == set(FLAGS)
 
 
-def test_what_is_like_the_wish_is_nearer_to_it_than_what_is_not(grounding: Grounding):
+def test_what_is_like_the_request_is_nearer_to_it_than_what_is_not(grounding: Grounding):
     old = [answered("Bread and pasta", target="m4")] * 2
     space, kitchen = answered("x", "m4", "m0", target="m4"), answered("x", "m7", target="m4")
     near = relevance(old, [space, space], grounding, "embedded")

@@ -144,8 +144,8 @@ class Hub:
             return found  # type: ignore[return-value]
         oid, files = found
         siblings = [{"rfilename": name} for name in sorted(files)]
-        return 200, {"id": repo, "sha": oid, "private": True, "gated": False, "disabled": False, "downloads": 0,
-                     "likes": 0, "tags": [], "siblings": siblings}  # fmt: skip
+        return 200, {"id": repo, "sha": oid, "private": True, "gated": False, "disabled": False,
+                     "downloads": 0, "likes": 0, "tags": [], "siblings": siblings}  # fmt: skip
 
     def tree(self, body: Any, kind: str, repo: str, revision: str, path: str = "") -> Answer:
         found = self._at(kind, repo, revision)
@@ -161,8 +161,8 @@ class Hub:
         }
         if body == "recursive":
             entries = [_entry(name, files[name]) for name in inside]
-        return 200, [*({"type": "directory", "path": one, "oid": "0" * 40, "size": 0} for one in sorted(folders)),
-                     *entries]  # fmt: skip
+        inner = [{"type": "directory", "path": one, "oid": "0" * 40, "size": 0} for one in sorted(folders)]
+        return 200, [*inner, *entries]
 
     def paths(self, body: dict[str, list[str]], kind: str, repo: str, revision: str) -> Answer:
         found = self._at(kind, repo, revision)

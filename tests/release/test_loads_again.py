@@ -74,7 +74,7 @@ def _real_models(finished: dict[str, Path]) -> None:
 
 
 def _runnable(block: str) -> str:
-    """The card's code; the base is where the run prepared it, and the adapter model keeps a name of its own."""
+    """The card's code, with the base where the run prepared it; the adapter model keeps its own name."""
     named = block.replace("path/to/base", str(tiny_checkpoint()))
     return named.replace("model = PeftModel", "tuned = PeftModel")
 

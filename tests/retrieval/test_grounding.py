@@ -144,7 +144,7 @@ def test_a_title_named_twice_in_places_for_titles_is_noticed(grounding: Groundin
 
 
 def test_what_was_asked_for_counts_beside_the_answer(grounding: Grounding):
-    (found,) = grounding.nearest("", "movies", 1, wishes=["people who bake cakes in Britain"])
+    (found,) = grounding.nearest("", "movies", 1, queries=["people who bake cakes in Britain"])
     assert found.title == "The Great British Bake" and found.evidence and dict(found.ranks)["best 0"] == 1
 
 

@@ -36,9 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Seen:
-    """What the embedder `seen` was given, which is the real one; of items, not the wishes that a floor is
-    drawn by.
-    """
+    """The item texts that the embedder `seen` (the real one) was given, without the threshold's queries."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
@@ -53,8 +51,8 @@ class Seen:
 
     def take(self) -> list[str]:
         """The texts since the last call."""
-        wishes = {wish for some in FOREIGN.values() for wish in some}
-        taken, self._texts = [text for text in self._texts if text not in wishes], []
+        foreign = {query for some in FOREIGN.values() for query in some}
+        taken, self._texts = [text for text in self._texts if text not in foreign], []
         return taken
 
 

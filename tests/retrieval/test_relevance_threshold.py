@@ -35,7 +35,7 @@ def grounding(tmp_path_factory: pytest.TempPathFactory) -> Grounding:
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "query",
     [
         "astronauts stranded on another planet",
         "a love story with music",
@@ -45,12 +45,12 @@ def grounding(tmp_path_factory: pytest.TempPathFactory) -> Grounding:
         "a murder mystery",
     ],
 )
-def test_what_the_catalogue_has_lies_above_the_floor(grounding: Grounding, wish: str):
-    assert grounding.fit([wish], "movies") >= grounding.floor("movies")
+def test_what_the_catalogue_has_lies_above_the_threshold(grounding: Grounding, query: str):
+    assert grounding.fit([query], "movies") >= grounding.floor("movies")
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "query",
     [
         "repair a leaking dishwasher hose",
         "income limits for housing benefit",
@@ -60,23 +60,23 @@ def test_what_the_catalogue_has_lies_above_the_floor(grounding: Grounding, wish:
         "opening hours of the town hall",
     ],
 )
-def test_planted_wishes_that_are_not_of_the_catalogue_lie_below_it(grounding: Grounding, wish: str):
-    assert wish not in FOREIGN["en"]
-    assert grounding.fit([wish], "movies") < grounding.floor("movies")
+def test_planted_queries_that_are_not_of_the_catalogue_lie_below_it(grounding: Grounding, query: str):
+    assert query not in FOREIGN["en"]
+    assert grounding.fit([query], "movies") < grounding.floor("movies")
 
 
-def test_a_catalogue_of_hardly_anything_has_no_floor(grounding: Grounding):
+def test_a_catalogue_of_hardly_anything_has_no_threshold(grounding: Grounding):
     assert grounding.floor("few") == grounding.floor("unknown") == -1.0
     assert grounding.fit(["x"], "unknown") == grounding.fit([" "], "movies") == -1.0
 
 
-def test_the_floor_is_the_upper_end_of_foreign_wishes_but_never_above_what_items_have_among_themselves():
+def test_the_threshold_is_the_upper_end_of_foreign_queries_but_never_above_what_items_have_among_themselves():
     rng = np.random.default_rng(0)
     items = [str(n) for n in range(40)]
     alike = rng.standard_normal((1, 8)) + 0.1 * rng.standard_normal((40, 8))
     apart = np.eye(40, 48)
     for vectors, foreign, low, high in (
-        (alike, -alike[:5], -1.01, -0.9),  # foreign wishes are opposite: the floor is theirs
+        (alike, -alike[:5], -1.01, -0.9),  # foreign queries are opposite: the threshold is theirs
         (alike, alike[:5] + 0.3, 0.5, 1.0),
         (apart, apart[:5] + 0.01, -0.01, 0.01),  # items have nothing in common: nothing is refused
     ):
@@ -91,7 +91,7 @@ def test_chunks_of_one_item_are_no_neighbours_of_it():
     assert threshold_of(["a", "a", "b", "b", "c", "c"], vectors, foreign) == 0.0
 
 
-def test_floors_outlive_the_process(grounding: Grounding, tmp_path: Path):
+def test_thresholds_outlive_the_process(grounding: Grounding, tmp_path: Path):
     items = [Item("movies", str(n), title, (genre,), text) for n, (title, genre, text) in enumerate(FILMS)]
     first = ground_in(items, tmp_path, "embedded").floor("movies")
     assert ground_in(items, tmp_path, "embedded").floor("movies") == first > 0

@@ -13,9 +13,7 @@ from rectune.core.recipe import Recipe
 
 
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
-    """As `rectune.train.sft.run`; writes held-<rank>.json: bytes held here and in all, before and after a
-    step.
-    """
+    """As `rectune.train.sft.run`; writes held-<rank>.json: bytes here and in all, before and after a step."""
     import torch
     from transformers import TrainerCallback
 

@@ -83,7 +83,7 @@ def start(
         "inputs": {name: str(path) for name, path in inputs.items()},
         "out": str(out),
         "run": "test",
-        "team": {"processes": processes},
+        "process_group": {"processes": processes},
     }
     job = out.with_suffix(".job")
     job.write_text(json.dumps(spec))

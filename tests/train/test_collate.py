@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from rectune.models.attention import BLOCKS, keep_blocks_where_they_fit, register_blocks
-from rectune.train.collate import NOBODY, Layout, PackedCollator
+from rectune.train.collate import NO_EXAMPLE, Layout, PackedCollator
 from rectune.train.rows import NOT_TRAINED, TokenRows
 from tests.models.tiny import tiny_checkpoint
 
@@ -81,7 +81,7 @@ def test_a_changed_neighbour_changes_nothing(attention: str, layout: Layout) -> 
         before, after = (model(**inputs_of(batch), use_cache=False).logits for batch in (plain, other))
     theirs = plain["owners"] == 4
     assert float((before - after)[theirs].abs().max()) > 0.1
-    ours = ~theirs & (plain["owners"] != NOBODY)
+    ours = ~theirs & (plain["owners"] != NO_EXAMPLE)
     torch.testing.assert_close(after[ours], before[ours], atol=1e-6, rtol=0)
 
 
@@ -119,8 +119,8 @@ def test_every_token_knows_its_example(layout: Layout) -> None:
         assert batch["input_ids"][own].tolist() == rows.tokens(number).tolist()
         labels = batch["labels"][own].tolist()
         assert labels == [NOT_TRAINED] * (length // 2) + rows.tokens(number).tolist()[length // 2 :]
-    assert (batch["owners"] == NOBODY).sum() == batch["owners"].numel() - sum(LENGTHS)
-    assert set(batch["labels"][batch["owners"] == NOBODY].tolist()) <= {NOT_TRAINED}
+    assert (batch["owners"] == NO_EXAMPLE).sum() == batch["owners"].numel() - sum(LENGTHS)
+    assert set(batch["labels"][batch["owners"] == NO_EXAMPLE].tolist()) <= {NOT_TRAINED}
 
 
 def test_the_first_token_of_an_example_is_never_a_label() -> None:

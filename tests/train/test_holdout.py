@@ -1,6 +1,4 @@
-"""The held-out users: an exact loss on them, the best adapter kept, an end when nothing is gained, and
-answers.
-"""
+"""Held-out users: an exact loss on them, the best adapter kept, early stopping, and answers."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Training on two ranks under torch's agent: what each holds, and kills, dead agents and full disks survived."""
+"""Training on two ranks under torch's agent: what each holds; kills, dead agents and full disks."""
 
 import json
 import os
@@ -90,7 +90,7 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
 
 @pytest.fixture
 def wide_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkpoint whose linear layers all have more than 100,000 bytes: DeepSpeed cuts nothing smaller up."""
+    """A checkpoint whose linear layers all exceed 100,000 bytes: DeepSpeed partitions no smaller ones."""
     tiny_checkpoint()  # made and kept with the widths it has elsewhere
     shape = {"hidden_size": 512, "intermediate_size": 1024, "num_key_value_heads": 4}
     for name, width in shape.items():

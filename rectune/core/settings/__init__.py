@@ -2,7 +2,8 @@
 
 Every field has a description with its unit; a field made by `runtime_only` cannot change the result.
 
-Free fields (workers, slots, log intervals) stay out of the run keys, so turning them never makes work again.
+Runtime-only fields (workers, slots, log intervals) are not part of the run keys, so changing them never runs
+a stage again.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ POSITIVE_THRESHOLDS = {
 
 
 class CrossDomainConfig(Section):
-    """Training cases with a history in one domain and a target in another, of users whom both know."""
+    """Training cases with a history in one domain and a target in another, of users who are in both."""
 
     history: str
     """A dataset of the recipe, or one category of it, as `amazon/Electronics`, from which histories are
@@ -50,10 +50,10 @@ class CrossDomainConfig(Section):
 
 
 class CustomDatasetConfig(Section):
-    """A dataset of one's own: which files it is, and which column is what."""
+    """Your own dataset: which files it is, and which column is what."""
 
     domain: str
-    """What its items are: one of the eight domains, or a name of one's own, which is worded as `other`."""
+    """What its items are: one of the eight domains, or a name of your own, which is worded as `other`."""
     items: str
     """The file of the items (CSV, TSV, JSON lines or Parquet), below `root` or as an absolute path."""
     interactions: str = ""
@@ -65,15 +65,15 @@ class CustomDatasetConfig(Section):
     """Likewise for user_id, item_id, value, timestamp. Without a value each interaction counts 1; without a
     timestamp histories are in no order."""
     categories_separator: str = "|"
-    """What parts the categories of an item where they stand in one cell."""
+    """Separator of an item's categories within one cell."""
     kind: Literal["rating", "click", "purchase", "play", "review"] = "rating"
     """What an interaction is, for the wording of prompts."""
     positive_threshold: float = 1.0
-    """From which value on an interaction counts as liked."""
+    """Value from which on an interaction counts as liked."""
     licence: str = ""
-    """The licence of the data, for the cards that are published."""
+    """Licence of the data, for the published cards."""
     redistributable: bool = False
-    """Whether the licence lets rows made of the data be published."""
+    """Whether the licence allows publishing rows made of the data."""
 
 
 class DataConfig(Section):
@@ -84,17 +84,17 @@ class DataConfig(Section):
     datasets: list[str] = Field(default=list(MIXTURE_WEIGHTS), min_length=1)
     """The datasets that are read: names that `rectune data list` shows, or keys of `custom`."""
     categories: dict[str, list[str]] = Field(default={})
-    """Categories that are read of a dataset that comes by category, as `{amazon: [Electronics]}`; all that
-    are there of a dataset that is not named."""
+    """Categories to read of a dataset that is split by category, as `{amazon: [Electronics]}`; of a dataset
+    that is not named, all categories found."""
     mixture_weights: dict[str, Weight] = Field(default=MIXTURE_WEIGHTS)
     """Relative weights of the datasets in the training cases; 0 gives none. By default the published mixture,
     in per cent. Every dataset that is read needs one."""
     shortfall: Literal["accept", "spread"] = "accept"
-    """What happens when a dataset has fewer cases than its share asks for: `accept` fewer in all, or `spread`
-    what is missing over the others, which changes the mixture."""
+    """What happens when a dataset has fewer cases than its weight asks for: `accept` fewer cases in total, or
+    `spread` the missing ones over the others, which changes the mixture."""
     cross_domain: list[CrossDomainConfig] = Field(default=[])
-    """Further training cases across two domains, for a model that recommends from a history of other
-    things."""
+    """Additional training cases across two domains, for a model that recommends from a history in another
+    domain."""
     positive_threshold: dict[str, float] = Field(default=POSITIVE_THRESHOLDS)
     """The value (stars, points, hours played, clicks) from which on an interaction counts as liked, by
     dataset; a dataset that is not named has its own from `rectune data list`. Interactions without a value
@@ -102,33 +102,34 @@ class DataConfig(Section):
     train: PositiveInt = 600_000
     """Training cases. Users of training, preference and test cases are disjoint."""
     preference: PositiveInt = 3000
-    """Cases to choose `candidates.prompts` from; more than those are needed to balance domains and kinds."""
+    """Cases from which `candidates.prompts` are chosen; draw more than that, to balance domains and kinds."""
     test: PositiveInt = 2000
-    """Test cases, as many of each dataset. More narrow the intervals of the evaluation, and it takes
-    longer."""
+    """Test cases, equally many of each dataset. More give narrower intervals and take longer."""
     train_time_quantile: Fraction = 0.9
-    """The earliest share of all likes that training and preferences use; tests ask for later ones, where
-    times are published. 1 parts users alone, and lets training see likes later than those of the tests."""
+    """Share of all likes, the earliest, that training and preference cases use; test targets are later, where
+    times are published. At 1 only users are split, and training may see likes later than those of the
+    tests."""
     min_history: PositiveInt = 5
-    """Liked items before the target that a case has at least. Fewer let more users in, and tell less of
-    each."""
+    """Minimum number of liked items before the target. A smaller minimum admits more users with less
+    history."""
     max_history: PositiveInt = 20
-    """Liked items before the target that a case has at most: the latest. Longer ones make longer prompts."""
+    """Maximum number of liked items before the target, the latest ones. Longer histories make longer
+    prompts."""
     num_candidates: Annotated[int, Field(ge=2)] = 20
-    """Items a case is ranked among, the target included."""
+    """Candidates of a case, the target included."""
     negatives: Literal["uniform", "popularity", "near"] = "uniform"
-    """How the other candidates are drawn, from the target's category where it has one: each alike, by
-    `popularity`, or `near` the target in the space of `embedder`, which is hardest."""
+    """How the other candidates are drawn, from the target's category where it has one: uniformly, by
+    `popularity`, or `near` the target by `embedder`, which is hardest."""
     embedder: str = "embedded"
-    """The model that says what is `near`: `embedded` (MiniLM, English) or a sentence-transformers Hub id."""
+    """Embedding model for `near`: `embedded` (MiniLM, English) or a sentence-transformers Hub id."""
     malformed: Fraction = 0.01
-    """Share of a file's lines that may be unreadable before reading it is an error."""
+    """Maximum share of a file's lines that may be malformed before reading it is an error."""
     custom: dict[str, CustomDatasetConfig] = Field(default={})
-    """Datasets of one's own, by the name that `datasets` then uses."""
+    """Your own datasets, by the name that `datasets` then uses."""
     seed: int = 7
     """Seed of all draws of users, targets and candidates."""
 
     @property
     def folder(self) -> Path:
-        """The folder that `root` means."""
+        """The folder that `root` stands for."""
         return SAMPLES if self.root == _EMBEDDED else self.root

@@ -10,7 +10,7 @@ from rectune.core.settings.base import Fraction, NonNegativeInt, PositiveFloat, 
 
 
 class RuleConfig(Section):
-    """One way in which a response may be unfit."""
+    """A filter rule."""
 
     on: bool = True
     """Whether the rule is measured and drops rows."""
@@ -20,66 +20,67 @@ class TooShortConfig(RuleConfig):
     """A response of few tokens."""
 
     tokens: NonNegativeInt = 20
-    """Responses of fewer tokens of the base model go: they hardly hold a reason."""
+    """Responses with fewer tokens (of the base model) are dropped: they hardly hold a reason."""
 
 
 class TooLongConfig(RuleConfig):
     """A response of many tokens."""
 
     tokens: PositiveInt = 400
-    """Responses of more tokens of the base model go: they are more than one paragraph."""
+    """Responses with more tokens (of the base model) are dropped: they are more than one paragraph."""
 
 
 class PromptCopyConfig(RuleConfig):
-    """A response that says the prompt again."""
+    """A response that copies the prompt."""
 
     words: PositiveInt = 4
-    """Length of the runs of words that are looked for in the prompt. Longer runs forgive more."""
+    """Length of the word n-grams that are looked for in the prompt. Larger values are more tolerant."""
     share: Fraction = 0.5
-    """From which share of the response's runs on, found in the prompt, the response goes."""
+    """Share of the response's n-grams found in the prompt from which on it is dropped."""
 
 
 class NgramRepetitionConfig(RuleConfig):
-    """A response that says itself again."""
+    """A response that repeats itself."""
 
     words: PositiveInt = 3
-    """Length of the runs of words that are looked for earlier in the response. Longer runs forgive more."""
+    """Length of the word n-grams that are looked for earlier in the response. Larger values are more
+    tolerant."""
     share: Fraction = 0.3
-    """From which share of the response's runs on, found earlier in it, the response goes."""
+    """Share of the response's n-grams found earlier in it from which on it is dropped."""
 
 
 class PerLocaleConfig(RuleConfig):
-    """A least share for each locale."""
+    """A minimum share for each locale."""
 
     en: Fraction
-    """The least share in English responses."""
+    """Minimum share in English responses."""
     ko: Fraction
-    """The least share in Korean responses."""
+    """Minimum share in Korean responses."""
 
 
 class LanguageConfig(PerLocaleConfig):
     """The share of letters, titles left out, in the script of the prompt's locale."""
 
     en: Fraction = 0.9
-    """The least share of Latin letters in English responses."""
+    """Minimum share of Latin letters in English responses."""
     ko: Fraction = 0.5
-    """The least share of Hangul in Korean responses, in which foreign names are frequent."""
+    """Minimum share of Hangul in Korean responses, in which foreign names are frequent."""
 
 
 class StopWordsConfig(PerLocaleConfig):
-    """The share of words, titles left out, that hold sentences together."""
+    """The share of function words among the words, titles left out."""
 
     en: Fraction = 0.33
-    """The least share of function words in English responses; lists of keywords have fewer."""
+    """Minimum share of function words in English responses; lists of keywords have fewer."""
     ko: Fraction = 0.4
-    """The least share of words with a particle or a verb's ending in Korean responses."""
+    """Minimum share of words with a particle or a verb ending in Korean responses."""
 
 
 class NearDuplicateConfig(RuleConfig):
-    """A response that is nearly the same as another one."""
+    """A response that is nearly equal to another one."""
 
     similarity: Annotated[float, Field(ge=0.5, le=1.0)] = 0.8
-    """From which similarity (Jaccard, of word 3-grams) to one that stays on a response goes."""
+    """Jaccard similarity of word 3-grams to a kept response from which on a response is dropped."""
 
 
 class FilterRulesConfig(Section):
@@ -94,36 +95,37 @@ class FilterRulesConfig(Section):
     too_long: TooLongConfig = TooLongConfig()
     """The response has many tokens."""
     prompt_copy: PromptCopyConfig = PromptCopyConfig()
-    """The response says the prompt again."""
+    """The response copies the prompt."""
     ngram_repetition: NgramRepetitionConfig = NgramRepetitionConfig()
-    """The response says itself again."""
+    """The response repeats itself."""
     target: RuleConfig = RuleConfig()
-    """The response does not end on the item really taken, nor rank it first."""
+    """The response neither ends on the target nor ranks it first."""
     other_item: RuleConfig = RuleConfig()
     """The response ends on another item of the catalogue, or ranks another first."""
     language: LanguageConfig = LanguageConfig()
     """The response is in another script than its prompt's locale."""
     stop_words: StopWordsConfig = StopWordsConfig()
-    """The response is words without sentences."""
+    """The response is a list of words without sentences."""
     broken_text: RuleConfig = RuleConfig()
     """The response has characters that no writer types, or letters read in a wrong encoding."""
     markers: RuleConfig = RuleConfig()
-    """The response has leftovers of templates or roles, or speaks of itself as a model."""
+    """The response has template or role markers, or speaks of itself as a model."""
     advertising: RuleConfig = RuleConfig()
-    """The response has phrases that sell."""
+    """The response has advertising phrases."""
     personal_data: RuleConfig = RuleConfig()
     """The response has addresses, telephone, card or resident registration numbers outside titles."""
     duplicate: RuleConfig = RuleConfig()
-    """The response is the same as another one, which stays."""
+    """The response equals another one, which is kept."""
     near_duplicate: NearDuplicateConfig = NearDuplicateConfig()
-    """The response is nearly the same as another one, which stays."""
+    """The response is nearly equal to another one, which is kept."""
 
 
 class FilterConfig(Section):
-    """What a response must be to be trained on."""
+    """Which responses are dropped before training."""
 
     threshold: PositiveFloat = 15.0
-    """From which ln(L)*L/C on the rule `score` drops a response; L counts its tokens, C the distinct ones
-    among them. Lower drops more, of long responses first; with another tokenizer the figures are others."""
+    """Response score ln(L)*L/C from which on the rule `score` drops a response; L is the number of its
+    tokens, C of distinct ones. Lower values drop more, long responses first; the scores depend on the
+    tokenizer."""
     rules: FilterRulesConfig = FilterRulesConfig()
-    """What drops a response; each rule does by itself, and the reasons are counted."""
+    """The rules; each drops responses on its own, and the reasons are counted."""

@@ -27,31 +27,31 @@ class LoraSection(Section):
     """Low-rank adapters (Hu et al. 2021)."""
 
     r: PositiveInt = 64
-    """Rank of the adapters. More can learn more, and take more memory."""
+    """Rank of the adapters. Higher ranks can learn more and take more memory."""
     lora_alpha: PositiveInt = 128
-    """Scale of the adapters: their product is multiplied by lora_alpha / r."""
+    """Scale of the adapters: their output is multiplied by lora_alpha / r."""
     lora_dropout: Fraction = 0.05
-    """Share of the adapters' inputs that is dropped at random in training."""
+    """Dropout probability of the adapters' inputs."""
     target_modules: str | list[str] = "all-linear"
     """The layers that get adapters: `all-linear`, or a list of module names."""
     extra: dict[str, Any] = Field(default={})
-    """Further arguments of peft's LoraConfig, as `{use_rslora: true}`."""
+    """Other arguments of peft's LoraConfig, as `{use_rslora: true}`."""
 
 
 class TrainingConfig(Section):
     """One training stage."""
 
     num_train_epochs: PositiveFloat = 1.0
-    """Times that every row is seen; a fraction ends early."""
+    """Epochs; a fraction of an epoch is possible."""
     learning_rate: PositiveFloat = 1e-4
-    """Peak learning rate of AdamW. Smaller models and few rows want more."""
+    """Peak learning rate of AdamW. Use higher values for small models and few rows."""
     per_device_train_batch_size: PositiveInt = 4
-    """Rows a process and step. A step sees this x gradient_accumulation_steps x
-    processes x machines rows."""
+    """Rows per process and batch. A step has this x gradient_accumulation_steps x processes x machines
+    rows."""
     gradient_accumulation_steps: PositiveInt = 1
-    """Batches whose gradients are added up for one optimiser step: more rows a step in the same memory."""
+    """Batches whose gradients are summed for one optimiser step: more rows per step in the same memory."""
     max_length: PositiveInt = 2048
-    """Tokens of prompt and response together at most; longer rows are left out and counted."""
+    """Maximum number of tokens of prompt and response together; longer rows are left out and counted."""
     warmup_ratio: Fraction = 0.1
     """Share of the steps in which the learning rate rises from 0 to its peak."""
     lr_scheduler_type: Literal["cosine", "linear", "constant"] = "cosine"
@@ -59,31 +59,29 @@ class TrainingConfig(Section):
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     """AdamW's weight decay, of the adapters."""
     max_grad_norm: PositiveFloat = 1.0
-    """Norm to which longer gradients are cut."""
+    """Maximum gradient norm; longer gradients are clipped to it."""
     gradient_checkpointing: bool = True
-    """Whether activations are computed again in the backward pass: less memory, one more forward pass a
-    step."""
+    """Whether activations are recomputed in the backward pass: less memory, one more forward pass a step."""
     zero_stage: Literal[0, 1, 2, 3] = 2
-    """DeepSpeed's ZeRO stage: what processes share out. 0 nothing, 1 the optimiser, 2 gradients too, 3
-    weights too."""
+    """DeepSpeed's ZeRO stage: what is partitioned among the processes. 0 nothing, 1 optimiser state, 2 and
+    gradients, 3 and weights."""
     offload: Offload = "none"
-    """What moves to host memory: the optimiser (ZeRO 2, 3), or the parameters too (3). Less device memory,
-    slower."""
+    """What is offloaded to host memory: the optimiser (ZeRO 2, 3), or also the parameters (3). Less device
+    memory, slower."""
     seed: int = 7
-    """Seed of new adapters, of the order of rows, and of dropout."""
+    """Seed of the adapters' initial weights, of the order of rows, and of dropout."""
     processes: PositiveInt = runtime_only(1)
-    """Processes on each machine, one an accelerator. Only the number on all machines together is in the key.
-    """
+    """Processes on each machine, one per accelerator. Only the total number is part of the key."""
     machines: PositiveInt = runtime_only(1)
-    """How many machines train together; `rectune run` prints what to type on all but the first."""
+    """Number of machines that train together; `rectune run` prints the command for all but the first."""
     endpoint: str = runtime_only("", validate_default=True)
-    """host:port of the first machine, where the machines meet; several machines need one."""
+    """host:port of the first machine, for the rendezvous; required for several machines."""
     logging_steps: PositiveInt = runtime_only(10)
     """Optimiser steps between lines of the log."""
     save_steps: PositiveInt = runtime_only(200)
-    """Optimiser steps between checkpoints: what is lost at most when a run is killed."""
+    """Optimiser steps between checkpoints: at most this many are lost when a run is killed."""
     report_to: list[Literal["tensorboard", "wandb", "trackio"]] = runtime_only(["tensorboard"])
-    """Trackers that get the log too; `wandb` and `trackio` where they are installed."""
+    """Trackers for the log; `wandb` and `trackio` must be installed."""
 
     @field_validator("endpoint")
     @classmethod
@@ -102,21 +100,22 @@ class TrainConfig(TrainingConfig):
     lora: LoraSection = LoraSection()
     """The adapters that are trained."""
     packing: bool = True
-    """Whether several examples, blind to each other, share a row of `max_length` tokens;
+    """Whether several examples, without attention between them, share a row of `max_length` tokens;
     `per_device_train_batch_size` then counts such rows."""
     attn_implementation: Literal["auto", "blocks", "sdpa", "flash_attention_2", "eager"] = "auto"
-    """`auto` is flash_attention_2 where it can run, `blocks` (each packed example by itself) on a processor,
-    else sdpa."""
+    """`auto` is flash_attention_2 where it can run, `blocks` (each packed example separately) on a CPU, else
+    sdpa."""
     use_liger_kernel: bool = False
-    """Whether Liger's kernels are swapped in: faster, with less memory; needs an accelerator."""
+    """Whether Liger's kernels are used: faster, with less memory; needs an accelerator."""
     eval_user_fraction: EvalFraction = 0.05
-    """Share of the users who are never trained on. The adapter that is best on them is kept."""
+    """Share of users who are held out from training. The adapter that is best on them is kept."""
     eval_steps: PositiveInt = 200
     """Optimiser steps between evaluations on those users."""
     early_stopping_patience: NonNegativeInt = 5
     """Evaluations without gain after which training ends; 0 trains to the end."""
     max_loss_ratio: Annotated[float, Field(ge=0.0)] = runtime_only(10.0)
-    """A loss above so many times the median of the steps before ends the run with an error; 0 never does."""
+    """A loss above this multiple of the median of the steps before ends the run with an error; 0 never
+    does."""
 
 
 LossType = Literal[
@@ -129,46 +128,43 @@ _SMOOTHED = {"robust", "exo_pair", "aot", "aot_unpaired"}
 
 
 class AlignConfig(TrainingConfig):
-    """DPO (Rafailov et al. 2023) on tagged answers; it goes on with the adapters of `train`."""
+    """DPO (Rafailov et al. 2023) on tagged answers; it continues training the adapters of `train`."""
 
     learning_rate: PositiveFloat = 5e-7
-    """Peak learning rate of AdamW, far below that of `train`: DPO starts from a model that answers well
-    already."""
+    """Peak learning rate of AdamW, far below that of `train`: DPO starts from a tuned model."""
     per_device_train_batch_size: PositiveInt = 2
-    """Pairs a process and step. A step sees this x gradient_accumulation_steps x
-    processes x machines pairs."""
+    """Pairs per process and batch. A step has this x gradient_accumulation_steps x processes x machines
+    pairs."""
     max_length: PositiveInt = 2112
-    """Tokens of prompt and answer together at most; longer pairs are left out and counted."""
+    """Maximum number of tokens of prompt and answer together; longer pairs are left out and counted."""
     lr_scheduler_type: Literal["cosine", "linear", "constant"] = "linear"
     """How the learning rate falls after its peak."""
     annotator: Literal["person", "simulated"] = "person"
-    """`person` waits for tags made with `rectune tag`; with `simulated` a published rule stands in, and
-    everything made from it says so."""
+    """`person` waits for tags made with `rectune tag`; `simulated` uses a fixed rule instead, and everything
+    made from it says so."""
     tags: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "default"
     """Name of the file of tags, tags/NAME.sqlite. Recipes that name the same one share their tags."""
     pairs: Literal["best_worst", "all"] = "best_worst"
-    """Pairs that a tag makes: one, or `all` that it implies (the best over those between over the worst)."""
+    """Pairs of a tag: one, or `all` that it implies (best over the others over worst)."""
     conflicts: Literal["majority", "drop"] = "majority"
-    """What becomes of pairs that annotators order differently: the order that more of them gave (ties are
+    """How pairs that annotators order differently are resolved: the order that more of them gave (ties are
     left out), or `drop`."""
     embedder: str = "embedded"
-    """The model that measures how near answers come to the true next item, as a check of the tags: `embedded`
-    (MiniLM, English) or a sentence-transformers Hub id."""
+    """Embedding model for the similarity of answers to the target, a check of the tags: `embedded` (MiniLM,
+    English) or a sentence-transformers Hub id."""
     beta: PositiveFloat = 0.1
-    """Weight of the distance to the model before DPO; lower lets the tuned one go further."""
+    """DPO's beta: strength of the penalty for leaving the reference model; lower values allow more change."""
     loss_type: list[LossType] = Field(default=["sigmoid"], min_length=1)
-    """Losses of trl's DPO, added up; `[sigmoid, sft]` keeps the chosen answers likely."""
+    """Losses of trl's DPO, summed; `[sigmoid, sft]` keeps the chosen answers likely."""
     loss_weights: list[PositiveFloat] = Field(default=[1.0])
-    """Weights of the losses, one for each."""
+    """Weights of the losses, one per loss."""
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
-    """Share of pairs that may be the wrong way round, for losses that take it: robust, exo_pair, aot,
-    aot_unpaired."""
+    """Assumed share of flipped pairs, for losses that use it: robust, exo_pair, aot, aot_unpaired."""
     precompute_ref_log_probs: bool = runtime_only(True)
-    """Whether the log-probabilities of the model before DPO are computed once, before the first step, and not
-    in each step.
-    """
+    """Whether the log-probabilities of the reference model are computed once, before the first step, and not
+    in each step."""
     eval_user_fraction: EvalFraction = 0.1
-    """Share of the users whose pairs are never trained on. The adapter that is best on them is kept."""
+    """Share of users whose pairs are held out from training. The adapter that is best on them is kept."""
     eval_steps: PositiveInt = 50
     """Optimiser steps between evaluations on their pairs."""
     early_stopping_patience: NonNegativeInt = 0

@@ -1,8 +1,7 @@
 """Ranking metrics with one relevant item a case, and their intervals.
 
-Throughout, a case's rank is 1 where the target stands first. Ties go against the system: the target stands
-behind everything that scores as high as it, so that a constant score is the worst ranking and not a lucky
-one.
+A case's rank is 1 if the target is first. Ties count against the system: the target ranks behind everything
+that scores as high as it, so that a constant score is the worst ranking.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _AT_ONCE = 500  # rounds of the bootstrap that are drawn together
 
 
 def target_rank(items: Sequence[str], scores: Sequence[float], target: str) -> int:
-    """The target's rank, from 1 to len(items); it loses ties, and a score that is no number loses to all.
+    """The target's rank, from 1 to len(items); it loses ties, and a NaN score ranks last.
 
     Raises:
         ValueError: the target is not among the items.
@@ -50,8 +49,8 @@ def ndcg_at(ranks: ArrayLike, k: int) -> NDArray[np.float64]:
 class UserBootstrap:
     """Users drawn with replacement, each with all their cases (the bootstrap, Efron 1979), many times over.
 
-    Cases of one user are not independent and stay together. Made once, it serves every figure of the same
-    cases, so that paired figures see the same draws.
+    Cases of one user are not independent and stay together. One instance serves all figures of the same
+    cases, so that paired figures use the same draws.
 
     Args:
         users: whose case it is, [n].
@@ -70,7 +69,7 @@ class UserBootstrap:
             some += np.bincount(places.ravel(), minlength=some.size).reshape(some.shape)
 
     def interval(self, values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
-        """The 95 % percentile interval of the mean of a figure a case, [n]; not a number for no cases."""
+        """The 95 % percentile interval of the mean of one value per case, [n]; NaN for no cases."""
         if not len(self._codes):
             return math.nan, math.nan
         sums = np.bincount(self._codes, weights=np.asarray(values, np.float64))  # [u]

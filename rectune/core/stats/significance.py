@@ -1,4 +1,4 @@
-"""Whether two systems differ on the same cases."""
+"""Significance tests of two systems on the same cases."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ def mcnemar(lost: int, won: int) -> float:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """p-values corrected for their number (Holm 1979): each times the number of those not smaller, never
-    falling.
-    """
+    """p-values with Holm's correction (1979): each times the number of those not smaller, made monotone."""
     order = sorted(range(len(ps)), key=lambda at: ps[at])
     corrected, highest = [0.0] * len(ps), 0.0
     for place, at in enumerate(order):
@@ -34,7 +32,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def difference(one: Sequence[int], other: Sequence[int], resampled: UserBootstrap) -> dict[str, Any]:
-    """How `other` does beside `one`, given the ranks of the same cases.
+    """Compare `other` with `one`, given the ranks of the same cases.
 
     Returns:
         `n`; `difference` of hit@1, other less one, with its 95 % `interval` over users; `won` and `lost`,

@@ -1,1 +1,1 @@
-"""Text that comes from elsewhere, made fit to be shown."""
+"""Formatting figures and untrusted text for terminals, pages and cards."""

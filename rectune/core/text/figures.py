@@ -1,4 +1,4 @@
-"""Figures read from a run's JSON, which may lack them or hold something else, as words for reports and cards."""
+"""Figures of a run's JSON, which may lack them or hold other types, formatted for reports and cards."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def with_ends(value: Any, ends: Any, *, signed: bool = False) -> str:
 
 
 def triple(value: Any) -> str:
-    """[value, low, high, …] as words; `NONE` where it is anything else."""
+    """[value, low, high, …] formatted; `NONE` for anything else."""
     if not isinstance(value, (list, tuple)) or len(value) < 3 or None in map(number, value[:3]):
         return NONE
     return with_ends(value[0], value[1:3])

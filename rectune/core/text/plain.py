@@ -48,7 +48,7 @@ def duration(seconds: float) -> str:
 
 
 def locale_of(text: str) -> Locale:
-    """Korean if most letters are Hangul: who types it reads it."""
+    """Korean if most letters are Hangul, else English."""
     letters = [letter for letter in text if letter.isalpha()]
     return "ko" if 2 * sum("가" <= letter <= "힣" for letter in letters) > len(letters) else "en"
 
@@ -65,8 +65,6 @@ def _visible(character: str) -> str:
 
 
 def is_unsegmented(text: str) -> bool:
-    """Whether full text must go by runs of letters, since words do not stand alone: a fifth of the letters
-    says so.
-    """
+    """Whether full-text search needs character n-grams: a fifth of the letters are of such scripts."""
     letters = [letter for letter in text[:_LETTERS_READ] if letter.isalpha()]
     return 5 * sum(bool(_UNSPACED.match(letter)) for letter in letters) >= max(1, len(letters))

@@ -137,7 +137,7 @@ def save(figure: Figure, path: Path) -> bool:
 
 @needs_extra("a chart")
 def drawable(text: str, longest: int = 40) -> str:
-    """At most `longest` characters, with a box for each that the chart's font does not have (Hangul, emoji)."""
+    """At most `longest` characters, with a box for each that the chart's font lacks (Hangul, emoji)."""
     from matplotlib.font_manager import findfont, get_font
 
     shortened = text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,1 +1,1 @@
-"""What SFT and DPO train with: arguments, one `fit`, packing, the guard."""
+"""Training code shared by SFT and DPO: arguments, `fit`, packing, the loss-spike guard."""

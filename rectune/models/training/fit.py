@@ -1,4 +1,4 @@
-"""What SFT and DPO share: the trainer's arguments, and one `fit` that resumes, watches and proves."""
+"""Shared by SFT and DPO: the trainer's arguments, and `fit`, which resumes, monitors and checks training."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def restore(model: PeftModel, values: Mapping[str, torch.Tensor]) -> None:
 
 
 def going_on_from(job: TrainingJob) -> Path | None:
-    """The last complete checkpoint, if there is one; what is left of broken ones is removed."""
+    """The last complete checkpoint, if there is one; incomplete ones are removed."""
     discard_broken(job.checkpoints)
     return last_complete(job.checkpoints)
 
@@ -166,7 +166,7 @@ def fit(
     best: BestAdapterCallback | None = None,
     meter: metrics.TokenMeter | None = None,
 ) -> dict[str, Any]:
-    """Train from the last complete checkpoint on, prove that it trained, write `adapter/`, tidy up.
+    """Train from the last complete checkpoint, check the result, write `adapter/`, tidy up.
 
     Every process calls this; the first one writes the shared files.
 
@@ -181,8 +181,8 @@ def fit(
         The summary of the metrics, and how the processes and DeepSpeed were set up.
 
     Raises:
-        RectuneError: one of the proofs failed.
-        UserError: the loss was no number.
+        RectuneError: an integrity check failed.
+        UserError: the loss was NaN or infinite.
     """
     score_labels_only()
     start, base = integrity_checks.trainable_values(model), integrity_checks.base_digest(model)
@@ -257,7 +257,7 @@ def save_adapter(
 
 
 def finish(job: TrainingJob, best: BestAdapterCallback | None) -> None:
-    """The adapter is safe: what was kept for resuming can go."""
+    """Remove what was kept for resuming, once the adapter is saved."""
     if best:
         best.clear()
     if is_first():

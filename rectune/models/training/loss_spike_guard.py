@@ -1,4 +1,4 @@
-"""A run that went wrong is stopped before its next update, and says at which examples."""
+"""Stops a run before its next update if the loss spikes, and names the examples of that step."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _SHOWN = 8  # ids in the message; the file has all
 
 
 class LossSpikeGuard:
-    """Looks at every step's loss before the weights are updated.
+    """Checks every step's loss before the weights are updated.
 
     Args:
         ratio: how many times the running median a loss may be; 0 lets it be anything that is a number.
-        earlier: losses of the steps before, where a run goes on.
-        note: the file that step, loss and all examples of a bad step are written to.
+        earlier: losses of the steps before, if a run resumes.
+        note: the file for step, loss and all example ids of a bad step.
     """
 
     def __init__(self, ratio: float, earlier: Iterable[float], note: Path) -> None:
@@ -39,7 +39,8 @@ class LossSpikeGuard:
         if not math.isfinite(loss):
             self._stop(f"the loss is {loss} at step {step}", loss, step, examples)
         if self.ratio and loss > self.ratio * usual:
-            found = f"the loss is {loss:.3g} at step {step}, {loss / usual:.1f} times the median of the steps before"
+            times = f"{loss / usual:.1f} times the median of the steps before"
+            found = f"the loss is {loss:.3g} at step {step}, {times}"
             self._stop(found, loss, step, examples)
         self.losses.append(loss)
 

@@ -1,4 +1,4 @@
-"""Several examples in one row: which go together."""
+"""Packing: which examples share a row."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
     """Fill rows of `capacity` tokens, best fit first, the longest example first (best-fit decreasing).
 
-    Open rows are kept by the room that is left in them, and which rooms there are as the bits of one number,
-    so that the tightest one is found without a search: n examples take O(n log n + n capacity / 64).
+    Open rows are kept by their remaining capacity, and the capacities present as the bits of one integer, so
+    that the tightest fit is found without a search: n examples take O(n log n + n capacity / 64).
 
     Args:
         lengths: tokens of each example, from 1 to `capacity`.

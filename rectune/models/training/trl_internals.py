@@ -1,8 +1,8 @@
 """The private parts of trl that rectune replaces, and a check that they are still there.
 
-A part that is gone would leave our replacement in place and unused: training would go on, another way than it
-was measured. So every place that replaces one says so first, pyproject.toml pins trl to its minor version,
-and `tests/models/training/test_trl_internals.py` shows that trl still asks each of them.
+If such a part were gone, our replacement would be silently unused, and training would differ from what was
+measured. So every replacement calls `require` first, pyproject.toml pins trl to its minor version, and
+`tests/models/training/test_trl_internals.py` checks that trl still calls each part.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ TESTED = "1.16"  # the minor version of trl that the parts were read in
 
 
 def require(owner: object, *names: str) -> None:
-    """Refuse to go on where `owner`, a class or module of trl, lacks one of these attributes.
+    """Raise if `owner`, a class or module of trl, lacks one of these attributes.
 
     Raises:
         UserError: names what is gone, and the versions that have it.

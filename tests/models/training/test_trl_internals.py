@@ -1,4 +1,4 @@
-"""The private parts of trl that are replaced: trl still asks each of them, and one that is gone is refused."""
+"""The private parts of trl that are replaced: trl still calls each of them; one that is gone is refused."""
 
 import importlib.util
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""Handles against a scripted model: text in pieces, cancelling, errors that stay with their request,
-shortening.
-"""
+"""Streams of a scripted model: text in pieces, cancelling, errors of one request, shortening."""
 
 from __future__ import annotations
 
@@ -19,20 +17,20 @@ from .scripted import Freed, Scripted, drive, request, run
 
 
 def test_text_comes_in_pieces_as_it_is_written() -> None:
-    _, (handle,) = drive(Scripted({"p": "a가b".encode()}), request("p"))
-    pieces = iter(handle)
+    _, (stream,) = drive(Scripted({"p": "a가b".encode()}), request("p"))
+    pieces = iter(stream)
     assert next(pieces) == "a"
-    assert not handle.ended
+    assert not stream.ended
     assert [*pieces] == ["가", "b"]
-    assert handle.result() == handle.result() == GenerationResult("p", "a가b", "stop", 1, 5)
-    assert [*handle] == []
+    assert stream.result() == stream.result() == GenerationResult("p", "a가b", "stop", 1, 5)
+    assert [*stream] == []
 
 
 def test_what_may_begin_a_stop_string_is_held_back() -> None:
     model = Scripted({"p": b"one\n\ttwo\n\nthree"})
-    _, (handle,) = drive(model, request("p", stop=("\n\n",)))
-    pieces = [*handle]
-    assert "".join(pieces) == handle.result().text == "one\n\ttwo"
+    _, (stream,) = drive(model, request("p", stop=("\n\n",)))
+    pieces = [*stream]
+    assert "".join(pieces) == stream.result().text == "one\n\ttwo"
     assert "\n\t" in pieces  # given out together, once it was certain
     _, (cut,) = drive(model, request("p", stop=("\n\n",), tokens=4))
     assert [*cut][-1] == "\n"  # nothing can follow, so it was no stop string
@@ -49,10 +47,10 @@ def test_pieces_join_to_the_answer_whatever_the_stops(
     rubbish: bytes, stops: list[str], text: str, tokens: int
 ) -> None:
     written = text.encode() + rubbish
-    _, (handle,) = drive(Scripted({"p": written}), request("p", stop=tuple(stops), tokens=tokens))
-    pieces = [*handle]
+    _, (stream,) = drive(Scripted({"p": written}), request("p", stop=tuple(stops), tokens=tokens))
+    pieces = [*stream]
     assert all(pieces)
-    assert "".join(pieces) == handle.result().text
+    assert "".join(pieces) == stream.result().text
     whole = written[:tokens]
     stopped = [stop.encode() for stop in stops if stop and stop.encode() in whole]
     # The stop that is whole first ends the answer: nothing is written behind it.
@@ -79,13 +77,13 @@ def test_a_cancelled_answer_frees_its_slot_at_the_next_step() -> None:
 
 def test_closing_ends_everything() -> None:
     model = Scripted({"p": b"x" * 19, "q": b"y"}, slots=1)
-    scheduler, handles = drive(model, request("p"), *[request("q", name=str(n)) for n in range(200)])
+    scheduler, streams = drive(model, request("p"), *[request("q", name=str(n)) for n in range(200)])
     scheduler.step()
     scheduler.close()
-    assert {handle.result().finish for handle in handles} == {"cancelled"}
+    assert {stream.result().finish for stream in streams} == {"cancelled"}
     assert model.samplers == 0
     scheduler.close("error", "broken")
-    assert handles[0].result().finish == "cancelled"
+    assert streams[0].result().finish == "cancelled"
 
 
 def test_what_the_template_or_the_sampler_refuses_is_that_request_s_error_alone(
@@ -116,12 +114,12 @@ def test_what_the_template_or_the_sampler_refuses_is_that_request_s_error_alone(
 def test_company_that_comes_late_shares_its_prefix_too() -> None:
     prompts = {f"{'s' * 30}|{n}": b"x" * 3 for n in range(5)}
     model = Scripted(prompts, slots=1)
-    scheduler, handles = drive(model, request(next(iter(prompts))))
+    scheduler, streams = drive(model, request(next(iter(prompts))))
     scheduler.step()
     late = [GenerationStream(request(prompt), scheduler.cancel, scheduler.step) for prompt in [*prompts][1:]]
-    for handle in late:
-        scheduler.submit(handle)
-    assert [handle.result().text for handle in (*handles, *late)] == ["xxx"] * 5
+    for stream in late:
+        scheduler.submit(stream)
+    assert [stream.result().text for stream in (*streams, *late)] == ["xxx"] * 5
     assert model.evaluated == (32 + 3) + 31 + 4 * (1 + 3)
     assert scheduler.saved == 3 * 31
 
@@ -134,7 +132,7 @@ def test_new_prompts_do_not_silence_what_is_being_written(
     scheduler, (chat, *others) = drive(Scripted(prompts, mixes=mixes), *map(request, prompts))
     written: list[str] = []
     monkeypatch.setattr(chat, "write", written.append)
-    while not all(handle.ended for handle in others):
+    while not all(stream.ended for stream in others):
         scheduler.step()
     # 123 letters of prompt take four batches of 32; the first ends the chat's own prompt.
     assert len(written) >= 4
