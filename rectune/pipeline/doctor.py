@@ -67,11 +67,7 @@ def _packages() -> DoctorCheck:
     stated = [Requirement(text) for text in declared("rectune")]
     needed = [one.name for one in stated if one.marker is None or one.marker.evaluate({"extra": ""})]
     absent = [name for name in needed if not installed([name])]
-    says = (
-        f"absent: {', '.join(absent)}"
-        if absent
-        else f"all {len(needed)} that are always needed are installed"
-    )
+    says = f"absent: {', '.join(absent)}" if absent else f"all {len(needed)} required ones are installed"
     return DoctorCheck("packages", not absent, says, SET_UP)
 
 

@@ -6,10 +6,10 @@ says is printed too. Under `installed` only what works is tried, with what is in
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,17 +30,23 @@ class Refuse:
 
 
 def command(*words: str) -> tuple[int, str]:
-    """The exit status of a command of rectune, and what it printed."""
+    """The exit status of a command of rectune, and what it wrote; it opens the standard streams anew."""
     from rectune.cli.main import main
 
-    said = io.StringIO()
-    sys.argv = ["rectune", *words]
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    sys.argv, kept, status = ["rectune", *words], [os.dup(number) for number in (1, 2)], 0
+    with tempfile.TemporaryFile() as file:
+        for number in (1, 2):
+            os.dup2(file.fileno(), number)
         try:
             main()
         except SystemExit as end:
-            return int(end.code or 0), said.getvalue()
-    return 0, said.getvalue()
+            status = int(end.code or 0)
+        finally:
+            for number, stream in zip((1, 2), (sys.stdout, sys.stderr), strict=True):
+                stream.flush()
+                os.dup2(kept[number - 1], number)
+        file.seek(0)
+        return status, file.read().decode("utf-8", "replace")
 
 
 def domain_data() -> Any:
