@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rectune.align.decisions import SIMULATED, Decision, Kind, attached, by_prompt
 from rectune.align.health import examine
@@ -18,6 +17,8 @@ from rectune.align.tasks import CANDIDATES_FILE, ITEMS_FILE, PROMPTS_FILE, Annot
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError, WaitingForPeople
 from rectune.core.extras import needs_extra
+from rectune.core.figures import TagFigures
+from rectune.core.figures.preferences import Conflicts
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.settings import AlignConfig
@@ -28,7 +29,7 @@ TAGS = Path("tags")  # beside runs/, in the folder that rectune is called in
 
 
 @needs_extra("the stage tag")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> TagFigures:
     """Write tags.parquet, preferences.parquet, and their health check: health.json, health.md, health.png.
 
     Args:
@@ -55,8 +56,23 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     health.check()
     write_rows(out / "tags.parquet", (tag for _, tag in tagged), Decision)
     write_rows(out / "preferences.parquet", pairs.rows, Preference)
-    checked = {"nearness": tag_validity(tagged, catalogue, titles, config.align.embedder)}
-    return _stats(tasks, tagged, dropped) | _pair_stats(pairs, config.align) | checked | health.stats()
+    names = sorted({tag.annotator for _, tag in tagged})
+    return TagFigures(
+        rows_in=len(tasks),
+        rows_out=len(pairs.rows),
+        dropped=dropped,
+        tagged=len({task.prompt.id for task, _ in tagged}),
+        annotators=tuple("simulated annotator" if name == SIMULATED else name for name in names),
+        rule=RULE if SIMULATED in names else None,
+        pairs=len(pairs.rows),
+        pairs_of_a_tag=config.align.pairs,
+        said_by_several=pairs.agreed,
+        conflicts=_conflicts(pairs, config.align),
+        chosen_words_mean=_mean_words([pair.chosen for pair in pairs.rows]),
+        rejected_words_mean=_mean_words([pair.rejected for pair in pairs.rows]),
+        nearness=tag_validity(tagged, catalogue, titles, config.align.embedder),
+        health=health.figures(),
+    )
 
 
 def tag_file(config: Recipe) -> Path:
@@ -115,34 +131,13 @@ def _decisions(path: Path) -> dict[str, list[Decision]]:
         return by_prompt(store.decisions())
 
 
-def _stats(
-    tasks: Sequence[AnnotationTask], tagged: Sequence[Tagged], dropped: Mapping[str, int]
-) -> dict[str, Any]:
-    names = sorted({tag.annotator for _, tag in tagged})
-    stats = {
-        "rows_in": len(tasks),
-        "dropped": dict(dropped),
-        "tagged": len({task.prompt.id for task, _ in tagged}),
-        "annotators": ["simulated annotator" if name == SIMULATED else name for name in names],
-    }
-    return stats | ({"rule": RULE} if SIMULATED in names else {})
-
-
-def _pair_stats(pairs: PreferencePairs, settings: AlignConfig) -> dict[str, Any]:
-    return {
-        "rows_out": len(pairs.rows),
-        "pairs": len(pairs.rows),
-        "pairs_of_a_tag": settings.pairs,
-        "said_by_several": pairs.agreed,
-        "conflicts": {
-            "rule": settings.conflicts,
-            "contradicted": pairs.contradicted,
-            "settled": pairs.settled,
-            "left_out": pairs.contradicted - pairs.settled,
-        },
-        "chosen_words_mean": _mean_words([pair.chosen for pair in pairs.rows]),
-        "rejected_words_mean": _mean_words([pair.rejected for pair in pairs.rows]),
-    }
+def _conflicts(pairs: PreferencePairs, settings: AlignConfig) -> Conflicts:
+    return Conflicts(
+        rule=settings.conflicts,
+        contradicted=pairs.contradicted,
+        settled=pairs.settled,
+        left_out=pairs.contradicted - pairs.settled,
+    )
 
 
 def _mean_words(texts: Sequence[str]) -> float:

@@ -6,12 +6,14 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from rectune.align.select_prompts import select_prompts
 from rectune.core.artifacts import generation_cache_path
 from rectune.core.errors import UserError
 from rectune.core.extras import needs_extra
+from rectune.core.figures import CandidatesFigures
+from rectune.core.figures.preferences import AdapterGap
+from rectune.core.figures.record import GgufFile
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
@@ -42,7 +44,7 @@ class SampledAnswers:
 
 
 @needs_extra("the stage candidates")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> CandidatesFigures:
     """Write model.gguf (the tuned model merged and quantised) and candidates.parquet.
 
     Args:
@@ -68,8 +70,22 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         raise UserError(f"none of {len(prompts)} prompts has two different answers", hint=hint)
     write_rows(out / "candidates.parquet", found, Candidate)
     gap = gap_to_adapter(config, inputs, model, _few(prompts, found))
-    chosen = {"balance": fresh.balance(), "prompts_spare": fresh.spare, "prompts_left_out": fresh.left_out}
-    return _stats(config, prompts, drawn, found) | chosen | {"gguf": gguf, "gap_to_adapter": gap}
+    asked = len(prompts) * config.candidates.answers
+    return CandidatesFigures(
+        rows_in=asked,
+        rows_out=len(found),
+        dropped=_dropped(asked, drawn, found),
+        prompts=len({row.prompt_id for row in found}),
+        prompts_in=len(prompts),
+        answers=len(found),
+        redrawn=drawn.redrawn,
+        tokens=drawn.tokens,
+        balance=fresh.balance(),
+        prompts_spare=fresh.spare,
+        prompts_left_out=fresh.left_out,
+        gguf=gguf,
+        gap_to_adapter=gap,
+    )
 
 
 def sample(
@@ -143,7 +159,7 @@ def _rows(
     ]
 
 
-def _tuned_gguf(config: Recipe, inputs: Mapping[str, Path], model: Path) -> dict[str, Any]:
+def _tuned_gguf(config: Recipe, inputs: Mapping[str, Path], model: Path) -> GgufFile:
     """Merge, convert, quantise; a finished file is kept, the merged checkpoint on the way is not."""
     merged = model.with_name("merged")
     if not model.exists() and not merged.exists():
@@ -163,7 +179,7 @@ def _few(prompts: Sequence[Prompt], rows: Sequence[Candidate]) -> list[tuple[Pro
 
 def gap_to_adapter(
     config: Recipe, inputs: Mapping[str, Path], model: Path, few: Sequence[tuple[Prompt, str]]
-) -> dict[str, float]:
+) -> AdapterGap:
     """The GGUF file's gap to the adapter model, nats per token; see `rectune.models.logprob_parity.gap`."""
     from rectune.models.loading import load_for_training, load_tokenizer, open_adapter
     from rectune.models.logprob_parity import answer_logps, gap
@@ -179,26 +195,12 @@ def gap_to_adapter(
     ).eval()
     tokenizer = load_tokenizer(checkpoint)
     ours = [answer_logps(adapter, tokenizer, messages, text) for messages, text in compared]
-    return {
-        "nats_per_token": round(gap(ours, theirs), 6),
-        "answers": len(compared),
-        "tokens": sum(map(len, ours)),
-    }
+    return AdapterGap(
+        nats_per_token=round(gap(ours, theirs), 6), answers=len(compared), tokens=sum(map(len, ours))
+    )
 
 
-def _stats(
-    config: Recipe, prompts: Sequence[Prompt], drawn: SampledAnswers, rows: Sequence[Candidate]
-) -> dict[str, Any]:
-    asked = len(prompts) * config.candidates.answers
+def _dropped(asked: int, drawn: SampledAnswers, rows: Sequence[Candidate]) -> dict[str, int]:
     alone = asked - drawn.identical - drawn.failed - len(rows)
     dropped = {"identical or empty": drawn.identical, "failed": drawn.failed, "alone in its prompt": alone}
-    return {
-        "rows_in": asked,
-        "rows_out": len(rows),
-        "dropped": {reason: count for reason, count in dropped.items() if count},
-        "prompts": len({row.prompt_id for row in rows}),
-        "prompts_in": len(prompts),
-        "answers": len(rows),
-        "redrawn": drawn.redrawn,
-        "tokens": drawn.tokens,
-    }
+    return {reason: count for reason, count in dropped.items() if count}

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rectune.align.dpo_metrics import answer_lengths, draw, held_out_outcome, warnings
+from rectune.align.dpo_metrics import WatchedRun, answer_lengths, draw, held_out_outcome, warnings
 from rectune.align.rows import PreferenceRows, make_rows
 from rectune.core.errors import RectuneError, UserError
 from rectune.core.extras import needs_extra
+from rectune.core.figures import DpoFigures
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
@@ -37,7 +38,7 @@ _AT_LN_2 = {"sigmoid", "sigmoid_norm", "robust"}  # losses that are then ln 2
 
 
 @needs_extra("the stage dpo", "trl", "peft")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> DpoFigures:
     """Train on preference pairs; writes `adapter/`, `metrics.jsonl`, `generations.jsonl` and plots.
 
     The SFT adapter itself is trained further; a frozen copy of it is the reference, and is not saved. With
@@ -59,17 +60,24 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         say("dpo: all pairs are of one user, so none is held out and nothing is evaluated")
     job = TrainingJob(config.align, config.models, out, "dpo")
     trainer, model, best = _trainer(job, config, checkpoint, inputs["sft"] / "adapter", (tokenizer, rows))
-    figures = fit(trainer, model, job, best)
+    fitted = fit(trainer, model, job, best)
     trained = [row for row in metrics.read(job.metrics) if "loss" in row]
     exact = compute_type(config.models).itemsize == 4 or not config.align.precompute_ref_log_probs
     check_start(trained, config.align, _TOLERANCE if exact else _TOLERANCE_16)
-    annotators = {"annotators": dict(Counter(pair.annotator for pair in pairs))}
-    return (
-        rows.flow
-        | figures
-        | _outcome(trained)
-        | _watched(out, trained, figures.get("best_step", 0))
-        | annotators
+    watched = _watched(out, trained, fitted.best_step)
+    return DpoFigures(
+        **dict(fitted),
+        rows_in=rows.seen,
+        rows_out=len(rows),
+        dropped={"too_long": rows.seen - len(rows)},
+        pairs=len(rows),
+        tokens=rows.tokens,
+        margin=trained[-1]["rewards/margins"],
+        accuracy=trained[-1]["rewards/accuracies"],
+        held_out=watched.held_out,
+        answer_tokens=watched.lengths,
+        warnings=tuple(watched.warnings),
+        annotators=dict(Counter(pair.annotator for pair in pairs)),
     )
 
 
@@ -162,14 +170,8 @@ def check_start(logged: Sequence[metrics.Row], settings: AlignConfig, tolerance:
         )
 
 
-def _outcome(trained: Sequence[metrics.Row]) -> dict[str, float]:
-    """Reward margin (nats) and accuracy at the last logged step."""
-    last = trained[-1]
-    return {"margin": last["rewards/margins"], "accuracy": last["rewards/accuracies"]}
-
-
-def _watched(out: Path, trained: Sequence[metrics.Row], kept: int) -> dict[str, Any]:
-    """The monitored figures, with warnings; draws the plots, and removes what was kept for resuming only."""
+def _watched(out: Path, trained: Sequence[metrics.Row], kept: int | None) -> WatchedRun:
+    """What was watched, with warnings; draws the plots, and drops what was kept for resuming only."""
     from rectune.align.held_out_callback import ANSWERS, HELD_OUT, REFERENCE
 
     held_out = metrics.read(out / HELD_OUT)
@@ -181,4 +183,4 @@ def _watched(out: Path, trained: Sequence[metrics.Row], kept: int) -> dict[str, 
         (out / REFERENCE).unlink(missing_ok=True)
         for warning in said:
             say(f"dpo: {warning}")
-    return found | {"answer_tokens": lengths, "warnings": said}
+    return WatchedRun(found, lengths, said)

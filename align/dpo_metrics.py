@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rectune.core.extras import needs_extra
+from rectune.core.figures.training import AnswerLengths, HeldOutPairs
 from rectune.core.plots import write_png
 from rectune.core.stats.intervals import wilson
 from rectune.models import metrics
@@ -22,46 +24,54 @@ _GROWTH = 0.2  # growth of the answers from which on there is a warning
 _LAST = 0.25  # of the training steps: what counts as the end where nothing is held out
 
 
-def held_out_outcome(rows: Logged, kept: int) -> dict[str, Any]:
-    """Held-out figures of the kept adapter, and those at the start; empty without held-out pairs.
+@dataclass(frozen=True)
+class WatchedRun:
+    """What was watched in training: None where nothing is held out, or answers were watched once at most."""
+
+    held_out: HeldOutPairs | None
+    lengths: AnswerLengths | None
+    warnings: Sequence[str]
+
+
+def held_out_outcome(rows: Logged, kept: int | None) -> HeldOutPairs | None:
+    """The held-out figures of the adapter that was kept, beside those at the start; None without held-out
+    pairs.
 
     Args:
         rows: of held_out.jsonl, step 0 first.
         kept: the step of the kept adapter; if it was not evaluated, the last one is used.
     """
     if not rows:
-        return {}
+        return None
     start, end = rows[0], next((row for row in rows if row["step"] == kept and kept), rows[-1])
     low, high = wilson(end["accuracy"] * end["pairs"], end["pairs"])
-    return {
-        "held_out": {
-            "pairs": end["pairs"],
-            "step": end["step"],
-            "loss": end["loss"],
-            "accuracy": end["accuracy"],
-            "accuracy_low": round(low, 4),
-            "accuracy_high": round(high, 4),
-            "margin": end["margin"],
-            "chosen_logps_change": end["chosen_logps"] - start["chosen_logps"],
-            "rejected_logps_change": end["rejected_logps"] - start["rejected_logps"],
-            "kl": end.get("kl", 0.0),
-        }
-    }
+    return HeldOutPairs(
+        pairs=int(end["pairs"]),
+        step=end["step"],
+        loss=end["loss"],
+        accuracy=end["accuracy"],
+        accuracy_low=round(low, 4),
+        accuracy_high=round(high, 4),
+        margin=end["margin"],
+        chosen_logps_change=end["chosen_logps"] - start["chosen_logps"],
+        rejected_logps_change=end["rejected_logps"] - start["rejected_logps"],
+        kl=end["kl"],
+    )
 
 
-def answer_lengths(rows: Logged) -> dict[str, float]:
-    """Mean tokens of the monitored answers before and after, and their relative growth."""
+def answer_lengths(rows: Logged) -> AnswerLengths | None:
+    """Mean tokens of the watched answers before and after; None where they were watched once at most."""
     steps = sorted({row["step"] for row in rows})
     if len(steps) < 2:
-        return {}
+        return None
     before, after = (
         fmean([row["tokens"] for row in rows if row["step"] == s]) for s in (steps[0], steps[-1])
     )
-    return {"before": before, "after": after, "growth": after / before - 1}
+    return AnswerLengths(before=before, after=after, growth=after / before - 1)
 
 
 def warnings(
-    trained: Logged, held_out: Logged, lengths: dict[str, float], found: dict[str, Any]
+    trained: Logged, held_out: Logged, lengths: AnswerLengths | None, found: HeldOutPairs | None
 ) -> list[str]:
     """Warnings, with figures.
 
@@ -74,10 +84,10 @@ def warnings(
     return [*_both_fall(trained, found), *_longer(lengths), *_overfitted(trained, held_out)]
 
 
-def _both_fall(trained: Logged, found: dict[str, Any]) -> Iterator[str]:
+def _both_fall(trained: Logged, found: HeldOutPairs | None) -> Iterator[str]:
     hint = "add sft to loss_type, lower learning_rate, or raise beta"
-    if "held_out" in found:
-        chosen, rejected = (found["held_out"][f"{side}_logps_change"] for side in ("chosen", "rejected"))
+    if found:
+        chosen, rejected = found.chosen_logps_change, found.rejected_logps_change
         if chosen < 0 and rejected < 0:
             yield (
                 f"held-out answers became less likely on both sides: chosen {chosen:+.2f} nats, "
@@ -93,11 +103,11 @@ def _both_fall(trained: Logged, found: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _longer(lengths: dict[str, float]) -> Iterator[str]:
-    if lengths and lengths["growth"] > _GROWTH:
+def _longer(lengths: AnswerLengths | None) -> Iterator[str]:
+    if lengths and lengths.growth > _GROWTH:
         yield (
-            f"answers grew by {lengths['growth']:.0%}, from {lengths['before']:.0f} to "
-            f"{lengths['after']:.0f} tokens; see the length gap in the health check of the preferences"
+            f"answers grew by {lengths.growth:.0%}, from {lengths.before:.0f} to {lengths.after:.0f} tokens; "
+            "see the length gap in the health check of the preferences"
         )
 
 

@@ -9,15 +9,25 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Any
 
 from rectune.align.agreement import uniform_p
 from rectune.align.decisions import Decision
 from rectune.align.preferences import Tagged
 from rectune.core.errors import UserError
-from rectune.core.stats.intervals import Z, wilson
+from rectune.core.figures.preferences import (
+    HealthFigures,
+    HealthReport,
+    Measure,
+    PlaceCounts,
+    Places,
+    PreferenceCounts,
+    PreferenceSides,
+    SideMeans,
+)
+from rectune.core.figures.record import MeanInterval, ShareInterval
+from rectune.core.stats.intervals import Z, share_of
 from rectune.core.types import Preference, Prompt, prompt_hash
 from rectune.filters.word_stats import repetition, word_score, words_of
 from rectune.prompts.answers import read_answer
@@ -29,7 +39,7 @@ _LONGER = 0.2  # of the rejected answers' mean length: a gap above it is learnt 
 _UNEVEN = 0.01  # the probability of the chi-square test below which places are called uneven
 _COPIES = 0.05  # share of pairs that may say what another pair says
 
-MEASURES = {
+MEASURES: dict[Measure, str] = {
     "words": "words an answer",
     "repetition": "share of 3-word runs that came before",
     "score": "response score ln(L)*L/C, in words",
@@ -77,6 +87,12 @@ class ChosenRejectedMeans:
     rejected: float
     gap: MeanWithInterval
 
+    def rounded(self) -> SideMeans:
+        """For the stage's figures, to six decimals."""
+        low, high = (round(end, 6) if math.isfinite(end) else None for end in (self.gap.low, self.gap.high))
+        gap = MeanInterval(mean=round(self.gap.mean, 6), low=low, high=high)
+        return SideMeans(chosen=round(self.chosen, 6), rejected=round(self.rejected, 6), gap=gap)
+
 
 @dataclass(frozen=True)
 class PreferenceHealth:
@@ -84,24 +100,33 @@ class PreferenceHealth:
 
     pairs: int
     prompts: int
-    sides: Mapping[str, ChosenRejectedMeans]
-    chosen_longer: tuple[float, float, float]
-    places: Mapping[str, Any]
-    counts: Mapping[str, int]
+    sides: Mapping[Measure, ChosenRejectedMeans]
+    chosen_longer: ShareInterval
+    places: Places
+    counts: PreferenceCounts
     warnings: tuple[str, ...]
     refused: tuple[str, ...]
-    values: Mapping[str, Mapping[str, Sequence[float]]]
+    values: Mapping[Measure, Mapping[str, Sequence[float]]]
 
-    def document(self) -> dict[str, Any]:
+    def figures(self) -> HealthFigures:
         """All but the single values, with descriptions of the measures, for JSON."""
-        found = asdict(self)
-        del found["values"]
-        return {name: _finite(value) for name, value in found.items()} | {"meanings": MEASURES}
+        return HealthFigures(
+            sides=PreferenceSides(**{name: side.rounded() for name, side in self.sides.items()}),
+            counts=self.counts,
+            places=self.places,
+            warnings=self.warnings,
+        )
 
-    def stats(self) -> dict[str, Any]:
-        """The part that is in the stage's figures too."""
-        whole = self.document()
-        return {"health": {name: whole[name] for name in ("sides", "counts", "places", "warnings")}}
+    def report(self) -> HealthReport:
+        """All but the single values, and what the measures mean."""
+        return HealthReport(
+            **dict(self.figures()),
+            pairs=self.pairs,
+            prompts=self.prompts,
+            chosen_longer=self.chosen_longer,
+            refused=self.refused,
+            meanings=MEASURES,
+        )
 
     def check(self) -> None:
         """Raise UserError if the set is invalid."""
@@ -137,7 +162,7 @@ def examine(
         pairs=len(pairs),
         prompts=len(set(groups)),
         sides=sides,
-        chosen_longer=(sum(longer) / len(longer), *wilson(sum(longer), len(longer))),
+        chosen_longer=share_of(sum(longer), len(longer)),
         places=places,
         counts=counts,
         warnings=tuple(_warnings(len(set(groups)), sides, places, counts, len(pairs))),
@@ -148,12 +173,12 @@ def examine(
 
 def _values(
     pairs: Sequence[Preference], titles: Mapping[str, TitleIndex]
-) -> dict[str, dict[str, list[float]]]:
+) -> dict[Measure, dict[str, list[float]]]:
     def names_item(pair: Preference, text: str) -> float:
         known = titles[pair.prompt.domain]
         return float(read_answer(text, known, known.places(pair.prompt.candidates)).recommended is not None)
 
-    measures: dict[str, Callable[[Preference, str], float]] = {
+    measures: dict[Measure, Callable[[Preference, str], float]] = {
         "words": lambda _, text: float(len(words_of(text))),
         "repetition": lambda _, text: repetition(text),
         "score": lambda _, text: word_score(text),
@@ -175,21 +200,26 @@ def _side(chosen: Sequence[float], rejected: Sequence[float], groups: Sequence[s
     )
 
 
-def _places(tags: Sequence[Decision]) -> dict[str, Any]:
+def _places(tags: Sequence[Decision]) -> Places:
     """How often best and worst stood in each place as shown, and the probability of that by chance."""
     usual = Counter(len(tag.answers) for tag in tags).most_common(1)
     same = [tag for tag in tags if usual and len(tag.answers) == usual[0][0]]
     if len(same) < _FEW_TAGS:
-        return {"tags": len(same)}
-    found: dict[str, Any] = {"tags": len(same)}
-    for word in ("best", "worst"):
-        picked = Counter(tag.answers.index(getattr(tag, word)) for tag in same)
-        counts = [picked[place] for place in range(len(same[0].answers))]
-        found[word] = {"counts": counts, "p": round(uniform_p(counts), 4)}
-    return found
+        return Places(tags=len(same), best=None, worst=None)
+    shown = len(same[0].answers)
+    return Places(
+        tags=len(same),
+        best=_picked([tag.answers.index(tag.best) for tag in same], shown),
+        worst=_picked([tag.answers.index(tag.worst) for tag in same], shown),
+    )
 
 
-def _counts(pairs: Sequence[Preference], prompts: Iterable[Prompt]) -> dict[str, int]:
+def _picked(places: Sequence[int], shown: int) -> PlaceCounts:
+    counts = tuple(places.count(place) for place in range(shown))
+    return PlaceCounts(counts=counts, p=round(uniform_p(counts), 4))
+
+
+def _counts(pairs: Sequence[Preference], prompts: Iterable[Prompt]) -> PreferenceCounts:
     """What should be 0, counted in pairs."""
     others = [prompt for prompt in prompts if prompt.split != "preference"]
     texts = {split: {prompt_hash(p) for p in others if p.split == split} for split in ("train", "test")}
@@ -197,34 +227,37 @@ def _counts(pairs: Sequence[Preference], prompts: Iterable[Prompt]) -> dict[str,
     said = Counter((prompt_hash(pair.prompt), pair.chosen, pair.rejected) for pair in pairs)
     first = {pair.prompt.id: pair.chosen for pair in reversed(pairs)}
     chosen = Counter(first.values())
-    found = {
-        "equal_texts": sum(pair.chosen.strip() == pair.rejected.strip() for pair in pairs),
-        "duplicate_pairs": sum(count - 1 for count in said.values()),
-        "chosen_of_several_prompts": sum(count for count in chosen.values() if count > 1),
-    }
-    for split, name in (("train", "sft"), ("test", "test")):
-        found[f"prompts_in_{name}"] = sum(prompt_hash(pair.prompt) in texts[split] for pair in pairs)
-        found[f"users_in_{name}"] = sum(
-            (pair.prompt.domain, pair.prompt.user) in users[split] for pair in pairs
-        )
-    return found
+    hashes = [prompt_hash(pair.prompt) for pair in pairs]
+    owners = [(pair.prompt.domain, pair.prompt.user) for pair in pairs]
+    return PreferenceCounts(
+        equal_texts=sum(pair.chosen.strip() == pair.rejected.strip() for pair in pairs),
+        duplicate_pairs=sum(count - 1 for count in said.values()),
+        chosen_of_several_prompts=sum(count for count in chosen.values() if count > 1),
+        prompts_in_sft=sum(one in texts["train"] for one in hashes),
+        users_in_sft=sum(one in users["train"] for one in owners),
+        prompts_in_test=sum(one in texts["test"] for one in hashes),
+        users_in_test=sum(one in users["test"] for one in owners),
+    )
 
 
-def _refusals(counts: Mapping[str, int]) -> Iterable[str]:
-    if counts["equal_texts"]:
-        yield f"{counts['equal_texts']} pairs have one text as chosen and as rejected"
-    for name, what in (("sft", "the supervised training"), ("test", "the test")):
-        if counts[f"prompts_in_{name}"]:
-            yield f"{counts[f'prompts_in_{name}']} pairs have prompts that {what} has too"
-        if counts[f"users_in_{name}"]:
-            yield f"{counts[f'users_in_{name}']} pairs are of users whom {what} has too"
+def _refusals(counts: PreferenceCounts) -> Iterable[str]:
+    if counts.equal_texts:
+        yield f"{counts.equal_texts} pairs have one text as chosen and as rejected"
+    for prompts, users, what in (
+        (counts.prompts_in_sft, counts.users_in_sft, "the supervised training"),
+        (counts.prompts_in_test, counts.users_in_test, "the test"),
+    ):
+        if prompts:
+            yield f"{prompts} pairs have prompts that {what} has too"
+        if users:
+            yield f"{users} pairs are of users whom {what} has too"
 
 
 def _warnings(
     prompts: int,
-    sides: Mapping[str, ChosenRejectedMeans],
-    places: Mapping[str, Any],
-    counts: Mapping[str, int],
+    sides: Mapping[Measure, ChosenRejectedMeans],
+    places: Places,
+    counts: PreferenceCounts,
     pairs: int,
 ) -> Iterable[str]:
     if prompts < FEW:
@@ -237,29 +270,18 @@ def _warnings(
             f"(difference {words.gap.mean:+.0f}, 95 % interval {words.gap.low:+.0f} to "
             f"{words.gap.high:+.0f}); DPO will learn to answer {kind}"
         )
-    for name, worse in (("repetition", 1), ("score", 1), ("names_item", -1)):
+    worse_signs: tuple[tuple[Measure, int], ...] = (("repetition", 1), ("score", 1), ("names_item", -1))
+    for name, worse in worse_signs:
         side = sides[name]
         if side.gap.clear and side.gap.mean * worse > 0:
-            means = f"{side.chosen:.2f} against {side.rejected:.2f}"
-            yield f"chosen answers are the worse ones in {MEASURES[name]}: {means}"
-    for word in ("best", "worst"):
-        if word in places and places[word]["p"] < _UNEVEN:
-            found = places[word]
-            yield f"the {word} was picked unevenly by its place: {found['counts']}, p = {found['p']:.3f}"
-    for name, what in (
-        ("duplicate_pairs", "pairs say what another says"),
-        ("chosen_of_several_prompts", "prompts share their chosen answer with another"),
+            figures = f"{side.chosen:.2f} against {side.rejected:.2f}"
+            yield f"chosen answers are the worse ones in {MEASURES[name]}: {figures}"
+    for word, picked in (("best", places.best), ("worst", places.worst)):
+        if picked and picked.p < _UNEVEN:
+            yield f"the {word} was picked unevenly by its place: {list(picked.counts)}, p = {picked.p:.3f}"
+    for count, what in (
+        (counts.duplicate_pairs, "pairs say what another says"),
+        (counts.chosen_of_several_prompts, "prompts share their chosen answer with another"),
     ):
-        if counts[name] > _COPIES * pairs:
-            yield f"{counts[name]} of {pairs} {what}"
-
-
-def _finite(value: Any) -> Any:
-    """The value, or None for NaN and infinity, which JSON lacks."""
-    if isinstance(value, dict):
-        return {name: _finite(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(inner) for inner in value]
-    if isinstance(value, float):
-        return round(value, 6) if math.isfinite(value) else None
-    return value
+        if count > _COPIES * pairs:
+            yield f"{count} of {pairs} {what}"

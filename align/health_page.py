@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from rectune.align.health import MEASURES, ChosenRejectedMeans, PreferenceHealth
 from rectune.core.artifacts import write_atomically
 from rectune.core.extras import needs_extra
+from rectune.core.figures.preferences import HealthReport, Measure
 from rectune.core.plots import write_png
 from rectune.core.progress import say
 from rectune.core.text.markdown import escaped, joined
@@ -23,7 +23,7 @@ _BINS = 24
 
 def write_health(out: Path, health: PreferenceHealth) -> None:
     """Write the three files and print the warnings."""
-    write_atomically(out / "health.json", json.dumps(health.document(), ensure_ascii=False, indent=1))
+    write_atomically(out / HealthReport.file, health.report().to_json())
     write_atomically(out / "health.md", markdown(health))
     draw(out / "health.png", health)
     words = health.sides["words"]
@@ -38,15 +38,17 @@ def write_health(out: Path, health: PreferenceHealth) -> None:
 
 def markdown(health: PreferenceHealth) -> str:
     """A table and the warnings, for a report or a card."""
-    share, low, high = health.chosen_longer
+    longer, places = health.chosen_longer, health.places
     heads = ("measure", "chosen", "rejected", "difference (95 % interval)")
     table = Table(heads, [_row(MEASURES[name], side) for name, side in health.sides.items()])
-    lines = [f"- The chosen answer is the longer one in {share:.0%} of the pairs ({low:.0%} to {high:.0%})."]
-    for word in ("best", "worst"):
-        if word in health.places:
-            found = health.places[word]
-            lines.append(f"- The {word} by its place as shown: {found['counts']}, p = {found['p']:.3f}.")
-    counted = (f"{name.replace('_', ' ')} {count}" for name, count in health.counts.items())
+    lines = [
+        f"- The chosen answer is the longer one in {longer.share:.0%} of the pairs "
+        f"({longer.low:.0%} to {longer.high:.0%})."
+    ]
+    for word, found in (("best", places.best), ("worst", places.worst)):
+        if found:
+            lines.append(f"- The {word} by its place as shown: {list(found.counts)}, p = {found.p:.3f}.")
+    counted = (f"{name.replace('_', ' ')} {count}" for name, count in health.counts)
     lines.append(f"- Counted: {', '.join(counted)}.")
     lines += [f"- Refused: {escaped(text)}." for text in health.refused]
     lines += [f"- Warning: {escaped(text)}." for text in health.warnings]
@@ -77,7 +79,7 @@ def draw(path: Path, health: PreferenceHealth) -> None:
     write_png(figure, path)
 
 
-def _histogram(axes: Axes, health: PreferenceHealth, name: str) -> None:
+def _histogram(axes: Axes, health: PreferenceHealth, name: Measure) -> None:
     both: Sequence[Sequence[float]] = [health.values[name][side] for side in ("chosen", "rejected")]
     axes.hist(both, bins=_BINS, label=["chosen", "rejected"], color=["C0", "C1"])
     axes.set_xlabel(MEASURES[name])
@@ -88,10 +90,10 @@ def _histogram(axes: Axes, health: PreferenceHealth, name: str) -> None:
 def _bars(axes: Axes, health: PreferenceHealth) -> None:
     axes.set_xlabel("place as shown")
     axes.set_ylabel("picks")
-    for shift, word in ((-0.2, "best"), (0.2, "worst")):
-        counts = health.places.get(word, {}).get("counts", [])
+    for shift, word, picked in ((-0.2, "best", health.places.best), (0.2, "worst", health.places.worst)):
+        counts = picked.counts if picked else ()
         axes.bar([place + 1 + shift for place in range(len(counts))], counts, width=0.4, label=word)
-    if "best" in health.places:
+    if health.places.best:
         axes.legend()
     else:
         axes.set_title("too few tags to tell", fontsize="small")

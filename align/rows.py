@@ -18,11 +18,14 @@ Row = dict[str, Any]  # number (int), prompt_ids, chosen_ids, rejected_ids (list
 
 @dataclass(frozen=True)
 class PreferenceRows:
-    """Training and held-out pairs, all pairs of a user on one side; `flow` counts those left out."""
+    """Pairs to train on and pairs held out, all pairs of one user on one side; `seen` counts those that were
+    too long, too, and `tokens` those of both sides of all pairs.
+    """
 
     train: list[Row]
     held_out: list[Row]
-    flow: dict[str, Any]
+    seen: int
+    tokens: int
 
     def __len__(self) -> int:
         return len(self.train) + len(self.held_out)
@@ -55,16 +58,8 @@ def make_rows(
     tokens = sum(
         2 * len(row["prompt_ids"]) + len(row["chosen_ids"]) + len(row["rejected_ids"]) for _, row in kept
     )
-    flow = {
-        "rows_in": len(pairs),
-        "rows_out": len(kept),
-        "dropped": {"too_long": len(pairs) - len(kept)},
-        "pairs": len(kept),
-        "tokens": tokens,
-    }
-    return PreferenceRows(
-        [row for user, row in kept if user not in out], [row for user, row in kept if user in out], flow
-    )
+    train, held_out = ([row for user, row in kept if (user in out) == side] for side in (False, True))
+    return PreferenceRows(train, held_out, len(pairs), tokens)
 
 
 def tokenise_pair(tokenizer: PreTrainedTokenizerBase, pair: Preference) -> Row:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from rectune.core.figures.preferences import PromptBalance
 from rectune.core.types import Prompt, content_id, prompt_hash
 
 
@@ -17,13 +18,12 @@ class SelectedPrompts:
     spare: int
     left_out: dict[str, int]
 
-    def balance(self) -> dict[str, dict[str, int]]:
+    def balance(self) -> PromptBalance:
         """The number of prompts of each domain, kind and locale."""
-        names = ("domain", "kind", "locale")
-        counted = {
-            name: Counter(_group(prompt)[at] for prompt in self.prompts) for at, name in enumerate(names)
-        }
-        return {name: dict(sorted(counts.items())) for name, counts in counted.items()}
+        domain, kind, locale = (
+            dict(sorted(Counter(_group(prompt)[at] for prompt in self.prompts).items())) for at in range(3)
+        )
+        return PromptBalance(domain=domain, kind=kind, locale=locale)
 
 
 def select_prompts(prompts: Sequence[Prompt], wanted: int) -> SelectedPrompts:

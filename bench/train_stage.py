@@ -46,7 +46,7 @@ def main(folder: Path, packing: bool) -> None:
         parse_recipe(sections(setting, packing)), {name: inputs / name for name in ("base", "filter")}, out
     )
     rows = metrics.read(out / "metrics.jsonl")
-    result = taken | {"tokens": sum(row["tokens"] for row in rows), "loss": figures["last_loss"]}
+    result = taken | {"tokens": sum(row["tokens"] for row in rows), "loss": figures.last_loss}
     if torch.cuda.is_available():
         result["accelerator"] = torch.cuda.max_memory_allocated() / 2**30
     (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")

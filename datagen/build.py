@@ -7,10 +7,12 @@ import shutil
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from rectune.core import settings
 from rectune.core.errors import UserError
+from rectune.core.figures import DataFigures
+from rectune.core.figures.data import CaseCounts, DatasetFigures
 from rectune.core.progress import progress, say
 from rectune.core.recipe import Recipe
 from rectune.core.rows import write_rows
@@ -27,7 +29,7 @@ _Cases = dict[tuple[str, Split], list[Case]]
 _Counts = dict[Split, dict[str, int]]
 
 
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> DataFigures:
     """Read all datasets of the recipe, write tables and cases; returns counts of rows and cases.
 
     Datasets are read one after another into `parts/`, so that only one is in memory and an interrupted
@@ -44,23 +46,53 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     _check_splits(got, data)
     write_rows(out / "cases.parquet", [case for found in cases.values() for case in found], Case)
     _combine(parts, out)
-    return _stats(data, parts, sources, cases, {"wanted": wanted, "got": got})
+    return _figures(data, parts, sources, cases, (wanted, got))
 
 
 def _check(parts: Sequence[CachedDataset], sources: Sequence[CaseSource], data: settings.DataConfig) -> None:
     for part in parts:
         usable = [source.pool.users.height for source in sources if source.name == part.name]
         if usable == [0]:
-            raise UserError(
-                f"no user of {part.name} liked more than {data.min_history} items",
-                where=str(part.dataset.place(data.folder)),
-                hint=f"lower data.min_history, or data.positive_threshold.{part.name} (now {part.liked:g})",
+            liked = _likes(part)
+            found = (
+                f"no user of {part.name} liked more than {data.min_history} items; the most that one liked "
+                f"is {liked.most:,}, and {liked.share:.0%} of {liked.rows:,} interactions count as liked"
             )
+            lower = f"lower data.positive_threshold.{part.name} (now {part.liked:g})"
+            hint = (
+                f"lower data.min_history, or {lower.removeprefix('lower ')}"
+                if data.min_history > 1
+                else lower
+            )
+            if liked.share == 1.0:
+                hint = (
+                    f"lower data.min_history to {liked.most - 1}"
+                    if liked.most > 1
+                    else "get more interactions"
+                )
+            raise UserError(found, where=str(part.dataset.place(data.folder)), hint=hint)
     if not sources:
         hint = "add a dataset that has interactions to data.datasets"
         raise UserError(
             "no dataset has interactions, so there are no cases", where="data.datasets", hint=hint
         )
+
+
+class _Likes(NamedTuple):
+    """How much of a dataset is liked: interactions, the share of those that are, and the most of one user."""
+
+    rows: int
+    share: float
+    most: int
+
+
+def _likes(part: CachedDataset) -> _Likes:
+    import polars as pl
+
+    events = pl.read_parquet(part.file("interactions"), columns=["user", "item", "liked"])
+    liked = events.filter("liked").unique(["user", "item"])
+    counts = liked["user"].value_counts()["count"].to_list()
+    return _Likes(events.height, float(events["liked"].sum()) / max(events.height, 1), max(counts, default=0))
 
 
 def _check_splits(got: _Counts, data: settings.DataConfig) -> None:
@@ -133,47 +165,52 @@ def _combine(parts: Sequence[CachedDataset], out: Path) -> None:
     shutil.rmtree(out / "parts")
 
 
-def _stats(
+def _figures(
     data: settings.DataConfig,
     parts: Sequence[CachedDataset],
     sources: Sequence[CaseSource],
     cases: _Cases,
-    counts: Mapping[str, _Counts],
-) -> dict[str, Any]:
-    datasets = {}
-    for part in parts:
-        about = part.dataset
-        own = [case for split in SPLITS for case in cases.get((part.name, split), [])]
-        datasets[part.name] = {
-            "domain": about.domain,
-            "licence": part.counted["licence"],
-            "redistributable": part.counted["redistributable"],
-            "publisher": about.publisher,
-            "home": about.home,
-            "liked": part.liked,
-            "items": part.counted["items"],
-            "users": part.counted["users"],
-            "interactions": part.counted["rows_out"],
-            "read": part.counted,
-            "cases": _by_split(part.name, counts),
-            "categories": _by_category(own),
-        }
+    counts: tuple[_Counts, _Counts],
+) -> DataFigures:
+    return DataFigures(
+        rows_in=sum(part.counts.rows_out for part in parts),
+        rows_out=sum(len(found) for found in cases.values()),
+        dropped={},
+        root=str(data.root),
+        datasets={part.name: _dataset_figures(part, cases, counts) for part in parts},
+        cross_domain={source.name: _by_split(source.name, counts) for source in sources if source.crosses},
+    )
+
+
+def _dataset_figures(part: CachedDataset, cases: _Cases, counts: tuple[_Counts, _Counts]) -> DatasetFigures:
+    about, read = part.dataset, part.counts
+    own = [case for split in SPLITS for case in cases.get((part.name, split), [])]
+    return DatasetFigures(
+        domain=about.domain,
+        licence=read.licence,
+        redistributable=read.redistributable,
+        publisher=about.publisher,
+        home=about.home,
+        positive_threshold=part.liked,
+        items=read.items,
+        users=read.users,
+        interactions=read.rows_out,
+        read=read,
+        cases=_by_split(part.name, counts),
+        categories=_by_category(own),
+    )
+
+
+def _by_split(name: str, counts: tuple[_Counts, _Counts]) -> dict[Split, CaseCounts]:
+    wanted, got = counts
     return {
-        "root": str(data.root),
-        "rows_in": sum(part.counted["rows_out"] for part in parts),
-        "rows_out": sum(len(found) for found in cases.values()),
-        "datasets": datasets,
-        "crossings": {source.name: _by_split(source.name, counts) for source in sources if source.crosses},
+        split: CaseCounts(wanted=wanted[split].get(name, 0), got=got[split].get(name, 0)) for split in SPLITS
     }
 
 
-def _by_split(name: str, counts: Mapping[str, _Counts]) -> dict[str, dict[str, int]]:
-    return {split: {what: counts[what][split].get(name, 0) for what in ("wanted", "got")} for split in SPLITS}
-
-
-def _by_category(cases: Sequence[Case]) -> dict[str, dict[str, int]]:
+def _by_category(cases: Sequence[Case]) -> dict[str, dict[Split, int]]:
     """Cases by category of the target and split; empty where the dataset has no categories."""
-    found: dict[str, collections.Counter[str]] = {}
+    found: dict[str, collections.Counter[Split]] = {}
     for case in cases:
         if case.category:
             found.setdefault(case.category, collections.Counter())[case.split] += 1

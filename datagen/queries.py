@@ -14,6 +14,7 @@ from rectune.core.artifacts import generation_cache_path
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.extras import needs_extra
+from rectune.core.figures import QueriesFigures
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
@@ -47,7 +48,7 @@ class PromptPlan:
 
 
 @needs_extra("the stage queries")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> QueriesFigures:
     """Render every case as a prompt; active ones get a query first.
 
     A case whose queries were all rejected gets a passive prompt. Prompts are measured with the base model's
@@ -63,18 +64,18 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     tokenizer = load_tokenizer(inputs["base"] / "checkpoint")
     fitted = render_plans(ready, catalogue, queries, config.prompts, tokenizer)
     write_rows(out / "prompts.parquet", fitted.prompts, Prompt)
-    return {
-        "rows_in": len(plans),
-        "rows_out": len(fitted.prompts),
-        "dropped": {"every query refused": len(plans) - len(ready), "too long": fitted.too_long},
-        "longest_lost": max(fitted.lost, default=0),
-        "shortened": fitted.shortened,
-        "left_out": fitted.left_out,
-        "asked_passively_instead": sum(_askable(plan, queries) is not plan for plan in active),
-        "queries": len(queries),
-        "refused": dict(refused),
-        "kinds": _kinds(fitted.prompts),
-    }
+    return QueriesFigures(
+        rows_in=len(plans),
+        rows_out=len(fitted.prompts),
+        dropped={"every query refused": len(plans) - len(ready), "too long": fitted.too_long},
+        longest_lost=max(fitted.lost, default=0),
+        shortened=fitted.shortened,
+        left_out=fitted.left_out,
+        asked_passively_instead=sum(_askable(plan, queries) is not plan for plan in active),
+        queries=len(queries),
+        refused=dict(refused),
+        kinds=_kinds(fitted.prompts),
+    )
 
 
 def _kinds(prompts: Sequence[Prompt]) -> dict[str, int]:

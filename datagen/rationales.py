@@ -7,18 +7,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from rectune.core import settings
 from rectune.core.artifacts import generation_cache_path
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.extras import needs_extra
+from rectune.core.figures import RationalesFigures
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.types import Example, Prompt, grouped, with_id
 from rectune.datagen.teachers import ask_teachers
-from rectune.inference.requests import GenerationRequest
+from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer, reasons
 from rectune.prompts.teacher_prompts import brief, facts, rationale_messages, rationale_opening
 from rectune.prompts.title_matching import WHOLE
@@ -27,7 +28,7 @@ _SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
 
 
 @needs_extra("the stage rationales")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RationalesFigures:
     """Write a response for every training prompt; failed generations are left out and counted."""
     prompts = [p for p in read_rows(inputs["queries"] / "prompts.parquet", Prompt) if p.split == "train"]
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
@@ -43,7 +44,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         response, by = respond(text, ranked_titles(prompt, catalogue), prompt, cut=answer.finish == "length")
         examples.append(with_id(Example("", prompt, response, replace(source, closing=by))))
     write_rows(out / "examples.parquet", examples, Example)
-    return _stats(prompts, examples, failed, written)
+    return _figures(prompts, examples, failed, [answer for answer, _ in written.values()])
 
 
 def ranked_titles(prompt: Prompt, catalogue: Catalogue) -> list[str]:
@@ -115,25 +116,24 @@ def _opening(prompt: Prompt, catalogue: Catalogue) -> str:
     return rationale_opening(recent, prompt.query, prompt.locale, seed_of("seed", "opening", prompt.id))
 
 
-def _stats(
+def _figures(
     prompts: Sequence[Prompt],
     examples: Sequence[Example],
     failed: Mapping[str, int],
-    written: Mapping[str, Any],
-) -> dict[str, Any]:
-    answers = [answer for answer, _ in written.values()]
-    return {
-        "rows_in": len(prompts),
-        "rows_out": len(examples),
-        "dropped": dict(failed),
-        "closing": dict(collections.Counter(example.provenance.closing for example in examples)),
-        "teachers": dict(collections.Counter(example.provenance.model for example in examples)),
-        "stopped_by_limit": sum(answer.finish == "length" for answer in answers),
-        "shortened": sum(answer.left_out > 0 for answer in answers),
-        "left_out": sum(answer.left_out for answer in answers),
-        "tokens": sum(answer.tokens for answer in answers),
-        "domains": {group: len(members) for group, members in grouped(examples, _place).items()},
-    }
+    answers: Sequence[GenerationResult],
+) -> RationalesFigures:
+    return RationalesFigures(
+        rows_in=len(prompts),
+        rows_out=len(examples),
+        dropped=dict(failed),
+        closing=dict(collections.Counter(example.provenance.closing for example in examples)),
+        teachers=dict(collections.Counter(example.provenance.model for example in examples)),
+        stopped_by_limit=sum(answer.finish == "length" for answer in answers),
+        shortened=sum(answer.left_out > 0 for answer in answers),
+        left_out=sum(answer.left_out for answer in answers),
+        tokens=sum(answer.tokens for answer in answers),
+        domains={group: len(members) for group, members in grouped(examples, _place).items()},
+    )
 
 
 def _place(example: Example) -> tuple[str, str]:

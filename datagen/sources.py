@@ -10,10 +10,10 @@ from functools import cached_property
 
 from rectune.core import settings
 from rectune.core.errors import UserError
+from rectune.core.text.nearest import nearest
 from rectune.core.types import Case, Split, with_id
 from rectune.datagen import histories, mixture, splits
 from rectune.datagen.dataset_cache import CachedDataset
-from rectune.datagen.datasets.registry import nearest
 from rectune.datagen.negatives import Negatives, draw, open_negatives
 from rectune.datagen.rng import hashes64, uniform
 
@@ -38,7 +38,7 @@ class SourceDataset:
         import polars as pl
 
         liked = self.interactions.filter("liked").select("user", "item", "timestamp")
-        if not self.part.counted["met_again"]:  # then every like is the first
+        if not self.part.counts.met_again:  # then every like is the first
             liked = liked.drop("item")
         if not self.part.ordered:  # a column of nulls that is read takes eight bytes a row
             liked = liked.with_columns(timestamp=pl.lit(None, pl.Int64))
@@ -121,7 +121,7 @@ class CaseSource:
                 ordered=self.rules.ordered,
                 history_domain=here.dataset.domain,
                 category=self._categories[target],
-                cutoff=int(person.target_times[place]) if self.rules.ordered else None,
+                cutoff=int(person.target_times[place]) // 1000 if self.rules.ordered else None,
             )
         )
 
@@ -143,7 +143,7 @@ def make_case_sources(parts: Sequence[CachedDataset], data: settings.DataConfig)
     Raises:
         UserError: no dataset has interactions, one has no weight, or a cross-domain source is impossible.
     """
-    live = [part for part in parts if part.counted["rows_out"]]
+    live = [part for part in parts if part.counts.rows_out]
     if not live:
         hint = "add a dataset that has interactions"
         raise UserError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from rectune.core.figures.data import BorderlineRow, BorderlineRows
 from rectune.core.rows import read_batches
 from rectune.core.types import Example
 from rectune.filters.apply_rules import Verdicts
@@ -17,21 +17,19 @@ if typing.TYPE_CHECKING:
 COUNT = 20
 
 
-def borderline(verdicts: Verdicts, examples: Path) -> dict[str, list[dict[str, Any]]]:
-    """`worst_kept` (highest score first) and `best_dropped` (lowest first); ties by id.
+def borderline(verdicts: Verdicts, examples: Path) -> BorderlineRows:
+    """At most `COUNT` of the worst that were kept and of the best that were dropped; ties by id.
 
     Args:
         examples: the file of the examples that were judged, in the verdicts' order.
     """
     kept = verdicts.kept
-    chosen = {
-        "worst_kept": _first(verdicts, kept, -1.0),
-        "best_dropped": _first(verdicts, ~kept, 1.0),
-    }
-    texts = _texts(examples, {place for places in chosen.values() for place in places})
-    return {
-        name: [_row(verdicts, place, texts[place]) for place in places] for name, places in chosen.items()
-    }
+    worst, best = _first(verdicts, kept, -1.0), _first(verdicts, ~kept, 1.0)
+    texts = _texts(examples, {*worst, *best})
+    return BorderlineRows(
+        worst_kept=tuple(_row(verdicts, place, texts[place]) for place in worst),
+        best_dropped=tuple(_row(verdicts, place, texts[place]) for place in best),
+    )
 
 
 def _first(verdicts: Verdicts, wanted: Mask, sign: float) -> list[int]:
@@ -52,12 +50,12 @@ def _texts(examples: Path, wanted: set[int]) -> dict[int, str]:
     return found
 
 
-def _row(verdicts: Verdicts, place: int, text: str) -> dict[str, Any]:
-    return {
-        "id": verdicts.ids[place],
-        "domain": verdicts.domains[place],
-        "score": round(float(verdicts.score[place]), 3),
-        "tokens": int(verdicts.tokens[place]),
-        "reasons": list(verdicts.reasons(place)),
-        "response": text,
-    }
+def _row(verdicts: Verdicts, place: int, text: str) -> BorderlineRow:
+    return BorderlineRow(
+        id=verdicts.ids[place],
+        domain=verdicts.domains[place],
+        score=round(float(verdicts.score[place]), 3),
+        tokens=int(verdicts.tokens[place]),
+        reasons=tuple(verdicts.reasons(place)),
+        response=text,
+    )

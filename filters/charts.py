@@ -6,9 +6,9 @@ import math
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rectune.core.extras import needs_extra
+from rectune.core.figures.data import LengthBucket
 from rectune.core.plots import write_png
 from rectune.filters.histogram import DROPPED, KEPT
 
@@ -63,17 +63,17 @@ def _points(axes: Axes, tokens: Ints, score: Column, dropped: Mask) -> None:
         axes.scatter(tokens[rows], score[rows], s=14, c=colour, marker=sign, linewidths=0.9, label=label)
 
 
-def drop_rate(lengths: Sequence[Mapping[str, Any]], path: Path) -> None:
+def drop_rate(lengths: Sequence[LengthBucket], path: Path) -> None:
     """The share of dropped rows by length, for any reason and by score; `lengths` as in the figures."""
     figure, axes = _canvas((8.2, 3.4))
     places = range(len(lengths))
-    for name, words, colour, side in (
-        ("dropped", "dropped for any reason", DROPPED, -0.2),
-        ("dropped_by_score", "dropped by the score", _BY_SCORE, 0.2),
+    for counts, words, colour, side in (
+        ([bucket.dropped for bucket in lengths], "dropped for any reason", DROPPED, -0.2),
+        ([bucket.dropped_by_score for bucket in lengths], "dropped by the score", _BY_SCORE, 0.2),
     ):
-        shares = [100 * bucket[name] / bucket["rows"] if bucket["rows"] else 0.0 for bucket in lengths]
+        shares = [100 * n / of.rows if of.rows else 0.0 for n, of in zip(counts, lengths, strict=True)]
         axes.bar([place + side for place in places], shares, 0.4, color=colour, label=words)
-    names = [f"{bucket_name(bucket)}\n{bucket['rows']:,}" for bucket in lengths]
+    names = [f"{bucket_name(bucket)}\n{bucket.rows:,}" for bucket in lengths]
     axes.set_xticks(places, names, fontsize="x-small")
     axes.set_ylim(0, 100)
     axes.set_xlabel("length of the response (tokens), and responses of that length")
@@ -109,9 +109,9 @@ def overlap(counts: Mapping[str, Mapping[str, int]], path: Path) -> None:
     write_png(figure, path)
 
 
-def bucket_name(bucket: Mapping[str, Any]) -> str:
+def bucket_name(bucket: LengthBucket) -> str:
     """A bucket of lengths in tokens: `40–59`, or `400+` without an end."""
-    return f"{bucket['from']}+" if bucket["to"] is None else f"{bucket['from']}–{bucket['to'] - 1}"
+    return f"{bucket.start}+" if bucket.end is None else f"{bucket.start}–{bucket.end - 1}"
 
 
 def _short(count: float) -> str:

@@ -2,59 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from rectune.core.text.figures import mapping, rows
+from rectune.core.figures.data import BorderlineRow, BorderlineRows, FilterFigures
 from rectune.core.text.markdown import block_quote, escaped, joined
 from rectune.core.text.tables import Table
 from rectune.filters.charts import bucket_name
 
-Figures = Mapping[str, Any]
 
-
-def markdown(stats: Figures, read: Mapping[str, Sequence[Figures]]) -> str:
+def markdown(figures: FilterFigures, read: BorderlineRows) -> str:
     """The report.
 
     Args:
-        stats: the stage's figures (`rectune.filters.stats.stats`).
-        read: `worst_kept` and `best_dropped` (`rectune.filters.borderline`).
+        figures: what the stage measured.
+        read: the responses that a person should read.
     """
     histograms = (
         f"![Response scores in {escaped(group)}](<histograms/{picture_name(group)}>)"
-        for group in stats["domains"]
+        for group in figures.domains
     )
     return (
         joined(
             "# What the filter did",
-            f"{stats['rows_in']} responses in, {stats['rows_out']} kept. Tokens are those of "
-            f"{escaped(stats['tokenizer'])}; the response score is ln(L)·L/C, L tokens and C distinct "
-            f"ones, and {stats['threshold']:g} or above is dropped.",
+            f"{figures.rows_in} responses in, {figures.rows_out} kept. Tokens are those of "
+            f"{escaped(figures.tokenizer)}; the response score is ln(L)·L/C, L tokens and C distinct "
+            f"ones, and {figures.threshold:g} or above is dropped.",
             "## Rules",
-            rule_table(stats).to_markdown() or "Nothing was dropped.",
-            "![Rows that two rules drop both](figures/overlap.png)" if stats["overlap"] else "",
+            rule_table(figures).to_markdown() or "Nothing was dropped.",
+            "![Rows that two rules drop both](figures/overlap.png)" if figures.overlap else "",
             "## Domains",
-            _domains(stats).to_markdown() or "Nothing.",
+            _domains(figures).to_markdown() or "Nothing.",
             "## Length",
-            length_table(stats).to_markdown() or "Nothing.",
+            length_table(figures).to_markdown() or "Nothing.",
             "![Drop rate by length](figures/drop_rate.png)",
             "![Score against length](figures/score_by_length.png)",
             "## Scores",
             *histograms,
             "## Worst kept",
-            examples(read["worst_kept"]) or "None.",
+            examples(read.worst_kept) or "None.",
             "## Best dropped",
-            examples(read["best_dropped"]) or "None.",
+            examples(read.best_dropped) or "None.",
         )
         + "\n"
     )
 
 
-def summary(stats: Mapping[str, Any]) -> str:
+def summary(figures: FilterFigures) -> str:
     """A table with one line per rule that dropped something, most first."""
-    lines = [f"  {stats['rows_out']} of {stats['rows_in']} responses kept"]
-    width = max((len(reason) for reason in stats["dropped"]), default=0)
-    for reason, dropped, alone in rule_table(stats).rows:
+    lines = [f"  {figures.rows_out} of {figures.rows_in} responses kept"]
+    width = max((len(reason) for reason in figures.dropped), default=0)
+    for reason, dropped, alone in rule_table(figures).rows:
         lines.append(f"  {reason:<{width}}  {dropped:>7} dropped, {alone:>7} by this rule alone")
     return "\n".join(lines)
 
@@ -64,52 +61,52 @@ def picture_name(group: str) -> str:
     return f"{group.replace('/', ' ')}.png"
 
 
-def rule_table(stats: Figures) -> Table:
+def rule_table(figures: FilterFigures) -> Table:
     """Rows dropped by each rule, most first, and by it alone; empty if nothing was dropped."""
-    counts, alone = mapping(stats.get("dropped")), mapping(stats.get("dropped_by_one_rule_alone"))
-    dropped = sorted(counts.items(), key=lambda entry: -entry[1])
-    lines = [(str(reason), count, alone.get(reason, 0)) for reason, count in dropped]
+    dropped = sorted(figures.dropped.items(), key=lambda entry: -entry[1])
+    alone = figures.dropped_by_one_rule_alone
+    lines = [(reason, count, alone.get(reason, 0)) for reason, count in dropped]
     note = "A row may be dropped by several rules; alone counts those that no other rule drops."
     return Table(("rule", "dropped", "alone"), lines, note=note)
 
 
-def length_table(stats: Figures) -> Table:
+def length_table(figures: FilterFigures) -> Table:
     """Rows, rows dropped and rows dropped by the score, by length in tokens."""
     buckets = [
         (
             bucket_name(one),
-            one["rows"],
-            _share(one["dropped"], one["rows"]),
-            _share(one["dropped_by_score"], one["rows"]),
+            one.rows,
+            _share(one.dropped, one.rows),
+            _share(one.dropped_by_score, one.rows),
         )
-        for one in rows(stats.get("lengths"))
+        for one in figures.lengths
     ]
     note = "The score grows with length even on clean text, so it is partly a filter of length."
     return Table(("tokens", "rows", "dropped", "by the score"), buckets, note=note)
 
 
-def examples(found: Sequence[Figures]) -> str:
+def examples(found: Sequence[BorderlineRow]) -> str:
     """Rows as Markdown, each with its figures above its text, a quote that keeps its lines."""
     return joined(
         *(
-            f"**score {row['score']:.3f}**, {row['tokens']} tokens, {escaped(row['domain'])}"
-            + (f", dropped: {escaped(', '.join(row['reasons']))}" if row["reasons"] else "")
-            + f" ({escaped(row['id'])})\n\n"
-            + block_quote(row["response"] or "(empty answer)")
+            f"**score {row.score:.3f}**, {row.tokens} tokens, {escaped(row.domain)}"
+            + (f", dropped: {escaped(', '.join(row.reasons))}" if row.reasons else "")
+            + f" ({escaped(row.id)})\n\n"
+            + block_quote(row.response or "(empty answer)")
             for row in found
         )
     )
 
 
-def _domains(stats: Figures) -> Table:
+def _domains(figures: FilterFigures) -> Table:
     entries = [
         (
             group,
-            entry["in"],
-            entry["kept"],
-            ", ".join(f"{reason}: {count}" for reason, count in entry["dropped"].items()),
+            entry.rows,
+            entry.kept,
+            ", ".join(f"{reason}: {count}" for reason, count in entry.dropped.items()),
         )
-        for group, entry in stats["domains"].items()
+        for group, entry in figures.domains.items()
     ]
     return Table(("domain", "rows", "kept", "dropped for"), entries, align="lrrl")
 

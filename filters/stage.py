@@ -5,16 +5,15 @@ Examples are read and written as columns, batch by batch; a few hundred bytes pe
 
 from __future__ import annotations
 
-import json
 import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from rectune.core import settings
 from rectune.core.artifacts import write_atomically
 from rectune.core.catalogue import load_catalogue
 from rectune.core.extras import needs_extra
+from rectune.core.figures import FilterFigures
 from rectune.core.progress import progress, say
 from rectune.core.recipe import Recipe
 from rectune.core.rows import batch_of, count_rows, read_batches, write_batches
@@ -23,7 +22,7 @@ from rectune.filters import charts, report
 from rectune.filters.apply_rules import Verdicts, apply_rules, measure
 from rectune.filters.borderline import borderline
 from rectune.filters.histogram import histogram_png, histogram_text
-from rectune.filters.stats import groups, stats
+from rectune.filters.stats import filter_figures, groups
 from rectune.models.loading import load_tokenizer
 from rectune.prompts.title_index import TitleIndexes
 
@@ -37,15 +36,15 @@ _ROWS = 8192  # verdicts a row group
 
 
 @needs_extra("the stage filter", "matplotlib")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> FilterFigures:
     """Filter the teachers' responses; tokens are counted by the base model's tokenizer."""
     examples = inputs["rationales"] / "examples.parquet"
     verdicts = _judge(config.filter, inputs, examples)
     _write(verdicts, examples, out)
-    figures = stats(verdicts, config.filter.threshold, config.models.base)
+    figures = filter_figures(verdicts, config.filter.threshold, config.models.base)
     _draw(verdicts, figures, out)
     read = borderline(verdicts, examples)
-    write_atomically(out / "extremes.json", json.dumps(read, ensure_ascii=False))
+    write_atomically(out / "extremes.json", read.to_json())
     write_atomically(out / "filter.md", report.markdown(figures, read))
     say(report.summary(figures))
     say(histogram_text(verdicts.score, config.filter.threshold))
@@ -84,21 +83,21 @@ def _where(wanted: Mask, examples: Path) -> Iterator[pa.RecordBatch]:
         start += columns.num_rows
 
 
-def _draw(verdicts: Verdicts, figures: Mapping[str, Any], out: Path) -> None:
+def _draw(verdicts: Verdicts, figures: FilterFigures, out: Path) -> None:
     (out / "histograms").mkdir(exist_ok=True)
     for group, rows in groups(verdicts).items():
         scores = verdicts.score[rows]
         path = out / "histograms" / report.picture_name(group)
         title = f"{group}: {len(rows)} responses"
-        histogram_png(scores, figures["threshold"], title, path, tokenizer=figures["tokenizer"])
+        histogram_png(scores, figures.threshold, title, path, tokenizer=figures.tokenizer)
     pictures = out / "figures"
     charts.score_by_length(
         verdicts.tokens,
         verdicts.score,
         ~verdicts.kept,
-        figures["threshold"],
+        figures.threshold,
         pictures / "score_by_length.png",
     )
-    charts.drop_rate(figures["lengths"], pictures / "drop_rate.png")
-    if figures["overlap"]:
-        charts.overlap(figures["overlap"], pictures / "overlap.png")
+    charts.drop_rate(figures.lengths, pictures / "drop_rate.png")
+    if figures.overlap:
+        charts.overlap(figures.overlap, pictures / "overlap.png")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import typing
-from typing import Any
 
+from rectune.core.figures.data import FilteredGroup, FilterFigures, LengthBucket
 from rectune.core.types import group_names
 from rectune.filters.apply_rules import Verdicts
 
@@ -14,28 +14,29 @@ if typing.TYPE_CHECKING:
 EDGES = (0, 20, 40, 60, 80, 100, 130, 160, 200, 300, 400)  # tokens at which a length bucket begins
 
 
-def stats(verdicts: Verdicts, threshold: float, tokenizer: str) -> dict[str, Any]:
-    """The figures for the stage's manifest, as plain JSON values.
+def filter_figures(verdicts: Verdicts, threshold: float, tokenizer: str) -> FilterFigures:
+    """What the stage returns.
 
-    `dropped` counts by reason, `dropped_by_one_rule_alone` rows that only this rule drops, `overlap` rows
-    that two rules both drop (with itself: all that it drops); `lengths` has an entry per bucket of tokens,
-    its end excluded.
+    Args:
+        verdicts: of all responses.
+        threshold: of the response score.
+        tokenizer: the name of what counted the tokens.
     """
     kept = verdicts.kept
-    return {
-        "rows_in": len(kept),
-        "rows_out": int(kept.sum()),
-        "dropped": _dropped(verdicts),
-        "dropped_by_one_rule_alone": _alone(verdicts),
-        "overlap": _overlap(verdicts),
-        "threshold": threshold,
-        "tokenizer": tokenizer,
-        "domains": {
-            group: {"in": len(rows), "kept": int(kept[rows].sum()), "dropped": _dropped(verdicts, rows)}
+    return FilterFigures(
+        rows_in=len(kept),
+        rows_out=int(kept.sum()),
+        dropped=_dropped(verdicts),
+        dropped_by_one_rule_alone=_alone(verdicts),
+        overlap=_overlap(verdicts),
+        threshold=threshold,
+        tokenizer=tokenizer,
+        domains={
+            group: FilteredGroup(rows=len(rows), kept=int(kept[rows].sum()), dropped=_dropped(verdicts, rows))
             for group, rows in groups(verdicts).items()
         },
-        "lengths": _lengths(verdicts),
-    }
+        lengths=_lengths(verdicts),
+    )
 
 
 def groups(verdicts: Verdicts) -> dict[str, Ints]:
@@ -75,17 +76,19 @@ def _overlap(verdicts: Verdicts) -> dict[str, dict[str, int]]:
     }
 
 
-def _lengths(verdicts: Verdicts) -> list[dict[str, int | None]]:
+def _lengths(verdicts: Verdicts) -> tuple[LengthBucket, ...]:
     """Rows, rows dropped, and rows dropped by score, by length; without empty buckets at both ends."""
     kept, repetitive = verdicts.kept, _repetitive(verdicts)
-    buckets: list[dict[str, int | None]] = []
+    buckets: list[LengthBucket] = []
     for start, end in zip(EDGES, (*EDGES[1:], None), strict=True):
         inside = verdicts.tokens >= start
         inside &= True if end is None else verdicts.tokens < end
-        counts = {"rows": inside, "dropped": inside & ~kept, "dropped_by_score": inside & repetitive}
-        buckets.append({"from": start, "to": end, **{name: int(rows.sum()) for name, rows in counts.items()}})
-    filled = [place for place, bucket in enumerate(buckets) if bucket["rows"]]
-    return buckets[filled[0] : filled[-1] + 1] if filled else []
+        rows, dropped, by_score = (int(x.sum()) for x in (inside, inside & ~kept, inside & repetitive))
+        buckets.append(
+            LengthBucket(start=start, end=end, rows=rows, dropped=dropped, dropped_by_score=by_score)
+        )
+    filled = [place for place, bucket in enumerate(buckets) if bucket.rows]
+    return tuple(buckets[filled[0] : filled[-1] + 1]) if filled else ()
 
 
 def _repetitive(verdicts: Verdicts) -> Mask:

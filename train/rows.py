@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rectune.core.errors import RectuneError
 from rectune.core.rows import count_rows, read_batches
@@ -51,16 +51,15 @@ class TokenRows:
         """The number of an example's prompt tokens, which are not trained on."""
         return int(self._prompts[number])
 
-    def figures(self) -> dict[str, Any]:
+    @property
+    def token_count(self) -> int:
         """Counts of examples in and out, of all tokens and of trained ones."""
-        tokens = sum(self.lengths)
-        return {
-            "rows_in": self.seen,
-            "rows_out": len(self),
-            "dropped": {"too_long": self.seen - len(self)},
-            "tokens": tokens,
-            "trained_tokens": tokens - int(self._prompts.sum()),
-        }
+        return sum(self.lengths)
+
+    @property
+    def trained_tokens(self) -> int:
+        """Those of them that the loss is taken on."""
+        return self.token_count - int(self._prompts.sum())
 
 
 def make_rows(source: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, folder: Path) -> TokenRows:

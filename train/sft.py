@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rectune.core.errors import UserError
 from rectune.core.extras import needs_extra
+from rectune.core.figures import SftFigures
+from rectune.core.figures.training import FitFigures, WatchedAnswer
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.models import metrics
@@ -50,7 +52,7 @@ class TrainingData:
 
 
 @needs_extra("the stage sft", "trl", "peft")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> SftFigures:
     """Tune the base model on the kept examples; writes `adapter/`, `metrics.jsonl` and `loss.png`.
 
     With a held-out share of users also `generations.jsonl`, and the adapter is the one that was best on them.
@@ -69,11 +71,23 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     source, checkpoint = inputs["filter"] / "kept.parquet", inputs["base"] / "checkpoint"
     tokenizer = load_tokenizer(checkpoint)
     material = read_training_data(source, tokenizer, config, out / "rows")
-    figures = _train(job, config, arguments, checkpoint, (tokenizer, material))
+    fitted, packed_rows = _train(job, config, arguments, checkpoint, (tokenizer, material))
     remove_rows(out / "rows")
     if is_first():
         metrics.draw_training(out / "loss.png", metrics.read(job.metrics))
-    return material.rows.figures() | {"held_out": len(material.held_out)} | figures
+    rows = material.rows
+    return SftFigures(
+        **dict(fitted),
+        rows_in=rows.seen,
+        rows_out=len(rows),
+        dropped={"too_long": rows.seen - len(rows)},
+        tokens=rows.token_count,
+        trained_tokens=rows.trained_tokens,
+        held_out=len(material.held_out),
+        generations=_last_answers(job.out / _ANSWERS) if material.held_out else (),
+        packed_rows=packed_rows,
+        attention=attention_of(config.train, config.models),
+    )
 
 
 def read_training_data(
@@ -120,10 +134,10 @@ def _train(
     arguments: TrainingArguments,
     checkpoint: Path,
     data: tuple[PreTrainedTokenizerBase, TrainingData],
-) -> dict[str, Any]:
+) -> tuple[FitFigures, int]:
+    """What training came to, and how many rows the examples were packed into."""
     tokenizer, material = data
-    attention = attention_of(config.train, config.models)
-    model = _load(checkpoint, config, attention)
+    model = _load(checkpoint, config, attention_of(config.train, config.models))
     values = trainable_values(model)
     trainer = build_trainer(model, arguments, config, data)
     restore(model, values)
@@ -138,9 +152,11 @@ def _train(
         trainer.add_callback(
             GenerationCallback(job.out / _ANSWERS, material.rows, material.held_out, tokenizer)
         )
-    figures = fit(trainer, model, job, best, trainer.meter)
-    answers = {"generations": metrics.last(job.out / _ANSWERS)} if best else {}
-    return figures | answers | {"packed_rows": len(trainer.train_dataset), "attention": attention}
+    return fit(trainer, model, job, best, trainer.meter), len(trainer.train_dataset)
+
+
+def _last_answers(file: Path) -> tuple[WatchedAnswer, ...]:
+    return tuple(WatchedAnswer(**row) for row in metrics.last(file))
 
 
 def _load(checkpoint: Path, config: Recipe, attention: str) -> PeftModel:

@@ -66,13 +66,13 @@ def load_recipe(recipe: Path, overrides: Sequence[str] = ()) -> Recipe:
             of range, sections that do not go together.
     """
     path = find_recipe(recipe)
-    document = _read_yaml(path)
+    document = read_yaml(path)
     faults = [fault for text in overrides if (fault := _override(document, text))]
     try:
         loaded = Recipe.model_validate(document)
         faults += _conflicts(loaded)
     except ValidationError as invalid:
-        faults += [_describe(dict(error)) for error in invalid.errors()]
+        faults += [describe_fault(dict(error)) for error in invalid.errors()]
     if faults:
         raise UserError("\n".join(f"{path}: {fault}" for fault in faults), hint="fix the keys named above")
     return loaded
@@ -117,7 +117,12 @@ def to_yaml(document: Mapping[str, Any]) -> str:
     return stream.getvalue()
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The sections in a YAML file, as plain values.
+
+    Raises:
+        UserError: it cannot be read, or holds none.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -164,7 +169,8 @@ def _override(document: dict[str, Any], text: str) -> str | None:
     return None
 
 
-def _describe(error: dict[str, Any]) -> str:
+def describe_fault(error: dict[str, Any]) -> str:
+    """One of pydantic's errors in words, with the nearest right key where a key is unknown."""
     place = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(error["loc"][-1]), _keys_at(error["loc"][:-1]), n=1, cutoff=0.5)

@@ -4,13 +4,14 @@ side.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rectune.core.artifacts import generation_cache_path, write_atomically
+from rectune.core.figures.evaluation import AnswerComparison, AnsweredSystem, AnswerMeans
+from rectune.core.figures.record import MeanInterval, json_name
 from rectune.core.rows import write_rows
 from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.types import Candidate, Prompt, with_id
@@ -26,8 +27,8 @@ from rectune.retrieval.grounding import GroundedItem, Grounding
 PAIR = ("sft", "dpo")  # systems as in `rectune.evaluation.systems.MODELS`; differences are second less first
 ANSWERS_FILE = "answers.{system}.parquet"  # what `rectune tag --compare` reads
 
-FIGURES = {
-    "hit@1": "the answer names the item really taken next, by its exact title",
+FIGURES = {  # by field of AnswerMeans
+    "hit_at_1": "the answer names the item really taken next, by its exact title",
     "grounded": "the answer names an item of the catalogue that is not in the history, exactly or misspelt",
     "score": "response score ln(L)*L/C, L and C counted in words",
     "repetition": "share of 3-word runs that came before in the answer",
@@ -48,7 +49,7 @@ class _Read:
 
 def compare_answers(
     prompts: Sequence[Prompt], eval_context: EvalContext, grounding: Grounding, out: Path
-) -> dict[str, Any]:
+) -> AnswerComparison | None:
     """Let both models answer the same test prompts, and write answers.<system>.parquet and answers.json.
 
     Args:
@@ -58,21 +59,18 @@ def compare_answers(
         out: the stage's folder; answers that are in the generation cache are not written again.
 
     Returns:
-        What answers.json holds, empty where nothing is asked: `prompts`; `figures`, what each means;
-            `systems`, by system
-        and figure `mean`, `low`, `high` (95 %, bootstrap over users), and `how` the items were found;
-        `difference`, the second system's figures less the first's, prompt by prompt.
+        What answers.json holds; None where nothing is asked.
     """
     chosen = choose(prompts, eval_context.config.evaluate.answers)
     if not chosen:
-        return {}
+        return None
     columns: dict[str, Mapping[str, list[float]]] = {}
     hows: dict[str, Mapping[str, float]] = {}
     for system in PAIR:
         read = _ask(system, chosen, eval_context, grounding, out)
         columns[system], hows[system] = _columns(read, eval_context), _how(read, grounding)
     found = _summary(chosen, columns, hows, eval_context)
-    write_atomically(out / "answers.json", json.dumps(found, ensure_ascii=False, indent=1))
+    write_atomically(out / "answers.json", found.to_json())
     return found
 
 
@@ -99,7 +97,7 @@ def _columns(read: Sequence[_Read], eval_context: EvalContext) -> dict[str, list
     """Every figure of every answer."""
     topics = [_topics(row, eval_context) for row in read]
     return {
-        "hit@1": [float(_hit(row, eval_context)) for row in read],
+        "hit_at_1": [float(_hit(row, eval_context)) for row in read],
         "grounded": [float(row.named is not None) for row in read],
         "score": [word_score(row.text) for row in read],
         "repetition": [repetition(row.text) for row in read],
@@ -144,29 +142,30 @@ def _summary(
     columns: Mapping[str, Mapping[str, list[float]]],
     hows: Mapping[str, Mapping[str, float]],
     eval_context: EvalContext,
-) -> dict[str, Any]:
+) -> AnswerComparison:
     settings = eval_context.config.evaluate
     users = [f"{prompt.domain}/{prompt.user}" for prompt in prompts]
     drawn = UserBootstrap(users, settings.bootstrap, settings.seed)
     first, second = (columns[system] for system in PAIR)
     gaps = {name: [b - a for a, b in zip(first[name], second[name], strict=True)] for name in FIGURES}
-    systems = {
-        system: {name: _interval(values, drawn) for name, values in columns[system].items()}
-        | {"how": dict(hows[system])}
-        for system in PAIR
-    }
-    return {
-        "prompts": len(prompts),
-        "users": len(set(users)),
-        "sampling": eval_context.config.retrieval.sampling.model_dump(mode="json"),
-        "figures": FIGURES,
-        "systems": systems,
-        "difference": {name: _interval(values, drawn) for name, values in gaps.items()},
-        "difference_is": f"{PAIR[1]} less {PAIR[0]}, prompt by prompt",
-    }
+    return AnswerComparison(
+        prompts=len(prompts),
+        users=len(set(users)),
+        sampling=eval_context.config.retrieval.sampling.model_dump(mode="json"),
+        figures={json_name(name): meaning for name, meaning in FIGURES.items()},
+        systems={
+            system: AnsweredSystem(**_means(columns[system], drawn), how=dict(hows[system]))
+            for system in PAIR
+        },
+        difference=AnswerMeans(**_means(gaps, drawn)),
+        difference_is=f"{PAIR[1]} less {PAIR[0]}, prompt by prompt",
+    )
 
 
-def _interval(values: Sequence[float], drawn: UserBootstrap) -> dict[str, float]:
+def _means(columns: Mapping[str, Sequence[float]], drawn: UserBootstrap) -> dict[str, Any]:
+    return {name: _mean(values, drawn) for name, values in columns.items()}
+
+
+def _mean(values: Sequence[float], drawn: UserBootstrap) -> MeanInterval:
     low, high = drawn.interval(values)
-    mean = sum(values) / len(values)
-    return {"mean": round(mean, 6), "low": round(low, 6), "high": round(high, 6)}
+    return MeanInterval(mean=round(sum(values) / len(values), 6), low=round(low, 6), high=round(high, 6))

@@ -6,6 +6,16 @@ import typing
 from pathlib import Path
 from typing import Any
 
+from rectune.core.figures.statistics import (
+    DomainStatistics,
+    Histories,
+    PartStatistics,
+    Popularity,
+    Spread,
+    TextCounts,
+    TopShares,
+    ValueCounts,
+)
 from rectune.evaluation.interaction_counts import InteractionCounter, InteractionCounts
 
 if typing.TYPE_CHECKING:
@@ -15,33 +25,17 @@ if typing.TYPE_CHECKING:
 
     Counts = NDArray[np.int64]
 
-TOP = (1, 10, 20)  # percent of the items, the most popular ones
 _RANKS = 40
 
 
-def describe(folder: Path) -> list[dict[str, Any]]:
+def describe(folder: Path) -> list[DomainStatistics]:
     """Figures of items.parquet, users.parquet and interactions.parquet in `folder`.
 
     Interactions are read in batches; memory is 8 bytes an interaction of the largest category (of the domain
     where it has none), and 16 bytes a user.
 
     Returns:
-        for each domain `domain`, `category` ("" for the domain as a whole) and
-
-        * counts: `items`, `users`, `interactions`, `liked`, `with_value`, `with_time`, `repeated`
-          (interactions of a user with an item that he or she has met before), `items_seen` (with an
-          interaction), `kinds` (by kind);
-        * `density` (pairs of user and item that met, of all pairs), `first` and `last` (dates, UTC, or null);
-        * `history`: for `all` and `liked` the lengths of the users' histories: `min`, `quartiles`, `p90`,
-          `p99`, `max`, and `buckets` [[from, users]], where `from` is 0, 1, 2, 4, 8 …; quantiles are null
-          without users;
-        * `popularity` of the items seen: `top` (share of the interactions on the top 1, 10, 20 % of them),
-          `gini`, `ranks` [[rank, interactions]] at log-spaced ranks;
-        * `text`: items with a `description`, with `categories`, with a `year`; mean `title_length` in
-            characters;
-        * `values`: `scale` ("exact", or "log2": counted in powers of two) and `bars` [[from, liked, others]];
-
-        and `categories`: the same for each category, empty where the dataset has none.
+        by domain, in the order of the items.
     """
     import polars as pl
 
@@ -104,7 +98,7 @@ def _spans(path: Path) -> dict[str, tuple[int, int]]:
     return spans
 
 
-def _domain(rows: pl.LazyFrame, items: pl.DataFrame, texts: pl.DataFrame, users: int) -> dict[str, Any]:
+def _domain(rows: pl.LazyFrame, items: pl.DataFrame, texts: pl.DataFrame, users: int) -> DomainStatistics:
     import numpy as np
     import polars as pl
 
@@ -116,20 +110,25 @@ def _domain(rows: pl.LazyFrame, items: pl.DataFrame, texts: pl.DataFrame, users:
     parts = counter.count(rows)
     whole = _figures(texts, counter.whole(parts), users)
     divided = zip(names, parts, strict=True) if names != [""] else ()
-    categories = [
-        {"domain": texts["domain"][0], "category": name}
-        | _figures(texts.filter(pl.col("category") == name), part, len(part.lengths))
+    domain = texts["domain"][0]
+    categories = tuple(
+        PartStatistics(
+            domain=domain,
+            category=name,
+            **_figures(texts.filter(pl.col("category") == name), part, len(part.lengths)),
+        )
         for name, part in divided
-    ]
-    return {"domain": texts["domain"][0], "category": ""} | whole | {"categories": categories}
+    )
+    return DomainStatistics(domain=domain, category="", categories=categories, **whole)
 
 
 def _figures(texts: pl.DataFrame, part: InteractionCounts, users: int) -> dict[str, Any]:
-    """One entry of `describe`, but for its names."""
+    """The fields of `PartStatistics` but for its names."""
     import polars as pl
 
     tally, items, rows = part.tally, int(texts["items"].sum()), int(part.tally["rows"].sum())
     kinds = tally.group_by("kind").agg(pl.col("rows").sum()).sort("rows", descending=True)
+    described, categories, year = (int(texts[name].sum()) for name in ("description", "categories", "year"))
     return {
         "items": items,
         "users": users,
@@ -143,57 +142,71 @@ def _figures(texts: pl.DataFrame, part: InteractionCounts, users: int) -> dict[s
         "repeated": part.repeated,
         "density": (rows - part.repeated) / (items * users) if items * users else 0.0,
         "items_seen": int((part.items > 0).sum()),
-        "history": {"all": _spread(part.lengths), "liked": _spread(part.liked)},
+        "history": Histories(all=_spread(part.lengths), liked=_spread(part.liked)),
         "popularity": _popularity(part.items[part.items > 0]),
-        "text": {name: int(texts[name].sum()) for name in ("description", "categories", "year")}
-        | {"title_length": texts["letters"].sum() / items},
-        "values": {"scale": part.scale, "bars": _bars(tally)},
+        "text": TextCounts(
+            description=described,
+            categories=categories,
+            year=year,
+            title_length=int(texts["letters"].sum()) / items,
+        ),
+        "values": ValueCounts(scale=part.scale, bars=_bars(tally)),
     }
 
 
-def _date(seconds: Any) -> str | None:
-    """The day of a time in seconds since 1970, of any year."""
+def _date(milliseconds: Any) -> str | None:
+    """The day of a time in milliseconds since 1970, of any year."""
     import numpy as np
 
-    return None if seconds is None else str(np.datetime64(int(seconds), "s").astype("datetime64[D]"))
+    return (
+        None if milliseconds is None else str(np.datetime64(int(milliseconds), "ms").astype("datetime64[D]"))
+    )
 
 
-def _spread(lengths: Counts) -> dict[str, Any]:
+def _spread(lengths: Counts) -> Spread:
     """Quantiles of numbers of 0 and more, and how many lie in [0, 1), [1, 2), [2, 4), [4, 8) …"""
     import numpy as np
 
     if not len(lengths):
-        return {"min": None, "quartiles": [None] * 3, "p90": None, "p99": None, "max": None, "buckets": []}
-    least, *quartiles, p90, p99, most = np.quantile(lengths, (0, 0.25, 0.5, 0.75, 0.9, 0.99, 1)).tolist()
+        return Spread(min=None, quartiles=(None, None, None), p90=None, p99=None, max=None, buckets=())
+    least, lower, median, upper, p90, p99, most = np.quantile(
+        lengths, (0, 0.25, 0.5, 0.75, 0.9, 0.99, 1)
+    ).tolist()
     powers = np.frexp(lengths)[1]  # 0 for 0, 1 for 1, 2 for 2 and 3, 3 for 4 to 7
-    buckets = [[2**power // 2, count] for power, count in enumerate(np.bincount(powers).tolist()) if count]
-    return {
-        "min": int(least),
-        "quartiles": quartiles,
-        "p90": p90,
-        "p99": p99,
-        "max": int(most),
-        "buckets": buckets,
-    }
+    counts = enumerate(np.bincount(powers).tolist())
+    return Spread(
+        min=int(least),
+        quartiles=(lower, median, upper),
+        p90=p90,
+        p99=p99,
+        max=int(most),
+        buckets=tuple((2**power // 2, count) for power, count in counts if count),
+    )
 
 
-def _popularity(items: Counts) -> dict[str, Any]:
+def _popularity(items: Counts) -> Popularity:
     """How unevenly interactions lie on the items that have any."""
     import numpy as np
 
     if not len(items):
-        return {"top": dict.fromkeys(map(str, TOP)), "gini": None, "ranks": []}
+        return Popularity(
+            top=TopShares(percent_1=None, percent_10=None, percent_20=None), gini=None, ranks=()
+        )
     falling = np.sort(items)[::-1]
     count, whole = len(falling), int(falling.sum())
-    top = {str(percent): float(falling[: -(-count * percent // 100)].sum() / whole) for percent in TOP}
+    one, ten, twenty = (float(falling[: -(-count * percent // 100)].sum() / whole) for percent in (1, 10, 20))
     # Gini's coefficient of sorted figures: the sum of (n + 1 - 2 * rank) * x, over n times the sum of x.
     gini = float((count + 1 - 2 * np.arange(1, count + 1)) @ falling / (count * whole))
     ranks = np.unique(np.geomspace(1, count, _RANKS).round().astype(np.int64))
-    return {"top": top, "gini": gini, "ranks": [[rank, int(falling[rank - 1])] for rank in ranks.tolist()]}
+    return Popularity(
+        top=TopShares(percent_1=one, percent_10=ten, percent_20=twenty),
+        gini=gini,
+        ranks=tuple((rank, int(falling[rank - 1])) for rank in ranks.tolist()),
+    )
 
 
-def _bars(tally: pl.DataFrame) -> list[list[float]]:
-    """[value, liked, others] in rising order; what is no finite number is left out."""
+def _bars(tally: pl.DataFrame) -> tuple[tuple[float, int, int], ...]:
+    """(value, liked, others) in rising order; what is no finite number is left out."""
     import polars as pl
 
     liked = pl.col("rows").filter(pl.col("liked")).sum()
@@ -202,4 +215,4 @@ def _bars(tally: pl.DataFrame) -> list[list[float]]:
         .group_by("value")
         .agg(liked, pl.col("rows").sum().alias("all"))
     )
-    return [[value, good, whole - good] for value, good, whole in bars.sort("value").iter_rows()]
+    return tuple((value, good, whole - good) for value, good, whole in bars.sort("value").iter_rows())

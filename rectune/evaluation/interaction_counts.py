@@ -6,6 +6,7 @@ import itertools
 import typing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 if typing.TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,7 @@ class InteractionCounts:
     lengths: Counts
     liked: Counts
     repeated: int
-    scale: str
+    scale: Literal["exact", "log2"]
 
 
 class InteractionCounter:
@@ -158,7 +159,7 @@ class _Tally:
 
         from rectune.core.tables import interaction_schema
 
-        self.scale = "exact"
+        self.scale: Literal["exact", "log2"] = "exact"
         self._waiting: list[pl.DataFrame] = []
         types = interaction_schema()
         self._frame = pl.DataFrame(

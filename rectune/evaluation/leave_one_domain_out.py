@@ -4,13 +4,12 @@ not seen.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rectune.core.artifacts import write_atomically
+from rectune.core.figures.evaluation import BestBaseline, FoldMetrics, RankingMetrics
 from rectune.core.recipe import Recipe
 from rectune.core.rows import write_rows
 from rectune.core.stats.metrics import UserBootstrap
@@ -29,6 +28,7 @@ from rectune.rankers.eval_cases import passive_cases
 from rectune.rankers.scoring_methods import BESIDE
 
 TUNED = ("sft", "sft/prior", *(f"sft/{method}" for method in BESIDE))
+METRICS = "metrics.json"  # of a fold; where it is, the fold is whole
 SHOWN = (*INTERACTION_FREE, "base", *TUNED)
 
 
@@ -38,7 +38,7 @@ class DomainFold:
 
     dataset: str
     domain: str
-    metrics: Mapping[str, Any]
+    metrics: FoldMetrics
 
 
 def fold_config(config: Recipe) -> Recipe:
@@ -74,43 +74,36 @@ def latest_cases(cases: Sequence[Case], trained: frozenset[str], limit: int) -> 
     return chosen[:limit] if limit else chosen
 
 
-def measure_fold(
-    cases: Sequence[Case], locale: Locale, eval_context: EvalContext, out: Path
-) -> dict[str, Any]:
-    """Rank the cases by every system of `eval_context`, and write rankings.parquet and, last, metrics.json.
-
-    Returns:
-        what `rectune.evaluation.protocol.summarise` returns, and `best`: the name of the interaction-free
-        baseline with the highest Hit@1 here (chosen with hindsight, which favours it), with the differences
-        from it of base and tuned model.
-    """
+def measure_fold(cases: Sequence[Case], locale: Locale, eval_context: EvalContext, out: Path) -> FoldMetrics:
+    """Rank the cases by every system of `eval_context`; writes rankings.parquet and, last, metrics.json."""
     tests = passive_cases(cases, eval_context.catalogue, {case.domain: locale for case in cases})
     pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)
     rankings = rank_baselines(tests, pools, eval_context)
     rankings += rank_models(tests, pools, eval_context, out)[0]
     write_rows(out / "rankings.parquet", rankings, Ranking)
-    found = summarise(tests, rankings, eval_context.config.evaluate)
-    found["best"] = _against_best(rankings, found["systems"], eval_context)
-    write_atomically(out / "metrics.json", json.dumps(found, ensure_ascii=False, indent=1))
+    ranking = summarise(tests, rankings, eval_context.config.evaluate)
+    found = FoldMetrics(**dict(ranking), best=_against_best(rankings, ranking, eval_context))
+    write_atomically(out / METRICS, found.to_json())
     return found
 
 
 def _against_best(
-    rankings: Sequence[Ranking], systems: Mapping[str, Any], eval_context: EvalContext
-) -> dict[str, Any]:
+    rankings: Sequence[Ranking], measured: RankingMetrics, eval_context: EvalContext
+) -> BestBaseline:
     config = eval_context.config.evaluate
     ranks: dict[str, list[int]] = {}
     for row in rankings:
         ranks.setdefault(row.system, []).append(row.rank)
     users = [row.user for row in rankings if row.system == "random"]
     best = max(
-        (name for name in INTERACTION_FREE if name != "random"), key=lambda name: systems[name]["hit@1"]
+        (name for name in INTERACTION_FREE if name != "random"),
+        key=lambda name: measured.systems[name].hit_at_1,
     )
     resampled = UserBootstrap(users, config.bootstrap, config.seed)
-    return {
-        "name": best,
-        "differences": {name: difference(ranks[best], ranks[name], resampled) for name in ("base", *TUNED)},
-    }
+    return BestBaseline(
+        name=best,
+        differences={name: difference(ranks[best], ranks[name], resampled) for name in ("base", *TUNED)},
+    )
 
 
 def leave_one_domain_out_table(folds: Sequence[DomainFold], command: str) -> str:
@@ -128,13 +121,13 @@ def leave_one_domain_out_table(folds: Sequence[DomainFold], command: str) -> str
 
 
 def _row(fold: DomainFold) -> tuple[Cell, ...]:
-    systems, best = fold.metrics["systems"], fold.metrics["best"]
-    differences = (best["differences"][name] for name in TUNED)
+    systems, best = fold.metrics.systems, fold.metrics.best
+    differences = (best.differences[name] for name in TUNED)
     return (
         fold.domain,
-        fold.metrics["cases"],
-        figure(fold.metrics["chance"]),
-        *(with_ends(systems[name]["hit@1"], systems[name]["interval"]) for name in SHOWN),
-        best["name"],
-        *(with_ends(row["difference"], row["interval"], signed=True) for row in differences),
+        fold.metrics.cases,
+        figure(fold.metrics.chance),
+        *(with_ends(systems[name].hit_at_1, systems[name].interval) for name in SHOWN),
+        best.name,
+        *(with_ends(row.difference, row.interval, signed=True) for row in differences),
     )

@@ -12,12 +12,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from rectune.core.artifacts import generation_cache_path
+from rectune.core.figures.evaluation import Memorisation, MemorisedItems, MemorisedTitles, TitleCompletion
 from rectune.core.settings import SamplingConfig
 from rectune.core.stats import metrics
-from rectune.core.stats.intervals import wilson
+from rectune.core.stats.intervals import share_of
 from rectune.core.types import Locale, content_id
 from rectune.evaluation.systems import EvalContext
 from rectune.inference.generate import generate
@@ -50,9 +50,8 @@ class SplitTitle:
     other: tuple[str, ...]
 
 
-def probe(cases: Sequence[EvalCase], eval_context: EvalContext, scorer: Scorer, out: Path) -> dict[str, Any]:
-    """What memorisation.json holds: `titles` and `next_item`, over all and by domain; see the functions
-    below.
+def probe(cases: Sequence[EvalCase], eval_context: EvalContext, scorer: Scorer, out: Path) -> Memorisation:
+    """What memorisation.json holds; see the functions below.
 
     Args:
         cases: the test cases; the first `evaluate.memorisation` of each domain are asked about.
@@ -67,19 +66,18 @@ def probe(cases: Sequence[EvalCase], eval_context: EvalContext, scorer: Scorer, 
         for domain, group in chosen.items()
         for cut in _cuts(eval_context.domain_data(domain), group, count)
     ]
-    return {
-        "model": "base",
-        "titles": completed(cuts, eval_context, out) if cuts else {},
-        "next_item": next_items(chosen, eval_context, scorer),
-    }
+    return Memorisation(
+        model="base",
+        titles=completed(cuts, eval_context, out) if cuts else None,
+        next_item=next_items(chosen, eval_context, scorer),
+    )
 
 
-def completed(cuts: Sequence[SplitTitle], eval_context: EvalContext, out: Path) -> dict[str, Any]:
+def completed(cuts: Sequence[SplitTitle], eval_context: EvalContext, out: Path) -> MemorisedTitles:
     """How many titles the model ends as they end when it is given their first half; greedy.
 
     An answer counts where its words begin with all words of the rest, case aside. `control` counts those that
-    begin with the rest of another title of the domain instead: what generic endings would give. Both are
-    [share, low, high] of `n` titles.
+    begin with the rest of another title of the domain instead: what generic endings would give.
     """
     sampling = SamplingConfig(max_tokens=24, temperature=0.0)
     requests = []
@@ -96,28 +94,24 @@ def completed(cuts: Sequence[SplitTitle], eval_context: EvalContext, out: Path) 
     )
     words = [tuple(words_of(answer.text)) for answer in answers]
 
-    def counted(places: Sequence[int]) -> dict[str, Any]:
+    def counted(places: Sequence[int]) -> TitleCompletion:
         right = sum(words[at][: len(cuts[at].rest)] == cuts[at].rest for at in places)
         wrong = sum(words[at][: len(cuts[at].other)] == cuts[at].other for at in places)
-        return {
-            "n": len(places),
-            "completed": _share(right, len(places)),
-            "control": _share(wrong, len(places)),
-        }
+        n = len(places)
+        return TitleCompletion(n=n, completed=share_of(right, n), control=share_of(wrong, n))
 
     everywhere = range(len(cuts))
     domains = sorted({cut.domain for cut in cuts})
-    return {
-        **counted(everywhere),
-        "domains": {d: counted([at for at in everywhere if cuts[at].domain == d]) for d in domains},
-    }
+    return MemorisedTitles(
+        **dict(counted(everywhere)),
+        domains={d: counted([at for at in everywhere if cuts[at].domain == d]) for d in domains},
+    )
 
 
 def next_items(
     chosen: Mapping[str, Sequence[EvalCase]], eval_context: EvalContext, scorer: Scorer
-) -> dict[str, Any]:
-    """Hit@1 among the case's own candidates, by likelihood, under each of `CONDITIONS`, as [share, low, high]
-    of `n` cases.
+) -> MemorisedItems:
+    """Hit@1 among the case's own candidates, by likelihood, under each of `CONDITIONS`.
 
     Shuffling keeps what was liked and loses when; somebody else's history keeps only the domain; none leaves
     what the model holds likely whoever asks. Where the last is as good as the first, the history plays no
@@ -130,9 +124,8 @@ def next_items(
             for name, asked in _asked(test, group[(place + 1) % len(group)], eval_context).items():
                 ranker = Likelihood(name, scorer, titles, _always(asked))
                 hits[name].append(_hit(test, ranker.score([()], [test.case.candidates])[0]))
-    n = len(hits["none"])
-    shares = {name: _share(sum(found), len(found)) for name, found in hits.items() if found}
-    return {"n": n, "hit@1": shares}
+    shares = {name: share_of(sum(found), len(found)) for name, found in hits.items() if found}
+    return MemorisedItems(n=len(hits["none"]), hit_at_1=shares)
 
 
 def _asked(test: EvalCase, other: EvalCase, eval_context: EvalContext) -> dict[str, RenderedPrompt]:
@@ -177,7 +170,3 @@ def _cuts(domain_data: DomainData, group: Sequence[EvalCase], count: int) -> lis
         SplitTitle(domain_data.domain, locale, first, rest, halves[(place + 1) % len(halves)][1])
         for place, (first, rest) in enumerate(halves[:count])
     ]
-
-
-def _share(hits: int, n: int) -> list[float]:
-    return [hits / n if n else 0.0, *wilson(hits, n)]

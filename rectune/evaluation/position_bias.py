@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from rectune.core.stats.intervals import wilson
+from rectune.core.figures.evaluation import THIRDS, PositionBias
+from rectune.core.stats.intervals import share_of
 from rectune.core.types import Ranking
 from rectune.evaluation.ranking_tasks import RankingTask
 
-THIRDS = ("first third", "middle third", "last third")
 
-
-def position_bias(tasks: Sequence[RankingTask], rankings: Sequence[Ranking]) -> dict[str, dict[str, Any]]:
+def position_bias(tasks: Sequence[RankingTask], rankings: Sequence[Ranking]) -> dict[str, PositionBias]:
     """By system that is shown the candidates: where what it put first had stood, and Hit@1 by where the
     target stood.
 
@@ -24,8 +22,7 @@ def position_bias(tasks: Sequence[RankingTask], rankings: Sequence[Ranking]) -> 
         rankings: of any systems; only those that list what they are shown are looked at.
 
     Returns:
-        by system `n` lists, `unread` (share that named no candidate), by third `picked` and `hit@1`: share,
-        low, high, n.
+        by system.
     """
     shown = {(task.test.prompt.id, task.draw): task for task in tasks}
     found: dict[str, list[Ranking]] = {}
@@ -35,7 +32,7 @@ def position_bias(tasks: Sequence[RankingTask], rankings: Sequence[Ranking]) -> 
     return {system: _bias(rows, shown) for system, rows in found.items()}
 
 
-def _bias(rows: Sequence[Ranking], shown: dict[tuple[str, int], RankingTask]) -> dict[str, Any]:
+def _bias(rows: Sequence[Ranking], shown: dict[tuple[str, int], RankingTask]) -> PositionBias:
     picked: list[int] = []
     hits: dict[int, list[bool]] = {third: [] for third in range(3)}
     for row in rows:
@@ -43,18 +40,13 @@ def _bias(rows: Sequence[Ranking], shown: dict[tuple[str, int], RankingTask]) ->
         if row.scores[0] > row.scores[-1]:  # where all are equal nothing was read out of the answer
             picked.append(_third(task.candidates.index(row.items[0]), row.size))
         hits[_third(task.candidates.index(task.test.case.target), row.size)].append(row.rank == 1)
-    return {
-        "n": len(rows),
-        "unread": 1 - len(picked) / len(rows),
-        "picked": {name: _share([one == third for one in picked]) for third, name in enumerate(THIRDS)},
-        "hit@1": {name: _share(hits[third]) for third, name in enumerate(THIRDS)},
-    }
+    return PositionBias(
+        n=len(rows),
+        unread=1 - len(picked) / len(rows),
+        picked={name: share_of(picked.count(third), len(picked)) for third, name in enumerate(THIRDS)},
+        hit_at_1={name: share_of(sum(hits[third]), len(hits[third])) for third, name in enumerate(THIRDS)},
+    )
 
 
 def _third(place: int, size: int) -> int:
     return min(2, 3 * place // size)
-
-
-def _share(flags: Sequence[bool]) -> list[float | int | None]:
-    low, high = wilson(sum(flags), len(flags))
-    return [sum(flags) / len(flags) if flags else None, low, high, len(flags)]

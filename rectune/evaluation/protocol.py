@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from rectune.core.figures.evaluation import ProtocolFigures, RankingFigures, RankingMetrics, SystemFigures
+from rectune.core.figures.record import Interval
 from rectune.core.settings import EvaluateConfig
 from rectune.core.stats.intervals import wilson
 from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at, reciprocal_ranks, target_rank
@@ -59,13 +61,14 @@ def summarise(
     rankings: Sequence[Ranking],
     config: EvaluateConfig,
     groups: Groups | None = None,
-) -> dict[str, Any]:
-    """Every figure of the evaluation, as metrics.json holds it.
+) -> RankingMetrics:
+    """Every figure of the rankings.
 
-    For the cases' own candidates `candidates`, `chance`, and under `systems` by name what `figures` returns,
-    with the same by domain and category under `domains` and by `groups` under `groups`; under `protocols` the
-    others, each with its own `candidates`, `chance` and `systems`; under `pairs` what `paired.compare_all`
-    makes of the own candidates.
+    Args:
+        cases: the test cases.
+        rankings: of them, under any protocols.
+        config: rounds and seed of the bootstrap.
+        groups: cases of which figures are wanted apart.
     """
     users = _users(rankings)
     own = [row for row in rankings if row.protocol == OWN]
@@ -73,86 +76,91 @@ def summarise(
     ids = [test.prompt.id for test in cases]
     complete = {name: ranks for name, ranks in systems.items() if set(ids) <= set(ranks)}
     resampled = UserBootstrap([users[name] for name in ids], config.bootstrap, config.seed)
-    return {
-        "protocol": "one target among the case's candidates; ties count against the system",
-        "intervals": "95 %: Wilson for hit@1; "
+    candidates, chance = _among(own)
+    return RankingMetrics(
+        protocol="one target among the case's candidates; ties count against the system",
+        intervals="95 %: Wilson for hit@1; "
         f"bootstrap over users, {config.bootstrap} rounds, for mrr and ndcg@10",
-        "cases": len(cases),
-        **_among(own),
-        "systems": {s: _system(cases, ranks, users, config, groups or {}) for s, ranks in systems.items()},
-        "protocols": {name: _protocol(name, rankings, users, config) for name in _further(rankings)},
-        "pairs": compare_all(
+        cases=len(cases),
+        candidates=candidates,
+        chance=chance,
+        systems={s: _system(cases, ranks, users, config, groups or {}) for s, ranks in systems.items()},
+        protocols={name: _protocol(name, rankings, users, config) for name in _further(rankings)},
+        pairs=compare_all(
             {name: [ranks[one][0] for one in ids] for name, ranks in complete.items()}, resampled
         ),
-    }
+    )
 
 
-def figures(ranks: Ranks, users: Mapping[str, str], config: EvaluateConfig) -> dict[str, Any]:
+def ranking_figures(ranks: Ranks, users: Mapping[str, str], config: EvaluateConfig) -> RankingFigures:
     """One system over some cases.
 
     Args:
-        ranks: of each case, by prompt id, one a draw.
+        ranks: of each case, by prompt id, one a draw; at least one case.
         users: whose case it is, by prompt id.
         config: rounds and seed of the bootstrap.
-
-    Returns:
-        `n` cases, `draws`, `hit@1` with its `interval`, `hit@5`, `hit@10`, `mrr`, `ndcg@10`, each with its
-        interval as `<figure>_interval`; with several draws `hit@1_by_draw`, and every figure is the mean over
-        them.
     """
-    if not ranks:
-        return {"n": 0, "draws": 0}
     draws = min(len(row) for row in ranks.values())
     table = np.array([row[:draws] for row in ranks.values()], np.int64)  # [n, draws]
     resampled = UserBootstrap([users[name] for name in ranks], config.bootstrap, config.seed)
-    found: dict[str, Any] = {"n": len(table), "draws": draws}
-    values = {f"hit@{k}": hit_at(table, k) for k in (1, 5, 10)}
-    values |= {"mrr": reciprocal_ranks(table), "ndcg@10": ndcg_at(table, 10)}
-    for name, value in values.items():
-        by_case = value.mean(axis=1)
-        found[name] = float(by_case.mean())
-        found[f"{name}_interval"] = resampled.interval(by_case)
-    hits = values["hit@1"]
-    found["interval"] = found.pop("hit@1_interval")
-    if draws == 1:
-        found["interval"] = wilson(int(hits.sum()), len(hits))
-    else:
-        found["hit@1_by_draw"] = hits.mean(axis=0).tolist()
-    return found
+    hits = hit_at(table, 1)
+
+    def mean_of(values: NDArray[np.float64]) -> tuple[float, Interval]:
+        by_case = values.mean(axis=1)
+        return float(by_case.mean()), resampled.interval(by_case)
+
+    hit_1, interval = mean_of(hits)
+    (hit_5, interval_5), (hit_10, interval_10) = (mean_of(hit_at(table, k)) for k in (5, 10))
+    (mrr, mrr_interval), (ndcg, ndcg_interval) = map(mean_of, (reciprocal_ranks(table), ndcg_at(table, 10)))
+    return RankingFigures(
+        n=len(table),
+        draws=draws,
+        hit_at_1=hit_1,
+        interval=wilson(int(hits.sum()), len(hits)) if draws == 1 else interval,
+        hit_at_5=hit_5,
+        hit_at_5_interval=interval_5,
+        hit_at_10=hit_10,
+        hit_at_10_interval=interval_10,
+        mrr=mrr,
+        mrr_interval=mrr_interval,
+        ndcg_at_10=ndcg,
+        ndcg_at_10_interval=ndcg_interval,
+        hit_at_1_by_draw=tuple(hits.mean(axis=0).tolist()) if draws > 1 else None,
+    )
 
 
 def _system(
     cases: Sequence[EvalCase], ranks: Ranks, users: Mapping[str, str], config: EvaluateConfig, groups: Groups
-) -> dict[str, Any]:
-    def of(some: Sequence[EvalCase]) -> dict[str, Any]:
-        return figures({t.prompt.id: ranks[t.prompt.id] for t in some if t.prompt.id in ranks}, users, config)
+) -> SystemFigures:
+    def of(some: Sequence[EvalCase]) -> RankingFigures | None:
+        found = {t.prompt.id: ranks[t.prompt.id] for t in some if t.prompt.id in ranks}
+        return ranking_figures(found, users, config) if found else None
 
     domains = grouped(cases, lambda test: (test.case.domain, test.case.category))
-    return {
-        **of(cases),
-        "domains": {name: of(group) for name, group in domains.items()},
-        "groups": {name: of(group) for name, group in groups.items()},
-    }
+    return SystemFigures(
+        **dict(ranking_figures(ranks, users, config)),
+        domains={name: of(group) for name, group in domains.items()},
+        groups={name: of(group) for name, group in groups.items()},
+    )
 
 
 def _protocol(
     name: str, rankings: Sequence[Ranking], users: Mapping[str, str], config: EvaluateConfig
-) -> dict[str, Any]:
+) -> ProtocolFigures:
     rows = [row for row in rankings if row.protocol == name]
-    return {
-        "protocol": f"one target among {_AMONG[name]}; ties count against the system",
-        **_among(rows),
-        "systems": {s: figures(ranks, users, config) for s, ranks in _by_system(rows).items()},
-    }
+    candidates, chance = _among(rows)
+    return ProtocolFigures(
+        protocol=f"one target among {_AMONG[name]}; ties count against the system",
+        candidates=candidates,
+        chance=chance,
+        systems={s: ranking_figures(ranks, users, config) for s, ranks in _by_system(rows).items()},
+    )
 
 
-def _among(rankings: Sequence[Ranking]) -> dict[str, Any]:
+def _among(rankings: Sequence[Ranking]) -> tuple[int, float]:
     """How many candidates there are, at most, and how often chance would be right."""
     sizes = {(row.prompt_id, row.draw): row.size for row in rankings}.values()
-    return {
-        "candidates": max(sizes, default=0),
-        "chance": fmean(1 / size for size in sizes) if sizes else 0.0,
-    }
+    return max(sizes, default=0), fmean(1 / size for size in sizes) if sizes else 0.0
 
 
 def _by_system(rankings: Sequence[Ranking]) -> dict[str, Ranks]:

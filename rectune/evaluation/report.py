@@ -5,22 +5,22 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rectune.core.artifacts import write_atomically
 from rectune.core.extras import needs_extra
-from rectune.core.manifest import annotators, simulated
+from rectune.core.figures import DataFigures, ReportFigures
+from rectune.core.figures.evaluation import EvalMetrics
+from rectune.core.finished_stages import FinishedStages
 from rectune.core.recipe import Recipe
-from rectune.core.text.figures import mapping, memory
+from rectune.core.text.figures import memory
 from rectune.core.text.markdown import escaped
 from rectune.core.text.plain import duration
 from rectune.core.text.tables import Table
 from rectune.evaluation.pages.answers import answers, recommendations
 from rectune.evaluation.pages.data_tables import data_section
 from rectune.evaluation.pages.filtering import funnel, scores
-from rectune.evaluation.pages.finished_stages import FinishedStages
 from rectune.evaluation.pages.page import FIGURES, Block, Page, to_html, to_markdown
-from rectune.evaluation.pages.ranking import ranking, read_systems, verdict
+from rectune.evaluation.pages.ranking import ranking, verdict
 from rectune.evaluation.pages.training import cost, training
 
 _SIMULATED = (
@@ -30,16 +30,16 @@ _SIMULATED = (
 
 
 @needs_extra("the report", "matplotlib")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> ReportFigures:
     """Write report.html, report.md and figures/*.png from whatever stages have finished.
 
     Args:
         config: section `evaluate`; `samples` bounds the answers shown.
-        inputs: every earlier stage's folder by name. Missing folders or files shorten the report.
+        inputs: every earlier stage's folder by name. Stages that have not finished shorten the report.
         out: replaced where an interrupted attempt left something.
 
-    Returns:
-        `verdict` (what may be concluded of the ranking), the names of the plots, the page's size in bytes.
+    Raises:
+        UserError: a figure of a finished stage is missing, unknown or of another type.
     """
     finished, pictures = FinishedStages(inputs), out / FIGURES
     shutil.rmtree(pictures, ignore_errors=True)
@@ -61,30 +61,31 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     written = to_html(page, pictures)
     write_atomically(out / "report.html", written)
     write_atomically(out / "report.md", to_markdown(page))
-    return {
-        "stages": len(finished.manifests),
-        "simulated": simulated(finished.manifests),
-        "verdict": verdict(read_systems(finished.document("eval", "metrics.json"))),
-        "plots": sorted(path.name for path in pictures.iterdir()),
-        "html_bytes": len(written.encode()),
-    }
+    metrics = finished.read(EvalMetrics)
+    return ReportFigures(
+        stages=len(finished.manifests),
+        simulated=finished.simulated,
+        verdict=verdict(metrics) if metrics else "",
+        plots=tuple(sorted(path.name for path in pictures.iterdir())),
+        html_bytes=len(written.encode()),
+    )
 
 
 def _head(finished: FinishedStages, key: str) -> list[Block]:
-    manifests = finished.manifests
+    manifests, data = finished.manifests, finished.read(DataFigures)
     missing = [stage for stage in finished.inputs if stage not in manifests]
     started = min((one.started for one in manifests.values() if one.started), default="")
     seconds = sum(one.seconds for one in manifests.values())
     facts = (
-        ("data", str(mapping(finished.settings.get("data")).get("root") or "not recorded")),
+        ("data", data.root if data else "not recorded"),
         ("first stage started", started[:16].replace("T", " ") or "not recorded"),
         ("stages", f"{len(manifests)} finished, {duration(seconds)}"),
         ("peak memory", memory(max((one.peak_memory for one in manifests.values()), default=0))),
-        ("tagged by", ", ".join(annotators(manifests)) or "nobody"),
+        ("tagged by", ", ".join(finished.annotators) or "nobody"),
         ("key of this report", key),
     )
     return [
-        _SIMULATED if simulated(manifests) else "",
+        _SIMULATED if finished.simulated else "",
         f"> Not part of this report, because not finished: {escaped(', '.join(missing))}." if missing else "",
         Table(("", ""), facts, align="l"),
     ]

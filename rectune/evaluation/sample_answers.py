@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
+from rectune.core.figures.grounding import SampleAnswer, SamplePrompt
 from rectune.core.types import Prompt
 from rectune.evaluation.model_answers import answers_to
 from rectune.evaluation.systems import MODELS, EvalContext
@@ -28,41 +28,36 @@ def choose(prompts: Sequence[Prompt], count: int) -> list[Prompt]:
 
 def answer_samples(
     prompts: Sequence[Prompt], eval_context: EvalContext, grounding: Grounding, generation_cache: Path
-) -> list[dict[str, Any]]:
-    """What every model answers to these prompts, for samples.json.
-
-    Each entry has `domain`, `scenario`, `system` and `instruction` (the messages), `target` (the title really
-    taken) and `answers`: `system` (base, sft, dpo), `text`, `item` (the title it resolves to), `how` and
-    `similarity` of that grounding, and `hit`.
-    """
+) -> list[SamplePrompt]:
+    """What every model answers to these prompts, for samples.json."""
     written = {
         system: answers_to(prompts, system, eval_context, generation_cache, "sample answers")
         for system in MODELS
     }
     return [
-        {
-            "prompt_id": prompt.id,
-            "domain": prompt.domain,
-            "scenario": prompt.scenario,
-            "system": prompt.system,
-            "instruction": prompt.instruction,
-            "target": eval_context.catalogue.get(prompt.domain, prompt.target).title,
-            "answers": [_entry(s, prompt, answers[at], grounding) for s, answers in written.items()],
-        }
+        SamplePrompt(
+            prompt_id=prompt.id,
+            domain=prompt.domain,
+            scenario=prompt.scenario,
+            system=prompt.system,
+            instruction=prompt.instruction,
+            target=eval_context.catalogue.get(prompt.domain, prompt.target).title,
+            answers=tuple(_entry(s, prompt, answers[at], grounding) for s, answers in written.items()),
+        )
         for at, prompt in enumerate(prompts)
     ]
 
 
-def _entry(system: str, prompt: Prompt, answer: GenerationResult, grounding: Grounding) -> dict[str, Any]:
+def _entry(system: str, prompt: Prompt, answer: GenerationResult, grounding: Grounding) -> SampleAnswer:
     found: GroundedItem | None = None
     if answer.text.strip():
         found = next(iter(grounding.top(answer.text, prompt.domain, 1, frozenset(prompt.history))), None)
-    return {
-        "system": system,
-        "text": answer.text.strip(),
-        "finish": answer.finish,
-        "item": found.title if found else "",
-        "how": found.how if found else "",
-        "similarity": found.similarity if found else None,
-        "hit": found is not None and found.item_id == prompt.target,
-    }
+    return SampleAnswer(
+        system=system,
+        text=answer.text.strip(),
+        finish=answer.finish,
+        item=found.title if found else "",
+        how=found.how if found else "",
+        similarity=found.similarity if found else None,
+        hit=found is not None and found.item_id == prompt.target,
+    )

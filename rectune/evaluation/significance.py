@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from rectune.core.figures.evaluation import PairedDifference
 from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.stats.significance import difference, holm
 
@@ -15,7 +15,7 @@ REFERENCES = ("popularity", "embedding_best", "hybrid")
 STARTED = {"sft": "base", "dpo": "sft"}
 
 
-def compare_all(ranks: Mapping[str, Sequence[int]], resampled: UserBootstrap) -> list[dict[str, Any]]:
+def compare_all(ranks: Mapping[str, Sequence[int]], resampled: UserBootstrap) -> tuple[PairedDifference, ...]:
     """Every system against `REFERENCES`, and every tuned model against what its training started from.
 
     Args:
@@ -23,16 +23,15 @@ def compare_all(ranks: Mapping[str, Sequence[int]], resampled: UserBootstrap) ->
         resampled: their users.
 
     Returns:
-        a row a pair: `system`, `against`, what `difference` returns, and `holm`, p corrected over all these
-            pairs.
+        a row a pair, p corrected over all of them.
     """
-    rows = [
-        {"system": system, "against": against, **difference(ranks[against], ranks[system], resampled)}
-        for system, against in _pairs(list(ranks))
-    ]
-    for row, corrected in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["holm"] = corrected
-    return rows
+    pairs = list(_pairs(list(ranks)))
+    found = [difference(ranks[against], ranks[system], resampled) for system, against in pairs]
+    corrected = holm([row.p for row in found])
+    return tuple(
+        PairedDifference(**dict(row), system=system, against=against, holm=p)
+        for (system, against), row, p in zip(pairs, found, corrected, strict=True)
+    )
 
 
 def _pairs(systems: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.catalogue import load_catalogue
 from rectune.core.extras import needs_extra
+from rectune.core.figures import EvalFigures
+from rectune.core.figures.evaluation import EvalMetrics, FusionFigures, Memorisation
+from rectune.core.figures.grounding import SamplePrompt
+from rectune.core.figures.record import listed_json
 from rectune.core.progress import progress
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
@@ -30,7 +32,7 @@ from rectune.retrieval.index import open_index
 
 
 @needs_extra("the stage eval")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> EvalFigures:
     """Write rankings.parquet (Ranking: a row a case, system, protocol and draw), metrics.json,
     memorisation.json and samples.json.
 
@@ -40,29 +42,30 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
     tests = read_test_cases(cases, inputs["queries"])
     eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
-    figures = measure(tests, eval_context, out)
+    measured = measure(tests, eval_context, out)
     prompts = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
     index = open_index(inputs["recommend"] / "index")
     grounding = Grounding(list(eval_context.catalogue.items.values()), index)
-    figures["answers"] = compare_answers(prompts, eval_context, grounding, out)
-    _write_json(out / "metrics.json", figures)
+    answers = compare_answers(prompts, eval_context, grounding, out)
+    metrics = measured.model_copy(update={"answers": answers})
+    write_atomically(out / EvalMetrics.file, metrics.to_json())
     shown = choose(prompts, config.evaluate.samples)
     samples = answer_samples(shown, eval_context, grounding, generation_cache_path(out))
-    _write_json(out / "samples.json", samples)
+    write_atomically(out / SamplePrompt.file, listed_json(samples))
     wanted = sum(case.split == "test" for case in cases)
-    return {
-        "rows_in": wanted,
-        "rows_out": len(tests),
-        "dropped": {"no passive direct prompt": wanted - len(tests)},
-        "hit@1": {name: system["hit@1"] for name, system in figures["systems"].items()},
-        "chance": figures["chance"],
-        "grounded_by": grounded_by(samples),
-    }
+    return EvalFigures(
+        rows_in=wanted,
+        rows_out=len(tests),
+        dropped={"no passive direct prompt": wanted - len(tests)},
+        hit_at_1={name: system.hit_at_1 for name, system in metrics.systems.items()},
+        chance=metrics.chance,
+        grounded_by=grounded_by(samples),
+    )
 
 
-def measure(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> dict[str, Any]:
-    """Rank every case by every system, write rankings.parquet and memorisation.json, and return what
-    metrics.json holds.
+def measure(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> EvalMetrics:
+    """Rank every case by every system, and write rankings.parquet and memorisation.json; no answers are
+    compared yet.
     """
     config = eval_context.config.evaluate
     pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)
@@ -70,11 +73,14 @@ def measure(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> 
     found, weights = rank_models(tests, pools, eval_context, out)
     rankings += found
     write_rows(out / "rankings.parquet", rankings, Ranking)
-    figures = summarise(tests, rankings, config, by_history_length(tests, pools, eval_context.likes))
-    figures["weights"] = {model: asdict(chosen) for model, chosen in weights.items()}
-    figures["position"] = position_bias(order_tasks(tests, config.num_candidate_draws, config.seed), rankings)
-    figures["memorisation"] = _memorisation(tests, eval_context, out)
-    return figures
+    ranking = summarise(tests, rankings, config, by_history_length(tests, pools, eval_context.likes))
+    return EvalMetrics(
+        **dict(ranking),
+        weights={model: FusionFigures(**asdict(chosen)) for model, chosen in weights.items()},
+        position=position_bias(order_tasks(tests, config.num_candidate_draws, config.seed), rankings),
+        memorisation=_memorisation(tests, eval_context, out),
+        answers=None,
+    )
 
 
 def rank_baselines(
@@ -95,27 +101,23 @@ def rank_baselines(
     return sorted(rankings, key=lambda row: order[row.system])
 
 
-def grounded_by(samples: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+def grounded_by(samples: Sequence[SamplePrompt]) -> dict[str, dict[str, float]]:
     """By model, the share of its sample answers that each step of grounding resolved."""
     found: dict[str, list[str]] = {}
     for sample in samples:
-        for answer in sample["answers"]:
-            found.setdefault(answer["system"], []).append(answer["how"] or "nothing")
+        for answer in sample.answers:
+            found.setdefault(answer.system, []).append(answer.how or "nothing")
     return {
         system: {how: hows.count(how) / len(hows) for how in sorted(set(hows))}
         for system, hows in found.items()
     }
 
 
-def _memorisation(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> dict[str, Any]:
+def _memorisation(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> Memorisation | None:
     """The base model's, where it is among the systems and asked for."""
     if "base" not in models(eval_context.config.evaluate) or not eval_context.config.evaluate.memorisation:
-        return {}
+        return None
     with score_cache("base", eval_context.model("base"), eval_context, out) as scorer:
         found = probe(tests, eval_context, scorer, out)
-    _write_json(out / "memorisation.json", found)
+    write_atomically(out / "memorisation.json", found.to_json())
     return found
-
-
-def _write_json(path: Path, document: Any) -> None:
-    write_atomically(path, json.dumps(document, ensure_ascii=False, indent=1))

@@ -92,10 +92,6 @@ class BestAdapterCallback(TrainerCallback):  # type: ignore[misc]
         if is_first():
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def figures(self) -> dict[str, Any]:
-        """The step that was kept, and its loss."""
-        return {"best_step": self.step, "best_eval_loss": self.loss} if self.step else {}
-
     def _end(self, control: TrainerControl) -> None:
         if self.patience and self.waited >= self.patience:
             control.should_training_stop = True

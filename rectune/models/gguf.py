@@ -16,13 +16,14 @@ from typing import Any
 
 from rectune.core.errors import MissingExtra, RectuneError, UserError, first_line
 from rectune.core.extras import needs_extra
+from rectune.core.figures.record import GgufFile
 from rectune.core.progress import say
 from rectune.models.fetch_converter import COMMAND, converter_folder, is_current, runtime_version
 
 _UNQUANTISED = {"F32": "f32", "F16": "f16", "BF16": "bf16"}  # what the converter can write by itself
 
 
-def to_gguf(checkpoint: Path, out: Path, quantisation: str) -> dict[str, Any]:
+def to_gguf(checkpoint: Path, out: Path, quantisation: str) -> GgufFile:
     """Convert a checkpoint to GGUF and quantise it; `out` appears whole or not at all.
 
     Args:
@@ -31,8 +32,7 @@ def to_gguf(checkpoint: Path, out: Path, quantisation: str) -> dict[str, Any]:
         quantisation: a llama.cpp name, `Q8_0`, `Q4_K_M`, `F16` and so on.
 
     Returns:
-        quantisation, bytes, and `tensor_types`: how many tensors were really written in which type (K-quants
-        fall back to other types for widths that are no multiple of 256).
+        What was written; K-quants fall back to other types for widths that are no multiple of 256.
 
     Raises:
         UserError: the converter is missing, or the quantisation is unknown.
@@ -48,7 +48,7 @@ def to_gguf(checkpoint: Path, out: Path, quantisation: str) -> dict[str, Any]:
             to_quantised(plain, out, quantisation)
         finally:
             plain.unlink(missing_ok=True)
-    return figures(out, quantisation)
+    return gguf_figures(out, quantisation)
 
 
 def to_quantised(plain: Path, out: Path, quantisation: str) -> None:
@@ -69,9 +69,9 @@ def to_quantised(plain: Path, out: Path, quantisation: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def figures(file: Path, quantisation: str) -> dict[str, Any]:
+def gguf_figures(file: Path, quantisation: str) -> GgufFile:
     """What `to_gguf` returns."""
-    return {"quantisation": quantisation, "bytes": file.stat().st_size, "tensor_types": tensor_types(file)}
+    return GgufFile(quantisation=quantisation, bytes=file.stat().st_size, tensor_types=tensor_types(file))
 
 
 @needs_extra("GGUF")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import RectuneError
+from rectune.core.figures.models import Divergence
 from rectune.models.chat import encode
 
 if TYPE_CHECKING:
@@ -59,14 +60,13 @@ def answer_rows(
     return AnswerLogprobs(np.array(tokens, np.int64), np.concatenate(logs))
 
 
-def divergence(ours: AnswerLogprobs, theirs: AnswerLogprobs) -> dict[str, Any]:
+def divergence(ours: AnswerLogprobs, theirs: AnswerLogprobs) -> Divergence:
     """How far the second form is from the first.
 
     Returns:
-        `tokens`: how many were compared; `mean_gap` and `max_gap`: absolute differences of the
-        log-probabilities of these tokens (nats per token); `kl`: mean Kullback-Leibler divergence of the
-        second form's distribution over the vocabulary from the first's (nats per token; Kullback and Leibler
-        1951). NaN where a form is NaN.
+        Gaps are of the log-probabilities of the tokens that stand there; `kl` is of the second form's
+        distribution over the vocabulary from the first's (Kullback and Leibler 1951). What is not a number,
+        because a form is not, is None.
 
     Raises:
         RectuneError: the two do not see the same tokens.
@@ -79,12 +79,10 @@ def divergence(ours: AnswerLogprobs, theirs: AnswerLogprobs) -> dict[str, Any]:
     places = np.arange(len(ours.tokens)), ours.tokens
     gaps = np.abs(ours.logs[places].astype(np.float64) - theirs.logs[places])
     kl = [_kl(one[:size], other[:size]) for one, other in zip(ours.logs, theirs.logs, strict=True)]
-    return {
-        "tokens": len(gaps),
-        "mean_gap": float(gaps.mean()),
-        "max_gap": float(gaps.max()),
-        "kl": float(np.mean(kl)),
-    }
+    mean_gap, max_gap, mean_kl = (
+        float(value) if np.isfinite(value) else None for value in (gaps.mean(), gaps.max(), np.mean(kl))
+    )
+    return Divergence(tokens=len(gaps), mean_gap=mean_gap, max_gap=max_gap, kl=mean_kl)
 
 
 def _kl(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -7,16 +7,15 @@ import shutil
 from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import RectuneError, UserError
+from rectune.core.figures.models import MergeForm
 from rectune.models.loading import check_adapter, told_for_people, trained_in_4bit
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
-
-Form = Literal["dequantised", "original"]
 
 _INDEX = "model.safetensors.index.json"
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "config.json")
@@ -24,7 +23,7 @@ _SHARD = 2 << 30  # bytes a file of merged weights may have
 
 
 def merge_adapter(
-    checkpoint: Path, adapter: Path, out: Path, form: Form = "dequantised", shard: int = _SHARD
+    checkpoint: Path, adapter: Path, out: Path, form: MergeForm = "dequantised", shard: int = _SHARD
 ) -> None:
     """Write the float32 checkpoint with W + (alpha / r) B A for every adapted W.
 

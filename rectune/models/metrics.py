@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.extras import needs_extra
+from rectune.core.figures.training import LossFigures
 from rectune.core.plots import write_png
 
 if TYPE_CHECKING:
@@ -72,22 +73,23 @@ def losses(rows: Sequence[Row]) -> list[float]:
     return [row["loss"] for row in rows if "loss" in row]
 
 
-def summary(rows: Sequence[Row]) -> Row:
+def summary(rows: Sequence[Row]) -> LossFigures:
     """Steps, first and last loss, tokens (without padding) and tokens per second over all attempts.
 
-    Held-out losses are separate rows; the first and the last of them are given where there are any.
+    Held-out losses are separate rows; the first and the last of them are None where there are none.
     """
     seconds = sum(row.get("seconds", 0.0) for row in rows)
     tokens = sum(row.get("tokens", 0) for row in rows)
     logged, held_out = losses(rows), [row["eval_loss"] for row in rows if "eval_loss" in row]
-    found = {
-        "steps": rows[-1]["step"],
-        "first_loss": logged[0],
-        "last_loss": logged[-1],
-        "tokens_seen": tokens,
-        "tokens_per_second": round(tokens / seconds, 1) if seconds else 0.0,
-    }
-    return found | ({"first_eval_loss": held_out[0], "last_eval_loss": held_out[-1]} if held_out else {})
+    return LossFigures(
+        steps=rows[-1]["step"],
+        first_loss=logged[0],
+        last_loss=logged[-1],
+        tokens_seen=tokens,
+        tokens_per_second=round(tokens / seconds, 1) if seconds else 0.0,
+        first_eval_loss=held_out[0] if held_out else None,
+        last_eval_loss=held_out[-1] if held_out else None,
+    )
 
 
 def draw(path: Path, rows: Sequence[Row], curves: Sequence[str], label: str) -> None:

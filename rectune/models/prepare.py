@@ -6,9 +6,10 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rectune.core.extras import needs_extra
+from rectune.core.figures import BaseFigures
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.models.checkpoint_checks import check_checkpoint, parameter_count
@@ -24,7 +25,7 @@ WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "LICENSE*", 
 
 
 @needs_extra("the stage base", "accelerate", "sentencepiece")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> BaseFigures:
     """Write `checkpoint/` (safetensors, tokenizer, chat template) and `model.gguf`, each whole or not at all.
 
     Models that come as GGUF are dequantised to float32; folders and Hub models keep the type they have.
@@ -32,15 +33,15 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     reference, checkpoint = locate(config.models.base), out / "checkpoint"
     if not checkpoint.exists():
         make_checkpoint(reference, checkpoint)
-    figures = to_gguf(checkpoint, out / "model.gguf", config.models.quantisation)
-    return {
-        "model": reference.name,
-        "kind": reference.kind,
-        "digest": reference.digest(),
-        "parameters": parameter_count(checkpoint),
-        "checkpoint_bytes": sum(file.stat().st_size for file in checkpoint.iterdir()),
-        "gguf": figures,
-    }
+    gguf = to_gguf(checkpoint, out / "model.gguf", config.models.quantisation)
+    return BaseFigures(
+        model=reference.name,
+        kind=reference.kind,
+        digest=reference.digest(),
+        parameters=parameter_count(checkpoint),
+        checkpoint_bytes=sum(file.stat().st_size for file in checkpoint.iterdir()),
+        gguf=gguf,
+    )
 
 
 def make_checkpoint(reference: ModelReference, out: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from rectune.core.artifacts import ArtifactStore
@@ -23,7 +22,7 @@ def compared(one: str, other: str, store: ArtifactStore, *, as_json: bool) -> st
     """
     found = compare(_folder(one, store), _folder(other, store))
     if as_json:
-        return json.dumps(found, indent=1)
+        return found.to_json()
     return comparison_text(found, _names(one, other))
 
 

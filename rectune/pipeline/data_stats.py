@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rectune.core.artifacts import ArtifactStore
-from rectune.core.manifest import read_manifests
+from rectune.core.figures.statistics import PartStatistics
+from rectune.core.finished_stages import FinishedStages
 from rectune.core.text.plain import printable
 from rectune.core.text.tables import Table, nested
-from rectune.evaluation.pages.data import DataSummary, MixtureRow, Row, read_data
+from rectune.core.types import Split
+from rectune.evaluation.pages.data import DataSummary, MixtureRow, read_data
 from rectune.evaluation.pages.data_figures import draw
 from rectune.evaluation.pages.data_tables import tables
 from rectune.pipeline.run import RunOptions, run_pipeline
@@ -26,7 +28,7 @@ def data_stats(recipe: Path, overrides: Sequence[str], out: Path, store: Artifac
         UserError: what the data stage raises.
     """
     folder = run_pipeline(RunOptions(recipe, overrides, "data"), store)["data"]
-    data = read_data(folder, read_manifests({"data": folder}).get("data"))
+    data = read_data(FinishedStages({"data": folder}))
     charts = draw(data, out)
     return "\n\n".join([*_report(data), f"data: {folder}", _where(charts, out)])
 
@@ -62,16 +64,16 @@ def _fitted(text: str, width: int) -> str:
     return f"{text if len(text) <= width else text[: width - 1] + '…':<{width}}"
 
 
-def _histogram(rows: Sequence[Row]) -> str:
+def _histogram(rows: Sequence[PartStatistics]) -> str:
     """A line a row: how many users have 0, 1, 2 to 3, 4 to 7 … interactions; the tallest block is most."""
-    last = max((bucket for row in rows for bucket, _ in row["history"]["all"]["buckets"]), default=1)
+    last = max((bucket for row in rows for bucket, _ in row.history.all.buckets), default=1)
     places = [0, *(2**power for power in range(last.bit_length()))]
     lines = [
         f"HISTORY LENGTHS: users with 0, 1, 2, 4, 8 … up to {places[-1]:,} and more interactions; liked ones"
     ]
     for row in rows:
-        name = ("  " if row["category"] else "") + (row["category"] or row["domain"])
-        bars = [_blocks(row["history"][kind]["buckets"], places) for kind in ("all", "liked")]
+        name = ("  " if row.category else "") + (row.category or row.domain)
+        bars = [_blocks(spread.buckets, places) for spread in (row.history.all, row.history.liked)]
         lines.append(f"{_fitted(name, _NAME)}  all |{bars[0]}|  liked |{bars[1]}|")
     return "\n".join(lines)
 
@@ -89,8 +91,7 @@ def _drops(data: DataSummary) -> str:
     lines = ["LEFT OUT ON READING"]
     for drop in data.drops:
         lines.append(f"{_fitted(drop.dataset, 14)}  {drop.count:>12,}  {printable(drop.reason)}")
-        if drop.first:
-            lines.append(f"{'':<30}{printable(f'first: {drop.first}')}")
+        lines += [f"{'':<30}{printable(f'first: {place}')}" for place in drop.first]
     return "\n".join(_fitted(line, _WIDTH).rstrip() for line in lines)
 
 
@@ -107,7 +108,7 @@ def _mixture(data: DataSummary) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _cells(mix: MixtureRow, splits: Sequence[str]) -> str:
+def _cells(mix: MixtureRow, splits: Sequence[Split]) -> str:
     cells = []
     for split in splits:
         got = mix.got.get(split, 0)

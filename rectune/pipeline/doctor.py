@@ -36,7 +36,7 @@ def examine(runs: Path = Path("runs")) -> tuple[str, bool]:
     """Look at everything; returns the report, and whether all that is needed is there.
 
     Args:
-        runs: the run store that is to be used.
+        runs: the artifact store to be used.
     """
     checks: tuple[Callable[[], DoctorCheck | None], ...] = (
         _python, _packages, *(partial(_extra, extra) for extra in EXTRAS), _together, _constraints, _embedded,

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from rectune.core.figures import QueriesFigures
+from rectune.core.figures.record import RowCounts, StageRecord
 from rectune.core.recipe import Recipe
 
 _MUCH = 0.1  # of the rows
 
 
-def dropped_lines(stage: str, stats: Mapping[str, Any], recipe: Recipe) -> list[str]:
-    """Lines about the rows that a stage did not pass on.
-
-    Args:
-        stats: what the stage returned; `dropped` counts rows by reason.
-    """
-    dropped = {reason: count for reason, count in dict(stats.get("dropped") or {}).items() if count}
+def dropped_lines(figures: StageRecord, recipe: Recipe) -> list[str]:
+    """Lines about the rows that a stage did not pass on; none of a stage that passes no rows on."""
+    if not isinstance(figures, RowCounts):
+        return []
+    dropped = {reason: count for reason, count in figures.dropped.items() if count}
     if not dropped:
         return []
     lines = [
         "dropped: " + ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items())
     ]
     lost = sum(dropped.values())
-    if lost > _MUCH * stats["rows_in"]:
-        keys = [key for reason in dropped if (key := _key(stage, reason, stats, recipe))]
-        share = f"warning: {lost} of {stats['rows_in']} rows are lost ({lost / stats['rows_in']:.0%})"
+    if lost > _MUCH * figures.rows_in:
+        keys = [key for reason in dropped if (key := _key(figures, reason, recipe))]
+        share = f"warning: {lost} of {figures.rows_in} rows are lost ({lost / figures.rows_in:.0%})"
         lines.append("; ".join([share, *dict.fromkeys(keys)]))
     return lines
 
 
-def _key(stage: str, reason: str, stats: Mapping[str, Any], recipe: Recipe) -> str:
+def _key(figures: RowCounts, reason: str, recipe: Recipe) -> str:
     """What to turn against losses of this kind; empty where rows are dropped because they are bad."""
-    if (stage, reason) == ("queries", "too long"):
-        budget, room = recipe.prompts.max_tokens, stats.get("longest_lost", 0)
+    stage = figures.stage
+    if isinstance(figures, QueriesFigures) and reason == "too long":
+        budget, room = recipe.prompts.max_tokens, figures.longest_lost
         more = [f"{name}.max_length" for name in ("train", "align")]
         lengths = [recipe.train.max_length - budget + room, recipe.align.max_length - budget + room]
         turned = [

@@ -16,12 +16,15 @@ from typing import Any
 from rectune.core.artifacts import ArtifactStore, write_atomically
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
+from rectune.core.figures.evaluation import FoldMetrics
+from rectune.core.figures.reading import read_record
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe, dump_sections, load_recipe, to_yaml
 from rectune.core.rows import read_rows
 from rectune.core.types import Case, content_id
 from rectune.datagen.datasets import registry
 from rectune.evaluation.leave_one_domain_out import (
+    METRICS,
     DomainFold,
     fold_config,
     latest_cases,
@@ -76,7 +79,7 @@ def run_leave_one_domain_out(wanted: DomainFoldOptions, store: ArtifactStore) ->
         folds.append(_fold(name, recipe, wanted, place, store))
     table = leave_one_domain_out_table(folds, wanted.command)
     write_atomically(place / "table.md", table)
-    document = {fold.dataset: dict(fold.metrics) for fold in folds}
+    document = {fold.dataset: fold.metrics.document() for fold in folds}
     write_atomically(place / "table.json", json.dumps(document, ensure_ascii=False, indent=1))
     return f"{table}\nwritten to {place / 'table.md'} and table.json"
 
@@ -110,10 +113,10 @@ def _fold(
         wanted.users,
     )
     out = place / f"{name}-{key}"
-    if not (out / "metrics.json").is_file():
+    if not (out / METRICS).is_file():
         out.mkdir(parents=True, exist_ok=True)
         _measure(name, config, {**tuned, "data": only}, (recipe, tuned["data"], wanted.users), out)
-    return DomainFold(name, domain, json.loads((out / "metrics.json").read_text(encoding="utf-8")))
+    return DomainFold(name, domain, read_record(FoldMetrics, "leave-one-domain-out", out / METRICS))
 
 
 def _measure(

@@ -6,10 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from rectune.core.artifacts import ArtifactStore, read_manifest
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.errors import UserError
+from rectune.core.figures import PushFigures
+from rectune.core.figures.publishing import PushResult
+from rectune.core.figures.reading import read_figures
 from rectune.pipeline.run import RunOptions, run_pipeline
 from rectune.release.push_checks import KINDS
 
@@ -47,8 +49,8 @@ def push_run(recipe: Path, overrides: Sequence[str], wanted: PushOptions, store:
     """
     order = RunOptions(recipe, [*overrides, *wanted.overrides()], STAGE, redo=STAGE)
     folder = run_pipeline(order, store)[STAGE]
-    figures = read_manifest(folder)["figures"]
-    return _rendered(folder) if figures["dry_run"] else _sent(figures)
+    figures = read_figures(PushFigures, folder)
+    return _sent(figures.sent, figures.tag) if figures.sent else _rendered(folder)
 
 
 def _kinds(text: str) -> list[str]:
@@ -67,6 +69,6 @@ def _rendered(folder: Path) -> str:
     return "\n".join([*shown, f"nothing was uploaded; to do it: --no-dry-run   ({folder})"])
 
 
-def _sent(figures: dict[str, Any]) -> str:
-    lines = [f"{kind:<12} {address}" for kind, address in figures["commits"].items()]
-    return "\n".join([*lines, f"tagged {figures['tag']}"])
+def _sent(sent: PushResult, tag: str) -> str:
+    lines = [f"{kind:<12} {address}" for kind, address in sent.commits.items()]
+    return "\n".join([*lines, f"tagged {tag}"])

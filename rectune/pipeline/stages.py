@@ -1,6 +1,6 @@
 """The table of stages: reading it shows the whole pipeline.
 
-A stage is one function `run(config, inputs, out) -> stats`. `sections` are the parts of the recipe that it
+A stage is one function `run(config, inputs, out) -> figures`. `sections` are the parts of the recipe that it
 sees and that go into its key; `inputs` the stages whose folders it reads; `outside` what it reads that no
 stage made. Raise `version` when a change of its code invalidates its results.
 """
@@ -54,6 +54,7 @@ STAGES: tuple[Stage, ...] = (
         "raw files into tables, and into histories, targets and candidates",
         sections=("data",),
         outside=external_inputs.raw_files,
+        version=2,
     ),
     Stage(
         "base",
@@ -87,7 +88,7 @@ STAGES: tuple[Stage, ...] = (
         "bad responses out: ln(L)*L/C and the other rules",
         sections=("models", "filter"),
         inputs=("data", "base", "rationales"),
-        version=2,
+        version=3,
         modules=("numba", "rensa", "matplotlib"),
     ),
     Stage(
@@ -98,7 +99,7 @@ STAGES: tuple[Stage, ...] = (
         inputs=("base", "filter"),
         outside=external_inputs.world_size_of("train"),
         process_group=lambda recipe: process_group_of(recipe.train),
-        version=2,
+        version=3,
         modules=_TRAINING,
     ),
     Stage(
@@ -116,7 +117,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("align",),
         inputs=("data", "queries", "candidates"),
         outside=external_inputs.tags,
-        version=2,
+        version=3,
         modules=("matplotlib",),
     ),
     Stage(
@@ -127,7 +128,7 @@ STAGES: tuple[Stage, ...] = (
         inputs=("base", "sft", "tag"),
         outside=external_inputs.world_size_of("align"),
         process_group=lambda recipe: process_group_of(recipe.align),
-        version=2,
+        version=3,
         modules=_TRAINING,
     ),
     Stage(
@@ -144,7 +145,7 @@ STAGES: tuple[Stage, ...] = (
         "test prompts answered with real items, and the grounding report",
         sections=("retrieval",),
         inputs=("data", "queries", "export"),
-        version=3,
+        version=4,
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
@@ -153,7 +154,7 @@ STAGES: tuple[Stage, ...] = (
         "models and baselines ranked side by side",
         sections=("evaluate", "retrieval"),
         inputs=("data", "queries", "base", "candidates", "export", "recommend"),
-        version=3,
+        version=4,
     ),
     Stage(
         "report",
@@ -196,7 +197,7 @@ STAGES: tuple[Stage, ...] = (
             "report",
         ),
         outside=external_inputs.push_settings,
-        version=2,
+        version=3,
     ),
 )
 

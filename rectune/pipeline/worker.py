@@ -21,6 +21,7 @@ from rectune.core import progress
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
 from rectune.core.extras import missing_extra
+from rectune.core.figures.record import StageRecord
 from rectune.core.os_errors import for_people
 from rectune.core.recipe import parse_recipe
 from rectune.core.std_streams import UNSHOWN
@@ -43,7 +44,7 @@ def main(spec_file: str) -> int:
     else:
         _take_terminal()
     try:
-        stats = _stage_function(spec["function"])(
+        figures = _stage_function(spec["function"])(
             parse_recipe(spec["sections"]),
             {name: Path(folder) for name, folder in spec["inputs"].items()},
             out,
@@ -54,7 +55,7 @@ def main(spec_file: str) -> int:
         _leave_note(told, spec, out, rank)
         return 2 if isinstance(told, UserError) else 1
     if rank == 0:
-        write_atomically(out / STATS, json.dumps(stats, ensure_ascii=False))
+        write_atomically(out / STATS, figures.to_json())
     return 0
 
 
@@ -77,9 +78,9 @@ def _take_terminal() -> None:
     progress.set_stream(os.fdopen(descriptor, "w", encoding=encoding, errors=UNSHOWN))
 
 
-def _stage_function(name: str) -> Callable[..., dict[str, Any]]:
+def _stage_function(name: str) -> Callable[..., StageRecord]:
     module, _, function = name.partition(":")
-    loaded: Callable[..., dict[str, Any]] = getattr(importlib.import_module(module), function)
+    loaded: Callable[..., StageRecord] = getattr(importlib.import_module(module), function)
     return loaded
 
 

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from rectune.core.figures.evaluation import (
+    THIRDS,
+    AnswerComparison,
+    EvalMetrics,
+    FusionFigures,
+    Memorisation,
+    PairedDifference,
+    PositionBias,
+    Protocol,
+    RankingFigures,
+    TitleCompletion,
+)
 from rectune.core.package_data import recipe_argument
-from rectune.core.text.figures import figure, mapping, number, rows, triple, with_ends
-from rectune.core.text.tables import NONE, Table, nested
+from rectune.core.text.figures import figure, mean_in_words, share_in_words, with_ends
+from rectune.core.text.tables import NONE, Cell, Table, nested
 
-_FIGURES = {"hit@1": "Hit@1", "hit@5": "Hit@5", "hit@10": "Hit@10", "mrr": "MRR", "ndcg@10": "NDCG@10"}
+_FIGURES = ("Hit@1", "Hit@5", "Hit@10", "MRR", "NDCG@10")
 _KINDS = (
     "Few interactions: up to the median of the domain's test users. Cold and warm: targets among the 35 % "
     "of the domain's items that the fewest, or the most, train users liked."
@@ -21,83 +32,84 @@ _ORDERLESS = (
 _BOOTSTRAP = "Brackets are 95 % intervals (bootstrap over users; Wilson for Hit@1 of a single draw)."
 
 
-def ranking_tables(document: Any, recipe: str) -> list[Table]:
-    """The tables for metrics.json; what is missing in it is left out.
+def ranking_tables(metrics: EvalMetrics, recipe: str) -> list[Table]:
+    """The tables for what `eval` measured; those of what was not asked for are left out.
 
     Args:
-        document: what metrics.json holds.
+        metrics: what it measured.
         recipe: the recipe's name, for the command.
     """
-    metrics = mapping(document)
     command = f"Made by: rectune run {recipe_argument(recipe)} --until eval."
     own = f"Hit@1 on the cases' own candidates; brackets are 95 % intervals (Wilson). {command}"
+    systems = metrics.systems
     found = [
-        _systems("All figures", metrics, command),
-        _parts("domains", "By domain and category", own, metrics),
-        _parts("groups", "Kinds of users and items", f"{_KINDS} {own}", metrics),
-        *(_systems(f"Protocol: {name}", among, command) for name, among in _named(metrics, "protocols")),
-        _pairs(metrics, command),
-        _weights(metrics, command),
-        _position(metrics, command),
-        *_memorisation(metrics, command),
-        _answers(mapping(metrics.get("answers")), command),
+        _systems("All figures", metrics, systems, command),
+        _parts("By domain and category", own, {name: one.domains for name, one in systems.items()}),
+        _parts("Kinds of users and items", f"{_KINDS} {own}", {n: one.groups for n, one in systems.items()}),
+        *(
+            _systems(f"Protocol: {name}", one, one.systems, command)
+            for name, one in metrics.protocols.items()
+        ),
+        _pairs(metrics.pairs, command),
+        _weights(metrics.weights, command),
+        _position(metrics.position, command),
+        *(_memorisation(metrics.memorisation, command) if metrics.memorisation else ()),
+        *([_answers(metrics.answers, command)] if metrics.answers else []),
     ]
     return [table for table in found if table.rows]
 
 
-def _named(found: Mapping[str, Any], key: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """The entries under `key`; an entry that is no mapping is empty."""
-    return [(str(name), mapping(entry)) for name, entry in mapping(found.get(key)).items()]
-
-
-def _systems(title: str, metrics: Mapping[str, Any], command: str) -> Table:
-    systems = _named(metrics, "systems")
-    draws = any("hit@1_by_draw" in entry for _, entry in systems)
-    lines = [
-        (
-            name,
-            entry.get("n"),
-            *(_with_interval(entry, one) for one in _FIGURES),
-            *([_draws(entry.get("hit@1_by_draw"))] if draws else []),
-        )
-        for name, entry in systems
+def _systems(title: str, among: Protocol, systems: Mapping[str, RankingFigures], command: str) -> Table:
+    draws = any(one.hit_at_1_by_draw for one in systems.values())
+    lines: list[Sequence[Cell]] = [
+        (name, one.n, *_with_intervals(one), *([_draws(one.hit_at_1_by_draw)] if draws else []))
+        for name, one in systems.items()
     ]
-    protocol = str(metrics.get("protocol") or "").strip().rstrip(".")
+    protocol = among.protocol.strip().rstrip(".")
     note = (
-        f"{protocol[:1].upper()}{protocol[1:]}; up to {metrics.get('candidates')} candidates, chance "
-        f"{figure(metrics.get('chance'))}. {_BOOTSTRAP} {command}"
+        f"{protocol[:1].upper()}{protocol[1:]}; up to {among.candidates} candidates, chance "
+        f"{figure(among.chance)}. {_BOOTSTRAP} {command}"
     )
-    heads = ("system", "n", *_FIGURES.values(), *(["Hit@1 by draw"] if draws else []))
+    heads = ("system", "n", *_FIGURES, *(["Hit@1 by draw"] if draws else []))
     return Table(heads, lines, title, note)
 
 
-def _draws(values: Any) -> str:
-    return (", ".join(map(figure, values)) if isinstance(values, list) else "") or NONE
+def _with_intervals(one: RankingFigures) -> list[str]:
+    """The cells below `_FIGURES`."""
+    return [
+        with_ends(one.hit_at_1, one.interval),
+        with_ends(one.hit_at_5, one.hit_at_5_interval),
+        with_ends(one.hit_at_10, one.hit_at_10_interval),
+        with_ends(one.mrr, one.mrr_interval),
+        with_ends(one.ndcg_at_10, one.ndcg_at_10_interval),
+    ]
 
 
-def _parts(key: str, title: str, note: str, metrics: Mapping[str, Any]) -> Table:
-    """Hit@1 of each system in parts of the cases: a column for each entry that systems have under `key`."""
-    systems = [(name, dict(_named(entry, key))) for name, entry in _named(metrics, "systems")]
-    names = list(dict.fromkeys(name for _, parts in systems for name in parts))
+def _draws(values: Sequence[float] | None) -> str:
+    return ", ".join(map(figure, values)) if values else NONE
 
-    def cell(part: Mapping[str, Any]) -> str:
-        return f"{_with_interval(part, 'hit@1')}, n = {part.get('n', 0)}"
 
-    lines = [(system, *(cell(parts.get(name, {})) for name in names)) for system, parts in systems]
+def _parts(title: str, note: str, systems: Mapping[str, Mapping[str, RankingFigures | None]]) -> Table:
+    """Hit@1 of each system in parts of the cases: a column a part."""
+    names = list(dict.fromkeys(name for parts in systems.values() for name in parts))
+    lines = [(system, *(_part(parts[name]) for name in names)) for system, parts in systems.items()]
     return Table(("system", *names), lines if names else [], title, note)
 
 
-def _pairs(metrics: Mapping[str, Any], command: str) -> Table:
-    pairs = rows(metrics.get("pairs"))
+def _part(one: RankingFigures | None) -> str:
+    return f"{with_ends(one.hit_at_1, one.interval)}, n = {one.n}" if one else f"{NONE}, n = 0"
+
+
+def _pairs(pairs: Sequence[PairedDifference], command: str) -> Table:
     lines = [
         (
-            f"{row.get('system')} less {row.get('against')}",
-            row.get("n"),
-            _with_interval(row, "difference", signed=True),
-            f"{row.get('won', NONE)} / {row.get('lost', NONE)}",
-            _p(row.get("p")),
-            _p(row.get("holm")),
-            _with_interval(row, "mrr_difference", signed=True),
+            f"{row.system} less {row.against}",
+            row.n,
+            with_ends(row.difference, row.interval, signed=True),
+            f"{row.won} / {row.lost}",
+            _p(row.p),
+            _p(row.holm),
+            with_ends(row.mrr_difference, row.mrr_interval, signed=True),
         )
         for row in pairs
     ]
@@ -111,51 +123,49 @@ def _pairs(metrics: Mapping[str, Any], command: str) -> Table:
     return Table(heads, lines, "Paired differences", note)
 
 
-def _weights(metrics: Mapping[str, Any], command: str) -> Table:
-    chosen = [(model, entry) for model, entry in _named(metrics, "weights") if entry.get("cases")]
-    methods = list(dict.fromkeys(method for _, entry in chosen for method in entry if method != "cases"))
-    lines = [
-        (model, *(figure(entry.get(method)) for method in methods), entry["cases"]) for model, entry in chosen
+def _weights(weights: Mapping[str, FusionFigures], command: str) -> Table:
+    lines: list[Sequence[Cell]] = [
+        (model, *map(figure, (one.prior, one.fused, one.lexical, one.hybrid)), one.cases)
+        for model, one in weights.items()
+        if one.cases
     ]
     note = (
         "How much of the likelihood without a history is taken off, and how much the model counts beside "
         "the embedding (fused), BM25 (lexical) or both (hybrid); chosen by mean reciprocal rank on cases "
         f"of users who are in no test. {command}"
     )
-    return Table(("model", *methods, "chosen on cases"), lines, "Weights of the ways", note)
+    heads = ("model", "prior", "fused", "lexical", "hybrid", "chosen on cases")
+    return Table(heads, lines, "Weights of the ways", note)
 
 
-def _position(metrics: Mapping[str, Any], command: str) -> Table:
-    systems = _named(metrics, "position")
-    thirds = [
-        list(dict.fromkeys(third for _, entry in systems for third in mapping(entry.get(kind))))
-        for kind in ("picked", "hit@1")
+def _position(systems: Mapping[str, PositionBias], command: str) -> Table:
+    lines: list[Sequence[Cell]] = [
+        (
+            system,
+            one.n,
+            figure(one.unread),
+            *(share_in_words(one.picked[third]) for third in THIRDS),
+            *(share_in_words(one.hit_at_1[third]) for third in THIRDS),
+        )
+        for system, one in systems.items()
     ]
-    heads = [f"picked from {third}" for third in thirds[0]] + [
-        f"Hit@1, target in {third}" for third in thirds[1]
-    ]
-    lines = []
-    for system, entry in systems:
-        picked, hits = mapping(entry.get("picked")), mapping(entry.get("hit@1"))
-        shares = [triple(picked.get(third)) for third in thirds[0]] + [
-            triple(hits.get(third)) for third in thirds[1]
-        ]
-        lines.append((system, entry.get("n"), figure(entry.get("unread")), *shares))
+    picked = (f"picked from {third}" for third in THIRDS)
+    hits = (f"Hit@1, target in {third}" for third in THIRDS)
     note = (
         "Each case's candidates were shown in several orders. Without bias a third of what is put first "
         f"comes from each third of the list. Brackets are 95 % intervals (Wilson). {_ORDERLESS} {command}"
     )
-    return Table(("system", "lists", "unread", *heads), lines if heads else [], "Position bias", note)
+    return Table(("system", "lists", "unread", *picked, *hits), lines, "Position bias", note)
 
 
-def _memorisation(metrics: Mapping[str, Any], command: str) -> Iterator[Table]:
-    found = mapping(metrics.get("memorisation"))
-    titles, following = mapping(found.get("titles")), mapping(found.get("next_item"))
-    parts = [("all domains", titles), *((nested(name), entry) for name, entry in _named(titles, "domains"))]
+def _memorisation(found: Memorisation, command: str) -> Iterator[Table]:
+    titles = found.titles
+    parts: dict[str, TitleCompletion] = {"all domains": titles} if titles else {}
+    parts |= {nested(name): one for name, one in titles.domains.items()} if titles else {}
     lines = [
-        (name, entry["n"], triple(entry.get("completed")), triple(entry.get("control")))
-        for name, entry in parts
-        if entry.get("n")
+        (name, one.n, share_in_words(one.completed), share_in_words(one.control))
+        for name, one in parts.items()
+        if one.n
     ]
     note = (
         "The base model is given the first half of the most liked titles and writes on, greedily. "
@@ -163,43 +173,26 @@ def _memorisation(metrics: Mapping[str, Any], command: str) -> Iterator[Table]:
         f"the domain. Brackets are 95 % intervals (Wilson). {command}"
     )
     yield Table(("domain", "titles", "completed", "control"), lines, "Memorised: titles", note)
-    shares = mapping(following.get("hit@1"))
     note = (
         "Hit@1 of the base model's likelihood on the cases' own candidates when the history is as it is, "
         "shuffled, another test user's, or not given. As good without as with a history: the history plays "
         f"no part. Brackets are 95 % intervals (Wilson). {command}"
     )
-    cells = [(str(name), following.get("n"), triple(share)) for name, share in shares.items()]
+    cells = [(name, one.n, share_in_words(one)) for name, one in found.next_item.hit_at_1.items()]
     yield Table(("history", "cases", "Hit@1"), cells, "Memorised: the next item", note)
 
 
-def _answers(found: Mapping[str, Any], command: str) -> Table:
+def _answers(found: AnswerComparison, command: str) -> Table:
     """What sft and dpo answer to the same prompts, from `rectune.evaluation.answers`."""
-    systems, meanings = _named(found, "systems"), mapping(found.get("figures"))
-    columns = [*systems, (str(found.get("difference_is", "difference")), mapping(found.get("difference")))]
-    lines = [
-        (str(name), *(_mean(column.get(name)) for _, column in columns))
-        for name in (meanings if systems else ())
-    ]
-    words = "; ".join(f"{name}: {meaning}" for name, meaning in meanings.items())
+    columns = [one.by_json_name() for one in (*found.systems.values(), found.difference)]
+    lines = [(name, *(mean_in_words(column[name]) for column in columns)) for name in found.figures]
+    words = "; ".join(f"{name}: {meaning}" for name, meaning in found.figures.items())
     note = (
-        f"Both models answered the same {found.get('prompts')} unseen prompts. {words}. Brackets are 95 % "
+        f"Both models answered the same {found.prompts} unseen prompts. {words}. Brackets are 95 % "
         f"intervals (bootstrap over users). {command}"
     )
-    return Table(("figure", *(name for name, _ in columns)), lines, "Did preferences help", note)
+    return Table(("figure", *found.systems, found.difference_is), lines, "Did preferences help", note)
 
 
-def _mean(value: Any) -> str:
-    entry = mapping(value)
-    return triple([entry.get("mean"), entry.get("low"), entry.get("high")])
-
-
-def _with_interval(entry: Mapping[str, Any], name: str, *, signed: bool = False) -> str:
-    names = {"hit@1": "interval", "difference": "interval", "mrr_difference": "mrr_interval"}
-    interval = entry.get(names.get(name, f"{name}_interval"))
-    return with_ends(entry.get(name), interval, signed=signed)
-
-
-def _p(value: Any) -> str:
-    p = number(value)
-    return "< 0.001" if p is not None and p < 0.001 else figure(p)
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else figure(p)

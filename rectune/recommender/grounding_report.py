@@ -6,21 +6,28 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Literal
 
 import numpy as np
 
-from rectune.core.text.figures import figure, mapping, share
-from rectune.core.text.tables import Table
+from rectune.core.figures.grounding import (
+    RESOLVED,
+    Flag,
+    GroundedAnswers,
+    GroundingReport,
+    GroundingShares,
+    OutcomeShares,
+    Relevance,
+    Resolved,
+)
+from rectune.core.text.figures import figure, share
+from rectune.core.text.tables import NONE, Cell, Table
 from rectune.core.types import grouped
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
 from rectune.retrieval.embedding import embed
 from rectune.retrieval.grounding import GroundedItem, Grounding
 
-Resolved = Literal["exact", "fuzzy", "embedding", "not at all", "nothing fits"]
-RESOLVED: tuple[Resolved, ...] = ("exact", "fuzzy", "embedding", "not at all", "nothing fits")
-# Figures of `relevance` -> whose similarity to the request it is.
+# Fields of `Relevance` -> whose similarity to the request it is.
 NEAR = {
     "draft": "the draft, before",
     "item": "the item recommended, after",
@@ -28,7 +35,7 @@ NEAR = {
     "target": "the item really taken",
 }
 # What an answer may do wrong, in a word and in the report's words.
-FLAGS = {
+FLAGS: dict[Flag, str] = {
     "invented": "names what the catalogue lacks",
     "duplicated": "names something twice",
     "in the history": "names something of the history",
@@ -47,7 +54,7 @@ class GroundingOutcome:
     """
 
     resolved: Resolved
-    flags: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ def outcome(answer: AnsweredPrompt, grounding: Grounding) -> GroundingOutcome:
         return GroundingOutcome("nothing fits")
     named = grounding.read(answer.text, request.domain, request.known)
     ids = [item.item_id for item in answer.items]
-    holds = {
+    holds: dict[Flag, bool] = {
         "invented": bool(named.words) and not named.title,
         "duplicated": grounding.repeated(answer.text, request.domain) or len(set(ids)) < len(ids),
         "in the history": named.known or bool(request.known.intersection(ids)),
@@ -82,22 +89,21 @@ def outcome(answer: AnsweredPrompt, grounding: Grounding) -> GroundingOutcome:
     return GroundingOutcome("embedding" if enough else "not at all", flags)
 
 
-def shares(answers: Sequence[AnsweredPrompt], grounding: Grounding) -> dict[str, Any]:
-    """`n`, the share of each kind of resolution and of each flag, over all answers and by `domains`."""
+def shares(answers: Sequence[AnsweredPrompt], grounding: Grounding) -> GroundingShares:
+    """The share of each kind of resolution and of each flag, over all answers and by domain."""
     pairs = [(answer.request.domain, outcome(answer, grounding)) for answer in answers]
     groups = grouped(pairs, lambda pair: (pair[0], ""))
     domains = {name: _shares([found for _, found in group]) for name, group in groups.items()}
-    return {**_shares([found for _, found in pairs]), "domains": domains}
+    return GroundingShares(**dict(_shares([found for _, found in pairs])), domains=domains)
 
 
 def relevance(
     before: Sequence[AnsweredPrompt], after: Sequence[AnsweredPrompt], grounding: Grounding, embedder: str
-) -> dict[str, Any]:
+) -> Relevance:
     """Mean cosines of drafts and items to the request, and how often the target is found.
 
-    `draft`, `item` (the first), `items` (all of them), `target`, each against the mean vector of the
-    request's texts; `hit@1` and `hit@top`. Requests whose history is of another domain are left out of the
-    cosines.
+    Cosines are against the mean vector of the request's texts. Requests whose history is of another domain
+    are left out of them.
     """
     rows = [
         _cosines(old, new, grounding, embedder)
@@ -111,37 +117,36 @@ def relevance(
     known = [answer for answer in after if answer.target]
     first = [answer.fits and answer.target in [item.item_id for item in answer.items[:1]] for answer in known]
     among = [answer.fits and answer.target in [item.item_id for item in answer.items] for answer in known]
-    hits = {"hit@1": fmean(first), "hit@top": fmean(among)} if known else {}
-    return {"n": len(rows), **means, **hits}
+    return Relevance(
+        n=len(rows),
+        **means,
+        hit_at_1=fmean(first) if known else None,
+        hit_at_top=fmean(among) if known else None,
+    )
 
 
-def grounding_tables(document: Any, made_by: str = "") -> list[Table]:
+def grounding_tables(found: GroundingReport, made_by: str = "") -> list[Table]:
     """The report as tables: resolution before and after grounding, similarity to the request, by domain.
 
     Args:
-        document: what grounding.json holds; what is missing in it is left out.
+        found: the report.
         made_by: a sentence that ends every note.
     """
-    found = mapping(document)
-    modes = {str(name): mapping(entry) for name, entry in mapping(found.get("modes")).items()}
-    columns = {name: mapping(entry.get("answers")) for name, entry in modes.items()}
-    if "draft" in found:
-        columns = {"draft": mapping(found["draft"]), **columns}
-    made = [
-        _outcomes(columns, found.get("cases"), made_by),
-        _nearness(modes, made_by),
-        _by_domain(columns, str(found.get("ground")), made_by),
+    columns = {"draft": found.draft, **{mode: one.answers for mode, one in found.modes.items()}}
+    return [
+        _outcomes(columns, found.cases, made_by),
+        _nearness(found.modes, made_by),
+        _by_domain(found.draft, found.modes[found.grounding].answers, found.grounding, made_by),
     ]
-    return [table for table in made if table.rows and len(table.heads) > 1]
 
 
-def _outcomes(columns: Mapping[str, Mapping[str, Any]], cases: Any, made_by: str) -> Table:
-    resolved = dict.fromkeys(name for column in columns.values() for name in mapping(column.get("resolved")))
-    kinds = [(f"resolves: {name}", "resolved", name) for name in resolved]
-    kinds += [(words, "flags", name) for name, words in FLAGS.items()]
+def _outcomes(columns: Mapping[str, GroundingShares], cases: int, made_by: str) -> Table:
     lines = [
-        (words, *(share(mapping(column.get(kind)).get(name), column.get("n")) for column in columns.values()))
-        for words, kind, name in kinds
+        (f"resolves: {name}", *(share(one.resolved[name], one.n) for one in columns.values()))
+        for name in RESOLVED
+    ]
+    lines += [
+        (words, *(share(one.flags[name], one.n) for one in columns.values())) for name, words in FLAGS.items()
     ]
     note = (
         f"What answers to the same {cases} test prompts come to: the model's own draft, and what goes out "
@@ -151,54 +156,52 @@ def _outcomes(columns: Mapping[str, Mapping[str, Any]], cases: Any, made_by: str
     return Table(("answers", *columns), lines, "Grounding", note)
 
 
-def _nearness(modes: Mapping[str, Mapping[str, Any]], made_by: str) -> Table:
-    found = {name: mapping(entry.get("relevance")) for name, entry in modes.items()}
-    lines = [
-        (words, *(figure(near.get(name)) for near in found.values()))
-        for name, words in NEAR.items()
-        if any(near.get(name) is not None for near in found.values())
-    ]
-    for name, words in (("hit@1", "names the item really taken"), ("hit@top", "shows the item really taken")):
-        if any(name in near for near in found.values()):
-            counts = (mapping(modes[mode].get("answers")).get("n") for mode in found)
-            lines.append(
-                (words, *(share(near.get(name), n) for near, n in zip(found.values(), counts, strict=True)))
-            )
+def _nearness(modes: Mapping[str, GroundedAnswers], made_by: str) -> Table:
+    found = [one.relevance for one in modes.values()]
+    cosines = {
+        NEAR["draft"]: [near.draft for near in found],
+        NEAR["item"]: [near.item for near in found],
+        NEAR["items"]: [near.items for near in found],
+        NEAR["target"]: [near.target for near in found],
+    }
+    hits = {
+        "names the item really taken": [near.hit_at_1 for near in found],
+        "shows the item really taken": [near.hit_at_top for near in found],
+    }
+    counts = [one.answers.n for one in modes.values()]
+    lines = [(words, *map(figure, values)) for words, values in cosines.items()]
+    lines += [(words, *map(share, values, counts)) for words, values in hits.items()]
+    known = [line for line in lines if set(line[1:]) != {NONE}]
     note = (
         "Mean cosine to the request: the query, or the latest items of the history; and how often the item "
         f"really taken next is found in the whole catalogue, with 95 % intervals (Wilson). {made_by}"
     )
-    return Table(("similarity to the request", *found), lines, "Similarity to the request", note)
+    return Table(("similarity to the request", *modes), known, "Similarity to the request", note)
 
 
-def _by_domain(columns: Mapping[str, Mapping[str, Any]], grounding: str, made_by: str) -> Table:
-    draft, after = (mapping(mapping(columns.get(name)).get("domains")) for name in ("draft", grounding))
-    lines = []
-    for domain in sorted(draft):
-        parts = [mapping(side.get(domain)) for side in (draft, after)]
-        shares = (
-            share(mapping(part.get(kind)).get(name), part.get("n"))
-            for part in parts
-            for kind, name in (("resolved", "exact"), ("flags", "invented"))
-        )
-        lines.append((str(domain), parts[0].get("n"), *shares))
+def _by_domain(draft: GroundingShares, after: GroundingShares, mode: str, made_by: str) -> Table:
+    lines: list[Sequence[Cell]] = []
+    for domain in sorted(draft.domains):
+        parts = draft.domains[domain], after.domains[domain]
+        shares = (share(n, one.n) for one in parts for n in (one.resolved["exact"], one.flags["invented"]))
+        lines.append((domain, parts[0].n, *shares))
     note = (
-        f"Before is the draft, after is the answer with grounding {grounding}. "
+        f"Before is the draft, after is the answer with grounding {mode}. "
         f"Brackets are 95 % intervals (Wilson). {made_by}"
     )
     heads = ("domain", "n", "exact, before", "invented, before", "exact, after", "invented, after")
     return Table(heads, lines, "Grounding by domain", note)
 
 
-def _shares(found: Sequence[GroundingOutcome]) -> dict[str, Any]:
+def _shares(found: Sequence[GroundingOutcome]) -> OutcomeShares:
     count = max(1, len(found))
     resolved = Counter(one.resolved for one in found)
     flags = Counter(flag for one in found for flag in one.flags)
-    return {
-        "n": len(found),
-        "resolved": {name: resolved[name] / count for name in RESOLVED},
-        "flags": {name: flags[name] / count for name in FLAGS},
-    }
+    return OutcomeShares(
+        n=len(found),
+        resolved={name: resolved[name] / count for name in RESOLVED},
+        flags={name: flags[name] / count for name in FLAGS},
+    )
 
 
 def _cosines(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.extras import needs_extra
+from rectune.core.figures import RecommendFigures
+from rectune.core.figures.grounding import GroundedAnswers, GroundingReport, ShownItem, ShownRecommendation
+from rectune.core.figures.record import listed_json
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.text.markdown import joined
@@ -27,13 +28,11 @@ MODES: tuple[Mode, ...] = ("retrieve", "constrained")
 
 
 @needs_extra("the stage recommend")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RecommendFigures:
     """Write recommendations.json, grounding.json, grounding.md and index/ (LanceDB, the whole catalogue).
 
-    recommendations.json lists, for the first prompt of each domain and scenario: `domain`, `scenario`,
-    `history` (titles), `query`, `answer` (the final one), `draft` (the model's own text), `named` (whether
-    anything is recommended), `target` (the title really taken) and `items` (item_id, title, how, similarity,
-    evidence; best first). grounding.json is the report over `retrieval.cases` prompts, and over those shown.
+    recommendations.json lists what is shown: the first prompt of each domain and scenario. grounding.json is
+    the report over `retrieval.cases` prompts, and over those shown.
     """
     settings = config.retrieval
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
@@ -53,23 +52,24 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     found = recommender.finished(requests, drafts, choices[settings.grounding])
     shown = {prompt.id for prompt in shown_prompts(prompts)}
     records = [
-        _record(prompt, one, catalogue)
+        _shown(prompt, one, catalogue)
         for prompt, one in zip(prompts, found, strict=True)
         if prompt.id in shown
     ]
-    write_atomically(out / "recommendations.json", json.dumps(records, ensure_ascii=False, indent=1))
+    write_atomically(out / ShownRecommendation.file, listed_json(records))
     report = _report(recommender, prompts, found, choices)
-    write_atomically(out / "grounding.json", json.dumps(report, ensure_ascii=False, indent=1))
+    write_atomically(out / GroundingReport.file, report.to_json())
     tables = (table.to_markdown() for table in grounding_tables(report))
     write_atomically(out / "grounding.md", joined(*tables) + "\n")
-    return {
-        "rows_in": len(prompts),
-        "rows_out": len(found),
-        "indexed": len(items),
-        "chunks": grounding.index.chunks,
-        "grounded_by": grounded_by(found),
-        "grounding": report,
-    }
+    return RecommendFigures(
+        rows_in=len(prompts),
+        rows_out=len(found),
+        dropped={},
+        indexed=len(items),
+        chunks=grounding.index.chunks,
+        grounded_by=grounded_by(found),
+        grounding=report,
+    )
 
 
 def shown_prompts(prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -109,33 +109,33 @@ def _report(
     prompts: Sequence[Prompt],
     found: Sequence[Recommendation],
     choices: Mapping[Mode, Sequence[GroundedChoice]],
-) -> dict[str, Any]:
+) -> GroundingReport:
     """The grounding report of the drafts and of the answers by each method."""
     grounding, settings = recommender.grounding, recommender.retrieval
     drafts = [
         AnsweredPrompt(one.request, one.draft, target=prompt.target)
         for prompt, one in zip(prompts, found, strict=True)
     ]
-    modes: dict[str, Any] = {}
+    modes: dict[str, GroundedAnswers] = {}
     for mode, some in choices.items():
         final = found if mode == settings.grounding else recommender.finished(*_asked(found), some, 0)
         answers = [
             AnsweredPrompt(one.request, one.answer, one.items, one.fits, prompt.target)
             for prompt, one in zip(prompts, final, strict=True)
         ]
-        modes[mode] = {
-            "answers": shares(answers, grounding),
-            "relevance": relevance(drafts, answers, grounding, settings.embedder),
-            "reasons": dict(sorted(Counter(one.reasons_by or "none" for one in final).items())),
-        }
-    return {
-        "cases": len(prompts),
-        "ground": settings.grounding,
-        "floors": dict(sorted(grounding.index.floors.items())),
-        "draft": shares(drafts, grounding),
-        "modes": modes,
-        "same_item": _agreement(list(choices.values())),
-    }
+        modes[mode] = GroundedAnswers(
+            answers=shares(answers, grounding),
+            relevance=relevance(drafts, answers, grounding, settings.embedder),
+            reasons=dict(sorted(Counter(one.reasons_by or "none" for one in final).items())),
+        )
+    return GroundingReport(
+        cases=len(prompts),
+        grounding=settings.grounding,
+        floors=dict(sorted(grounding.index.floors.items())),
+        draft=shares(drafts, grounding),
+        modes=modes,
+        same_item=_agreement(list(choices.values())),
+    )
 
 
 def _agreement(choices: Sequence[Sequence[GroundedChoice]]) -> float | None:
@@ -150,20 +150,20 @@ def _asked(found: Sequence[Recommendation]) -> tuple[list[RecommendationRequest]
     return [one.request for one in found], [one.draft for one in found]
 
 
-def _record(prompt: Prompt, recommendation: Recommendation, catalogue: Catalogue) -> dict[str, Any]:
+def _shown(prompt: Prompt, recommendation: Recommendation, catalogue: Catalogue) -> ShownRecommendation:
     choice = recommendation.choice
-    return {
-        "prompt_id": prompt.id,
-        "domain": prompt.domain,
-        "scenario": prompt.scenario,
-        "history": list(recommendation.request.history),
-        "query": prompt.query,
-        "answer": recommendation.answer or "Nothing in the catalogue fits.",
-        "draft": recommendation.draft,
-        "named": recommendation.named is not None,
-        "reasons_by": recommendation.reasons_by,
-        "nearness": choice.nearness,
-        "floor": choice.floor,
-        "target": catalogue.get(prompt.domain, prompt.target).title,
-        "items": [record(item) for item in recommendation.items],
-    }
+    return ShownRecommendation(
+        prompt_id=prompt.id,
+        domain=prompt.domain,
+        scenario=prompt.scenario,
+        history=tuple(recommendation.request.history),
+        query=prompt.query,
+        answer=recommendation.answer or "Nothing in the catalogue fits.",
+        draft=recommendation.draft,
+        named=recommendation.named is not None,
+        reasons_by=recommendation.reasons_by,
+        nearness=choice.nearness,
+        floor=choice.floor,
+        target=catalogue.get(prompt.domain, prompt.target).title,
+        items=tuple(ShownItem(**record(item)) for item in recommendation.items),
+    )

@@ -11,6 +11,7 @@ from typing import Any
 
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
+from rectune.core.figures.data import DatasetFigures
 from rectune.core.settings import ReleaseConfig
 from rectune.core.types import Example, Preference
 from rectune.release.card_facts import CardFacts, base_model, card_facts, datasets, is_data_plot
@@ -148,10 +149,8 @@ def _without_machine_paths(
     return files
 
 
-def _gate(
-    release: ReleaseConfig, facts: Mapping[str, Mapping[str, Any]], kinds: Sequence[str]
-) -> PublishFilter:
-    allowed = publishable(facts) if set(kinds) & set(_ROWS) else frozenset[str]()
+def _gate(release: ReleaseConfig, found: Mapping[str, DatasetFigures], kinds: Sequence[str]) -> PublishFilter:
+    allowed = publishable(found) if set(kinds) & set(_ROWS) else frozenset[str]()
     return PublishFilter(allowed, frozenset(release.exclude_ids))
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rectune.core.errors import RectuneError
-from rectune.core.manifest import Manifest, read_manifests, read_settings
+from rectune.core.figures import BaseFigures, DataFigures, RationalesFigures
+from rectune.core.figures.data import DatasetFigures
+from rectune.core.finished_stages import FinishedStages
+from rectune.core.settings import GenerateConfig, ModelsConfig, PromptsConfig
 
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 _DATA_PLOTS = ("scores_", "filter_", "data_")  # how the report names the pictures of data and filter
@@ -22,14 +23,13 @@ class CardFacts:
 
     `repo` may be empty (dry run). `rows` counts the published rows by configuration ("default" for the tuning
     rows, "preferences"), `domains` the same by domain, `left_out` those withheld by the domain whose source
-    forbids passing them on, `by_hand` those that a person left out. `metrics` is what the stage eval wrote.
-    `licences` are those that model files state, by the model's name.
+    forbids passing them on, `by_hand` those that a person left out. `licences` are those that model files
+    state, by the model's name.
     """
 
     repo: str
     licence: str
-    manifests: Mapping[str, Manifest]
-    settings: Mapping[str, Mapping[str, Any]]
+    stages: FinishedStages
     kinds: Sequence[str] = ()
     languages: Sequence[str] = ()
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -37,78 +37,55 @@ class CardFacts:
     left_out: Mapping[str, int] = field(default_factory=dict)
     by_hand: int = 0
     plots: Sequence[str] = ()
-    metrics: Mapping[str, Any] = field(default_factory=dict)
     licences: Mapping[str, str] = field(default_factory=dict)
-
-    def figures(self, stage: str) -> Mapping[str, Any]:
-        """What a stage returned; empty where it has not run."""
-        return self.manifests[stage].figures if stage in self.manifests else {}
-
-    @property
-    def recipe(self) -> str:
-        """The recipe's name; empty where no stage knows it."""
-        return next((one.recipe for one in self.manifests.values() if one.recipe), "")
 
     @property
     def key(self) -> str:
         """The run's key, which is the tag; empty without an export."""
-        return self.manifests["export"].key if "export" in self.manifests else ""
+        return self.stages.manifests["export"].key if "export" in self.stages.manifests else ""
 
 
 def card_facts(repo: str, licence: str, inputs: Mapping[str, Path]) -> CardFacts:
     """Read what the stages left; what depends on the published rows is added by the caller."""
-    settings: dict[str, Mapping[str, Any]] = {}
-    for folder in inputs.values():
-        settings.update(read_settings(folder))
+    stages = FinishedStages(inputs).by_time()
     report = inputs.get("report")
     plots = sorted(file.name for file in (report / "figures").glob("*.png")) if report else []
-    found = read_manifests(inputs)
-    in_order = dict(sorted(found.items(), key=lambda entry: entry[1].started))
-    locales = settings.get("prompts", {}).get("locales") or {}
+    prompts = stages.settings(PromptsConfig)
     return CardFacts(
         repo,
         licence,
-        in_order,
-        settings,
-        languages=sorted(name for name, share in locales.items() if share),
+        stages,
+        languages=sorted(name for name, share in prompts.locales.items() if share) if prompts else (),
         plots=plots,
-        metrics=_metrics(inputs),
-        licences=_licences(settings, in_order),
+        licences=_licences(stages),
     )
 
 
 def base_model(facts: CardFacts) -> str:
     """What was tuned, without its revision: the name the base stage found, else what the recipe names."""
-    named = facts.figures("base").get("model") or facts.settings.get("models", {}).get("base")
-    return str(named or "unknown").partition("@")[0]
+    found, models = facts.stages.read(BaseFigures), facts.stages.settings(ModelsConfig)
+    named = found.model if found else models.base if models else "unknown"
+    return named.partition("@")[0]
 
 
-def datasets(facts: CardFacts) -> dict[str, dict[str, Any]]:
-    """The data stage's facts about its datasets by name: domain, licence, redistributable, and others."""
-    found = facts.figures("data").get("datasets")
-    if not isinstance(found, dict):
-        return {}
-    return {str(name): entry for name, entry in found.items() if isinstance(entry, dict)}
+def datasets(facts: CardFacts) -> dict[str, DatasetFigures]:
+    """What the data stage measured of its datasets, by name; empty where it has not run."""
+    found = facts.stages.read(DataFigures)
+    return found.datasets if found else {}
 
 
 def shares(facts: CardFacts) -> dict[str, tuple[int, float]]:
     """Training cases by dataset, and their share of all of them."""
-    counts = {
-        name: int(((entry.get("cases") or {}).get("train") or {}).get("got") or 0)
-        for name, entry in datasets(facts).items()
-    }
+    counts = {name: one.cases["train"].got for name, one in datasets(facts).items()}
     total = sum(counts.values())
     return {name: (count, count / total if total else 0.0) for name, count in counts.items()}
 
 
 def generators(facts: CardFacts) -> list[tuple[str, int, str]]:
     """(model, responses that it wrote, its licence or ""): who wrote the responses."""
-    written = facts.figures("rationales").get("teachers") or {}
-    bare = {str(name): str(name).partition("@")[0] for name in written}
-    return [
-        (bare[str(name)], int(count), facts.licences.get(bare[str(name)], ""))
-        for name, count in written.items()
-    ]
+    written = facts.stages.read(RationalesFigures)
+    counts = {name.partition("@")[0]: count for name, count in written.teachers.items()} if written else {}
+    return [(name, count, facts.licences.get(name, "")) for name, count in counts.items()]
 
 
 def is_data_plot(name: str) -> bool:
@@ -116,31 +93,19 @@ def is_data_plot(name: str) -> bool:
     return name.startswith(_DATA_PLOTS)
 
 
-def _metrics(inputs: Mapping[str, Path]) -> Mapping[str, Any]:
-    """metrics.json of the stage eval; empty where it is missing or damaged."""
-    try:
-        document = json.loads((inputs["eval"] / "metrics.json").read_text(encoding="utf-8"))
-    except (KeyError, OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _licences(settings: Mapping[str, Mapping[str, Any]], manifests: Mapping[str, Manifest]) -> dict[str, str]:
+def _licences(stages: FinishedStages) -> dict[str, str]:
     """What the GGUF files of base and teachers say of their licence, by the name that people are shown."""
-    found = {}
-    for reference in _references(settings):
+    found, base = dict[str, str](), stages.read(BaseFigures)
+    generate, models = stages.settings(GenerateConfig), stages.settings(ModelsConfig)
+    references = [teacher.model for teacher in generate.teachers if not teacher.server] if generate else []
+    references += [models.base] if models else []
+    for reference in dict.fromkeys(references):
         file = _file(reference)
         if file is not None and (stated := licence_in(file)):
             found[file.stem] = stated
-            if reference == settings.get("models", {}).get("base") and "base" in manifests:
-                found[str(manifests["base"].figures.get("model")).partition("@")[0]] = stated
+            if base and models and reference == models.base:
+                found[base.model.partition("@")[0]] = stated
     return found
-
-
-def _references(settings: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
-    teachers = settings.get("generate", {}).get("teachers") or []
-    named = [str(one.get("model")) for one in teachers if isinstance(one, dict) and not one.get("server")]
-    return dict.fromkeys([*named, str(settings.get("models", {}).get("base") or "")])
 
 
 def _file(reference: str) -> Path | None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from rectune.core.manifest import flows
+from rectune.core.figures import DpoFigures, FilterFigures, SftFigures, TagFigures
+from rectune.core.figures.record import StageRecord
+from rectune.core.settings import AlignConfig, TrainConfig
+from rectune.core.settings.base import Section
 from rectune.core.text.tables import NONE, Table
 from rectune.filters.report import rule_table
 from rectune.release.card_facts import CardFacts, datasets, generators, shares
 
 # Training settings that a reader may want, in this order.
-_SETTINGS = (
+SETTINGS = (
     "num_train_epochs", "learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps",
     "max_length", "packing", "lr_scheduler_type", "warmup_ratio", "weight_decay", "zero_stage", "offload",
     "lora", "eval_user_fraction", "beta", "seed",
@@ -26,15 +28,17 @@ def card_tables(facts: CardFacts) -> dict[str, Table]:
         (name, "train", count, _counted(facts.domains.get(name, {}), " "))
         for name, count in facts.rows.items()
     ]
-    outcomes = [row for stage in ("sft", "tag", "dpo") for row in _outcome(facts, stage)]
+    kinds: tuple[type[StageRecord], ...] = (SftFigures, TagFigures, DpoFigures)
+    outcomes = [row for kind in kinds if (found := facts.stages.read(kind)) for row in _outcome(found)]
     through = [
-        (one.stage, one.rows_in, one.rows_out, _counted(one.dropped, ": ")) for one in flows(facts.manifests)
+        (one.stage, one.rows_in, one.rows_out, _counted(one.dropped, ": ")) for one in facts.stages.flows()
     ]
+    filtered = facts.stages.read(FilterFigures)
     return {
         "sources": _sources(facts),
         "generators": _generators(facts),
         "funnel": Table(("stage", "rows in", "rows out", "dropped"), through, align="lrrl"),
-        "rules": rule_table(facts.figures("filter")),
+        "rules": rule_table(filtered) if filtered else Table((), ()),
         "rows": Table(("configuration", "split", "rows", "by domain"), counts, align="llrl"),
         "training": Table(("setting", "SFT", "DPO"), _training(facts), align="l"),
         "outcomes": Table(("stage", "figure", "value"), outcomes, align="llr"),
@@ -50,14 +54,14 @@ def _sources(facts: CardFacts) -> Table:
     lines = [
         (
             name,
-            str(entry.get("domain", "")),
-            str(entry.get("publisher", "")),
-            str(entry.get("licence") or "not stated"),
-            "yes" if entry.get("redistributable") else "no",
+            one.domain,
+            one.publisher,
+            one.licence or "not stated",
+            "yes" if one.redistributable else "no",
             counts[name][0],
             f"{100 * counts[name][1]:.1f} %",
         )
-        for name, entry in datasets(facts).items()
+        for name, one in datasets(facts).items()
     ]
     heads = ("dataset", "domain", "publisher", "licence", "may be passed on", "training cases", "share")
     return Table(heads, lines, align="lllllr")
@@ -70,24 +74,26 @@ def _generators(facts: CardFacts) -> Table:
 
 def _training(facts: CardFacts) -> list[tuple[str, str, str]]:
     """(setting, its value for SFT, its value for DPO), settings that cannot matter to a reader left out."""
-    sft, dpo = facts.settings.get("train", {}), facts.settings.get("align", {})
+    sft, dpo = facts.stages.settings(TrainConfig), facts.stages.settings(AlignConfig)
     return [
-        (name, _setting(sft.get(name)), _setting(dpo.get(name)))
-        for name in _SETTINGS
-        if name in sft or name in dpo
+        (name, _setting(sft, name), _setting(dpo, name))
+        for name in SETTINGS
+        if (sft and name in TrainConfig.model_fields) or (dpo and name in AlignConfig.model_fields)
     ]
 
 
-def _outcome(facts: CardFacts, stage: str) -> list[tuple[str, str, str]]:
+def _outcome(figures: StageRecord) -> list[tuple[str, str, str]]:
     """The single figures that a stage returned: (stage, name, value)."""
     return [
-        (stage, str(name).replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
-        for name, value in facts.figures(stage).items()
+        (figures.stage, name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
+        for name, value in figures
         if isinstance(value, (int, float)) and not isinstance(value, bool) and not name.startswith("rows_")
     ]
 
 
-def _setting(value: Any) -> str:
+def _setting(section: Section | None, name: str) -> str:
+    """The value of a key; a dash where the section has no such key, or no stage was run with it."""
+    value = section.model_dump(mode="json").get(name) if section else None
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {part}" for name, part in value.items() if part != {})
     return NONE if value is None else str(value)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.errors import UserError
-from rectune.core.manifest import annotators, simulated
-from rectune.core.text.figures import mapping
+from rectune.core.figures import ExportFigures, ReportFigures, TagFigures
+from rectune.core.figures.evaluation import EvalMetrics
 from rectune.core.text.markdown import escaped, link
 from rectune.core.types import Example, Preference, Prompt, Provenance
 from rectune.models.export_summary import export_summary
@@ -27,7 +27,6 @@ _SPOKEN = {"en": "English", "ko": "Korean"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _COLUMNS: tuple[Any, ...] = (Example, Preference, Prompt, Provenance)
 _ALIGNED = "dpo"  # the system in the evaluation that is the pushed model
-_INDEXED = ("hit@1", "mrr", "ndcg@10")  # figures that go into the card's metadata
 
 
 def model_card(facts: CardFacts) -> str:
@@ -42,7 +41,7 @@ def model_card(facts: CardFacts) -> str:
         pipeline_tag="text-generation",
         base_model=base if HUB_ID.match(base) else None,
         datasets=[facts.repo] if facts.rows and facts.repo else None,
-        tags=[*tags, "simulated-preferences"] if simulated(facts.manifests) else tags,
+        tags=[*tags, "simulated-preferences"] if facts.stages.simulated else tags,
         license=_licence(facts.licence)[0],
         license_name=_licence(facts.licence)[1],
         model_name=facts.repo.partition("/")[2] or "rectune",
@@ -55,17 +54,17 @@ def dataset_card(facts: CardFacts) -> str:
     """The README.md of the dataset repository; `rows` names the configurations that are there."""
     from huggingface_hub import DatasetCardData
 
-    published = [entry for entry in datasets(facts).values() if entry.get("redistributable")]
-    licences = sorted({str(entry.get("licence", "")) for entry in published} - {""})
+    published = [one for one in datasets(facts).values() if one.redistributable]
+    licences = sorted({one.licence for one in published} - {""})
     single = licences[0] if len(licences) == 1 else "mixed, see the table of sources"
     tags = ["recommendation", "rectune"]
     data = DatasetCardData(
         language=sorted(facts.languages) or None,
-        annotations_creators=["machine-generated"] if simulated(facts.manifests) else None,
+        annotations_creators=["machine-generated"] if facts.stages.simulated else None,
         language_creators=["machine-generated"],
         size_categories=_size(sum(facts.rows.values())),
         task_categories=["text-generation"],
-        tags=[*tags, "simulated-preferences"] if simulated(facts.manifests) else tags,
+        tags=[*tags, "simulated-preferences"] if facts.stages.simulated else tags,
         configs=[_configuration(name) for name in facts.rows],
         license=_licence(single)[0],
         license_name=_licence(single)[1],
@@ -81,17 +80,19 @@ def _results(facts: CardFacts) -> list[Any]:
     """The aligned model's figures as the Hub indexes them."""
     from huggingface_hub import EvalResult
 
-    found = mapping(mapping(facts.metrics.get("systems")).get(_ALIGNED))
-    names = [name for name in _INDEXED if isinstance(found.get(name), float)]
+    metrics = facts.stages.read(EvalMetrics)
+    found = metrics.systems.get(_ALIGNED) if metrics else None
+    if found is None:
+        return []
     return [
         EvalResult(
             task_type="text-generation",
             dataset_type="rectune-test-cases",
             dataset_name=f"held-out users of {', '.join(sorted(datasets(facts))) or 'the run'}",
             metric_type=name,
-            metric_value=round(float(found[name]), 4),
+            metric_value=round(value, 4),
         )
-        for name in names
+        for name, value in (("hit@1", found.hit_at_1), ("mrr", found.mrr), ("ndcg@10", found.ndcg_at_10))
     ]
 
 
@@ -110,8 +111,10 @@ def _render(template: str, facts: CardFacts, *, of_data: bool) -> str:
 
 def _words(facts: CardFacts) -> dict[str, Any]:
     """What both templates are filled with."""
-    base = base_model(facts)
-    started = facts.manifests["export"].started if "export" in facts.manifests else ""
+    base, stages = base_model(facts), facts.stages
+    started = stages.manifests["export"].started if "export" in stages.manifests else ""
+    metrics, exported = stages.read(EvalMetrics), stages.read(ExportFigures)
+    report, tagged = stages.read(ReportFigures), stages.read(TagFigures)
     return {
         "base": base,
         "base_licence": facts.licences.get(base, ""),
@@ -119,18 +122,19 @@ def _words(facts: CardFacts) -> dict[str, Any]:
         "title": facts.repo or "user/name",
         "pinned": f', revision="{facts.key}"' if facts.key else "",
         "year": started[:4],
-        "homes": {
-            name: link(str(entry["home"])) for name, entry in datasets(facts).items() if entry.get("home")
-        },
+        "homes": {name: link(one.home) for name, one in datasets(facts).items() if one.home},
         "tables": {name: table.to_markdown() for name, table in card_tables(facts).items()},
-        "evaluation": [table.to_markdown() for table in ranking_tables(facts.metrics, facts.recipe)],
-        "verdict": facts.figures("report").get("verdict", ""),
-        "exported": export_summary(facts.figures("export")),
-        "tagged": facts.figures("tag"),
-        "annotators": annotators(facts.manifests),
-        "simulated": simulated(facts.manifests),
+        "evaluation": (
+            [table.to_markdown() for table in ranking_tables(metrics, stages.recipe)] if metrics else []
+        ),
+        "intervals": metrics.intervals if metrics else "",
+        "verdict": report.verdict if report else "",
+        "exported": export_summary(exported) if exported else "",
+        "rule": tagged.rule if tagged else None,
+        "annotators": facts.stages.annotators,
+        "simulated": facts.stages.simulated,
         "columns": {kind.__name__: ", ".join(one.name for one in fields(kind)) for kind in _COLUMNS},
-        "kinds_of_items": len({entry.get("domain") for entry in datasets(facts).values()}),
+        "kinds_of_items": len({one.domain for one in datasets(facts).values()}),
         "spoken": " and ".join(_SPOKEN.get(name, name) for name in facts.languages),
     }
 

@@ -4,23 +4,30 @@ other.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rectune.core.artifacts import write_atomically
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.extras import needs_extra
+from rectune.core.figures import ExportFigures
+from rectune.core.figures.models import (
+    AdapterFile,
+    ExportedFile,
+    HitChange,
+    MergeFigures,
+    MergeForm,
+    ParityFigures,
+)
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.models.gguf import (
     adapter_config,
     convert,
     convert_adapter,
-    figures,
+    gguf_figures,
     quantisation_code,
     to_gguf,
     to_quantised,
@@ -38,7 +45,7 @@ _TALKED = 8  # test cases whose prompts are among the conversations
 
 
 @needs_extra("the stage export")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> ExportFigures:
     """Merge the aligned adapter into the base, write GGUF files of the result, and compare all of them.
 
     Args:
@@ -46,13 +53,6 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
         inputs: the folders of `data`, `queries`, `base` and `dpo`.
         out: receives `merged/` (Hugging Face folder), `model.gguf`, a `model.<type>.gguf` for each further
             quantisation, `adapter.gguf`, and `parity.json`; what is finished stays.
-
-    Returns:
-        `merge` (see `merge_best`), `merged_bytes`; `files`: for each quantisation and for F16, which the
-        others are made from, `quantisation`, `file` (empty if it was not kept), `bytes`, `tensor_types`, the
-        distance from the merged checkpoint, and, over `cases` test cases, `hit` and its `change` against F16
-        with `interval`; `adapter` (its distance `to_adapter_model` and `to_original`, the adapter on the base
-        as it was); `parity`: what `token_parity` found, `failed` (a line each) and `passed`.
 
     Raises:
         UserError: a quantisation is unknown, llama.cpp has no place for the adapter, or the export fails its
@@ -69,10 +69,11 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
     bench = MergeWorkspace(inputs["base"], inputs["dpo"] / "adapter", out, [*CONVERSATIONS, *talked])
     bench.scratch.mkdir(exist_ok=True)
     merge = merge_best(bench, config.release.merge)
-    files = _measured(bench, _written(bench, names), cases[: config.release.parity_cases], catalogue)
+    places, few = _written(bench, names), cases[: config.release.parity_cases]
+    files = _measured(bench, places, merge.form, few, catalogue)
     adapter = _adapter(bench, config.models.quantisation) if config.release.adapter_gguf else None
-    found = _judged(bench, {"merge": merge, "files": files, "adapter": adapter})
-    _gate(found["parity"]["failed"], out, config.release.allow_failed_parity)
+    found = _judged(bench, merge, files, adapter)
+    _gate(found.parity.failed, out, config.release.allow_failed_parity)
     shutil.rmtree(bench.scratch)
     return found
 
@@ -98,10 +99,13 @@ def _written(bench: MergeWorkspace, names: Sequence[str]) -> dict[str, Path]:
 
 
 def _measured(
-    bench: MergeWorkspace, places: Mapping[str, Path], cases: Sequence[EvalCase], catalogue: Catalogue
-) -> list[dict[str, Any]]:
-    """The figures of every file."""
-    form = json.loads((bench.out / "merge.json").read_text(encoding="utf-8"))["form"]
+    bench: MergeWorkspace,
+    places: Mapping[str, Path],
+    form: MergeForm,
+    cases: Sequence[EvalCase],
+    catalogue: Catalogue,
+) -> tuple[ExportedFile, ...]:
+    """The figures of every file; `form` is that of the base which the adapter was merged into."""
     merged, found = bench.merged_rows(form), []
     before: list[bool] = []
     for name, place in places.items():
@@ -110,43 +114,54 @@ def _measured(
         hits = hits_of(place, cases, catalogue) if cases else []
         before = before or hits
         kept = place.name if place.parent == bench.out else ""
-        found.append({**figures(place, name), "file": kept, **gap, **_changes(before, hits)})
-    return found
+        parts = (gguf_figures(place, name), gap, _changes(before, hits))
+        found.append(ExportedFile(file=kept, **{key: value for part in parts for key, value in part}))
+    return tuple(found)
 
 
-def _changes(before: Sequence[bool], hits: Sequence[bool]) -> dict[str, Any]:
+def _changes(before: Sequence[bool], hits: Sequence[bool]) -> HitChange:
     if not hits:
-        return {"cases": 0, "hit": None, "change": None, "interval": None}
+        return HitChange(cases=0, hit=None, change=None, interval=None)
     change, interval = paired_change(before, hits)
-    return {"cases": len(hits), "hit": sum(hits) / len(hits), "change": change, "interval": interval}
+    return HitChange(cases=len(hits), hit=sum(hits) / len(hits), change=change, interval=interval)
 
 
-def _adapter(bench: MergeWorkspace, base_type: str) -> dict[str, Any]:
+def _adapter(bench: MergeWorkspace, base_type: str) -> AdapterFile:
     """Write the adapter alone as GGUF and see what llama.cpp makes of it on the base's own GGUF file."""
     file = bench.out / ADAPTER
     if not file.exists():
         convert_adapter(bench.base / "checkpoint", bench.adapter, file)
     rows = rows_of_gguf(bench.base / MAIN, bench.conversations, file)
-    return {
-        "file": ADAPTER,
-        "bytes": file.stat().st_size,
-        "base": base_type,
-        "to_adapter_model": compared(bench.adapter_rows(), rows),
-        "to_original": compared(bench.merged_rows("original"), rows),
-    }
+    return AdapterFile(
+        file=ADAPTER,
+        bytes=file.stat().st_size,
+        base=base_type,
+        to_adapter_model=compared(bench.adapter_rows(), rows),
+        to_original=compared(bench.merged_rows("original"), rows),
+    )
 
 
-def _judged(bench: MergeWorkspace, found: dict[str, Any]) -> dict[str, Any]:
-    """Add tokens and verdict to the figures, and write them down whatever the verdict is."""
+def _judged(
+    bench: MergeWorkspace,
+    merge: MergeFigures,
+    files: tuple[ExportedFile, ...],
+    adapter: AdapterFile | None,
+) -> ExportFigures:
+    """The figures with tokens and verdict, written down whatever the verdict is."""
     merged = bench.out / "merged"
     tokens = token_parity(merged, bench.out / MAIN, bench.conversations)
-    failed = failures(found["merge"], tokens, found["files"], found["adapter"])
-    found["merged_bytes"] = sum(file.stat().st_size for file in merged.rglob("*") if file.is_file())
-    found["parity"] = {**tokens, "failed": failed, "passed": not failed}
-    write_atomically(bench.out / "parity.json", json.dumps(found, ensure_ascii=False, indent=1))
-    for file in found["files"]:
-        if file["mean_gap"] is not None:
-            say(f"  {file['quantisation']}: {file['mean_gap']:.4f} nats a token from the merged checkpoint")
+    failed = failures(merge, tokens, files, adapter)
+    found = ExportFigures(
+        merge=merge,
+        files=files,
+        adapter=adapter,
+        merged_bytes=sum(file.stat().st_size for file in merged.rglob("*") if file.is_file()),
+        parity=ParityFigures(**dict(tokens), failed=tuple(failed), passed=not failed),
+    )
+    write_atomically(bench.out / "parity.json", found.to_json())
+    for file in files:
+        if file.mean_gap is not None:
+            say(f"  {file.quantisation}: {file.mean_gap:.4f} nats a token from the merged checkpoint")
     return found
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rectune.core.errors import UserError
+from rectune.core.figures.publishing import PushResult
 from rectune.core.progress import progress, say
 from rectune.core.settings import ReleaseConfig
 
@@ -47,12 +48,8 @@ class Upload:
     files: Mapping[str, Path]
 
 
-def send(release: ReleaseConfig, uploads: Sequence[Upload], tag: str) -> dict[str, Any]:
+def send(release: ReleaseConfig, uploads: Sequence[Upload], tag: str) -> PushResult:
     """Upload: one commit a kind, then the tag. Files that the Hub has already are not sent again.
-
-    Returns:
-        `commits` (address by kind), and `strays`: files that lie where this run's files lie, and are not of
-        it.
 
     Raises:
         UserError: the Hub refused, or could not be reached any more.
@@ -77,7 +74,7 @@ def send(release: ReleaseConfig, uploads: Sequence[Upload], tag: str) -> dict[st
         ) from None
 
 
-def _sent(api: HfApi, release: ReleaseConfig, uploads: Sequence[Upload], tag: str) -> dict[str, Any]:
+def _sent(api: HfApi, release: ReleaseConfig, uploads: Sequence[Upload], tag: str) -> PushResult:
     _check_role(api)
     types = list(dict.fromkeys(upload.repo_type for upload in uploads))
     made = partial(api.create_repo, release.repo, private=release.private, exist_ok=True)
@@ -91,7 +88,7 @@ def _sent(api: HfApi, release: ReleaseConfig, uploads: Sequence[Upload], tag: st
     strays = {upload.kind: _strays(api, release.repo, upload) for upload in uploads}
     for repo_type in types:
         patiently(partial(_tag, api, release.repo, repo_type, tag))
-    return {"commits": commits, "strays": {kind: names for kind, names in strays.items() if names}}
+    return PushResult(commits=commits, strays={kind: tuple(names) for kind, names in strays.items() if names})
 
 
 def _check_role(api: HfApi) -> None:

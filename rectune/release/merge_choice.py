@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rectune.core.artifacts import write_atomically
+from rectune.core.figures.models import Divergence, MergeFigures, MergeForm
+from rectune.core.figures.reading import read_record
 from rectune.core.progress import say
 from rectune.models.loading import trained_in_4bit
 from rectune.models.logprob_parity import AnswerLogprobs
-from rectune.models.merge import Form, merge_adapter
+from rectune.models.merge import merge_adapter
 from rectune.release.parity import compared
 from rectune.release.parity_texts import Conversation
 from rectune.release.token_logprobs import rows_of_adapter, rows_of_checkpoint
+
+_NOTE = "merge.json"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class MergeWorkspace:
         return self.out / "scratch"
 
     @property
-    def forms(self) -> tuple[Form, ...]:
+    def forms(self) -> tuple[MergeForm, ...]:
         """The forms of the base that differ."""
         return ("dequantised", "original") if trained_in_4bit(self.adapter) else ("original",)
 
@@ -52,11 +54,11 @@ class MergeWorkspace:
             lambda: rows_of_adapter(self.base / "checkpoint", self.adapter, self.conversations),
         )
 
-    def merged_rows(self, form: Form) -> AnswerLogprobs:
+    def merged_rows(self, form: MergeForm) -> AnswerLogprobs:
         """Rows of a merged model, which is made for it if it has to be."""
         return self.rows(form, lambda: rows_of_checkpoint(self.merged(form), self.conversations))
 
-    def merged(self, form: Form) -> Path:
+    def merged(self, form: MergeForm) -> Path:
         """A merged model in the scratch folder."""
         folder = self.scratch / f"merged-{form}"
         if not folder.exists():
@@ -65,31 +67,26 @@ class MergeWorkspace:
         return folder
 
 
-def merge_best(bench: MergeWorkspace, wanted: str) -> dict[str, Any]:
+def merge_best(bench: MergeWorkspace, wanted: str) -> MergeFigures:
     """Write `merged/`: with `auto` the form whose distributions lie closer to the adapter model's.
 
     Both are measured whatever is wanted. Where the base was not quantised there is but one form.
-
-    Returns:
-        `form` that was taken, `trained_on` (the form that the adapter learnt to correct), and by form under
-        `forms` its distance from the adapter model, see `rectune.models.logprob_parity.divergence`.
     """
-    note, kept = bench.out / "merge.json", bench.out / "merged"
+    note, kept = bench.out / _NOTE, bench.out / "merged"
     if not note.is_file():
         trained = bench.adapter_rows()
         forms = {form: compared(trained, bench.merged_rows(form)) for form in bench.forms}
         best = min(forms, key=lambda form: _distance(forms[form]))
         form = next((form for form in forms if form == wanted), best)
-        write_atomically(
-            note, json.dumps({"form": form, "trained_on": bench.forms[0], "forms": forms}, indent=1)
-        )
-    found: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        made = MergeFigures(form=form, trained_on=bench.forms[0], forms=forms)
+        write_atomically(note, made.to_json())
+    found = read_record(MergeFigures, "export", note)
     if not kept.exists():
-        bench.merged(found["form"]).rename(kept)
+        bench.merged(found.form).rename(kept)
     for form in bench.forms:
         shutil.rmtree(bench.scratch / f"merged-{form}", ignore_errors=True)
     return found
 
 
-def _distance(figures: dict[str, Any]) -> float:
-    return float("inf") if figures["kl"] is None else float(figures["kl"])
+def _distance(figures: Divergence) -> float:
+    return float("inf") if figures.kl is None else figures.kl

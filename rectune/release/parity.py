@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rectune.core.errors import RectuneError
+from rectune.core.figures.models import (
+    AdapterFile,
+    Divergence,
+    ExportedFile,
+    HitChange,
+    MergeFigures,
+    TokenParity,
+)
 from rectune.models.logprob_parity import AnswerLogprobs, divergence
 
 # Nats a token, mean over the conversations. Measured with the embedded 135M model, which loses more than
@@ -37,63 +43,48 @@ def bound_of(quantisation: str) -> float:
     return COARSE_BOUND
 
 
-def compared(ours: AnswerLogprobs, theirs: AnswerLogprobs) -> dict[str, Any]:
-    """`rectune.models.logprob_parity.divergence`, with None for what is no number, and for all of it where
-    tokens differ.
-    """
+def compared(ours: AnswerLogprobs, theirs: AnswerLogprobs) -> Divergence:
+    """`rectune.models.logprob_parity.divergence`, with None for all of it where tokens differ."""
     try:
-        found = divergence(ours, theirs)
+        return divergence(ours, theirs)
     except RectuneError:
-        return {"tokens": 0, "mean_gap": None, "max_gap": None, "kl": None}
-    return {
-        name: value if isinstance(value, int) or math.isfinite(value) else None
-        for name, value in found.items()
-    }
+        return Divergence(tokens=0, mean_gap=None, max_gap=None, kl=None)
 
 
 def failures(
-    merge: Mapping[str, Any],
-    tokens: Mapping[str, Any],
-    files: Sequence[Mapping[str, Any]],
-    adapter: Mapping[str, Any] | None,
+    merge: MergeFigures, tokens: TokenParity, files: Sequence[ExportedFile], adapter: AdapterFile | None
 ) -> list[str]:
     """Everything that the gate refuses, a line each; empty if the export passes.
 
     Args:
         merge: what `rectune.release.merge_choice.merge_best` returned.
         tokens: what `rectune.release.token_parity.token_parity` returned.
-        files: figures of every GGUF file, see `rectune.release.export.run`.
-        adapter: figures of the adapter's GGUF file, if one was made.
+        files: every GGUF file.
+        adapter: the adapter's GGUF file, if one was made.
     """
-    exact = merge["form"] == merge["trained_on"]
+    exact = merge.form == merge.trained_on
     found = [
         _gap(
-            f"the merge ({merge['form']})",
-            merge["forms"][merge["form"]],
+            f"the merge ({merge.form})",
+            merge.forms[merge.form],
             MERGE_BOUND if exact else COARSE_BOUND,
             "the adapter model",
         )
     ]
     found.append(_tokens(tokens))
     for file in files:
-        name = f"{file['file'] or 'the file before quantisation'} ({file['quantisation']})"
-        found.append(_gap(name, file, bound_of(str(file["quantisation"])), "the merged checkpoint"))
+        name = f"{file.file or 'the file before quantisation'} ({file.quantisation})"
+        found.append(_gap(name, file, bound_of(file.quantisation), "the merged checkpoint"))
         found.append(_hits(name, file))
     if adapter:
-        name = f"{adapter['file']} on the base's {adapter['base']} file"
-        found.append(
-            _gap(
-                name,
-                adapter["to_original"],
-                bound_of(str(adapter["base"])),
-                "the adapter on the original base",
-            )
-        )
+        name = f"{adapter.file} on the base's {adapter.base} file"
+        bound = bound_of(adapter.base)
+        found.append(_gap(name, adapter.to_original, bound, "the adapter on the original base"))
     return [line for line in found if line]
 
 
-def _gap(name: str, figures: Mapping[str, Any], bound: float, other: str) -> str:
-    gap = figures["mean_gap"]
+def _gap(name: str, figures: Divergence, bound: float, other: str) -> str:
+    gap = figures.mean_gap
     if gap is None:
         return f"{name} splits answers into other tokens than {other}, or computes no numbers"
     if gap <= bound:
@@ -101,18 +92,19 @@ def _gap(name: str, figures: Mapping[str, Any], bound: float, other: str) -> str
     return f"{name} lies {gap:.3f} nats a token from {other}; the bound is {bound}"
 
 
-def _tokens(tokens: Mapping[str, Any]) -> str:
-    if tokens["differing_count"]:
-        first = tokens["differing"][0][:60]
-        count = tokens["differing_count"]
-        return f"{count} texts are split into other tokens by the GGUF file, such as {first!r}"
-    if tokens["control"]:
-        return f"{tokens['control']} special tokens are not the same to the GGUF file"
+def _tokens(tokens: TokenParity) -> str:
+    if tokens.differing_count:
+        first = tokens.differing[0][:60]
+        return (
+            f"{tokens.differing_count} texts are split into other tokens by the GGUF file, such as {first!r}"
+        )
+    if tokens.control:
+        return f"{tokens.control} special tokens are not the same to the GGUF file"
     return ""
 
 
-def _hits(name: str, file: Mapping[str, Any]) -> str:
-    interval = file.get("interval")
+def _hits(name: str, file: HitChange) -> str:
+    interval = file.interval
     if not interval or interval[1] >= -LARGEST_LOSS:
         return ""
-    return f"{name} loses Hit@1: {file['change']:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}] against F16"
+    return f"{name} loses Hit@1: {file.change:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}] against F16"

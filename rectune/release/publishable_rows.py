@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.errors import UserError
+from rectune.core.figures.data import DatasetFigures
 from rectune.core.rows import read_batches, write_batches
 from rectune.core.types import Example, Preference
 from rectune.release.secret_scan import ScanResult
@@ -77,16 +78,16 @@ def publish(source: Path, kind: type, gate: PublishFilter, file: Path, scan: Sca
     return found
 
 
-def publishable(facts: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+def publishable(datasets: Mapping[str, DatasetFigures]) -> frozenset[str]:
     """Domains of which every dataset may be passed on. What the data stage said nothing about may not.
 
     Raises:
         UserError: a dataset is marked as redistributable and has no licence on record.
     """
-    forbidden = {str(entry.get("domain")) for entry in facts.values() if not entry.get("redistributable")}
-    allowed = {str(entry.get("domain")): name for name, entry in facts.items()}
-    for name, entry in facts.items():
-        if str(entry.get("domain")) not in forbidden and not entry.get("licence"):
+    forbidden = {one.domain for one in datasets.values() if not one.redistributable}
+    allowed = {one.domain: name for name, one in datasets.items()}
+    for name, one in datasets.items():
+        if one.domain not in forbidden and not one.licence:
             raise UserError(
                 f"the dataset {name} is marked as redistributable but has no licence on record",
                 hint="name its licence in the dataset registry, or push without dataset and preferences",

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rectune.core.errors import UserError
-from rectune.core.manifest import read_manifests, read_settings, simulated
+from rectune.core.figures import ExportFigures
+from rectune.core.finished_stages import FinishedStages
 from rectune.core.rows import read_batches
-from rectune.core.settings import ReleaseConfig
+from rectune.core.settings import AlignConfig, ReleaseConfig
 from rectune.core.types import Preference
 
 KINDS = ("adapter", "merged", "gguf", "dataset", "preferences")  # what a push can send, in this order
@@ -47,20 +48,19 @@ def run_key(inputs: Mapping[str, Path], *, dry_run: bool) -> str:
     Raises:
         UserError: there is no export, or, unless `dry_run`, it did not pass its checks.
     """
-    found = read_manifests({"export": inputs["export"]}).get("export")
-    if found is None or not found.key:
+    stages = FinishedStages({"export": inputs["export"]})
+    found = stages.read(ExportFigures)
+    if found is None:
         raise UserError(
             "the export has no manifest", where=str(inputs["export"]), hint="run the stage export first"
         )
-    parity = found.figures.get("parity") or {}
-    if not dry_run and not parity.get("passed"):
-        reasons = parity.get("failed") or ["it has no record of them"]
+    if not dry_run and not found.parity.passed:
         raise UserError(
-            f"the export did not pass its checks: {'; '.join(map(str, reasons))}",
+            f"the export did not pass its checks: {'; '.join(found.parity.failed)}",
             where=str(inputs["export"]),
             hint="choose other release.quantisations or another base, and run the stage export again",
         )
-    return found.key
+    return stages.manifests["export"].key
 
 
 def check_annotators(inputs: Mapping[str, Path], kinds: Sequence[str]) -> None:
@@ -70,8 +70,9 @@ def check_annotators(inputs: Mapping[str, Path], kinds: Sequence[str]) -> None:
     Raises:
         UserError: a row or the stage's own record does not say so.
     """
-    pairs, named = inputs["tag"] / "preferences.parquet", simulated(read_manifests({"tag": inputs["tag"]}))
-    wanted = read_settings(inputs["tag"]).get("align", {}).get("annotator") == "simulated"
+    pairs, stages = inputs["tag"] / "preferences.parquet", FinishedStages({"tag": inputs["tag"]})
+    named, align = stages.simulated, stages.settings(AlignConfig)
+    wanted = align is not None and align.annotator == "simulated"
     rows = _annotators(pairs) if pairs.is_file() else set()
     said = {name for name in rows if "simulated" in name}
     if (said or wanted) and not named:

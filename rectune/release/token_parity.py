@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from rectune.core.figures.models import TokenParity
 from rectune.inference.vocabulary import Vocabulary, opened_vocabulary
 from rectune.release.parity_texts import HARD_TEXTS, MIXED, Conversation
 
@@ -16,17 +17,14 @@ _BATCH = 4096  # texts a call of the tokenizer
 _SHOWN = 20  # differing texts that are kept word for word
 
 
-def token_parity(checkpoint: Path, gguf: Path, conversations: Sequence[Conversation] = ()) -> dict[str, Any]:
+def token_parity(checkpoint: Path, gguf: Path, conversations: Sequence[Conversation] = ()) -> TokenParity:
     """Compare the two tokenizers on hard texts, on every token's own text, and on whole conversations.
 
     Hard texts are split twice, with special tokens as plain letters and parsed. Among them is every special
     token of the vocabulary, alone and between letters.
 
-    Returns:
-        `texts`: how many hard ones were compared; `vocabulary`: how many tokens' own texts; `differing`:
-            texts whose ids
-        differ, the first `_SHOWN` of them; `differing_count`: how many there are; `control`: how many special
-        tokens are not one and the same token to both when parsed, or are one when they should be letters.
+    `control` counts special tokens that are not one and the same token to both when parsed, or are one when
+    they should be letters.
     """
     from rectune.models.loading import load_tokenizer
 
@@ -43,13 +41,13 @@ def token_parity(checkpoint: Path, gguf: Path, conversations: Sequence[Conversat
         control = sum(theirs.parsed(text) != [token] for token, text in special.items())
         control += sum(theirs.plain(text) == [token] for token, text in special.items())
     differing = list(dict.fromkeys(differing))
-    return {
-        "texts": len(hard),
-        "vocabulary": len(own),
-        "differing": differing[:_SHOWN],
-        "differing_count": len(differing),
-        "control": control,
-    }
+    return TokenParity(
+        texts=len(hard),
+        vocabulary=len(own),
+        differing=tuple(differing[:_SHOWN]),
+        differing_count=len(differing),
+        control=control,
+    )
 
 
 def _own_texts(tokenizer: PreTrainedTokenizerBase) -> list[str]:

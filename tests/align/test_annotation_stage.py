@@ -13,6 +13,8 @@ from rectune.align.simulated import RULE
 from rectune.align.tags import TagStore
 from rectune.align.tasks import AnnotationTask, make_task
 from rectune.core.errors import UserError, WaitingForPeople
+from rectune.core.figures import TagFigures
+from rectune.core.figures.preferences import Conflicts
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.settings import AlignConfig
@@ -40,9 +42,7 @@ def without_pick(task: AnnotationTask, kind: Kind, annotator: str = "kim") -> De
     return Decision(kind, task.key, task.hashes, "", "", annotator, 1.0, 1.0)
 
 
-def run(
-    tasks: list[AnnotationTask], annotator: str
-) -> tuple[dict[str, object], list[Decision], list[Preference]]:
+def run(tasks: list[AnnotationTask], annotator: str) -> tuple[TagFigures, list[Decision], list[Preference]]:
     folders = (
         write_folders(Path("in"), tasks)
         if not Path("in").exists()
@@ -60,10 +60,10 @@ def test_the_simulated_annotator_pairs_best_with_worst_and_is_named() -> None:
     stats, tags, pairs = run([make_task(make_prompt(0), TITLED), tied], "simulated")
     assert [(pair.chosen, pair.rejected) for pair in pairs] == [(TITLED[0], TITLED[2])]
     assert {tag.annotator for tag in tags} == {pair.annotator for pair in pairs} == {"simulated"}
-    assert stats["annotators"] == ["simulated annotator"]
-    assert stats["rule"] == RULE
-    assert (stats["rows_in"], stats["rows_out"], stats["dropped"]) == (2, 1, {"all answers tie": 1})
-    assert (stats["chosen_words_mean"], stats["rejected_words_mean"]) == (6.0, 1.0)
+    assert stats.annotators == ("simulated annotator",)
+    assert stats.rule == RULE
+    assert (stats.rows_in, stats.rows_out, stats.dropped) == (2, 1, {"all answers tie": 1})
+    assert (stats.chosen_words_mean, stats.rejected_words_mean) == (6.0, 1.0)
 
 
 def test_the_simulated_annotator_leaves_peoples_files_alone() -> None:
@@ -89,9 +89,9 @@ def test_it_waits_until_a_person_has_done_every_prompt() -> None:
         ("answer 1 to 0", "answer 2 to 0"),
         ("answer 4 to 2", "answer 0 to 2"),
     ]
-    assert [tag.annotator for tag in tags] == ["kim", "lee"] == stats["annotators"]
-    assert stats["dropped"] == {"skipped": 1}
-    assert "rule" not in stats
+    assert tuple(tag.annotator for tag in tags) == ("kim", "lee") == stats.annotators
+    assert stats.dropped == {"skipped": 1}
+    assert stats.rule is None
 
 
 def test_tags_of_other_prompts_and_answers_do_not_count() -> None:
@@ -131,8 +131,8 @@ def test_annotators_who_contradict_each_other_are_counted() -> None:
         store.keep(tag_of(agree, 2, 3, "lee"))
     stats, _, pairs = run([clash, agree], "person")
     assert [(pair.chosen, pair.annotator) for pair in pairs] == [("answer 2 to 1", "kim")]
-    assert stats["conflicts"] == {"rule": "majority", "contradicted": 1, "settled": 0, "left_out": 1}
-    assert (stats["said_by_several"], stats["pairs_of_a_tag"]) == (1, "best_worst")
+    assert stats.conflicts == Conflicts(rule="majority", contradicted=1, settled=0, left_out=1)
+    assert (stats.said_by_several, stats.pairs_of_a_tag) == (1, "best_worst")
 
 
 def test_the_digest_follows_what_was_decided_about_these_candidates() -> None:
@@ -175,4 +175,4 @@ def test_ties_and_all_bad_make_no_pairs_and_are_accounted_for() -> None:
             store.keep(replace(again, time=9.0, **more))  # type: ignore[arg-type]
     stats, _, pairs = run(tasks, "person")
     assert [pair.chosen for pair in pairs] == ["answer 1 to 0"]
-    assert stats["dropped"] == {"tied": 1, "all answers bad": 1, "skipped": 1}
+    assert stats.dropped == {"tied": 1, "all answers bad": 1, "skipped": 1}

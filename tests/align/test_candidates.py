@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -140,14 +139,13 @@ def test_the_real_tiny_model_answers_and_its_gguf_is_the_adapter_model(
     stats = run(config, inputs, out)
     rows = read_rows(out / "candidates.parquet", Candidate)
     assert {row.prompt_id for row in rows} == {make_prompt(n).id for n in range(3)}
-    assert len({(row.prompt_id, row.text) for row in rows}) == len(rows) == stats["rows_out"] == 9
+    assert len({(row.prompt_id, row.text) for row in rows}) == len(rows) == stats.rows_out == 9
     assert {row.provenance.quantisation for row in rows} == {"Q8_0"}
-    assert stats["gap_to_adapter"]["nats_per_token"] < 0.05
-    assert stats["gguf"]["tensor_types"]
+    assert stats.gap_to_adapter.nats_per_token < 0.05
+    assert stats.gguf.tensor_types
     assert sorted(path.name for path in out.iterdir()) == ["candidates.parquet", "model.gguf"]
-    json.dumps(stats)
     untuned = gap_to_adapter(config, inputs, inputs["base"] / "model.gguf", _first(rows))
-    assert untuned["nats_per_token"] > 10 * stats["gap_to_adapter"]["nats_per_token"]
+    assert untuned.nats_per_token > 10 * stats.gap_to_adapter.nats_per_token
     made = (out / "model.gguf").stat().st_mtime_ns
     assert run(config, inputs, out) == stats
     assert read_rows(out / "candidates.parquet", Candidate) == rows

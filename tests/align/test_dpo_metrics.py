@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from rectune.align.dpo_metrics import answer_lengths, draw, held_out_outcome, warnings
+from rectune.core.figures.training import AnswerLengths
 
 
 def evaluated(step: int, accuracy: float, chosen: float = -50.0, rejected: float = -60.0) -> dict[str, Any]:
@@ -26,35 +25,33 @@ STEPS = [trained(step, 0.5 + step / 10) for step in range(1, 5)]
 
 def test_a_run_that_went_well_is_not_warned_of() -> None:
     found = held_out_outcome(SOUND, 4)
-    assert (
-        found["held_out"]["chosen_logps_change"] == 2.0 and found["held_out"]["rejected_logps_change"] == -4.0
-    )
-    assert found["held_out"]["accuracy_low"] < 0.8 < found["held_out"]["accuracy_high"]
-    assert warnings(STEPS, SOUND, {"before": 50.0, "after": 55.0, "growth": 0.1}, found) == []
+    assert found is not None
+    assert found.chosen_logps_change == 2.0 and found.rejected_logps_change == -4.0
+    assert found.accuracy_low < 0.8 < found.accuracy_high
+    assert warnings(STEPS, SOUND, AnswerLengths(before=50.0, after=55.0, growth=0.1), found) == []
 
 
 def test_the_figures_are_those_of_the_adapter_that_was_kept() -> None:
-    assert held_out_outcome(SOUND, 2)["held_out"]["step"] == 2
-    assert held_out_outcome(SOUND, 0)["held_out"]["step"] == 4
-    assert held_out_outcome([], 4) == {}
+    assert [held_out_outcome(SOUND, kept).step for kept in (2, 0, None)] == [2, 4, 4]
+    assert held_out_outcome([], 4) is None
 
 
 def test_both_log_probs_falling_is_said() -> None:
     fell = [SOUND[0], evaluated(4, 0.9, -55, -80)]
-    (said,) = warnings(STEPS, fell, {}, held_out_outcome(fell, 4))
+    (said,) = warnings(STEPS, fell, None, held_out_outcome(fell, 4))
     assert "chosen -5.00 nats" in said and "rejected -20.00" in said
-    (said,) = warnings([trained(step, 0.9, -0.2, -0.9) for step in (1, 2)], [], {}, {})
+    (said,) = warnings([trained(step, 0.9, -0.2, -0.9) for step in (1, 2)], [], None, None)
     assert "reward of the chosen -0.200" in said
-    assert warnings(STEPS, [], {}, {}) == []
+    assert warnings(STEPS, [], None, None) == []
 
 
 def test_answers_that_grow_are_said() -> None:
     rows = [{"step": s, "tokens": t} for s, t in ((0, 40), (0, 60), (8, 80), (8, 70))]
     lengths = answer_lengths(rows)
-    assert lengths == {"before": 50.0, "after": 75.0, "growth": pytest.approx(0.5)}
+    assert lengths == AnswerLengths(before=50.0, after=75.0, growth=0.5)
     (said,) = warnings(STEPS, SOUND, lengths, held_out_outcome(SOUND, 4))
     assert "grew by 50%, from 50 to 75 tokens" in said
-    assert answer_lengths(rows[:2]) == {}
+    assert answer_lengths(rows[:2]) is None
 
 
 def test_learning_by_heart_is_said() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,9 @@ from rectune.align.health_page import markdown, write_health
 from rectune.align.preferences import Tagged
 from rectune.align.tasks import make_task
 from rectune.core.errors import UserError
+from rectune.core.figures.preferences import HealthReport, Places
+from rectune.core.figures.reading import read_figures
+from rectune.core.figures.record import MeanInterval
 from rectune.core.types import Item, Preference, Prompt, with_id
 from rectune.prompts.title_index import TitleIndex
 from tests.align.examples import FILMS, make_prompt
@@ -57,7 +59,7 @@ def test_a_planted_length_gap_is_measured_and_warned_of() -> None:
     found = health([pair(n, text(n, 40 + n % 3), text(n + 500, 20 + n % 3)) for n in range(40)])
     gap = found.sides["words"].gap
     assert gap.mean == pytest.approx(20) and gap.low > 19 and gap.high < 21
-    assert found.chosen_longer[0] == 1.0 and found.chosen_longer[1] > 0.9
+    assert found.chosen_longer.share == 1.0 and found.chosen_longer.low > 0.9
     assert any("chosen answers are longer" in warning for warning in found.warnings)
 
 
@@ -83,9 +85,9 @@ def test_pairs_of_one_prompt_count_as_one_value() -> None:
 def test_prompts_and_users_of_training_and_test_are_refused(split: str) -> None:
     pairs = sound()
     same_text = health(pairs, [make_prompt(3, split=split, user="another")])
-    assert same_text.counts[f"prompts_in_{'sft' if split == 'train' else split}"] == 1
+    assert same_text.counts.document()[f"prompts_in_{'sft' if split == 'train' else split}"] == 1
     same_user = health(pairs, [make_prompt(99, split=split, user="u3")])
-    assert same_user.counts[f"users_in_{'sft' if split == 'train' else split}"] == 1
+    assert same_user.counts.document()[f"users_in_{'sft' if split == 'train' else split}"] == 1
     for found in (same_text, same_user):
         with pytest.raises(UserError, match="1 pairs"):
             found.check()
@@ -96,7 +98,7 @@ def test_equal_texts_are_refused_and_copies_counted() -> None:
     with pytest.raises(UserError, match="1 pairs have one text"):
         health([*sound(), pair(80, "The same.", "The same. ")]).check()
     found = health([*sound(), *sound()[:4]])
-    assert found.counts["duplicate_pairs"] == 4
+    assert found.counts.duplicate_pairs == 4
     assert any("4 of 44 pairs say" in warning for warning in found.warnings)
 
 
@@ -107,18 +109,18 @@ def test_picks_that_hang_on_the_place_are_warned_of() -> None:
         worst = task.hashes[1 + number % 3]
         tags.append((task, Decision("tag", task.key, task.hashes, task.hashes[0], worst, "kim", 1.0, 1.0)))
     found = health(sound(), tags=tags)
-    assert found.places["best"]["counts"] == [40, 0, 0, 0] and found.places["best"]["p"] < 0.001
+    assert found.places.best.counts == (40, 0, 0, 0) and found.places.best.p < 0.001
     assert any("the best was picked unevenly" in warning for warning in found.warnings)
-    assert health(sound(), tags=tags[:9]).places == {"tags": 9}
+    assert health(sound(), tags=tags[:9]).places == Places(tags=9, best=None, worst=None)
 
 
 def test_it_is_kept_as_json_markdown_and_picture(tmp_path: Path) -> None:
     found = health([pair(0, text(0, 40), text(1, 20))])
     write_health(tmp_path, found)
-    document = json.loads((tmp_path / "health.json").read_text())
-    assert document["sides"]["words"]["gap"] == {"mean": 20.0, "low": None, "high": None}
+    kept = read_figures(HealthReport, tmp_path)
+    assert kept.sides.words.gap == MeanInterval(mean=20.0, low=None, high=None)
+    assert kept == found.report() and kept.sides == found.figures().sides
     assert (tmp_path / "health.png").read_bytes().startswith(b"\x89PNG")
     page = markdown(found)
     assert (tmp_path / "health.md").read_text() == page
     assert "| words an answer | 43.00 | 23.00 | +20.00 |" in page
-    json.dumps(found.stats())

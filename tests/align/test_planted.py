@@ -124,7 +124,7 @@ def test_a_random_model_learns_the_planted_preference_and_nothing_from_shuffled_
 ) -> None:
     settings = {"learning_rate": 4e-3, "per_device_train_batch_size": 4, "num_train_epochs": 2}
     figures, told = align(tmp_path / "true", "tiny", make_pairs(32), **settings)
-    assert figures["held_out"]["accuracy"] == 1.0
+    assert figures.held_out.accuracy == 1.0
     assert all(margin > 0 for margin in told)
     _, untold = align(tmp_path / "shuffled", "tiny", shuffled(make_pairs(32)), **settings)
     assert abs(fmean(untold)) < 0.2 * fmean(told)
@@ -143,7 +143,7 @@ def test_a_language_model_then_answers_as_the_planted_preference_wants(tmp_path:
     }
     figures, told = align(tmp_path, "embedded", make_pairs(18), **settings, **losses)
     assert all(margin > 0 for margin in told)
-    assert figures["answer_tokens"]["after"] < 0.8 * figures["answer_tokens"]["before"]
+    assert figures.answer_tokens.after < 0.8 * figures.answer_tokens.before
     before, after = answers(tmp_path / "out")
     assert names_film(after) == len(after) > names_film(before)
 

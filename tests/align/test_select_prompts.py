@@ -25,7 +25,7 @@ def test_users_and_texts_of_training_and_test_are_left_out_and_counted() -> None
         make_prompt(7, split="train"),
         make_prompt(2),
         make_prompt(2, split="test", user="other"),
-        make_prompt(0, user="other"),
+        make_prompt(0, user="another"),
     ]
     found = select_prompts(rows, 0)
     assert found.prompts == [fresh]

@@ -6,6 +6,7 @@ from rectune.align.decisions import Decision
 from rectune.align.tag_validity import tag_validity
 from rectune.align.tasks import make_task
 from rectune.core.catalogue import Catalogue
+from rectune.core.figures.record import ShareInterval
 from rectune.core.types import Item
 from rectune.prompts.title_index import TitleIndex
 from tests.align.examples import make_prompt
@@ -29,12 +30,12 @@ def test_the_share_of_tags_whose_better_answer_is_nearer_to_the_true_next_item()
     found = tag_validity(
         [tagged(row) for row in (near, near, near, far, named)], Catalogue(ITEMS), TITLES, "alphabet"
     )
-    assert (found["tags"], found["share"]) == (5, 0.8)
-    assert found["low"] < 0.8 < found["high"]
-    assert (found["target_unnamed"]["tags"], found["target_unnamed"]["share"]) == (4, 0.75)
+    assert (found.all.n, found.all.share) == (5, 0.8)
+    assert found.all.low < 0.8 < found.all.high
+    assert (found.target_unnamed.n, found.target_unnamed.share) == (4, 0.75)
 
 
 def test_equal_similarity_is_half_an_agreement_and_nothing_is_no_share() -> None:
-    assert tag_validity([tagged(("a b", "ba"))], Catalogue(ITEMS), TITLES, "alphabet")["share"] == 0.5
+    assert tag_validity([tagged(("a b", "ba"))], Catalogue(ITEMS), TITLES, "alphabet").all.share == 0.5
     only_named = tag_validity([tagged(("My recommendation: aaa", "b"))], Catalogue(ITEMS), TITLES, "alphabet")
-    assert only_named["target_unnamed"] == {"tags": 0}
+    assert only_named.target_unnamed == ShareInterval(share=None, low=0.0, high=1.0, n=0)

@@ -75,8 +75,9 @@ def rank(name: str, folder: Path) -> list[str]:
 
 def works(folder: Path) -> dict[str, Any]:
     """What every path that needs no extra returns."""
-    from rectune.filters.score import response_score
     from rectune.recommender.catalogue_file import read_catalogue
+
+    from rectune.filters.score import response_score
 
     (folder / "items.csv").write_text("title,genre\n" + "".join(f"{title},film\n" for title in TITLES))
     found = {

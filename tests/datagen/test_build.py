@@ -26,9 +26,9 @@ def recipe(*overrides: str) -> Recipe:
 def test_all_eight_domains_become_tables_and_cases(tmp_path: Path) -> None:
     stats = run(recipe(), {}, tmp_path)
     cases, catalogue = read_rows(tmp_path / "cases.parquet", Case), load_catalogue(tmp_path / "items.parquet")
-    assert len(stats["datasets"]) == len(catalogue.domains) == 8
-    assert stats["rows_out"] == len(cases) == len({case.id for case in cases}) == 110 + 30 + 24
-    for one in stats["datasets"].values():
+    assert len(stats.datasets) == len(catalogue.domains) == 8
+    assert stats.rows_out == len(cases) == len({case.id for case in cases}) == 110 + 30 + 24
+    for one in stats.datasets.values():
         got = Counter(case.split for case in cases if case.domain == one["domain"])
         assert {split: count["got"] for split, count in one["cases"].items()} == dict(got)
     people = {
@@ -53,7 +53,7 @@ def test_what_counted_as_liked_is_marked_and_follows_the_recipe(tmp_path: Path) 
 
 def test_a_domain_that_runs_out_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
     stats = run(recipe("data.datasets=[anime]", "data.train=100000"), {}, tmp_path)
-    train = stats["datasets"]["anime"]["cases"]["train"]
+    train = stats.datasets["anime"].cases["train"]
     assert train["wanted"] == 100000 > train["got"] > 120
 
 
@@ -71,10 +71,11 @@ def test_a_split_that_nobody_is_left_for_is_an_error(tmp_path: Path) -> None:
 def test_an_interrupted_attempt_goes_on_behind_what_was_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rectune.datagen.datasets import frames
+
+    from rectune.datagen.datasets import normalize
 
     read: list[str] = []
-    whole = frames.read_domain
+    whole = normalize.read_domain
 
     def failing(dataset: Any, *rest: Any) -> Any:
         read.append(dataset.name)
@@ -82,7 +83,7 @@ def test_an_interrupted_attempt_goes_on_behind_what_was_read(
             raise KeyboardInterrupt
         return whole(dataset, *rest)
 
-    monkeypatch.setattr(frames, "read_domain", failing)
+    monkeypatch.setattr(normalize, "read_domain", failing)
     config = recipe("data.datasets=[anime, books]")
     with pytest.raises(KeyboardInterrupt):
         run(config, {}, tmp_path)
@@ -103,7 +104,7 @@ def test_negatives_by_popularity_and_a_shortfall_that_is_spread(tmp_path: Path) 
         {},
         tmp_path,
     )
-    train = {name: entry["cases"]["train"] for name, entry in stats["datasets"].items()}
+    train = {name: entry.cases["train"] for name, entry in stats.datasets.items()}
     assert train["movielens"]["got"] < train["movielens"]["wanted"] == 1485
     assert train["anime"]["got"] > train["anime"]["wanted"] == 15
     assert sum(count["got"] for count in train.values()) == 1500

@@ -30,7 +30,7 @@ def case(number: int, history: int, target: int, split: Any = "train") -> Case:
 @pytest.fixture()
 def inputs(tmp_path: Path) -> dict[str, Path]:
     """Cases with short and long histories, and some whose only candidates are too long to show."""
-    rows = [("movies", n, str(n), title, ["Drama"], "", None, "{}", "") for n, title in enumerate(ITEMS)]
+    rows = [("movies", n, str(n), title, ["Drama"], "", None, "{}", "", []) for n, title in enumerate(ITEMS)]
     pl.DataFrame(rows, item_schema(), orient="row").write_parquet(tmp_path / "items.parquet")
     cases = [case(n, 2 if n % 2 else 30, 35) for n in range(20)] + [case(n, 3, 40) for n in range(20, 40)]
     cases += [case(n, 30, 35, "test") for n in range(40, 44)]
@@ -69,10 +69,10 @@ def test_no_prompt_is_over_the_budget_and_the_newest_items_stay(
             assert prompt.history == history[prompt.left_out :] and prompt.history
             assert (prompt.left_out > 0) == (len(history) == 30)
     cut = [prompt.left_out for prompt in prompts if prompt.left_out]
-    assert (stats["shortened"], stats["left_out"]) == (len(cut), sum(cut)) and cut
+    assert (stats.shortened, stats.left_out) == (len(cut), sum(cut)) and cut
     listwise = sum(prompt.form == "listwise" for prompt in prompts)
-    assert stats["dropped"]["too long"] > 0
-    assert stats["rows_in"] - stats["rows_out"] == sum(stats["dropped"].values())
+    assert stats.dropped["too long"] > 0
+    assert stats.rows_in - stats.rows_out == sum(stats.dropped.values())
     assert listwise and not any("word word" in prompt.instruction for prompt in prompts)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from rectune.core.figures.data import DatasetCounts
 from rectune.core.settings import DataConfig
 from rectune.core.tables import interaction_schema, item_schema, user_schema
 from rectune.core.types import SPLITS, Case
@@ -13,6 +14,7 @@ from rectune.datagen import splits
 from rectune.datagen.dataset_cache import CachedDataset
 from rectune.datagen.datasets.registry import Dataset, find
 from rectune.datagen.sources import CaseSource, make_case_sources
+from tests.core.filled import record
 
 # What happened to one user: (item, value or None, time).
 Events = Sequence[tuple[int, float | None, int]]
@@ -53,7 +55,7 @@ def part(
         ordered = sorted(happened, key=lambda event: event[2]) if times else happened
         for item, value, time in ordered:
             about = {"user": user, "item": item, "value": value, "kind": "rating", "order": len(rows)}
-            rows.append(about | {"domain": dataset.domain, "timestamp": time if times else None})
+            rows.append(about | {"domain": dataset.domain, "timestamp": time * 1000 if times else None})
     events = pl.DataFrame(rows, schema=interaction_schema(), orient="row")
     liked = (pl.col("value") >= LIKED).fill_null(False)
     events.with_columns(liked=liked).write_parquet(folder / "interactions.parquet")
@@ -71,14 +73,8 @@ def part(
     pl.DataFrame(things, schema=item_schema(), orient="row").write_parquet(folder / "items.parquet")
     people = [{"domain": dataset.domain, "user": u, "user_id": f"u{u}"} for u in range(len(world))]
     pl.DataFrame(people, schema=user_schema(), orient="row").write_parquet(folder / "users.parquet")
-    counted = {
-        "ordered": times,
-        "met_again": True,
-        "rows_out": len(rows),
-        "items": items,
-        "users": len(world),
-    }
-    return CachedDataset(dataset, folder, LIKED, counted)
+    counts = {"ordered": times, "met_again": True, "rows_out": len(rows), "items": items, "users": len(world)}
+    return CachedDataset(dataset, folder, LIKED, record(DatasetCounts, **counts))
 
 
 def cut(parts: Sequence[CachedDataset], data: DataConfig) -> dict[str, list[Case]]:

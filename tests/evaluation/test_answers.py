@@ -4,7 +4,6 @@ comparison.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +11,9 @@ import pytest
 
 from rectune.align.comparison import read_comparison
 from rectune.core.catalogue import load_catalogue
+from rectune.core.figures.evaluation import AnswerComparison, AnswerMeans
+from rectune.core.figures.reading import read_record
+from rectune.core.figures.record import MeanInterval
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import EngineConfig, EvaluateConfig, RetrievalConfig, SamplingConfig
@@ -42,7 +44,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture
 def compare(
     world: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Writer, Writer, int], dict]:  # type: ignore[type-arg]
+) -> Callable[[Writer, Writer, int], AnswerComparison | None]:
     """Compares two models, each a function from the instruction to the answer."""
     out = tmp_path / "runs" / "eval" / "k.partial"
     out.mkdir(parents=True)
@@ -52,7 +54,7 @@ def compare(
     prompts = read_rows(world["queries"] / "prompts.parquet", Prompt)
     cases = read_rows(world["data"] / "cases.parquet", Case)
 
-    def run(sft: Writer, dpo: Writer, count: int = 99) -> dict:  # type: ignore[type-arg]
+    def run(sft: Writer, dpo: Writer, count: int = 99) -> AnswerComparison | None:
         def write(
             model: Path,
             requests: Sequence[GenerationRequest],
@@ -77,29 +79,29 @@ def compare(
 
 def test_a_better_model_is_seen_to_be_better_with_an_interval(compare) -> None:  # type: ignore[no-untyped-def]
     found = compare(lambda _: WILD, lambda _: GOOD)
-    assert (found["prompts"], found["users"]) == (8, 4)
-    sft, dpo, gap = found["systems"]["sft"], found["systems"]["dpo"], found["difference"]
-    assert set(gap) == set(FIGURES) and set(dpo) == {*FIGURES, "how"}
-    assert (sft["hit@1"]["mean"], dpo["hit@1"]["mean"]) == (
+    assert (found.prompts, found.users) == (8, 4)
+    sft, dpo, gap = found.systems["sft"], found.systems["dpo"], found.difference
+    assert set(found.figures) == set(gap.by_json_name()) and set(FIGURES) == set(AnswerMeans.model_fields)
+    assert (sft.hit_at_1.mean, dpo.hit_at_1.mean) == (
         0.0,
         0.5,
     )  # half of the users want the space station
-    assert (sft["grounded"]["mean"], dpo["grounded"]["mean"]) == (0.0, 1.0)
-    assert gap["grounded"] == {"mean": 1.0, "low": 1.0, "high": 1.0}
-    assert 0 <= gap["hit@1"]["low"] < 0.5 < gap["hit@1"]["high"] <= 1
-    assert sft["repetition"]["mean"] > 0.3 and gap["repetition"]["high"] < 0
-    assert sft["off_topic"]["mean"] > 0.4 and dpo["off_topic"]["mean"] < sft["off_topic"]["mean"]
-    assert (sft["how"], dpo["how"]) == ({"embedding": 1.0}, {"title": 1.0})
+    assert (sft.grounded.mean, dpo.grounded.mean) == (0.0, 1.0)
+    assert gap.grounded == MeanInterval(mean=1.0, low=1.0, high=1.0)
+    assert 0 <= gap.hit_at_1.low < 0.5 < gap.hit_at_1.high <= 1
+    assert sft.repetition.mean > 0.3 and gap.repetition.high < 0
+    assert sft.off_topic.mean > 0.4 and dpo.off_topic.mean < sft.off_topic.mean
+    assert (sft.how, dpo.how) == ({"embedding": 1.0}, {"title": 1.0})
 
 
 def test_equal_models_do_not_differ(compare) -> None:  # type: ignore[no-untyped-def]
     found = compare(lambda text: GOOD + text, lambda text: GOOD + text)
-    assert {tuple(figure.values()) for figure in found["difference"].values()} == {(0.0, 0.0, 0.0)}
+    assert {(one.mean, one.low, one.high) for _, one in found.difference} == {(0.0, 0.0, 0.0)}
 
 
 def test_what_is_written_is_what_a_blind_comparison_reads(compare, world: dict[str, Path]) -> None:  # type: ignore[no-untyped-def]
     found = compare(lambda text: f"Maybe {len(text)}.", lambda _: GOOD, 3)
-    assert json.loads((compare.out / "answers.json").read_text()) == found
+    assert read_record(AnswerComparison, "eval", compare.out / "answers.json") == found
     assert {len(read_rows(compare.out / f"answers.{s}.parquet", Candidate)) for s in ("sft", "dpo")} == {3}
     comparison = read_comparison(world["queries"] / "prompts.parquet", compare.out, ("sft", "dpo"))
     assert (len(comparison.tasks), comparison.same) == (3, ())
@@ -108,10 +110,10 @@ def test_what_is_written_is_what_a_blind_comparison_reads(compare, world: dict[s
 
 def test_empty_answers_count_against_a_model_and_break_nothing(compare) -> None:  # type: ignore[no-untyped-def]
     found = compare(lambda _: "", lambda _: "  ")
-    assert found["systems"]["dpo"]["grounded"]["mean"] == 0.0
-    assert found["systems"]["dpo"]["how"] == {"nothing": 1.0}
+    assert found.systems["dpo"].grounded.mean == 0.0
+    assert found.systems["dpo"].how == {"nothing": 1.0}
 
 
 def test_nothing_is_asked_where_nothing_is_wanted(compare) -> None:  # type: ignore[no-untyped-def]
-    assert compare(lambda _: "", lambda _: "", 0) == {}
+    assert compare(lambda _: "", lambda _: "", 0) is None
     assert not list(compare.out.iterdir())

@@ -37,11 +37,11 @@ def test_known_ranks_give_the_known_difference(tmp_path: Path):
     one = write(tmp_path / "one", [row(n, 2) for n in range(10)] + [row(77, 1)])
     other = write(tmp_path / "other", [row(n, 1 if n < 4 else 2) for n in range(10)] + [row(78, 1)])
     found = compare(one, other)
-    assert (found["shared"], found["only_one"], found["only_other"]) == (10, 1, 1)
-    (only,) = found["rows"]
-    assert (only["n"], only["one"], only["other"], only["won"], only["lost"]) == (10, 0.0, 0.4, 4, 0)
-    assert only["difference"] == pytest.approx(0.4) and only["p"] == pytest.approx(2 / 16)
-    assert only["interval"][0] > 0 and "+0.400" in comparison_text(found, ("one", "other"))
+    assert (found.shared, found.only_one, found.only_other) == (10, 1, 1)
+    (only,) = found.rows
+    assert (only.n, only.one, only.other, only.won, only.lost) == (10, 0.0, 0.4, 4, 0)
+    assert only.difference == pytest.approx(0.4) and only.p == pytest.approx(2 / 16)
+    assert only.interval[0] > 0 and "+0.400" in comparison_text(found, ("one", "other"))
 
 
 def test_other_candidates_are_not_compared(tmp_path: Path):
@@ -49,9 +49,9 @@ def test_other_candidates_are_not_compared(tmp_path: Path):
     other = write(
         tmp_path / "other", [row(1, 1, items=("a", "c")), row(2, 1, items=("b", "a")), row(1, 2, draw=1)]
     )
-    (only,) = compare(one, other)["rows"]
+    (only,) = compare(one, other).rows
     # Of prompt 1 only the second draw is the same, and the order in which candidates ended does not matter.
-    assert only["n"] == 2 and only["one"] == 0.5
+    assert only.n == 2 and only.one == 0.5
 
 
 def test_nothing_in_common_is_an_error_for_people(tmp_path: Path):

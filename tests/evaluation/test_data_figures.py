@@ -4,7 +4,6 @@ readable.
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,22 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from rectune.core.manifest import Manifest
+from rectune.core.errors import UserError
+from rectune.core.figures import DataFigures
+from rectune.core.figures.statistics import DomainStatistics, PartStatistics
+from rectune.core.finished_stages import FinishedStages
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.evaluation.pages import data_figures
 from rectune.evaluation.pages.data import DataSummary, MixtureRow, read_data
 from rectune.evaluation.pages.data_figures import draw
 from rectune.evaluation.pages.data_tables import tables
 from rectune.evaluation.report import run
+from tests.core.filled import record, write_stage
 
 EVIL = "<script>alert(1)</script> | $x^2$"
 
 
-def row(domain: str, category: str = "", **more: Any) -> dict[str, Any]:
+def row(domain: str, category: str = "", **more: Any) -> DomainStatistics:
     spread = {
         "min": 1,
         "quartiles": [2, 3, 5.0],
@@ -49,17 +52,24 @@ def row(domain: str, category: str = "", **more: Any) -> dict[str, Any]:
         "items_seen": 150,
         "history": {"all": spread, "liked": spread | {"buckets": [[0, 40]]}},
         "popularity": {
-            "top": {"1": 0.111, "10": 0.333, "20": 0.444},
+            "top": {"percent_1": 0.111, "percent_10": 0.333, "percent_20": 0.444},
             "gini": 0.617,
             "ranks": [[1, 90], [150, 1]],
         },
         "text": {"description": 50, "categories": 100, "year": 0, "title_length": 17.6},
         "values": {"scale": "exact", "bars": [[2.0, 0, 300], [3.0, 0, 349], [4.0, 251, 0]]},
     }
-    return entry | more
+    return record(DomainStatistics, **entry | more)
 
 
-def nothing(domain: str) -> dict[str, Any]:
+def part(domain: str, category: str, **more: Any) -> PartStatistics:
+    """A category with the figures of `row`."""
+    whole = dict(row(domain, category, **more))
+    del whole["categories"]
+    return PartStatistics(**whole)
+
+
+def nothing(domain: str) -> DomainStatistics:
     """A catalogue that nobody has met."""
     spread = {"min": None, "quartiles": [None] * 3, "p90": None, "p99": None, "max": None, "buckets": []}
     empty = {
@@ -75,26 +85,26 @@ def nothing(domain: str) -> dict[str, Any]:
         domain,
         **empty,
         history={"all": spread, "liked": spread},
-        popularity={"top": {"1": None, "10": None, "20": None}, "gini": None, "ranks": []},
+        popularity={"ranks": []},
         values={"scale": "exact", "bars": []},
         categories=[],
     )
 
 
-FIGURES = {
+FIGURES: dict[str, Any] = {
     "datasets": {
         "shop": {
             "domain": "goods",
-            "liked": 4.0,
+            "positive_threshold": 4.0,
             "read": {
                 "dropped": {"malformed line": 3, EVIL: 1},
-                "first": {"malformed line": "shop.csv:17: too short"},
+                "first": {"malformed line": ["shop.csv:17: too short"]},
             },
             "cases": {"train": {"wanted": 1200, "got": 1100}, "test": {"wanted": 30, "got": 30}},
             "categories": {"Books": {"train": 608}},
         }
     },
-    "crossings": {"shop/Books > shop/Toys": {"train": {"wanted": 7, "got": 5}}},
+    "cross_domain": {"shop/Books > shop/Toys": {"train": {"wanted": 7, "got": 5}}},
 }
 
 
@@ -103,16 +113,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A finished data stage of one domain with two categories."""
     stage = tmp_path / "data" / "key"
     stage.mkdir(parents=True)
-    goods = row("goods", categories=[row("goods", "Books"), row("goods", EVIL)])
+    goods = row("goods", categories=[part("goods", "Books"), part("goods", EVIL)])
     monkeypatch.setattr("rectune.evaluation.pages.data.describe", lambda folder: [goods, nothing("idle")])
-    (stage / "interactions.parquet").touch()
-    (stage / "manifest.json").write_text(json.dumps({"stage": "data", "key": "key", "figures": FIGURES}))
+    for table in ("items", "users", "interactions"):
+        (stage / f"{table}.parquet").touch()
+    write_stage(stage, record(DataFigures, **FIGURES))
     return stage
 
 
 @pytest.fixture()
 def data(folder: Path) -> DataSummary:
-    return read_data(folder, Manifest("data", figures=FIGURES))
+    return read_data(FinishedStages({"data": folder}))
 
 
 @pytest.fixture()
@@ -134,18 +145,21 @@ def panels(figure: Figure) -> dict[str, Any]:
 
 def test_drops_and_mixture_come_from_the_manifest(data: DataSummary) -> None:
     malformed, evil = data.drops
-    assert (malformed.dataset, malformed.count, malformed.first) == ("shop", 3, "shop.csv:17: too short")
-    assert (evil.reason, evil.first) == (EVIL, "")
-    assert data.liked == {"goods": 4.0}
+    assert (malformed.dataset, malformed.count, malformed.first) == ("shop", 3, ("shop.csv:17: too short",))
+    assert (evil.reason, evil.first) == (EVIL, ())
+    assert data.positive_threshold == {"goods": 4.0}
     assert [mix.source for mix in data.mixture] == ["shop", "Books", "shop/Books > shop/Toys"]
-    assert data.mixture[0].wanted == {"train": 1200, "test": 30} and data.mixture[2].got == {"train": 5}
+    assert data.mixture[0].wanted == {"train": 1200, "preference": 0, "test": 30}
+    assert data.mixture[2].got == {"train": 5, "preference": 0, "test": 0}
     assert data.mixture[1] == MixtureRow("Books", {}, {"train": 608}, category=True)
-    assert data.splits == ["train", "test"]
+    assert data.splits == ["train", "preference", "test"]
 
 
-def test_a_folder_without_tables_has_no_statistics(folder: Path) -> None:
+def test_without_the_stage_there_is_nothing_and_without_its_tables_an_error(folder: Path) -> None:
+    assert read_data(FinishedStages({})) == DataSummary() and tables(DataSummary()) == []
     (folder / "interactions.parquet").unlink()
-    assert read_data(folder, None) == DataSummary() and tables(DataSummary()) == []
+    with pytest.raises(UserError, match="left no interactions"):
+        read_data(FinishedStages({"data": folder}))
 
 
 def test_tables_give_every_domain_and_its_categories(data: DataSummary) -> None:
@@ -225,7 +239,7 @@ def test_hours_stand_on_a_doubling_scale(drawn: dict[str, Figure], tmp_path: Pat
 
 def test_no_popularity_line_leaves_its_panel(drawn: dict[str, Figure], tmp_path: Path) -> None:
     most = (5, 90_000, 70)
-    parts = [row("goods", f"part {n}", popularity={"ranks": [[1, n], [9, 1]]}) for n in most]
+    parts = [part("goods", f"part {n}", popularity={"ranks": [[1, n], [9, 1]]}) for n in most]
     draw(DataSummary((row("goods", categories=parts),)), tmp_path)
     for n in most:
         axes = panels(drawn["data_popularity_categories.png"])[f"part {n}"]
@@ -245,7 +259,7 @@ def test_mixture_bars_show_what_was_wanted_and_got(drawn: dict[str, Figure], tmp
 
 
 def test_names_that_the_font_lacks_or_that_are_long_spoil_nothing(tmp_path: Path) -> None:
-    named = row("뉴스" * 30, categories=[row("뉴스", f"{place}_{'$' * 3}") for place in range(9)])
+    named = row("뉴스" * 30, categories=[part("뉴스", f"{place}_{'$' * 3}") for place in range(9)])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(draw(DataSummary((named,)), tmp_path)) == 6
@@ -268,19 +282,8 @@ def test_the_report_shows_the_data(folder: Path, config: Recipe, tmp_path: Path)
     ):
         assert known in html and known in markdown
     assert "<script" not in html and "<script" not in markdown
-    charts = [name for name in stats["plots"] if name.startswith("data_")]
+    charts = [name for name in stats.plots if name.startswith("data_")]
     assert len(charts) == 7 and html.count("data:image/png") == 7
     assert all(f"](figures/{name})" in markdown for name in charts)
     books = next(line for line in markdown.splitlines() if "Books" in line and "1,000" in line)
     assert books.startswith("| … Books | 200 | 40 |")
-
-
-def test_an_older_data_folder_still_gives_drops_and_mixture(
-    folder: Path, config: Recipe, tmp_path: Path
-) -> None:
-    (folder / "interactions.parquet").unlink()
-    out = tmp_path / "report" / "key.partial"
-    out.mkdir(parents=True)
-    run(config, {"data": folder}, out)
-    page = (out / "report.html").read_text()
-    assert "malformed line" in page and "1,200" in page and "Gini" not in page

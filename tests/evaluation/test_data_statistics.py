@@ -14,6 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rectune.core.figures.statistics import (
+    DomainStatistics,
+    PartStatistics,
+    TextCounts,
+    TopShares,
+    ValueCounts,
+)
 from rectune.core.tables import interaction_schema, item_schema, user_schema
 from rectune.evaluation.data_statistics import describe
 from rectune.evaluation.interaction_counts import InteractionCounter as Counting
@@ -44,11 +51,10 @@ def write(folder: Path, items: list[dict[str, Any]], events: list[Event], **opti
     return folder
 
 
-def only(folder: Path) -> dict[str, Any]:
+def only(folder: Path) -> DomainStatistics:
     """The one domain of a folder."""
     (domain,) = describe(folder)
-    found: dict[str, Any] = domain
-    return found
+    return domain
 
 
 def click(user: int, code: int, domain: str = "news", time: int | None = None) -> Event:
@@ -63,20 +69,20 @@ def test_counts_of_a_table_counted_by_hand(tmp_path: Path) -> None:
         item("films", 3),
     ]
     events: list[Event] = [
-        ("films", 0, 0, 4.0, "rating", 86_400 * 365, True),
+        ("films", 0, 0, 4.0, "rating", 86_400_000 * 365, True),
         ("films", 0, 0, 2.5, "rating", None, False),
         ("films", 0, 1, None, "play", 0, False),
         ("films", 1, 0, 4.0, "rating", None, True),
     ]
     found = only(write(tmp_path, items, events))
-    assert (found["items"], found["users"], found["interactions"], found["liked"]) == (4, 2, 4, 2)
-    assert found["kinds"] == {"rating": 3, "play": 1}
-    assert (found["with_value"], found["with_time"], found["repeated"], found["items_seen"]) == (3, 2, 1, 2)
-    assert (found["first"], found["last"]) == ("1970-01-01", "1971-01-01")
-    assert found["density"] == 3 / 8
-    assert found["values"] == {"scale": "exact", "bars": [[2.5, 0, 1], [4.0, 2, 0]]}
-    assert found["text"] == {"description": 1, "categories": 2, "year": 2, "title_length": 3.75}
-    assert found["categories"] == []
+    assert (found.items, found.users, found.interactions, found.liked) == (4, 2, 4, 2)
+    assert found.kinds == {"rating": 3, "play": 1}
+    assert (found.with_value, found.with_time, found.repeated, found.items_seen) == (3, 2, 1, 2)
+    assert (found.first, found.last) == ("1970-01-01", "1971-01-01")
+    assert found.density == 3 / 8
+    assert found.values == ValueCounts(scale="exact", bars=((2.5, 0, 1), (4.0, 2, 0)))
+    assert found.text == TextCounts(description=1, categories=2, year=2, title_length=3.75)
+    assert found.categories == ()
 
 
 def test_history_lengths_and_their_buckets(tmp_path: Path) -> None:
@@ -86,11 +92,11 @@ def test_history_lengths_and_their_buckets(tmp_path: Path) -> None:
         for user, length in enumerate(lengths)
         for code in range(length)
     ]
-    history = only(write(tmp_path, [item("films", code) for code in range(70)], events))["history"]
-    assert history["all"]["buckets"] == [[1, 2], [2, 2], [4, 2], [8, 1], [64, 1]]
-    assert history["liked"]["buckets"] == [[0, 1], [1, 1], [2, 2], [4, 2], [8, 1], [64, 1]]
-    assert (history["all"]["min"], history["all"]["max"], history["liked"]["min"]) == (1, 70, 0)
-    assert history["all"]["quartiles"] == [1.75, 3.5, 7.25]
+    history = only(write(tmp_path, [item("films", code) for code in range(70)], events)).history
+    assert history.all.buckets == ((1, 2), (2, 2), (4, 2), (8, 1), (64, 1))
+    assert history.liked.buckets == ((0, 1), (1, 1), (2, 2), (4, 2), (8, 1), (64, 1))
+    assert (history.all.min, history.all.max, history.liked.min) == (1, 70, 0)
+    assert history.all.quartiles == (1.75, 3.5, 7.25)
 
 
 def test_popularity_of_equal_items_and_of_a_hit(tmp_path: Path) -> None:
@@ -98,13 +104,13 @@ def test_popularity_of_equal_items_and_of_a_hit(tmp_path: Path) -> None:
     equal = only(
         write(tmp_path / "a", items, [click(user, code) for user in range(3) for code in range(100)])
     )
-    assert equal["popularity"]["top"] == {"1": 0.01, "10": 0.1, "20": 0.2}
-    assert equal["popularity"]["gini"] == pytest.approx(0.0)
+    assert equal.popularity.top == TopShares(percent_1=0.01, percent_10=0.1, percent_20=0.2)
+    assert equal.popularity.gini == pytest.approx(0.0)
     hit = [click(0, code) for code in range(10)] + [click(user, 0) for user in range(1, 91)]
-    found = only(write(tmp_path / "b", items, hit))["popularity"]
-    assert found["top"] == {"1": 0.91, "10": 0.91, "20": 0.92}
-    assert found["gini"] == pytest.approx(0.81)  # nine items hold 0.01 each, one 0.91
-    assert found["ranks"][0] == [1, 91] and found["ranks"][-1] == [10, 1]
+    found = only(write(tmp_path / "b", items, hit)).popularity
+    assert found.top == TopShares(percent_1=0.91, percent_10=0.91, percent_20=0.92)
+    assert found.gini == pytest.approx(0.81)  # nine items hold 0.01 each, one 0.91
+    assert found.ranks[0] == (1, 91) and found.ranks[-1] == (10, 1)
 
 
 def test_domains_are_told_apart_wherever_row_groups_end(tmp_path: Path) -> None:
@@ -115,7 +121,7 @@ def test_domains_are_told_apart_wherever_row_groups_end(tmp_path: Path) -> None:
         for size, known in ((100, True), (2, True), (2, False))
     ]
     assert found[0] == found[1] == found[2]
-    assert [(row["domain"], row["interactions"], row["users"]) for row in found[0]] == [
+    assert [(row.domain, row.interactions, row.users) for row in found[0]] == [
         ("news", 7, 7),
         ("films", 5, 5),
         ("idle", 0, 0),
@@ -124,30 +130,30 @@ def test_domains_are_told_apart_wherever_row_groups_end(tmp_path: Path) -> None:
 
 def test_a_domain_without_interactions_has_no_quantiles(tmp_path: Path) -> None:
     found = only(write(tmp_path, [item("idle", 0, "x"), item("idle", 1, "y")], []))
-    for row in (found, *found["categories"]):
-        assert row["interactions"] == 0 and row["density"] == 0.0
-        assert row["history"]["all"]["quartiles"] == [None] * 3 and row["popularity"]["gini"] is None
+    for row in (found, *found.categories):
+        assert row.interactions == 0 and row.density == 0.0
+        assert row.history.all.quartiles == (None,) * 3 and row.popularity.gini is None
 
 
 def test_many_distinct_values_are_counted_in_powers_of_two(tmp_path: Path) -> None:
     hours = [0.0, 0.5, 1.0, 1.9, 8.0, 15.99, *(16 + n / 8 for n in range(100)), float("inf"), float("nan")]
     events: list[Event] = [("games", n, 0, value, "play", None, value >= 2) for n, value in enumerate(hours)]
-    found = only(write(tmp_path, [item("games", 0)], events))["values"]
-    assert found["scale"] == "log2"
-    assert found["bars"] == [[0.0, 0, 1], [0.5, 0, 1], [1.0, 0, 2], [8.0, 2, 0], [16.0, 100, 0]]
+    found = only(write(tmp_path, [item("games", 0)], events)).values
+    assert found.scale == "log2"
+    assert found.bars == ((0.0, 0, 1), (0.5, 0, 1), (1.0, 0, 2), (8.0, 2, 0), (16.0, 100, 0))
 
 
 def test_the_figures_are_plain_json(tmp_path: Path) -> None:
     events: list[Event] = [("games", 0, 0, float("nan"), "play", 10**14, False)]
-    found = describe(write(tmp_path, [item("games", 0)], events))
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    found = only(write(tmp_path, [item("games", 0)], events))
+    assert type(found).model_validate_json(json.dumps(found.document(), allow_nan=False)) == found
 
 
 def test_items_without_the_column_category_have_none(tmp_path: Path) -> None:
     write(tmp_path, [item("news", 0)], [click(0, 0)])
     path = tmp_path / "items.parquet"
     pl.read_parquet(path).drop("category").write_parquet(path)
-    assert only(tmp_path)["categories"] == []
+    assert only(tmp_path).categories == ()
 
 
 def slowly(events: list[Event]) -> dict[str, Any]:
@@ -168,13 +174,13 @@ def slowly(events: list[Event]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def quickly(row: dict[str, Any]) -> dict[str, Any]:
+def quickly(row: PartStatistics) -> dict[str, Any]:
     """The same figures of an entry of `describe`."""
     same = ("users", "interactions", "liked", "repeated", "items_seen", "kinds")
-    return {name: row[name] for name in same} | {
-        "longest": row["history"]["all"]["max"],
-        "longest liked": row["history"]["liked"]["max"],
-        "bars": {value: [liked, others] for value, liked, others in row["values"]["bars"]},
+    return {name: getattr(row, name) for name in same} | {
+        "longest": row.history.all.max,
+        "longest liked": row.history.liked.max,
+        "bars": {value: [liked, others] for value, liked, others in row.values.bars},
     }
 
 
@@ -220,7 +226,7 @@ def test_categories_and_the_whole_agree_with_counting_one_by_one(
     found = only(folder)
     _agrees_in_small_batches(folder, items, at_once)
     assert quickly(found) == slowly(events)
-    named = {row["category"]: quickly(row) for row in found["categories"]}
+    named = {row.category: quickly(row) for row in found.categories}
     categories = {one["category"] for one in items}
     if categories != {""}:
         assert named == {

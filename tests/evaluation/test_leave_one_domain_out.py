@@ -2,7 +2,6 @@
 known.
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +10,15 @@ import pytest
 from rectune.core.artifacts import ArtifactStore
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
+from rectune.core.figures.evaluation import FoldMetrics
+from rectune.core.figures.reading import read_record
 from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig
 from rectune.core.types import Case, Ranking
 from rectune.evaluation import llm_ranking
 from rectune.evaluation.leave_one_domain_out import (
+    METRICS,
     SHOWN,
     DomainFold,
     fold_config,
@@ -90,10 +92,10 @@ def test_a_fold_whose_model_knows_gets_its_row(tmp_path: Path, monkeypatch: pyte
     config = fold_config(load_recipe(DEMO, ["evaluate.bootstrap=50"]))
     eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
     found = measure_fold(latest_cases(cases, frozenset(), 0), "en", eval_context, tmp_path)
-    assert json.loads((tmp_path / "metrics.json").read_text())["cases"] == found["cases"] == 3
-    assert found["systems"]["sft"]["hit@1"] == 1.0 and found["systems"]["base"]["hit@1"] == 0.0
-    best = found["best"]
-    assert best["name"] in INTERACTION_FREE[1:]
+    assert read_record(FoldMetrics, "fold", tmp_path / METRICS) == found and found.cases == 3
+    assert found.systems["sft"].hit_at_1 == 1.0 and found.systems["base"].hit_at_1 == 0.0
+    best = found.best
+    assert best.name in INTERACTION_FREE[1:]
     assert {row.protocol for row in read_rows(tmp_path / "rankings.parquet", Ranking)} == {"own"}
     table = leave_one_domain_out_table(
         [DomainFold("movielens", "movies", found)], "rectune leave-one-domain-out x"

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from rectune.core.catalogue import Catalogue
@@ -58,15 +57,15 @@ def test_titles_known_by_heart_are_told_from_guesses(
         return [GenerationResult(r.id, rest(r.prefill), "stop", 1, 1) for r in requests]
 
     monkeypatch.setattr(memorisation, "generate", write)
-    found = probe(two_users(), eval_context(tmp_path), Taste(), tmp_path / "a" / "b")["titles"]
-    assert (found["n"], found["completed"][0], found["control"][0]) == (3, float(knows), 0.0)
-    assert found["domains"]["movies"]["n"] == 3
+    found = probe(two_users(), eval_context(tmp_path), Taste(), tmp_path / "a" / "b").titles
+    assert (found.n, found.completed.share, found.control.share) == (3, float(knows), 0.0)
+    assert found.domains["movies"].n == 3
 
 
 def test_the_next_item_is_found_by_the_history_and_by_nothing_else(tmp_path: Path):
     found = next_items(by_domain(two_users()), eval_context(tmp_path), Taste())
-    assert found["n"] == 2
-    shares = {name: entry[0] for name, entry in found["hit@1"].items()}
+    assert found.n == 2
+    shares = {name: entry.share for name, entry in found.hit_at_1.items()}
     # One of the two targets is the space station, which this model names to whoever asks.
     assert shares == {"own history": 1.0, "shuffled": 1.0, "somebody else's": 0.0, "none": 0.5}
-    assert np.isfinite([one for entry in found["hit@1"].values() for one in entry]).all()
+    assert all(0 <= entry.low <= entry.share <= entry.high <= 1 for entry in found.hit_at_1.values())

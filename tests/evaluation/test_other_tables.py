@@ -1,15 +1,14 @@
-"""Grounding and preference pairs in the report: known figures, intervals, warnings, command; damage leaves
-them out.
-"""
+"""Grounding and preference pairs in the report: known figures, intervals, warnings, command."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
+from rectune.core.figures.grounding import GroundingReport
+from rectune.core.figures.preferences import HealthReport
 from rectune.evaluation.pages.training import preference_table
 from rectune.recommender.grounding_report import FLAGS, RESOLVED, grounding_tables
+from tests.core.filled import record
 
 
 def side(exact: float, invented: float) -> dict:
@@ -19,14 +18,13 @@ def side(exact: float, invented: float) -> dict:
 
 
 @pytest.fixture
-def grounding() -> dict:
+def grounding() -> GroundingReport:
     near = {"n": 3, "draft": 0.5, "item": 0.625, "items": 0.5, "target": None, "hit@1": 0.25, "hit@top": 0.5}
     modes = {name: {"answers": side(1.0, 0.0), "relevance": near} for name in ("retrieve", "constrained")}
-    found = {"cases": 4, "ground": "retrieve", "draft": side(0.25, 0.75), "modes": modes}
-    return json.loads(json.dumps(found))
+    return record(GroundingReport, cases=4, grounding="retrieve", draft=side(0.25, 0.75), modes=modes)
 
 
-def test_grounding_before_and_after_with_intervals(grounding: dict) -> None:
+def test_grounding_before_and_after_with_intervals(grounding: GroundingReport) -> None:
     whole, near, domains = grounding_tables(grounding, "Made by: x.")
     assert whole.heads == ("answers", "draft", "retrieve", "constrained")
     cells = {row[0]: row[1:] for row in whole.rows}
@@ -44,21 +42,17 @@ def test_grounding_before_and_after_with_intervals(grounding: dict) -> None:
 
 def test_preference_pairs_with_their_warnings() -> None:
     gap = {"mean": -2.5, "low": -4.0, "high": -1.0}
+    sides = {"words": {"chosen": 10.0, "rejected": 12.5, "gap": gap}, "score": {"chosen": 1.0}}
+    meanings = {"words": "words an answer", "repetition": "r", "score": "s", "names_item": "n"}
     found = {
         "pairs": 7,
         "prompts": 5,
-        "sides": {"words": {"chosen": 10.0, "rejected": 12.5, "gap": gap}, "new": {"chosen": 1}},
+        "sides": sides,
         "warnings": ["5 prompts are few"],
+        "meanings": meanings,
     }
-    table = preference_table(found, "Made by: x.")
+    table = preference_table(record(HealthReport, **found), "Made by: x.")
     assert "7 pairs of 5 prompts" in table.note and "Warning: 5 prompts are few." in table.note
     assert table.note.endswith("Made by: x.")
-    assert table.rows[0] == ("words", "10.000", "12.500", "-2.500 [-4.000, -1.000]")
-    assert table.rows[1] == ("new", "1.000", "–", "–")
-
-
-@pytest.mark.parametrize("damaged", [None, [], "x", {"modes": 3}, {"modes": {"retrieve": 1}, "sides": []}])
-def test_damage_leaves_no_figures(damaged: object) -> None:
-    cells = [cell for table in grounding_tables(damaged) for row in table.rows for cell in row[1:]]
-    assert set(cells) <= {"–"}
-    assert not preference_table(damaged, "").rows
+    assert table.rows[0] == ("words an answer", "10.000", "12.500", "-2.500 [-4.000, -1.000]")
+    assert table.rows[2] == ("s", "1.000", "0.000", "+0.000") and len(table.rows) == 4

@@ -21,9 +21,9 @@ def test_who_takes_the_first_is_seen_and_who_knows_is_not():
         rankings += [ranked(task, "mute/listed", np.zeros(size)), ranked(task, "likelihood", knows)]
     found = position_bias(tasks, rankings)
     assert set(found) == {"lazy/listed", "wise/listed", "mute/listed"}  # the likelihood saw no order
-    assert found["lazy/listed"]["picked"]["first third"][0] == 1.0
-    assert found["lazy/listed"]["hit@1"]["last third"][0] == 0.0
-    assert all(entry[0] == 1.0 for entry in found["wise/listed"]["hit@1"].values())
-    assert found["mute/listed"]["unread"] == 1.0 and found["mute/listed"]["n"] == 90
-    shares = [entry[0] for entry in found["wise/listed"]["picked"].values()]
+    assert found["lazy/listed"].picked["first third"].share == 1.0
+    assert found["lazy/listed"].hit_at_1["last third"].share == 0.0
+    assert all(entry.share == 1.0 for entry in found["wise/listed"].hit_at_1.values())
+    assert found["mute/listed"].unread == 1.0 and found["mute/listed"].n == 90
+    shares = [entry.share for entry in found["wise/listed"].picked.values()]
     assert abs(sum(shares) - 1) < 1e-9 and min(shares) > 0.1

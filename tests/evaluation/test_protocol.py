@@ -41,15 +41,16 @@ def test_the_summary_has_every_figure_over_all_and_by_domain_and_group():
     cases = four_cases()
     rankings = [ranked(t, "dpo", right(t, t.test.case.domain == "movies")) for t in own_tasks(cases)]
     found = summarise(cases, rankings, EvaluateConfig(systems=["dpo"], bootstrap=200), {"some": cases[:1]})
-    dpo = found["systems"]["dpo"]
-    assert (found["candidates"], found["chance"], found["cases"]) == (5, pytest.approx(0.2), 4)
-    assert (dpo["n"], dpo["hit@1"], dpo["mrr"]) == (4, 0.5, pytest.approx((1 + 1 + 0.2 + 0.2) / 4))
-    assert (dpo["hit@5"], dpo["ndcg@10"]) == (1.0, pytest.approx((2 + 2 / math.log2(6)) / 4))
-    assert {d: row["hit@1"] for d, row in dpo["domains"].items()} == {"books": 0.0, "movies": 1.0}
-    assert dpo["groups"]["some"]["n"] == 1 and dpo["groups"]["some"]["hit@1"] == 1.0
-    assert dpo["interval"][0] < 0.5 < dpo["interval"][1]
+    dpo = found.systems["dpo"]
+    assert (found.candidates, found.chance, found.cases) == (5, pytest.approx(0.2), 4)
+    assert (dpo.n, dpo.hit_at_1, dpo.mrr) == (4, 0.5, pytest.approx((1 + 1 + 0.2 + 0.2) / 4))
+    assert (dpo.hit_at_5, dpo.ndcg_at_10) == (1.0, pytest.approx((2 + 2 / math.log2(6)) / 4))
+    assert {d: row.hit_at_1 for d, row in dpo.domains.items()} == {"books": 0.0, "movies": 1.0}
+    assert dpo.groups["some"].n == 1 and dpo.groups["some"].hit_at_1 == 1.0
+    assert dpo.interval[0] < 0.5 < dpo.interval[1]
     for name in ("hit@5", "hit@10", "mrr", "ndcg@10"):
-        assert dpo[f"{name}_interval"][0] <= dpo[name] <= dpo[f"{name}_interval"][1]
+        low, high = dpo.by_json_name()[f"{name}_interval"]
+        assert low <= dpo.by_json_name()[name] <= high
 
 
 def test_draws_are_averaged_and_shown_one_by_one():
@@ -59,9 +60,10 @@ def test_draws_are_averaged_and_shown_one_by_one():
         tasks = [RankingTask(test, "uniform", draw, test.case.candidates) for test in cases]
         rankings += [ranked(t, "dpo", right(t, place < hits)) for place, t in enumerate(tasks)]
     found = summarise(cases, rankings, EvaluateConfig(systems=["dpo"], bootstrap=200))
-    drawn = found["protocols"]["uniform"]["systems"]["dpo"]
-    assert drawn["hit@1_by_draw"] == [1.0, 0.5, 0.0] and drawn["hit@1"] == pytest.approx(0.5)
-    assert drawn["draws"] == 3 and found["systems"]["dpo"]["hit@1"] == 1.0
+    drawn = found.protocols["uniform"].systems["dpo"]
+    assert drawn.hit_at_1_by_draw == (1.0, 0.5, 0.0) and drawn.hit_at_1 == pytest.approx(0.5)
+    assert drawn.draws == 3 and found.systems["dpo"].hit_at_1 == 1.0
+    assert found.systems["dpo"].hit_at_1_by_draw is None
 
 
 def test_systems_keep_their_order_and_are_paired_only_where_both_have_every_case():
@@ -72,6 +74,6 @@ def test_systems_keep_their_order_and_are_paired_only_where_both_have_every_case
     ]
     rankings += [ranked(t, "popularity", right(t)) for t in tasks[:2]]
     found = summarise(cases, rankings, EvaluateConfig(systems=["sft"], bootstrap=100))
-    assert list(found["systems"]) == ["sft", "base", "popularity"]
-    (pair,) = found["pairs"]
-    assert (pair["system"], pair["against"], pair["difference"]) == ("sft", "base", 1.0)
+    assert list(found.systems) == ["sft", "base", "popularity"]
+    (pair,) = found.pairs
+    assert (pair.system, pair.against, pair.difference) == ("sft", "base", 1.0)

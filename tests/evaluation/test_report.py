@@ -6,19 +6,41 @@ import base64
 import json
 import re
 import warnings
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from markdown_it import MarkdownIt
 
+from rectune.core.errors import UserError
+from rectune.core.figures import (
+    BaseFigures,
+    CandidatesFigures,
+    DataFigures,
+    DpoFigures,
+    EvalFigures,
+    ExportFigures,
+    FilterFigures,
+    RecommendFigures,
+    SftFigures,
+    TagFigures,
+)
+from rectune.core.figures.data import BorderlineRows
+from rectune.core.figures.evaluation import EvalMetrics, RankingFigures
+from rectune.core.figures.grounding import GroundingReport, SamplePrompt, ShownRecommendation
+from rectune.core.figures.preferences import HealthReport
+from rectune.core.figures.record import StageRecord, listed_json
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.core.rows import write_rows
+from rectune.core.tables import interaction_schema, item_schema, user_schema
 from rectune.core.types import Verdict
-from rectune.evaluation.pages.figures import SystemRow, hit_chart, loss_curve
+from rectune.evaluation.pages.figures import hit_chart, loss_curve
 from rectune.evaluation.pages.ranking import verdict
 from rectune.evaluation.report import run
+from tests.core.filled import record, write_stage
 from tests.core.text.test_markdown import HOSTILE, shown
 
 EVIL = "<script>alert('x')</script> | **bold** `code` {{ 7 * 7 }}"
@@ -26,29 +48,36 @@ KOREAN = "기생충 (2019)"
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-STAGES = ("data", "base", "filter", "sft", "candidates", "tag", "dpo", "export", "recommend", "eval")
 
-FIGURES: dict[str, dict[str, Any]] = {
-    "data": {
-        "rows_in": 812,
-        "rows_out": 401,
-        "dropped": {"history too short": 411},
-        "datasets": {"films-small": {"domain": "films", "licence": "CC-BY-4.0", "redistributable": True}},
-    },
-    "base": {"model": "Trial-135M"},
-    "filter": {
-        "rows_in": 160,
-        "rows_out": 97,
-        "dropped": {"score": 60, EVIL: 3},
-        "dropped_by_one_rule_alone": {"score": 58},
-        "lengths": [{"from": 20, "to": 40, "rows": 160, "dropped": 63, "dropped_by_score": 60}],
-    },
-    "candidates": {
-        "gguf": {"quantisation": "Q5_1"},
-        "gap_to_adapter": {"nats_per_token": 0.0271, "answers": 4, "tokens": 334},
-    },
-    "export": {
-        "files": [
+FIGURES: tuple[StageRecord, ...] = (
+    record(
+        DataFigures,
+        rows_in=812,
+        rows_out=401,
+        dropped={"history too short": 411},
+        root="shelf/of/films",
+        datasets={"films-small": {"domain": "films", "licence": "CC-BY-4.0", "redistributable": True}},
+    ),
+    record(BaseFigures, model="Trial-135M"),
+    record(
+        FilterFigures,
+        rows_in=160,
+        rows_out=97,
+        dropped={"score": 60, EVIL: 3},
+        dropped_by_one_rule_alone={"score": 58},
+        lengths=[{"start": 20, "end": 40, "rows": 160, "dropped": 63, "dropped_by_score": 60}],
+    ),
+    record(SftFigures),
+    record(
+        CandidatesFigures,
+        gguf={"quantisation": "Q5_1"},
+        gap_to_adapter={"nats_per_token": 0.0271, "answers": 4, "tokens": 334},
+    ),
+    record(TagFigures, rows_in=16, rows_out=15, annotators=["simulated annotator"], rule="longest wins"),
+    record(DpoFigures),
+    record(
+        ExportFigures,
+        files=[
             {
                 "quantisation": "Q8_0",
                 "file": "model.gguf",
@@ -57,10 +86,11 @@ FIGURES: dict[str, dict[str, Any]] = {
                 "mean_gap": 0.1364,
             }
         ],
-        "parity": {"texts": 65, "differing_count": 3, "failed": ["3 texts are split, such as <b>"]},
-    },
-    "tag": {"rows_in": 16, "rows_out": 15, "annotators": ["simulated annotator"], "rule": "longest wins"},
-}
+        parity={"texts": 65, "differing_count": 3, "failed": ["3 texts are split, such as <b>"]},
+    ),
+    record(RecommendFigures),
+    record(EvalFigures),
+)
 
 
 def system(hit: float, low: float, high: float) -> dict[str, Any]:
@@ -105,22 +135,17 @@ RECOMMENDATION = {
 
 @pytest.fixture()
 def finished(tmp_path: Path) -> dict[str, Path]:
-    inputs = {stage: tmp_path / "runs" / stage / f"{stage}-key" for stage in STAGES}
-    for place, (stage, folder) in enumerate(inputs.items()):
-        folder.mkdir(parents=True)
-        manifest = {
-            "stage": stage,
-            "key": f"{stage}-key",
-            "recipe": "trial",
-            "figures": FIGURES.get(stage, {}),
-            "versions": {"torch": "9.9.9"},
-            "started": f"2031-05-0{place + 1}T10:00:00",
-            "seconds": 75.0 + place,
-            "attempts": 1,
-            "peak_memory": 3 * 2**30,
-        }
-        (folder / "manifest.json").write_text(json.dumps(manifest))
-    (inputs["data"] / "config.yaml").write_text("data:\n  root: shelf/of/films\n")
+    inputs = {one.stage: tmp_path / "runs" / one.stage / f"{one.stage}-key" for one in FIGURES}
+    for place, figures in enumerate(FIGURES):
+        write_stage(
+            inputs[figures.stage],
+            figures,
+            versions={"torch": "9.9.9"},
+            started=f"2031-05-{place + 1:02}T10:00:00",
+            seconds=75.0 + place,
+            peak_memory=3 * 2**30,
+        )
+    write_tables(inputs["data"])
     verdicts = [
         Verdict(str(n), "films", "", score, 9, 8, score < 15, ()) for n, score in enumerate((4.0, 6.0, 20.0))
     ]
@@ -139,14 +164,46 @@ def finished(tmp_path: Path) -> dict[str, Path]:
         "reasons": [],
         "response": f"nearly bad {EVIL}",
     }
-    (inputs["filter"] / "extremes.json").write_text(json.dumps({"worst_kept": [row], "best_dropped": "x"}))
+    leave(inputs, record(BorderlineRows, worst_kept=[row]))
+    leave(inputs, record(HealthReport))
+    leave(inputs, record(GroundingReport, grounding="retrieve", modes={"retrieve": {}}))
     log = [{"step": step, "loss": 2.0 / step, "rewards/margins": 0.1 * step} for step in (1, 2, 3)]
     for stage in ("sft", "dpo"):
         (inputs[stage] / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log) + '{"st')
-    (inputs["eval"] / "metrics.json").write_text(json.dumps(METRICS))
-    (inputs["eval"] / "samples.json").write_text(json.dumps([SAMPLE] * 12, ensure_ascii=False))
-    (inputs["recommend"] / "recommendations.json").write_text(json.dumps([RECOMMENDATION]))
+    leave(inputs, record(EvalMetrics, **METRICS))
+    leave_all(inputs, [record(SamplePrompt, **SAMPLE)] * 12)
+    leave_all(inputs, [record(ShownRecommendation, **RECOMMENDATION)])
     return inputs
+
+
+def write_tables(folder: Path) -> None:
+    """One user who met one film."""
+    film = {"domain": "films", "item": 0, "item_id": "f", "title": "Heat", "categories": [], "category": ""}
+    event = {
+        "domain": "films",
+        "user": 0,
+        "item": 0,
+        "value": 5.0,
+        "kind": "rating",
+        "order": 0,
+        "liked": True,
+    }
+    user = {"domain": "films", "user": 0, "user_id": "u", "attributes": "{}"}
+    for name, row, schema in (
+        ("items", film, item_schema() | {"category": pl.String()}),
+        ("users", user, user_schema()),
+        ("interactions", event, interaction_schema() | {"liked": pl.Boolean()}),
+    ):
+        pl.DataFrame([row], schema=schema).write_parquet(folder / f"{name}.parquet")
+
+
+def leave(inputs: dict[str, Path], one: StageRecord) -> None:
+    """A record where its stage leaves it, in a file of its own."""
+    (inputs[one.stage] / one.file).write_text(one.to_json())
+
+
+def leave_all(inputs: dict[str, Path], some: Sequence[StageRecord]) -> None:
+    (inputs[some[0].stage] / some[0].file).write_text(listed_json(some))
 
 
 @pytest.fixture()
@@ -216,7 +273,7 @@ def test_known_figures_show_up(config: Recipe, finished: dict[str, Path], out: P
     ):
         assert known in text
     assert "Q8_0 211, F32 61" in text and "0.136" in text and "3 texts are split, such as <b>" in text
-    assert stats["verdict"].startswith("With n = 24 users") and stats["verdict"] in text
+    assert stats.verdict.startswith("With n = 24 users") and stats.verdict in text
 
 
 def test_both_pages_say_how_far_the_sampled_file_is_from_its_adapter_and_what_4_bits_cost(
@@ -240,8 +297,7 @@ def test_simulated_annotator_and_small_n_are_said_plainly(
 
 
 def test_no_banner_where_people_tagged(config: Recipe, finished: dict[str, Path], out: Path) -> None:
-    path = finished["tag"] / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": {"annotators": ["mina"]}}))
+    write_stage(finished["tag"], record(TagFigures, annotators=["mina"]))
     run(config, finished, out)
     text = (out / "report.html").read_text()
     assert "not from people" not in text and "mina" in text
@@ -278,14 +334,10 @@ def test_hostile_text_is_inert_and_readable_in_both_pages(
         "target": text,
     }
     metrics = {"systems": {text: system(0.2, 0.1, 0.4)}, "protocol": text, "intervals": text}
-    figures = {"annotators": ["simulated", text], "rule": text}
-    (finished["eval"] / "samples.json").write_text(json.dumps([sample]))
-    (finished["eval"] / "metrics.json").write_text(json.dumps(metrics))
-    (finished["recommend"] / "recommendations.json").write_text(
-        json.dumps([user_request | {"items": [item]}])
-    )
-    path = finished["tag"] / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": figures}))
+    leave(finished, record(EvalMetrics, **metrics))
+    leave_all(finished, [record(SamplePrompt, **sample)])
+    leave_all(finished, [record(ShownRecommendation, **user_request, items=[item])])
+    write_stage(finished["tag"], record(TagFigures, annotators=["simulated", text], rule=text))
     run(config, finished, out)
     page, markdown = (out / "report.html").read_text(), (out / "report.md").read_text()
     for read in (Reader(page), Reader(MarkdownIt("commonmark").enable("table").render(markdown))):
@@ -348,17 +400,48 @@ def test_a_pipeline_that_ended_early_is_reported(
 ) -> None:
     inputs = {stage: folder if stage in kept else tmp_path / "nothing" for stage, folder in finished.items()}
     stats = run(config, inputs, out)
-    assert stats["stages"] == len(kept)
+    assert stats.stages == len(kept)
     assert "because not finished" in (out / "report.html").read_text()
 
 
-def test_damaged_files_shorten_the_report(config: Recipe, finished: dict[str, Path], out: Path) -> None:
-    (finished["eval"] / "metrics.json").write_text('{"systems": ["not", "a mapping"]}')
-    (finished["eval"] / "samples.json").write_text("[1, null")
-    (finished["tag"] / "manifest.json").write_text("{")
-    run(config, finished, out)
-    text = (out / "report.html").read_text()
-    assert "No evaluation was recorded" in text and "No sample answers were recorded" in text
+@pytest.mark.parametrize("stage", [one.stage for one in FIGURES])
+def test_a_figure_that_is_not_there_stops_the_report(
+    config: Recipe, finished: dict[str, Path], out: Path, stage: str
+) -> None:
+    """Wherever a report is made of a stage, a figure of it under another name is no empty cell."""
+    if stage in ("sft", "dpo", "recommend", "eval"):  # of these it shows files of their own
+        pytest.skip("the report asks for none of what it returned but its rows")
+    path = finished[stage] / "manifest.json"
+    stored = json.loads(path.read_text())
+    name, value = next(iter(stored["figures"].items()))
+    del stored["figures"][name]
+    path.write_text(json.dumps(stored | {"figures": {**stored["figures"], "renamed": value}}))
+    with pytest.raises(UserError, match=f"{name} is missing; renamed is not known") as refused:
+        run(config, finished, out)
+    assert refused.value.where == str(path) and f"--from {stage}" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("stage", "file"),
+    [
+        ("eval", "metrics.json"),
+        ("eval", "samples.json"),
+        ("recommend", "grounding.json"),
+        ("recommend", "recommendations.json"),
+        ("tag", "health.json"),
+        ("filter", "extremes.json"),
+        ("tag", "manifest.json"),
+    ],
+)
+@pytest.mark.parametrize("damage", ["", "{", "3", '{"systems": ["not", "a mapping"]}', None])
+def test_damaged_files_stop_the_report(
+    config: Recipe, finished: dict[str, Path], out: Path, stage: str, file: str, damage: str | None
+) -> None:
+    path = finished[stage] / file
+    path.unlink() if damage is None and file != "manifest.json" else path.write_text(damage or "")
+    with pytest.raises(UserError) as refused:
+        run(config, finished, out)
+    assert refused.value.where == str(path)
 
 
 def test_a_second_attempt_replaces_the_first(config: Recipe, finished: dict[str, Path], out: Path) -> None:
@@ -366,27 +449,39 @@ def test_a_second_attempt_replaces_the_first(config: Recipe, finished: dict[str,
     (out / "figures" / "stale.png").write_bytes(PNG)
     first = run(config, finished, out)
     pages = (out / "report.html").read_text(), (out / "report.md").read_text()
-    assert run(config, finished, out) == first and "stale.png" not in first["plots"]
+    assert run(config, finished, out) == first and "stale.png" not in first.plots
     assert ((out / "report.html").read_text(), (out / "report.md").read_text()) == pages
 
 
+@pytest.mark.parametrize(("stage", "figure"), [("sft", "loss"), ("dpo", "rewards/margins")])
+def test_a_log_without_the_figure_that_is_drawn_stops_the_report(
+    config: Recipe, finished: dict[str, Path], out: Path, stage: str, figure: str
+) -> None:
+    (finished[stage] / "metrics.jsonl").write_text('{"step": 1, "something": 2.0}\n')
+    with pytest.raises(UserError, match=f"the stage {stage} logged no {figure}"):
+        run(config, finished, out)
+
+
 def test_charts_draw_names_without_a_glyph_in_silence(tmp_path: Path) -> None:
-    rows = [SystemRow(f"{KOREAN} $x_", 3, 0.5, 0.1, 0.9), SystemRow("random", 3, 0.0, None, None)]
+    ranked = record(RankingFigures, n=3, hit_at_1=0.5, interval=[0.1, 0.9])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert hit_chart(rows, 0.05, tmp_path / "hits.png")
+        hit_chart({f"{KOREAN} $x_": ranked, "random": record(RankingFigures)}, 0.05, tmp_path / "hits.png")
     assert (tmp_path / "hits.png").read_bytes().startswith(PNG[:8])
 
 
 def test_nothing_logged_draws_nothing(tmp_path: Path) -> None:
-    assert not loss_curve([{"step": 1}, {"loss": 2.0}], tmp_path / "loss.png")
+    assert not loss_curve([{"step": 1, "eval_loss": 2.0}], tmp_path / "loss.png")
     assert not (tmp_path / "loss.png").exists()
 
 
 def test_verdict_depends_on_the_number_of_users() -> None:
-    small, large = SystemRow("a", 24, 0.3, 0.1, 0.5), SystemRow("a", 5000, 0.3, 0.29, 0.31)
-    assert "no claim" in verdict([small, large]) and "0.40" in verdict([small])
-    assert "no claim" not in verdict([large]) and verdict([]) == ""
+    def said(*systems: dict[str, Any]) -> str:
+        return verdict(record(EvalMetrics, systems={str(n): one for n, one in enumerate(systems)}))
+
+    small, large = {"n": 24, "interval": [0.1, 0.5]}, {"n": 5000, "interval": [0.29, 0.31]}
+    assert "no claim" in said(small, large) and "0.40" in said(small)
+    assert "no claim" not in said(large) and "0.02 wide" in said(large)
 
 
 def test_what_the_filter_did_is_told_in_both_forms(

@@ -1,10 +1,12 @@
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from rectune.core.catalogue import load_catalogue
+from rectune.core.figures.evaluation import EvalMetrics, Memorisation
+from rectune.core.figures.grounding import SamplePrompt
+from rectune.core.figures.reading import read_figures, read_listed, read_record
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig, RetrievalConfig, SamplingConfig
@@ -89,19 +91,19 @@ def config(count: int = 3, **changes) -> Recipe:
 
 def test_every_system_ranks_the_same_candidates_and_known_tastes_give_known_figures(world, out: Path):
     stats = stage.run(config(), world, out)
-    assert (stats["rows_in"], stats["rows_out"]) == (4, 4)
-    hits = stats["hit@1"]
+    assert (stats.rows_in, stats.rows_out) == (4, 4)
+    hits = stats.hit_at_1
     # Popularity sees only train users: item 7 leads the kitchen side, and items 0 to 3 the other.
     assert [hits[name] for name in SYSTEMS[1:]] == [0.0, 1.0, 0.0, 0.0, 1.0]
-    figures = json.loads((out / "metrics.json").read_text())
-    assert figures["systems"]["popularity"]["mrr"] == pytest.approx((1 / 2 + 1 / 5) / 2)
-    assert figures["systems"]["base"]["mrr"] == figures["systems"]["sft"]["mrr"] == pytest.approx(1 / 5)
+    figures = read_figures(EvalMetrics, out)
+    assert figures.systems["popularity"].mrr == pytest.approx((1 / 2 + 1 / 5) / 2)
+    assert figures.systems["base"].mrr == figures.systems["sft"].mrr == pytest.approx(1 / 5)
     rankings = read_rows(out / "rankings.parquet", Ranking)
     cases = read_rows(world["data"] / "cases.parquet", Case)
     shown = {frozenset(case.candidates) for case in cases if case.split == "test"}
     assert {frozenset(ranking.items) for ranking in rankings} == shown
     assert len({(r.system, r.prompt_id) for r in rankings}) == len(rankings) == 4 * len(SYSTEMS)
-    won = {(row["system"], row["against"]): row["won"] for row in figures["pairs"]}
+    won = {(row.system, row.against): row.won for row in figures.pairs}
     assert won["dpo", "sft"] == won["dpo", "popularity"] == 4 and won["sft", "base"] == 0
 
 
@@ -113,42 +115,42 @@ def test_every_way_and_protocol_is_measured_as_far_as_it_goes(world, out: Path):
         "num_model_draws": 1,
     }
     stage.run(config(**settings, tuning=2, memorisation=1), world, out)
-    figures = json.loads((out / "metrics.json").read_text())
+    figures = read_figures(EvalMetrics, out)
     models = [
         name
         for model in ("base", "sft", "dpo")
         for name in (model, *(f"{model}/{method}" for method in WAYS))
     ]
-    assert list(figures["systems"]) == [*RANKERS, *models]
-    hits = {name: entry["hit@1"] for name, entry in figures["systems"].items()}
+    assert list(figures.systems) == [*RANKERS, *models]
+    hits = {name: entry.hit_at_1 for name, entry in figures.systems.items()}
     assert hits["dpo/total"] == hits["dpo/prior"] == hits["dpo/fused"] == 1.0
     assert hits["dpo/parsed"] == 0.5 and hits["base/parsed"] == 0.0  # it names The Space Station to everybody
-    uniform, full = (figures["protocols"][name] for name in ("uniform", "full"))
-    assert uniform["systems"]["dpo"]["draws"] == 1 and uniform["systems"]["popularity"]["draws"] == 2
-    assert "dpo" not in full["systems"] and "dpo/retrieved" in full["systems"] and full["candidates"] == 8
-    assert figures["weights"]["dpo"]["cases"] == 2 and set(figures["position"]) == {
+    uniform, full = (figures.protocols[name] for name in ("uniform", "full"))
+    assert uniform.systems["dpo"].draws == 1 and uniform.systems["popularity"].draws == 2
+    assert "dpo" not in full.systems and "dpo/retrieved" in full.systems and full.candidates == 8
+    assert figures.weights["dpo"].cases == 2 and set(figures.position) == {
         f"{m}/listed" for m in ("base", "sft", "dpo")
     }
-    found = json.loads((out / "memorisation.json").read_text())
-    assert found == figures["memorisation"] and found["next_item"]["n"] == 2
+    found = read_record(Memorisation, "eval", out / "memorisation.json")
+    assert found == figures.memorisation and found.next_item.n == 2
 
 
 def test_samples_show_what_each_model_wrote_and_what_it_resolves_to(world, out: Path):
     stats = stage.run(config(), world, out)
-    found = json.loads((out / "samples.json").read_text())
-    assert [(sample["domain"], sample["scenario"]) for sample in found][:3] == [
+    found = read_listed(SamplePrompt, out)
+    assert [(sample.domain, sample.scenario) for sample in found][:3] == [
         ("books", "passive"), ("movies", "passive"), ("books", "active"),
     ]  # fmt: skip
     assert len(found) == 3
-    base, sft, dpo = found[0]["answers"]
-    assert (base["text"], base["item"], base["how"]) == ("", "", "")
-    assert (sft["how"], sft["item"] in KITCHEN) == ("embedding", True)
-    assert (dpo["item"], dpo["how"], dpo["hit"]) == (
+    base, sft, dpo = found[0].answers
+    assert (base.text, base.item, base.how) == ("", "", "")
+    assert (sft.how, sft.item in KITCHEN) == ("embedding", True)
+    assert (dpo.item, dpo.how, dpo.hit) == (
         "The Space Station",
         "title",
-        found[0]["target"] == "The Space Station",
+        found[0].target == "The Space Station",
     )
-    assert stats["grounded_by"]["dpo"] == {"title": 1.0}
+    assert stats.grounded_by["dpo"] == {"title": 1.0}
 
 
 def test_an_interrupted_attempt_goes_on_and_scores_nothing_twice(

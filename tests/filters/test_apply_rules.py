@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rectune.core.figures import FilterFigures
 from rectune.core.settings import FilterConfig, FilterRulesConfig
 from rectune.core.types import Example, with_id
 from rectune.filters.rules import ROW_RULES, SET_RULES
-from rectune.filters.stats import stats
+from rectune.filters.stats import filter_figures
 from tests.filters.examples import BODY, CLOSING, SETTINGS, TITLES, example, good, judged
 
 NAMES = [rule.name for rule in (*ROW_RULES, *SET_RULES)]
@@ -77,23 +78,23 @@ def test_a_rule_that_is_off_takes_its_reason_along_and_nothing_else(chosen: list
 @given(picks)
 def test_the_figures_add_up(chosen: list[int]) -> None:
     found = judged(rows_of(chosen))
-    figures = stats(found, 15.0, "words")
+    figures = filter_figures(found, 15.0, "words")
     verdicts = list(found.rows())
-    assert figures["rows_in"] == len(chosen) and figures["rows_out"] == sum(v.kept for v in verdicts)
-    for reason, dropped in figures["dropped"].items():
-        assert dropped == sum(reason in v.reasons for v in verdicts) == figures["overlap"][reason][reason]
-        assert figures["dropped_by_one_rule_alone"].get(reason, 0) == sum(
+    assert figures.rows_in == len(chosen) and figures.rows_out == sum(v.kept for v in verdicts)
+    for reason, dropped in figures.dropped.items():
+        assert dropped == sum(reason in v.reasons for v in verdicts) == figures.overlap[reason][reason]
+        assert figures.dropped_by_one_rule_alone.get(reason, 0) == sum(
             v.reasons == (reason,) for v in verdicts
         )
-        for other, both in figures["overlap"][reason].items():
+        for other, both in figures.overlap[reason].items():
             assert (
                 both
-                == figures["overlap"][other][reason]
+                == figures.overlap[other][reason]
                 == sum({reason, other} <= set(v.reasons) for v in verdicts)
             )
-    assert sum(bucket["rows"] for bucket in figures["lengths"]) == len(chosen)
-    assert sum(bucket["dropped"] for bucket in figures["lengths"]) == sum(not v.kept for v in verdicts)
-    assert json.loads(json.dumps(figures)) == figures
+    assert sum(bucket.rows for bucket in figures.lengths) == len(chosen)
+    assert sum(bucket.dropped for bucket in figures.lengths) == sum(not v.kept for v in verdicts)
+    assert FilterFigures.model_validate_json(figures.to_json()) == figures
 
 
 def test_of_copies_the_first_by_id_stays_and_is_named() -> None:
@@ -113,14 +114,12 @@ def test_groups_are_domains_and_their_categories() -> None:
         example(TEXTS[pick], category=category, user=str(n))
         for n, (pick, category) in enumerate([(0, ""), (3, "a"), (6, "a")])
     ]
-    domains = stats(judged(rows), 15.0, "words")["domains"]
-    assert {name: (entry["in"], entry["kept"]) for name, entry in domains.items()} == {
+    domains = filter_figures(judged(rows), 15.0, "words").domains
+    assert {name: (entry.rows, entry.kept) for name, entry in domains.items()} == {
         "movies": (3, 1),
         "movies/a": (2, 0),
     }
-    assert (
-        domains["movies/a"]["dropped"]["advertising"] == 1 and "advertising" in domains["movies"]["dropped"]
-    )
+    assert domains["movies/a"].dropped["advertising"] == 1 and "advertising" in domains["movies"].dropped
 
 
 @pytest.mark.parametrize("size", [1, 2, 100])

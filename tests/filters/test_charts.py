@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rectune.core.figures.data import FilterFigures, LengthBucket
 from rectune.filters import charts, report
+from tests.core.filled import record
 
 
 @pytest.mark.parametrize("count", [0, 1, 50, charts._POINTS + 500])
@@ -18,24 +20,17 @@ def test_score_against_length(tmp_path: Path, count: int) -> None:
 
 
 def test_drop_rate_and_overlap(tmp_path: Path) -> None:
-    bucket = {"from": 0, "to": 20, "rows": 0, "dropped": 0, "dropped_by_score": 0}
-    charts.drop_rate(
-        [bucket, {**bucket, "from": 400, "to": None, "rows": 3, "dropped": 2}], tmp_path / "d.png"
-    )
+    first = record(LengthBucket, end=20)
+    charts.drop_rate([first, record(LengthBucket, start=400, rows=3, dropped=2)], tmp_path / "d.png")
     charts.drop_rate([], tmp_path / "none.png")
     charts.overlap({"empty": {"empty": 20_000}}, tmp_path / "o.png")
     assert all((tmp_path / name).stat().st_size for name in ("d.png", "none.png", "o.png"))
-    assert [charts.bucket_name(one) for one in (bucket, {**bucket, "to": None})] == ["0–19", "0+"]
+    assert [charts.bucket_name(one) for one in (first, record(LengthBucket))] == ["0–19", "0+"]
 
 
 def test_a_summary_names_every_rule_that_dropped_something_most_first() -> None:
-    stats = {
-        "rows_in": 9,
-        "rows_out": 3,
-        "dropped": {"empty": 1, "too long": 5},
-        "dropped_by_one_rule_alone": {"too long": 5},
-    }
-    said = report.summary(stats).splitlines()
+    dropped = {"dropped": {"empty": 1, "too long": 5}, "dropped_by_one_rule_alone": {"too long": 5}}
+    said = report.summary(record(FilterFigures, rows_in=9, rows_out=3, **dropped)).splitlines()
     assert (
         "3 of 9" in said[0]
         and said[1].split()[:3] == ["too", "long", "5"]

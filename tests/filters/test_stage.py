@@ -1,13 +1,14 @@
 """The stage on files: rows are neither lost nor changed, a second pass drops nothing; its report."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
+from rectune.core.figures import FilterFigures
+from rectune.core.figures.data import BorderlineRows
+from rectune.core.figures.reading import read_figures
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.tables import item_schema
@@ -57,7 +58,7 @@ def inputs(folder: Path, rows: list[Example]) -> dict[str, Path]:
     return {"data": folder / "data", "base": folder, "rationales": folder / "rationales"}
 
 
-def filtered(config: Recipe, folder: Path, rows: list[Example]) -> tuple[Path, dict[str, Any]]:
+def filtered(config: Recipe, folder: Path, rows: list[Example]) -> tuple[Path, FilterFigures]:
     out = folder / "out"
     out.mkdir(parents=True)
     return out, run(config, inputs(folder, rows), out)
@@ -68,11 +69,10 @@ def test_rows_are_kept_or_dropped_unchanged_and_each_has_a_verdict(config: Recip
     kept, dropped = (read_rows(out / f"{name}.parquet", Example) for name in ("kept", "dropped"))
     verdicts = read_rows(out / "verdicts.parquet", Verdict)
     assert [row for row in ROWS if row in kept] == kept and [row for row in ROWS if row in dropped] == dropped
-    assert len(kept) + len(dropped) == len(ROWS) == figures["rows_in"]
+    assert len(kept) + len(dropped) == len(ROWS) == figures.rows_in
     assert [verdict.id for verdict in verdicts] == [row.id for row in ROWS]
     assert {verdict.id for verdict in verdicts if verdict.kept} == {row.id for row in kept}
-    assert 0 < len(kept) == figures["rows_out"] < len(ROWS)
-    assert json.loads(json.dumps(figures)) == figures
+    assert 0 < len(kept) == figures.rows_out < len(ROWS)
 
 
 def test_a_second_pass_drops_nothing(config: Recipe, tmp_path: Path) -> None:
@@ -80,18 +80,18 @@ def test_a_second_pass_drops_nothing(config: Recipe, tmp_path: Path) -> None:
     kept = read_rows(out / "kept.parquet", Example)
     again, figures = filtered(config, tmp_path / "second", kept)
     assert read_rows(again / "kept.parquet", Example) == kept
-    assert figures["dropped"] == {} and read_rows(again / "dropped.parquet", Example) == []
+    assert figures.dropped == {} and read_rows(again / "dropped.parquet", Example) == []
 
 
 def test_the_report_names_figures_and_shows_rows_as_plain_text(config: Recipe, tmp_path: Path) -> None:
     out, figures = filtered(config, tmp_path, ROWS)
     said = (out / "filter.md").read_text(encoding="utf-8")
-    assert f"{len(ROWS)} responses in, {figures['rows_out']} kept" in said
-    assert all(f"| {reason} | {count} |" in said for reason, count in figures["dropped"].items())
+    assert f"{len(ROWS)} responses in, {figures.rows_out} kept" in said
+    assert all(f"| {reason} | {count} |" in said for reason, count in figures.dropped.items())
     assert "<script>" not in said and "[a](" not in said
-    read = json.loads((out / "extremes.json").read_text(encoding="utf-8"))
-    assert [row["id"] for row in read["worst_kept"]] and all(row["reasons"] for row in read["best_dropped"])
-    scores = [row["score"] for row in read["worst_kept"]]
+    read = read_figures(BorderlineRows, out)
+    assert read.worst_kept and all(row.reasons for row in read.best_dropped)
+    scores = [row.score for row in read.worst_kept]
     assert scores == sorted(scores, reverse=True)
     pictures = {path.name for path in out.rglob("*.png")}
     assert {"movies.png", "overlap.png", "drop_rate.png", "score_by_length.png"} == pictures
@@ -101,7 +101,7 @@ def test_the_report_names_figures_and_shows_rows_as_plain_text(config: Recipe, t
 
 def test_no_examples_are_no_error(config: Recipe, tmp_path: Path) -> None:
     out, figures = filtered(config, tmp_path, [])
-    assert figures["rows_in"] == figures["rows_out"] == 0
+    assert figures.rows_in == figures.rows_out == 0
     assert read_rows(out / "kept.parquet", Example) == [] == read_rows(out / "verdicts.parquet", Verdict)
 
 
@@ -110,4 +110,4 @@ def test_the_terminal_hears_of_rules_and_scores(
 ) -> None:
     _, figures = filtered(config, tmp_path, ROWS)
     said = capsys.readouterr().err
-    assert f"{figures['rows_out']} of {len(ROWS)} responses kept" in said and "threshold 15" in said
+    assert f"{figures.rows_out} of {len(ROWS)} responses kept" in said and "threshold 15" in said

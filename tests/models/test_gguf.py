@@ -17,9 +17,9 @@ def test_a_checkpoint_becomes_a_gguf_that_llama_cpp_runs(tmp_path: Path) -> None
 
     out = tmp_path / "model.gguf"
     figures = to_gguf(tiny_checkpoint(), out, "Q8_0")
-    assert figures["tensor_types"]["Q8_0"] == 15  # seven matrices a layer, and the embedding
-    assert figures["tensor_types"]["F32"] == 5  # two norms a layer, and the last one
-    assert figures["bytes"] == out.stat().st_size
+    assert figures.tensor_types["Q8_0"] == 15  # seven matrices a layer, and the embedding
+    assert figures.tensor_types["F32"] == 5  # two norms a layer, and the last one
+    assert figures.bytes == out.stat().st_size
     assert list(tmp_path.iterdir()) == [out]
     model = llama_cpp.Llama(str(out), n_ctx=128, n_threads=1, verbose=False)
     answer = model.create_chat_completion(

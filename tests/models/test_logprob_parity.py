@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from rectune.core.errors import RectuneError
+from rectune.core.figures.models import Divergence
 from rectune.models.logprob_parity import AnswerLogprobs, answer_logps, answer_rows, divergence, gap
 
 
@@ -74,21 +75,21 @@ def rows(*shares: list[float]) -> AnswerLogprobs:
 
 def test_the_divergence_of_known_distributions() -> None:
     found = divergence(rows([0.5, 0.5], [0.5, 0.5]), rows([0.25, 0.75], [0.5, 0.5]))
-    assert found["tokens"] == 2 and found["max_gap"] == pytest.approx(math.log(2), abs=1e-6)
-    assert found["mean_gap"] == pytest.approx(math.log(2) / 2, abs=1e-6)
-    assert found["kl"] == pytest.approx((0.5 * math.log(2) + 0.5 * math.log(2 / 3)) / 2, abs=1e-6)
+    assert found.tokens == 2 and found.max_gap == pytest.approx(math.log(2), abs=1e-6)
+    assert found.mean_gap == pytest.approx(math.log(2) / 2, abs=1e-6)
+    assert found.kl == pytest.approx((0.5 * math.log(2) + 0.5 * math.log(2 / 3)) / 2, abs=1e-6)
 
 
 def test_a_padded_vocabulary_is_no_difference_and_equal_rows_are_not_below_zero() -> None:
     padded = AnswerLogprobs(np.zeros(1, np.int64), np.log(np.array([[0.3, 0.7, 1e-30]], np.float32)))
-    assert divergence(rows([0.3, 0.7]), padded) == {"tokens": 1, "mean_gap": 0.0, "max_gap": 0.0, "kl": 0.0}
+    assert divergence(rows([0.3, 0.7]), padded) == Divergence(tokens=1, mean_gap=0.0, max_gap=0.0, kl=0.0)
 
 
 def test_other_tokens_cannot_be_compared_and_what_is_no_number_stays_none() -> None:
     one = rows([0.3, 0.7])
     with pytest.raises(RectuneError, match="different tokens"):
         divergence(one, AnswerLogprobs(np.ones(1, np.int64), one.logs))
-    assert math.isnan(divergence(one, AnswerLogprobs(one.tokens, one.logs * np.nan))["mean_gap"])
+    assert divergence(one, AnswerLogprobs(one.tokens, one.logs * np.nan)).mean_gap is None
 
 
 def test_rows_come_back_from_their_file(tmp_path: Path) -> None:

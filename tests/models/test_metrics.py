@@ -36,9 +36,9 @@ def test_trimming_a_file_that_is_not_there_makes_an_empty_one(tmp_path: Path) ->
 
 def test_the_summary_adds_up_tokens_and_seconds() -> None:
     summary = metrics.summary([row(1), row(2), row(4)])
-    assert summary["steps"] == 4
-    assert (summary["first_loss"], summary["last_loss"]) == (1.0, 0.25)
-    assert (summary["tokens_seen"], summary["tokens_per_second"]) == (300, 50.0)
+    assert summary.steps == 4
+    assert (summary.first_loss, summary.last_loss) == (1.0, 0.25)
+    assert (summary.tokens_seen, summary.tokens_per_second) == (300, 50.0)
 
 
 def test_a_curve_is_drawn_from_the_rows_that_have_it(tmp_path: Path) -> None:
@@ -49,9 +49,9 @@ def test_a_curve_is_drawn_from_the_rows_that_have_it(tmp_path: Path) -> None:
 def test_held_out_losses_have_rows_of_their_own_and_are_summed_up_apart() -> None:
     rows = [row(1), {"step": 1, "eval_loss": 3.0}, row(2), {"step": 2, "eval_loss": 2.5}]
     summary = metrics.summary(rows)
-    assert (summary["steps"], summary["last_loss"], summary["tokens_seen"]) == (2, 0.5, 200)
-    assert (summary["first_eval_loss"], summary["last_eval_loss"]) == (3.0, 2.5)
-    assert "first_eval_loss" not in metrics.summary([row(1)])
+    assert (summary.steps, summary.last_loss, summary.tokens_seen) == (2, 0.5, 200)
+    assert (summary.first_eval_loss, summary.last_eval_loss) == (3.0, 2.5)
+    assert metrics.summary([row(1)]).first_eval_loss is None
 
 
 def test_loss_held_out_loss_and_learning_rate_are_drawn(tmp_path: Path) -> None:

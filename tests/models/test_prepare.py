@@ -27,8 +27,8 @@ def test_the_stage_goes_on_from_a_finished_checkpoint(tmp_path: Path) -> None:
     link_checkpoint(tiny_checkpoint(), link)
     before = {(file.name, file.lstat().st_ino) for file in link.iterdir()}
     figures = prepare.run(config, {}, tmp_path)
-    assert figures["model"] == "tiny"
-    assert figures["parameters"] == parameter_count(tiny_checkpoint()) > 49152 * 64
+    assert figures.model == "tiny"
+    assert figures.parameters == parameter_count(tiny_checkpoint()) > 49152 * 64
     assert (tmp_path / "model.gguf").exists()
     assert {(file.name, file.lstat().st_ino) for file in link.iterdir()} == before, "made again"
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from rectune.core.artifacts import ArtifactStore
+from rectune.core.figures import DataFigures
 from rectune.core.tables import interaction_schema, item_schema, user_schema
 from rectune.pipeline import data_stats
+from tests.core.filled import record, write_stage
 
 LONG = "A_Category_Whose_Name_Is_Rather_Long"
 
@@ -46,11 +47,11 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pl.DataFrame(events, schema=schema).write_parquet(folder / "interactions.parquet")
     read = {
         "dropped": {"malformed line": 4},
-        "first": {"malformed line": "reviews.jsonl:12: not JSON \x1b[31m"},
+        "first": {"malformed line": ["reviews.jsonl:12: not JSON \x1b[31m"]},
     }
     cases = {"train": {"wanted": 1000, "got": 900}, "test": {"wanted": 10, "got": 10}}
-    figures = {"datasets": {"shop": {"domain": "goods", "liked": 4.0, "read": read, "cases": cases}}}
-    (folder / "manifest.json").write_text(json.dumps({"stage": "data", "key": "key", "figures": figures}))
+    shop = {"domain": "goods", "positive_threshold": 4.0, "read": read, "cases": cases}
+    write_stage(folder, record(DataFigures, datasets={"shop": shop}))
     monkeypatch.setattr(data_stats, "run_pipeline", lambda order, store: {order.last: folder})
     return folder
 
@@ -68,7 +69,7 @@ def test_it_prints_figures_drops_and_mixture_and_draws_outside_the_store(
     assert any(line.startswith("  A_Category_Wh") for line in lines)
     assert any(line.split() == ["shop", "4", "malformed", "line"] for line in lines)
     assert "first: reviews.jsonl:12: not JSON" in text
-    assert any(line.split() == ["shop", "1,000", "900!", "10", "10"] for line in lines)
+    assert any(line.split() == ["shop", "1,000", "900!", "0", "0", "10", "10"] for line in lines)
     assert all(f"  {path}" in lines for path in charts.iterdir()) and len(list(charts.iterdir())) == 7
     assert sorted(tmp_path.joinpath("runs").rglob("*")) == before
 

@@ -23,15 +23,20 @@ STAGES = """
 import os, signal, sys, time
 from pathlib import Path
 from rectune.core.errors import UserError, WaitingForPeople
+from rectune.core.figures.record import Record
+class Seen(Record):
+    inputs: list[str] = []
+    threshold: float = 0.0
+    rank: str = ""
 def good(config, inputs, out):
     print("noise of a library")
     (out / "rank").write_text(os.environ.get("RANK", "none"))
-    return {"inputs": sorted(inputs), "threshold": config.filter.threshold}
+    return Seen(inputs=sorted(inputs), threshold=config.filter.threshold)
 def bad(config, inputs, out): raise UserError("is broken", where="x.csv:3", hint="fix it")
 def waits(config, inputs, out): raise WaitingForPeople("2 of 5 are tagged", hint="rectune tag")
 def crashes(config, inputs, out): return 1 / 0
 def dies(config, inputs, out): os.kill(os.getpid(), signal.SIGKILL)
-def looks(config, inputs, out): return {"train": config.train.seed}
+def looks(config, inputs, out): return Seen(rank=str(config.train.seed))
 def fills(config, inputs, out): raise OSError(28, "No space left on device")
 def fills_elsewhere(config, inputs, out):
     raise RuntimeError("while serializing: No space left on device (os error 28)")
@@ -47,7 +52,7 @@ def meets(config, inputs, out):
     words = [os.environ[name] for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE")] + [str(int(total))]
     (out / f"seen-{words[0]}").write_text(" ".join(words))
     distributed.barrier()
-    return {"rank": words[0]}
+    return Seen(rank=words[0])
 def one_dies(config, inputs, out):
     rank, distributed = os.environ["RANK"], join()
     (out / f"pid-{rank}").write_text(str(os.getpid()))
@@ -88,7 +93,7 @@ def run(tmp_path: Path, name: str, process_group: ProcessGroup = ALONE) -> dict[
 
 
 def test_figures_come_back_and_noise_goes_to_the_log(tmp_path: Path) -> None:
-    assert run(tmp_path, "good") == {"inputs": ["data"], "threshold": 9.5}
+    assert run(tmp_path, "good") == {"inputs": ["data"], "threshold": 9.5, "rank": ""}
     left = {path.name for path in (tmp_path / "runs/stage/key.partial").iterdir()}
     assert left == {"rank", "run.log"}
     assert "noise of a library" in (tmp_path / "runs/stage/key.partial/run.log").read_text()

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from rectune.core.figures.grounding import GroundingReport
 from rectune.core.types import Item
 from rectune.recommender.grounding_report import (
     FLAGS,
@@ -14,6 +15,7 @@ from rectune.recommender.grounding_report import (
 )
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.grounding import GroundedItem, Grounding, ground_in
+from tests.core.filled import record
 from tests.rankers.world import items
 
 CATALOGUE = [*items(), Item("movies", "remake", "Galaxy War", ("remake",))]
@@ -61,10 +63,10 @@ def test_items_of_the_history_or_twice_in_the_list_are_noticed_too(grounding: Gr
 def test_shares_add_up_over_all_and_by_domain(grounding: Grounding):
     texts = ("My recommendation: Alien Planet", "My recommendation: Starship Forever", "", "")
     found = shares([answered(text) for text in texts], grounding)
-    assert found["n"] == 4 and found["domains"]["movies"]["resolved"] == found["resolved"]
-    assert found["resolved"]["exact"] == 0.25 and found["flags"]["invented"] == 0.25
-    assert sum(found["resolved"].values()) == pytest.approx(1.0)
-    assert set(found["resolved"]) == set(RESOLVED) and set(found["flags"]) == set(FLAGS)
+    assert found.n == 4 and found.domains["movies"].resolved == found.resolved
+    assert found.resolved["exact"] == 0.25 and found.flags["invented"] == 0.25
+    assert sum(found.resolved.values()) == pytest.approx(1.0)
+    assert set(found.resolved) == set(RESOLVED) and set(found.flags) == set(FLAGS)
 
 
 def test_what_is_like_the_request_is_nearer_to_it_than_what_is_not(grounding: Grounding):
@@ -72,10 +74,10 @@ def test_what_is_like_the_request_is_nearer_to_it_than_what_is_not(grounding: Gr
     space, kitchen = answered("x", "m4", "m0", target="m4"), answered("x", "m7", target="m4")
     near = relevance(old, [space, space], grounding, "embedded")
     far = relevance(old, [kitchen, kitchen], grounding, "embedded")
-    assert near["item"] > far["item"] > 0 and near["item"] > near["draft"]
-    assert near["target"] == pytest.approx(near["item"]) and near["n"] == 2
-    assert (near["hit@1"], far["hit@1"]) == (1.0, 0.0)
-    assert relevance(old, [answered("", fits=False)] * 2, grounding, "embedded")["item"] is None
+    assert near.item > far.item > 0 and near.item > near.draft
+    assert near.target == pytest.approx(near.item) and near.n == 2
+    assert (near.hit_at_1, far.hit_at_1) == (1.0, 0.0)
+    assert relevance(old, [answered("", fits=False)] * 2, grounding, "embedded").item is None
 
 
 def test_titles_cannot_break_the_table(grounding: Grounding, tmp_path: Path):
@@ -83,11 +85,8 @@ def test_titles_cannot_break_the_table(grounding: Grounding, tmp_path: Path):
     other = ground_in([hostile], tmp_path, "embedded")
     request = RecommendationRequest("a|b <b>", "en", "s", "i", (), "q", frozenset())
     table = shares([AnsweredPrompt(request, "My recommendation: T")], other)
-    report = {
-        "cases": 1,
-        "ground": "retrieve",
-        "draft": table,
-        "modes": {"retrieve": {"answers": table, "relevance": {}, "reasons": {}}},
-    }
+    report = record(
+        GroundingReport, cases=1, grounding="retrieve", draft=table, modes={"retrieve": {"answers": table}}
+    )
     page = "".join(table.to_markdown() for table in grounding_tables(report))
     assert "| a\\|b &lt;b&gt; |" in page

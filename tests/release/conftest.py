@@ -8,8 +8,24 @@ from typing import Any
 
 import pytest
 
+from rectune.core.figures import (
+    BaseFigures,
+    DataFigures,
+    DpoFigures,
+    EvalFigures,
+    ExportFigures,
+    FilterFigures,
+    QueriesFigures,
+    RationalesFigures,
+    ReportFigures,
+    SftFigures,
+    TagFigures,
+)
+from rectune.core.figures.evaluation import EvalMetrics
+from rectune.core.figures.record import StageRecord
 from rectune.core.rows import write_rows
 from rectune.core.types import Example, Preference, Prompt, Provenance, with_id
+from tests.core.filled import record, write_stage
 
 KEYS = {
     stage: f"{index:016x}"
@@ -46,10 +62,11 @@ EXPORT: dict[str, Any] = {
     "parity": {"passed": True, "failed": [], "texts": 65, "vocabulary": 900, "differing_count": 0},
 }
 
-FIGURES: dict[str, dict[str, Any]] = {
-    "base": {"model": "some-org/Base-7B@main", "kind": "hub"},
-    "data": {
-        "datasets": {
+FIGURES: tuple[StageRecord, ...] = (
+    record(BaseFigures, model="some-org/Base-7B@main", kind="hub"),
+    record(
+        DataFigures,
+        datasets={
             "open": {
                 "domain": "films",
                 "licence": "CC-BY-4.0",
@@ -61,38 +78,35 @@ FIGURES: dict[str, dict[str, Any]] = {
             "closed": {
                 "domain": "shop",
                 "licence": "research only",
-                "redistributable": False,
                 "cases": {"train": {"wanted": 2, "got": 2}},
             },
-        }
-    },
-    "queries": {},
-    "rationales": {
-        "rows_in": 12,
-        "rows_out": 9,
-        "dropped": {"no answer": 3},
-        "teachers": {"Teacher-9B@0af": 9},
-    },
-    "filter": {
-        "rows_in": 9,
-        "rows_out": 5,
-        "dropped": {"score": 3, "empty | <b>": 2},
-        "dropped_by_one_rule_alone": {"score": 2},
-    },
-    "sft": {},
-    "tag": {
-        "rows_in": 3,
-        "rows_out": 2,
-        "pairs": 2,
-        "dropped": {},
-        "annotators": ["simulated annotator"],
-        "rule": "the longer answer",
-    },
-    "dpo": {},
-    "export": EXPORT,
-    "eval": {},
-    "report": {"verdict": "With n = 24 no claim is made."},
-}
+        },
+    ),
+    record(QueriesFigures),
+    record(
+        RationalesFigures, rows_in=12, rows_out=9, dropped={"no answer": 3}, teachers={"Teacher-9B@0af": 9}
+    ),
+    record(
+        FilterFigures,
+        rows_in=9,
+        rows_out=5,
+        dropped={"score": 3, "empty | <b>": 2},
+        dropped_by_one_rule_alone={"score": 2},
+    ),
+    record(SftFigures),
+    record(
+        TagFigures,
+        rows_in=3,
+        rows_out=2,
+        pairs=2,
+        annotators=["simulated annotator"],
+        rule="the longer answer",
+    ),
+    record(DpoFigures),
+    record(ExportFigures, **EXPORT),
+    record(EvalFigures),
+    record(ReportFigures, verdict="With n = 24 no claim is made."),
+)
 METRICS: dict[str, Any] = {
     "protocol": "one target among the case's candidates",
     "intervals": "95 %: Wilson for hit@1",
@@ -109,8 +123,12 @@ METRICS: dict[str, Any] = {
             "n": 24,
             "hit@1": 0.375,
             "interval": [0.2, 0.6],
+            "hit@5": 0.5,
+            "hit@5_interval": [0.3, 0.7],
             "mrr": 0.5,
             "mrr_interval": [0.4, 0.6],
+            "ndcg@10": 0.25,
+            "ndcg@10_interval": [0.1, 0.3],
             "domains": {"films": {"n": 24, "hit@1": 0.375, "interval": [0.2, 0.6]}},
         },
     },
@@ -151,14 +169,12 @@ def finished(tmp_path: Path) -> dict[str, Path]:
     """Stage name -> finished folder; 3 rows of `films` may be passed on, 2 of `shop` may not."""
     inputs = {stage: tmp_path / "runs" / stage / key for stage, key in KEYS.items()}
     for stage, folder in inputs.items():
-        folder.mkdir(parents=True)
-        manifest = {"stage": stage, "key": KEYS[stage], "recipe": "trial", "figures": FIGURES[stage]}
-        manifest["started"] = f"2026-03-01T10:00:{list(KEYS).index(stage):02}+00:00"
-        (folder / "manifest.json").write_text(json.dumps(manifest))
-    (inputs["eval"] / "metrics.json").write_text(json.dumps(METRICS))
-    (inputs["queries"] / "config.yaml").write_text("prompts:\n  locales: {en: 0.5, ko: 0.5, xx: 0.0}\n")
+        figures = next(one for one in FIGURES if one.stage == stage)
+        write_stage(folder, figures, started=f"2026-03-01T10:00:{list(KEYS).index(stage):02}+00:00")
+    (inputs["eval"] / EvalMetrics.file).write_text(record(EvalMetrics, **METRICS).to_json())
+    (inputs["queries"] / "config.yaml").write_text("prompts:\n  locales: {en: 0.5, ko: 0.5}\n")
     (inputs["tag"] / "config.yaml").write_text("align:\n  annotator: simulated\n")
-    (inputs["sft"] / "config.yaml").write_text("train:\n  learning_rate: 0.0002\n  zero: 2\n")
+    (inputs["sft"] / "config.yaml").write_text("train:\n  learning_rate: 0.0002\n  zero_stage: 2\n")
     (inputs["dpo"] / "config.yaml").write_text("align:\n  learning_rate: 0.00005\n  beta: 0.1\n")
     rows = [
         example("films", 1),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +12,14 @@ import pytest
 from huggingface_hub import DatasetCard, ModelCard
 from markdown_it import MarkdownIt
 
+from rectune.core.errors import UserError
+from rectune.core.figures import FilterFigures, RationalesFigures, TagFigures
+from rectune.core.figures.evaluation import EvalMetrics
+from rectune.core.settings import AlignConfig, TrainConfig
 from rectune.release.card_facts import CardFacts, card_facts, generators, licence_in
+from rectune.release.card_tables import SETTINGS
 from rectune.release.cards import dataset_card, model_card
+from tests.core.filled import record, write_stage
 from tests.core.text.test_markdown import HOSTILE, shown
 from tests.core.text.test_tables import Cells
 from tests.release.conftest import KEYS
@@ -44,7 +49,11 @@ def test_model_metadata_is_read_back(finished: dict[str, Path]) -> None:
     data: Any = ModelCard(rendered(finished)).data
     assert (data.license, data.base_model, data.language) == ("apache-2.0", "some-org/Base-7B", ["en", "ko"])
     assert data.pipeline_tag == "text-generation" and data.library_name == "transformers"
-    assert {one.metric_type: one.metric_value for one in data.eval_results} == {"hit@1": 0.375, "mrr": 0.5}
+    assert {one.metric_type: one.metric_value for one in data.eval_results} == {
+        "hit@1": 0.375,
+        "mrr": 0.5,
+        "ndcg@10": 0.25,
+    }
     assert "simulated-preferences" in data.tags
 
 
@@ -71,8 +80,8 @@ def test_no_licence_breaks_the_metadata(finished: dict[str, Path]) -> None:
 def test_figures_come_from_the_manifests(finished: dict[str, Path]) -> None:
     text = rendered(finished)
     assert "| filter | 9 | 5 |" in text and "| rationales | 12 | 9 | no answer: 3 |" in text
-    assert "| dpo | 24 | 0.375 [0.200, 0.600] | – | – | 0.500 [0.400, 0.600] | – |" in text
-    assert "| random | 24 | 0.042 [0.010, 0.200] | – | – | – | – |" in text
+    assert "| dpo | 24 | 0.375 [0.200, 0.600] | 0.500 [0.300, 0.700] |" in text
+    assert "0.500 [0.400, 0.600] | 0.250 [0.100, 0.300] |" in text and "| random | 24 | 0.042 [0.010" in text
     assert "| system | films |" in text and "| dpo | 0.375 [0.200, 0.600], n = 24 |" in text
     assert "One target among the case's candidates; up to 20 candidates, chance 0.050." in text
     assert "95 %: Wilson for hit@1." in text and "rectune run recipes/trial.yaml --until eval" in text
@@ -81,6 +90,17 @@ def test_figures_come_from_the_manifests(finished: dict[str, Path]) -> None:
     assert "no claim is made" in text and "| tag | pairs | 2 |" in text
     assert "| score | 3 | 2 |" in text and "| Teacher-9B | 9 | not stated in its file |" in text
     assert "| closed | shop |" in text and "| research only | no | 2 | 25.0 % |" in text
+
+
+def test_every_setting_that_the_card_shows_is_a_key_of_the_recipe() -> None:
+    assert set(SETTINGS) <= {*TrainConfig.model_fields, *AlignConfig.model_fields}
+
+
+def test_settings_of_another_version_are_refused(finished: dict[str, Path]) -> None:
+    (finished["sft"] / "config.yaml").write_text("train:\n  learning_rat: 0.1\n")
+    with pytest.raises(UserError, match=r"settings of the stage sft: learning_rat: unknown key") as refused:
+        rendered(finished)
+    assert "--from sft" in refused.value.hint
 
 
 def test_no_figure_is_in_a_template() -> None:
@@ -105,9 +125,9 @@ def test_untrusted_text_cannot_leave_its_cell(finished: dict[str, Path]) -> None
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_names_are_shown_as_they_are(finished: dict[str, Path], text: str) -> None:
-    path = finished["filter"] / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": {"dropped": {text: 3}}}))
-    (finished["eval"] / "metrics.json").write_text(json.dumps({"systems": {text: {"n": 1, "hit@1": 0.5}}}))
+    write_stage(finished["filter"], record(FilterFigures, dropped={text: 3}))
+    metrics = record(EvalMetrics, systems={text: {"n": 1}})
+    (finished["eval"] / EvalMetrics.file).write_text(metrics.to_json())
     read = Cells(MarkdownIt("commonmark").enable("table").render(ModelCard(rendered(finished)).text))
     assert [cell.strip() for cell in read.cells].count(shown(text)) == 2
     assert not {"script", "em", "s"} & set(read.tags)
@@ -117,8 +137,7 @@ def test_hostile_names_are_shown_as_they_are(finished: dict[str, Path], text: st
 def test_simulated_preferences_are_named(finished: dict[str, Path]) -> None:
     assert SIMULATED in rendered(finished) and "The rule: the longer answer." in rendered(finished)
     assert SIMULATED in of_data(finished)
-    path = finished["tag"] / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": {"annotators": ["mina"]}}))
+    write_stage(finished["tag"], record(TagFigures, annotators=["mina"]))
     assert SIMULATED not in rendered(finished) and "tagged by: mina" in rendered(finished)
     assert "simulated-preferences" not in rendered(finished)
 
@@ -157,17 +176,22 @@ def test_cards_of_an_unfinished_run(finished: dict[str, Path], stages: tuple[str
     assert ModelCard(model_card(facts)).data.license == "mit"
 
 
-def test_metrics_that_are_no_document_are_no_evaluation(finished: dict[str, Path]) -> None:
+def test_a_card_with_a_figure_missing_is_none(finished: dict[str, Path]) -> None:
     (finished["eval"] / "metrics.json").write_text("[1, 2]")
-    assert "No evaluation was recorded" in rendered(finished)
+    with pytest.raises(UserError, match="figures of the stage eval"):
+        rendered(finished)
     (finished["eval"] / "metrics.json").unlink()
-    assert "No evaluation was recorded" in rendered(finished)
+    with pytest.raises(UserError, match="the stage eval left no such file"):
+        rendered(finished)
+    path = finished["tag"] / "manifest.json"
+    path.write_text(path.read_text().replace('"annotators"', '"taggers"'))
+    with pytest.raises(UserError, match="annotators is missing; taggers is not known"):
+        of_data(finished)
 
 
 def test_the_embedded_teachers_licence_is_read_from_its_file(finished: dict[str, Path]) -> None:
     (finished["rationales"] / "config.yaml").write_text("generate:\n  teachers:\n  - {model: embedded}\n")
-    path = finished["rationales"] / "manifest.json"
-    figures = {"teachers": {"SmolLM2-135M-Instruct.Q4_1@00ff": 4}}
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"figures": figures}))
+    figures = record(RationalesFigures, teachers={"SmolLM2-135M-Instruct.Q4_1@00ff": 4})
+    write_stage(finished["rationales"], figures)
     assert generators(facts_of(finished)) == [("SmolLM2-135M-Instruct.Q4_1", 4, "apache-2.0")]
     assert licence_in(finished["export"] / "model.gguf") == ""

@@ -4,7 +4,6 @@ in earnest.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,10 @@ import numpy as np
 import pytest
 
 from rectune.core.errors import UserError
+from rectune.core.figures import ExportFigures
+from rectune.core.figures.models import MergeFigures, TokenParity
+from rectune.core.figures.reading import read_record
+from rectune.core.figures.record import GgufFile
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.models.logprob_parity import AnswerLogprobs
 from rectune.release import export, merge_choice
@@ -20,7 +23,7 @@ from tests.rankers.world import write_world
 from tests.release.small import adapter
 
 LOGS = np.log(np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3]], np.float32))
-TOKENS = {"texts": 65, "vocabulary": 900, "differing": [], "differing_count": 0, "control": 0}
+TOKENS = TokenParity(texts=65, vocabulary=900, differing=(), differing_count=0, control=0)
 
 
 def recipe(**release: Any) -> Recipe:
@@ -40,7 +43,7 @@ class Machinery:
         self.merges: list[str] = []
         self.conversions: list[str] = []
         self.away = {"dequantised": 0.0, "original": 0.2, "F16.gguf": 0.001, "model.gguf": 0.1}
-        self.tokens = dict(TOKENS)
+        self.tokens = TOKENS
 
     def merge(self, checkpoint: Path, adapter: Path, out: Path, form: str) -> None:
         out.mkdir()
@@ -75,8 +78,8 @@ class Machinery:
         patch.setattr(export, "convert_adapter", lambda base, adapter, out: self.convert(base, out, "f32"))
         patch.setattr(
             export,
-            "figures",
-            lambda file, name: {"quantisation": name, "bytes": 4, "tensor_types": {name: 1}},
+            "gguf_figures",
+            lambda file, name: GgufFile(quantisation=name, bytes=4, tensor_types={name: 1}),
         )
         patch.setattr(export, "rows_of_gguf", self.rows_of_gguf)
         patch.setattr(export, "hits_of", lambda model, cases, items: self.hits(model, len(cases)))
@@ -114,12 +117,12 @@ def test_files_are_named_by_their_type_and_the_first_is_the_main_one() -> None:
 def test_both_merges_are_measured_and_the_closer_one_is_kept(
     machinery: Machinery, inputs: dict[str, Path], out: Path
 ) -> None:
-    merge = run(recipe(), inputs, out)["merge"]
-    assert (merge["form"], merge["trained_on"]) == ("dequantised", "dequantised")
-    assert merge["forms"]["original"]["mean_gap"] == pytest.approx(0.2)
+    merge = run(recipe(), inputs, out).merge
+    assert (merge.form, merge.trained_on) == ("dequantised", "dequantised")
+    assert merge.forms["original"].mean_gap == pytest.approx(0.2)
     assert machinery.merges == ["dequantised", "original"]
     assert (out / "merged" / "model.safetensors").read_text() == "dequantised"
-    assert json.loads((out / "merge.json").read_text()) == merge
+    assert read_record(MergeFigures, "export", out / "merge.json") == merge
 
 
 @pytest.mark.parametrize(
@@ -130,14 +133,14 @@ def test_the_form_is_the_one_asked_for_or_the_closer_one(
 ) -> None:
     machinery.away |= {"original": max(away, 0.0), "dequantised": 0.004 if away < 0 else 0.0}
     machinery.away |= {"F16.gguf": machinery.away[kept], "model.gguf": machinery.away[kept]}
-    assert run(recipe(merge=wanted), inputs, out)["merge"]["form"] == kept
+    assert run(recipe(merge=wanted), inputs, out).merge.form == kept
 
 
 def test_without_4_bits_there_is_one_merge(machinery: Machinery, inputs: dict[str, Path], out: Path) -> None:
     (inputs["dpo"] / "adapter" / "base.json").unlink()
     machinery.away["original"] = 0.0
-    merge = run(recipe(merge="dequantised"), inputs, out)["merge"]
-    assert machinery.merges == ["original"] and merge["form"] == merge["trained_on"] == "original"
+    merge = run(recipe(merge="dequantised"), inputs, out).merge
+    assert machinery.merges == ["original"] and merge.form == merge.trained_on == "original"
 
 
 def test_every_file_is_made_from_one_of_16_bits_and_compared_with_it(
@@ -145,13 +148,12 @@ def test_every_file_is_made_from_one_of_16_bits_and_compared_with_it(
 ) -> None:
     stats = run(recipe(quantisations=["Q8_0", "Q4_K_M", "Q8_0"]), inputs, out)
     assert machinery.conversions == ["F16.gguf", "model.gguf", "model.Q4_K_M.gguf", "adapter.gguf"]
-    f16, main, other = stats["files"]
-    assert (f16["quantisation"], f16["file"], f16["hit"], f16["change"]) == ("F16", "", 1.0, 0.0)
-    assert (main["file"], main["cases"], main["hit"], main["change"]) == ("model.gguf", 4, 0.75, -0.25)
-    assert main["mean_gap"] == pytest.approx(0.1, abs=1e-4) and other["mean_gap"] == 0.0
-    assert main["interval"][0] < -0.25 < 0 < main["interval"][1] and stats["adapter"]["to_original"][
-        "mean_gap"
-    ] == pytest.approx(0.05)
+    f16, main, other = stats.files
+    assert (f16.quantisation, f16.file, f16.hit, f16.change) == ("F16", "", 1.0, 0.0)
+    assert (main.file, main.cases, main.hit, main.change) == ("model.gguf", 4, 0.75, -0.25)
+    assert main.mean_gap == pytest.approx(0.1, abs=1e-4) and other.mean_gap == 0.0
+    assert main.interval[0] < -0.25 < 0 < main.interval[1] and stats.adapter is not None
+    assert stats.adapter.to_original.mean_gap == pytest.approx(0.05)
     assert {path.name for path in out.iterdir()} == {
         "merged",
         "merge.json",
@@ -165,22 +167,22 @@ def test_a_16_bit_file_that_is_asked_for_is_kept(
 ) -> None:
     machinery.away["model.gguf"] = 0.001
     stats = run(recipe(quantisations=["F16"], adapter_gguf=False, parity_cases=0), inputs, out)
-    assert [file["file"] for file in stats["files"]] == ["model.gguf"] and stats["adapter"] is None
-    assert stats["files"][0]["hit"] is None and machinery.conversions == ["model.gguf"]
+    assert [file.file for file in stats.files] == ["model.gguf"] and stats.adapter is None
+    assert stats.files[0].hit is None and machinery.conversions == ["model.gguf"]
 
 
 def test_a_failed_check_writes_its_figures_says_why_and_stops(
     machinery: Machinery, inputs: dict[str, Path], out: Path
 ) -> None:
-    machinery.tokens |= {"differing": ["8 ½"], "differing_count": 1}
+    machinery.tokens = TOKENS.model_copy(update={"differing": ("8 ½",), "differing_count": 1})
     with pytest.raises(UserError, match=r"1 texts are split .*8 ½") as refusal:
         run(recipe(), inputs, out)
     assert "allow_failed_parity" in refusal.value.hint
-    figures = json.loads((out / "parity.json").read_text())
-    assert figures["parity"]["passed"] is False and figures["files"][1]["hit"] == 0.75
+    figures = read_record(ExportFigures, "export", out / "parity.json")
+    assert figures.parity.passed is False and figures.files[1].hit == 0.75
     merges = len(machinery.merges)
     stats = run(recipe(allow_failed_parity=True), inputs, out)
-    assert stats["parity"]["passed"] is False and len(machinery.merges) == merges
+    assert stats.parity.passed is False and len(machinery.merges) == merges
 
 
 def test_what_was_finished_is_not_made_again(
@@ -194,7 +196,7 @@ def test_what_was_finished_is_not_made_again(
         with pytest.raises(KeyboardInterrupt):
             run(recipe(), inputs, out)
     stats = run(recipe(), inputs, out)
-    assert machinery.merges == ["dequantised", "original"] and stats["parity"]["passed"]
+    assert machinery.merges == ["dequantised", "original"] and stats.parity.passed
     assert machinery.conversions == ["F16.gguf", "model.gguf", "adapter.gguf"]
 
 
@@ -213,7 +215,7 @@ def test_an_adapter_that_llama_cpp_cannot_take_is_told_before_any_work(
     with pytest.raises(UserError, match="use_dora"):
         run(recipe(), inputs, out)
     assert machinery.merges == []
-    assert run(recipe(adapter_gguf=False), inputs, out)["adapter"] is None
+    assert run(recipe(adapter_gguf=False), inputs, out).adapter is None
 
 
 @pytest.mark.slow
@@ -227,11 +229,9 @@ def test_the_real_export_of_a_tiny_model(tmp_path: Path) -> None:
     (dpo / "adapter").symlink_to(adapter(True))
     inputs = {**write_world(tmp_path / "world"), "base": base, "dpo": dpo}
     stats = run(recipe(quantisations=["Q8_0", "Q4_K_M"]), inputs, out)
-    f16, main, small = stats["files"]
-    assert main["tensor_types"] == {"Q8_0": 15, "F32": 5} and small["tensor_types"]["Q5_0"] == 12
-    assert (
-        stats["merge"]["form"] == "dequantised" and stats["merge"]["forms"]["dequantised"]["max_gap"] < 1e-4
-    )
-    assert f16["mean_gap"] < 0.001 < main["mean_gap"] < small["mean_gap"] < 0.1
-    assert stats["adapter"]["to_original"]["mean_gap"] < 0.01
-    assert stats["parity"]["passed"] and stats["parity"]["texts"] > 60
+    f16, main, small = stats.files
+    assert main.tensor_types == {"Q8_0": 15, "F32": 5} and small.tensor_types["Q5_0"] == 12
+    assert stats.merge.form == "dequantised" and stats.merge.forms["dequantised"].max_gap < 1e-4
+    assert f16.mean_gap < 0.001 < main.mean_gap < small.mean_gap < 0.1
+    assert stats.adapter.to_original.mean_gap < 0.01
+    assert stats.parity.passed and stats.parity.texts > 60

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from rectune.core.errors import UserError
+from rectune.core.figures import PushFigures
 from rectune.core.recipe import parse_recipe
 from rectune.release.push import run
 from tests.release.conftest import KEYS, MACHINE_PATH
@@ -55,7 +56,7 @@ def out(tmp_path: Path) -> Path:
     return folder
 
 
-def pushed(finished: dict[str, Path], out: Path, **release: Any) -> dict[str, Any]:
+def pushed(finished: dict[str, Path], out: Path, **release: Any) -> PushFigures:
     return run(parse_recipe({"release": RELEASE | release}), finished, out)
 
 
@@ -78,8 +79,14 @@ def test_one_commit_a_kind_and_the_runs_key_as_tag(hub: Hub, finished: dict[str,
     assert files["gguf/model.gguf"] == (finished["export"] / "model.gguf").read_bytes()
     assert files["README.md"].decode() == (out / "README.md").read_text()
     assert "figures/loss.png" in files and "figures/filter_overlap.png" in hub.files("datasets")
-    assert set(done["commits"]) == {"adapter", "merged", "gguf", "dataset", "preferences"}
-    assert not done["strays"]
+    assert done.sent is not None and set(done.sent.commits) == {
+        "adapter",
+        "merged",
+        "gguf",
+        "dataset",
+        "preferences",
+    }
+    assert not done.sent.strays
 
 
 def test_the_token_is_in_the_header_and_nowhere_else(
@@ -128,7 +135,7 @@ def test_files_of_an_earlier_run_are_named_and_left(hub: Hub, finished: dict[str
     extra.write_bytes(b"GGUF of another run")
     pushed(finished, out, artifacts=["gguf"])
     extra.unlink()
-    assert pushed(finished, out, artifacts=["gguf"])["strays"] == {"gguf": ["gguf/model.Q4_K_M.gguf"]}
+    assert pushed(finished, out, artifacts=["gguf"]).sent.strays == {"gguf": ("gguf/model.Q4_K_M.gguf",)}
     assert "gguf/model.Q4_K_M.gguf" in hub.files("models")
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from rectune.core.figures import BaseFigures
 from rectune.core.rows import read_rows
 from rectune.core.types import Example
+from tests.core.filled import record, write_stage
 from tests.models.tiny import tiny_checkpoint
 from tests.release import small
 from tests.release.conftest import KEYS
@@ -68,9 +70,7 @@ def _real_models(finished: dict[str, Path]) -> None:
     shutil.copytree(small.adapter(False), adapter)
     (finished["export"] / "model.gguf").unlink()
     shutil.copyfile(small.exact_gguf(), finished["export"] / "model.gguf")
-    path = finished["base"] / "manifest.json"
-    stored = json.loads(path.read_text())
-    path.write_text(json.dumps(stored | {"figures": {"model": "tiny", "kind": "tiny"}}))
+    write_stage(finished["base"], record(BaseFigures, model="tiny", kind="tiny"))
 
 
 def _runnable(block: str) -> str:

@@ -25,7 +25,7 @@ LONG = Conversation((("user", "tell me more " * 50),), "and more, and still more
 def test_llama_cpp_computes_what_the_checkpoint_does() -> None:
     talked = [*CONVERSATIONS[:3], LONG]
     found = divergence(rows_of_checkpoint(tiny_checkpoint(), talked), rows_of_gguf(exact_gguf(), talked))
-    assert found["tokens"] > 150 and found["max_gap"] < 2e-3 and found["kl"] < 1e-6
+    assert found["tokens"] > 150 and found.max_gap < 2e-3 and found["kl"] < 1e-6
 
 
 @pytest.mark.slow
@@ -34,8 +34,8 @@ def test_the_adapters_own_file_on_the_base_computes_what_the_adapter_model_does(
     trained = rows_of_adapter(tiny_checkpoint(), adapter(False), talked)
     together = rows_of_gguf(exact_gguf(), talked, adapter_gguf())
     alone = rows_of_gguf(exact_gguf(), talked)
-    assert divergence(trained, together)["max_gap"] < 2e-3
-    assert divergence(trained, alone)["mean_gap"] > 0.02  # the adapter matters
+    assert divergence(trained, together).max_gap < 2e-3
+    assert divergence(trained, alone).mean_gap > 0.02  # the adapter matters
 
 
 def test_a_broken_adapter_file_is_an_error(tmp_path: Path) -> None:
@@ -56,5 +56,5 @@ def test_a_file_with_one_corrupted_tensor_is_told(tmp_path: Path, value: float) 
     weight[: len(weight) // 2, ::2] = value
     weight.base.flush() if hasattr(weight.base, "flush") else None
     talked = CONVERSATIONS[:3]
-    gap = compared(rows_of_checkpoint(tiny_checkpoint(), talked), rows_of_gguf(broken, talked))["mean_gap"]
+    gap = compared(rows_of_checkpoint(tiny_checkpoint(), talked), rows_of_gguf(broken, talked)).mean_gap
     assert gap is None if np.isnan(value) else gap > F16_BOUND

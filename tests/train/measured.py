@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import rectune.train.sft
+from rectune.core.figures import SftFigures
+from rectune.core.figures.training import FitFigures
 from rectune.core.recipe import Recipe
 
 
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]:
+def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> SftFigures:
     """As `rectune.train.sft.run`; writes held-<rank>.json: bytes here and in all, before and after a step."""
     import torch
     from transformers import TrainerCallback
@@ -28,7 +30,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> dict[str, Any]
 
     real = rectune.train.sft.fit
 
-    def fit(trainer: Any, *arguments: Any, **more: Any) -> dict[str, Any]:
+    def fit(trainer: Any, *arguments: Any, **more: Any) -> FitFigures:
         trainer.add_callback(Note())
         return real(trainer, *arguments, **more)
 

@@ -10,6 +10,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from rectune.core.figures import DpoFigures, SftFigures
+from rectune.core.figures.reading import read_record
 from rectune.core.rows import write_rows
 from rectune.core.types import Example, Prompt, Provenance, with_id
 from rectune.models import metrics
@@ -101,12 +103,12 @@ def finish(
     settings: dict[str, Any],
     processes: int = 1,
     stage: str = "rectune.train.sft",
-) -> dict[str, Any]:
+) -> Any:
     """Run a stage to its end and return its figures."""
     code = start(out, inputs, settings, processes, stage).wait()
     assert code == 0, out.with_suffix(".log").read_text(errors="replace")[-3000:]
-    figures: dict[str, Any] = json.loads((out / STATS).read_text())
-    return figures
+    kind = DpoFigures if stage.endswith("dpo") else SftFigures
+    return read_record(kind, stage, out / STATS)
 
 
 def losses(out: Path) -> list[float]:

@@ -1,6 +1,5 @@
 """Held-out users: an exact loss on them, the best adapter kept, early stopping, and answers."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -48,14 +47,14 @@ def evaluations(out: Path) -> dict[int, float]:
 def test_the_held_out_loss_is_the_mean_over_all_their_labels(tmp_path: Path) -> None:
     assert 1 < len(held_out()) < ROWS
     figures = run(recipe(learning_rate=1e-7), make_inputs(tmp_path, ROWS), tmp_path / "out")
-    assert figures["held_out"] == len(held_out())
-    assert figures["first_eval_loss"] == pytest.approx(loss_by_hand(held_out()), abs=1e-4)
-    assert figures["tokens_seen"] < figures["tokens"]  # those of the held-out are not trained on
+    assert figures.held_out == len(held_out())
+    assert figures.first_eval_loss == pytest.approx(loss_by_hand(held_out()), abs=1e-4)
+    assert figures.tokens_seen < figures.tokens  # those of the held-out are not trained on
 
 
 def test_the_last_step_is_evaluated_whatever_its_number(tmp_path: Path) -> None:
     figures = run(recipe(eval_steps=1000), make_inputs(tmp_path, ROWS), tmp_path / "out")
-    assert list(evaluations(tmp_path / "out")) == [figures["steps"]]
+    assert list(evaluations(tmp_path / "out")) == [figures.steps]
 
 
 def test_evaluating_does_not_disturb_training(tmp_path: Path) -> None:
@@ -72,11 +71,11 @@ def test_the_best_adapter_is_kept_and_training_ends_without_gain(tmp_path: Path)
     figures = run(recipe(**job, early_stopping_patience=3), inputs, tmp_path / "out")
     found = evaluations(tmp_path / "out")
     best = min(found, key=lambda step: found[step])
-    assert (figures["best_step"], figures["best_eval_loss"]) == (best, found[best])
-    assert figures["steps"] == max(found) == best + 3 < 20
+    assert (figures.best_step, figures.best_eval_loss) == (best, found[best])
+    assert figures.steps == max(found) == best + 3 < 20
     assert not (tmp_path / "out" / "best").exists()
     again = run(recipe(**job, early_stopping_patience=2), inputs, tmp_path / "again")
-    assert (again["steps"], again["best_step"]) == (best + 2, best)
+    assert (again.steps, again.best_step) == (best + 2, best)
     kept, same = (
         load_file(tmp_path / name / "adapter" / "adapter_model.safetensors") for name in ("out", "again")
     )
@@ -89,7 +88,7 @@ def test_five_held_out_prompts_are_answered_at_every_evaluation(tmp_path: Path) 
     ids = sorted(make_example(number).id for number in held_out())[:5]
     steps = sorted(evaluations(tmp_path / "out"))
     assert [(row["step"], row["example"]) for row in rows] == [(step, id_) for step in steps for id_ in ids]
-    assert figures["generations"] == rows[-len(ids) :]
+    assert [one.document() for one in figures.generations] == rows[-len(ids) :]
     wanted = {make_example(number).id: make_example(number).response for number in held_out()}
     assert all(row["wanted"] == wanted[row["example"]] and "What next?" in row["prompt"] for row in rows)
 
@@ -128,15 +127,11 @@ def test_the_best_so_far_survives_a_kill(tmp_path: Path) -> None:
     process.wait()
     figures, whole = finish(out, inputs, job), finish(tmp_path / "whole", inputs, job)
     assert "going on from step" in out.with_suffix(".log").read_text(errors="replace")
-    assert whole["best_step"] < 12
-    assert figures["best_step"] == whole["best_step"]
+    assert whole.best_step < 12
+    assert figures.best_step == whole.best_step
     assert evaluations(out) == pytest.approx(evaluations(tmp_path / "whole"), abs=1e-4)
     one, two = (load_file(f / "adapter" / "adapter_model.safetensors") for f in (out, tmp_path / "whole"))
     assert all(one[name].equal(two[name]) for name in one)
     assert len(metrics.read(out / "generations.jsonl")) == len(
         metrics.read(tmp_path / "whole" / "generations.jsonl")
     )
-
-
-def test_the_figures_can_be_written_as_json(tmp_path: Path) -> None:
-    json.dumps(run(recipe(), make_inputs(tmp_path, ROWS), tmp_path / "out"))

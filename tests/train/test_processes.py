@@ -26,8 +26,8 @@ def test_two_processes_under_zero_2_train_like_one(tmp_path: Path) -> None:
     together = finish(tmp_path / "two", inputs, settings(2, 2), processes=2)
     finish(tmp_path / "one", inputs, settings(0, 4))
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-3)
-    assert (together["processes"], together["steps"]) == (2, ROWS // 4)
-    assert together["deepspeed"]["zero_optimization"]["stage"] == 2
+    assert (together.processes, together.steps) == (2, ROWS // 4)
+    assert together.deepspeed["zero_optimization"]["stage"] == 2
     assert not (tmp_path / "two" / "checkpoints").exists()
 
 

@@ -92,10 +92,9 @@ def test_long_rows_are_left_out_and_counted_never_cut(tmp_path: Path) -> None:
     examples = [make_example(1), make_example(2, "very " * 300)]
     length = rows_of(tmp_path / "one", examples[:1]).lengths[0]
     rows = rows_of(tmp_path / "both", examples, length)
-    flow = rows.figures()
     assert rows.lengths == [length]
-    assert (flow["rows_in"], flow["rows_out"], flow["dropped"]) == (2, 1, {"too_long": 1})
-    assert flow["tokens"] == length and 0 < flow["trained_tokens"] < length
+    assert (rows.seen, len(rows)) == (2, 1)
+    assert rows.token_count == length and 0 < rows.trained_tokens < length
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), max_size=40), st.floats(0.01, 0.9))

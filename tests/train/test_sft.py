@@ -59,12 +59,12 @@ def test_a_run_trains_the_adapter_and_nothing_else(tmp_path: Path) -> None:
     figures = run(recipe(num_train_epochs=12, learning_rate=5e-3, save_steps=5), inputs, out)
     assert content_digest(inputs["base"]) == before
     assert {path.name for path in out.iterdir()} == {"adapter", "metrics.jsonl", "loss.png"}
-    assert figures["first_loss"] == pytest.approx(loss_by_hand(range(4)), abs=1e-3)
-    assert losses(out)[-1] < figures["first_loss"] - 0.3
-    assert (figures["steps"], figures["rows_out"], figures["processes"]) == (12, 4, 1)
-    assert (figures["attention"], figures["packed_rows"], figures["held_out"]) == ("sdpa", 4, 0)
-    assert figures["tokens_seen"] == 12 * figures["tokens"] and figures["tokens_per_second"] > 0
-    assert figures["adapter_changed"] > 0.5
+    assert figures.first_loss == pytest.approx(loss_by_hand(range(4)), abs=1e-3)
+    assert losses(out)[-1] < figures.first_loss - 0.3
+    assert (figures.steps, figures.rows_out, figures.processes) == (12, 4, 1)
+    assert (figures.attention, figures.packed_rows, figures.held_out) == ("sdpa", 4, 0)
+    assert figures.tokens_seen == 12 * figures.tokens and figures.tokens_per_second > 0
+    assert figures.adapter_changed > 0.5
     assert read_base_note(out / "adapter")["load_in_4bit"] is True
     model = open_adapter(
         load_for_training(tiny_checkpoint(), ModelsConfig(base="tiny")), out / "adapter", trainable=False
@@ -112,8 +112,8 @@ def test_packed_rows_train_as_single_rows_do(tmp_path: Path) -> None:
     )
     run(recipe(**job), inputs, tmp_path / "single")
     figures = run(recipe(**job, packing=True, max_length=150), inputs, tmp_path / "packed")
-    assert figures["packed_rows"] < figures["rows_out"] == 6
-    assert figures["tokens_seen"] == 4 * figures["tokens"]  # padding is not counted
+    assert figures.packed_rows < figures.rows_out == 6
+    assert figures.tokens_seen == 4 * figures.tokens  # padding is not counted
     assert losses(tmp_path / "packed") == pytest.approx(losses(tmp_path / "single"), abs=1e-4)
 
 
@@ -141,7 +141,7 @@ def test_the_same_seed_gives_the_same_adapter_to_the_byte(tmp_path: Path) -> Non
 def test_other_adapters_are_trained_saved_and_proved(tmp_path: Path, extra: dict[str, Any]) -> None:
     figures = run(recipe(lora=LORA | {"extra": extra}), make_inputs(tmp_path, 4), tmp_path / "out")
     saved = json.loads((tmp_path / "out" / "adapter" / "adapter_config.json").read_text())
-    assert figures["adapter_changed"] > 0
+    assert figures.adapter_changed > 0
     assert all(saved[name] == value for name, value in extra.items())
 
 

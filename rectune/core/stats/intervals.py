@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from rectune.core.figures.record import ShareInterval
+
 Z = 1.959964  # the normal distribution's 0.975 quantile
 
 
@@ -24,3 +26,14 @@ def wilson(successes: float, trials: int) -> tuple[float, float]:
     low, high = (middle - spread) / (1 + z2 / trials), (middle + spread) / (1 + z2 / trials)
     # At the ends the formula gives exactly 0 and 1; rounding must not step over them.
     return (0.0 if successes == 0 else low), (1.0 if successes == trials else high)
+
+
+def share_of(successes: float, trials: int) -> ShareInterval:
+    """A share with its interval; of no trials, there is no share.
+
+    Args:
+        successes: halves may be among them.
+        trials: n.
+    """
+    low, high = wilson(successes, trials)
+    return ShareInterval(share=successes / trials if trials else None, low=low, high=high, n=trials)

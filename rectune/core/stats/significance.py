@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
+from rectune.core.figures.evaluation import Difference
 from rectune.core.stats.metrics import UserBootstrap, hit_at, reciprocal_ranks
 
 
@@ -31,24 +31,18 @@ def holm(ps: Sequence[float]) -> list[float]:
     return corrected
 
 
-def difference(one: Sequence[int], other: Sequence[int], resampled: UserBootstrap) -> dict[str, Any]:
-    """Compare `other` with `one`, given the ranks of the same cases.
-
-    Returns:
-        `n`; `difference` of hit@1, other less one, with its 95 % `interval` over users; `won` and `lost`,
-        cases that only the other, or only the one, got right; McNemar's `p`; the `mrr_difference` and its
-        `mrr_interval`.
-    """
+def difference(one: Sequence[int], other: Sequence[int], resampled: UserBootstrap) -> Difference:
+    """How `other` does beside `one`, given the ranks of the same cases: other less one."""
     hits = hit_at(other, 1) - hit_at(one, 1)
     gains = reciprocal_ranks(other) - reciprocal_ranks(one)
     won, lost = int((hits > 0).sum()), int((hits < 0).sum())
-    return {
-        "n": len(hits),
-        "difference": float(hits.mean()),
-        "interval": resampled.interval(hits),
-        "won": won,
-        "lost": lost,
-        "p": mcnemar(lost, won),
-        "mrr_difference": float(gains.mean()),
-        "mrr_interval": resampled.interval(gains),
-    }
+    return Difference(
+        n=len(hits),
+        difference=float(hits.mean()),
+        interval=resampled.interval(hits),
+        won=won,
+        lost=lost,
+        p=mcnemar(lost, won),
+        mrr_difference=float(gains.mean()),
+        mrr_interval=resampled.interval(gains),
+    )

@@ -1,59 +1,44 @@
-"""Figures of a run's JSON, which may lack them or hold other types, formatted for reports and cards."""
+"""Figures in words, for reports and cards; what is absent is `NONE`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
+from rectune.core.figures.record import Interval, MeanInterval, ShareInterval
 from rectune.core.stats.intervals import wilson
 from rectune.core.text.tables import NONE
 
 
-def mapping(value: Any) -> Mapping[str, Any]:
-    """The value if it is a mapping, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def rows(value: Any) -> Sequence[Mapping[str, Any]]:
-    """The mappings in a list; none where it is no list."""
-    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
-
-
-def number(value: Any) -> float | None:
-    """The value as a float if it is a number, else None."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def figure(value: Any, *, signed: bool = False) -> str:
-    """Three decimals; `NONE` for what is no number."""
-    found = number(value)
-    if found is None:
+def figure(value: float | None, *, signed: bool = False) -> str:
+    """Three decimals."""
+    if value is None:
         return NONE
-    return f"{found:+.3f}" if signed else f"{found:.3f}"
+    return f"{value:+.3f}" if signed else f"{value:.3f}"
 
 
-def with_ends(value: Any, ends: Any, *, signed: bool = False) -> str:
-    """`0.250 [0.125, 0.375]`; without brackets where `ends` is not two numbers, `NONE` without a value."""
+def with_ends(value: float | None, ends: Interval | None, *, signed: bool = False) -> str:
+    """`0.250 [0.125, 0.375]`; without brackets where there is no interval."""
     words = figure(value, signed=signed)
-    if words == NONE or not isinstance(ends, (list, tuple)) or len(ends) != 2:
+    if value is None or ends is None:
         return words
     low, high = (figure(end, signed=signed) for end in ends)
-    return words if NONE in (low, high) else f"{words} [{low}, {high}]"
+    return f"{words} [{low}, {high}]"
 
 
-def triple(value: Any) -> str:
+def mean_in_words(mean: MeanInterval, *, signed: bool = False) -> str:
     """[value, low, high, …] formatted; `NONE` for anything else."""
-    if not isinstance(value, (list, tuple)) or len(value) < 3 or None in map(number, value[:3]):
-        return NONE
-    return with_ends(value[0], value[1:3])
+    ends = None if mean.low is None or mean.high is None else (mean.low, mean.high)
+    return with_ends(mean.mean, ends, signed=signed)
 
 
-def share(value: Any, n: Any) -> str:
-    """A share of n with its 95 % interval (Wilson)."""
-    found = number(value)
-    if found is None or not isinstance(n, int) or n < 1:
+def share_in_words(found: ShareInterval) -> str:
+    """A share with its interval."""
+    return with_ends(found.share, (found.low, found.high))
+
+
+def share(value: float | None, n: int) -> str:
+    """A share of n with its 95 % interval (Wilson); of nothing there is no share."""
+    if value is None or n < 1:
         return NONE
-    return with_ends(found, wilson(round(found * n), n))
+    return with_ends(value, wilson(round(value * n), n))
 
 
 def memory(count: int) -> str:

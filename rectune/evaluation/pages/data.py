@@ -7,25 +7,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from rectune.core.manifest import Manifest
-from rectune.core.text.figures import mapping
+from rectune.core.errors import UserError
+from rectune.core.figures import DataFigures
+from rectune.core.figures.data import CaseCounts, DatasetCounts, DatasetFigures
+from rectune.core.figures.reading import remake_hint
+from rectune.core.figures.statistics import DomainStatistics, PartStatistics
+from rectune.core.finished_stages import FinishedStages
+from rectune.core.types import Split
 from rectune.evaluation.data_statistics import describe
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class DroppedRows:
-    """What was left out of a dataset for one reason; `first` says where that was met first (file:line), if
-    known.
-    """
+    """What was left out of a dataset for one reason; `first` says where in each file (file:line) it began."""
 
     dataset: str
     reason: str
     count: int
-    first: str
+    first: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class MixtureRow:
     """Cases by split: wanted and got of a dataset or a crossing; only got of a dataset's `category`."""
 
     source: str
-    wanted: Mapping[str, int]
-    got: Mapping[str, int]
+    wanted: Mapping[Split, int]
+    got: Mapping[Split, int]
     category: bool = False
 
 
@@ -42,62 +42,64 @@ class MixtureRow:
 class DataSummary:
     """The data of a run.
 
-    `domains` are the entries of `rectune.evaluation.data_statistics.describe`, each with its `categories`;
-    none without tables. `liked` is the value from which something counts as liked, by domain.
+    `domains` are what `rectune.evaluation.data_statistics.describe` counts in its tables. By domain,
+    `positive_threshold` is the value from which something counts as liked.
     """
 
-    domains: tuple[Row, ...] = ()
+    domains: tuple[DomainStatistics, ...] = ()
     drops: tuple[DroppedRows, ...] = ()
     mixture: tuple[MixtureRow, ...] = ()
-    liked: Mapping[str, float] = field(default_factory=dict)
+    positive_threshold: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[PartStatistics]:
         """Domains, each followed by its categories."""
-        return [row for domain in self.domains for row in (domain, *domain["categories"])]
+        return [row for domain in self.domains for row in (domain, *domain.categories)]
 
     @property
-    def splits(self) -> list[str]:
+    def splits(self) -> list[Split]:
         """The splits that cases were cut for."""
         return list(dict.fromkeys(split for mix in self.mixture for split in mix.wanted))
 
 
-def read_data(folder: Path | None, manifest: Manifest | None) -> DataSummary:
-    """From the stage's folder and its manifest; what is missing in them is missing in the result."""
-    figures = manifest.figures if manifest else {}
-    datasets = {str(name): mapping(entry) for name, entry in mapping(figures.get("datasets")).items()}
-    crossings = {str(name): {"cases": cases} for name, cases in mapping(figures.get("crossings")).items()}
+def read_data(stages: FinishedStages) -> DataSummary:
+    """What the stage `data` left; nothing where it has not finished.
+
+    Raises:
+        UserError: a table is missing, or what `FinishedStages.read` raises.
+    """
+    figures = stages.read(DataFigures)
+    if figures is None:
+        return DataSummary()
     return DataSummary(
-        domains=_statistics(folder) if folder else (),
-        drops=tuple(drop for name, entry in datasets.items() for drop in _drops(name, entry)),
-        mixture=tuple(mix for name, entry in (datasets | crossings).items() for mix in _mixes(name, entry)),
-        liked={
-            str(entry.get("domain")): float(entry["liked"])
-            for entry in datasets.values()
-            if isinstance(entry.get("liked"), (int, float))
-        },
+        domains=_statistics(stages.inputs["data"]),
+        drops=tuple(drop for name, one in figures.datasets.items() for drop in _drops(name, one.read)),
+        mixture=(
+            *(mix for name, one in figures.datasets.items() for mix in _mixes(name, one)),
+            *(_mix(name, cases) for name, cases in figures.cross_domain.items()),
+        ),
+        positive_threshold={one.domain: one.positive_threshold for one in figures.datasets.values()},
     )
 
 
-def _statistics(folder: Path) -> tuple[Row, ...]:
-    return tuple(describe(folder)) if (folder / "interactions.parquet").is_file() else ()
+def _statistics(folder: Path) -> tuple[DomainStatistics, ...]:
+    for table in ("items", "users", "interactions"):
+        if not (path := folder / f"{table}.parquet").is_file():
+            raise UserError(f"the stage data left no {table}", where=str(path), hint=remake_hint("data"))
+    return tuple(describe(folder))
 
 
-def _drops(name: str, entry: Mapping[str, Any]) -> Iterator[DroppedRows]:
-    read = mapping(entry.get("read"))
-    first = mapping(read.get("first"))
-    for reason, count in mapping(read.get("dropped")).items():
-        yield DroppedRows(name, str(reason), int(count), str(first.get(reason, "")))
+def _drops(name: str, read: DatasetCounts) -> Iterator[DroppedRows]:
+    for reason, count in read.dropped.items():
+        yield DroppedRows(name, reason, count, read.first.get(reason, ()))
 
 
-def _mixes(name: str, entry: Mapping[str, Any]) -> Iterator[MixtureRow]:
-    cases = {str(split): mapping(counts) for split, counts in mapping(entry.get("cases")).items()}
-    if cases:
-        wanted, got = (
-            {split: int(counts.get(what, 0)) for split, counts in cases.items()} for what in ("wanted", "got")
-        )
-        yield MixtureRow(name, wanted, got)
-    for category, counts in mapping(entry.get("categories")).items():
-        yield MixtureRow(
-            str(category), {}, {str(split): int(n) for split, n in mapping(counts).items()}, category=True
-        )
+def _mixes(name: str, dataset: DatasetFigures) -> Iterator[MixtureRow]:
+    yield _mix(name, dataset.cases)
+    for category, counts in dataset.categories.items():
+        yield MixtureRow(category, {}, dict(counts), category=True)
+
+
+def _mix(name: str, cases: Mapping[Split, CaseCounts]) -> MixtureRow:
+    wanted = {split: one.wanted for split, one in cases.items()}
+    return MixtureRow(name, wanted, {split: one.got for split, one in cases.items()})

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rectune.core.extras import needs_extra
-from rectune.evaluation.pages.data import DataSummary, MixtureRow, Row
+from rectune.core.figures.statistics import PartStatistics
+from rectune.core.types import Split
+from rectune.evaluation.pages.data import DataSummary, MixtureRow
 from rectune.evaluation.pages.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, drawable, save
 
 if typing.TYPE_CHECKING:
@@ -27,8 +29,8 @@ def draw(data: DataSummary, folder: Path) -> dict[str, str]:
 
     Domains have their charts, and the categories of all domains have theirs (`…_categories.png`).
     """
-    domains = [row for row in data.domains if row["interactions"]]
-    categories = [row for domain in domains for row in domain["categories"] if row["interactions"]]
+    domains = [row for row in data.domains if row.interactions]
+    categories = [row for domain in domains for row in domain.categories if row.interactions]
     drawn: dict[str, str] = {}
     for end, rows, of in (("", domains, "domain"), ("_categories", categories, "category")):
         if rows:
@@ -36,8 +38,8 @@ def draw(data: DataSummary, folder: Path) -> dict[str, str]:
             popularity(rows, folder / f"data_popularity{end}.png")
             drawn[f"data_history{end}.png"] = f"Lengths of users' histories, by {of}"
             drawn[f"data_popularity{end}.png"] = f"Interactions of items by their rank, by {of}"
-        if valued := [row for row in rows if row["values"]["bars"]]:
-            values(valued, data.liked, folder / f"data_values{end}.png")
+        if valued := [row for row in rows if row.values.bars]:
+            values(valued, data.positive_threshold, folder / f"data_values{end}.png")
             drawn[f"data_values{end}.png"] = f"Values of interactions, and what counts as liked, by {of}"
     if mixes := [mix for mix in data.mixture if not mix.category]:
         mixture(mixes, data.splits, folder / "data_mixture.png")
@@ -45,18 +47,22 @@ def draw(data: DataSummary, folder: Path) -> dict[str, str]:
     return drawn
 
 
-def history_lengths(rows: Sequence[Row], path: Path) -> None:
+def history_lengths(rows: Sequence[PartStatistics], path: Path) -> None:
     """Share of users by the length of their histories, in buckets that double: all interactions, and liked
     ones.
     """
     figure, panels = _multiples(
         rows, "interactions of a user (a bar: from its mark to below twice as many)", "users (%)"
     )
-    last = max(bucket for row in rows for bucket, _ in row["history"]["all"]["buckets"])
+    last = max(bucket for row in rows for bucket, _ in row.history.all.buckets)
     places = [0, *(2**power for power in range(last.bit_length()))]
     for axes, row in zip(panels, rows, strict=True):
-        for kind, colour, side in (("all", BLUE, -0.2), ("liked", ORANGE, 0.2)):
-            counts = dict(map(tuple, row["history"][kind]["buckets"]))
+        lengths = row.history
+        for kind, spread, colour, side in (
+            ("all", lengths.all, BLUE, -0.2),
+            ("liked", lengths.liked, ORANGE, 0.2),
+        ):
+            counts = dict(spread.buckets)
             users = sum(counts.values())
             shares = [100 * counts.get(place, 0) / users for place in places]
             axes.bar([n + side for n in range(len(places))], shares, 0.4, color=colour, label=kind)
@@ -66,19 +72,19 @@ def history_lengths(rows: Sequence[Row], path: Path) -> None:
     save(figure, path)
 
 
-def popularity(rows: Sequence[Row], path: Path) -> None:
+def popularity(rows: Sequence[PartStatistics], path: Path) -> None:
     """Interactions of an item over its rank: a line a row, or a small multiple each where lines would be too
     many.
     """
     from matplotlib.ticker import NullFormatter
 
-    together = len(rows) <= len(_LINES) and not any(row["category"] for row in rows)
+    together = len(rows) <= len(_LINES) and not any(row.category for row in rows)
     axis = ("item's rank by popularity", "interactions of the item")
     figure, panels = _single(*axis) if together else _multiples(rows, *axis)
     for place, row in enumerate(rows):
         axes = panels[0] if together else panels[place]
         style = {"color": _LINES[place], "linestyle": _DASHES[place % 4]} if together else {"color": BLUE}
-        ranks, counts = zip(*row["popularity"]["ranks"], strict=True)
+        ranks, counts = zip(*row.popularity.ranks, strict=True)
         axes.loglog(ranks, counts, linewidth=1.6, label=_title(row), **style)
         axes.yaxis.set_minor_formatter(NullFormatter())
     for axes in panels:  # behind all lines: a limit ends the fitting of shared axes
@@ -88,22 +94,22 @@ def popularity(rows: Sequence[Row], path: Path) -> None:
     save(figure, path)
 
 
-def values(rows: Sequence[Row], liked: Mapping[str, float], path: Path) -> None:
+def values(rows: Sequence[PartStatistics], liked: Mapping[str, float], path: Path) -> None:
     """How values are spread, what counts as liked in another colour, and the recipe's threshold."""
     figure, panels = _multiples(
         rows, "value (stars, points, hours played, clicks)", "interactions (%)", share=False
     )
     for axes, row in zip(panels, rows, strict=True):
-        _values(axes, row, liked.get(row["domain"]))
+        _values(axes, row, liked.get(row.domain))
     _legend(figure, panels[0])
     save(figure, path)
 
 
-def _values(axes: Axes, row: Row, threshold: float | None) -> None:
-    bars = row["values"]["bars"]
+def _values(axes: Axes, row: PartStatistics, threshold: float | None) -> None:
+    bars = row.values.bars
     whole = sum(liked + others for _, liked, others in bars)
     shares = [[100 * bar[part] / whole for bar in bars] for part in (1, 2)]
-    if row["values"]["scale"] == "exact":
+    if row.values.scale == "exact":
         places = [value for value, *_ in bars]
         gap = min((b - a for a, b in itertools.pairwise(places)), default=1.0)
         width, edge = 0.85 * gap, None if threshold is None else threshold - gap / 2
@@ -124,7 +130,7 @@ def _values(axes: Axes, row: Row, threshold: float | None) -> None:
         axes.set_title(f"{_title(row)}\nliked from {threshold:g}", fontsize=9, loc="left")
 
 
-def mixture(mixes: Sequence[MixtureRow], splits: Sequence[str], path: Path) -> None:
+def mixture(mixes: Sequence[MixtureRow], splits: Sequence[Split], path: Path) -> None:
     """Cases wanted and got: a panel a split, two bars a dataset."""
     figure = _figure(1.6 + 0.42 * len(mixes), 8.0)
     panels = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]
@@ -149,7 +155,9 @@ def _figure(height: float, width: float) -> Figure:
     return Figure(figsize=(width, height), dpi=144, layout="constrained", facecolor="white")
 
 
-def _multiples(rows: Sequence[Row], x: str, y: str, *, share: bool = True) -> tuple[Figure, list[Axes]]:
+def _multiples(
+    rows: Sequence[PartStatistics], x: str, y: str, *, share: bool = True
+) -> tuple[Figure, list[Axes]]:
     """A figure with one panel a row; `share` gives all panels the same scales."""
     across = min(_ACROSS, len(rows))
     down = -(-len(rows) // across)
@@ -195,8 +203,8 @@ def _legend(figure: Figure, axes: Axes) -> None:
     )
 
 
-def _title(row: Row) -> str:
-    return drawable(row["category"] or row["domain"], _TITLE)
+def _title(row: PartStatistics) -> str:
+    return drawable(row.category or row.domain, _TITLE)
 
 
 def _short(number: float) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from rectune.core.text.figures import mapping, percent
+from rectune.core.figures import DataFigures
+from rectune.core.figures.data import DatasetFigures
+from rectune.core.figures.statistics import PartStatistics, Spread
+from rectune.core.finished_stages import FinishedStages
+from rectune.core.text.figures import percent
 from rectune.core.text.tables import NONE, Table, nested
-from rectune.evaluation.pages.data import DataSummary, Row, read_data
+from rectune.evaluation.pages.data import DataSummary, read_data
 from rectune.evaluation.pages.data_figures import draw
-from rectune.evaluation.pages.finished_stages import FinishedStages
 from rectune.evaluation.pages.page import Block, pictures
 
-_Column = Callable[[Row], str]
+_Column = Callable[[PartStatistics], str]
 
 
 def data_section(run: FinishedStages, figures: Path) -> list[Block]:
@@ -23,14 +25,16 @@ def data_section(run: FinishedStages, figures: Path) -> list[Block]:
         run: the stages.
         figures: the folder that the charts are drawn into.
     """
-    data = read_data(run.inputs.get("data"), run.manifests.get("data"))
+    data, measured = read_data(run), run.read(DataFigures)
+    if measured is None:
+        return ["The data stage has not run."]
     charts = draw(data, figures)
-    found = [*tables(data), _drops(data), _mixture(data)]
-    known = any(table.rows for table in found)
     return [
-        _datasets(mapping(run.figures("data").get("datasets"))),
-        *found,
-        pictures(figures, charts) if known else "The data stage left no statistics.",
+        _datasets(measured.datasets),
+        *tables(data),
+        _drops(data),
+        _mixture(data),
+        pictures(figures, charts),
     ]
 
 
@@ -42,27 +46,25 @@ def tables(data: DataSummary) -> list[Table]:
     return [_table(rows, *what) for what in (_INTERACTIONS, _HISTORIES, _ITEMS)]
 
 
-def _table(rows: Sequence[Row], title: str, note: str, columns: Mapping[str, _Column]) -> Table:
+def _table(rows: Sequence[PartStatistics], title: str, note: str, columns: Mapping[str, _Column]) -> Table:
     lines = [(_name(row), *(words(row) for words in columns.values())) for row in rows]
     return Table(("domain", *columns), lines, title, note)
 
 
-def _name(row: Row) -> str:
-    return nested(row["category"]) if row["category"] else str(row["domain"])
+def _name(row: PartStatistics) -> str:
+    return nested(row.category) if row.category else row.domain
 
 
-def _datasets(found: Mapping[str, Any]) -> Table:
-    lines = []
-    for name, entry in ((str(name), mapping(entry)) for name, entry in found.items()):
-        passed_on = "yes" if entry.get("redistributable") else "no"
-        lines.append(
-            (name, str(entry.get("domain", "")), str(entry.get("licence") or "not stated"), passed_on)
-        )
+def _datasets(found: Mapping[str, DatasetFigures]) -> Table:
+    lines = [
+        (name, one.domain, one.licence or "not stated", "yes" if one.redistributable else "no")
+        for name, one in found.items()
+    ]
     return Table(("dataset", "domain", "licence", "may be passed on"), lines, "Datasets", align="l")
 
 
 def _drops(data: DataSummary) -> Table:
-    lines = [(drop.dataset, drop.reason, f"{drop.count:,}", drop.first) for drop in data.drops]
+    lines = [(drop.dataset, drop.reason, f"{drop.count:,}", "; ".join(drop.first)) for drop in data.drops]
     return Table(("dataset", "reason", "count", "met first"), lines, "Left out on reading", align="llrl")
 
 
@@ -77,33 +79,25 @@ def _mixture(data: DataSummary) -> Table:
     return Table(("source", *heads), lines, "Cases wanted and got")
 
 
-def _density(row: Row) -> str:
-    return f"{100 * row['density']:.2g} %" if row["density"] else NONE
+def _density(row: PartStatistics) -> str:
+    return f"{100 * row.density:.2g} %" if row.density else NONE
 
 
 def _number(value: float | None) -> str:
     return NONE if value is None else f"{round(value):,}"
 
 
-def _years(row: Row) -> str:
-    first, last = (str(row[end])[:4] if row[end] else "" for end in ("first", "last"))
+def _years(row: PartStatistics) -> str:
+    first, last = (day[:4] if day else "" for day in (row.first, row.last))
     return first if first == last else f"{first}–{last}"
 
 
-def _quartiles(spread: Mapping[str, Any]) -> str:
-    return " / ".join(_number(value) for value in spread["quartiles"])
+def _quartiles(spread: Spread) -> str:
+    return " / ".join(_number(value) for value in spread.quartiles)
 
 
-def _top(most: int) -> _Column:
-    return lambda row: percent(row["popularity"]["top"][str(most)])
-
-
-def _with(name: str) -> _Column:
-    return lambda row: percent(row["text"][name], row["items"])
-
-
-def _gini(row: Row) -> str:
-    value = row["popularity"]["gini"]
+def _gini(row: PartStatistics) -> str:
+    value = row.popularity.gini
     return NONE if value is None else f"{value:.2f}"
 
 
@@ -112,13 +106,13 @@ _INTERACTIONS: tuple[str, str, dict[str, _Column]] = (
     "Valued: with stars, points, hours or the like. Repeated: of a user with an item that he or she had "
     "met before. Density: pairs of user and item that met, of all pairs.",
     {
-        "items": lambda row: _number(row["items"]),
-        "users": lambda row: _number(row["users"]),
-        "interactions": lambda row: _number(row["interactions"]),
-        "kinds": lambda row: ", ".join(row["kinds"]) or NONE,
-        "liked": lambda row: percent(row["liked"], row["interactions"]),
-        "valued": lambda row: percent(row["with_value"], row["interactions"]),
-        "repeated": lambda row: percent(row["repeated"], row["interactions"]),
+        "items": lambda row: _number(row.items),
+        "users": lambda row: _number(row.users),
+        "interactions": lambda row: _number(row.interactions),
+        "kinds": lambda row: ", ".join(row.kinds) or NONE,
+        "liked": lambda row: percent(row.liked, row.interactions),
+        "valued": lambda row: percent(row.with_value, row.interactions),
+        "repeated": lambda row: percent(row.repeated, row.interactions),
         "density": _density,
         "years": lambda row: _years(row) or NONE,
     },
@@ -127,12 +121,12 @@ _HISTORIES: tuple[str, str, dict[str, _Column]] = (
     "Histories",
     "How many interactions a user has: quartiles, what 90 and 99 % of the users do not exceed, the longest.",
     {
-        "quartiles": lambda row: _quartiles(row["history"]["all"]),
-        "90 %": lambda row: _number(row["history"]["all"]["p90"]),
-        "99 %": lambda row: _number(row["history"]["all"]["p99"]),
-        "longest": lambda row: _number(row["history"]["all"]["max"]),
-        "liked: quartiles": lambda row: _quartiles(row["history"]["liked"]),
-        "longest liked": lambda row: _number(row["history"]["liked"]["max"]),
+        "quartiles": lambda row: _quartiles(row.history.all),
+        "90 %": lambda row: _number(row.history.all.p90),
+        "99 %": lambda row: _number(row.history.all.p99),
+        "longest": lambda row: _number(row.history.all.max),
+        "liked: quartiles": lambda row: _quartiles(row.history.liked),
+        "longest liked": lambda row: _number(row.history.liked.max),
     },
 )
 _ITEMS: tuple[str, str, dict[str, _Column]] = (
@@ -141,14 +135,14 @@ _ITEMS: tuple[str, str, dict[str, _Column]] = (
     "hold. Gini: 0 where all are equally popular, near 1 where few hold everything. Title: its mean length "
     "in characters.",
     {
-        "met": lambda row: percent(row["items_seen"], row["items"]),
-        "top 1 %": _top(1),
-        "top 10 %": _top(10),
-        "top 20 %": _top(20),
+        "met": lambda row: percent(row.items_seen, row.items),
+        "top 1 %": lambda row: percent(row.popularity.top.percent_1),
+        "top 10 %": lambda row: percent(row.popularity.top.percent_10),
+        "top 20 %": lambda row: percent(row.popularity.top.percent_20),
         "Gini": _gini,
-        "described": _with("description"),
-        "categories": _with("categories"),
-        "year": _with("year"),
-        "title": lambda row: f"{row['text']['title_length']:.0f}",
+        "described": lambda row: percent(row.text.description, row.items),
+        "categories": lambda row: percent(row.text.categories, row.items),
+        "year": lambda row: percent(row.text.year, row.items),
+        "title": lambda row: f"{row.text.title_length:.0f}",
     },
 )

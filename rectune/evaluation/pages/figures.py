@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rectune.core.extras import needs_extra
+from rectune.core.figures.evaluation import PairedDifference, RankingFigures
 from rectune.core.plots import write_png
 
 if typing.TYPE_CHECKING:
@@ -17,17 +17,6 @@ if typing.TYPE_CHECKING:
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 _WIDE = (7.0, 3.4)  # inches
-
-
-@dataclass(frozen=True)
-class SystemRow:
-    """One system over all domains; `low` to `high` is the 95 % interval of `hit` (Hit@1). None: unknown."""
-
-    system: str
-    n: int
-    hit: float | None = None
-    low: float | None = None
-    high: float | None = None
 
 
 def loss_curve(metrics: Sequence[dict[str, Any]], path: Path) -> bool:
@@ -60,53 +49,44 @@ def reward_margins(metrics: Sequence[dict[str, Any]], path: Path) -> bool:
     return save(figure, path)
 
 
-def hit_chart(rows: Sequence[SystemRow], chance: float | None, path: Path) -> bool:
+def hit_chart(systems: Mapping[str, RankingFigures], chance: float, path: Path) -> None:
     """Hit@1 with its 95 % interval, a line a system, and chance as a dashed line."""
-    shown = [row for row in rows if row.hit is not None]
-    if not shown:
-        return False
     figure, axes = _canvas(
-        "Hit@1", "share of users whose next item is ranked first", "", height=1.2 + 0.42 * len(shown)
+        "Hit@1", "share of users whose next item is ranked first", "", height=1.2 + 0.42 * len(systems)
     )
-    for place, row in enumerate(reversed(shown)):
-        if row.low is not None and row.high is not None:
-            axes.plot([row.low, row.high], [place, place], color=BLUE, linewidth=2.2, solid_capstyle="butt")
-        axes.plot([row.hit or 0.0], [place], color=BLUE, marker="o", markersize=7)
-    if chance is not None:
-        axes.axvline(chance, color=ORANGE, linestyle="--", linewidth=1.2, label=f"chance {chance:.3f}")
-        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0)
-    axes.set_yticks(range(len(shown)), [f"{drawable(row.system)} (n={row.n})" for row in reversed(shown)])
+    shown = list(systems.items())[::-1]
+    for place, (_, row) in enumerate(shown):
+        axes.plot(list(row.interval), [place, place], color=BLUE, linewidth=2.2, solid_capstyle="butt")
+        axes.plot([row.hit_at_1], [place], color=BLUE, marker="o", markersize=7)
+    axes.axvline(chance, color=ORANGE, linestyle="--", linewidth=1.2, label=f"chance {chance:.3f}")
+    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0)
+    axes.set_yticks(range(len(shown)), [f"{drawable(name)} (n={row.n})" for name, row in shown])
     axes.set_ylim(-0.6, len(shown) - 0.4)
-    axes.set_xlim(0.0, max(0.2, *(row.high or row.hit or 0.0 for row in shown)) * 1.05)
-    return save(figure, path)
+    axes.set_xlim(0.0, max(0.2, *(row.interval[1] for row in systems.values())) * 1.05)
+    write_png(figure, path)
 
 
-def difference_chart(pairs: Sequence[Mapping[str, Any]], path: Path) -> bool:
+def difference_chart(pairs: Sequence[PairedDifference], path: Path) -> bool:
     """Hit@1 of each system less that of `embedding_best`, with its 95 % interval, and no difference as a
     dashed line.
     """
-    shown = [
-        row for row in pairs if row.get("against") == "embedding_best" and len(row.get("interval") or ()) == 2
-    ]
+    shown = [row for row in pairs if row.against == "embedding_best"]
     if not shown:
         return False
     title = "Hit@1 less that of the best match by embedding"
     figure, axes = _canvas(title, "difference on the same cases", "", height=1.2 + 0.42 * len(shown))
     for place, row in enumerate(reversed(shown)):
-        axes.plot(list(row["interval"]), [place, place], color=BLUE, linewidth=2.2, solid_capstyle="butt")
-        axes.plot([row["difference"]], [place], color=BLUE, marker="o", markersize=7)
+        axes.plot(list(row.interval), [place, place], color=BLUE, linewidth=2.2, solid_capstyle="butt")
+        axes.plot([row.difference], [place], color=BLUE, marker="o", markersize=7)
     axes.axvline(0.0, color=ORANGE, linestyle="--", linewidth=1.2)
-    axes.set_yticks(range(len(shown)), [drawable(str(row["system"])) for row in reversed(shown)])
+    axes.set_yticks(range(len(shown)), [drawable(row.system) for row in reversed(shown)])
     axes.set_ylim(-0.6, len(shown) - 0.4)
     return save(figure, path)
 
 
 def series(metrics: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]:
-    """(step, value) of one logged figure; entries without it, or without a step, are left out."""
-    pairs = ((entry.get("step"), entry.get(key)) for entry in metrics)
-    return [
-        (float(s), float(v)) for s, v in pairs if isinstance(s, (int, float)) and isinstance(v, (int, float))
-    ]
+    """(step, value) of one logged figure; entries of other figures are left out."""
+    return [(float(entry["step"]), float(entry[key])) for entry in metrics if key in entry]
 
 
 @needs_extra("a chart")

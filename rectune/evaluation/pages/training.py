@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from rectune.core.text.figures import figure, mapping, memory, with_ends
+from rectune.core.errors import UserError
+from rectune.core.figures import CandidatesFigures, ExportFigures, TagFigures
+from rectune.core.figures.preferences import AdapterGap, HealthReport
+from rectune.core.figures.reading import remake_hint
+from rectune.core.figures.record import GgufFile
+from rectune.core.finished_stages import FinishedStages
+from rectune.core.text.figures import figure, mean_in_words, memory
 from rectune.core.text.markdown import block_quote, escaped
 from rectune.core.text.plain import duration
 from rectune.core.text.tables import Table
 from rectune.evaluation.pages.figures import loss_curve, reward_margins
-from rectune.evaluation.pages.finished_stages import FinishedStages
 from rectune.evaluation.pages.page import Block, Collapsible, pictures
+from rectune.models import metrics
 from rectune.models.export_summary import export_summary
 
 _LOSS = {"loss.png": "Loss of supervised fine-tuning over optimizer steps"}
@@ -24,49 +29,59 @@ def training(run: FinishedStages, figures: Path) -> list[Block]:
     """Charts of both trainings, drawn into the folder `figures`, the pairs that DPO was given, and the
     export.
     """
-    loss_curve(run.log("sft"), figures / "loss.png")
-    reward_margins(run.log("dpo"), figures / "rewards.png")
-    charts = pictures(figures, _LOSS | _REWARDS)
-    export = export_summary(run.figures("export"))
+    loss_curve(_log(run, "sft", "loss"), figures / "loss.png")
+    reward_margins(_log(run, "dpo", "rewards/margins"), figures / "rewards.png")
+    health, sampled = run.read(HealthReport), run.read(CandidatesFigures)
+    exported = run.read(ExportFigures)
     return [
-        charts or "No training step was logged.",
-        preference_table(run.document("tag", "health.json"), run.made_by("tag")),
-        _adapter_gap(run),
-        *(["### Export", export] if export else []),
+        pictures(figures, _LOSS | _REWARDS) or "No training step was logged.",
+        *([preference_table(health, run.made_by("tag"))] if health else []),
+        *([_adapter_gap(sampled.gap_to_adapter, sampled.gguf)] if sampled else []),
+        *(["### Export", export_summary(exported)] if exported else []),
     ]
 
 
-def _adapter_gap(run: FinishedStages) -> str:
-    """How far the sampled GGUF is from the adapter it was merged from; empty where that was not measured."""
-    figures = run.figures("candidates")
-    gap, gguf = mapping(figures.get("gap_to_adapter")), mapping(figures.get("gguf"))
-    if "nats_per_token" not in gap:
-        return ""
+def _log(run: FinishedStages, stage: str, wanted: str) -> list[metrics.Row]:
+    """A training log, an entry a step; of a step that was logged twice the later figures count. Empty where
+    the stage has not finished.
+
+    Raises:
+        UserError: the stage has finished and logged nothing of what is wanted.
+    """
+    if stage not in run.manifests:
+        return []
+    path, steps = run.inputs[stage] / "metrics.jsonl", dict[int, metrics.Row]()
+    for row in metrics.read(path):
+        steps[row["step"]] = {**steps.get(row["step"], {}), **row}
+    if not any(wanted in row for row in steps.values()):
+        raise UserError(f"the stage {stage} logged no {wanted}", where=str(path), hint=remake_hint(stage))
+    return list(steps.values())
+
+
+def _adapter_gap(gap: AdapterGap, gguf: GgufFile) -> str:
+    """How far the sampled GGUF is from the adapter it was merged from."""
     return (
-        f"The SFT model that wrote the candidate answers is a {escaped(gguf.get('quantisation', 'GGUF'))} "
-        f"file: the mean log-probability of an answer's tokens lies {gap['nats_per_token']:.3f} nats from "
-        f"the adapter model's (mean over {gap.get('answers', 0)} answers, {gap.get('tokens', 0)} tokens)."
+        f"The SFT model that wrote the candidate answers is a {escaped(gguf.quantisation)} "
+        f"file: the mean log-probability of an answer's tokens lies {gap.nats_per_token:.3f} nats from "
+        f"the adapter model's (mean over {gap.answers} answers, {gap.tokens} tokens)."
     )
 
 
-def preference_table(document: Any, made_by: str) -> Table:
-    """Chosen against rejected answers.
-
-    Args:
-        document: what health.json holds; without rows where it is missing or holds something else.
-        made_by: a sentence that ends the note.
-    """
-    found = mapping(document)
-    meanings, warnings = mapping(found.get("meanings")), found.get("warnings")
-    lines = []
-    for name, entry in mapping(found.get("sides")).items():
-        side, gap = mapping(entry), mapping(mapping(entry).get("gap"))
-        difference = with_ends(gap.get("mean"), (gap.get("low"), gap.get("high")), signed=True)
-        words = str(meanings.get(name, name))
-        lines.append((words, figure(side.get("chosen")), figure(side.get("rejected")), difference))
-    warned = "".join(f"Warning: {text}. " for text in warnings) if isinstance(warnings, list) else ""
+def preference_table(health: HealthReport, made_by: str) -> Table:
+    """Chosen against rejected answers; `made_by` is a sentence that ends the note."""
+    sides, meanings = health.sides, health.meanings
+    lines = [
+        (words, figure(side.chosen), figure(side.rejected), mean_in_words(side.gap, signed=True))
+        for words, side in (
+            (meanings["words"], sides.words),
+            (meanings["repetition"], sides.repetition),
+            (meanings["score"], sides.score),
+            (meanings["names_item"], sides.names_item),
+        )
+    ]
+    warned = "".join(f"Warning: {text}. " for text in health.warnings)
     note = (
-        f"{found.get('pairs')} pairs of {found.get('prompts')} prompts, as DPO was given them. Brackets are "
+        f"{health.pairs} pairs of {health.prompts} prompts, as DPO was given them. Brackets are "
         f"95 % intervals of the mean difference. {warned}{made_by}"
     )
     return Table(("measure", "chosen", "rejected", "difference"), lines, "Preference pairs", note)
@@ -89,12 +104,16 @@ def cost(run: FinishedStages) -> list[Block]:
     seen: dict[str, set[str]] = {}
     for one in run.manifests.values():
         for package, version in one.versions.items():
-            seen.setdefault(package, set()).add(str(version))
+            seen.setdefault(package, set()).add(version)
     versions = ", ".join(f"{package} {', '.join(sorted(found))}" for package, found in sorted(seen.items()))
-    rule = run.figures("tag").get("rule")
+    tagged = run.read(TagFigures)
     heads = ("stage", "time", "share of time", "peak memory", "attempts", "key")
     return [
         Table(heads, lines, align="lrrrrl"),
         *([Collapsible("Versions", escaped(versions))] if versions else []),
-        *([Collapsible("The simulated annotator's rule", block_quote(rule))] if rule else []),
+        *(
+            [Collapsible("The simulated annotator's rule", block_quote(tagged.rule))]
+            if tagged and tagged.rule
+            else []
+        ),
     ]

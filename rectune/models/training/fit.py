@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rectune.core.errors import RectuneError
+from rectune.core.figures.training import FitFigures
 from rectune.core.progress import say
 from rectune.core.settings import ModelsConfig, TrainingConfig
 from rectune.models import integrity_checks, metrics
@@ -165,7 +166,7 @@ def fit(
     job: TrainingJob,
     best: BestAdapterCallback | None = None,
     meter: metrics.TokenMeter | None = None,
-) -> dict[str, Any]:
+) -> FitFigures:
     """Train from the last complete checkpoint, check the result, write `adapter/`, tidy up.
 
     Every process calls this; the first one writes the shared files.
@@ -197,13 +198,16 @@ def fit(
     if not rows:
         raise RectuneError(f"{job.label}: not one step was logged")
     finish(job, best)
-    setup = {
-        "processes": process_count(),
-        "zero_stage": job.settings.zero_stage,
-        "deepspeed": _as_used(trainer),
-    }
-    figures = metrics.summary(rows) | (best.figures() if best else {})
-    return figures | {"adapter_changed": round(share, 4)} | setup
+    evaluated = best if best and best.step else None
+    return FitFigures(
+        **dict(metrics.summary(rows)),
+        best_step=evaluated.step if evaluated else None,
+        best_eval_loss=evaluated.loss if evaluated else None,
+        adapter_changed=round(share, 4),
+        processes=process_count(),
+        zero_stage=job.settings.zero_stage,
+        deepspeed=_as_used(trainer),
+    )
 
 
 def _train(

@@ -5,10 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rectune.core.settings import EvaluateConfig
 from rectune.core.stats.intervals import wilson
 from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at, reciprocal_ranks, target_rank
-from rectune.evaluation.protocol import figures
 
 SCORES = st.lists(st.floats(allow_nan=True), min_size=1, max_size=20)
 
@@ -88,5 +86,4 @@ def test_cases_of_one_user_are_not_taken_for_independent():
 
 
 def test_without_cases_there_is_no_figure():
-    assert figures({}, {}, EvaluateConfig(systems=["random"])) == {"n": 0, "draws": 0}
     assert all(math.isnan(bound) for bound in UserBootstrap([], 10, 0).interval([]))

@@ -41,12 +41,12 @@ def test_holm_keeps_the_order_and_never_makes_smaller(ps: list[float]):
 def test_a_difference_counts_wins_and_losses_on_the_same_cases():
     users = [f"u{n}" for n in range(8)]
     found = difference([1, 1, 2, 2, 3, 9, 9, 9], [1, 2, 1, 1, 1, 9, 9, 9], UserBootstrap(users, 500, 0))
-    assert (found["won"], found["lost"], found["n"]) == (3, 1, 8)
-    assert found["difference"] == pytest.approx(2 / 8)
-    assert found["interval"][0] < 0.25 < found["interval"][1]
-    assert found["p"] == pytest.approx(2 * (1 + 4) / 16)
+    assert (found.won, found.lost, found.n) == (3, 1, 8)
+    assert found.difference == pytest.approx(2 / 8)
+    assert found.interval[0] < 0.25 < found.interval[1]
+    assert found.p == pytest.approx(2 * (1 + 4) / 16)
     same = difference([1, 4], [1, 4], UserBootstrap(["a", "b"], 500, 0))
-    assert same["difference"] == 0 and same["interval"] == (0, 0) and same["p"] == 1
+    assert same.difference == 0 and same.interval == (0, 0) and same.p == 1
 
 
 def test_users_are_drawn_with_all_their_cases():

@@ -1,0 +1,55 @@
+"""What stages measure: a frozen record a stage, so that who asks for a figure that is not there is told so.
+
+A stage returns its record, the run store keeps it in the manifest under `figures`, and reports, cards and
+comparisons read it back with `rectune.core.figures.reading`, which refuses what is missing, unknown or of
+another type.
+"""
+
+from __future__ import annotations
+
+from rectune.core.figures.data import DataFigures, FilterFigures, QueriesFigures, RationalesFigures
+from rectune.core.figures.evaluation import EvalFigures
+from rectune.core.figures.grounding import RecommendFigures
+from rectune.core.figures.models import BaseFigures, ExportFigures
+from rectune.core.figures.preferences import CandidatesFigures, TagFigures
+from rectune.core.figures.publishing import PushFigures, ReportFigures
+from rectune.core.figures.record import StageRecord
+from rectune.core.figures.training import DpoFigures, SftFigures
+
+__all__ = [
+    "STAGE_FIGURES",
+    "BaseFigures",
+    "CandidatesFigures",
+    "DataFigures",
+    "DpoFigures",
+    "EvalFigures",
+    "ExportFigures",
+    "FilterFigures",
+    "PushFigures",
+    "QueriesFigures",
+    "RationalesFigures",
+    "RecommendFigures",
+    "ReportFigures",
+    "SftFigures",
+    "TagFigures",
+]
+
+STAGE_FIGURES: dict[str, type[StageRecord]] = {
+    kind.stage: kind
+    for kind in (
+        DataFigures,
+        BaseFigures,
+        QueriesFigures,
+        RationalesFigures,
+        FilterFigures,
+        SftFigures,
+        CandidatesFigures,
+        TagFigures,
+        DpoFigures,
+        ExportFigures,
+        RecommendFigures,
+        EvalFigures,
+        ReportFigures,
+        PushFigures,
+    )
+}
