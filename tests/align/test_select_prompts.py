@@ -25,7 +25,7 @@ def test_users_and_texts_of_training_and_test_are_left_out_and_counted() -> None
         make_prompt(7, split="train"),
         make_prompt(2),
         make_prompt(2, split="test", user="other"),
-        make_prompt(0, user="other"),
+        make_prompt(0, user="another"),
     ]
     found = select_prompts(rows, 0)
     assert found.prompts == [fresh]
@@ -49,7 +49,7 @@ def test_of_more_prompts_than_wanted_domains_kinds_and_locales_come_equally_ofte
     )
     found = select_prompts(made, 43)
     assert (len(found.prompts), found.spare) == (43, len(made) - 43)
-    assert found.balance()["domain"] == {"books": 20, "games": 3, "news": 20}  # all that games has
+    assert found.balance().domain == {"books": 20, "games": 3, "news": 20}  # all that games has
     kinds = Counter((p.domain, p.form) for p in found.prompts)
     assert {kinds["news", "direct"], kinds["news", "listwise"], kinds["books", "direct"]} == {10}
     assert Counter(p.locale for p in found.prompts if (p.domain, p.form) == ("news", "direct")) == {
