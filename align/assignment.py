@@ -9,6 +9,7 @@ from rectune.align.decisions import check_annotator
 from rectune.align.tasks import AnnotationTask
 from rectune.core.errors import UserError
 from rectune.core.types import content_id
+from rectune.core.user_env import plain_name
 
 REPEATS = 0.02  # share of an annotator's prompts that are repeated
 APART = 20  # prompts at least between the first showing and the second, where there are that many
@@ -51,6 +52,7 @@ def assigned(
     Raises:
         UserError: a name cannot be used or is there twice, or the annotator is not one of them.
     """
+    annotator, annotators = plain_name(annotator), [plain_name(name) for name in annotators]
     for name in annotators:
         check_annotator(name)
     if len(set(annotators)) < len(annotators):

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_v
 from pydantic.dataclasses import dataclass
 
 from rectune.core.errors import UserError
+from rectune.core.user_env import plain_name
 
 SIMULATED = "simulated"  # the annotator's name that no person may take
 LONGEST_NOTE = 2000  # characters
@@ -46,7 +47,10 @@ def _encodable(text: str) -> str:
 
 Hash = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
 Answers = Annotated[tuple[Hash, ...], Field(min_length=2), AfterValidator(_different)]
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_printable)]
+# Two ways of typing one name are one person.
+Name = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(plain_name), AfterValidator(_printable)
+]
 System = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_encodable)]
 Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False, strict=True)]
 Note = Annotated[str, Field(max_length=LONGEST_NOTE), AfterValidator(_encodable)]
@@ -153,9 +157,10 @@ def check_annotator(name: str) -> None:
     Raises:
         UserError: it is empty, too long, not printable, or that of the simulated annotator.
     """
+    name = plain_name(name)
     if name == SIMULATED:
         raise UserError("the annotator's name 'simulated' is reserved", hint="tag under your own name")
-    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+    if not name or not name.isprintable() or len(name) > LONGEST_NAME:
         hint = f"give 1 to {LONGEST_NAME} printable characters"
         raise UserError(f"{name[:64]!r} cannot be an annotator's name", hint=hint)
 

@@ -24,6 +24,7 @@ from rectune.align.tags import TagStore
 from rectune.align.tasks import AnnotationTask
 from rectune.core.errors import UserError
 from rectune.core.text.plain import duration
+from rectune.core.user_env import plain_name
 
 _PACE_OVER = 20  # latest decisions; the median ignores breaks
 
@@ -59,6 +60,7 @@ class AnnotationSession:
         clock: Callable[[], float] = time.time,
     ) -> None:
         check_annotator(annotator)
+        annotator = plain_name(annotator)
         self.slots, self.store, self.annotator = slots, store, annotator
         self._requests, self._clock = requests, clock
         self._orders = [slot.order(annotator) for slot in slots]

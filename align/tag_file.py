@@ -12,11 +12,15 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from rectune.align.decisions import Decision, PromptNote
 from rectune.core.errors import UserError
+from rectune.core.user_env import plain_name
 
 VERSION = 3  # of the tables, kept in PRAGMA user_version
 
 _APPLICATION = 0x72656374  # "rect", kept in PRAGMA application_id: tells this file from any other database
 _BUSY = 30.0  # seconds to wait for another annotator's write
+PLAIN_NAME = (
+    "plain_name"  # in SQL, see `rectune.core.user_env`: files of before hold names as they were typed
+)
 KEPT = "the file is left as it is: restore a copy, or name another with align.tags"
 
 Record = TypeVar("Record", Decision, PromptNote)
@@ -94,6 +98,7 @@ def connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
     try:
+        connection.create_function(PLAIN_NAME, 1, plain_name, deterministic=True)
         connection.execute("pragma journal_mode = wal")
         # In this mode a commit returns only after the log is on the disk.
         connection.execute("pragma synchronous = full")

@@ -17,6 +17,7 @@ from rectune.align.tags import TagStore
 from rectune.align.tasks import ITEMS_FILE, AnnotationTask, load_tasks
 from rectune.align.terminal import say
 from rectune.core.errors import UserError
+from rectune.core.user_env import plain_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class TaggingOptions:
     annotators: tuple[str, ...] = ()
     overlap: float = 0.0
     repeats: float = REPEATS
+
+    def __post_init__(self) -> None:
+        """Names count as `plain_name` has them."""
+        object.__setattr__(self, "annotator", plain_name(self.annotator))
+        object.__setattr__(self, "annotators", tuple(map(plain_name, self.annotators)))
 
 
 def tag(folders: Mapping[str, Path], options: TaggingOptions) -> int:

@@ -24,12 +24,14 @@ from rectune.align.decisions import (
     first_fault,
     subject_of,
 )
-from rectune.align.tag_file import DECISIONS, KEPT, MARKS, Record, RecordTable, connect
+from rectune.align.tag_file import DECISIONS, KEPT, MARKS, PLAIN_NAME, Record, RecordTable, connect
 from rectune.core.errors import UserError
 from rectune.core.types import content_id
+from rectune.core.user_env import plain_name
 
 # The latest counts. The number breaks ties: two decisions of one session may bear the same time.
 _HISTORY = "order by time, id"
+_OF: str = f"{PLAIN_NAME}(annotator)"
 _ATTACHED = 10  # other files that SQLite opens beside its own, as it is built everywhere
 
 
@@ -119,9 +121,9 @@ class TagStore(AbstractContextManager["TagStore"]):
         Returns:
             The decision, or None if there is nothing to undo.
         """
-        query = f"select id, {_named(DECISIONS)} from decisions where annotator = ? and undone is null"
+        query = f"select id, {_named(DECISIONS)} from decisions where {_OF} = ? and undone is null"
         with self._errors():
-            rows = self._connection.execute(f"{query} order by time desc, id desc", (annotator,))
+            rows = self._connection.execute(f"{query} order by time desc, id desc", (plain_name(annotator),))
             for row, *values in rows:
                 decision = self._record(DECISIONS, values)
                 if among is None or decision.subject in among:
@@ -187,7 +189,9 @@ class TagStore(AbstractContextManager["TagStore"]):
     def _read(self, table: RecordTable[Record], where: str = "true", **wanted: str | None) -> list[Record]:
         """The records that match `where` and the column values in `wanted` (None: any), oldest first."""
         given: dict[str, str] = {column: value for column, value in wanted.items() if value is not None}
-        where = " and ".join([where, *(f"{column} = ?" for column in given)])
+        if "annotator" in given:
+            given["annotator"] = plain_name(given["annotator"])
+        where = " and ".join([where, *map(_equals, given)])
         query = f"select {_named(table)} from {table.name} where {where} {_HISTORY}"
         with self._errors():
             rows = self._connection.execute(query, tuple(given.values())).fetchall()
@@ -251,6 +255,10 @@ class TagStore(AbstractContextManager["TagStore"]):
             raise UserError(
                 f"the tag file cannot be used: {broken}", where=str(self.path), hint=hint
             ) from None
+
+
+def _equals(column: str) -> str:
+    return f"{_OF if column == 'annotator' else column} = ?"
 
 
 def _named(table: RecordTable[Any], prefix: str = "") -> str:

@@ -25,7 +25,7 @@ from rectune.models.loading import load_tokenizer
 from rectune.models.prompt_lengths import prompt_lengths
 from rectune.prompts.answers import find_items
 from rectune.prompts.render import RenderOptions, render
-from rectune.prompts.teacher_prompts import query_messages
+from rectune.prompts.teacher_prompts import facts, query_messages
 from rectune.prompts.truncation import TruncatedPrompt, fit
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> QueriesFigures
         rows_in=len(plans),
         rows_out=len(fitted.prompts),
         dropped={"every query refused": len(plans) - len(ready), "too long": fitted.too_long},
+        longest_lost=max(fitted.lost, default=0),
         shortened=fitted.shortened,
         left_out=fitted.left_out,
         asked_passively_instead=sum(_askable(plan, queries) is not plan for plan in active),
@@ -163,12 +164,14 @@ def query_request(
     plan: PromptPlan, catalogue: Catalogue, sampling: settings.SamplingConfig, attempt: int
 ) -> GenerationRequest:
     """The request to a teacher for a search query; every attempt has another seed."""
+    item = catalogue.get(plan.case.domain, plan.case.target)
     return GenerationRequest(
         id=plan.case.id,
-        messages=query_messages(catalogue.get(plan.case.domain, plan.case.target), plan.locale),
+        messages=query_messages(item, plan.locale),
         sampling=sampling,
         seed=seed_of("seed", "query", plan.case.id, sampling.seed, attempt),
         stop=("\n",),
+        facts=facts(item),
     )
 
 

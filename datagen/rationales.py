@@ -20,7 +20,7 @@ from rectune.core.types import Example, Prompt, grouped, with_id
 from rectune.datagen.teachers import ask_teachers
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer, reasons
-from rectune.prompts.teacher_prompts import brief, rationale_messages, rationale_opening
+from rectune.prompts.teacher_prompts import brief, facts, rationale_messages, rationale_opening
 from rectune.prompts.title_matching import WHOLE
 
 _SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
@@ -105,6 +105,7 @@ def rationale_request(
         seed=seed_of("seed", "rationale", prompt.id, sampling.seed),
         prefill=_opening(prompt, catalogue),
         history=tuple(brief(item) for item in history),
+        facts=facts(target),
     )
 
 

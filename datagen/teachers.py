@@ -38,7 +38,7 @@ def unanswered(
     left = {
         request.id
         for teacher, mine in _shared_out(requests, config.teachers)
-        for request in missing(model_of(teacher, config), mine, generation_cache)
+        for request in missing(model_of(teacher, config), mine, config, generation_cache)
     }
     return [request for request in requests if request.id in left]
 

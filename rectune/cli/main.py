@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -109,11 +110,11 @@ def plan(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(runs: Runs = Path("runs")) -> None:
     """What works on this machine, and how to repair what does not."""
     from rectune.pipeline.doctor import examine
 
-    report, healthy = examine()
+    report, healthy = examine(runs)
     typer.echo(report)
     raise typer.Exit(0 if healthy else 2)
 
@@ -249,20 +250,49 @@ app.command("leave-one-domain-out")(leave_one_domain_out)
 
 
 def main() -> None:
-    """The console command. A UserError is printed without a traceback, and the exit status is 2."""
+    """The console command. Errors for people go without a traceback and exit with 2."""
+    from rectune.core.std_streams import flush_streams, prepare_streams
+
+    prepare_streams()
+    status = _status()
+    if (unwritten := flush_streams()) and not status:
+        status = _refused(unwritten)
+    sys.exit(status)
+
+
+def _status() -> int | str | None:
+    """Run what was typed; what went wrong is printed in a line or two. Returns the exit status."""
     from rectune.core.errors import RectuneError, UserError
 
     try:
         app()
+    except SystemExit as end:
+        return end.code
     except UserError as error:
-        typer.echo(f"rectune: {error}", err=True)
-        sys.exit(2)
+        return _complain(error, 2)
     except RectuneError as error:
-        typer.echo(f"rectune: {error}", err=True)
-        sys.exit(1)
+        return _complain(error, 1)
     except KeyboardInterrupt:
-        typer.echo("rectune: stopped; the same command goes on from here", err=True)
-        sys.exit(130)
+        return _complain("stopped; the same command goes on from here", 130)
+    except OSError as error:
+        return _refused(error)
+    return 0
+
+
+def _refused(error: OSError) -> int:
+    """Tell what the system did not let us do; a fault of ours keeps its traceback."""
+    from rectune.core.os_errors import for_people
+
+    told = for_people(error, str(Path.cwd()))
+    if told is None:
+        raise error
+    return _complain(told, 2)
+
+
+def _complain(what: object, status: int) -> int:
+    with suppress(OSError):
+        typer.echo(f"rectune: {what}", err=True)
+    return status
 
 
 if __name__ == "__main__":

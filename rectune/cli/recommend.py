@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rectune.cli.shared_options import Runs
+from rectune.cli.shared_options import Overrides, Runs
 
 if TYPE_CHECKING:
     from rectune.core.settings import RetrievalConfig
     from rectune.core.types import Item
     from rectune.recommender.generative import GenerativeRecommender
-    from rectune.recommender.requests import UserRequest
+    from rectune.recommender.typed_history import Typed
 
 _DEFAULT = Path("demo")
 _QUESTION = re.compile(r"(?:^|\s)\?\s*")
@@ -39,9 +39,11 @@ class CatalogueSource:
     model: str
     runs: Path
     columns: dict[str, str] = field(default_factory=dict)
+    overrides: Sequence[str] = ()
 
 
 def recommend(
+    overrides: Overrides = None,
     recipe: Annotated[
         Path | None,
         typer.Option(
@@ -73,7 +75,7 @@ def recommend(
 ) -> None:
     """Recommend items of a catalogue for a history or a query, with reasons and evidence."""
     from rectune.inference.engine_cache import keep_engines_loaded
-    from rectune.recommender.requests import UserRequest
+    from rectune.recommender.typed_history import Typed
 
     chosen = {
         "title": title_column,
@@ -83,24 +85,18 @@ def recommend(
         "year": year_column,
     }
     columns = {name: column for name, column in chosen.items() if column != _GUESS}
-    source = CatalogueSource(catalogue, domain, recipe, model, runs, columns)
-    user_request = UserRequest(titles_in(history), query, history_domain)
-    if not interactive and not (user_request.history or user_request.query.strip()):
+    source = CatalogueSource(catalogue, domain, recipe, model, runs, columns, overrides or [])
+    typed = Typed(history, query, history_domain)
+    if not interactive and typed.empty:
         from rectune.core.errors import UserError
 
         raise UserError("nothing to go by", hint='give --history "A; B; C", --query "…", or --interactive')
     answer = _Answering(source, _checked(ground), top, as_json)
     with keep_engines_loaded() if interactive else nullcontext():
-        if user_request.history or user_request.query.strip():
-            typer.echo(answer(user_request))
+        if not typed.empty:
+            typer.echo(answer(typed))
         if interactive:
             _converse(answer, history_domain)
-
-
-def titles_in(text: str) -> list[str]:
-    """The titles in "A; B; C". A semicolon within a title (Steins;Gate) has no space after it."""
-    parts = re.split(r";\s+|;\s*$", text) if re.search(r";\s", text) else text.split(";")
-    return [title.strip() for title in parts if title.strip()]
 
 
 class _Answering:
@@ -117,19 +113,19 @@ class _Answering:
             say(said)
         self._recommender = _recommender(model, self._items, config, folder)
 
-    def __call__(self, user_request: UserRequest) -> str:
-        """The answer to a request, for a terminal or as a line of JSON."""
+    def __call__(self, typed: Typed) -> str:
+        """The answer to what was typed, for a terminal or as a line of JSON."""
         from rectune.core.progress import say
+        from rectune.core.std_streams import json_line
         from rectune.recommender.formatting import as_json, as_text
         from rectune.recommender.requests import from_words
 
-        request = from_words(self._items, user_request, self._recommender.grounding)
-        if strange := [
-            item.title for item in request.liked if not item.item_id and not user_request.history_domain
-        ]:
+        wish = typed.user_request(self._items[0].domain, self._recommender.grounding.titles)
+        request = from_words(self._items, wish, self._recommender.grounding)
+        if strange := [item.title for item in request.liked if not item.item_id and not wish.history_domain]:
             say(f"not in the catalogue, so only their words count: {'; '.join(strange)}")
         found = self._recommender.recommend(request)
-        return json.dumps(as_json(found), ensure_ascii=False) if self._json else as_text(found)
+        return json_line(as_json(found)) if self._json else as_text(found)
 
 
 def _recommender(
@@ -145,7 +141,7 @@ def _recommender(
 def _converse(answer: _Answering, history_domain: str) -> None:
     """Read one request per line until an empty one: titles, or a question mark and a query, or both."""
     from rectune.core.errors import UserError
-    from rectune.recommender.requests import UserRequest
+    from rectune.recommender.typed_history import Typed
 
     typer.echo(
         'Titles you liked, as "A; B; C"; or "? what you look for"; or both. An empty line ends.', err=True
@@ -157,9 +153,7 @@ def _converse(answer: _Answering, history_domain: str) -> None:
             return
         history, *query = _QUESTION.split(line, maxsplit=1)
         try:
-            typer.echo(
-                answer(UserRequest(titles_in(history), query[0] if query else "", history_domain)) + "\n"
-            )
+            typer.echo(answer(Typed(history, query[0] if query else "", history_domain)) + "\n")
         except UserError as error:
             typer.echo(f"rectune: {error}", err=True)
 
@@ -167,7 +161,8 @@ def _converse(answer: _Answering, history_domain: str) -> None:
 def _settings(source: CatalogueSource, ground: str, top: int) -> RetrievalConfig:
     from rectune.core.recipe import load_recipe
 
-    changed = [f"retrieval.grounding={ground}"] * bool(ground) + [f"retrieval.top={top}"] * bool(top)
+    changed = [*source.overrides]
+    changed += [f"retrieval.grounding={ground}"] * bool(ground) + [f"retrieval.top={top}"] * bool(top)
     return load_recipe(source.recipe or _DEFAULT, changed).retrieval
 
 
@@ -188,21 +183,23 @@ def _items(source: CatalogueSource, embedder: str) -> tuple[list[Item], Path]:
     from rectune.core.errors import UserError
     from rectune.core.progress import say
     from rectune.core.types import content_id
+    from rectune.pipeline.recipe_results import finished_result
     from rectune.recommender.catalogue_file import read_catalogue
 
-    store, recipe = ArtifactStore(source.runs), source.recipe or _DEFAULT
+    store = ArtifactStore(source.runs)
     if source.catalogue:
         read = read_catalogue(source.catalogue, source.domain or "other", source.columns)
         say(read.describe())
         items, of = read.items, str(source.catalogue.resolve())
     else:
-        known = load_catalogue(store.resolve(recipe.stem, "data") / "items.parquet")
+        data = finished_result(source.recipe or _DEFAULT, "data", store, source.overrides)
+        known = load_catalogue(data / "items.parquet")
         if source.domain not in known.domains:
             raise UserError(
                 f"which catalogue? There is no domain {source.domain!r}",
                 hint=f"give --catalogue FILE, or --domain with one of: {', '.join(known.domains)}",
             )
-        items, of = known.of(source.domain), recipe.stem
+        items, of = known.of(source.domain), data.name
     return items, store.root / "catalogues" / content_id("catalogue", of, source.domain, embedder)
 
 
@@ -211,14 +208,16 @@ def _model(source: CatalogueSource) -> tuple[Path, str]:
     from rectune.core.artifacts import ArtifactStore
     from rectune.core.errors import UserError
     from rectune.models.reference import gguf_file
+    from rectune.pipeline.recipe_results import finished_result
 
     if source.model:
         return gguf_file(source.model), ""
     try:
-        return ArtifactStore(source.runs).resolve(
-            (source.recipe or _DEFAULT).stem, "export"
-        ) / "model.gguf", ""
+        wanted = source.recipe or _DEFAULT
+        folder = finished_result(wanted, "export", ArtifactStore(source.runs), source.overrides)
+        return folder / "model.gguf", ""
     except UserError:
         if source.recipe:
             raise
-        return gguf_file("embedded"), "no recipe was run here: the embedded model answers, untrained"
+        said = f"the recipe {_DEFAULT} was not run here as it stands: the embedded model answers, untrained"
+        return gguf_file("embedded"), said

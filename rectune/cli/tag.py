@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -47,6 +46,8 @@ tag_app = typer.Typer(
     no_args_is_help=True,
 )
 
+_Of = tuple[Path, list[str] | None]  # a recipe and its overrides
+
 Annotators = Annotated[
     str, typer.Option(help="The annotators who share the prompts, as a,b,c; else you do all.")
 ]
@@ -89,14 +90,15 @@ def answers(
     from rectune.align.tagging import compare as judge
     from rectune.core.artifacts import ArtifactStore
     from rectune.core.recipe import load_recipe
+    from rectune.core.user_env import login_name
     from rectune.pipeline.run import RunOptions, run_pipeline
 
     loaded = load_recipe(recipe, overrides or [])
     options = TaggingOptions(
-        tag_file(loaded), annotator or getpass.getuser(), plain, _names(annotators), overlap, repeats
+        tag_file(loaded), annotator or login_name(), plain, _names(annotators), overlap, repeats
     )
     if compare:
-        comparison, data = _duel(recipe, compare, answers, runs)
+        comparison, data = _duel((recipe, overrides), compare, answers, runs)
         raise typer.Exit(judge(comparison, data, options))
     folders = run_pipeline(RunOptions(recipe, overrides or [], "candidates"), ArtifactStore(runs))
     if loaded.align.annotator == "simulated":
@@ -125,10 +127,10 @@ def status(
     with _existing(loaded) as store:
         decisions, marks = store.standing(), store.marks()
     if compare:
-        comparison, _ = _duel(recipe, compare, answers, runs)
+        comparison, _ = _duel((recipe, overrides), compare, answers, runs)
         typer.echo(comparison_status(comparison, decisions))
         return
-    typer.echo(described(_tasks(recipe, runs), decisions, marks, _names(annotators), overlap))
+    typer.echo(described(_tasks((recipe, overrides), runs), decisions, marks, _names(annotators), overlap))
 
 
 @tag_app.command()
@@ -163,7 +165,7 @@ def _export_texts(store: TagStore, file: Path, format: ExportFormat, recipe: Pat
         hint = "say whose they are: --recipe RECIPE"
         raise UserError(f"{format} gets the texts too, and a tag file holds hashes only", hint=hint)
     decisions = store.decisions()
-    rows = judged(_tasks(recipe, runs), decisions, store.marks())
+    rows = judged(_tasks((recipe, None), runs), decisions, store.marks())
     write_text(file, document(rows, format))
     count = sum(len(about) for _, about, _ in rows)
     typer.echo(f"{count} decisions on {len(rows)} prompts written to {file}")
@@ -218,17 +220,26 @@ def _tell(taken: ImportCounts, path: Path) -> None:
         typer.echo(f"{taken.known} were there already, or twice, and are kept once")
 
 
-def _tasks(recipe: Path, runs: Path) -> list[AnnotationTask]:
-    """The prompts and answers of a recipe's last run."""
+def _tasks(annotators: _Of, runs: Path) -> list[AnnotationTask]:
+    """The prompts and answers of a recipe."""
     from rectune.align.tasks import load_tasks
-    from rectune.core.artifacts import ArtifactStore
 
-    found = ArtifactStore(runs)
-    return load_tasks(found.resolve(recipe.stem, "candidates"), found.resolve(recipe.stem, "queries"))
+    return load_tasks(_result(annotators, "candidates", runs), _result(annotators, "queries", runs))
+
+
+def _result(annotators: _Of, stage: str, runs: Path) -> Path:
+    """The folder of a recipe's finished stage."""
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.pipeline.recipe_results import finished_result
+
+    recipe, overrides = annotators
+    return finished_result(recipe, stage, ArtifactStore(runs), overrides or [])
 
 
 def _names(annotators: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in annotators.split(",") if name.strip())
+    from rectune.core.user_env import plain_name
+
+    return tuple(name for part in annotators.split(",") if (name := plain_name(part)))
 
 
 def _path(tags: str) -> Path:
@@ -255,13 +266,11 @@ def _existing(recipe: Recipe) -> TagStore:
     return TagStore(_present(tag_file(recipe)))
 
 
-def _duel(recipe: Path, systems: tuple[str, str], folder: Path | None, runs: Path) -> tuple[Any, Path]:
+def _duel(annotators: _Of, systems: tuple[str, str], folder: Path | None, runs: Path) -> tuple[Any, Path]:
     """The answers of two models, and the folder of the catalogue."""
     from rectune.align.comparison import read_comparison
     from rectune.align.tasks import PROMPTS_FILE
-    from rectune.core.artifacts import ArtifactStore
 
-    store = ArtifactStore(runs)
-    prompts = store.resolve(recipe.stem, "queries") / PROMPTS_FILE
-    answered = folder or store.resolve(recipe.stem, "eval")
-    return read_comparison(prompts, answered, systems), store.resolve(recipe.stem, "data")
+    prompts = _result(annotators, "queries", runs) / PROMPTS_FILE
+    answered = folder or _result(annotators, "eval", runs)
+    return read_comparison(prompts, answered, systems), _result(annotators, "data", runs)

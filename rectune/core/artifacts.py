@@ -5,6 +5,7 @@
     runs/<stage>/<key>.partial/  work in progress or interrupted; the next run resumes from it
     runs/<stage>/<key>.lock      held while a process works on it
     runs/by-recipe/<recipe>/<stage>  links for people; `resolve` reads them
+    runs/by-recipe/<recipe>.recipe   which file bears that name
     runs/digests.sqlite          digests of raw and model files (rectune/core/digests.py)
     runs/generations.sqlite      the generation cache (rectune/inference/generation_cache.py)
 
@@ -27,7 +28,7 @@ from typing import Any
 
 from rectune.core.digests import DigestCache, content_digest
 from rectune.core.errors import UserError
-from rectune.core.package_data import recipe_argument
+from rectune.core.package_data import find_recipe, recipe_argument
 from rectune.core.types import content_id
 
 KEY_LENGTH = 16  # hex digits: 64 bits, far beyond what any store will hold
@@ -60,10 +61,17 @@ class WorkDir:
 
 
 class ArtifactStore:
-    """Artifacts under one root folder."""
+    """Artifacts under one root folder, which is made when something is put into it.
+
+    Raises:
+        UserError: a file stands where the folder is wanted.
+    """
 
     def __init__(self, root: Path = Path("runs")) -> None:
         self.root = root
+        if root.exists() and not root.is_dir():
+            hint = "give a folder with --runs, or move the file away"
+            raise UserError("is a file, and the run store is a folder", where=str(root), hint=hint)
 
     def folder(self, stage: str, key: str) -> Path:
         """Where the artifact is, or will be."""
@@ -141,6 +149,23 @@ class ArtifactStore:
         fresh.symlink_to(Path("../..") / stage / key)
         fresh.replace(link)
 
+    def name_of(self, recipe: Path) -> str:
+        """The name under which a recipe's results are linked: its file's, with its folder's in front where
+        that is taken.
+
+        A name is taken while the recipe that bears it is still there.
+        """
+        path = find_recipe(recipe).resolve()
+        parts = path.with_suffix("").parts[1:]
+        for count in range(1, len(parts) + 1):
+            bearer = self.root / "by-recipe" / ("-".join(parts[-count:]) + ".recipe")
+            known = Path(bearer.read_text(encoding="utf-8")) if bearer.is_file() else path
+            if known == path or not known.is_file() or count == len(parts):
+                break
+        bearer.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(bearer, str(path))
+        return bearer.name.removesuffix(".recipe")
+
     def resolve(self, recipe: str, stage: str) -> Path:
         """The artifact that a recipe's last run made or used for a stage.
 
@@ -155,6 +180,10 @@ class ArtifactStore:
                 hint=f"run: rectune run {recipe_argument(recipe)} --until {stage}",
             )
         return link.resolve()
+
+    def keys(self, stage: str) -> list[str]:
+        """The keys of a stage's finished artifacts, sorted."""
+        return [folder.name for folder in self._artifacts() if folder.parent.name == stage]
 
     def digest(self, path: Path) -> str:
         """Digest of a raw file's content; see `DigestCache`."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import re
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +15,9 @@ from rectune.core.errors import UserError
 FILE = "digests.sqlite"
 _CHUNK = 1 << 20  # bytes read at a time when hashing
 _WAIT = 60.0  # seconds to wait for another process that is writing
+
+# How llama.cpp names the parts of a model that it split.
+_PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
 _Place = tuple[str, int, int]  # path, bytes, nanoseconds of the last change
 _known: dict[_Place, str] = {}  # what this process knows
@@ -30,12 +36,36 @@ def content_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+def parts_of(path: Path) -> list[Path]:
+    """The files that a model consists of: all parts where llama.cpp split it (…-00001-of-00003.gguf), else
+    the file.
+    """
+    part = _PART.fullmatch(path.name)
+    if not part:
+        return [path]
+    count = int(part["count"])
+    return [path.with_name(f"{part['stem']}-{n:05d}-of-{count:05d}.gguf") for n in range(1, count + 1)]
+
+
 def file_digest(path: Path) -> str:
     """BLAKE2b of a file, 32 hex digits; hashed again by this process only if size or mtime has changed.
 
+    Of a model in parts it is the hash of all their digests.
+
     Raises:
-        UserError: the file cannot be read.
+        UserError: the file cannot be read, or one of the parts.
     """
+    return _of_all(path, _single_digest)
+
+
+def _of_all(path: Path, digest: Callable[[Path], str]) -> str:
+    parts = parts_of(path)
+    if len(parts) == 1:
+        return digest(path)
+    return hashlib.blake2b("".join(map(digest, parts)).encode(), digest_size=16).hexdigest()
+
+
+def _single_digest(path: Path) -> str:
     place = _place(path)
     if place not in _known:
         _known[place] = content_digest(path)
@@ -54,6 +84,9 @@ class DigestCache:
         Raises:
             UserError: the file cannot be read, or the cache cannot be used.
         """
+        return _of_all(path, self._digest)
+
+    def _digest(self, path: Path) -> str:
         place = _place(path)
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -63,12 +96,26 @@ class DigestCache:
                 if known := memory.execute(query, place).fetchone():
                     _known[place] = str(known[0])
                     return _known[place]
-                found = file_digest(path)
+                found = _single_digest(path)
                 memory.execute("insert or replace into digests values (?, ?, ?, ?)", (*place, found))
+        except (sqlite3.OperationalError, OSError) as problem:
+            if not _is_denied(problem):
+                raise self._unusable(problem) from None
+            return _single_digest(path)  # somebody else's store: nothing is remembered in it
         except sqlite3.Error as problem:
-            hint = "make room on the disk, or delete the file; what was in it is computed again"
-            raise UserError(f"cannot be used ({problem})", where=str(self._file), hint=hint) from None
+            raise self._unusable(problem) from None
         return found
+
+    def _unusable(self, problem: Exception) -> UserError:
+        hint = "make room on the disk, or delete the file; what was in it is computed again"
+        return UserError(f"cannot be used ({problem})", where=str(self._file), hint=hint)
+
+
+def _is_denied(problem: sqlite3.OperationalError | OSError) -> bool:
+    """Whether a file cannot be written because it is not ours, or its file system is read-only."""
+    if isinstance(problem, OSError):
+        return problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+    return problem.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 def _place(path: Path) -> _Place:

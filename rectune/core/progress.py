@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from rectune.core.text.plain import duration
@@ -23,10 +23,11 @@ def set_stream(stream: TextIO) -> None:
 
 
 def say(text: str) -> None:
-    """Write one plain line among the progress output."""
+    """Write one plain line among the progress output; the work goes on if it cannot be written."""
     stream = _stream or sys.stderr
-    stream.write(text + "\n")
-    stream.flush()
+    with suppress(OSError):
+        stream.write(text + "\n")
+        stream.flush()
 
 
 @contextmanager

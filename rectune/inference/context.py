@@ -16,8 +16,8 @@ from rectune.inference.context_size import cores, device_memory, size_for, whole
 from rectune.inference.gguf_model import describe, last_words, load_model
 from rectune.inference.requests import GenerationRequest
 from rectune.inference.sampling import Sampler
-from rectune.inference.vocabulary import Vocabulary
-from rectune.inference.weights import fast_weights
+from rectune.inference.vocabulary import Vocabulary, opened_vocabulary
+from rectune.inference.weights import discard_copy, fast_weights
 
 STRIDE = 64  # tokens; where shapes must not vary, prompts are evaluated in pieces cut at its multiples
 ROWS = 60  # continuation tokens scored together; from 64 on llama.cpp's attention takes other paths
@@ -86,7 +86,11 @@ class Context:
         self.path = path
         self._context: Any = None
         self.weights = _weights(path, engine)
-        self.model = load_model(self.weights, engine.gpu_layers)
+        try:
+            self.model = load_model(self.weights, engine.gpu_layers)
+        except UserError:
+            discard_copy(self.weights, path)
+            raise
         self.vocabulary = Vocabulary(self.model, str(path))
         self.limit = min(engine.context, llama_cpp.llama_model_n_ctx_train(self.model) or engine.context)
         size = size_for(self.model, engine, self.limit)
@@ -216,7 +220,10 @@ class Context:
 def _weights(path: Path, engine: EngineConfig) -> Path:
     if engine.weights == "file" or (engine.gpu_layers and device_memory()):
         return path
-    return fast_weights(path, describe(path)[1], whole_memory())
+    quantisation = describe(path)[1]
+    with opened_vocabulary(path) as vocabulary:
+        vocabulary.check()  # before a copy is made of what would be refused
+    return fast_weights(path, quantisation, whole_memory())
 
 
 def shared_length(one: Sequence[int], other: Sequence[int]) -> int:

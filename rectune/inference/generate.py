@@ -22,6 +22,7 @@ from rectune.inference.generation_cache import GenerationCache, request_key
 from rectune.inference.gguf_model import describe
 from rectune.inference.llamacpp import engine_version
 from rectune.inference.requests import GenerationRequest, GenerationResult
+from rectune.inference.token_budgets import with_budgets
 
 if TYPE_CHECKING:
     from rectune.inference.server import ServerBackend
@@ -68,6 +69,7 @@ def generate(
     Raises:
         UserError: no usable model, template, server or cache, or more failures than allowed.
     """
+    requests = _budgeted(model, requests, engine)
     with GenerationCache(generation_cache) as book:
         keys = _keys(model, requests, book)
         answers = book.get_many(keys)
@@ -80,12 +82,19 @@ def generate(
     return found
 
 
+def _budgeted(
+    model: Model, requests: Sequence[GenerationRequest], engine: EngineConfig
+) -> Sequence[GenerationRequest]:
+    """As `with_budgets`; how many tokens a served model needs is not known here."""
+    return with_budgets(model, requests, engine) if isinstance(model, Path) else requests
+
+
 def missing(
-    model: Model, requests: Sequence[GenerationRequest], generation_cache: Path
+    model: Model, requests: Sequence[GenerationRequest], engine: EngineConfig, generation_cache: Path
 ) -> list[GenerationRequest]:
     """The requests whose answers the generation cache does not hold."""
     with GenerationCache(generation_cache) as book:
-        keys = _keys(model, requests, book)
+        keys = _keys(model, _budgeted(model, requests, engine), book)
         found = book.get_many(keys)
     return [request for key, request in zip(keys, requests, strict=True) if key not in found]
 
@@ -176,6 +185,6 @@ def _report(label: str, made: Sequence[GenerationResult], seconds: float) -> Non
         f"{tokens / max(seconds, 1e-6):.0f} tokens/s"
     )
     if shortened := [answer.left_out for answer in made if answer.left_out]:
-        say(f"  {label}: {len(shortened)} prompts shortened, {sum(shortened)} entries of histories left out")
+        say(f"  {label}: {len(shortened)} prompts shortened, {sum(shortened)} parts left out")
     if failed:
         say(f"  {label}: {len(failed)} of {len(made)} requests failed, the first because: {failed[0].error}")

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from rectune.core.errors import UserError
+from rectune.core.os_errors import for_people
 from rectune.core.settings import SamplingConfig
 from rectune.inference.requests import GenerationRequest, GenerationResult
 
@@ -144,7 +145,12 @@ class GenerationCache(AbstractContextManager["GenerationCache"]):
             raise UserError(
                 f"the generation cache cannot be used ({problem})", where=str(self.path), hint=hint
             ) from None
-        except (sqlite3.DatabaseError, OSError) as problem:
+        except OSError as problem:
+            told = for_people(problem, str(self.path))
+            raise told or UserError(
+                f"the generation cache cannot be used ({problem})", where=str(self.path)
+            ) from None
+        except sqlite3.DatabaseError as problem:
             hint = "move it away; its answers are generated again"
             raise UserError(
                 f"the generation cache cannot be used ({problem})", where=str(self.path), hint=hint

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError
+from rectune.models.reference import check_magic
 
 if TYPE_CHECKING:
     from llama_cpp import llama_model_p
@@ -26,7 +27,7 @@ def load_model(path: Path, gpu_layers: int = 0, vocabulary_only: bool = False) -
     """
     import llama_cpp
 
-    _check(path)
+    check_magic(path)
     _start_quietly()
     _LOG.clear()
     wanted = llama_cpp.llama_model_default_params()
@@ -81,16 +82,6 @@ def _describe(model: Path, size: int, modified: int) -> tuple[str, str]:
 def last_words() -> str:
     """llama.cpp's last warnings and errors in one line."""
     return " ".join(line.strip() for line in _LOG if line.strip()) or "it gave no reason"
-
-
-def _check(path: Path) -> None:
-    try:
-        with path.open("rb") as stream:
-            magic = stream.read(4)
-    except OSError as problem:
-        raise UserError(f"cannot be read ({problem.strerror})", where=str(path), hint=_HINT) from None
-    if magic != b"GGUF":
-        raise UserError("is no GGUF file: it does not begin with GGUF", where=str(path), hint=_HINT)
 
 
 @lru_cache(maxsize=1)

@@ -27,6 +27,11 @@ class GenerationRequest:
         history: entries that may be left out, oldest first, if prompt and answer do not fit a sequence;
             `separator.join(history)` is in one of the messages. The last entry always stays.
         separator: see `history`.
+        facts: what stands in the last message and may be cut from its end, where all else is left out and it
+            does not fit even so. It plays no part in the key of an answer: it is in the messages.
+
+    Answered questions between the system message and the last one show how to answer; they may be left out
+    too.
     """
 
     id: str
@@ -39,6 +44,7 @@ class GenerationRequest:
     json_schema: str = ""
     history: tuple[str, ...] = ()
     separator: str = "; "
+    facts: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class GenerationResult:
         prompt_tokens: length of the rendered prompt, prefill included.
         tokens: tokens generated, the end-of-generation token not counted.
         error: what went wrong, in a sentence; empty otherwise.
-        left_out: entries of the request's history that the model was not shown.
+        left_out: parts of the prompt that the model was not shown: answered questions, entries of the
+            history, and eighths of the facts.
     """
 
     id: str

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError
 from rectune.inference.gguf_model import load_model
-from rectune.models.chat import segments, tokenise
+from rectune.models.chat import check_template, segments, tokenise
 
 if TYPE_CHECKING:
     from llama_cpp import llama_model_p
@@ -43,13 +43,25 @@ class Vocabulary:
         template = llama_cpp.llama_model_chat_template(model, None)
         self._template = template.decode() if template else ""
         self._named = {f"{name}_token": self._text(name) for name in _NAMES}
+        self._sound = False  # see `check`
         self._pieces: dict[int, bytes] = {}
         self._own = lru_cache(maxsize=256)(lambda text: tuple(self._tokenise(text, True)))
 
     def check(self) -> None:
-        """Raise UserError if the model has no chat template."""
+        """Refuse a chat template that every conversation would meet with an error.
+
+        Raises:
+            UserError: there is none, or it cannot render what models are asked here.
+        """
+        if self._sound:
+            return
         if not self._template:
             raise UserError("has no chat template", where=self.name, hint="use an instruct model's GGUF file")
+        try:
+            check_template(self._template, self._named)
+        except UserError as refused:
+            raise UserError(refused.message, where=self.name, hint=refused.hint) from None
+        self._sound = True
 
     def prompt(self, messages: Sequence[tuple[str, str]], prefill: str = "") -> list[int]:
         """Tokens of a conversation up to the opened assistant turn, and of the `prefill` that begins it.

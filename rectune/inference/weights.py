@@ -11,9 +11,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from rectune.core.digests import file_digest
+from rectune.core.digests import file_digest, parts_of
 from rectune.core.errors import RectuneError
 from rectune.core.progress import say
+from rectune.core.user_env import home_folder
 from rectune.models.gguf import quantisation_code, quantise
 
 _SLOW = ("Q4_1", "Q5_1")
@@ -34,7 +35,9 @@ def fast_weights(model: Path, quantisation: str, memory: int) -> Path:
     """
     if quantisation not in _SLOW:
         return model
-    weights = model.stat().st_size * 8 / (5.0 if quantisation == "Q4_1" else 6.0)
+    weights = (
+        sum(part.stat().st_size for part in parts_of(model)) * 8 / (5.0 if quantisation == "Q4_1" else 6.0)
+    )
     kind = copy_type(weights, memory, brain_floats=_has_bf16())
     return _copy(model, kind) if kind else model
 
@@ -49,9 +52,20 @@ def copy_type(weights: float, memory: int, *, brain_floats: bool) -> str:
     return next((kind for kind in kinds if kind != "BF16" or brain_floats), "")
 
 
+def discard_copy(copy: Path, model: Path) -> None:
+    """Remove a copy that turned out to be of no use; the model itself stays."""
+    if copy != model:
+        copy.unlink(missing_ok=True)
+
+
 def cache_folder() -> Path:
-    """The folder of copies: `rectune` in $XDG_CACHE_HOME, else in ~/.cache; it may be deleted any time."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rectune"
+    """The folder of copies: `rectune` in $XDG_CACHE_HOME, else in ~/.cache; it may be deleted any time.
+
+    Raises:
+        UserError: the home folder is not known.
+    """
+    known = os.environ.get("XDG_CACHE_HOME")
+    return (Path(known) if known else home_folder() / ".cache") / "rectune"
 
 
 def _has_bf16() -> bool:
@@ -63,11 +77,11 @@ def _has_bf16() -> bool:
 
 def _copy(model: Path, kind: str) -> Path:
     """The copy of this type, made if it is not there; the model itself if it cannot be made."""
-    folder = cache_folder() / "weights"
-    made = folder / f"{file_digest(model)[:20]}-{kind}.gguf"
-    if made.exists():
-        return made
     try:
+        folder = cache_folder() / "weights"
+        made = folder / f"{file_digest(model)[:20]}-{kind}.gguf"
+        if made.exists():
+            return made
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix="making-") as scratch:
             partial = Path(scratch) / made.name

@@ -1,8 +1,7 @@
 """Chat templates, rendered so that a message's content can never pass for a control token.
 
-A template is a program that came with a model file, so it runs in jinja2's sandbox. Contents are catalogue
-titles and model answers, so a content that reads `<|im_end|>` must stay those ten letters. Both are dealt
-with by rendering the template around random digits that stand for the contents, and cutting the result at
+Contents are catalogue titles and model answers, so a content that reads `<|im_end|>` must stay those ten
+letters. The template is rendered around random digits that stand for the contents, and the result is cut at
 those digits.
 """
 
@@ -14,19 +13,22 @@ import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rectune.core.errors import UserError
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from rectune.core.progress import say
+from rectune.models.template_sandbox import TEMPLATE_HINT, render
 
 Segment = tuple[str, bool]
 # What stands for a content is this and six digits; random, so that no template holds it by chance. Made once,
 # because compiling the pattern takes longer than rendering most conversations.
 _NONCE = str(secrets.randbelow(9 * 10**39) + 10**39)
 _STAND_IN = re.compile(_NONCE + r"(\d{6})")
-_HINT = "use a model whose chat template takes these roles, or another wording of the prompt"
+# What models are asked here: a question, or one after others that were answered.
+_ASKED: tuple[tuple[tuple[str, str], ...], ...] = (
+    (("system", "rules"), ("user", "question")),
+    (("system", "rules"), ("user", "question"), ("assistant", "answer"), ("user", "question")),
+)
 
 
 def segments(
@@ -37,6 +39,8 @@ def segments(
     tokens: Mapping[str, str] | None = None,
 ) -> list[Segment]:
     """Render a chat template and tell its own text from the contents of the messages.
+
+    Where the template has no place for a system message, its text stands before that of the first question.
 
     Args:
         template: jinja2 source, from a GGUF file's `tokenizer.chat_template` or a tokenizer.
@@ -49,19 +53,84 @@ def segments(
         (text, is_control) pieces in order, without empty ones; joined they are what the template renders.
 
     Raises:
-        UserError: the template refuses the messages, or alters contents beyond recognition.
+        UserError: the template refuses the messages, leaves one of them out, or alters contents beyond
+            recognition.
     """
+    names = tokens or {}
+    if messages and messages[0][0] == "system" and not _takes_system(template, _as_key(names)):
+        messages = _folded(messages)
+    return _segments(template, messages, generation_prompt, names)
+
+
+def check_template(template: str, tokens: Mapping[str, str] | None = None) -> None:
+    """Refuse a template that cannot render what models are asked here; say it where system messages have no
+    place.
+
+    Args:
+        template, tokens: as in `segments`.
+
+    Raises:
+        UserError: it refuses a question, or one after a system message and answered questions, or leaves
+            words out.
+    """
+    names = tokens or {}
+    if not _takes_system(template, _as_key(names)):
+        _say_once(
+            "the chat template has no place for a system message: its text goes before the first question"
+        )
+    for messages in (*_ASKED, _ASKED[0][1:], (*_ASKED[0][1:], ("assistant", "answer"))):
+        segments(template, messages, generation_prompt=messages[-1][0] == "user", tokens=names)
+
+
+def _as_key(tokens: Mapping[str, Any]) -> str:
+    """The names of special tokens as text, which can be looked up by."""
+    return json.dumps(dict(tokens), sort_keys=True, default=str)
+
+
+@lru_cache(maxsize=32)
+def _takes_system(template: str, tokens: str) -> bool:
+    """Whether a template renders a system message's text; some refuse it, and some leave it out without a
+    word.
+    """
+    try:
+        for messages in _ASKED:
+            _segments(template, messages, True, json.loads(tokens))
+    except UserError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=32)
+def _say_once(text: str) -> None:
+    say(text)
+
+
+def _folded(messages: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The messages with the system's text before that of the first question."""
+    (_, system), *others = messages
+    first = next((place for place, (role, _) in enumerate(others) if role == "user"), None)
+    if first is None or not system.strip():
+        return others if not system.strip() else list(messages)
+    others[first] = ("user", f"{system.strip()}\n\n{others[first][1]}")
+    return others
+
+
+def _segments(
+    template: str, messages: Sequence[tuple[str, str]], generation_prompt: bool, tokens: Mapping[str, str]
+) -> list[Segment]:
+    """`segments` of the messages as they are."""
     now = datetime.now()
 
-    def render(contents: Sequence[str]) -> str:
+    def rendering(contents: Sequence[str]) -> str:
         turns = [{"role": role, "content": text} for (role, _), text in zip(messages, contents, strict=True)]
-        return _render(template, turns, generation_prompt, {**(tokens or {}), "strftime_now": now.strftime})
+        return render(template, turns, generation_prompt, {**tokens, "strftime_now": now.strftime})
 
     contents = [content for _, content in messages]
     stand_ins = [_stand_in(content, f"{_NONCE}{number:06d}") for number, content in enumerate(contents)]
-    parts = _STAND_IN.split(render(stand_ins))
+    parts = _STAND_IN.split(rendering(stand_ins))
+    _check_all_there(messages, parts[1::2])
     cut = _fill(parts, contents)
-    rendered = render(contents)
+    rendered = rendering(contents)
     if "".join(text for text, _ in cut) != rendered:
         cut = _align(parts[::2], rendered)
     return [piece for piece in cut if piece[0]]
@@ -125,6 +194,14 @@ def end_of_turn(template: str, tokens: Mapping[str, str] | None = None) -> str:
     return text if own else ""
 
 
+def _check_all_there(messages: Sequence[tuple[str, str]], shown: Collection[str]) -> None:
+    """Refuse a rendering without the words of a message: another question would be answered."""
+    places = set(map(int, shown))
+    for place, (role, content) in enumerate(messages):
+        if content.strip() and place not in places:
+            raise UserError(f"the chat template leaves out the words of the {role}", hint=TEMPLATE_HINT)
+
+
 def _stand_in(content: str, digits: str) -> str:
     """Digits for a content, inside the content's own white space, so that a template may strip it.
 
@@ -166,70 +243,10 @@ def _align(own: Sequence[str], rendered: str) -> list[Segment]:
     starts = [*left, ends]
     whole = rendered.startswith(own[0]) and rendered.endswith(own[-1]) and ends >= len(own[0])
     if len(own) < 2 or not whole or starts != [0, *reversed(right)] or -1 in starts:
-        raise UserError("the chat template alters the contents of messages beyond recognition", hint=_HINT)
+        raise UserError(
+            "the chat template alters the contents of messages beyond recognition", hint=TEMPLATE_HINT
+        )
     cut: list[Segment] = []
     for place, text in enumerate(own[:-1]):
         cut += [(text, True), (rendered[starts[place] + len(text) : starts[place + 1]], False)]
     return [*cut, (own[-1], True)]
-
-
-def _render(
-    template: str, turns: list[dict[str, str]], generation_prompt: bool, names: Mapping[str, Any]
-) -> str:
-    from jinja2 import TemplateError
-
-    faults = (
-        TemplateError,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-        RecursionError,
-    )
-    try:
-        return _compiled(template).render(messages=turns, add_generation_prompt=generation_prompt, **names)
-    except faults as refusal:
-        raise UserError(f"the chat template refuses these messages: {refusal}", hint=_HINT) from None
-
-
-@lru_cache(maxsize=32)
-def _compiled(template: str) -> Template:
-    """The template in a sandbox, with the white-space rules and helpers that chat templates count on."""
-    from jinja2 import TemplateError, nodes
-    from jinja2.ext import Extension, loopcontrols
-    from jinja2.parser import Parser
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    class Generation(Extension):
-        """`{% generation %}` marks the assistant's words for loss masks; here it only has to be accepted."""
-
-        tags = {"generation"}  # noqa: RUF012 (jinja2 declares it so)
-
-        def parse(self, parser: Parser) -> nodes.Node | list[nodes.Node]:
-            line = next(parser.stream).lineno
-            body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-            return nodes.Scope(body).set_lineno(line)
-
-    def raise_exception(message: str) -> str:
-        raise TemplateError(message)
-
-    sandbox = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
-    )
-    sandbox.filters["tojson"] = _tojson
-    sandbox.globals.update(raise_exception=raise_exception)
-    return sandbox.from_string(template)
-
-
-def _tojson(
-    value: Any,
-    ensure_ascii: bool = False,
-    indent: int | None = None,
-    separators: tuple[str, str] | None = None,
-    sort_keys: bool = False,
-) -> str:
-    """JSON as it stands; jinja2's own filter of this name escapes HTML."""
-    return json.dumps(
-        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
-    )

@@ -10,10 +10,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from rectune.core.errors import RectuneError, UserError
+from rectune.core.errors import RectuneError, UserError, first_line
 from rectune.core.figures.record import GgufFile
 from rectune.core.progress import say
 from rectune.models.fetch_converter import COMMAND, converter_folder, is_current, runtime_version
@@ -184,8 +185,38 @@ def quantise(source: Path, out: Path, file_type: int) -> None:
         )
 
 
-def tensor_types(file: Path) -> dict[str, int]:
-    """How many tensors of a GGUF file have which type, the most frequent first."""
+def check_single(file: Path) -> None:
+    """Refuse a GGUF file that is one part of several: transformers would make up the tensors of the others.
+
+    Raises:
+        UserError: it is a part, is cut off, or damaged.
+    """
+    try:
+        field = open_gguf(file).get_field("split.count")
+    except Exception as problem:  # whatever numpy and struct say of bytes that end too early
+        found = f"is cut off or damaged ({first_line(problem)})"
+        raise UserError(found, where=str(file), hint="download or make it again") from None
+    if field and int(field.contents()) > 1:
+        found = f"is one of {int(field.contents())} parts of a model"
+        hint = (
+            "merge them first (llama-gguf-split --merge FIRST.gguf WHOLE.gguf), or name its checkpoint folder"
+        )
+        raise UserError(found, where=str(file), hint=hint)
+
+
+@lru_cache(maxsize=1)
+def _reader(file: Path, size: int, modified: int) -> Any:
     from gguf import GGUFReader
 
-    return dict(Counter(tensor.tensor_type.name for tensor in GGUFReader(file).tensors).most_common())
+    return GGUFReader(file)
+
+
+def open_gguf(file: Path) -> Any:
+    """gguf's reader of a file; the latest is kept, because reading a vocabulary takes seconds."""
+    state = file.stat()
+    return _reader(file, state.st_size, state.st_mtime_ns)
+
+
+def tensor_types(file: Path) -> dict[str, int]:
+    """How many tensors of a GGUF file have which type, the most frequent first."""
+    return dict(Counter(tensor.tensor_type.name for tensor in open_gguf(file).tensors).most_common())

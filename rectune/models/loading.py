@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError, first_line
 from rectune.core.settings import LoraSection, ModelsConfig
 from rectune.models.attention import register_blocks
+from rectune.models.gguf import open_gguf
 from rectune.models.lora import lora_config
 from rectune.models.reference import hub_error, locate
 
@@ -26,25 +29,35 @@ _PRE_TOKENISERS: dict[str, tuple[tuple[str, dict[str, bool]], ...]] = {
     ),
 }
 
+_SHOWN = 3  # names that an error lists
+
 BASE_NOTE = "base.json"  # beside an adapter: which form of the base it was trained on
 
 
-def load_tokenizer(checkpoint: Path) -> PreTrainedTokenizerBase:
+def load_tokenizer(checkpoint: Path, where: str = "") -> PreTrainedTokenizerBase:
     """The tokenizer of a checkpoint folder, with a padding token.
 
+    Args:
+        where: what an error names in place of the folder.
+
     Raises:
-        UserError: the folder holds none.
+        UserError: the folder holds none that can be loaded, or it has no token to pad with.
     """
     from transformers import AutoTokenizer
 
+    named = where or str(checkpoint)
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             checkpoint, local_files_only=True, trust_remote_code=False
         )
-    except (OSError, ValueError) as problem:
-        raise UserError(f"its tokenizer cannot be loaded ({problem})", where=str(checkpoint)) from None
+    except Exception as problem:  # the file is from elsewhere, and the libraries raise errors of every kind
+        found = f"its tokenizer cannot be loaded ({first_line(problem)})"
+        raise UserError(found, where=named, hint="get all files of the tokenizer again") from None
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if tokenizer.pad_token_id is None:
+        hint = "name one of its tokens as pad_token in its tokenizer_config.json"
+        raise UserError("its tokenizer has neither a padding nor an end token", where=named, hint=hint)
     return tokenizer
 
 
@@ -63,9 +76,7 @@ def gguf_tokenizer(file: Path) -> PreTrainedTokenizerBase:
 
 
 def _pre_tokeniser(file: Path) -> str:
-    from gguf import GGUFReader
-
-    field = GGUFReader(file).get_field("tokenizer.ggml.pre")
+    field = open_gguf(file).get_field("tokenizer.ggml.pre")
     return str(field.contents()) if field else ""
 
 
@@ -106,6 +117,44 @@ def compute_type(models: ModelsConfig) -> torch.dtype:
     return torch.float32
 
 
+def check_missing(info: dict[str, Any], where: str) -> None:
+    """Refuse a model of which transformers made tensors up.
+
+    Args:
+        info: what `from_pretrained` says of the loading (`output_loading_info`).
+
+    Raises:
+        UserError: names some of the tensors.
+    """
+    if missing := sorted(info["missing_keys"]):
+        hint = "get all files of the model, every part of it, and name them again"
+        raise UserError(f"lacks {len(missing)} tensors: {some(missing)}", where=where, hint=hint)
+    if odd := sorted(name for name, *_ in info.get("mismatched_keys", ())):
+        hint = "get config.json and weights of one model"
+        raise UserError(
+            f"has {len(odd)} tensors of another shape than its config says: {some(odd)}",
+            where=where,
+            hint=hint,
+        )
+
+
+@contextmanager
+def told_for_people(where: str, hint: str) -> Iterator[None]:
+    """Whatever a library says of a model file from elsewhere, in a line; they raise errors of every kind."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as problem:
+        raise UserError(f"cannot be loaded ({first_line(problem)})", where=where, hint=hint) from problem
+
+
+def some(names: list[str]) -> str:
+    """The first few of some names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
 def load_for_training(
     checkpoint: Path, models: ModelsConfig, attention: str | None = None
 ) -> PreTrainedModel:
@@ -114,9 +163,11 @@ def load_for_training(
     Under ZeRO-3 the training arguments must have been built before: they decide how weights are laid out.
 
     Raises:
-        UserError: this kind of model has no such `attention` (transformers' name of an implementation).
+        UserError: this kind of model has no such `attention` (transformers' name of an implementation), or
+            tensors are missing.
     """
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers.integrations import is_deepspeed_zero3_enabled
 
     register_blocks()
     kind = compute_type(models)
@@ -130,8 +181,8 @@ def load_for_training(
         )
     options = {"quantization_config": quantisation, "dtype": kind, "attn_implementation": attention}
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            checkpoint, local_files_only=True, trust_remote_code=False, **options
+        model, info = AutoModelForCausalLM.from_pretrained(
+            checkpoint, local_files_only=True, trust_remote_code=False, output_loading_info=True, **options
         )
     except ValueError as problem:
         if attention is None or "attention" not in str(problem).lower():
@@ -140,6 +191,8 @@ def load_for_training(
         raise UserError(
             first_line(problem), where=f"train.attn_implementation: {attention}", hint=hint
         ) from None
+    if not is_deepspeed_zero3_enabled():  # there every process has a part, and the stage `base` has looked
+        check_missing(info, str(checkpoint))
     model.config.use_cache = False  # the cache is for generation; in training it only costs memory
     _keep_layout(model)
     return model
@@ -174,10 +227,27 @@ def open_adapter(model: PreTrainedModel, adapter: Path, *, trainable: bool) -> P
 
     if not (adapter / "adapter_model.safetensors").is_file():
         raise UserError("holds no adapter", where=str(adapter), hint="run the stage sft first")
-    opened: PeftModel = PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+    with told_for_people(str(adapter), "run the stage that trains it again"):
+        opened: PeftModel = PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+    check_adapter(opened, adapter)
     # The saved name of the base is a recipe's word; peft would look it up on the Hub at every save.
     opened.peft_config["default"].base_model_name_or_path = model.config.name_or_path
     return opened
+
+
+def check_adapter(model: PeftModel, adapter: Path) -> None:
+    """Refuse an adapter of which peft made parts up.
+
+    Raises:
+        UserError: names some of the parts.
+    """
+    from peft import get_peft_model_state_dict
+    from safetensors import safe_open
+
+    with safe_open(adapter / "adapter_model.safetensors", framework="pt") as tensors:
+        held = set(tensors.keys())
+    wanted = get_peft_model_state_dict(model, save_embedding_layers=False)
+    check_missing({"missing_keys": set(wanted) - held}, str(adapter))
 
 
 def note_base(adapter: Path, models: ModelsConfig) -> None:

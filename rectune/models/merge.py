@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import RectuneError, UserError
 from rectune.core.figures.models import MergeForm
-from rectune.models.loading import trained_in_4bit
+from rectune.models.loading import check_adapter, told_for_people, trained_in_4bit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -137,7 +137,10 @@ def _adapted(model: PreTrainedModel, adapter: Path) -> Any:
         for name, weight in list(module.named_parameters(recurse=False)):
             shown = torch.zeros(()).expand(weight.shape)
             setattr(module, name, torch.nn.Parameter(shown, requires_grad=False))
-    return PeftModel.from_pretrained(model, str(adapter), low_cpu_mem_usage=True, torch_device="cpu")
+    with told_for_people(str(adapter), "run the stage that trains it again"):
+        adapted = PeftModel.from_pretrained(model, str(adapter), low_cpu_mem_usage=True, torch_device="cpu")
+    check_adapter(adapted, adapter)
+    return adapted
 
 
 class _Merger:

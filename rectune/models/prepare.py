@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rectune.core.errors import UserError
 from rectune.core.figures import BaseFigures
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
-from rectune.models.gguf import to_gguf
-from rectune.models.loading import gguf_tokenizer, load_tokenizer
+from rectune.models.checkpoint_checks import check_checkpoint, parameter_count
+from rectune.models.gguf import check_single, to_gguf
+from rectune.models.loading import check_missing, gguf_tokenizer, told_for_people
 from rectune.models.reference import TINY, ModelReference, hub_error, locate
 
 if TYPE_CHECKING:
@@ -46,47 +46,19 @@ def make_checkpoint(reference: ModelReference, out: Path) -> None:
     """Write the model as an ordinary checkpoint folder that can be tuned; `out` appears whole or not at all.
 
     Raises:
-        UserError: the model cannot be had, or is no chat model.
+        UserError: the model cannot be had, is incomplete or damaged, or is no chat model.
     """
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     say(f"preparing {reference.name}")
-    _MAKERS[reference.kind](reference, partial)
-    check_checkpoint(partial)
+    try:
+        _MAKERS[reference.kind](reference, partial)
+        check_checkpoint(partial, str(reference.path or reference.name))
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     partial.rename(out)
-
-
-def parameter_count(checkpoint: Path) -> int:
-    """Parameters of a checkpoint, read from the headers of its safetensors files; tied weights count once."""
-    from math import prod
-
-    from safetensors import safe_open
-
-    count = 0
-    for file in sorted(checkpoint.glob("*.safetensors")):
-        with safe_open(file, framework="pt") as tensors:
-            count += sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
-    return count
-
-
-def check_checkpoint(folder: Path) -> None:
-    """Refuse a folder that cannot be tuned as a chat model.
-
-    Raises:
-        UserError: config, safetensors weights, tokenizer or chat template are missing.
-    """
-    if not (folder / "config.json").is_file():
-        raise UserError(
-            "holds no config.json", where=str(folder), hint="name a folder with a Hugging Face checkpoint"
-        )
-    if not any(folder.glob("*.safetensors")):
-        raise UserError(
-            "holds no safetensors weights", where=str(folder), hint="convert it to safetensors first"
-        )
-    if not load_tokenizer(folder).chat_template:
-        hint = "name an instruct model, or put a chat_template.jinja beside its config.json"
-        raise UserError("its tokenizer has no chat template", where=str(folder), hint=hint)
 
 
 def _from_gguf(reference: ModelReference, into: Path) -> None:
@@ -94,14 +66,14 @@ def _from_gguf(reference: ModelReference, into: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     assert reference.path is not None
-    tokenizer = gguf_tokenizer(reference.path)
-    try:
-        model = AutoModelForCausalLM.from_pretrained(reference.path.parent, gguf_file=reference.path.name)
-    except (ValueError, RuntimeError, KeyError) as problem:
-        hint = "name another GGUF file, or the model's own checkpoint folder"
-        raise UserError(
-            f"cannot be dequantised ({problem})", where=str(reference.path), hint=hint
-        ) from problem
+    where = str(reference.path)
+    check_single(reference.path)
+    with told_for_people(where, "name another GGUF file that is whole, or the model's own checkpoint folder"):
+        tokenizer = gguf_tokenizer(reference.path)
+        model, info = AutoModelForCausalLM.from_pretrained(
+            reference.path.parent, gguf_file=reference.path.name, output_loading_info=True
+        )
+    check_missing(info, where)
     plain = {
         k: v for k, v in model.config.to_dict().items() if k not in ("quantization_config", "_name_or_path")
     }

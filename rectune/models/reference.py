@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rectune.core.digests import content_digest
+from rectune.core.digests import content_digest, file_digest, parts_of
 from rectune.core.errors import MissingExtra, UserError
+from rectune.core.user_env import path_of
 
 Kind = Literal["embedded", "tiny", "folder", "gguf", "hub"]
 
@@ -49,7 +50,7 @@ class ModelReference:
                 + hashlib.blake2b(json.dumps(TINY, sort_keys=True).encode(), digest_size=16).hexdigest()
             )
         assert self.path is not None
-        return content_digest(self.path)
+        return file_digest(self.path) if self.path.is_file() else content_digest(self.path)
 
 
 def locate(reference: str) -> ModelReference:
@@ -62,7 +63,7 @@ def locate(reference: str) -> ModelReference:
         return ModelReference("embedded", _embedded(), "SmolLM2-135M-Instruct")
     if reference == "tiny":
         return ModelReference("tiny", None, "tiny")
-    path = Path(reference).expanduser()
+    path = path_of(reference)
     if path.suffix == ".gguf":
         return ModelReference("gguf", _checked_gguf(path), path.stem)
     if path.is_dir():
@@ -80,11 +81,11 @@ def gguf_file(reference: str) -> Path:
     """
     if reference == "embedded":
         return _embedded()
-    if not Path(reference).expanduser().exists() and (match := _HUB_FILE.fullmatch(reference)):
+    if not path_of(reference).exists() and (match := _HUB_FILE.fullmatch(reference)):
         return _checked_gguf(_from_hub(*match.groups()))
     if not reference.endswith(".gguf"):
         raise UserError("names no GGUF file", where=reference, hint=_mend("org/name:file.gguf"))
-    return _checked_gguf(Path(reference).expanduser())
+    return _checked_gguf(path_of(reference))
 
 
 def _mend(*others: str) -> str:
@@ -101,18 +102,28 @@ def _embedded() -> Path:
 
 
 def _checked_gguf(path: Path) -> Path:
+    """The path, where it and all parts of its model are GGUF files."""
+    parts = parts_of(path)
+    if path != parts[0]:
+        raise UserError(
+            "is a later part of a model", where=str(path), hint=f"name the first: {parts[0].name}"
+        )
+    for part in parts:
+        check_magic(part)
+    return path
+
+
+def check_magic(path: Path) -> None:
+    """Refuse what is no GGUF file by its first bytes."""
     try:
         with path.open("rb") as stream:
             magic = stream.read(4)
     except OSError as problem:
-        raise UserError(
-            f"cannot be read ({problem.strerror})", where=str(path), hint="name a GGUF file"
-        ) from None
+        hint = "name a GGUF file; of a model in parts all have to be there"
+        raise UserError(f"cannot be read ({problem.strerror})", where=str(path), hint=hint) from None
     if magic != b"GGUF":
-        raise UserError(
-            "is no GGUF file: it does not begin with GGUF", where=str(path), hint="download it again"
-        )
-    return path
+        hint = "name a GGUF file that is whole, or download or make it again"
+        raise UserError("is no GGUF file: it does not begin with GGUF", where=str(path), hint=hint)
 
 
 def _checked_folder(path: Path) -> Path:

@@ -7,8 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rectune.core.errors import UserError
@@ -29,11 +31,15 @@ class DoctorCheck:
     needed: bool = True
 
 
-def examine() -> tuple[str, bool]:
-    """Run all checks; returns the report, and whether all needed ones passed."""
+def examine(runs: Path = Path("runs")) -> tuple[str, bool]:
+    """Look at everything; returns the report, and whether all that is needed is there.
+
+    Args:
+        runs: the run store that is to be used.
+    """
     checks: tuple[Callable[[], DoctorCheck | None], ...] = (
         _python, _packages, _together, _constraints, _embedded, _converter, _compiler, _accelerator, _builds,
-        _attention, _disk, _hub,
+        _attention, partial(_disk, runs), partial(_store, runs), _tags, _scratch, _cache, _hub,
     )  # fmt: skip
     findings = [finding for check in checks if (finding := check())]
     lines = []
@@ -154,12 +160,58 @@ def _attention() -> DoctorCheck | None:
     return DoctorCheck("flash-attn", good, says, hint, needed=False)
 
 
-def _disk() -> DoctorCheck:
-    left = shutil.disk_usage(Path.cwd()).free
-    says = f"{left / 2**30:.0f} GiB free here; the demo leaves about 2 GiB"
+def _disk(runs: Path) -> DoctorCheck:
+    left = shutil.disk_usage(_nearest(runs)).free
+    says = f"{left / 2**30:.0f} GiB free for {runs}; the demo leaves about 2 GiB"
     return DoctorCheck(
         "disk", left > _DISK_WANTED, says, "free some space, or give another folder with --runs"
     )
+
+
+def _store(runs: Path) -> DoctorCheck:
+    return _writing("runs", runs, "give a folder that you may write to with --runs")
+
+
+def _tags() -> DoctorCheck:
+    return _writing("tags", Path("tags"), "give a path that ends in .sqlite as align.tags", needed=False)
+
+
+def _scratch() -> DoctorCheck:
+    """Where the work of a moment goes: probes, files unpacked."""
+    hint = "set TMPDIR to a folder that you may write to"
+    try:
+        return _writing("scratch", Path(tempfile.gettempdir()), hint)
+    except FileNotFoundError:
+        return DoctorCheck("scratch", False, "no folder for temporary files can be written to", hint)
+
+
+def _cache() -> DoctorCheck:
+    from rectune.inference.weights import cache_folder
+
+    hint = "set XDG_CACHE_HOME to a folder that you may write to; without it batches are slower"
+    try:
+        return _writing("cache", cache_folder(), hint, needed=False)
+    except UserError as unknown:
+        return DoctorCheck("cache", False, unknown.message, hint, needed=False)
+
+
+def _writing(subject: str, folder: Path, hint: str, *, needed: bool = True) -> DoctorCheck:
+    """Whether a folder, or where it would be made, takes a file; the file is gone afterwards."""
+    place = _nearest(folder)
+    if not place.is_dir():
+        return DoctorCheck(subject, False, f"{place} is no folder", hint, needed)
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(b"0" * 4096)
+            file.flush()
+    except OSError as problem:
+        return DoctorCheck(subject, False, f"{place} cannot be written to: {problem.strerror}", hint, needed)
+    return DoctorCheck(subject, True, f"{folder} can be written to")
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the nearest above it that is there."""
+    return next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
 
 
 def _hub() -> DoctorCheck:

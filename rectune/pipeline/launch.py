@@ -17,8 +17,9 @@ from typing import Any
 
 from rectune.core.artifacts import WorkDir, write_atomically
 from rectune.core.errors import RectuneError, UserError, WaitingForPeople
+from rectune.core.os_errors import full_disk
 from rectune.core.progress import say
-from rectune.pipeline.failures import Failure, clear_traces, how_it_died, last_lines, notes
+from rectune.pipeline.failures import Failure, clear_traces, failure_of, how_it_died, last_lines, notes
 from rectune.pipeline.machines import ALONE, LOG, ProcessGroup, check_endpoint
 from rectune.pipeline.resource_usage import USAGE, ResourceUsage, load_usage, wait_measured
 from rectune.pipeline.worker import STATS, WORKER
@@ -127,5 +128,4 @@ def _full_disk(folder: Path) -> list[Failure]:
     """Whether the disk is full: a stage that cannot write cannot report it either."""
     if shutil.disk_usage(folder).free > _ROOM:
         return []
-    hint = "free some space; the same command goes on from here"
-    return [Failure("user", "the disk is full", str(folder), hint)]
+    return [failure_of(full_disk(str(folder)))]

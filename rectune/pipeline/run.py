@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,11 @@ from rectune.core.errors import UserError
 from rectune.core.figures import STAGE_FIGURES
 from rectune.core.figures.reading import checked
 from rectune.core.figures.record import RowCounts, StageRecord
+from rectune.core.os_errors import for_people
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe, dump_sections, load_recipe, resolved, to_yaml
 from rectune.core.text.plain import duration
+from rectune.pipeline.dropped_rows import dropped_lines
 from rectune.pipeline.launch import launch
 from rectune.pipeline.plan import PlannedStage, next_step, package_versions, stage_source
 from rectune.pipeline.resource_usage import ResourceUsage
@@ -48,7 +49,7 @@ def run_pipeline(order: RunOptions, store: ArtifactStore) -> dict[str, Path]:
     recipe = load_recipe(order.recipe, order.overrides)
     stages = needed_for(order.last)
     redo = _names_from(order.redo, [stage.name for stage in stages])
-    steps: dict[str, PlannedStage] = {}
+    name, steps = store.name_of(order.recipe), dict[str, PlannedStage]()
     for stage in stages:
         step = steps[stage.name] = next_step(stage, recipe, store, steps)
         if step.cache_key is None:
@@ -57,7 +58,7 @@ def run_pipeline(order: RunOptions, store: ArtifactStore) -> dict[str, Path]:
             say(f"{stage.name:<11} up to date   {store.folder(stage.name, step.key)}")
         else:
             _make(step, recipe, order, store)
-        store.link(order.name, stage.name, step.key)
+        store.link(name, stage.name, step.key)
     return {name: store.folder(name, step.key) for name, step in steps.items()}
 
 
@@ -79,17 +80,15 @@ def _make(step: PlannedStage, recipe: Recipe, order: RunOptions, store: Artifact
             figures, usage = _launch(step, recipe, store, place)
             manifest = _manifest(step, order, figures, usage) | {"started": started}
             store.finish(name, key, manifest)
-    except OSError as full:
-        if full.errno != errno.ENOSPC:
-            raise
-        raise UserError(
-            "the disk is full",
-            where=str(store.root),
-            hint="free some space; the same command goes on from here",
-        ) from None
+    except OSError as problem:
+        if told := for_people(problem, str(store.root)):
+            raise told from None
+        raise
     rows = f", {figures.rows_in} -> {figures.rows_out} rows" if isinstance(figures, RowCounts) else ""
     cost = f"{duration(round(usage.seconds))}, {usage.peak_memory / 2**30:.1f} GiB"
     say(f"{'':<11} done in {cost}{rows}   {store.folder(name, key)}")
+    for line in dropped_lines(figures, recipe):
+        say(f"{'':<11} {line}")
 
 
 def _launch(

@@ -7,7 +7,6 @@ log; progress goes to the terminal of the command that launched it.
 from __future__ import annotations
 
 import ctypes
-import errno
 import importlib
 import json
 import os
@@ -22,7 +21,9 @@ from rectune.core import progress
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
 from rectune.core.figures.record import StageRecord
+from rectune.core.os_errors import for_people
 from rectune.core.recipe import parse_recipe
+from rectune.core.std_streams import UNSHOWN
 from rectune.pipeline.failures import failure_of, leave_note
 from rectune.pipeline.machines import ProcessGroup, rank_log, rank_name
 
@@ -49,8 +50,9 @@ def main(spec_file: str) -> int:
         )
     except Exception as error:
         traceback.print_exc()
-        _leave_note(_in_our_words(error, out), spec, out, rank)
-        return 2 if isinstance(error, UserError) else 1
+        told = for_people(error, str(out)) or error
+        _leave_note(told, spec, out, rank)
+        return 2 if isinstance(told, UserError) else 1
     if rank == 0:
         write_atomically(out / STATS, figures.to_json())
     return 0
@@ -70,7 +72,9 @@ def _take_terminal() -> None:
         descriptor = os.open(os.environ.get("RECTUNE_TERMINAL", ""), os.O_WRONLY | os.O_APPEND)
     except OSError:
         return  # no such terminal: progress goes to the log
-    progress.set_stream(os.fdopen(descriptor, "w", encoding="utf-8"))
+    # The log on our own standard error has the terminal's encoding.
+    encoding = sys.stderr.encoding or "utf-8"
+    progress.set_stream(os.fdopen(descriptor, "w", encoding=encoding, errors=UNSHOWN))
 
 
 def _stage_function(name: str) -> Callable[..., StageRecord]:
@@ -87,24 +91,6 @@ def _leave_note(error: Exception, spec: dict[str, Any], out: Path, rank: int) ->
         else ""
     )
     leave_note(out, spec["run"], f"rank-{rank}", failure_of(error, who, rank_log(rank)))
-
-
-def _in_our_words(error: Exception, out: Path) -> Exception:
-    if not _is_full_disk(error):
-        return error
-    return UserError(
-        "the disk is full", where=str(out), hint="free some space; the same command goes on from here"
-    )
-
-
-def _is_full_disk(error: BaseException | None) -> bool:
-    """Whether the disk was full; native libraries say so in the text of their own errors."""
-    no_space = os.strerror(errno.ENOSPC)
-    while error is not None:
-        if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or no_space in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def die_with_parent(how: signal.Signals) -> None:

@@ -96,6 +96,13 @@ class TitleIndex:
         same = self._by_name[_numbers(name)][name]
         return [self.items[other] for other in same if plain_title(self.titles[other]) == title]
 
+    def has(self, typed: str) -> bool:
+        """Whether a title has these very words, case, punctuation, the year in brackets and the article's
+        place aside.
+        """
+        name = _name(typed)
+        return name in self._by_name.get(_numbers(name), ())
+
     def alike(self, words: str) -> tuple[int | None, float]:
         """The place of the title that these words misspell, and their similarity, 0 to 1; (None, 0) if none.
 

@@ -18,10 +18,15 @@ Lengths = Callable[[Sequence[Prompt]], list[int]]
 
 @dataclass(frozen=True, slots=True)
 class TruncatedPrompt:
-    """The prompts that fit, in order, and how many were too long with a single item of history."""
+    """The prompts that fit, in order, and the tokens of each that is too long with one item of history."""
 
     prompts: list[Prompt]
-    too_long: int
+    lost: list[int]
+
+    @property
+    def too_long(self) -> int:
+        """How many prompts were too long."""
+        return len(self.lost)
 
     @property
     def shortened(self) -> int:
@@ -56,4 +61,9 @@ def fit(count: int, render: Render, lengths: Lengths, budget: int) -> TruncatedP
         return good
 
     found = fewest_dropped([len(prompt.history) - 1 for prompt in whole], fits)
-    return TruncatedPrompt([fitting[place] for place in sorted(fitting)], found.count(None))
+    lost = [
+        render(place, max(0, len(whole[place].history) - 1))
+        for place, some in enumerate(found)
+        if some is None
+    ]
+    return TruncatedPrompt([fitting[place] for place in sorted(fitting)], lengths(lost))

@@ -20,7 +20,7 @@ from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import closing, reasons
 from rectune.prompts.list_parsing import labels_of
 from rectune.prompts.locale_words import load_words, one_line
-from rectune.prompts.teacher_prompts import brief, rationale_messages, rationale_opening
+from rectune.prompts.teacher_prompts import brief, facts, rationale_messages, rationale_opening
 from rectune.prompts.titles import fold, plain_title, split_words
 from rectune.retrieval.grounding import Grounding
 
@@ -181,6 +181,7 @@ def _request(
         seed,
         prefill=_opening(explanation_request),
         history=tuple(map(brief, liked)),
+        facts=facts(explanation_request.shown),
     )
 
 

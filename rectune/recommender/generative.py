@@ -17,6 +17,8 @@ from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
 from rectune.retrieval.grounding import GroundedItem, Grounding
 
+_ALL_BUT = 0.99  # of the drafts may fail: where all do, no model answers, and that is no recommendation
+
 Mode = Literal["retrieve", "constrained"]
 
 
@@ -86,10 +88,12 @@ class GenerativeRecommender:
         """The model's answers before grounding."""
         sampling = self.retrieval.sampling
         asked = [
-            GenerationRequest(content_id("recommend", r.messages), r.messages, sampling, sampling.seed)
+            GenerationRequest(
+                content_id("recommend", r.messages), r.messages, sampling, sampling.seed, history=r.shown
+            )
             for r in requests
         ]
-        return [answer.text.strip() for answer in self._generate(asked)]
+        return [answer.text.strip() for answer in self._generate(asked, _ALL_BUT)]
 
     def choices(
         self, requests: Sequence[RecommendationRequest], drafts: Sequence[str], mode: Mode
@@ -127,12 +131,12 @@ class GenerativeRecommender:
             for number, (request, draft, choice) in enumerate(zip(requests, drafts, choices, strict=True))
         ]
 
-    def _generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
-        return (
-            generate(self.model, requests, self.retrieval, self.generation_cache, "recommend")
-            if requests
-            else []
-        )
+    def _generate(
+        self, requests: Sequence[GenerationRequest], failures: float = 1.0
+    ) -> list[GenerationResult]:
+        if not requests:
+            return []
+        return generate(self.model, requests, self.retrieval, self.generation_cache, "recommend", failures)
 
     def _retrieved(
         self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]

@@ -36,7 +36,9 @@ class RecommendationRequest:
     """A request: the rendered messages, and what they were made of.
 
     `liked` holds the items of the history, empty if only a query was given; an item that no catalogue has has
-    no id. `known` are the ids of the domain's items that are never recommended.
+    no id. `known` are the ids of the domain's items that are never recommended. `shown` are the
+    titles that stand in the instruction, joined by "; ", and of which the oldest may be left out where there
+    is no room for all; none where the instruction was shortened before.
     """
 
     domain: str
@@ -46,6 +48,7 @@ class RecommendationRequest:
     liked: tuple[Item, ...] = ()
     query: str = ""
     known: frozenset[str] = frozenset()
+    shown: tuple[str, ...] = ()
 
     @property
     def history(self) -> tuple[str, ...]:
@@ -108,4 +111,4 @@ def from_words(
     system, instruction = ask(
         domain, locale, recent, query, ordered=True, history_domain=user_request.history_domain
     )
-    return RecommendationRequest(domain, locale, system, instruction, liked, query, known)
+    return RecommendationRequest(domain, locale, system, instruction, liked, query, known, recent)

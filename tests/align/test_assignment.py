@@ -85,3 +85,11 @@ def test_a_repeat_is_shown_in_another_order() -> None:
         assert first != again
         assert sorted(first) == sorted(again)
     assert len({TaskShowing(make_tasks(1, answers=2)[0], repeat=r).order("a") for r in (False, True)}) == 2
+
+
+def test_names_are_told_apart_by_what_they_say_and_not_by_how_they_were_typed() -> None:
+    tasks = make_tasks(30)
+    mine = assigned(tasks, "kim", ["kim", "lee"], 0.0)
+    assert assigned(tasks, "kim ", [" lee", "kim"], 0.0) == mine
+    with pytest.raises(UserError, match="twice"):
+        assigned(tasks, "kim", ["kim", "kim "], 0.0)

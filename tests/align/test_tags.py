@@ -287,3 +287,29 @@ def test_more_files_than_sqlite_joins_are_refused_and_nothing_is_taken_in(tmp_pa
         assert store.merge(files[:10]).new == 0
         with pytest.raises(UserError, match="11 tag files are more than the 10"):
             store.merge(files)
+
+
+@pytest.mark.parametrize(
+    ("typed", "counts"),
+    [("kim ", "kim"), ("\u1100\u1175\u11b7\u1106\u1175\u11ab", "김민"), ("kim   min", "kim min")],
+)
+def test_two_ways_of_typing_a_name_are_one_person(path: Path, typed: str, counts: str) -> None:
+    with TagStore(path) as store:
+        for time, name in enumerate((typed, counts)):
+            store.keep(Decision("tie", "p", ANSWERS, "", "", name, time, 1.0))
+        (only,) = store.decisions()
+        assert only.annotator == counts
+        assert store.decisions(typed) == store.decisions(counts) == [only]
+        assert store.undo(typed) is not None and store.undo(counts) is not None
+        assert store.decisions() == []
+
+
+def test_a_file_of_before_that_holds_a_name_as_it_was_typed_is_read_as_the_same_person(path: Path) -> None:
+    with TagStore(path) as store:
+        store.keep(Decision("tie", "p", ANSWERS, "", "", "kim", 1.0, 1.0))
+    with sqlite3.connect(path) as base:
+        base.execute("update decisions set annotator = 'kim '")
+    with TagStore(path) as store:
+        store.keep(Decision("bad", "p", ANSWERS, "", "", "kim", 2.0, 1.0))
+        assert [decision.kind for decision in store.decisions()] == ["bad"]
+        assert [decision.kind for decision in store.standing("kim ")] == ["bad"]

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from rectune.cli import recommend as recommend_cli
 from rectune.cli.main import app
 from rectune.inference.requests import GenerationResult
+from rectune.prompts.title_index import TitleIndex
 from rectune.recommender import generative
+from rectune.recommender.typed_history import titles_in
 
 RUNNER = CliRunner()
 
@@ -26,7 +27,7 @@ def shop(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(model, requests, engine, generation_cache, label):
+    def write(model, requests, engine, generation_cache, label, failures=1.0):
         return [
             GenerationResult(
                 r.id,
@@ -112,9 +113,16 @@ def test_bad_input_is_an_error_for_people(tmp_path: Path, shop: Path, arguments:
 
 
 def test_titles_are_parted_at_semicolons_but_not_within_one():
-    assert recommend_cli.titles_in("Steins;Gate; Heat ;Alien; ") == ["Steins;Gate", "Heat ;Alien"]
-    assert recommend_cli.titles_in("A;B; ") == ["A;B"] and recommend_cli.titles_in("A;B") == ["A", "B"]
-    assert recommend_cli.titles_in("; ;") == []
+    assert titles_in("Steins;Gate; Heat ;Alien; ") == ["Steins;Gate", "Heat ;Alien"]
+    assert titles_in("A;B; ") == ["A;B"] and titles_in("A;B") == ["A", "B"]
+    assert titles_in("; ;") == []
+
+
+def test_the_longest_title_of_the_catalogue_is_taken():
+    known = TitleIndex.of_titles(["A; B; C", "A; B", "Steins;Gate", "Heat"])
+    assert titles_in("A; B; C; Heat; A; B; D", known) == ["A; B; C", "Heat", "A; B", "D"]
+    assert titles_in("Steins;Gate", known) == ["Steins;Gate"]
+    assert titles_in("A; B; C; Heat") == ["A", "B", "C", "Heat"]
 
 
 @pytest.mark.slow
@@ -129,3 +137,17 @@ def test_the_embedded_model_answers_from_a_catalogue_in_both_ways(tmp_path: Path
     assert {item["title"] for item in found["items"]} <= titles
     if found["fits"]:
         assert found["answer"].endswith(f"My recommendation: {found['items'][0]['title']}")
+
+
+def test_a_title_of_the_catalogue_may_hold_the_semicolons_that_part_titles(tmp_path: Path, model: None):
+    shop = tmp_path / "books.csv"
+    shop.write_text(
+        'id,title\n1,"Frankenstein; or, The Modern Prometheus (1818)"\n2,Blue kettle\n'
+        '3,"Moby-Dick; or, The Whale"\n'
+    )
+    given = ["--catalogue", str(shop), "--json"]
+    typed = "frankenstein; or, the modern prometheus; Moby-Dick; or, The Whale; Yacht"
+    said = json.loads(rectune(tmp_path, *given, "--history", typed).splitlines()[-1])
+    whole = ["Frankenstein; or, The Modern Prometheus (1818)", "Moby-Dick; or, The Whale", "Yacht"]
+    assert said["history"] == whole
+    assert {item["title"] for item in said["items"]} == {"Blue kettle"}

@@ -12,11 +12,12 @@ from rectune.align.comparison import ANSWERS_FILE
 from rectune.align.tags import TagStore
 from rectune.align.tasks import make_task
 from rectune.cli.main import app
-from rectune.core.artifacts import MANIFEST, ArtifactStore
+from rectune.core.artifacts import ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.rows import write_rows
 from rectune.core.types import Candidate, with_id
 from tests.align.examples import PROVENANCE, make_prompt, make_tasks, session, write_folders, write_items
+from tests.pipeline.recipes import finish
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "tiny.yaml"
 TASKS = make_tasks(6)
@@ -32,14 +33,10 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     for number, name in enumerate(("sft", "dpo")):
         rows = [with_id(Candidate("", t.prompt.id, 0, t.answers[number], PROVENANCE)) for t in TASKS]
         write_rows(found["eval"] / ANSWERS_FILE.format(system=name), rows, Candidate)
+    keyed = finish(RECIPE, ArtifactStore(tmp_path / "runs"), "eval")
     for stage, folder in found.items():
-        key = folder / "key"
-        key.mkdir()
         for file in folder.glob("*.parquet"):
-            file.rename(key / file.name)
-        (key / MANIFEST).write_text(json.dumps({}))
-        ArtifactStore(tmp_path / "runs").link("tiny", stage, "key")
-    keyed = {stage: folder / "key" for stage, folder in found.items()}
+            file.rename(keyed[stage] / file.name)
     monkeypatch.setattr("rectune.pipeline.run.run_pipeline", lambda order, store: keyed)
     return keyed
 

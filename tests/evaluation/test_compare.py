@@ -60,14 +60,14 @@ def test_nothing_in_common_is_an_error_for_people(tmp_path: Path):
         compare(one, other)
 
 
-def test_runs_are_found_by_folder_recipe_file_or_name(tmp_path: Path):
+def test_runs_are_found_by_folder_or_name(tmp_path: Path):
     store = ArtifactStore(tmp_path / "runs")
     for name in ("first", "second"):
         with store.work("eval", name) as place:
             write_rows(place.folder / "rankings.parquet", [row(1, 1)], Ranking)
             folder = store.finish("eval", name, {})
         store.link(name, "eval", name)
-    said = compared("recipes/first.yaml", str(folder), store, as_json=True)
+    said = compared("first", str(folder), store, as_json=True)
     assert json.loads(said)["shared"] == 1
     assert "own" in compared("first", "second", store, as_json=False)
     with pytest.raises(UserError, match="no finished eval"):

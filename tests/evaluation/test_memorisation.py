@@ -49,7 +49,7 @@ class Taste:
 def test_titles_known_by_heart_are_told_from_guesses(
     knows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def write(model, requests, engine, generation_cache, label):
+    def write(model, requests, engine, generation_cache, label, failures=1.0):
         def rest(first: str) -> str:
             whole = next(title for title in TITLES if title.startswith(first))
             return whole[len(first) :].upper() + "!" if knows else " and then some"

@@ -21,12 +21,12 @@ def test_what_a_server_answered_is_not_asked_twice(tmp_path: Path) -> None:
     with StandIn(echo) as server:
         model = ServedModel(server.address, MODEL, QUICK)
         first = generate(model, requests[:3], ENGINE, tmp_path / "generations.sqlite", "trial")
-        assert [left.id for left in missing(model, requests, tmp_path / "generations.sqlite")] == [
-            request.id for request in requests[3:]
-        ]
+        assert [
+            left.id for left in missing(model, requests, EngineConfig(), tmp_path / "generations.sqlite")
+        ] == [request.id for request in requests[3:]]
         every = generate(model, requests, ENGINE, tmp_path / "generations.sqlite", "trial")
         other = ServedModel(server.address, "another-name", QUICK)
-        assert len(missing(other, requests, tmp_path / "generations.sqlite")) == len(requests)
+        assert len(missing(other, requests, EngineConfig(), tmp_path / "generations.sqlite")) == len(requests)
         source = provenance(model, PLAIN, 5)
     assert every[:3] == first and len({answer.text for answer in every}) == 5
     assert source.model.startswith(f"{MODEL}@127.0.0.1") and source.seed == 5
@@ -44,4 +44,4 @@ def test_more_failures_than_may_be_end_the_stage_and_keep_what_was_answered(tmp_
         assert [answer.finish for answer in answers] == ["error", "error", "stop", "stop", "stop"]
         with pytest.raises(UserError, match=r"2 of 5 requests failed, the first because: .*no such luck"):
             generate(model, requests, ENGINE, generation_cache, "trial", failures=0.39)
-        assert len(missing(model, requests, generation_cache)) == 2
+        assert len(missing(model, requests, EngineConfig(), generation_cache)) == 2

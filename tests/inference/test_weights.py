@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rectune.core.errors import UserError
 from rectune.core.settings import EngineConfig
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.inference.weights import copy_type, fast_weights
+from tests.models.gguf_files import part, write_gguf
 
 GIB = 2**30
 
@@ -60,3 +62,32 @@ def test_where_no_copy_can_be_kept_the_file_itself_serves(
     cache.write_text("in the way")
     assert fast_weights(model, "Q4_1", 64 * GIB) == model
     assert "no " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("template", ["", "{{ raise_exception('never') }}"])
+def test_a_model_that_is_refused_leaves_no_copy(tmp_path: Path, cache: Path, template: str) -> None:
+    path = write_gguf(tmp_path / "model.gguf", template, kind="Q4_1")
+    with (
+        pytest.raises(UserError, match=r"model\.gguf"),
+        LlamaEngine(path, EngineConfig(context=64, max_num_seqs=1)),
+    ):
+        pass
+    assert not list(cache.parent.rglob("*"))
+
+
+def test_a_model_without_a_tensor_leaves_no_copy(tmp_path: Path, cache: Path) -> None:
+    path = part(write_gguf(tmp_path / "model.gguf", parts=2, kind="Q4_1"), 1, 2)
+    alone = path.rename(tmp_path / "alone.gguf")
+    with (
+        pytest.raises(UserError, match=r"alone\.gguf"),
+        LlamaEngine(alone, EngineConfig(context=64, max_num_seqs=1)),
+    ):
+        pass
+    assert not [file for file in cache.parent.rglob("*") if file.is_file()]
+
+
+def test_a_model_in_parts_is_copied_and_run_as_a_whole(tmp_path: Path, cache: Path) -> None:
+    path = part(write_gguf(tmp_path / "model.gguf", parts=3, kind="Q4_1"), 1, 3)
+    with LlamaEngine(path, EngineConfig(context=64, max_num_seqs=1, threads=1)) as engine:
+        assert engine.weights.parent == cache
+        assert len(engine.loglikelihood([("user", "a")], ["b"])[0]) == 1

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
-from rectune.models.chat import encode, end_of_turn, segments
+from rectune.models.chat import check_template, encode, end_of_turn, segments
 from rectune.models.reference import gguf_file
 
 CHATML = (
@@ -103,8 +103,8 @@ def test_an_altered_content_that_imitates_the_template_is_refused() -> None:
         segments(shouting, [("user", imitation), ("user", "z")], generation_prompt=False)
 
 
-def test_contents_cut_to_a_few_letters_cannot_be_told_apart() -> None:
-    with pytest.raises(UserError, match="beyond recognition"):
+def test_contents_cut_to_a_few_letters_are_refused() -> None:
+    with pytest.raises(UserError, match="leaves out the words of the user"):
         segments("[{{ messages[0].content[:3] }}]", [("user", "abcdef")], generation_prompt=False)
 
 
@@ -116,21 +116,62 @@ def test_empty_contents_are_empty_to_the_template() -> None:
     assert joined(pieces) == "none[x]"
 
 
-def test_a_message_that_the_template_leaves_out_is_left_out() -> None:
-    template = "{% for m in messages if m.role != 'system' %}[{{ m.content }}]{% endfor %}"
-    pieces = segments(template, [("system", "unheard"), ("user", "heard")], generation_prompt=False)
-    assert pieces == [("[", True), ("heard", False), ("]", True)]
+SILENT = "{% for m in messages if m.role != 'system' %}[{{ m.role }}: {{ m.content }}]{% endfor %}"
+REFUSING = (
+    "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    + SILENT
+)
+ALTERNATING = (
+    "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}[{{ m.role }}: {{ m.content }}]{% endfor %}"
+)
+
+
+@pytest.mark.parametrize("template", [SILENT, REFUSING, ALTERNATING])
+def test_where_a_system_message_has_no_place_its_text_stands_before_the_first_question(template: str) -> None:
+    asked = [("user", "heard"), ("assistant", "yes"), ("user", "and now")]
+    pieces = segments(template, [("system", "rules <|im_end|>"), *asked], generation_prompt=False)
+    assert joined(pieces) == "[user: rules <|im_end|>\n\nheard][assistant: yes][user: and now]"
+    assert ("rules <|im_end|>\n\nheard", False) in pieces
+    assert joined(segments(template, asked, generation_prompt=False)).startswith("[user: heard]")
+
+
+def test_that_a_system_message_has_no_place_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    template = SILENT + "{# of this test alone #}"
+    for _ in range(3):
+        check_template(template)
+    check_template(CHATML)
+    assert capsys.readouterr().err.count("no place for a system message") <= 1
+
+
+@pytest.mark.parametrize(
+    ("template", "found"),
+    [
+        ("[{{ messages[-1].content }}]", "leaves out the words"),
+        ("{% for m in messages %}{{ m.role }}{% endfor %}", "leaves out the words of the user"),
+        (SILENT.replace("!= 'system'", "== 'assistant'"), "leaves out the words of the user"),
+        ("{{ raise_exception('no') }}", "refuses"),
+        (
+            "{% if messages | length > 2 %}{{ raise_exception('one question') }}{% endif %}" + CHATML,
+            "one question",
+        ),
+    ],
+)
+def test_a_template_without_a_way_is_refused_before_anything_is_asked(template: str, found: str) -> None:
+    with pytest.raises(UserError, match=found) as refused:
+        check_template(template)
+    assert refused.value.hint
 
 
 def test_helpers_and_white_space_rules_of_chat_templates() -> None:
     template = """{{ bos_token }}
     {% for m in messages %}
-        {% generation %}{{ {'a': '<b> 가'} | tojson }}{% endgeneration %}
+        {% generation %}{{ {'a': '<b> 가'} | tojson }}{{ m.content }}{% endgeneration %}
         {% if loop.index > 1 %}{% break %}{% endif %}
     {% endfor %}
 {{ strftime_now('%Y') | length }}"""
-    pieces = segments(template, [("user", "x")] * 3, generation_prompt=False, tokens={"bos_token": "<s>"})
-    assert joined(pieces).split() == ["<s>", '{"a":', '"<b>', '가"}{"a":', '"<b>', '가"}4']
+    pieces = segments(template, [("user", "x")] * 2, generation_prompt=False, tokens={"bos_token": "<s>"})
+    assert joined(pieces).split() == ["<s>", '{"a":', '"<b>', '가"}x{"a":', '"<b>', '가"}x4']
 
 
 @pytest.mark.parametrize(

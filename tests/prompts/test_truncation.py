@@ -45,6 +45,8 @@ def test_the_fewest_oldest_items_are_left_out_and_what_cannot_fit_is_counted(
     wanted = [by_hand(one, budget) for one in made]
     assert found.prompts == [prompt for prompt in wanted if prompt]
     assert found.too_long == wanted.count(None)
+    shortest = [frame + sum(items[-1:]) for frame, items in made]
+    assert found.lost == [length for length, prompt in zip(shortest, wanted, strict=True) if prompt is None]
     assert all(length(prompt) <= budget for prompt in found.prompts)
     cut = [prompt.left_out for prompt in found.prompts if prompt.left_out]
     assert (found.shortened, found.left_out) == (len(cut), sum(cut))

@@ -34,7 +34,13 @@ class Writer:
         self.draft, self.reasons, self.asked = draft, reasons, list[GenerationRequest]()
 
     def __call__(
-        self, model: Path, requests: Sequence[GenerationRequest], engine, generation_cache: Path, label: str
+        self,
+        model: Path,
+        requests: Sequence[GenerationRequest],
+        engine,
+        generation_cache: Path,
+        label: str,
+        failures: float = 1.0,
     ) -> list[GenerationResult]:
         self.asked += requests
         return [

@@ -100,6 +100,8 @@ class QueriesFigures(RowCounts):
 
     stage: ClassVar[str] = "queries"
 
+    longest_lost: Count
+    """Tokens of the longest prompt that did not fit at all; 0 where all fit."""
     shortened: Count
     """Prompts whose oldest items were left out to fit."""
     left_out: Count

@@ -63,7 +63,9 @@ class SamplingConfig(Section):
     """Sampling parameters."""
 
     max_tokens: PositiveInt = 96
-    """Maximum number of tokens of an answer; longer ones are cut. Korean takes more than English."""
+    """Maximum number of tokens of an answer; longer ones are cut. Meant for English: prompts in another
+    language get as many times the tokens as the model needs for the same words, up to half of the
+    context."""
     temperature: Annotated[float, Field(ge=0.0)] = 0.7
     """Divides the logits: higher gives more variety, 0 is greedy."""
     top_k: NonNegativeInt = 40
