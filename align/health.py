@@ -274,7 +274,8 @@ def _warnings(
     for name, worse in worse_signs:
         side = sides[name]
         if side.gap.clear and side.gap.mean * worse > 0:
-            yield f"chosen answers are the worse ones in {MEASURES[name]}: {side.chosen:.2f} against {side.rejected:.2f}"
+            figures = f"{side.chosen:.2f} against {side.rejected:.2f}"
+            yield f"chosen answers are the worse ones in {MEASURES[name]}: {figures}"
     for word, picked in (("best", places.best), ("worst", places.worst)):
         if picked and picked.p < _UNEVEN:
             yield f"the {word} was picked unevenly by its place: {list(picked.counts)}, p = {picked.p:.3f}"

@@ -7,6 +7,7 @@ import shutil
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rectune.core import settings
 from rectune.core.errors import UserError
@@ -52,16 +53,46 @@ def _check(parts: Sequence[CachedDataset], sources: Sequence[CaseSource], data: 
     for part in parts:
         usable = [source.pool.users.height for source in sources if source.name == part.name]
         if usable == [0]:
-            raise UserError(
-                f"no user of {part.name} liked more than {data.min_history} items",
-                where=str(part.dataset.place(data.folder)),
-                hint=f"lower data.min_history, or data.positive_threshold.{part.name} (now {part.liked:g})",
+            liked = _likes(part)
+            found = (
+                f"no user of {part.name} liked more than {data.min_history} items; the most that one liked "
+                f"is {liked.most:,}, and {liked.share:.0%} of {liked.rows:,} interactions count as liked"
             )
+            lower = f"lower data.positive_threshold.{part.name} (now {part.liked:g})"
+            hint = (
+                f"lower data.min_history, or {lower.removeprefix('lower ')}"
+                if data.min_history > 1
+                else lower
+            )
+            if liked.share == 1.0:
+                hint = (
+                    f"lower data.min_history to {liked.most - 1}"
+                    if liked.most > 1
+                    else "get more interactions"
+                )
+            raise UserError(found, where=str(part.dataset.place(data.folder)), hint=hint)
     if not sources:
         hint = "add a dataset that has interactions to data.datasets"
         raise UserError(
             "no dataset has interactions, so there are no cases", where="data.datasets", hint=hint
         )
+
+
+class _Likes(NamedTuple):
+    """How much of a dataset is liked: interactions, the share of those that are, and the most of one user."""
+
+    rows: int
+    share: float
+    most: int
+
+
+def _likes(part: CachedDataset) -> _Likes:
+    import polars as pl
+
+    events = pl.read_parquet(part.file("interactions"), columns=["user", "item", "liked"])
+    liked = events.filter("liked").unique(["user", "item"])
+    counts = liked["user"].value_counts()["count"].to_list()
+    return _Likes(events.height, float(events["liked"].sum()) / max(events.height, 1), max(counts, default=0))
 
 
 def _check_splits(got: _Counts, data: settings.DataConfig) -> None:

@@ -30,7 +30,8 @@ class UserHistory:
     """One user's history and targets.
 
     `history` and `targets` are liked items by code, each at its first like, oldest first (in a seeded order
-    without times), with their times (all 0 without times); both are the same unless `crossing` (history in
+    without times), with their times (milliseconds since 1970, all 0 without times); both are the same unless
+    `crossing` (history in
     one domain, targets in another). `user` is the code in the targets' domain.
     """
 

@@ -10,10 +10,10 @@ from functools import cached_property
 
 from rectune.core import settings
 from rectune.core.errors import UserError
+from rectune.core.text.nearest import nearest
 from rectune.core.types import Case, Split, with_id
 from rectune.datagen import histories, mixture, splits
 from rectune.datagen.dataset_cache import CachedDataset
-from rectune.datagen.datasets.registry import nearest
 from rectune.datagen.negatives import Negatives, draw, open_negatives
 from rectune.datagen.rng import hashes64, uniform
 
@@ -121,7 +121,7 @@ class CaseSource:
                 ordered=self.rules.ordered,
                 history_domain=here.dataset.domain,
                 category=self._categories[target],
-                cutoff=int(person.target_times[place]) if self.rules.ordered else None,
+                cutoff=int(person.target_times[place]) // 1000 if self.rules.ordered else None,
             )
         )
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rectune.core.types import SPLITS, Split
-from rectune.datagen.datasets.repeats import distinct
+from rectune.datagen.datasets.dedup import distinct
 from rectune.datagen.rng import hash64
 
 if typing.TYPE_CHECKING:
@@ -20,7 +20,7 @@ if typing.TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SplitRules:
-    """Lengths of histories in items, and the time (seconds since 1970) that separates training from tests.
+    """Lengths of histories in items, and the time (ms since 1970) that separates training from tests.
 
     `until` is None where no times are published, or where only users are split.
     """

@@ -15,9 +15,9 @@ from rectune.core.progress import progress
 from rectune.filters.histogram import histogram_png, histogram_text
 from rectune.filters.score import THRESHOLD, score_column
 from rectune.filters.score_histogram import ScoreHistogram
-from rectune.filters.texts import open_texts
 from rectune.filters.tokenization import encode_batches
 from rectune.models.loading import tokenizer_of_reference
+from rectune.readers.texts import open_texts
 
 _QUANTILES = {
     "least": 0.0,
@@ -35,7 +35,7 @@ _QUANTILES = {
 class ScoreOptions:
     """What to score, by which tokenizer and threshold.
 
-    `column` and `kind` of a file are as in `rectune.filters.texts.open_texts`; `tokenizer` is a model
+    `column` and `kind` of a file are as in `rectune.readers.texts.open_texts`; `tokenizer` is a model
     reference; `png` is the file for the histogram, if any.
     """
 

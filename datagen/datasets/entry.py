@@ -1,4 +1,6 @@
-"""What the registry knows about a dataset: terms, editions with their downloads, and the layouts that are read."""
+"""What the registry knows about a dataset: terms, editions with their downloads, and the layouts that are
+read.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 if typing.TYPE_CHECKING:
-    from rectune.datagen.datasets.raw import Drops, Raw
+    from rectune.readers.drops import Drops
+    from rectune.readers.raw import Raw
 
     Reader = Callable[[Sequence[Sequence[Path]], Drops], Raw]
 
@@ -116,8 +119,8 @@ class Dataset:
     def terms(self, layout: str) -> tuple[str, bool]:
         """Licence, and whether rows may be passed on, of files in that layout.
 
-        Files do not tell which edition they are of; where editions of one layout differ, rows may be passed on
-        only if each of them may.
+        Files do not tell which edition they are of; where editions of one layout differ, rows may be passed
+        on only if each of them may.
         """
         editions = [edition for edition in self.editions if edition.layout == layout]
         licences = dict.fromkeys(edition.licence or self.licence for edition in editions)

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from rectune.core.errors import UserError
 from rectune.core.progress import progress, say
+from rectune.core.text.nearest import nearest
 from rectune.datagen.datasets.download import digest, download, forget, room
 from rectune.datagen.datasets.entry import Dataset, Download, Edition
-from rectune.datagen.datasets.registry import nearest
 
 _BLOCK = 1 << 20  # bytes
 

@@ -1,12 +1,14 @@
-"""The eight public datasets. Figures, licences and checksums are their publishers'; what is not known is left out."""
+"""The eight public datasets. Figures, licences and checksums are their publishers'; what is not known is left
+out.
+"""
 
 from __future__ import annotations
 
 from rectune.core.settings.data import POSITIVE_THRESHOLDS
 from rectune.datagen.datasets.entry import Dataset, Download, Edition, Layout
 
-# The McAuley lab has moved its files between hosts (jmcauley.ucsd.edu, deepyeti, datarepo.eng.ucsd.edu); when these
-# addresses stop answering, the publisher's page has the new ones.
+# The McAuley lab has moved its files between hosts (jmcauley.ucsd.edu, deepyeti, datarepo.eng.ucsd.edu); when
+# these addresses stop answering, the publisher's page has the new ones.
 _MCAULEY = "https://mcauleylab.ucsd.edu/public_datasets/data"
 _GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 _KAGGLE = "https://www.kaggle.com/datasets"
@@ -18,19 +20,19 @@ _AMAZON_LAYOUTS = (
     Layout(
         "2023",
         ("meta_{category}.jsonl", "{category}.jsonl"),
-        "rectune.datagen.datasets.amazon:read",
+        "rectune.readers.published.amazon:read",
         ordered=True,
     ),
     Layout(
         "2018",
         ("meta_{category}.json", "{category}.json|{category}_5.json"),
-        "rectune.datagen.datasets.amazon:read",
+        "rectune.readers.published.amazon:read",
         ordered=True,
     ),
     Layout(
         "2014",
         ("meta_{category}.json", "reviews_{category}.json|reviews_{category}_5.json"),
-        "rectune.datagen.datasets.amazon:read",
+        "rectune.readers.published.amazon:read",
         ordered=True,
     ),
 )
@@ -71,7 +73,7 @@ _MIND = Dataset(
     people="mind",
     layouts=(
         Layout(
-            "mind", ("**/news.tsv", "**/behaviors.tsv"), "rectune.datagen.datasets.mind:read", ordered=True
+            "mind", ("**/news.tsv", "**/behaviors.tsv"), "rectune.readers.published.mind:read", ordered=True
         ),
     ),
     editions=(
@@ -79,7 +81,8 @@ _MIND = Dataset(
             "small",
             "mind",
             "50,000 users drawn from the large edition, and what they were shown",
-            by_hand="read and accept the terms on the page, get MINDsmall_train.zip and MINDsmall_dev.zip, and unpack "
+            by_hand="read and accept the terms on the page, get MINDsmall_train.zip and "
+            "MINDsmall_dev.zip, and unpack "
             "each into a folder of its own (train, dev)",
         ),
         Edition(
@@ -107,7 +110,8 @@ _AMAZON_MUSIC = Dataset(
         Edition(
             "2018",
             "2018",
-            "Digital_Music 1,584,082 reviews, 465,392 products; CDs_and_Vinyl 4,543,369 reviews, 544,442 products",
+            "Digital_Music 1,584,082 reviews, 465,392 products; CDs_and_Vinyl 4,543,369 reviews, "
+            "544,442 products",
             _amazon_downloads("2018"),
         ),
         Edition(
@@ -138,7 +142,7 @@ _YELP = Dataset(
     people="yelp",
     layouts=(
         Layout(
-            "yelp", ("*_business.json", "*_review.json"), "rectune.datagen.datasets.yelp:read", ordered=True
+            "yelp", ("*_business.json", "*_review.json"), "rectune.readers.published.yelp:read", ordered=True
         ),
     ),
     editions=(
@@ -166,10 +170,10 @@ _ANIME = Dataset(
         Layout(
             "2020",
             ("anime.csv", "?anime_with_synopsis.csv", "rating_complete.csv"),
-            "rectune.datagen.datasets.anime:read_2020",
+            "rectune.readers.published.anime:read_2020",
             ordered=False,
         ),
-        Layout("2016", ("anime.csv", "rating.csv"), "rectune.datagen.datasets.anime:read", ordered=False),
+        Layout("2016", ("anime.csv", "rating.csv"), "rectune.readers.published.anime:read", ordered=False),
     ),
     editions=(
         Edition(
@@ -182,7 +186,8 @@ _ANIME = Dataset(
             "2020",
             "2020",
             "57 million ratings of 310,059 users, 16,872 anime rated of 17,562",
-            by_hand=f"sign in, get the archive from {_KAGGLE}/hernan4444/anime-recommendation-database-2020, and unpack "
+            by_hand=f"sign in, get the archive from "
+            f"{_KAGGLE}/hernan4444/anime-recommendation-database-2020, and unpack "
             "anime.csv, anime_with_synopsis.csv and rating_complete.csv",
             licence="as its Kaggle page states; not checked here",
             redistributable=False,
@@ -204,13 +209,13 @@ _BOOKS = Dataset(
         Layout(
             "kaggle",
             ("Books.csv", "Ratings.csv", "?Users.csv"),
-            "rectune.datagen.datasets.books:read",
+            "rectune.readers.published.books:read",
             ordered=False,
         ),
         Layout(
             "original",
             ("BX-Books.csv", "BX-Book-Ratings.csv", "?BX-Users.csv"),
-            "rectune.datagen.datasets.books:read_original",
+            "rectune.readers.published.books:read_original",
             ordered=False,
         ),
     ),
@@ -225,7 +230,8 @@ _BOOKS = Dataset(
             "original",
             "original",
             "1,149,780 ratings of 278,858 users, 271,379 books",
-            by_hand="the publisher's server is no longer online; unpack BX-Books.csv, BX-Book-Ratings.csv and "
+            by_hand="the publisher's server is no longer online; unpack BX-Books.csv, "
+            "BX-Book-Ratings.csv and "
             "BX-Users.csv of a BX-CSV-Dump.zip that you have",
             licence="not known; users are asked to cite Ziegler et al. 2005",
             redistributable=False,
@@ -244,17 +250,19 @@ _MOVIELENS = Dataset(
     why_liked="of 5 stars: above the mean of 3.5",
     people="movielens",
     layouts=(
-        Layout("csv", ("movies.csv", "ratings.csv"), "rectune.datagen.datasets.movielens:read", ordered=True),
+        Layout(
+            "csv", ("movies.csv", "ratings.csv"), "rectune.readers.published.movielens:read", ordered=True
+        ),
         Layout(
             "dat",
             ("movies.dat", "ratings.dat", "?users.dat"),
-            "rectune.datagen.datasets.movielens:read_dat",
+            "rectune.readers.published.movielens:read_dat",
             ordered=True,
         ),
         Layout(
             "100k",
             ("u.data", "u.item", "?u.user", "?u.genre"),
-            "rectune.datagen.datasets.movielens:read_100k",
+            "rectune.readers.published.movielens:read_100k",
             ordered=True,
         ),
     ),
@@ -318,10 +326,10 @@ _STEAM = Dataset(
         Layout(
             "ucsd",
             ("steam_games.json", "australian_users_items.json"),
-            "rectune.datagen.datasets.steam:read",
+            "rectune.readers.published.steam:read",
             ordered=False,
         ),
-        Layout("200k", ("steam-200k.csv",), "rectune.datagen.datasets.steam:read_200k", ordered=False),
+        Layout("200k", ("steam-200k.csv",), "rectune.readers.published.steam:read_200k", ordered=False),
     ),
     editions=(
         Edition(
@@ -341,7 +349,8 @@ _STEAM = Dataset(
             "200k",
             "200k",
             "200,000 rows (purchases and hours played) of 12,393 users, 5,155 games",
-            by_hand=f"sign in, get the archive from {_KAGGLE}/tamber/steam-video-games, and unpack steam-200k.csv",
+            by_hand=f"sign in, get the archive from {_KAGGLE}/tamber/steam-video-games, and unpack "
+            f"steam-200k.csv",
             licence="as its Kaggle page states; not checked here",
         ),
     ),
@@ -368,9 +377,12 @@ _AMAZON = Dataset(
             categories=tuple(
                 "AMAZON_FASHION All_Beauty Appliances Arts_Crafts_and_Sewing Automotive Books CDs_and_Vinyl "
                 "Cell_Phones_and_Accessories Clothing_Shoes_and_Jewelry Digital_Music Electronics Gift_Cards "
-                "Grocery_and_Gourmet_Food Home_and_Kitchen Industrial_and_Scientific Kindle_Store Luxury_Beauty "
-                "Magazine_Subscriptions Movies_and_TV Musical_Instruments Office_Products Patio_Lawn_and_Garden "
-                "Pet_Supplies Prime_Pantry Software Sports_and_Outdoors Tools_and_Home_Improvement Toys_and_Games "
+                "Grocery_and_Gourmet_Food Home_and_Kitchen Industrial_and_Scientific Kindle_Store "
+                "Luxury_Beauty "
+                "Magazine_Subscriptions Movies_and_TV Musical_Instruments Office_Products "
+                "Patio_Lawn_and_Garden "
+                "Pet_Supplies Prime_Pantry Software Sports_and_Outdoors Tools_and_Home_Improvement "
+                "Toys_and_Games "
                 "Video_Games".split()
             ),
         ),
@@ -382,7 +394,8 @@ _AMAZON = Dataset(
             categories=tuple(
                 "Amazon_Instant_Video Apps_for_Android Automotive Baby Beauty Books CDs_and_Vinyl "
                 "Cell_Phones_and_Accessories Clothing_Shoes_and_Jewelry Digital_Music Electronics "
-                "Grocery_and_Gourmet_Food Health_and_Personal_Care Home_and_Kitchen Kindle_Store Movies_and_TV "
+                "Grocery_and_Gourmet_Food Health_and_Personal_Care Home_and_Kitchen Kindle_Store "
+                "Movies_and_TV "
                 "Musical_Instruments Office_Products Patio_Lawn_and_Garden Pet_Supplies Sports_and_Outdoors "
                 "Tools_and_Home_Improvement Toys_and_Games Video_Games".split()
             ),
@@ -391,10 +404,13 @@ _AMAZON = Dataset(
     categories=tuple(
         "All_Beauty Amazon_Fashion Appliances Arts_Crafts_and_Sewing Automotive Baby_Products "
         "Beauty_and_Personal_Care Books CDs_and_Vinyl Cell_Phones_and_Accessories Clothing_Shoes_and_Jewelry "
-        "Digital_Music Electronics Gift_Cards Grocery_and_Gourmet_Food Handmade_Products Health_and_Household "
-        "Health_and_Personal_Care Home_and_Kitchen Industrial_and_Scientific Kindle_Store Magazine_Subscriptions "
+        "Digital_Music Electronics Gift_Cards Grocery_and_Gourmet_Food Handmade_Products "
+        "Health_and_Household "
+        "Health_and_Personal_Care Home_and_Kitchen Industrial_and_Scientific Kindle_Store "
+        "Magazine_Subscriptions "
         "Movies_and_TV Musical_Instruments Office_Products Patio_Lawn_and_Garden Pet_Supplies Software "
-        "Sports_and_Outdoors Subscription_Boxes Tools_and_Home_Improvement Toys_and_Games Unknown Video_Games".split()
+        "Sports_and_Outdoors Subscription_Boxes Tools_and_Home_Improvement Toys_and_Games Unknown "
+        "Video_Games".split()
     ),
 )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rectune.core.errors import UserError
+from rectune.core.text.nearest import nearest
 from rectune.datagen.datasets.entry import Dataset, Download, Edition, Layout
 from rectune.datagen.datasets.published import DATASETS
 
@@ -24,14 +24,7 @@ def find(name: str, others: Iterable[Dataset] = ()) -> Dataset:
     if name in known:
         return known[name]
     hint = f"there are: {', '.join(known)}"
-    raise UserError(f"unknown dataset {name!r}{nearest(name, known)}", where="data.datasets", hint=hint)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`, did you mean …?`, or nothing where nothing known is near."""
-    by_folded = {each.casefold(): each for each in known}
-    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
-    return f", did you mean {by_folded[near[0]]}?" if near else ""
+    raise UserError(f"unknown dataset {name}{nearest(name, known)}", where="data.datasets", hint=hint)
 
 
 def files(dataset: Dataset, root: Path, categories: Sequence[str] = ()) -> list[Path]:
@@ -46,7 +39,8 @@ def locate(dataset: Dataset, root: Path, categories: Sequence[str] = ()) -> tupl
     hold one file a category, in one order.
 
     Raises:
-        UserError: no layout fits (says what each lacks), or a category is missing (names those that are there).
+        UserError: no layout fits (says what each lacks), or a category is missing (names those that are
+            there).
     """
     folder = dataset.place(root)
     if categories and not any(layout.by_category for layout in dataset.layouts):
@@ -86,11 +80,14 @@ def _needed(layout: Layout) -> list[str]:
 
 def _by_pattern(folder: Path, layout: Layout) -> tuple[list[list[Path]], list[str]]:
     taken: set[Path] = set()
-    groups, missing = [], []
+    groups: list[list[Path]] = []
+    missing: list[str] = []
     for pattern in layout.files:
         alternatives = pattern.lstrip("?").split("|")
         found = {path for each in alternatives for path in _matches(folder, each)}
-        group = sorted(path for path in found - taken if not _plain_beside(path, found))
+        # One file may be both items and interactions, if both are named by that very name.
+        free = found if pattern in layout.files[: len(groups)] else found - taken
+        group = sorted(path for path in free if not _plain_beside(path, found))
         if not group and not pattern.startswith("?"):
             missing.append(alternatives[0])
         taken.update(found)
@@ -111,7 +108,7 @@ def _plain_beside(path: Path, found: Iterable[Path]) -> bool:
 
 
 def _complete(folder: Path, layout: Layout) -> dict[str, list[Path | None]]:
-    """Categories that lack no needed file, each with one file a pattern (None for one that may be missing)."""
+    """Categories that lack no needed file, with one file a pattern (None for one that may be missing)."""
     found: dict[str, dict[int, list[tuple[int, bool, Path]]]] = {}
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.is_file() and (match := _category(path.name, layout)):
@@ -127,7 +124,7 @@ def _complete(folder: Path, layout: Layout) -> dict[str, list[Path | None]]:
 
 
 def _category(name: str, layout: Layout) -> tuple[str, int, int] | None:
-    """Category, place of the pattern and of its alternative; the alternative that says most about the name."""
+    """Category, place of the pattern and of its alternative: the one that says most about the name."""
     for place, pattern in enumerate(layout.files):
         best: tuple[int, str, int] | None = None
         for rank, alternative in enumerate(pattern.lstrip("?").split("|")):

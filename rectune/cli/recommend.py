@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +17,8 @@ from rectune.cli.shared_options import Overrides, Runs
 if TYPE_CHECKING:
     from rectune.core.settings import RetrievalConfig
     from rectune.core.types import Item
+    from rectune.readers.catalogue import CatalogueOptions
+    from rectune.readers.file_format import FileFormat
     from rectune.recommender.generative import GenerativeRecommender
     from rectune.recommender.typed_history import Typed
 
@@ -29,16 +31,19 @@ Column = Annotated[
 _GUESS = "(guess)"
 
 
+_PANEL = "How the catalogue is written"
+
+
 @dataclass(frozen=True)
 class CatalogueSource:
-    """Where items and model come from."""
+    """Where items and model come from; `read` says how the catalogue is read."""
 
     catalogue: Path | None
     domain: str
     recipe: Path | None
     model: str
     runs: Path
-    columns: dict[str, str] = field(default_factory=dict)
+    read: CatalogueOptions
     overrides: Sequence[str] = ()
 
 
@@ -52,7 +57,10 @@ def recommend(
     ] = None,
     model: Annotated[str, typer.Option(help="A GGUF file that answers instead, or `embedded`.")] = "",
     catalogue: Annotated[
-        Path | None, typer.Option(help="CSV, TSV, JSON lines or Parquet of items, or a folder of articles.")
+        Path | None,
+        typer.Option(
+            help="CSV, TSV, JSON lines, JSON or Parquet of items (also .gz), or a folder of articles."
+        ),
     ] = None,
     history: Annotated[str, typer.Option(help='Titles already liked, as "A; B; C".')] = "",
     query: Annotated[str, typer.Option(help="What is wanted.")] = "",
@@ -68,6 +76,41 @@ def recommend(
     categories_column: Column = _GUESS,
     text_column: Column = _GUESS,
     year_column: Column = _GUESS,
+    facts: Annotated[
+        str,
+        typer.Option(help="Further columns that answers may speak of: price,city.", rich_help_panel=_PANEL),
+    ] = "",
+    file_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="csv, tsv, jsonl, json or parquet where the ending does not say; or the published dataset "
+            "that the file is of: mind, movielens, amazon …",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "",
+    encoding: Annotated[str, typer.Option(help="latin-1, cp949, utf-16 …", rich_help_panel=_PANEL)] = "utf-8",
+    separator: Annotated[
+        str, typer.Option(help="What parts fields, where the guess is another.", rich_help_panel=_PANEL)
+    ] = "",
+    quotes: Annotated[
+        bool,
+        typer.Option(
+            "--quotes/--no-quotes", help="Whether fields may stand in quotes.", rich_help_panel=_PANEL
+        ),
+    ] = True,
+    header: Annotated[
+        str,
+        typer.Option(
+            "--columns",
+            help="The columns of a file without a header line: id,title,genres.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "",
+    malformed: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Share of lines that may be malformed.", rich_help_panel=_PANEL),
+    ] = 0.01,
     ground: Annotated[str, typer.Option(help="`retrieve` or `constrained`; as the recipe says.")] = "",
     top: Annotated[int, typer.Option(min=0, help="How many items; 0 is as many as the recipe says.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an answer.")] = False,
@@ -75,6 +118,8 @@ def recommend(
 ) -> None:
     """Recommend items of a catalogue for a history or a query, with reasons and evidence."""
     from rectune.inference.engine_cache import keep_engines_loaded
+    from rectune.readers.catalogue import CatalogueOptions
+    from rectune.readers.published import PUBLISHED
     from rectune.recommender.typed_history import Typed
 
     chosen = {
@@ -85,7 +130,10 @@ def recommend(
         "year": year_column,
     }
     columns = {name: column for name, column in chosen.items() if column != _GUESS}
-    source = CatalogueSource(catalogue, domain, recipe, model, runs, columns, overrides or [])
+    written = _written(file_format, encoding, separator, quotes, header)
+    published = file_format if file_format in PUBLISHED else ""
+    read = CatalogueOptions(domain or "other", columns, _names(facts), written, published, malformed)
+    source = CatalogueSource(catalogue, domain, recipe, model, runs, read, overrides or [])
     typed = Typed(history, query, history_domain)
     if not interactive and typed.empty:
         from rectune.core.errors import UserError
@@ -97,6 +145,27 @@ def recommend(
             typer.echo(answer(typed))
         if interactive:
             _converse(answer, history_domain)
+
+
+def _written(name: str, encoding: str, separator: str, quotes: bool, header: str) -> FileFormat:
+    """How the catalogue is written, from the options."""
+    from rectune.core.errors import UserError
+    from rectune.readers.file_format import FORMATS, FileFormat
+    from rectune.readers.published import PUBLISHED
+
+    if name and name not in (*FORMATS, *PUBLISHED):
+        raise UserError(
+            f"there is no format {name}",
+            where="--format",
+            hint=f"give one of: {', '.join((*FORMATS, *PUBLISHED))}",
+        )
+    sign = separator.replace("\\t", "\t")
+    return FileFormat(name if name in FORMATS else "", encoding, sign, quotes, _names(header))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """The names of columns in "price,city"."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 class _Answering:
@@ -120,9 +189,9 @@ class _Answering:
         from rectune.recommender.formatting import as_json, as_text
         from rectune.recommender.requests import from_words
 
-        wish = typed.user_request(self._items[0].domain, self._recommender.grounding.titles)
-        request = from_words(self._items, wish, self._recommender.grounding)
-        if strange := [item.title for item in request.liked if not item.item_id and not wish.history_domain]:
+        asked = typed.user_request(self._items[0].domain, self._recommender.grounding.titles)
+        request = from_words(self._items, asked, self._recommender.grounding)
+        if strange := [item.title for item in request.liked if not item.item_id and not asked.history_domain]:
             say(f"not in the catalogue, so only their words count: {'; '.join(strange)}")
         found = self._recommender.recommend(request)
         return json_line(as_json(found)) if self._json else as_text(found)
@@ -184,11 +253,11 @@ def _items(source: CatalogueSource, embedder: str) -> tuple[list[Item], Path]:
     from rectune.core.progress import say
     from rectune.core.types import content_id
     from rectune.pipeline.recipe_results import finished_result
-    from rectune.recommender.catalogue_file import read_catalogue
+    from rectune.readers.catalogue import read_catalogue
 
     store = ArtifactStore(source.runs)
     if source.catalogue:
-        read = read_catalogue(source.catalogue, source.domain or "other", source.columns)
+        read = read_catalogue(source.catalogue, source.read)
         say(read.describe())
         items, of = read.items, str(source.catalogue.resolve())
     else:

@@ -71,7 +71,7 @@ class ArtifactStore:
         self.root = root
         if root.exists() and not root.is_dir():
             hint = "give a folder with --runs, or move the file away"
-            raise UserError("is a file, and the run store is a folder", where=str(root), hint=hint)
+            raise UserError("is a file, and the artifact store is a folder", where=str(root), hint=hint)
 
     def folder(self, stage: str, key: str) -> Path:
         """Where the artifact is, or will be."""

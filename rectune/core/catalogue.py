@@ -36,7 +36,7 @@ class Catalogue:
 
 def load_catalogue(path: Path) -> Catalogue:
     """Read `items.parquet` as the data stage writes it."""
-    columns = ("domain", "item_id", "title", "categories", "description", "year")
+    columns = ("domain", "item_id", "title", "categories", "description", "year", "facts")
     rows = read_table(path).select(columns).iter_rows()
-    items = [Item(d, i, t, tuple(c or ()), text or "", y) for d, i, t, c, text, y in rows]
+    items = [Item(d, i, t, tuple(c or ()), text or "", y, tuple(f or ())) for d, i, t, c, text, y, f in rows]
     return Catalogue({(item.domain, item.item_id): item for item in items})

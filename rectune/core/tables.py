@@ -19,6 +19,7 @@ def item_schema() -> dict[str, pl.DataType]:
     `item` is a code, dense from 0 within a domain; `item_id` the published id; `extra` a JSON object as text.
 
     `category` is the publisher's own division of a dataset (an Amazon category), empty where there is none.
+    `facts` are columns that a recipe names, as `price: 12`.
     """
     import polars as pl
 
@@ -32,6 +33,7 @@ def item_schema() -> dict[str, pl.DataType]:
         "year": pl.Int32(),
         "extra": pl.String(),
         "category": pl.String(),
+        "facts": pl.List(pl.String()),
     }
 
 
@@ -51,9 +53,9 @@ def interaction_schema() -> dict[str, pl.DataType]:
 
     `value` is stars, points, hours played or 1 for a click; null where nothing was rated.
 
-    `timestamp` is seconds since 1970, null where the dataset publishes none; `order` is the row's place in
-    the file. In the table that the data stage writes a column `liked` (boolean) follows: what counts as liked
-    under its recipe.
+    `timestamp` is milliseconds since 1970, null where the dataset publishes none; `order` is the row's place
+    in the file. In the table that the data stage writes a column `liked` (boolean) follows: what counts as
+    liked under its recipe.
     """
     import polars as pl
 

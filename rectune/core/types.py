@@ -55,7 +55,10 @@ def grouped(rows: Iterable[T], of: Callable[[T], tuple[str, str]]) -> dict[str, 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of a catalogue. `item_id` is the publisher's id; unique within a `domain`."""
+    """One item of a catalogue. `item_id` is the publisher's id; unique within a `domain`.
+
+    `facts` is what else its table says of it and the person asked to be shown, as `price: 12`.
+    """
 
     schema: ClassVar[int] = 1
     domain: str
@@ -64,6 +67,7 @@ class Item:
     categories: tuple[str, ...] = ()
     description: str = ""
     year: int | None = None
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ class Case:
     `candidates` and `target` are item ids of `domain`, `history` ids of `history_domain`, which differs from
     `domain` in cross-domain cases. `history` is oldest first, or in a seeded order where the dataset
     publishes no times (`ordered` is False). `candidates` holds the target once, at a uniform place. `cutoff`
-    is the target's time in seconds since 1970, None without times: nothing in `history` is later. `category`
+    is the target's time in whole seconds since 1970, rounded down, None without times: nothing in `history`
+    is later than the target. `category`
     is the target's, where its publisher divides the dataset, else empty.
     """
 

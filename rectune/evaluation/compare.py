@@ -99,8 +99,8 @@ def comparison_text(found: EvalComparison, names: tuple[str, str]) -> str:
     lines = [
         f"{found.shared} prompts in common; only in {names[0]}: {found.only_one}, "
         f"only in {names[1]}: {found.only_other}",
-        f"Hit@1 of {names[1]} less that of {names[0]}; 95 % intervals: bootstrap over users, {ROUNDS:,} rounds; "
-        "p: McNemar, exact, then corrected for the number of lines (Holm)",
+        f"Hit@1 of {names[1]} less that of {names[0]}; 95 % intervals: bootstrap over users, {ROUNDS:,} "
+        "rounds; p: McNemar, exact, then corrected for the number of lines (Holm)",
         "",
         f"{'protocol':<11} {'system':<18} {'n':>5} {names[0][:9]:>9} {names[1][:9]:>9} {'difference':>26} "
         f"{'won/lost':>9} {'p':>7} {'holm':>7}",

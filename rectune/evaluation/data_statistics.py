@@ -154,11 +154,13 @@ def _figures(texts: pl.DataFrame, part: InteractionCounts, users: int) -> dict[s
     }
 
 
-def _date(seconds: Any) -> str | None:
-    """The day of a time in seconds since 1970, of any year."""
+def _date(milliseconds: Any) -> str | None:
+    """The day of a time in milliseconds since 1970, of any year."""
     import numpy as np
 
-    return None if seconds is None else str(np.datetime64(int(seconds), "s").astype("datetime64[D]"))
+    return (
+        None if milliseconds is None else str(np.datetime64(int(milliseconds), "ms").astype("datetime64[D]"))
+    )
 
 
 def _spread(lengths: Counts) -> Spread:

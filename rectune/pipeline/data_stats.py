@@ -91,8 +91,7 @@ def _drops(data: DataSummary) -> str:
     lines = ["LEFT OUT ON READING"]
     for drop in data.drops:
         lines.append(f"{_fitted(drop.dataset, 14)}  {drop.count:>12,}  {printable(drop.reason)}")
-        if drop.first:
-            lines.append(f"{'':<30}{printable(f'first: {drop.first}')}")
+        lines += [f"{'':<30}{printable(f'first: {place}')}" for place in drop.first]
     return "\n".join(_fitted(line, _WIDTH).rstrip() for line in lines)
 
 

@@ -35,7 +35,7 @@ def examine(runs: Path = Path("runs")) -> tuple[str, bool]:
     """Look at everything; returns the report, and whether all that is needed is there.
 
     Args:
-        runs: the run store that is to be used.
+        runs: the artifact store to be used.
     """
     checks: tuple[Callable[[], DoctorCheck | None], ...] = (
         _python, _packages, _together, _constraints, _embedded, _converter, _compiler, _accelerator, _builds,

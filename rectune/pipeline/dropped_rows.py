@@ -10,7 +10,7 @@ _MUCH = 0.1  # of the rows
 
 
 def dropped_lines(figures: StageRecord, recipe: Recipe) -> list[str]:
-    """Lines about the rows that a stage did not pass on; none where no rows flow through it."""
+    """Lines about the rows that a stage did not pass on; none of a stage that passes no rows on."""
     if not isinstance(figures, RowCounts):
         return []
     dropped = {reason: count for reason, count in figures.dropped.items() if count}

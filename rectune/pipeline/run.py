@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from rectune.core.artifacts import CONFIG, ArtifactStore, WorkDir, write_atomically
 from rectune.core.errors import UserError
 from rectune.core.figures import STAGE_FIGURES
-from rectune.core.figures.reading import checked
+from rectune.core.figures.reading import checked, read_figures
 from rectune.core.figures.record import RowCounts, StageRecord
 from rectune.core.os_errors import for_people
 from rectune.core.progress import say
@@ -60,6 +61,43 @@ def run_pipeline(order: RunOptions, store: ArtifactStore) -> dict[str, Path]:
             _make(step, recipe, order, store)
         store.link(name, stage.name, step.key)
     return {name: store.folder(name, step.key) for name, step in steps.items()}
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run made: by stage its folder, and what it measured."""
+
+    paths: Mapping[str, Path]
+    figures: Mapping[str, StageRecord]
+
+
+def run_recipe(
+    recipe: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    until: str = LAST,
+    *,
+    redo: str = "",
+    runs: str | Path = "runs",
+) -> RunResult:
+    """Run a recipe, from Python; what is finished is not run again.
+
+    Args:
+        recipe: a file, or the name of a recipe that comes along, as `demo`.
+        overrides: key -> value, as `{"filter.threshold": 12, "data.datasets": ["movielens"]}`.
+        until: the last stage.
+        redo: the first stage to run again although it is finished.
+        runs: the artifact store.
+
+    Returns:
+        The folders of the stages, and their figures as the records of `rectune.core.figures`.
+
+    Raises:
+        UserError: bad input, or something must be done by a person first.
+        StageFailed: a stage crashed; its partial work is kept.
+    """
+    changed = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in (overrides or {}).items()]
+    paths = run_pipeline(RunOptions(Path(recipe), changed, until, redo), ArtifactStore(Path(runs)))
+    return RunResult(paths, {name: read_figures(STAGE_FIGURES[name], path) for name, path in paths.items()})
 
 
 def _names_from(first: str, names: list[str]) -> set[str]:

@@ -15,13 +15,15 @@ Messages = tuple[tuple[str, str], ...]
 
 _FILE = "teacher.{locale}.yaml"
 _DESCRIPTION = 160  # characters of a description that are shown
+_FACTS, _FACT = 6, 80  # facts of an item that are shown, and characters of each
 
 
 def facts(item: Item) -> str:
-    """An item in one line: title, then categories, year and the beginning of its description."""
+    """An item in one line: title, categories, year, further facts and the beginning of its description."""
     about = [*item.categories[:4]]
     if item.year is not None:
         about.append(str(item.year))
+    about += [fact[:_FACT] for fact in item.facts[:_FACTS]]
     line = f"{item.title} ({', '.join(about)})" if about else item.title
     text = " ".join(item.description.split())
     if not text or text == item.title:

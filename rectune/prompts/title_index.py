@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+from rectune.core.text.leading_article import upright
 from rectune.core.types import Item
 from rectune.prompts.locale_words import one_line
 from rectune.prompts.titles import (
@@ -18,7 +19,6 @@ from rectune.prompts.titles import (
     key_of,
     plain_title,
     unescape,
-    upright,
     without_year,
 )
 

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from rectune.core.text.leading_article import upright
 from rectune.prompts.locale_words import one_line
 
 MOST_WORDS = 64  # a longer title is known by its whole line only, not within running text
@@ -23,12 +24,6 @@ _WORD = re.compile(rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 YEAR = r"[(\[（]\s?\d{4}(?:\s?[-–]\s?(?:\d{4})?)?\s?[)\]）]"  # in brackets, or a span of them
 _YEAR_AT_END = re.compile(YEAR + "$")
-_ARTICLES = (
-    "The|A|An|La|Le|Les|L'|Un|Une|Il|Lo|I|Gli|Una|El|Los|Las|Der|Die|Das|Ein|Eine|O|Os|As|Den|Det|De|En"
-)
-_MOVED = re.compile(
-    rf"(?P<begin>^|\()(?P<name>[^()]+(?:\([^()]*\))?), (?P<article>{_ARTICLES})(?=\s*(?:\(|\)|$))"
-)
 _YEAR_LENGTH = 16  # characters that a year in brackets takes at most
 
 
@@ -69,16 +64,6 @@ def unescape(text: str) -> tuple[str, list[int]]:
         places += [*range(done, entity.start()), *[entity.start()] * len(plain)]
         done = entity.end()
     return "".join([*parts, text[done:]]), [*places, *range(done, len(text) + 1)]
-
-
-def upright(title: str) -> str:
-    """The title with its article in front: `Postman, The (1994)` becomes `The Postman (1994)`."""
-    return _MOVED.sub(_in_front, title) if ", " in title else title
-
-
-def _in_front(match: re.Match[str]) -> str:
-    gap = "" if match["article"].endswith("'") else " "
-    return f"{match['begin']}{match['article']}{gap}{match['name'].strip()}"
 
 
 def plain_title(title: str) -> str:

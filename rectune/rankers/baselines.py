@@ -182,7 +182,7 @@ class Bm25(Ranker):
 
 
 def _bm25_weights(documents: Sequence[Counter[str]]) -> tuple[csr_array, list[str]]:
-    """[documents, words] the BM25 weight of each word in each document, for a query that has it once; the words."""
+    """[documents, words] BM25 weights of words in documents, for a query with one of each; and the words."""
     from scipy.sparse import csr_array
 
     count = len(documents)

@@ -28,6 +28,7 @@ By = Literal["model", "template"]
 
 _LIKED = 5  # items of a history that the model is told of, the latest
 _LEAST = 20  # characters behind the opening that say something
+_FACTS = 6  # of an item in a plain sentence
 _EVIDENCE = 200  # characters of an item's own text in a plain sentence
 _NONE_OF_OURS = re.compile(r"(?!)()")  # the closing words themselves are cut off before
 _END = re.compile(r"[.!?。…][\"'”’」』)\]]*(?=\s|$)")
@@ -59,11 +60,24 @@ class ExplanationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Reasons with a closing line; `by` is who wrote the reasons, `tries` the number of attempts."""
+    """Reasons for an item, and the line that names it.
 
-    text: str
+    Attributes:
+        reason: the reasons alone, one paragraph.
+        ending: the closing line.
+        by: who wrote the reasons.
+        tries: the number of attempts.
+    """
+
+    reason: str
+    ending: str
     by: By
     tries: int
+
+    @property
+    def text(self) -> str:
+        """Both, as an answer that goes out."""
+        return f"{self.reason}\n{self.ending}".strip()
 
 
 def write_explanations(
@@ -81,38 +95,36 @@ def write_explanations(
             break
         answers = ask([_request(wanted[number], sampling, attempt) for number in left])
         for number, answer in zip(left, answers, strict=True):
-            explanation_request = wanted[number]
-            body = _body(explanation_request, answer)
-            if not fault(body, explanation_request, grounding):
-                done[number] = Explanation(_closed(body, explanation_request), "model", attempt + 1)
+            request = wanted[number]
+            body = _body(request, answer)
+            if not fault(body, request, grounding):
+                done[number] = explained(body, request, "model", attempt + 1)
     return [
-        done.get(number)
-        or Explanation(
-            _closed(plain_sentence(explanation_request), explanation_request), "template", attempts
-        )
-        for number, explanation_request in enumerate(wanted)
+        done.get(number) or explained(plain_sentence(request), request, "template", attempts)
+        for number, request in enumerate(wanted)
     ]
 
 
-def fault(body: str, explanation_request: ExplanationRequest, grounding: Grounding) -> str:
+def explained(body: str, request: ExplanationRequest, by: By, tries: int) -> Explanation:
+    """Reasons with the line that names the item, in the language of the request."""
+    ending = closing(request.locale, request.item.title)
+    return Explanation(body, ending, by, tries)
+
+
+def fault(body: str, request: ExplanationRequest, grounding: Grounding) -> str:
     """Why these reasons are rejected; empty if they are not."""
-    if len(body) - len(_opening(explanation_request)) < _LEAST:
+    if len(body) - len(_opening(request)) < _LEAST:
         return "says nothing"
     if labels_of(body, _NONE_OF_OURS, {}):
         return "announces something else"
     told = " ".join(
         [
-            *map(_told, (explanation_request.shown, explanation_request.item, *explanation_request.liked)),
-            explanation_request.query,
+            *map(_told, (request.shown, request.item, *request.liked)),
+            request.query,
         ]
     )
-    own = {
-        plain_title(title)
-        for title in (explanation_request.item.title, *(item.title for item in explanation_request.liked))
-    }
-    for domain in sorted(
-        {explanation_request.item.domain, *(item.domain for item in explanation_request.liked)}
-    ):
+    own = {plain_title(title) for title in (request.item.title, *(item.title for item in request.liked))}
+    for domain in sorted({request.item.domain, *(item.domain for item in request.liked)}):
         own |= set(map(plain_title, grounding.mentioned(told, domain)))
         if any(plain_title(title) not in own for title in grounding.mentioned(body, domain)):
             return "names another item"
@@ -126,79 +138,72 @@ def fault(body: str, explanation_request: ExplanationRequest, grounding: Groundi
     return ""
 
 
-def plain_sentence(explanation_request: ExplanationRequest) -> str:
+def plain_sentence(request: ExplanationRequest) -> str:
     """Reasons from a template: the request, and the catalogue's facts about the item."""
-    kinds = load_words(explanation_request.locale)["kinds"]
-    one = kinds.get(explanation_request.item.domain, kinds["other"])["one"]
+    kinds = load_words(request.locale)["kinds"]
+    one = kinds.get(request.item.domain, kinds["other"])["one"]
     about = [
-        *map(one_line, explanation_request.item.categories[:4]),
-        *([str(explanation_request.item.year)] if explanation_request.item.year else []),
+        *map(one_line, request.item.categories[:4]),
+        *([str(request.item.year)] if request.item.year else []),
     ]
-    text = one_line(explanation_request.evidence or explanation_request.item.description)
+    about += map(one_line, request.item.facts[:_FACTS])
+    text = one_line(request.evidence or request.item.description)
     if text.startswith(
-        explanation_request.item.title
+        request.item.title
     ):  # a short item's only piece of text holds its title and categories too
-        text = one_line(explanation_request.item.description)
+        text = one_line(request.item.description)
     text = text if len(text) <= _EVIDENCE else text[:_EVIDENCE].rsplit(" ", 1)[0] + " …"
-    liked = [one_line(item.title) for item in explanation_request.liked[-2:]]
-    if explanation_request.locale == "ko":
-        return _korean(explanation_request, one, ", ".join(about), text, liked)
+    liked = [one_line(item.title) for item in request.liked[-2:]]
+    if request.locale == "ko":
+        return _korean(request, one, ", ".join(about), text, liked)
     asked = (
-        f'You asked for "{one_line(explanation_request.query)}".'
-        if explanation_request.query
+        f'You asked for "{one_line(request.query)}".'
+        if request.query
         else f"You liked {' and '.join(liked)}."
     )
-    facts = f"{one_line(explanation_request.item.title)} is {one}" + (
+    facts = f"{one_line(request.item.title)} is {one}" + (
         f": {', '.join(about)}." if about else " of this catalogue."
     )
     return " ".join(filter(None, [asked, facts, f"The catalogue says of it: {text}" if text else ""]))
 
 
-def _korean(
-    explanation_request: ExplanationRequest, one: str, about: str, text: str, liked: Sequence[str]
-) -> str:
+def _korean(request: ExplanationRequest, one: str, about: str, text: str, liked: Sequence[str]) -> str:
     asked = (
-        f'찾으신 것: "{one_line(explanation_request.query)}".'
-        if explanation_request.query
-        else f"좋아하신 것: {', '.join(liked)}."
+        f'찾으신 것: "{one_line(request.query)}".' if request.query else f"좋아하신 것: {', '.join(liked)}."
     )
-    facts = f"{one_line(explanation_request.item.title)}: {one}" + (f" ({about})." if about else ".")
+    facts = f"{one_line(request.item.title)}: {one}" + (f" ({about})." if about else ".")
     return " ".join(filter(None, [asked, facts, f"목록의 설명: {text}" if text else ""]))
 
 
-def _request(
-    explanation_request: ExplanationRequest, sampling: SamplingConfig, attempt: int
-) -> GenerationRequest:
-    liked = explanation_request.liked[-_LIKED:]
-    messages = rationale_messages(
-        explanation_request.shown, liked, explanation_request.query, explanation_request.locale
-    )
+def _request(request: ExplanationRequest, sampling: SamplingConfig, attempt: int) -> GenerationRequest:
+    liked = request.liked[-_LIKED:]
+    messages = rationale_messages(request.shown, liked, request.query, request.locale)
     seed = int(content_id("reasons", messages, sampling.seed, attempt)[:8], 16)
     return GenerationRequest(
         content_id("reasons", messages, attempt),
         messages,
         sampling,
         seed,
-        prefill=_opening(explanation_request),
+        prefill=_opening(request),
         history=tuple(map(brief, liked)),
-        facts=facts(explanation_request.shown),
+        facts=facts(request.shown),
     )
 
 
-def _opening(explanation_request: ExplanationRequest) -> str:
+def _opening(request: ExplanationRequest) -> str:
     return rationale_opening(
-        [one_line(item.title) for item in explanation_request.liked],
-        explanation_request.query,
-        explanation_request.locale,
+        [one_line(item.title) for item in request.liked],
+        request.query,
+        request.locale,
         0,
     )
 
 
-def _body(explanation_request: ExplanationRequest, answer: GenerationResult) -> str:
+def _body(request: ExplanationRequest, answer: GenerationResult) -> str:
     """The paragraph that the model wrote, without closing words and without an incomplete last sentence."""
     if answer.finish == "error" or not answer.text.strip():
         return ""
-    text = one_line(_opening(explanation_request) + answer.text)
+    text = one_line(_opening(request) + answer.text)
     body = reasons(text)
     if answer.finish == "length" or body != text:
         ends = [match.end() for match in _END.finditer(body)]
@@ -206,9 +211,5 @@ def _body(explanation_request: ExplanationRequest, answer: GenerationResult) -> 
     return body.strip()
 
 
-def _closed(body: str, explanation_request: ExplanationRequest) -> str:
-    return f"{body}\n{closing(explanation_request.locale, explanation_request.item.title)}".strip()
-
-
 def _told(item: Item) -> str:
-    return " ".join([item.title, *item.categories, item.description, str(item.year or "")])
+    return " ".join([item.title, *item.categories, item.description, str(item.year or ""), *item.facts])

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from rectune.core.settings import RetrievalConfig
+from rectune.core.settings import EngineConfig, RetrievalConfig
 from rectune.core.types import content_id
 from rectune.inference.generate import generate
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.recommender.constrained_titles import TitleRequest, name_titles
-from rectune.recommender.explanations import By, ExplanationRequest, write_explanations
+from rectune.recommender.explanations import By, Explanation, ExplanationRequest, write_explanations
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
 from rectune.retrieval.grounding import GroundedItem, Grounding
@@ -20,6 +21,10 @@ from rectune.retrieval.grounding import GroundedItem, Grounding
 _ALL_BUT = 0.99  # of the drafts may fail: where all do, no model answers, and that is no recommendation
 
 Mode = Literal["retrieve", "constrained"]
+# As `rectune.inference.generate.generate`.
+Generate = Callable[
+    [Path, Sequence[GenerationRequest], EngineConfig, Path, str, float], list[GenerationResult]
+]
 
 
 @dataclass(frozen=True)
@@ -39,16 +44,32 @@ class GroundedChoice:
 class Recommendation:
     """A finished answer.
 
-    `draft` is the model's first text; `answer` is the final one: reasons for the first of `items` and the
-    line that names it, or nothing if `fits` is False. `reasons_by` says who wrote the reasons.
+    Attributes:
+        request: what was asked.
+        draft: what the model wrote before grounding.
+        choice: the real items, and whether any fits.
+        explanations: reasons for the first of the items, in their order; empty where none fits.
     """
 
     request: RecommendationRequest
     draft: str
-    answer: str
     choice: GroundedChoice
-    reasons_by: By | None = None
-    tries: int = 0
+    explanations: tuple[Explanation, ...] = ()
+
+    @property
+    def answer(self) -> str:
+        """Reasons for the first item and the line that names it; empty where nothing is recommended."""
+        return self.explanations[0].text if self.explanations else ""
+
+    @property
+    def reasons_by(self) -> By | None:
+        """Who wrote these reasons."""
+        return self.explanations[0].by if self.explanations else None
+
+    @property
+    def tries(self) -> int:
+        """How often they were asked for."""
+        return self.explanations[0].tries if self.explanations else 0
 
     @property
     def items(self) -> tuple[GroundedItem, ...]:
@@ -74,15 +95,30 @@ class GenerativeRecommender:
     grounding: Grounding
     retrieval: RetrievalConfig
     generation_cache: Path
+    generate: Generate = generate
 
     def recommend(self, request: RecommendationRequest) -> Recommendation:
         """Answer one request; see `recommend_all`."""
         return self.recommend_all([request])[0]
 
-    def recommend_all(self, requests: Sequence[RecommendationRequest]) -> list[Recommendation]:
-        """Answer requests, in order; `retrieval.top` items each, fewer only if the catalogue has no more."""
+    def recommend_all(
+        self,
+        requests: Sequence[RecommendationRequest],
+        top: int | None = None,
+        within: AbstractSet[str] | None = None,
+        reasons: int = 1,
+    ) -> list[Recommendation]:
+        """Answer requests, in order.
+
+        Args:
+            requests: what is asked; their `known` items are not recommended.
+            top: items of an answer, fewer only if no more are allowed; `retrieval.top` unless given.
+            within: only these ids are recommended.
+            reasons: of how many items of an answer reasons are written.
+        """
         drafts = self.drafts(requests)
-        return self.finished(requests, drafts, self.choices(requests, drafts, self.retrieval.grounding))
+        choices = self.choices(requests, drafts, self.retrieval.grounding, top, within)
+        return self.finished(requests, drafts, choices, reasons=reasons)
 
     def drafts(self, requests: Sequence[RecommendationRequest]) -> list[str]:
         """The model's answers before grounding."""
@@ -93,17 +129,20 @@ class GenerativeRecommender:
             )
             for r in requests
         ]
-        return [answer.text.strip() for answer in self._generate(asked, _ALL_BUT)]
+        return [answer.text.strip() for answer in self.ask(asked, _ALL_BUT)]
 
     def choices(
-        self, requests: Sequence[RecommendationRequest], drafts: Sequence[str], mode: Mode
+        self,
+        requests: Sequence[RecommendationRequest],
+        drafts: Sequence[str],
+        mode: Mode,
+        top: int | None = None,
+        within: AbstractSet[str] | None = None,
     ) -> list[GroundedChoice]:
-        """The real items for the drafts, by the configured grounding method."""
+        """The real items for the drafts, by a grounding method; see `recommend_all`."""
         methods = {"retrieve": self._retrieved, "constrained": self._constrained}
-        return [
-            self._judged(request, items)
-            for request, items in zip(requests, methods[mode](requests, drafts), strict=True)
-        ]
+        found = methods[mode](requests, drafts, top or self.retrieval.top, within)
+        return [self._judged(request, items) for request, items in zip(requests, found, strict=True)]
 
     def finished(
         self,
@@ -111,57 +150,77 @@ class GenerativeRecommender:
         drafts: Sequence[str],
         choices: Sequence[GroundedChoice],
         attempts: int | None = None,
+        reasons: int = 1,
     ) -> list[Recommendation]:
-        """The final answers, with reasons for the items chosen; 0 `attempts` generates none."""
-        explanation_request = {
-            number: self._why(request, choice.items[0])
-            for number, (request, choice) in enumerate(zip(requests, choices, strict=True))
-            if choice.fits and choice.items
-        }
+        """The final answers, with reasons for the first `reasons` items; with 0 `attempts` by no model."""
+        wanted = [
+            [self._why(request, item) for item in choice.items[:reasons]] if choice.fits else []
+            for request, choice in zip(requests, choices, strict=True)
+        ]
         config = self.retrieval
         tries = config.attempts if attempts is None else attempts
-        written = write_explanations(
-            list(explanation_request.values()), self.grounding, config.sampling, tries, self._generate
-        )
-        reasons = dict(zip(explanation_request, written, strict=True))
+        flat = [one for some in wanted for one in some]
+        written = iter(write_explanations(flat, self.grounding, config.sampling, tries, self.ask))
         return [
-            Recommendation(request, draft, found.text, choice, found.by, found.tries)
-            if (found := reasons.get(number))
-            else Recommendation(request, draft, "", choice)
-            for number, (request, draft, choice) in enumerate(zip(requests, drafts, choices, strict=True))
+            Recommendation(request, draft, choice, tuple(next(written) for _ in some))
+            for request, draft, choice, some in zip(requests, drafts, choices, wanted, strict=True)
         ]
 
-    def _generate(
-        self, requests: Sequence[GenerationRequest], failures: float = 1.0
-    ) -> list[GenerationResult]:
+    def ask(self, requests: Sequence[GenerationRequest], failures: float = 1.0) -> list[GenerationResult]:
+        """What the model writes to these requests; see `rectune.inference.generate.generate`."""
         if not requests:
             return []
-        return generate(self.model, requests, self.retrieval, self.generation_cache, "recommend", failures)
+        return self.generate(
+            self.model, requests, self.retrieval, self.generation_cache, "recommend", failures
+        )
 
     def _retrieved(
-        self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
+        self,
+        requests: Sequence[RecommendationRequest],
+        drafts: Sequence[str],
+        top: int,
+        within: AbstractSet[str] | None,
     ) -> list[list[GroundedItem]]:
-        top, found = self.retrieval.top, list[list[GroundedItem]]()
-        for request, draft in zip(requests, drafts, strict=True):
-            # If the model wrote nothing, only the request itself is searched for.
-            search = self.grounding.top if draft else self.grounding.nearest
-            found.append(search(draft, request.domain, top, request.known, request.user_requests))
-        return found
+        return [self._nearest(*each, top, within) for each in zip(requests, drafts, strict=True)]
+
+    def _nearest(
+        self, request: RecommendationRequest, draft: str, top: int, within: AbstractSet[str] | None
+    ) -> list[GroundedItem]:
+        """The items for one draft; more are looked for until `top` of them are allowed."""
+        # If the model wrote nothing, only the request itself is searched for.
+        search = self.grounding.top if draft else self.grounding.nearest
+        limit = top
+        while True:
+            found = search(draft, request.domain, limit, request.known, request.user_requests)
+            kept = [item for item in found if within is None or item.item_id in within]
+            if len(kept) >= top or len(found) < limit:
+                return kept[:top]
+            limit *= 8
 
     def _constrained(
-        self, requests: Sequence[RecommendationRequest], drafts: Sequence[str]
+        self,
+        requests: Sequence[RecommendationRequest],
+        drafts: Sequence[str],
+        top: int,
+        within: AbstractSet[str] | None,
     ) -> list[list[GroundedItem]]:
+        if within is not None:
+            requests = [
+                replace(request, known=request.known | (self.grounding.ids(request.domain) - within))
+                for request in requests
+            ]
         titles = {request.domain: self.grounding.titles[request.domain].distinct for request in requests}
         asked = [
             TitleRequest(request.messages, draft, request.locale, request.domain, self._banned(request))
             for request, draft in zip(requests, drafts, strict=True)
         ]
-        ranked = name_titles(self.model, asked, titles, self.retrieval, self.generation_cache)
+        config = self.retrieval.model_copy(update={"beam": max(self.retrieval.beam, top)})
+        ranked = name_titles(self.model, asked, titles, config, self.generation_cache)
         found = list[list[GroundedItem]]()
         for request, some in zip(requests, ranked, strict=True):
             own = [(titles[request.domain][one.title], one.mean) for one in some]
             items = [self._bearer(title, mean, request) for title, mean in own]
-            found.append([item for item in items if item][: self.retrieval.top])
+            found.append([item for item in items if item][:top])
         return found
 
     def _banned(self, request: RecommendationRequest) -> tuple[int, ...]:

@@ -102,8 +102,8 @@ def relevance(
 ) -> Relevance:
     """Mean cosines of drafts and items to the request, and how often the target is found.
 
-    Cosines are against the mean vector of the request's texts. Requests whose history is of another domain are
-    left out of them.
+    Cosines are against the mean vector of the request's texts. Requests whose history is of another domain
+    are left out of them.
     """
     rows = [
         _cosines(old, new, grounding, embedder)
@@ -185,7 +185,10 @@ def _by_domain(draft: GroundingShares, after: GroundingShares, mode: str, made_b
         parts = draft.domains[domain], after.domains[domain]
         shares = (share(n, one.n) for one in parts for n in (one.resolved["exact"], one.flags["invented"]))
         lines.append((domain, parts[0].n, *shares))
-    note = f"Before is the draft, after is the answer with grounding {mode}. Brackets are 95 % intervals (Wilson). {made_by}"
+    note = (
+        f"Before is the draft, after is the answer with grounding {mode}. "
+        f"Brackets are 95 % intervals (Wilson). {made_by}"
+    )
     heads = ("domain", "n", "exact, before", "invented, before", "exact, after", "invented, after")
     return Table(heads, lines, "Grounding by domain", note)
 

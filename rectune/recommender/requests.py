@@ -15,8 +15,8 @@ from rectune.retrieval.grounding import Grounding
 
 _HISTORY = 10  # titles of a free request that the model is shown, the latest
 _WISHED = 5  # items of a history that say what is wanted, the latest
-_TITLE = 200  # characters of a title, and
-_QUERY = 1000  # of a query, that the model is shown
+LONGEST_TITLE = 200  # characters of a title, and
+LONGEST_QUERY = 1000  # of a query, that the model is shown
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def from_words(
     Raises:
         UserError: neither history nor query.
     """
-    titles = [title for text in user_request.history if (title := cut_line(text, _TITLE))]
-    query = cut_line(user_request.query, _QUERY)
+    titles = [title for text in user_request.history if (title := cut_line(text, LONGEST_TITLE))]
+    query = cut_line(user_request.query, LONGEST_QUERY)
     if not titles and not query:
         raise UserError("nothing to go by", hint='give --history "A; B; C", or --query "…", or both')
     domain = items[0].domain
@@ -107,7 +107,7 @@ def from_words(
         for title, found in zip(titles, bearers, strict=True)
     )[-_HISTORY:]
     locale = locale_of(query or " ".join(titles))
-    recent = tuple(cut_line(item.title, _TITLE) for item in liked)
+    recent = tuple(cut_line(item.title, LONGEST_TITLE) for item in liked)
     system, instruction = ask(
         domain, locale, recent, query, ordered=True, history_domain=user_request.history_domain
     )

@@ -28,7 +28,7 @@ class Typed:
         return not titles_in(self.history) and not self.query.strip()
 
     def user_request(self, domain: str, titles: Mapping[str, TitleIndex]) -> UserRequest:
-        """The wish, its titles parted as the catalogue of their domain has them."""
+        """The request, with titles split by the titles of their domain's catalogue."""
         known = titles[self.history_domain or domain]
         return UserRequest(titles_in(self.history, known), self.query, self.history_domain)
 

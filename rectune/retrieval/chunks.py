@@ -38,7 +38,7 @@ class ChunkConfig:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A chunk of an item. Part 0 is title, year and categories, with the body if all of it is short.
+    """A chunk of an item. Part 0 is title, year, categories and facts, with the body if all of it is short.
 
     `text` is shown to people and searched by full text, `embedded` is what the embedder reads.
     """
@@ -61,9 +61,9 @@ def chunks_of(item: Item, cut: ChunkConfig | None = None) -> list[Chunk]:
 
 
 def head_of(item: Item) -> str:
-    """Title, year and categories of an item, whole."""
+    """Title, year, categories and facts of an item, whole."""
     year = f" ({item.year})" if item.year else ""
-    parts = [f"{item.title}{year}" if item.title else "", ", ".join(item.categories)]
+    parts = [f"{item.title}{year}" if item.title else "", ", ".join(item.categories), ", ".join(item.facts)]
     return encodable(". ".join(part for part in parts if part))
 
 

@@ -93,6 +93,10 @@ class Grounding:
         self.index = index
         self.titles = TitleIndexes(items)
 
+    def ids(self, domain: str) -> frozenset[str]:
+        """The ids of all items of a domain."""
+        return frozenset(item.item_id for item in self.titles[domain].items)
+
     def floor(self, domain: str) -> float:
         """The domain's threshold, a cosine; see `rectune.retrieval.relevance_threshold`."""
         return self.index.floors.get(domain, -1.0)

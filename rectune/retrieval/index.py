@@ -258,6 +258,7 @@ def _row(item: Item, digest: str, chunk: Chunk) -> tuple[Any, ...]:
 def _digest(item: Item) -> str:
     """A hash of all fields of an item that are written."""
     content = [item.domain, item.item_id, item.title, list(item.categories), item.description, item.year]
+    content += [list(item.facts)] if item.facts else []
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()
 
 

@@ -43,7 +43,7 @@ def test_a_file_where_the_run_store_should_be_is_one_error_for_every_command(tmp
     (tmp_path / "runs").write_text("mine")
     for words in (["plan", "tiny"], ["verify"], ["run", "tiny"], ["compare", "tiny", "demo"]):
         done = rectune(*words, "--runs", str(tmp_path / "runs"), stdout=subprocess.PIPE)
-        assert done.returncode == 2 and b"run store is a folder" in done.stderr, words
+        assert done.returncode == 2 and b"artifact store is a folder" in done.stderr, words
         assert b"Traceback" not in done.stderr
     assert (tmp_path / "runs").read_text() == "mine"
 

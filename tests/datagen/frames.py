@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from rectune.datagen.datasets.frames import Tables
+from rectune.datagen.datasets.normalize import Tables
 
 
 class Frames(NamedTuple):

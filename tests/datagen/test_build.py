@@ -71,10 +71,11 @@ def test_a_split_that_nobody_is_left_for_is_an_error(tmp_path: Path) -> None:
 def test_an_interrupted_attempt_goes_on_behind_what_was_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rectune.datagen.datasets import frames
+
+    from rectune.datagen.datasets import normalize
 
     read: list[str] = []
-    whole = frames.read_domain
+    whole = normalize.read_domain
 
     def failing(dataset: Any, *rest: Any) -> Any:
         read.append(dataset.name)
@@ -82,7 +83,7 @@ def test_an_interrupted_attempt_goes_on_behind_what_was_read(
             raise KeyboardInterrupt
         return whole(dataset, *rest)
 
-    monkeypatch.setattr(frames, "read_domain", failing)
+    monkeypatch.setattr(normalize, "read_domain", failing)
     config = recipe("data.datasets=[anime, books]")
     with pytest.raises(KeyboardInterrupt):
         run(config, {}, tmp_path)

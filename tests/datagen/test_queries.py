@@ -30,7 +30,7 @@ def case(number: int, history: int, target: int, split: Any = "train") -> Case:
 @pytest.fixture()
 def inputs(tmp_path: Path) -> dict[str, Path]:
     """Cases with short and long histories, and some whose only candidates are too long to show."""
-    rows = [("movies", n, str(n), title, ["Drama"], "", None, "{}", "") for n, title in enumerate(ITEMS)]
+    rows = [("movies", n, str(n), title, ["Drama"], "", None, "{}", "", []) for n, title in enumerate(ITEMS)]
     pl.DataFrame(rows, item_schema(), orient="row").write_parquet(tmp_path / "items.parquet")
     cases = [case(n, 2 if n % 2 else 30, 35) for n in range(20)] + [case(n, 3, 40) for n in range(20, 40)]
     cases += [case(n, 30, 35, "test") for n in range(40, 44)]

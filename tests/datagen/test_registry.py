@@ -76,7 +76,8 @@ def test_a_misspelt_name_gets_the_nearest_one_and_others_are_found_too() -> None
 
 
 def test_the_registry_is_light() -> None:
-    check = "import sys, rectune.datagen.datasets.registry; sys.exit('polars' in sys.modules or 'httpx2' in sys.modules)"
+    check = "import sys, rectune.datagen.datasets.registry; "
+    check += "sys.exit('polars' in sys.modules or 'httpx2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 

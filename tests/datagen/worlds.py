@@ -55,7 +55,7 @@ def part(
         ordered = sorted(happened, key=lambda event: event[2]) if times else happened
         for item, value, time in ordered:
             about = {"user": user, "item": item, "value": value, "kind": "rating", "order": len(rows)}
-            rows.append(about | {"domain": dataset.domain, "timestamp": time if times else None})
+            rows.append(about | {"domain": dataset.domain, "timestamp": time * 1000 if times else None})
     events = pl.DataFrame(rows, schema=interaction_schema(), orient="row")
     liked = (pl.col("value") >= LIKED).fill_null(False)
     events.with_columns(liked=liked).write_parquet(folder / "interactions.parquet")

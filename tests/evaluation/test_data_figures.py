@@ -98,7 +98,7 @@ FIGURES: dict[str, Any] = {
             "positive_threshold": 4.0,
             "read": {
                 "dropped": {"malformed line": 3, EVIL: 1},
-                "first": {"malformed line": "shop.csv:17: too short"},
+                "first": {"malformed line": ["shop.csv:17: too short"]},
             },
             "cases": {"train": {"wanted": 1200, "got": 1100}, "test": {"wanted": 30, "got": 30}},
             "categories": {"Books": {"train": 608}},
@@ -145,8 +145,8 @@ def panels(figure: Figure) -> dict[str, Any]:
 
 def test_drops_and_mixture_come_from_the_manifest(data: DataSummary) -> None:
     malformed, evil = data.drops
-    assert (malformed.dataset, malformed.count, malformed.first) == ("shop", 3, "shop.csv:17: too short")
-    assert (evil.reason, evil.first) == (EVIL, "")
+    assert (malformed.dataset, malformed.count, malformed.first) == ("shop", 3, ("shop.csv:17: too short",))
+    assert (evil.reason, evil.first) == (EVIL, ())
     assert data.positive_threshold == {"goods": 4.0}
     assert [mix.source for mix in data.mixture] == ["shop", "Books", "shop/Books > shop/Toys"]
     assert data.mixture[0].wanted == {"train": 1200, "preference": 0, "test": 30}

@@ -69,7 +69,7 @@ def test_counts_of_a_table_counted_by_hand(tmp_path: Path) -> None:
         item("films", 3),
     ]
     events: list[Event] = [
-        ("films", 0, 0, 4.0, "rating", 86_400 * 365, True),
+        ("films", 0, 0, 4.0, "rating", 86_400_000 * 365, True),
         ("films", 0, 0, 2.5, "rating", None, False),
         ("films", 0, 1, None, "play", 0, False),
         ("films", 1, 0, 4.0, "rating", None, True),

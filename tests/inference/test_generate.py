@@ -24,7 +24,7 @@ FILMS = ["Alien", "Heat", "Up", "Brazil", "Ran"]
 
 @pytest.fixture
 def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generating, "loaded", lambda *_: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(generating, "cached_engine", lambda *_: pytest.fail("a model was loaded"))
 
 
 def count(generation_cache: Path) -> int:

@@ -14,9 +14,9 @@ def finish(recipe: Path, store: ArtifactStore, last: str) -> dict[str, Path]:
     """The folder of every stage that leads to `last`, empty but for its manifest."""
     folders = {}
     for step in make_plan(load_recipe(recipe), store, last):
-        assert step.ingredients is not None, step.why
+        assert step.cache_key is not None, step.why
         folder = folders[step.stage.name] = store.folder(step.stage.name, step.key)
         folder.mkdir(parents=True, exist_ok=True)
-        made_of = {"inputs": step.ingredients.inputs, "outside": step.ingredients.outside}
+        made_of = {"inputs": step.cache_key.inputs, "outside": step.cache_key.outside}
         (folder / MANIFEST).write_text(json.dumps({**made_of, "files": {}}))
     return folders

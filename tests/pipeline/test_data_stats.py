@@ -47,7 +47,7 @@ def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pl.DataFrame(events, schema=schema).write_parquet(folder / "interactions.parquet")
     read = {
         "dropped": {"malformed line": 4},
-        "first": {"malformed line": "reviews.jsonl:12: not JSON \x1b[31m"},
+        "first": {"malformed line": ["reviews.jsonl:12: not JSON \x1b[31m"]},
     }
     cases = {"train": {"wanted": 1000, "got": 900}, "test": {"wanted": 10, "got": 10}}
     shop = {"domain": "goods", "positive_threshold": 4.0, "read": read, "cases": cases}

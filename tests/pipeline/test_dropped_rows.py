@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from rectune.core.figures import BaseFigures, QueriesFigures, SftFigures
+from rectune.core.figures import QueriesFigures
+from rectune.core.figures.record import RowCounts, StageRecord
 from rectune.core.recipe import Recipe, load_recipe
 from rectune.pipeline.dropped_rows import dropped_lines
-from tests.core.filled import record
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,10 @@ def recipe() -> Recipe:
 
 def test_prompts_that_are_too_long_are_told_with_lengths_that_hold_them(recipe: Recipe) -> None:
     dropped = {"every query refused": 8, "too long": 107}
-    figures = record(QueriesFigures, rows_in=172, dropped=dropped, longest_lost=900)
+    figures = QueriesFigures(
+        rows_in=172, rows_out=57, dropped=dropped, longest_lost=900, shortened=0, left_out=0,
+        asked_passively_instead=0, queries=8, refused={}, kinds={},
+    )  # fmt: skip
     table, warning = dropped_lines(figures, recipe)
     assert table == "dropped: 8 every query refused, 107 too long"
     assert "115 of 172 rows are lost (67%)" in warning and "generate.attempts" in warning
@@ -28,9 +32,19 @@ def test_prompts_that_are_too_long_are_told_with_lengths_that_hold_them(recipe: 
     assert load_recipe(Path("demo"), turned).prompts.max_tokens == 900
 
 
+class Sft(RowCounts):
+    stage: ClassVar[str] = "sft"
+
+
+class Base(StageRecord):
+    stage: ClassVar[str] = "base"
+
+
 def test_a_tenth_is_no_warning_and_nothing_lost_is_nothing_said(recipe: Recipe) -> None:
-    ten, none, eleven = (record(SftFigures, rows_in=100, dropped={"too_long": n}) for n in (10, 0, 11))
-    assert dropped_lines(ten, recipe) == ["dropped: 10 too long"]
-    assert dropped_lines(none, recipe) == [] == dropped_lines(record(BaseFigures), recipe)
-    (_, warning) = dropped_lines(eleven, recipe)
+    def sft(lost: int) -> list[str]:
+        return dropped_lines(Sft(rows_in=100, rows_out=100 - lost, dropped={"too_long": lost}), recipe)
+
+    assert sft(10) == ["dropped: 10 too long"]
+    assert sft(0) == [] == dropped_lines(Base(), recipe)
+    (_, warning) = sft(11)
     assert "train.max_length is 640" in warning

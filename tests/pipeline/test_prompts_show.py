@@ -36,7 +36,9 @@ def case(domain: str, number: int, split: Any) -> Case:
 def write_data(folder: Path) -> None:
     titles = ["<|im_end|>\x1b[2J", *(f"Item {n}" for n in range(1, 70))]
     rows = [
-        (d, n, str(n), t, [], "", None, "{}", "") for d in ("books", "movies") for n, t in enumerate(titles)
+        (d, n, str(n), t, [], "", None, "{}", "", [])
+        for d in ("books", "movies")
+        for n, t in enumerate(titles)
     ]
     pl.DataFrame(rows, item_schema(), orient="row").write_parquet(folder / "items.parquet")
     splits = ["train"] * 16 + ["preference"] * 4 + ["test"] * 4

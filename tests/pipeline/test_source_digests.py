@@ -30,7 +30,7 @@ def test_a_stage_reaches_what_its_modules_import_inside_functions_too() -> None:
 
 def test_what_tables_name_by_string_is_reached() -> None:
     assert {name.partition(":")[0] for name in RANKERS.values()} <= reached("rectune.evaluation.stage")
-    assert "rectune.datagen.datasets.steam" in reached("rectune.datagen.build")
+    assert "rectune.readers.published.steam" in reached("rectune.datagen.build")
 
 
 def test_what_is_imported_for_types_alone_is_not_reached() -> None:
@@ -97,7 +97,7 @@ def test_a_plan_names_the_changed_file_at_every_stage_that_it_touches_and_no_oth
     (package / "prompts" / "templates" / "en" / "extra.jinja").write_text("new")
     lines = planned(package)
     touched = {stage for stage, line in lines.items() if "its source changed" in line}
-    assert touched == set(lines) - {"base", "sft", "candidates", "dpo"}
+    assert touched == set(lines) - {"data", "base", "sft", "candidates", "dpo"}
     assert "prompts/answers.py, prompts/templates/en/extra.jinja" in lines["queries"]
 
 

@@ -98,6 +98,7 @@ def _write_tables(data: Path, cases: Sequence[Case]) -> None:
                     None,
                     "{}",
                     "",
+                    [],
                 )
             )
         user_rows += [(domain, code, user, "{}") for code, user in enumerate(users)]

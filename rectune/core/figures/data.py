@@ -47,9 +47,11 @@ class DatasetCounts(Record):
     """Users that were kept."""
     dropped: dict[str, Count]
     """Items, lines and interactions that were left out, by reason."""
-    first: dict[str, str]
-    """Where each reason was met first (file:line, or the interaction's number), by reason; reasons of which
-    the place is not known are not in it."""
+    first: dict[str, tuple[str, ...]]
+    """Where each reason was met first in each file (file:line: why, or the interaction's number), by reason;
+    reasons of which no place is known are not in it."""
+    notes: tuple[str, ...] = ()
+    """Warnings about what was read although nothing was left out for it."""
 
 
 class DatasetFigures(Record):
@@ -101,7 +103,7 @@ class QueriesFigures(RowCounts):
     stage: ClassVar[str] = "queries"
 
     longest_lost: Count
-    """Tokens of the longest prompt that did not fit at all; 0 where all fit."""
+    """Tokens of the longest prompt that was dropped as too long; 0 where none was."""
     shortened: Count
     """Prompts whose oldest items were left out to fit."""
     left_out: Count

@@ -19,7 +19,8 @@ class OutcomeShares(Record):
     n: Count
     """Answers."""
     resolved: Annotated[dict[Resolved, Share], AfterValidator(lambda found: complete(found, RESOLVED))]
-    """The share of each way of resolving to an item of the catalogue; their sum is 1, or 0 without answers."""
+    """The share of each way of resolving to a catalogue item; their sum is 1, or 0 without answers.
+    """
     flags: Annotated[dict[Flag, Share], AfterValidator(lambda found: complete(found, get_args(Flag)))]
     """The share of the answers that do each thing that an answer should not."""
 

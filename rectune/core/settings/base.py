@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Weight = Annotated[float, Field(ge=0.0)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -27,6 +27,7 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(
+        allow_inf_nan=False,
         extra="forbid",
         frozen=True,
         protected_namespaces=(),
@@ -52,6 +53,19 @@ class Section(BaseModel):
             return given
         defaults = {name: field.default for name, field in cls.model_fields.items()}
         return {name: _filled(defaults.get(name), value) for name, value in given.items()}
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _no_repeats(cls, value: Any, info: ValidationInfo) -> Any:
+        """What a list names twice would be read, asked or measured twice."""
+        lists = (
+            [value] if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
+        )
+        for named in (each for each in lists if isinstance(each, list)):
+            for at, each in enumerate(named):
+                if isinstance(each, (str, Section)) and each in named[:at]:
+                    raise ValueError(f"{each if isinstance(each, str) else 'an entry'} is named twice")
+        return value
 
 
 def _filled(default: Any, given: Any) -> Any:

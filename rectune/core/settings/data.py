@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from rectune.core.package_data import SAMPLES
-from rectune.core.settings.base import Fraction, PositiveInt, Section, Weight
+from rectune.core.settings.base import Fraction, NonNegativeInt, PositiveInt, Section, Weight
 
 _EMBEDDED = Path("embedded")
 
@@ -36,6 +37,26 @@ POSITIVE_THRESHOLDS = {
 }
 
 
+def moment(written: str, end: bool = False) -> int:
+    """A day or a time, as ISO 8601 in UTC, in milliseconds since 1970.
+
+    Args:
+        end: of a day the end, which is the beginning of the next.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        time = datetime.datetime.fromisoformat(written)
+    except ValueError:
+        raise ValueError("not a day or a time like 2015-01-31 or 2015-01-31T12:00") from None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=datetime.UTC)
+    if end and len(written) <= len("2015-01-31"):
+        time += datetime.timedelta(days=1)
+    return round(time.timestamp() * 1000)
+
+
 class CrossDomainConfig(Section):
     """Training cases with a history in one domain and a target in another, of users who are in both."""
 
@@ -47,6 +68,20 @@ class CrossDomainConfig(Section):
     not."""
     weight: Weight
     """Weight in the mixture, beside those of `mixture_weights`."""
+
+
+class Join(Section):
+    """A further table that says more of the items of a dataset of one's own, any number of rows an item."""
+
+    file: str
+    """The file, below `root` or as an absolute path; written as the other files are."""
+    on: str
+    """Its column of item ids."""
+    add: str
+    """Its column that is added. Several categories of an item are all taken, texts are joined, of titles and
+    years the first counts."""
+    field: Literal["", "title", "categories", "description", "year", "fact"] = ""
+    """What the column is; empty: as its name says, else a fact."""
 
 
 class CustomDatasetConfig(Section):
@@ -66,10 +101,36 @@ class CustomDatasetConfig(Section):
     timestamp histories are in no order."""
     categories_separator: str = "|"
     """Separator of an item's categories within one cell."""
+    joins: list[Join] = Field(default=[])
+    """Further tables with names, descriptions, categories or facts of the items, as `[{file: genres.csv, on:
+    movie, add: genre}]`."""
+    facts: list[str] = Field(default=[])
+    """Further columns of the items that are shown to teachers and to whoever asks, and are searched: price,
+    city, maker."""
+    format: Literal["", "csv", "tsv", "jsonl", "json", "parquet"] = ""
+    """The format of files whose ending says none; the endings .csv, .tsv, .jsonl, .ndjson, .json and .parquet
+    do, each also with .gz."""
+    encoding: str = "utf-8"
+    """The encoding of the files, by a name that Python knows: utf-8, latin-1, cp949, utf-16 …"""
+    separator: str = ""
+    """What parts the fields of CSV: one sign or several, as `::`. Empty: whichever of tab, comma, semicolon
+    and bar the first line has most of.
+    """
+    quoted: bool = True
+    """Whether fields of CSV may stand in quotes; without it quotes are data."""
+    columns: dict[Literal["items", "interactions"], list[str]] = Field(default={})
+    """The names of all columns of files without a header line, as `{items: [item_id, title]}`."""
+    time_format: str = ""
+    """How times are written, as of strptime (`%d-%m-%Y %H:%M`). Empty: seconds to nanoseconds since 1970,
+    20240131, or the year first, as 2024-01-31 12:30."""
     kind: Literal["rating", "click", "purchase", "play", "review"] = "rating"
     """What an interaction is, for the wording of prompts."""
     positive_threshold: float = 1.0
     """Value from which on an interaction counts as liked."""
+    people: str = ""
+    """A name for whose user ids these are: datasets that share it share users, who are then parted together
+    and may be crossed (`cross_domain`). Empty: nobody else's.
+    """
     licence: str = ""
     """Licence of the data, for the published cards."""
     redistributable: bool = False
@@ -124,10 +185,39 @@ class DataConfig(Section):
     """Embedding model for `near`: `embedded` (MiniLM, English) or a sentence-transformers Hub id."""
     malformed: Fraction = 0.01
     """Maximum share of a file's lines that may be malformed before reading it is an error."""
+    since: str = ""
+    """Interactions before this day or time (2015-01-31, or 2015-01-31T12:00) are left out; UTC. Datasets
+    without times keep theirs.
+    """
+    until: str = ""
+    """Likewise after it; a day counts whole."""
+    min_item_likes: NonNegativeInt = 0
+    """Items that fewer users liked are left out, with what happened to them."""
+    k_core: NonNegativeInt = 0
+    """Only users who liked so many items, and items that so many of those users liked, are kept (the k-core
+    of the likes).
+    """
+    require: list[Literal["description", "categories", "year"]] = Field(default=[])
+    """Items that lack any of these are left out, with what happened to them."""
     custom: dict[str, CustomDatasetConfig] = Field(default={})
     """Your own datasets, by the name that `datasets` then uses."""
     seed: int = 7
     """Seed of all draws of users, targets and candidates."""
+
+    @field_validator("since", "until", mode="before")
+    @classmethod
+    def _a_time(cls, value: Any) -> str:
+        """As text: YAML makes dates of some."""
+        written = value.isoformat() if isinstance(value, datetime.date) else str(value)
+        if written:
+            moment(written)
+        return written
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.since and self.until and moment(self.since) >= moment(self.until, end=True):
+            raise ValueError("data.since has to be before data.until")
+        return self
 
     @property
     def folder(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from rectune.core.settings.base import (
     Fraction,
@@ -140,6 +140,14 @@ class GenerateConfig(EngineConfig):
     """Maximum share of requests that may fail for good before the stage ends with an error."""
     remote: RemoteConfig = RemoteConfig()
     """Requests to teachers behind a server."""
+
+    @field_validator("teachers")
+    @classmethod
+    def _each_teacher_once(cls, teachers: list[TeacherConfig]) -> list[TeacherConfig]:
+        known = [(teacher.model, teacher.server) for teacher in teachers]
+        if twice := [model for at, (model, server) in enumerate(known) if (model, server) in known[:at]]:
+            raise ValueError(f"{twice[0]} is named twice: give it one share")
+        return teachers
 
 
 class CandidatesConfig(EngineConfig):

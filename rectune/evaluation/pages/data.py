@@ -20,14 +20,12 @@ from rectune.evaluation.data_statistics import describe
 
 @dataclass(frozen=True)
 class DroppedRows:
-    """What was left out of a dataset for one reason; `first` says where that was met first (file:line), if
-    known.
-    """
+    """What was left out of a dataset for one reason; `first` says where in each file (file:line) it began."""
 
     dataset: str
     reason: str
     count: int
-    first: str
+    first: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ def _statistics(folder: Path) -> tuple[DomainStatistics, ...]:
 
 def _drops(name: str, read: DatasetCounts) -> Iterator[DroppedRows]:
     for reason, count in read.dropped.items():
-        yield DroppedRows(name, reason, count, read.first.get(reason, ""))
+        yield DroppedRows(name, reason, count, read.first.get(reason, ()))
 
 
 def _mixes(name: str, dataset: DatasetFigures) -> Iterator[MixtureRow]:

@@ -64,7 +64,7 @@ def _datasets(found: Mapping[str, DatasetFigures]) -> Table:
 
 
 def _drops(data: DataSummary) -> Table:
-    lines = [(drop.dataset, drop.reason, f"{drop.count:,}", drop.first) for drop in data.drops]
+    lines = [(drop.dataset, drop.reason, f"{drop.count:,}", "; ".join(drop.first)) for drop in data.drops]
     return Table(("dataset", "reason", "count", "met first"), lines, "Left out on reading", align="llrl")
 
 

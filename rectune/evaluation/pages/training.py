@@ -42,8 +42,8 @@ def training(run: FinishedStages, figures: Path) -> list[Block]:
 
 
 def _log(run: FinishedStages, stage: str, wanted: str) -> list[metrics.Row]:
-    """A training log, an entry a step; of a step that was logged twice the later figures count. Empty where the
-    stage has not finished.
+    """A training log, an entry a step; of a step that was logged twice the later figures count. Empty where
+    the stage has not finished.
 
     Raises:
         UserError: the stage has finished and logged nothing of what is wanted.

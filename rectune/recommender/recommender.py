@@ -1,0 +1,456 @@
+"""The recommender of services and notebooks: a catalogue, a ranker, and a language model for the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from rectune.core.errors import UserError
+from rectune.core.text.plain import cut_line, locale_of
+from rectune.core.types import Item
+from rectune.prompts.title_index import TitleIndex
+from rectune.rankers.base import Ranker, ScoredItem
+from rectune.rankers.baselines import Bm25
+from rectune.recommender import build
+from rectune.recommender.build import RecommenderParts
+from rectune.recommender.explanations import (
+    Explanation,
+    ExplanationRequest,
+    explained,
+    plain_sentence,
+    write_explanations,
+)
+from rectune.recommender.requests import LONGEST_QUERY, LONGEST_TITLE, UserRequest, from_words
+from rectune.recommender.results import Recommendations, RecommendedItem, items_frame, request_rows
+from rectune.recommender.selection import allowed_ids
+from rectune.retrieval.search import reciprocal_rank_fusion
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+
+    from rectune.core.settings import RetrievalConfig
+    from rectune.readers.catalogue import CatalogueOptions
+    from rectune.recommender.generative import GenerativeRecommender, Recommendation
+    from rectune.retrieval.grounding import Grounding
+
+_POOL = 100  # items of each ranking that are fused, at least
+_LIKED = 10  # items of a history that reasons may speak of: the latest
+
+
+@dataclass(frozen=True)
+class RecommendOptions:
+    """What holds for all requests of a call.
+
+    Attributes:
+        k: items of an answer, at least 1.
+        exclude: ids that are not recommended, besides the history's.
+        where: conditions; see `rectune.recommender.selection.allowed_ids`.
+        explain: of how many items of an answer reasons are given, the best first.
+    """
+
+    k: int = 5
+    exclude: Collection[str] = ()
+    where: Mapping[str, Any] = field(default_factory=dict)
+    explain: int = 5
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise UserError(f"k is {self.k}", hint="ask for at least one item")
+
+
+class Recommender:
+    """Recommends items of one catalogue for a history, a user or a query, with reasons.
+
+    `from_catalogue`, `from_run` and `fit` make it from files, frames and runs.
+
+    Args:
+        items: the catalogue, of one domain.
+        ranker: what ranks for a history; where it is None, the language model does: it answers, and its
+            answer is grounded in the catalogue.
+        generative: the language model with its grounding; without one, reasons are plain sentences from the
+            catalogue.
+        grounding: gives the index of the catalogue, which queries are looked up in; called when it is needed.
+        histories: user -> ids of the items liked, oldest first.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        ranker: Ranker | None = None,
+        generative: GenerativeRecommender | None = None,
+        grounding: Callable[[], Grounding] | None = None,
+        histories: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        if not items:
+            raise UserError("the catalogue holds no items", hint="give at least one item with a title")
+        if ranker is None and generative is None:
+            raise UserError("nothing that ranks", hint="give a ranker, as bm25, or a language model")
+        self.items = {item.item_id: item for item in items}
+        self.domain = items[0].domain
+        self.ranker, self.generative = ranker, generative
+        self._ground = grounding
+        self._histories = histories or {}
+
+    @classmethod
+    def from_catalogue(
+        cls,
+        catalogue: Any,
+        *,
+        model: str | Path | None = "embedded",
+        ranker: str | Ranker | None = None,
+        options: CatalogueOptions | None = None,
+        retrieval: RetrievalConfig | None = None,
+        folder: Path | None = None,
+    ) -> Recommender:
+        """A recommender of anybody's catalogue, without interactions.
+
+        Args:
+            catalogue: a file or folder, a polars or pandas frame, or a list of `Item`.
+            model: a GGUF file or `embedded`: it answers, and its answer is grounded in the catalogue; None
+                for none: then `ranker` ranks and reasons are plain sentences.
+            ranker: what ranks in place of the model's answers: `bm25`, `hybrid`, … `hybrid` where there is no
+                model.
+            options: which column is what, the kind of items, how the file is written.
+            retrieval: how answers are grounded, as the section of a recipe.
+            folder: keeps the index; in runs/catalogues if not given.
+
+        Raises:
+            UserError: the catalogue cannot be read, or there is no such model or ranker.
+        """
+        return cls._of(
+            build.from_catalogue(
+                catalogue, model=model, ranker=ranker, options=options, retrieval=retrieval, folder=folder
+            )
+        )
+
+    @classmethod
+    def from_run(
+        cls,
+        recipe: str = "demo",
+        domain: str = "",
+        *,
+        ranker: str | Ranker | None = None,
+        model: str | Path | None = "run",
+        retrieval: RetrievalConfig | None = None,
+        runs: str | Path = "runs",
+    ) -> Recommender:
+        """A recommender of the items of a run, with the model that it aligned; its users are known.
+
+        Args:
+            recipe: whose run.
+            domain: which of its domains; needed where there are several.
+            ranker: what ranks in place of the model's answers; fitted on the likes of the train users.
+            model: `run` for the run's own, another as in `from_catalogue`, None for none.
+            retrieval: as the recipe says if not given.
+            runs: the artifact store.
+
+        Raises:
+            UserError: no run of the recipe has come that far, or it has no such domain.
+        """
+        return cls._of(
+            build.from_run(recipe, domain, ranker=ranker, model=model, retrieval=retrieval, runs=runs)
+        )
+
+    @classmethod
+    def fit(
+        cls,
+        interactions: Any,
+        items: Any,
+        *,
+        ranker: str = "item_knn",
+        model: str | Path | None = None,
+        positive_threshold: float | None = None,
+        columns: Mapping[str, str] | None = None,
+        options: CatalogueOptions | None = None,
+        retrieval: RetrievalConfig | None = None,
+        folder: Path | None = None,
+    ) -> Recommender:
+        """A recommender that learns from interactions; their users are known.
+
+        Args:
+            interactions: a file or frame with a user, an item, and perhaps a value and a time a row.
+            items: the catalogue, as in `from_catalogue`.
+            ranker: what is fitted, by name.
+            model: words the reasons; plain sentences without one.
+            positive_threshold: from which value on an interaction counts as liked; needed where values
+                differ.
+            columns: user_id, item_id, value, timestamp -> column, where the guess would be another.
+            options, retrieval, folder: as in `from_catalogue`.
+
+        Raises:
+            UserError: a table cannot be read, or no interaction counts as liked.
+        """
+        parts = build.fit(
+            interactions, items, ranker=ranker, model=model, positive_threshold=positive_threshold,
+            columns=columns, options=options, retrieval=retrieval, folder=folder,
+        )  # fmt: skip
+        return cls._of(parts)
+
+    @classmethod
+    def _of(cls, parts: RecommenderParts) -> Recommender:
+        return cls(parts.items, parts.ranker, parts.generative, parts.grounding, parts.histories)
+
+    @property
+    def users(self) -> list[str]:
+        """The users whose histories are known."""
+        return list(self._histories)
+
+    def recommend(
+        self,
+        history: Sequence[str] = (),
+        query: str = "",
+        k: int = 5,
+        *,
+        user: str | None = None,
+        exclude: Collection[str] = (),
+        where: Mapping[str, Any] | None = None,
+        explain: bool | int = True,
+        history_domain: str = "",
+    ) -> Recommendations:
+        """Items for one request.
+
+        Args:
+            history: titles or ids of what was liked, oldest first.
+            query: what is wanted, in words.
+            k: how many items.
+            user: whose known history is taken, in place of `history`.
+            exclude: ids that are not recommended, besides the history's.
+            where: conditions, as `{"category": "Crime", "year": (1990, 1999)}`.
+            explain: whether reasons are given; a number gives them to the first items only.
+            history_domain: the kind of things the history is, where it is another than the catalogue's.
+
+        Raises:
+            UserError: neither history nor query, an unknown user, or conditions that no item meets.
+        """
+        request = UserRequest(self._history(user) if user is not None else history, query, history_domain)
+        count = k * explain if isinstance(explain, bool) else explain
+        return self.recommend_all([request], RecommendOptions(k, exclude, where or {}, count))[0]
+
+    def recommend_all(
+        self, requests: Sequence[UserRequest], options: RecommendOptions
+    ) -> list[Recommendations]:
+        """Items for many requests, in order; what a language model writes is written for all together."""
+        within = allowed_ids(list(self.items.values()), options.where)
+        read = [self._read(request) for request in requests]
+        if self.ranker is None:
+            return self._by_model(read, options, within)
+        ranked = [self._ranked(one, options, within) for one in read]
+        explained = self._explained(read, ranked, options.explain)
+        return [
+            Recommendations(
+                tuple(self._item(scored, reason) for scored, reason in _paired(found, reasons)),
+                not_found=one.not_found,
+            )
+            for one, found, reasons in zip(read, ranked, explained, strict=True)
+        ]
+
+    def recommend_many(
+        self,
+        requests: Any,
+        k: int = 5,
+        *,
+        exclude: Collection[str] = (),
+        where: Mapping[str, Any] | None = None,
+        explain: bool | int = False,
+    ) -> pl.DataFrame:
+        """Items for every row of a table.
+
+        Args:
+            requests: a polars or pandas frame, or a list of dicts, with some of the columns `user` (whose
+                known history is taken), `history` (a list of titles or ids) and `query`.
+            k, exclude, where, explain: as in `recommend`.
+
+        Returns:
+            One row an item: `request` (the row's number, from 0), `user` where it was given, `rank` (from 1),
+                and
+            the attributes of `RecommendedItem`.
+
+        Raises:
+            UserError: no such column, or a row with nothing to go by.
+        """
+        import polars as pl
+
+        rows = request_rows(requests)
+        asked = [
+            UserRequest(
+                self._history(str(row["user"])) if row.get("user") is not None else row.get("history") or (),
+                row.get("query") or "",
+            )
+            for row in rows
+        ]
+        count = k * explain if isinstance(explain, bool) else explain
+        found = items_frame(self.recommend_all(asked, RecommendOptions(k, exclude, where or {}, count)))
+        if not any(row.get("user") is not None for row in rows):
+            return found
+        users = pl.Series("user", [row.get("user") for row in rows], pl.String)
+        return found.with_columns(users.gather(found["request"])).select(
+            "request", "user", *[name for name in found.columns if name != "request"]
+        )
+
+    def _history(self, user: str) -> Sequence[str]:
+        if user not in self._histories:
+            known = (
+                "no interactions were given" if not self._histories else f"{len(self._histories):,} are known"
+            )
+            raise UserError(
+                f"the user {user!r} is not known: {known}", hint="give a history or a query instead"
+            )
+        return self._histories[user]
+
+    @cached_property
+    def _titles(self) -> TitleIndex:
+        return TitleIndex(self.items.values())
+
+    def _read(self, request: UserRequest) -> _ReadRequest:
+        """What was typed, looked up in the catalogue: ids first, then titles."""
+        own = not request.history_domain or request.history_domain == self.domain
+        liked, known, strange = list[Item](), set[str](), list[str]()
+        for text in request.history:
+            words = cut_line(str(text), LONGEST_TITLE)
+            found = [self.items[text]] if own and text in self.items else []
+            found = found or (self._titles.called(words) if own and words else [])
+            known |= {item.item_id for item in found}
+            if not found and words:
+                strange.append(words)
+            if found or words:
+                liked.append(found[0] if found else Item(request.history_domain or self.domain, "", words))
+        query = cut_line(request.query, LONGEST_QUERY)
+        if not liked and not query:
+            raise UserError("nothing to go by", hint="give a history, a user, a query, or several of them")
+        return _ReadRequest(request, tuple(liked), query, frozenset(known), tuple(strange) if own else ())
+
+    def _ranked(
+        self, request: _ReadRequest, options: RecommendOptions, within: frozenset[str] | None
+    ) -> list[ScoredItem]:
+        """The k best items by the ranker, by the query, or by both."""
+        absent = request.known | frozenset(options.exclude)
+        rankings: dict[str, list[ScoredItem]] = {}
+        ids = [item.item_id for item in request.liked if item.item_id]
+        pool = options.k if not request.wanted else max(_POOL, options.k)
+        if ids and self.ranker:
+            rankings["history"] = self.ranker.top([ids], pool, [absent], within)[0]
+        if request.wanted:
+            rankings["query"] = self._searched(request.wanted, pool, absent, within)
+        if len(rankings) == 1:
+            return next(iter(rankings.values()))[: options.k]
+        fused = reciprocal_rank_fusion(
+            {name: [one.item_id for one in found] for name, found in rankings.items()}
+        )
+        best = sorted(fused, key=lambda item: -fused[item])[: options.k]
+        return [ScoredItem(item, fused[item]) for item in best]
+
+    def _searched(
+        self, text: str, k: int, absent: frozenset[str], within: frozenset[str] | None
+    ) -> list[ScoredItem]:
+        """The items that fit words: by BM25 where the ranker is that, else by the index."""
+        if isinstance(self.ranker, Bm25):
+            return self.ranker.top_for_text(text, k, absent, within)
+        if self._ground is None:
+            raise UserError(
+                "queries need the index of the catalogue", hint="make the recommender from a catalogue"
+            )
+        index, limit = self._ground().index, k
+        while True:
+            hits = index.find([text], self.domain, limit, absent)
+            kept = [
+                ScoredItem(hit.item_id, hit.score) for hit in hits if within is None or hit.item_id in within
+            ]
+            if len(kept) >= k or len(hits) < limit:
+                return kept[:k]
+            limit *= 4
+
+    def _explained(
+        self, read: Sequence[_ReadRequest], ranked: Sequence[Sequence[ScoredItem]], count: int
+    ) -> list[list[Explanation]]:
+        """Reasons for the first items of each answer."""
+        wanted = [
+            [
+                ExplanationRequest(
+                    self.items[one.item_id], request.liked[-_LIKED:], request.query, request.locale
+                )
+                for one in found[:count]
+            ]
+            for request, found in zip(read, ranked, strict=True)
+        ]
+        flat = [one for asked in wanted for one in asked]
+        if self.generative is None or not flat:
+            written = [explained(plain_sentence(one), one, "template", 0) for one in flat]
+        else:
+            settings = self.generative.retrieval
+            written = write_explanations(
+                flat, self.generative.grounding, settings.sampling, settings.attempts, self.generative.ask
+            )
+        rest = iter(written)
+        return [[next(rest) for _ in asked] for asked in wanted]
+
+    def _item(self, scored: ScoredItem, reason: Explanation | None) -> RecommendedItem:
+        evidence = f"{self.ranker.name if self.ranker else 'model'} {scored.score:.4g}"
+        title = self.items[scored.item_id].title
+        if reason is None:
+            return RecommendedItem(scored.item_id, title, scored.score, evidence=evidence)
+        return RecommendedItem(scored.item_id, title, scored.score, reason.reason, reason.by, evidence)
+
+    def _by_model(
+        self, read: Sequence[_ReadRequest], options: RecommendOptions, within: frozenset[str] | None
+    ) -> list[Recommendations]:
+        """The language model answers and its answers are grounded."""
+        assert self.generative is not None  # the constructor refuses neither
+        grounding, items = self.generative.grounding, list(self.items.values())
+        asked = []
+        for one in read:
+            typed = replace(one.request, history=[item.title for item in one.liked])
+            request = from_words(items, typed, grounding)
+            asked.append(replace(request, known=request.known | one.known | frozenset(options.exclude)))
+        found = self.generative.recommend_all(asked, options.k, within, options.explain)
+        return [
+            Recommendations(_grounded(answer), answer.fits, one.not_found, answer)
+            for one, answer in zip(read, found, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class _ReadRequest:
+    """A request, and what of it the catalogue has.
+
+    `liked` are the items of the history, those that the catalogue lacks without an id; `known` the ids of all
+    that bear their titles.
+    """
+
+    request: UserRequest
+    liked: tuple[Item, ...]
+    query: str
+    known: frozenset[str]
+    not_found: tuple[str, ...]
+
+    @property
+    def wanted(self) -> str:
+        """The words to look for: the query; else the history, where the catalogue has none of it."""
+        if self.query:
+            return self.query
+        return (
+            "" if any(item.item_id for item in self.liked) else "; ".join(item.title for item in self.liked)
+        )
+
+    @property
+    def locale(self) -> Any:
+        """The language of the request."""
+        return locale_of(self.query or " ".join(item.title for item in self.liked))
+
+
+def _paired(
+    found: Sequence[ScoredItem], reasons: Sequence[Explanation]
+) -> list[tuple[ScoredItem, Explanation | None]]:
+    return [(one, reasons[at] if at < len(reasons) else None) for at, one in enumerate(found)]
+
+
+def _grounded(answer: Recommendation) -> tuple[RecommendedItem, ...]:
+    found = []
+    for at, item in enumerate(answer.items):
+        reason = answer.explanations[at] if at < len(answer.explanations) else None
+        scored = RecommendedItem(item.item_id, item.title, item.similarity, evidence=item.evidence)
+        found.append(replace(scored, reason=reason.reason, reason_by=reason.by) if reason else scored)
+    return tuple(found)

@@ -1,0 +1,117 @@
+"""What a recommender returns: items with their scores and reasons, and the same as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from rectune.core.errors import UserError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from rectune.recommender.generative import Recommendation
+
+ReasonBy = Literal["model", "template"]
+
+
+@dataclass(frozen=True)
+class RecommendedItem:
+    """An item that is recommended.
+
+    Attributes:
+        item_id: the catalogue's id.
+        title: the catalogue's title.
+        score: what it is ranked by, higher is better; comparable within one answer only. With a language
+            model it is a similarity (cosine, -1 to 1), else the score of the ranker.
+        reason: why it suits, in words; empty where none was asked for.
+        reason_by: who wrote the reason: `model`, or `template` for a plain sentence from the catalogue; None
+            without a reason.
+        evidence: what led to it: words of the catalogue, or the ranker and what it went by.
+    """
+
+    item_id: str
+    title: str
+    score: float
+    reason: str = ""
+    reason_by: ReasonBy | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class Recommendations:
+    """The answer to one request; iterates over its items, the best first.
+
+    Attributes:
+        items: at most k; fewer only where no more are allowed.
+        fits: False where even the nearest item of the catalogue is too far from what was asked; the items are
+            the nearest all the same.
+        not_found: what was given in the history and the catalogue lacks; its words count, where a language
+            model reads them.
+        details: how a language model came to it; None without one.
+    """
+
+    items: tuple[RecommendedItem, ...]
+    fits: bool = True
+    not_found: tuple[str, ...] = ()
+    details: Recommendation | None = None
+
+    def __iter__(self) -> Iterator[RecommendedItem]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, place: int) -> RecommendedItem:
+        return self.items[place]
+
+    def to_frame(self) -> pl.DataFrame:
+        """One row an item: rank (from 1), and the attributes of `RecommendedItem`."""
+        return items_frame([self]).drop("request")
+
+
+def items_frame(answers: Sequence[Recommendations]) -> pl.DataFrame:
+    """One row an item of several answers; `request` numbers the answers from 0, `rank` the items from 1."""
+    import polars as pl
+
+    schema = {
+        "request": pl.UInt32(), "rank": pl.UInt32(), "item_id": pl.String(), "title": pl.String(),
+        "score": pl.Float64(), "reason": pl.String(), "reason_by": pl.String(), "evidence": pl.String(),
+    }  # fmt: skip
+    rows = [
+        {"request": number, "rank": rank, **asdict(item)}
+        for number, answer in enumerate(answers)
+        for rank, item in enumerate(answer.items, 1)
+    ]
+    return pl.DataFrame(rows, schema=schema)
+
+
+def request_rows(requests: Any) -> list[dict[str, Any]]:
+    """The rows of a table of requests.
+
+    Raises:
+        UserError: it is no table, has none of the columns user, history and query, or a history is no list.
+    """
+    import polars as pl
+
+    if isinstance(requests, pl.DataFrame):
+        rows = requests.to_dicts()
+    elif isinstance(requests, Sequence) and all(isinstance(row, Mapping) for row in requests):
+        rows = [dict(row) for row in requests]
+    elif hasattr(requests, "to_dict"):  # pandas
+        rows = pl.from_pandas(requests).to_dicts()
+    else:
+        raise UserError("the requests are no table", hint="give a frame, or a list of dicts")
+    known = {name for row in rows for name in row}
+    if rows and not known & {"user", "history", "query"}:
+        raise UserError(
+            f"no column user, history or query among: {', '.join(sorted(map(str, known)))}",
+            hint="name one of the columns so",
+        )
+    for number, row in enumerate(rows):
+        if isinstance(row.get("history"), str):
+            raise UserError(
+                f"the history of request {number} is one text", hint="give a list of titles or ids"
+            )
+    return rows
