@@ -34,7 +34,8 @@ def test_what_cannot_be_answered_is_an_error(engine: Engine):
         engine.generate(["hello", "word " * 500], **GREEDY)
     with pytest.raises(UserError, match="one text"):
         engine.generate("hello")
-    with pytest.raises(UserError, match="no conversation"):
-        engine.generate([[("user",)]])
+    for broken in ([("user",)], [{"content": "hello"}], []):
+        with pytest.raises(UserError, match="no conversation"):
+            engine.generate([broken])
     with pytest.raises(ValueError, match="max_token"):
         engine.generate(["hello"], max_token=3)
