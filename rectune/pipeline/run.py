@@ -13,7 +13,7 @@ from rectune.core.artifacts import CONFIG, ArtifactStore, WorkDir, write_atomica
 from rectune.core.errors import UserError
 from rectune.core.extras import require
 from rectune.core.figures import STAGE_FIGURES
-from rectune.core.figures.reading import checked, read_figures
+from rectune.core.figures.read_records import checked, read_figures
 from rectune.core.figures.record import RowCounts, StageRecord
 from rectune.core.os_errors import for_people
 from rectune.core.progress import say
