@@ -73,19 +73,32 @@ def rank(name: str, folder: Path) -> list[str]:
     return [item.item_id for item in loaded.top([["m0"]], 2)[0]]
 
 
+def recommended(folder: Path) -> list[str]:
+    """What a recommender of two tables recommends to somebody who liked the first item."""
+    import rectune
+
+    catalogue, interactions = folder / "catalogue.csv", folder / "interactions.csv"
+    catalogue.write_text("item_id,title\n" + "".join(f"m{n},{title}\n" for n, title in enumerate(TITLES)))
+    interactions.write_text("user_id,item_id\nu1,m0\nu1,m2\nu2,m3\nu2,m4\n")
+    maker = rectune.Recommender.fit(interactions, catalogue, ranker="item_knn", folder=folder / "kept")
+    return [item.item_id for item in maker.recommend(history=["Alien"], k=1).items]
+
+
 def works(folder: Path) -> dict[str, Any]:
     """What every path that needs no extra returns."""
-    from rectune.recommender.catalogue_file import read_catalogue
-
+    import rectune
     from rectune.filters.score import response_score
+    from rectune.readers.catalogue import read_catalogue
 
     (folder / "items.csv").write_text("title,genre\n" + "".join(f"{title},film\n" for title in TITLES))
     found = {
-        "catalogue": [item.title for item in read_catalogue(folder / "items.csv", "movies").items],
+        "catalogue": [item.title for item in read_catalogue(folder / "items.csv").items],
         "score": response_score([1, 2, 1, 2]),
         "help": command("--help"),
         "plan": command("plan", "demo", "--runs", str(folder / "plan")),
         "doctor": command("doctor"),
+        "recommended": recommended(folder),
+        "public": [name for name in rectune.__all__ if getattr(rectune, name, None) is None],
         "rankers": {name: rank(name, folder) for name in RANKERS},
     }
     return found | {
