@@ -37,5 +37,9 @@ def test_what_cannot_be_answered_is_an_error(engine: Engine):
     for broken in ([("user",)], [{"content": "hello"}], []):
         with pytest.raises(UserError, match="no conversation"):
             engine.generate([broken])
-    with pytest.raises(ValueError, match="max_token"):
-        engine.generate(["hello"], max_token=3)
+    for wrong in ({"max_token": 3}, {"temperature": -1.0}):
+        with pytest.raises(UserError, match=next(iter(wrong))) as refused:
+            engine.generate(["hello"], **wrong)
+        assert "max_tokens" in refused.value.hint
+    with pytest.raises(UserError, match="contxt"):
+        Engine("embedded", contxt=1)
