@@ -181,6 +181,8 @@ class _Answering:
         if said:
             say(said)
         self._recommender = _recommender(model, self._items, config, folder)
+        if others := self._recommender.grounding.titles[self._items[0].domain].others.describe():
+            say(others)
 
     def __call__(self, typed: Typed) -> str:
         """The answer to what was typed, for a terminal or as a line of JSON."""
