@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -189,21 +190,21 @@ def _facts(row: Mapping[str, Any], people: _People, title: str, cells: _Cells) -
     original = clean_title(row["original_title"])
     languages = cells.objects("spoken_languages", row["spoken_languages"])
     minutes, votes = _positive(row["runtime"]), _positive(row["vote_count"])
-    lists = {
+    told: dict[str, Any] = {
         "directors": people.directors,
         "cast": people.cast,
         "keywords": people.keywords,
         "countries": cells.names("production_countries", row["production_countries"]),
         "languages": [name for each in languages for name in (_named([each]) or _named([each], "iso_639_1"))],
-        "companies": cells.names("production_companies", row["production_companies"]),
-    }
-    values = {
         "runtime": f"{minutes} minutes" if minutes else None,
+        "companies": cells.names("production_companies", row["production_companies"]),
         ORIGINAL_TITLE: original if original.casefold() != title.casefold() else None,
         "vote average": number(row["vote_average"]) if votes else None,
         "vote count": votes,
     }
-    return facts_of({name: ", ".join(dict.fromkeys(names)) for name, names in lists.items()} | values)
+    return facts_of(
+        {name: ", ".join(value) if isinstance(value, list) else value for name, value in told.items()}
+    )
 
 
 def _positive(value: str | None) -> int | None:
@@ -219,11 +220,16 @@ def _credits(path: Path, told: _Told, drops: Drops) -> None:
     """The first five of the cast by their order, and whose job was Director."""
     for film, row in _once(path, ("id", "cast", "crew"), drops):
         cells, people = _Cells(path, film, drops), told.setdefault(film, _People())
-        cast = cells.objects("cast", row["cast"])
-        cast.sort(key=lambda each: place if (place := number(each.get("order"))) is not None else len(cast))
+        cast = sorted(cells.objects("cast", row["cast"]), key=_order)
         people.cast = _named(cast)[:_CAST]
         people.directors = _named([each for each in cells.objects("crew", row["crew"])
                                    if each.get("job") == "Director"])  # fmt: skip
+
+
+def _order(person: Mapping[Any, Any]) -> float:
+    """Its place in the cast; the last where none is told."""
+    order = number(person.get("order"))
+    return math.inf if order is None else order
 
 
 def _keywords(path: Path, told: _Told, drops: Drops) -> None:
