@@ -16,6 +16,7 @@ from rectune.align.tags import TagStore
 from rectune.align.tasks import CANDIDATES_FILE, ITEMS_FILE, PROMPTS_FILE, AnnotationTask, load_tasks
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError, WaitingForPeople
+from rectune.core.extras import needs_extra
 from rectune.core.figures import TagFigures
 from rectune.core.figures.preferences import Conflicts
 from rectune.core.recipe import Recipe
@@ -27,6 +28,7 @@ from rectune.prompts.title_index import TitleIndex, TitleIndexes
 TAGS = Path("tags")  # beside runs/, in the folder that rectune is called in
 
 
+@needs_extra("the stage tag")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> TagFigures:
     """Write tags.parquet, preferences.parquet, and their health check: health.json, health.md, health.png.
 

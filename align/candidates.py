@@ -10,6 +10,7 @@ from pathlib import Path
 from rectune.align.select_prompts import select_prompts
 from rectune.core.artifacts import generation_cache_path
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.figures import CandidatesFigures
 from rectune.core.figures.preferences import AdapterGap
 from rectune.core.figures.record import GgufFile
@@ -42,6 +43,7 @@ class SampledAnswers:
     failed: int = 0
 
 
+@needs_extra("the stage candidates")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> CandidatesFigures:
     """Write model.gguf (the tuned model merged and quantised) and candidates.parquet.
 

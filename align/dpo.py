@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rectune.align.dpo_metrics import WatchedRun, answer_lengths, draw, held_out_outcome, warnings
 from rectune.align.rows import PreferenceRows, make_rows
 from rectune.core.errors import RectuneError, UserError
+from rectune.core.extras import needs_extra
 from rectune.core.figures import DpoFigures
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
@@ -36,6 +37,7 @@ _TOLERANCE, _TOLERANCE_16 = 0.01, 0.1
 _AT_LN_2 = {"sigmoid", "sigmoid_norm", "robust"}  # losses that are then ln 2
 
 
+@needs_extra("the stage dpo", "trl", "peft")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> DpoFigures:
     """Train on preference pairs; writes `adapter/`, `metrics.jsonl`, `generations.jsonl` and plots.
 

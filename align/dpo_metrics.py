@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from rectune.core.extras import needs_extra
 from rectune.core.figures.training import AnswerLengths, HeldOutPairs
 from rectune.core.plots import write_png
 from rectune.core.stats.intervals import wilson
@@ -126,6 +127,7 @@ def _overfitted(trained: Logged, held_out: Logged) -> Iterator[str]:
         )
 
 
+@needs_extra("a chart")
 def draw(out: Path, trained: Logged, held_out: Logged) -> None:
     """Draw rewards.png (training), and dpo.png: held-out accuracies, log-probs, KL from the reference."""
     from matplotlib.figure import Figure

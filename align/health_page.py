@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rectune.align.health import MEASURES, ChosenRejectedMeans, PreferenceHealth
 from rectune.core.artifacts import write_atomically
+from rectune.core.extras import needs_extra
 from rectune.core.figures.preferences import HealthReport, Measure
 from rectune.core.plots import write_png
 from rectune.core.progress import say
@@ -61,6 +62,7 @@ def _row(name: str, side: ChosenRejectedMeans) -> tuple[str, ...]:
     return name, f"{side.chosen:.2f}", f"{side.rejected:.2f}", f"{gap.mean:+.2f}{interval}"
 
 
+@needs_extra("a chart")
 def draw(path: Path, health: PreferenceHealth) -> None:
     """Lengths and scores of both sides, the places of the picks, and who names an item, as PNG."""
     from matplotlib.figure import Figure

@@ -17,6 +17,7 @@ from rectune.align.tags import TagStore
 from rectune.align.tasks import ITEMS_FILE, AnnotationTask, load_tasks
 from rectune.align.terminal import say
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.user_env import plain_name
 
 
@@ -128,6 +129,7 @@ def closing_line(session: AnnotationSession) -> str:
     return f"{session.done} of {len(session.slots)} prompts done{what}; kept in {session.store.path}"
 
 
+@needs_extra("the tagging screen")
 def _work(session: AnnotationSession, plain: bool) -> None:
     if plain:
         from rectune.align.tagging_plain import work

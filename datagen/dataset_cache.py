@@ -12,7 +12,7 @@ from rectune.core import settings
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
 from rectune.core.figures.data import DatasetCounts
-from rectune.core.figures.reading import read_record
+from rectune.core.figures.read_records import read_record
 from rectune.core.progress import say
 from rectune.core.text.nearest import nearest
 from rectune.datagen.datasets import registry

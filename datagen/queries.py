@@ -13,6 +13,7 @@ from rectune.core import settings
 from rectune.core.artifacts import generation_cache_path
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.figures import QueriesFigures
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
@@ -46,6 +47,7 @@ class PromptPlan:
     locale: Locale
 
 
+@needs_extra("the stage queries")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> QueriesFigures:
     """Render every case as a prompt; active ones get a query first.
 

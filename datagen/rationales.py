@@ -12,6 +12,7 @@ from typing import Literal
 from rectune.core import settings
 from rectune.core.artifacts import generation_cache_path
 from rectune.core.catalogue import Catalogue, load_catalogue
+from rectune.core.extras import needs_extra
 from rectune.core.figures import RationalesFigures
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
@@ -26,6 +27,7 @@ from rectune.prompts.title_matching import WHOLE
 _SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
 
 
+@needs_extra("the stage rationales")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RationalesFigures:
     """Write a response for every training prompt; failed generations are left out and counted."""
     prompts = [p for p in read_rows(inputs["queries"] / "prompts.parquet", Prompt) if p.split == "train"]

@@ -7,6 +7,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rectune.core.extras import needs_extra
 from rectune.core.figures.data import LengthBucket
 from rectune.core.plots import write_png
 from rectune.filters.histogram import DROPPED, KEPT
@@ -117,6 +118,7 @@ def _short(count: float) -> str:
     return f"{count:.0f}" if count < 10_000 else f"{count / 1000:.0f}k"
 
 
+@needs_extra("a chart")
 def _canvas(size: tuple[float, float]) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 

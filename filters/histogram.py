@@ -7,6 +7,7 @@ import typing
 from collections.abc import Sequence
 from pathlib import Path
 
+from rectune.core.extras import needs_extra
 from rectune.core.plots import write_png
 
 if typing.TYPE_CHECKING:
@@ -25,6 +26,7 @@ _WIDTH = 78  # columns of the terminal that are used
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
+@needs_extra("a chart")
 def histogram_png(
     scores: Numbers, threshold: float, title: str, path: Path, *, tokenizer: str, counts: Counts | None = None
 ) -> None:

@@ -15,6 +15,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from rectune.core.extras import needs_extra
+
 if typing.TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -58,6 +60,7 @@ def near_duplicates(texts: Iterable[str], ids: Sequence[str], similarity: float)
     return duplicate_clusters(signatures(texts), ids, similarity)
 
 
+@needs_extra("the search for near-duplicates")
 def signatures(texts: Iterable[str]) -> Signatures:
     """MinHash signatures [n, 128] of texts; case, punctuation and spaces are ignored."""
     import numpy as np

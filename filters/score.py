@@ -14,6 +14,8 @@ from array import array
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from rectune.core.extras import needs_extra
+
 if typing.TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -68,6 +70,7 @@ def response_score(tokens: Sequence[Hashable]) -> float:
     return math.log(length) * length / distinct
 
 
+@needs_extra("scoring many responses")
 def score_column(ids: TokenIds | Iterable[list[int]]) -> dict[str, npt.NDArray[typing.Any]]:
     """Scores of many responses at once; fast on `TokenIds`, to which lists are converted first.
 

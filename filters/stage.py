@@ -12,6 +12,7 @@ from pathlib import Path
 from rectune.core import settings
 from rectune.core.artifacts import write_atomically
 from rectune.core.catalogue import load_catalogue
+from rectune.core.extras import needs_extra
 from rectune.core.figures import FilterFigures
 from rectune.core.progress import progress, say
 from rectune.core.recipe import Recipe
@@ -34,6 +35,7 @@ if typing.TYPE_CHECKING:
 _ROWS = 8192  # verdicts a row group
 
 
+@needs_extra("the stage filter", "matplotlib")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> FilterFigures:
     """Filter the teachers' responses; tokens are counted by the base model's tokenizer."""
     examples = inputs["rationales"] / "examples.parquet"

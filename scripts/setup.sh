@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Build the virtual environment. Needs Python 3.11 or newer with venv, and a C++ compiler (llama.cpp is compiled).
-# EXTRAS: extras of pyproject.toml to install besides, as dev.
+# EXTRAS: extras of pyproject.toml to install, as dev; `all` is whatever runs on one machine.
 set -euo pipefail
 PYTHON=${PYTHON:-python3}
 VENV=${VENV:-.venv}
-EXTRAS=${EXTRAS:-}
+EXTRAS=${EXTRAS:-all}
 
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
   echo "setup: $PYTHON is older than Python 3.11; fix: make setup PYTHON=python3.11" >&2
@@ -30,7 +30,7 @@ install pip
 # torch by its pin and first: unpinned, pip may fetch a build with several GB of accelerator packages.
 install torch
 echo "setup: all other packages, step 2 of 3 (llama.cpp is compiled: several minutes on two cores, once)"
-install --editable ".${EXTRAS:+[$EXTRAS]}"
+install --editable ".[$EXTRAS]"
 "$VENV/bin/python" -m pip check
 echo "setup: the GGUF converter, of the same commit as the runtime, step 3 of 3"
 "$VENV/bin/python" -m rectune.models.fetch_converter

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.figures import SftFigures
 from rectune.core.figures.training import FitFigures, WatchedAnswer
 from rectune.core.progress import say
@@ -50,6 +51,7 @@ class TrainingData:
         return [[numbers[place] for place in row] for row in pack(lengths, capacity)]
 
 
+@needs_extra("the stage sft", "trl", "peft")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> SftFigures:
     """Tune the base model on the kept examples; writes `adapter/`, `metrics.jsonl` and `loss.png`.
 

@@ -263,9 +263,11 @@ def main() -> None:
 def _status() -> int | str | None:
     """Run what was typed; what went wrong is printed in a line or two. Returns the exit status."""
     from rectune.core.errors import RectuneError, UserError
+    from rectune.core.extras import needs_extra
 
     try:
-        app()
+        with needs_extra("this command"):
+            app()
     except SystemExit as end:
         return end.code
     except UserError as error:

@@ -16,10 +16,9 @@ from rectune.cli.shared_options import Overrides, Runs
 
 if TYPE_CHECKING:
     from rectune.core.settings import RetrievalConfig
-    from rectune.core.types import Item
     from rectune.readers.catalogue import CatalogueOptions
     from rectune.readers.file_format import FileFormat
-    from rectune.recommender.generative import GenerativeRecommender
+    from rectune.recommender.recommender import Recommender
     from rectune.recommender.typed_history import Typed
 
 _DEFAULT = Path("demo")
@@ -114,6 +113,14 @@ def recommend(
     ground: Annotated[str, typer.Option(help="`retrieve` or `constrained`; as the recipe says.")] = "",
     top: Annotated[int, typer.Option(min=0, help="How many items; 0 is as many as the recipe says.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an answer.")] = False,
+    ranker: Annotated[
+        str, typer.Option(help="Rank by this in place of the model's answers: hybrid, bm25, item_knn, …")
+    ] = "",
+    users: Annotated[
+        Path | None,
+        typer.Option(help="A table with columns user, history or query: answer every row, into --output."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="With --users: the Parquet file to write.")] = None,
     runs: Runs = Path("runs"),
 ) -> None:
     """Recommend items of a catalogue for a history or a query, with reasons and evidence."""
@@ -135,16 +142,38 @@ def recommend(
     read = CatalogueOptions(domain or "other", columns, _names(facts), written, published, malformed)
     source = CatalogueSource(catalogue, domain, recipe, model, runs, read, overrides or [])
     typed = Typed(history, query, history_domain)
-    if not interactive and typed.empty:
+    if not interactive and typed.empty and not users:
         from rectune.core.errors import UserError
 
-        raise UserError("nothing to go by", hint='give --history "A; B; C", --query "…", or --interactive')
-    answer = _Answering(source, _checked(ground), top, as_json)
+        raise UserError(
+            "nothing to go by", hint='give --history "A; B; C", --query "…", --users FILE, or --interactive'
+        )
+    config = _settings(source, _checked(ground), top)
+    recommender = _recommender(source, ranker, config)
+    if users:
+        _batch(recommender, users, output, config.top, (source, ranker, config))
+        return
+    answer = _Answering(recommender, config.top, as_json)
     with keep_engines_loaded() if interactive else nullcontext():
         if not typed.empty:
             typer.echo(answer(typed))
         if interactive:
             _converse(answer, history_domain)
+
+
+def _batch(
+    recommender: Recommender, users: Path, output: Path | None, top: int, identity: tuple[object, ...]
+) -> None:
+    """Answer a table of users into a Parquet file."""
+    from rectune.core.errors import UserError
+    from rectune.recommender.batch import recommend_users
+    from rectune.recommender.recommender import RecommendOptions
+
+    if output is None:
+        raise UserError("no file to write to", where="--output", hint="give --output top.parquet")
+    options = RecommendOptions(top, explain=0)
+    count = recommend_users(recommender, users, output, options, [repr(one) for one in identity])
+    typer.echo(f"{count:,} users -> {output}")
 
 
 def _written(name: str, encoding: str, separator: str, quotes: bool, header: str) -> FileFormat:
@@ -169,44 +198,56 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 class _Answering:
-    """Answers requests from one catalogue, which is read and indexed once."""
+    """Answers what is typed, from one catalogue, which is read and indexed once."""
 
-    def __init__(self, source: CatalogueSource, ground: str, top: int, as_json: bool) -> None:
+    def __init__(self, recommender: Recommender, top: int, as_json: bool) -> None:
         from rectune.core.progress import say
+        from rectune.recommender.recommender import RecommendOptions
 
-        self._json = as_json
-        config = _settings(source, ground, top)
-        self._items, folder = _items(source, config.embedder)
-        model, said = _model(source)
-        if said:
-            say(said)
-        self._recommender = _recommender(model, self._items, config, folder)
-        if others := self._recommender.grounding.titles[self._items[0].domain].others.describe():
+        self._recommender, self._json = recommender, as_json
+        self._options = RecommendOptions(top, explain=1 if recommender.ranker is None else top)
+        if others := recommender.titles[recommender.domain].others.describe():
             say(others)
 
     def __call__(self, typed: Typed) -> str:
         """The answer to what was typed, for a terminal or as a line of JSON."""
         from rectune.core.progress import say
         from rectune.core.std_streams import json_line
-        from rectune.recommender.formatting import as_json, as_text
-        from rectune.recommender.requests import from_words
+        from rectune.recommender.formatting import as_json, as_text, ranked_json, ranked_text
 
-        asked = typed.user_request(self._items[0].domain, self._recommender.grounding.titles)
-        request = from_words(self._items, asked, self._recommender.grounding)
-        if strange := [item.title for item in request.liked if not item.item_id and not asked.history_domain]:
-            say(f"not in the catalogue, so only their words count: {'; '.join(strange)}")
-        found = self._recommender.recommend(request)
-        return json_line(as_json(found)) if self._json else as_text(found)
+        asked = typed.user_request(self._recommender.domain, self._recommender.titles)
+        (found,) = self._recommender.recommend_all([asked], self._options)
+        if found.not_found and not asked.history_domain:
+            say(f"not in the catalogue, so only their words count: {'; '.join(found.not_found)}")
+        if found.details is None:
+            return json_line(ranked_json(asked, found)) if self._json else ranked_text(found)
+        return json_line(as_json(found.details)) if self._json else as_text(found.details)
 
 
-def _recommender(
-    model: Path, items: list[Item], config: RetrievalConfig, folder: Path
-) -> GenerativeRecommender:
-    from rectune.recommender.generative import GenerativeRecommender
-    from rectune.retrieval.grounding import ground_in
+def _recommender(source: CatalogueSource, ranker: str, config: RetrievalConfig) -> Recommender:
+    """What answers: a catalogue file, or a domain of the recipe's own data; a model, or a ranker."""
+    from rectune.core.progress import say
+    from rectune.core.types import content_id
+    from rectune.recommender.build import from_folder, items_of
+    from rectune.recommender.recommender import Recommender
 
-    grounding = ground_in(items, folder / "index", config.embedder, config)
-    return GenerativeRecommender(model, grounding, config, folder / "generations.sqlite")
+    model, said = (None, "") if ranker and not source.model else _model(source)
+    if said:
+        say(said)
+    if source.catalogue:
+        items = items_of(source.catalogue, source.read)
+        of = content_id("catalogue", str(source.catalogue.resolve()), source.domain, config.embedder)
+        return Recommender.from_catalogue(
+            items,
+            model=model,
+            ranker=ranker or None,
+            retrieval=config,
+            folder=source.runs / "catalogues" / of,
+        )
+    data = _data(source)
+    of = content_id("catalogue", data.name, source.domain, config.embedder)
+    parts = from_folder(data, source.domain, ranker or None, model, config, source.runs / "catalogues" / of)
+    return Recommender.of(parts)
 
 
 def _converse(answer: _Answering, history_domain: str) -> None:
@@ -247,31 +288,12 @@ def _checked(ground: str) -> Literal["", "retrieve", "constrained"]:
     return ground  # type: ignore[return-value]
 
 
-def _items(source: CatalogueSource, embedder: str) -> tuple[list[Item], Path]:
-    """The catalogue, from a file or from the recipe's own data, and the folder that keeps its index."""
+def _data(source: CatalogueSource) -> Path:
+    """The folder of the recipe's own data."""
     from rectune.core.artifacts import ArtifactStore
-    from rectune.core.catalogue import load_catalogue
-    from rectune.core.errors import UserError
-    from rectune.core.progress import say
-    from rectune.core.types import content_id
     from rectune.pipeline.recipe_results import finished_result
-    from rectune.readers.catalogue import read_catalogue
 
-    store = ArtifactStore(source.runs)
-    if source.catalogue:
-        read = read_catalogue(source.catalogue, source.read)
-        say(read.describe())
-        items, of = read.items, str(source.catalogue.resolve())
-    else:
-        data = finished_result(source.recipe or _DEFAULT, "data", store, source.overrides)
-        known = load_catalogue(data / "items.parquet")
-        if source.domain not in known.domains:
-            raise UserError(
-                f"which catalogue? There is no domain {source.domain!r}",
-                hint=f"give --catalogue FILE, or --domain with one of: {', '.join(known.domains)}",
-            )
-        items, of = known.of(source.domain), data.name
-    return items, store.root / "catalogues" / content_id("catalogue", of, source.domain, embedder)
+    return finished_result(source.recipe or _DEFAULT, "data", ArtifactStore(source.runs), source.overrides)
 
 
 def _model(source: CatalogueSource) -> tuple[Path, str]:

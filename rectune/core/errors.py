@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from rectune.core.package_data import CONSTRAINTS, WITH_SET_UP
+
 
 class RectuneError(Exception):
     """Base of every error that rectune raises on purpose."""
@@ -39,13 +41,26 @@ class WaitingForPeople(UserError):
 
 
 class MissingExtra(UserError):
-    """An optional package is needed and not installed."""
+    """Optional packages are needed and not installed.
 
-    def __init__(self, package: str, needed_for: str) -> None:
-        super().__init__(
-            f"{needed_for} needs the package {package}, which is not installed",
-            hint=f"run: .venv/bin/pip install -c constraints.txt {package}",
-        )
+    Args:
+        extra: the extra of this package that brings them, as `llm`.
+        needed_for: the subject of the sentence, as "embedding".
+    """
+
+    def __init__(self, extra: str, needed_for: str) -> None:
+        self.extra = extra
+        says = f"{needed_for} needs the extra {extra}, which is not installed"
+        super().__init__(says, hint=how_to_install(extra))
+
+
+def how_to_install(extra: str) -> str:
+    """What to type for the packages of an extra."""
+    command = f"pip install 'rectune[{extra}]'"
+    if not CONSTRAINTS.is_file():
+        return command
+    by_hand = f".venv/bin/pip install -c constraints.txt -e '.[{extra}]'"
+    return f"{command}; in a checkout: {'make setup' if extra in WITH_SET_UP else by_hand}"
 
 
 def first_line(problem: BaseException) -> str:

@@ -19,7 +19,7 @@ from rectune.core.artifacts import CONFIG, MANIFEST, read_manifest
 from rectune.core.errors import UserError
 from rectune.core.figures import STAGE_FIGURES
 from rectune.core.figures.preferences import TagFigures
-from rectune.core.figures.reading import checked, read_figures, read_listed, remake_hint
+from rectune.core.figures.read_records import checked, read_figures, read_listed, remake_hint
 from rectune.core.figures.record import Count, NonNegative, Record, RowCounts, StageRecord
 from rectune.core.package_data import recipe_argument
 from rectune.core.recipe import Recipe, describe_fault, read_yaml
@@ -97,7 +97,7 @@ class FinishedStages:
         """A record that a stage left; None where the stage has not finished.
 
         Raises:
-            UserError: see `rectune.core.figures.reading.read_figures`.
+            UserError: see `rectune.core.figures.read_records.read_figures`.
         """
         return read_figures(kind, self.inputs[kind.stage]) if kind.stage in self.manifests else None
 
@@ -105,7 +105,7 @@ class FinishedStages:
         """The records that a stage listed in a file; none where the stage has not finished.
 
         Raises:
-            UserError: see `rectune.core.figures.reading.read_figures`.
+            UserError: see `rectune.core.figures.read_records.read_figures`.
         """
         return read_listed(kind, self.inputs[kind.stage]) if kind.stage in self.manifests else ()
 

@@ -54,7 +54,7 @@ def compare_answers(
 
     Args:
         prompts: all prompts of the run; at most `evaluate.answers` direct ones of the test are asked.
-        material: what the models are opened from; answers are sampled as section retrieval says.
+        eval_context: what the models are opened from; answers are sampled as section retrieval says.
         grounding: in the catalogue.
         out: the stage's folder; answers that are in the generation cache are not written again.
 

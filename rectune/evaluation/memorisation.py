@@ -55,7 +55,7 @@ def probe(cases: Sequence[EvalCase], eval_context: EvalContext, scorer: Scorer, 
 
     Args:
         cases: the test cases; the first `evaluate.memorisation` of each domain are asked about.
-        material: where items and model are.
+        eval_context: where items and model are.
         scorer: the base model's likelihoods.
         out: the stage's folder.
     """

@@ -18,7 +18,7 @@ def position_bias(tasks: Sequence[RankingTask], rankings: Sequence[Ranking]) -> 
     same in all.
 
     Args:
-        trials: the cases in all their orders.
+        tasks: the cases in all their orders.
         rankings: of any systems; only those that list what they are shown are looked at.
 
     Returns:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rectune.core.artifacts import write_atomically
+from rectune.core.extras import needs_extra
 from rectune.core.figures import DataFigures, ReportFigures
 from rectune.core.figures.evaluation import EvalMetrics
 from rectune.core.finished_stages import FinishedStages
@@ -28,6 +29,7 @@ _SIMULATED = (
 )
 
 
+@needs_extra("the report", "matplotlib")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> ReportFigures:
     """Write report.html, report.md and figures/*.png from whatever stages have finished.
 

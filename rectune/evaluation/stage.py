@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.catalogue import load_catalogue
+from rectune.core.extras import needs_extra
 from rectune.core.figures import EvalFigures
 from rectune.core.figures.evaluation import EvalMetrics, FusionFigures, Memorisation
 from rectune.core.figures.grounding import SamplePrompt
@@ -30,6 +31,7 @@ from rectune.retrieval.grounding import Grounding
 from rectune.retrieval.index import open_index
 
 
+@needs_extra("the stage eval")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> EvalFigures:
     """Write rankings.parquet (Ranking: a row a case, system, protocol and draw), metrics.json,
     memorisation.json and samples.json.

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rectune.core.errors import MissingExtra, UserError, first_line
+from rectune.core.errors import UserError, first_line
+from rectune.core.extras import needs_extra
 from rectune.core.progress import say
 from rectune.core.settings import EngineConfig
 from rectune.inference.actor import Group, Worker
@@ -49,7 +50,7 @@ class RayBackend(Backend):
         stalled: seconds without any answer after which the workers are considered stuck.
 
     Raises:
-        MissingExtra: Ray is not installed.
+        MissingExtra: the extra ray is not installed.
         UserError: the cluster cannot be reached, or has no processors.
     """
 
@@ -171,13 +172,12 @@ class RayBackend(Backend):
                 streams[worker.answer.remote(group)] = (worker, group)
 
 
+@needs_extra("spreading generation over workers")
 def _connect(workers: int) -> str:
     """Join the cluster of the environment, or start a local one; says which, empty if joined before."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-    except ImportError:
-        raise MissingExtra("ray", "spreading generation over workers") from None
+    import ray
+
     if ray.is_initialized():
         return ""
     quiet: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rectune.core.digests import DigestCache, file_digest
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.progress import progress, say
 from rectune.core.settings import EngineConfig, RemoteConfig, SamplingConfig
 from rectune.core.types import Provenance
@@ -133,6 +134,7 @@ def provenance(model: Model, sampling: SamplingConfig, seed: int) -> Provenance:
 
 
 @lru_cache(maxsize=8)
+@needs_extra("a model behind a server")
 def _server(model: ServedModel) -> ServerBackend:
     """The client that says who a server is: asked once."""
     from rectune.inference.server import ServerBackend  # and with it the SDK

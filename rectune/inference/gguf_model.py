@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.models.reference import check_magic
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _HINT = "name a GGUF file that is whole, or download or make it again"
 _LOG: deque[str] = deque(maxlen=6)  # llama.cpp's last warnings and errors
 
 
+@needs_extra("llama.cpp")
 def load_model(path: Path, gpu_layers: int = 0, vocabulary_only: bool = False) -> llama_model_p | None:
     """A llama.cpp model; the caller frees it.
 
@@ -65,6 +67,7 @@ def describe(model: Path) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=64)
+@needs_extra("llama.cpp")
 def _describe(model: Path, size: int, modified: int) -> tuple[str, str]:
     import llama_cpp
 

@@ -9,6 +9,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.settings import EngineConfig
 from rectune.inference.backends import Backend
 from rectune.inference.constrained import DecodedTitle, decode
@@ -33,6 +34,7 @@ class LlamaEngine(Backend):
         UserError: the file is missing or no GGUF file that llama.cpp takes, or memory does not suffice.
     """
 
+    @needs_extra("an engine")
     def __init__(self, model: Path, engine: EngineConfig) -> None:
         self.name, self.quantisation = describe(model)
         self.version = engine_version()

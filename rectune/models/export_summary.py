@@ -70,8 +70,8 @@ def _merge(merge: MergeFigures) -> str:
 def _adapter(adapter: AdapterFile) -> str:
     return (
         f"{adapter.file} on the base's {adapter.base} file lies {_number(adapter.to_original.mean_gap)} "
-        f"nats a token from the adapter on the original base and {_number(adapter.to_adapter_model.mean_gap)} from "
-        "the adapter model as it was trained."
+        "nats a token from the adapter on the original base and "
+        f"{_number(adapter.to_adapter_model.mean_gap)} from the adapter model as it was trained."
     )
 
 

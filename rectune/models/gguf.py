@@ -14,7 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from rectune.core.errors import RectuneError, UserError, first_line
+from rectune.core.errors import MissingExtra, RectuneError, UserError, first_line
+from rectune.core.extras import needs_extra
 from rectune.core.figures.record import GgufFile
 from rectune.core.progress import say
 from rectune.models.fetch_converter import COMMAND, converter_folder, is_current, runtime_version
@@ -73,6 +74,7 @@ def gguf_figures(file: Path, quantisation: str) -> GgufFile:
     return GgufFile(quantisation=quantisation, bytes=file.stat().st_size, tensor_types=tensor_types(file))
 
 
+@needs_extra("GGUF")
 def quantisation_code(name: str) -> int:
     """llama.cpp's number for a quantisation.
 
@@ -167,6 +169,7 @@ def _run(script: str, arguments: Sequence[str], out: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
+@needs_extra("GGUF")
 def quantise(source: Path, out: Path, file_type: int) -> None:
     """Write a GGUF file's weights in another type with the library that will also run them.
 
@@ -193,6 +196,8 @@ def check_single(file: Path) -> None:
     """
     try:
         field = open_gguf(file).get_field("split.count")
+    except MissingExtra:
+        raise
     except Exception as problem:  # whatever numpy and struct say of bytes that end too early
         found = f"is cut off or damaged ({first_line(problem)})"
         raise UserError(found, where=str(file), hint="download or make it again") from None
@@ -205,6 +210,7 @@ def check_single(file: Path) -> None:
 
 
 @lru_cache(maxsize=1)
+@needs_extra("GGUF")
 def _reader(file: Path, size: int, modified: int) -> Any:
     from gguf import GGUFReader
 

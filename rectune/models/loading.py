@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError, first_line
+from rectune.core.extras import missing_extra, needs_extra
 from rectune.core.settings import LoraSection, ModelsConfig
 from rectune.models.attention import register_blocks
 from rectune.models.gguf import open_gguf
@@ -34,6 +35,7 @@ _SHOWN = 3  # names that an error lists
 BASE_NOTE = "base.json"  # beside an adapter: which form of the base it was trained on
 
 
+@needs_extra("a tokenizer")
 def load_tokenizer(checkpoint: Path, where: str = "") -> PreTrainedTokenizerBase:
     """The tokenizer of a checkpoint folder, with a padding token.
 
@@ -61,6 +63,7 @@ def load_tokenizer(checkpoint: Path, where: str = "") -> PreTrainedTokenizerBase
     return tokenizer
 
 
+@needs_extra("a tokenizer")
 def gguf_tokenizer(file: Path) -> PreTrainedTokenizerBase:
     """The tokenizer and chat template that a GGUF file carries."""
     from transformers import AutoTokenizer
@@ -80,6 +83,7 @@ def _pre_tokeniser(file: Path) -> str:
     return str(field.contents()) if field else ""
 
 
+@needs_extra("a tokenizer")
 def tokenizer_of_reference(reference: str) -> tuple[PreTrainedTokenizerBase, str]:
     """The tokenizer and the name of the model that a recipe names; no weights are read.
 
@@ -146,7 +150,8 @@ def told_for_people(where: str, hint: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as problem:
-        raise UserError(f"cannot be loaded ({first_line(problem)})", where=where, hint=hint) from problem
+        found = UserError(f"cannot be loaded ({first_line(problem)})", where=where, hint=hint)
+        raise missing_extra(problem, "loading a model") or found from problem
 
 
 def some(names: list[str]) -> str:
@@ -155,6 +160,7 @@ def some(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
+@needs_extra("training")
 def load_for_training(
     checkpoint: Path, models: ModelsConfig, attention: str | None = None
 ) -> PreTrainedModel:
@@ -208,6 +214,7 @@ def _keep_layout(model: PreTrainedModel) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
+@needs_extra("training")
 def add_lora(model: PreTrainedModel, lora: LoraSection, seed: int) -> PeftModel:
     """A fresh adapter on the named layers; A is random by `seed`, B is zero, so the output is unchanged."""
     from peft import get_peft_model
@@ -221,6 +228,7 @@ def add_lora(model: PreTrainedModel, lora: LoraSection, seed: int) -> PeftModel:
         raise UserError(str(problem), where="train.lora", hint=hint) from None
 
 
+@needs_extra("an adapter")
 def open_adapter(model: PreTrainedModel, adapter: Path, *, trainable: bool) -> PeftModel:
     """Put a saved adapter onto the base model, under peft's name `default`."""
     from peft import PeftModel

@@ -6,6 +6,7 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.settings import LoraSection
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _INITS = (True, "gaussian", "orthogonal")
 _HINT = "see peft's LoraConfig for what it takes"
 
 
+@needs_extra("training")
 def lora_config(lora: LoraSection) -> LoraConfig:
     """peft's configuration of an adapter, `extra` included.
 

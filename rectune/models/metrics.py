@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rectune.core.extras import needs_extra
 from rectune.core.figures.training import LossFigures
 from rectune.core.plots import write_png
 
@@ -112,6 +113,7 @@ def draw_training(path: Path, rows: Sequence[Row]) -> None:
     write_png(figure, path)
 
 
+@needs_extra("a chart")
 def _figure(height: float) -> Figure:
     from matplotlib.figure import Figure
 

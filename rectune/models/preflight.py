@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from rectune.core.errors import MissingExtra, UserError
+from rectune.core.extras import extra_of, is_installed
 from rectune.core.settings import ModelsConfig, TrainConfig
 from rectune.models.attention import BLOCKS
 from rectune.models.loading import compute_type
@@ -35,8 +35,16 @@ def check_training_support(settings: TrainConfig, models: ModelsConfig) -> None:
 def check_trackers(names: Sequence[str], where: str) -> None:
     """Refuse trackers whose package (of the same name) is not installed."""
     for name in names:
-        if find_spec(name) is None:
-            raise MissingExtra(name, f"{where}: {name}")
+        if not is_installed(name):
+            raise _absent(name, f"{where}: {name}")
+
+
+def _absent(package: str, needed_for: str) -> UserError:
+    """What is said of a package that is not installed; most of what a recipe may name is in no extra."""
+    if extra := extra_of(package):
+        return MissingExtra(extra, needed_for)
+    says = f"{needed_for} needs the package {package}, which is not installed"
+    return UserError(says, hint=f"pip install {package}")
 
 
 def attention_of(settings: TrainConfig, models: ModelsConfig) -> str:
@@ -69,8 +77,8 @@ def _why_no_flash(models: ModelsConfig) -> UserError | None:
         return UserError(
             "flash_attention_2 computes in 16 bits, models.compute_dtype is float32", where=where, hint=hint
         )
-    if find_spec("flash_attn") is None:
-        return MissingExtra("flash-attn", f"{where}: flash_attention_2")
+    if not is_installed("flash_attn"):
+        return _absent("flash-attn", f"{where}: flash_attention_2")
     return None
 
 
@@ -87,8 +95,8 @@ def check_liger(settings: TrainConfig) -> None:
             where="train.use_liger_kernel",
             hint=hint,
         )
-    if find_spec("liger_kernel") is None:
-        raise MissingExtra("liger-kernel", "train.use_liger_kernel")
+    if not is_installed("liger_kernel"):
+        raise _absent("liger-kernel", "train.use_liger_kernel")
 
 
 def check_packing(model: PreTrainedModel) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rectune.core.extras import needs_extra
 from rectune.core.figures import BaseFigures
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "LICENSE*", "README.md")
 
 
+@needs_extra("the stage base", "accelerate", "sentencepiece")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> BaseFigures:
     """Write `checkpoint/` (safetensors, tokenizer, chat template) and `model.gguf`, each whole or not at all.
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from rectune.core.digests import content_digest, file_digest, parts_of
 from rectune.core.errors import MissingExtra, UserError
+from rectune.core.extras import needs_extra
 from rectune.core.user_env import path_of
 
 Kind = Literal["embedded", "tiny", "folder", "gguf", "hub"]
@@ -97,7 +98,7 @@ def _embedded() -> Path:
     try:
         found = importlib.metadata.distribution(EMBEDDED_PACKAGE).locate_file(EMBEDDED_FILE)
     except importlib.metadata.PackageNotFoundError:
-        raise MissingExtra(EMBEDDED_PACKAGE, "the embedded model") from None
+        raise MissingExtra("llm", "the embedded model") from None
     return _checked_gguf(Path(str(found)))
 
 
@@ -133,6 +134,7 @@ def _checked_folder(path: Path) -> Path:
     return path
 
 
+@needs_extra("a model of the Hub")
 def _from_hub(repo: str, revision: str | None, name: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -13,10 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rectune.core.errors import UserError
-from rectune.core.package_data import CONSTRAINTS, SET_UP
+from rectune.core.errors import MissingExtra, UserError, how_to_install
+from rectune.core.extras import EXTRAS, absent_modules, is_installed
+from rectune.core.package_data import CONSTRAINTS, SET_UP, WITH_SET_UP
 from rectune.pipeline.plan import PACKAGES, package_versions
 
+_SHOWN = 4  # absent packages that are named
 _DISK_WANTED = 4 * 2**30  # bytes: what the demo leaves behind, with room
 
 
@@ -38,8 +39,9 @@ def examine(runs: Path = Path("runs")) -> tuple[str, bool]:
         runs: the artifact store to be used.
     """
     checks: tuple[Callable[[], DoctorCheck | None], ...] = (
-        _python, _packages, _together, _constraints, _embedded, _converter, _compiler, _accelerator, _builds,
-        _attention, partial(_disk, runs), partial(_store, runs), _tags, _scratch, _cache, _hub,
+        _python, _packages, *(partial(_extra, extra) for extra in EXTRAS), _together, _constraints, _embedded,
+        _converter, _compiler, _accelerator, _builds, _attention, partial(_disk, runs), partial(_store, runs),
+        _tags, _scratch, _cache, _hub,
     )  # fmt: skip
     findings = [finding for check in checks if (finding := check())]
     lines = []
@@ -57,9 +59,25 @@ def _python() -> DoctorCheck:
 
 
 def _packages() -> DoctorCheck:
-    absent = [name for name in PACKAGES if name not in package_versions()]
-    says = f"absent: {', '.join(absent)}" if absent else f"all {len(PACKAGES)} that matter are installed"
+    """What is needed without any extra, as the installed package declares it."""
+    from packaging.requirements import Requirement
+
+    from rectune.pipeline.version_conflicts import declared, installed
+
+    stated = [Requirement(text) for text in declared("rectune")]
+    needed = [one.name for one in stated if one.marker is None or one.marker.evaluate({"extra": ""})]
+    absent = [name for name in needed if not installed([name])]
+    says = f"absent: {', '.join(absent)}" if absent else f"all {len(needed)} required ones are installed"
     return DoctorCheck("packages", not absent, says, SET_UP)
+
+
+def _extra(name: str) -> DoctorCheck:
+    """Whether the packages of an extra are there. Only a checkout is set up with all that a machine needs."""
+    absent = absent_modules(name)
+    more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
+    says = f"absent: {', '.join(absent[:_SHOWN])}{more}" if absent else "installed"
+    needed = CONSTRAINTS.is_file() and name in WITH_SET_UP
+    return DoctorCheck(f"extra {name}", not absent, says, how_to_install(name), needed=needed)
 
 
 def _together() -> DoctorCheck:
@@ -77,24 +95,28 @@ def _constraints() -> DoctorCheck | None:
         return None
     pins, installed = _pins(CONSTRAINTS), package_versions()
     other = [
-        f"{name} {installed.get(name)} (tried: {pins[name]})"
+        f"{name} {installed[name]} (tried: {pins.get(name, 'none')})"
         for name in PACKAGES
-        if installed.get(name) != pins.get(name)
+        if name in installed and installed[name] != pins.get(name)
     ]
     says = "; ".join(other) or "as pinned in constraints.txt"
     return DoctorCheck("versions", not other, says, SET_UP, needed=False)
 
 
-def _embedded() -> DoctorCheck:
+def _embedded() -> DoctorCheck | None:
     from rectune.models.reference import gguf_file
 
     try:
         return DoctorCheck("model", True, f"embedded: {gguf_file('embedded').name}")
+    except MissingExtra:
+        return None
     except UserError as missing:
         return DoctorCheck("model", False, missing.message, missing.hint or SET_UP)
 
 
-def _converter() -> DoctorCheck:
+def _converter() -> DoctorCheck | None:
+    if not is_installed("llama_cpp"):
+        return None
     from rectune.models.fetch_converter import COMMAND, converter_folder, is_current
 
     good = is_current(converter_folder())
@@ -102,7 +124,9 @@ def _converter() -> DoctorCheck:
     return DoctorCheck("converter", good, says, COMMAND)
 
 
-def _compiler() -> DoctorCheck:
+def _compiler() -> DoctorCheck | None:
+    if not is_installed("deepspeed"):
+        return None
     compiler = shutil.which("c++") or shutil.which("g++")
     ninja = shutil.which("ninja") or (Path(sys.executable).parent / "ninja").exists()
     good = bool(compiler and ninja)
@@ -131,7 +155,7 @@ def _has_nvidia() -> bool:
 
 def _builds() -> DoctorCheck | None:
     """How torch and llama.cpp were built; of interest only where there is an accelerator."""
-    if not _has_nvidia():
+    if not (_has_nvidia() and is_installed("llama_cpp") and is_installed("torch")):
         return None
     import llama_cpp
     import torch
@@ -146,7 +170,7 @@ def _builds() -> DoctorCheck | None:
 
 def _attention() -> DoctorCheck | None:
     """flash-attn is compiled against one torch, which its metadata does not name: only loading it tells."""
-    if importlib.util.find_spec("flash_attn") is None:
+    if not is_installed("flash_attn"):
         return None
     command = [sys.executable, "-c", "import flash_attn"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
@@ -214,7 +238,9 @@ def _nearest(folder: Path) -> Path:
     return next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
 
 
-def _hub() -> DoctorCheck:
+def _hub() -> DoctorCheck | None:
+    if not is_installed("huggingface_hub"):
+        return None
     from huggingface_hub import get_token
 
     good = get_token() is not None

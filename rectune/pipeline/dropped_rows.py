@@ -19,7 +19,7 @@ def dropped_lines(figures: StageRecord, recipe: Recipe) -> list[str]:
     lines = [
         "dropped: " + ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in dropped.items())
     ]
-    lost = sum(dropped.values())
+    lost = min(sum(dropped.values()), figures.rows_in - figures.rows_out)  # a row may have several reasons
     if lost > _MUCH * figures.rows_in:
         keys = [key for reason in dropped if (key := _key(figures, reason, recipe))]
         share = f"warning: {lost} of {figures.rows_in} rows are lost ({lost / figures.rows_in:.0%})"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from rectune.core.artifacts import ArtifactStore
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.core.settings import ModelsConfig
@@ -183,6 +184,7 @@ class EstimateInputs:
         return estimate(self.model, self.recipe.models, training, step, overhead)
 
 
+@needs_extra("an estimate of training", "peft")
 def make_estimate(
     recipe: Recipe, steps: list[PlannedStage], store: ArtifactStore, device: str, *, probing: bool
 ) -> tuple[EstimateInputs, list[Estimate]]:

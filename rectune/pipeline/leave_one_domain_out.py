@@ -17,7 +17,7 @@ from rectune.core.artifacts import ArtifactStore, write_atomically
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.figures.evaluation import FoldMetrics
-from rectune.core.figures.reading import read_record
+from rectune.core.figures.read_records import read_record
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe, dump_sections, load_recipe, to_yaml
 from rectune.core.rows import read_rows

@@ -11,7 +11,7 @@ from rectune.core.artifacts import ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.figures import PushFigures
 from rectune.core.figures.publishing import PushResult
-from rectune.core.figures.reading import read_figures
+from rectune.core.figures.read_records import read_figures
 from rectune.pipeline.run import RunOptions, run_pipeline
 from rectune.release.push_checks import KINDS
 

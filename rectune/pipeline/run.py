@@ -11,8 +11,9 @@ from typing import Any
 
 from rectune.core.artifacts import CONFIG, ArtifactStore, WorkDir, write_atomically
 from rectune.core.errors import UserError
+from rectune.core.extras import require
 from rectune.core.figures import STAGE_FIGURES
-from rectune.core.figures.reading import checked, read_figures
+from rectune.core.figures.read_records import checked, read_figures
 from rectune.core.figures.record import RowCounts, StageRecord
 from rectune.core.os_errors import for_people
 from rectune.core.progress import say
@@ -44,6 +45,7 @@ def run_pipeline(order: RunOptions, store: ArtifactStore) -> dict[str, Path]:
     """Run the stages that lead to `order.last`; returns the finished folder of each.
 
     Raises:
+        MissingExtra: a stage that is to be made, or one after it, needs packages that are not installed.
         UserError: bad input, or something must be done by a person first.
         StageFailed: a stage crashed; its partial work is kept.
     """
@@ -51,11 +53,14 @@ def run_pipeline(order: RunOptions, store: ArtifactStore) -> dict[str, Path]:
     stages = needed_for(order.last)
     redo = _names_from(order.redo, [stage.name for stage in stages])
     name, steps = store.name_of(order.recipe), dict[str, PlannedStage]()
-    for stage in stages:
+    for at, stage in enumerate(stages):
         step = steps[stage.name] = next_step(stage, recipe, store, steps)
+        finished = step.state == "finished" and stage.name not in redo
+        if not finished:
+            require((module, f"the stage {one.name}") for one in stages[at:] for module in one.modules)
         if step.cache_key is None:
             raise UserError(step.why, where=f"stage {stage.name}")
-        if step.state == "finished" and stage.name not in redo:
+        if finished:
             say(f"{stage.name:<11} up to date   {store.folder(stage.name, step.key)}")
         else:
             _make(step, recipe, order, store)

@@ -30,7 +30,9 @@ def _alone(recipe: Recipe) -> ProcessGroup:
 
 @dataclass(frozen=True)
 class Stage:
-    """One row of the table. `process_group` gives the machines and processes of the stage."""
+    """One row of the table. `process_group` gives the machines and processes of the stage, `modules` what it
+    imports of the extras (`rectune.core.extras`).
+    """
 
     name: str
     function: str
@@ -40,7 +42,10 @@ class Stage:
     outside: Outside = _nothing
     process_group: Callable[[Recipe], ProcessGroup] = _alone
     version: int = 1
+    modules: tuple[str, ...] = ()
 
+
+_TRAINING = ("trl", "peft", "accelerate", "datasets")
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -57,6 +62,7 @@ STAGES: tuple[Stage, ...] = (
         "the base model as a checkpoint and as GGUF",
         sections=("models",),
         outside=external_inputs.base_model,
+        modules=("torch", "transformers", "llama_cpp", "accelerate", "sentencepiece"),
     ),
     Stage(
         "queries",
@@ -65,7 +71,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("models", "prompts", "generate"),
         inputs=("data", "base"),
         outside=external_inputs.teachers,
-        version=2,
+        version=3,
     ),
     Stage(
         "rationales",
@@ -83,6 +89,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("models", "filter"),
         inputs=("data", "base", "rationales"),
         version=3,
+        modules=("numba", "rensa", "matplotlib"),
     ),
     Stage(
         "sft",
@@ -93,6 +100,7 @@ STAGES: tuple[Stage, ...] = (
         outside=external_inputs.world_size_of("train"),
         process_group=lambda recipe: process_group_of(recipe.train),
         version=3,
+        modules=_TRAINING,
     ),
     Stage(
         "candidates",
@@ -110,6 +118,7 @@ STAGES: tuple[Stage, ...] = (
         inputs=("data", "queries", "candidates"),
         outside=external_inputs.tags,
         version=3,
+        modules=("matplotlib",),
     ),
     Stage(
         "dpo",
@@ -120,6 +129,7 @@ STAGES: tuple[Stage, ...] = (
         outside=external_inputs.world_size_of("align"),
         process_group=lambda recipe: process_group_of(recipe.align),
         version=3,
+        modules=_TRAINING,
     ),
     Stage(
         "export",
@@ -136,6 +146,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("retrieval",),
         inputs=("data", "queries", "export"),
         version=4,
+        modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
         "eval",
@@ -165,6 +176,7 @@ STAGES: tuple[Stage, ...] = (
             "eval",
         ),
         version=2,
+        modules=("matplotlib",),
     ),
     Stage(
         "push",

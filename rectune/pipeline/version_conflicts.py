@@ -18,7 +18,7 @@ DECLARING = (
 _EXTRAS = {
     "trl": ("deepspeed", "peft", "quantization", "liger"),
     "transformers": ("torch", "deepspeed", "kernels"),
-    "rectune": ("ray",),
+    "rectune": ("llm", "train", "ray"),
 }
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from rectune.core import progress
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
+from rectune.core.extras import missing_extra
 from rectune.core.figures.record import StageRecord
 from rectune.core.os_errors import for_people
 from rectune.core.recipe import parse_recipe
@@ -50,7 +51,7 @@ def main(spec_file: str) -> int:
         )
     except Exception as error:
         traceback.print_exc()
-        told = for_people(error, str(out)) or error
+        told = for_people(error, str(out)) or missing_extra(error, "this stage") or error
         _leave_note(told, spec, out, rank)
         return 2 if isinstance(told, UserError) else 1
     if rank == 0:

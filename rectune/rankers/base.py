@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.errors import UserError
+from rectune.core.extras import missing_extra
 
 if TYPE_CHECKING:
     from rectune.rankers.domain_data import DomainData
@@ -159,7 +160,7 @@ def ranker_class(name: str) -> type[Ranker]:
     try:
         found = getattr(_imported(module), inside)
     except (ImportError, AttributeError) as missing:
-        raise UserError(
+        raise missing_extra(missing, f"the ranker {name}") or UserError(
             f"the ranker {place} cannot be imported ({missing})",
             hint="name module:Class, where Class derives from rectune.Ranker",
         ) from None

@@ -111,32 +111,45 @@ def from_run(
     runs: str | Path = RUNS,
 ) -> RecommenderParts:
     """See `Recommender.from_run`."""
-    from rectune.rankers.domain_data import train_likes
-
     store = ArtifactStore(Path(runs))
     name = store.name_of(Path(recipe))
+    settings = retrieval or run_retrieval(recipe)
     data = store.resolve(name, "data")
-    known = load_catalogue(data / "items.parquet")
-    domain = domain or (known.domains[0] if len(known.domains) == 1 else "")
-    if domain not in known.domains:
-        raise UserError(
-            f"which catalogue? There is no domain {domain!r}" if domain else "which catalogue?",
-            hint=f"name one of its domains: {', '.join(known.domains)}",
-        )
+    if not domain and len(known := load_catalogue(data / "items.parquet").domains) == 1:
+        domain = known[0]
+    place = store.root / "catalogues" / content_id("catalogue", data.name, domain, settings.embedder)
+    chosen = run_model(recipe, runs) if model == "run" else model
+    return from_folder(data, domain, ranker, chosen, settings, place)
+
+
+def from_folder(
+    data: Path,
+    domain: str,
+    ranker: str | Ranker | None,
+    model: str | Path | None,
+    retrieval: RetrievalConfig,
+    folder: Path,
+) -> RecommenderParts:
+    """The parts of a recommender of one domain of a finished stage `data`, whose users are known.
+
+    Raises:
+        UserError: the data has no such domain.
+    """
     from rectune.core.rows import read_rows
     from rectune.core.types import Case
+    from rectune.rankers.domain_data import train_likes
 
+    known = load_catalogue(data / "items.parquet")
+    if domain not in known.domains:
+        raise UserError(
+            f"which catalogue? There is no domain {domain!r}",
+            hint=f"give a catalogue, or the domain, one of: {', '.join(known.domains)}",
+        )
     likes = train_likes(data, read_rows(data / "cases.parquet", Case), domain) if ranker else None
-    settings = retrieval or run_retrieval(recipe)
     return from_items(
-        known.of(domain),
-        ranker=ranker,
-        model=run_model(recipe, runs) if model == "run" else model,
-        likes=likes,
-        histories=_RunHistories(data, domain),
-        retrieval=settings,
-        folder=store.root / "catalogues" / content_id("catalogue", name, domain, settings.embedder),
-    )
+        known.of(domain), ranker=ranker, model=model, likes=likes, histories=_RunHistories(data, domain),
+        retrieval=retrieval, folder=folder,
+    )  # fmt: skip
 
 
 def fit(

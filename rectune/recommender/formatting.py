@@ -10,6 +10,8 @@ from rectune.retrieval.grounding import GroundedItem
 
 if TYPE_CHECKING:
     from rectune.recommender.generative import Recommendation
+    from rectune.recommender.requests import UserRequest
+    from rectune.recommender.results import Recommendations
 
 _TITLE, _EVIDENCE = 200, 160  # characters shown
 _PLAIN = "a plain sentence from the catalogue, since the model's reasons were refused"
@@ -72,6 +74,28 @@ def as_json(recommendation: Recommendation) -> dict[str, Any]:
         "reasons_by": recommendation.reasons_by,
         "draft": recommendation.draft,
         "items": [record(item) for item in choice.items],
+    }
+
+
+def ranked_text(found: Recommendations) -> str:
+    """What a ranker recommends, for a terminal: an item a paragraph, with its reason and its score."""
+    if not found.items:
+        return "Nothing is left in this catalogue that is not in the history."
+    lines = []
+    for rank, item in enumerate(found, 1):
+        named = f"item {cut_line(item.item_id, _TITLE)}, {item.evidence}"
+        lines.append(f"{rank}. {cut_line(item.title, _TITLE)}  ({named})")
+        lines += [f"   {printable(item.reason)}"] * bool(item.reason)
+    return "\n".join(lines)
+
+
+def ranked_json(asked: UserRequest, found: Recommendations) -> dict[str, Any]:
+    """The same, for JSON."""
+    return {
+        "history": list(asked.history),
+        "query": asked.query,
+        "not_found": list(found.not_found),
+        "items": [asdict(item) for item in found],
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rectune.core.errors import UserError
 from rectune.core.text.plain import cut_line, locale_of
 from rectune.core.types import Item
-from rectune.prompts.title_index import TitleIndex
+from rectune.prompts.title_index import TitleIndexes
 from rectune.rankers.base import Ranker, ScoredItem
 from rectune.rankers.baselines import Bm25
 from rectune.recommender import build
@@ -121,7 +121,7 @@ class Recommender:
         Raises:
             UserError: the catalogue cannot be read, or there is no such model or ranker.
         """
-        return cls._of(
+        return cls.of(
             build.from_catalogue(
                 catalogue, model=model, ranker=ranker, options=options, retrieval=retrieval, folder=folder
             )
@@ -151,7 +151,7 @@ class Recommender:
         Raises:
             UserError: no run of the recipe has come that far, or it has no such domain.
         """
-        return cls._of(
+        return cls.of(
             build.from_run(recipe, domain, ranker=ranker, model=model, retrieval=retrieval, runs=runs)
         )
 
@@ -188,16 +188,17 @@ class Recommender:
             interactions, items, ranker=ranker, model=model, positive_threshold=positive_threshold,
             columns=columns, options=options, retrieval=retrieval, folder=folder,
         )  # fmt: skip
-        return cls._of(parts)
+        return cls.of(parts)
 
     @classmethod
-    def _of(cls, parts: RecommenderParts) -> Recommender:
+    def of(cls, parts: RecommenderParts) -> Recommender:
+        """The recommender of these parts; see `rectune.recommender.build`."""
         return cls(parts.items, parts.ranker, parts.generative, parts.grounding, parts.histories)
 
     @property
-    def users(self) -> list[str]:
+    def users(self) -> Collection[str]:
         """The users whose histories are known."""
-        return list(self._histories)
+        return self._histories.keys()
 
     def recommend(
         self,
@@ -302,8 +303,9 @@ class Recommender:
         return self._histories[user]
 
     @cached_property
-    def _titles(self) -> TitleIndex:
-        return TitleIndex(self.items.values())
+    def titles(self) -> TitleIndexes:
+        """The titles of the catalogue, by domain, to look items up by."""
+        return TitleIndexes(self.items.values())
 
     def _read(self, request: UserRequest) -> _ReadRequest:
         """What was typed, looked up in the catalogue: ids first, then titles."""
@@ -312,7 +314,7 @@ class Recommender:
         for text in request.history:
             words = cut_line(str(text), LONGEST_TITLE)
             found = [self.items[text]] if own and text in self.items else []
-            found = found or (self._titles.called(words) if own and words else [])
+            found = found or (self.titles[self.domain].called(words) if own and words else [])
             known |= {item.item_id for item in found}
             if not found and words:
                 strange.append(words)

@@ -10,6 +10,7 @@ from statistics import fmean
 
 from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.catalogue import Catalogue, load_catalogue
+from rectune.core.extras import needs_extra
 from rectune.core.figures import RecommendFigures
 from rectune.core.figures.grounding import GroundedAnswers, GroundingReport, ShownItem, ShownRecommendation
 from rectune.core.figures.record import listed_json
@@ -26,6 +27,7 @@ from rectune.retrieval.grounding import ground_in
 MODES: tuple[Mode, ...] = ("retrieve", "constrained")
 
 
+@needs_extra("the stage recommend")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RecommendFigures:
     """Write recommendations.json, grounding.json, grounding.md and index/ (LanceDB, the whole catalogue).
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from rectune.core.artifacts import write_atomically
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.figures import ExportFigures
 from rectune.core.figures.models import (
     AdapterFile,
@@ -43,6 +44,7 @@ MAIN, ADAPTER = "model.gguf", "adapter.gguf"
 _TALKED = 8  # test cases whose prompts are among the conversations
 
 
+@needs_extra("the stage export")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> ExportFigures:
     """Merge the aligned adapter into the base, write GGUF files of the result, and compare all of them.
 

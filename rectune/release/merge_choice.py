@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rectune.core.artifacts import write_atomically
 from rectune.core.figures.models import Divergence, MergeFigures, MergeForm
-from rectune.core.figures.reading import read_record
+from rectune.core.figures.read_records import read_record
 from rectune.core.progress import say
 from rectune.models.loading import trained_in_4bit
 from rectune.models.logprob_parity import AnswerLogprobs

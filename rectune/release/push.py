@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
+from rectune.core.extras import needs_extra
 from rectune.core.figures import PushFigures
 from rectune.core.figures.publishing import FileSize, PushListing, UploadFigures
 from rectune.core.progress import say
@@ -16,6 +17,7 @@ from rectune.release.hub import Upload, send
 from rectune.release.push_checks import check_annotators, check_order, run_key
 
 
+@needs_extra("the stage push")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> PushFigures:
     """Write the cards and the list of files; upload them unless `release.dry_run` is on.
 

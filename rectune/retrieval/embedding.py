@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.errors import MissingExtra, UserError, first_line
+from rectune.core.extras import needs_extra
 from rectune.core.progress import progress
 from rectune.core.text.plain import encodable, is_unsegmented
 
@@ -57,6 +58,7 @@ def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
         [len(texts), d] float32, every row of unit length.
 
     Raises:
+        MissingExtra: the extra llm is not installed.
         UserError: the model cannot be loaded.
     """
     if embedder in _OTHERS:
@@ -90,14 +92,12 @@ def title_and_categories(title: str, categories: Sequence[str]) -> str:
 
 @lru_cache(maxsize=2)
 def _load(embedder: str) -> SentenceTransformer:
-    try:
+    with needs_extra("embedding"):
         # These speak up where only answers are wanted: of a kernel that is not there, of weights being
         # loaded.
         logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
-    except ImportError:
-        raise MissingExtra("sentence-transformers", "retrieval") from None
     disable_progress_bar()
     name = str(_embedded_folder()) if embedder == EMBEDDED else embedder
     try:
@@ -114,4 +114,4 @@ def _embedded_folder() -> Path:
     try:
         return Path(str(importlib.metadata.distribution(_PACKAGE).locate_file(_INSIDE)))
     except importlib.metadata.PackageNotFoundError:
-        raise MissingExtra(_PACKAGE, "the embedder `embedded`") from None
+        raise MissingExtra("llm", "the embedder `embedded`") from None

@@ -22,6 +22,7 @@ from typing import Any
 
 from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError, first_line
+from rectune.core.extras import needs_extra
 from rectune.core.progress import say
 from rectune.core.text.plain import encodable, is_unsegmented
 from rectune.core.types import Item
@@ -167,6 +168,7 @@ def _finish(table: Table, folder: Path, marker: _Marker, domains: set[str]) -> N
     write_atomically(folder / _MARKER, json.dumps(asdict(whole), ensure_ascii=False))
 
 
+@needs_extra("the index")
 def _connected(folder: Path) -> DBConnection:
     # Whoever updates an IVF index whose partitions have grown is warned of each that is split; nothing is
     # amiss.

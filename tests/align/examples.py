@@ -95,7 +95,8 @@ def write_items(folder: Path) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        ("movies", n, item, title, [], "", None, "{}", "") for n, (item, title) in enumerate(FILMS.items())
+        ("movies", n, item, title, [], "", None, "{}", "", [])
+        for n, (item, title) in enumerate(FILMS.items())
     ]
     pl.DataFrame(rows, schema=item_schema(), orient="row").write_parquet(folder / "items.parquet")
     return folder

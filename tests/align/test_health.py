@@ -14,7 +14,7 @@ from rectune.align.preferences import Tagged
 from rectune.align.tasks import make_task
 from rectune.core.errors import UserError
 from rectune.core.figures.preferences import HealthReport, Places
-from rectune.core.figures.reading import read_figures
+from rectune.core.figures.read_records import read_figures
 from rectune.core.figures.record import MeanInterval
 from rectune.core.types import Item, Preference, Prompt, with_id
 from rectune.prompts.title_index import TitleIndex

@@ -49,7 +49,7 @@ def test_of_more_prompts_than_wanted_domains_kinds_and_locales_come_equally_ofte
     )
     found = select_prompts(made, 43)
     assert (len(found.prompts), found.spare) == (43, len(made) - 43)
-    assert found.balance()["domain"] == {"books": 20, "games": 3, "news": 20}  # all that games has
+    assert found.balance().domain == {"books": 20, "games": 3, "news": 20}  # all that games has
     kinds = Counter((p.domain, p.form) for p in found.prompts)
     assert {kinds["news", "direct"], kinds["news", "listwise"], kinds["books", "direct"]} == {10}
     assert Counter(p.locale for p in found.prompts if (p.domain, p.form) == ("news", "direct")) == {

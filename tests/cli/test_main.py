@@ -40,7 +40,19 @@ def test_the_doctor_names_every_part_and_mends_what_is_missing(
 ) -> None:
     report, healthy = examine()
     assert healthy, report
-    for part in ("Python", "packages", "model", "converter", "compiler", "accelerator", "disk", "Hub"):
+    for part in (
+        "Python",
+        "packages",
+        "extra llm",
+        "extra train",
+        "extra ray",
+        "model",
+        "converter",
+        "compiler",
+        "accelerator",
+        "disk",
+        "Hub",
+    ):
         assert part in report
     monkeypatch.setattr("sys.prefix", str(tmp_path))  # where the converter lies
     report, healthy = examine()

@@ -101,6 +101,13 @@ def test_titles_that_the_catalogue_lacks_are_named(tmp_path: Path, shop: Path, m
             "no.gguf",
         ),
         (("--query", "x", "--domain", "movies"), "no finished data"),
+        (("--query", "x", "--catalogue", "{shop}", "--format", "xlsx"), "there is no format xlsx"),
+        (("--query", "x", "--catalogue", "{shop}", "--encoding", "utf-99"), "unknown encoding utf-99"),
+        (("--query", "x", "--catalogue", "{shop}", "--facts", "cost"), "has no column cost"),
+        (
+            ("--query", "x", "--catalogue", "{shop}", "--format", "movielens"),
+            "no items in the format movielens",
+        ),
     ],
 )
 def test_bad_input_is_an_error_for_people(tmp_path: Path, shop: Path, arguments: tuple[str, ...], found: str):

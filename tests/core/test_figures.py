@@ -25,7 +25,7 @@ from rectune.core.figures import (
     statistics,
     training,
 )
-from rectune.core.figures.reading import read_figures, read_listed
+from rectune.core.figures.read_records import read_figures, read_listed
 from rectune.core.figures.record import MeanInterval, Record, StageRecord, listed_json
 from rectune.pipeline.stages import STAGES
 from tests.core.filled import document, record, write_stage

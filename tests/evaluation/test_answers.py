@@ -12,7 +12,7 @@ import pytest
 from rectune.align.comparison import read_comparison
 from rectune.core.catalogue import load_catalogue
 from rectune.core.figures.evaluation import AnswerComparison, AnswerMeans
-from rectune.core.figures.reading import read_record
+from rectune.core.figures.read_records import read_record
 from rectune.core.figures.record import MeanInterval
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows

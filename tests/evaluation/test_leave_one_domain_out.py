@@ -11,7 +11,7 @@ from rectune.core.artifacts import ArtifactStore
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.figures.evaluation import FoldMetrics
-from rectune.core.figures.reading import read_record
+from rectune.core.figures.read_records import read_record
 from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig

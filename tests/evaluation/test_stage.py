@@ -6,7 +6,7 @@ import pytest
 from rectune.core.catalogue import load_catalogue
 from rectune.core.figures.evaluation import EvalMetrics, Memorisation
 from rectune.core.figures.grounding import SamplePrompt
-from rectune.core.figures.reading import read_figures, read_listed, read_record
+from rectune.core.figures.read_records import read_figures, read_listed, read_record
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig, RetrievalConfig, SamplingConfig

@@ -8,7 +8,7 @@ import pytest
 
 from rectune.core.figures import FilterFigures
 from rectune.core.figures.data import BorderlineRows
-from rectune.core.figures.reading import read_figures
+from rectune.core.figures.read_records import read_figures
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.tables import item_schema

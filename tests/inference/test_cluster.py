@@ -30,7 +30,7 @@ ENGINE = EngineConfig(context=128, max_num_seqs=1, threads=1, workers=2)
 
 def test_without_ray_the_missing_extra_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingExtra, match="ray"):
+    with pytest.raises(MissingExtra, match=r"rectune\[ray\]"):
         RayBackend(model, ENGINE)
 
 

@@ -1,14 +1,16 @@
 """What this machine has not is refused before anything is loaded, with the key and a way out."""
 
-from types import SimpleNamespace
+import sys
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import peft  # noqa: F401 - on import it looks for accelerators and packages, which tests feign later
 import pytest
 import torch
 
 from rectune.core.errors import UserError
 from rectune.core.settings import ModelsConfig, TrainConfig
-from rectune.models import preflight
 from rectune.models.preflight import attention_of, check_packing, check_training_support
 
 
@@ -29,13 +31,17 @@ def no_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def accelerator(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """An accelerator with bfloat16, and the packages that a test puts in."""
-    packages = set[str]()
+def accelerator(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """An accelerator with bfloat16; what is returned makes a package that can be found."""
+    for name in ("flash_attn", "liger_kernel", "wandb"):
+        monkeypatch.setitem(sys.modules, name, None)  # so they are absent, whatever is installed
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=False: True)
-    monkeypatch.setattr(preflight, "find_spec", lambda name: name if name in packages else None)
-    return packages
+
+    def install(name: str) -> None:
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+
+    return install
 
 
 @pytest.mark.usefixtures("no_accelerator")
@@ -47,28 +53,29 @@ def test_without_an_accelerator_flash_attention_and_liger_are_refused() -> None:
     assert attention_of(settings(attn_implementation="eager"), ModelsConfig()) == "eager"
 
 
-def test_with_an_accelerator_the_package_decides(accelerator: set[str]) -> None:
+def test_with_an_accelerator_the_package_decides(accelerator: Callable[[str], None]) -> None:
     assert "flash-attn" in refused(attn_implementation="flash_attention_2").message
     assert "liger-kernel" in refused(use_liger_kernel=True).message
     assert attention_of(settings(), ModelsConfig()) == "sdpa"
-    accelerator |= {"flash_attn", "liger_kernel"}
+    accelerator("flash_attn")
+    accelerator("liger_kernel")
     assert attention_of(settings(), ModelsConfig()) == "flash_attention_2"
     check_training_support(
         settings(attn_implementation="flash_attention_2", use_liger_kernel=True), ModelsConfig()
     )
 
 
-def test_flash_attention_wants_16_bits(accelerator: set[str]) -> None:
-    accelerator.add("flash_attn")
+def test_flash_attention_wants_16_bits(accelerator: Callable[[str], None]) -> None:
+    accelerator("flash_attn")
     problem = refused(ModelsConfig(compute_dtype="float32"), attn_implementation="flash_attention_2")
     assert "16 bits" in problem.message and "models.compute_dtype" in problem.hint
     assert attention_of(settings(), ModelsConfig(compute_dtype="float32")) == "sdpa"
 
 
-def test_a_tracker_that_is_not_installed_is_refused(accelerator: set[str]) -> None:
+def test_a_tracker_that_is_not_installed_is_refused(accelerator: Callable[[str], None]) -> None:
     problem = refused(report_to=["wandb"])
     assert "train.report_to: wandb" in problem.message and "pip install" in problem.hint
-    accelerator.add("wandb")
+    accelerator("wandb")
     check_training_support(settings(report_to=["wandb"]), ModelsConfig())
 
 

@@ -46,5 +46,9 @@ def test_a_tenth_is_no_warning_and_nothing_lost_is_nothing_said(recipe: Recipe) 
 
     assert sft(10) == ["dropped: 10 too long"]
     assert sft(0) == [] == dropped_lines(Base(), recipe)
+    twice = {"too_long": 11, "repetitive": 11}
+    assert (
+        len(dropped_lines(Sft(rows_in=100, rows_out=90, dropped=twice), recipe)) == 1
+    )  # of the same ten rows
     (_, warning) = sft(11)
     assert "train.max_length is 640" in warning

@@ -13,7 +13,7 @@ import pytest
 from rectune.core.errors import UserError
 from rectune.core.figures import ExportFigures
 from rectune.core.figures.models import MergeFigures, TokenParity
-from rectune.core.figures.reading import read_record
+from rectune.core.figures.read_records import read_record
 from rectune.core.figures.record import GgufFile
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.models.logprob_parity import AnswerLogprobs

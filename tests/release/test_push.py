@@ -11,7 +11,7 @@ import pytest
 from rectune.core.errors import UserError
 from rectune.core.figures import DataFigures, ExportFigures, PushFigures, TagFigures
 from rectune.core.figures.publishing import PushListing
-from rectune.core.figures.reading import read_figures, read_record
+from rectune.core.figures.read_records import read_figures, read_record
 from rectune.core.figures.record import StageRecord
 from rectune.core.recipe import parse_recipe
 from rectune.core.rows import read_rows, write_rows

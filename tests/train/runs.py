@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.figures import DpoFigures, SftFigures
-from rectune.core.figures.reading import read_record
+from rectune.core.figures.read_records import read_record
 from rectune.core.rows import write_rows
 from rectune.core.types import Example, Prompt, Provenance, with_id
 from rectune.models import metrics

@@ -1,8 +1,8 @@
 """What stages measure: a frozen record a stage, so that who asks for a figure that is not there is told so.
 
 A stage returns its record, the run store keeps it in the manifest under `figures`, and reports, cards and
-comparisons read it back with `rectune.core.figures.reading`, which refuses what is missing, unknown or of
-another type.
+comparisons read it back with `rectune.core.figures.read_records`, which refuses what is missing, unknown or
+of another type.
 """
 
 from __future__ import annotations

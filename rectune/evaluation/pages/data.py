@@ -11,7 +11,7 @@ from pathlib import Path
 from rectune.core.errors import UserError
 from rectune.core.figures import DataFigures
 from rectune.core.figures.data import CaseCounts, DatasetCounts, DatasetFigures
-from rectune.core.figures.reading import remake_hint
+from rectune.core.figures.read_records import remake_hint
 from rectune.core.figures.statistics import DomainStatistics, PartStatistics
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.types import Split

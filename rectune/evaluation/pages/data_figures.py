@@ -8,6 +8,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rectune.core.extras import needs_extra
 from rectune.core.figures.statistics import PartStatistics
 from rectune.core.types import Split
 from rectune.evaluation.pages.data import DataSummary, MixtureRow
@@ -147,6 +148,7 @@ def mixture(mixes: Sequence[MixtureRow], splits: Sequence[Split], path: Path) ->
     save(figure, path)
 
 
+@needs_extra("a chart")
 def _figure(height: float, width: float) -> Figure:
     from matplotlib.figure import Figure
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rectune.core.extras import needs_extra
 from rectune.core.figures.evaluation import PairedDifference, RankingFigures
 from rectune.core.plots import write_png
 
@@ -88,6 +89,7 @@ def series(metrics: Sequence[dict[str, Any]], key: str) -> list[tuple[float, flo
     return [(float(entry["step"]), float(entry[key])) for entry in metrics if key in entry]
 
 
+@needs_extra("a chart")
 def _canvas(title: str, x: str, y: str, height: float = _WIDE[1]) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 
@@ -113,6 +115,7 @@ def save(figure: Figure, path: Path) -> bool:
     return True
 
 
+@needs_extra("a chart")
 def drawable(text: str, longest: int = 40) -> str:
     """At most `longest` characters, with a box for each that the chart's font lacks (Hangul, emoji)."""
     from matplotlib.font_manager import findfont, get_font

@@ -7,7 +7,7 @@ from pathlib import Path
 from rectune.core.errors import UserError
 from rectune.core.figures import CandidatesFigures, ExportFigures, TagFigures
 from rectune.core.figures.preferences import AdapterGap, HealthReport
-from rectune.core.figures.reading import remake_hint
+from rectune.core.figures.read_records import remake_hint
 from rectune.core.figures.record import GgufFile
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.text.figures import figure, mean_in_words, memory

@@ -1,0 +1,146 @@
+"""Recommendations for a table of users, in parts that an interrupted run need not make again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rectune.core.artifacts import write_atomically
+from rectune.core.digests import file_digest
+from rectune.core.errors import UserError
+from rectune.core.progress import progress, say
+from rectune.core.types import content_id
+from rectune.readers import table
+from rectune.readers.drops import Drops, drop_lines
+from rectune.readers.file_format import FileFormat
+from rectune.recommender.typed_history import titles_in
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from rectune.recommender.recommender import Recommender, RecommendOptions
+
+PART = 256  # requests that are answered together
+_COLUMNS = ("user", "history", "query")
+_MARK = "batch.json"
+
+
+def recommend_users(
+    recommender: Recommender, users: Path, output: Path, options: RecommendOptions, identity: Sequence[Any]
+) -> int:
+    """Answer every row of a table and write one Parquet file.
+
+    Finished parts lie in `<output>.parts` until the last one is made: the same command goes on from them.
+
+    Args:
+        recommender: answers.
+        users: CSV, TSV, JSON lines, JSON or Parquet with some of the columns `user` (whose known history is
+            taken), `history` ("A; B; C", or a list) and `query`.
+        output: the Parquet file: `request` (the number of the row, from 0, blank ones left out), `user`,
+            `history`, `query`, `rank` (from 1), and the attributes of `RecommendedItem`.
+        options: of all requests.
+        identity: what else the answers depend on (the catalogue, the model), so that parts of another run are
+            not taken for this one's.
+
+    Returns:
+        How many rows were answered.
+
+    Raises:
+        UserError: the table cannot be read, has none of the columns, or a row has nothing to go by.
+    """
+    import polars as pl
+
+    rows = read_requests(users, recommender)
+    parts = output.with_name(output.name + ".parts")
+    _prepare(parts, content_id("batch", file_digest(users), options.k, options.explain, list(identity), PART))
+    with progress("recommending", len(rows), "users") as advance:
+        for start in range(0, len(rows), PART):
+            path, some = parts / f"{start:09d}.parquet", rows[start : start + PART]
+            if not path.is_file():
+                explain = options.explain if options.explain else False
+                found = recommender.recommend_many(
+                    some, options.k, exclude=options.exclude, where=options.where, explain=explain
+                )
+                fresh = path.with_suffix(".fresh")
+                _named(found, some, start).write_parquet(fresh)
+                fresh.replace(path)
+            advance(len(some))
+    made = sorted(parts.glob("*.parquet"))
+    fresh = parts / "whole.fresh"
+    pl.scan_parquet(made).sink_parquet(fresh)
+    fresh.replace(output)
+    shutil.rmtree(parts)
+    return len(rows)
+
+
+def _named(found: pl.DataFrame, rows: Sequence[Mapping[str, Any]], start: int) -> pl.DataFrame:
+    """The items with what was asked in front, so that each is found again in the table of users."""
+    import polars as pl
+
+    given = {
+        "user": [row["user"] for row in rows],
+        "history": ["; ".join(row["history"]) for row in rows],
+        "query": [row["query"] for row in rows],
+    }
+    columns = [pl.Series(name, values, pl.String).gather(found["request"]) for name, values in given.items()]
+    items = found.select(pl.exclude("user", "request"))
+    return pl.DataFrame([found["request"] + start, *columns]).hstack(items)
+
+
+def read_requests(users: Path, recommender: Recommender) -> list[dict[str, Any]]:
+    """The rows of a table of requests.
+
+    Raises:
+        UserError: see `recommend_users`.
+    """
+    written, drops = FileFormat(), Drops()
+    there = table.columns(users, written)
+    wanted = [name for name in _COLUMNS if name in there]
+    if not wanted:
+        raise UserError(
+            f"no column {', '.join(_COLUMNS)}", where=str(users), hint=f"columns there: {', '.join(there)}"
+        )
+    rows = [_request(row, recommender) for row in table.rows(users, wanted, drops, written)]
+    if drops.counts:
+        say("\n".join(["left out:", *drop_lines(drops.counts, drops.first)]))
+    if not rows:
+        raise UserError("holds no rows", where=str(users), hint="give at least one user, history or query")
+    for number, row in enumerate(rows, 1):
+        if row["user"] is None and not row["history"] and not row["query"]:
+            raise UserError("a row has nothing to go by", where=f"{users}: row {number}",
+                            hint="fill user, history or query")  # fmt: skip
+        if row["user"] is not None and row["user"] not in recommender.users:
+            raise UserError(f"the user {row['user']} is not known", where=f"{users}: row {number}",
+                            hint="give a history, or leave the row out")  # fmt: skip
+    return rows
+
+
+def _request(row: Mapping[str, Any], recommender: Recommender) -> dict[str, Any]:
+    history = row.get("history") or []
+    if isinstance(history, str):
+        history = titles_in(history, recommender.titles[recommender.domain])
+    user = row.get("user")
+    known = user is not None and str(user).strip() != ""
+    return {
+        "user": str(user).strip() if known else None,
+        "history": [str(one) for one in history],
+        "query": str(row.get("query") or "").strip(),
+    }
+
+
+def _prepare(parts: Path, identity: str) -> None:
+    """The folder of parts, emptied where it holds those of another run."""
+    mark = parts / _MARK
+    try:
+        same = json.loads(mark.read_text(encoding="utf-8"))["identity"] == identity
+    except (OSError, ValueError, KeyError, TypeError):
+        same = False
+    if parts.exists() and not same:
+        if not mark.is_file():
+            raise UserError("is in the way", where=str(parts), hint="move it away, or give another --output")
+        shutil.rmtree(parts)
+    parts.mkdir(parents=True, exist_ok=True)
+    write_atomically(mark, json.dumps({"identity": identity}))
