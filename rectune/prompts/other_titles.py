@@ -56,10 +56,11 @@ class OtherTitles:
         """For the person; empty where no item has an original title."""
         if not (self.titles or self.taken or self.shared):
             return ""
-        said = [f"{len(self.titles):,} original titles find their items too"]
-        said += [f"{self.taken:,} are other items' titles"] * bool(self.taken)
-        said += [f"{self.shared:,} are those of several items"] * bool(self.shared)
-        return "; ".join(said)
+        said = f"{len(self.titles):,} items are also known by their original title"
+        if not self.taken and not self.shared:
+            return said
+        lost = f"{self.taken:,} that are another item's title, {self.shared:,} that several share"
+        return f"{said}; not used: {lost}"
 
 
 def _bearers(named: Iterable[tuple[str, Bearer]]) -> dict[str, set[Bearer]]:

@@ -50,7 +50,8 @@ def test_originals_that_name_other_items_are_counted_and_not_used() -> None:
     assert INDEX.others.titles == {0: "L'Orchestre de papier", 1: "푸른 시간", 4: "Salt; and Thunder"}
     assert (INDEX.others.taken, INDEX.others.shared) == (1, 2)
     assert INDEX.others.describe() == (
-        "3 original titles find their items too; 1 are other items' titles; 2 are those of several items"
+        "3 items are also known by their original title; "
+        "not used: 1 that are another item's title, 2 that several share"
     )
     assert films(("Heat", "")).others.describe() == ""
 

@@ -23,7 +23,7 @@ HEADER = (
     "spoken_languages,status,tagline,title,video,vote_average,vote_count"
 ).split(",")
 BROKEN = "cell that is no list of names"
-UNTOLD = "credits or keywords of an unknown film"
+UNTOLD = "row about an unknown film"
 
 TIN = {
     "adult": "False",
@@ -128,7 +128,7 @@ def test_what_is_not_told_is_left_out_and_missing_files_are_said(tmp_path: Path)
     assert found["year"] is None and found["extra"] == "{}"
     assert drops.counts == {}
     assert drops.notes == [
-        "no credits.csv beside movies_metadata.csv: films have no cast and directors",
+        "no credits.csv beside movies_metadata.csv: films have no credits",
         "no keywords.csv beside movies_metadata.csv: films have no keywords",
     ]
 
@@ -245,11 +245,15 @@ def test_what_can_be_read_of_a_list_is_and_the_rest_is_counted(tmp_path: Path) -
 def test_an_order_that_is_none_comes_last_and_long_names_are_cut(tmp_path: Path) -> None:
     cast = [person("No order", None), person("Text", "x"), person("L" * 5000, 1), person("First", 0)]
     credits = table(["cast", "crew", "id"], [[cast, [], 5], [[person("Again", 0)], [], 5], [[], [], 77]])
-    [found], drops = films(tmp_path, movies_metadata=metadata(film(5)), credits=credits)
+    keywords = table(["id", "keywords"], [[5, []], [78, []], [79, []]])
+    [found], drops = films(tmp_path, movies_metadata=metadata(film(5)), credits=credits, keywords=keywords)
     [told] = found["facts"]
     assert told == f"cast: First, {'L' * 199}…, No order, Text"
-    assert drops.counts == {"film listed again": 1, UNTOLD: 1}
-    assert drops.first == {"film listed again": ["credits.csv: id 5"], UNTOLD: ["credits.csv: id 77"]}
+    assert drops.counts == {"film listed again": 1, UNTOLD: 3}
+    assert drops.first == {
+        "film listed again": ["credits.csv: id 5"],
+        UNTOLD: ["credits.csv: id 77", "keywords.csv: id 78"],
+    }
 
 
 LITERALS = st.recursive(

@@ -69,12 +69,12 @@ def _films(
     path: Path, people: Sequence[Path], keywords: Sequence[Path], drops: Drops
 ) -> Iterator[dict[str, Any]]:
     told: _Told = {}
-    for name, files, add in (("credits.csv", people, _credits), ("keywords.csv", keywords, _keywords)):
+    named: dict[Path, list[str]] = {}  # the films that a file names
+    for name, files, add in (("credits", people, _credits), ("keywords", keywords, _keywords)):
         for file in files:
-            add(file, told, drops)
+            named[file] = add(file, told, drops)
         if not files:
-            what = "cast and directors" if add is _credits else "keywords"
-            drops.note(f"no {name} beside {path.name}: films have no {what}")
+            drops.note(f"no {name}.csv beside {path.name}: films have no {name}")
     met: set[str] = set()
     for row in _rows(path, _COLUMNS, drops):
         film = _identity(row["id"], path, drops)
@@ -83,9 +83,10 @@ def _films(
         elif film:
             met.add(film)
             yield _film(film, row, told.get(film) or _People(), _Cells(path, film, drops))
-    strange = [film for film in told if film not in met]
-    where = f"{(people or keywords)[0].name}: id {strange[0]}" if strange else ""
-    drops.add("credits or keywords of an unknown film", len(strange), where)
+    for file, films in named.items():
+        strange = [film for film in films if film not in met]
+        where = f"{file.name}: id {strange[0]}" if strange else ""
+        drops.add("row about an unknown film", len(strange), where)
 
 
 def _rows(path: Path, columns: Sequence[str], drops: Drops) -> Iterator[dict[str, Any]]:
@@ -140,7 +141,7 @@ class _Cells:
         found = _DATE.fullmatch(date)
         year = int(found[1]) if found else 0
         if date and year < _FIRST_YEAR:
-            self.count("release date without a year", f"{date[:20]}")
+            self.count("release date without a year", shorten(clean_text(date), 20))
         return year if year >= _FIRST_YEAR else None
 
 
@@ -195,7 +196,7 @@ def _facts(row: Mapping[str, Any], people: _People, title: str, cells: _Cells) -
         "cast": people.cast,
         "keywords": people.keywords,
         "countries": cells.names("production_countries", row["production_countries"]),
-        "languages": [name for each in languages for name in (_named([each]) or _named([each], "iso_639_1"))],
+        "languages": list(dict.fromkeys(name for each in languages for name in _language(each))),
         "runtime": f"{minutes} minutes" if minutes else None,
         "companies": cells.names("production_companies", row["production_companies"]),
         ORIGINAL_TITLE: original if original.casefold() != title.casefold() else None,
@@ -207,6 +208,11 @@ def _facts(row: Mapping[str, Any], people: _People, title: str, cells: _Cells) -
     )
 
 
+def _language(each: Mapping[Any, Any]) -> list[str]:
+    """Its name; where that is empty, its code."""
+    return _named([each]) or _named([each], "iso_639_1")
+
+
 def _positive(value: str | None) -> int | None:
     """A count; None for 0, which is written where none is known."""
     found = whole(value)
@@ -216,14 +222,16 @@ def _positive(value: str | None) -> int | None:
 # Cast, crew and keywords ------------------------------------------------------------------------------------
 
 
-def _credits(path: Path, told: _Told, drops: Drops) -> None:
-    """The first five of the cast by their order, and whose job was Director."""
+def _credits(path: Path, told: _Told, drops: Drops) -> list[str]:
+    """Adds the first five of the cast by their order, and whose job was Director; gives the films' ids."""
+    named = []
     for film, row in _once(path, ("id", "cast", "crew"), drops):
         cells, people = _Cells(path, film, drops), told.setdefault(film, _People())
-        cast = sorted(cells.objects("cast", row["cast"]), key=_order)
-        people.cast = _named(cast)[:_CAST]
-        people.directors = _named([each for each in cells.objects("crew", row["crew"])
-                                   if each.get("job") == "Director"])  # fmt: skip
+        people.cast = _named(sorted(cells.objects("cast", row["cast"]), key=_order))[:_CAST]
+        crew = cells.objects("crew", row["crew"])
+        people.directors = _named([each for each in crew if each.get("job") == "Director"])
+        named.append(film)
+    return named
 
 
 def _order(person: Mapping[Any, Any]) -> float:
@@ -232,10 +240,14 @@ def _order(person: Mapping[Any, Any]) -> float:
     return math.inf if order is None else order
 
 
-def _keywords(path: Path, told: _Told, drops: Drops) -> None:
+def _keywords(path: Path, told: _Told, drops: Drops) -> list[str]:
+    """Adds the first keywords; gives the films' ids."""
+    named = []
     for film, row in _once(path, ("id", "keywords"), drops):
         names = _Cells(path, film, drops).names("keywords", row["keywords"])
         told.setdefault(film, _People()).keywords = names[:_KEYWORDS]
+        named.append(film)
+    return named
 
 
 def _once(path: Path, columns: Sequence[str], drops: Drops) -> Iterator[tuple[str, dict[str, Any]]]:
