@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rectune.core.errors import UserError
-from rectune.core.extras import needs_extra
 from rectune.core.progress import say
 from rectune.datagen.datasets.entry import Dataset, Download, Edition, Layout
 from rectune.datagen.datasets.registry import DATASETS, find, locate
@@ -54,7 +53,6 @@ def entry(name: str) -> str:
     return "\n".join(lines)
 
 
-@needs_extra("a download")
 def fetched(name: str, edition: str, categories: Sequence[str], root: Path) -> str:
     """Fetch an edition, or say how a person gets it; the licence is shown first."""
     from rectune.datagen.datasets.fetch import choose, fetch

@@ -106,15 +106,26 @@ class Ranker(ABC):
         Returns:
             n lists, the best first; of equal scores the item that comes first in the catalogue.
         """
-        allowed = [item for item in self.item_ids if within is None or item in within]
+        place = {item: at for at, item in enumerate(self.item_ids)}
+        allowed = np.array([within is None or item in within for item in self.item_ids], np.bool_)
         found = []
         for at, history in enumerate(histories):
-            absent = set(history if exclude is None else exclude[at])
-            shown = [item for item in allowed if item not in absent]
-            (scores,) = self.score([history], [shown])
+            mine = allowed.copy()
+            mine[[place[item] for item in (history if exclude is None else exclude[at]) if item in place]] = (
+                False
+            )
+            left = np.flatnonzero(mine)
+            scores = self._scores_of(history, left)
             best = np.argsort(-scores, kind="stable")[: max(k, 0)]
-            found.append([ScoredItem(shown[place], float(scores[place])) for place in best])
+            found.append([ScoredItem(self.item_ids[left[one]], float(scores[one])) for one in best])
         return found
+
+    def _scores_of(self, history: Sequence[str], places: NDArray[np.int64]) -> Scores:
+        """The scores of the items at these places of the catalogue, for one history.
+
+        Rankers whose scores do not depend on the other candidates can give them without looking items up.
+        """
+        return self.score([history], [[self.item_ids[place] for place in places]])[0]
 
 
 # Name -> the class; nothing is imported before it is asked for.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rectune.core.types import content_id
 from rectune.prompts.titles import fold
@@ -150,16 +151,25 @@ class Bm25(Ranker):
         return list(itertools.islice(allowed, k))
 
     def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
+        scores = np.zeros(len(candidates))
+        known = [n for n, item in enumerate(candidates) if item in self._place]
+        if known:
+            places = [self._place[candidates[n]] for n in known]
+            scores[known] = self._weights[places] @ self._query(history)
+        return scores
+
+    def _scores_of(self, history: Sequence[str], places: NDArray[np.int64]) -> Scores:
+        scores: Scores = (self._weights @ self._query(history[-self.last :]))[places]
+        return scores
+
+    def _query(self, history: Sequence[str]) -> Scores:
+        """[words] how many items of the history have each word."""
         weights = self._weights
         query = np.zeros(weights.shape[1])
         for item in history:
             if (at := self._place.get(item)) is not None:
                 query[weights.indices[weights.indptr[at] : weights.indptr[at + 1]]] += 1
-        scores = np.zeros(len(candidates))
-        known = [n for n, item in enumerate(candidates) if item in self._place]
-        if known:
-            scores[known] = weights[[self._place[candidates[n]] for n in known]] @ query
-        return scores
+        return query
 
     def save(self, folder: Path) -> None:
         """See `Ranker.save`."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rectune.rankers.base import Ranker, Scores
 from rectune.rankers.baselines import LAST_ITEMS
@@ -55,6 +56,11 @@ class ItemKnn(Ranker):
             cosines = self._cosines([place[item] for item in history[-self.last :] if item in place])
             found.append(np.array([cosines[place[item]] if item in place else 0.0 for item in shown]))
         return found
+
+    def _scores_of(self, history: Sequence[str], places: NDArray[np.int64]) -> Scores:
+        known = [self._likes.place[item] for item in history[-self.last :] if item in self._likes.place]
+        scores: Scores = self._cosines(known)[places]
+        return scores
 
     def _cosines(self, history: Sequence[int]) -> Scores:
         """[items] the sum of each item's cosines with those of the history."""
