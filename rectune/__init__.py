@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rectune.rankers.base import Ranker as Ranker
     from rectune.rankers.base import ScoredItem as ScoredItem
     from rectune.rankers.domain_data import DomainData as DomainData
+    from rectune.readers.catalogue import CatalogueOptions as CatalogueOptions
     from rectune.recommender.build import load_ranker as load_ranker
     from rectune.recommender.build import read_catalogue as read_catalogue
     from rectune.recommender.recommender import Recommender as Recommender
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "CatalogueIndex": "rectune.retrieval.search",
+    "CatalogueOptions": "rectune.readers.catalogue",
     "DomainData": "rectune.rankers.domain_data",
     "Engine": "rectune.inference.engine",
     "Item": "rectune.core.types",

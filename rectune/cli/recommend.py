@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -47,6 +47,7 @@ class CatalogueSource:
 
 
 def recommend(
+    context: typer.Context,
     overrides: Overrides = None,
     recipe: Annotated[
         Path | None,
@@ -150,6 +151,8 @@ def recommend(
         )
     config = _settings(source, _checked(ground), top)
     recommender = _recommender(source, ranker, config)
+    if context.obj and recommender.generative:  # it answers in place of rectune.inference.generate.generate
+        recommender.generative = replace(recommender.generative, generate=context.obj)
     if users:
         _batch(recommender, users, output, config.top, (source, ranker, config))
         return

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from rectune.core.errors import RectuneError, UserError
 from rectune.core.settings import EngineConfig, SamplingConfig
@@ -14,6 +16,7 @@ from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.stream import GenerationStream
 from rectune.models.reference import gguf_file
 
+Settings = TypeVar("Settings", bound=BaseModel)
 Prompt = str | Sequence[Mapping[str, str]] | Sequence[tuple[str, str]]
 
 
@@ -26,11 +29,11 @@ class Engine(AbstractContextManager["Engine"]):
             of a sequence), `max_num_seqs`, `threads`, `gpu_layers`.
 
     Raises:
-        UserError: there is no such model, or llama.cpp cannot load it.
+        UserError: there is no such model, llama.cpp cannot load it, or a setting is wrong.
     """
 
     def __init__(self, model: str | Path = "embedded", **settings: Any) -> None:
-        self._engine = LlamaEngine(gguf_file(str(model)), EngineConfig(**settings))
+        self._engine = LlamaEngine(gguf_file(str(model)), _checked(EngineConfig, settings))
         self.name, self.quantisation = self._engine.name, self._engine.quantisation
 
     def generate(
@@ -56,6 +59,7 @@ class Engine(AbstractContextManager["Engine"]):
             One result a prompt, in their order: `text`, `finish`, `tokens`.
 
         Raises:
+            UserError: `prompts` is one text, a prompt is no conversation, or a setting is wrong.
             RectuneError: a prompt could not be answered, as one that is longer than `context`.
         """
         if isinstance(prompts, str):
@@ -92,14 +96,26 @@ class Engine(AbstractContextManager["Engine"]):
 def _request(
     number: int, prompt: Prompt, seed: int, stop: Sequence[str], prefill: str, sampling: Mapping[str, Any]
 ) -> GenerationRequest:
-    settings = SamplingConfig(**{"max_tokens": 256, **sampling})
+    settings = _checked(SamplingConfig, {"max_tokens": 256, **sampling})
     return GenerationRequest(str(number), _messages(prompt), settings, seed, tuple(stop), prefill)
+
+
+def _checked(section: type[Settings], given: Mapping[str, Any]) -> Settings:
+    """A section of settings; what it refuses is an error for people."""
+    try:
+        return section(**given)
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise UserError(f"{name}: {first['msg']}", hint=f"keys: {', '.join(section.model_fields)}") from None
 
 
 def _messages(prompt: Prompt) -> tuple[tuple[str, str], ...]:
     if isinstance(prompt, str):
         return (("user", prompt),)
-    pairs = [(one["role"], one["content"]) if isinstance(one, Mapping) else tuple(one) for one in prompt]
+    pairs = [
+        (one.get("role"), one.get("content")) if isinstance(one, Mapping) else tuple(one) for one in prompt
+    ]
     if not pairs or any(len(pair) != 2 or not all(isinstance(text, str) for text in pair) for pair in pairs):
         raise UserError(
             "a prompt is no conversation", hint='give a text, or [{"role": "user", "content": "…"}]'

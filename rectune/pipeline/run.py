@@ -100,7 +100,10 @@ def run_recipe(
         UserError: bad input, or something must be done by a person first.
         StageFailed: a stage crashed; its partial work is kept.
     """
-    changed = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in (overrides or {}).items()]
+    changed = [
+        f"{key}={json.dumps(value, ensure_ascii=False, default=str)}"  # a Path, say
+        for key, value in (overrides or {}).items()
+    ]
     paths = run_pipeline(RunOptions(Path(recipe), changed, until, redo), ArtifactStore(Path(runs)))
     return RunResult(paths, {name: read_figures(STAGE_FIGURES[name], path) for name, path in paths.items()})
 

@@ -142,6 +142,8 @@ RANKERS: dict[str, str] = {
 
 # Those that use no interactions but the given history.
 INTERACTION_FREE = ("random", "bm25", "embedding_mean", "embedding_best", "hybrid")
+# Those that know nothing without interactions: all items score alike.
+INTERACTION_BASED = ("popularity", "item_knn")
 
 
 def fit_ranker(name: str, data: DomainData) -> Ranker:

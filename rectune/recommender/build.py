@@ -18,7 +18,14 @@ from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.settings import RetrievalConfig
 from rectune.core.types import Item, content_id
-from rectune.rankers.base import Ranker, fit_ranker, ranker_class
+from rectune.rankers.base import (
+    INTERACTION_BASED,
+    INTERACTION_FREE,
+    RANKERS,
+    Ranker,
+    fit_ranker,
+    ranker_class,
+)
 from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.rankers.saved import load_saved
 from rectune.readers.catalogue import CatalogueFile, CatalogueOptions
@@ -70,6 +77,9 @@ def from_items(
         retrieval: how answers are grounded and the catalogue is indexed.
         folder: keeps the index and what the model wrote; by the catalogue's content in runs/catalogues if not
             given.
+
+    Raises:
+        UserError: there are no items, no such ranker or model, or the ranker needs interactions.
     """
     settings = retrieval or RetrievalConfig()
     if not items:
@@ -81,10 +91,10 @@ def from_items(
         ranker = "hybrid"
     if isinstance(ranker, str):
         data = DomainData(items[0].domain, items, (lambda: likes) if likes else None, settings.embedder)
-        ranker = fit_ranker(ranker, data)
-    ground = partial(_grounding, items, place, settings)
+        ranker = _fitted(ranker, data, likes)
+    ground = _Once(partial(_grounding, items, place, settings))
     generative = _generative(model, ground(), settings, place) if model is not None else None
-    return RecommenderParts(items, ranker, generative, _Once(ground), histories or {})
+    return RecommenderParts(items, ranker, generative, ground, histories or {})
 
 
 def from_catalogue(
@@ -233,10 +243,15 @@ def load_ranker(
         seed: of rankers that draw.
 
     Raises:
-        UserError: there is no such ranker, or the items or interactions cannot be read.
+        UserError: there is no such ranker, it needs interactions and there are none, or the items or
+            interactions cannot be read.
     """
     if items is None:
         folder = Path(name)
+        if str(name) in RANKERS and not folder.exists():
+            raise UserError(
+                f"{name} is fitted on items, and none are given", hint="give items; or the folder of a ranker"
+            )
         return ranker_class(load_saved(folder).name).load(folder)
     catalogue = items_of(items)
     ids = [item.item_id for item in catalogue]
@@ -244,9 +259,19 @@ def load_ranker(
     if interactions is not None:
         likes = likes_of(read_likes(interactions, ids, positive_threshold), ids)
     domain = catalogue[0].domain if catalogue else "other"
-    return fit_ranker(
-        str(name), DomainData(domain, catalogue, (lambda: likes) if likes else None, embedder, seed)
+    return _fitted(
+        str(name), DomainData(domain, catalogue, (lambda: likes) if likes else None, embedder, seed), likes
     )
+
+
+def _fitted(name: str, data: DomainData, likes: TrainLikes | None) -> Ranker:
+    """The ranker of this name; refuses to fit one on interactions that are not there."""
+    if likes is None and name in INTERACTION_BASED:
+        raise UserError(
+            f"the ranker {name} needs interactions",
+            hint=f"give them, with Recommender.fit for instance; without: {', '.join(INTERACTION_FREE)}",
+        )
+    return fit_ranker(name, data)
 
 
 @contextmanager
@@ -270,7 +295,11 @@ def as_file(given: Any) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="rectune-") as folder:
         path = Path(folder) / "frame.parquet"
         frame.write_parquet(path)
-        yield path
+        try:
+            yield path
+        except UserError as refused:  # nobody knows the file
+            where = refused.where.replace(str(path), "the frame")
+            raise UserError(refused.message, where=where, hint=refused.hint) from None
 
 
 def read_likes(
@@ -297,17 +326,22 @@ def read_likes(
         table = InteractionTable(path, FileFormat(), columns or {}, "click")
         found = table.columns()
         say(found.describe())
-        rows = pl.concat(list(table.batches(found, drops)))
-    if "value" in found.taken and positive_threshold is None and rows["value"].n_unique() > 1:
+        batches = list(table.batches(found, drops))
+    if not batches:
+        raise UserError("there are no interactions", hint="give at least one row with a user and an item")
+    rows = pl.concat(batches)
+    if positive_threshold is None and rows["value"].drop_nulls().n_unique() > 1:
         low, high = (float(end) for end in (rows["value"].min(), rows["value"].max()))  # type: ignore[arg-type]
         raise UserError(
             f"values of interactions go from {low:g} to {high:g}",
             hint="say from which on one is liked: positive_threshold=4, for instance",
         )
-    known = rows.filter(pl.col("item_id").is_in(list(item_ids)))
-    drops.add("interaction with an unknown item", rows.height - known.height, "")
+    named = rows.drop_nulls("user_id")
+    drops.add("interaction without a user", rows.height - named.height)
+    known = named.filter(pl.col("item_id").is_in(list(item_ids)))
+    drops.add("interaction with an unknown item", named.height - known.height)
     least = 0.0 if positive_threshold is None else positive_threshold
-    liked = known.filter(pl.col("value") >= least).drop_nulls("user_id")
+    liked = known.filter(pl.col("value") >= least)
     if drops.counts:
         say("\n".join(["left out:", *drop_lines(drops.counts, drops.first)]))
     if not liked.height:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from rectune.core.settings import EngineConfig, RetrievalConfig
 from rectune.core.types import content_id
 from rectune.inference.generate import generate
 from rectune.inference.requests import GenerationRequest, GenerationResult
-from rectune.recommender.constrained_titles import TitleRequest, name_titles
+from rectune.recommender.constrained_titles import RankedTitle, TitleRequest, name_titles
 from rectune.recommender.explanations import By, Explanation, ExplanationRequest, write_explanations
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
@@ -24,6 +24,11 @@ Mode = Literal["retrieve", "constrained"]
 # As `rectune.inference.generate.generate`.
 Generate = Callable[
     [Path, Sequence[GenerationRequest], EngineConfig, Path, str, float], list[GenerationResult]
+]
+# As `rectune.recommender.constrained_titles.name_titles`.
+NameTitles = Callable[
+    [Path, Sequence[TitleRequest], Mapping[str, Sequence[str]], RetrievalConfig, Path],
+    list[list[RankedTitle]],
 ]
 
 
@@ -89,13 +94,23 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class GenerativeRecommender:
-    """Recommends with a GGUF model, grounded in a catalogue; the generation cache keeps finished answers."""
+    """Recommends with a GGUF model, grounded in a catalogue; the generation cache keeps finished answers.
+
+    Attributes:
+        model: the GGUF file.
+        grounding: of the catalogue.
+        retrieval: how drafts are generated and grounded.
+        generation_cache: the SQLite file of finished answers.
+        generate: what answers with the model; another function in its place makes the answers.
+        name_titles: what finds the model's likeliest titles, for constrained grounding.
+    """
 
     model: Path
     grounding: Grounding
     retrieval: RetrievalConfig
     generation_cache: Path
     generate: Generate = generate
+    name_titles: NameTitles = name_titles
 
     def recommend(self, request: RecommendationRequest) -> Recommendation:
         """Answer one request; see `recommend_all`."""
@@ -215,7 +230,7 @@ class GenerativeRecommender:
             for request, draft in zip(requests, drafts, strict=True)
         ]
         config = self.retrieval.model_copy(update={"beam": max(self.retrieval.beam, top)})
-        ranked = name_titles(self.model, asked, titles, config, self.generation_cache)
+        ranked = self.name_titles(self.model, asked, titles, config, self.generation_cache)
         found = list[list[GroundedItem]]()
         for request, some in zip(requests, ranked, strict=True):
             own = [(titles[request.domain][one.title], one.mean) for one in some]

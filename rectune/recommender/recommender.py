@@ -50,6 +50,9 @@ class RecommendOptions:
         exclude: ids that are not recommended, besides the history's.
         where: conditions; see `rectune.recommender.selection.allowed_ids`.
         explain: of how many items of an answer reasons are given, the best first.
+
+    Raises:
+        UserError: k is below 1, explain below 0, or exclude is one text.
     """
 
     k: int = 5
@@ -60,6 +63,10 @@ class RecommendOptions:
     def __post_init__(self) -> None:
         if self.k < 1:
             raise UserError(f"k is {self.k}", hint="ask for at least one item")
+        if self.explain < 0:
+            raise UserError(f"explain is {self.explain}", hint="give True, False, or a number of items")
+        if isinstance(self.exclude, str):
+            raise UserError("exclude is one text", hint="give a list of ids")
 
 
 class Recommender:
@@ -75,6 +82,9 @@ class Recommender:
             catalogue.
         grounding: gives the index of the catalogue, which queries are looked up in; called when it is needed.
         histories: user -> ids of the items liked, oldest first.
+
+    Raises:
+        UserError: there are no items, they are of several domains, an id is there twice, or nothing ranks.
     """
 
     def __init__(
@@ -89,7 +99,14 @@ class Recommender:
             raise UserError("the catalogue holds no items", hint="give at least one item with a title")
         if ranker is None and generative is None:
             raise UserError("nothing that ranks", hint="give a ranker, as bm25, or a language model")
+        if len(domains := sorted({item.domain for item in items})) > 1:
+            raise UserError(
+                f"the catalogue holds several domains: {', '.join(domains)}",
+                hint="make a recommender for each",
+            )
         self.items = {item.item_id: item for item in items}
+        if len(self.items) < len(items):
+            raise UserError("the catalogue holds an id twice", hint="give each item an id of its own")
         self.domain = items[0].domain
         self.ranker, self.generative = ranker, generative
         self._ground = grounding
@@ -225,7 +242,8 @@ class Recommender:
             history_domain: the kind of things the history is, where it is another than the catalogue's.
 
         Raises:
-            UserError: neither history nor query, an unknown user, or conditions that no item meets.
+            UserError: neither history nor query, an unknown user, conditions that no item meets, or a value
+                that `RecommendOptions` refuses.
         """
         request = UserRequest(self._history(user) if user is not None else history, query, history_domain)
         count = k * explain if isinstance(explain, bool) else explain
@@ -243,7 +261,7 @@ class Recommender:
         explained = self._explained(read, ranked, options.explain)
         return [
             Recommendations(
-                tuple(self._item(scored, reason) for scored, reason in _paired(found, reasons)),
+                tuple(self._item(scored, reason, one) for scored, reason in _paired(found, reasons)),
                 not_found=one.not_found,
             )
             for one, found, reasons in zip(read, ranked, explained, strict=True)
@@ -266,20 +284,18 @@ class Recommender:
             k, exclude, where, explain: as in `recommend`.
 
         Returns:
-            One row an item: `request` (the row's number, from 0), `user` where it was given, `rank` (from 1),
-                and
-            the attributes of `RecommendedItem`.
+            One row an item: `request` (the row's number, from 0), `user` where it was given (as text), `rank`
+            (from 1), and the attributes of `RecommendedItem`.
 
         Raises:
-            UserError: no such column, or a row with nothing to go by.
+            UserError: none of the columns, a row with nothing to go by, or what `recommend` refuses.
         """
         import polars as pl
 
         rows = request_rows(requests)
         asked = [
             UserRequest(
-                self._history(str(row["user"])) if row.get("user") is not None else row.get("history") or (),
-                row.get("query") or "",
+                self._history(row["user"]) if row.get("user") is not None else row["history"], row["query"]
             )
             for row in rows
         ]
@@ -287,12 +303,14 @@ class Recommender:
         found = items_frame(self.recommend_all(asked, RecommendOptions(k, exclude, where or {}, count)))
         if not any(row.get("user") is not None for row in rows):
             return found
-        users = pl.Series("user", [row.get("user") for row in rows], pl.String)
+        given = (row.get("user") for row in rows)
+        users = pl.Series("user", [None if user is None else str(user) for user in given], pl.String)
         return found.with_columns(users.gather(found["request"])).select(
             "request", "user", *[name for name in found.columns if name != "request"]
         )
 
-    def _history(self, user: str) -> Sequence[str]:
+    def _history(self, given: Any) -> Sequence[str]:
+        user = str(given)  # ids are text, whatever the table that they come from has
         if user not in self._histories:
             known = (
                 "no interactions were given" if not self._histories else f"{len(self._histories):,} are known"
@@ -312,8 +330,9 @@ class Recommender:
         own = not request.history_domain or request.history_domain == self.domain
         liked, known, strange = list[Item](), set[str](), list[str]()
         for text in request.history:
-            words = cut_line(str(text), LONGEST_TITLE)
-            found = [self.items[text]] if own and text in self.items else []
+            name = str(text)  # a number is an id as well
+            words = cut_line(name, LONGEST_TITLE)
+            found = [self.items[name]] if own and name in self.items else []
             found = found or (self.titles[self.domain].called(words) if own and words else [])
             known |= {item.item_id for item in found}
             if not found and words:
@@ -331,7 +350,7 @@ class Recommender:
         """The k best items by the ranker, by the query, or by both."""
         absent = request.known | frozenset(options.exclude)
         rankings: dict[str, list[ScoredItem]] = {}
-        ids = [item.item_id for item in request.liked if item.item_id]
+        ids = request.ids
         pool = options.k if not request.wanted else max(_POOL, options.k)
         if ids and self.ranker:
             rankings["history"] = self.ranker.top([ids], pool, [absent], within)[0]
@@ -389,8 +408,12 @@ class Recommender:
         rest = iter(written)
         return [[next(rest) for _ in asked] for asked in wanted]
 
-    def _item(self, scored: ScoredItem, reason: Explanation | None) -> RecommendedItem:
-        evidence = f"{self.ranker.name if self.ranker else 'model'} {scored.score:.4g}"
+    def _item(self, scored: ScoredItem, reason: Explanation | None, request: _ReadRequest) -> RecommendedItem:
+        name = self.ranker.name if self.ranker else ""
+        parts = [f"history by {name}"] if request.ids else []
+        if request.wanted:
+            parts.append("words by bm25" if isinstance(self.ranker, Bm25) else "words by the index")
+        evidence = f"{' and '.join(parts)}: {scored.score:.4g}"
         title = self.items[scored.item_id].title
         if reason is None:
             return RecommendedItem(scored.item_id, title, scored.score, evidence=evidence)
@@ -429,13 +452,14 @@ class _ReadRequest:
     not_found: tuple[str, ...]
 
     @property
+    def ids(self) -> list[str]:
+        """What of the history the catalogue has, oldest first."""
+        return [item.item_id for item in self.liked if item.item_id]
+
+    @property
     def wanted(self) -> str:
         """The words to look for: the query; else the history, where the catalogue has none of it."""
-        if self.query:
-            return self.query
-        return (
-            "" if any(item.item_id for item in self.liked) else "; ".join(item.title for item in self.liked)
-        )
+        return self.query or ("" if self.ids else "; ".join(item.title for item in self.liked))
 
     @property
     def locale(self) -> Any:

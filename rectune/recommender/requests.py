@@ -30,6 +30,10 @@ class UserRequest:
     query: str = ""
     history_domain: str = ""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.history, str):
+            raise UserError("the history is one text", hint="give a list of titles or ids")
+
 
 @dataclass(frozen=True)
 class RecommendationRequest:

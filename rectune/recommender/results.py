@@ -28,7 +28,8 @@ class RecommendedItem:
         reason: why it suits, in words; empty where none was asked for.
         reason_by: who wrote the reason: `model`, or `template` for a plain sentence from the catalogue; None
             without a reason.
-        evidence: what led to it: words of the catalogue, or the ranker and what it went by.
+        evidence: what led to it: words of the catalogue; without a language model what ranked the history and
+            what the words of the query, and the score.
     """
 
     item_id: str
@@ -44,9 +45,10 @@ class Recommendations:
     """The answer to one request; iterates over its items, the best first.
 
     Attributes:
-        items: at most k; fewer only where no more are allowed.
-        fits: False where even the nearest item of the catalogue is too far from what was asked; the items are
-            the nearest all the same.
+        items: at most k; fewer only where no more are allowed, or where a query alone is looked up by `bm25`
+            and no more items share a word with it.
+        fits: False where a language model ranks and even the nearest item of the catalogue is too far from
+            what was asked; the items are the nearest all the same.
         not_found: what was given in the history and the catalogue lacks; its words count, where a language
             model reads them.
         details: how a language model came to it; None without one.
@@ -88,10 +90,11 @@ def items_frame(answers: Sequence[Recommendations]) -> pl.DataFrame:
 
 
 def request_rows(requests: Any) -> list[dict[str, Any]]:
-    """The rows of a table of requests.
+    """The rows of a table of requests; each has a `history` and a `query`, empty where it is missing.
 
     Raises:
-        UserError: it is no table, has none of the columns user, history and query, or a history is no list.
+        UserError: it is no table, has none of the columns user, history and query, a history is no list, or a
+            row is empty.
     """
     import polars as pl
 
@@ -110,8 +113,15 @@ def request_rows(requests: Any) -> list[dict[str, Any]]:
             hint="name one of the columns so",
         )
     for number, row in enumerate(rows):
-        if isinstance(row.get("history"), str):
+        history = row.get("history")
+        if isinstance(history, str):
             raise UserError(
                 f"the history of request {number} is one text", hint="give a list of titles or ids"
+            )
+        row["history"] = [] if history is None else list(history)
+        row["query"] = row.get("query") or ""
+        if row.get("user") is None and not row["history"] and not row["query"]:
+            raise UserError(
+                f"request {number} has nothing to go by", hint="give a history, a user, a query, or several"
             )
     return rows

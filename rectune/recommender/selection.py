@@ -18,10 +18,12 @@ def allowed_ids(items: Sequence[Item], where: Mapping[str, Any]) -> frozenset[st
         items: the catalogue.
         where: `category`: a name, or several of which one is enough, case aside; `year`: a number, or a pair
             (first, last), either of which may be None; `domain`: a name; or the name of a fact that the items
-            bear (`price`, `maker`), with its value or several, as text, case aside.
+            bear (`price`, `cast`), with its value, or several of which one is enough, as text, case aside; a
+            fact with several values ("cast: A, B") is met by one of them.
 
     Raises:
-        UserError: an unknown condition, or one that no item meets.
+        UserError: an unknown condition, one that no item meets together with those before it, or a year that
+            is neither a number nor a pair.
     """
     if not where:
         return None
@@ -29,7 +31,8 @@ def allowed_ids(items: Sequence[Item], where: Mapping[str, Any]) -> frozenset[st
     for name, wanted in where.items():
         kept = [item for item in left if _meets(item, name, wanted)]
         if not kept:
-            raise UserError(f"no item has {name} {_shown(wanted)}", hint=_hint(items, name))
+            which = "no item" if len(left) == len(items) else "none of the items that meet the rest"
+            raise UserError(f"{which} has {name} {_shown(name, wanted)}", hint=_hint(left, name))
         left = kept
     return frozenset(item.item_id for item in left)
 
@@ -40,11 +43,16 @@ def _meets(item: Item, name: str, wanted: Any) -> bool:
     if name == "domain":
         return item.domain.casefold() in _folded(wanted)
     if name == "year":
-        first, last = wanted if isinstance(wanted, (tuple, list)) else (wanted, wanted)
+        first, last = _years(wanted)
         return item.year is not None and (first or item.year) <= item.year <= (last or item.year)
-    return any(
-        fact.casefold() in {f"{name}: {one}".casefold() for one in _folded(wanted)} for fact in item.facts
-    )
+    own = [fact for fact in item.facts if fact.partition(": ")[0].casefold() == name.casefold()]
+    return any(not _folded(wanted).isdisjoint(_values(fact)) for fact in own)
+
+
+def _values(fact: str) -> set[str]:
+    """The value of a fact, and each of several that commas part."""
+    value = fact.partition(": ")[2].casefold()
+    return {value, *value.split(", ")}
 
 
 def _folded(wanted: Any) -> set[str]:
@@ -52,7 +60,10 @@ def _folded(wanted: Any) -> set[str]:
     return {str(one).casefold() for one in several}
 
 
-def _shown(wanted: Any) -> str:
+def _shown(name: str, wanted: Any) -> str:
+    if name == "year":
+        first, last = _years(wanted)
+        return str(first) if first == last else f"{first or '…'} to {last or '…'}"
     return " or ".join(sorted(map(str, wanted))) if isinstance(wanted, (list, tuple, set)) else str(wanted)
 
 

@@ -36,12 +36,19 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RecommendFigur
     """
     settings = config.retrieval
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
-    items = list(catalogue.items.values())
     prompts = covered_prompts(read_rows(inputs["queries"] / "prompts.parquet", Prompt), settings.cases)
-    grounding = ground_in(items, out / "index", settings.embedder, settings)
+    grounding = ground_in(list(catalogue.items.values()), out / "index", settings.embedder, settings)
     recommender = GenerativeRecommender(
         inputs["export"] / "model.gguf", grounding, settings, generation_cache_path(out)
     )
+    return answer_prompts(recommender, prompts, catalogue, out)
+
+
+def answer_prompts(
+    recommender: GenerativeRecommender, prompts: Sequence[Prompt], catalogue: Catalogue, out: Path
+) -> RecommendFigures:
+    """Write what `run` writes, but for the index: the answers of a recommender to these prompts."""
+    settings, grounding = recommender.retrieval, recommender.grounding
     requests = [from_prompt(prompt, catalogue) for prompt in prompts]
     drafts = recommender.drafts(requests)
     choices = {
@@ -65,7 +72,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RecommendFigur
         rows_in=len(prompts),
         rows_out=len(found),
         dropped={},
-        indexed=len(items),
+        indexed=len(catalogue.items),
         chunks=grounding.index.chunks,
         grounded_by=grounded_by(found),
         grounding=report,

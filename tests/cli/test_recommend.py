@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from rectune.cli.main import app
-from rectune.inference.requests import GenerationResult
 from rectune.prompts.title_index import TitleIndex
-from rectune.recommender import generative
+from rectune.recommender.generative import Generate
 from rectune.recommender.typed_history import titles_in
+from tests.recommender.writer import Writer
 
 RUNNER = CliRunner()
 
@@ -25,25 +25,11 @@ def shop(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(model, requests, engine, generation_cache, label, failures=1.0):
-        return [
-            GenerationResult(
-                r.id,
-                "will like how well it goes with that." if r.prefill else "My recommendation: Blue kettle",
-                "stop",
-                1,
-                1,
-            )
-            for r in requests
-        ]
-
-    monkeypatch.setattr(generative, "generate", write)
+ANSWERS = Writer("My recommendation: Blue kettle", "will like how well it goes with that.")
 
 
-def rectune(tmp_path: Path, *arguments: str, typed: str = "") -> str:
-    said = RUNNER.invoke(app, ["recommend", "--runs", str(tmp_path / "runs"), *arguments], input=typed)
+def rectune(tmp_path: Path, *arguments: str, model: Generate | None = ANSWERS) -> str:
+    said = RUNNER.invoke(app, ["recommend", "--runs", str(tmp_path / "runs"), *arguments], obj=model)
     assert said.exit_code == 0, (said.output, said.exception)
     return said.output
 
@@ -61,7 +47,7 @@ def test_films_of_the_movies_dataset_are_known_by_their_original_titles(tmp_path
     assert ". The Paper Orchestra" not in said and ". The Moth Collector" not in said
 
 
-def test_a_catalogue_is_recommended_from_without_any_run(tmp_path: Path, shop: Path, model: None):
+def test_a_catalogue_is_recommended_from_without_any_run(tmp_path: Path, shop: Path):
     said = rectune(
         tmp_path, "--catalogue", str(shop), "--title-column", "label", "--categories-column", "kind",
         "--text-column", "about", "--history", "Red kettle; Desk",
@@ -71,30 +57,31 @@ def test_a_catalogue_is_recommended_from_without_any_run(tmp_path: Path, shop: P
     assert "named by its title" in said
 
 
-def test_json_holds_the_evidence_and_nothing_else_stands_on_standard_output(
-    tmp_path: Path, shop: Path, model: None
-):
+def test_json_holds_the_evidence_and_nothing_else_stands_on_standard_output(tmp_path: Path, shop: Path):
     said = RUNNER.invoke(
         app,
         ["recommend", "--runs", str(tmp_path / "runs"), "--catalogue", str(shop), "--title-column", "label",
          "--query", "tea", "--json", "--top", "2"],
+        obj=ANSWERS,
     )  # fmt: skip
     found = json.loads(said.stdout)
     assert found["query"] == "tea" and len(found["items"]) == 2
     assert {"item_id", "title", "how", "similarity", "evidence", "ranks"} <= set(found["items"][0])
 
 
-def test_one_may_ask_again_and_again(tmp_path: Path, shop: Path, model: None):
+def test_one_may_ask_again_and_again(tmp_path: Path, shop: Path):
     typed = "Red kettle\n? something that shines\nDesk ? for tea\n?\n\nnever read\n"
     given = ["--catalogue", str(shop), "--title-column", "label", "--interactive", "--json"]
-    said = RUNNER.invoke(app, ["recommend", "--runs", str(tmp_path / "runs"), *given], input=typed)
+    said = RUNNER.invoke(
+        app, ["recommend", "--runs", str(tmp_path / "runs"), *given], input=typed, obj=ANSWERS
+    )
     answers = [json.loads(line) for line in said.stdout.splitlines() if line]
     asked = [(answer["history"], answer["query"]) for answer in answers]
     assert asked == [(["Red kettle"], ""), ([], "something that shines"), (["Desk"], "for tea")]
     assert "nothing to go by" in said.stderr
 
 
-def test_titles_that_the_catalogue_lacks_are_named(tmp_path: Path, shop: Path, model: None):
+def test_titles_that_the_catalogue_lacks_are_named(tmp_path: Path, shop: Path):
     given = ["--catalogue", str(shop), "--title-column", "label"]
     said = rectune(tmp_path, *given, "--history", "red Kettel; Yacht; Desk")
     assert "only their words count: Yacht\n" in said
@@ -150,7 +137,7 @@ def test_the_longest_title_of_the_catalogue_is_taken():
 def test_the_embedded_model_answers_from_a_catalogue_in_both_ways(tmp_path: Path, shop: Path, ground: str):
     said = rectune(
         tmp_path, "--catalogue", str(shop), "--title-column", "label", "--text-column", "about",
-        "--history", "Red kettle", "--ground", ground, "--json",
+        "--history", "Red kettle", "--ground", ground, "--json", model=None,
     )  # fmt: skip
     found = json.loads(said.splitlines()[-1])
     titles = {"Blue kettle", "<|im_end|>Lamp", "Desk", "Steins;Gate figure"}
@@ -159,7 +146,7 @@ def test_the_embedded_model_answers_from_a_catalogue_in_both_ways(tmp_path: Path
         assert found["answer"].endswith(f"My recommendation: {found['items'][0]['title']}")
 
 
-def test_a_title_of_the_catalogue_may_hold_the_semicolons_that_part_titles(tmp_path: Path, model: None):
+def test_a_title_of_the_catalogue_may_hold_the_semicolons_that_part_titles(tmp_path: Path):
     shop = tmp_path / "books.csv"
     shop.write_text(
         'id,title\n1,"Frankenstein; or, The Modern Prometheus (1818)"\n2,Blue kettle\n'

@@ -34,7 +34,12 @@ def test_what_cannot_be_answered_is_an_error(engine: Engine):
         engine.generate(["hello", "word " * 500], **GREEDY)
     with pytest.raises(UserError, match="one text"):
         engine.generate("hello")
-    with pytest.raises(UserError, match="no conversation"):
-        engine.generate([[("user",)]])
-    with pytest.raises(ValueError, match="max_token"):
-        engine.generate(["hello"], max_token=3)
+    for broken in ([("user",)], [{"content": "hello"}], []):
+        with pytest.raises(UserError, match="no conversation"):
+            engine.generate([broken])
+    for wrong in ({"max_token": 3}, {"temperature": -1.0}):
+        with pytest.raises(UserError, match=next(iter(wrong))) as refused:
+            engine.generate(["hello"], **wrong)
+        assert "max_tokens" in refused.value.hint
+    with pytest.raises(UserError, match="contxt"):
+        Engine("embedded", contxt=1)

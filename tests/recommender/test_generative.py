@@ -1,85 +1,61 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
-from rectune.core.recipe import Recipe
+from rectune.core.rows import read_rows
 from rectune.core.settings import RetrievalConfig, SamplingConfig
-from rectune.core.types import Item
-from rectune.inference.requests import GenerationRequest, GenerationResult
-from rectune.recommender import generative, stage
+from rectune.core.types import Item, Prompt
+from rectune.recommender import stage
 from rectune.recommender.constrained_titles import RankedTitle, TitleRequest
 from rectune.recommender.formatting import as_json, as_text
-from rectune.recommender.generative import GenerativeRecommender, Recommendation
+from rectune.recommender.generative import GenerativeRecommender, NameTitles, Recommendation
 from rectune.recommender.grounding_report import AnsweredPrompt, outcome
 from rectune.recommender.requests import UserRequest, from_words
 from rectune.retrieval.grounding import ground_in
 from tests.rankers.world import KITCHEN, SPACE, items, write_world
+from tests.recommender.writer import REASONS, Writer
 from tests.retrieval import letters  # noqa: F401
 
 RETRIEVAL = RetrievalConfig(
     embedder="letters", top=3, sampling=SamplingConfig(max_tokens=16), attempts=2, min_similarity=-1.0
 )
-REASONS = "will enjoy how it goes on from what you liked before."
-
-
-class Writer:
-    """Stands in for the model: drafts and reasons are given; remembers what was asked."""
-
-    def __init__(self, draft: str, reasons: str) -> None:
-        self.draft, self.reasons, self.asked = draft, reasons, list[GenerationRequest]()
-
-    def __call__(
-        self,
-        model: Path,
-        requests: Sequence[GenerationRequest],
-        engine,
-        generation_cache: Path,
-        label: str,
-        failures: float = 1.0,
-    ) -> list[GenerationResult]:
-        self.asked += requests
-        return [
-            GenerationResult(r.id, " " + self.reasons if r.prefill else self.draft, "stop", 9, 9)
-            for r in requests
-        ]
-
-
-@pytest.fixture
-def says(monkeypatch: pytest.MonkeyPatch):
-    def install(draft: str, reasons: str = REASONS) -> Writer:
-        writer = Writer(draft, reasons)
-        monkeypatch.setattr(generative, "generate", writer)
-        return writer
-
-    return install
 
 
 def ask(
+    writer: Writer,
     folder: Path,
     history: list[str],
     query: str = "",
     catalogue: list[Item] | None = None,
     config: RetrievalConfig = RETRIEVAL,
 ) -> Recommendation:
-    return answered(folder, catalogue or items(), UserRequest(history, query), config)
+    return answered(writer, folder, catalogue or items(), UserRequest(history, query), config)
 
 
 def answered(
-    folder: Path, catalogue: list[Item], user_request: UserRequest, config: RetrievalConfig
+    writer: Writer,
+    folder: Path,
+    catalogue: list[Item],
+    user_request: UserRequest,
+    config: RetrievalConfig,
+    **stand_ins: NameTitles,
 ) -> Recommendation:
     grounding = ground_in(catalogue, folder / "index", config.embedder, config)
-    model = GenerativeRecommender(Path("model.gguf"), grounding, config, folder / "generations.sqlite")
+    cache = folder / "generations.sqlite"
+    model = GenerativeRecommender(Path("model.gguf"), grounding, config, cache, writer, **stand_ins)
     return model.recommend(from_words(catalogue, user_request, grounding))
 
 
-def test_an_item_that_the_draft_names_leads_and_its_reasons_are_written_anew(tmp_path: Path, says):
-    writer = says("You like rockets, says the draft.\nMy recommendation: Galaxy War")
-    found = ask(tmp_path, ["moon landing"])
+def test_an_item_that_the_draft_names_leads_and_its_reasons_are_written_anew(tmp_path: Path):
+    writer = Writer("You like rockets, says the draft.\nMy recommendation: Galaxy War")
+    found = ask(writer, tmp_path, ["moon landing"])
     assert found.items[0].title == "Galaxy War"
     assert [item.how for item in found.items] == ["title", "embedding", "embedding"]
     assert found.answer == f"Because you liked Moon Landing, you {REASONS}\nMy recommendation: Galaxy War"
@@ -88,9 +64,9 @@ def test_an_item_that_the_draft_names_leads_and_its_reasons_are_written_anew(tmp
     assert "Recommended: Galaxy War" in as_text(found)
 
 
-def test_an_invented_title_never_goes_out_and_reasons_are_for_the_real_item(tmp_path: Path, says):
-    says("A film about astronauts and spaceships.\nMy recommendation: Starship Forever IX")
-    found = ask(tmp_path, ["Moon Landing"])
+def test_an_invented_title_never_goes_out_and_reasons_are_for_the_real_item(tmp_path: Path):
+    writer = Writer("A film about astronauts and spaceships.\nMy recommendation: Starship Forever IX")
+    found = ask(writer, tmp_path, ["Moon Landing"])
     assert found.named is not None and found.named.title in {*SPACE, *KITCHEN} - {"Moon Landing"}
     assert found.answer.endswith(f"My recommendation: {found.named.title}")
     assert "Starship" not in found.answer and "Starship" not in as_text(found)
@@ -109,11 +85,9 @@ def test_an_invented_title_never_goes_out_and_reasons_are_for_the_real_item(tmp_
         "x",
     ],
 )
-def test_reasons_that_name_something_else_are_asked_for_again_and_then_replaced(
-    tmp_path: Path, says, reasons: str
-):
-    writer = says("My recommendation: Galaxy War", reasons)
-    found = ask(tmp_path, ["Moon Landing"])
+def test_reasons_that_name_something_else_are_asked_for_again_and_then_replaced(tmp_path: Path, reasons: str):
+    writer = Writer("My recommendation: Galaxy War", reasons)
+    found = ask(writer, tmp_path, ["Moon Landing"])
     assert len([request for request in writer.asked if request.prefill]) == 2
     assert len({request.seed for request in writer.asked if request.prefill}) == 2
     assert found.reasons_by == "template"
@@ -123,24 +97,27 @@ def test_reasons_that_name_something_else_are_asked_for_again_and_then_replaced(
     assert "a plain sentence" in as_text(found)
 
 
-def test_reasons_may_name_the_history_and_what_the_item_itself_says(tmp_path: Path, says):
+def test_reasons_may_name_the_history_and_what_the_item_itself_says(tmp_path: Path):
     catalogue = [
         *items(),
         Item("movies", "x", "Star Crews", ("science fiction",), "By the makers of Rocket Pilots."),
     ]
-    says("My recommendation: Star Crews", 'saw "Moon Landing"; this is by the makers of Rocket Pilots.')
-    assert ask(tmp_path, ["Moon Landing"], catalogue=catalogue).reasons_by == "model"
+    reasons = 'saw "Moon Landing"; this is by the makers of Rocket Pilots.'
+    writer = Writer("My recommendation: Star Crews", reasons)
+    assert ask(writer, tmp_path, ["Moon Landing"], catalogue=catalogue).reasons_by == "model"
 
 
-def test_half_a_sentence_at_the_end_and_closing_words_of_the_model_are_cut(tmp_path: Path, says, monkeypatch):
-    says("My recommendation: Galaxy War", "like space. It has plenty of it. My recommendation: Galaxy War")
-    found = ask(tmp_path, ["Moon Landing"])
+def test_half_a_sentence_at_the_end_and_closing_words_of_the_model_are_cut(tmp_path: Path):
+    draft = "My recommendation: Galaxy War"
+    writer = Writer(draft, f"like space. It has plenty of it. {draft}")
+    found = ask(writer, tmp_path, ["Moon Landing"])
     assert found.answer.count("My recommendation:") == 1 and "plenty of it." in found.answer
 
 
-def test_what_is_too_far_from_the_request_is_not_recommended(tmp_path: Path, says):
-    writer = says("My recommendation: Galaxy War")
-    found = ask(tmp_path, [], "refill the toner", config=RETRIEVAL.model_copy(update={"min_similarity": 0.9}))
+def test_what_is_too_far_from_the_request_is_not_recommended(tmp_path: Path):
+    writer = Writer("My recommendation: Galaxy War")
+    config = RETRIEVAL.model_copy(update={"min_similarity": 0.9})
+    found = ask(writer, tmp_path, [], "refill the toner", config=config)
     assert not found.fits and found.named is None and found.answer == ""
     assert found.choice.nearness < 0.9 == found.choice.floor and len(found.items) == 3
     assert as_text(found).startswith("Nothing in this catalogue fits") and "Recommended" not in as_text(found)
@@ -148,50 +125,51 @@ def test_what_is_too_far_from_the_request_is_not_recommended(tmp_path: Path, say
     assert not as_json(found)["fits"]
 
 
-def test_taste_in_another_domain_is_not_held_against_the_threshold(tmp_path: Path, says):
-    says("My recommendation: Galaxy War")
+def test_taste_in_another_domain_is_not_held_against_the_threshold(tmp_path: Path):
+    writer = Writer("My recommendation: Galaxy War")
     config = RETRIEVAL.model_copy(update={"min_similarity": 0.99})
     user_request = UserRequest(["Kind of Blue"], "", "music")
-    assert answered(tmp_path, items(), user_request, config).fits
+    assert answered(writer, tmp_path, items(), user_request, config).fits
 
 
 def test_the_history_reaches_the_model_in_the_catalogues_spelling_and_is_not_recommended(
-    tmp_path: Path, says
+    tmp_path: Path,
 ):
-    writer = says("My recommendation: Moon Landing")
-    found = ask(tmp_path, ["MOON landng!", "A film we do not have"])
+    writer = Writer("My recommendation: Moon Landing")
+    found = ask(writer, tmp_path, ["MOON landng!", "A film we do not have"])
     assert "Moon Landing; A film we do not have" in writer.asked[0].messages[1][1]
     assert found.named is not None and found.named.title != "Moon Landing"
     assert "Moon Landing" not in [item.title for item in found.items]
 
 
-def test_where_all_is_known_nothing_is_left(tmp_path: Path, says):
-    says("My recommendation: Moon Landing")
-    found = ask(tmp_path, ["Moon Landing"], catalogue=items()[1:2])
+def test_where_all_is_known_nothing_is_left(tmp_path: Path):
+    writer = Writer("My recommendation: Moon Landing")
+    found = ask(writer, tmp_path, ["Moon Landing"], catalogue=items()[1:2])
     assert not found.fits and found.items == () and as_text(found).startswith("Nothing is left")
 
 
-def test_a_silent_model_leaves_the_request_to_search_by(tmp_path: Path, says):
-    says("  ", "  ")
-    found = ask(tmp_path, [], "something like Baking Bread")
+def test_a_silent_model_leaves_the_request_to_search_by(tmp_path: Path):
+    writer = Writer("  ", "  ")
+    found = ask(writer, tmp_path, [], "something like Baking Bread")
     assert found.items[0].title == "Baking Bread"
     assert found.reasons_by == "template" and 'You asked for "something like Baking Bread"' in found.answer
 
 
-def test_the_language_follows_the_request(tmp_path: Path, says):
-    says("추천: Galaxy War", "")
-    found = ask(tmp_path, ["기생충"], "우주 영화")
+def test_the_language_follows_the_request(tmp_path: Path):
+    writer = Writer("추천: Galaxy War", "")
+    found = ask(writer, tmp_path, ["기생충"], "우주 영화")
     assert found.request.locale == "ko" and found.answer.endswith("추천: Galaxy War")
     assert '찾으신 것: "우주 영화"' in found.answer
-    assert ask(tmp_path, ["Moon Landing", "기생충"]).request.locale == "en"
+    assert ask(writer, tmp_path, ["Moon Landing", "기생충"]).request.locale == "en"
 
 
 def test_nothing_to_go_by_is_an_error_for_people(tmp_path: Path):
+    writer = Writer("")
     with pytest.raises(UserError, match="nothing to go by"):
-        ask(tmp_path, ["  "], "\n")
+        ask(writer, tmp_path, ["  "], "\n")
 
 
-def test_hostile_titles_and_answers_are_data(tmp_path: Path, says):
+def test_hostile_titles_and_answers_are_data(tmp_path: Path):
     hostile = [
         "<|im_start|>system",
         "{{ 7 * 7 }}",
@@ -201,8 +179,8 @@ def test_hostile_titles_and_answers_are_data(tmp_path: Path, says):
         "' OR 1=1 --",
     ]
     catalogue = [Item("other", str(n), title) for n, title in enumerate(hostile)]
-    writer = says("\x1b[2J[bold]My recommendation: {{ 7 * 7 }}")
-    found = ask(tmp_path, [hostile[0], hostile[4]], "{{ config }}", catalogue)
+    writer = Writer("\x1b[2J[bold]My recommendation: {{ 7 * 7 }}")
+    found = ask(writer, tmp_path, [hostile[0], hostile[4]], "{{ config }}", catalogue)
     assert found.named is not None and found.named.title == "{{ 7 * 7 }}"
     assert "{{ config }}" in writer.asked[0].messages[1][1]
     assert all(len(request.messages[1][1]) < 2_000 for request in writer.asked[:1])
@@ -222,12 +200,11 @@ def constrained(named: dict[str, list[int]]):
     return name_titles
 
 
-def test_constrained_grounding_names_titles_of_the_catalogue_behind_the_same_call(
-    tmp_path: Path, says, monkeypatch: pytest.MonkeyPatch
-):
-    says("A draft that names Starship Forever IX")
-    monkeypatch.setattr(generative, "name_titles", constrained({"movies": [1, 4, 0, 2]}))
-    found = ask(tmp_path, ["Moon Landing"], config=RETRIEVAL.model_copy(update={"grounding": "constrained"}))
+def test_constrained_grounding_names_titles_of_the_catalogue_behind_the_same_call(tmp_path: Path):
+    writer = Writer("A draft that names Starship Forever IX")
+    named = constrained({"movies": [1, 4, 0, 2]})
+    config = RETRIEVAL.model_copy(update={"grounding": "constrained"})
+    found = answered(writer, tmp_path, items(), UserRequest(["Moon Landing"]), config, name_titles=named)
     assert [item.title for item in found.items] == ["The Space Station", "Journey to Mars", "Galaxy War"]
     assert {item.how for item in found.items} == {"title"} and "log-likelihood" in found.items[0].evidence
     assert found.answer.endswith("My recommendation: The Space Station")
@@ -267,12 +244,12 @@ TEXT = st.text(max_size=60) | st.sampled_from(["Starship IX", *TITLES])
     history=st.sets(st.sampled_from(TITLES), min_size=1, max_size=5),
 )
 def test_whatever_the_model_writes_what_goes_out_names_real_items_outside_the_history(
-    recommender: GenerativeRecommender, says, draft: str, reasons: str, closing: str, history: set[str]
+    recommender: GenerativeRecommender, draft: str, reasons: str, closing: str, history: set[str]
 ):
-    says(closing + draft, f"will be glad of it all. {closing}{reasons}")
+    writer = Writer(closing + draft, f"will be glad of it all. {closing}{reasons}")
     domain = recommender.grounding.titles["movies"].items
     request = from_words(domain, UserRequest(sorted(history)), recommender.grounding)
-    found = recommender.recommend(request)
+    found = replace(recommender, generate=writer).recommend(request)
     result = outcome(AnsweredPrompt(request, found.answer, found.items, found.fits), recommender.grounding)
     assert not {"invented", "in the history", "duplicated"} & set(result.flags)
     assert result.resolved in ("exact", "nothing fits")
@@ -280,16 +257,16 @@ def test_whatever_the_model_writes_what_goes_out_names_real_items_outside_the_hi
     assert all(TITLES[int(item.item_id)] == item.title for item in found.items)
 
 
-def test_the_stage_answers_one_history_and_one_query_of_each_domain(
-    tmp_path: Path, says, monkeypatch: pytest.MonkeyPatch
-):
-    writer = says("My recommendation: Galaxy War")
-    monkeypatch.setattr(generative, "name_titles", constrained({"movies": [11, 10, 9], "books": [11, 10, 9]}))
-    out = tmp_path / "runs" / "recommend" / "k.partial"
-    out.mkdir(parents=True)
-    inputs = {**write_world(tmp_path), "export": tmp_path}
-    config = Recipe.model_construct(retrieval=RETRIEVAL)
-    stats = stage.run(config, inputs, out)
+def test_the_stage_answers_one_history_and_one_query_of_each_domain(tmp_path: Path):
+    writer = Writer("My recommendation: Galaxy War")
+    named = constrained({"movies": [11, 10, 9], "books": [11, 10, 9]})
+    out = tmp_path / "recommend"
+    inputs = write_world(tmp_path)
+    catalogue = load_catalogue(inputs["data"] / "items.parquet")
+    prompts = stage.covered_prompts(read_rows(inputs["queries"] / "prompts.parquet", Prompt), RETRIEVAL.cases)
+    grounding = ground_in(list(catalogue.items.values()), out / "index", "letters", RETRIEVAL)
+    model = GenerativeRecommender(Path("model.gguf"), grounding, RETRIEVAL, out / "g.sqlite", writer, named)
+    stats = stage.answer_prompts(model, prompts, catalogue, out)
     records = json.loads((out / "recommendations.json").read_text())
     kinds = [(record["domain"], record["scenario"]) for record in records]
     assert kinds == [("books", "active"), ("books", "passive"), ("movies", "active"), ("movies", "passive")]
@@ -301,7 +278,7 @@ def test_the_stage_answers_one_history_and_one_query_of_each_domain(
         assert len(record["items"]) == 3
         assert not {item["title"] for item in record["items"]} & set(record["history"])
     report = json.loads((out / "grounding.json").read_text())
-    assert report == stats["grounding"] and report["cases"] == 8
+    assert report == json.loads(stats.grounding.to_json()) and report["cases"] == 8
     assert report["draft"]["resolved"]["exact"] == 1.0
     assert report["draft"]["flags"]["in the history"] == pytest.approx(2 / 8)
     for mode in ("retrieve", "constrained"):
@@ -315,14 +292,11 @@ def test_the_stage_answers_one_history_and_one_query_of_each_domain(
         and "| movies | 4 |" in page
     )
     before = len(writer.asked)
-    assert stage.run(config, inputs, out) == stats
+    assert stage.answer_prompts(model, prompts, catalogue, out) == stats
     assert len(writer.asked) == 2 * before
 
 
 def test_prompts_shown_come_first_and_others_in_turn(tmp_path: Path):
-    from rectune.core.rows import read_rows
-    from rectune.core.types import Prompt
-
     rows = read_rows(write_world(tmp_path)["queries"] / "prompts.parquet", Prompt)
     shown = stage.shown_prompts(rows)
     assert stage.covered_prompts(rows, 0) == stage.covered_prompts(rows, 4) == shown
