@@ -1,1 +1,1 @@
-"""Sample data in the eight published file formats, and the program that writes it."""
+"""Sample data in the published file formats, and the program that writes it."""

@@ -1,4 +1,4 @@
-"""The table of what differs between the eight domains: sources of facets and traits, ids, value scales."""
+"""The table of what differs between the datasets: sources of facets and traits, ids, value scales."""
 
 import csv
 from collections.abc import Callable
@@ -157,6 +157,16 @@ DOMAINS: dict[str, Domain] = {
         value=half_stars,
         liked=4,
         taste=Taste(users=120, least=15, most=24),
+    ),
+    "movies_dataset": Domain(
+        title="title",
+        facets=_split("genres"),
+        traits=_era_and("country", (1965, 1990, 2008)),
+        item_id=lambda number, random: str(950001 + 41 * number),
+        user_id=lambda number, random: str(number + 1),
+        value=half_stars,
+        liked=4,
+        taste=Taste(users=110, least=15, most=22),
     ),
     "steam": Domain(
         title="title",

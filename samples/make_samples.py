@@ -1,4 +1,4 @@
-"""Writes the sample data of the eight domains. The same bytes each time, on any machine.
+"""Writes the sample data. The same bytes each time, on any machine.
 
     python samples/make_samples.py [folder]
 
@@ -14,7 +14,14 @@ HERE = Path(__file__).resolve().parent
 if not __package__:  # run as a file: Python then looks for modules in samples/, not in the checkout
     sys.path.insert(0, str(HERE.parent))
 
-from samples import write_amazon, write_csvs, write_mind, write_steam, write_yelp  # noqa: E402
+from samples import (  # noqa: E402
+    write_amazon,
+    write_csvs,
+    write_mind,
+    write_movies_dataset,
+    write_steam,
+    write_yelp,
+)
 from samples.domains import DOMAINS, build  # noqa: E402
 from samples.taste import World  # noqa: E402
 
@@ -26,6 +33,7 @@ WRITERS: dict[str, Writer] = {
     "anime": write_csvs.anime,
     "books": write_csvs.books,
     "movielens": write_csvs.movielens,
+    "movies_dataset": write_movies_dataset.movies_dataset,
     "steam": write_steam.steam,
     "amazon": write_amazon.amazon,
 }
@@ -47,7 +55,7 @@ def main(root: Path) -> None:
         size = sum(file.stat().st_size for file in (root / dataset).iterdir())
         liked = sum(act.value >= domain.liked for act in world.acts)
         counts = f"{len(world.items):>4} items {len(world.users):>4} users {len(world.acts):>5} interactions"
-        print(f"{dataset:<13}{counts} {liked:>5} liked {size:>8,} bytes")
+        print(f"{dataset:<15}{counts} {liked:>5} liked {size:>8,} bytes")
 
 
 if __name__ == "__main__":

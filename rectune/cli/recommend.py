@@ -204,10 +204,13 @@ class _Answering:
     """Answers what is typed, from one catalogue, which is read and indexed once."""
 
     def __init__(self, recommender: Recommender, top: int, as_json: bool) -> None:
+        from rectune.core.progress import say
         from rectune.recommender.recommender import RecommendOptions
 
         self._recommender, self._json = recommender, as_json
         self._options = RecommendOptions(top, explain=1 if recommender.ranker is None else top)
+        if others := recommender.titles[recommender.domain].others.describe():
+            say(others)
 
     def __call__(self, typed: Typed) -> str:
         """The answer to what was typed, for a terminal or as a line of JSON."""

@@ -24,6 +24,9 @@ _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",
 
 SPLITS: tuple[Split, ...] = ("train", "preference", "test")
 
+ORIGINAL_TITLE = "original title"
+"""The name of the fact by whose value an item is found in texts as well (`Item.facts`)."""
+
 
 def content_id(*parts: Any) -> str:
     """A 20-hex-digit hash of anything JSON can hold; equal content gives an equal id everywhere."""
@@ -57,7 +60,8 @@ def grouped(rows: Iterable[T], of: Callable[[T], tuple[str, str]]) -> dict[str, 
 class Item:
     """One item of a catalogue. `item_id` is the publisher's id; unique within a `domain`.
 
-    `facts` is what else its table says of it and the person asked to be shown, as `price: 12`.
+    `facts` is what else its table says of it and the person asked to be shown, as `price: 12`. An item is
+    found in texts also by the value of its fact `original title` (`rectune.prompts.other_titles`).
     """
 
     schema: ClassVar[int] = 1

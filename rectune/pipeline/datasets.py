@@ -12,7 +12,7 @@ from rectune.datagen.datasets.entry import Dataset, Download, Edition, Layout
 from rectune.datagen.datasets.registry import DATASETS, find, locate
 
 _WIDTH = 100  # columns
-_ROW = "{:<14}{:<9}{:<9}{:<9}{}"
+_ROW = "{:<16}{:<9}{:<9}{:<9}{}"
 
 
 def overview() -> str:
@@ -22,8 +22,8 @@ def overview() -> str:
         may = _share("no", [one.may_pass_on(edition) for edition in one.editions])
         fetch = _share("by hand", [bool(edition.downloads) for edition in one.editions])
         names = ", ".join(edition.name for edition in one.editions)
-        lines += _wrapped(_ROW.format(one.name, one.domain, may, fetch, names), 0, 41)
-        lines += _wrapped(one.licence, 14, 14)
+        lines += _wrapped(_ROW.format(one.name, one.domain, may, fetch, names), 0, 43)
+        lines += _wrapped(one.licence, 16, 16)
     lines += ["", *_wrapped(_LEGEND, 0, 0)]
     return "\n".join(lines)
 

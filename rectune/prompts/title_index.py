@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -12,17 +12,9 @@ from typing import Self
 from rectune.core.text.leading_article import upright
 from rectune.core.types import Item
 from rectune.prompts.locale_words import one_line
-from rectune.prompts.titles import (
-    MOST_WORDS,
-    YEAR,
-    fold,
-    key_of,
-    plain_title,
-    unescape,
-    without_year,
-)
+from rectune.prompts.other_titles import OtherTitles
+from rectune.prompts.titles import MOST_WORDS, fold, key_of, name_of, plain_title, unescape, without_year
 
-_YEAR = re.compile(YEAR)
 _NUMBER = re.compile(r"\d+|\b[ivx]+\b")  # in digits or Roman
 # From which ratio on words are a title that is misspelt (see `TitleIndex.alike`).
 _ALIKE = 0.85
@@ -47,8 +39,8 @@ class TitleIndex:
 
     A title that ends with a year in brackets is also known without it, unless several titles share that short
     form; one with its article at the end ("Postman, The") also with it in front. Of items with the same title
-    the first represents all. Search structures are built on first use; time and memory are linear in the
-    titles' length.
+    the first represents all. An item is found by its original title too (`OtherTitles`). Search structures
+    are built on first use; time and memory are linear in the titles' length.
 
     Attributes:
         items: the items in their order; everything here counts places in it, from 0.
@@ -92,7 +84,7 @@ class TitleIndex:
         if place is None:
             return []
         title = plain_title(self.titles[place])
-        name = _name(self.titles[place])
+        name = name_of(self.titles[place])
         same = self._by_name[_numbers(name)][name]
         return [self.items[other] for other in same if plain_title(self.titles[other]) == title]
 
@@ -100,7 +92,7 @@ class TitleIndex:
         """Whether a title has these very words, case, punctuation, the year in brackets and the article's
         place aside.
         """
-        name = _name(typed)
+        name = name_of(typed)
         return name in self._by_name.get(_numbers(name), ())
 
     def alike(self, words: str) -> tuple[int | None, float]:
@@ -113,7 +105,7 @@ class TitleIndex:
         """
         from rapidfuzz import fuzz, process
 
-        name = _name(words)
+        name = name_of(words)
         names = self._by_name.get(_numbers(name), {})
         enough = max(_ALIKE, 1 - _REPLACED / max(1, len(name)))
         found = (name, 100.0, 0) if name in names else None
@@ -121,9 +113,12 @@ class TitleIndex:
         if not found:
             return None, 0.0
         whole, similarity = plain_title(words), found[1] / 100
-        spelt = [(plain_title(self.titles[place]), place) for place in names[found[0]]]
-        title, nearest = max(spelt, key=lambda one: (fuzz.ratio(whole, one[0]), self.titles[one[1]]))
-        return (nearest, similarity) if len(title) >= _SHORT or similarity >= _ALIKE_SHORT else (None, 0.0)
+        spelt = [(plain_title(self._known[at]), at) for at in names[found[0]]]
+        title, nearest = max(spelt, key=lambda one: (fuzz.ratio(whole, one[0]), self._known[one[1]]))
+        if len(title) < _SHORT and similarity < _ALIKE_SHORT:
+            return None, 0.0
+        further = nearest - len(self.titles)
+        return nearest if further < 0 else [*self.others.titles][further], similarity
 
     def preferring(self, shown: Sequence[int]) -> Self:
         """An index in which the titles at some places are preferred: those that a prompt showed.
@@ -131,7 +126,7 @@ class TitleIndex:
         Where words match a title that was shown and another one, the shown one is meant.
         """
         index = copy.copy(self)
-        index._tables = (_WordTable(self.titles, shown), *self._tables)
+        index._tables = (_WordTable(self.titles, shown, self.others.among(shown)), *self._tables)
         return index
 
     def lengths(self, first: str) -> int:
@@ -154,7 +149,12 @@ class TitleIndex:
 
     @cached_property
     def _tables(self) -> tuple[_WordTable, ...]:
-        return (_WordTable(self.titles, range(len(self.titles))),)
+        return (_WordTable(self.titles, range(len(self.titles)), self.others.titles),)
+
+    @cached_property
+    def others(self) -> OtherTitles:
+        """The further titles of the items."""
+        return OtherTitles.of(self.items)
 
     @cached_property
     def _by_id(self) -> dict[str, int]:
@@ -169,11 +169,16 @@ class TitleIndex:
         return found
 
     @cached_property
+    def _known(self) -> list[str]:
+        """The titles by their places, and behind them the further ones in their order."""
+        return [*self.titles, *self.others.titles.values()]
+
+    @cached_property
     def _by_name(self) -> dict[tuple[str, ...], dict[str, list[int]]]:
-        """Places by the titles' names (see `_name`), and these by the numbers in them."""
+        """Places in `_known` by the titles' names (see `name_of`), and these by the numbers in them."""
         found: dict[tuple[str, ...], dict[str, list[int]]] = {}
-        for place, title in enumerate(self.titles):
-            if name := _name(title):
+        for place, title in enumerate(self._known):
+            if name := name_of(title):
                 found.setdefault(_numbers(name), {}).setdefault(name, []).append(place)
         return found
 
@@ -201,9 +206,10 @@ class _WordTable:
     Args:
         titles: all titles.
         places: which of them.
+        others: the further titles of some places; they give way to all others.
     """
 
-    def __init__(self, titles: Sequence[str], places: Iterable[int]) -> None:
+    def __init__(self, titles: Sequence[str], places: Iterable[int], others: Mapping[int, str]) -> None:
         self.lengths: dict[str, int] = {}  # see `TitleIndex.lengths`
         self._titles = titles
         self._full: dict[str, int] = {}
@@ -212,6 +218,11 @@ class _WordTable:
         self._spellings: dict[str, dict[str, int]] = {}
         for place in places:
             self._add(place, unescape(titles[place])[0])
+        for place, title in others.items():
+            for key in (key_of(title), key_of(upright(title))):
+                if key and key not in self._full and key not in self._short:
+                    self._full[key] = place
+                    self._note_length(key)
 
     def resolve(self, key: str, spellings: Spellings) -> TitleMatch | None:
         """See `TitleIndex.resolve`."""
@@ -275,11 +286,6 @@ class _WordTable:
 
 def _spelling(title: str) -> str:
     return fold(one_line(unescape(title)[0]))
-
-
-def _name(title: str) -> str:
-    """The plain title without years in brackets."""
-    return plain_title(_YEAR.sub("", unescape(title)[0]))
 
 
 def _numbers(name: str) -> tuple[str, ...]:

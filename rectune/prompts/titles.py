@@ -23,6 +23,7 @@ _WORD = re.compile(rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*")
 # With its semicolon only: "Rock&reggae" holds no entity.
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 YEAR = r"[(\[（]\s?\d{4}(?:\s?[-–]\s?(?:\d{4})?)?\s?[)\]）]"  # in brackets, or a span of them
+_YEAR = re.compile(YEAR)
 _YEAR_AT_END = re.compile(YEAR + "$")
 _YEAR_LENGTH = 16  # characters that a year in brackets takes at most
 
@@ -69,6 +70,11 @@ def unescape(text: str) -> tuple[str, list[int]]:
 def plain_title(title: str) -> str:
     """What the spellings of one title have in common, wherever its article stands."""
     return key_of(upright(title))
+
+
+def name_of(title: str) -> str:
+    """The plain title without years in brackets."""
+    return plain_title(_YEAR.sub("", unescape(title)[0]))
 
 
 def without_year(title: str) -> str:

@@ -29,7 +29,7 @@ class CatalogueOptions:
         columns: field (title, item_id, categories, description, year) -> column, where the guess would be
             another; "" takes none.
         facts: further columns that travel with an item; of a published dataset what it says besides (brand,
-            price …).
+            price …), after the facts that its reader always gives.
         written: how a table is written.
         published: the name of a published dataset whose file of items it is; empty for a table.
         malformed: the share of a table's lines that may be malformed.
@@ -136,7 +136,7 @@ def _published(row: Mapping[str, Any], facts: Sequence[str]) -> dict[str, Any]:
         "title": clean_title(row["title"]),
         "description": clean_text(row.get("description")),
         "categories": [name for name in categories if name],
-        "facts": facts_of({name: extra.get(name) for name in facts}),
+        "facts": [*(row.get("facts") or ()), *facts_of({name: extra.get(name) for name in facts})],
     }
 
 

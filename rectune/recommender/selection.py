@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from numbers import Integral
 from typing import Any
 
 from rectune.core.errors import UserError
@@ -19,7 +18,8 @@ def allowed_ids(items: Sequence[Item], where: Mapping[str, Any]) -> frozenset[st
         items: the catalogue.
         where: `category`: a name, or several of which one is enough, case aside; `year`: a number, or a pair
             (first, last), either of which may be None; `domain`: a name; or the name of a fact that the items
-            bear (`price`, `maker`), with its value or several, as text, case aside.
+            bear (`price`, `cast`), with its value, or several of which one is enough, as text, case aside; a
+            fact with several values ("cast: A, B") is met by one of them.
 
     Raises:
         UserError: an unknown condition, one that no item meets together with those before it, or a year that
@@ -45,18 +45,14 @@ def _meets(item: Item, name: str, wanted: Any) -> bool:
     if name == "year":
         first, last = _years(wanted)
         return item.year is not None and (first or item.year) <= item.year <= (last or item.year)
-    return any(
-        fact.casefold() in {f"{name}: {one}".casefold() for one in _folded(wanted)} for fact in item.facts
-    )
+    own = [fact for fact in item.facts if fact.partition(": ")[0].casefold() == name.casefold()]
+    return any(not _folded(wanted).isdisjoint(_values(fact)) for fact in own)
 
 
-def _years(wanted: Any) -> tuple[int | None, int | None]:
-    pair = tuple(wanted) if isinstance(wanted, (tuple, list)) else (wanted, wanted)
-    if len(pair) != 2 or not all(year is None or isinstance(year, Integral) for year in pair):
-        raise UserError(
-            f"year is {wanted!r}", hint="give a number, or a pair (first, last), either of which may be None"
-        )
-    return pair
+def _values(fact: str) -> set[str]:
+    """The value of a fact, and each of several that commas part."""
+    value = fact.partition(": ")[2].casefold()
+    return {value, *value.split(", ")}
 
 
 def _folded(wanted: Any) -> set[str]:

@@ -34,6 +34,19 @@ def rectune(tmp_path: Path, *arguments: str, model: Generate | None = ANSWERS) -
     return said.output
 
 
+def test_films_of_the_movies_dataset_are_known_by_their_original_titles(tmp_path: Path):
+    films = Path(__file__).parents[2] / "samples/movies_dataset"
+    said = rectune(
+        tmp_path, "--catalogue", str(films), "--format", "movies_dataset", "--domain", "movies",
+        "--ranker", "bm25", "--top", "3", "--history", "L'orchestre de papier; Der Motensammler",
+    )  # fmt: skip
+    assert "5 items are also known by their original title" in said
+    assert "movies_metadata.csv: id 1997-08-20" in said
+    assert "not in the catalogue" not in said
+    assert "directors: " in said and "\n3. " in said
+    assert ". The Paper Orchestra" not in said and ". The Moth Collector" not in said
+
+
 def test_a_catalogue_is_recommended_from_without_any_run(tmp_path: Path, shop: Path):
     said = rectune(
         tmp_path, "--catalogue", str(shop), "--title-column", "label", "--categories-column", "kind",

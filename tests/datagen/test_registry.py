@@ -28,8 +28,8 @@ def names(groups: list[list[Path]]) -> list[list[str]]:
 # The entries ------------------------------------------------------------------------------------------------
 
 
-def test_eight_datasets_with_distinct_names_and_domains() -> None:
-    assert len({dataset.name for dataset in registry.DATASETS}) == 8
+def test_nine_datasets_with_distinct_names_in_eight_domains() -> None:
+    assert len({dataset.name for dataset in registry.DATASETS}) == len(registry.DATASETS) == 9
     assert len({dataset.domain for dataset in registry.DATASETS}) == 8
 
 
@@ -47,8 +47,9 @@ def test_an_entry_is_complete(dataset: Dataset) -> None:
             assert download.checksum == "" or download.checksum.split(":")[0] in ("md5", "sha256")
 
 
-def test_recipes_read_and_weigh_every_dataset_unless_they_say_otherwise() -> None:
+def test_recipes_read_the_published_mixture_of_eight_unless_they_say_otherwise() -> None:
     data, known = DataConfig(), {dataset.name: dataset.liked for dataset in registry.DATASETS}
+    assert known.pop("movies_dataset") == 4.0
     assert set(data.datasets) == set(data.mixture_weights) == set(known)
     assert data.positive_threshold == known
 
@@ -90,6 +91,21 @@ def test_the_registry_is_light() -> None:
         ("movielens", ["movies.csv", "ratings.csv"], "csv"),
         ("movielens", ["movies.dat", "ratings.dat", "users.dat"], "dat"),
         ("movielens", ["u.data", "u.item"], "100k"),
+        ("movies_dataset", ["movies_metadata.csv", "links.csv", "ratings.csv"], "full"),
+        ("movies_dataset", ["movies_metadata.csv", "links_small.csv", "ratings_small.csv"], "small"),
+        (
+            "movies_dataset",
+            [
+                "movies_metadata.csv",
+                "credits.csv",
+                "keywords.csv.gz",
+                "links.csv",
+                "ratings.csv",
+                "links_small.csv",
+                "ratings_small.csv",
+            ],
+            "full",
+        ),
         ("anime", ["anime.csv", "rating.csv"], "2016"),
         ("anime", ["anime.csv", "rating_complete.csv", "rating.csv"], "2020"),
         ("books", ["BX-Books.csv", "BX-Book-Ratings.csv"], "original"),

@@ -68,6 +68,9 @@ def titles_and_users(dataset: str) -> tuple[list[str], list[str]]:
             return csv_column(at / "Books.csv", "Book-Title"), csv_column(at / "Ratings.csv", "User-ID")
         case "movielens":
             return csv_column(at / "movies.csv", "title"), csv_column(at / "ratings.csv", "userId")
+        case "movies_dataset":
+            titles = filter(None, csv_column(at / "movies_metadata.csv", "title"))
+            return list(titles), csv_column(at / "ratings.csv", "userId")
         case "steam":
             names = literal_column(at / "steam_games.json", "app_name")
             return names, literal_column(at / "australian_users_items.json", "user_id")
@@ -173,6 +176,9 @@ def test_planted_quirks_are_in_the_files() -> None:
         "anime/rating.csv": ",-1\n",
         "books/Books.csv": "Les MisÃ©rables",
         "movielens/movies.csv": "(no genres listed)",
+        "movies_dataset/movies_metadata.csv": ",1997-08-20,0,104.0,",
+        "movies_dataset/credits.csv": "'profile_path': None",
+        "movies_dataset/links.csv": ",950329.0\n",
         "steam/steam_games.json": "u'price': u'Free to Play'",
         "amazon/meta_Electronics.jsonl": '"price": null',
     }.items():

@@ -25,6 +25,7 @@ _FILES: dict[str, tuple[tuple[str, str], ...]] = {
         (r".*movies.*\.dat", "movielens:items_dat"),
         (r"u\.item", "movielens:items_100k"),
     ),
+    "movies_dataset": ((r".*movies_metadata.*\.csv", "movies_dataset:items"),),
     "steam": ((r".*steam_games.*\.json", "steam:items"), (r".*steam-200k.*\.csv", "steam:items_200k")),
 }
 PUBLISHED = tuple(_FILES)
