@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 from rectune.core.errors import UserError
@@ -47,6 +48,15 @@ def _meets(item: Item, name: str, wanted: Any) -> bool:
         return item.year is not None and (first or item.year) <= item.year <= (last or item.year)
     own = [fact for fact in item.facts if fact.partition(": ")[0].casefold() == name.casefold()]
     return any(not _folded(wanted).isdisjoint(_values(fact)) for fact in own)
+
+
+def _years(wanted: Any) -> tuple[int | None, int | None]:
+    pair = tuple(wanted) if isinstance(wanted, (tuple, list)) else (wanted, wanted)
+    if len(pair) != 2 or not all(year is None or isinstance(year, Integral) for year in pair):
+        raise UserError(
+            f"year is {wanted!r}", hint="give a number, or a pair (first, last), either of which may be None"
+        )
+    return pair
 
 
 def _values(fact: str) -> set[str]:

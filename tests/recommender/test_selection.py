@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
+from rectune.core.types import Item
 from rectune.recommender.selection import allowed_ids
 from tests.recommender.shelf import films
 
@@ -75,3 +76,10 @@ def test_conditions_together_allow_what_each_of_them_allows(categories, first):
     else:
         with pytest.raises(UserError):
             allowed_ids(ITEMS, {"category": sorted(categories), "year": years})
+
+
+def test_a_fact_with_several_values_is_met_by_one_of_them():
+    facts = {"a": "cast: Ann Lee, Bo", "b": "cast: Ann"}
+    cast = [Item("movies", name, name, facts=(fact,)) for name, fact in facts.items()]
+    assert allowed_ids(cast, {"cast": "bo"}) == {"a"} and allowed_ids(cast, {"Cast": "Ann"}) == {"b"}
+    assert allowed_ids(cast, {"cast": "Ann Lee, Bo"}) == {"a"}
