@@ -29,8 +29,8 @@ def test_all_eight_domains_become_tables_and_cases(tmp_path: Path) -> None:
     assert len(stats.datasets) == len(catalogue.domains) == 8
     assert stats.rows_out == len(cases) == len({case.id for case in cases}) == 110 + 30 + 24
     for one in stats.datasets.values():
-        got = Counter(case.split for case in cases if case.domain == one["domain"])
-        assert {split: count["got"] for split, count in one["cases"].items()} == dict(got)
+        got = Counter(case.split for case in cases if case.domain == one.domain)
+        assert {split: count.got for split, count in one.cases.items()} == dict(got)
     people = {
         split: {(c.domain, c.user) for c in cases if c.split == split}
         for split in ("train", "preference", "test")
@@ -54,7 +54,7 @@ def test_what_counted_as_liked_is_marked_and_follows_the_recipe(tmp_path: Path) 
 def test_a_domain_that_runs_out_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
     stats = run(recipe("data.datasets=[anime]", "data.train=100000"), {}, tmp_path)
     train = stats.datasets["anime"].cases["train"]
-    assert train["wanted"] == 100000 > train["got"] > 120
+    assert train.wanted == 100000 > train.got > 120
 
 
 def test_no_user_with_enough_history_is_an_error_with_a_mend(tmp_path: Path) -> None:
@@ -105,9 +105,9 @@ def test_negatives_by_popularity_and_a_shortfall_that_is_spread(tmp_path: Path) 
         tmp_path,
     )
     train = {name: entry.cases["train"] for name, entry in stats.datasets.items()}
-    assert train["movielens"]["got"] < train["movielens"]["wanted"] == 1485
-    assert train["anime"]["got"] > train["anime"]["wanted"] == 15
-    assert sum(count["got"] for count in train.values()) == 1500
+    assert train["movielens"].got < train["movielens"].wanted == 1485
+    assert train["anime"].got > train["anime"].wanted == 15
+    assert sum(count.got for count in train.values()) == 1500
 
 
 def test_two_datasets_of_one_domain_are_refused(tmp_path: Path) -> None:

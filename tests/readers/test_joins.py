@@ -31,7 +31,7 @@ def read(root: Path, **spec: Any) -> tuple[list[Item], dict[str, Any]]:
     (one,) = datasets_of(data)
     part = read_dataset(one, data, root / "out")
     files = [path.name for path in registry.files(one, data.folder)]
-    return load_catalogue(part.file("items")).of("films"), part.counted | {"files": files}
+    return load_catalogue(part.file("items")).of("films"), part.counts.model_dump() | {"files": files}
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_further_tables_fill_the_fields_of_items(films: Path) -> None:
         Item("films", "2", "Alien", ("SF",), "", 2001, ()),
     ]
     assert counted["dropped"] == {"joined id of an unknown item": 1, "item without a title": 1}
-    assert counted["first"]["joined id of an unknown item"] == ["genres.csv: movie 9"]
+    assert counted["first"]["joined id of an unknown item"] == ("genres.csv: movie 9",)
     assert sorted(set(counted["files"])) == ["genres.csv", "items.csv", "names.jsonl", "texts.csv"]
 
 
@@ -110,7 +110,7 @@ def test_custom_datasets_that_share_people_may_be_crossed(tmp_path: Path) -> Non
                  "data.custom=" + json.dumps(own)]  # fmt: skip
     recipe = load_recipe(Path("recipes/tiny.yaml"), overrides).only(("data",))
     stats = run(recipe, {}, tmp_path / "out")
-    assert stats["crossings"]["a > b"]["train"]["got"] == 20
+    assert stats.cross_domain["a > b"]["train"].got == 20
     own["b"]["people"] = ""
     overrides[-1] = "data.custom=" + json.dumps(own)
     with pytest.raises(UserError, match="do not share user ids"):
