@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from rectune.rankers.base import ScoredItem as ScoredItem
     from rectune.rankers.domain_data import DomainData as DomainData
     from rectune.readers.catalogue import CatalogueOptions as CatalogueOptions
-    from rectune.recommender.build import load_ranker as load_ranker
-    from rectune.recommender.build import read_catalogue as read_catalogue
+    from rectune.recommender.load_ranker import load_ranker as load_ranker
     from rectune.recommender.recommender import Recommender as Recommender
     from rectune.recommender.results import Recommendations as Recommendations
     from rectune.recommender.results import RecommendedItem as RecommendedItem
+    from rectune.recommender.tables import read_catalogue as read_catalogue
     from rectune.retrieval.search import CatalogueIndex as CatalogueIndex
 
 _PLACES = {
@@ -46,8 +46,8 @@ _PLACES = {
     "ScoredItem": "rectune.rankers.base",
     "UserError": "rectune.core.errors",
     "filter_responses": "rectune.filters.responses",
-    "load_ranker": "rectune.recommender.build",
-    "read_catalogue": "rectune.recommender.build",
+    "load_ranker": "rectune.recommender.load_ranker",
+    "read_catalogue": "rectune.recommender.tables",
     "response_score": "rectune.filters.score",
     "run_recipe": "rectune.pipeline.run",
 }

@@ -169,8 +169,8 @@ def _batch(
 ) -> None:
     """Answer a table of users into a Parquet file."""
     from rectune.core.errors import UserError
+    from rectune.recommender.answering import RecommendOptions
     from rectune.recommender.batch import recommend_users
-    from rectune.recommender.recommender import RecommendOptions
 
     if output is None:
         raise UserError("no file to write to", where="--output", hint="give --output top.parquet")
@@ -205,7 +205,7 @@ class _Answering:
 
     def __init__(self, recommender: Recommender, top: int, as_json: bool) -> None:
         from rectune.core.progress import say
-        from rectune.recommender.recommender import RecommendOptions
+        from rectune.recommender.answering import RecommendOptions
 
         self._recommender, self._json = recommender, as_json
         self._options = RecommendOptions(top, explain=1 if recommender.ranker is None else top)
@@ -231,8 +231,9 @@ def _recommender(source: CatalogueSource, ranker: str, config: RetrievalConfig) 
     """What answers: a catalogue file, or a domain of the recipe's own data; a model, or a ranker."""
     from rectune.core.progress import say
     from rectune.core.types import content_id
-    from rectune.recommender.build import from_folder, items_of
+    from rectune.recommender.build import from_folder
     from rectune.recommender.recommender import Recommender
+    from rectune.recommender.tables import items_of
 
     model, said = (None, "") if ranker and not source.model else _model(source)
     if said:

@@ -21,7 +21,8 @@ from rectune.recommender.typed_history import titles_in
 if TYPE_CHECKING:
     import polars as pl
 
-    from rectune.recommender.recommender import Recommender, RecommendOptions
+    from rectune.recommender.answering import RecommendOptions
+    from rectune.recommender.recommender import Recommender
 
 PART = 256  # requests that are answered together
 _COLUMNS = ("user", "history", "query")

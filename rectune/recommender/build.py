@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rectune.core.artifacts import ArtifactStore
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
-from rectune.core.progress import say
 from rectune.core.settings import RetrievalConfig
 from rectune.core.types import Item, content_id
 from rectune.rankers.base import (
-    INTERACTION_BASED,
-    INTERACTION_FREE,
-    RANKERS,
     Ranker,
-    fit_ranker,
-    ranker_class,
 )
 from rectune.rankers.domain_data import DomainData, TrainLikes
-from rectune.rankers.saved import load_saved
-from rectune.readers.catalogue import CatalogueFile, CatalogueOptions
-from rectune.readers.catalogue import read_catalogue as read_catalogue_file
-from rectune.readers.drops import Drops, drop_lines
-from rectune.readers.file_format import FileFormat
-from rectune.readers.interactions import InteractionTable
-from rectune.retrieval.embedding import EMBEDDED
+from rectune.readers.catalogue import CatalogueOptions
+from rectune.recommender.load_ranker import fit_by_name
+from rectune.recommender.tables import items_of, likes_of, read_likes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -91,7 +77,7 @@ def from_items(
         ranker = "hybrid"
     if isinstance(ranker, str):
         data = DomainData(items[0].domain, items, (lambda: likes) if likes else None, settings.embedder)
-        ranker = _fitted(ranker, data, likes)
+        ranker = fit_by_name(ranker, data, likes)
     ground = _Once(partial(_grounding, items, place, settings))
     generative = _generative(model, ground(), settings, place) if model is not None else None
     return RecommenderParts(items, ranker, generative, ground, histories or {})
@@ -187,178 +173,6 @@ def fit(
         retrieval=retrieval,
         folder=folder,
     )
-
-
-def items_of(catalogue: Any, options: CatalogueOptions | None = None) -> list[Item]:
-    """The items of a file or folder, a polars or pandas frame, or a list of `Item`.
-
-    What was read as what, and what was left out, is said on standard error.
-
-    Raises:
-        UserError: it cannot be read; see `rectune.readers.catalogue.read_catalogue`.
-    """
-    if isinstance(catalogue, Sequence) and not isinstance(catalogue, str):
-        if not all(isinstance(item, Item) for item in catalogue):
-            raise UserError(
-                "the catalogue is a list of other things than items", hint="give a frame, or a file"
-            )
-        return list(catalogue)
-    read = read_catalogue(catalogue, options)
-    say(read.describe())
-    return read.items
-
-
-def read_catalogue(catalogue: Any, options: CatalogueOptions | None = None) -> CatalogueFile:
-    """Read a catalogue: what was taken for what, and what was left out, is in the result.
-
-    Args:
-        catalogue: CSV, TSV, JSON lines, JSON or Parquet (each also gzipped), a folder of articles, or a
-            polars or pandas frame.
-        options: which column is what, and how the file is written.
-
-    Raises:
-        UserError: see `rectune.readers.catalogue.read_catalogue`.
-    """
-    with as_file(catalogue) as path:
-        return read_catalogue_file(path, options)
-
-
-def load_ranker(
-    name: str | Path,
-    items: Any = None,
-    interactions: Any = None,
-    *,
-    positive_threshold: float | None = None,
-    embedder: str = EMBEDDED,
-    seed: int = 0,
-) -> Ranker:
-    """A ranker that is ready to score: fitted on a catalogue, or read from the folder that it was saved in.
-
-    Args:
-        name: a name of `rectune.rankers.base.RANKERS` or `module:Class`; or, without items, a folder.
-        items: the catalogue; see `read_catalogue`.
-        interactions: for rankers that look at them; see `read_likes`.
-        positive_threshold: from which value on an interaction counts as liked.
-        embedder: of rankers that embed.
-        seed: of rankers that draw.
-
-    Raises:
-        UserError: there is no such ranker, it needs interactions and there are none, or the items or
-            interactions cannot be read.
-    """
-    if items is None:
-        folder = Path(name)
-        if str(name) in RANKERS and not folder.exists():
-            raise UserError(
-                f"{name} is fitted on items, and none are given", hint="give items; or the folder of a ranker"
-            )
-        return ranker_class(load_saved(folder).name).load(folder)
-    catalogue = items_of(items)
-    ids = [item.item_id for item in catalogue]
-    likes = None
-    if interactions is not None:
-        likes = likes_of(read_likes(interactions, ids, positive_threshold), ids)
-    domain = catalogue[0].domain if catalogue else "other"
-    return _fitted(
-        str(name), DomainData(domain, catalogue, (lambda: likes) if likes else None, embedder, seed), likes
-    )
-
-
-def _fitted(name: str, data: DomainData, likes: TrainLikes | None) -> Ranker:
-    """The ranker of this name; refuses to fit one on interactions that are not there."""
-    if likes is None and name in INTERACTION_BASED:
-        raise UserError(
-            f"the ranker {name} needs interactions",
-            hint=f"give them, with Recommender.fit for instance; without: {', '.join(INTERACTION_FREE)}",
-        )
-    return fit_ranker(name, data)
-
-
-@contextmanager
-def as_file(given: Any) -> Iterator[Path]:
-    """A table as a file: a path as it is, a frame as Parquet, so that one reader reads both.
-
-    Raises:
-        UserError: it is neither.
-    """
-    import polars as pl
-
-    if isinstance(given, (str, Path)):
-        yield Path(given)
-        return
-    try:
-        frame = given if isinstance(given, pl.DataFrame) else pl.from_pandas(given)
-    except (TypeError, ValueError, ImportError) as refused:
-        raise UserError(
-            f"this is no table: {refused}", hint="give a path, or a polars or pandas frame"
-        ) from None
-    with tempfile.TemporaryDirectory(prefix="rectune-") as folder:
-        path = Path(folder) / "frame.parquet"
-        frame.write_parquet(path)
-        try:
-            yield path
-        except UserError as refused:  # nobody knows the file
-            where = refused.where.replace(str(path), "the frame")
-            raise UserError(refused.message, where=where, hint=refused.hint) from None
-
-
-def read_likes(
-    interactions: Any,
-    item_ids: Sequence[str],
-    positive_threshold: float | None = None,
-    columns: Mapping[str, str] | None = None,
-) -> pl.DataFrame:
-    """The interactions that count as liked, oldest first: user_id, item_id.
-
-    Args:
-        interactions: a file, or a polars or pandas frame.
-        item_ids: of the catalogue; interactions with others are left out and counted.
-        positive_threshold: from which value on one is liked; needed where values differ.
-        columns: user_id, item_id, value, timestamp -> column, where the guess would be another.
-
-    Raises:
-        UserError: it cannot be read, values differ and nothing says which are liked, or none is.
-    """
-    import polars as pl
-
-    drops = Drops()
-    with as_file(interactions) as path:
-        table = InteractionTable(path, FileFormat(), columns or {}, "click")
-        found = table.columns()
-        say(found.describe())
-        batches = list(table.batches(found, drops))
-    if not batches:
-        raise UserError("there are no interactions", hint="give at least one row with a user and an item")
-    rows = pl.concat(batches)
-    if positive_threshold is None and rows["value"].drop_nulls().n_unique() > 1:
-        low, high = (float(end) for end in (rows["value"].min(), rows["value"].max()))  # type: ignore[arg-type]
-        raise UserError(
-            f"values of interactions go from {low:g} to {high:g}",
-            hint="say from which on one is liked: positive_threshold=4, for instance",
-        )
-    named = rows.drop_nulls("user_id")
-    drops.add("interaction without a user", rows.height - named.height)
-    known = named.filter(pl.col("item_id").is_in(list(item_ids)))
-    drops.add("interaction with an unknown item", named.height - known.height)
-    least = 0.0 if positive_threshold is None else positive_threshold
-    liked = known.filter(pl.col("value") >= least)
-    if drops.counts:
-        say("\n".join(["left out:", *drop_lines(drops.counts, drops.first)]))
-    if not liked.height:
-        raise UserError("no interaction counts as liked", hint="lower positive_threshold, or check the ids")
-    if "timestamp" in liked.columns:
-        liked = liked.sort("timestamp", maintain_order=True, nulls_last=False)
-    return liked.select("user_id", "item_id")
-
-
-def likes_of(liked: pl.DataFrame, item_ids: Sequence[str]) -> TrainLikes:
-    """Likes as the rankers take them: each pair of user and item once."""
-    import polars as pl
-
-    once = liked.unique(["user_id", "item_id"], maintain_order=True)
-    users = once["user_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    place = {item: at for at, item in enumerate(item_ids)}
-    return TrainLikes(tuple(item_ids), users, np.array([place[i] for i in once["item_id"]], np.int64))
 
 
 def run_model(recipe: str = "demo", runs: str | Path = RUNS) -> Path:

@@ -7,8 +7,9 @@ import pytest
 from rectune.core.artifacts import MANIFEST, ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.types import Item
-from rectune.recommender.build import as_file, items_of, load_ranker, read_catalogue, read_likes
+from rectune.recommender.load_ranker import load_ranker
 from rectune.recommender.recommender import Recommender
+from rectune.recommender.tables import as_file, items_of, read_catalogue, read_likes
 from tests.rankers.world import items, write_world
 from tests.recommender.shelf import FILMS, LIKES, OPTIONS, RETRIEVAL, by_words, films, ids
 

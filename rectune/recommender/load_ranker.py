@@ -1,0 +1,71 @@
+"""Rankers that are ready to score, fitted on a catalogue or read from the folder they were saved in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rectune.core.errors import UserError
+from rectune.rankers.base import (
+    INTERACTION_BASED,
+    INTERACTION_FREE,
+    RANKERS,
+    Ranker,
+    fit_ranker,
+    ranker_class,
+)
+from rectune.rankers.domain_data import DomainData, TrainLikes
+from rectune.rankers.saved import load_saved
+from rectune.recommender.tables import items_of, likes_of, read_likes
+from rectune.retrieval.embedding import EMBEDDED
+
+
+def load_ranker(
+    name: str | Path,
+    items: Any = None,
+    interactions: Any = None,
+    *,
+    positive_threshold: float | None = None,
+    embedder: str = EMBEDDED,
+    seed: int = 0,
+) -> Ranker:
+    """A ranker that is ready to score: fitted on a catalogue, or read from the folder that it was saved in.
+
+    Args:
+        name: a name of `rectune.rankers.base.RANKERS` or `module:Class`; or, without items, a folder.
+        items: the catalogue; see `read_catalogue`.
+        interactions: for rankers that look at them; see `read_likes`.
+        positive_threshold: from which value on an interaction counts as liked.
+        embedder: of rankers that embed.
+        seed: of rankers that draw.
+
+    Raises:
+        UserError: there is no such ranker, it needs interactions and there are none, or the items or
+            interactions cannot be read.
+    """
+    if items is None:
+        folder = Path(name)
+        if str(name) in RANKERS and not folder.exists():
+            raise UserError(
+                f"{name} is fitted on items, and none are given", hint="give items; or the folder of a ranker"
+            )
+        return ranker_class(load_saved(folder).name).load(folder)
+    catalogue = items_of(items)
+    ids = [item.item_id for item in catalogue]
+    likes = None
+    if interactions is not None:
+        likes = likes_of(read_likes(interactions, ids, positive_threshold), ids)
+    domain = catalogue[0].domain if catalogue else "other"
+    return fit_by_name(
+        str(name), DomainData(domain, catalogue, (lambda: likes) if likes else None, embedder, seed), likes
+    )
+
+
+def fit_by_name(name: str, data: DomainData, likes: TrainLikes | None) -> Ranker:
+    """The ranker of this name; refuses to fit one on interactions that are not there."""
+    if likes is None and name in INTERACTION_BASED:
+        raise UserError(
+            f"the ranker {name} needs interactions",
+            hint=f"give them, with Recommender.fit for instance; without: {', '.join(INTERACTION_FREE)}",
+        )
+    return fit_ranker(name, data)

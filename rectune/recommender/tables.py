@@ -1,0 +1,145 @@
+"""Catalogues and interactions as rectune takes them, from files, frames and lists."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rectune.core.errors import UserError
+from rectune.core.progress import say
+from rectune.core.types import Item
+from rectune.rankers.domain_data import TrainLikes
+from rectune.readers.catalogue import CatalogueFile, CatalogueOptions
+from rectune.readers.catalogue import read_catalogue as read_catalogue_file
+from rectune.readers.drops import Drops, drop_lines
+from rectune.readers.file_format import FileFormat
+from rectune.readers.interactions import InteractionTable
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def items_of(catalogue: Any, options: CatalogueOptions | None = None) -> list[Item]:
+    """The items of a file or folder, a polars or pandas frame, or a list of `Item`.
+
+    What was read as what, and what was left out, is said on standard error.
+
+    Raises:
+        UserError: it cannot be read; see `rectune.readers.catalogue.read_catalogue`.
+    """
+    if isinstance(catalogue, Sequence) and not isinstance(catalogue, str):
+        if not all(isinstance(item, Item) for item in catalogue):
+            raise UserError(
+                "the catalogue is a list of other things than items", hint="give a frame, or a file"
+            )
+        return list(catalogue)
+    read = read_catalogue(catalogue, options)
+    say(read.describe())
+    return read.items
+
+
+def read_catalogue(catalogue: Any, options: CatalogueOptions | None = None) -> CatalogueFile:
+    """Read a catalogue: what was taken for what, and what was left out, is in the result.
+
+    Args:
+        catalogue: CSV, TSV, JSON lines, JSON or Parquet (each also gzipped), a folder of articles, or a
+            polars or pandas frame.
+        options: which column is what, and how the file is written.
+
+    Raises:
+        UserError: see `rectune.readers.catalogue.read_catalogue`.
+    """
+    with as_file(catalogue) as path:
+        return read_catalogue_file(path, options)
+
+
+@contextmanager
+def as_file(given: Any) -> Iterator[Path]:
+    """A table as a file: a path as it is, a frame as Parquet, so that one reader reads both.
+
+    Raises:
+        UserError: it is neither.
+    """
+    import polars as pl
+
+    if isinstance(given, (str, Path)):
+        yield Path(given)
+        return
+    try:
+        frame = given if isinstance(given, pl.DataFrame) else pl.from_pandas(given)
+    except (TypeError, ValueError, ImportError) as refused:
+        raise UserError(
+            f"this is no table: {refused}", hint="give a path, or a polars or pandas frame"
+        ) from None
+    with tempfile.TemporaryDirectory(prefix="rectune-") as folder:
+        path = Path(folder) / "frame.parquet"
+        frame.write_parquet(path)
+        try:
+            yield path
+        except UserError as refused:  # nobody knows the file
+            where = refused.where.replace(str(path), "the frame")
+            raise UserError(refused.message, where=where, hint=refused.hint) from None
+
+
+def read_likes(
+    interactions: Any,
+    item_ids: Sequence[str],
+    positive_threshold: float | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> pl.DataFrame:
+    """The interactions that count as liked, oldest first: user_id, item_id.
+
+    Args:
+        interactions: a file, or a polars or pandas frame.
+        item_ids: of the catalogue; interactions with others are left out and counted.
+        positive_threshold: from which value on one is liked; needed where values differ.
+        columns: user_id, item_id, value, timestamp -> column, where the guess would be another.
+
+    Raises:
+        UserError: it cannot be read, values differ and nothing says which are liked, or none is.
+    """
+    import polars as pl
+
+    drops = Drops()
+    with as_file(interactions) as path:
+        table = InteractionTable(path, FileFormat(), columns or {}, "click")
+        found = table.columns()
+        say(found.describe())
+        batches = list(table.batches(found, drops))
+    if not batches:
+        raise UserError("there are no interactions", hint="give at least one row with a user and an item")
+    rows = pl.concat(batches)
+    if positive_threshold is None and rows["value"].drop_nulls().n_unique() > 1:
+        low, high = (float(end) for end in (rows["value"].min(), rows["value"].max()))  # type: ignore[arg-type]
+        raise UserError(
+            f"values of interactions go from {low:g} to {high:g}",
+            hint="say from which on one is liked: positive_threshold=4, for instance",
+        )
+    named = rows.drop_nulls("user_id")
+    drops.add("interaction without a user", rows.height - named.height)
+    known = named.filter(pl.col("item_id").is_in(list(item_ids)))
+    drops.add("interaction with an unknown item", named.height - known.height)
+    least = 0.0 if positive_threshold is None else positive_threshold
+    liked = known.filter(pl.col("value") >= least)
+    if drops.counts:
+        say("\n".join(["left out:", *drop_lines(drops.counts, drops.first)]))
+    if not liked.height:
+        raise UserError("no interaction counts as liked", hint="lower positive_threshold, or check the ids")
+    if "timestamp" in liked.columns:
+        liked = liked.sort("timestamp", maintain_order=True, nulls_last=False)
+    return liked.select("user_id", "item_id")
+
+
+def likes_of(liked: pl.DataFrame, item_ids: Sequence[str]) -> TrainLikes:
+    """Likes as the rankers take them: each pair of user and item once."""
+    import polars as pl
+
+    once = liked.unique(["user_id", "item_id"], maintain_order=True)
+    users = once["user_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
+    place = {item: at for at, item in enumerate(item_ids)}
+    return TrainLikes(tuple(item_ids), users, np.array([place[i] for i in once["item_id"]], np.int64))
