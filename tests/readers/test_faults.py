@@ -310,3 +310,12 @@ def test_places_are_told_for_each_file(tmp_path: Path) -> None:
         {"malformed line": 3},
         {"malformed line": ["a.csv:3: x", "b.csv:1: z"]},
     )
+
+
+def test_ids_that_a_spreadsheet_rounded_are_refused_in_json_too(tmp_path: Path):
+    path = tmp_path / "items.json"
+    path.write_text('[{"id": 7.65612E+16, "title": "Harbour Lights"}]')
+    with pytest.raises(UserError, match="spreadsheet has rewritten"):
+        read_catalogue(path)
+    path.write_text('[{"id": 9780140000000.0, "title": "Harbour Lights"}]')
+    assert [item.item_id for item in read_catalogue(path).items] == ["9780140000000"]
