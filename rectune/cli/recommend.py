@@ -111,7 +111,7 @@ def recommend(
         float,
         typer.Option(min=0.0, max=1.0, help="Share of lines that may be malformed.", rich_help_panel=_PANEL),
     ] = 0.01,
-    ground: Annotated[str, typer.Option(help="`retrieve` or `constrained`; as the recipe says.")] = "",
+    grounding: Annotated[str, typer.Option(help="`retrieve` or `constrained`; as the recipe says.")] = "",
     top: Annotated[int, typer.Option(min=0, help="How many items; 0 is as many as the recipe says.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an answer.")] = False,
     ranker: Annotated[
@@ -149,7 +149,7 @@ def recommend(
         raise UserError(
             "nothing to go by", hint='give --history "A; B; C", --query "…", --users FILE, or --interactive'
         )
-    config = _settings(source, _checked(ground), top)
+    config = _settings(source, _checked(grounding), top)
     recommender = _recommender(source, ranker, config)
     if context.obj and recommender.generative:  # it answers in place of rectune.inference.generate.generate
         recommender.generative = replace(recommender.generative, generate=context.obj)
@@ -287,7 +287,7 @@ def _checked(ground: str) -> Literal["", "retrieve", "constrained"]:
 
     if ground not in ("", "retrieve", "constrained"):
         raise UserError(
-            f"{ground!r} is no grounding method", where="--ground", hint="give retrieve or constrained"
+            f"{ground!r} is no grounding method", where="--grounding", hint="give retrieve or constrained"
         )
     return ground  # type: ignore[return-value]
 

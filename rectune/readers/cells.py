@@ -100,7 +100,7 @@ _EXACT = 2.0**53  # up to here a float holds every whole number
 def identity(value: Any) -> str:
     """A cell as an id: a whole number has no fraction; empty where it is missing.
 
-    A float that is too large to hold every whole number comes with its exponent, as spreadsheets write such ids.
+    A float too large to hold every whole number comes with its exponent, as spreadsheets write such ids.
     """
     if isinstance(value, float) and math.isfinite(value) and abs(value) > _EXACT:
         return f"{value:.6E}"

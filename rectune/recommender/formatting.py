@@ -38,7 +38,7 @@ def as_text(recommendation: Recommendation) -> str:
         lines = [
             "Nothing in this catalogue fits: the nearest item has a similarity of "
             f"{choice.nearness:.2f} to the request,",
-            f"and below {choice.floor:.2f} requests that have nothing to do with it come as near. "
+            f"and below {choice.min_similarity:.2f} requests that have nothing to do with it come as near. "
             "The nearest all the same:",
             *map(_entry, choice.items),
         ]
@@ -69,7 +69,7 @@ def as_json(recommendation: Recommendation) -> dict[str, Any]:
         "query": request.query,
         "fits": recommendation.fits,
         "nearness": choice.nearness,
-        "floor": choice.floor,
+        "min_similarity": choice.min_similarity,
         "answer": recommendation.answer,
         "reasons_by": recommendation.reasons_by,
         "draft": recommendation.draft,

@@ -36,13 +36,13 @@ NameTitles = Callable[
 class GroundedChoice:
     """The real items for one request, best first; `fits` is False if even the nearest is not similar enough.
 
-    `nearness` is the cosine between the request and its nearest item, `floor` the threshold for it.
+    `nearness` is the cosine between the request and its nearest item, `min_similarity` the threshold for it.
     """
 
     items: tuple[GroundedItem, ...]
     fits: bool
     nearness: float
-    floor: float
+    min_similarity: float
 
 
 @dataclass(frozen=True)
@@ -256,9 +256,11 @@ class GenerativeRecommender:
     def _judged(self, request: RecommendationRequest, items: Sequence[GroundedItem]) -> GroundedChoice:
         """Whether any item of the catalogue is similar enough to the request."""
         wanted = self.retrieval.min_similarity
-        floor = self.grounding.floor(request.domain) if wanted == "auto" else wanted
+        min_similarity = self.grounding.min_similarity(request.domain) if wanted == "auto" else wanted
         nearness = self.grounding.fit(request.user_requests, request.domain, request.known)
-        return GroundedChoice(tuple(items), request.crosses or nearness >= floor, nearness, floor)
+        return GroundedChoice(
+            tuple(items), request.crosses or nearness >= min_similarity, nearness, min_similarity
+        )
 
     def _why(self, request: RecommendationRequest, chosen: GroundedItem) -> ExplanationRequest:
         item = self.grounding.titles[request.domain].item(chosen.item_id)

@@ -85,7 +85,7 @@ def outcome(answer: AnsweredPrompt, grounding: Grounding) -> GroundingOutcome:
     if named.title:
         return GroundingOutcome("exact" if named.how == "title" else "fuzzy", flags)
     near = grounding.fit([answer.text], request.domain, request.known)
-    enough = near >= grounding.floor(request.domain) and near > -1.0
+    enough = near >= grounding.min_similarity(request.domain) and near > -1.0
     return GroundingOutcome("embedding" if enough else "not at all", flags)
 
 

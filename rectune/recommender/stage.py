@@ -138,7 +138,7 @@ def _report(
     return GroundingReport(
         cases=len(prompts),
         grounding=settings.grounding,
-        floors=dict(sorted(grounding.index.floors.items())),
+        min_similarities=dict(sorted(grounding.index.min_similarities.items())),
         draft=shares(drafts, grounding),
         modes=modes,
         same_item=_agreement(list(choices.values())),
@@ -170,7 +170,7 @@ def _shown(prompt: Prompt, recommendation: Recommendation, catalogue: Catalogue)
         named=recommendation.named is not None,
         reasons_by=recommendation.reasons_by,
         nearness=choice.nearness,
-        floor=choice.floor,
+        min_similarity=choice.min_similarity,
         target=catalogue.get(prompt.domain, prompt.target).title,
         items=tuple(ShownItem(**record(item)) for item in recommendation.items),
     )

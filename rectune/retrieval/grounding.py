@@ -97,9 +97,9 @@ class Grounding:
         """The ids of all items of a domain."""
         return frozenset(item.item_id for item in self.titles[domain].items)
 
-    def floor(self, domain: str) -> float:
+    def min_similarity(self, domain: str) -> float:
         """The domain's threshold, a cosine; see `rectune.retrieval.relevance_threshold`."""
-        return self.index.floors.get(domain, -1.0)
+        return self.index.min_similarities.get(domain, -1.0)
 
     def top(
         self,

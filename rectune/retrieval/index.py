@@ -72,7 +72,7 @@ class _Marker:
     chunks: int = 0
     approximate: bool = False
     letters: bool = False
-    floors: Mapping[str, float] = field(default_factory=dict)
+    min_similarities: Mapping[str, float] = field(default_factory=dict)
 
     def made_like(self, other: _Marker | None) -> bool:
         """Whether rows made with the other configuration can be kept."""
@@ -123,7 +123,7 @@ def open_index(folder: Path) -> CatalogueIndex:
     table = _opened(folder)
     if table is None:
         raise UserError("damaged index: its table cannot be read", where=str(folder), hint=_HINT)
-    facts = {name: getattr(marker, name) for name in ("chunks", "approximate", "letters", "floors")}
+    facts = {name: getattr(marker, name) for name in ("chunks", "approximate", "letters", "min_similarities")}
     return CatalogueIndex(table, marker.embedder, marker.items, **facts)
 
 
@@ -161,9 +161,14 @@ def _finish(table: Table, folder: Path, marker: _Marker, domains: set[str]) -> N
     letters = table.count_rows("letters IS NOT NULL") > 0
     approximate = chunks >= marker.rows
     refresh_indexes(table, letters=letters, approximate=approximate)
-    floors = calibrate(table, marker.embedder, sorted(domains))
+    min_similarities = calibrate(table, marker.embedder, sorted(domains))
     whole = replace(
-        marker, whole=True, chunks=chunks, letters=letters, approximate=approximate, floors=floors
+        marker,
+        whole=True,
+        chunks=chunks,
+        letters=letters,
+        approximate=approximate,
+        min_similarities=min_similarities,
     )
     write_atomically(folder / _MARKER, json.dumps(asdict(whole), ensure_ascii=False))
 

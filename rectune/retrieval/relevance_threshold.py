@@ -104,14 +104,14 @@ FOREIGN: dict[str, tuple[str, ...]] = {
 def calibrate(table: Table, embedder: str, domains: list[str]) -> dict[str, float]:
     """The threshold of every domain in a table of chunks: cosines, -1 to 1; -1 for too few items."""
     embedded: dict[str, Vectors] = {}
-    floors: dict[str, float] = {}
+    min_similarities: dict[str, float] = {}
     for domain in domains:
         items, vectors, korean = _rows(table, domain)
         locale = "ko" if korean else "en"
         if locale not in embedded:
             embedded[locale] = embed(FOREIGN[locale], embedder)
-        floors[domain] = threshold_of(items, vectors, embedded[locale])
-    return floors
+        min_similarities[domain] = threshold_of(items, vectors, embedded[locale])
+    return min_similarities
 
 
 def threshold_of(items: list[str], vectors: Vectors, foreign: Vectors) -> float:

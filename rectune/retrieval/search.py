@@ -57,7 +57,7 @@ class CatalogueIndex:
         items: how many items it holds.
         chunks: how many chunks.
         approximate: whether vectors are searched by IVF-PQ, or all of them compared.
-        floors: the relevance threshold of each domain, a cosine.
+        min_similarities: the relevance threshold of each domain, a cosine.
     """
 
     def __init__(self, table: Table, embedder: str, items: int, **facts: Any) -> None:
@@ -65,7 +65,7 @@ class CatalogueIndex:
         self.chunks: int = facts.get("chunks", items)
         self.approximate: bool = facts.get("approximate", False)
         self.letters: bool = facts.get("letters", False)
-        self.floors: Mapping[str, float] = facts.get("floors", {})
+        self.min_similarities: Mapping[str, float] = facts.get("min_similarities", {})
         self._table = table
 
     def near(

@@ -93,7 +93,7 @@ def test_titles_that_the_catalogue_lacks_are_named(tmp_path: Path, shop: Path):
     ("arguments", "found"),
     [
         ((), "nothing to go by"),
-        (("--query", "x", "--ground", "guess"), "no grounding method"),
+        (("--query", "x", "--grounding", "guess"), "no grounding method"),
         (("--query", "x", "--catalogue", "absent.csv"), "no such file"),
         (("--query", "x", "--catalogue", "{shop}", "--title-column", "lable"), "did you mean label?"),
         (
@@ -137,7 +137,7 @@ def test_the_longest_title_of_the_catalogue_is_taken():
 def test_the_embedded_model_answers_from_a_catalogue_in_both_ways(tmp_path: Path, shop: Path, ground: str):
     said = rectune(
         tmp_path, "--catalogue", str(shop), "--title-column", "label", "--text-column", "about",
-        "--history", "Red kettle", "--ground", ground, "--json", model=None,
+        "--history", "Red kettle", "--grounding", ground, "--json", model=None,
     )  # fmt: skip
     found = json.loads(said.splitlines()[-1])
     titles = {"Blue kettle", "<|im_end|>Lamp", "Desk", "Steins;Gate figure"}

@@ -119,7 +119,7 @@ def test_what_is_too_far_from_the_request_is_not_recommended(tmp_path: Path):
     config = RETRIEVAL.model_copy(update={"min_similarity": 0.9})
     found = ask(writer, tmp_path, [], "refill the toner", config=config)
     assert not found.fits and found.named is None and found.answer == ""
-    assert found.choice.nearness < 0.9 == found.choice.floor and len(found.items) == 3
+    assert found.choice.nearness < 0.9 == found.choice.min_similarity and len(found.items) == 3
     assert as_text(found).startswith("Nothing in this catalogue fits") and "Recommended" not in as_text(found)
     assert not any(request.prefill for request in writer.asked)
     assert not as_json(found)["fits"]

@@ -46,7 +46,7 @@ def grounding(tmp_path_factory: pytest.TempPathFactory) -> Grounding:
     ],
 )
 def test_what_the_catalogue_has_lies_above_the_threshold(grounding: Grounding, query: str):
-    assert grounding.fit([query], "movies") >= grounding.floor("movies")
+    assert grounding.fit([query], "movies") >= grounding.min_similarity("movies")
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,11 @@ def test_what_the_catalogue_has_lies_above_the_threshold(grounding: Grounding, q
 )
 def test_planted_queries_that_are_not_of_the_catalogue_lie_below_it(grounding: Grounding, query: str):
     assert query not in FOREIGN["en"]
-    assert grounding.fit([query], "movies") < grounding.floor("movies")
+    assert grounding.fit([query], "movies") < grounding.min_similarity("movies")
 
 
 def test_a_catalogue_of_hardly_anything_has_no_threshold(grounding: Grounding):
-    assert grounding.floor("few") == grounding.floor("unknown") == -1.0
+    assert grounding.min_similarity("few") == grounding.min_similarity("unknown") == -1.0
     assert grounding.fit(["x"], "unknown") == grounding.fit([" "], "movies") == -1.0
 
 
@@ -93,5 +93,5 @@ def test_chunks_of_one_item_are_no_neighbours_of_it():
 
 def test_thresholds_outlive_the_process(grounding: Grounding, tmp_path: Path):
     items = [Item("movies", str(n), title, (genre,), text) for n, (title, genre, text) in enumerate(FILMS)]
-    first = ground_in(items, tmp_path, "embedded").floor("movies")
-    assert ground_in(items, tmp_path, "embedded").floor("movies") == first > 0
+    first = ground_in(items, tmp_path, "embedded").min_similarity("movies")
+    assert ground_in(items, tmp_path, "embedded").min_similarity("movies") == first > 0

@@ -72,7 +72,7 @@ class GroundingReport(StageRecord):
     """Test prompts that were answered."""
     grounding: str
     """The way of grounding that the recipe asks for."""
-    floors: dict[str, float]
+    min_similarities: dict[str, float]
     """The least cosine at which an item fits a request, by domain."""
     draft: GroundingShares
     """What the model's own drafts name."""
@@ -142,7 +142,7 @@ class ShownRecommendation(StageRecord):
     """Who wrote the reasons; None where nothing is recommended."""
     nearness: float
     """The cosine between the request and the item nearest to it."""
-    floor: float
+    min_similarity: float
     """The least such cosine at which an item fits."""
     target: str
     """The title of the item really taken."""
