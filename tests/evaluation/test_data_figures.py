@@ -99,6 +99,7 @@ FIGURES: dict[str, Any] = {
             "read": {
                 "dropped": {"malformed line": 3, EVIL: 1},
                 "first": {"malformed line": ["shop.csv:17: too short"]},
+                "notes": [],
             },
             "cases": {"train": {"wanted": 1200, "got": 1100}, "test": {"wanted": 30, "got": 30}},
             "categories": {"Books": {"train": 608}},
@@ -230,7 +231,7 @@ def test_the_threshold_parts_the_liked_values_from_the_others(
 def test_hours_stand_on_a_doubling_scale(drawn: dict[str, Figure], tmp_path: Path) -> None:
     bars = [[0.0, 0, 5], [0.5, 0, 5], [1.0, 0, 5], [2.0, 5, 0]]
     games = row("games", values={"scale": "log2", "bars": bars}, categories=[])
-    draw(DataSummary((games,), liked={"games": 2.0}), tmp_path)
+    draw(DataSummary((games,), positive_threshold={"games": 2.0}), tmp_path)
     axes = panels(drawn["data_values.png"])["games"]
     ticks = dict(zip((tick.get_text() for tick in axes.get_xticklabels()), axes.get_xticks(), strict=True))
     assert ticks == {"0": -2.0, "0.5": -1.0, "1": 0.0, "2": 1.0}

@@ -128,13 +128,13 @@ def test_plain_signs_where_the_terminal_has_no_others(monkeypatch: pytest.Monkey
 
 
 def test_a_bad_line_ends_the_command_with_2_and_one_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "x"}\n' * 200 + "rubbish\n")
     monkeypatch.setattr("sys.argv", ["rectune", "score", str(tmp_path / "a.jsonl"), "--json"])
     with pytest.raises(SystemExit) as ended:
         main()
-    said = capsys.readouterr()
+    said = capfd.readouterr()
     assert ended.value.code == 2
     assert said.err.startswith(f"rectune: {tmp_path / 'a.jsonl'}:201: malformed: not JSON"), said.err
 

@@ -55,7 +55,7 @@ def test_a_conversation_keeps_one_for_each_model_and_setting_of_the_engine(
     with keep_engines_loaded():
         for settings in (ENGINE, same, other, ENGINE):
             with cached_engine(model, settings) as engine:
-                assert engine.slots == settings.slots
+                assert engine.slots == settings.max_num_seqs
         assert closed(made) == [False, False]
     assert closed(made) == [True, True]
     with cached_engine(model, ENGINE):

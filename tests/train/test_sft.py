@@ -79,7 +79,7 @@ def test_a_second_call_on_a_finished_folder_ends_with_the_same_rows(tmp_path: Pa
     first = run(recipe(num_train_epochs=2), inputs, out)
     second = run(recipe(num_train_epochs=2), inputs, out)
     assert len(losses(out)) == 2
-    assert second["last_loss"] == pytest.approx(first["last_loss"], abs=1e-6)
+    assert second.last_loss == pytest.approx(first.last_loss, abs=1e-6)
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_examples(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class DatasetCounts(Record):
     first: dict[str, tuple[str, ...]]
     """Where each reason was met first in each file (file:line: why, or the interaction's number), by reason;
     reasons of which no place is known are not in it."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
     """Warnings about what was read although nothing was left out for it."""
 
 
