@@ -20,7 +20,6 @@ from rectune.evaluation.off_topic import off_topic_shares
 from rectune.evaluation.sample_answers import choose
 from rectune.evaluation.systems import EvalContext
 from rectune.filters.word_stats import repetition, word_score, words_of
-from rectune.inference.generate import provenance
 from rectune.retrieval.embedding import title_and_categories
 from rectune.retrieval.grounding import GroundedItem, Grounding
 
@@ -83,7 +82,7 @@ def _ask(
         for answer in answers_to(prompts, system, eval_context, generation_cache_path(out))
     ]
     sampling = eval_context.config.retrieval.sampling
-    origin = provenance(eval_context.model(system), sampling, sampling.seed)
+    origin = eval_context.provenance(eval_context.model(system), sampling, sampling.seed)
     rows = [with_id(Candidate("", p.id, 0, text, origin)) for p, text in zip(prompts, texts, strict=True)]
     write_rows(out / ANSWERS_FILE.format(system=system), rows, Candidate)
     return [_Read(p, text, _named(p, text, grounding)) for p, text in zip(prompts, texts, strict=True)]

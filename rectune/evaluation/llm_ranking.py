@@ -27,7 +27,6 @@ from rectune.evaluation.systems import (
     system_name,
     tasks_by_domain,
 )
-from rectune.inference.llamacpp import LlamaEngine
 from rectune.rankers.base import CandidateScorer
 from rectune.rankers.eval_cases import EvalCase, asked_by_history, by_domain, passive_cases
 from rectune.rankers.generation_rankers import (
@@ -70,7 +69,7 @@ def rank_models(
 def score_cache(name: str, model: Path, eval_context: EvalContext, out: Path) -> ScoreCache:
     """A scorer for a GGUF file whose log-probabilities are kept in `out`, under the model's name."""
     engine = eval_context.config.evaluate
-    return ScoreCache(out / "likelihoods.sqlite", name, lambda: LlamaEngine(model, engine))
+    return ScoreCache(out / "likelihoods.sqlite", name, lambda: eval_context.open_engine(model, engine))
 
 
 def tuning_cases(

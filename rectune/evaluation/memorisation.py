@@ -20,7 +20,6 @@ from rectune.core.stats import metrics
 from rectune.core.stats.intervals import share_of
 from rectune.core.types import Locale, content_id
 from rectune.evaluation.systems import EvalContext
-from rectune.inference.generate import generate
 from rectune.inference.requests import GenerationRequest
 from rectune.prompts.render import RenderOptions, render
 from rectune.prompts.template_library import system_message
@@ -89,7 +88,7 @@ def completed(cuts: Sequence[SplitTitle], eval_context: EvalContext, out: Path) 
         name = content_id("title", cut.domain, cut.first)
         requests.append(GenerationRequest(name, messages, sampling, 0, ("\n",), prefill=cut.first))
     engine = eval_context.config.evaluate
-    answers = generate(
+    answers = eval_context.generate(
         eval_context.model("base"), requests, engine, generation_cache_path(out), "titles by heart"
     )
     words = [tuple(words_of(answer.text)) for answer in answers]

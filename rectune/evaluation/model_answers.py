@@ -10,7 +10,6 @@ from rectune.core.settings import SamplingConfig
 from rectune.core.types import Prompt, content_id
 from rectune.evaluation.ranking_tasks import RankingTask
 from rectune.evaluation.systems import EvalContext
-from rectune.inference.generate import generate
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import RANKINGS
 from rectune.rankers.eval_cases import EvalCase, as_asked, asked_to_list, by_domain
@@ -33,7 +32,9 @@ def answers_to(
     requests = [
         GenerationRequest(p.id, as_asked(p).messages, config.sampling, config.sampling.seed) for p in prompts
     ]
-    return generate(eval_context.model(model), requests, config, generation_cache, f"{label}: {model}")
+    return eval_context.generate(
+        eval_context.model(model), requests, config, generation_cache, f"{label}: {model}"
+    )
 
 
 def written_by(
@@ -70,7 +71,7 @@ def listed_by(
         name = content_id(task.test.prompt.id, task.draw)
         requests.append(GenerationRequest(name, asked.messages, sampling, 0, ("\n\n",), prefill=opening))
     engine = eval_context.config.evaluate
-    answers = generate(
+    answers = eval_context.generate(
         eval_context.model(model), requests, engine, generation_cache_path(out), f"lists: {model}"
     )
     texts = {

@@ -40,8 +40,13 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> EvalFigures:
     it.
     """
     cases = read_rows(inputs["data"] / "cases.parquet", Case)
+    return evaluate(EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases), out)
+
+
+def evaluate(eval_context: EvalContext, out: Path) -> EvalFigures:
+    """See `run`."""
+    config, inputs, cases = eval_context.config, eval_context.inputs, eval_context.cases
     tests = read_test_cases(cases, inputs["queries"])
-    eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
     measured = measure(tests, eval_context, out)
     prompts = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
     index = open_index(inputs["recommend"] / "index")

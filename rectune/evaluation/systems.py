@@ -4,17 +4,21 @@ can rank.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rectune.core.catalogue import Catalogue
 from rectune.core.recipe import Recipe
-from rectune.core.settings import EvaluateConfig
-from rectune.core.types import Case, grouped
+from rectune.core.settings import EngineConfig, EvaluateConfig, SamplingConfig
+from rectune.core.types import Case, Provenance, grouped
 from rectune.evaluation.ranking_tasks import RankingTask
+from rectune.inference.generate import Generate, generate, provenance
+from rectune.inference.llamacpp import LlamaEngine
 from rectune.rankers.base import CandidateScorer, Ranker, Scores, fit_ranker
 from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
+from rectune.rankers.likelihood import Scorer
 
 # The system that is a language model -> the stage whose model.gguf it is, before and after tuning.
 MODELS: dict[str, str] = {"base": "base", "sft": "candidates", "dpo": "export"}
@@ -25,12 +29,23 @@ WRITING = ("parsed", "retrieved", "listed")  # the ways for which the model must
 
 @dataclass(frozen=True)
 class EvalContext:
-    """What systems are made from."""
+    """What systems are made from.
+
+    Attributes:
+        config, inputs: of the stage.
+        catalogue, cases: of all domains and splits.
+        generate: answers requests of language models.
+        open_engine: opens what computes their likelihoods.
+        provenance: says who wrote an answer.
+    """
 
     config: Recipe
     inputs: Mapping[str, Path]
     catalogue: Catalogue
     cases: Sequence[Case]
+    generate: Generate = generate
+    open_engine: Callable[[Path, EngineConfig], AbstractContextManager[Scorer]] = LlamaEngine
+    provenance: Callable[[Path, SamplingConfig, int], Provenance] = provenance
     _grounds: dict[str, DomainData] = field(default_factory=dict, repr=False, compare=False)
     _rankers: dict[tuple[str, str], Ranker] = field(default_factory=dict, repr=False, compare=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -39,6 +39,8 @@ class ServedModel:
 
 
 Model = Path | ServedModel
+# What `generate` is, for those who are handed another function in its place.
+Generate = Callable[..., list[GenerationResult]]
 
 
 def generate(

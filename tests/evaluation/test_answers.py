@@ -18,7 +18,6 @@ from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import EngineConfig, EvaluateConfig, RetrievalConfig, SamplingConfig
 from rectune.core.types import Candidate, Case, Prompt, Provenance
-from rectune.evaluation import answers, model_answers
 from rectune.evaluation.answers import FIGURES, compare_answers
 from rectune.evaluation.systems import EvalContext
 from rectune.inference.requests import GenerationRequest, GenerationResult
@@ -43,7 +42,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def compare(
-    world: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: dict[str, Path], tmp_path: Path
 ) -> Callable[[Writer, Writer, int], AnswerComparison | None]:
     """Compares two models, each a function from the instruction to the answer."""
     out = tmp_path / "runs" / "eval" / "k.partial"
@@ -65,13 +64,13 @@ def compare(
             writer = {"candidates": sft, "export": dpo}[model.parent.name]
             return [GenerationResult(r.id, writer(r.messages[-1][1]), "stop", 1, 1) for r in requests]
 
-        monkeypatch.setattr(model_answers, "generate", write)
-        monkeypatch.setattr(answers, "provenance", lambda *_: Provenance("m", "Q8_0", "{}", 0, "e"))
         evaluate = EvaluateConfig(systems=["sft", "dpo"], answers=count, bootstrap=200)
         config = Recipe.model_construct(
             evaluate=evaluate, retrieval=RetrievalConfig(sampling=SamplingConfig())
         )
-        return compare_answers(prompts, EvalContext(config, world, catalogue, cases), grounding, out)
+        origin = Provenance("m", "Q8_0", "{}", 0, "e")
+        context = EvalContext(config, world, catalogue, cases, generate=write, provenance=lambda *_: origin)
+        return compare_answers(prompts, context, grounding, out)
 
     run.out = out  # type: ignore[attr-defined]
     return run

@@ -16,7 +16,6 @@ from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig
 from rectune.core.types import Case, Ranking
-from rectune.evaluation import llm_ranking
 from rectune.evaluation.leave_one_domain_out import (
     METRICS,
     SHOWN,
@@ -85,12 +84,13 @@ def test_only_datasets_that_are_there_are_taken_from_another_folder(tmp_path: Pa
 
 
 def test_a_fold_whose_model_knows_gets_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(llm_ranking, "LlamaEngine", Engine)
     monkeypatch.setattr(Engine, "scored", [])
     inputs = {**write_world(tmp_path), "base": tmp_path / "base", "candidates": tmp_path / "export"}
     cases = [c for c in read_rows(inputs["data"] / "cases.parquet", Case) if c.domain == "movies"]
     config = fold_config(load_recipe(DEMO, ["evaluate.bootstrap=50"]))
-    eval_context = EvalContext(config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases)
+    eval_context = EvalContext(
+        config, inputs, load_catalogue(inputs["data"] / "items.parquet"), cases, open_engine=Engine
+    )
     found = measure_fold(latest_cases(cases, frozenset(), 0), "en", eval_context, tmp_path)
     assert read_record(FoldMetrics, "fold", tmp_path / METRICS) == found and found.cases == 3
     assert found.systems["sft"].hit_at_1 == 1.0 and found.systems["base"].hit_at_1 == 0.0

@@ -1,5 +1,6 @@
 """The memorisation probe, put to a model that knows titles by heart and to one that knows nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ from rectune.core.catalogue import Catalogue
 from rectune.core.recipe import Recipe
 from rectune.core.settings import EvaluateConfig, RetrievalConfig, SamplingConfig
 from rectune.core.types import Item
-from rectune.evaluation import memorisation
 from rectune.evaluation.memorisation import next_items, probe
 from rectune.evaluation.systems import EvalContext
 from rectune.inference.requests import GenerationResult
@@ -46,9 +46,7 @@ class Taste:
 
 
 @pytest.mark.parametrize("knows", [True, False])
-def test_titles_known_by_heart_are_told_from_guesses(
-    knows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_titles_known_by_heart_are_told_from_guesses(knows: bool, tmp_path: Path):
     def write(model, requests, engine, generation_cache, label, failures=1.0):
         def rest(first: str) -> str:
             whole = next(title for title in TITLES if title.startswith(first))
@@ -56,8 +54,8 @@ def test_titles_known_by_heart_are_told_from_guesses(
 
         return [GenerationResult(r.id, rest(r.prefill), "stop", 1, 1) for r in requests]
 
-    monkeypatch.setattr(memorisation, "generate", write)
-    found = probe(two_users(), eval_context(tmp_path), Taste(), tmp_path / "a" / "b").titles
+    context = replace(eval_context(tmp_path), generate=write)
+    found = probe(two_users(), context, Taste(), tmp_path / "a" / "b").titles
     assert (found.n, found.completed.share, found.control.share) == (3, float(knows), 0.0)
     assert found.domains["movies"].n == 3
 

@@ -4,15 +4,16 @@ from pathlib import Path
 import pytest
 
 from rectune.core.catalogue import load_catalogue
-from rectune.core.figures.evaluation import EvalMetrics, Memorisation
+from rectune.core.figures.evaluation import EvalFigures, EvalMetrics, Memorisation
 from rectune.core.figures.grounding import SamplePrompt
 from rectune.core.figures.read_records import read_figures, read_listed, read_record
 from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig, RetrievalConfig, SamplingConfig
 from rectune.core.types import Case, Prompt, Ranking
-from rectune.evaluation import llm_ranking, memorisation, model_answers, stage
 from rectune.evaluation.sample_answers import choose
+from rectune.evaluation.stage import evaluate
+from rectune.evaluation.systems import EvalContext
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.rankers.likelihood import NEUTRAL
 from rectune.retrieval.index import build_index
@@ -61,9 +62,6 @@ def write(
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    monkeypatch.setattr(llm_ranking, "LlamaEngine", Engine)
-    for module in (model_answers, memorisation):
-        monkeypatch.setattr(module, "generate", write)
     monkeypatch.setattr(Engine, "scored", [])
     monkeypatch.setattr(Engine, "dies_after", 10_000)
     models = {name: tmp_path / name for name in ("base", "candidates", "export")}
@@ -71,6 +69,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     items = list(load_catalogue(inputs["data"] / "items.parquet").items.values())
     build_index(items, inputs["recommend"] / "index", "embedded")
     return inputs
+
+
+def run(config: Recipe, inputs: dict[str, Path], out: Path) -> EvalFigures:
+    """The stage with stand-ins for language models."""
+    cases = read_rows(inputs["data"] / "cases.parquet", Case)
+    catalogue = load_catalogue(inputs["data"] / "items.parquet")
+    return evaluate(EvalContext(config, inputs, catalogue, cases, generate=write, open_engine=Engine), out)
 
 
 @pytest.fixture
@@ -90,7 +95,7 @@ def config(count: int = 3, **changes) -> Recipe:
 
 
 def test_every_system_ranks_the_same_candidates_and_known_tastes_give_known_figures(world, out: Path):
-    stats = stage.run(config(), world, out)
+    stats = run(config(), world, out)
     assert (stats.rows_in, stats.rows_out) == (4, 4)
     hits = stats.hit_at_1
     # Popularity sees only train users: item 7 leads the kitchen side, and items 0 to 3 the other.
@@ -114,7 +119,7 @@ def test_every_way_and_protocol_is_measured_as_far_as_it_goes(world, out: Path):
         "num_candidate_draws": 2,
         "num_model_draws": 1,
     }
-    stage.run(config(**settings, tuning=2, memorisation=1), world, out)
+    run(config(**settings, tuning=2, memorisation=1), world, out)
     figures = read_figures(EvalMetrics, out)
     models = [
         name
@@ -136,7 +141,7 @@ def test_every_way_and_protocol_is_measured_as_far_as_it_goes(world, out: Path):
 
 
 def test_samples_show_what_each_model_wrote_and_what_it_resolves_to(world, out: Path):
-    stats = stage.run(config(), world, out)
+    stats = run(config(), world, out)
     found = read_listed(SamplePrompt, out)
     assert [(sample.domain, sample.scenario) for sample in found][:3] == [
         ("books", "passive"), ("movies", "passive"), ("books", "active"),
@@ -158,12 +163,12 @@ def test_an_interrupted_attempt_goes_on_and_scores_nothing_twice(
 ):
     monkeypatch.setattr(Engine, "dies_after", 3)  # in the second model; both domains ask the same here
     with pytest.raises(RuntimeError, match="killed"):
-        stage.run(config(), world, out)
+        run(config(), world, out)
     monkeypatch.setattr(Engine, "dies_after", 10_000)
-    stage.run(config(), world, out)
+    run(config(), world, out)
     assert len(Engine.scored) == 3 * 2
     again = len(Engine.scored)
-    stage.run(config(), world, out)
+    run(config(), world, out)
     assert len(Engine.scored) == again
     assert len(read_rows(out / "rankings.parquet", Ranking)) == 4 * len(SYSTEMS)
 
