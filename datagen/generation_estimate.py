@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rectune.core.text.plain import duration
 from rectune.core.types import Case
 from rectune.datagen.queries import plan_cases, query_request, render_plan
 from rectune.datagen.rationales import rationale_request
-from rectune.datagen.teachers import ask_teachers, rendered, unanswered
+from rectune.datagen.teachers import AskTeachers, ask_teachers, rendered, unanswered
 from rectune.inference.requests import GenerationRequest
 
 _PROBE = 24  # requests of a kind
@@ -30,13 +30,21 @@ class GenerationWork:
     total: int
 
 
-def estimate_generation(config: Recipe, data: Path, generation_cache: Path) -> str:
+def estimate_generation(
+    config: Recipe,
+    data: Path,
+    generation_cache: Path,
+    ask: AskTeachers = ask_teachers,
+    clock: Callable[[], float] = time.monotonic,
+) -> str:
     """Three rendered prompts, and an estimate of the hours for queries and rationales.
 
     Args:
         config: sections `prompts` and `generate`.
         data: a finished data stage.
         generation_cache: keeps the answers of the probe for the run.
+        ask: answers the requests of the probe.
+        clock: the time in seconds.
     """
     work = _work(config, data)
     shown = [work[0].requests[0], *work[1].requests[:2]] if work[0].requests else work[1].requests[:3]
@@ -44,7 +52,9 @@ def estimate_generation(config: Recipe, data: Path, generation_cache: Path) -> s
         f"--- prompt {number} of {len(shown)}\n{rendered(request, config.generate)}"
         for number, request in enumerate(shown, 1)
     ]
-    return "\n\n".join([*pages, *(_estimate(one, config.generate, generation_cache) for one in work)])
+    return "\n\n".join(
+        [*pages, *(_estimate(one, config.generate, generation_cache, ask, clock) for one in work)]
+    )
 
 
 def _work(config: Recipe, data: Path) -> list[GenerationWork]:
@@ -67,15 +77,21 @@ def _work(config: Recipe, data: Path) -> list[GenerationWork]:
     ]
 
 
-def _estimate(work: GenerationWork, config: settings.GenerateConfig, generation_cache: Path) -> str:
+def _estimate(
+    work: GenerationWork,
+    config: settings.GenerateConfig,
+    generation_cache: Path,
+    ask: AskTeachers,
+    clock: Callable[[], float],
+) -> str:
     left = unanswered(work.requests, config, generation_cache)
     done = len(work.requests) - len(left)
     if not left:
         return f"{work.kind}: {done:,} of {work.total:,} are in the generation cache, nothing to measure"
     probe = left[:: max(1, len(left) // _PROBE)][:_PROBE]
-    begun = time.monotonic()
-    answers = ask_teachers(probe, config, generation_cache, f"{work.kind}, probe")
-    seconds = time.monotonic() - begun
+    begun = clock()
+    answers = ask(probe, config, generation_cache, f"{work.kind}, probe")
+    seconds = clock() - begun
     failed = sum(answer.finish == "error" for answer, _ in answers.values())
     rest = seconds / len(probe) * (work.total - done - len(probe))
     return (

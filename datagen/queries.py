@@ -20,7 +20,7 @@ from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.types import Case, Form, Locale, Prompt, Scenario, content_id
 from rectune.datagen.mixture import allocate
-from rectune.datagen.teachers import ask_teachers
+from rectune.datagen.teachers import AskTeachers, ask_teachers
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.models.loading import load_tokenizer
 from rectune.models.prompt_lengths import prompt_lengths
@@ -48,7 +48,9 @@ class PromptPlan:
 
 
 @needs_extra("the stage queries")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> QueriesFigures:
+def run(
+    config: Recipe, inputs: Mapping[str, Path], out: Path, ask: AskTeachers = ask_teachers
+) -> QueriesFigures:
     """Render every case as a prompt; active ones get a query first.
 
     A case whose queries were all rejected gets a passive prompt. Prompts are measured with the base model's
@@ -58,7 +60,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> QueriesFigures
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
     plans = plan_cases(cases, config.prompts)
     active = [plan for plan in plans if plan.scenario == "active"]
-    queries, refused = write_queries(active, catalogue, config.generate, generation_cache_path(out))
+    queries, refused = write_queries(active, catalogue, config.generate, generation_cache_path(out), ask)
     plans = _one_active_test_a_domain([_askable(plan, queries) for plan in plans], queries)
     ready = [plan for plan in plans if _ready(plan, queries)]
     tokenizer = load_tokenizer(inputs["base"] / "checkpoint")
@@ -131,7 +133,11 @@ def _spread(dealt: list[Any], salt: str) -> list[Any]:
 
 
 def write_queries(
-    plans: Sequence[PromptPlan], catalogue: Catalogue, config: settings.GenerateConfig, generation_cache: Path
+    plans: Sequence[PromptPlan],
+    catalogue: Catalogue,
+    config: settings.GenerateConfig,
+    generation_cache: Path,
+    ask: AskTeachers,
 ) -> tuple[dict[str, str], collections.Counter[str]]:
     """A query for each active case, by case id, and the number of rejected answers by reason."""
     queries: dict[str, str] = {}
@@ -139,7 +145,7 @@ def write_queries(
     waiting = list(plans)
     for attempt in range(config.attempts):
         requests = [query_request(plan, catalogue, config.query, attempt) for plan in waiting]
-        written = ask_teachers(requests, config, generation_cache, "queries")
+        written = ask(requests, config, generation_cache, "queries")
         still: list[PromptPlan] = []
         for plan, request in zip(waiting, requests, strict=True):
             answer = written[request.id][0]

@@ -18,7 +18,7 @@ from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.types import Example, Prompt, grouped, with_id
-from rectune.datagen.teachers import ask_teachers
+from rectune.datagen.teachers import AskTeachers, ask_teachers
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer, reasons
 from rectune.prompts.teacher_prompts import brief, facts, rationale_messages, rationale_opening
@@ -28,12 +28,14 @@ _SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
 
 
 @needs_extra("the stage rationales")
-def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RationalesFigures:
+def run(
+    config: Recipe, inputs: Mapping[str, Path], out: Path, ask: AskTeachers = ask_teachers
+) -> RationalesFigures:
     """Write a response for every training prompt; failed generations are left out and counted."""
     prompts = [p for p in read_rows(inputs["queries"] / "prompts.parquet", Prompt) if p.split == "train"]
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
     requests = [rationale_request(prompt, catalogue, config.generate.rationale) for prompt in prompts]
-    written = ask_teachers(requests, config.generate, generation_cache_path(out), "rationales")
+    written = ask(requests, config.generate, generation_cache_path(out), "rationales")
     examples, failed = list[Example](), collections.Counter[str]()
     for prompt in prompts:
         answer, source = written[prompt.id]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rectune.core import settings
@@ -13,6 +13,8 @@ from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.models.reference import gguf_file
 
 Written = tuple[GenerationResult, Provenance]
+# What `ask_teachers` is, for those who are handed another function in its place.
+AskTeachers = Callable[[Sequence[GenerationRequest], settings.GenerateConfig, Path, str], dict[str, Written]]
 
 
 def ask_teachers(

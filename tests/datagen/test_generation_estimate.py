@@ -6,8 +6,8 @@ import pytest
 
 from rectune.core.recipe import Recipe, load_recipe
 from rectune.core.types import Provenance
-from rectune.datagen import generation_estimate
 from rectune.datagen.build import run
+from rectune.datagen.generation_estimate import estimate_generation
 from rectune.inference.requests import GenerationResult
 
 ROOT = Path(__file__).parents[2]
@@ -18,9 +18,7 @@ def config() -> Recipe:
     return load_recipe(ROOT / "recipes/tiny.yaml", [f"data.root={ROOT / 'samples'}", "data.train=200"])
 
 
-def test_it_shows_three_prompts_and_scales_a_probe_up(
-    config: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_shows_three_prompts_and_scales_a_probe_up(config: Recipe, tmp_path: Path) -> None:
     run(config, {}, tmp_path)
     asked: list[list[str]] = []
     clock = iter(range(0, 10_000, 6))
@@ -30,9 +28,7 @@ def test_it_shows_three_prompts_and_scales_a_probe_up(
         source = Provenance("m", "q", "{}", 0, "e")
         return {request.id: (GenerationResult(request.id, "x", "stop", 1, 1), source) for request in requests}
 
-    monkeypatch.setattr(generation_estimate, "ask_teachers", answer)
-    monkeypatch.setattr(generation_estimate.time, "monotonic", lambda: next(clock))
-    text = generation_estimate.estimate_generation(config, tmp_path, tmp_path / "generations.sqlite")
+    text = estimate_generation(config, tmp_path, tmp_path / "x.sqlite", answer, lambda: next(clock))
     assert (
         text.count("--- prompt") == 3 and text.count("<|im_start|>assistant") >= 9
     )  # seven shots in the first

@@ -39,21 +39,22 @@ def inputs(tmp_path: Path) -> dict[str, Path]:
     return {"data": tmp_path, "base": tmp_path}
 
 
-@pytest.fixture()
-def config(monkeypatch: pytest.MonkeyPatch) -> Recipe:
-    def answer(
-        requests: Sequence[GenerationRequest], *_: object
-    ) -> dict[str, tuple[GenerationResult, Provenance]]:
-        source = Provenance("m", "q", "{}", 0, "e")
-        return {r.id: (GenerationResult(r.id, "slow western", "stop", 1, 1), source) for r in requests}
+def answer(
+    requests: Sequence[GenerationRequest], *_: object
+) -> dict[str, tuple[GenerationResult, Provenance]]:
+    """A teacher that always writes the same query."""
+    source = Provenance("m", "q", "{}", 0, "e")
+    return {r.id: (GenerationResult(r.id, "slow western", "stop", 1, 1), source) for r in requests}
 
-    monkeypatch.setattr(queries, "ask_teachers", answer)
+
+@pytest.fixture()
+def config() -> Recipe:
     return load_recipe(ROOT / "recipes/tiny.yaml", [f"prompts.max_tokens={BUDGET}", "prompts.listwise=3"])
 
 
 def made(config: Recipe, inputs: dict[str, Path], out: Path) -> tuple[dict[str, Any], list[Prompt]]:
     out.mkdir(parents=True)
-    stats = queries.run(config, inputs, out)
+    stats = queries.run(config, inputs, out, answer)
     return stats, read_rows(out / "prompts.parquet", Prompt)
 
 
