@@ -25,7 +25,7 @@ LONG = Conversation((("user", "tell me more " * 50),), "and more, and still more
 def test_llama_cpp_computes_what_the_checkpoint_does() -> None:
     talked = [*CONVERSATIONS[:3], LONG]
     found = divergence(rows_of_checkpoint(tiny_checkpoint(), talked), rows_of_gguf(exact_gguf(), talked))
-    assert found["tokens"] > 150 and found.max_gap < 2e-3 and found["kl"] < 1e-6
+    assert found.tokens > 150 and found.max_gap < 2e-3 and found.kl < 1e-6
 
 
 @pytest.mark.slow
