@@ -175,6 +175,7 @@ def test_slots_are_chosen_from_memory_and_a_small_cache_still_answers_all(
         assert len(answers(engine, [ask(film, max_tokens=2) for film in FILMS])) == len(FILMS)
 
 
+@pytest.mark.slow
 def test_many_sequences_share_one_context(model: Path, ask: Ask) -> None:
     requests = [ask(f"{film} {number}", max_tokens=2) for number in range(18) for film in FILMS]
     with LlamaEngine(model, EngineConfig(context=128, max_num_seqs=64, threads=1, weights="file")) as engine:

@@ -38,6 +38,7 @@ def test_the_adapters_own_file_on_the_base_computes_what_the_adapter_model_does(
     assert divergence(trained, alone).mean_gap > 0.02  # the adapter matters
 
 
+@pytest.mark.slow
 def test_a_broken_adapter_file_is_an_error(tmp_path: Path) -> None:
     broken = tmp_path / "adapter.gguf"
     broken.write_bytes(adapter_gguf().read_bytes()[:2000])
