@@ -238,6 +238,7 @@ def _recommender(source: CatalogueSource, ranker: str, config: RetrievalConfig) 
     model, said = (None, "") if ranker and not source.model else _model(source)
     if said:
         say(said)
+    catalogues = source.runs / "catalogues"
     if source.catalogue:
         items = items_of(source.catalogue, source.read)
         of = content_id("catalogue", str(source.catalogue.resolve()), source.domain, config.embedder)
@@ -246,11 +247,9 @@ def _recommender(source: CatalogueSource, ranker: str, config: RetrievalConfig) 
             model=model,
             ranker=ranker or None,
             retrieval=config,
-            folder=source.runs / "catalogues" / of,
+            folder=catalogues / of,
         )
-    data = _data(source)
-    of = content_id("catalogue", data.name, source.domain, config.embedder)
-    parts = from_folder(data, source.domain, ranker or None, model, config, source.runs / "catalogues" / of)
+    parts = from_folder(_data(source), source.domain, ranker or None, model, config, catalogues)
     return Recommender.of(parts)
 
 

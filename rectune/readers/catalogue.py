@@ -12,7 +12,7 @@ from rectune.core.errors import UserError
 from rectune.core.types import Item
 from rectune.readers.articles import read_articles
 from rectune.readers.columns import Columns
-from rectune.readers.drops import MALFORMED_LIMIT, Drops, drop_lines
+from rectune.readers.drops import MALFORMED_LIMIT, Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
 from rectune.readers.items import ItemTable, common_title, facts_of
 from rectune.readers.published import published_items
@@ -56,8 +56,7 @@ class CatalogueFile:
         odd.
         """
         lines = [f"{len(self.items):,} items; {self.columns.describe()}"]
-        if self.drops.counts:
-            lines += ["left out:", *drop_lines(self.drops.counts, self.drops.first)]
+        lines += left_out_lines(self.drops)
         return "\n".join([*lines, *self.drops.notes])
 
 

@@ -105,6 +105,11 @@ class Faults:
         )
 
 
+def left_out_lines(drops: Drops) -> list[str]:
+    """`drop_lines` under a heading; nothing where nothing was left out."""
+    return ["left out:", *drop_lines(drops.counts, drops.first)] if drops.counts else []
+
+
 def drop_lines(counts: Mapping[str, int], first: Mapping[str, list[str]], indent: str = "  ") -> list[str]:
     """A table for a person: count and reason, and below it the first places."""
     lines = []

@@ -23,7 +23,7 @@ from rectune.recommender.explanations import (
 from rectune.recommender.requests import LONGEST_QUERY, LONGEST_TITLE, UserRequest, from_words
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.selection import allowed_ids
-from rectune.retrieval.search import reciprocal_rank_fusion
+from rectune.retrieval.search import first_within, reciprocal_rank_fusion
 
 if TYPE_CHECKING:
     from rectune.recommender.generative import GenerativeRecommender, Recommendation
@@ -51,6 +51,13 @@ class RecommendOptions:
     exclude: Collection[str] = ()
     where: Mapping[str, Any] = field(default_factory=dict)
     explain: int = 5
+
+    @classmethod
+    def of(
+        cls, k: int, exclude: Collection[str], where: Mapping[str, Any] | None, explain: bool | int
+    ) -> RecommendOptions:
+        """From the arguments of `Recommender.recommend`: True explains all items, False none."""
+        return cls(k, exclude, where or {}, k * explain if isinstance(explain, bool) else explain)
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -127,6 +134,15 @@ class CatalogueAnswers:
             for one, found, reasons in zip(read, ranked, explained, strict=True)
         ]
 
+    def user_requests(self, rows: Sequence[Mapping[str, Any]]) -> list[UserRequest]:
+        """The requests of rows with `user` (whose known history is taken), or `history`, and `query`."""
+        return [
+            UserRequest(
+                self._history(row["user"]) if row.get("user") is not None else row["history"], row["query"]
+            )
+            for row in rows
+        ]
+
     def _history(self, given: Any) -> Sequence[str]:
         user = str(given)  # ids are text, whatever the table that they come from has
         if user not in self._histories:
@@ -192,15 +208,9 @@ class CatalogueAnswers:
             raise UserError(
                 "queries need the index of the catalogue", hint="make the recommender from a catalogue"
             )
-        index, limit = self._ground().index, k
-        while True:
-            hits = index.find([text], self.domain, limit, absent)
-            kept = [
-                ScoredItem(hit.item_id, hit.score) for hit in hits if within is None or hit.item_id in within
-            ]
-            if len(kept) >= k or len(hits) < limit:
-                return kept[:k]
-            limit *= 4
+        index = self._ground().index
+        hits = first_within(lambda limit: index.find([text], self.domain, limit, absent), k, within)
+        return [ScoredItem(hit.item_id, hit.score) for hit in hits]
 
     def _explained(
         self, read: Sequence[_ReadRequest], ranked: Sequence[Sequence[ScoredItem]], count: int

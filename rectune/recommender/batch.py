@@ -14,8 +14,9 @@ from rectune.core.errors import UserError
 from rectune.core.progress import progress, say
 from rectune.core.types import content_id
 from rectune.readers import table
-from rectune.readers.drops import Drops, drop_lines
+from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
+from rectune.recommender.results import items_frame
 from rectune.recommender.typed_history import titles_in
 
 if TYPE_CHECKING:
@@ -55,18 +56,16 @@ def recommend_users(
     import polars as pl
 
     rows = read_requests(users, recommender)
+    requests = recommender.user_requests(rows)
     parts = output.with_name(output.name + ".parts")
     _prepare(parts, content_id("batch", file_digest(users), options.k, options.explain, list(identity), PART))
     with progress("recommending", len(rows), "users") as advance:
         for start in range(0, len(rows), PART):
             path, some = parts / f"{start:09d}.parquet", rows[start : start + PART]
             if not path.is_file():
-                explain = options.explain if options.explain else False
-                found = recommender.recommend_many(
-                    some, options.k, exclude=options.exclude, where=options.where, explain=explain
-                )
+                found = recommender.recommend_all(requests[start : start + PART], options)
                 fresh = path.with_suffix(".fresh")
-                _named(found, some, start).write_parquet(fresh)
+                _named(items_frame(found), some, start).write_parquet(fresh)
                 fresh.replace(path)
             advance(len(some))
     made = sorted(parts.glob("*.parquet"))
@@ -87,8 +86,7 @@ def _named(found: pl.DataFrame, rows: Sequence[Mapping[str, Any]], start: int) -
         "query": [row["query"] for row in rows],
     }
     columns = [pl.Series(name, values, pl.String).gather(found["request"]) for name, values in given.items()]
-    items = found.select(pl.exclude("user", "request"))
-    return pl.DataFrame([found["request"] + start, *columns]).hstack(items)
+    return pl.DataFrame([found["request"] + start, *columns]).hstack(found.drop("request"))
 
 
 def read_requests(users: Path, recommender: Recommender) -> list[dict[str, Any]]:
@@ -105,8 +103,8 @@ def read_requests(users: Path, recommender: Recommender) -> list[dict[str, Any]]
             f"no column {', '.join(_COLUMNS)}", where=str(users), hint=f"columns there: {', '.join(there)}"
         )
     rows = [_request(row, recommender) for row in table.rows(users, wanted, drops, written)]
-    if drops.counts:
-        say("\n".join(["left out:", *drop_lines(drops.counts, drops.first)]))
+    if left_out := left_out_lines(drops):
+        say("\n".join(left_out))
     if not rows:
         raise UserError("holds no rows", where=str(users), hint="give at least one user, history or query")
     for number, row in enumerate(rows, 1):

@@ -17,6 +17,7 @@ from rectune.recommender.explanations import By, Explanation, ExplanationRequest
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
 from rectune.retrieval.grounding import GroundedItem, Grounding
+from rectune.retrieval.search import first_within
 
 _ALL_BUT = 0.99  # of the drafts may fail: where all do, no model answers, and that is no recommendation
 
@@ -204,13 +205,11 @@ class GenerativeRecommender:
         """The items for one draft; more are looked for until `top` of them are allowed."""
         # If the model wrote nothing, only the request itself is searched for.
         search = self.grounding.top if draft else self.grounding.nearest
-        limit = top
-        while True:
-            found = search(draft, request.domain, limit, request.known, request.user_requests)
-            kept = [item for item in found if within is None or item.item_id in within]
-            if len(kept) >= top or len(found) < limit:
-                return kept[:top]
-            limit *= 8
+        return first_within(
+            lambda limit: search(draft, request.domain, limit, request.known, request.user_requests),
+            top,
+            within,
+        )
 
     def _constrained(
         self,

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rectune.core.artifacts import ArtifactStore
+from rectune.core.catalogue import load_catalogue
+from rectune.core.recipe import load_recipe
 from rectune.recommender import build
 from rectune.recommender.answering import CatalogueAnswers, RecommendOptions
 from rectune.recommender.build import RecommenderParts
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations, items_frame, request_rows
+from rectune.recommender.tables import histories_of, items_of, likes_of, read_likes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import polars as pl
 
     from rectune.core.settings import RetrievalConfig
@@ -54,11 +57,8 @@ class Recommender(CatalogueAnswers):
         Raises:
             UserError: the catalogue cannot be read, or there is no such model or ranker.
         """
-        return cls.of(
-            build.from_catalogue(
-                catalogue, model=model, ranker=ranker, options=options, retrieval=retrieval, folder=folder
-            )
-        )
+        items = items_of(catalogue, options)
+        return cls.of(build.from_items(items, ranker=ranker, model=model, retrieval=retrieval, folder=folder))
 
     @classmethod
     def from_run(
@@ -84,9 +84,13 @@ class Recommender(CatalogueAnswers):
         Raises:
             UserError: no run of the recipe has come that far, or it has no such domain.
         """
-        return cls.of(
-            build.from_run(recipe, domain, ranker=ranker, model=model, retrieval=retrieval, runs=runs)
-        )
+        store = ArtifactStore(Path(runs))
+        name, settings = store.name_of(Path(recipe)), retrieval or load_recipe(Path(recipe), []).retrieval
+        data = store.resolve(name, "data")
+        if not domain and len(known := load_catalogue(data / "items.parquet").domains) == 1:
+            domain = known[0]
+        chosen = store.resolve(name, "export") / "model.gguf" if model == "run" else model
+        return cls.of(build.from_folder(data, domain, ranker, chosen, settings, store.root / "catalogues"))
 
     @classmethod
     def fit(
@@ -117,9 +121,12 @@ class Recommender(CatalogueAnswers):
         Raises:
             UserError: a table cannot be read, or no interaction counts as liked.
         """
-        parts = build.fit(
-            interactions, items, ranker=ranker, model=model, positive_threshold=positive_threshold,
-            columns=columns, options=options, retrieval=retrieval, folder=folder,
+        catalogue = items_of(items, options)
+        ids = [item.item_id for item in catalogue]
+        liked = read_likes(interactions, ids, positive_threshold, columns)
+        parts = build.from_items(
+            catalogue, ranker=ranker, model=model, likes=likes_of(liked, ids), histories=histories_of(liked),
+            retrieval=retrieval, folder=folder,
         )  # fmt: skip
         return cls.of(parts)
 
@@ -157,8 +164,7 @@ class Recommender(CatalogueAnswers):
                 that `RecommendOptions` refuses.
         """
         request = UserRequest(self._history(user) if user is not None else history, query, history_domain)
-        count = k * explain if isinstance(explain, bool) else explain
-        return self.recommend_all([request], RecommendOptions(k, exclude, where or {}, count))[0]
+        return self.recommend_all([request], RecommendOptions.of(k, exclude, where, explain))[0]
 
     def recommend_many(
         self,
@@ -186,14 +192,8 @@ class Recommender(CatalogueAnswers):
         import polars as pl
 
         rows = request_rows(requests)
-        asked = [
-            UserRequest(
-                self._history(row["user"]) if row.get("user") is not None else row["history"], row["query"]
-            )
-            for row in rows
-        ]
-        count = k * explain if isinstance(explain, bool) else explain
-        found = items_frame(self.recommend_all(asked, RecommendOptions(k, exclude, where or {}, count)))
+        options = RecommendOptions.of(k, exclude, where, explain)
+        found = items_frame(self.recommend_all(self.user_requests(rows), options))
         if not any(row.get("user") is not None for row in rows):
             return found
         given = (row.get("user") for row in rows)

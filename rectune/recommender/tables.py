@@ -16,7 +16,7 @@ from rectune.core.types import Item
 from rectune.rankers.domain_data import TrainLikes
 from rectune.readers.catalogue import CatalogueFile, CatalogueOptions
 from rectune.readers.catalogue import read_catalogue as read_catalogue_file
-from rectune.readers.drops import Drops, drop_lines
+from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
 from rectune.readers.interactions import InteractionTable
 
@@ -126,8 +126,8 @@ def read_likes(
     drops.add("interaction with an unknown item", named.height - known.height)
     least = 0.0 if positive_threshold is None else positive_threshold
     liked = known.filter(pl.col("value") >= least)
-    if drops.counts:
-        say("\n".join(["left out:", *drop_lines(drops.counts, drops.first)]))
+    if left_out := left_out_lines(drops):
+        say("\n".join(left_out))
     if not liked.height:
         raise UserError("no interaction counts as liked", hint="lower positive_threshold, or check the ids")
     if "timestamp" in liked.columns:
@@ -143,3 +143,9 @@ def likes_of(liked: pl.DataFrame, item_ids: Sequence[str]) -> TrainLikes:
     users = once["user_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
     place = {item: at for at, item in enumerate(item_ids)}
     return TrainLikes(tuple(item_ids), users, np.array([place[i] for i in once["item_id"]], np.int64))
+
+
+def histories_of(liked: pl.DataFrame) -> dict[str, list[str]]:
+    """By user the items of `read_likes`, oldest first, each once."""
+    users = liked.group_by(["user_id"], maintain_order=True)
+    return {str(user): list(dict.fromkeys(rows["item_id"].to_list())) for (user,), rows in users}
