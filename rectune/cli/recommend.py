@@ -154,7 +154,8 @@ def recommend(
     if context.obj and recommender.generative:  # it answers in place of rectune.inference.generate.generate
         recommender.generative = replace(recommender.generative, generate=context.obj)
     if users:
-        _batch(recommender, users, output, config.top, (source, ranker, config))
+        fitted_on = "" if source.catalogue else _data(source).name
+        _batch(recommender, users, output, config.top, (source, ranker, config, fitted_on))
         return
     answer = _Answering(recommender, config.top, as_json)
     with keep_engines_loaded() if interactive else nullcontext():

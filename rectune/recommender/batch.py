@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from rectune.recommender.answering import RecommendOptions
     from rectune.recommender.recommender import Recommender
+    from rectune.recommender.requests import UserRequest
 
 PART = 256  # requests that are answered together
 _COLUMNS = ("user", "history", "query")
@@ -44,8 +46,8 @@ def recommend_users(
         output: the Parquet file: `request` (the number of the row, from 0, blank ones left out), `user`,
             `history`, `query`, `rank` (from 1), and the attributes of `RecommendedItem`.
         options: of all requests.
-        identity: what else the answers depend on (the catalogue, the model), so that parts of another run are
-            not taken for this one's.
+        identity: what the answers depend on beside requests, options, items and the model's file, such as
+            what the ranker was fitted on: parts of another run are not taken for this one's.
 
     Returns:
         How many rows were answered.
@@ -58,7 +60,7 @@ def recommend_users(
     rows = read_requests(users, recommender)
     requests = recommender.user_requests(rows)
     parts = output.with_name(output.name + ".parts")
-    _prepare(parts, content_id("batch", file_digest(users), options.k, options.explain, list(identity), PART))
+    _prepare(parts, _identity(recommender, requests, options, [file_digest(users), *identity]))
     with progress("recommending", len(rows), "users") as advance:
         for start in range(0, len(rows), PART):
             path, some = parts / f"{start:09d}.parquet", rows[start : start + PART]
@@ -74,6 +76,24 @@ def recommend_users(
     fresh.replace(output)
     shutil.rmtree(parts)
     return len(rows)
+
+
+def _identity(
+    recommender: Recommender,
+    requests: Sequence[UserRequest],
+    options: RecommendOptions,
+    identity: Sequence[Any],
+) -> str:
+    """A hash of all that the answers depend on."""
+    ranker, generative = recommender.ranker, recommender.generative
+    return content_id(
+        "batch",
+        [(list(one.history), one.query) for one in requests],
+        [astuple(item) for item in recommender.items.values()],
+        [options.k, options.explain, sorted(options.exclude), repr(sorted(options.where.items()))],
+        [ranker.name if ranker else "", file_digest(generative.model) if generative else ""],
+        [list(identity), PART],
+    )
 
 
 def _named(found: pl.DataFrame, rows: Sequence[Mapping[str, Any]], start: int) -> pl.DataFrame:

@@ -86,6 +86,21 @@ def test_what_was_answered_before_an_interruption_is_not_asked_again(
     assert isinstance(other, Counting) and other.asked == rows
 
 
+def test_parts_of_another_catalogue_are_not_taken_for_this_ones(tmp_path: Path) -> None:
+    users = tmp_path / "users.parquet"
+    pl.DataFrame({"query": ["red"] * (batch.PART + 1)}).write_parquet(users)
+    first = Counting.from_catalogue(ITEMS, model=None, ranker="bm25")
+    assert isinstance(first, Counting)
+    first.dies_after = batch.PART
+    with pytest.raises(KeyboardInterrupt):
+        recommend_users(first, users, tmp_path / "top.parquet", OPTIONS, ["x"])
+    other = Counting.from_catalogue([*ITEMS, Item("other", "e", "Red")], model=None, ranker="bm25")
+    recommend_users(other, users, tmp_path / "top.parquet", OPTIONS, ["x"])
+    assert isinstance(other, Counting) and other.asked == batch.PART + 1
+    found = pl.read_parquet(tmp_path / "top.parquet").filter(pl.col("rank") == 1)
+    assert found["item_id"].unique().to_list() == ["e"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
