@@ -6,10 +6,11 @@ import difflib
 import importlib
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,13 @@ from rectune.core.errors import UserError
 from rectune.core.extras import missing_extra
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
     from rectune.rankers.domain_data import DomainData
 
 Scores = NDArray[np.float64]
+
+_AT_ONCE = 64  # histories whose whole catalogue is scored together
 
 
 class ScoredItem(NamedTuple):
@@ -62,10 +67,14 @@ class Ranker(ABC):
     Attributes:
         name: its name in reports and recipes.
         item_ids: the items it was fitted on, in the order of the catalogue.
+        learns_from_likes: whether it is fitted on other people's likes: without any, all items score alike.
+        grid: arguments of the constructor that are tried when it is tuned, the simplest first.
     """
 
     name: str = ""
     item_ids: Sequence[str] = ()
+    learns_from_likes: ClassVar[bool] = True
+    grid: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
     @abstractmethod
     def fit(self, data: DomainData) -> Self:
@@ -109,26 +118,82 @@ class Ranker(ABC):
         place = {item: at for at, item in enumerate(self.item_ids)}
         allowed = np.array([within is None or item in within for item in self.item_ids], np.bool_)
         found = []
-        for at, history in enumerate(histories):
-            mine = allowed.copy()
-            mine[[place[item] for item in (history if exclude is None else exclude[at]) if item in place]] = (
-                False
-            )
-            left = np.flatnonzero(mine)
-            scores = self._scores_of(history, left)
-            best = np.argsort(-scores, kind="stable")[: max(k, 0)]
-            found.append([ScoredItem(self.item_ids[left[one]], float(scores[one])) for one in best])
+        for start in range(0, len(histories), _AT_ONCE):
+            some = histories[start : start + _AT_ONCE]
+            for at, scores in enumerate(self.score_all(some), start):
+                mine = allowed.copy()
+                absent = histories[at] if exclude is None else exclude[at]
+                mine[[place[item] for item in absent if item in place]] = False
+                left = np.flatnonzero(mine)
+                found.append(
+                    [
+                        ScoredItem(self.item_ids[left[one]], float(scores[left[one]]))
+                        for one in best_places(scores[left], k)
+                    ]
+                )
         return found
 
-    def _scores_of(self, history: Sequence[str], places: NDArray[np.int64]) -> Scores:
-        """The scores of the items at these places of the catalogue, for one history.
+    def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
+        """[len(histories), len(item_ids)] the scores of the whole catalogue for each history."""
+        scores = self.score(histories, [self.item_ids] * len(histories))
+        return np.array(scores, np.float64).reshape(len(histories), len(self.item_ids))
 
-        Rankers whose scores do not depend on the other candidates can give them without looking items up.
+
+class CatalogueRanker(Ranker):
+    """A ranker that scores the whole catalogue at once; a subclass has `score_all` in place of `score`."""
+
+    @abstractmethod
+    def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
+        """See `Ranker.score_all`; ids that are not in `item_ids` add nothing to a history."""
+
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `CandidateScorer.score`."""
+        found: list[Scores] = []
+        for start in range(0, len(histories), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            for scores, shown in zip(self.score_all(histories[some]), candidates[some], strict=True):
+                places = [self.place.get(item, -1) for item in shown]
+                padded = np.append(scores, 0.0)  # what an unknown item scores
+                found.append(padded[places])
+        return found
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Item id -> its place in `item_ids`."""
+        return {item: at for at, item in enumerate(self.item_ids)}
+
+    def counts_in(self, histories: Sequence[Sequence[str]], last: int = 0) -> csr_array:
+        """[len(histories), len(item_ids)] how often each history has an item; of its `last` ones, 0: of all.
+
+        float32; an item that is twice in a history counts twice.
         """
-        return self.score([history], [[self.item_ids[place] for place in places]])[0]
+        from scipy.sparse import csr_array
+
+        rows = [
+            [self.place[item] for item in history[-last if last else None :] if item in self.place]
+            for history in histories
+        ]
+        bounds = np.cumsum([0, *map(len, rows)])
+        places = np.array([at for row in rows for at in row], np.int64)
+        found = csr_array(
+            (np.ones(len(places), np.float32), places, bounds), shape=(len(histories), len(self.item_ids))
+        )
+        found.sum_duplicates()
+        return found
 
 
-# Name -> the class; nothing is imported before it is asked for.
+def best_places(scores: Scores, k: int) -> NDArray[np.int64]:
+    """The places of the k highest scores, the best first; of equal ones the first."""
+    count = min(max(k, 0), len(scores))
+    if count * 4 < len(scores):  # sorting all of a large catalogue takes longer
+        least = np.partition(scores, len(scores) - count)[len(scores) - count] if count else np.inf
+        places = np.flatnonzero(scores >= least)
+    else:
+        places = np.arange(len(scores))
+    return places[np.argsort(-scores[places], kind="stable")[:count]]
+
+
+# Name -> the class, the simplest first; nothing is imported before it is asked for.
 RANKERS: dict[str, str] = {
     "random": "rectune.rankers.baselines:Random",
     "popularity": "rectune.rankers.baselines:Popularity",
@@ -140,23 +205,22 @@ RANKERS: dict[str, str] = {
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
 }
 
-# Those that use no interactions but the given history.
+# Those that use no interactions but the given history, and no language model.
 INTERACTION_FREE = ("random", "bm25", "embedding_mean", "embedding_best", "hybrid")
-# Those that know nothing without interactions: all items score alike.
-INTERACTION_BASED = ("popularity", "item_knn")
 
 
-def fit_ranker(name: str, data: DomainData) -> Ranker:
+def fit_ranker(name: str, data: DomainData, parameters: Mapping[str, Any] | None = None) -> Ranker:
     """The ranker of this name, fitted on a domain.
 
     Args:
         name: one of `RANKERS`, or `module:Class` of your own.
         data: the domain's items and likes.
+        parameters: arguments of its constructor; its defaults without any.
 
     Raises:
         UserError: there is none of this name, or its module cannot be imported.
     """
-    return ranker_class(name)().fit(data)
+    return ranker_class(name)(**(parameters or {})).fit(data)
 
 
 def ranker_class(name: str) -> type[Ranker]:

@@ -8,15 +8,16 @@ import re
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rectune.core.types import content_id
+from rectune.core.rng import generator_of
 from rectune.prompts.titles import fold
-from rectune.rankers.base import Ranker, ScoredItem, Scores
+from rectune.rankers.base import CatalogueRanker, Ranker, ScoredItem, Scores
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ K1, B = 1.2, 0.75  # of BM25
 _WORD = re.compile(r"\w+")
 
 
-class Random(Ranker):
-    """Uniform scores, which depend on seed, history and candidates alone, not on the other cases."""
+class Random(CatalogueRanker):
+    """Uniform scores, which depend on seed and history alone, not on the other cases."""
 
     name = "random"
+    learns_from_likes = False
 
     def __init__(self, seed: int | None = None) -> None:
         self._given, self.seed = seed, seed or 0
@@ -44,13 +46,13 @@ class Random(Ranker):
         self.seed = data.seed if self._given is None else self._given
         return self
 
-    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `CandidateScorer.score`."""
-        return [self._scores(h, c) for h, c in zip(histories, candidates, strict=True)]
-
-    def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
-        seed = int(content_id("random", self.seed, list(history), list(candidates)), 16)
-        return np.random.default_rng(seed).random(len(candidates))
+    def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
+        """See `Ranker.score_all`."""
+        rows = [
+            generator_of("random", self.seed, list(history)).random(len(self.item_ids))
+            for history in histories
+        ]
+        return np.array(rows).reshape(len(histories), len(self.item_ids))
 
     def save(self, folder: Path) -> None:
         """See `Ranker.save`."""
@@ -65,7 +67,7 @@ class Random(Ranker):
         return ranker
 
 
-class Popularity(Ranker):
+class Popularity(CatalogueRanker):
     """The number of train users who liked the item; the history is ignored."""
 
     name = "popularity"
@@ -74,22 +76,18 @@ class Popularity(Ranker):
         """Counts the likes of the train users."""
         return self._set(data.likes.item_ids, data.likes.counts)
 
-    def _set(self, item_ids: Sequence[str], counts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Self:
-        self.item_ids = tuple(item_ids)
-        self._counts = dict(zip(self.item_ids, counts.tolist(), strict=True))
+    def _set(self, item_ids: Sequence[str], counts: NDArray[np.int64]) -> Self:
+        self.item_ids, self._counts = tuple(item_ids), counts
         return self
 
-    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `CandidateScorer.score`."""
-        return [
-            np.array([self._counts.get(item, 0) for item in case], np.float64)
-            for _, case in zip(histories, candidates, strict=True)
-        ]
+    def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
+        """See `Ranker.score_all`."""
+        return np.tile(self._counts.astype(np.float64), (len(histories), 1))
 
     def save(self, folder: Path) -> None:
         """See `Ranker.save`."""
-        counts = np.array([self._counts[item] for item in self.item_ids], np.int64)
-        save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, arrays={"counts": counts}))
+        arrays = {"counts": self._counts}
+        save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, arrays=arrays))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -103,7 +101,7 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(fold(text))
 
 
-class Bm25(Ranker):
+class Bm25(CatalogueRanker):
     """Okapi BM25 (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
 
     An item's document is its title and categories; the query is the words of the last items of the history,
@@ -112,6 +110,7 @@ class Bm25(Ranker):
     """
 
     name = "bm25"
+    learns_from_likes = False
 
     def __init__(self, last: int = LAST_ITEMS) -> None:
         self.last = last
@@ -124,23 +123,30 @@ class Bm25(Ranker):
 
     def _set(self, item_ids: Sequence[str], weights: csr_array, words: Sequence[str]) -> Self:
         self.item_ids, self._column = tuple(item_ids), {word: at for at, word in enumerate(words)}
-        self._place = {item: at for at, item in enumerate(self.item_ids)}
         self._weights = weights
         return self
 
-    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `CandidateScorer.score`."""
-        return [self._scores(h[-self.last :], c) for h, c in zip(histories, candidates, strict=True)]
+    def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
+        """See `Ranker.score_all`."""
+        queries = self.counts_in(histories, self.last) @ self._has_word
+        scores: Scores = (queries @ self._weights.T).toarray()
+        return scores
+
+    def score_texts(self, texts: Sequence[str]) -> Scores:
+        """[len(texts), len(item_ids)] how well the words of each item fit those of a text."""
+        queries = np.zeros((len(texts), len(self._column)))
+        for row, text in zip(queries, texts, strict=True):
+            for word in words_of(text):
+                if (at := self._column.get(word)) is not None:
+                    row[at] += 1
+        scores: Scores = (self._weights @ queries.T).T
+        return scores
 
     def top_for_text(
         self, text: str, k: int, exclude: Collection[str] = (), within: Collection[str] | None = None
     ) -> list[ScoredItem]:
         """The k items whose words fit those of a text; none that shares no word with it."""
-        query = np.zeros(len(self._column))
-        for word in words_of(text):
-            if (at := self._column.get(word)) is not None:
-                query[at] += 1
-        scores = self._weights @ query
+        scores = self.score_texts([text])[0]
         order = (at for at in np.argsort(-scores, kind="stable") if scores[at] > 0)
         found = ((self.item_ids[at], float(scores[at])) for at in order)
         allowed = (
@@ -150,26 +156,12 @@ class Bm25(Ranker):
         )
         return list(itertools.islice(allowed, k))
 
-    def _scores(self, history: Sequence[str], candidates: Sequence[str]) -> Scores:
-        scores = np.zeros(len(candidates))
-        known = [n for n, item in enumerate(candidates) if item in self._place]
-        if known:
-            places = [self._place[candidates[n]] for n in known]
-            scores[known] = self._weights[places] @ self._query(history)
-        return scores
-
-    def _scores_of(self, history: Sequence[str], places: NDArray[np.int64]) -> Scores:
-        scores: Scores = (self._weights @ self._query(history[-self.last :]))[places]
-        return scores
-
-    def _query(self, history: Sequence[str]) -> Scores:
-        """[words] how many items of the history have each word."""
-        weights = self._weights
-        query = np.zeros(weights.shape[1])
-        for item in history:
-            if (at := self._place.get(item)) is not None:
-                query[weights.indices[weights.indptr[at] : weights.indptr[at + 1]]] += 1
-        return query
+    @cached_property
+    def _has_word(self) -> csr_array:
+        """[items, words] 1 where an item has a word."""
+        has = self._weights.copy()
+        has.data = np.ones_like(has.data)
+        return has
 
     def save(self, folder: Path) -> None:
         """See `Ranker.save`."""
@@ -212,6 +204,8 @@ def _bm25_weights(documents: Sequence[Counter[str]]) -> tuple[csr_array, list[st
 
 class _EmbeddingRanker(Ranker):
     """Cosines of sentence embeddings of title and categories."""
+
+    learns_from_likes = False
 
     def __init__(self, last: int = LAST_ITEMS) -> None:
         self.last = last

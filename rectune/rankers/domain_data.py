@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +15,41 @@ from rectune.core.tables import read_table
 from rectune.core.types import Case, Item
 from rectune.retrieval.embedding import EMBEDDED, Vectors, embed, title_and_categories
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class TrainLikes:
-    """Likes of train users: `users` and `items` [likes], each pair once; items are places in `item_ids`."""
+    """Likes of train users, each pair of user and item once.
+
+    Attributes:
+        item_ids: the items of the domain.
+        users: [likes] numbers of the users, of any range.
+        items: [likes] places in `item_ids`.
+        times: [likes] in milliseconds since 1970; None where none are known.
+    """
 
     item_ids: tuple[str, ...]
     users: Codes
     items: Codes
+    times: Codes | None = None
 
     @cached_property
     def counts(self) -> Codes:
         """[len(item_ids)] how many train users liked each item."""
         return np.bincount(self.items, minlength=len(self.item_ids))
+
+    @cached_property
+    def matrix(self) -> csr_array:
+        """[users who liked something, items] 1.0 where a user liked an item, float32."""
+        from scipy.sparse import csr_array
+
+        found, rows = np.unique(self.users, return_inverse=True)
+        ones = np.ones(len(rows), np.float32)
+        return csr_array((ones, (rows, self.items)), shape=(len(found), len(self.item_ids)))
 
     @cached_property
     def place(self) -> dict[str, int]:
@@ -118,10 +139,13 @@ def train_likes(data: Path, cases: Sequence[Case], domain: str) -> TrainLikes:
     liked = (
         pl.scan_parquet(data / "interactions.parquet")
         .filter(own & pl.col("liked") & ~pl.col("user").is_in(absent.implode()))
-        .select(pl.col("user", "item").cast(pl.Int64))
-        .unique(maintain_order=True)
+        .select(pl.col("user", "item").cast(pl.Int64), "timestamp")
+        .unique(["user", "item"], keep="first", maintain_order=True)
         .collect(engine="streaming")
     )
     places = np.zeros(int(items["item"].max() or 0) + 1, np.int64)  # type: ignore[arg-type]
     places[items["item"].to_numpy()] = np.arange(items.height)
-    return TrainLikes(tuple(items["item_id"]), liked["user"].to_numpy(), places[liked["item"].to_numpy()])
+    times = None if liked["timestamp"].null_count() else liked["timestamp"].cast(pl.Int64).to_numpy()
+    return TrainLikes(
+        tuple(items["item_id"]), liked["user"].to_numpy(), places[liked["item"].to_numpy()], times
+    )

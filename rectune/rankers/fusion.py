@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from rectune.rankers.base import CandidateScorer, Ranker, Scores
+from rectune.rankers.base import CandidateScorer, CatalogueRanker, Scores
 from rectune.rankers.baselines import Bm25, EmbeddingBest
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 
@@ -40,10 +40,11 @@ class Fused:
         return [fused(one, other, self.weight) for one, other in pairs]
 
 
-class Hybrid(Ranker):
-    """BM25 and the best match by embedding, each standardised a case, in equal parts."""
+class Hybrid(CatalogueRanker):
+    """BM25 and the best match by embedding, each standardised over the catalogue, in equal parts."""
 
     name = "hybrid"
+    learns_from_likes = False
 
     def fit(self, data: DomainData) -> Self:
         """Fits both."""
@@ -53,9 +54,11 @@ class Hybrid(Ranker):
         self._meaning, self._words, self.item_ids = meaning, words, words.item_ids
         return self
 
-    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        """See `CandidateScorer.score`."""
-        return Fused(self.name, self._meaning, self._words, 0.5).score(histories, candidates)
+    def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
+        """See `Ranker.score_all`."""
+        pairs = zip(self._meaning.score_all(histories), self._words.score_all(histories), strict=True)
+        scores = np.array([fused(one, other, 0.5) for one, other in pairs])
+        return scores.reshape(len(histories), len(self.item_ids))
 
     def save(self, folder: Path) -> None:
         """See `Ranker.save`; a folder within for each of the two."""

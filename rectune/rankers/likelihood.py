@@ -137,6 +137,7 @@ class LikelihoodRanker(Ranker):
     """
 
     name = "likelihood"
+    learns_from_likes = False
 
     def __init__(
         self,

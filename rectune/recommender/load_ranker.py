@@ -7,7 +7,6 @@ from typing import Any
 
 from rectune.core.errors import UserError
 from rectune.rankers.base import (
-    INTERACTION_BASED,
     INTERACTION_FREE,
     RANKERS,
     Ranker,
@@ -63,7 +62,7 @@ def load_ranker(
 
 def fit_by_name(name: str, data: DomainData, likes: TrainLikes | None) -> Ranker:
     """The ranker of this name; refuses to fit one on interactions that are not there."""
-    if likes is None and name in INTERACTION_BASED:
+    if likes is None and ranker_class(name).learns_from_likes and name in RANKERS:
         raise UserError(
             f"the ranker {name} needs interactions",
             hint=f"give them, with Recommender.fit for instance; without: {', '.join(INTERACTION_FREE)}",

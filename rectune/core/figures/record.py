@@ -50,10 +50,6 @@ class Record(BaseModel):
         """The record as JSON text, a field a line."""
         return self.model_dump_json(indent=1)
 
-    def byjson_name(self) -> dict[str, Any]:
-        """The fields by their names in JSON."""
-        return {json_name(name): value for name, value in self}
-
 
 class StageRecord(Record):
     """A record that a stage leaves in its folder: what it returns, which the manifest keeps, or a file."""
