@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rectune.rankers.domain_data import DomainData
 
-Scores = NDArray[np.float64]
+Scores = NDArray[np.floating[Any]]
 
 _AT_ONCE = 64  # histories whose whole catalogue is scored together
 
