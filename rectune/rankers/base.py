@@ -203,6 +203,7 @@ RANKERS: dict[str, str] = {
     "hybrid": "rectune.rankers.fusion:Hybrid",
     "item_knn": "rectune.rankers.item_knn:ItemKnn",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
+    "chosen": "rectune.rankers.chosen:ChosenRanker",
 }
 
 # Those that use no interactions but the given history, and no language model.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rectune.core.errors import UserError
 from rectune.core.extras import is_installed
 from rectune.core.figures.fit import (
     HISTORY_LENGTHS,
@@ -23,7 +24,6 @@ from rectune.core.stats.metrics import ndcg_at
 from rectune.core.types import content_id
 from rectune.rankers.base import Ranker, Scores, ranker_class
 from rectune.rankers.choose_weights import ScoredUsers, choose_weights, parameters_gains
-from rectune.rankers.chosen import INDEX, ChosenRanker, TextScores
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.fit_cache import FitCache, FittedData
 from rectune.rankers.holdout import HeldOutUser, Holdout, holdouts, shortened, target_ranks
@@ -44,6 +44,10 @@ _EMBEDDING = ("embedding_mean", "embedding_best", "hybrid")
 _OF_WORDS = ("bm25", "embedding_best", "hybrid")  # those that score texts
 _HISTORY_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5)
 _SCORES = 200_000_000  # that are held in memory, 8 bytes each
+
+
+INDEX = "index"  # the name under which the search in the catalogue's index is weighed
+TextScores = Callable[[Sequence[str]], Scores]
 
 
 @dataclass(frozen=True)
@@ -76,14 +80,21 @@ class ChoiceOptions:
     cache: FitCache = field(default_factory=FitCache)
 
 
-def choose(data: DomainData, options: ChoiceOptions | None = None) -> ChosenRanker:
-    """The ranker of a domain that does best on users who were held out of the fitting.
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen, and the rankers, fitted on all likes."""
+
+    choice: DomainChoice
+    rankers: Mapping[str, Ranker]
+
+
+def choose(data: DomainData, options: ChoiceOptions) -> Chosen:
+    """What ranks in a domain: what does best on users who were held out of the fitting.
 
     Each ranker is tuned over its `grid`, alone; then weights are chosen for histories of each length
     (`choose_weights`), and for queries. In the end every ranker is fitted on all likes. Without likes the
     hybrid of words and embedding ranks, which did best on foreign catalogues (docs/experiments.md).
     """
-    options = options or ChoiceOptions()
     names = _able(options.rankers, data)
     wanted = _as_many_as_fit(options.users, len(names) * len(data.items))
     folds = [_Fold(data, one, options.seed) for one in holdouts(data.likes, wanted, options.seed)]
@@ -101,11 +112,63 @@ def choose(data: DomainData, options: ChoiceOptions | None = None) -> ChosenRank
         histories=histories,
         queries=_default_queries(names, options.search),
     )
-    chosen = ChosenRanker().of(choice, rankers, data.likes.counts)
-    chosen.search = options.search
     if options.asked:
-        chosen.choice = choice.model_copy(update={"queries": _queries(chosen, options)})
-    return chosen
+        choice = choice.model_copy(update={"queries": _queries(choice, rankers, data, options)})
+    return Chosen(choice, rankers)
+
+
+def history_scores(
+    histories: Mapping[HistoryLength, HistoryChoice],
+    rankers: Mapping[str, Ranker],
+    likes: NDArray[np.int64],
+    given: Sequence[Sequence[str]],
+) -> Scores:
+    """[len(given), items] the scores by what was chosen for the length of each history.
+
+    Args:
+        histories: what was chosen.
+        rankers: fitted, by name.
+        likes: [items] how many train users liked each item.
+        given: histories of item ids.
+    """
+    item_ids = next(iter(rankers.values())).item_ids
+    there, learning = frozenset(item_ids), learning_among(rankers)
+    found = np.zeros((len(given), len(item_ids)))
+    lengths = [length_of(history, there) for history in given]
+    for length in dict.fromkeys(lengths):
+        places = [at for at, one in enumerate(lengths) if one == length]
+        some, chosen = [given[at] for at in places], histories[length].chosen
+        scores = {name: rankers[name].score_all(some) for name in chosen.weights}
+        found[places] = weighted(scores, chosen, learning, likes)
+    return found
+
+
+def length_of(history: Sequence[str], there: Collection[str]) -> HistoryLength:
+    """The length that counts: of the items that the catalogue (`there`) has."""
+    known = sum(item in there for item in history)
+    return "0" if not known else "1-4" if known < 5 else "5+"
+
+
+def learning_among(rankers: Mapping[str, Ranker]) -> frozenset[str]:
+    """The names of those that learn from likes."""
+    return frozenset(name for name, ranker in rankers.items() if ranker.learns_from_likes)
+
+
+def text_scores(
+    name: str, rankers: Mapping[str, Ranker], search: TextScores | None, texts: Sequence[str]
+) -> Scores:
+    """[len(texts), items] the scores of one ranker, or of the index, for words that say what is wanted.
+
+    Raises:
+        UserError: the index is asked for and is not there.
+    """
+    if name != INDEX:
+        return rankers[name].score_texts(texts)  # type: ignore[attr-defined, no-any-return]
+    if search is None:
+        raise UserError(
+            "queries need the index of the catalogue", hint="make the recommender from a catalogue"
+        )
+    return search(texts)
 
 
 def _able(names: Sequence[str], data: DomainData) -> list[str]:
@@ -227,18 +290,21 @@ def _default_queries(names: Sequence[str], search: TextScores | None) -> QueryCh
     return QueryChoice(chosen=weights, history_weight=0.0, cases=0, tried=())
 
 
-def _queries(ranker: ChosenRanker, options: ChoiceOptions) -> QueryChoice:
+def _queries(
+    choice: DomainChoice, rankers: Mapping[str, Ranker], data: DomainData, options: ChoiceOptions
+) -> QueryChoice:
     """What ranks for words, and how much the history counts beside them."""
-    asked, place, default = options.asked, ranker.place, ranker.choice.queries
+    asked, likes, default = options.asked, data.likes.counts, choice.queries
+    place = {item: at for at, item in enumerate(data.items)}
+    names = [name for name in _OF_WORDS if name in rankers] + ([INDEX] if options.search else [])
     texts = [one.query for one in asked]
-    scores = {name: ranker.rankers[name].score_texts(texts) for name in _OF_WORDS if name in ranker.rankers}  # type: ignore[attr-defined]
-    if options.search:
-        scores[INDEX] = options.search(texts)
+    scores = {name: text_scores(name, rankers, options.search, texts) for name in names}
     absent = [[place[item] for item in one.history if item in place] for one in asked]
-    users = ScoredUsers(scores, [place[one.target] for one in asked], absent, ranker.likes, ())
+    users = ScoredUsers(scores, [place[one.target] for one in asked], absent, likes, ())
     found = choose_weights(users, default.chosen)
-    by_words = standardised_rows(weighted(scores, found.chosen, (), ranker.likes))
-    by_history = standardised_rows(ranker.score_all([one.history for one in asked]))
+    by_words = standardised_rows(weighted(scores, found.chosen, (), likes))
+    past = history_scores(choice.histories, rankers, likes, [one.history for one in asked])
+    by_history = standardised_rows(past)
     gains = [
         ndcg_at(users.ranks(weight * by_history + (1 - weight) * by_words), 10) for weight in _HISTORY_WEIGHTS
     ]

@@ -63,11 +63,11 @@ class _Tried:
         return float(self.gains.mean())
 
     @property
-    def simplicity(self) -> tuple[int, tuple[int, ...]]:
-        """Smaller is simpler: fewer rankers, then those that come first in `RANKERS`."""
-        order = list(RANKERS)
-        names = (order.index(name) if name in order else len(order) for name in self.weights.weights)
-        return len(self.weights.weights), tuple(sorted(names))
+    def preference(self) -> tuple[int, int, float]:
+        """Smaller is taken first: fewer rankers, of one alone that which comes first in `RANKERS`, better."""
+        names, order = list(self.weights.weights), list(RANKERS)
+        place = order.index(names[0]) if len(names) == 1 and names[0] in order else len(order)
+        return len(names), place, -self.mean
 
 
 def choose_weights(users: ScoredUsers, default: RankerWeights) -> HistoryChoice:
@@ -88,7 +88,7 @@ def choose_weights(users: ScoredUsers, default: RankerWeights) -> HistoryChoice:
     tried = [*singles, *_fusions(users, singles)]
     best = max(tried, key=lambda one: one.mean)
     fair = [one for one in tried if _behind(best, one)[0] <= _behind(best, one)[1]]
-    chosen = min([best, *fair], key=lambda one: (one.simplicity, -one.mean))
+    chosen = min([best, *fair], key=lambda one: one.preference)
     bootstrap = UserBootstrap([str(at) for at in range(len(users.targets))], _ROUNDS, 0)
     order = sorted(tried, key=lambda one: -one.mean)
     return HistoryChoice(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -11,18 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.artifacts import write_atomically
-from rectune.core.errors import UserError
 from rectune.core.figures.fit import DomainChoice, HistoryLength, RankerWeights
 from rectune.core.figures.read_records import read_figures
 from rectune.rankers.base import CatalogueRanker, Ranker, Scores, ranker_class
+from rectune.rankers.choice import (
+    ChoiceOptions,
+    TextScores,
+    choose,
+    history_scores,
+    learning_among,
+    length_of,
+    text_scores,
+)
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 from rectune.rankers.weighting import item_weights, standardised_rows, weighted
 
 if TYPE_CHECKING:
     from rectune.rankers.domain_data import DomainData
-
-INDEX = "index"  # the name under which the search in the catalogue's index is weighed
-TextScores = Callable[[Sequence[str]], Scores]
 
 
 @dataclass(frozen=True)
@@ -58,25 +63,25 @@ class ChosenRanker(CatalogueRanker):
     search: TextScores | None = None
 
     def fit(self, data: DomainData) -> Self:
-        """Chooses among the rankers by what does best on held-out train users; see `choose`."""
-        from rectune.rankers.choice import choose
+        """Chooses among `DEFAULT_RANKERS`; see `choose`."""
+        return self.fit_with(data, ChoiceOptions())
 
-        return self._take(choose(data))
-
-    def _take(self, other: ChosenRanker) -> Self:
-        return self.of(other.choice, other.rankers, other.likes)
+    def fit_with(self, data: DomainData, options: ChoiceOptions) -> Self:
+        """Chooses with these options."""
+        found = choose(data, options)
+        self.search = options.search
+        return self.of(found.choice, found.rankers, data.likes.counts)
 
     def of(self, choice: DomainChoice, rankers: Mapping[str, Ranker], likes: NDArray[np.int64]) -> Self:
         """Take these parts: likes are [items] how many train users liked each item."""
         self.choice, self.rankers, self.likes = choice, rankers, likes
         self.item_ids = tuple(next(iter(rankers.values())).item_ids)
-        self._learning = frozenset(name for name, ranker in rankers.items() if ranker.learns_from_likes)
+        self._learning = learning_among(rankers)
         return self
 
     def length_of(self, history: Sequence[str]) -> HistoryLength:
         """The length that counts: of the items that the catalogue has."""
-        known = sum(item in self.place for item in history)
-        return "0" if not known else "1-4" if known < 5 else "5+"
+        return length_of(history, self.place)
 
     def weights_for(self, history: Sequence[str]) -> RankerWeights:
         """What ranks for this history."""
@@ -84,15 +89,7 @@ class ChosenRanker(CatalogueRanker):
 
     def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
         """See `Ranker.score_all`."""
-        found = np.zeros((len(histories), len(self.item_ids)))
-        lengths = [self.length_of(history) for history in histories]
-        for length in dict.fromkeys(lengths):
-            places = [at for at, one in enumerate(lengths) if one == length]
-            some = [histories[at] for at in places]
-            chosen = self.choice.histories[length].chosen
-            scores = {name: self.rankers[name].score_all(some) for name in chosen.weights}
-            found[places] = weighted(scores, chosen, self._learning, self.likes)
-        return found
+        return history_scores(self.choice.histories, self.rankers, self.likes, histories)
 
     def score_texts(self, texts: Sequence[str]) -> Scores:
         """[len(texts), items] how well each item fits words that say what is wanted.
@@ -101,7 +98,7 @@ class ChosenRanker(CatalogueRanker):
             UserError: the index was chosen and is not there.
         """
         chosen = self.choice.queries.chosen
-        scores = {name: self._scores_of_texts(name, texts) for name in chosen.weights}
+        scores = {name: text_scores(name, self.rankers, self.search, texts) for name in chosen.weights}
         return weighted(scores, chosen, (), self.likes)
 
     def score_requests(self, histories: Sequence[Sequence[str]], texts: Sequence[str]) -> Scores:
@@ -154,13 +151,6 @@ class ChosenRanker(CatalogueRanker):
             name: ranker_class(name).load(ranker_folder(folder, name)) for name in saved.parameters["rankers"]
         }
         return cls().of(choice, rankers, saved.arrays["likes"])
-
-    def _scores_of_texts(self, name: str, texts: Sequence[str]) -> Scores:
-        if name != INDEX:
-            return self.rankers[name].score_texts(texts)  # type: ignore[attr-defined, no-any-return]
-        if self.search is None:
-            raise UserError("queries need the index of the catalogue", hint="give it as `search`")
-        return self.search(texts)
 
 
 def ranker_folder(folder: Path, name: str) -> Path:
