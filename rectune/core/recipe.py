@@ -33,6 +33,7 @@ class Recipe(BaseModel):
     train: settings.TrainConfig
     candidates: settings.CandidatesConfig
     align: settings.AlignConfig
+    fit: settings.FitConfig
     retrieval: settings.RetrievalConfig
     evaluate: settings.EvaluateConfig
     release: settings.ReleaseConfig

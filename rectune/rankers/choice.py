@@ -20,6 +20,7 @@ from rectune.core.figures.fit import (
     RankerWeights,
 )
 from rectune.core.progress import say
+from rectune.core.settings import FitConfig
 from rectune.core.stats.metrics import ndcg_at
 from rectune.core.types import content_id
 from rectune.rankers.base import Ranker, Scores, ranker_class
@@ -29,17 +30,6 @@ from rectune.rankers.fit_cache import FitCache, FittedData
 from rectune.rankers.holdout import HeldOutUser, Holdout, holdouts, shortened, target_ranks
 from rectune.rankers.weighting import standardised_rows, weighted
 
-DEFAULT_RANKERS = (
-    "popularity",
-    "recent_popularity",
-    "bm25",
-    "embedding_best",
-    "hybrid",
-    "item_knn",
-    "svd",
-    "ease",
-    "als",
-)
 _EMBEDDING = ("embedding_mean", "embedding_best", "hybrid")
 _OF_WORDS = ("bm25", "embedding_best", "hybrid")  # those that score texts
 _HISTORY_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5)
@@ -72,9 +62,9 @@ class ChoiceOptions:
         cache: of earlier runs.
     """
 
-    rankers: Sequence[str] = DEFAULT_RANKERS
-    users: int = 500
-    seed: int = 7
+    rankers: Sequence[str] = tuple(FitConfig().rankers)
+    users: int = FitConfig().users
+    seed: int = FitConfig().seed
     asked: Sequence[AskedUser] = ()
     search: TextScores | None = None
     cache: FitCache = field(default_factory=FitCache)

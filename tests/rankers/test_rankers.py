@@ -10,6 +10,7 @@ from lancedb.index import FTS
 from rectune.core.errors import UserError
 from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig
+from rectune.core.settings.ranking import RANKER_NAMES
 from rectune.core.settings.serving import SYSTEMS, TUNED
 from rectune.core.types import Case, Item
 from rectune.rankers.base import INTERACTION_FREE, RANKERS, Ranker, fit_ranker, ranker_class
@@ -59,6 +60,7 @@ def test_what_looks_at_titles_finds_the_only_candidate_of_the_users_taste(name: 
 
 def test_recipes_may_name_exactly_what_there_is():
     assert set(SYSTEMS) == {*SELF_SUFFICIENT, *TUNED}
+    assert tuple(name for name in RANKERS if name in RANKER_NAMES) == RANKER_NAMES
     with pytest.raises(ValueError, match="did you mean popularity"):
         EvaluateConfig(systems=["popularty"])
     assert EvaluateConfig(systems=["mine:Own"]).systems == ["mine:Own"]

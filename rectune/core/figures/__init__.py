@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from rectune.core.figures.data import DataFigures, FilterFigures, QueriesFigures, RationalesFigures
 from rectune.core.figures.evaluation import EvalFigures
+from rectune.core.figures.fit import FitFigures
 from rectune.core.figures.grounding import RecommendFigures
 from rectune.core.figures.models import BaseFigures, ExportFigures
 from rectune.core.figures.preferences import CandidatesFigures, TagFigures
@@ -25,6 +26,7 @@ __all__ = [
     "EvalFigures",
     "ExportFigures",
     "FilterFigures",
+    "FitFigures",
     "PushFigures",
     "QueriesFigures",
     "RationalesFigures",
@@ -40,6 +42,7 @@ STAGE_FIGURES: dict[str, type[StageRecord]] = {
         DataFigures,
         BaseFigures,
         QueriesFigures,
+        FitFigures,
         RationalesFigures,
         FilterFigures,
         SftFigures,
