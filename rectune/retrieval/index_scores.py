@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,11 @@ _HITS = 200  # items of a text that score more than nothing
 
 
 def index_scores(
-    index: CatalogueIndex, domain: str, item_ids: Sequence[str], texts: Sequence[str]
+    index: CatalogueIndex,
+    domain: str,
+    item_ids: Sequence[str],
+    texts: Sequence[str],
+    within: AbstractSet[str] | None = None,
 ) -> NDArray[np.float64]:
     """[len(texts), len(item_ids)] the fused score of each item that a text finds; 0 for all others.
 
@@ -22,10 +27,11 @@ def index_scores(
         domain: whose items.
         item_ids: all its items, in the order of the columns.
         texts: words that say what is wanted.
+        within: only these items are looked for; all without it.
     """
     place = {item: at for at, item in enumerate(item_ids)}
     scores = np.zeros((len(texts), len(item_ids)))
     for row, text in zip(scores, texts, strict=True):
-        for hit in index.find([text], domain, _HITS):
+        for hit in index.find([text], domain, _HITS, within=within):
             row[place[hit.item_id]] = hit.score
     return scores
