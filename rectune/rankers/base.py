@@ -196,7 +196,8 @@ def best_places(scores: Scores, k: int) -> NDArray[np.int64]:
 # Name -> the class, the simplest first; nothing is imported before it is asked for.
 RANKERS: dict[str, str] = {
     "random": "rectune.rankers.baselines:Random",
-    "popularity": "rectune.rankers.baselines:Popularity",
+    "popularity": "rectune.rankers.popularity:Popularity",
+    "recent_popularity": "rectune.rankers.popularity:RecentPopularity",
     "bm25": "rectune.rankers.baselines:Bm25",
     "embedding_mean": "rectune.rankers.baselines:EmbeddingMean",
     "embedding_best": "rectune.rankers.baselines:EmbeddingBest",

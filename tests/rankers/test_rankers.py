@@ -13,9 +13,10 @@ from rectune.core.settings import EvaluateConfig
 from rectune.core.settings.serving import SYSTEMS, TUNED
 from rectune.core.types import Case, Item
 from rectune.rankers.base import INTERACTION_FREE, RANKERS, Ranker, ScoredItem, fit_ranker, ranker_class
-from rectune.rankers.baselines import K1, Bm25, EmbeddingBest, EmbeddingMean, Popularity, Random, words_of
+from rectune.rankers.baselines import K1, Bm25, EmbeddingBest, EmbeddingMean, Random, words_of
 from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
 from rectune.rankers.item_knn import ItemKnn
+from rectune.rankers.popularity import Popularity
 from rectune.retrieval.embedding import register
 from tests.rankers.world import case, items, write_world
 

@@ -45,7 +45,17 @@ class RetrievalConfig(EngineConfig):
 
 # Systems by the names that recipes give them: language models, and the rankers in `rectune.rankers.base`.
 TUNED = ("base", "sft", "dpo")
-SYSTEMS = ("random", "popularity", "bm25", "embedding_mean", "embedding_best", "hybrid", "item_knn", *TUNED)
+SYSTEMS = (
+    "random",
+    "popularity",
+    "recent_popularity",
+    "bm25",
+    "embedding_mean",
+    "embedding_best",
+    "hybrid",
+    "item_knn",
+    *TUNED,
+)
 
 ScoringMethodName = Literal["total", "prior", "fused", "lexical", "hybrid", "parsed", "retrieved", "listed"]
 _SCORING_METHODS: list[ScoringMethodName] = [
