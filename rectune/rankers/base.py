@@ -203,6 +203,7 @@ RANKERS: dict[str, str] = {
     "embedding_best": "rectune.rankers.baselines:EmbeddingBest",
     "hybrid": "rectune.rankers.fusion:Hybrid",
     "item_knn": "rectune.rankers.item_knn:ItemKnn",
+    "svd": "rectune.rankers.svd:Svd",
     "ease": "rectune.rankers.ease:Ease",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
 }

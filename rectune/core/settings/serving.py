@@ -54,6 +54,7 @@ SYSTEMS = (
     "embedding_best",
     "hybrid",
     "item_knn",
+    "svd",
     "ease",
     *TUNED,
 )
