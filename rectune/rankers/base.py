@@ -205,6 +205,7 @@ RANKERS: dict[str, str] = {
     "item_knn": "rectune.rankers.item_knn:ItemKnn",
     "svd": "rectune.rankers.svd:Svd",
     "ease": "rectune.rankers.ease:Ease",
+    "als": "rectune.rankers.als:Als",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
 }
 

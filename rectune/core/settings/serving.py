@@ -56,6 +56,7 @@ SYSTEMS = (
     "item_knn",
     "svd",
     "ease",
+    "als",
     *TUNED,
 )
 
