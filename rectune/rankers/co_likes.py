@@ -50,9 +50,10 @@ class CoLikes:
     def strongest(self, history: Sequence[str], item_ids: Sequence[str]) -> list[CoLike | None]:
         """For each item the item of the history that it is most often liked together with.
 
-        That is the one with the highest cosine, users of both / sqrt(users of one * users of the other), of
-        those that at least `FEWEST` people like together with it; None where there is none. The latest 100
-        items of the history are looked at; of equal ones the latest is taken.
+        That is the one with the highest cosine, users of both / sqrt(users of one * users of the other). At
+        least `FEWEST` people like both, and of those who like the one a larger share likes the other than of
+        all people; None where no item of the history is such. The latest 100 items of the history are looked
+        at; of equal ones the latest is taken.
         """
         past = [item for item in dict.fromkeys(reversed(history)) if item in self._place][:_LATEST]
         return [self._strongest([one for one in past if one != item], item) for item in item_ids]
@@ -65,7 +66,9 @@ class CoLikes:
         there[own] = True
         counts = [(len(people := self._of(one)), int(np.count_nonzero(there[people]))) for one in past]
         found = [CoLike(one, liked, both) for one, (liked, both) in zip(past, counts, strict=True)]
-        enough = [one for one in found if one.both >= FEWEST]
+        enough = [
+            one for one in found if one.both >= FEWEST and one.both * self._people > one.liked * len(own)
+        ]
         return max(enough, key=lambda one: one.both / one.liked**0.5, default=None)
 
     def _of(self, item: str) -> NDArray[np.int32]:

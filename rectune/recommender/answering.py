@@ -231,6 +231,7 @@ class CatalogueAnswers:
             min_similarity=judged.min_similarity if judged else None,
             ranking=self.rank_by.explained(asked, ids, within, options.explain_ranking),
             explored=options.explored,
+            history=request.titles,
         )
 
     def _by_model(
@@ -253,7 +254,7 @@ class CatalogueAnswers:
         return [
             Recommendations(
                 _grounded(answer), answer.fits, one.not_found, answer,
-                answer.choice.nearness, answer.choice.min_similarity,
+                answer.choice.nearness, answer.choice.min_similarity, history=one.titles,
             )
             for one, answer in zip(read, found, strict=True)
         ]  # fmt: skip

@@ -52,7 +52,7 @@ def evidence_for(
 ) -> list[Evidence | None]:
     """What speaks for each item; None where nothing is known that does.
 
-    Likes come first, then what the catalogue says of both, then the words of the query.
+    The words of the query come first, then likes, then what the catalogue says of both.
 
     Args:
         items: those that are recommended.
@@ -66,9 +66,9 @@ def evidence_for(
     ids = [item.item_id for item in items]
     together = likes.strongest([item.item_id for item in own], ids) if likes else [None] * len(items)
     return [
-        (_of_likes(both, titles, locale) if both else None)
+        _of_query(item, query, locale)
+        or (_of_likes(both, titles, locale) if both else None)
         or _in_common(item, liked[-_LATEST:], locale)
-        or _of_query(item, query, locale)
         for item, both in zip(items, together, strict=True)
     ]
 

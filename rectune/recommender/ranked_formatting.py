@@ -46,7 +46,7 @@ def ranked_text(found: Recommendations, options: RecommendOptions, known: int | 
 def ranked_json(asked: UserRequest, found: Recommendations) -> dict[str, Any]:
     """The same, for JSON; text as it is in the catalogue."""
     return {
-        "history": list(asked.history),
+        "history": list(found.history),
         "query": asked.query,
         "not_found": list(found.not_found),
         "fits": found.fits,
@@ -73,11 +73,9 @@ def _notes(found: Recommendations, options: RecommendOptions) -> list[str]:
     notes = []
     if found.explored:
         lacking = found.explored - given
-        usual = f"; no other ranks high enough, so {lacking} went to the ranking as usual" if lacking else ""
-        notes.append(
-            f"Of {found.explored} {_places(found.explored)} for unfamiliar items {given} {_were(given)} given"
-            f"{usual}."
-        )
+        usual = f"; nothing else unfamiliar ranks high enough, so {lacking} went to the ranking as usual"
+        said = f"Places for unfamiliar items: {found.explored}; given: {given}"
+        notes.append(said + (usual if lacking else "") + ".")
     if options.at_most and len(found) < options.k:
         notes.append(
             f"Only {len(found)} of {options.k} items: at most {options.at_most} per {options.per} are wanted."
@@ -85,19 +83,12 @@ def _notes(found: Recommendations, options: RecommendOptions) -> list[str]:
     return ["", *notes] if notes else []
 
 
-def _places(count: int) -> str:
-    return "place" if count == 1 else "places"
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"
-
-
 def _ranking(ranking: Ranking | None, options: RecommendOptions) -> list[str]:
     """What ranked, where that was asked for."""
     if ranking is None or not options.explain_ranking:
         return []
-    return ["", *map(_by, ranking.by)]
+    legend = ["Beside each item: weight × score, in standard deviations above the mean of the catalogue."]
+    return ["", *map(_by, ranking.by), *(legend if ranking.parts else [])]
 
 
 def _by(one: RankedBy) -> str:

@@ -39,6 +39,11 @@ class ReadRequest:
         return tuple(item.item_id for item in self.liked if item.item_id)
 
     @property
+    def titles(self) -> tuple[str, ...]:
+        """The titles of the history."""
+        return tuple(item.title for item in self.liked)
+
+    @property
     def words(self) -> str:
         """What to look for in words: the query; else the history, where the catalogue has none of it."""
         return self.query or ("" if self.ids else words_of_history(self.liked))

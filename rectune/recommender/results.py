@@ -60,6 +60,7 @@ class Recommendations:
         min_similarity: the least such cosine at which an item fits.
         ranking: what ranked; None where the answer of a language model is grounded.
         explored: how many places were meant for unfamiliar items; those that got one are marked.
+        history: the titles that were taken for liked, oldest first, as the catalogue has them, else as given.
     """
 
     items: tuple[RecommendedItem, ...]
@@ -70,6 +71,7 @@ class Recommendations:
     min_similarity: float | None = None
     ranking: Ranking | None = None
     explored: int = 0
+    history: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[RecommendedItem]:
         return iter(self.items)

@@ -9,8 +9,8 @@ import pytest
 from rectune.core.errors import UserError
 from rectune.core.types import Item
 from rectune.recommender import batch
-from rectune.recommender.answering import RecommendOptions
 from rectune.recommender.batch import recommend_users
+from rectune.recommender.options import RecommendOptions
 from rectune.recommender.recommender import Recommender
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations
