@@ -39,15 +39,15 @@ class Answering:
     ) -> None:
         self._recommender, self._json = recommender, json
         self._options = replace(options, explain=1 if recommender.generative else options.k)
-        self._known = list(recommender.history_of(user)) if user else None
+        self._user = user or None
+        self._liked = len(recommender.history_of(user)) if user else None
         if others := recommender.titles[recommender.domain].others.describe():
             say(others)
 
     def __call__(self, typed: Typed) -> str:
         """The answer to what was typed, for a terminal or as a line of JSON."""
         asked = typed.user_request(self._recommender.domain, self._recommender.titles)
-        if self._known is not None:
-            asked = replace(asked, history=[*self._known, *asked.history])
+        asked = self._recommender.known(self._user, asked)
         (found,) = self._recommender.recommend_all([asked], self._options)
         if found.not_found and not asked.history_domain:
             others = bool(asked.query) or len(found.not_found) < len(asked.history)
@@ -56,7 +56,7 @@ class Answering:
             return json_line(as_json(found.details)) if self._json else as_text(found.details)
         if self._json:
             return json_line(ranked_json(asked, found))
-        return ranked_text(found, self._options, None if self._known is None else len(self._known))
+        return ranked_text(found, self._options, self._liked)
 
     def _missing(self, titles: tuple[str, ...], others: bool) -> str:
         """What becomes of titles that the catalogue lacks."""

@@ -125,25 +125,34 @@ class CatalogueAnswers:
 
     def user_requests(self, rows: Sequence[Mapping[str, Any]]) -> list[UserRequest]:
         """The requests of rows with `user`, `history` and `query`, of which some may be missing or empty."""
-        return [UserRequest(self.history_of(row.get("user"), row["history"]), row["query"]) for row in rows]
+        return [self.known(row.get("user"), UserRequest(row["history"], row["query"])) for row in rows]
 
-    def history_of(self, user: Any, typed: Sequence[str] = ()) -> Sequence[str]:
-        """What a user is known to have liked, oldest first, and behind it what is given besides.
+    def known(self, user: Any, request: UserRequest) -> UserRequest:
+        """The request with what a user is known to have liked before what is given; None is no user.
+
+        Raises:
+            UserError: the user is not known, or what is given is of another domain.
+        """
+        if user is None:
+            return request
+        if request.history_domain not in ("", self.domain):
+            raise UserError(
+                f"likes of a user in {self.domain} and a history in {request.history_domain}",
+                hint="give the user, or the history, not both",
+            )
+        return replace(request, history=[*self.history_of(user), *request.history])
+
+    def history_of(self, user: Any) -> Sequence[str]:
+        """The ids that a user is known to have liked, oldest first.
 
         Raises:
             UserError: the user is not known.
         """
-        if user is None:
-            return typed
         name = str(user)  # ids are text, whatever the table that they come from has
-        if name not in self._histories:
-            known = (
-                "no interactions were given" if not self._histories else f"{len(self._histories):,} are known"
-            )
-            raise UserError(
-                f"the user {name!r} is not known: {known}", hint="give a history or a query instead"
-            )
-        return [*self._histories[name], *typed] if typed else self._histories[name]
+        if name in self._histories:
+            return self._histories[name]
+        known = "no interactions were given" if not self._histories else f"{len(self._histories):,} are known"
+        raise UserError(f"the user {name!r} is not known: {known}", hint="give a history or a query instead")
 
     @cached_property
     def titles(self) -> TitleIndexes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,8 +185,7 @@ class Recommender(CatalogueAnswers):
             k, exclude, where or {}, within, explained_items(explain, k), explore, at_most, per,
             explain_ranking,
         )  # fmt: skip
-        asked = UserRequest(history, query, history_domain)  # before anything is put in front of it
-        request = replace(asked, history=self.history_of(user, history))
+        request = self.known(user, UserRequest(history, query, history_domain))
         return self.recommend_all([request], options)[0]
 
     def recommend_many(
