@@ -18,12 +18,11 @@ from rectune.rankers.choice import INDEX
 from rectune.rankers.chosen import ChosenRanker, ScorePart
 from rectune.rankers.weighting import label_of
 from rectune.recommender.placing import RankedItems
-from rectune.retrieval.index_scores import index_scores
-from rectune.retrieval.search import CatalogueIndex, first_within, reciprocal_rank_fusion
+from rectune.retrieval.index_scores import find_within, index_scores
+from rectune.retrieval.search import CatalogueIndex, reciprocal_rank_fusion
 
 _POOL = 100  # items of each ranking that are fused by their ranks, at least
 _AT_ONCE = 64  # requests whose whole catalogue is scored together
-_LISTED = 1000  # items within which the index searches itself; of more it is asked for further hits
 _FOUND_BY_WORDS = (INDEX, Bm25.name)  # what scores 0 what it does not find
 
 By = Literal["history", "words"]
@@ -169,8 +168,7 @@ class RequestRanker:
         """The ranker with the search in the index of this catalogue."""
         if self._index is None:
             return ranker
-        few = within if within is not None and len(within) <= _LISTED else None
-        return ranker.with_search(lambda texts: self._index_scores(texts, few))
+        return ranker.with_search(lambda texts: self._index_scores(texts, within))
 
     def _index_scores(self, texts: Sequence[str], within: frozenset[str] | None) -> NDArray[np.float64]:
         assert self._index is not None  # `_bound` looks
@@ -210,11 +208,7 @@ class RequestRanker:
             raise UserError(
                 "queries need the index of the catalogue", hint="make the recommender from a catalogue"
             )
-        find = self._index().find
-        if within is not None and len(within) <= _LISTED:
-            hits = find([text], self.domain, k, absent, within=within)
-        else:
-            hits = first_within(lambda limit: find([text], self.domain, limit, absent), k, within)
+        hits = find_within(self._index(), text, self.domain, k, within, absent)
         return [ScoredItem(hit.item_id, hit.score) for hit in hits]
 
     def _best(

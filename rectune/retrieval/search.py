@@ -99,7 +99,7 @@ class CatalogueIndex:
         """
         given = zip(texts, weights or [1.0] * len(texts), strict=True)
         said = [(encodable(text), weight) for text, weight in given if text.strip()]
-        if not said or k < 1:
+        if not said or k < 1 or (within is not None and not within):
             return []
         texts = [text for text, _ in said]
         vectors = embed(texts, self.embedder)
