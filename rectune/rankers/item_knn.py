@@ -89,7 +89,7 @@ class ItemKnn(CatalogueRanker):
         [items of rows, items].
         """
         weights = (liked @ self._users_of).tocsr()  # [rows, users]
-        active = np.unique(weights.indices)
+        active = np.flatnonzero(np.bincount(weights.indices, minlength=weights.shape[1]))
         dense = weights[:, active].T.toarray()
         found: NDArray[np.float32] = (self._items_of[active].T @ dense).T
         return found
