@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rectune.rankers.domain_data import DomainData
 
-Scores = NDArray[np.float64]
+Scores = NDArray[np.floating[Any]]
 
 _AT_ONCE = 64  # histories whose whole catalogue is scored together
 
@@ -207,6 +207,7 @@ RANKERS: dict[str, str] = {
     "ease": "rectune.rankers.ease:Ease",
     "als": "rectune.rankers.als:Als",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
+    "chosen": "rectune.rankers.chosen:ChosenRanker",
 }
 
 # Those that use no interactions but the given history, and no language model.
