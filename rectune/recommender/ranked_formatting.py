@@ -103,12 +103,13 @@ def _chosen(one: RankedBy) -> str:
     """How it was chosen."""
     if one.cases is None:
         return ""
-    of = _HISTORIES[one.length] if one.length else "queries"
+    of, cases, who = "queries", "queries", f"{one.cases:,} queries of users who are in no test"
+    if one.length:
+        of, cases, who = _HISTORIES[one.length], "users", f"{one.cases:,} users who were held out"
     if one.ndcg_at_10 is None or one.interval is None:
-        return f", the default for {of}: there were too few users to choose on"
+        return f", the default for {of}: there were too few {cases} to choose on"
     low, high = one.interval
-    measured = f"NDCG@10 {one.ndcg_at_10:.3f} ({low:.3f} to {high:.3f}, 95 %)"
-    return f", chosen for {of}: {measured} on {one.cases:,} users who were held out"
+    return f", chosen for {of}: NDCG@10 {one.ndcg_at_10:.3f} ({low:.3f} to {high:.3f}, 95 %) on {who}"
 
 
 def _part_lines(parts: Sequence[ItemPart]) -> list[str]:
