@@ -196,12 +196,16 @@ def best_places(scores: Scores, k: int) -> NDArray[np.int64]:
 # Name -> the class, the simplest first; nothing is imported before it is asked for.
 RANKERS: dict[str, str] = {
     "random": "rectune.rankers.baselines:Random",
-    "popularity": "rectune.rankers.baselines:Popularity",
+    "popularity": "rectune.rankers.popularity:Popularity",
+    "recent_popularity": "rectune.rankers.popularity:RecentPopularity",
     "bm25": "rectune.rankers.baselines:Bm25",
     "embedding_mean": "rectune.rankers.baselines:EmbeddingMean",
     "embedding_best": "rectune.rankers.baselines:EmbeddingBest",
     "hybrid": "rectune.rankers.fusion:Hybrid",
     "item_knn": "rectune.rankers.item_knn:ItemKnn",
+    "svd": "rectune.rankers.svd:Svd",
+    "ease": "rectune.rankers.ease:Ease",
+    "als": "rectune.rankers.als:Als",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
     "chosen": "rectune.rankers.chosen:ChosenRanker",
 }

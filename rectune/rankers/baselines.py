@@ -1,4 +1,4 @@
-"""The baseline rankers: chance, popularity, BM25, and sentence embeddings."""
+"""The baseline rankers without interactions: chance, BM25, and sentence embeddings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rectune.core.rng import generator_of
 from rectune.prompts.titles import fold
@@ -65,35 +64,6 @@ class Random(CatalogueRanker):
         ranker = cls(int(saved.parameters["seed"]))
         ranker.item_ids = tuple(saved.items["item_id"])
         return ranker
-
-
-class Popularity(CatalogueRanker):
-    """The number of train users who liked the item; the history is ignored."""
-
-    name = "popularity"
-
-    def fit(self, data: DomainData) -> Self:
-        """Counts the likes of the train users."""
-        return self._set(data.likes.item_ids, data.likes.counts)
-
-    def _set(self, item_ids: Sequence[str], counts: NDArray[np.int64]) -> Self:
-        self.item_ids, self._counts = tuple(item_ids), counts
-        return self
-
-    def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
-        """See `Ranker.score_all`."""
-        return np.tile(self._counts.astype(np.float64), (len(histories), 1))
-
-    def save(self, folder: Path) -> None:
-        """See `Ranker.save`."""
-        arrays = {"counts": self._counts}
-        save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, arrays=arrays))
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """See `Ranker.load`."""
-        saved = load_saved(folder, cls.name)
-        return cls()._set(saved.items["item_id"], saved.arrays["counts"])
 
 
 def words_of(text: str) -> list[str]:

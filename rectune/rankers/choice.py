@@ -19,7 +19,7 @@ from rectune.core.figures.fit import (
     QueryChoice,
     RankerWeights,
 )
-from rectune.core.progress import say
+from rectune.core.progress import muted, say
 from rectune.core.settings import FitConfig
 from rectune.core.stats.metrics import ndcg_at
 from rectune.core.types import content_id
@@ -88,10 +88,11 @@ def choose(data: DomainData, options: ChoiceOptions) -> Chosen:
     names = _able(options.rankers, data)
     wanted = _as_many_as_fit(options.users, len(names) * len(data.items))
     folds = [_Fold(data, one, options.seed) for one in holdouts(data.likes, wanted, options.seed)]
-    tuned: dict[str, Mapping[str, Any]] = {name: _tuned(name, folds, options.cache) for name in names}
+    with muted():
+        tuned: dict[str, Mapping[str, Any]] = {name: _tuned(name, folds, options.cache) for name in names}
+        histories = _histories(names, folds, tuned, data)
     whole = FittedData(data)
     rankers = {name: options.cache.ranker(name, tuned[name], whole) for name in names}
-    histories = _histories(names, folds, tuned, options.cache, data)
     choice = DomainChoice(
         domain=data.domain,
         items=len(data.items),
@@ -241,7 +242,6 @@ def _histories(
     names: Sequence[str],
     folds: Sequence[_Fold],
     tuned: Mapping[str, Mapping[str, Any]],
-    cache: FitCache,
     data: DomainData,
 ) -> dict[HistoryLength, HistoryChoice]:
     """What ranks for histories of each length."""

@@ -17,6 +17,7 @@ from rectune.rankers.weighting import item_weights, standardised_rows
 
 FEWEST = 10  # held-out users, below which nothing is chosen and the default ranks
 _ROUNDS = 2000  # of the bootstrap
+_PARTS = 5  # of the users: weights are judged on each part as the other parts chose them
 _LEARNING, _OTHERS = (
     3,
     2,
@@ -51,6 +52,8 @@ class ScoredUsers:
 
 @dataclass(frozen=True)
 class _Tried:
+    """Weights, and [n] the ranks of the targets by which they are judged."""
+
     weights: RankerWeights
     ranks: NDArray[np.int64]
 
@@ -73,10 +76,10 @@ class _Tried:
 def choose_weights(users: ScoredUsers, default: RankerWeights) -> HistoryChoice:
     """The ranker or fusion with the best NDCG@10; the simplest of those that are hardly worse.
 
-    Every ranker alone; every pair of the best, in steps of 0.1; a third beside the best pair. Of all these
-    the simplest is taken whose NDCG@10 is at most one standard error of the difference below the best (the
-    one-standard-error rule of Breiman et al. 1984, "Classification and Regression Trees", on paired
-    differences).
+    Every ranker alone; every pair of the best, in steps of 0.1; a third beside the best pair. Fusions are
+    judged on users whom their weights were not chosen on. Of all these the simplest is taken whose NDCG@10 is
+    at most one standard error of the difference below the best (the one-standard-error rule of Breiman et al.
+    1984, "Classification and Regression Trees", on paired differences).
 
     Args:
         users: held-out users with scores.
@@ -156,14 +159,25 @@ def _pool(users: ScoredUsers, singles: Sequence[_Tried]) -> list[str]:
 
 
 def _best(users: ScoredUsers, plain: Mapping[str, Scores], options: Sequence[RankerWeights]) -> _Tried:
-    tried = []
-    for weights in options:
-        each = item_weights(weights, users.learning, users.likes)
-        total = np.zeros(next(iter(plain.values())).shape, np.float32)
-        for name, own in each.items():
-            total += plain[name] * own.astype(np.float32)
-        tried.append(_Tried(weights, users.ranks(total)))
-    return max(tried, key=lambda one: one.mean)
+    """The best of these weights, with each user's rank under the weights that are best for the other users.
+
+    So a fusion is not judged on the users that its weights were chosen on: the more weights are tried, the
+    better the best of them looks by chance.
+    """
+    ranks = np.stack([users.ranks(_fused(users, plain, weights)) for weights in options])  # [options, n]
+    gains = ndcg_at(ranks, 10)
+    part = np.arange(ranks.shape[1]) % _PARTS
+    fair = np.zeros(ranks.shape[1], np.int64)
+    for each in range(_PARTS):
+        fair[part == each] = ranks[gains[:, part != each].mean(axis=1).argmax(), part == each]
+    return _Tried(options[int(gains.mean(axis=1).argmax())], fair)
+
+
+def _fused(users: ScoredUsers, plain: Mapping[str, Scores], weights: RankerWeights) -> Scores:
+    total = np.zeros(next(iter(plain.values())).shape, np.float32)
+    for name, own in item_weights(weights, users.learning, users.likes).items():
+        total += plain[name] * own.astype(np.float32)
+    return total
 
 
 def _validated(one: _Tried, best: _Tried, bootstrap: UserBootstrap) -> ValidatedWeights:

@@ -14,11 +14,15 @@ from rectune.core.settings.base import NonNegativeInt, Section
 RANKER_NAMES = (
     "random",
     "popularity",
+    "recent_popularity",
     "bm25",
     "embedding_mean",
     "embedding_best",
     "hybrid",
     "item_knn",
+    "svd",
+    "ease",
+    "als",
 )
 
 
@@ -42,7 +46,7 @@ class FitConfig(Section):
     """Which rankers are fitted on a domain's items and likes, and how what ranks is chosen among them."""
 
     rankers: list[RankerName] = Field(
-        default=["popularity", "bm25", "embedding_best", "hybrid", "item_knn"], min_length=1
+        default=[name for name in RANKER_NAMES if name not in ("random", "embedding_mean")], min_length=1
     )
     """The rankers that are fitted, tuned, and fused where that helps; see docs/recommenders.md. Your own is
     named as `module:Class`."""
