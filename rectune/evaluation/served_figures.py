@@ -26,6 +26,7 @@ from rectune.evaluation.served_ranks import LISTED, TargetRanks
 
 BEST_ALONE = "best alone on validation"
 AGAINST = ("ease", "als")  # rankers that what is served is always compared with, where they are fitted
+_FEWEST = 10  # users, below which a bootstrap over them says too little, and no interval is given
 _KEPT = 3  # sets of draws, each of rounds times users
 _FIRST = {"0": 0, "1-4": 1, "5-19": 5, "20+": 20}  # the fewest likes of each bin
 
@@ -146,7 +147,7 @@ class _Figures:
 
     def _mean(self, users: Sequence[str], values: Values) -> MeanInterval:
         drawn = self._drawn(users)
-        low, high = drawn.interval(values) if drawn.users > 1 else (None, None)
+        low, high = drawn.interval(values) if drawn.users >= _FEWEST else (None, None)
         return MeanInterval(mean=float(values.mean()), low=low, high=high)
 
     def _gap(
@@ -155,7 +156,7 @@ class _Figures:
         """The difference of two means of different users, each drawn by itself."""
         one, other = self._drawn(trains), self._drawn(tests)
         low, high = None, None
-        if one.users > 1 and other.users > 1:
+        if min(one.users, other.users) >= _FEWEST:
             low, high = percentiles(one.means(learnt) - other.means(found))
         return MeanInterval(mean=float(learnt.mean() - found.mean()), low=low, high=high)
 

@@ -36,7 +36,7 @@ def measured(root: Path, domains: dict[str, People], **settings: object) -> Serv
 
 @pytest.fixture(scope="module")
 def tastes(tmp_path_factory: pytest.TempPathFactory) -> ServedMetrics:
-    people = two_tastes([FIRST, SECOND])
+    people = two_tastes([FIRST, SECOND] * 5)
     return measured(tmp_path_factory.mktemp("tastes"), {"movies": people})
 
 
@@ -46,7 +46,7 @@ def test_the_whole_history_makes_the_next_item_the_first_that_is_served(tastes: 
     assert list(systems) == ["served", "chosen", "popularity", "bm25", "item_knn"]
     for name in ("served", "chosen", "item_knn"):
         one = systems[name]
-        assert one.users == 2
+        assert one.users == 10
         assert (one.hit_at_10.mean, one.ndcg_at_10.mean, one.hit_at_1.mean) == (1.0, 1.0, 1.0)
         assert one.precision_at_10.mean == pytest.approx(0.1)
     assert systems["served"].auc is None and systems["item_knn"].auc.mean == 1.0
@@ -63,9 +63,9 @@ def test_what_is_chosen_on_validation_users_is_said_and_compared(tastes: ServedM
     movies = tastes.domains["movies"]
     assert movies.choice.cases == 60 and movies.choice.best_alone == "item_knn"
     assert movies.choice.chosen["5+"].weights == {"item_knn": 1.0} and movies.choice.ndcg_at_10 == 1.0
-    assert list(tastes.validation.items())[0] == ("item_knn", 1.0) and tastes.validation["bm25"] == 0.0
+    assert next(iter(tastes.validation.items())) == ("item_knn", 1.0) and tastes.validation["bm25"] == 0.0
     (same,) = movies.differences
-    assert (same.against, same.users) == (BEST_ALONE, 2)
+    assert (same.against, same.users) == (BEST_ALONE, 10)
     assert (same.ndcg_at_10.mean, same.ndcg_at_10.low, same.ndcg_at_10.high) == (0.0, 0.0, 0.0)
     assert tastes.overall is not None and tastes.overall.differences == (same,)
 
@@ -81,7 +81,7 @@ def test_lists_are_counted_over_all_items(tastes: ServedMetrics) -> None:
 
 def test_train_users_whose_last_like_was_fitted_are_ranked_alike(tastes: ServedMetrics) -> None:
     movies = tastes.domains["movies"]
-    assert movies.train_users == 2
+    assert movies.train_users == 10
     for name in ("served", "item_knn"):
         assert movies.systems[name].train_ndcg_at_10.mean == 1.0 and movies.systems[name].gap.mean == 0.0
     assert movies.systems["popularity"].train_ndcg_at_10.mean == 0.0
@@ -94,19 +94,19 @@ def test_what_a_user_met_and_did_not_like_is_not_served(tmp_path: Path) -> None:
 
 
 def test_domains_are_pooled_by_users_and_bins_by_likes_of_the_target(tmp_path: Path) -> None:
-    few = People(2 * HALF, [FIRST] * 12 + [SECOND] * 3, [FIRST, FIRST, SECOND])
-    found = measured(tmp_path, {"books": two_tastes([FIRST]), "movies": few})
-    assert found.overall is not None and found.overall.users == 4
+    few = People(2 * HALF, [FIRST] * 12 + [SECOND] * 3, [FIRST, FIRST, SECOND] * 3)
+    found = measured(tmp_path, {"books": two_tastes([FIRST] * 3), "movies": few})
+    assert found.overall is not None and found.overall.users == 12
     bins = found.overall.bins
     assert {name: next((one.users for one in some.values()), 0) for name, some in bins.items()} == {
-        "0": 0, "1-4": 1, "5-19": 2, "20+": 1,
+        "0": 0, "1-4": 3, "5-19": 6, "20+": 3,
     }  # fmt: skip
     # The twelve others like the twelve items of the other taste more: the target of three comes last.
     assert bins["1-4"]["popularity"].ndcg_at_10.mean == 0.0
     # Of those twelve, the target comes first.
     assert bins["5-19"]["popularity"].ndcg_at_10.mean == 1.0 == bins["5-19"]["popularity"].hit_at_10.mean
     whole = found.overall.systems["popularity"]
-    assert whole.ndcg_at_10.mean == pytest.approx(2 / 4)
+    assert whole.ndcg_at_10.mean == pytest.approx(6 / 12)
     assert whole.ndcg_at_10.low < 0.5 < whole.ndcg_at_10.high
 
 

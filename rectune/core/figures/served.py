@@ -16,7 +16,9 @@ LIKES_BINS: tuple[LikesBin, ...] = get_args(LikesBin)
 
 
 class ServedRank(Record):
-    """Where the next item of some users stands in the whole catalogue; intervals are over users."""
+    """Where the next item of some users stands in the whole catalogue; intervals are a bootstrap over users,
+    and none is given of fewer than ten.
+    """
 
     users: Count
     """Users."""
