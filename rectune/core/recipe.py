@@ -34,6 +34,7 @@ class Recipe(BaseModel):
     candidates: settings.CandidatesConfig
     align: settings.AlignConfig
     fit: settings.FitConfig
+    rerank: settings.RerankConfig
     retrieval: settings.RetrievalConfig
     evaluate: settings.EvaluateConfig
     release: settings.ReleaseConfig

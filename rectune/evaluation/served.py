@@ -124,7 +124,8 @@ class _Domain:
         places = [likes.place[item] for listed in lists for item in listed]
         np.add.at(counts, places, 1)
         shown = int(np.count_nonzero(counts))
-        by_vectors = is_installed("sentence_transformers")
+        if by_vectors := is_installed("sentence_transformers"):
+            self._context.domain_data(self._domain).embed(item for listed in lists for item in listed)
         distances = [one for listed in lists if (one := self._distance(listed, by_vectors)) is not None]
         return ServedLists(
             shown=shown,

@@ -159,18 +159,29 @@ def _pool(users: ScoredUsers, singles: Sequence[_Tried]) -> list[str]:
 
 
 def _best(users: ScoredUsers, plain: Mapping[str, Scores], options: Sequence[RankerWeights]) -> _Tried:
-    """The best of these weights, with each user's rank under the weights that are best for the other users.
+    """The best of these weights, judged by each user's rank under the weights that are best for the others.
 
     So a fusion is not judged on the users that its weights were chosen on: the more weights are tried, the
     better the best of them looks by chance.
     """
     ranks = np.stack([users.ranks(_fused(users, plain, weights)) for weights in options])  # [options, n]
+    return _Tried(options[int(ndcg_at(ranks, 10).mean(axis=1).argmax())], cross_fitted(ranks))
+
+
+def cross_fitted(ranks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[n] each user's rank under the option that is best, by NDCG@10, for users of the other parts.
+
+    Args:
+        ranks: [options, n].
+    """
     gains = ndcg_at(ranks, 10)
     part = np.arange(ranks.shape[1]) % _PARTS
-    fair = np.zeros(ranks.shape[1], np.int64)
-    for each in range(_PARTS):
-        fair[part == each] = ranks[gains[:, part != each].mean(axis=1).argmax(), part == each]
-    return _Tried(options[int(gains.mean(axis=1).argmax())], fair)
+    fair: NDArray[np.int64] = ranks[0].copy()
+    for each in range(min(_PARTS, ranks.shape[1])):
+        others = part != each
+        best = gains[:, others].mean(axis=1).argmax() if others.any() else 0
+        fair[~others] = ranks[best, ~others]
+    return fair
 
 
 def _fused(users: ScoredUsers, plain: Mapping[str, Scores], weights: RankerWeights) -> Scores:

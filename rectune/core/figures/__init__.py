@@ -15,6 +15,7 @@ from rectune.core.figures.models import BaseFigures, ExportFigures
 from rectune.core.figures.preferences import CandidatesFigures, TagFigures
 from rectune.core.figures.publishing import PushFigures, ReportFigures
 from rectune.core.figures.record import StageRecord
+from rectune.core.figures.rerank import RerankFigures
 from rectune.core.figures.training import DpoFigures, SftFigures
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "RationalesFigures",
     "RecommendFigures",
     "ReportFigures",
+    "RerankFigures",
     "SftFigures",
     "TagFigures",
 ]
@@ -50,6 +52,7 @@ STAGE_FIGURES: dict[str, type[StageRecord]] = {
         TagFigures,
         DpoFigures,
         ExportFigures,
+        RerankFigures,
         RecommendFigures,
         EvalFigures,
         ReportFigures,

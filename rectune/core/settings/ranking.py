@@ -1,4 +1,4 @@
-"""Rankers that are fitted and chosen: the section `fit`."""
+"""Rankers that are fitted and chosen, and the language model beside them: the sections `fit` and `rerank`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from rectune.core.settings.base import NonNegativeInt, Section
+from rectune.core.settings.base import NonNegativeInt, PositiveInt, Section
+from rectune.core.settings.generation import EngineConfig
 
 # The rankers in `rectune.rankers.base` that recipes may name, the simplest first.
 RANKER_NAMES = (
@@ -40,6 +41,20 @@ def known_name(known: Sequence[str], kind: str) -> AfterValidator:
 
 
 RankerName = Annotated[str, known_name(RANKER_NAMES, "ranker")]
+
+
+class RerankConfig(EngineConfig):
+    """How much the aligned model counts beside the ranker that was chosen."""
+
+    cases: NonNegativeInt = 200
+    """Validation users per domain, whom the model was not aligned on; 0 measures nothing, and the model then
+    only words the reasons."""
+    candidates: PositiveInt = 20
+    """How many of the ranker's first items the model re-orders."""
+    drafts: bool = True
+    """Whether searching for what the model writes (HyDE) is measured too, which takes longest."""
+    seed: int = 7
+    """Seed of the choice of users."""
 
 
 class FitConfig(Section):
