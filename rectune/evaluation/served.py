@@ -176,6 +176,7 @@ def _choice_of(choice: DomainChoice) -> ServedChoice:
     ]
     return ServedChoice(
         chosen={length: one.chosen for length, one in choice.histories.items()},
+        defaults=tuple(length for length, one in choice.histories.items() if not one.tried),
         cases=own.cases,
         ndcg_at_10=measured[0] if measured else None,
         best_alone=best_alone(choice),

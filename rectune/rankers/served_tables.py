@@ -58,7 +58,7 @@ def difference_in_words(difference: ServedDifference) -> str:
     against = "that was " if difference.against.startswith("best alone") else ""
     words = f"less the ranker {against}{difference.against} {mean_in_words(found, signed=True)}"
     if found.low is None or found.high is None:
-        return f"{words}, n = {difference.users}, which are too few for an interval"
+        return f"{words}, n = {difference.users}: too few users for an interval"
     if found.low <= 0 <= found.high:
         return f"{words}, n = {difference.users}: no difference is shown, since the interval holds 0"
     better = "better" if found.low > 0 else "worse"
@@ -104,10 +104,12 @@ def _domains(metrics: ServedMetrics, note: str) -> Table:
 def _domain(name: str, one: ServedDomain) -> tuple[Cell, ...]:
     choice, served = one.choice, one.systems.get(SERVED)
     best = next((row.ndcg_at_10 for row in one.differences if row.against.startswith("best alone")), None)
-    default = "" if choice.ndcg_at_10 is not None else " (default)"
     return (
         name,
-        *(label_of(choice.chosen[length]) + default for length in HISTORY_LENGTHS),
+        *(
+            label_of(choice.chosen[length]) + (" (default)" if length in choice.defaults else "")
+            for length in HISTORY_LENGTHS
+        ),
         choice.cases,
         figure(choice.ndcg_at_10),
         one.users,

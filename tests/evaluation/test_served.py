@@ -61,7 +61,9 @@ def test_ties_count_against_every_system_and_are_half_of_the_area(tastes: Served
 
 def test_what_is_chosen_on_validation_users_is_said_and_compared(tastes: ServedMetrics) -> None:
     movies = tastes.domains["movies"]
-    assert movies.choice.cases == 60 and movies.choice.best_alone == "item_knn"
+    assert (
+        movies.choice.defaults == () and movies.choice.cases == 60 and movies.choice.best_alone == "item_knn"
+    )
     assert movies.choice.chosen["5+"].weights == {"item_knn": 1.0} and movies.choice.ndcg_at_10 == 1.0
     assert next(iter(tastes.validation.items())) == ("item_knn", 1.0) and tastes.validation["bm25"] == 0.0
     (same,) = movies.differences
@@ -128,6 +130,7 @@ def test_without_any_likes_of_train_users_nothing_is_compared(tmp_path: Path) ->
     found = measured(tmp_path, {"movies": People(2 * HALF, [], [FIRST, SECOND])})
     movies = found.domains["movies"]
     assert "item_knn" not in movies.systems and movies.systems["served"].ndcg_at_10.mean == 0.0
+    assert movies.choice.defaults == ("0", "1-4", "5+")
     assert movies.differences == () and found.validation == {} and movies.choice.best_alone is None
     assert movies.systems["served"].gap is None and movies.train_users == 0
     assert movies.lists.novelty is None and movies.lists.gini is not None

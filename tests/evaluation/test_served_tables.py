@@ -53,7 +53,8 @@ def metrics() -> ServedMetrics:
     lists = {"shown": 7, "coverage": 0.07, "gini": 0.5, "distance": 0.625, "novelty": 4.5}
     lists |= {"distance_by": "vectors"}
     domain = {**group, "items": 100, "choice": choice, "lists": lists}
-    unknown = {"users": 0, "choice": {"chosen": {n: {"weights": {"bm25": 1.0}} for n in ("0", "1-4", "5+")}}}
+    bm25 = {length: {"weights": {"bm25": 1.0}} for length in ("0", "1-4", "5+")}
+    unknown = {"users": 0, "choice": {"chosen": bm25, "defaults": ["1-4", "5+"]}}
     return record(
         ServedMetrics,
         protocol="what the recommender serves",
@@ -101,7 +102,7 @@ def test_by_domain_what_was_chosen_and_how_it_does_on_other_users() -> None:
         "films", "popularity", "0.7 ease + 0.3 bm25, half at 2 likes", "ease", 99, "0.287", 40,
         "0.300 [0.290, 0.310]", "ease", "+0.020 [+0.010, +0.030]",
     )  # fmt: skip
-    assert songs == ("songs", *["bm25 (default)"] * 3, 0, "–", 0, "–", "–", "–")
+    assert songs == ("songs", "bm25", *["bm25 (default)"] * 2, 0, "–", 0, "–", "–", "–")
 
 
 def test_behind_them_all_systems_bins_and_lists() -> None:
@@ -121,7 +122,7 @@ def test_behind_them_all_systems_bins_and_lists() -> None:
         (0.0, 0.0, "no difference is shown"),
         (-0.2, -0.1, "what is served is worse"),
         (0.1, 0.2, "what is served is better"),
-        (None, None, "too few for an interval"),
+        (None, None, "too few users for an interval"),
     ],
 )
 def test_a_difference_is_one_where_its_interval_leaves_out_nothing(

@@ -100,6 +100,8 @@ class ServedChoice(Record):
         AfterValidator(lambda found: complete(found, get_args(HistoryLength))),
     ]
     """What ranks, by the length of the history."""
+    defaults: tuple[HistoryLength, ...]
+    """The lengths for which there were too few validation users, so that a default ranks."""
     cases: Count
     """Validation users with 5 and more likes."""
     ndcg_at_10: Share | None
