@@ -12,7 +12,8 @@ from rectune.core.stats.metrics import area_under_curve, target_rank
 from rectune.evaluation.served_users import ServedUser
 from rectune.rankers.base import Ranker, ScoredItem
 from rectune.rankers.holdout import target_ranks
-from rectune.recommender.answering import CatalogueAnswers, RecommendOptions
+from rectune.recommender.answering import CatalogueAnswers
+from rectune.recommender.options import RecommendOptions
 from rectune.recommender.requests import UserRequest
 
 LISTED = 10  # items of a list
@@ -96,10 +97,7 @@ def _asked(recommender: CatalogueAnswers, user: ServedUser, within: Collection[s
     request = UserRequest(user.history)
 
     def ask(k: int) -> list[ScoredItem]:
-        if within is not None:
-            assert recommender.ranker is not None
-            return recommender.ranker.top([user.history], k, [user.absent], within)[0]
-        options = RecommendOptions(k=k, exclude=user.absent, explain=0)
+        options = RecommendOptions(k=k, exclude=user.absent, within=within, explain=0)
         found = recommender.recommend_all([request], options)[0]
         return [ScoredItem(item.item_id, item.score) for item in found.items]
 
