@@ -16,7 +16,7 @@ from rectune.rankers.base import Ranker, ScoredItem, Scores, best_places
 from rectune.rankers.baselines import Bm25
 from rectune.rankers.choice import INDEX
 from rectune.rankers.chosen import ChosenRanker, ScorePart
-from rectune.rankers.weighting import label_of
+from rectune.rankers.weighting import label_of, standardised_rows
 from rectune.recommender.placing import RankedItems
 from rectune.retrieval.index_scores import find_within, index_scores
 from rectune.retrieval.search import CatalogueIndex, reciprocal_rank_fusion
@@ -36,11 +36,13 @@ class RankRequest:
         history: ids that the catalogue has, oldest first.
         words: what is looked for; empty for a history alone.
         absent: ids that are not ranked.
+        draft: what a language model wrote to the history, to be searched for beside it; empty for nothing.
     """
 
     history: tuple[str, ...]
     words: str
     absent: frozenset[str]
+    draft: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,12 @@ class Ranking:
         by: what ranked, the history first.
         parts: item id -> what each ranker contributed; empty unless it was asked for, and where nothing was
             chosen. `weight` is of the score in standard deviations above the mean of the catalogue.
+        model: what a language model did to the ranking; empty for nothing.
     """
 
     by: tuple[RankedBy, ...]
     parts: Mapping[str, tuple[ItemPart, ...]]
+    model: str = ""
 
 
 class RequestRanker:
@@ -101,12 +105,18 @@ class RequestRanker:
         domain: of the items.
         ranker: fitted on them.
         index: gives the index of the catalogue, when words are first looked up; None where there is none.
+        draft_weight: how much the search for a request's draft counts beside its history.
     """
 
     def __init__(
-        self, domain: str, ranker: Ranker, index: Callable[[], CatalogueIndex] | None = None
+        self,
+        domain: str,
+        ranker: Ranker,
+        index: Callable[[], CatalogueIndex] | None = None,
+        draft_weight: float = 0.0,
     ) -> None:
         self.domain, self.ranker, self._index = domain, ranker, index
+        self._draft_weight = draft_weight
 
     @property
     def searches_index(self) -> bool:
@@ -156,6 +166,7 @@ class RequestRanker:
     ) -> list[RankedItems]:
         bound = self._bound(ranker, within)
         scores = bound.score_requests([one.history for one in requests], [one.words for one in requests])
+        scores = self._with_drafts(scores, [one.draft for one in requests])
         words = ranker.choice.queries.chosen.weights
         only_found = len(words) == 1 and next(iter(words)) in _FOUND_BY_WORDS
         found = []
@@ -163,6 +174,16 @@ class RequestRanker:
             lone = only_found and not ranker.history_share(one.history, one.words)
             found.append(self._best(row, one, within, k, row != 0 if lone else None))
         return found
+
+    def _with_drafts(self, scores: Scores, drafts: Sequence[str]) -> Scores:
+        """The scores, with the search for what a model wrote where it wrote something."""
+        written = [at for at, draft in enumerate(drafts) if draft]
+        if not written or not self._draft_weight:
+            return scores
+        searched = standardised_rows(self._index_scores([drafts[at] for at in written], None))
+        own = standardised_rows(scores[written])
+        scores[written] = self._draft_weight * searched + (1 - self._draft_weight) * own
+        return scores
 
     def _bound(self, ranker: ChosenRanker, within: frozenset[str] | None) -> ChosenRanker:
         """The ranker with the search in the index of this catalogue."""
