@@ -57,7 +57,16 @@ class CatalogueSource:
             return (self,)
         data = self.finished("data")
         fitted = fit_of(data, lambda: self.finished("fit"))
-        return self, data.name, fitted.name if fitted else ""
+        reranked = self._finished_name("rerank") if fitted and not self.model else ""
+        return self, data.name, fitted.name if fitted else "", reranked
+
+    def _finished_name(self, stage: str) -> str:
+        from rectune.core.errors import UserError
+
+        try:
+            return self.finished(stage).name
+        except UserError:
+            return ""
 
 
 def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> Recommender:
@@ -65,7 +74,7 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> Recommen
     from rectune.core.progress import say
     from rectune.core.types import content_id
     from rectune.recommender.recommender import Recommender
-    from rectune.recommender.run_results import fit_of, from_folder
+    from rectune.recommender.run_results import fit_of, from_folder, rerank_of
     from rectune.recommender.tables import items_of
 
     none = source.model == "none" or (source.ranker and not source.model)
@@ -81,7 +90,8 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> Recommen
         )
     data = source.finished("data")
     fitted = fit_of(data, lambda: source.finished("fit"))
-    return Recommender.of(from_folder(data, source.domain, ranker, model, config, catalogues, fitted))
+    beside = None if source.model else rerank_of(fitted, model, lambda: source.finished("rerank"))
+    return Recommender.of(from_folder(data, source.domain, ranker, model, config, catalogues, fitted, beside))
 
 
 def _model(source: CatalogueSource, config: RetrievalConfig) -> tuple[Path, str]:

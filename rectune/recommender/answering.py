@@ -23,6 +23,7 @@ from rectune.recommender.explanations import (
 )
 from rectune.recommender.item_values import checked_property
 from rectune.recommender.judging import Judgement, judge
+from rectune.recommender.model_ranking import ModelRanking
 from rectune.recommender.options import RecommendOptions
 from rectune.recommender.placing import Places, placed
 from rectune.recommender.ranking import RankRequest, RequestRanker
@@ -53,6 +54,7 @@ class CatalogueAnswers:
         histories: user -> ids of the items liked, oldest first.
         likes: what people liked, for evidence.
         retrieval: the threshold below which nothing fits.
+        model_ranking: what the model adds to the ranking; None for nothing.
 
     Raises:
         UserError: there are no items, they are of several domains, an id is there twice, or nothing ranks.
@@ -67,6 +69,7 @@ class CatalogueAnswers:
         histories: Mapping[str, Sequence[str]] | None = None,
         likes: CoLikes | None = None,
         retrieval: RetrievalConfig | None = None,
+        model_ranking: ModelRanking | None = None,
     ) -> None:
         if not items:
             raise UserError("the catalogue holds no items", hint="give at least one item with a title")
@@ -88,6 +91,7 @@ class CatalogueAnswers:
         self.domain = items[0].domain
         self.ranker, self.generative = ranker, generative
         self.likes, self.retrieval = likes, retrieval or RetrievalConfig()
+        self.model_ranking = model_ranking
         self._ground = grounding
         self._histories = histories or {}
 
@@ -106,7 +110,7 @@ class CatalogueAnswers:
             return self._by_model(read, options, within)
         if options.per:
             checked_property(self.items.values(), options.per)
-        asked = [one.ranked_for(options.exclude) for one in read]
+        asked = self._with_drafts(read, [one.ranked_for(options.exclude) for one in read])
         rankings = self.rank_by.ranked(asked, within, None if options.chooses else options.k)
         places = [
             placed(ranking, self.items, one.liked, options)
@@ -159,12 +163,26 @@ class CatalogueAnswers:
         """The titles of the catalogue, by domain, to look items up by."""
         return TitleIndexes(self.items.values())
 
+    def _with_drafts(
+        self, read: Sequence[ReadRequest], asked: Sequence[RankRequest]
+    ) -> Sequence[RankRequest]:
+        """The requests, with what the model writes to histories, where that counts."""
+        if not (self.generative and self.model_ranking and self.model_ranking.draft_weight):
+            return asked
+        able = [at for at, one in enumerate(asked) if one.history and not one.words]
+        grounding, items = self.generative.grounding, list(self.items.values())
+        typed = [UserRequest(read[at].titles) for at in able]
+        drafts = self.generative.drafts([from_words(items, one, grounding) for one in typed])
+        written = dict(zip(able, drafts, strict=True))
+        return [replace(one, draft=written.get(at, "")) for at, one in enumerate(asked)]
+
     @cached_property
     def rank_by(self) -> RequestRanker:
         """The ranker, with the index for what is asked for in words."""
         assert self.ranker is not None  # asked for only where one ranks
         ground = self._ground
-        return RequestRanker(self.domain, self.ranker, (lambda: ground().index) if ground else None)
+        index = (lambda: ground().index) if ground else None
+        return RequestRanker(self.domain, self.ranker, index, self.model_ranking)
 
     def _within(self, options: RecommendOptions) -> frozenset[str] | None:
         """The ids that may be recommended; None for all."""

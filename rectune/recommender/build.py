@@ -26,6 +26,7 @@ from rectune.retrieval.index_scores import index_scores
 
 if TYPE_CHECKING:
     from rectune.recommender.generative import GenerativeRecommender
+    from rectune.recommender.model_ranking import ModelRanking
     from rectune.retrieval.grounding import Grounding
 
 RUNS = Path("runs")
@@ -42,6 +43,7 @@ class RecommenderParts:
     histories: Mapping[str, Sequence[str]]
     likes: CoLikes | None
     retrieval: RetrievalConfig
+    model_ranking: ModelRanking | None = None
 
 
 def from_items(

@@ -163,7 +163,7 @@ class GenerativeRecommender:
         """The real items for the drafts, by a way of choosing them; see `recommend_all`."""
         top = top or self.retrieval.top
         if mode == "ranked":
-            found = ranked_items(requests, self.rankers, self.grounding.titles, top, within)
+            found = ranked_items(requests, drafts, self.rankers, self.grounding.titles, top, within)
         else:
             methods = {"retrieve": self._retrieved, "constrained": self._constrained}
             found = methods[mode](requests, drafts, top, within)

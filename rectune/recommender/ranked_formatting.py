@@ -94,7 +94,8 @@ def _ranking(ranking: Ranking | None, options: RecommendOptions) -> list[str]:
     if ranking is None or not options.explain_ranking:
         return []
     legend = ["Beside each item: weight × score, in standard deviations above the mean of the catalogue."]
-    return ["", *map(_by, ranking.by), *(legend if ranking.parts else [])]
+    model = [f"By the language model {ranking.model}."] if ranking.model else []
+    return ["", *map(_by, ranking.by), *model, *(legend if ranking.parts else [])]
 
 
 def _by(one: RankedBy) -> str:
@@ -132,4 +133,4 @@ def _ranking_json(ranking: Ranking | None) -> dict[str, Any] | None:
     if ranking is None:
         return None
     parts = {item: [asdict(part) for part in some] for item, some in ranking.parts.items()}
-    return {"by": [asdict(one) for one in ranking.by], "parts": parts}
+    return {"by": [asdict(one) for one in ranking.by], "model": ranking.model, "parts": parts}

@@ -16,7 +16,8 @@ from rectune.rankers.base import Ranker, ScoredItem, Scores, best_places
 from rectune.rankers.baselines import Bm25
 from rectune.rankers.choice import INDEX
 from rectune.rankers.chosen import ChosenRanker, ScorePart
-from rectune.rankers.weighting import label_of
+from rectune.rankers.weighting import label_of, standardised_rows
+from rectune.recommender.model_ranking import ModelRanking
 from rectune.recommender.placing import RankedItems
 from rectune.retrieval.index_scores import find_within, index_scores
 from rectune.retrieval.search import CatalogueIndex, reciprocal_rank_fusion
@@ -36,11 +37,13 @@ class RankRequest:
         history: ids that the catalogue has, oldest first.
         words: what is looked for; empty for a history alone.
         absent: ids that are not ranked.
+        draft: what a language model wrote to the history, to be searched for beside it; empty for nothing.
     """
 
     history: tuple[str, ...]
     words: str
     absent: frozenset[str]
+    draft: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,12 @@ class Ranking:
         by: what ranked, the history first.
         parts: item id -> what each ranker contributed; empty unless it was asked for, and where nothing was
             chosen. `weight` is of the score in standard deviations above the mean of the catalogue.
+        model: what a language model did to the ranking; empty for nothing.
     """
 
     by: tuple[RankedBy, ...]
     parts: Mapping[str, tuple[ItemPart, ...]]
+    model: str = ""
 
 
 class RequestRanker:
@@ -101,12 +106,17 @@ class RequestRanker:
         domain: of the items.
         ranker: fitted on them.
         index: gives the index of the catalogue, when words are first looked up; None where there is none.
+        model: what a language model adds to the ranking for a history alone; None for nothing.
     """
 
     def __init__(
-        self, domain: str, ranker: Ranker, index: Callable[[], CatalogueIndex] | None = None
+        self,
+        domain: str,
+        ranker: Ranker,
+        index: Callable[[], CatalogueIndex] | None = None,
+        model: ModelRanking | None = None,
     ) -> None:
-        self.domain, self.ranker, self._index = domain, ranker, index
+        self.domain, self.ranker, self._index, self.model = domain, ranker, index, model
 
     @property
     def searches_index(self) -> bool:
@@ -127,18 +137,31 @@ class RequestRanker:
             UserError: words are looked for, and there is no index.
         """
         found = []
+        first = k if k is None or self.model is None else max(k, self.model.candidates)
         for start in range(0, len(requests), _AT_ONCE):
             some = requests[start : start + _AT_ONCE]
             if isinstance(self.ranker, ChosenRanker):
-                found += self._chosen(self.ranker, some, within, k)
+                found += self._chosen(self.ranker, some, within, first)
             else:
-                found += self._by_ranks(self.ranker, some, within, k)
-        return found
+                found += self._by_ranks(self.ranker, some, within, first)
+        if self.model is None:
+            return found
+        histories = [() if one.words else one.history for one in requests]
+        again = self.model.reordered(histories, [one.items for one in found])
+        return [replace(one, items=items[:k]) for one, items in zip(found, again, strict=True)]
 
     def explained(
         self, request: RankRequest, item_ids: Sequence[str], within: frozenset[str] | None, parts: bool
     ) -> Ranking:
         """What ranked for a request, and, with `parts`, what each ranker contributed to these items."""
+        found = self._explained(request, item_ids, within, parts)
+        if self.model is None or request.words or not request.history:
+            return found
+        return replace(found, model=self.model.describe())
+
+    def _explained(
+        self, request: RankRequest, item_ids: Sequence[str], within: frozenset[str] | None, parts: bool
+    ) -> Ranking:
         if isinstance(self.ranker, ChosenRanker):
             return _chosen_ranking(self._bound(self.ranker, within), request, item_ids if parts else ())
         words = Bm25.name if isinstance(self.ranker, Bm25) else INDEX
@@ -156,6 +179,7 @@ class RequestRanker:
     ) -> list[RankedItems]:
         bound = self._bound(ranker, within)
         scores = bound.score_requests([one.history for one in requests], [one.words for one in requests])
+        scores = self._with_drafts(scores, [one.draft for one in requests])
         words = ranker.choice.queries.chosen.weights
         only_found = len(words) == 1 and next(iter(words)) in _FOUND_BY_WORDS
         found = []
@@ -163,6 +187,17 @@ class RequestRanker:
             lone = only_found and not ranker.history_share(one.history, one.words)
             found.append(self._best(row, one, within, k, row != 0 if lone else None))
         return found
+
+    def _with_drafts(self, scores: Scores, drafts: Sequence[str]) -> Scores:
+        """The scores, with the search for what a model wrote where it wrote something."""
+        written = [at for at, draft in enumerate(drafts) if draft]
+        weight = self.model.draft_weight if self.model else 0.0
+        if not written or not weight:
+            return scores
+        searched = standardised_rows(self._index_scores([drafts[at] for at in written], None))
+        own = standardised_rows(scores[written])
+        scores[written] = weight * searched + (1 - weight) * own
+        return scores
 
     def _bound(self, ranker: ChosenRanker, within: frozenset[str] | None) -> ChosenRanker:
         """The ranker with the search in the index of this catalogue."""

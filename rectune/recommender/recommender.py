@@ -14,7 +14,7 @@ from rectune.recommender.build import RecommenderParts
 from rectune.recommender.options import RecommendOptions, explained_items
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations, items_frame, request_rows
-from rectune.recommender.run_results import fit_of, from_folder
+from rectune.recommender.run_results import fit_of, from_folder, rerank_of
 from rectune.recommender.tables import histories_of, items_of, likes_of, read_likes
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ class Recommender(CatalogueAnswers):
         fitted = fit_of(data, lambda: store.resolve(name, "fit"))
         chosen = store.resolve(name, "export") / "model.gguf" if model == "run" else model
         catalogues = store.root / "catalogues"
-        return cls.of(from_folder(data, domain, ranker, chosen, settings, catalogues, fitted))
+        own = Path(chosen) if chosen is not None and model == "run" else None
+        beside = rerank_of(fitted, own, lambda: store.resolve(name, "rerank"))
+        return cls.of(from_folder(data, domain, ranker, chosen, settings, catalogues, fitted, beside))
 
     @classmethod
     def fit(
@@ -140,7 +142,7 @@ class Recommender(CatalogueAnswers):
         """The recommender of these parts; see `rectune.recommender.build`."""
         return cls(
             parts.items, parts.ranker, parts.generative, parts.grounding, parts.histories, parts.likes,
-            parts.retrieval,
+            parts.retrieval, parts.model_ranking,
         )  # fmt: skip
 
     def recommend(

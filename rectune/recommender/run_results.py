@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from rectune.rankers.chosen import ChosenRanker, load_co_likes, ranker_folder
 from rectune.rankers.domain_data import train_likes
 from rectune.rankers.stage import chosen_path
 from rectune.recommender.build import RecommenderParts, from_items
+from rectune.recommender.model_ranking import measured_model_ranking
 
 
 def from_folder(
@@ -28,6 +30,7 @@ def from_folder(
     retrieval: RetrievalConfig,
     catalogues: Path,
     fitted: Path | None = None,
+    reranked: Path | None = None,
 ) -> RecommenderParts:
     """The parts of a recommender of one domain of a finished stage `data`, whose users are known.
 
@@ -40,6 +43,8 @@ def from_folder(
         ranker, model, retrieval: as in `from_items`.
         catalogues: holds a folder for each catalogue that is indexed.
         fitted: the folder of the stage `fit` on this data.
+        reranked: the folder of the stage `rerank` with this model: what it found to help ranks beside the
+            choice.
 
     Raises:
         UserError: the data has no such domain.
@@ -63,11 +68,15 @@ def from_folder(
         ranker, co_likes = _saved(folder, ranker), load_co_likes(folder)
     needed = isinstance(ranker, str)
     likes = train_likes(data, read_rows(data / "cases.parquet", Case), domain) if needed else None
-    return from_items(
+    parts = from_items(
         items, ranker=ranker, model=model, likes=likes, histories=histories, retrieval=retrieval,
         folder=catalogues / content_id("catalogue", data.name, domain, retrieval.embedder),
         index=index, co_likes=co_likes,
     )  # fmt: skip
+    if reranked is None or parts.generative is None or not isinstance(parts.ranker, ChosenRanker):
+        return parts
+    beside = measured_model_ranking(reranked, domain, items, parts.generative.model)
+    return replace(parts, model_ranking=beside)
 
 
 def fit_of(data: Path, find: Callable[[], Path]) -> Path | None:
@@ -83,6 +92,25 @@ def fit_of(data: Path, find: Callable[[], Path]) -> Path | None:
     except UserError:
         return None
     return fitted if made_of == data.name else None
+
+
+def rerank_of(fitted: Path | None, model: Path | None, find: Callable[[], Path]) -> Path | None:
+    """The folder of the stage `rerank` of this choice and this model; None where there is none.
+
+    Args:
+        fitted: the folder of the stage `fit`.
+        model: the GGUF file that the stage `export` made.
+        find: gives the folder of the stage `rerank`; it raises `UserError` where there is none.
+    """
+    if fitted is None or model is None:
+        return None
+    try:
+        found = find()
+        inputs = read_manifest(found).get("inputs", {})
+    except UserError:
+        return None
+    same = inputs.get("fit") == fitted.name and inputs.get("export") == model.resolve().parent.name
+    return found if same else None
 
 
 def _saved(folder: Path, ranker: str | Ranker | None) -> str | Ranker | None:

@@ -76,6 +76,9 @@ class EvaluateConfig(EngineConfig):
     )
     """Candidates besides those of the data stage: drawn uniformly, drawn by popularity, or the whole
     catalogue (for rankers, and for answers that retrieve)."""
+    served: NonNegativeInt = 500
+    """Maximum number of test users per domain for whom the recommender is really asked, beside every ranker
+    that the stage `fit` fitted; 0 is none. More narrow the intervals."""
     num_candidate_draws: PositiveInt = 3
     """Number of draws of candidates in a protocol, and of orders in which candidates are listed."""
     num_model_draws: NonNegativeInt = 3
