@@ -179,7 +179,7 @@ def query_request(
         sampling=sampling,
         seed=seed_of("seed", "query", plan.case.id, sampling.seed, attempt),
         stop=("\n",),
-        facts=facts(item),
+        facts=facts(item, plan.locale),
     )
 
 

@@ -54,7 +54,7 @@ STAGES: tuple[Stage, ...] = (
         "raw files into tables, and into histories, targets and candidates",
         sections=("data",),
         outside=external_inputs.raw_files,
-        version=2,
+        version=3,
     ),
     Stage(
         "base",

@@ -52,6 +52,9 @@ INTERACTION_NAMES: dict[str, Sequence[str]] = {
         "orderdate eventtime "
         "일시 시각 시간 날짜 등록일 구매일 주문일"
     ).split(),
+    # Never guessed: what people wrote is read only where somebody says which column it is.
+    "text": (),
+    "helpful": (),
 }
 _AN_ID = re.compile(r"(?:[\s_.-]id|[a-z0-9]I[dD]|[가-힣]id|asin|isbn\d*)$")
 # Ids of other things than the items.

@@ -48,6 +48,19 @@ def read(files: Sequence[Sequence[Path]], drops: Drops, spec: CustomDatasetConfi
     return Raw(table, batches, no_users(), drops)
 
 
+def reviews(
+    files: Sequence[Sequence[Path]], drops: Drops, spec: CustomDatasetConfig
+) -> Iterator[pl.DataFrame]:
+    """What was written in the interactions, with the columns of `rectune.readers.raw.review_columns`."""
+    if not spec.interactions:
+        return
+    table = interactions_of(files[1][0], spec)
+    found = table.columns()
+    if "text" not in found.taken:
+        say(f"  {table.path.name}: no opinions, name the column of reviews as text in interaction_columns")
+    yield from table.reviews(found, drops)
+
+
 def joins_of(paths: Sequence[Path], spec: CustomDatasetConfig) -> list[Joined]:
     """The further tables that a recipe names, in its order."""
     return [
