@@ -71,7 +71,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("models", "prompts", "generate"),
         inputs=("data", "base"),
         outside=external_inputs.teachers,
-        version=3,
+        version=4,
     ),
     Stage(
         "rationales",

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator
 
 from rectune.core.figures.record import Count, NonNegative, Record, RowCounts, StageRecord, complete
-from rectune.core.types import SPLITS, Split
+from rectune.core.types import SPLITS, Locale, Split
 
 
 class CaseCounts(Record):
@@ -122,8 +122,9 @@ class QueriesFigures(RowCounts):
 
     stage: ClassVar[str] = "queries"
 
-    longest_lost: Count
-    """Tokens of the longest prompt that was dropped as too long; 0 where none was."""
+    longest_lost: dict[Locale, Count]
+    """Tokens of the longest prompt that was dropped as too long, by language; languages that lost none are
+    not in it."""
     shortened: Count
     """Prompts whose oldest items were left out to fit."""
     left_out: Count
