@@ -12,6 +12,7 @@ from typing import Any
 from rectune.core.errors import UserError
 from rectune.readers.encoding import encoding_hint
 from rectune.readers.stream import BAD_BYTE
+from rectune.readers.strict_json import RepeatedKey, StrictJson
 
 LONGEST = 64 << 20  # bytes or characters: no record is longer
 _CHUNK = 1 << 20  # bytes of an array that are read together
@@ -71,7 +72,7 @@ def object_of(text: str, where: str, line: int) -> dict[str, Any]:
         UserError: it is not JSON, or no object.
     """
     try:
-        value = json.loads(text)
+        value = StrictJson().decode(text)
     except (ValueError, RecursionError) as broken:
         raise _malformed(broken, where, line, "one JSON object a line") from None
     return checked_object(value, where, line)
@@ -82,7 +83,8 @@ def array_values(
 ) -> Iterator[tuple[int, Any]]:
     """The values in one JSON array and the lines on which they begin, read `chunk` bytes at a time.
 
-    A chunk and the value at hand are held.
+    A chunk and the value at hand are held. In the place of a value with a key twice in one object stands a
+    `RepeatedKey`.
 
     Args:
         first: the number (from 1) of the line on which the array begins.
@@ -122,7 +124,7 @@ class _Window:
         self._longest, self._chunk = longest, chunk
         self._stream, self._where, self.line = stream, where, line
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
-        self._decode = json.JSONDecoder().raw_decode
+        self._decode = StrictJson().raw_decode
         self._held, self._place = "", 0
 
     def peek(self) -> str:
@@ -183,6 +185,8 @@ def checked_object(value: Any, where: str, line: int) -> dict[str, Any]:
     """
     if isinstance(value, dict):
         return value
+    if isinstance(value, RepeatedKey):
+        raise UserError(value.fault, where=f"{where}:{line}", hint="give every key a name of its own")
     raise _malformed(f"{kind_of(value)}, no object", where, line, "objects with a column of texts")
 
 

@@ -21,6 +21,7 @@ from rectune.readers.drops import Drops, Faults
 from rectune.readers.file_format import ENDINGS, ending_of
 from rectune.readers.json_array import array_values, decoded_lines, kind_of, object_of
 from rectune.readers.stream import BAD_BYTE, readable, refuse_strange
+from rectune.readers.strict_json import RepeatedKey
 from rectune.readers.text_input import LOOK, TextInput, Texts, chosen_column
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
@@ -132,7 +133,9 @@ def _on_lines(given: TextInput, first: int) -> Iterator[tuple[int, dict[str, Any
 def _elements(given: TextInput, first: int) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """The objects in an array, None for an element that is none; where its commas fail, all of it does."""
     for line, value in array_values(given.stream, given.where, first):
-        if not isinstance(value, dict):
+        if isinstance(value, RepeatedKey):
+            given.fault(line, value.fault)
+        elif not isinstance(value, dict):
             given.fault(line, f"malformed: {kind_of(value)}, no object")
         yield line, value if isinstance(value, dict) else None
 
