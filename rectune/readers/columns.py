@@ -74,6 +74,20 @@ class Columns:
     taken: dict[str, str]
     unused: tuple[str, ...] = ()
 
+    def also(self, path: Path, there: Sequence[str], column: str, use: str) -> Columns:
+        """The same, with a column (one of those `there`) that serves one more use, whatever else it is.
+
+        Raises:
+            UserError: there is no such column.
+        """
+        if column not in there:
+            raise UserError(
+                f"has no column {printable(column)} (for {use}){nearest(column, there)}",
+                where=str(path),
+                hint=f"columns: {shown(there)}",
+            )
+        return Columns(self.taken, tuple(each for each in self.unused if each != column))
+
     def describe(self) -> str:
         """What was taken for what, which column is the id, and what is not used."""
         said = [f"{printable(column)} as {field}" for field, column in self.taken.items()]

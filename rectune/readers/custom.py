@@ -73,7 +73,7 @@ def items_of(path: Path, spec: CustomDatasetConfig, joins: Sequence[Joined] = ()
     needed = ("item_id",) if any(joined.field == "title" for joined in joins) else ("item_id", "title")
     written = written_of(path, spec, spec.columns.get("items", []))
     return ItemTable(path, written, spec.item_columns, spec.facts,
-                     spec.categories_separator, needed, where="item_columns")  # fmt: skip
+                     spec.categories_separator, needed, "item_columns", spec.division)  # fmt: skip
 
 
 def interactions_of(path: Path, spec: CustomDatasetConfig) -> InteractionTable:

@@ -102,6 +102,9 @@ class CustomDatasetConfig(Section):
     it so) are never guessed; see `data.reviews`."""
     categories_separator: str = "|"
     """Separator of an item's categories within one cell."""
+    division: str = ""
+    """The column of the items that divides them into parts, as `department`: `data.cross_domain` may cross
+    them (`shop/Music`), negatives are drawn from the target's part, and figures are given for each."""
     joins: list[Join] = Field(default=[])
     """Further tables with names, descriptions, categories or facts of the items, as `[{file: genres.csv, on:
     movie, add: genre}]`."""
