@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STATE := $(shell cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
 READY := $(VENV)/ready-$(STATE)
 READY_TESTS := $(VENV)/ready-tests-$(STATE)
-STAGES := data base queries rationales filter sft candidates tag dpo export recommend eval report
+STAGES := data base queries fit rationales filter sft candidates tag dpo export rerank recommend eval report
 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \

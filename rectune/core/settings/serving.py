@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from rectune.core.settings.base import NonNegativeInt, PositiveInt, Section, runtime_only
 from rectune.core.settings.generation import EngineConfig, SamplingConfig
+from rectune.core.settings.ranking import RANKER_NAMES, known_name
 
 
 class RetrievalConfig(EngineConfig):
@@ -45,7 +45,8 @@ class RetrievalConfig(EngineConfig):
 
 # Systems by the names that recipes give them: language models, and the rankers in `rectune.rankers.base`.
 TUNED = ("base", "sft", "dpo")
-SYSTEMS = ("random", "popularity", "bm25", "embedding_mean", "embedding_best", "hybrid", "item_knn", *TUNED)
+CHOSEN = "chosen"  # what the stage `fit` chose
+SYSTEMS = (*RANKER_NAMES, CHOSEN, *TUNED)
 
 ScoringMethodName = Literal["total", "prior", "fused", "lexical", "hybrid", "parsed", "retrieved", "listed"]
 _SCORING_METHODS: list[ScoringMethodName] = [
@@ -60,19 +61,10 @@ _SCORING_METHODS: list[ScoringMethodName] = [
 ]
 
 
-def _known_system(name: str) -> str:
-    """A name that means something here, or `module:Class`."""
-    if name in SYSTEMS or ":" in name:
-        return name
-    near = difflib.get_close_matches(name, SYSTEMS, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise ValueError(f"unknown system, {hint}there are {', '.join(SYSTEMS)}, or module:Class of your own")
-
-
 class EvaluateConfig(EngineConfig):
     """How models and rankers rank one target, the item really taken next, among candidates."""
 
-    systems: list[Annotated[str, AfterValidator(_known_system)]] = Field(default=list(SYSTEMS), min_length=1)
+    systems: list[Annotated[str, known_name(SYSTEMS, "system")]] = Field(default=list(SYSTEMS), min_length=1)
     """The systems that are compared: rankers, and language models by the likelihood of each title; see
     docs/evaluation.md. `module:Class` names your own ranker."""
     scoring_methods: list[ScoringMethodName] = Field(default=_SCORING_METHODS)
