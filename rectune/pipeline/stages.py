@@ -170,7 +170,7 @@ STAGES: tuple[Stage, ...] = (
         "models and baselines ranked side by side",
         sections=("evaluate", "retrieval"),
         inputs=("data", "queries", "fit", "base", "candidates", "export", "rerank", "recommend"),
-        version=5,
+        version=6,
     ),
     Stage(
         "report",
@@ -193,7 +193,7 @@ STAGES: tuple[Stage, ...] = (
             "recommend",
             "eval",
         ),
-        version=2,
+        version=3,
         modules=("matplotlib",),
     ),
     Stage(
@@ -215,7 +215,7 @@ STAGES: tuple[Stage, ...] = (
             "report",
         ),
         outside=external_inputs.push_settings,
-        version=3,
+        version=4,
     ),
 )
 

@@ -47,7 +47,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> FitFigures:
             found = ChosenRanker().fit_with(data, options)
             found.save(chosen_path(out, domain))
             chosen[domain] = found.choice
-            say(f"{domain}: {_in_words(found.choice)}")
+            say(f"{domain}: {choice_in_words(found.choice)}")
             advance(1)
     return FitFigures(
         domains={domain: _in_short(choice) for domain, choice in chosen.items()},
@@ -79,7 +79,7 @@ def asked_users(cases: Sequence[Case], prompts: Sequence[Prompt]) -> dict[str, l
     return {domain: list(users.values()) for domain, users in found.items()}
 
 
-def _in_words(choice: DomainChoice) -> str:
+def choice_in_words(choice: DomainChoice) -> str:
     """What ranks, for people."""
     by_length = [
         f"{length}: {label_of(choice.histories[length].chosen)}"
