@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from rectune.core.types import Item
 from rectune.retrieval.embedding import EMBEDDED, Vectors, dimension, embed, register
 from rectune.retrieval.index import CatalogueIndex, build_index
-from rectune.retrieval.search import reciprocal_rank_fusion
+from rectune.retrieval.rank_fusion import reciprocal_rank_fusion
 
 _LABELS = Path(__file__).parents[1] / "tests/retrieval/korean_subjects.json"
 _HISTORY, _FIRST = 5, 10

@@ -23,7 +23,7 @@ from rectune.recommender.explanations import (
 from rectune.recommender.requests import LONGEST_QUERY, LONGEST_TITLE, UserRequest, from_words
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.selection import allowed_ids
-from rectune.retrieval.search import first_within, reciprocal_rank_fusion
+from rectune.retrieval.rank_fusion import first_within, reciprocal_rank_fusion
 
 if TYPE_CHECKING:
     from rectune.recommender.generative import GenerativeRecommender, Recommendation

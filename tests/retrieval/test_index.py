@@ -223,9 +223,9 @@ def test_an_index_of_vectors_in_many_pieces_is_made_anew(tmp_path: Path):
         build_index(some, tmp_path, "drawn", IndexConfig(rows=500))
     table = lancedb.connect(tmp_path).open_table("chunks")
     assert pieces(table) == 2, "an update adds a piece"
-    refresh_indexes(table, letters=False, approximate=True)
+    refresh_indexes(table, approximate=True)
     assert pieces(table) == 2
-    refresh_indexes(table, letters=False, approximate=True, segments=1)
+    refresh_indexes(table, approximate=True, segments=1)
     assert pieces(table) == 1
     assert len({hit.item_id for hit in open_index(tmp_path).near("anything", "d", 600)}) == 600
 
