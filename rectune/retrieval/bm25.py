@@ -42,9 +42,9 @@ class TermScores:
         self._terms, self._similar = list(terms), dict[str, dict[int, float]]()
 
     @classmethod
-    def fitted(cls, documents: Iterable[Sequence[str]]) -> TermScores:
-        """Counts the terms of all documents."""
-        return cls(*_weights([Counter(document) for document in documents]))
+    def fitted(cls, documents: Iterable[Sequence[str]], predicates: float = PREDICATE_WEIGHT) -> TermScores:
+        """Counts the terms of all documents; `predicates` is the weight of Korean verbs and adjectives."""
+        return cls(*_weights([Counter(document) for document in documents], predicates))
 
     def scores(self, queries: csr_array) -> Scores:
         """[queries, documents] the scores of queries that are counts, [queries, terms]."""
@@ -142,14 +142,14 @@ def _idf(documents: int, found_in: Any) -> Any:
     return np.log(1 + (documents - found_in + 0.5) / (found_in + 0.5))
 
 
-def _weights(documents: Sequence[Counter[str]]) -> tuple[csr_array, list[str]]:
+def _weights(documents: Sequence[Counter[str]], predicates: float) -> tuple[csr_array, list[str]]:
     """[documents, terms] the weights of terms in documents, for a query with one of each; and the terms."""
     from scipy.sparse import csr_array
 
     found_in = Counter(term for document in documents for term in document)
     mean = sum(document.total() for document in documents) / max(len(documents), 1) or 1.0
     part = {
-        term: float(_idf(len(documents), n)) * (PREDICATE_WEIGHT if term.endswith(PREDICATE) else 1.0)
+        term: float(_idf(len(documents), n)) * (predicates if term.endswith(PREDICATE) else 1.0)
         for term, n in found_in.items()
     }
     column = {term: at for at, term in enumerate(found_in)}
