@@ -11,7 +11,7 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
-	bench-eval bench-filter bench-train $(STAGES)
+	bench-eval bench-filter bench-train bench-rankers $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -85,6 +85,9 @@ bench-estimate: setup-tests  ## the estimate of the demo's training against its 
 
 bench-eval: setup-tests  ## scoring 20 candidates after one shared prompt against 20 full prompts
 	@$(BIN)/python -m bench.evaluation $(ARGS)
+
+bench-rankers: setup-tests  ## rankers that learn from likes, against implicit, as ratios; ARGS=--largest
+	@$(BIN)/python -m bench.rankers $(ARGS)
 
 zero-shot: setup  ## leave one domain out: tune on the others, test on it; DATA=path for other data
 	@$(BIN)/rectune leave-one-domain-out $(RECIPE) $(ARGS) $(if $(DATA),--data $(DATA))

@@ -195,7 +195,7 @@ STAGES: tuple[Stage, ...] = (
             "recommend",
             "eval",
         ),
-        version=2,
+        version=3,
         modules=("matplotlib",),
     ),
     Stage(
@@ -217,7 +217,7 @@ STAGES: tuple[Stage, ...] = (
             "report",
         ),
         outside=external_inputs.push_settings,
-        version=3,
+        version=4,
     ),
 )
 

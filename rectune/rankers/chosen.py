@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rectune.core.artifacts import write_atomically
+from rectune.core.errors import UserError
 from rectune.core.figures.fit import DomainChoice, HistoryLength, RankerWeights
 from rectune.core.figures.read_records import read_figures
 from rectune.rankers.base import CatalogueRanker, Ranker, Scores, ranker_class
@@ -23,7 +24,8 @@ from rectune.rankers.choice import (
     length_of,
     text_scores,
 )
-from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
+from rectune.rankers.co_likes import CoLikes
+from rectune.rankers.saved import Arrays, SavedRanker, load_saved, save_ranker
 from rectune.rankers.weighting import item_weights, standardised_rows, weighted
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class ChosenRanker(CatalogueRanker):
     Attributes:
         choice: what was chosen, and how it did.
         rankers: by name, fitted on all train users.
+        co_likes: what train users liked.
         search: [texts] -> [texts, items] scores by the catalogue's index; needed where it was chosen.
     """
 
@@ -60,6 +63,7 @@ class ChosenRanker(CatalogueRanker):
 
     choice: DomainChoice
     rankers: Mapping[str, Ranker]
+    co_likes: CoLikes
     search: TextScores | None = None
 
     def fit(self, data: DomainData) -> Self:
@@ -70,14 +74,21 @@ class ChosenRanker(CatalogueRanker):
         """Chooses with these options."""
         found = choose(data, options)
         self.search = options.search
-        return self.of(found.choice, found.rankers, data.likes.counts)
+        return self.of(found.choice, found.rankers, CoLikes.of(data.likes))
 
-    def of(self, choice: DomainChoice, rankers: Mapping[str, Ranker], likes: NDArray[np.int64]) -> Self:
-        """Take these parts: likes are [items] how many train users liked each item."""
-        self.choice, self.rankers, self.likes = choice, rankers, likes
+    def of(self, choice: DomainChoice, rankers: Mapping[str, Ranker], co_likes: CoLikes) -> Self:
+        """Take these parts."""
+        self.choice, self.rankers, self.co_likes = choice, rankers, co_likes
+        self.likes = co_likes.counts
         self.item_ids = tuple(next(iter(rankers.values())).item_ids)
         self._learning = learning_among(rankers)
         return self
+
+    def with_search(self, search: TextScores | None) -> Self:
+        """The same ranker with this search in an index."""
+        other = copy(self)
+        other.search = search
+        return other
 
     def length_of(self, history: Sequence[str]) -> HistoryLength:
         """The length that counts: of the items that the catalogue has."""
@@ -108,24 +119,44 @@ class ChosenRanker(CatalogueRanker):
         if not asked:
             return found
         words = self.score_texts([texts[at] for at in asked])
-        share = self.choice.queries.history_weight
         for at, row in zip(asked, words, strict=True):
-            known = self.length_of(histories[at]) != "0"
+            share = self.history_share(histories[at], texts[at])
             both = standardised_rows(np.stack([found[at], row]))
-            found[at] = share * both[0] + (1 - share) * both[1] if known and share else row
+            found[at] = share * both[0] + (1 - share) * both[1] if share else row
         return found
+
+    def history_share(self, history: Sequence[str], text: str) -> float:
+        """How much the ranking by the history counts beside that by the words, from 0 (not at all) to 1."""
+        if not text.strip():
+            return 1.0
+        return self.choice.queries.history_weight if self.length_of(history) != "0" else 0.0
 
     def parts_of(self, history: Sequence[str], item_ids: Sequence[str]) -> list[list[ScorePart]]:
         """For each item what every ranker contributes to its score for this history."""
         chosen = self.weights_for(history)
-        each = item_weights(chosen, self._learning, self.likes)
+        scores = {name: self.rankers[name].score_all([history])[0] for name in chosen.weights}
+        return self._parts(chosen, scores, item_ids)
+
+    def text_parts_of(self, text: str, item_ids: Sequence[str]) -> list[list[ScorePart]]:
+        """For each item what every ranker, or the index, contributes to its score for these words."""
+        chosen = self.choice.queries.chosen
+        scores = {name: text_scores(name, self.rankers, self.search, [text])[0] for name in chosen.weights}
+        return self._parts(chosen, scores, item_ids, learning=())
+
+    def _parts(
+        self,
+        chosen: RankerWeights,
+        scores: Mapping[str, Scores],
+        item_ids: Sequence[str],
+        learning: Collection[str] | None = None,
+    ) -> list[list[ScorePart]]:
+        each = item_weights(chosen, self._learning if learning is None else learning, self.likes)
         places = [self.place[item] for item in item_ids]
         found: list[list[ScorePart]] = [[] for _ in places]
         for name, weights in each.items():
-            scores = self.rankers[name].score_all([history])
-            plain = standardised_rows(scores)[0]
+            plain = standardised_rows(scores[name][None])[0]
             for parts, at in zip(found, places, strict=True):
-                parts.append(ScorePart(name, float(weights[at]), float(plain[at]), float(scores[0, at])))
+                parts.append(ScorePart(name, float(weights[at]), float(plain[at]), float(scores[name][at])))
         return found
 
     def save(self, folder: Path) -> None:
@@ -139,8 +170,8 @@ class ChosenRanker(CatalogueRanker):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / DomainChoice.file, self.choice.to_json())
         parameters = {"rankers": list(self.rankers)}
-        saved = SavedRanker(self.name, {"item_id": self.item_ids}, parameters, {"likes": self.likes})
-        save_ranker(folder, saved)
+        arrays: Arrays = {"users": self.co_likes.users, "bounds": self.co_likes.bounds}
+        save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, parameters, arrays))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -150,7 +181,23 @@ class ChosenRanker(CatalogueRanker):
         rankers = {
             name: ranker_class(name).load(ranker_folder(folder, name)) for name in saved.parameters["rankers"]
         }
-        return cls().of(choice, rankers, saved.arrays["likes"])
+        return cls().of(choice, rankers, _co_likes(saved))
+
+
+def load_co_likes(folder: Path) -> CoLikes:
+    """The likes of train users alone, from the folder of a choice.
+
+    Raises:
+        UserError: there is no choice, or it is damaged.
+    """
+    return _co_likes(load_saved(folder, ChosenRanker.name))
+
+
+def _co_likes(saved: SavedRanker) -> CoLikes:
+    arrays = saved.arrays
+    if not {"users", "bounds"} <= set(arrays):
+        raise UserError("a choice without likes", hint="run the stage fit again")
+    return CoLikes(saved.items["item_id"], arrays["users"], arrays["bounds"])
 
 
 def ranker_folder(folder: Path, name: str) -> Path:

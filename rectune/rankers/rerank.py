@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,22 +28,30 @@ ScoreTitles = Callable[[Sequence[Sequence[str]], Sequence[Sequence[str]]], list[
 
 
 def title_scores(
-    engine: Scorer, items: Sequence[Item], on_case: Callable[[int], None] = lambda done: None
+    open_engine: Callable[[], AbstractContextManager[Scorer]],
+    items: Sequence[Item],
+    on_case: Callable[[int], None] = lambda done: None,
 ) -> ScoreTitles:
     """What scores the titles of items of one domain for histories: the likelihood less the prior.
 
     Args:
-        engine: of the language model.
+        open_engine: opens the engine of the language model, for each call.
         items: the catalogue.
         on_case: hears of every finished history.
     """
     titles = {item.item_id: item.title for item in items}
     asked = history_prompts(items[0].domain, titles)
-    prior = Likelihood("prior", engine, titles, without_history(asked))
     known: dict[tuple[Locale, str], float] = {}  # of every title it is the same for all histories
 
     def score(histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        with open_engine() as engine:
+            return scored(engine, histories, candidates)
+
+    def scored(
+        engine: Scorer, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]
+    ) -> list[Scores]:
         own = Likelihood("likelihood", engine, titles, asked, on_case).score(histories, candidates)
+        prior = Likelihood("prior", engine, titles, without_history(asked))
         found: list[Scores] = []
         for history, shown, scores in zip(histories, candidates, own, strict=True):
             locale = asked(history).locale
@@ -72,7 +81,9 @@ class Reranker:
     def rerank(
         self, histories: Sequence[Sequence[str]], ranked: Sequence[Sequence[ScoredItem]]
     ) -> list[list[ScoredItem]]:
-        """The same items in another order; those behind the first `candidates` keep theirs.
+        """The same items in another order; those behind the first `candidates` keep their places.
+
+        Scores belong to places: the first item has the highest score of the ranking, whichever it is.
 
         Args:
             histories: n lists of item ids; a ranking for an empty one stays as it is.
@@ -85,23 +96,12 @@ class Reranker:
         scores = self.titles([histories[at] for at in able], [[one.item_id for one in row] for row in heads])
         found = [list(row) for row in ranked]
         for at, head, own in zip(able, heads, scores, strict=True):
-            found[at] = self._reordered(head, own) + self._behind(head, found[at][len(head) :], own)
+            fused = fused_scores(np.array([one.score for one in head]), own, self.weight)
+            order = np.argsort(-fused, kind="stable")
+            found[at][: len(head)] = [
+                ScoredItem(head[place].item_id, one.score) for place, one in zip(order, head, strict=True)
+            ]
         return found
-
-    def _fused(self, head: Sequence[ScoredItem], own: Scores) -> Scores:
-        return fused_scores(np.array([one.score for one in head]), own, self.weight)
-
-    def _reordered(self, head: Sequence[ScoredItem], own: Scores) -> list[ScoredItem]:
-        scores = self._fused(head, own)
-        order = np.argsort(-scores, kind="stable")
-        return [ScoredItem(head[at].item_id, float(scores[at])) for at in order]
-
-    def _behind(
-        self, head: Sequence[ScoredItem], rest: Sequence[ScoredItem], own: Scores
-    ) -> list[ScoredItem]:
-        """What follows, with scores below those of the re-ordered items."""
-        lowest = float(self._fused(head, own).min())
-        return [ScoredItem(one.item_id, lowest + one.score - head[-1].score) for one in rest]
 
 
 def fused_scores(ranking: Scores, titles: Scores, weight: float) -> Scores:

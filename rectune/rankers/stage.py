@@ -14,9 +14,9 @@ from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.types import Case, Prompt
 from rectune.rankers.choice import AskedUser, ChoiceOptions
-from rectune.rankers.chosen import ChosenRanker
+from rectune.rankers.chosen import ChosenRanker, ranker_folder
 from rectune.rankers.domain_data import DomainData, train_likes
-from rectune.rankers.fit_cache import FitCache
+from rectune.rankers.fit_cache import FitCache, FittedData
 from rectune.rankers.weighting import label_of
 from rectune.retrieval.grounding import ground_in
 from rectune.retrieval.index_scores import index_scores
@@ -45,9 +45,12 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> FitFigures:
                 settings.rankers, settings.users, settings.seed, asked.get(domain, ()), search, cache
             )
             found = ChosenRanker().fit_with(data, options)
-            found.save(chosen_path(out, domain))
+            for name in found.rankers:
+                folder = ranker_folder(chosen_path(out, domain), name)
+                cache.write(name, found.choice.parameters.get(name, {}), FittedData(data), folder)
+            found.save_choice(chosen_path(out, domain))
             chosen[domain] = found.choice
-            say(f"{domain}: {_in_words(found.choice)}")
+            say(f"{domain}: {choice_in_words(found.choice)}")
             advance(1)
     return FitFigures(
         domains={domain: _in_short(choice) for domain, choice in chosen.items()},
@@ -79,7 +82,7 @@ def asked_users(cases: Sequence[Case], prompts: Sequence[Prompt]) -> dict[str, l
     return {domain: list(users.values()) for domain, users in found.items()}
 
 
-def _in_words(choice: DomainChoice) -> str:
+def choice_in_words(choice: DomainChoice) -> str:
     """What ranks, for people."""
     by_length = [
         f"{length}: {label_of(choice.histories[length].chosen)}"

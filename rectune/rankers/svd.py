@@ -78,6 +78,7 @@ class Svd(LikedItemsRanker):
 def _right_vectors(liked: csr_array, factors: int) -> NDArray[np.float32]:
     """[items, at most factors] right singular vectors, the largest singular value first."""
     from scipy.sparse.linalg import svds
+    from threadpoolctl import threadpool_limits
 
     smaller = min(liked.shape)
     if not smaller:
@@ -87,7 +88,8 @@ def _right_vectors(liked: csr_array, factors: int) -> NDArray[np.float32]:
         _, values, rows = np.linalg.svd(liked.toarray().astype(np.float64), full_matrices=False)
     else:
         start = np.random.default_rng(0).standard_normal(smaller)
-        _, values, rows = svds(liked.astype(np.float64), count, v0=start, return_singular_vectors="vh")
+        with threadpool_limits(1, "blas"):  # its products are small: threads would wait for each other
+            _, values, rows = svds(liked.astype(np.float64), count, v0=start, return_singular_vectors="vh")
     order = np.argsort(-values)[:count]
     found = order[values[order] > _NOTHING * values[order[0]]]  # vectors of 0 are arbitrary
     return np.ascontiguousarray(rows[found].T, np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,7 +182,7 @@ class _Measure:
             self.open_engine() as engine,
             progress(f"re-ranking: {domain}", len(cases), "users") as advance,
         ):
-            score = title_scores(engine, self.catalogue.of(domain), advance)
+            score = title_scores(lambda: nullcontext(engine), self.catalogue.of(domain), advance)
             likelihood = weight_of_likelihood(users, score, settings.candidates)
         return DomainRerank(
             cases=len(cases),

@@ -91,31 +91,33 @@ class CatalogueIndex:
         k: int = 10,
         without: AbstractSet[str] = frozenset(),
         weights: Sequence[float] | None = None,
+        within: AbstractSet[str] | None = None,
     ) -> list[SearchHit]:
         """The `k` best items for several query texts together: a model's answer, and its request's texts.
 
         Three rankings of the items that any search finds (by their best chunk, by the mean of their chunks,
         by full text over words), for each of the texts, are fused by reciprocal rank. Texts in Hangul and
         other scripts without spaces have one ranking by full text together, over the sum of their scores
-        (`rectune.retrieval.bm25`). `weights` are per text, 1 by default. If the embedder does not know a
-        text's language, vectors only break ties of full text.
+        (`rectune.retrieval.bm25`). `weights` are per text, 1 by default; `within` are the only ids
+        that are looked for. If the embedder does not know a text's language, vectors only break ties of full
+        text.
         """
         given = zip(texts, weights or [1.0] * len(texts), strict=True)
         said = [(encodable(text), weight) for text, weight in given if text.strip()]
-        if not said or k < 1:
+        if not said or k < 1 or (within is not None and not within):
             return []
         texts, pool = [text for text, _ in said], max(k, _POOL)
         vectors = embed(texts, self.embedder)
         known: dict[Key, SearchHit] = {}
         for vector in vectors:
-            hits = self._nearest(vector, domain, pool, without)
+            hits = self._nearest(vector, domain, pool, without, within)
             known |= {(hit.domain, hit.item_id): hit for hit in hits}
         found: dict[str, list[Key]] = {}
         weight_of: dict[str, float] = {}
         for number, (text, weight) in enumerate(said):
             seen = weight * (1.0 if reads(self.embedder, text) else _BLIND)
             weight_of |= {f"best {number}": seen, f"mean {number}": seen}
-        for name, hits, weight in self._full_text(said, domain, pool, without):
+        for name, hits, weight in self._full_text(said, domain, pool, without, within):
             known |= {(hit.domain, hit.item_id): hit for hit in hits}
             found[name], weight_of[name] = [(hit.domain, hit.item_id) for hit in hits], weight
         return self._fused(self._measured(known, vectors), found, weight_of)[:k]
@@ -131,16 +133,17 @@ class CatalogueIndex:
         domain: str | None,
         k: int,
         without: AbstractSet[str] = frozenset(),
+        within: AbstractSet[str] | None = None,
     ) -> Iterator[tuple[str, list[SearchHit], float]]:
         """Rankings by full text: the name of each, its hits, and its weight."""
         for number, (text, weight) in enumerate(said):
             if not (self.segmenter and is_unsegmented(text)):
-                hits = [hit for hit in self._matches(text, domain, k) if hit.item_id not in without]
-                yield f"words {number}", hits, weight
+                matches = self._matches(text, domain, k, within)
+                yield f"words {number}", [hit for hit in matches if hit.item_id not in without], weight
         split = [(text[:_LONGEST_QUERY], weight) for text, weight in said if needs_terms(text)]
         if self.segmenter and split:
             texts, weights = zip(*split, strict=True)
-            items = self._term_search.top(texts, weights, domain, k, without)
+            items = self._term_search.top(texts, weights, k, domain, without, within)
             hits = [SearchHit(item.item_id, item.title, item.domain, 0.0) for item in items]
             yield "terms 0", hits, sum(weights)
 
@@ -153,7 +156,12 @@ class CatalogueIndex:
         )
 
     def _nearest(
-        self, vector: Vectors, domain: str | None, k: int, without: AbstractSet[str]
+        self,
+        vector: Vectors,
+        domain: str | None,
+        k: int,
+        without: AbstractSet[str],
+        within: AbstractSet[str] | None = None,
     ) -> list[SearchHit]:
         """Items by their best chunk; more chunks are fetched until `k` different items are found."""
         limit = max(_POOL, 2 * (k + len(without)))
@@ -163,7 +171,7 @@ class CatalogueIndex:
                 search = search.minimum_nprobes(_PROBES).maximum_nprobes(0).refine_factor(_REFINE)
             else:
                 search = search.bypass_vector_index()
-            rows = _rows(search, domain, limit, "_distance")
+            rows = _rows(search, domain, limit, "_distance", within)
             kept = [row for row in reversed(rows) if row["item_id"] not in without]
             best = {(row["domain"], row["item_id"]): row for row in kept}
             hits = [_hit(row, 1.0 - row["_distance"]) for row in best.values()]
@@ -172,11 +180,13 @@ class CatalogueIndex:
                 return hits[:k]
             limit *= 4
 
-    def _matches(self, text: str, domain: str | None, k: int) -> list[SearchHit]:
+    def _matches(
+        self, text: str, domain: str | None, k: int, within: AbstractSet[str] | None
+    ) -> list[SearchHit]:
         from lancedb.query import MatchQuery
 
         query = MatchQuery(encodable(text)[:_LONGEST_QUERY], "text")
-        rows = _rows(self._table.search(query, query_type="fts"), domain, k, "_score")
+        rows = _rows(self._table.search(query, query_type="fts"), domain, k, "_score", within)
         return list({(row["domain"], row["item_id"]): _hit(row, 0.0) for row in reversed(rows)}.values())[
             ::-1
         ]
@@ -266,9 +276,13 @@ def matrix(column: Any) -> Vectors:
     return np.asarray(joined.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(-1, width)
 
 
-def _rows(search: Any, domain: str | None, limit: int, figure: str) -> list[dict[str, Any]]:
-    if domain is not None:
-        search = search.where(f"domain = {quoted(domain)}", prefilter=True)
+def _rows(
+    search: Any, domain: str | None, limit: int, figure: str, within: AbstractSet[str] | None = None
+) -> list[dict[str, Any]]:
+    met = [f"domain = {quoted(domain)}"] if domain is not None else []
+    met += [f"item_id IN ({', '.join(map(quoted, sorted(within)))})"] if within is not None else []
+    if met:
+        search = search.where(" AND ".join(met), prefilter=True)
     rows: list[dict[str, Any]] = (
         search.select(["item_id", "title", "domain", "text", figure]).limit(limit).to_list()
     )

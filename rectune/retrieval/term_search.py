@@ -40,18 +40,20 @@ class TermSearch:
         self,
         texts: Sequence[str],
         weights: Sequence[float],
-        domain: str | None,
         k: int,
+        domain: str | None = None,
         without: AbstractSet[str] = frozenset(),
+        within: AbstractSet[str] | None = None,
     ) -> list[FoundItem]:
         """The k items with the highest weighted sum of the texts' scores, an item by its best chunk.
 
         Args:
             texts: what is looked for.
             weights: of each text.
-            domain: only its items; None means all.
             k: how many; fewer if no more have any term.
+            domain: only its items; None means all.
             without: item ids to leave out.
+            within: the only ids that are looked for; None means all.
         """
         scores: Any = np.asarray(weights) @ self._scores.score_texts(texts)
         if domain is not None:
@@ -60,6 +62,7 @@ class TermSearch:
         for at in np.argsort(-scores, kind="stable"):
             if scores[at] <= 0 or len(found) >= k:
                 break
-            if self._items[at].item_id not in without:
-                found.setdefault(self._items[at])
+            item = self._items[at]
+            if item.item_id not in without and (within is None or item.item_id in within):
+                found.setdefault(item)
         return list(found)

@@ -156,7 +156,7 @@ def test_item_knn_is_the_cosine_of_likes_and_agrees_with_the_dense_product():
     norms = np.sqrt(np.maximum(table.sum(0), 1))
     cosines = (table.T.astype(float) @ table) / np.outer(norms, norms)
     scores = ranker.score([("m1", "m5")], [("m0", "m2", "m11")])[0]
-    np.testing.assert_allclose(scores, (cosines[1] + cosines[5])[[0, 2, 11]])
+    np.testing.assert_allclose(scores, (cosines[1] + cosines[5])[[0, 2, 11]], rtol=1e-6)
     assert ranker.score([("m1",)], [("unheard of",)])[0].tolist() == [0.0]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ class Loves:
 
 def test_what_a_title_has_without_a_history_is_taken_off_and_asked_for_once():
     engine = Loves("Big", "Heat")
-    score = title_scores(engine, ITEMS)
+    score = title_scores(lambda: nullcontext(engine), ITEMS)
     (first,) = score([("i3",)], [("i0", "i1", "i2")])
     np.testing.assert_allclose(first, [0.0, 0.0, 3.0])  # Heat is as likely without the history
     before = engine.calls
@@ -40,7 +42,7 @@ def test_what_a_title_has_without_a_history_is_taken_off_and_asked_for_once():
 
 
 def test_the_first_items_are_re_ordered_and_the_others_stay_behind_them():
-    score = title_scores(Loves("Big", "Heat"), ITEMS)
+    score = title_scores(lambda: nullcontext(Loves("Big", "Heat")), ITEMS)
     (found,) = Reranker(score, weight=1.0, candidates=3).rerank([("i3",)], [RANKED])
     assert [one.item_id for one in found] == ["i2", "i0", "i1", "i3"]
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)

@@ -18,8 +18,9 @@ class RetrievalConfig(EngineConfig):
     """Embedding model of the index: `embedded` (MiniLM, English) or a sentence-transformers Hub id."""
     top: PositiveInt = 5
     """Number of items in a recommendation."""
-    grounding: Literal["retrieve", "constrained"] = "retrieve"
-    """`retrieve` searches the catalogue for the text that the model wrote; `constrained` lets the model name
+    grounding: Literal["ranked", "retrieve", "constrained"] = "ranked"
+    """What chooses the items: `ranked` is what the stage `fit` chose, and the model only words the reasons;
+    `retrieve` searches the catalogue for the text that the model wrote; `constrained` lets the model name
     only titles of the catalogue, which needs a better model."""
     beam: PositiveInt = 8
     """Beam size of `constrained`, in prefixes of titles. More find likelier titles and take longer."""
@@ -38,7 +39,7 @@ class RetrievalConfig(EngineConfig):
     cases: NonNegativeInt = 200
     """Number of test prompts in the grounding report."""
     compare: bool = True
-    """Whether both grounding methods are measured in the report, which takes twice the time."""
+    """Whether all ways of choosing the items are measured in the report, which takes longer."""
     sampling: SamplingConfig = SamplingConfig(max_tokens=256, temperature=0.3, repeat_penalty=1.1)
     """How reasons are sampled."""
 
@@ -75,6 +76,9 @@ class EvaluateConfig(EngineConfig):
     )
     """Candidates besides those of the data stage: drawn uniformly, drawn by popularity, or the whole
     catalogue (for rankers, and for answers that retrieve)."""
+    served: NonNegativeInt = 500
+    """Maximum number of test users per domain for whom the recommender is really asked, beside every ranker
+    that the stage `fit` fitted; 0 is none. More narrow the intervals."""
     num_candidate_draws: PositiveInt = 3
     """Number of draws of candidates in a protocol, and of orders in which candidates are listed."""
     num_model_draws: NonNegativeInt = 3
