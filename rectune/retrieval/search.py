@@ -139,21 +139,27 @@ class CatalogueIndex:
         for number, (text, weight) in enumerate(said):
             if not (self.segmenter and is_unsegmented(text)):
                 matches = self._matches(text, domain, k, within)
-                yield f"words {number}", [hit for hit in matches if hit.item_id not in without], weight
+                hits = [hit for hit in matches if hit.item_id not in without]
+                if self.segmenter and not needs_terms(text):  # "LG" also stands in a Korean text's "LG전자"
+                    there = {(hit.domain, hit.item_id) for hit in hits}
+                    more = self._by_terms([text], [1.0], k, domain, without, within)
+                    hits += [hit for hit in more if (hit.domain, hit.item_id) not in there][: k - len(hits)]
+                yield f"words {number}", hits, weight
         split = [(text[:_LONGEST_QUERY], weight) for text, weight in said if needs_terms(text)]
         if self.segmenter and split:
             texts, weights = zip(*split, strict=True)
-            items = self._term_search.top(texts, weights, k, domain, without, within)
-            hits = [SearchHit(item.item_id, item.title, item.domain, 0.0) for item in items]
-            yield "terms 0", hits, sum(weights)
+            yield "terms 0", self._by_terms(texts, weights, k, domain, without, within), sum(weights)
+
+    def _by_terms(self, *asked: Any) -> list[SearchHit]:
+        """See `TermSearch.top`."""
+        found = self._term_search.top(*asked)
+        return [SearchHit(item.item_id, item.title, item.domain, 0.0) for item in found]
 
     @cached_property
     def _term_search(self) -> TermSearch:
         """Read from the table at the first query that needs it."""
-        wanted = [*FoundItem._fields, "terms"]
-        return TermSearch(
-            self._table.search().where("terms IS NOT NULL").select(wanted).limit(ALL).to_arrow()
-        )
+        rows = self._table.search().where("terms IS NOT NULL").select([*FoundItem._fields, "terms"])
+        return TermSearch(rows.limit(ALL).to_arrow())
 
     def _nearest(
         self,

@@ -12,6 +12,7 @@ from rectune.core.types import Item
 from rectune.rankers.base import fit_ranker
 from rectune.rankers.baselines import Bm25
 from rectune.rankers.domain_data import DomainData
+from rectune.rankers.fit_cache import FittedData
 from rectune.rankers.fusion import Hybrid
 from rectune.retrieval.embedding import register
 
@@ -96,3 +97,12 @@ def test_a_bm25_that_was_saved_before_there_were_morphemes_is_refused(tmp_path: 
     (tmp_path / "ranker.json").write_text(json.dumps(about), encoding="utf-8")
     with pytest.raises(UserError, match="saved bm25 of format 1, not 2"):
         Bm25.load(tmp_path)
+
+
+def test_what_was_fitted_with_kiwi_is_not_taken_for_what_was_fitted_without(monkeypatch: pytest.MonkeyPatch):
+    def identities() -> list[str]:
+        return [FittedData(DATA).identity(name) for name in ("bm25", "item_knn")]
+
+    of_words, of_likes = identities()
+    monkeypatch.setitem(sys.modules, "kiwipiepy", None)
+    assert identities()[0] != of_words and identities()[1] == of_likes

@@ -121,6 +121,10 @@ def test_titles_in_two_scripts_are_found_by_both(tmp_path: Path):
     for query in ("Se7en", "세븐", "se7en 세븐", "ＳＥ７ＥＮ 세븐"):
         assert [hit.item_id for hit in index.search_text(query, "d")] == ["7"]
     assert [hit.item_id for hit in index.search_text("heat", "d")] == ["h"]
+    index = build_index([*items, Item("d", "l", "LG전자 냉장고"), Item("d", "g", "LG")], tmp_path, "letters")
+    assert [hit.item_id for hit in index.search_text("LG", "d")] == ["g", "l"]
+    assert index.find(["LG"], "d", 9)[0].ranks["words 0"] == 1
+    assert "l" not in {hit.item_id for hit in index.find(["LG"], "d", 9, {"l"})}
 
 
 @pytest.mark.parametrize("korean", [True, False])

@@ -21,7 +21,6 @@ if typing.TYPE_CHECKING:
 PAIRS = "pairs of letters"
 _PACKAGE = "kiwipiepy"
 _SPLIT_WORDS = 2  # spaces that may stand wrongly within one morpheme
-_UNKNOWN = 97  # ids below it are those of tags: of words that the dictionary lacks
 _NEIGHBOURS = 200  # morphemes of like meaning that are asked for
 _LIKE = 0.5  # the cosine from which on two nouns mean much the same
 _COMPOUND, _PART = 4, 2  # syllables of a noun that may be a compound, and of its parts
@@ -58,7 +57,7 @@ def morphemes_of(texts: Iterable[str]) -> Iterator[list[Morpheme]]:
             noun, predicate = _is_noun(token.tag), token.tag[:2] in ("VV", "VA")
             if not noun and not predicate:
                 continue
-            known, end = token.id >= _UNKNOWN, token.start + token.len
+            known, end = _in_dictionary(token.id), token.start + token.len
             forms = [token.form, *(parts_of(token.form) if noun else ())]
             found += [Morpheme(form, predicate, known, token.start, end) for form in forms]
         yield found
@@ -99,7 +98,13 @@ def similar_nouns(noun: str) -> dict[str, float]:
 def _only_tag(word: str) -> str:
     """The tag of a word that is one morpheme of the dictionary; empty for all others."""
     tokens = _kiwi().tokenize(word)
-    return str(tokens[0].tag) if len(tokens) == 1 and tokens[0].id >= _UNKNOWN else ""
+    return str(tokens[0].tag) if len(tokens) == 1 and _in_dictionary(tokens[0].id) else ""
+
+
+@lru_cache(maxsize=100_000)
+def _in_dictionary(number: int) -> bool:
+    """Whether Kiwi's number of a morpheme is that of an entry; for unknown words it is that of their tag."""
+    return bool(_kiwi().morpheme(number).form)
 
 
 def _is_noun(tag: str) -> bool:
