@@ -74,7 +74,7 @@ bench-filter: setup-tests  ## the response score and near-duplicates, as ratios;
 bench-index: setup-tests  ## an index of 1,000,000 items: time, memory, recall; ARGS="--items 200000"
 	@$(BIN)/python -m bench.index $(ARGS)
 
-bench-headlines: setup-tests  ## Korean goods and books: precision@10; headlines with ARGS="--data path/to/korean_news"
+bench-headlines: setup-tests  ## Korean titles: precision@10; ARGS="--data path/to/korean_news"
 	@$(BIN)/python -m bench.headlines $(ARGS)
 
 bench-morphemes: setup-tests  ## the time of 10,000 Korean titles and of queries; ARGS="--items 2000"
