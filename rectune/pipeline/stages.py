@@ -79,6 +79,7 @@ STAGES: tuple[Stage, ...] = (
         "rankers fitted on likes and texts, tuned, and chosen among on held-out users; the index",
         sections=("fit", "retrieval"),
         inputs=("data", "queries"),
+        version=2,
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
@@ -153,6 +154,7 @@ STAGES: tuple[Stage, ...] = (
         "how much the aligned model counts beside the chosen ranker, on users of no test",
         sections=("rerank", "retrieval"),
         inputs=("data", "queries", "fit", "candidates", "export"),
+        version=2,
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
@@ -161,7 +163,7 @@ STAGES: tuple[Stage, ...] = (
         "test prompts answered with real items, and the grounding report",
         sections=("retrieval",),
         inputs=("data", "queries", "fit", "export", "rerank"),
-        version=5,
+        version=6,
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(

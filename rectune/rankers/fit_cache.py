@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.errors import UserError
+from rectune.core.text.morphemes import segmenter
 from rectune.core.types import content_id
 from rectune.rankers.base import RANKERS, Ranker, fit_ranker, ranker_class
 from rectune.rankers.domain_data import DomainData, TrainLikes
 
-_VERSION = 1  # raised when rankers are fitted in another way
+_VERSION = 2  # raised when rankers are fitted in another way
 
 
 class FittedData:
@@ -36,7 +37,7 @@ class FittedData:
     @cached_property
     def _texts(self) -> str:
         rows = "\n".join(f"{item}\t{self.data.text(item)}" for item in self.data.items)
-        return content_id(_hash(rows.encode()), self.data.embedder)
+        return content_id(_hash(rows.encode()), self.data.embedder, segmenter())
 
     @cached_property
     def _likes(self) -> str:

@@ -23,7 +23,7 @@ _SEARCHES = {
     "best": "nearest chunk",
     "mean": "mean of chunks",
     "words": "full text",
-    "letters": "full text (letters)",
+    "terms": "full text (morphemes or letters)",
 }
 
 

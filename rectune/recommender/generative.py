@@ -20,7 +20,7 @@ from rectune.recommender.ranking import RequestRanker
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
 from rectune.retrieval.grounding import GroundedItem, Grounding
-from rectune.retrieval.search import first_within
+from rectune.retrieval.rank_fusion import first_within
 
 _ALL_BUT = 0.99  # of the drafts may fail: where all do, no model answers, and that is no recommendation
 

@@ -20,7 +20,8 @@ from rectune.rankers.weighting import label_of, standardised_rows
 from rectune.recommender.model_ranking import ModelRanking
 from rectune.recommender.placing import RankedItems
 from rectune.retrieval.index_scores import find_within, index_scores
-from rectune.retrieval.search import CatalogueIndex, reciprocal_rank_fusion
+from rectune.retrieval.rank_fusion import reciprocal_rank_fusion
+from rectune.retrieval.search import CatalogueIndex
 
 _POOL = 100  # items of each ranking that are fused by their ranks, at least
 _AT_ONCE = 64  # requests whose whole catalogue is scored together
