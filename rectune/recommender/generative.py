@@ -19,8 +19,8 @@ from rectune.recommender.ranked_items import ranked_items
 from rectune.recommender.ranking import RequestRanker
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
+from rectune.retrieval.first_within import first_within
 from rectune.retrieval.grounding import GroundedItem, Grounding
-from rectune.retrieval.search import first_within
 
 _ALL_BUT = 0.99  # of the drafts may fail: where all do, no model answers, and that is no recommendation
 

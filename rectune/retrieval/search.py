@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -287,34 +287,3 @@ def reciprocal_rank_fusion(
         for rank, key in enumerate(ranking, 1):
             scores[key] = scores.get(key, 0.0) + weight / (_RRF_CONSTANT + rank)
     return scores
-
-
-class HasItemId(Protocol):
-    """Anything that was found and names its item."""
-
-    @property
-    def item_id(self) -> str:
-        """The item's id."""
-        ...
-
-
-Found = TypeVar("Found", bound=HasItemId)
-
-
-def first_within(
-    search: Callable[[int], Sequence[Found]], k: int, within: AbstractSet[str] | None
-) -> list[Found]:
-    """The first `k` hits of a search that are allowed; more are asked for until there are so many.
-
-    Args:
-        search: gives so many hits, the best first; fewer only if there are no more.
-        k: how many.
-        within: the ids that are allowed; all without it.
-    """
-    limit = k
-    while True:
-        hits = search(limit)
-        kept = [hit for hit in hits if within is None or hit.item_id in within]
-        if len(kept) >= k or len(hits) < limit:
-            return kept[:k]
-        limit *= 4
