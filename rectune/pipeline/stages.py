@@ -54,7 +54,7 @@ STAGES: tuple[Stage, ...] = (
         "raw files into tables, and into histories, targets and candidates",
         sections=("data",),
         outside=external_inputs.raw_files,
-        version=2,
+        version=3,
     ),
     Stage(
         "base",
@@ -71,7 +71,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("models", "prompts", "generate"),
         inputs=("data", "base"),
         outside=external_inputs.teachers,
-        version=3,
+        version=4,
     ),
     Stage(
         "fit",
