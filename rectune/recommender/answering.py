@@ -274,8 +274,7 @@ class CatalogueAnswers:
         grounding, items = self.generative.grounding, list(self.items.values())
         asked = []
         for one in read:
-            typed = replace(one.request, history=[item.title for item in one.liked])
-            request = from_words(items, typed, grounding)
+            request = from_words(items, replace(one.request, history=one.titles), grounding)
             asked.append(replace(request, known=request.known | one.known | frozenset(options.exclude)))
         found = self.generative.recommend_all(asked, options.k, within, options.explain)
         return [

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from rectune.core.text.plain import cut_line, printable
+from rectune.recommender.explained_ranking import ItemPart, RankedBy, Ranking
 from rectune.recommender.options import RecommendOptions
-from rectune.recommender.ranking import ItemPart, RankedBy, Ranking
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations, RecommendedItem
 

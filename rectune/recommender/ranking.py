@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.errors import UserError
-from rectune.core.figures.fit import HistoryLength, RankerWeights, ValidatedWeights
 from rectune.rankers.base import Ranker, ScoredItem, Scores, best_places
 from rectune.rankers.baselines import Bm25
 from rectune.rankers.choice import INDEX
-from rectune.rankers.chosen import ChosenRanker, ScorePart
-from rectune.rankers.weighting import label_of, standardised_rows
+from rectune.rankers.chosen import ChosenRanker
+from rectune.rankers.weighting import standardised_rows
+from rectune.recommender.explained_ranking import RankedBy, Ranking, chosen_ranking
 from rectune.recommender.model_ranking import ModelRanking
 from rectune.recommender.placing import RankedItems
 from rectune.retrieval.index_scores import find_within, index_scores
@@ -26,8 +25,6 @@ from rectune.retrieval.search import CatalogueIndex
 _POOL = 100  # items of each ranking that are fused by their ranks, at least
 _AT_ONCE = 64  # requests whose whole catalogue is scored together
 _FOUND_BY_WORDS = (INDEX, Bm25.name)  # what scores 0 what it does not find
-
-By = Literal["history", "words"]
 
 
 @dataclass(frozen=True)
@@ -45,56 +42,6 @@ class RankRequest:
     words: str
     absent: frozenset[str]
     draft: str = ""
-
-
-@dataclass(frozen=True)
-class RankedBy:
-    """What ranked for one side of a request.
-
-    Attributes:
-        side: the history, or the words of the request.
-        share: how much this side counts, of 1; None where both sides are fused by the ranks of the items.
-        rankers: a ranker, or a fusion with its weights, in words.
-        length: the length of histories that it was chosen for; None for words, and where nothing was chosen.
-        cases: users that it was chosen on; 0 where it is a default, None where nothing was chosen.
-        ndcg_at_10: its NDCG@10 on them, among the whole catalogue; None without such users.
-        interval: the ends of its 95 % interval.
-    """
-
-    side: By
-    share: float | None
-    rankers: str
-    length: HistoryLength | None = None
-    cases: int | None = None
-    ndcg_at_10: float | None = None
-    interval: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class ItemPart:
-    """What one ranker contributes to the score of an item, for one side of the request."""
-
-    side: By
-    ranker: str
-    weight: float
-    standardised: float
-    score: float
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """How the items of an answer were ranked.
-
-    Attributes:
-        by: what ranked, the history first.
-        parts: item id -> what each ranker contributed; empty unless it was asked for, and where nothing was
-            chosen. `weight` is of the score in standard deviations above the mean of the catalogue.
-        model: what a language model did to the ranking; empty for nothing.
-    """
-
-    by: tuple[RankedBy, ...]
-    parts: Mapping[str, tuple[ItemPart, ...]]
-    model: str = ""
 
 
 class RequestRanker:
@@ -164,7 +111,8 @@ class RequestRanker:
         self, request: RankRequest, item_ids: Sequence[str], within: frozenset[str] | None, parts: bool
     ) -> Ranking:
         if isinstance(self.ranker, ChosenRanker):
-            return _chosen_ranking(self._bound(self.ranker, within), request, item_ids if parts else ())
+            bound = self._bound(self.ranker, within)
+            return chosen_ranking(bound, request.history, request.words, item_ids if parts else ())
         words = Bm25.name if isinstance(self.ranker, Bm25) else INDEX
         both = bool(request.history and request.words)
         by = [RankedBy("history", None if both else 1.0, self.ranker.name)] if request.history else []
@@ -276,37 +224,3 @@ def _threshold(row: Scores) -> float:
     """One standard deviation above the mean of the finite scores."""
     finite = row[np.isfinite(row)]
     return float(finite.mean() + finite.std()) if len(finite) else np.inf
-
-
-def _chosen_ranking(ranker: ChosenRanker, request: RankRequest, item_ids: Sequence[str]) -> Ranking:
-    """See `RequestRanker.explained`."""
-    share = ranker.history_share(request.history, request.words)
-    by: list[RankedBy] = []
-    parts: dict[str, list[ItemPart]] = {item: [] for item in item_ids}
-    if share:
-        length = ranker.length_of(request.history)
-        choice = ranker.choice.histories[length]
-        past = _ranked_by("history", share, choice.chosen, choice.cases, choice.tried)
-        by.append(replace(past, length=length))
-        _add(parts, "history", ranker.parts_of(request.history, list(parts)) if parts else [])
-    if share < 1:
-        words = ranker.choice.queries
-        by.append(_ranked_by("words", 1 - share, words.chosen, words.cases, words.tried))
-        _add(parts, "words", ranker.text_parts_of(request.words, list(parts)) if parts else [])
-    return Ranking(tuple(by), {item: tuple(some) for item, some in parts.items()})
-
-
-def _add(parts: Mapping[str, list[ItemPart]], side: By, found: Sequence[Sequence[ScorePart]]) -> None:
-    for own, some in zip(parts.values(), found, strict=True):
-        own += [ItemPart(side, one.ranker, one.weight, one.standardised, one.score) for one in some]
-
-
-def _ranked_by(
-    side: By, share: float, chosen: RankerWeights, cases: int, tried: Sequence[ValidatedWeights]
-) -> RankedBy:
-    measured = next(
-        (one for one in tried if (one.weights, one.half_likes) == (chosen.weights, chosen.half_likes)), None
-    )
-    if measured is None:
-        return RankedBy(side, share, label_of(chosen), cases=0)
-    return RankedBy(side, share, label_of(chosen), None, cases, measured.ndcg_at_10, measured.interval)
