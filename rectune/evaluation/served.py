@@ -1,7 +1,8 @@
 """Protocol `served`: the lists that the recommender really gives to test users, beside every fitted ranker.
 
-The recommender is the one that services call, with what the stage `fit` chose; it ranks the whole catalogue
-for all that a user is known to like but the target. Nothing is chosen on these users.
+The recommender is the one that services call, with what the stage `fit` chose and the stage `rerank` found to
+help; it ranks the whole catalogue for all that a user is known to like but the target. Nothing is chosen on
+these users.
 """
 
 from __future__ import annotations

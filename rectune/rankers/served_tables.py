@@ -25,8 +25,9 @@ from rectune.rankers.weighting import label_of
 _SHOWN = 7  # rankers beside what is served
 _BOOTSTRAP = "Brackets are 95 % intervals (bootstrap over users), of ten users at least."
 _SYSTEMS = (
-    f"{SERVED}: the recommender as services call it, with what the stage fit chose; {CHOSEN}: the same by "
-    "scores alone; the others: every ranker that the stage fit fitted, alone."
+    f"{SERVED}: the recommender as services call it, with what the stage fit chose, and the model where the "
+    f"stage rerank found it to help; {CHOSEN}: what was chosen, by scores alone; the others: every ranker "
+    "that the stage fit fitted, alone."
 )
 
 
