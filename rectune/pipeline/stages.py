@@ -172,7 +172,7 @@ STAGES: tuple[Stage, ...] = (
         "models and baselines ranked side by side",
         sections=("evaluate", "retrieval"),
         inputs=("data", "queries", "fit", "base", "candidates", "export", "rerank", "recommend"),
-        version=6,
+        version=7,
     ),
     Stage(
         "report",
