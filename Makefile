@@ -11,7 +11,7 @@ STAGES := data base queries rationales filter sft candidates tag dpo export reco
 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
-	bench-eval bench-filter bench-train $(STAGES)
+	bench-eval bench-scoring bench-filter bench-train $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -85,6 +85,9 @@ bench-estimate: setup-tests  ## the estimate of the demo's training against its 
 
 bench-eval: setup-tests  ## scoring 20 candidates after one shared prompt against 20 full prompts
 	@$(BIN)/python -m bench.evaluation $(ARGS)
+
+bench-scoring: setup-tests  ## what a model's ranking is scored by; ARGS="--data path/to/data", an hour
+	@$(BIN)/python -m bench.scoring_study $(ARGS)
 
 zero-shot: setup  ## leave one domain out: tune on the others, test on it; DATA=path for other data
 	@$(BIN)/rectune leave-one-domain-out $(RECIPE) $(ARGS) $(if $(DATA),--data $(DATA))
