@@ -1,8 +1,8 @@
 """The cases and prompts of `bench.scoring_study`, and every log-likelihood that it needs, asked once.
 
-A case's own prompts (`own`, two more templates, two more orders, the history as a list to be continued) are
-each evaluated once, with all candidates behind them. What does not depend on the case (no history, histories
-of other people, an empty list) is evaluated once a domain, with all titles behind it.
+A case's own prompts (`own`, another template, another order, the history as a list to be continued)
+are each evaluated once, with all candidates behind them. What does not depend on the case (no history,
+histories of other people, an empty list) is evaluated once a domain, with all titles behind it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from rectune.rankers.eval_cases import EvalCase, as_asked, by_domain, passive_ca
 from rectune.rankers.likelihood import Messages, RenderedPrompt, Scorer, without_history
 
 DATASETS = ("movielens", "anime")
-TEMPLATES, ORDERS, FOREIGN = 3, 2, 2  # prompts that are averaged, the case's own among the first two
-TUNING = 60  # users of each domain that weights are chosen on
+TEMPLATES, ORDERS, FOREIGN = 2, 2, 2  # prompts that are averaged, the case's own among the first two
+TUNING = 50  # users of each domain that weights are chosen on
 _LOCALE = "en"
 _CHUNK = 256  # titles that are asked for at once behind a prompt of no case
 _LIST = "{{ known.nouns | capitalize }} that one person {{ known.past }}, one a line."
@@ -91,7 +91,7 @@ def _cut(root: Path, folder: Path, users: int) -> None:
 
     changes = [f"data.root={root}", f"data.datasets=[{','.join(DATASETS)}]"]
     changes += [f"data.mixture_weights={{{', '.join(f'{name}: 1' for name in DATASETS)}}}"]
-    changes += [f"data.test={2 * users}", f"data.preference={2 * TUNING}", "data.train=100"]
+    changes += [f"data.test={2 * users}", "data.preference=120", "data.train=100"]
     changes += ["data.train_time_quantile=1.0", "data.max_history=10"]
     run(load_recipe(Path("recipes/demo.yaml"), changes).only(("data",)), {}, folder)
 
@@ -105,6 +105,7 @@ def questions(test: EvalCase, catalogue: Catalogue) -> dict[str, Question]:
     case, own = test.case, as_asked(test.prompt)
     words, _ = behind_closing(_LOCALE, [])
     found = {"own": Question(own.messages, words)}
+    found["list"] = _as_list(test, catalogue, catalogue.titles(case.domain, case.history))
     for number in range(1, TEMPLATES):
         found[f"template {number}"] = Question(_in_other_words(test, catalogue, number), words)
     for number in range(1, ORDERS):
@@ -113,7 +114,6 @@ def questions(test: EvalCase, catalogue: Catalogue) -> dict[str, Question]:
         found[f"order {number}"] = Question(
             _rendered(replace(case, history=tuple(shuffled)), catalogue), words
         )
-    found["list"] = _as_list(test, catalogue, catalogue.titles(case.domain, case.history))
     if any(catalogue.get(case.domain, item).year for item in case.candidates):
         found["dated"] = Question(_rendered(case, _dated(case, catalogue)), words, dated=True)
     return found

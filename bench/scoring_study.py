@@ -15,43 +15,60 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.scoring_evaluation import Evaluation
 from bench.scoring_prompts import Study, Titles, collect, read_study, titles_of
-from bench.scoring_tables import Evaluation, alone_table, beside_table, figures_of, targets_of
+from bench.scoring_tables import Row, against_table, alone_table, beside_table
 from bench.scoring_variants import Mask, ScoredTitles, Tokens, branching, dated_variants, leading, variants
 from rectune.core.settings import EngineConfig
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.inference.vocabulary import opened_vocabulary
 from rectune.models.reference import gguf_file
-from rectune.rankers.base import RANKERS, Scores, fit_ranker
+from rectune.rankers.base import RANKERS, Ranker, Scores, fit_ranker, ranker_class
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.eval_cases import EvalCase, by_domain
 from rectune.rankers.fusion import best_weight, fused
 from rectune.rankers.score_cache import ScoreCache
 
 _FOLDER = Path("runs/scoring-study")
-BESIDE = ("hybrid", "ease", "hybrid and ease")
+PLAIN, BOTH = ("popularity", "hybrid", "ease"), "hybrid and ease"
+BESIDE = ("hybrid", "ease", BOTH)
 
 
-def companions(study: Study) -> dict[str, dict[str, Scores]]:
-    """Ranker -> case id -> scores of its candidates; the weight of the last one is chosen too."""
-    everything = [*study.tuning, *study.tests]
-    found: dict[str, dict[str, Scores]] = {"hybrid": {}, "ease": {}, "popularity": {}}
-    for domain, group in by_domain(everything).items():
+def companions(study: Study, folder: Path) -> dict[str, dict[str, Scores]]:
+    """Ranker -> case id -> scores of its candidates; `folder` keeps what takes long."""
+    found: dict[str, dict[str, Scores]] = {name: {} for name in PLAIN}
+    for domain, group in by_domain([*study.tuning, *study.tests]).items():
         histories, shown = [t.case.history for t in group], [t.case.candidates for t in group]
         data = study.domains[domain]
-        rows = {name: fit_ranker(name, data).score(histories, shown) for name in ("hybrid", "popularity")}
-        rows["ease"] = _ease(data, histories, shown)
+        rows = {
+            "hybrid": _hybrid(data, folder / "hybrid" / domain).score(histories, shown),
+            "ease": _ease(data, histories, shown),
+            "popularity": fit_ranker("popularity", data).score(histories, shown),
+        }
         for name, scores in rows.items():
             found[name] |= {t.case.id: row for t, row in zip(group, scores, strict=True)}
+    return found | {BOTH: _both(study, found)}
 
-    def both(weight: float, cases: Sequence[EvalCase]) -> list[Scores]:
-        ids = [test.case.id for test in cases]
-        return [fused(found["hybrid"][one], found["ease"][one], weight) for one in ids]
 
-    weight = best_weight(lambda w: both(w, study.tuning), targets_of(study.tuning), 0.5)
-    print(f"`hybrid and ease`: weight of `hybrid` {weight:.1f}\n")
+def _both(study: Study, found: Mapping[str, Mapping[str, Scores]]) -> dict[str, Scores]:
+    """`hybrid` and `ease` fused, under the weight that is best for the cases for tuning."""
+
+    def scores(weight: float, cases: Sequence[EvalCase]) -> list[Scores]:
+        return [fused(found["hybrid"][t.case.id], found["ease"][t.case.id], weight) for t in cases]
+
+    targets = [test.case.candidates.index(test.case.target) for test in study.tuning]
+    weight = best_weight(lambda w: scores(w, study.tuning), targets, 0.5)
+    print(f"`{BOTH}`: weight of `hybrid` {weight:.1f}\n")
+    everything = [*study.tuning, *study.tests]
     ids = [test.case.id for test in everything]
-    return found | {BESIDE[2]: dict(zip(ids, both(weight, everything), strict=True))}
+    return dict(zip(ids, scores(weight, everything), strict=True))
+
+
+def _hybrid(data: DomainData, folder: Path) -> Ranker:
+    """Embeds the catalogue only if that has not been done."""
+    if not folder.is_dir():
+        fit_ranker("hybrid", data).save(folder)
+    return ranker_class("hybrid").load(folder)
 
 
 def _ease(
@@ -95,7 +112,8 @@ def with_masks(study: Study, logs: Mapping[str, Titles], model: Path) -> dict[st
             masks = _masks(own, bare, whole[domain])
             if "dated" in logs[test.case.id]:
                 masks |= _dated_masks(tokens(dated), own)
-            found[test.case.id] = ScoredTitles(logs[test.case.id], masks)
+            length = {"length": [[-1.0] * len(title) for title in own]}
+            found[test.case.id] = ScoredTitles(logs[test.case.id] | length, masks)
     return found
 
 
@@ -118,27 +136,28 @@ def _dated_masks(dated: Sequence[Tokens], own: Sequence[Tokens]) -> dict[str, li
     }
 
 
-def report(study: Study, titles: Mapping[str, ScoredTitles]) -> None:
+def report(study: Study, titles: Mapping[str, ScoredTitles], beside: Mapping[str, dict[str, Scores]]) -> None:
     """Print every table."""
-    beside = companions(study)
-    found = Evaluation(study.tests, study.tuning, titles, variants(), beside)
-    counts = {domain: len(group) for domain, group in by_domain(study.tests).items()}
-    print(f"{len(study.tests)} test users {counts}, weights chosen on {len(study.tuning)} others\n")
-    print(f"plain `popularity`: Hit@1 {figures_of(found.other('popularity').ranks, found.resampled)[0]}\n")
-    print(f"alone\n\n{alone_table(found, variants(), study.tests)}")
-    rows = [(variant, found.beside, "") for variant in variants()]
-    twice = [one for one in variants() if one.less and one.name in ("mean", "sum")]
-    rows += [(variant, found.together, ", both weights at once") for variant in twice]
+    counts = ", ".join(f"{len(group)} of {domain}" for domain, group in by_domain(study.tests).items())
+    print(f"test users: {counts}; weights chosen on {len(study.tuning)} others\n")
+    found, some = Evaluation(study.tuning, study.tests, titles, beside), variants()
+    rows: list[Row] = [(variant, "first") for variant in some]
+    rows += [(one, "together") for one in some if one.less_name == "prior" and one.name in ("mean", "sum")]
+    print(f"alone\n\n{alone_table(found, (*PLAIN, BOTH), some)}")
     for name in BESIDE:
-        print(f"beside `{name}`\n\n{beside_table(name, found, rows, study.tests)}")
-    tests, tuning = (
-        [t for t in some if "dated" in titles[t.case.id].masks] for some in (study.tests, study.tuning)
-    )
-    films = Evaluation(tests, tuning, titles, dated_variants(), beside)
-    print(f"films, alone\n\n{alone_table(films, dated_variants(), tests)}")
+        print(f"beside `{name}`\n\n{beside_table(name, found, rows)}")
+    mean, prior, *_ = some
+    print(f"less `{prior.name}` less {prior.less_name}\n\n{against_table(BESIDE, found, rows, prior)}")
+    print(f"less `{mean.name}`\n\n{against_table(BESIDE, found, rows, mean)}")
+    tuning, tests = ([t for t in group if _has_years(t, titles)] for group in (study.tuning, study.tests))
+    films = Evaluation(tuning, tests, titles, beside)
+    print(f"films with years, alone\n\n{alone_table(films, BESIDE, dated_variants())}")
     for name in BESIDE:
-        some = [(variant, films.beside, "") for variant in dated_variants()]
-        print(f"films, beside `{name}`\n\n{beside_table(name, films, some, tests)}")
+        print(f"beside `{name}`\n\n{beside_table(name, films, [(one, 'first') for one in dated_variants()])}")
+
+
+def _has_years(test: EvalCase, titles: Mapping[str, ScoredTitles]) -> bool:
+    return "dated" in titles[test.case.id].masks
 
 
 def main() -> None:
@@ -149,7 +168,8 @@ def main() -> None:
     parser.add_argument("--model", default="embedded", help="a model reference with a GGUF file")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
-    study = read_study(given.data, _FOLDER / f"data-{max(given.users, 300)}", given.users)
+    folder = _FOLDER / f"data-{max(given.users, 300)}"
+    study = read_study(given.data, folder, given.users)
     model = gguf_file(given.model)
     engine = EngineConfig(context=2048, max_num_seqs=64, threads=given.threads)
     with ScoreCache(
@@ -157,7 +177,7 @@ def main() -> None:
     ) as scorer:
         logs = collect(study, scorer)
     print("scored; now ranking", file=sys.stderr, flush=True)
-    report(study, with_masks(study, logs, model))
+    report(study, with_masks(study, logs, model), companions(study, folder))
 
 
 if __name__ == "__main__":

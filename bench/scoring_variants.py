@@ -71,46 +71,44 @@ class ScoredTitles:
 
 def variants() -> list[Variant]:
     """All that the study compares on both datasets."""
-    plain = [
-        Variant("mean"),
-        Variant("sum", summed=True),
-        Variant("sum, tokens that tell candidates apart", tokens="candidates", summed=True),
-        Variant("mean, tokens that tell candidates apart", tokens="candidates"),
-        Variant("sum, tokens that tell the catalogue apart", tokens="catalogue", summed=True),
-        Variant("mean, tokens that tell the catalogue apart", tokens="catalogue"),
-        Variant("mean, up to the first bracket", tokens="no brackets"),
-        Variant(f"mean, {TEMPLATES} templates", IN_WORDS),
-        Variant(f"mean, {ORDERS} orders", IN_ORDERS),
-        Variant("mean, templates and orders", tuple(dict.fromkeys((*IN_WORDS, *IN_ORDERS)))),
-        Variant("sum, templates and orders", tuple(dict.fromkeys((*IN_WORDS, *IN_ORDERS))), summed=True),
-    ]
-    lists = [
-        Variant("mean, continuing a list", ("list",)),
-        Variant("sum, continuing a list", ("list",), summed=True),
-    ]
+    every = tuple(dict.fromkeys((*IN_WORDS, *IN_ORDERS)))
     return [
-        *(row for one in plain for row in (one, *_corrected(one))),
-        replace(plain[0], less=OTHERS[:1], less_name="1 foreign"),
-        *(row for one in lists for row in (one, replace(one, less=("empty list",), less_name="prior"))),
+        *_corrected(Variant("mean"), foreign=True),
+        replace(Variant("mean"), less=OTHERS[:1], less_name="one foreign"),
+        *_corrected(Variant("sum", summed=True), foreign=True),
+        *_corrected(Variant("sum, tokens that tell candidates apart", tokens="candidates", summed=True)),
+        *_corrected(Variant("mean, tokens that tell candidates apart", tokens="candidates")),
+        *_corrected(Variant("sum, tokens that tell the catalogue apart", tokens="catalogue", summed=True)),
+        *_corrected(Variant("mean, tokens that tell the catalogue apart", tokens="catalogue")),
+        *_corrected(Variant("mean, up to the first bracket", tokens="no brackets")),
+        *_corrected(Variant("mean, two templates", IN_WORDS)),
+        *_corrected(Variant("mean, two orders", IN_ORDERS)),
+        *_corrected(Variant("mean, templates and orders", every), foreign=True),
+        *_corrected(Variant("sum, templates and orders", every, summed=True)),
+        *_corrected(Variant("mean, continuing a list", ("list",)), ("empty list",)),
+        *_corrected(Variant("sum, continuing a list", ("list",), summed=True), ("empty list",)),
         Variant("mean, no history", NOTHING),
         Variant("sum, no history", NOTHING, summed=True),
+        Variant("no model: fewer tokens first", ("length",), summed=True),
     ]
 
 
 def dated_variants() -> list[Variant]:
     """Those of films with their years; the first is the reference, without years anywhere."""
-    found = [
-        Variant("no years"),
-        Variant("years in the history", ("dated",), "undated"),
-        Variant("years in the history and the title", ("dated",), "dated"),
+    return [
+        *_corrected(Variant("no years")),
+        *_corrected(Variant("years in the history", ("dated",), "undated"), ("nothing, dated",)),
+        *_corrected(Variant("years in history and title", ("dated",), "dated"), ("nothing, dated",)),
     ]
-    prior = [replace(one, less=("nothing, dated",), less_name="prior") for one in found[1:]]
-    return [found[0], replace(found[0], less=NOTHING, less_name="prior"), *found[1:], *prior]
 
 
-def _corrected(variant: Variant) -> Iterable[Variant]:
-    yield replace(variant, less=NOTHING, less_name="prior")
-    yield replace(variant, less=OTHERS, less_name=f"{FOREIGN} foreign")
+def _corrected(
+    variant: Variant, prior: tuple[str, ...] = NOTHING, *, foreign: bool = False
+) -> Iterable[Variant]:
+    yield variant
+    yield replace(variant, less=prior, less_name="prior")
+    if foreign:
+        yield replace(variant, less=OTHERS, less_name="two foreign")
 
 
 def branching(titles: Sequence[Tokens]) -> Callable[[Tokens], Mask]:
