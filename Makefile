@@ -7,11 +7,11 @@ BIN := $(VENV)/bin
 STATE := $(shell cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
 READY := $(VENV)/ready-$(STATE)
 READY_TESTS := $(VENV)/ready-tests-$(STATE)
-STAGES := data base queries rationales filter sft candidates tag dpo export recommend eval report
+STAGES := data base queries fit rationales filter sft candidates tag dpo export rerank recommend eval report
 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
-	bench-eval bench-scoring bench-filter bench-train $(STAGES)
+	bench-eval bench-scoring bench-filter bench-train bench-rankers $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -88,6 +88,9 @@ bench-eval: setup-tests  ## scoring 20 candidates after one shared prompt agains
 
 bench-scoring: setup-tests  ## what a model's ranking is scored by; ARGS="--data path/to/data", an hour
 	@$(BIN)/python -m bench.scoring_study $(ARGS)
+
+bench-rankers: setup-tests  ## rankers that learn from likes, against implicit, as ratios; ARGS=--largest
+	@$(BIN)/python -m bench.rankers $(ARGS)
 
 zero-shot: setup  ## leave one domain out: tune on the others, test on it; DATA=path for other data
 	@$(BIN)/rectune leave-one-domain-out $(RECIPE) $(ARGS) $(if $(DATA),--data $(DATA))

@@ -14,6 +14,7 @@ from rectune.core.text.plain import duration
 _PLAIN_EVERY = 10.0  # seconds between plain lines
 
 _stream: TextIO | None = None
+_muted = False
 
 
 def set_stream(stream: TextIO) -> None:
@@ -24,10 +25,23 @@ def set_stream(stream: TextIO) -> None:
 
 def say(text: str) -> None:
     """Write one plain line among the progress output; the work goes on if it cannot be written."""
+    if _muted:
+        return
     stream = _stream or sys.stderr
     with suppress(OSError):
         stream.write(text + "\n")
         stream.flush()
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Say nothing within: of a hundred trials the notes of each are of no use to anybody."""
+    global _muted
+    before, _muted = _muted, True
+    try:
+        yield
+    finally:
+        _muted = before
 
 
 @contextmanager

@@ -33,6 +33,8 @@ class Recipe(BaseModel):
     train: settings.TrainConfig
     candidates: settings.CandidatesConfig
     align: settings.AlignConfig
+    fit: settings.FitConfig
+    rerank: settings.RerankConfig
     retrieval: settings.RetrievalConfig
     evaluate: settings.EvaluateConfig
     release: settings.ReleaseConfig

@@ -20,7 +20,7 @@ from rectune.evaluation.pages.answers import answers, recommendations
 from rectune.evaluation.pages.data_tables import data_section
 from rectune.evaluation.pages.filtering import funnel, scores
 from rectune.evaluation.pages.page import FIGURES, Block, Page, to_html, to_markdown
-from rectune.evaluation.pages.ranking import ranking, verdict
+from rectune.evaluation.pages.ranking import ranking, served, verdict
 from rectune.evaluation.pages.training import cost, training
 
 _SIMULATED = (
@@ -48,6 +48,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> ReportFigures:
         f"rectune report: {finished.recipe or 'unnamed recipe'}",
         _head(finished, out.name.partition(".")[0]),
         {
+            "What is served": served(finished),
             "Ranking": ranking(finished, pictures),
             "Data": data_section(finished, pictures),
             "Funnel": funnel(finished),

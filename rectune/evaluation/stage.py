@@ -24,6 +24,7 @@ from rectune.evaluation.position_bias import position_bias
 from rectune.evaluation.protocol import ranked, summarise
 from rectune.evaluation.ranking_tasks import CandidateSampler, further_tasks, order_tasks, own_tasks
 from rectune.evaluation.sample_answers import answer_samples, choose
+from rectune.evaluation.served import measure_served
 from rectune.evaluation.systems import EvalContext, models, rankers, scored, tasks_by_domain
 from rectune.evaluation.user_groups import by_history_length
 from rectune.rankers.eval_cases import EvalCase, read_test_cases
@@ -33,7 +34,7 @@ from rectune.retrieval.index import open_index
 
 @needs_extra("the stage eval")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> EvalFigures:
-    """Write rankings.parquet (Ranking: a row a case, system, protocol and draw), metrics.json,
+    """Write rankings.parquet (Ranking: a row a case, system, protocol and draw), metrics.json, served.json,
     memorisation.json and samples.json.
 
     likelihoods.sqlite keeps what language models computed; an interrupted attempt goes on behind what is in
@@ -47,6 +48,7 @@ def evaluate(eval_context: EvalContext, out: Path) -> EvalFigures:
     """See `run`."""
     config, inputs, cases = eval_context.config, eval_context.inputs, eval_context.cases
     tests = read_test_cases(cases, inputs["queries"])
+    measure_served(tests, eval_context, out)
     measured = measure(tests, eval_context, out)
     prompts = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
     index = open_index(inputs["recommend"] / "index")

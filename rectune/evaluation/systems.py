@@ -17,8 +17,10 @@ from rectune.evaluation.ranking_tasks import RankingTask
 from rectune.inference.generate import Generate, generate, provenance
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.rankers.base import CandidateScorer, Ranker, Scores, fit_ranker
+from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
 from rectune.rankers.likelihood import Scorer
+from rectune.rankers.stage import chosen_path
 
 # The system that is a language model -> the stage whose model.gguf it is, before and after tuning.
 MODELS: dict[str, str] = {"base": "base", "sft": "candidates", "dpo": "export"}
@@ -48,6 +50,7 @@ class EvalContext:
     provenance: Callable[[Path, SamplingConfig, int], Provenance] = provenance
     _grounds: dict[str, DomainData] = field(default_factory=dict, repr=False, compare=False)
     _rankers: dict[tuple[str, str], Ranker] = field(default_factory=dict, repr=False, compare=False)
+    _fitted: dict[str, ChosenRanker] = field(default_factory=dict, repr=False, compare=False)
 
     def model(self, system: str) -> Path:
         """The GGUF file of a system that is a language model."""
@@ -66,10 +69,28 @@ class EvalContext:
         return self._grounds[domain]
 
     def ranker(self, name: str, domain: str) -> Ranker:
-        """A system that is no language model, for a domain; made once."""
+        """A system that is no language model, for a domain; made once.
+
+        What the stage `fit` wrote is loaded, as it was tuned; all else is fitted here, with its defaults.
+        """
+        fitted = self.fitted(domain)
+        if fitted and name == fitted.name:
+            return fitted
+        if fitted and name in fitted.rankers:
+            return fitted.rankers[name]
         if (name, domain) not in self._rankers:
             self._rankers[name, domain] = fit_ranker(name, self.domain_data(domain))
         return self._rankers[name, domain]
+
+    def fitted(self, domain: str) -> ChosenRanker | None:
+        """What the stage `fit` chose for a domain, with every ranker that it fitted; None where it is no
+        input.
+        """
+        if "fit" not in self.inputs:
+            return None
+        if domain not in self._fitted:
+            self._fitted[domain] = ChosenRanker.load(chosen_path(self.inputs["fit"], domain))
+        return self._fitted[domain]
 
     def likes(self, domain: str) -> TrainLikes:
         """What train users of a domain liked."""

@@ -74,6 +74,14 @@ STAGES: tuple[Stage, ...] = (
         version=3,
     ),
     Stage(
+        "fit",
+        "rectune.rankers.stage:run",
+        "rankers fitted on likes and texts, tuned, and chosen among on held-out users; the index",
+        sections=("fit", "retrieval"),
+        inputs=("data", "queries"),
+        modules=("lancedb", "sentence_transformers"),
+    ),
+    Stage(
         "rationales",
         "rectune.datagen.rationales:run",
         "responses that tie history or query to the item really taken",
@@ -140,12 +148,20 @@ STAGES: tuple[Stage, ...] = (
         version=2,
     ),
     Stage(
+        "rerank",
+        "rectune.recommender.rerank_stage:run",
+        "how much the aligned model counts beside the chosen ranker, on users of no test",
+        sections=("rerank", "retrieval"),
+        inputs=("data", "queries", "fit", "candidates", "export"),
+        modules=("lancedb", "sentence_transformers"),
+    ),
+    Stage(
         "recommend",
         "rectune.recommender.stage:run",
         "test prompts answered with real items, and the grounding report",
         sections=("retrieval",),
-        inputs=("data", "queries", "export"),
-        version=4,
+        inputs=("data", "queries", "fit", "export", "rerank"),
+        version=5,
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
@@ -153,8 +169,8 @@ STAGES: tuple[Stage, ...] = (
         "rectune.evaluation.stage:run",
         "models and baselines ranked side by side",
         sections=("evaluate", "retrieval"),
-        inputs=("data", "queries", "base", "candidates", "export", "recommend"),
-        version=4,
+        inputs=("data", "queries", "fit", "base", "candidates", "export", "rerank", "recommend"),
+        version=6,
     ),
     Stage(
         "report",
@@ -165,6 +181,7 @@ STAGES: tuple[Stage, ...] = (
             "data",
             "base",
             "queries",
+            "fit",
             "rationales",
             "filter",
             "sft",
@@ -172,10 +189,11 @@ STAGES: tuple[Stage, ...] = (
             "tag",
             "dpo",
             "export",
+            "rerank",
             "recommend",
             "eval",
         ),
-        version=2,
+        version=3,
         modules=("matplotlib",),
     ),
     Stage(
@@ -197,7 +215,7 @@ STAGES: tuple[Stage, ...] = (
             "report",
         ),
         outside=external_inputs.push_settings,
-        version=3,
+        version=4,
     ),
 )
 

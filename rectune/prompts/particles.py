@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Form behind a final consonant, form behind a vowel; a template names a particle by the first.
-FORMS = {"을": "를", "이": "가", "은": "는"}
+FORMS = {"을": "를", "이": "가", "은": "는", "과": "와"}
 
 # Syllables are numbered by their 28 finals, of which the first is none.
 _FIRST, _LAST, _FINALS = ord("가"), ord("힣"), 28

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rectune.rankers.domain_data import DomainData
 
-Scores = NDArray[np.float64]
+Scores = NDArray[np.floating[Any]]
 
 _AT_ONCE = 64  # histories whose whole catalogue is scored together
 
@@ -196,13 +196,18 @@ def best_places(scores: Scores, k: int) -> NDArray[np.int64]:
 # Name -> the class, the simplest first; nothing is imported before it is asked for.
 RANKERS: dict[str, str] = {
     "random": "rectune.rankers.baselines:Random",
-    "popularity": "rectune.rankers.baselines:Popularity",
+    "popularity": "rectune.rankers.popularity:Popularity",
+    "recent_popularity": "rectune.rankers.popularity:RecentPopularity",
     "bm25": "rectune.rankers.baselines:Bm25",
     "embedding_mean": "rectune.rankers.baselines:EmbeddingMean",
     "embedding_best": "rectune.rankers.baselines:EmbeddingBest",
     "hybrid": "rectune.rankers.fusion:Hybrid",
     "item_knn": "rectune.rankers.item_knn:ItemKnn",
+    "svd": "rectune.rankers.svd:Svd",
+    "ease": "rectune.rankers.ease:Ease",
+    "als": "rectune.rankers.als:Als",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
+    "chosen": "rectune.rankers.chosen:ChosenRanker",
 }
 
 # Those that use no interactions but the given history, and no language model.

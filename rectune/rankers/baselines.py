@@ -1,4 +1,4 @@
-"""The baseline rankers: chance, popularity, BM25, and sentence embeddings."""
+"""The baseline rankers without interactions: chance, BM25, and sentence embeddings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rectune.core.rng import generator_of
 from rectune.prompts.titles import fold
@@ -65,35 +64,6 @@ class Random(CatalogueRanker):
         ranker = cls(int(saved.parameters["seed"]))
         ranker.item_ids = tuple(saved.items["item_id"])
         return ranker
-
-
-class Popularity(CatalogueRanker):
-    """The number of train users who liked the item; the history is ignored."""
-
-    name = "popularity"
-
-    def fit(self, data: DomainData) -> Self:
-        """Counts the likes of the train users."""
-        return self._set(data.likes.item_ids, data.likes.counts)
-
-    def _set(self, item_ids: Sequence[str], counts: NDArray[np.int64]) -> Self:
-        self.item_ids, self._counts = tuple(item_ids), counts
-        return self
-
-    def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
-        """See `Ranker.score_all`."""
-        return np.tile(self._counts.astype(np.float64), (len(histories), 1))
-
-    def save(self, folder: Path) -> None:
-        """See `Ranker.save`."""
-        arrays = {"counts": self._counts}
-        save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, arrays=arrays))
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """See `Ranker.load`."""
-        saved = load_saved(folder, cls.name)
-        return cls()._set(saved.items["item_id"], saved.arrays["counts"])
 
 
 def words_of(text: str) -> list[str]:
@@ -212,16 +182,17 @@ class _EmbeddingRanker(Ranker):
 
     def fit(self, data: DomainData) -> Self:
         """Remembers the domain; each item is embedded when it is first scored."""
-        return self._set(tuple(data.items), data.vectors, data.embed)
+        return self._set(tuple(data.items), data.vectors, data.embedder, data.embed)
 
     def _set(
         self,
         item_ids: Sequence[str],
         vectors: Callable[[Sequence[str]], Vectors],
+        embedder: str,
         prepare: Callable[[Iterable[str]], None] = lambda items: None,
     ) -> Self:
         self.item_ids, self._known = tuple(item_ids), frozenset(item_ids)
-        self._vectors, self._prepare = vectors, prepare
+        self._vectors, self._embedder, self._prepare = vectors, embedder, prepare
         return self
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
@@ -229,7 +200,7 @@ class _EmbeddingRanker(Ranker):
         recent = [[item for item in history[-self.last :] if item in self._known] for history in histories]
         shown = [[item for item in case if item in self._known] for case in candidates]
         self._prepare(item for case in (*recent, *shown) for item in case)
-        found = []
+        found: list[Scores] = []
         for history, known, case in zip(recent, shown, candidates, strict=True):
             scores = np.zeros(len(case))
             if history and known:
@@ -240,6 +211,27 @@ class _EmbeddingRanker(Ranker):
             found.append(scores)
         return found
 
+    def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
+        """See `Ranker.score_all`; embeds the whole catalogue."""
+        scores = np.zeros((len(histories), len(self.item_ids)))
+        if not self.item_ids:
+            return scores
+        self._prepare(self.item_ids)
+        every = self._vectors(self.item_ids)
+        for row, history in zip(scores, histories, strict=True):
+            if known := [item for item in history[-self.last :] if item in self._known]:
+                row[:] = self.pooled((self._vectors(known) @ every.T).astype(np.float64))
+        return scores
+
+    def score_texts(self, texts: Sequence[str]) -> Scores:
+        """[len(texts), len(item_ids)] cosines of each item with a text."""
+        from rectune.retrieval.embedding import embed
+
+        self._prepare(self.item_ids)
+        if not self.item_ids or not texts:
+            return np.zeros((len(texts), len(self.item_ids)))
+        return embed(texts, self._embedder).astype(np.float64) @ self._vectors(self.item_ids).T
+
     @abstractmethod
     def pooled(self, cosines: Scores) -> Scores:
         """[history, candidates] cosines -> [candidates]."""
@@ -249,15 +241,18 @@ class _EmbeddingRanker(Ranker):
         self._prepare(self.item_ids)
         vectors = self._vectors(self.item_ids) if self.item_ids else np.zeros((0, 1), np.float32)
         items = {"item_id": self.item_ids}
-        save_ranker(folder, SavedRanker(self.name, items, {"last": self.last}, {"vectors": vectors}))
+        parameters = {"last": self.last, "embedder": self._embedder}
+        save_ranker(folder, SavedRanker(self.name, items, parameters, {"vectors": vectors}))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """See `Ranker.load`."""
         saved = load_saved(folder, cls.name)
         rows, place = saved.arrays["vectors"], {item: at for at, item in enumerate(saved.items["item_id"])}
-        ranker = cls(int(saved.parameters["last"]))
-        return ranker._set(saved.items["item_id"], lambda items: rows[[place[item] for item in items]])
+        ranker, embedder = cls(int(saved.parameters["last"])), str(saved.parameters["embedder"])
+        return ranker._set(
+            saved.items["item_id"], lambda items: rows[[place[item] for item in items]], embedder
+        )
 
 
 class EmbeddingMean(_EmbeddingRanker):

@@ -79,9 +79,7 @@ class DomainData:
         self.domain, self.embedder, self.seed = domain, embedder, seed
         self.items: Mapping[str, Item] = {item.item_id: item for item in items}
         self._likes = likes
-        self._row = {item_id: at for at, item_id in enumerate(self.items)}
-        self._embedded = np.zeros(len(self._row), np.bool_)
-        self._rows: Vectors = np.zeros((len(self._row), 0), np.float32)
+        self._vectors = _ItemVectors(list(self.items), self.text, embedder)
 
     @cached_property
     def likes(self) -> TrainLikes:
@@ -90,6 +88,12 @@ class DomainData:
             return self._likes()
         nothing = np.zeros(0, np.int64)
         return TrainLikes(tuple(self.items), nothing, nothing)
+
+    def with_likes(self, likes: TrainLikes) -> DomainData:
+        """The same items, and their vectors, with other likes."""
+        other = DomainData(self.domain, list(self.items.values()), lambda: likes, self.embedder, self.seed)
+        other._vectors = self._vectors
+        return other
 
     @cached_property
     def titles(self) -> dict[str, str]:
@@ -103,15 +107,33 @@ class DomainData:
 
     def vectors(self, item_ids: Sequence[str]) -> Vectors:
         """[len(item_ids), d] unit rows; each item is embedded once."""
+        return self._vectors.of(item_ids)
+
+    def embed(self, item_ids: Iterable[str]) -> None:
+        """Embed those of these items that are not embedded yet, all at once."""
+        self._vectors.embed(item_ids)
+
+
+class _ItemVectors:
+    """The vectors of items, which are made when they are first asked for."""
+
+    def __init__(self, item_ids: Sequence[str], text: Callable[[str], str], embedder: str) -> None:
+        self._text, self._embedder = text, embedder
+        self._row = {item_id: at for at, item_id in enumerate(item_ids)}
+        self._embedded = np.zeros(len(self._row), np.bool_)
+        self._rows: Vectors = np.zeros((len(self._row), 0), np.float32)
+
+    def of(self, item_ids: Sequence[str]) -> Vectors:
+        """See `DomainData.vectors`."""
         self.embed(item_ids)
         return self._rows[[self._row[item_id] for item_id in item_ids]]
 
     def embed(self, item_ids: Iterable[str]) -> None:
-        """Embed those of these items that are not embedded yet, all at once."""
+        """See `DomainData.embed`."""
         new = sorted(item_id for item_id in set(item_ids) if not self._embedded[self._row[item_id]])
         if not new:
             return
-        vectors = embed([self.text(item_id) for item_id in new], self.embedder)
+        vectors = embed([self._text(item_id) for item_id in new], self._embedder)
         if not self._embedded.any():
             self._rows = np.zeros((len(self._row), vectors.shape[1]), np.float32)
         places = [self._row[item_id] for item_id in new]

@@ -12,6 +12,7 @@ import numpy as np
 from rectune.rankers.base import CandidateScorer, CatalogueRanker, Scores
 from rectune.rankers.baselines import Bm25, EmbeddingBest
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
+from rectune.rankers.weighting import standardised_rows
 
 if TYPE_CHECKING:
     from rectune.rankers.domain_data import DomainData
@@ -56,9 +57,11 @@ class Hybrid(CatalogueRanker):
 
     def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
         """See `Ranker.score_all`."""
-        pairs = zip(self._meaning.score_all(histories), self._words.score_all(histories), strict=True)
-        scores = np.array([fused(one, other, 0.5) for one, other in pairs])
-        return scores.reshape(len(histories), len(self.item_ids))
+        return _in_equal_parts(self._meaning.score_all(histories), self._words.score_all(histories))
+
+    def score_texts(self, texts: Sequence[str]) -> Scores:
+        """[len(texts), len(item_ids)] the same for words that say what is wanted."""
+        return _in_equal_parts(self._meaning.score_texts(texts), self._words.score_texts(texts))
 
     def save(self, folder: Path) -> None:
         """See `Ranker.save`; a folder within for each of the two."""
@@ -71,6 +74,11 @@ class Hybrid(CatalogueRanker):
         """See `Ranker.load`."""
         load_saved(folder, cls.name)
         return cls()._set(EmbeddingBest.load(folder / EmbeddingBest.name), Bm25.load(folder / Bm25.name))
+
+
+def _in_equal_parts(one: Scores, other: Scores) -> Scores:
+    result: Scores = (standardised_rows(one) + standardised_rows(other)) / 2
+    return result
 
 
 def fused(one: Scores, other: Scores, weight: float) -> Scores:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rectune.rankers.base import CatalogueRanker, Scores
 from rectune.rankers.baselines import LAST_ITEMS
@@ -15,6 +16,8 @@ from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+_AT_ONCE = 64  # histories, or items of them, that are multiplied together
 
 
 class ItemKnn(CatalogueRanker):
@@ -50,13 +53,46 @@ class ItemKnn(CatalogueRanker):
 
     def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
         """See `Ranker.score_all`."""
-        liked = self.counts_in(histories, self.last)
-        there = np.unique(liked.indices)
-        cosines = (self._users_of[there] @ self._items_of).tocsr()  # [there, items] users who liked both
-        rows = np.repeat(there, np.diff(cosines.indptr))
-        cosines.data = cosines.data / (self._norms[rows] * self._norms[cosines.indices] + self.shrinkage)
-        scores: Scores = (liked[:, there] @ cosines).toarray().astype(np.float64)
+        scores = np.zeros((len(histories), len(self.item_ids)))
+        for start in range(0, len(histories), _AT_ONCE):
+            liked = self.counts_in(histories[start : start + _AT_ONCE], self.last)
+            scores[start : start + _AT_ONCE] = self._shrunk(liked) if self.shrinkage else self._plain(liked)
         return scores
+
+    def _plain(self, liked: csr_array) -> Scores:
+        """[histories, items] sums of cosines without shrinkage, where either norm is a factor."""
+        weighted = liked.copy()
+        weighted.data /= self._norms[liked.indices]
+        scores: Scores = self._common(weighted) / self._norms
+        return scores
+
+    def _shrunk(self, liked: csr_array) -> Scores:
+        """The same with shrinkage: cosines with all items, some items of the histories at a time."""
+        from scipy.sparse import csr_array
+
+        scores = np.zeros(liked.shape)
+        there = np.unique(liked.indices)
+        for start in range(0, len(there), _AT_ONCE):
+            some = there[start : start + _AT_ONCE]
+            ones = csr_array(
+                (np.ones(len(some), np.float32), some, np.arange(len(some) + 1)),
+                shape=(len(some), liked.shape[1]),
+            )
+            cosines = self._common(ones) / (np.outer(self._norms[some], self._norms) + self.shrinkage)
+            scores += liked[:, some] @ cosines
+        return scores
+
+    def _common(self, liked: csr_array) -> NDArray[np.float32]:
+        """[rows, items] sum, over users, of the weights of those of a row's items that they liked.
+
+        For each item in turn that they liked. Memory is that of [rows, users] and [rows, items], in place of
+        [items of rows, items].
+        """
+        weights = (liked @ self._users_of).tocsr()  # [rows, users]
+        active = np.flatnonzero(np.bincount(weights.indices, minlength=weights.shape[1]))
+        dense = weights[:, active].T.toarray()
+        found: NDArray[np.float32] = (self._items_of[active].T @ dense).T
+        return found
 
     def save(self, folder: Path) -> None:
         """See `Ranker.save`."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from rectune.core.errors import UserError
 from rectune.core.settings import EngineConfig
+from rectune.core.text.plain import locale_of
 from rectune.core.types import Locale
 from rectune.prompts.answers import behind_closing
 from rectune.prompts.render import ask
@@ -125,6 +126,29 @@ def without_history(
     return neutral
 
 
+def history_prompts(
+    domain: str, titles: Mapping[str, str], locale: Locale | None = None
+) -> Callable[[Sequence[str]], RenderedPrompt]:
+    """The prompts of histories of item ids, as the recommender words them: the latest titles, oldest first.
+
+    Args:
+        domain: of the items.
+        titles: by item id; others are left out.
+        locale: of the prompts; None: that of the titles shown.
+    """
+
+    def asked(history: Sequence[str]) -> RenderedPrompt:
+        shown = [titles[item] for item in history if item in titles][-_SHOWN:]
+        spoken = locale or locale_of(" ".join(shown))
+        if not shown:
+            system = system_message(spoken, domain)
+            return RenderedPrompt((("system", system), ("user", NEUTRAL[spoken])), spoken)
+        system, instruction = ask(domain, spoken, shown, "", ordered=True)
+        return RenderedPrompt((("system", system), ("user", instruction)), spoken)
+
+    return asked
+
+
 class LikelihoodRanker(Ranker):
     """`Likelihood` under a GGUF model, for histories of titles of one catalogue.
 
@@ -167,15 +191,8 @@ class LikelihoodRanker(Ranker):
         if unknown := unknown_ids(self._titles, (item for case in candidates for item in case)):
             raise UserError(f"{len(unknown)} candidates are not in the catalogue, as {unknown[0]!r}")
         with self._opener() as engine:
-            return Likelihood(self.name, engine, self._titles, self._asked).score(histories, candidates)
-
-    def _asked(self, history: Sequence[str]) -> RenderedPrompt:
-        titles = [self._titles[item] for item in history if item in self._titles][-_SHOWN:]
-        if not titles:
-            system = system_message(self._locale, self._domain)
-            return RenderedPrompt((("system", system), ("user", NEUTRAL[self._locale])), self._locale)
-        system, instruction = ask(self._domain, self._locale, titles, "", ordered=True)
-        return RenderedPrompt((("system", system), ("user", instruction)), self._locale)
+            asked = history_prompts(self._domain, self._titles, self._locale)
+            return Likelihood(self.name, engine, self._titles, asked).score(histories, candidates)
 
     def _engine(self) -> AbstractContextManager[Scorer]:
         from rectune.inference.engine_cache import cached_engine

@@ -17,9 +17,11 @@ from rectune.core.figures.evaluation import (
     TitleCompletion,
 )
 from rectune.core.package_data import recipe_argument
+from rectune.core.settings.serving import TUNED
 from rectune.core.text.figures import figure, mean_in_words, share_in_words, with_ends
 from rectune.core.text.tables import NONE, Cell, Table, nested
 
+_FULL = "full"  # the protocol of the whole catalogue
 _FIGURES = ("Hit@1", "Hit@5", "Hit@10", "MRR", "NDCG@10")
 _KINDS = (
     "Few interactions: up to the median of the domain's test users. Cold and warm: targets among the 35 % "
@@ -43,6 +45,7 @@ def ranking_tables(metrics: EvalMetrics, recipe: str) -> list[Table]:
     own = f"Hit@1 on the cases' own candidates; brackets are 95 % intervals (Wilson). {command}"
     systems = metrics.systems
     found = [
+        _protocols(metrics, command),
         _systems("All figures", metrics, systems, command),
         _parts("By domain and category", own, {name: one.domains for name, one in systems.items()}),
         _parts("Kinds of users and items", f"{_KINDS} {own}", {n: one.groups for n, one in systems.items()}),
@@ -72,6 +75,44 @@ def _systems(title: str, among: Protocol, systems: Mapping[str, RankingFigures],
     )
     heads = ("system", "n", *_FIGURES, *(["Hit@1 by draw"] if draws else []))
     return Table(heads, lines, title, note)
+
+
+def _protocols(metrics: EvalMetrics, command: str) -> Table:
+    """The rankers under each protocol, side by side: sampled and full candidates may order them otherwise."""
+    drawn: dict[str, Mapping[str, RankingFigures]] = {
+        "own candidates": metrics.systems,
+        **{f"{name} candidates": one.systems for name, one in metrics.protocols.items() if name != _FULL},
+    }
+    full = metrics.protocols[_FULL].systems if _FULL in metrics.protocols else None
+    names = [name for name in metrics.systems if name.partition("/")[0] not in TUNED]
+    lines: list[Sequence[Cell]] = [
+        (
+            name,
+            metrics.systems[name].n,
+            *(_hit(systems.get(name)) for systems in drawn.values()),
+            *([_gain(full.get(name))] if full is not None else []),
+        )
+        for name in names
+    ]
+    note = (
+        "The same cases and histories under each protocol, whose tables are below: Hit@1 among few "
+        f"candidates, NDCG@10 among the whole catalogue. {_BOOTSTRAP} {command}"
+    )
+    heads = (
+        "ranker",
+        "n",
+        *(f"Hit@1, {name}" for name in drawn),
+        *(["NDCG@10, full"] if full is not None else []),
+    )
+    return Table(heads, lines if len(heads) > 3 else [], "Rankers by protocol", note)
+
+
+def _hit(one: RankingFigures | None) -> str:
+    return with_ends(one.hit_at_1, one.interval) if one else NONE
+
+
+def _gain(one: RankingFigures | None) -> str:
+    return with_ends(one.ndcg_at_10, one.ndcg_at_10_interval) if one else NONE
 
 
 def _with_intervals(one: RankingFigures) -> list[str]:

@@ -18,6 +18,8 @@ _ABOUT, _ARRAYS, _ITEMS = "ranker.json", "arrays.safetensors", "items.parquet"
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
+_DTYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}  # that are mapped
+
 
 @dataclass(frozen=True)
 class SavedRanker:
@@ -45,17 +47,21 @@ def save_ranker(folder: Path, ranker: SavedRanker) -> None:
     (folder / _ABOUT).unlink(missing_ok=True)
     items = {name: pl.Series(list(values), dtype=pl.String) for name, values in ranker.items.items()}
     pl.DataFrame(items).write_parquet(folder / _ITEMS)
-    save_file({name: np.ascontiguousarray(rows) for name, rows in ranker.arrays.items()}, folder / _ARRAYS)
+    arrays = {name: np.ascontiguousarray(rows) for name, rows in ranker.arrays.items()}
+    unfinished = folder / f"{_ARRAYS}.partial"
+    save_file(arrays, unfinished)
+    unfinished.replace(folder / _ARRAYS)  # what maps the old file keeps it
     about = {"version": _VERSION, "ranker": ranker.name, "parameters": dict(ranker.parameters)}
     write_atomically(folder / _ABOUT, json.dumps(about, ensure_ascii=False, indent=1))
 
 
-def load_saved(folder: Path, name: str = "") -> SavedRanker:
+def load_saved(folder: Path, name: str = "", mapped: bool = False) -> SavedRanker:
     """Read what `save_ranker` wrote.
 
     Args:
         folder: the ranker's.
         name: the expected ranker; by default any.
+        mapped: map the arrays into memory, read-only, in place of reading them.
 
     Raises:
         UserError: there is no ranker, it is another one, or it is damaged.
@@ -69,7 +75,7 @@ def load_saved(folder: Path, name: str = "") -> SavedRanker:
         about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
         version, found, parameters = about["version"], str(about["ranker"]), dict(about["parameters"])
         items = pl.read_parquet(folder / _ITEMS).to_dict(as_series=False)
-        arrays = load_file(folder / _ARRAYS)
+        arrays = _map_file(folder / _ARRAYS) if mapped else load_file(folder / _ARRAYS)
     except FileNotFoundError as missing:
         raise UserError("holds no saved ranker", where=str(missing.filename or folder), hint=hint) from None
     except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError, SafetensorError) as broken:
@@ -83,3 +89,25 @@ def load_saved(folder: Path, name: str = "") -> SavedRanker:
             f"holds the ranker {found}, not {name}", where=str(folder), hint=f"load {found} instead"
         )
     return SavedRanker(found, items, parameters, arrays)
+
+
+def _map_file(file: Path) -> Arrays:
+    """The arrays of a safetensors file, mapped into memory.
+
+    The file is the length of its header in 8 bytes, the header in JSON, and the arrays; what the header says
+    is checked against the file by `safe_open`.
+    """
+    from safetensors import safe_open
+
+    with safe_open(file, framework="np"), file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        header: dict[str, Any] = json.loads(opened.read(length))
+    header.pop("__metadata__", None)
+    return {name: _map_array(file, 8 + length, about) for name, about in header.items()}
+
+
+def _map_array(file: Path, start: int, about: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    dtype, shape = np.dtype(_DTYPES[about["dtype"]]), tuple(about["shape"])
+    if 0 in shape:  # nothing can be mapped
+        return np.zeros(shape, dtype)
+    return np.memmap(file, dtype, "r", start + about["data_offsets"][0], shape)

@@ -1,18 +1,19 @@
-"""Answering requests from one catalogue: ranking, searching, and giving reasons."""
+"""Answering requests from one catalogue: ranking, searching, and giving reasons and evidence."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError
-from rectune.core.text.plain import cut_line, locale_of
+from rectune.core.settings import RetrievalConfig
 from rectune.core.types import Item
 from rectune.prompts.title_index import TitleIndexes
-from rectune.rankers.base import Ranker, ScoredItem
-from rectune.rankers.baselines import Bm25
+from rectune.rankers.base import Ranker
+from rectune.rankers.co_likes import CoLikes
+from rectune.recommender.evidence import Evidence, evidence_for
 from rectune.recommender.explanations import (
     Explanation,
     ExplanationRequest,
@@ -20,52 +21,22 @@ from rectune.recommender.explanations import (
     plain_sentence,
     write_explanations,
 )
-from rectune.recommender.requests import LONGEST_QUERY, LONGEST_TITLE, UserRequest, from_words
+from rectune.recommender.item_values import checked_property
+from rectune.recommender.judging import Judgement, judge
+from rectune.recommender.model_ranking import ModelRanking
+from rectune.recommender.options import RecommendOptions
+from rectune.recommender.placing import Places, RankedItems, placed
+from rectune.recommender.ranking import Ranking, RankRequest, RequestRanker
+from rectune.recommender.reading import ReadRequest, read_request
+from rectune.recommender.requests import UserRequest, from_words
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.selection import allowed_ids
-from rectune.retrieval.search import first_within, reciprocal_rank_fusion
 
 if TYPE_CHECKING:
     from rectune.recommender.generative import GenerativeRecommender, Recommendation
     from rectune.retrieval.grounding import Grounding
 
-_POOL = 100  # items of each ranking that are fused, at least
 _LIKED = 10  # items of a history that reasons may speak of: the latest
-
-
-@dataclass(frozen=True)
-class RecommendOptions:
-    """What holds for all requests of a call.
-
-    Attributes:
-        k: items of an answer, at least 1.
-        exclude: ids that are not recommended, besides the history's.
-        where: conditions; see `rectune.recommender.selection.allowed_ids`.
-        explain: of how many items of an answer reasons are given, the best first.
-
-    Raises:
-        UserError: k is below 1, explain below 0, or exclude is one text.
-    """
-
-    k: int = 5
-    exclude: Collection[str] = ()
-    where: Mapping[str, Any] = field(default_factory=dict)
-    explain: int = 5
-
-    @classmethod
-    def of(
-        cls, k: int, exclude: Collection[str], where: Mapping[str, Any] | None, explain: bool | int
-    ) -> RecommendOptions:
-        """From the arguments of `Recommender.recommend`: True explains all items, False none."""
-        return cls(k, exclude, where or {}, k * explain if isinstance(explain, bool) else explain)
-
-    def __post_init__(self) -> None:
-        if self.k < 1:
-            raise UserError(f"k is {self.k}", hint="ask for at least one item")
-        if self.explain < 0:
-            raise UserError(f"explain is {self.explain}", hint="give True, False, or a number of items")
-        if isinstance(self.exclude, str):
-            raise UserError("exclude is one text", hint="give a list of ids")
 
 
 class CatalogueAnswers:
@@ -75,12 +46,15 @@ class CatalogueAnswers:
 
     Args:
         items: the catalogue, of one domain.
-        ranker: what ranks for a history; where it is None, the language model does: it answers, and its
-            answer is grounded in the catalogue.
+        ranker: what ranks; where it is None, the language model answers, and its answer is grounded in the
+            catalogue.
         generative: the language model with its grounding; without one, reasons are plain sentences from the
             catalogue.
-        grounding: gives the index of the catalogue, which queries are looked up in; called when it is needed.
+        grounding: gives the index of the catalogue, which words are looked up in; called when it is needed.
         histories: user -> ids of the items liked, oldest first.
+        likes: what people liked, for evidence.
+        retrieval: the threshold below which nothing fits.
+        model_ranking: what the model adds to the ranking; None for nothing.
 
     Raises:
         UserError: there are no items, they are of several domains, an id is there twice, or nothing ranks.
@@ -93,11 +67,19 @@ class CatalogueAnswers:
         generative: GenerativeRecommender | None = None,
         grounding: Callable[[], Grounding] | None = None,
         histories: Mapping[str, Sequence[str]] | None = None,
+        likes: CoLikes | None = None,
+        retrieval: RetrievalConfig | None = None,
+        model_ranking: ModelRanking | None = None,
     ) -> None:
         if not items:
             raise UserError("the catalogue holds no items", hint="give at least one item with a title")
         if ranker is None and generative is None:
             raise UserError("nothing that ranks", hint="give a ranker, as bm25, or a language model")
+        if ranker is None and generative and generative.retrieval.grounding == "ranked":
+            raise UserError(
+                "nothing that ranks",
+                hint="give a ranker, as hybrid; or let the model choose, with retrieval.grounding: retrieve",
+            )
         if len(domains := sorted({item.domain for item in items})) > 1:
             raise UserError(
                 f"the catalogue holds several domains: {', '.join(domains)}",
@@ -108,6 +90,8 @@ class CatalogueAnswers:
             raise UserError("the catalogue holds an id twice", hint="give each item an id of its own")
         self.domain = items[0].domain
         self.ranker, self.generative = ranker, generative
+        self.likes, self.retrieval = likes, retrieval or RetrievalConfig()
+        self.model_ranking = model_ranking
         self._ground = grounding
         self._histories = histories or {}
 
@@ -120,100 +104,115 @@ class CatalogueAnswers:
         self, requests: Sequence[UserRequest], options: RecommendOptions
     ) -> list[Recommendations]:
         """Items for many requests, in order; what a language model writes is written for all together."""
-        within = allowed_ids(list(self.items.values()), options.where)
-        read = [self._read(request) for request in requests]
+        within = self._within(options)
+        read = [read_request(request, self.domain, self.items, self.titles) for request in requests]
         if self.ranker is None:
             return self._by_model(read, options, within)
-        ranked = [self._ranked(one, options, within) for one in read]
-        explained = self._explained(read, ranked, options.explain)
+        if options.per:
+            checked_property(self.items.values(), options.per)
+        asked = self._with_drafts(read, [one.ranked_for(options.exclude) for one in read])
+        rankings = self._ranked(asked, within, options)
+        places = [
+            placed(ranking, self.items, one.liked, options)
+            for ranking, one in zip(rankings, read, strict=True)
+        ]
+        judged = [self._judged(one) for one in read]
+        fitting = [
+            found if one is None or one.fits else Places(())
+            for found, one in zip(places, judged, strict=True)
+        ]
+        reasons = self._explained(read, fitting, options.explain)
         return [
-            Recommendations(
-                tuple(self._item(scored, reason, one) for scored, reason in _paired(found, reasons)),
-                not_found=one.not_found,
-            )
-            for one, found, reasons in zip(read, ranked, explained, strict=True)
+            self._answer(read[at], asked[at], places[at], judged[at], reasons[at], options, within)
+            for at in range(len(read))
         ]
 
     def user_requests(self, rows: Sequence[Mapping[str, Any]]) -> list[UserRequest]:
-        """The requests of rows with `user` (whose known history is taken), or `history`, and `query`."""
-        return [
-            UserRequest(
-                self._history(row["user"]) if row.get("user") is not None else row["history"], row["query"]
-            )
-            for row in rows
-        ]
+        """The requests of rows with `user`, `history` and `query`, of which some may be missing or empty."""
+        return [self.known(row.get("user"), UserRequest(row["history"], row["query"])) for row in rows]
 
-    def _history(self, given: Any) -> Sequence[str]:
-        user = str(given)  # ids are text, whatever the table that they come from has
-        if user not in self._histories:
-            known = (
-                "no interactions were given" if not self._histories else f"{len(self._histories):,} are known"
-            )
+    def known(self, user: Any, request: UserRequest) -> UserRequest:
+        """The request with what a user is known to have liked before what is given; None is no user.
+
+        Raises:
+            UserError: the user is not known, or what is given is of another domain.
+        """
+        if user is None:
+            return request
+        if request.history_domain not in ("", self.domain):
             raise UserError(
-                f"the user {user!r} is not known: {known}", hint="give a history or a query instead"
+                f"likes of a user in {self.domain} and a history in {request.history_domain}",
+                hint="give the user, or the history, not both",
             )
-        return self._histories[user]
+        return replace(request, history=[*self.history_of(user), *request.history])
+
+    def history_of(self, user: Any) -> Sequence[str]:
+        """The ids that a user is known to have liked, oldest first.
+
+        Raises:
+            UserError: the user is not known.
+        """
+        name = str(user)  # ids are text, whatever the table that they come from has
+        if name in self._histories:
+            return self._histories[name]
+        known = "no interactions were given" if not self._histories else f"{len(self._histories):,} are known"
+        raise UserError(f"the user {name!r} is not known: {known}", hint="give a history or a query instead")
 
     @cached_property
     def titles(self) -> TitleIndexes:
         """The titles of the catalogue, by domain, to look items up by."""
         return TitleIndexes(self.items.values())
 
-    def _read(self, request: UserRequest) -> _ReadRequest:
-        """What was typed, looked up in the catalogue: ids first, then titles."""
-        own = not request.history_domain or request.history_domain == self.domain
-        liked, known, strange = list[Item](), set[str](), list[str]()
-        for text in request.history:
-            name = str(text)  # a number is an id as well
-            words = cut_line(name, LONGEST_TITLE)
-            found = [self.items[name]] if own and name in self.items else []
-            found = found or (self.titles[self.domain].called(words) if own and words else [])
-            known |= {item.item_id for item in found}
-            if not found and words:
-                strange.append(words)
-            if found or words:
-                liked.append(found[0] if found else Item(request.history_domain or self.domain, "", words))
-        query = cut_line(request.query, LONGEST_QUERY)
-        if not liked and not query:
-            raise UserError("nothing to go by", hint="give a history, a user, a query, or several of them")
-        return _ReadRequest(request, tuple(liked), query, frozenset(known), tuple(strange) if own else ())
-
     def _ranked(
-        self, request: _ReadRequest, options: RecommendOptions, within: frozenset[str] | None
-    ) -> list[ScoredItem]:
-        """The k best items by the ranker, by the query, or by both."""
-        absent = request.known | frozenset(options.exclude)
-        rankings: dict[str, list[ScoredItem]] = {}
-        ids = request.ids
-        pool = options.k if not request.wanted else max(_POOL, options.k)
-        if ids and self.ranker:
-            rankings["history"] = self.ranker.top([ids], pool, [absent], within)[0]
-        if request.wanted:
-            rankings["query"] = self._searched(request.wanted, pool, absent, within)
-        if len(rankings) == 1:
-            return next(iter(rankings.values()))[: options.k]
-        fused = reciprocal_rank_fusion(
-            {name: [one.item_id for one in found] for name, found in rankings.items()}
-        )
-        best = sorted(fused, key=lambda item: -fused[item])[: options.k]
-        return [ScoredItem(item, fused[item]) for item in best]
+        self, asked: Sequence[RankRequest], within: frozenset[str] | None, options: RecommendOptions
+    ) -> list[RankedItems]:
+        """The rankings: as many items as the places can be given to."""
+        if self.model_ranking is None:
+            return self.rank_by.ranked(asked, within, None if options.chooses else options.k)
+        first = None if options.chooses else max(options.k, self.model_ranking.candidates)
+        return self.model_ranking.reordered(asked, self.rank_by.ranked(asked, within, first))
 
-    def _searched(
-        self, text: str, k: int, absent: frozenset[str], within: frozenset[str] | None
-    ) -> list[ScoredItem]:
-        """The items that fit words: by BM25 where the ranker is that, else by the index."""
-        if isinstance(self.ranker, Bm25):
-            return self.ranker.top_for_text(text, k, absent, within)
-        if self._ground is None:
-            raise UserError(
-                "queries need the index of the catalogue", hint="make the recommender from a catalogue"
-            )
-        index = self._ground().index
-        hits = first_within(lambda limit: index.find([text], self.domain, limit, absent), k, within)
-        return [ScoredItem(hit.item_id, hit.score) for hit in hits]
+    def _with_drafts(
+        self, read: Sequence[ReadRequest], asked: Sequence[RankRequest]
+    ) -> Sequence[RankRequest]:
+        """The requests, with what the model writes to histories, where that counts."""
+        if not (self.generative and self.model_ranking and self.model_ranking.draft_weight):
+            return asked
+        able = [at for at, one in enumerate(asked) if one.history and not one.words]
+        grounding, items = self.generative.grounding, list(self.items.values())
+        typed = [UserRequest(read[at].titles) for at in able]
+        drafts = self.generative.drafts([from_words(items, one, grounding) for one in typed])
+        written = dict(zip(able, drafts, strict=True))
+        return [replace(one, draft=written.get(at, "")) for at, one in enumerate(asked)]
+
+    @cached_property
+    def rank_by(self) -> RequestRanker:
+        """The ranker, with the index for what is asked for in words."""
+        assert self.ranker is not None  # asked for only where one ranks
+        ground = self._ground
+        weight = self.model_ranking.draft_weight if self.model_ranking else 0.0
+        return RequestRanker(self.domain, self.ranker, (lambda: ground().index) if ground else None, weight)
+
+    def _within(self, options: RecommendOptions) -> frozenset[str] | None:
+        """The ids that may be recommended; None for all."""
+        met = allowed_ids(list(self.items.values()), options.where)
+        if options.within is None:
+            return met
+        wanted = dict.fromkeys(map(str, options.within))
+        if strange := [item for item in wanted if item not in self.items]:
+            shown = ", ".join(strange[:5]) + (f" and {len(strange) - 5:,} more" if len(strange) > 5 else "")
+            raise UserError(f"the catalogue lacks {shown}", where="within", hint="give ids of the catalogue")
+        return frozenset(wanted) if met is None else met & wanted.keys()
+
+    def _judged(self, request: ReadRequest) -> Judgement | None:
+        """Whether anything fits what is asked for in words; None where nothing is, or nothing can tell."""
+        if not request.words or request.crosses(self.domain) or not self.rank_by.searches_index:
+            return None
+        assert self._ground is not None  # `searches_index`
+        return judge(request.texts, self.domain, request.known, self._ground(), self.retrieval)
 
     def _explained(
-        self, read: Sequence[_ReadRequest], ranked: Sequence[Sequence[ScoredItem]], count: int
+        self, read: Sequence[ReadRequest], places: Sequence[Places], count: int
     ) -> list[list[Explanation]]:
         """Reasons for the first items of each answer."""
         wanted = [
@@ -221,9 +220,9 @@ class CatalogueAnswers:
                 ExplanationRequest(
                     self.items[one.item_id], request.liked[-_LIKED:], request.query, request.locale
                 )
-                for one in found[:count]
+                for one in found.items[:count]
             ]
-            for request, found in zip(read, ranked, strict=True)
+            for request, found in zip(read, places, strict=True)
         ]
         flat = [one for asked in wanted for one in asked]
         if self.generative is None or not flat:
@@ -236,22 +235,60 @@ class CatalogueAnswers:
         rest = iter(written)
         return [[next(rest) for _ in asked] for asked in wanted]
 
-    def _item(self, scored: ScoredItem, reason: Explanation | None, request: _ReadRequest) -> RecommendedItem:
-        name = self.ranker.name if self.ranker else ""
-        parts = [f"history by {name}"] if request.ids else []
-        if request.wanted:
-            parts.append("words by bm25" if isinstance(self.ranker, Bm25) else "words by the index")
-        evidence = f"{' and '.join(parts)}: {scored.score:.4g}"
-        title = self.items[scored.item_id].title
-        if reason is None:
-            return RecommendedItem(scored.item_id, title, scored.score, evidence=evidence)
-        return RecommendedItem(scored.item_id, title, scored.score, reason.reason, reason.by, evidence)
+    def _answer(
+        self,
+        request: ReadRequest,
+        asked: RankRequest,
+        places: Places,
+        judged: Judgement | None,
+        reasons: Sequence[Explanation],
+        options: RecommendOptions,
+        within: frozenset[str] | None,
+    ) -> Recommendations:
+        ids = [one.item_id for one in places.items]
+        evidence = evidence_for(
+            [self.items[item] for item in ids], request.liked, request.query, request.locale, self.likes
+        )
+        found = [
+            RecommendedItem(
+                one.item_id,
+                self.items[one.item_id].title,
+                one.score,
+                evidence=evidence[at],
+                explored=one.item_id in places.explored,
+            )
+            for at, one in enumerate(places.items)
+        ]
+        return Recommendations(
+            tuple(_with_reason(item, reasons, at) for at, item in enumerate(found)),
+            fits=judged is None or judged.fits,
+            not_found=request.not_found,
+            nearness=judged.nearness if judged else None,
+            min_similarity=judged.min_similarity if judged else None,
+            ranking=self._explained_ranking(asked, ids, within, options.explain_ranking),
+            explored=options.explored,
+            history=request.titles,
+        )
+
+    def _explained_ranking(
+        self, asked: RankRequest, ids: Sequence[str], within: frozenset[str] | None, parts: bool
+    ) -> Ranking:
+        """What ranked, the language model included."""
+        ranking = self.rank_by.explained(asked, ids, within, parts)
+        if self.model_ranking is None or asked.words or not asked.history:
+            return ranking
+        return replace(ranking, model=self.model_ranking.describe())
 
     def _by_model(
-        self, read: Sequence[_ReadRequest], options: RecommendOptions, within: frozenset[str] | None
+        self, read: Sequence[ReadRequest], options: RecommendOptions, within: frozenset[str] | None
     ) -> list[Recommendations]:
         """The language model answers and its answers are grounded."""
         assert self.generative is not None  # the constructor refuses neither
+        if options.chooses or options.explain_ranking:
+            raise UserError(
+                "nothing is ranked where the answer of the language model is grounded",
+                hint="give a ranker, or retrieval.grounding: ranked",
+            )
         grounding, items = self.generative.grounding, list(self.items.values())
         asked = []
         for one in read:
@@ -260,51 +297,23 @@ class CatalogueAnswers:
             asked.append(replace(request, known=request.known | one.known | frozenset(options.exclude)))
         found = self.generative.recommend_all(asked, options.k, within, options.explain)
         return [
-            Recommendations(_grounded(answer), answer.fits, one.not_found, answer)
+            Recommendations(
+                _grounded(answer), answer.fits, one.not_found, answer,
+                answer.choice.nearness, answer.choice.min_similarity, history=one.titles,
+            )
             for one, answer in zip(read, found, strict=True)
-        ]
+        ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _ReadRequest:
-    """A request, and what of it the catalogue has.
-
-    `liked` are the items of the history, those that the catalogue lacks without an id; `known` the ids of all
-    that bear their titles.
-    """
-
-    request: UserRequest
-    liked: tuple[Item, ...]
-    query: str
-    known: frozenset[str]
-    not_found: tuple[str, ...]
-
-    @property
-    def ids(self) -> list[str]:
-        """What of the history the catalogue has, oldest first."""
-        return [item.item_id for item in self.liked if item.item_id]
-
-    @property
-    def wanted(self) -> str:
-        """The words to look for: the query; else the history, where the catalogue has none of it."""
-        return self.query or ("" if self.ids else "; ".join(item.title for item in self.liked))
-
-    @property
-    def locale(self) -> Any:
-        """The language of the request."""
-        return locale_of(self.query or " ".join(item.title for item in self.liked))
-
-
-def _paired(
-    found: Sequence[ScoredItem], reasons: Sequence[Explanation]
-) -> list[tuple[ScoredItem, Explanation | None]]:
-    return [(one, reasons[at] if at < len(reasons) else None) for at, one in enumerate(found)]
+def _with_reason(item: RecommendedItem, reasons: Sequence[Explanation], at: int) -> RecommendedItem:
+    """The item with its reason, where one was asked for."""
+    return replace(item, reason=reasons[at].reason, reason_by=reasons[at].by) if at < len(reasons) else item
 
 
 def _grounded(answer: Recommendation) -> tuple[RecommendedItem, ...]:
     found = []
     for at, item in enumerate(answer.items):
-        reason = answer.explanations[at] if at < len(answer.explanations) else None
-        scored = RecommendedItem(item.item_id, item.title, item.similarity, evidence=item.evidence)
-        found.append(replace(scored, reason=reason.reason, reason_by=reason.by) if reason else scored)
+        evidence = Evidence("text", item.evidence) if item.evidence else None
+        one = RecommendedItem(item.item_id, item.title, item.similarity or 0.0, evidence=evidence)
+        found.append(_with_reason(one, answer.explanations, at))
     return tuple(found)

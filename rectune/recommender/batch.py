@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from rectune.core.digests import file_digest
 from rectune.core.errors import UserError
 from rectune.core.progress import progress, say
 from rectune.core.types import content_id
+from rectune.rankers.base import Ranker
+from rectune.rankers.chosen import ChosenRanker
 from rectune.readers import table
 from rectune.readers.drops import Drops, left_out_lines
 from rectune.readers.file_format import FileFormat
@@ -23,7 +25,7 @@ from rectune.recommender.typed_history import titles_in
 if TYPE_CHECKING:
     import polars as pl
 
-    from rectune.recommender.answering import RecommendOptions
+    from rectune.recommender.options import RecommendOptions
     from rectune.recommender.recommender import Recommender
     from rectune.recommender.requests import UserRequest
 
@@ -42,7 +44,7 @@ def recommend_users(
     Args:
         recommender: answers.
         users: CSV, TSV, JSON lines, JSON or Parquet with some of the columns `user` (whose known history is
-            taken), `history` ("A; B; C", or a list) and `query`.
+            taken), `history` ("A; B; C", or a list; of a user that is given the latest likes) and `query`.
         output: the Parquet file: `request` (the number of the row, from 0, blank ones left out), `user`,
             `history`, `query`, `rank` (from 1), and the attributes of `RecommendedItem`.
         options: of all requests.
@@ -85,15 +87,33 @@ def _identity(
     identity: Sequence[Any],
 ) -> str:
     """A hash of all that the answers depend on."""
-    ranker, generative = recommender.ranker, recommender.generative
+    generative = recommender.generative
     return content_id(
         "batch",
         [(list(one.history), one.query) for one in requests],
         [astuple(item) for item in recommender.items.values()],
-        [options.k, options.explain, sorted(options.exclude), repr(sorted(options.where.items()))],
-        [ranker.name if ranker else "", file_digest(generative.model) if generative else ""],
+        [repr(value) for value in _plain(options)],
+        [_ranker_identity(recommender.ranker), file_digest(generative.model) if generative else ""],
         [list(identity), PART],
     )
+
+
+def _plain(options: RecommendOptions) -> list[Any]:
+    """The values of the options; what has no order is sorted."""
+    within = None if options.within is None else sorted(options.within)
+    plain = replace(options, exclude=sorted(options.exclude), where={}, within=within)
+    return [*astuple(plain), sorted(options.where.items())]
+
+
+def _ranker_identity(ranker: Ranker | None) -> list[Any]:
+    """A ranker by its name and its plain settings; a choice by all that was chosen and measured."""
+    if ranker is None:
+        return []
+    if isinstance(ranker, ChosenRanker):
+        return [ranker.name, ranker.choice.to_json()]
+    told = {name: value for name, value in vars(ranker).items() if not name.startswith("_")}
+    plain = {name: value for name, value in told.items() if isinstance(value, (str, int, float))}
+    return [ranker.name, sorted(plain.items())]
 
 
 def _named(found: pl.DataFrame, rows: Sequence[Mapping[str, Any]], start: int) -> pl.DataFrame:

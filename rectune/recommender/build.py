@@ -1,23 +1,32 @@
-"""What a `Recommender` is made of, from files, frames, interactions and the results of runs."""
+"""What a `Recommender` is made of, from items, likes, rankers and a language model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rectune.core.catalogue import load_catalogue
+import numpy as np
+from numpy.typing import NDArray
+
 from rectune.core.errors import UserError
+from rectune.core.extras import is_installed
+from rectune.core.progress import say
 from rectune.core.settings import RetrievalConfig
 from rectune.core.types import Item, content_id
 from rectune.rankers.base import Ranker
+from rectune.rankers.choice import ChoiceOptions
+from rectune.rankers.chosen import ChosenRanker
+from rectune.rankers.co_likes import CoLikes
 from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.recommender.load_ranker import fit_by_name
+from rectune.retrieval.index_scores import index_scores
 
 if TYPE_CHECKING:
     from rectune.recommender.generative import GenerativeRecommender
+    from rectune.recommender.model_ranking import ModelRanking
     from rectune.retrieval.grounding import Grounding
 
 RUNS = Path("runs")
@@ -32,6 +41,9 @@ class RecommenderParts:
     generative: GenerativeRecommender | None
     grounding: Callable[[], Grounding]
     histories: Mapping[str, Sequence[str]]
+    likes: CoLikes | None
+    retrieval: RetrievalConfig
+    model_ranking: ModelRanking | None = None
 
 
 def from_items(
@@ -43,19 +55,24 @@ def from_items(
     histories: Mapping[str, Sequence[str]] | None = None,
     retrieval: RetrievalConfig | None = None,
     folder: Path | None = None,
+    index: Path | None = None,
+    co_likes: CoLikes | None = None,
 ) -> RecommenderParts:
     """The parts of a recommender of items that were read.
 
     Args:
         items: of one domain.
-        ranker: a name of `rectune.rankers.base.RANKERS`, `module:Class`, or a fitted ranker. Without one the
-            language model ranks, by what it answers; without either, `hybrid` does.
+        ranker: a name of `rectune.rankers.base.RANKERS` (`chosen` tunes and chooses on the spot),
+            `module:Class`, or a fitted ranker. Without one `hybrid` ranks; or, where there is a model and
+            `retrieval.grounding` says so, the model, by what it answers.
         model: a GGUF file or `embedded`; it words the reasons. Without one they are plain sentences.
         likes: what train users liked, for rankers that look at it.
         histories: user -> ids liked, oldest first.
         retrieval: how answers are grounded and the catalogue is indexed.
         folder: keeps the index and what the model wrote; by the catalogue's content in runs/catalogues if not
             given.
+        index: of these items, finished; made in `folder` if not given.
+        co_likes: what people liked, for evidence; from `likes` or the ranker if not given.
 
     Raises:
         UserError: there are no items, no such ranker or model, or the ranker needs interactions.
@@ -64,52 +81,45 @@ def from_items(
     if not items:
         raise UserError("the catalogue holds no items", hint="give at least one item with a title")
     place = folder or RUNS / "catalogues" / content_id("items", list(map(astuple, items)), settings.embedder)
-    if ranker is None and model is None:
+    ground = cache(partial(_grounding, items, place, settings, index))
+    if ranker is None and (model is None or settings.grounding == "ranked"):
         ranker = "hybrid"
     if isinstance(ranker, str):
         data = DomainData(items[0].domain, items, (lambda: likes) if likes else None, settings.embedder)
-        ranker = fit_by_name(ranker, data, likes)
-    ground = cache(partial(_grounding, items, place, settings))
+        ranker = _fitted(ranker, data, likes, ground)
     generative = _generative(model, ground(), settings, place) if model is not None else None
-    return RecommenderParts(items, ranker, generative, ground, histories or {})
+    if isinstance(ranker, ChosenRanker):
+        co_likes = co_likes or ranker.co_likes
+    elif likes and ranker is not None:
+        co_likes = co_likes or CoLikes.of(likes)
+    return RecommenderParts(items, ranker, generative, ground, histories or {}, co_likes, settings)
 
 
-def from_folder(
-    data: Path,
-    domain: str,
-    ranker: str | Ranker | None,
-    model: str | Path | None,
-    retrieval: RetrievalConfig,
-    catalogues: Path,
-) -> RecommenderParts:
-    """The parts of a recommender of one domain of a finished stage `data`, whose users are known.
+def _fitted(name: str, data: DomainData, likes: TrainLikes | None, ground: Callable[[], Grounding]) -> Ranker:
+    """The ranker of this name; `chosen` is chosen now, and what was chosen is said."""
+    from rectune.rankers.stage import choice_in_words
 
-    `catalogues` holds a folder for each catalogue that is indexed.
-
-    Raises:
-        UserError: the data has no such domain.
-    """
-    from rectune.core.rows import read_rows
-    from rectune.core.types import Case
-    from rectune.rankers.domain_data import train_likes
-
-    known = load_catalogue(data / "items.parquet")
-    if domain not in known.domains:
-        raise UserError(
-            f"which catalogue? There is no domain {domain!r}",
-            hint=f"give a catalogue, or the domain, one of: {', '.join(known.domains)}",
-        )
-    likes = train_likes(data, read_rows(data / "cases.parquet", Case), domain) if ranker else None
-    return from_items(
-        known.of(domain), ranker=ranker, model=model, likes=likes, histories=_RunHistories(data, domain),
-        retrieval=retrieval,
-        folder=catalogues / content_id("catalogue", data.name, domain, retrieval.embedder),
-    )  # fmt: skip
+    if name != ChosenRanker.name or likes is None:
+        return fit_by_name(name, data, likes)
+    search = partial(_search, ground, data) if is_installed("lancedb") else None
+    found = ChosenRanker().fit_with(data, ChoiceOptions(search=search))
+    say(choice_in_words(found.choice))
+    return found
 
 
-def _grounding(items: Sequence[Item], folder: Path, settings: RetrievalConfig) -> Grounding:
-    from rectune.retrieval.grounding import ground_in
+def _search(ground: Callable[[], Grounding], data: DomainData, texts: Sequence[str]) -> NDArray[np.float64]:
+    """Scores by the index, which is made when words are first looked up."""
+    return index_scores(ground().index, data.domain, tuple(data.items), texts)
 
+
+def _grounding(
+    items: Sequence[Item], folder: Path, settings: RetrievalConfig, index: Path | None
+) -> Grounding:
+    from rectune.retrieval.grounding import Grounding, ground_in
+    from rectune.retrieval.index import open_index
+
+    if index is not None:
+        return Grounding(items, open_index(index))
     return ground_in(items, folder / "index", settings.embedder, settings)
 
 
@@ -120,39 +130,3 @@ def _generative(
     from rectune.recommender.generative import GenerativeRecommender
 
     return GenerativeRecommender(gguf_file(str(model)), grounding, settings, folder / "generations.sqlite")
-
-
-class _RunHistories(Mapping[str, Sequence[str]]):
-    """The likes of the users of a run's domain, oldest first; read when they are first asked for."""
-
-    def __init__(self, data: Path, domain: str) -> None:
-        self._data, self._domain = data, domain
-
-    @cached_property
-    def _likes(self) -> dict[str, list[str]]:
-        import polars as pl
-
-        own = pl.col("domain") == self._domain
-        users = pl.scan_parquet(self._data / "users.parquet").filter(own).select("user", "user_id")
-        items = pl.scan_parquet(self._data / "items.parquet").filter(own).select("item", "item_id")
-        rows = (
-            pl.scan_parquet(self._data / "interactions.parquet")
-            .filter(own & pl.col("liked"))
-            .join(users, on="user")
-            .join(items, on="item")
-            .sort("timestamp", "order", nulls_last=False)
-            .unique(["user_id", "item_id"], keep="first", maintain_order=True)
-            .group_by("user_id", maintain_order=True)
-            .agg("item_id")
-            .collect()
-        )
-        return dict(zip(rows["user_id"].to_list(), rows["item_id"].to_list(), strict=True))
-
-    def __getitem__(self, user: str) -> Sequence[str]:
-        return self._likes[user]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._likes)
-
-    def __len__(self) -> int:
-        return len(self._likes)

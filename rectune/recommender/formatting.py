@@ -1,4 +1,4 @@
-"""Formatting recommendations for a terminal, and as JSON."""
+"""Formatting grounded answers of a language model for a terminal, and as JSON."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from rectune.retrieval.grounding import GroundedItem
 
 if TYPE_CHECKING:
     from rectune.recommender.generative import Recommendation
-    from rectune.recommender.requests import UserRequest
-    from rectune.recommender.results import Recommendations
 
 _TITLE, _EVIDENCE = 200, 160  # characters shown
 _PLAIN = "a plain sentence from the catalogue, since the model's reasons were refused"
@@ -19,6 +17,7 @@ _HOW = {
     "title": "named by its title",
     "fuzzy": "its title was written nearly so",
     "embedding": "found by what was written",
+    "ranked": "put there by a ranker",
 }
 
 _SEARCHES = {
@@ -77,35 +76,13 @@ def as_json(recommendation: Recommendation) -> dict[str, Any]:
     }
 
 
-def ranked_text(found: Recommendations) -> str:
-    """What a ranker recommends, for a terminal: an item a paragraph, with its reason and its score."""
-    if not found.items:
-        return "Nothing is left in this catalogue that is not in the history."
-    lines = []
-    for rank, item in enumerate(found, 1):
-        named = f"item {cut_line(item.item_id, _TITLE)}, {item.evidence}"
-        lines.append(f"{rank}. {cut_line(item.title, _TITLE)}  ({named})")
-        lines += [f"   {printable(item.reason)}"] * bool(item.reason)
-    return "\n".join(lines)
-
-
-def ranked_json(asked: UserRequest, found: Recommendations) -> dict[str, Any]:
-    """The same, for JSON."""
-    return {
-        "history": list(asked.history),
-        "query": asked.query,
-        "not_found": list(found.not_found),
-        "items": [asdict(item) for item in found],
-    }
-
-
 def record(item: GroundedItem) -> dict[str, Any]:
     """An item and how it was found, for JSON."""
     return {**asdict(item), "ranks": dict(item.ranks)}
 
 
 def _evidence(item: GroundedItem) -> list[str]:
-    lines = [f"  item {cut_line(item.item_id, _TITLE)}: {_HOW[item.how]}, similarity {item.similarity:.2f}"]
+    lines = [f"  item {cut_line(item.item_id, _TITLE)}: {_HOW[item.how]}{_similar(item, ', ')}"]
     if item.ranks:
         lines.append("  places: " + ", ".join(f"{words} {place}" for words, place in _places(item)))
     if item.evidence:
@@ -123,4 +100,8 @@ def _places(item: GroundedItem) -> list[tuple[str, int]]:
 
 
 def _entry(item: GroundedItem) -> str:
-    return f"  {cut_line(item.title, _TITLE)}  (similarity {item.similarity:.2f})"
+    return f"  {cut_line(item.title, _TITLE)}" + (f"  ({near})" if (near := _similar(item)) else "")
+
+
+def _similar(item: GroundedItem, before: str = "") -> str:
+    return "" if item.similarity is None else f"{before}similarity {item.similarity:.2f}"

@@ -1,10 +1,10 @@
-"""The generative recommender: the tuned model's draft, grounding in real items, and explanations."""
+"""The generative recommender: the tuned model's draft, the real items for it, and explanations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,9 @@ from rectune.inference.generate import generate
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.recommender.constrained_titles import RankedTitle, TitleRequest, name_titles
 from rectune.recommender.explanations import By, Explanation, ExplanationRequest, write_explanations
+from rectune.recommender.judging import judge
+from rectune.recommender.ranked_items import ranked_items
+from rectune.recommender.ranking import RequestRanker
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
 from rectune.retrieval.grounding import GroundedItem, Grounding
@@ -21,7 +24,7 @@ from rectune.retrieval.search import first_within
 
 _ALL_BUT = 0.99  # of the drafts may fail: where all do, no model answers, and that is no recommendation
 
-Mode = Literal["retrieve", "constrained"]
+Mode = Literal["ranked", "retrieve", "constrained"]
 # As `rectune.inference.generate.generate`.
 Generate = Callable[
     [Path, Sequence[GenerationRequest], EngineConfig, Path, str, float], list[GenerationResult]
@@ -104,6 +107,7 @@ class GenerativeRecommender:
         generation_cache: the SQLite file of finished answers.
         generate: what answers with the model; another function in its place makes the answers.
         name_titles: what finds the model's likeliest titles, for constrained grounding.
+        rankers: by domain, what ranks where `retrieval.grounding` is `ranked`; drafts count for nothing then.
     """
 
     model: Path
@@ -112,6 +116,7 @@ class GenerativeRecommender:
     generation_cache: Path
     generate: Generate = generate
     name_titles: NameTitles = name_titles
+    rankers: Mapping[str, RequestRanker] = field(default_factory=dict)
 
     def recommend(self, request: RecommendationRequest) -> Recommendation:
         """Answer one request; see `recommend_all`."""
@@ -155,10 +160,15 @@ class GenerativeRecommender:
         top: int | None = None,
         within: AbstractSet[str] | None = None,
     ) -> list[GroundedChoice]:
-        """The real items for the drafts, by a grounding method; see `recommend_all`."""
-        methods = {"retrieve": self._retrieved, "constrained": self._constrained}
-        found = methods[mode](requests, drafts, top or self.retrieval.top, within)
-        return [self._judged(request, items) for request, items in zip(requests, found, strict=True)]
+        """The real items for the drafts, by a way of choosing them; see `recommend_all`."""
+        top = top or self.retrieval.top
+        if mode == "ranked":
+            found = ranked_items(requests, self.rankers, self.grounding.titles, top, within)
+        else:
+            methods = {"retrieve": self._retrieved, "constrained": self._constrained}
+            found = methods[mode](requests, drafts, top, within)
+        pairs = zip(requests, found, strict=True)
+        return [self._judged(request, items, mode) for request, items in pairs]
 
     def finished(
         self,
@@ -252,14 +262,13 @@ class GenerativeRecommender:
         evidence = f"{head_of(item)} (log-likelihood a token {mean:.2f})"
         return GroundedItem(item.item_id, item.title, "title", 1.0, 0.0, evidence)
 
-    def _judged(self, request: RecommendationRequest, items: Sequence[GroundedItem]) -> GroundedChoice:
-        """Whether any item of the catalogue is similar enough to the request."""
-        wanted = self.retrieval.min_similarity
-        min_similarity = self.grounding.min_similarity(request.domain) if wanted == "auto" else wanted
-        nearness = self.grounding.fit(request.user_requests, request.domain, request.known)
-        return GroundedChoice(
-            tuple(items), request.crosses or nearness >= min_similarity, nearness, min_similarity
-        )
+    def _judged(
+        self, request: RecommendationRequest, items: Sequence[GroundedItem], mode: Mode
+    ) -> GroundedChoice:
+        """Whether any item of the catalogue is similar enough; one ranked by a history alone always is."""
+        judged = judge(request.user_requests, request.domain, request.known, self.grounding, self.retrieval)
+        fits = request.crosses or (mode == "ranked" and not request.words) or judged.fits
+        return GroundedChoice(tuple(items), fits, judged.nearness, judged.min_similarity)
 
     def _why(self, request: RecommendationRequest, chosen: GroundedItem) -> ExplanationRequest:
         item = self.grounding.titles[request.domain].item(chosen.item_id)

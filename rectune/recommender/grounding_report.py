@@ -150,7 +150,7 @@ def _outcomes(columns: Mapping[str, GroundingShares], cases: int, made_by: str) 
     ]
     note = (
         f"What answers to the same {cases} test prompts come to: the model's own draft, and what goes out "
-        "after grounding in either way. They resolve to an item by its exact title, a misspelt one, or "
+        "in each way of choosing the items. They resolve to an item by its exact title, a misspelt one, or "
         f"because an item is near to what they say. Brackets are 95 % intervals (Wilson). {made_by}"
     )
     return Table(("answers", *columns), lines, "Grounding", note)
@@ -186,7 +186,7 @@ def _by_domain(draft: GroundingShares, after: GroundingShares, mode: str, made_b
         shares = (share(n, one.n) for one in parts for n in (one.resolved["exact"], one.flags["invented"]))
         lines.append((domain, parts[0].n, *shares))
     note = (
-        f"Before is the draft, after is the answer with grounding {mode}. "
+        f"Before is the draft, after is the answer that goes out ({mode}). "
         f"Brackets are 95 % intervals (Wilson). {made_by}"
     )
     heads = ("domain", "n", "exact, before", "invented, before", "exact, after", "invented, after")

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.artifacts import ArtifactStore
-from rectune.core.catalogue import load_catalogue
 from rectune.core.recipe import load_recipe
 from rectune.recommender import build
-from rectune.recommender.answering import CatalogueAnswers, RecommendOptions
+from rectune.recommender.answering import CatalogueAnswers
 from rectune.recommender.build import RecommenderParts
+from rectune.recommender.options import RecommendOptions, explained_items
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations, items_frame, request_rows
+from rectune.recommender.run_results import fit_of, from_folder, rerank_of
 from rectune.recommender.tables import histories_of, items_of, likes_of, read_likes
 
 if TYPE_CHECKING:
@@ -46,10 +47,9 @@ class Recommender(CatalogueAnswers):
 
         Args:
             catalogue: a file or folder, a polars or pandas frame, or a list of `Item`.
-            model: a GGUF file or `embedded`: it answers, and its answer is grounded in the catalogue; None
-                for none: then `ranker` ranks and reasons are plain sentences.
-            ranker: what ranks in place of the model's answers: `bm25`, `hybrid`, … `hybrid` where there is no
-                model.
+            model: a GGUF file or `embedded`: it words the reasons (or chooses the items as well, where
+                `retrieval.grounding` says so); None for none: then reasons are plain sentences.
+            ranker: what ranks: `bm25`, `hybrid`, …; `hybrid` if not given.
             options: which column is what, the kind of items, how the file is written.
             retrieval: how answers are grounded, as the section of a recipe.
             folder: keeps the index; in runs/catalogues if not given.
@@ -73,10 +73,14 @@ class Recommender(CatalogueAnswers):
     ) -> Recommender:
         """A recommender of the items of a run, with the model that it aligned; its users are known.
 
+        What the run's stage `fit` chose for the domain ranks; `hybrid` where that stage was not run, which is
+        said.
+
         Args:
             recipe: whose run.
             domain: which of its domains; needed where there are several.
-            ranker: what ranks in place of the model's answers; fitted on the likes of the train users.
+            ranker: what ranks in place of what was chosen: the stage's own, or fitted now on the likes of the
+                train users.
             model: `run` for the run's own, another as in `from_catalogue`, None for none.
             retrieval: as the recipe says if not given.
             runs: the artifact store.
@@ -87,10 +91,12 @@ class Recommender(CatalogueAnswers):
         store = ArtifactStore(Path(runs))
         name, settings = store.name_of(Path(recipe)), retrieval or load_recipe(Path(recipe), []).retrieval
         data = store.resolve(name, "data")
-        if not domain and len(known := load_catalogue(data / "items.parquet").domains) == 1:
-            domain = known[0]
+        fitted = fit_of(data, lambda: store.resolve(name, "fit"))
         chosen = store.resolve(name, "export") / "model.gguf" if model == "run" else model
-        return cls.of(build.from_folder(data, domain, ranker, chosen, settings, store.root / "catalogues"))
+        catalogues = store.root / "catalogues"
+        own = Path(chosen) if chosen is not None and model == "run" else None
+        beside = rerank_of(fitted, own, lambda: store.resolve(name, "rerank"))
+        return cls.of(from_folder(data, domain, ranker, chosen, settings, catalogues, fitted, beside))
 
     @classmethod
     def fit(
@@ -98,7 +104,7 @@ class Recommender(CatalogueAnswers):
         interactions: Any,
         items: Any,
         *,
-        ranker: str = "item_knn",
+        ranker: str = "chosen",
         model: str | Path | None = None,
         positive_threshold: float | None = None,
         columns: Mapping[str, str] | None = None,
@@ -111,7 +117,8 @@ class Recommender(CatalogueAnswers):
         Args:
             interactions: a file or frame with a user, an item, and perhaps a value and a time a row.
             items: the catalogue, as in `from_catalogue`.
-            ranker: what is fitted, by name.
+            ranker: what is fitted, by name; `chosen` tunes several rankers and takes, for histories of each
+                length, the one or the fusion that does best on users that it was not fitted on.
             model: words the reasons; plain sentences without one.
             positive_threshold: from which value on an interaction counts as liked; needed where values
                 differ.
@@ -133,7 +140,10 @@ class Recommender(CatalogueAnswers):
     @classmethod
     def of(cls, parts: RecommenderParts) -> Recommender:
         """The recommender of these parts; see `rectune.recommender.build`."""
-        return cls(parts.items, parts.ranker, parts.generative, parts.grounding, parts.histories)
+        return cls(
+            parts.items, parts.ranker, parts.generative, parts.grounding, parts.histories, parts.likes,
+            parts.retrieval, parts.model_ranking,
+        )  # fmt: skip
 
     def recommend(
         self,
@@ -144,7 +154,12 @@ class Recommender(CatalogueAnswers):
         user: str | None = None,
         exclude: Collection[str] = (),
         where: Mapping[str, Any] | None = None,
+        within: Collection[str] | None = None,
         explain: bool | int = True,
+        explore: float = 0.0,
+        at_most: int = 0,
+        per: str = "",
+        explain_ranking: bool = False,
         history_domain: str = "",
     ) -> Recommendations:
         """Items for one request.
@@ -153,18 +168,27 @@ class Recommender(CatalogueAnswers):
             history: titles or ids of what was liked, oldest first.
             query: what is wanted, in words.
             k: how many items.
-            user: whose known history is taken, in place of `history`.
+            user: whose known history is taken; `history` is behind it, as the latest likes.
             exclude: ids that are not recommended, besides the history's.
             where: conditions, as `{"category": "Crime", "year": (1990, 1999)}`.
+            within: the only ids that are ranked; those of the history are left out all the same.
             explain: whether reasons are given; a number gives them to the first items only.
+            explore: the share of the places, 0 to 1, that goes to unfamiliar items: of categories and makers
+                that the history has none of, and ranked high all the same. They are marked as `explored`.
+            at_most, per: so many items, at most, of one `category`, `maker`, `year` or value of a fact.
+            explain_ranking: whether `ranking.parts` says what each ranker contributed to each item.
             history_domain: the kind of things the history is, where it is another than the catalogue's.
 
         Raises:
             UserError: neither history nor query, an unknown user, conditions that no item meets, or a value
                 that `RecommendOptions` refuses.
         """
-        request = UserRequest(self._history(user) if user is not None else history, query, history_domain)
-        return self.recommend_all([request], RecommendOptions.of(k, exclude, where, explain))[0]
+        options = RecommendOptions(
+            k, exclude, where or {}, within, explained_items(explain, k), explore, at_most, per,
+            explain_ranking,
+        )  # fmt: skip
+        request = self.known(user, UserRequest(history, query, history_domain))
+        return self.recommend_all([request], options)[0]
 
     def recommend_many(
         self,
@@ -173,18 +197,23 @@ class Recommender(CatalogueAnswers):
         *,
         exclude: Collection[str] = (),
         where: Mapping[str, Any] | None = None,
+        within: Collection[str] | None = None,
         explain: bool | int = False,
+        explore: float = 0.0,
+        at_most: int = 0,
+        per: str = "",
     ) -> pl.DataFrame:
         """Items for every row of a table.
 
         Args:
             requests: a polars or pandas frame, or a list of dicts, with some of the columns `user` (whose
-                known history is taken), `history` (a list of titles or ids) and `query`.
-            k, exclude, where, explain: as in `recommend`.
+                known history is taken), `history` (a list of titles or ids, the latest likes of a user that
+                is given) and `query`.
+            k, exclude, where, within, explain, explore, at_most, per: as in `recommend`.
 
         Returns:
             One row an item: `request` (the row's number, from 0), `user` where it was given (as text), `rank`
-            (from 1), and the attributes of `RecommendedItem`.
+            (from 1), and the attributes of `RecommendedItem`; of its evidence the sentence.
 
         Raises:
             UserError: none of the columns, a row with nothing to go by, or what `recommend` refuses.
@@ -192,7 +221,9 @@ class Recommender(CatalogueAnswers):
         import polars as pl
 
         rows = request_rows(requests)
-        options = RecommendOptions.of(k, exclude, where, explain)
+        options = RecommendOptions(
+            k, exclude, where or {}, within, explained_items(explain, k), explore, at_most, per
+        )
         found = items_frame(self.recommend_all(self.user_requests(rows), options))
         if not any(row.get("user") is not None for row in rows):
             return found

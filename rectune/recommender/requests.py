@@ -67,12 +67,32 @@ class RecommendationRequest:
     @property
     def user_requests(self) -> list[str]:
         """The texts to search for: the query, else the latest items of the history."""
-        return [self.query] if self.query else [head_of(item) for item in self.liked[-_WISHED:]]
+        return [self.query] if self.query else latest(self.liked)
+
+    @property
+    def own_history(self) -> tuple[str, ...]:
+        """The ids of the history's items that the catalogue has, oldest first."""
+        return tuple(item.item_id for item in self.liked if item.item_id and item.domain == self.domain)
+
+    @property
+    def words(self) -> str:
+        """What to look for in words: the query; else the history, where the catalogue has none of it."""
+        return self.query or ("" if self.own_history else words_of_history(self.liked))
 
     @property
     def crosses(self) -> bool:
         """Whether only items of other domains are given: taste carries over then, subjects do not."""
         return not self.query and any(item.domain != self.domain for item in self.liked)
+
+
+def words_of_history(liked: Sequence[Item]) -> str:
+    """The latest items of a history as words to look for."""
+    return "; ".join(latest(liked))
+
+
+def latest(liked: Sequence[Item]) -> list[str]:
+    """What the catalogue says of the latest items of a history, a text each."""
+    return [head_of(item) for item in liked[-_WISHED:]]
 
 
 def from_prompt(prompt: Prompt, catalogue: Catalogue) -> RecommendationRequest:

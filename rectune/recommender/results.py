@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from rectune.core.errors import UserError
@@ -11,7 +11,9 @@ from rectune.core.errors import UserError
 if TYPE_CHECKING:
     import polars as pl
 
+    from rectune.recommender.evidence import Evidence
     from rectune.recommender.generative import Recommendation
+    from rectune.recommender.ranking import Ranking
 
 ReasonBy = Literal["model", "template"]
 
@@ -23,13 +25,13 @@ class RecommendedItem:
     Attributes:
         item_id: the catalogue's id.
         title: the catalogue's title.
-        score: what it is ranked by, higher is better; comparable within one answer only. With a language
-            model it is a similarity (cosine, -1 to 1), else the score of the ranker.
+        score: what it is ranked by, higher is better; comparable within one answer only. Where a language
+            model's answer is grounded it is a similarity (cosine, -1 to 1), else the score of the ranking.
         reason: why it suits, in words; empty where none was asked for.
         reason_by: who wrote the reason: `model`, or `template` for a plain sentence from the catalogue; None
             without a reason.
-        evidence: what led to it: words of the catalogue; without a language model what ranked the history and
-            what the words of the query, and the score.
+        evidence: what speaks for it; None where nothing is known that does.
+        explored: whether it has one of the places for unfamiliar items.
     """
 
     item_id: str
@@ -37,7 +39,8 @@ class RecommendedItem:
     score: float
     reason: str = ""
     reason_by: ReasonBy | None = None
-    evidence: str = ""
+    evidence: Evidence | None = None
+    explored: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,19 +48,30 @@ class Recommendations:
     """The answer to one request; iterates over its items, the best first.
 
     Attributes:
-        items: at most k; fewer only where no more are allowed, or where a query alone is looked up by `bm25`
-            and no more items share a word with it.
-        fits: False where a language model ranks and even the nearest item of the catalogue is too far from
-            what was asked; the items are the nearest all the same.
-        not_found: what was given in the history and the catalogue lacks; its words count, where a language
-            model reads them.
-        details: how a language model came to it; None without one.
+        items: at most k; fewer only where no more are allowed, or where a query alone is looked up by words
+            and no more items are found.
+        fits: False where something is asked for in words and even the nearest item of the catalogue is too
+            far from it; the items are the best all the same.
+        not_found: what was given in the history and the catalogue lacks; its words count only where nothing
+            else is known, or where a language model reads them.
+        details: how a language model came to it, where its answer is grounded; else None.
+        nearness: the cosine between what is asked for in words and the item nearest to it; None where it was
+            not compared.
+        min_similarity: the least such cosine at which an item fits.
+        ranking: what ranked; None where the answer of a language model is grounded.
+        explored: how many places were meant for unfamiliar items; those that got one are marked.
+        history: the titles that were taken for liked, oldest first, as the catalogue has them, else as given.
     """
 
     items: tuple[RecommendedItem, ...]
     fits: bool = True
     not_found: tuple[str, ...] = ()
     details: Recommendation | None = None
+    nearness: float | None = None
+    min_similarity: float | None = None
+    ranking: Ranking | None = None
+    explored: int = 0
+    history: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[RecommendedItem]:
         return iter(self.items)
@@ -80,13 +94,20 @@ def items_frame(answers: Sequence[Recommendations]) -> pl.DataFrame:
     schema = {
         "request": pl.UInt32(), "rank": pl.UInt32(), "item_id": pl.String(), "title": pl.String(),
         "score": pl.Float64(), "reason": pl.String(), "reason_by": pl.String(), "evidence": pl.String(),
+        "explored": pl.Boolean(),
     }  # fmt: skip
     rows = [
-        {"request": number, "rank": rank, **asdict(item)}
+        {"request": number, "rank": rank, **_row(item)}
         for number, answer in enumerate(answers)
         for rank, item in enumerate(answer.items, 1)
     ]
     return pl.DataFrame(rows, schema=schema)
+
+
+def _row(item: RecommendedItem) -> dict[str, Any]:
+    """The attributes of an item; of its evidence the sentence."""
+    found = {one.name: getattr(item, one.name) for one in fields(item)}
+    return found | {"evidence": item.evidence.text if item.evidence else ""}
 
 
 def request_rows(requests: Any) -> list[dict[str, Any]]:

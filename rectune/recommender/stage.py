@@ -18,36 +18,53 @@ from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.text.markdown import joined
 from rectune.core.types import Prompt
+from rectune.rankers.chosen import ChosenRanker
+from rectune.rankers.stage import chosen_path
 from rectune.recommender.formatting import record
 from rectune.recommender.generative import GenerativeRecommender, GroundedChoice, Mode, Recommendation
 from rectune.recommender.grounding_report import AnsweredPrompt, grounding_tables, relevance, shares
+from rectune.recommender.ranking import RequestRanker
 from rectune.recommender.requests import RecommendationRequest, from_prompt
-from rectune.retrieval.grounding import ground_in
+from rectune.retrieval.grounding import Grounding
+from rectune.retrieval.index import open_index
 
-MODES: tuple[Mode, ...] = ("retrieve", "constrained")
+MODES: tuple[Mode, ...] = ("ranked", "retrieve", "constrained")
 
 
 @needs_extra("the stage recommend")
 def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RecommendFigures:
-    """Write recommendations.json, grounding.json, grounding.md and index/ (LanceDB, the whole catalogue).
+    """Write recommendations.json, grounding.json and grounding.md.
 
-    recommendations.json lists what is shown: the first prompt of each domain and scenario. grounding.json is
-    the report over `retrieval.cases` prompts, and over those shown.
+    The index and what ranks are those of the stage `fit`. recommendations.json lists what is shown: the first
+    prompt of each domain and scenario. grounding.json is the report over `retrieval.cases` prompts, and over
+    those shown.
     """
     settings = config.retrieval
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
     prompts = covered_prompts(read_rows(inputs["queries"] / "prompts.parquet", Prompt), settings.cases)
-    grounding = ground_in(list(catalogue.items.values()), out / "index", settings.embedder, settings)
+    grounding = Grounding(list(catalogue.items.values()), open_index(inputs["fit"] / "index"))
     recommender = GenerativeRecommender(
-        inputs["export"] / "model.gguf", grounding, settings, generation_cache_path(out)
+        inputs["export"] / "model.gguf",
+        grounding,
+        settings,
+        generation_cache_path(out),
+        rankers=chosen_rankers(inputs["fit"], sorted({prompt.domain for prompt in prompts}), grounding),
     )
     return answer_prompts(recommender, prompts, catalogue, out)
+
+
+def chosen_rankers(fitted: Path, domains: Sequence[str], grounding: Grounding) -> dict[str, RequestRanker]:
+    """By domain what the stage `fit` chose, with the index for words."""
+    return {
+        domain: RequestRanker(domain, ChosenRanker.load(chosen_path(fitted, domain)), lambda: grounding.index)
+        for domain in domains
+    }
 
 
 def answer_prompts(
     recommender: GenerativeRecommender, prompts: Sequence[Prompt], catalogue: Catalogue, out: Path
 ) -> RecommendFigures:
-    """Write what `run` writes, but for the index: the answers of a recommender to these prompts."""
+    """Write what `run` writes: the answers of a recommender to these prompts."""
     settings, grounding = recommender.retrieval, recommender.grounding
     requests = [from_prompt(prompt, catalogue) for prompt in prompts]
     drafts = recommender.drafts(requests)
@@ -146,11 +163,11 @@ def _report(
 
 
 def _agreement(choices: Sequence[Sequence[GroundedChoice]]) -> float | None:
-    """The share of prompts for which both methods recommend the same item; None if only one was measured."""
+    """The share of prompts for which all ways recommend the same item; None if only one was measured."""
     if len(choices) < 2 or not choices[0]:
         return None
     first = [[choice.items[0].item_id if choice.items else "" for choice in some] for some in choices]
-    return fmean(a == b for a, b in zip(first[0], first[1], strict=True))
+    return fmean(len(set(items)) == 1 for items in zip(*first, strict=True))
 
 
 def _asked(found: Sequence[Recommendation]) -> tuple[list[RecommendationRequest], list[str]]:

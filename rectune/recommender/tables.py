@@ -92,7 +92,8 @@ def read_likes(
     positive_threshold: float | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> pl.DataFrame:
-    """The interactions that count as liked, oldest first: user_id, item_id.
+    """The interactions that count as liked, oldest first: user_id, item_id; and timestamp, in milliseconds
+    since 1970, where every one of them has a time.
 
     Args:
         interactions: a file, or a polars or pandas frame.
@@ -132,17 +133,19 @@ def read_likes(
         raise UserError("no interaction counts as liked", hint="lower positive_threshold, or check the ids")
     if "timestamp" in liked.columns:
         liked = liked.sort("timestamp", maintain_order=True, nulls_last=False)
-    return liked.select("user_id", "item_id")
+    timed = "timestamp" in liked.columns and not liked["timestamp"].null_count()
+    return liked.select("user_id", "item_id", *(["timestamp"] if timed else []))
 
 
 def likes_of(liked: pl.DataFrame, item_ids: Sequence[str]) -> TrainLikes:
-    """Likes as the rankers take them: each pair of user and item once."""
+    """Likes as the rankers take them: each pair of user and item once, at its first time."""
     import polars as pl
 
-    once = liked.unique(["user_id", "item_id"], maintain_order=True)
+    once = liked.unique(["user_id", "item_id"], keep="first", maintain_order=True)
     users = once["user_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
     place = {item: at for at, item in enumerate(item_ids)}
-    return TrainLikes(tuple(item_ids), users, np.array([place[i] for i in once["item_id"]], np.int64))
+    times = once["timestamp"].cast(pl.Int64).to_numpy() if "timestamp" in once.columns else None
+    return TrainLikes(tuple(item_ids), users, np.array([place[i] for i in once["item_id"]], np.int64), times)
 
 
 def histories_of(liked: pl.DataFrame) -> dict[str, list[str]]:

@@ -10,10 +10,14 @@ from typing import Any
 from rectune.core.errors import UserError
 from rectune.core.figures import ExportFigures, ReportFigures, TagFigures
 from rectune.core.figures.evaluation import EvalMetrics
+from rectune.core.figures.served import ServedMetrics
+from rectune.core.finished_stages import FinishedStages
 from rectune.core.text.markdown import escaped, link
+from rectune.core.text.tables import Table
 from rectune.core.types import Example, Preference, Prompt, Provenance
 from rectune.models.export_summary import export_summary
 from rectune.rankers.ranking_tables import ranking_tables
+from rectune.rankers.served_tables import served_tables
 from rectune.release.card_facts import HUB_ID, CardFacts, base_model, datasets, is_data_plot
 from rectune.release.card_tables import card_tables
 
@@ -109,6 +113,13 @@ def _render(template: str, facts: CardFacts, *, of_data: bool) -> str:
     return environment.get_template(template).render(facts=facts, plots=plots, **_words(facts))
 
 
+def _evaluation(metrics: EvalMetrics | None, stages: FinishedStages) -> list[Table]:
+    """The tables of the stage `eval`; none where it has not finished."""
+    served = stages.read(ServedMetrics)
+    found = served_tables(served, stages.recipe) if served else []
+    return found + (ranking_tables(metrics, stages.recipe) if metrics else [])
+
+
 def _words(facts: CardFacts) -> dict[str, Any]:
     """What both templates are filled with."""
     base, stages = base_model(facts), facts.stages
@@ -124,9 +135,7 @@ def _words(facts: CardFacts) -> dict[str, Any]:
         "year": started[:4],
         "homes": {name: link(one.home) for name, one in datasets(facts).items() if one.home},
         "tables": {name: table.to_markdown() for name, table in card_tables(facts).items()},
-        "evaluation": (
-            [table.to_markdown() for table in ranking_tables(metrics, stages.recipe)] if metrics else []
-        ),
+        "evaluation": [table.to_markdown() for table in _evaluation(metrics, stages)],
         "intervals": metrics.intervals if metrics else "",
         "verdict": report.verdict if report else "",
         "exported": export_summary(exported) if exported else "",

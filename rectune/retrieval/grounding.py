@@ -23,7 +23,7 @@ from rectune.retrieval.chunks import ChunkConfig
 from rectune.retrieval.index import IndexConfig, build_index
 from rectune.retrieval.search import CatalogueIndex, SearchHit
 
-How = Literal["title", "fuzzy", "embedding"]
+How = Literal["title", "fuzzy", "embedding", "ranked"]
 
 _LONGEST = 200  # characters in the place of a title that can still be one
 
@@ -34,14 +34,15 @@ class GroundedItem:
 
     `similarity` is 1 for an exact title; for a misspelt one that of `TitleIndex.alike`, 0 to 1 (and 1 where
     words follow the exact title); for an embedding the cosine between the query and the item's best chunk.
-    `mean` is the cosine over all of its chunks, `evidence` the text that led to it: the title as the answer
-    wrote it, or the best chunk. `ranks` is its rank in each search (name, rank from 1).
+    Where a ranker put it there (`ranked`) it is None. `mean` is the cosine over all of its chunks, `evidence`
+    the text that led to it: the title as the answer wrote it, the best chunk, or what speaks for a ranked
+    item. `ranks` is its rank in each search (name, rank from 1).
     """
 
     item_id: str
     title: str
     how: How
-    similarity: float
+    similarity: float | None
     mean: float = 0.0
     evidence: str = ""
     ranks: tuple[tuple[str, int], ...] = ()

@@ -88,28 +88,30 @@ class CatalogueIndex:
         k: int = 10,
         without: AbstractSet[str] = frozenset(),
         weights: Sequence[float] | None = None,
+        within: AbstractSet[str] | None = None,
     ) -> list[SearchHit]:
         """The `k` best items for several query texts together: a model's answer, and its request's texts.
 
         Three rankings of the items that any search finds (by their best chunk, by the mean of their chunks,
         by full text over words or over letters), for each of the texts, are fused by reciprocal rank.
-        `weights` are per text, 1 by default. If the embedder does not know a text's language, vectors only
-        break ties of full text.
+        `weights` are per text, 1 by default; `within` are the only ids that are looked for. If the embedder
+        does not know a text's language, vectors only break ties of full text.
         """
         given = zip(texts, weights or [1.0] * len(texts), strict=True)
         said = [(encodable(text), weight) for text, weight in given if text.strip()]
-        if not said or k < 1:
+        if not said or k < 1 or (within is not None and not within):
             return []
         texts = [text for text, _ in said]
         vectors = embed(texts, self.embedder)
         known: dict[Key, SearchHit] = {}
         for vector in vectors:
-            hits = self._nearest(vector, domain, max(k, _POOL), without)
+            hits = self._nearest(vector, domain, max(k, _POOL), without, within)
             known |= {(hit.domain, hit.item_id): hit for hit in hits}
         found: dict[str, list[Key]] = {}
         for number, text in enumerate(texts):
             for name, column in self._columns(text).items():
-                hits = [hit for hit in self._matches(text, column, domain) if hit.item_id not in without]
+                matches = self._matches(text, column, domain, within=within)
+                hits = [hit for hit in matches if hit.item_id not in without]
                 known |= {(hit.domain, hit.item_id): hit for hit in hits}
                 found[f"{name} {number}"] = [(hit.domain, hit.item_id) for hit in hits]
         weighed = [
@@ -124,7 +126,12 @@ class CatalogueIndex:
         ]
 
     def _nearest(
-        self, vector: Vectors, domain: str | None, k: int, without: AbstractSet[str]
+        self,
+        vector: Vectors,
+        domain: str | None,
+        k: int,
+        without: AbstractSet[str],
+        within: AbstractSet[str] | None = None,
     ) -> list[SearchHit]:
         """Items by their best chunk; more chunks are fetched until `k` different items are found."""
         limit = max(_POOL, 2 * (k + len(without)))
@@ -134,7 +141,7 @@ class CatalogueIndex:
                 search = search.minimum_nprobes(_PROBES).maximum_nprobes(0).refine_factor(_REFINE)
             else:
                 search = search.bypass_vector_index()
-            rows = _rows(search, domain, limit, "_distance")
+            rows = _rows(search, domain, limit, "_distance", within)
             kept = [row for row in reversed(rows) if row["item_id"] not in without]
             best = {(row["domain"], row["item_id"]): row for row in kept}
             hits = [_hit(row, 1.0 - row["_distance"]) for row in best.values()]
@@ -147,11 +154,18 @@ class CatalogueIndex:
         """The full-text columns to search for this text."""
         return {"letters": "letters"} if self.letters and is_unsegmented(text) else {"words": "text"}
 
-    def _matches(self, text: str, column: str, domain: str | None, k: int = _POOL) -> list[SearchHit]:
+    def _matches(
+        self,
+        text: str,
+        column: str,
+        domain: str | None,
+        k: int = _POOL,
+        within: AbstractSet[str] | None = None,
+    ) -> list[SearchHit]:
         from lancedb.query import MatchQuery
 
         query = MatchQuery(encodable(text)[:_LONGEST_QUERY], column)
-        rows = _rows(self._table.search(query, query_type="fts"), domain, k, "_score")
+        rows = _rows(self._table.search(query, query_type="fts"), domain, k, "_score", within)
         return list({(row["domain"], row["item_id"]): _hit(row, 0.0) for row in reversed(rows)}.values())[
             ::-1
         ]
@@ -242,9 +256,13 @@ def matrix(column: Any) -> Vectors:
     return np.asarray(joined.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(-1, width)
 
 
-def _rows(search: Any, domain: str | None, limit: int, figure: str) -> list[dict[str, Any]]:
-    if domain is not None:
-        search = search.where(f"domain = {quoted(domain)}", prefilter=True)
+def _rows(
+    search: Any, domain: str | None, limit: int, figure: str, within: AbstractSet[str] | None = None
+) -> list[dict[str, Any]]:
+    met = [f"domain = {quoted(domain)}"] if domain is not None else []
+    met += [f"item_id IN ({', '.join(map(quoted, sorted(within)))})"] if within is not None else []
+    if met:
+        search = search.where(" AND ".join(met), prefilter=True)
     rows: list[dict[str, Any]] = (
         search.select(["item_id", "title", "domain", "text", figure]).limit(limit).to_list()
     )

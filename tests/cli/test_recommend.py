@@ -3,14 +3,22 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from rectune.cli.main import app
+from rectune.core.artifacts import MANIFEST, ArtifactStore
+from rectune.core.errors import UserError
+from rectune.core.recipe import load_recipe
+from rectune.pipeline.plan import make_plan
 from rectune.prompts.title_index import TitleIndex
+from rectune.rankers import stage as fit_stage
 from rectune.recommender.generative import Generate
 from rectune.recommender.typed_history import titles_in
+from tests.rankers.world import write_world
 from tests.recommender.writer import Writer
+from tests.retrieval import letters  # noqa: F401
 
 RUNNER = CliRunner()
 
@@ -52,7 +60,18 @@ def test_a_catalogue_is_recommended_from_without_any_run(tmp_path: Path, shop: P
         tmp_path, "--catalogue", str(shop), "--title-column", "label", "--categories-column", "kind",
         "--text-column", "about", "--history", "Red kettle; Desk",
     )  # fmt: skip
-    assert "label as title" in said and "about as description" in said and "untrained" in said
+    assert "label as title" in said and "about as description" in said
+    assert "the embedded model words the reasons, untrained" in said
+    assert "\n1. Blue kettle  (item 2)\n   Because you liked Red kettle and Desk, you will like how" in said
+    assert 'Evidence: like "Red kettle": kitchen' in said and "Red kettle  (" not in said
+
+
+def test_the_model_chooses_the_items_where_that_is_asked_for(tmp_path: Path, shop: Path):
+    said = rectune(
+        tmp_path, "--catalogue", str(shop), "--title-column", "label", "--categories-column", "kind",
+        "--text-column", "about", "--history", "Red kettle; Desk", "--grounding", "retrieve",
+    )  # fmt: skip
+    assert "the embedded model answers, untrained" in said
     assert "Recommended: Blue kettle" in said and "Red kettle  (" not in said
     assert "named by its title" in said
 
@@ -66,7 +85,20 @@ def test_json_holds_the_evidence_and_nothing_else_stands_on_standard_output(tmp_
     )  # fmt: skip
     found = json.loads(said.stdout)
     assert found["query"] == "tea" and len(found["items"]) == 2
-    assert {"item_id", "title", "how", "similarity", "evidence", "ranks"} <= set(found["items"][0])
+    assert {"item_id", "title", "score", "reason", "evidence", "explored"} <= set(found["items"][0])
+    assert found["ranking"]["by"][0]["rankers"] == "index" and found["nearness"] >= found["min_similarity"]
+    more = ["--grounding", "retrieve", "--query", "tea", "--json"]
+    given = [
+        "recommend",
+        "--runs",
+        str(tmp_path / "runs"),
+        "--catalogue",
+        str(shop),
+        "--title-column",
+        "label",
+    ]
+    grounded = json.loads(RUNNER.invoke(app, [*given, *more], obj=ANSWERS).stdout)
+    assert {"item_id", "title", "how", "similarity", "evidence", "ranks"} <= set(grounded["items"][0])
 
 
 def test_one_may_ask_again_and_again(tmp_path: Path, shop: Path):
@@ -84,7 +116,9 @@ def test_one_may_ask_again_and_again(tmp_path: Path, shop: Path):
 def test_titles_that_the_catalogue_lacks_are_named(tmp_path: Path, shop: Path):
     given = ["--catalogue", str(shop), "--title-column", "label"]
     said = rectune(tmp_path, *given, "--history", "red Kettel; Yacht; Desk")
-    assert "only their words count: Yacht\n" in said
+    assert "not in the catalogue, so they do not count: Yacht\n" in said
+    alone = rectune(tmp_path, *given, "--history", "Yacht")
+    assert "not in the catalogue, so only their words count: Yacht\n" in alone
     crossing = rectune(tmp_path, *given, "--history", "Yacht", "--history-domain", "boats")
     assert "words count" not in crossing
 
@@ -94,6 +128,10 @@ def test_titles_that_the_catalogue_lacks_are_named(tmp_path: Path, shop: Path):
     [
         ((), "nothing to go by"),
         (("--query", "x", "--grounding", "guess"), "no grounding method"),
+        (("--query", "x", "--grounding", "retrieve", "--ranker", "bm25"), "the model chooses the items"),
+        (("--user", "1", "--catalogue", "{shop}"), "the users of a catalogue file are not known"),
+        (("--user", "1", "--users", "u.csv"), "one user and a table of users"),
+        (("--query", "x", "--at-most", "2"), "at most 2 per ?"),
         (("--query", "x", "--catalogue", "absent.csv"), "no such file"),
         (("--query", "x", "--catalogue", "{shop}", "--title-column", "lable"), "did you mean label?"),
         (
@@ -111,12 +149,94 @@ def test_titles_that_the_catalogue_lacks_are_named(tmp_path: Path, shop: Path):
     ],
 )
 def test_bad_input_is_an_error_for_people(tmp_path: Path, shop: Path, arguments: tuple[str, ...], found: str):
-    from rectune.core.errors import UserError
-
     given = [argument.format(shop=shop) for argument in arguments]
     said = RUNNER.invoke(app, ["recommend", "--runs", str(tmp_path / "runs"), *given])
     assert isinstance(said.exception, UserError), said.output
     assert found in str(said.exception) and said.exception.hint
+
+
+def test_without_a_model_reasons_are_plain_sentences(tmp_path: Path, shop: Path):
+    given = ["--catalogue", str(shop), "--title-column", "label", "--categories-column", "kind"]
+    said = rectune(
+        tmp_path,
+        *given,
+        "--history",
+        "Red kettle",
+        "--model",
+        "none",
+        "--ranker",
+        "bm25",
+        "--explain-ranking",
+    )
+    assert "You liked Red kettle. Blue kettle is an item: kitchen." in said
+    assert said.endswith("\n\nRanked for the history by bm25.\n") and "untrained" not in said
+    few = rectune(tmp_path, *given, "--history", "Desk", "--at-most", "1", "--per", "category")
+    assert "Only 3 of 5 items: at most 1 per category are wanted." in few and "4. " not in few
+    none = rectune(tmp_path, *given, "--history", "Desk", "--explore", "0.4")
+    assert "Places for unfamiliar items: 2; given: 0; nothing else unfamiliar ranks high enough" in none
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which the stages `data` and `fit` of the recipe tiny are there, of a small world."""
+    root = tmp_path_factory.mktemp("store")
+    made, store = write_world(root / "made"), ArtifactStore(root / "runs")
+    keys = {step.stage.name: step.key for step in make_plan(load_recipe(Path("tiny"), []), store, "fit")}
+    data, fitted = (store.folder(name, keys[name]) for name in ("data", "fit"))
+    data.parent.mkdir(parents=True)
+    made["data"].rename(data)
+    fitted.mkdir(parents=True)
+    changed = ["fit.rankers=[popularity, bm25, item_knn]", "retrieval.embedder=letters"]
+    fit_stage.run(load_recipe(Path("tiny"), changed), {**made, "data": data}, fitted)
+    (data / MANIFEST).write_text(json.dumps({"files": {}}))
+    (fitted / MANIFEST).write_text(json.dumps({"files": {}, "inputs": {"data": keys["data"]}}))
+    return store.root
+
+
+def of_tiny(runs: Path, *arguments: str):
+    given = ["recommend", "--runs", str(runs), "--recipe", "tiny", "--domain", "movies", "--model", "none"]
+    return RUNNER.invoke(app, [*given, *arguments])
+
+
+def test_a_known_user_gets_what_was_chosen_with_evidence(runs: Path):
+    said = of_tiny(runs, "--user", "train0", "--explain-ranking", "--top", "2")
+    assert said.exit_code == 0, said.exception
+    lines = said.stdout.splitlines()
+    assert lines[0] == "For a user who liked 5 items of this catalogue:"
+    assert lines[1] == "1. Alien Planet  (item m5)"
+    assert '   Evidence: like "The Space Station": science fiction' in lines
+    told = "the default for histories of 5 and more items of the catalogue: there were too few users"
+    assert f"Ranked for the history by bm25, {told} to choose on." in lines
+    assert any(line.startswith("   Ranking by the history: bm25 1.00 × +") for line in lines)
+
+
+def test_typed_titles_are_the_newest_likes_of_a_known_user(runs: Path):
+    said = of_tiny(runs, "--user", "train0", "--history", "Alien Planet; Pasta Kitchen", "--json")
+    found = json.loads(said.stdout)
+    assert found["history"][-2:] == ["Alien Planet", "Pasta Kitchen"] and len(found["history"]) == 7
+    assert not {"m5", "m8"} & {item["item_id"] for item in found["items"]}
+    asked = of_tiny(runs, "--user", "train0", "--query", "baking bread", "--top", "1", "--explain-ranking")
+    assert "1. Baking Bread  (item m7)" in asked.stdout and "has your words: baking, bread" in asked.stdout
+    assert "Ranked for the words by index, the default for queries" in asked.stdout
+
+
+def test_a_user_that_nobody_knows_is_refused(runs: Path):
+    said = of_tiny(runs, "--user", "zoe")
+    assert isinstance(said.exception, UserError) and "the user 'zoe' is not known: 5 are known" in str(
+        said.exception
+    )
+    crossing = of_tiny(runs, "--user", "train0", "--history", "Kind of Blue", "--history-domain", "books")
+    assert isinstance(crossing.exception, UserError) and "a history in books" in str(crossing.exception)
+
+
+def test_a_table_of_users_is_ranked_by_what_was_chosen(runs: Path, tmp_path: Path):
+    users, output = tmp_path / "users.csv", tmp_path / "top.parquet"
+    users.write_text("user,history\ntrain0,\ntrain1,Pasta Kitchen\n")
+    said = of_tiny(runs, "--users", str(users), "--output", str(output), "--top", "2")
+    assert said.stdout == f"2 users -> {output}\n", said.exception
+    found = pl.read_parquet(output)
+    assert found["item_id"][0] == "m5" and found["rank"].to_list() == [1, 2, 1, 2]
+    assert found["evidence"][0] == 'like "The Space Station": science fiction'
 
 
 def test_titles_are_parted_at_semicolons_but_not_within_one():

@@ -22,6 +22,7 @@ from rectune.core.figures import (
     models,
     preferences,
     publishing,
+    served,
     statistics,
     training,
 )
@@ -31,7 +32,7 @@ from rectune.pipeline.stages import STAGES
 from tests.core.filled import document, record, write_stage
 
 MODULES: tuple[ModuleType, ...] = (
-    data, evaluation, figures.record, grounding, models, preferences, publishing, statistics,
+    data, evaluation, figures.record, grounding, models, preferences, publishing, served, statistics,
     training,
 )  # fmt: skip
 RECORDS = sorted(

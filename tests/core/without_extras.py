@@ -16,7 +16,7 @@ from typing import Any
 
 from rectune.core.extras import EXTRAS, extra_of
 
-RANKERS = ("random", "popularity", "bm25", "item_knn")
+RANKERS = ("random", "popularity", "recent_popularity", "bm25", "item_knn", "svd", "ease", "als")
 TITLES = ("Alien", "Aliens", "Alien Planet", "Baking Bread", "Baking Cakes", "Bread and Cakes")
 
 

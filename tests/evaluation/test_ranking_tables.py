@@ -61,6 +61,7 @@ def metrics() -> EvalMetrics:
 def test_every_table_says_its_figures_its_interval_and_its_command(metrics: EvalMetrics):
     tables = {table.title: table for table in ranking_tables(metrics, "trial")}
     assert list(tables) == [
+        "Rankers by protocol",
         "All figures",
         "By domain and category",
         "Kinds of users and items",
@@ -80,6 +81,9 @@ def test_every_table_says_its_figures_its_interval_and_its_command(metrics: Eval
     figures = {row[0]: row[1:] for row in tables["All figures"].rows}
     assert figures["sft"][:2] == (4, "0.750 [0.301, 0.954]")
     assert "up to 5 candidates, chance 0.200" in tables["All figures"].note
+    (ranker,) = tables["Rankers by protocol"].rows
+    assert ranker[:2] == ("embedding_best", 4) and ranker[2].startswith("0.250 [")
+    assert ranker[3].startswith("0.250 [") and len(tables["Rankers by protocol"].heads) == 4
     assert {row[0]: row[-1] for row in tables["Protocol: uniform"].rows}["sft"] == "0.750, 0.750"
     (pair,) = tables["Paired differences"].rows
     assert pair[0] == "sft less embedding_best" and pair[2].startswith("+0.500 [") and pair[3] == "2 / 0"

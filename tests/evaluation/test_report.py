@@ -33,6 +33,7 @@ from rectune.core.figures.evaluation import EvalMetrics, RankingFigures
 from rectune.core.figures.grounding import GroundingReport, SamplePrompt, ShownRecommendation
 from rectune.core.figures.preferences import HealthReport
 from rectune.core.figures.record import StageRecord, listed_json
+from rectune.core.figures.served import ServedMetrics
 from rectune.core.recipe import Recipe, parse_recipe
 from rectune.core.rows import write_rows
 from rectune.core.tables import interaction_schema, item_schema, user_schema
@@ -110,6 +111,10 @@ METRICS = {
     "chance": 0.05,
     "systems": {"base": system(0.208, 0.092, 0.405), "dpo": system(0.333, 0.180, 0.533)},
 }
+SERVED_METRICS = {
+    "protocol": "what the recommender serves",
+    "overall": {"users": 24, "systems": {"served": {"users": 24, "ndcg@10": {"mean": 0.4321}}}},
+}
 SAMPLE = {
     "domain": "films",
     "system": "You recommend.",
@@ -171,6 +176,7 @@ def finished(tmp_path: Path) -> dict[str, Path]:
     for stage in ("sft", "dpo"):
         (inputs[stage] / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log) + '{"st')
     leave(inputs, record(EvalMetrics, **METRICS))
+    leave(inputs, record(ServedMetrics, **SERVED_METRICS))
     leave_all(inputs, [record(SamplePrompt, **SAMPLE)] * 12)
     leave_all(inputs, [record(ShownRecommendation, **RECOMMENDATION)])
     return inputs
@@ -249,6 +255,8 @@ def test_known_figures_show_up(config: Recipe, finished: dict[str, Path], out: P
         "0.208",
         "[0.092, 0.405]",
         "0.412",
+        "0.432",
+        "What the recommender serves.",
     ):
         assert known in text
     for known in (
@@ -335,6 +343,10 @@ def test_hostile_text_is_inert_and_readable_in_both_pages(
     }
     metrics = {"systems": {text: system(0.2, 0.1, 0.4)}, "protocol": text, "intervals": text}
     leave(finished, record(EvalMetrics, **metrics))
+    served = {"systems": {"served": {}, text: {}}, "differences": [{"against": text}]}
+    choice = {"chosen": {"0": {"weights": {text: 1.0}}}, "best_alone": text}
+    domains = {text: {**served, "choice": choice}}
+    leave(finished, record(ServedMetrics, protocol=text, overall=served, domains=domains))
     leave_all(finished, [record(SamplePrompt, **sample)])
     leave_all(finished, [record(ShownRecommendation, **user_request, items=[item])])
     write_stage(finished["tag"], record(TagFigures, annotators=["simulated", text], rule=text))
@@ -348,8 +360,8 @@ def test_hostile_text_is_inert_and_readable_in_both_pages(
         assert said.count(shown(text)) >= 15
         assert f"names {shown(text)} ({shown(text)}) ✓ the item taken next" in said
     pictures = {path.name for path in (out / "figures").iterdir()}
-    assert len(Reader(page).loads) == len(pictures) + 8  # and the sections
-    assert len(re.findall(r"^## ", markdown, re.MULTILINE)) == 8
+    assert len(Reader(page).loads) == len(pictures) + 9  # and the sections
+    assert len(re.findall(r"^## ", markdown, re.MULTILINE)) == 9
 
 
 def test_what_html_folds_stands_below_its_title_in_markdown(

@@ -54,7 +54,8 @@ def test_none_of_the_heavy_packages_is_installed(python: Path, tmp_path: Path) -
 
 
 def test_rankers_rank(works: dict[str, Any]) -> None:
-    assert works["rankers"]["item_knn"] == ["m1", "m2"]
+    for name in ("item_knn", "svd", "ease", "als"):
+        assert sorted(works["rankers"][name]) == ["m1", "m2"]
     assert works["rankers"]["bm25"][0] == "m2"
 
 

@@ -136,7 +136,7 @@ def test_a_recipe_that_comes_along_is_planned_by_name(python: Path, project: Pat
 def test_a_catalogue_of_ones_own_is_recommended_from(python: Path, project: Path) -> None:
     history = "Alien (1979); Blade Runner (1982)"
     said = typed(python, project, "rectune", "recommend", "--catalogue", "items.csv", "--history", history)
-    assert "Recommended: " in said and ("Heat" in said or "Ran" in said)
+    assert "\n1. " in f"\n{said}" and ("Heat" in said or "Ran" in said)
 
 
 def test_the_tiny_recipe_trains(python: Path, project: Path) -> None:

@@ -52,7 +52,9 @@ def changed(store: ArtifactStore, *overrides: str) -> set[str]:
 def test_a_setting_changes_its_stage_and_all_after_it_and_nothing_before(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)
     everything = {stage.name for stage in STAGES}
-    assert changed(store, "filter.threshold=12") == everything - {"data", "base", "queries", "rationales"}
+    before = {"data", "base", "queries", "fit", "rationales"}
+    assert changed(store, "filter.threshold=12") == everything - before
+    assert changed(store, "fit.users=5") == {"fit", "rerank", "recommend", "eval", "report", "push"}
     assert changed(store, "evaluate.seed=1") == {"eval", "report", "push"}
     assert changed(store, "data.seed=1") == everything - {"base"}
 

@@ -123,8 +123,11 @@ def test_a_catalogue_of_ones_own_is_recommended_from(runs: Path, tmp_path: Path)
     said = rectune(
         runs, "recommend", "--recipe", str(RECIPE), "--catalogue", str(file), "--history", "Red kettle"
     )
-    listed = said.split("Red kettle")[-1] if "Recommended:" not in said else said
-    assert "name as title" in said and "Blue kettle" in listed
+    assert "name as title" in said and "1. Blue kettle" in said
+    known = rectune(
+        runs, "recommend", "--recipe", str(RECIPE), "--domain", "movies", "--user", "1", "--explain-ranking"
+    )
+    assert "Evidence: " in known and "Ranked for the history by " in known
 
 
 def test_a_push_is_dry_and_writes_a_card(runs: Path) -> None:

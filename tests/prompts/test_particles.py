@@ -27,6 +27,6 @@ def test_a_word_gets_the_form_that_its_end_asks_for(word: str, particle: str, wa
 
 
 def test_a_particle_is_named_by_its_form_behind_a_consonant() -> None:
-    assert set(FORMS) == {"을", "이", "은"}
+    assert set(FORMS) == {"을", "이", "은", "과"}
     with pytest.raises(ValueError, match="를"):
         with_particle("책", "를")

@@ -59,7 +59,7 @@ def by_words(folder: Path, catalogue: Any = FILMS) -> Recommender:
 
 def by_likes(folder: Path, likes: Any = LIKES, **more: Any) -> Recommender:
     """Item-kNN over the likes, without a language model."""
-    given = {"options": OPTIONS, "retrieval": RETRIEVAL, "folder": folder, **more}
+    given = {"ranker": "item_knn", "options": OPTIONS, "retrieval": RETRIEVAL, "folder": folder, **more}
     return Recommender.fit(likes, FILMS, **given)
 
 

@@ -7,13 +7,18 @@ import polars as pl
 import pytest
 
 from rectune.core.errors import UserError
+from rectune.core.figures.fit import RankerWeights
 from rectune.core.types import Item
+from rectune.rankers.choice import ChoiceOptions
+from rectune.rankers.chosen import ChosenRanker
+from rectune.rankers.domain_data import DomainData
 from rectune.recommender import batch
-from rectune.recommender.answering import RecommendOptions
 from rectune.recommender.batch import recommend_users
+from rectune.recommender.options import RecommendOptions
 from rectune.recommender.recommender import Recommender
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations
+from rectune.recommender.tables import likes_of
 
 ITEMS = [
     Item("other", "a", "Red apple"),
@@ -99,6 +104,38 @@ def test_parts_of_another_catalogue_are_not_taken_for_this_ones(tmp_path: Path) 
     assert isinstance(other, Counting) and other.asked == batch.PART + 1
     found = pl.read_parquet(tmp_path / "top.parquet").filter(pl.col("rank") == 1)
     assert found["item_id"].unique().to_list() == ["e"]
+
+
+def by_choice(popular: bool = False) -> Counting:
+    """What was chosen ranks: of too few users BM25, or popularity, as if that had been chosen."""
+    ids = [item.item_id for item in ITEMS]
+    likes = likes_of(LIKES.rename({"user": "user_id"}), ids)
+    ranker = ChosenRanker().fit_with(
+        DomainData("other", ITEMS, lambda: likes), ChoiceOptions(["popularity", "bm25"])
+    )
+    if popular:
+        weights = RankerWeights(weights={"popularity": 1.0}, half_likes=0.0)
+        every = ranker.choice.histories.items()
+        histories = {length: one.model_copy(update={"chosen": weights}) for length, one in every}
+        ranker.choice = ranker.choice.model_copy(update={"histories": histories})
+    found = Counting.from_catalogue(ITEMS, model=None, ranker=ranker)
+    assert isinstance(found, Counting)
+    return found
+
+
+def test_parts_of_another_choice_or_other_options_are_not_taken_for_this_ones(tmp_path: Path) -> None:
+    users, output = tmp_path / "users.parquet", tmp_path / "top.parquet"
+    pl.DataFrame({"history": ["Red apple"] * (batch.PART + 1)}).write_parquet(users)
+    others = [RecommendOptions(2, explain=0, explore=0.5), RecommendOptions(2, explain=0, within=["b", "c"])]
+    left = {"same": (by_choice(), OPTIONS), "choice": (by_choice(popular=True), OPTIONS)}
+    left |= {str(number): (by_choice(), options) for number, options in enumerate(others)}
+    for name, (recommender, options) in left.items():
+        dying = by_choice()
+        dying.dies_after = batch.PART
+        with pytest.raises(KeyboardInterrupt):
+            recommend_users(dying, users, output, OPTIONS, ["x"])
+        assert recommend_users(recommender, users, output, options, ["x"]) == batch.PART + 1
+        assert recommender.asked == (1 if name == "same" else batch.PART + 1)
 
 
 @pytest.mark.parametrize(

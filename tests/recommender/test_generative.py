@@ -9,22 +9,30 @@ from hypothesis import strategies as st
 
 from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
+from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import RetrievalConfig, SamplingConfig
 from rectune.core.types import Item, Prompt
+from rectune.rankers import stage as fit_stage
 from rectune.recommender import stage
 from rectune.recommender.constrained_titles import RankedTitle, TitleRequest
 from rectune.recommender.formatting import as_json, as_text
 from rectune.recommender.generative import GenerativeRecommender, NameTitles, Recommendation
 from rectune.recommender.grounding_report import AnsweredPrompt, outcome
 from rectune.recommender.requests import UserRequest, from_words
-from rectune.retrieval.grounding import ground_in
+from rectune.retrieval.grounding import Grounding, ground_in
+from rectune.retrieval.index import open_index
 from tests.rankers.world import KITCHEN, SPACE, items, write_world
 from tests.recommender.writer import REASONS, Writer
 from tests.retrieval import letters  # noqa: F401
 
 RETRIEVAL = RetrievalConfig(
-    embedder="letters", top=3, sampling=SamplingConfig(max_tokens=16), attempts=2, min_similarity=-1.0
+    embedder="letters",
+    top=3,
+    sampling=SamplingConfig(max_tokens=16),
+    attempts=2,
+    min_similarity=-1.0,
+    grounding="retrieve",
 )
 
 
@@ -264,8 +272,16 @@ def test_the_stage_answers_one_history_and_one_query_of_each_domain(tmp_path: Pa
     inputs = write_world(tmp_path)
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
     prompts = stage.covered_prompts(read_rows(inputs["queries"] / "prompts.parquet", Prompt), RETRIEVAL.cases)
-    grounding = ground_in(list(catalogue.items.values()), out / "index", "letters", RETRIEVAL)
-    model = GenerativeRecommender(Path("model.gguf"), grounding, RETRIEVAL, out / "g.sqlite", writer, named)
+    fitted = tmp_path / "runs" / "fit" / "key"
+    fitted.mkdir(parents=True)
+    of_fit = ["fit.rankers=[popularity, bm25, item_knn]", "retrieval.embedder=letters"]
+    fit_stage.run(load_recipe(Path("tiny"), of_fit), inputs, fitted)
+    grounding = Grounding(list(catalogue.items.values()), open_index(fitted / "index"))
+    rankers = stage.chosen_rankers(fitted, catalogue.domains, grounding)
+    model = GenerativeRecommender(
+        Path("model.gguf"), grounding, RETRIEVAL, out / "g.sqlite", writer, named, rankers
+    )
+    out.mkdir()
     stats = stage.answer_prompts(model, prompts, catalogue, out)
     records = json.loads((out / "recommendations.json").read_text())
     kinds = [(record["domain"], record["scenario"]) for record in records]
@@ -281,7 +297,7 @@ def test_the_stage_answers_one_history_and_one_query_of_each_domain(tmp_path: Pa
     assert report == json.loads(stats.grounding.to_json()) and report["cases"] == 8
     assert report["draft"]["resolved"]["exact"] == 1.0
     assert report["draft"]["flags"]["in the history"] == pytest.approx(2 / 8)
-    for mode in ("retrieve", "constrained"):
+    for mode in ("ranked", "retrieve", "constrained"):
         after = report["modes"][mode]["answers"]
         assert after["resolved"]["exact"] == 1.0 and after["flags"]["invented"] == 0.0
         assert set(after["domains"]) == {"books", "movies"} and after["domains"]["books"]["n"] == 4
@@ -294,6 +310,23 @@ def test_the_stage_answers_one_history_and_one_query_of_each_domain(tmp_path: Pa
     before = len(writer.asked)
     assert stage.answer_prompts(model, prompts, catalogue, out) == stats
     assert len(writer.asked) == 2 * before
+    ranked = replace(model, retrieval=RETRIEVAL.model_copy(update={"grounding": "ranked"}))
+    assert stage.answer_prompts(ranked, prompts, catalogue, out).grounded_by == {"ranked": 1.0}
+    shown = json.loads((out / "recommendations.json").read_text())
+    assert all(
+        item["how"] == "ranked" and item["similarity"] is None for one in shown for item in one["items"]
+    )
+    # The draft counts for nothing: what is left of the space comes first for whoever likes the space.
+    space = next(one for one in shown if SPACE[0] in one["history"])
+    assert {item["title"] for item in space["items"][:2]} == {SPACE[4], SPACE[5]}
+    assert space["answer"].endswith(f"My recommendation: {space['items'][0]['title']}")
+    assert space["items"][0]["evidence"] == f'like "{SPACE[3]}": science fiction'
+
+
+def test_a_domain_without_a_ranker_is_refused(tmp_path: Path):
+    config = RETRIEVAL.model_copy(update={"grounding": "ranked"})
+    with pytest.raises(UserError, match="nothing ranks in the domain movies"):
+        ask(Writer(""), tmp_path, ["Moon Landing"], config=config)
 
 
 def test_prompts_shown_come_first_and_others_in_turn(tmp_path: Path):

@@ -13,6 +13,7 @@ from rectune.core.types import Item
 from rectune.rankers.base import fit_ranker
 from rectune.rankers.domain_data import DomainData
 from rectune.recommender.generative import GenerativeRecommender
+from rectune.recommender.ranking import RankedBy
 from rectune.recommender.recommender import Recommender
 from rectune.retrieval.grounding import ground_in
 from tests.recommender.shelf import FILMS, LIKES, RETRIEVAL, by_likes, by_words, films, ids
@@ -33,8 +34,9 @@ def likes(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
 
 def with_model(folder: Path, writer: Writer, ranker: str = "") -> Recommender:
     """With a stand-in for the language model, which ranks where no ranker does."""
-    grounding = ground_in(films(), folder / "index", "letters", RETRIEVAL)
-    model = GenerativeRecommender(Path("m.gguf"), grounding, RETRIEVAL, folder / "g.sqlite", writer)
+    settings = RETRIEVAL.model_copy(update={"grounding": "ranked" if ranker else "retrieve"})
+    grounding = ground_in(films(), folder / "index", "letters", settings)
+    model = GenerativeRecommender(Path("m.gguf"), grounding, settings, folder / "g.sqlite", writer)
     fitted = fit_ranker(ranker, DomainData("movies", films())) if ranker else None
     return Recommender(films(), fitted, model, lambda: grounding)
 
@@ -86,7 +88,8 @@ def test_as_many_reasons_as_are_asked_for(words: Recommender, explain, reasons: 
 def test_a_query_is_looked_up_by_words(words: Recommender):
     found = words.recommend(query="a bread in the street")
     assert ids(found) == ["15", "14"]  # the others share no word with it
-    assert found[0].evidence == f"words by bm25: {found[0].score:.4g}"
+    assert found[0].evidence.text == "has your words: bread, street" and found[0].evidence.kind == "query"
+    assert found.ranking.by == (RankedBy("words", 1.0, "bm25"),) and found.nearness is None
     assert found[0].reason.startswith('You asked for "a bread in the street".')
     assert ids(words.recommend(query="submarine")) == []
 
@@ -94,7 +97,7 @@ def test_a_query_is_looked_up_by_words(words: Recommender):
 def test_a_query_is_looked_up_in_the_index(likes: Recommender):
     found = likes.recommend(query="harbour", k=6)
     assert found[0].item_id == "16" and set(ids(found)) == ALL
-    assert found[0].evidence.startswith("words by the index: ")
+    assert found.ranking.by == (RankedBy("words", 1.0, "index"),) and found.fits
     assert ids(likes.recommend(query="harbour", k=6, where={"category": "Space"}, exclude=["11"])) in (
         ["12", "13"],
         ["13", "12"],
@@ -107,7 +110,7 @@ def test_history_and_query_are_fused_by_their_ranks(words: Recommender):
     assert ids(found) == ["14", "15", "12", "13", "16"]
     expected = [1 / 63 + 1 / 61, 1 / 64 + 1 / 62, 1 / 61, 1 / 62, 1 / 65]
     assert [item.score for item in found] == pytest.approx(expected)
-    assert found[0].evidence.startswith("history by bm25 and words by bm25: ")
+    assert found.ranking.by == (RankedBy("history", None, "bm25"), RankedBy("words", None, "bm25"))
 
 
 def test_an_answer_is_a_sequence_and_a_table(words: Recommender):
@@ -165,7 +168,7 @@ def test_ratings_count_as_liked_from_the_threshold_on(tmp_path: Path):
 def test_the_model_answers_and_its_answer_is_grounded(tmp_path: Path):
     writer = Writer("Bread is good.\nMy recommendation: Bread Street")
     found = with_model(tmp_path, writer).recommend(["Moon Landing", "Yacht"], k=3, explain=2)
-    assert found[0].title == "Bread Street" and found[0].evidence == "Bread Street" and len(found) == 3
+    assert found[0].title == "Bread Street" and found[0].evidence.text == "Bread Street" and len(found) == 3
     assert found[0].reason.endswith(REASONS)
     assert [item.reason_by for item in found] == ["model", "model", None]
     assert found.not_found == ("Yacht",) and found.details is not None

@@ -23,6 +23,7 @@ from rectune.core.figures import (
 )
 from rectune.core.figures.evaluation import EvalMetrics
 from rectune.core.figures.record import StageRecord
+from rectune.core.figures.served import ServedMetrics
 from rectune.core.rows import write_rows
 from rectune.core.types import Example, Preference, Prompt, Provenance, with_id
 from tests.core.filled import record, write_stage
@@ -172,6 +173,7 @@ def finished(tmp_path: Path) -> dict[str, Path]:
         figures = next(one for one in FIGURES if one.stage == stage)
         write_stage(folder, figures, started=f"2026-03-01T10:00:{list(KEYS).index(stage):02}+00:00")
     (inputs["eval"] / EvalMetrics.file).write_text(record(EvalMetrics, **METRICS).to_json())
+    (inputs["eval"] / ServedMetrics.file).write_text(record(ServedMetrics).to_json())
     (inputs["queries"] / "config.yaml").write_text("prompts:\n  locales: {en: 0.5, ko: 0.5}\n")
     (inputs["tag"] / "config.yaml").write_text("align:\n  annotator: simulated\n")
     (inputs["sft"] / "config.yaml").write_text("train:\n  learning_rate: 0.0002\n  zero_stage: 2\n")

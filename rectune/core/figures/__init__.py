@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from rectune.core.figures.data import DataFigures, FilterFigures, QueriesFigures, RationalesFigures
 from rectune.core.figures.evaluation import EvalFigures
+from rectune.core.figures.fit import FitFigures
 from rectune.core.figures.grounding import RecommendFigures
 from rectune.core.figures.models import BaseFigures, ExportFigures
 from rectune.core.figures.preferences import CandidatesFigures, TagFigures
 from rectune.core.figures.publishing import PushFigures, ReportFigures
 from rectune.core.figures.record import StageRecord
+from rectune.core.figures.rerank import RerankFigures
 from rectune.core.figures.training import DpoFigures, SftFigures
 
 __all__ = [
@@ -25,11 +27,13 @@ __all__ = [
     "EvalFigures",
     "ExportFigures",
     "FilterFigures",
+    "FitFigures",
     "PushFigures",
     "QueriesFigures",
     "RationalesFigures",
     "RecommendFigures",
     "ReportFigures",
+    "RerankFigures",
     "SftFigures",
     "TagFigures",
 ]
@@ -40,6 +44,7 @@ STAGE_FIGURES: dict[str, type[StageRecord]] = {
         DataFigures,
         BaseFigures,
         QueriesFigures,
+        FitFigures,
         RationalesFigures,
         FilterFigures,
         SftFigures,
@@ -47,6 +52,7 @@ STAGE_FIGURES: dict[str, type[StageRecord]] = {
         TagFigures,
         DpoFigures,
         ExportFigures,
+        RerankFigures,
         RecommendFigures,
         EvalFigures,
         ReportFigures,

@@ -79,7 +79,7 @@ class GroundingReport(StageRecord):
     modes: dict[str, GroundedAnswers]
     """What goes out, by way of grounding; one way alone where `retrieval.compare` is off."""
     same_item: Share | None
-    """The share of the prompts for which both ways recommend one item; None with one way, or no prompt."""
+    """The share of the prompts for which all ways recommend one item; None with one way, or no prompt."""
 
 
 class RecommendFigures(RowCounts):
@@ -105,9 +105,10 @@ class ShownItem(Record):
     title: str
     """Its title."""
     how: str
-    """The step of grounding that found it: title, fuzzy or embedding."""
-    similarity: float
-    """How near it is to what was looked for: 1 for its title, else a cosine."""
+    """The step of grounding that found it: title, fuzzy or embedding; ranked where a ranker put it there."""
+    similarity: float | None
+    """How near it is to what was looked for: 1 for its title, else a cosine; None where a ranker put it
+    there."""
     mean: float
     """The mean cosine over all of its chunks."""
     evidence: str

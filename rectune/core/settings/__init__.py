@@ -33,6 +33,7 @@ from rectune.core.settings.generation import (
     SamplingConfig,
     TeacherConfig,
 )
+from rectune.core.settings.ranking import FitConfig, RerankConfig
 from rectune.core.settings.serving import EvaluateConfig, ReleaseConfig, RetrievalConfig
 from rectune.core.settings.training import AlignConfig, LoraSection, TrainConfig, TrainingConfig
 
@@ -46,6 +47,7 @@ __all__ = [
     "EvaluateConfig",
     "FilterConfig",
     "FilterRulesConfig",
+    "FitConfig",
     "Fraction",
     "GenerateConfig",
     "LanguageConfig",
@@ -60,6 +62,7 @@ __all__ = [
     "PromptsConfig",
     "ReleaseConfig",
     "RemoteConfig",
+    "RerankConfig",
     "RetrievalConfig",
     "RuleConfig",
     "SamplingConfig",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from rectune.core.settings.base import NonNegativeInt, PositiveInt, Section, runtime_only
 from rectune.core.settings.generation import EngineConfig, SamplingConfig
+from rectune.core.settings.ranking import RANKER_NAMES, known_name
 
 
 class RetrievalConfig(EngineConfig):
@@ -18,8 +18,9 @@ class RetrievalConfig(EngineConfig):
     """Embedding model of the index: `embedded` (MiniLM, English) or a sentence-transformers Hub id."""
     top: PositiveInt = 5
     """Number of items in a recommendation."""
-    grounding: Literal["retrieve", "constrained"] = "retrieve"
-    """`retrieve` searches the catalogue for the text that the model wrote; `constrained` lets the model name
+    grounding: Literal["ranked", "retrieve", "constrained"] = "ranked"
+    """What chooses the items: `ranked` is what the stage `fit` chose, and the model only words the reasons;
+    `retrieve` searches the catalogue for the text that the model wrote; `constrained` lets the model name
     only titles of the catalogue, which needs a better model."""
     beam: PositiveInt = 8
     """Beam size of `constrained`, in prefixes of titles. More find likelier titles and take longer."""
@@ -38,14 +39,15 @@ class RetrievalConfig(EngineConfig):
     cases: NonNegativeInt = 200
     """Number of test prompts in the grounding report."""
     compare: bool = True
-    """Whether both grounding methods are measured in the report, which takes twice the time."""
+    """Whether all ways of choosing the items are measured in the report, which takes longer."""
     sampling: SamplingConfig = SamplingConfig(max_tokens=256, temperature=0.3, repeat_penalty=1.1)
     """How reasons are sampled."""
 
 
 # Systems by the names that recipes give them: language models, and the rankers in `rectune.rankers.base`.
 TUNED = ("base", "sft", "dpo")
-SYSTEMS = ("random", "popularity", "bm25", "embedding_mean", "embedding_best", "hybrid", "item_knn", *TUNED)
+CHOSEN = "chosen"  # what the stage `fit` chose
+SYSTEMS = (*RANKER_NAMES, CHOSEN, *TUNED)
 
 ScoringMethodName = Literal["total", "prior", "fused", "lexical", "hybrid", "parsed", "retrieved", "listed"]
 _SCORING_METHODS: list[ScoringMethodName] = [
@@ -60,19 +62,10 @@ _SCORING_METHODS: list[ScoringMethodName] = [
 ]
 
 
-def _known_system(name: str) -> str:
-    """A name that means something here, or `module:Class`."""
-    if name in SYSTEMS or ":" in name:
-        return name
-    near = difflib.get_close_matches(name, SYSTEMS, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise ValueError(f"unknown system, {hint}there are {', '.join(SYSTEMS)}, or module:Class of your own")
-
-
 class EvaluateConfig(EngineConfig):
     """How models and rankers rank one target, the item really taken next, among candidates."""
 
-    systems: list[Annotated[str, AfterValidator(_known_system)]] = Field(default=list(SYSTEMS), min_length=1)
+    systems: list[Annotated[str, known_name(SYSTEMS, "system")]] = Field(default=list(SYSTEMS), min_length=1)
     """The systems that are compared: rankers, and language models by the likelihood of each title; see
     docs/evaluation.md. `module:Class` names your own ranker."""
     scoring_methods: list[ScoringMethodName] = Field(default=_SCORING_METHODS)
@@ -83,6 +76,9 @@ class EvaluateConfig(EngineConfig):
     )
     """Candidates besides those of the data stage: drawn uniformly, drawn by popularity, or the whole
     catalogue (for rankers, and for answers that retrieve)."""
+    served: NonNegativeInt = 500
+    """Maximum number of test users per domain for whom the recommender is really asked, beside every ranker
+    that the stage `fit` fitted; 0 is none. More narrow the intervals."""
     num_candidate_draws: PositiveInt = 3
     """Number of draws of candidates in a protocol, and of orders in which candidates are listed."""
     num_model_draws: NonNegativeInt = 3

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,6 +47,26 @@ def ndcg_at(ranks: ArrayLike, k: int) -> NDArray[np.float64]:
     return hit_at(ranks, k) / np.log2(1 + np.asarray(ranks, np.float64))
 
 
+def area_under_curve(scores: NDArray[np.floating[Any]], place: int) -> float | None:
+    """The share of the other items that score less than the one at `place`; ties count a half.
+
+    The area under the ROC curve of one relevant item (Hanley and McNeil 1982, "The meaning and use of the
+    area under a receiver operating characteristic curve"); one half is chance, and a constant score.
+
+    Args:
+        scores: [n] of all items, none of them NaN.
+        place: of the relevant one.
+
+    Returns:
+        None where there is no other item.
+    """
+    if len(scores) < 2:
+        return None
+    own = scores[place]
+    less, alike = np.count_nonzero(scores < own), np.count_nonzero(scores == own) - 1
+    return float((less + alike / 2) / (len(scores) - 1))
+
+
 class UserBootstrap:
     """Users drawn with replacement, each with all their cases (the bootstrap, Efron 1979), many times over.
 
@@ -72,7 +93,21 @@ class UserBootstrap:
         """The 95 % percentile interval of the mean of one value per case, [n]; NaN for no cases."""
         if not len(self._codes):
             return math.nan, math.nan
+        return percentiles(self.means(values))
+
+    @property
+    def users(self) -> int:
+        """How many users there are."""
+        return len(self._counts)
+
+    def means(self, values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """[rounds] the mean of one value per case, [n], over the users of each draw; at least one case."""
         sums = np.bincount(self._codes, weights=np.asarray(values, np.float64))  # [u]
-        means = (self._drawn @ sums) / (self._drawn @ self._counts)  # [rounds]
-        low, high = np.quantile(means, (0.025, 0.975))
-        return float(low), float(high)
+        found: NDArray[np.float64] = (self._drawn @ sums) / (self._drawn @ self._counts)
+        return found
+
+
+def percentiles(means: NDArray[np.float64]) -> tuple[float, float]:
+    """The 95 % interval of what was resampled, [rounds]."""
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from rectune.core.figures.grounding import GroundingReport, SampleAnswer, SamplePrompt, ShownRecommendation
+from rectune.core.figures.grounding import (
+    GroundingReport,
+    SampleAnswer,
+    SamplePrompt,
+    ShownItem,
+    ShownRecommendation,
+)
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.text.markdown import block_quote, escaped, joined
 from rectune.evaluation.pages.page import Block, Collapsible
 from rectune.recommender.grounding_report import grounding_tables
 
 _NAMED = "The answer names the first of these items; the others are the nearest to it:"
+_RANKED = "What ranked first, and why; the answer names the first of these items:"
+_ALL_THE_SAME = "Nothing is recommended; this ranked first all the same:"
 _NEAR = "The answer names no item of the catalogue; these are the nearest to what it says:"
 
 
@@ -56,10 +64,12 @@ def _resolved(answer: SampleAnswer) -> str:
 
 
 def _recommendation(shown: ShownRecommendation) -> str:
+    ranked = any(item.how == "ranked" for item in shown.items)
     listed = (
-        f"{place}. {escaped(item.title)} ({escaped(item.how)})" for place, item in enumerate(shown.items, 1)
+        f"{place}. {escaped(item.title)} ({escaped(_why(item))})" for place, item in enumerate(shown.items, 1)
     )
-    found = [_NAMED if shown.named else _NEAR, "\n".join(listed)]
+    said = (_RANKED if shown.named else _ALL_THE_SAME) if ranked else _NAMED if shown.named else _NEAR
+    found = [said, "\n".join(listed)]
     return joined(
         f"### {escaped(shown.domain)}, {escaped(shown.scenario)}",
         f"History: {' · '.join(map(escaped, shown.history))}" if shown.history else "",
@@ -68,6 +78,11 @@ def _recommendation(shown: ShownRecommendation) -> str:
         *(found if shown.items else ["Nothing in the catalogue was found for it."]),
         f"Really taken next: {escaped(shown.target)}",
     )
+
+
+def _why(item: ShownItem) -> str:
+    """How an item was found; of a ranked one what speaks for it."""
+    return (item.evidence or item.how) if item.how == "ranked" else item.how
 
 
 def _text(answer: str) -> str:

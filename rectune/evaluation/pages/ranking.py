@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from rectune.core.figures.evaluation import EvalMetrics, RankingMetrics
+from rectune.core.figures.served import ServedMetrics
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.settings import ModelsConfig
 from rectune.core.text.markdown import escaped
 from rectune.evaluation.pages.figures import difference_chart, hit_chart
 from rectune.evaluation.pages.page import Block, pictures
 from rectune.rankers.ranking_tables import ranking_tables
+from rectune.rankers.served_tables import served_tables
 
 CLAIM = 500  # users; below it the 95 % interval of a share near 0.3 is wider than 0.08
 _QUANTISED = (
@@ -30,6 +32,16 @@ def verdict(metrics: RankingMetrics) -> str:
     if n < CLAIM:
         return f"With n = {said}, no claim is made: these figures show that the measurement runs."
     return f"n = {said}: systems whose intervals overlap are not told apart."
+
+
+def served(run: FinishedStages) -> list[Block]:
+    """The section of the lists that the recommender really gives."""
+    metrics = run.read(ServedMetrics)
+    if metrics is None:
+        return ["No evaluation was recorded."]
+    return [*served_tables(metrics, run.recipe)] or [
+        "Not measured: evaluate.served is 0, or no test user could be served."
+    ]
 
 
 def ranking(run: FinishedStages, figures: Path) -> list[Block]:

@@ -1,0 +1,82 @@
+"""Answers of `rectune recommend` to what is typed, once or again and again."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import typer
+
+from rectune.core.errors import UserError
+from rectune.core.progress import say
+from rectune.core.std_streams import json_line
+from rectune.recommender.formatting import as_json, as_text
+from rectune.recommender.ranked_formatting import ranked_json, ranked_text
+from rectune.recommender.typed_history import Typed
+
+if TYPE_CHECKING:
+    from rectune.recommender.options import RecommendOptions
+    from rectune.recommender.recommender import Recommender
+
+_QUESTION = re.compile(r"(?:^|\s)\?\s*")
+
+
+class Answering:
+    """Answers what is typed, from one catalogue, which is read and indexed once.
+
+    Args:
+        recommender: answers.
+        options: of all answers; a language model gives reasons for the first item alone, which takes long.
+        json: whether answers are lines of JSON.
+        user: whose known likes come before what is typed; empty for nobody's.
+    """
+
+    def __init__(
+        self, recommender: Recommender, options: RecommendOptions, json: bool, user: str = ""
+    ) -> None:
+        self._recommender, self._json = recommender, json
+        self._options = replace(options, explain=1 if recommender.generative else options.k)
+        self._user = user or None
+        self._liked = len(recommender.history_of(user)) if user else None
+        if others := recommender.titles[recommender.domain].others.describe():
+            say(others)
+
+    def __call__(self, typed: Typed) -> str:
+        """The answer to what was typed, for a terminal or as a line of JSON."""
+        asked = typed.user_request(self._recommender.domain, self._recommender.titles)
+        asked = self._recommender.known(self._user, asked)
+        (found,) = self._recommender.recommend_all([asked], self._options)
+        if found.not_found and not asked.history_domain:
+            others = bool(asked.query) or len(found.not_found) < len(asked.history)
+            say(self._missing(found.not_found, others))
+        if found.details is not None:
+            return json_line(as_json(found.details)) if self._json else as_text(found.details)
+        if self._json:
+            return json_line(ranked_json(asked, found))
+        return ranked_text(found, self._options, self._liked)
+
+    def _missing(self, titles: tuple[str, ...], others: bool) -> str:
+        """What becomes of titles that the catalogue lacks."""
+        counts = self._recommender.ranker is None or not others
+        what = "only their words count" if counts else "they do not count"
+        return f"not in the catalogue, so {what}: {'; '.join(titles)}"
+
+
+def converse(answer: Callable[[Typed], str], history_domain: str) -> None:
+    """Read one request per line until an empty one: titles, or a question mark and a query, or both."""
+    typer.echo(
+        'Titles you liked, as "A; B; C"; or "? what you look for"; or both. An empty line ends.', err=True
+    )
+    while True:
+        typer.echo("> ", nl=False, err=True)
+        line = sys.stdin.readline().strip()
+        if not line:
+            return
+        history, *query = _QUESTION.split(line, maxsplit=1)
+        try:
+            typer.echo(answer(Typed(history, query[0] if query else "", history_domain)) + "\n")
+        except UserError as error:
+            typer.echo(f"rectune: {error}", err=True)

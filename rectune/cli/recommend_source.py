@@ -1,0 +1,111 @@
+"""Where the items, the ranker and the model of `rectune recommend` come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rectune.core.settings import RetrievalConfig
+    from rectune.readers.catalogue import CatalogueOptions
+    from rectune.recommender.recommender import Recommender
+
+_DEFAULT = Path("demo")
+
+
+@dataclass(frozen=True)
+class CatalogueSource:
+    """Where items, ranker and model come from, as the options say; `read` says how the catalogue is read."""
+
+    catalogue: Path | None
+    domain: str
+    recipe: Path | None
+    model: str
+    ranker: str
+    grounding: str
+    top: int
+    runs: Path
+    read: CatalogueOptions
+    overrides: tuple[str, ...] = ()
+
+    def retrieval(self) -> RetrievalConfig:
+        """The section `retrieval` of the recipe, with what the options change."""
+        from rectune.core.recipe import load_recipe
+
+        changed = [*self.overrides]
+        changed += [f"retrieval.grounding={self.grounding}"] * bool(self.grounding)
+        changed += [f"retrieval.top={self.top}"] * bool(self.top)
+        return load_recipe(self.recipe or _DEFAULT, changed).retrieval
+
+    def finished(self, stage: str) -> Path:
+        """The folder of a finished stage of the recipe.
+
+        Raises:
+            UserError: there is none.
+        """
+        from rectune.core.artifacts import ArtifactStore
+        from rectune.pipeline.recipe_results import finished_result
+
+        return finished_result(self.recipe or _DEFAULT, stage, ArtifactStore(self.runs), self.overrides)
+
+    def identity(self) -> tuple[object, ...]:
+        """What answers depend on beside requests: the options, the data, and what was fitted on it."""
+        from rectune.recommender.run_results import fit_of
+
+        if self.catalogue:
+            return (self,)
+        data = self.finished("data")
+        fitted = fit_of(data, lambda: self.finished("fit"))
+        reranked = self._finished_name("rerank") if fitted and not self.model else ""
+        return self, data.name, fitted.name if fitted else "", reranked
+
+    def _finished_name(self, stage: str) -> str:
+        from rectune.core.errors import UserError
+
+        try:
+            return self.finished(stage).name
+        except UserError:
+            return ""
+
+
+def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> Recommender:
+    """What answers: a catalogue file, or a domain of the recipe's own data; a ranker, and a model."""
+    from rectune.core.progress import say
+    from rectune.core.types import content_id
+    from rectune.recommender.recommender import Recommender
+    from rectune.recommender.run_results import fit_of, from_folder, rerank_of
+    from rectune.recommender.tables import items_of
+
+    none = source.model == "none" or (source.ranker and not source.model)
+    model, said = (None, "") if none else _model(source, config)
+    catalogues, ranker = source.runs / "catalogues", source.ranker or None
+    if said:
+        say(said)
+    if source.catalogue:
+        items = items_of(source.catalogue, source.read)
+        of = content_id("catalogue", str(source.catalogue.resolve()), source.domain, config.embedder)
+        return Recommender.from_catalogue(
+            items, model=model, ranker=ranker, retrieval=config, folder=catalogues / of
+        )
+    data = source.finished("data")
+    fitted = fit_of(data, lambda: source.finished("fit"))
+    beside = None if source.model else rerank_of(fitted, model, lambda: source.finished("rerank"))
+    return Recommender.of(from_folder(data, source.domain, ranker, model, config, catalogues, fitted, beside))
+
+
+def _model(source: CatalogueSource, config: RetrievalConfig) -> tuple[Path, str]:
+    """The GGUF file of the model, and a note about it for the user."""
+    from rectune.core.errors import UserError
+    from rectune.models.reference import gguf_file
+
+    if source.model:
+        return gguf_file(source.model), ""
+    try:
+        return source.finished("export") / "model.gguf", ""
+    except UserError:
+        if source.recipe:
+            raise
+    does = "words the reasons" if config.grounding == "ranked" else "answers"
+    said = f"the recipe {_DEFAULT} was not run here as it stands: the embedded model {does}, untrained"
+    return gguf_file("embedded"), said

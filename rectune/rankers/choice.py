@@ -1,0 +1,302 @@
+"""Tuning the rankers of a domain on held-out users, and choosing what ranks for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rectune.core.errors import UserError
+from rectune.core.extras import is_installed
+from rectune.core.figures.fit import (
+    HISTORY_LENGTHS,
+    DomainChoice,
+    HistoryChoice,
+    HistoryLength,
+    QueryChoice,
+    RankerWeights,
+)
+from rectune.core.progress import muted, say
+from rectune.core.settings import FitConfig
+from rectune.core.stats.metrics import ndcg_at
+from rectune.core.types import content_id
+from rectune.rankers.base import Ranker, Scores, ranker_class
+from rectune.rankers.choose_weights import ScoredUsers, choose_weights, parameters_gains
+from rectune.rankers.domain_data import DomainData
+from rectune.rankers.fit_cache import FitCache, FittedData
+from rectune.rankers.holdout import HeldOutUser, Holdout, holdouts, shortened, target_ranks
+from rectune.rankers.weighting import standardised_rows, weighted
+
+_EMBEDDING = ("embedding_mean", "embedding_best", "hybrid")
+_OF_WORDS = ("bm25", "embedding_best", "hybrid")  # those that score texts
+_HISTORY_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5)
+_SCORES = 200_000_000  # that are held in memory, 8 bytes each
+
+
+INDEX = "index"  # the name under which the search in the catalogue's index is weighed
+TextScores = Callable[[Sequence[str]], Scores]
+
+
+@dataclass(frozen=True)
+class AskedUser:
+    """A user in no test who asked in words: what was liked before, the words, and what was really taken."""
+
+    history: tuple[str, ...]
+    query: str
+    target: str
+
+
+@dataclass(frozen=True)
+class ChoiceOptions:
+    """How rankers are chosen.
+
+    Attributes:
+        rankers: the names of those that are fitted.
+        users: held-out users, if there are so many.
+        seed: of their choice.
+        asked: users with queries.
+        search: scores of the catalogue by its index, where there is one.
+        cache: of earlier runs.
+    """
+
+    rankers: Sequence[str] = tuple(FitConfig().rankers)
+    users: int = FitConfig().users
+    seed: int = FitConfig().seed
+    asked: Sequence[AskedUser] = ()
+    search: TextScores | None = None
+    cache: FitCache = field(default_factory=FitCache)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen, and the rankers, fitted on all likes."""
+
+    choice: DomainChoice
+    rankers: Mapping[str, Ranker]
+
+
+def choose(data: DomainData, options: ChoiceOptions) -> Chosen:
+    """What ranks in a domain: what does best on users who were held out of the fitting.
+
+    Each ranker is tuned over its `grid`, alone; then weights are chosen for histories of each length
+    (`choose_weights`), and for queries. In the end every ranker is fitted on all likes. Without likes the
+    hybrid of words and embedding ranks, which did best on foreign catalogues (docs/experiments.md).
+    """
+    names = _able(options.rankers, data)
+    wanted = _as_many_as_fit(options.users, len(names) * len(data.items))
+    folds = [_Fold(data, one, options.seed) for one in holdouts(data.likes, wanted, options.seed)]
+    with muted():
+        tuned: dict[str, Mapping[str, Any]] = {name: _tuned(name, folds, options.cache) for name in names}
+        histories = _histories(names, folds, tuned, data)
+    whole = FittedData(data)
+    rankers = {name: options.cache.ranker(name, tuned[name], whole) for name in names}
+    choice = DomainChoice(
+        domain=data.domain,
+        items=len(data.items),
+        likes=len(data.likes.users),
+        users=len(np.unique(data.likes.users)),
+        timed=data.likes.times is not None,
+        parameters={name: dict(parameters) for name, parameters in tuned.items() if parameters},
+        histories=histories,
+        queries=_default_queries(names, options.search),
+    )
+    if options.asked:
+        choice = choice.model_copy(update={"queries": _queries(choice, rankers, data, options)})
+    return Chosen(choice, rankers)
+
+
+def history_scores(
+    histories: Mapping[HistoryLength, HistoryChoice],
+    rankers: Mapping[str, Ranker],
+    likes: NDArray[np.int64],
+    given: Sequence[Sequence[str]],
+) -> Scores:
+    """[len(given), items] the scores by what was chosen for the length of each history.
+
+    Args:
+        histories: what was chosen.
+        rankers: fitted, by name.
+        likes: [items] how many train users liked each item.
+        given: histories of item ids.
+    """
+    item_ids = next(iter(rankers.values())).item_ids
+    there, learning = frozenset(item_ids), learning_among(rankers)
+    found = np.zeros((len(given), len(item_ids)))
+    lengths = [length_of(history, there) for history in given]
+    for length in dict.fromkeys(lengths):
+        places = [at for at, one in enumerate(lengths) if one == length]
+        some, chosen = [given[at] for at in places], histories[length].chosen
+        scores = {name: rankers[name].score_all(some) for name in chosen.weights}
+        found[places] = weighted(scores, chosen, learning, likes)
+    return found
+
+
+def length_of(history: Sequence[str], there: Collection[str]) -> HistoryLength:
+    """The length that counts: of the items that the catalogue (`there`) has."""
+    known = sum(item in there for item in history)
+    return "0" if not known else "1-4" if known < 5 else "5+"
+
+
+def learning_among(rankers: Mapping[str, Ranker]) -> frozenset[str]:
+    """The names of those that learn from likes."""
+    return frozenset(name for name, ranker in rankers.items() if ranker.learns_from_likes)
+
+
+def text_scores(
+    name: str, rankers: Mapping[str, Ranker], search: TextScores | None, texts: Sequence[str]
+) -> Scores:
+    """[len(texts), items] the scores of one ranker, or of the index, for words that say what is wanted.
+
+    Raises:
+        UserError: the index is asked for and is not there.
+    """
+    if name != INDEX:
+        return rankers[name].score_texts(texts)  # type: ignore[attr-defined, no-any-return]
+    if search is None:
+        raise UserError(
+            "queries need the index of the catalogue", hint="make the recommender from a catalogue"
+        )
+    return search(texts)
+
+
+def _able(names: Sequence[str], data: DomainData) -> list[str]:
+    """The rankers that can be fitted here: with the installed packages, and on the likes that there are."""
+    found = list(names)
+    if not is_installed("sentence_transformers") and (lacking := [n for n in found if n in _EMBEDDING]):
+        say(f"without the extra llm these rankers are left out: {', '.join(lacking)}")
+        found = [name for name in found if name not in lacking]
+    if not len(data.likes.users):
+        found = [name for name in found if not ranker_class(name).learns_from_likes] or found
+    if not any(not ranker_class(name).learns_from_likes for name in found):
+        found.append("bm25")  # of what nobody liked, only words are known
+    return found
+
+
+def _as_many_as_fit(users: int, scores: int) -> int:
+    """The held-out users whose scores fit into memory; `scores` is how many there are of each user."""
+    most = max(50, _SCORES // max(scores, 1))
+    if users > most:
+        say(f"the rankers are chosen on {most:,} users, not {users:,}: more scores do not fit into memory")
+    return min(users, most)
+
+
+class _Fold:
+    """A holdout: data to fit on, and its users by the length of their histories."""
+
+    def __init__(self, data: DomainData, holdout: Holdout, seed: int) -> None:
+        self.fitted = FittedData(data.with_likes(holdout.likes))
+        every = holdout.users
+        self.users: dict[HistoryLength, list[HeldOutUser]] = {
+            "0": [HeldOutUser((), user.target) for user in every],
+            "1-4": [shortened(user, seed) for user in every],
+            "5+": [user for user in every if len(user.history) >= 5],
+        }
+        place = {item: at for at, item in enumerate(data.items)}
+        seen = {"0": every, "1-4": every, "5+": self.users["5+"]}
+        self.absent = {n: [[place[i] for i in user.history] for user in seen[n]] for n in HISTORY_LENGTHS}
+        self.targets = {n: [place[user.target] for user in self.users[n]] for n in HISTORY_LENGTHS}
+        self.identity = content_id("fold", [(user.history, user.target) for user in every])
+
+    def scores(self, ranker: Ranker, length: HistoryLength) -> Scores:
+        """[users, items] for the users of this length."""
+        return ranker.score_all([user.history for user in self.users[length]])
+
+    @property
+    def tuned_on(self) -> HistoryLength:
+        """The users that parameters are tuned on: with long histories, if there are any."""
+        return "5+" if self.users["5+"] else "1-4"
+
+    def ranks(self, ranker: Ranker) -> NDArray[np.int64]:
+        """The ranks of the targets of the users that parameters are tuned on."""
+        length = self.tuned_on
+        return target_ranks(self.scores(ranker, length), self.targets[length], self.absent[length])
+
+
+def _tuned(name: str, folds: Sequence[_Fold], cache: FitCache) -> Mapping[str, Any]:
+    """The parameters of a ranker's grid under which it does best by itself."""
+    grid = ranker_class(name).grid
+    if len(grid) < 2 or not folds:
+        return grid[0]
+    tried = []
+    for parameters in grid:
+        ranks = [
+            cache.ranks(
+                name,
+                parameters,
+                fold.fitted,
+                fold.identity,
+                lambda fold=fold, parameters=parameters: fold.ranks(  # type: ignore[misc]
+                    FitCache().ranker(name, parameters, fold.fitted)
+                ),
+            )
+            for fold in folds
+        ]
+        tried.append(ndcg_at(np.concatenate(ranks), 10))
+    return grid[parameters_gains(tried)]
+
+
+def _histories(
+    names: Sequence[str],
+    folds: Sequence[_Fold],
+    tuned: Mapping[str, Mapping[str, Any]],
+    data: DomainData,
+) -> dict[HistoryLength, HistoryChoice]:
+    """What ranks for histories of each length."""
+    learning = [name for name in names if ranker_class(name).learns_from_likes]
+    scores: dict[HistoryLength, dict[str, list[Scores]]] = {
+        n: {name: [] for name in names} for n in HISTORY_LENGTHS
+    }
+    for name in names:
+        for fold in folds:
+            ranker = FitCache().ranker(name, tuned[name], fold.fitted)
+            for length in HISTORY_LENGTHS:
+                scores[length][name].append(fold.scores(ranker, length))
+    found: dict[HistoryLength, HistoryChoice] = {}
+    for length in HISTORY_LENGTHS:
+        users = ScoredUsers(
+            {name: np.concatenate(some) for name, some in scores.pop(length).items() if some},
+            [target for fold in folds for target in fold.targets[length]],
+            [absent for fold in folds for absent in fold.absent[length]],
+            data.likes.counts,
+            learning,
+        )
+        found[length] = choose_weights(users, _default(names, length))
+    return found
+
+
+def _default(names: Sequence[str], length: HistoryLength) -> RankerWeights:
+    """What ranks where nothing could be chosen."""
+    order = ("popularity",) if length == "0" else ("hybrid", "bm25")
+    name = next((name for name in order if name in names), names[0])
+    return RankerWeights(weights={name: 1.0}, half_likes=0.0)
+
+
+def _default_queries(names: Sequence[str], search: TextScores | None) -> QueryChoice:
+    name = INDEX if search else next((n for n in ("hybrid", "bm25") if n in names), "bm25")
+    weights = RankerWeights(weights={name: 1.0}, half_likes=0.0)
+    return QueryChoice(chosen=weights, history_weight=0.0, cases=0, tried=())
+
+
+def _queries(
+    choice: DomainChoice, rankers: Mapping[str, Ranker], data: DomainData, options: ChoiceOptions
+) -> QueryChoice:
+    """What ranks for words, and how much the history counts beside them."""
+    asked, likes, default = options.asked, data.likes.counts, choice.queries
+    place = {item: at for at, item in enumerate(data.items)}
+    names = [name for name in _OF_WORDS if name in rankers] + ([INDEX] if options.search else [])
+    texts = [one.query for one in asked]
+    scores = {name: text_scores(name, rankers, options.search, texts) for name in names}
+    absent = [[place[item] for item in one.history if item in place] for one in asked]
+    users = ScoredUsers(scores, [place[one.target] for one in asked], absent, likes, ())
+    found = choose_weights(users, default.chosen)
+    by_words = standardised_rows(weighted(scores, found.chosen, (), likes))
+    past = history_scores(choice.histories, rankers, likes, [one.history for one in asked])
+    by_history = standardised_rows(past)
+    gains = [
+        ndcg_at(users.ranks(weight * by_history + (1 - weight) * by_words), 10) for weight in _HISTORY_WEIGHTS
+    ]
+    weight = _HISTORY_WEIGHTS[parameters_gains(gains)] if found.tried else default.history_weight
+    return QueryChoice(chosen=found.chosen, history_weight=weight, cases=found.cases, tried=found.tried)

@@ -1,0 +1,215 @@
+"""Choosing a ranker, or the weights of a fusion, by NDCG@10 on held-out users."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rectune.core.figures.fit import HistoryChoice, RankerWeights, ValidatedWeights
+from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at
+from rectune.rankers.base import RANKERS, Scores
+from rectune.rankers.holdout import target_ranks
+from rectune.rankers.weighting import item_weights, standardised_rows
+
+FEWEST = 10  # held-out users, below which nothing is chosen and the default ranks
+_ROUNDS = 2000  # of the bootstrap
+_PARTS = 5  # of the users: weights are judged on each part as the other parts chose them
+_LEARNING, _OTHERS = (
+    3,
+    2,
+)  # rankers that are fused: the best of those that learn from likes, and of the others
+_STEPS = tuple(step / 10 for step in range(1, 10))
+_FURTHER = (0.1, 0.2, 0.3, 0.4)  # weights of a third ranker beside the best pair
+_HALVES = (0.0, 2.0, 10.0)  # likes
+
+
+@dataclass(frozen=True)
+class ScoredUsers:
+    """Held-out users, and what each ranker makes of them.
+
+    Attributes:
+        scores: [n, items] by ranker.
+        targets: [n] the place of what came next in the catalogue.
+        absent: [n] places that are left out, those of the history.
+        likes: [items] how many train users liked each item.
+        learning: the rankers that learn from likes.
+    """
+
+    scores: Mapping[str, Scores]
+    targets: Sequence[int]
+    absent: Sequence[Sequence[int]]
+    likes: NDArray[np.int64]
+    learning: Collection[str]
+
+    def ranks(self, scores: Scores) -> NDArray[np.int64]:
+        """[n] the rank of each target by some scores [n, items]."""
+        return target_ranks(scores, self.targets, self.absent)
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """Weights, and [n] the ranks of the targets by which they are judged."""
+
+    weights: RankerWeights
+    ranks: NDArray[np.int64]
+
+    @property
+    def gains(self) -> NDArray[np.float64]:
+        return ndcg_at(self.ranks, 10)
+
+    @property
+    def mean(self) -> float:
+        return float(self.gains.mean())
+
+    @property
+    def preference(self) -> tuple[int, int, float]:
+        """Smaller is taken first: fewer rankers, of one alone that which comes first in `RANKERS`, better."""
+        names, order = list(self.weights.weights), list(RANKERS)
+        place = order.index(names[0]) if len(names) == 1 and names[0] in order else len(order)
+        return len(names), place, -self.mean
+
+
+def choose_weights(users: ScoredUsers, default: RankerWeights) -> HistoryChoice:
+    """The ranker or fusion with the best NDCG@10; the simplest of those that are hardly worse.
+
+    Every ranker alone; every pair of the best, in steps of 0.1; a third beside the best pair. Fusions are
+    judged on users whom their weights were not chosen on. Of all these the simplest is taken whose NDCG@10 is
+    at most one standard error of the difference below the best (the one-standard-error rule of Breiman et al.
+    1984, "Classification and Regression Trees", on paired differences).
+
+    Args:
+        users: held-out users with scores.
+        default: what ranks where there are too few of them.
+    """
+    if len(users.targets) < FEWEST:
+        return HistoryChoice(chosen=default, cases=len(users.targets), tried=())
+    singles = [_Tried(_single(name), users.ranks(scores)) for name, scores in users.scores.items()]
+    tried = [*singles, *_fusions(users, singles)]
+    best = max(tried, key=lambda one: one.mean)
+    fair = [one for one in tried if _behind(best, one)[0] <= _behind(best, one)[1]]
+    chosen = min([best, *fair], key=lambda one: one.preference)
+    bootstrap = UserBootstrap([str(at) for at in range(len(users.targets))], _ROUNDS, 0)
+    order = sorted(tried, key=lambda one: -one.mean)
+    return HistoryChoice(
+        chosen=chosen.weights,
+        cases=len(users.targets),
+        tried=tuple(_validated(one, best, bootstrap) for one in order),
+    )
+
+
+def parameters_gains(gains: Sequence[NDArray[np.float64]]) -> int:
+    """Which parameters to take, by the same rule: the first that is hardly worse than the best.
+
+    Args:
+        gains: by parameters, the simplest first, [n] NDCG@10 of each user.
+    """
+    best = max(range(len(gains)), key=lambda at: float(gains[at].mean()))
+    for at, own in enumerate(gains):
+        difference, error = _difference(gains[best], own)
+        if difference <= error:
+            return at
+    return best
+
+
+def _single(name: str) -> RankerWeights:
+    return RankerWeights(weights={name: 1.0}, half_likes=0.0)
+
+
+def _fusions(users: ScoredUsers, singles: Sequence[_Tried]) -> Iterator[_Tried]:
+    """The best weights of every pair of the best rankers, and the best third beside the best pair."""
+    pool = _pool(users, singles)
+    plain = {name: standardised_rows(users.scores[name]).astype(np.float32) for name in pool}
+    pairs = []
+    for one, other in itertools.combinations(pool, 2):
+        halves = _HALVES if (one in users.learning) != (other in users.learning) else _HALVES[:1]
+        options = [
+            RankerWeights(weights={one: round(1 - step, 1), other: step}, half_likes=half)
+            for half in halves
+            for step in _STEPS
+        ]
+        pairs.append(_best(users, plain, options))
+    yield from pairs
+    if not pairs or len(pool) < 3:
+        return
+    pair = max(pairs, key=lambda one: one.mean)
+    options = [
+        RankerWeights(weights=_with(pair.weights.weights, name, step), half_likes=pair.weights.half_likes)
+        for name in pool
+        if name not in pair.weights.weights
+        for step in _FURTHER
+    ]
+    yield _best(users, plain, options)
+
+
+def _with(weights: Mapping[str, float], name: str, share: float) -> dict[str, float]:
+    return {one: round(weight * (1 - share), 3) for one, weight in weights.items()} | {name: share}
+
+
+def _pool(users: ScoredUsers, singles: Sequence[_Tried]) -> list[str]:
+    """The names of the best rankers of both kinds, the best first; none that knows nothing of a user."""
+    order = sorted(singles, key=lambda one: -one.mean)
+    names = [next(iter(one.weights.weights)) for one in order if one.mean > 0]
+    learning = [name for name in names if name in users.learning][:_LEARNING]
+    others = [name for name in names if name not in users.learning][:_OTHERS]
+    return [name for name in names if name in (*learning, *others)]
+
+
+def _best(users: ScoredUsers, plain: Mapping[str, Scores], options: Sequence[RankerWeights]) -> _Tried:
+    """The best of these weights, judged by each user's rank under the weights that are best for the others.
+
+    So a fusion is not judged on the users that its weights were chosen on: the more weights are tried, the
+    better the best of them looks by chance.
+    """
+    ranks = np.stack([users.ranks(_fused(users, plain, weights)) for weights in options])  # [options, n]
+    return _Tried(options[int(ndcg_at(ranks, 10).mean(axis=1).argmax())], cross_fitted(ranks))
+
+
+def cross_fitted(ranks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[n] each user's rank under the option that is best, by NDCG@10, for users of the other parts.
+
+    Args:
+        ranks: [options, n].
+    """
+    gains = ndcg_at(ranks, 10)
+    part = np.arange(ranks.shape[1]) % _PARTS
+    fair: NDArray[np.int64] = ranks[0].copy()
+    for each in range(min(_PARTS, ranks.shape[1])):
+        others = part != each
+        best = gains[:, others].mean(axis=1).argmax() if others.any() else 0
+        fair[~others] = ranks[best, ~others]
+    return fair
+
+
+def _fused(users: ScoredUsers, plain: Mapping[str, Scores], weights: RankerWeights) -> Scores:
+    total = np.zeros(next(iter(plain.values())).shape, np.float32)
+    for name, own in item_weights(weights, users.learning, users.likes).items():
+        total += plain[name] * own.astype(np.float32)
+    return total
+
+
+def _validated(one: _Tried, best: _Tried, bootstrap: UserBootstrap) -> ValidatedWeights:
+    behind, error = _behind(best, one)
+    return ValidatedWeights(
+        weights=one.weights.weights,
+        half_likes=one.weights.half_likes,
+        ndcg_at_10=one.mean,
+        interval=bootstrap.interval(one.gains),
+        hit_at_10=float(hit_at(one.ranks, 10).mean()),
+        behind=behind,
+        behind_error=error,
+    )
+
+
+def _behind(best: _Tried, one: _Tried) -> tuple[float, float]:
+    return _difference(best.gains, one.gains)
+
+
+def _difference(best: NDArray[np.float64], own: NDArray[np.float64]) -> tuple[float, float]:
+    """The mean of the paired differences, and its standard error."""
+    differences = best - own
+    error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(differences) > 1 else 0.0
+    return float(differences.mean()), float(error)

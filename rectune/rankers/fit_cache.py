@@ -1,0 +1,106 @@
+"""Fitted rankers and validated scores of earlier runs, found by what they are made of."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rectune.core.errors import UserError
+from rectune.core.types import content_id
+from rectune.rankers.base import RANKERS, Ranker, fit_ranker, ranker_class
+from rectune.rankers.domain_data import DomainData, TrainLikes
+
+_VERSION = 1  # raised when rankers are fitted in another way
+
+
+class FittedData:
+    """A domain's data, and what identifies it."""
+
+    def __init__(self, data: DomainData) -> None:
+        self.data = data
+
+    def identity(self, name: str) -> str:
+        """Of what a ranker of this name is made of: likes, texts, or (one of somebody else's) both."""
+        texts = self._texts if name not in RANKERS or not ranker_class(name).learns_from_likes else ""
+        likes = self._likes if name not in RANKERS or ranker_class(name).learns_from_likes else ""
+        return content_id(_VERSION, name, texts, likes, self.data.seed)
+
+    @cached_property
+    def _texts(self) -> str:
+        rows = "\n".join(f"{item}\t{self.data.text(item)}" for item in self.data.items)
+        return content_id(_hash(rows.encode()), self.data.embedder)
+
+    @cached_property
+    def _likes(self) -> str:
+        likes: TrainLikes = self.data.likes
+        times = b"" if likes.times is None else likes.times.tobytes()
+        return _hash("\n".join(likes.item_ids).encode(), likes.users.tobytes(), likes.items.tobytes(), times)
+
+
+class FitCache:
+    """Keeps what was fitted and validated in a folder; without one, nothing is kept.
+
+    Attributes:
+        reused, made: how often something was there, or had to be made.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self.reused = self.made = 0
+
+    def ranker(self, name: str, parameters: Mapping[str, Any], data: FittedData) -> Ranker:
+        """The ranker of this name, fitted on this data, now or in an earlier run."""
+        if self._folder is None:
+            self.made += 1
+            return fit_ranker(name, data.data, parameters)
+        place = self._folder / content_id("ranker", data.identity(name), dict(parameters))
+        try:
+            found = ranker_class(name).load(place)
+            self.reused += 1
+            return found
+        except UserError:  # not there, or damaged
+            shutil.rmtree(place, ignore_errors=True)
+        self.made += 1
+        fitted = fit_ranker(name, data.data, parameters)
+        fitted.save(place)
+        return fitted
+
+    def ranks(
+        self,
+        name: str,
+        parameters: Mapping[str, Any],
+        data: FittedData,
+        of: str,
+        make: Callable[[], NDArray[np.int64]],
+    ) -> NDArray[np.int64]:
+        """[n] the ranks that a ranker fitted on this data gives the targets of some users (`of`)."""
+        if self._folder is None:
+            self.made += 1
+            return make()
+        place = self._folder / f"{content_id('ranks', data.identity(name), dict(parameters), of)}.npy"
+        try:
+            found: NDArray[np.int64] = np.load(place, allow_pickle=False)
+            self.reused += 1
+            return found
+        except (OSError, ValueError):  # not there, or damaged
+            self.made += 1
+        found = make()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        partial = place.with_suffix(".partial.npy")
+        np.save(partial, found)
+        partial.replace(place)
+        return found
+
+
+def _hash(*parts: bytes) -> str:
+    digest = hashlib.blake2b(digest_size=10)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()

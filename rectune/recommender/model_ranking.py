@@ -1,0 +1,77 @@
+"""What a language model adds to the ranking for a history, weighed by the stage `rerank`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rectune.core.figures.read_records import read_figures
+from rectune.core.figures.rerank import RerankFigures
+from rectune.core.settings import EngineConfig
+from rectune.core.types import Item
+from rectune.rankers.rerank import Reranker, title_scores
+from rectune.recommender.placing import RankedItems
+from rectune.recommender.ranking import RankRequest
+
+
+@dataclass(frozen=True)
+class ModelRanking:
+    """Ranks for a history beside the ranker; a request in words is ranked without it.
+
+    Attributes:
+        reranker: re-orders the ranker's first items by the likelihood of their titles; None where that was
+            not found to help.
+        draft_weight: how much the search for what the model writes counts beside the ranker, 0 to 1.
+    """
+
+    reranker: Reranker | None
+    draft_weight: float = 0.0
+
+    @property
+    def candidates(self) -> int:
+        """How many of the ranker's first items are re-ordered."""
+        return self.reranker.candidates if self.reranker else 0
+
+    def reordered(self, asked: Sequence[RankRequest], rankings: Sequence[RankedItems]) -> list[RankedItems]:
+        """The rankings, those for a history alone re-ordered."""
+        if self.reranker is None:
+            return list(rankings)
+        histories = [() if one.words else one.history for one in asked]
+        found = self.reranker.rerank(histories, [one.items for one in rankings])
+        return [replace(one, items=items) for one, items in zip(rankings, found, strict=True)]
+
+    def describe(self) -> str:
+        """What the model does to the ranking, in words."""
+        said = []
+        if self.reranker:
+            said.append(
+                f"the first {self.candidates} are re-ordered by the likelihood of their titles, which counts "
+                f"{self.reranker.weight:.0%}"
+            )
+        if self.draft_weight:
+            said.append(f"the search for what the model writes counts {self.draft_weight:.0%}")
+        return "; ".join(said)
+
+
+def measured_model_ranking(
+    measured: Path, domain: str, items: Sequence[Item], model: Path
+) -> ModelRanking | None:
+    """What the stage `rerank` found to help in a domain; None where nothing did.
+
+    Args:
+        measured: the folder of the stage.
+        domain: of the items.
+        items: the catalogue.
+        model: the GGUF file that was measured.
+    """
+    from rectune.inference.engine_cache import cached_engine
+
+    figures = read_figures(RerankFigures, measured)
+    own = figures.domains.get(domain)
+    likelihood = own.likelihood.weight if own and own.likelihood else 0.0
+    draft = own.draft.weight if own and own.draft else 0.0
+    if not likelihood and not draft:
+        return None
+    score = title_scores(lambda: cached_engine(model, EngineConfig()), items)
+    return ModelRanking(Reranker(score, likelihood, figures.candidates) if likelihood else None, draft)

@@ -1,0 +1,72 @@
+"""What holds for all requests of a call: how many items, which are allowed, which places go to what."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rectune.core.errors import UserError
+
+
+@dataclass(frozen=True)
+class RecommendOptions:
+    """What holds for all requests of a call.
+
+    Attributes:
+        k: items of an answer, at least 1.
+        exclude: ids that are not recommended, besides the history's.
+        where: conditions; see `rectune.recommender.selection.allowed_ids`.
+        within: the only ids that are ranked; None for the whole catalogue.
+        explain: of how many items of an answer reasons are given, the best first.
+        explore: the share of the places that goes to unfamiliar items, 0 to 1; see
+            `rectune.recommender.placing.placed`.
+        at_most, per: so many items of an answer, at most, have the same value of this property: `category`,
+            `maker`, `year`, or the name of a fact; 0 and "" limit nothing.
+        explain_ranking: whether it is told what each ranker contributed to each item.
+
+    Raises:
+        UserError: k is below 1, explain below 0, explore no share, at_most or per is given without the other,
+            or exclude or within is one text.
+    """
+
+    k: int = 5
+    exclude: Collection[str] = ()
+    where: Mapping[str, Any] = field(default_factory=dict)
+    within: Collection[str] | None = None
+    explain: int = 5
+    explore: float = 0.0
+    at_most: int = 0
+    per: str = ""
+    explain_ranking: bool = False
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise UserError(f"k is {self.k}", hint="ask for at least one item")
+        if self.explain < 0:
+            raise UserError(f"explain is {self.explain}", hint="give True, False, or a number of items")
+        for name in ("exclude", "within"):
+            if isinstance(getattr(self, name), str):
+                raise UserError(f"{name} is one text", hint="give a list of ids")
+        if not 0 <= self.explore <= 1:
+            raise UserError(f"explore is {self.explore:g}", hint="give a share of the places, from 0 to 1")
+        if self.at_most < 0 or bool(self.at_most) != bool(self.per):
+            raise UserError(
+                f"at most {self.at_most} per {self.per or '?'}",
+                hint="give both: at most 2 per maker, for instance (or category, year, a fact's name)",
+            )
+
+    @property
+    def explored(self) -> int:
+        """The places that go to unfamiliar items, rounded; a half is rounded up."""
+        return int(self.k * self.explore + 0.5)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the places are given to others than simply the best."""
+        return bool(self.explored or self.at_most)
+
+
+def explained_items(explain: bool | int, k: int) -> int:
+    """Of how many items reasons are given: True is all of `k`, False none."""
+    return k * explain if isinstance(explain, bool) else explain

@@ -1,0 +1,129 @@
+"""Formatting what was ranked for a terminal, and as JSON: items, reasons, evidence, what ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rectune.core.text.plain import cut_line, printable
+from rectune.recommender.options import RecommendOptions
+from rectune.recommender.ranking import ItemPart, RankedBy, Ranking
+from rectune.recommender.requests import UserRequest
+from rectune.recommender.results import Recommendations, RecommendedItem
+
+_TITLE = 200  # characters shown
+_NOTHING = "Nothing is left in this catalogue that is not in the history, or that meets the conditions."
+_HISTORIES = {
+    "0": "histories without an item of the catalogue",
+    "1-4": "histories of 1 to 4 items of the catalogue",
+    "5+": "histories of 5 and more items of the catalogue",
+}
+
+
+def ranked_text(found: Recommendations, options: RecommendOptions, known: int | None = None) -> str:
+    """What was recommended, for a terminal: an item a paragraph, with its reason and what speaks for it.
+
+    Args:
+        found: the answer.
+        options: what it was asked for with.
+        known: how many items of a known user's history were taken; None where no user was named.
+    """
+    head = [] if known is None else [f"For a user who liked {known:,} items of this catalogue:"]
+    if not found.items:
+        return "\n".join([*head, _NOTHING])
+    if not found.fits:
+        near, least = f"{found.nearness:.2f}", f"{found.min_similarity:.2f}"
+        head += [
+            f"Nothing in this catalogue fits: the nearest item has a similarity of {near} to the request,",
+            f"and below {least} requests that have nothing to do with it come as near.",
+            "First of the ranking all the same:",
+        ]
+    lines = [line for rank, item in enumerate(found, 1) for line in _entry(rank, item, found.ranking)]
+    return "\n".join([*head, *lines, *_notes(found, options), *_ranking(found.ranking, options)])
+
+
+def ranked_json(asked: UserRequest, found: Recommendations) -> dict[str, Any]:
+    """The same, for JSON; text as it is in the catalogue."""
+    return {
+        "history": list(found.history),
+        "query": asked.query,
+        "not_found": list(found.not_found),
+        "fits": found.fits,
+        "nearness": found.nearness,
+        "min_similarity": found.min_similarity,
+        "items": [asdict(item) for item in found],
+        "ranking": _ranking_json(found.ranking),
+    }
+
+
+def _entry(rank: int, item: RecommendedItem, ranking: Ranking | None) -> list[str]:
+    mark = ", unfamiliar" if item.explored else ""
+    lines = [f"{rank}. {cut_line(item.title, _TITLE)}  (item {cut_line(item.item_id, _TITLE)}{mark})"]
+    lines += [f"   {printable(item.reason)}"] * bool(item.reason)
+    if item.evidence:
+        lines.append(f"   Evidence: {printable(item.evidence.text)}")
+    parts = ranking.parts.get(item.item_id, ()) if ranking else ()
+    return [*lines, *_part_lines(parts)]
+
+
+def _notes(found: Recommendations, options: RecommendOptions) -> list[str]:
+    """What became of the places."""
+    given = sum(item.explored for item in found)
+    notes = []
+    if found.explored:
+        lacking = found.explored - given
+        usual = f"; nothing else unfamiliar ranks high enough, so {lacking} went to the ranking as usual"
+        said = f"Places for unfamiliar items: {found.explored}; given: {given}"
+        notes.append(said + (usual if lacking else "") + ".")
+    if options.at_most and len(found) < options.k:
+        notes.append(
+            f"Only {len(found)} of {options.k} items: at most {options.at_most} per {options.per} are wanted."
+        )
+    return ["", *notes] if notes else []
+
+
+def _ranking(ranking: Ranking | None, options: RecommendOptions) -> list[str]:
+    """What ranked, where that was asked for."""
+    if ranking is None or not options.explain_ranking:
+        return []
+    legend = ["Beside each item: weight × score, in standard deviations above the mean of the catalogue."]
+    model = [f"By the language model {ranking.model}."] if ranking.model else []
+    return ["", *map(_by, ranking.by), *model, *(legend if ranking.parts else [])]
+
+
+def _by(one: RankedBy) -> str:
+    share = "" if one.share in (None, 1.0) else f" (counts {one.share:.0%})"
+    if one.share is None:
+        share = " (both are fused by the ranks of the items)"
+    what = "the history" if one.side == "history" else "the words"
+    return f"Ranked for {what} by {one.rankers}{share}{_chosen(one)}."
+
+
+def _chosen(one: RankedBy) -> str:
+    """How it was chosen."""
+    if one.cases is None:
+        return ""
+    of = _HISTORIES[one.length] if one.length else "queries"
+    if one.ndcg_at_10 is None or one.interval is None:
+        return f", the default for {of}: there were too few users to choose on"
+    low, high = one.interval
+    measured = f"NDCG@10 {one.ndcg_at_10:.3f} ({low:.3f} to {high:.3f}, 95 %)"
+    return f", chosen for {of}: {measured} on {one.cases:,} users who were held out"
+
+
+def _part_lines(parts: Sequence[ItemPart]) -> list[str]:
+    """What each ranker contributed: weight times score, in standard deviations above the catalogue's mean."""
+    lines = []
+    for side in dict.fromkeys(part.side for part in parts):
+        own = [part for part in parts if part.side == side]
+        told = ", ".join(f"{part.ranker} {part.weight:.2f} × {part.standardised:+.2f}" for part in own)
+        lines.append(f"   Ranking by the {side}: {told}")
+    return lines
+
+
+def _ranking_json(ranking: Ranking | None) -> dict[str, Any] | None:
+    if ranking is None:
+        return None
+    parts = {item: [asdict(part) for part in some] for item, some in ranking.parts.items()}
+    return {"by": [asdict(one) for one in ranking.by], "model": ranking.model, "parts": parts}

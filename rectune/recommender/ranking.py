@@ -1,0 +1,297 @@
+"""Ranking the catalogue for requests: by what validation chose, or by a ranker and the index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rectune.core.errors import UserError
+from rectune.core.figures.fit import HistoryLength, RankerWeights, ValidatedWeights
+from rectune.rankers.base import Ranker, ScoredItem, Scores, best_places
+from rectune.rankers.baselines import Bm25
+from rectune.rankers.choice import INDEX
+from rectune.rankers.chosen import ChosenRanker, ScorePart
+from rectune.rankers.weighting import label_of, standardised_rows
+from rectune.recommender.placing import RankedItems
+from rectune.retrieval.index_scores import find_within, index_scores
+from rectune.retrieval.search import CatalogueIndex, reciprocal_rank_fusion
+
+_POOL = 100  # items of each ranking that are fused by their ranks, at least
+_AT_ONCE = 64  # requests whose whole catalogue is scored together
+_FOUND_BY_WORDS = (INDEX, Bm25.name)  # what scores 0 what it does not find
+
+By = Literal["history", "words"]
+
+
+@dataclass(frozen=True)
+class RankRequest:
+    """What is ranked for.
+
+    Attributes:
+        history: ids that the catalogue has, oldest first.
+        words: what is looked for; empty for a history alone.
+        absent: ids that are not ranked.
+        draft: what a language model wrote to the history, to be searched for beside it; empty for nothing.
+    """
+
+    history: tuple[str, ...]
+    words: str
+    absent: frozenset[str]
+    draft: str = ""
+
+
+@dataclass(frozen=True)
+class RankedBy:
+    """What ranked for one side of a request.
+
+    Attributes:
+        side: the history, or the words of the request.
+        share: how much this side counts, of 1; None where both sides are fused by the ranks of the items.
+        rankers: a ranker, or a fusion with its weights, in words.
+        length: the length of histories that it was chosen for; None for words, and where nothing was chosen.
+        cases: users that it was chosen on; 0 where it is a default, None where nothing was chosen.
+        ndcg_at_10: its NDCG@10 on them, among the whole catalogue; None without such users.
+        interval: the ends of its 95 % interval.
+    """
+
+    side: By
+    share: float | None
+    rankers: str
+    length: HistoryLength | None = None
+    cases: int | None = None
+    ndcg_at_10: float | None = None
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class ItemPart:
+    """What one ranker contributes to the score of an item, for one side of the request."""
+
+    side: By
+    ranker: str
+    weight: float
+    standardised: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How the items of an answer were ranked.
+
+    Attributes:
+        by: what ranked, the history first.
+        parts: item id -> what each ranker contributed; empty unless it was asked for, and where nothing was
+            chosen. `weight` is of the score in standard deviations above the mean of the catalogue.
+        model: what a language model did to the ranking; empty for nothing.
+    """
+
+    by: tuple[RankedBy, ...]
+    parts: Mapping[str, tuple[ItemPart, ...]]
+    model: str = ""
+
+
+class RequestRanker:
+    """Ranks the items of one domain for histories, words, or both.
+
+    A `ChosenRanker` scores both together, as it was measured. Any other ranker scores histories; words are
+    looked up in the index (by BM25 where that ranks), and both are fused by reciprocal rank.
+
+    Args:
+        domain: of the items.
+        ranker: fitted on them.
+        index: gives the index of the catalogue, when words are first looked up; None where there is none.
+        draft_weight: how much the search for a request's draft counts beside its history.
+    """
+
+    def __init__(
+        self,
+        domain: str,
+        ranker: Ranker,
+        index: Callable[[], CatalogueIndex] | None = None,
+        draft_weight: float = 0.0,
+    ) -> None:
+        self.domain, self.ranker, self._index = domain, ranker, index
+        self._draft_weight = draft_weight
+
+    @property
+    def searches_index(self) -> bool:
+        """Whether there is an index that words are compared with."""
+        return self._index is not None and not isinstance(self.ranker, Bm25)
+
+    def ranked(
+        self, requests: Sequence[RankRequest], within: frozenset[str] | None, k: int | None
+    ) -> list[RankedItems]:
+        """The ranking for each request.
+
+        Args:
+            requests: what is ranked for.
+            within: only these ids are ranked; all of the catalogue without it.
+            k: how many of the best; None for all.
+
+        Raises:
+            UserError: words are looked for, and there is no index.
+        """
+        found = []
+        for start in range(0, len(requests), _AT_ONCE):
+            some = requests[start : start + _AT_ONCE]
+            if isinstance(self.ranker, ChosenRanker):
+                found += self._chosen(self.ranker, some, within, k)
+            else:
+                found += self._by_ranks(self.ranker, some, within, k)
+        return found
+
+    def explained(
+        self, request: RankRequest, item_ids: Sequence[str], within: frozenset[str] | None, parts: bool
+    ) -> Ranking:
+        """What ranked for a request, and, with `parts`, what each ranker contributed to these items."""
+        if isinstance(self.ranker, ChosenRanker):
+            return _chosen_ranking(self._bound(self.ranker, within), request, item_ids if parts else ())
+        words = Bm25.name if isinstance(self.ranker, Bm25) else INDEX
+        both = bool(request.history and request.words)
+        by = [RankedBy("history", None if both else 1.0, self.ranker.name)] if request.history else []
+        by += [RankedBy("words", None if both else 1.0, words)] if request.words else []
+        return Ranking(tuple(by), {})
+
+    def _chosen(
+        self,
+        ranker: ChosenRanker,
+        requests: Sequence[RankRequest],
+        within: frozenset[str] | None,
+        k: int | None,
+    ) -> list[RankedItems]:
+        bound = self._bound(ranker, within)
+        scores = bound.score_requests([one.history for one in requests], [one.words for one in requests])
+        scores = self._with_drafts(scores, [one.draft for one in requests])
+        words = ranker.choice.queries.chosen.weights
+        only_found = len(words) == 1 and next(iter(words)) in _FOUND_BY_WORDS
+        found = []
+        for one, row in zip(requests, scores, strict=True):
+            lone = only_found and not ranker.history_share(one.history, one.words)
+            found.append(self._best(row, one, within, k, row != 0 if lone else None))
+        return found
+
+    def _with_drafts(self, scores: Scores, drafts: Sequence[str]) -> Scores:
+        """The scores, with the search for what a model wrote where it wrote something."""
+        written = [at for at, draft in enumerate(drafts) if draft]
+        if not written or not self._draft_weight:
+            return scores
+        searched = standardised_rows(self._index_scores([drafts[at] for at in written], None))
+        own = standardised_rows(scores[written])
+        scores[written] = self._draft_weight * searched + (1 - self._draft_weight) * own
+        return scores
+
+    def _bound(self, ranker: ChosenRanker, within: frozenset[str] | None) -> ChosenRanker:
+        """The ranker with the search in the index of this catalogue."""
+        if self._index is None:
+            return ranker
+        return ranker.with_search(lambda texts: self._index_scores(texts, within))
+
+    def _index_scores(self, texts: Sequence[str], within: frozenset[str] | None) -> NDArray[np.float64]:
+        assert self._index is not None  # `_bound` looks
+        return index_scores(self._index(), self.domain, tuple(self.ranker.item_ids), texts, within)
+
+    def _by_ranks(
+        self, ranker: Ranker, requests: Sequence[RankRequest], within: frozenset[str] | None, k: int | None
+    ) -> list[RankedItems]:
+        past = [at for at, one in enumerate(requests) if one.history]
+        scores = ranker.score_all([requests[at].history for at in past])
+        rows = dict(zip(past, scores, strict=True))
+        return [self._fused(one, rows.get(at), within, k) for at, one in enumerate(requests)]
+
+    def _fused(
+        self, request: RankRequest, row: Scores | None, within: frozenset[str] | None, k: int | None
+    ) -> RankedItems:
+        """By the history, by the words, or by both."""
+        if row is not None and not request.words:
+            return self._best(row, request, within, k)
+        pool = max(_POOL, k or len(self.ranker.item_ids) // 10)
+        hits = self._searched(request, pool, within)
+        if row is not None:
+            past = self._best(row, request, within, pool).items
+            ids = {"history": [one.item_id for one in past], "words": [one.item_id for one in hits]}
+            fused = reciprocal_rank_fusion(ids)
+            hits = [ScoredItem(item, fused[item]) for item in sorted(fused, key=lambda item: -fused[item])]
+        every = np.zeros(len(self.ranker.item_ids))
+        every[: len(hits)] = [one.score for one in hits]  # what was not found scores nothing
+        return RankedItems(hits[:k], _threshold(every))
+
+    def _searched(self, request: RankRequest, k: int, within: frozenset[str] | None) -> list[ScoredItem]:
+        """The items that fit words: by BM25 where the ranker is that, else by the index."""
+        text, absent = request.words, request.absent
+        if isinstance(self.ranker, Bm25):
+            return self.ranker.top_for_text(text, k, absent, within)
+        if self._index is None:
+            raise UserError(
+                "queries need the index of the catalogue", hint="make the recommender from a catalogue"
+            )
+        hits = find_within(self._index(), text, self.domain, k, within, absent)
+        return [ScoredItem(hit.item_id, hit.score) for hit in hits]
+
+    def _best(
+        self,
+        row: Scores,
+        request: RankRequest,
+        within: frozenset[str] | None,
+        k: int | None,
+        able: NDArray[np.bool_] | None = None,
+    ) -> RankedItems:
+        """The best of a row of scores of the whole catalogue."""
+        ids = self.ranker.item_ids
+        mine = np.ones(len(ids), np.bool_) if within is None else np.zeros(len(ids), np.bool_)
+        mine[self._places(within or ())] = True
+        mine[self._places(request.absent)] = False
+        left = np.flatnonzero(mine if able is None else mine & able)
+        best = left[best_places(row[left], len(left) if k is None else k)]
+        return RankedItems([ScoredItem(ids[at], float(row[at])) for at in best], _threshold(row))
+
+    def _places(self, item_ids: Collection[str]) -> list[int]:
+        return [self._place[item] for item in item_ids if item in self._place]
+
+    @cached_property
+    def _place(self) -> Mapping[str, int]:
+        return {item: at for at, item in enumerate(self.ranker.item_ids)}
+
+
+def _threshold(row: Scores) -> float:
+    """One standard deviation above the mean of the finite scores."""
+    finite = row[np.isfinite(row)]
+    return float(finite.mean() + finite.std()) if len(finite) else np.inf
+
+
+def _chosen_ranking(ranker: ChosenRanker, request: RankRequest, item_ids: Sequence[str]) -> Ranking:
+    """See `RequestRanker.explained`."""
+    share = ranker.history_share(request.history, request.words)
+    by: list[RankedBy] = []
+    parts: dict[str, list[ItemPart]] = {item: [] for item in item_ids}
+    if share:
+        length = ranker.length_of(request.history)
+        choice = ranker.choice.histories[length]
+        past = _ranked_by("history", share, choice.chosen, choice.cases, choice.tried)
+        by.append(replace(past, length=length))
+        _add(parts, "history", ranker.parts_of(request.history, list(parts)) if parts else [])
+    if share < 1:
+        words = ranker.choice.queries
+        by.append(_ranked_by("words", 1 - share, words.chosen, words.cases, words.tried))
+        _add(parts, "words", ranker.text_parts_of(request.words, list(parts)) if parts else [])
+    return Ranking(tuple(by), {item: tuple(some) for item, some in parts.items()})
+
+
+def _add(parts: Mapping[str, list[ItemPart]], side: By, found: Sequence[Sequence[ScorePart]]) -> None:
+    for own, some in zip(parts.values(), found, strict=True):
+        own += [ItemPart(side, one.ranker, one.weight, one.standardised, one.score) for one in some]
+
+
+def _ranked_by(
+    side: By, share: float, chosen: RankerWeights, cases: int, tried: Sequence[ValidatedWeights]
+) -> RankedBy:
+    measured = next(
+        (one for one in tried if (one.weights, one.half_likes) == (chosen.weights, chosen.half_likes)), None
+    )
+    if measured is None:
+        return RankedBy(side, share, label_of(chosen), cases=0)
+    return RankedBy(side, share, label_of(chosen), None, cases, measured.ndcg_at_10, measured.interval)

@@ -1,0 +1,158 @@
+"""What a `Recommender` of a run is made of: its data, what its stage `fit` chose, the likes of its users."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from rectune.core.artifacts import read_manifest
+from rectune.core.catalogue import load_catalogue
+from rectune.core.errors import UserError
+from rectune.core.progress import say
+from rectune.core.rows import read_rows
+from rectune.core.settings import RetrievalConfig
+from rectune.core.types import Case, content_id
+from rectune.rankers.base import Ranker, ranker_class
+from rectune.rankers.chosen import ChosenRanker, load_co_likes, ranker_folder
+from rectune.rankers.domain_data import train_likes
+from rectune.rankers.stage import chosen_path
+from rectune.recommender.build import RecommenderParts, from_items
+from rectune.recommender.model_ranking import measured_model_ranking
+
+
+def from_folder(
+    data: Path,
+    domain: str,
+    ranker: str | Ranker | None,
+    model: str | Path | None,
+    retrieval: RetrievalConfig,
+    catalogues: Path,
+    fitted: Path | None = None,
+    reranked: Path | None = None,
+) -> RecommenderParts:
+    """The parts of a recommender of one domain of a finished stage `data`, whose users are known.
+
+    What the stage `fit` chose ranks, or the one of its rankers that is named. Where it was not run, `hybrid`
+    or the named one ranks, and that is said.
+
+    Args:
+        data: the folder of the stage `data`.
+        domain: one of its domains; may be empty where there is one.
+        ranker, model, retrieval: as in `from_items`.
+        catalogues: holds a folder for each catalogue that is indexed.
+        fitted: the folder of the stage `fit` on this data.
+        reranked: the folder of the stage `rerank` with this model: what it found to help ranks beside the
+            choice.
+
+    Raises:
+        UserError: the data has no such domain.
+    """
+    known = load_catalogue(data / "items.parquet")
+    if not domain and len(known.domains) == 1:
+        domain = known.domains[0]
+    if domain not in known.domains:
+        raise UserError(
+            f"which catalogue? There is no domain {domain!r}",
+            hint=f"give a catalogue, or the domain, one of: {', '.join(known.domains)}",
+        )
+    items, histories = known.of(domain), _RunHistories(data, domain)
+    index = co_likes = None
+    if ranker is None and (retrieval.grounding == "ranked" or model is None):
+        ranker = ChosenRanker.name if fitted else None
+        if not fitted:
+            say("the stage fit was not run on this data, so nothing was chosen: hybrid ranks")
+    if fitted is not None:
+        folder, index = chosen_path(fitted, domain), fitted / "index"
+        ranker, co_likes = _saved(folder, ranker), load_co_likes(folder)
+    needed = isinstance(ranker, str)
+    likes = train_likes(data, read_rows(data / "cases.parquet", Case), domain) if needed else None
+    parts = from_items(
+        items, ranker=ranker, model=model, likes=likes, histories=histories, retrieval=retrieval,
+        folder=catalogues / content_id("catalogue", data.name, domain, retrieval.embedder),
+        index=index, co_likes=co_likes,
+    )  # fmt: skip
+    if reranked is None or parts.generative is None or not isinstance(parts.ranker, ChosenRanker):
+        return parts
+    beside = measured_model_ranking(reranked, domain, items, parts.generative.model)
+    return replace(parts, model_ranking=beside)
+
+
+def fit_of(data: Path, find: Callable[[], Path]) -> Path | None:
+    """The folder of the stage `fit` on this data; None where it was not run on it.
+
+    Args:
+        data: the folder of the stage `data`.
+        find: gives the folder of the stage `fit`; it raises `UserError` where there is none.
+    """
+    try:
+        fitted = find()
+        made_of = read_manifest(fitted).get("inputs", {}).get("data")
+    except UserError:
+        return None
+    return fitted if made_of == data.name else None
+
+
+def rerank_of(fitted: Path | None, model: Path | None, find: Callable[[], Path]) -> Path | None:
+    """The folder of the stage `rerank` of this choice and this model; None where there is none.
+
+    Args:
+        fitted: the folder of the stage `fit`.
+        model: the GGUF file that the stage `export` made.
+        find: gives the folder of the stage `rerank`; it raises `UserError` where there is none.
+    """
+    if fitted is None or model is None:
+        return None
+    try:
+        found = find()
+        inputs = read_manifest(found).get("inputs", {})
+    except UserError:
+        return None
+    same = inputs.get("fit") == fitted.name and inputs.get("export") == model.resolve().parent.name
+    return found if same else None
+
+
+def _saved(folder: Path, ranker: str | Ranker | None) -> str | Ranker | None:
+    """A named ranker as the stage `fit` tuned it, where it is among those; else what was given."""
+    if ranker == ChosenRanker.name:
+        return ChosenRanker.load(folder)
+    if isinstance(ranker, str) and (place := ranker_folder(folder, ranker)).is_dir():
+        return ranker_class(ranker).load(place)
+    return ranker
+
+
+class _RunHistories(Mapping[str, Sequence[str]]):
+    """The likes of the users of a run's domain, oldest first; read when they are first asked for."""
+
+    def __init__(self, data: Path, domain: str) -> None:
+        self._data, self._domain = data, domain
+
+    @cached_property
+    def _likes(self) -> dict[str, list[str]]:
+        import polars as pl
+
+        own = pl.col("domain") == self._domain
+        users = pl.scan_parquet(self._data / "users.parquet").filter(own).select("user", "user_id")
+        items = pl.scan_parquet(self._data / "items.parquet").filter(own).select("item", "item_id")
+        rows = (
+            pl.scan_parquet(self._data / "interactions.parquet")
+            .filter(own & pl.col("liked"))
+            .join(users, on="user")
+            .join(items, on="item")
+            .sort("timestamp", "order", nulls_last=False)
+            .unique(["user_id", "item_id"], keep="first", maintain_order=True)
+            .group_by("user_id", maintain_order=True)
+            .agg("item_id")
+            .collect()
+        )
+        return dict(zip(rows["user_id"].to_list(), rows["item_id"].to_list(), strict=True))
+
+    def __getitem__(self, user: str) -> Sequence[str]:
+        return self._likes[user]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._likes)
+
+    def __len__(self) -> int:
+        return len(self._likes)
