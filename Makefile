@@ -86,7 +86,7 @@ bench-estimate: setup-tests  ## the estimate of the demo's training against its 
 bench-eval: setup-tests  ## scoring 20 candidates after one shared prompt against 20 full prompts
 	@$(BIN)/python -m bench.evaluation $(ARGS)
 
-bench-scoring: setup-tests  ## what a model's ranking is scored by; ARGS="--data path/to/data", an hour
+bench-scoring: setup-tests  ## what a model should score titles by; ARGS="--data path/to/data"
 	@$(BIN)/python -m bench.scoring_study $(ARGS)
 
 bench-rankers: setup-tests  ## rankers that learn from likes, against implicit, as ratios; ARGS=--largest

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,6 @@ from rectune.rankers.domain_data import DomainData, train_likes
 from rectune.rankers.eval_cases import EvalCase, as_asked, by_domain, passive_cases
 from rectune.rankers.likelihood import Messages, RenderedPrompt, Scorer, without_history
 
-DATASETS = ("movielens", "anime")
 TEMPLATES, ORDERS, FOREIGN = 2, 2, 2  # prompts that are averaged, the case's own among the first two
 TUNING = 50  # users of each domain that weights are chosen on
 _LOCALE = "en"
@@ -34,6 +33,10 @@ _CHUNK = 256  # titles that are asked for at once behind a prompt of no case
 _LIST = "{{ known.nouns | capitalize }} that one person {{ known.past }}, one a line."
 
 Titles = dict[str, list[list[float]]]  # prompt -> the log-probabilities of each candidate's tokens
+
+
+class NotKnown(Exception):
+    """A log-probability is not in the file, and no model is there to be asked."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +64,34 @@ class Question:
     dated: bool = False
 
 
-def read_study(root: Path, folder: Path, users: int) -> Study:
-    """The data stage on the two datasets (once a folder), and `users` test users of each."""
+@dataclass(frozen=True)
+class Source:
+    """Where cases are cut: two datasets below `root`, in a seeded order, into a folder that keeps them."""
+
+    root: Path
+    folder: Path
+    datasets: tuple[str, str]
+    seed: int
+
+
+def read_study(source: Source, users: int, without: Collection[tuple[str, str]] = ()) -> Study:
+    """The data stage on two datasets (once a folder), and `users` test users of each.
+
+    Args:
+        source: of the cases.
+        users: test users of each dataset.
+        without: (domain, user) of those who take no part.
+    """
+    folder = source.folder
     if not (folder / "cases.parquet").is_file():
-        _cut(root, folder, max(users, 300))
+        _cut(source, users)
     catalogue = load_catalogue(folder / "items.parquet")
     cases = [case for case in read_rows(folder / "cases.parquet", Case) if case.history_domain == case.domain]
     names = sorted({case.domain for case in cases})
+    able = sorted((case for case in cases if (case.domain, case.user) not in without), key=lambda one: one.id)
 
     def some(split: Split, domain: str, count: int) -> list[EvalCase]:
-        own = sorted((c for c in cases if (c.split, c.domain) == (split, domain)), key=lambda case: case.id)
+        own = [case for case in able if (case.split, case.domain) == (split, domain)]
         return passive_cases(own[:count], catalogue, dict.fromkeys(names, _LOCALE))
 
     def both(split: Split, count: int) -> list[EvalCase]:
@@ -86,14 +107,19 @@ def read_study(root: Path, folder: Path, users: int) -> Study:
     )
 
 
-def _cut(root: Path, folder: Path, users: int) -> None:
+def _cut(source: Source, users: int) -> None:
     from rectune.datagen.build import run
 
-    changes = [f"data.root={root}", f"data.datasets=[{','.join(DATASETS)}]"]
-    changes += [f"data.mixture_weights={{{', '.join(f'{name}: 1' for name in DATASETS)}}}"]
-    changes += [f"data.test={2 * users}", "data.preference=120", "data.train=100"]
-    changes += ["data.train_time_quantile=1.0", "data.max_history=10"]
-    run(load_recipe(Path("recipes/demo.yaml"), changes).only(("data",)), {}, folder)
+    one, other = source.datasets
+    changes = [f"data.root={source.root}", f"data.datasets=[{one},{other}]", f"data.seed={source.seed}"]
+    changes += [f"data.mixture_weights={{{one}: 1, {other}: 1}}", f"data.test={2 * max(users, 300)}"]
+    changes += [
+        "data.preference=120",
+        "data.train=100",
+        "data.train_time_quantile=1.0",
+        "data.max_history=10",
+    ]
+    run(load_recipe(Path("recipes/demo.yaml"), changes).only(("data",)), {}, source.folder)
 
 
 def _ground(folder: Path, cases: Sequence[Case], catalogue: Catalogue, domain: str) -> DomainData:
@@ -170,37 +196,56 @@ def titles_of(domain: str, items: Sequence[str], catalogue: Catalogue, with_year
     return behind_closing(_LOCALE, [dated(item) if with_year else item.title for item in found])[1]
 
 
-def collect(study: Study, scorer: Scorer) -> dict[str, Titles]:
-    """Case id -> the log-probabilities behind each prompt.
+def collect(
+    study: Study, tests: Sequence[EvalCase], scorer: Scorer, wanted: Collection[str] = ()
+) -> dict[str, Titles]:
+    """Case id -> the log-probabilities behind each prompt; without those that the scorer refuses.
 
     Prompts are asked one kind after the other, each for all cases, so that what is missing after an
     interruption is whole kinds.
+
+    Args:
+        study: whose catalogue and foreign prompts are used.
+        tests: its cases that are asked.
+        scorer: scores the titles; may raise `NotKnown`.
+        wanted: names of the prompts; all unless some are given.
     """
-    cases = {domain: group for domain, group in by_domain([*study.tuning, *study.tests]).items() if group}
-    shared = {domain: shared_questions(group[0], study) for domain, group in cases.items()}
-    own = {t.case.id: questions(t, study.catalogue) for group in cases.values() for t in group}
-    for name in dict.fromkeys(name for some in (*shared.values(), *own.values()) for name in some):
+
+    def some(found: dict[str, Question]) -> dict[str, Question]:
+        return {name: question for name, question in found.items() if not wanted or name in wanted}
+
+    cases = by_domain(tests)
+    shared = {domain: some(shared_questions(group[0], study)) for domain, group in cases.items()}
+    own = {t.case.id: some(questions(t, study.catalogue)) for group in cases.values() for t in group}
+    names = dict.fromkeys(name for each in (*shared.values(), *own.values()) for name in each)
+    found: dict[str, Titles] = {case: {} for case in own}
+    for name in names:
         begun = time.monotonic()
         for domain, group in cases.items():
             if name in shared[domain]:
-                items = list(dict.fromkeys(item for test in group for item in test.case.candidates))
-                for start in range(0, len(items), _CHUNK):
-                    _ask(scorer, study, domain, items[start : start + _CHUNK], shared[domain][name])
-            for test in (test for test in group if name in own[test.case.id]):
-                _ask(scorer, study, domain, test.case.candidates, own[test.case.id][name])
-        print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
-    return {
-        test.case.id: {
-            name: _ask(scorer, study, domain, test.case.candidates, question)
-            for name, question in (own[test.case.id] | shared[domain]).items()
-        }
-        for domain, group in cases.items()
-        for test in group
-    }
+                _ask_all(scorer, study, group, shared[domain][name])
+            for test in group:
+                question = (own[test.case.id] | shared[domain]).get(name)
+                if question and (logs := _ask(scorer, study, domain, test.case.candidates, question)):
+                    found[test.case.id][name] = logs
+        there = sum(name in titles for titles in found.values())
+        seconds = time.monotonic() - begun
+        print(f"{name}: {there} of {len(tests)} cases, {seconds:.0f} s", file=sys.stderr, flush=True)
+    return found
+
+
+def _ask_all(scorer: Scorer, study: Study, group: Sequence[EvalCase], question: Question) -> None:
+    """Have all candidates of some cases scored behind a prompt that they share."""
+    items = list(dict.fromkeys(item for test in group for item in test.case.candidates))
+    for start in range(0, len(items), _CHUNK):
+        _ask(scorer, study, group[0].case.domain, items[start : start + _CHUNK], question)
 
 
 def _ask(
     scorer: Scorer, study: Study, domain: str, items: Sequence[str], question: Question
-) -> list[list[float]]:
+) -> list[list[float]] | None:
     titles = titles_of(domain, items, study.catalogue, question.dated)
-    return scorer.loglikelihood(question.messages, titles, prefill=question.prefill)
+    try:
+        return scorer.loglikelihood(question.messages, titles, prefill=question.prefill)
+    except NotKnown:
+        return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from bench.scoring_evaluation import FOLDS, Chosen, Evaluation, Ranked, Ranks
 from bench.scoring_variants import Variant
@@ -32,43 +33,51 @@ def alone_table(found: Evaluation, rankers: Sequence[str], variants: Sequence[Va
 
 
 def beside_table(name: str, found: Evaluation, rows: Sequence[Row]) -> str:
-    """Variants fused with a ranker, less that ranker; McNemar's p is corrected over the table's rows."""
+    """Variants fused with a ranker, less that ranker.
+
+    McNemar's p is corrected over the table's rows; so is the mark of bold type (see `_column`).
+    """
     plain, domains = found.plain(name), sorted({test.case.domain for test in found.tests})
     apart = domains if len(domains) > 1 else []
     head = ["fused with it", "weights", "Hit@1", *apart, "NDCG@10", "MRR"]
     head += ["Hit@1 less plain", "p (Holm)", "MRR less plain", f"the same, {FOLDS} folds"]
     fusions = [found.fused(variant, name, chosen) for variant, chosen in rows]
     gaps = [difference(plain.ranks.tolist(), one.ranks.tolist(), found.resampled) for one in fusions]
+    folds = _column([_gain(found.cross_fitted(variant, name, c), plain) for variant, c in rows], found)
     lines = [[f"(plain `{name}`)", "", *_figures(plain.ranks, found, apart), "", "", "", ""]]
-    for (variant, chosen), one, gap, p in zip(
-        rows, fusions, gaps, holm([gap.p for gap in gaps]), strict=True
-    ):
-        folds = found.cross_fitted(variant, name, chosen)
-        gains = [reciprocal_ranks(each.ranks) - reciprocal_ranks(plain.ranks) for each in (one, folds)]
+    corrected = holm([gap.p for gap in gaps])
+    for row, one, gap, p, fold in zip(rows, fusions, gaps, corrected, folds, strict=True):
         hits = hit_at(one.ranks, 1) - hit_at(plain.ranks, 1)
         tested = [_signed(hits, found.resampled), f"{gap.p:.3f} ({p:.3f})"]
-        tested += [_signed(gain, found.resampled) for gain in gains]
-        lines.append([_title(variant, chosen), _weights(one), *_figures(one.ranks, found, apart), *tested])
+        tested += [_signed(_gain(one, plain), found.resampled), fold]
+        lines.append([_title(*row), _weights(one), *_figures(one.ranks, found, apart), *tested])
     return _table(head, lines)
 
 
 def against_table(names: Sequence[str], found: Evaluation, rows: Sequence[Row], reference: Variant) -> str:
     """MRR of each variant beside each ranker less that of one variant beside it, folds in both."""
-    base = {name: reciprocal_ranks(found.cross_fitted(reference, name).ranks) for name in names}
-    lines = [
-        [
-            _title(*row),
-            *(
-                _signed(
-                    reciprocal_ranks(found.cross_fitted(row[0], name, row[1]).ranks) - base[name],
-                    found.resampled,
-                )
-                for name in names
-            ),
-        ]
-        for row in rows
-    ]
+    columns = []
+    for name in names:
+        base = found.cross_fitted(reference, name)
+        gains = [_gain(found.cross_fitted(variant, name, chosen), base) for variant, chosen in rows]
+        columns.append(_column(gains, found))
+    lines = [[_title(*row), *shown] for row, *shown in zip(rows, *columns, strict=True)]
     return _table(["fused", *(f"beside `{name}`" for name in names)], lines)
+
+
+def _gain(one: Ranked, other: Ranked) -> NDArray[np.float64]:
+    return np.asarray(reciprocal_ranks(one.ranks) - reciprocal_ranks(other.ranks), np.float64)
+
+
+def _column(gains: Sequence[NDArray[np.float64]], found: Evaluation) -> list[str]:
+    """Mean differences; bold where p, corrected over all of these (Holm), is below 0.05.
+
+    p is that of a normal mean, two-sided: every user has one case.
+    """
+    scaled = [abs(each.mean()) / (each.std() / math.sqrt(len(each)) or 1.0) for each in gains]
+    corrected = holm([math.erfc(z / math.sqrt(2)) for z in scaled])
+    shown = [_signed(each, found.resampled) for each in gains]
+    return [f"**{text}**" if p < 0.05 else text for text, p in zip(shown, corrected, strict=True)]
 
 
 def _title(variant: Variant, chosen: Chosen) -> str:
