@@ -11,7 +11,7 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
-	bench-eval bench-scoring bench-filter bench-train bench-rankers $(STAGES)
+	bench-eval bench-scoring bench-filter bench-served bench-train bench-rankers bench-morphemes $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -74,8 +74,14 @@ bench-filter: setup-tests  ## the response score and near-duplicates, as ratios;
 bench-index: setup-tests  ## an index of 1,000,000 items: time, memory, recall; ARGS="--items 200000"
 	@$(BIN)/python -m bench.index $(ARGS)
 
-bench-headlines: setup-tests  ## Korean headlines: precision@10; ARGS="--data path/to/korean_news"
+bench-headlines: setup-tests  ## Korean titles: precision@10; ARGS="--data path/to/korean_news"
 	@$(BIN)/python -m bench.headlines $(ARGS)
+
+bench-morphemes: setup-tests  ## the time of 10,000 Korean titles and of queries; ARGS="--items 2000"
+	@$(BIN)/python -m bench.morphemes $(ARGS)
+
+bench-served: setup-tests  ## what validation chooses and test users are served; DATA=path
+	@$(BIN)/python -m bench.served --data $(DATA) $(ARGS)
 
 bench-train: setup-tests  ## the stage sft against a bare trl, packed against single rows; ARGS=--gpu
 	@$(BIN)/python -m bench.train $(ARGS)

@@ -17,7 +17,7 @@ from pathlib import Path
 from rectune.core.catalogue import Catalogue, load_catalogue
 from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
-from rectune.core.types import Case, Item, Split
+from rectune.core.types import Case, Item, Locale, Split
 from rectune.prompts.answers import behind_closing
 from rectune.prompts.locale_words import bulleted, fill, load_words, one_line
 from rectune.prompts.render import RenderOptions, render
@@ -28,7 +28,7 @@ from rectune.rankers.likelihood import Messages, RenderedPrompt, Scorer, without
 
 TEMPLATES, ORDERS, FOREIGN = 2, 2, 2  # prompts that are averaged, the case's own among the first two
 TUNING = 50  # users of each domain that weights are chosen on
-_LOCALE = "en"
+_LOCALE: Locale = "en"
 _CHUNK = 256  # titles that are asked for at once behind a prompt of no case
 _LIST = "{{ known.nouns | capitalize }} that one person {{ known.past }}, one a line."
 

@@ -12,13 +12,14 @@ from typing import NamedTuple
 from rectune.core import settings
 from rectune.core.errors import UserError
 from rectune.core.figures import DataFigures
-from rectune.core.figures.data import CaseCounts, DatasetFigures
+from rectune.core.figures.data import CaseCounts, DatasetFigures, OpinionCounts
 from rectune.core.progress import progress, say
 from rectune.core.recipe import Recipe
 from rectune.core.rows import write_rows
 from rectune.core.types import SPLITS, Case, Split
 from rectune.datagen import mixture, splits
 from rectune.datagen.dataset_cache import TABLES, CachedDataset, datasets_of, read_dataset
+from rectune.datagen.opinions import add_opinions, items_file
 from rectune.datagen.sources import CaseSource, make_case_sources
 
 if typing.TYPE_CHECKING:
@@ -45,8 +46,9 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> DataFigures:
     say(mixture.table(wanted, got))
     _check_splits(got, data)
     write_rows(out / "cases.parquet", [case for found in cases.values() for case in found], Case)
+    opinions = add_opinions(parts, sources, cases, data) if data.reviews else {}
     _combine(parts, out)
-    return _figures(data, parts, sources, cases, (wanted, got))
+    return _figures(data, parts, sources, cases, (wanted, got), opinions)
 
 
 def _check(parts: Sequence[CachedDataset], sources: Sequence[CaseSource], data: settings.DataConfig) -> None:
@@ -154,7 +156,7 @@ def _combine(parts: Sequence[CachedDataset], out: Path) -> None:
     import polars as pl
 
     for table in TABLES:
-        files = [part.file(table) for part in parts]
+        files = [items_file(part) if table == "items" else part.file(table) for part in parts]
         whole = out / f"{table}.parquet"
         if len(files) == 1:
             files[0].replace(whole)
@@ -171,18 +173,23 @@ def _figures(
     sources: Sequence[CaseSource],
     cases: _Cases,
     counts: tuple[_Counts, _Counts],
+    opinions: Mapping[str, OpinionCounts],
 ) -> DataFigures:
     return DataFigures(
         rows_in=sum(part.counts.rows_out for part in parts),
         rows_out=sum(len(found) for found in cases.values()),
         dropped={},
         root=str(data.root),
-        datasets={part.name: _dataset_figures(part, cases, counts) for part in parts},
+        datasets={
+            part.name: _dataset_figures(part, cases, counts, opinions.get(part.name)) for part in parts
+        },
         cross_domain={source.name: _by_split(source.name, counts) for source in sources if source.crosses},
     )
 
 
-def _dataset_figures(part: CachedDataset, cases: _Cases, counts: tuple[_Counts, _Counts]) -> DatasetFigures:
+def _dataset_figures(
+    part: CachedDataset, cases: _Cases, counts: tuple[_Counts, _Counts], opinions: OpinionCounts | None
+) -> DatasetFigures:
     about, read = part.dataset, part.counts
     own = [case for split in SPLITS for case in cases.get((part.name, split), [])]
     return DatasetFigures(
@@ -196,6 +203,7 @@ def _dataset_figures(part: CachedDataset, cases: _Cases, counts: tuple[_Counts, 
         users=read.users,
         interactions=read.rows_out,
         read=read,
+        opinions=opinions,
         cases=_by_split(part.name, counts),
         categories=_by_category(own),
     )

@@ -70,7 +70,7 @@ def run(
         rows_in=len(plans),
         rows_out=len(fitted.prompts),
         dropped={"every query refused": len(plans) - len(ready), "too long": fitted.too_long},
-        longest_lost=max(fitted.lost, default=0),
+        longest_lost=dict(fitted.longest_lost),
         shortened=fitted.shortened,
         left_out=fitted.left_out,
         asked_passively_instead=sum(_askable(plan, queries) is not plan for plan in active),
@@ -179,7 +179,7 @@ def query_request(
         sampling=sampling,
         seed=seed_of("seed", "query", plan.case.id, sampling.seed, attempt),
         stop=("\n",),
-        facts=facts(item),
+        facts=facts(item, plan.locale),
     )
 
 
@@ -231,7 +231,7 @@ def render_plans(
     config: settings.PromptsConfig,
     tokenizer: PreTrainedTokenizerBase,
 ) -> TruncatedPrompt:
-    """The prompts of many plans, in order, each shortened to `config.max_tokens` tokens."""
+    """The prompts of many plans, in order, each shortened to the tokens that its language may have."""
 
     def render_one(place: int, left_out: int) -> Prompt:
         return render_plan(plans[place], catalogue, queries, config, left_out)
@@ -239,7 +239,7 @@ def render_plans(
     def lengths(prompts: Sequence[Prompt]) -> list[int]:
         return prompt_lengths(tokenizer, prompts)
 
-    return fit(len(plans), render_one, lengths, config.max_tokens)
+    return fit(len(plans), render_one, lengths, config.token_limits)
 
 
 def render_plan(

@@ -109,7 +109,7 @@ def rationale_request(
         seed=seed_of("seed", "rationale", prompt.id, sampling.seed),
         prefill=_opening(prompt, catalogue),
         history=tuple(brief(item) for item in history),
-        facts=facts(target),
+        facts=facts(target, prompt.locale),
     )
 
 

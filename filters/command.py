@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from rectune.filters.score import THRESHOLD, score_column
 from rectune.filters.score_histogram import ScoreHistogram
 from rectune.filters.tokenization import encode_batches
 from rectune.models.loading import tokenizer_of_reference
+from rectune.readers.drops import MALFORMED_LIMIT, Drops, left_out_lines
+from rectune.readers.text_input import Texts
 from rectune.readers.texts import open_texts
 
 _QUANTILES = {
@@ -36,7 +38,8 @@ class ScoreOptions:
     """What to score, by which tokenizer and threshold.
 
     `column` and `kind` of a file are as in `rectune.readers.texts.open_texts`; `tokenizer` is a model
-    reference; `png` is the file for the histogram, if any.
+    reference; `png` is the file for the histogram, if any; `malformed` the share of a file's lines that may
+    be malformed.
     """
 
     file: Path
@@ -45,6 +48,7 @@ class ScoreOptions:
     tokenizer: str = "embedded"
     threshold: float = THRESHOLD
     png: Path | None = None
+    malformed: float = MALFORMED_LIMIT
 
 
 def score_file(asked: ScoreOptions, write: Callable[[str], Any] | None = None) -> str:
@@ -53,10 +57,11 @@ def score_file(asked: ScoreOptions, write: Callable[[str], Any] | None = None) -
     Args:
         write: gets one JSON object per text, in the file's order, as lines: `score` (null for an empty text),
             `tokens`, `distinct`, and `kept`, which is true below the threshold and false for an empty text.
+            A malformed line gets one like an empty text, so that places agree with the file's.
 
     Raises:
-        UserError: the file cannot be read, has no such column or a malformed line, the threshold is no
-            positive number, the tokenizer does not exist, or the PNG cannot be written.
+        UserError: the file cannot be read, has no such column or too many malformed lines, the threshold is
+            no positive number, the tokenizer does not exist, or the PNG cannot be written.
     """
     if not 0 < asked.threshold < math.inf:
         raise UserError(
@@ -65,10 +70,12 @@ def score_file(asked: ScoreOptions, write: Callable[[str], Any] | None = None) -
     if asked.png and not asked.png.absolute().parent.is_dir():
         raise UserError("no such folder", where=str(asked.png.absolute().parent), hint="make it first")
     spread = ScoreHistogram(asked.threshold)
-    with open_texts(asked.file, asked.column, asked.kind) as texts:
+    drops = Drops(malformed_limit=asked.malformed)
+    with open_texts(asked.file, asked.column, asked.kind, drops) as texts:
         tokenizer, name = tokenizer_of_reference(asked.tokenizer)
+        readable = _Readable(texts)
         with (
-            closing(encode_batches(tokenizer, texts)) as batches,
+            closing(encode_batches(tokenizer, readable)) as batches,
             progress(f"scoring {asked.file.name}", 0, "texts") as advance,
         ):
             for tokens in batches:
@@ -79,7 +86,19 @@ def score_file(asked: ScoreOptions, write: Callable[[str], Any] | None = None) -
                 advance(len(tokens))
     if asked.png:
         _draw(spread, asked, name)
-    return _summary(spread, name)
+    return "\n".join([_summary(spread, name, readable.malformed), *left_out_lines(drops)])
+
+
+class _Readable:
+    """The texts, an empty one in the place of each malformed record; counts these."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts, self.malformed = texts, 0
+
+    def __iter__(self) -> Iterator[str]:
+        for text in self._texts:
+            self.malformed += text is None
+            yield text or ""
 
 
 def _lines(columns: Mapping[str, Any], threshold: float) -> str:
@@ -101,10 +120,10 @@ def _draw(spread: ScoreHistogram, asked: ScoreOptions, tokenizer: str) -> None:
         raise UserError(f"cannot be written: {problem.strerror or problem}", where=str(path)) from None
 
 
-def _summary(spread: ScoreHistogram, tokenizer: str) -> str:
+def _summary(spread: ScoreHistogram, tokenizer: str, malformed: int) -> str:
     scored = spread.texts - spread.empty
     head = (
-        f"{spread.texts:,} texts: {spread.empty:,} empty, "
+        f"{spread.texts - malformed:,} texts: {spread.empty - malformed:,} empty, "
         f"{spread.dropped:,} at {spread.threshold:g} or above, {scored - spread.dropped:,} kept\n"
         f"score = ln(L)*L/C; L tokens, C distinct ones, counted by the tokenizer of {tokenizer}"
     )

@@ -138,8 +138,8 @@ def _reference(field: Mapping[str, Any]) -> str:
 def _kind(field: Mapping[str, Any]) -> str:
     if _reference(field):
         return "sections of the keys below"
-    if "anyOf" in field:
-        return " or ".join(_kind(one) for one in field["anyOf"])
+    if alternatives := field.get("anyOf", field.get("oneOf")):
+        return " or ".join(map(_kind, alternatives))
     if "enum" in field or "const" in field:
         return ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
     bounds = [words.format(field[name]) for name, words in _BOUNDS if name in field]

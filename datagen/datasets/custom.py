@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rectune.core.settings import CustomDatasetConfig
 from rectune.datagen.datasets.entry import Dataset, Layout
-from rectune.readers.custom import interactions_of, read
+from rectune.readers.custom import interactions_of, read, reviews
 
 
 def dataset(name: str, spec: CustomDatasetConfig, root: Path) -> Dataset:
@@ -21,6 +21,13 @@ def dataset(name: str, spec: CustomDatasetConfig, root: Path) -> Dataset:
     there = bool(spec.interactions) and events.is_file()  # what is missing is `registry.locate`'s to say
     ordered = there and "timestamp" in interactions_of(events, spec).columns().taken
     files = tuple(filter(None, (spec.items, spec.interactions))) + tuple(join.file for join in spec.joins)
+    layout = Layout(
+        "custom",
+        files,
+        functools.partial(read, spec=spec),
+        ordered=ordered,
+        reviews=functools.partial(reviews, spec=spec),
+    )
     return Dataset(
         name=name,
         domain=spec.domain,
@@ -31,6 +38,6 @@ def dataset(name: str, spec: CustomDatasetConfig, root: Path) -> Dataset:
         liked=spec.positive_threshold,
         why_liked="the recipe says so",
         people=spec.people or name,
-        layouts=(Layout("custom", files, functools.partial(read, spec=spec), ordered=ordered),),
+        layouts=(layout,),
         folder=".",
     )

@@ -6,15 +6,19 @@ from __future__ import annotations
 
 import importlib
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 if typing.TYPE_CHECKING:
+    import polars as pl
+
     from rectune.readers.drops import Drops
     from rectune.readers.raw import Raw
 
     Reader = Callable[[Sequence[Sequence[Path]], Drops], Raw]
+    ReviewReader = Callable[[Sequence[Sequence[Path]], Drops], Iterator[pl.DataFrame]]
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,15 @@ class Layout:
     leading `?` marks what may be missing. A file belongs to the first pattern that it matches, and counts
     packed too (name.gz), unless the plain one lies beside it. Where patterns hold `{category}`, each category
     has one file a pattern, and of several alternatives the first is taken. `reader` is `module:function` or
-    the function; `ordered` says whether times are published.
+    the function; `ordered` says whether times are published. `reviews` likewise reads what was written in
+    reviews; empty where nothing is published.
     """
 
     name: str
     files: tuple[str, ...]
     reader: str | Reader
     ordered: bool
+    reviews: str | ReviewReader = ""
 
     @property
     def by_category(self) -> bool:
@@ -40,11 +46,20 @@ class Layout:
 
     def read(self, files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
         """Read the files (one list a pattern) that `registry.locate` found."""
-        if not isinstance(self.reader, str):
-            return self.reader(files, drops)
-        module, _, function = self.reader.partition(":")
-        reader: Reader = getattr(importlib.import_module(module), function)
+        reader: Reader = _function(self.reader) if isinstance(self.reader, str) else self.reader
         return reader(files, drops)
+
+    def read_reviews(self, files: Sequence[Sequence[Path]], drops: Drops) -> Iterator[pl.DataFrame]:
+        """Batches with the columns of `rectune.readers.raw.review_columns`; none where `reviews` is empty."""
+        if not self.reviews:
+            return iter(())
+        reader: ReviewReader = _function(self.reviews) if isinstance(self.reviews, str) else self.reviews
+        return reader(files, drops)
+
+
+def _function(named: str) -> Any:
+    module, _, function = named.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 @dataclass(frozen=True)

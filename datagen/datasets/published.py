@@ -22,18 +22,21 @@ _AMAZON_LAYOUTS = (
         ("meta_{category}.jsonl", "{category}.jsonl"),
         "rectune.readers.published.amazon:read",
         ordered=True,
+        reviews="rectune.readers.published.amazon:reviews",
     ),
     Layout(
         "2018",
         ("meta_{category}.json", "{category}.json|{category}_5.json"),
         "rectune.readers.published.amazon:read",
         ordered=True,
+        reviews="rectune.readers.published.amazon:reviews",
     ),
     Layout(
         "2014",
         ("meta_{category}.json", "reviews_{category}.json|reviews_{category}_5.json"),
         "rectune.readers.published.amazon:read",
         ordered=True,
+        reviews="rectune.readers.published.amazon:reviews",
     ),
 )
 
@@ -142,7 +145,11 @@ _YELP = Dataset(
     people="yelp",
     layouts=(
         Layout(
-            "yelp", ("*_business.json", "*_review.json"), "rectune.readers.published.yelp:read", ordered=True
+            "yelp",
+            ("*_business.json", "*_review.json"),
+            "rectune.readers.published.yelp:read",
+            ordered=True,
+            reviews="rectune.readers.published.yelp:reviews",
         ),
     ),
     editions=(
@@ -370,9 +377,10 @@ _STEAM = Dataset(
     layouts=(
         Layout(
             "ucsd",
-            ("steam_games.json", "australian_users_items.json"),
+            ("steam_games.json", "australian_users_items.json", "?australian_user_reviews.json"),
             "rectune.readers.published.steam:read",
             ordered=False,
+            reviews="rectune.readers.published.steam:reviews",
         ),
         Layout("200k", ("steam-200k.csv",), "rectune.readers.published.steam:read_200k", ordered=False),
     ),

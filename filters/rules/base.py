@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -125,37 +124,6 @@ class LocaleShareRule(Rule):
     @abstractmethod
     def share(self, masked: str, locale: Locale) -> float:
         """The share in a response without titles; NaN if it cannot be determined."""
-
-
-@dataclass(frozen=True)
-class HintedPattern:
-    """A pattern for lower-case text, and hints: substrings of which every match contains one.
-
-    Searching for hints is much faster than a pattern with many alternatives, and most texts have none.
-    """
-
-    hints: tuple[str, ...]
-    pattern: re.Pattern[str]
-
-    def count(self, folded: str) -> int:
-        """The number of matches in a lower-case text."""
-        if not any(hint in folded for hint in self.hints):
-            return 0
-        return sum(1 for _ in self.pattern.finditer(folded))
-
-
-def hinted_patterns(*pairs: tuple[str, str]) -> tuple[HintedPattern, ...]:
-    """Patterns from pairs of hints, separated by `|`, and a regex, in which `^` is the start of a line."""
-    return tuple(
-        HintedPattern(tuple(hints.split("|")), re.compile(pattern, re.MULTILINE | re.ASCII))
-        for hints, pattern in pairs
-    )
-
-
-def count_matches(among: Sequence[HintedPattern], text: str) -> int:
-    """The number of matches of all patterns in a text."""
-    folded = text.lower()
-    return sum(sign.count(folded) for sign in among)
 
 
 def _recommended(text: str, titles: Sequence[str], shown: Sequence[int]) -> tuple[str, float]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from rectune.core.text.hinted_patterns import count_matches, hinted_patterns
 from rectune.core.types import Locale
-from rectune.filters.rules.base import CountRule, LocaleShareRule, count_matches, hinted_patterns
+from rectune.filters.rules.base import CountRule, LocaleShareRule
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 _OTHERS: dict[Locale, re.Pattern[str]] = {  # what is not of the locale's script

@@ -232,11 +232,14 @@ def score(
     kind: Annotated[
         str, typer.Option("--format", help="jsonl, json, csv or parquet, where the name does not say.")
     ] = "",
+    malformed: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of lines that may be malformed.")
+    ] = 0.01,
 ) -> None:
     """Response scores ln(L)*L/C of a file of texts: how many are dropped, by length, and a histogram."""
     from rectune.filters.command import ScoreOptions, for_terminal, score_file
 
-    asked = ScoreOptions(file, column, kind, tokenizer, threshold, png)
+    asked = ScoreOptions(file, column, kind, tokenizer, threshold, png, malformed)
     summary = score_file(asked, sys.stdout.write if as_json else None)
     sys.stdout.flush()  # a closed pipe is noticed here, not when the interpreter ends
     typer.echo(for_terminal(summary), err=as_json)

@@ -56,7 +56,7 @@ class Answering:
             return json_line(as_json(found.details)) if self._json else as_text(found.details)
         if self._json:
             return json_line(ranked_json(asked, found))
-        return ranked_text(found, self._options, self._liked)
+        return ranked_text(found, self._options, self._liked, self._recommender.generative is not None)
 
     def _missing(self, titles: tuple[str, ...], others: bool) -> str:
         """What becomes of titles that the catalogue lacks."""

@@ -8,6 +8,7 @@
     runs/by-recipe/<recipe>.recipe   which file bears that name
     runs/digests.sqlite          digests of raw and model files (rectune/core/digests.py)
     runs/generations.sqlite      the generation cache (rectune/inference/generation_cache.py)
+    runs/rankers/                fitted rankers of earlier runs (rectune/rankers/fit_cache.py)
 
 A key hashes the stage's name and version, the settings that change its result, the keys of its inputs and the
 digests of what it reads from outside. A folder whose key exists is complete: the rename to its final name is
@@ -201,10 +202,14 @@ class ArtifactStore:
             yield folder, bad
 
     def unlinked(self) -> list[Path]:
-        """Finished and partial folders that no recipe links to and no process uses: `clean` deletes them."""
+        """What no recipe needs and no process uses: `clean` deletes it.
+
+        Finished and partial folders that no recipe links to, and the rankers that `fit` keeps for later runs.
+        """
         linked = {link.resolve() for link in self.root.glob("by-recipe/*/*")}
         partials = [p for p in self.root.glob("*/*.partial") if p.is_dir() and not self._locked(p)]
-        return [p for p in [*self._artifacts(), *sorted(partials)] if p.resolve() not in linked]
+        kept = [path for path in [self.root / "rankers"] if path.is_dir()]
+        return [p for p in [*self._artifacts(), *sorted(partials), *kept] if p.resolve() not in linked]
 
     def remove(self, folder: Path) -> None:
         """Delete one folder that `unlinked` named."""

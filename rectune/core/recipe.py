@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from rectune.core import settings
 from rectune.core.errors import UserError
 from rectune.core.package_data import RECIPES, find_recipe, recipe_names
+from rectune.core.settings.base import BY_LOCALE, ONE
 
 
 class Recipe(BaseModel):
@@ -82,7 +83,7 @@ def load_recipe(recipe: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 def _conflicts(recipe: Recipe) -> list[str]:
     """Conflicts between sections that are valid by themselves."""
-    budget = recipe.prompts.max_tokens
+    budget = max(recipe.prompts.token_limits.values(), default=0)
     lengths = {"train": recipe.train.max_length, "align": recipe.align.max_length}
     short = [f"{name}.max_length ({length})" for name, length in lengths.items() if length <= budget]
     if not short:
@@ -173,7 +174,7 @@ def _override(document: dict[str, Any], text: str) -> str | None:
 
 def describe_fault(error: dict[str, Any]) -> str:
     """One of pydantic's errors in words, with the nearest right key where a key is unknown."""
-    place = ".".join(str(part) for part in error["loc"])
+    place = ".".join(str(part) for part in error["loc"] if part not in (ONE, BY_LOCALE))
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(error["loc"][-1]), _keys_at(error["loc"][:-1]), n=1, cutoff=0.5)
         return f"{place}: unknown key" + (f", did you mean {near[0]}?" if near else "")

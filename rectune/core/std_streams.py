@@ -4,13 +4,33 @@ more.
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import os
 import sys
 from typing import Any
 
-UNSHOWN = "backslashreplace"  # how characters are shown that a terminal's encoding lacks
+UNSHOWN = "rectune.unshown"  # how characters are shown that a terminal's encoding lacks, see `_unshown`
+# Signs of our own tables and charts, each with what is shown for it; others are written out.
+_PLAIN = (
+    dict(zip("▁▂▃▄▅▆▇█", "1234567#", strict=True))
+    | dict.fromkeys("▏▎▍▌▋▊▉", "#")
+    | {"░": "x", "─": "-", "–": "-", "…": "...", "·": ".", "⟪": "<", "⟫": ">", "⟦": "[", "⟧": "]", "␛": "^"}
+)
+
+
+def _unshown(problem: UnicodeError) -> tuple[str | bytes, int]:
+    """A handler of encoding errors: one of `_PLAIN`, or the character's code as `\\U0001f389`."""
+    if isinstance(problem, UnicodeEncodeError):
+        sign = problem.object[problem.start]
+        if sign in _PLAIN:
+            return _PLAIN[sign], problem.start + 1
+        problem.end = problem.start + 1
+    return codecs.backslashreplace_errors(problem)
+
+
+codecs.register_error(UNSHOWN, _unshown)
 
 
 class _Output(io.FileIO):

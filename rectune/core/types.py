@@ -28,6 +28,20 @@ ORIGINAL_TITLE = "original title"
 """The name of the fact by whose value an item is found in texts as well (`Item.facts`)."""
 
 
+OPINION = "opinion"
+"""The name of the facts that are what somebody wrote in a review: `opinion: "It boils quickly."`."""
+
+
+def opinion_fact(sentence: str) -> str:
+    """An opinion as a fact (`Item.facts`)."""
+    return f'{OPINION}: "{sentence}"'
+
+
+def without_opinions(text: str) -> str:
+    """The part of an item's text before its opinions."""
+    return text.partition(f'{OPINION}: "')[0].strip()
+
+
 def content_id(*parts: Any) -> str:
     """A 20-hex-digit hash of anything JSON can hold; equal content gives an equal id everywhere."""
     text = _CANONICAL.encode(parts)
@@ -61,7 +75,8 @@ class Item:
     """One item of a catalogue. `item_id` is the publisher's id; unique within a `domain`.
 
     `facts` is what else its table says of it and the person asked to be shown, as `price: 12`. An item is
-    found in texts also by the value of its fact `original title` (`rectune.prompts.other_titles`).
+    found in texts also by the value of its fact `original title` (`rectune.prompts.other_titles`). Facts
+    named `opinion` are what people wrote in reviews.
     """
 
     schema: ClassVar[int] = 1
@@ -72,6 +87,17 @@ class Item:
     description: str = ""
     year: int | None = None
     facts: tuple[str, ...] = ()
+
+    @property
+    def stated(self) -> tuple[str, ...]:
+        """The facts that are no opinions."""
+        return tuple(fact for fact in self.facts if not fact.startswith(f"{OPINION}: "))
+
+    @property
+    def opinions(self) -> tuple[str, ...]:
+        """What people wrote in reviews, without the name and the quotation marks of the fact."""
+        told = (fact.partition(": ") for fact in self.facts)
+        return tuple(said.removeprefix('"').removesuffix('"') for name, _, said in told if name == OPINION)
 
 
 @dataclass(frozen=True, slots=True)

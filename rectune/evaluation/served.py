@@ -1,7 +1,8 @@
 """Protocol `served`: the lists that the recommender really gives to test users, beside every fitted ranker.
 
-The recommender is the one that services call, with what the stage `fit` chose; it ranks the whole catalogue
-for all that a user is known to like but the target. Nothing is chosen on these users.
+The recommender is the one that services call, with what the stage `fit` chose and the stage `rerank` found to
+help; it ranks the whole catalogue for all that a user is known to like but the target. Nothing is chosen on
+these users.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rectune.core.artifacts import write_atomically
+from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.extras import is_installed
 from rectune.core.figures.fit import DomainChoice, RankerWeights
 from rectune.core.figures.served import SERVED, ServedChoice, ServedDomain, ServedLists, ServedMetrics
@@ -27,6 +28,10 @@ from rectune.rankers.base import Ranker
 from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.eval_cases import EvalCase, by_domain
 from rectune.recommender.answering import CatalogueAnswers
+from rectune.recommender.generative import GenerativeRecommender
+from rectune.recommender.model_ranking import measured_model_ranking
+from rectune.retrieval.grounding import Grounding
+from rectune.retrieval.index import open_index
 
 _PROTOCOL = (
     "what the recommender serves for all that a test user is known to like but the next item: its rank "
@@ -88,7 +93,7 @@ class _Domain:
         least = min((len(user.history) for user in self._tests), default=0) + 1
         likes, wanted = eval_context.likes(domain), len(self._tests)
         self._trains = train_users(data, domain, likes, wanted, least, seed) if wanted else []
-        self._recommender = CatalogueAnswers(eval_context.catalogue.of(domain), chosen)
+        self._recommender = _recommender(domain, chosen, eval_context)
 
     def ranked(self, advance: Callable[[int], None]) -> tuple[RankedUsers, list[tuple[str, ...]]]:
         """The ranks by every system, and what each test user is served."""
@@ -141,6 +146,21 @@ class _Domain:
         if by_vectors:
             return cosine_distance(data.vectors(listed))
         return jaccard_distance([data.items[item].categories for item in listed])
+
+
+def _recommender(domain: str, chosen: ChosenRanker, eval_context: EvalContext) -> CatalogueAnswers:
+    """The recommender of a domain as services call it: the choice, and what the model adds to it."""
+    items, inputs = eval_context.catalogue.of(domain), eval_context.inputs
+    if "rerank" not in inputs:
+        return CatalogueAnswers(items, chosen)
+    model = inputs["export"] / "model.gguf"
+    beside = measured_model_ranking(inputs["rerank"], domain, items, model)
+    if beside is None:
+        return CatalogueAnswers(items, chosen)
+    grounding = Grounding(items, open_index(inputs["fit"] / "index"))
+    settings, written = eval_context.config.retrieval, generation_cache_path(inputs["rerank"])
+    generative = GenerativeRecommender(model, grounding, settings, written, eval_context.generate)
+    return CatalogueAnswers(items, chosen, generative, lambda: grounding, model_ranking=beside)
 
 
 def best_alone(choice: DomainChoice) -> str | None:

@@ -51,7 +51,7 @@ def evaluate(eval_context: EvalContext, out: Path) -> EvalFigures:
     measure_served(tests, eval_context, out)
     measured = measure(tests, eval_context, out)
     prompts = read_rows(inputs["queries"] / "prompts.parquet", Prompt)
-    index = open_index(inputs["recommend"] / "index")
+    index = open_index(inputs["fit"] / "index")
     grounding = Grounding(list(eval_context.catalogue.items.values()), index)
     answers = compare_answers(prompts, eval_context, grounding, out)
     metrics = measured.model_copy(update={"answers": answers})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rectune.core.figures import QueriesFigures
 from rectune.core.figures.record import RowCounts, StageRecord
 from rectune.core.recipe import Recipe
+from rectune.core.types import Locale
 
 _MUCH = 0.1  # of the rows
 
@@ -31,14 +34,7 @@ def _key(figures: RowCounts, reason: str, recipe: Recipe) -> str:
     """What to turn against losses of this kind; empty where rows are dropped because they are bad."""
     stage = figures.stage
     if isinstance(figures, QueriesFigures) and reason == "too long":
-        budget, room = recipe.prompts.max_tokens, figures.longest_lost
-        more = [f"{name}.max_length" for name in ("train", "align")]
-        lengths = [recipe.train.max_length - budget + room, recipe.align.max_length - budget + room]
-        turned = [
-            f"prompts.max_tokens={room}",
-            *(f"{n}={length}" for n, length in zip(more, lengths, strict=True)),
-        ]
-        return f"prompts.max_tokens is {budget}, all would fit with {' '.join(turned)}"
+        return _longer(figures, recipe)
     keys = {
         (
             "queries",
@@ -50,3 +46,23 @@ def _key(figures: RowCounts, reason: str, recipe: Recipe) -> str:
     if stage == "rationales":
         return "raise generate.context, or name another teacher"
     return keys.get((stage, reason), "")
+
+
+def _longer(figures: QueriesFigures, recipe: Recipe) -> str:
+    """The overrides with which no prompt would have been too long; responses keep the room that they have."""
+    limits = recipe.prompts.token_limits
+    wanted = limits | figures.longest_lost
+    more = max(wanted.values()) - max(limits.values())
+    turned = [f"prompts.max_tokens={_limits(wanted)}"]
+    if more:
+        lengths = {"train": recipe.train.max_length, "align": recipe.align.max_length}
+        turned += [f"{name}.max_length={length + more}" for name, length in lengths.items()]
+    quoted = [f"'{each}'" if " " in each else each for each in turned]
+    return f"prompts.max_tokens is {_limits(limits)}, all would fit with {' '.join(quoted)}"
+
+
+def _limits(by_locale: Mapping[Locale, int]) -> str:
+    """One number where all languages have the same, else a map."""
+    if len(set(by_locale.values())) == 1:
+        return str(next(iter(by_locale.values())))
+    return "{" + ", ".join(f"{locale}: {tokens}" for locale, tokens in by_locale.items()) + "}"

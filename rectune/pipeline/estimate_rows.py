@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean
+from statistics import fmean, mean
 from typing import Any
 
 from rectune.core.artifacts import ArtifactStore, WorkDir
@@ -149,8 +149,15 @@ def _assumed(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) 
             count = count_rows(folders["rationales"] / "examples.parquet", Example)
             source = "examples not yet filtered"
     answer = round(most * _ANSWER)
-    length = min(stage.settings(recipe).max_length, round(recipe.prompts.max_tokens * _PROMPT) + answer)
+    prompts = round(_mean_limit(recipe) * _PROMPT)
+    length = min(stage.settings(recipe).max_length, prompts + answer)
     return RowLengths(count, (length,), (answer,), f"{source}, with the demo's averages")
+
+
+def _mean_limit(recipe: Recipe) -> float:
+    """Tokens that a prompt may have, over the languages in their shares."""
+    limits, shares = recipe.prompts.token_limits, recipe.prompts.locales
+    return fmean(limits.values(), [shares[locale] for locale in limits]) if limits else 0.0
 
 
 def _counted(stage: TrainingStage, folders: Mapping[str, Path], limit: int) -> RowLengths:

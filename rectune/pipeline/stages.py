@@ -54,7 +54,7 @@ STAGES: tuple[Stage, ...] = (
         "raw files into tables, and into histories, targets and candidates",
         sections=("data",),
         outside=external_inputs.raw_files,
-        version=2,
+        version=3,
     ),
     Stage(
         "base",
@@ -71,7 +71,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("models", "prompts", "generate"),
         inputs=("data", "base"),
         outside=external_inputs.teachers,
-        version=3,
+        version=4,
     ),
     Stage(
         "fit",
@@ -79,6 +79,7 @@ STAGES: tuple[Stage, ...] = (
         "rankers fitted on likes and texts, tuned, and chosen among on held-out users; the index",
         sections=("fit", "retrieval"),
         inputs=("data", "queries"),
+        version=2,
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
@@ -153,6 +154,7 @@ STAGES: tuple[Stage, ...] = (
         "how much the aligned model counts beside the chosen ranker, on users of no test",
         sections=("rerank", "retrieval"),
         inputs=("data", "queries", "fit", "candidates", "export"),
+        version=2,
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
@@ -161,7 +163,7 @@ STAGES: tuple[Stage, ...] = (
         "test prompts answered with real items, and the grounding report",
         sections=("retrieval",),
         inputs=("data", "queries", "fit", "export", "rerank"),
-        version=5,
+        version=6,
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
@@ -170,7 +172,7 @@ STAGES: tuple[Stage, ...] = (
         "models and baselines ranked side by side",
         sections=("evaluate", "retrieval"),
         inputs=("data", "queries", "fit", "base", "candidates", "export", "rerank", "recommend"),
-        version=6,
+        version=7,
     ),
     Stage(
         "report",

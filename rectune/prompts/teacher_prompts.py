@@ -9,30 +9,38 @@ import functools
 from collections.abc import Sequence
 
 from rectune.core.types import Item, Locale
-from rectune.prompts.locale_words import fill, load_words
+from rectune.prompts.locale_words import fill, load_words, one_line
 
 Messages = tuple[tuple[str, str], ...]
 
 _FILE = "teacher.{locale}.yaml"
 _DESCRIPTION = 160  # characters of a description that are shown
 _FACTS, _FACT = 6, 80  # facts of an item that are shown, and characters of each
+_OPINIONS = 3  # opinions of an item that are shown
 
 
-def facts(item: Item) -> str:
-    """An item in one line: title, categories, year, further facts and the beginning of its description."""
+def facts(item: Item, locale: Locale) -> str:
+    """An item in one line: title, categories, year, further facts, the beginning of its description, and what
+    people wrote about it, as their opinions.
+    """
     about = [*item.categories[:4]]
     if item.year is not None:
         about.append(str(item.year))
-    about += [fact[:_FACT] for fact in item.facts[:_FACTS]]
+    about += [fact[:_FACT] for fact in item.stated[:_FACTS]]
     line = f"{item.title} ({', '.join(about)})" if about else item.title
     text = " ".join(item.description.split())
-    if not text or text == item.title:
-        return line
-    return (
-        f"{line}: {text}"
-        if len(text) <= _DESCRIPTION
-        else f"{line}: {text[:_DESCRIPTION].rsplit(' ', 1)[0]} …"
-    )
+    if text and text != item.title:
+        short = text if len(text) <= _DESCRIPTION else f"{text[:_DESCRIPTION].rsplit(' ', 1)[0]} …"
+        line = f"{line}: {short}"
+    opinions = told_opinions(item, locale)
+    return f"{line}{' ' if line.endswith(('.', '!', '?', '…')) else '. '}{opinions}" if opinions else line
+
+
+def told_opinions(item: Item, locale: Locale, most: int = _OPINIONS) -> str:
+    """What people wrote about an item, marked as their opinions; empty where there is nothing."""
+    said = [one_line(opinion) for opinion in item.opinions[:most]]
+    words = load_words(locale, _FILE)["opinions"]
+    return fill(words["told"], item.domain, load_words(locale), {"said": said}) if said else ""
 
 
 def brief(item: Item) -> str:
@@ -46,7 +54,7 @@ def query_messages(item: Item, locale: Locale) -> Messages:
     shots = [
         turn for shot in words["shots"] for turn in (("user", shot["item"]), ("assistant", shot["query"]))
     ]
-    return (("system", words["system"]), *shots, ("user", facts(item)))
+    return (("system", words["system"]), *shots, ("user", facts(item, locale)))
 
 
 def rationale_opening(recent: Sequence[str], query: str, locale: Locale, choice: int) -> str:
@@ -64,14 +72,16 @@ def rationale_opening(recent: Sequence[str], query: str, locale: Locale, choice:
 def rationale_messages(item: Item, history: Sequence[Item], query: str, locale: Locale) -> Messages:
     """Ask why `item` fits this history, or answers this query (exactly one of the two is given).
 
-    With a query there are shots from different domains before it.
+    With a query there are shots from different domains before it. Where opinions of the item are shown, the
+    system message says what they are.
     """
     kinds, words = load_words(locale), load_words(locale, _FILE)["rationale"]
-    values = {"history": [brief(liked) for liked in history], "query": query, "item": facts(item)}
+    values = {"history": [brief(liked) for liked in history], "query": query, "item": facts(item, locale)}
     question = words["active" if query else "passive"]
     known = history[0].domain if history else item.domain
+    system = [words["system"], *([load_words(locale, _FILE)["opinions"]["system"]] if item.opinions else [])]
     return (
-        ("system", fill(words["system"], item.domain, kinds, {})),
+        ("system", " ".join(fill(part, item.domain, kinds, {}) for part in system)),
         *(_shots(locale) if query else ()),
         ("user", fill(question, item.domain, kinds, values, known)),
     )

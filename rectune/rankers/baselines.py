@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +12,13 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from rectune.core.errors import UserError
 from rectune.core.rng import generator_of
 from rectune.prompts.titles import fold
 from rectune.rankers.base import CatalogueRanker, Ranker, ScoredItem, Scores
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
+from rectune.retrieval.bm25 import TermScores
+from rectune.retrieval.terms import refuse_other_segmenter, segmenter_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from rectune.retrieval.embedding import Vectors
 
 LAST_ITEMS = 10  # items of a history that are looked at: the latest
-K1, B = 1.2, 0.75  # of BM25
+_BM25_FORMAT = 2  # 1: words alone
+_FIT_AGAIN = "fit the ranker and save it again"
 _WORD = re.compile(r"\w+")
 
 
@@ -72,11 +74,10 @@ def words_of(text: str) -> list[str]:
 
 
 class Bm25(CatalogueRanker):
-    """Okapi BM25 (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
+    """Okapi BM25 over words, and over morphemes of Korean; see `rectune.retrieval.bm25.TermScores`.
 
-    An item's document is its title and categories; the query is the words of the last items of the history,
-    each as often as items have it. score = sum over the query's words of idf * tf / (tf + k1 * (1 - b + b *
-    length / mean length)).
+    An item's document is its title and categories; the query is the terms of the last items of the history,
+    each as often as items have it. Without `kiwipiepy` Korean counts by pairs of letters, which is said.
     """
 
     name = "bm25"
@@ -86,36 +87,25 @@ class Bm25(CatalogueRanker):
         self.last = last
 
     def fit(self, data: DomainData) -> Self:
-        """Counts the words of every item of the domain."""
-        return self._set(
-            tuple(data.items), *_bm25_weights([Counter(words_of(data.text(i))) for i in data.items])
-        )
+        """Counts the terms of every item of the domain."""
+        return self._set(tuple(data.items), TermScores.fitted(data.terms))
 
-    def _set(self, item_ids: Sequence[str], weights: csr_array, words: Sequence[str]) -> Self:
-        self.item_ids, self._column = tuple(item_ids), {word: at for at, word in enumerate(words)}
-        self._weights = weights
+    def _set(self, item_ids: Sequence[str], terms: TermScores) -> Self:
+        self.item_ids, self._terms = tuple(item_ids), terms
         return self
 
     def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
         """See `Ranker.score_all`."""
-        queries = self.counts_in(histories, self.last) @ self._has_word
-        scores: Scores = (queries @ self._weights.T).toarray()
-        return scores
+        return self._terms.scores(self.counts_in(histories, self.last) @ self._has_term)
 
     def score_texts(self, texts: Sequence[str]) -> Scores:
-        """[len(texts), len(item_ids)] how well the words of each item fit those of a text."""
-        queries = np.zeros((len(texts), len(self._column)))
-        for row, text in zip(queries, texts, strict=True):
-            for word in words_of(text):
-                if (at := self._column.get(word)) is not None:
-                    row[at] += 1
-        scores: Scores = (self._weights @ queries.T).T
-        return scores
+        """[len(texts), len(item_ids)] how well the terms of each item fit those of a text."""
+        return self._terms.score_texts(texts)
 
     def top_for_text(
         self, text: str, k: int, exclude: Collection[str] = (), within: Collection[str] | None = None
     ) -> list[ScoredItem]:
-        """The k items whose words fit those of a text; none that shares no word with it."""
+        """The k items that fit a text; none that shares no term with it, nor one of like meaning."""
         scores = self.score_texts([text])[0]
         order = (at for at in np.argsort(-scores, kind="stable") if scores[at] > 0)
         found = ((self.item_ids[at], float(scores[at])) for at in order)
@@ -127,49 +117,35 @@ class Bm25(CatalogueRanker):
         return list(itertools.islice(allowed, k))
 
     @cached_property
-    def _has_word(self) -> csr_array:
-        """[items, words] 1 where an item has a word."""
-        has = self._weights.copy()
+    def _has_term(self) -> csr_array:
+        """[items, terms] 1 where an item has a term."""
+        has = self._terms.weights.copy()
         has.data = np.ones_like(has.data)
         return has
 
     def save(self, folder: Path) -> None:
         """See `Ranker.save`."""
-        weights = self._weights
-        words = np.frombuffer("\n".join(self._column).encode(), np.uint8)  # \w+ holds no end of a line
-        arrays = {"data": weights.data, "indices": weights.indices, "indptr": weights.indptr, "words": words}
-        parameters = {"last": self.last}
+        weights, terms = self._terms.weights, list(self._terms.column)
+        joined = np.frombuffer("\n".join(terms).encode(), np.uint8)  # no term holds an end of a line
+        arrays = {"data": weights.data, "indices": weights.indices, "indptr": weights.indptr, "terms": joined}
+        parameters = {"last": self.last, "format": _BM25_FORMAT, "segmenter": segmenter_of(terms)}
         save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, parameters, arrays))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """See `Ranker.load`."""
+        """See `Ranker.load`; also refuses one whose Korean was split in another way than here."""
         from scipy.sparse import csr_array
 
         saved = load_saved(folder, cls.name)
+        if (format_ := saved.parameters.get("format", 1)) != _BM25_FORMAT:
+            raise UserError(
+                f"a saved bm25 of format {format_}, not {_BM25_FORMAT}", where=str(folder), hint=_FIT_AGAIN
+            )
+        refuse_other_segmenter(str(saved.parameters["segmenter"]), folder, _FIT_AGAIN)
         rows = tuple(saved.arrays[name] for name in ("data", "indices", "indptr"))
-        words = saved.arrays["words"].tobytes().decode().split("\n") if saved.arrays["words"].size else []
-        weights = csr_array(rows, shape=(len(saved.items["item_id"]), len(words)))
-        return cls(int(saved.parameters["last"]))._set(saved.items["item_id"], weights, words)
-
-
-def _bm25_weights(documents: Sequence[Counter[str]]) -> tuple[csr_array, list[str]]:
-    """[documents, words] BM25 weights of words in documents, for a query with one of each; and the words."""
-    from scipy.sparse import csr_array
-
-    count = len(documents)
-    found_in = Counter(word for document in documents for word in document)
-    mean = sum(document.total() for document in documents) / max(count, 1) or 1.0
-    idf = {word: math.log(1 + (count - n + 0.5) / (n + 0.5)) for word, n in found_in.items()}
-    column = {word: at for at, word in enumerate(found_in)}
-    data, indices, bounds = [], [], [0]
-    for document in documents:
-        norm = K1 * (1 - B + B * document.total() / mean)
-        data += [idf[word] * n / (n + norm) for word, n in document.items()]
-        indices += [column[word] for word in document]
-        bounds.append(len(data))
-    rows = (np.array(data, np.float64), np.array(indices, np.int64), np.array(bounds, np.int64))
-    return csr_array(rows, shape=(count, len(column))), list(column)
+        terms = saved.arrays["terms"].tobytes().decode().split("\n") if saved.arrays["terms"].size else []
+        weights = csr_array(rows, shape=(len(saved.items["item_id"]), len(terms)))
+        return cls(int(saved.parameters["last"]))._set(saved.items["item_id"], TermScores(weights, terms))
 
 
 class _EmbeddingRanker(Ranker):

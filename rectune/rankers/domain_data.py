@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rectune.core.tables import read_table
 from rectune.core.types import Case, Item
 from rectune.retrieval.embedding import EMBEDDED, Vectors, embed, title_and_categories
+from rectune.retrieval.terms import terms_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -80,6 +81,7 @@ class DomainData:
         self.items: Mapping[str, Item] = {item.item_id: item for item in items}
         self._likes = likes
         self._vectors = _ItemVectors(list(self.items), self.text, embedder)
+        self._terms = list[list[str]]()
 
     @cached_property
     def likes(self) -> TrainLikes:
@@ -92,7 +94,7 @@ class DomainData:
     def with_likes(self, likes: TrainLikes) -> DomainData:
         """The same items, and their vectors, with other likes."""
         other = DomainData(self.domain, list(self.items.values()), lambda: likes, self.embedder, self.seed)
-        other._vectors = self._vectors
+        other._vectors, other._terms = self._vectors, self._terms
         return other
 
     @cached_property
@@ -104,6 +106,13 @@ class DomainData:
         """Title and categories, the text for BM25 and embeddings."""
         item = self.items[item_id]
         return title_and_categories(item.title, item.categories)
+
+    @property
+    def terms(self) -> Sequence[Sequence[str]]:
+        """What each item is found by, see `rectune.retrieval.terms`; split once."""
+        if not self._terms:
+            self._terms += terms_of(map(self.text, self.items))
+        return self._terms
 
     def vectors(self, item_ids: Sequence[str]) -> Vectors:
         """[len(item_ids), d] unit rows; each item is embedded once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -13,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.errors import UserError
+from rectune.core.text.morphemes import segmenter
 from rectune.core.types import content_id
 from rectune.rankers.base import RANKERS, Ranker, fit_ranker, ranker_class
 from rectune.rankers.domain_data import DomainData, TrainLikes
 
-_VERSION = 1  # raised when rankers are fitted in another way
+_VERSION = 2  # raised when rankers are fitted in another way
 
 
 class FittedData:
@@ -35,7 +37,7 @@ class FittedData:
     @cached_property
     def _texts(self) -> str:
         rows = "\n".join(f"{item}\t{self.data.text(item)}" for item in self.data.items)
-        return content_id(_hash(rows.encode()), self.data.embedder)
+        return content_id(_hash(rows.encode()), self.data.embedder, segmenter())
 
     @cached_property
     def _likes(self) -> str:
@@ -60,7 +62,7 @@ class FitCache:
         if self._folder is None:
             self.made += 1
             return fit_ranker(name, data.data, parameters)
-        place = self._folder / content_id("ranker", data.identity(name), dict(parameters))
+        place = self._place(name, parameters, data)
         try:
             found = ranker_class(name).load(place)
             self.reused += 1
@@ -71,6 +73,16 @@ class FitCache:
         fitted = fit_ranker(name, data.data, parameters)
         fitted.save(place)
         return fitted
+
+    def write(self, name: str, parameters: Mapping[str, Any], data: FittedData, folder: Path) -> None:
+        """Put a ranker that was asked for into another folder, by hard links where the disk has them."""
+        place = self._place(name, parameters, data)
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(place, folder, copy_function=_link)
+
+    def _place(self, name: str, parameters: Mapping[str, Any], data: FittedData) -> Path:
+        assert self._folder is not None  # only what keeps rankers is asked
+        return self._folder / content_id("ranker", data.identity(name), dict(parameters))
 
     def ranks(
         self,
@@ -97,6 +109,13 @@ class FitCache:
         np.save(partial, found)
         partial.replace(place)
         return found
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one without links
+        shutil.copy2(source, target)
 
 
 def _hash(*parts: bytes) -> str:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rectune.rankers.base import CandidateScorer, CatalogueRanker, Scores
 from rectune.rankers.baselines import Bm25, EmbeddingBest
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
 from rectune.rankers.weighting import standardised_rows
+from rectune.retrieval.embedding import reads
 
 if TYPE_CHECKING:
     from rectune.rankers.domain_data import DomainData
@@ -42,42 +44,74 @@ class Fused:
 
 
 class Hybrid(CatalogueRanker):
-    """BM25 and the best match by embedding, each standardised over the catalogue, in equal parts."""
+    """BM25 and the best match by embedding, each standardised over the catalogue, in equal parts.
+
+    Where the embedder cannot read a text (the embedded MiniLM knows no Korean) hybrid goes by words alone:
+    such items of a history are not looked up by embedding, and such items of the catalogue get nothing from
+    it, neither more nor less than the mean.
+    """
 
     name = "hybrid"
     learns_from_likes = False
 
     def fit(self, data: DomainData) -> Self:
         """Fits both."""
-        return self._set(EmbeddingBest().fit(data), Bm25().fit(data))
+        read = np.array([reads(data.embedder, data.text(item)) for item in data.items], np.bool_)
+        return self._set(EmbeddingBest().fit(data), Bm25().fit(data), data.embedder, read)
 
-    def _set(self, meaning: EmbeddingBest, words: Bm25) -> Self:
+    def _set(self, meaning: EmbeddingBest, words: Bm25, embedder: str, read: NDArray[np.bool_]) -> Self:
         self._meaning, self._words, self.item_ids = meaning, words, words.item_ids
+        self._embedder, self._read = embedder, read
         return self
 
     def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
         """See `Ranker.score_all`."""
-        return _in_equal_parts(self._meaning.score_all(histories), self._words.score_all(histories))
+        words = self._words.score_all(histories)
+        if not self._read.any():
+            return _in_equal_parts(np.zeros_like(words), words)
+        read = [
+            [item for item in history if item in self.place and self._read[self.place[item]]]
+            for history in histories
+        ]
+        return _in_equal_parts(self._standardised(self._meaning.score_all(read)), words)
 
     def score_texts(self, texts: Sequence[str]) -> Scores:
         """[len(texts), len(item_ids)] the same for words that say what is wanted."""
-        return _in_equal_parts(self._meaning.score_texts(texts), self._words.score_texts(texts))
+        words = self._words.score_texts(texts)
+        meaning = np.zeros_like(words)
+        asked = [at for at, text in enumerate(texts) if reads(self._embedder, text)]
+        if asked and self._read.any():
+            meaning[asked] = self._standardised(self._meaning.score_texts([texts[at] for at in asked]))
+        return _in_equal_parts(meaning, words)
+
+    def _standardised(self, scores: Scores) -> Scores:
+        """Over the items that the embedder can read; 0 for the others."""
+        found = np.zeros_like(scores)
+        found[:, self._read] = standardised_rows(scores[:, self._read])
+        return found
 
     def save(self, folder: Path) -> None:
         """See `Ranker.save`; a folder within for each of the two."""
         self._meaning.save(folder / self._meaning.name)
         self._words.save(folder / self._words.name)
-        save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}))
+        arrays = {"read": self._read.astype(np.uint8)}
+        parameters = {"embedder": self._embedder}
+        save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, parameters, arrays))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """See `Ranker.load`."""
-        load_saved(folder, cls.name)
-        return cls()._set(EmbeddingBest.load(folder / EmbeddingBest.name), Bm25.load(folder / Bm25.name))
+        saved = load_saved(folder, cls.name)
+        words = Bm25.load(folder / Bm25.name)  # an older hybrid ends here
+        meaning = EmbeddingBest.load(folder / EmbeddingBest.name)
+        return cls()._set(
+            meaning, words, str(saved.parameters["embedder"]), saved.arrays["read"].astype(np.bool_)
+        )
 
 
-def _in_equal_parts(one: Scores, other: Scores) -> Scores:
-    result: Scores = (standardised_rows(one) + standardised_rows(other)) / 2
+def _in_equal_parts(standard: Scores, other: Scores) -> Scores:
+    """The mean of scores that are standardised, and of others that are not yet."""
+    result: Scores = (standard + standardised_rows(other)) / 2
     return result
 
 

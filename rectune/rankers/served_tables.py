@@ -25,8 +25,9 @@ from rectune.rankers.weighting import label_of
 _SHOWN = 7  # rankers beside what is served
 _BOOTSTRAP = "Brackets are 95 % intervals (bootstrap over users), of ten users at least."
 _SYSTEMS = (
-    f"{SERVED}: the recommender as services call it, with what the stage fit chose; {CHOSEN}: the same by "
-    "scores alone; the others: every ranker that the stage fit fitted, alone."
+    f"{SERVED}: the recommender as services call it, with what the stage fit chose, and the model where the "
+    f"stage rerank found it to help; {CHOSEN}: what was chosen, by scores alone; the others: every ranker "
+    "that the stage fit fitted, alone."
 )
 
 
@@ -127,7 +128,7 @@ def _systems(overall: ServedGroup, note: str) -> Table:
         "Precision@10 is a tenth of HR@10, since one item is right. AUC: the share of all other items that "
         f"score less than the next one. Train: NDCG@10 of the last like of {overall.train_users} train "
         "users, which the rankers were fitted on; less test: by how much that is better than on people whom "
-        "nothing was fitted on, which is what was learnt by heart. "
+        "nothing was fitted on. What exceeds the gap of rankers that use no likes was learnt by heart. "
     )
     heads = ("system", "users", "precision@10", "AUC", "HR@10", "NDCG@10", "train", "train less test")
     return Table(heads, lines, "Served: every system on the same users", f"{how}{note}")

@@ -14,9 +14,9 @@ from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows
 from rectune.core.types import Case, Prompt
 from rectune.rankers.choice import AskedUser, ChoiceOptions
-from rectune.rankers.chosen import ChosenRanker
+from rectune.rankers.chosen import ChosenRanker, ranker_folder
 from rectune.rankers.domain_data import DomainData, train_likes
-from rectune.rankers.fit_cache import FitCache
+from rectune.rankers.fit_cache import FitCache, FittedData
 from rectune.rankers.weighting import label_of
 from rectune.retrieval.grounding import ground_in
 from rectune.retrieval.index_scores import index_scores
@@ -45,7 +45,10 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> FitFigures:
                 settings.rankers, settings.users, settings.seed, asked.get(domain, ()), search, cache
             )
             found = ChosenRanker().fit_with(data, options)
-            found.save(chosen_path(out, domain))
+            for name in found.rankers:
+                folder = ranker_folder(chosen_path(out, domain), name)
+                cache.write(name, found.choice.parameters.get(name, {}), FittedData(data), folder)
+            found.save_choice(chosen_path(out, domain))
             chosen[domain] = found.choice
             say(f"{domain}: {choice_in_words(found.choice)}")
             advance(1)

@@ -52,6 +52,9 @@ INTERACTION_NAMES: dict[str, Sequence[str]] = {
         "orderdate eventtime "
         "일시 시각 시간 날짜 등록일 구매일 주문일"
     ).split(),
+    # Never guessed: what people wrote is read only where somebody says which column it is.
+    "text": (),
+    "helpful": (),
 }
 _AN_ID = re.compile(r"(?:[\s_.-]id|[a-z0-9]I[dD]|[가-힣]id|asin|isbn\d*)$")
 # Ids of other things than the items.
@@ -70,6 +73,20 @@ class Columns:
 
     taken: dict[str, str]
     unused: tuple[str, ...] = ()
+
+    def also(self, path: Path, there: Sequence[str], column: str, use: str) -> Columns:
+        """The same, with a column (one of those `there`) that serves one more use, whatever else it is.
+
+        Raises:
+            UserError: there is no such column.
+        """
+        if column not in there:
+            raise UserError(
+                f"has no column {printable(column)} (for {use}){nearest(column, there)}",
+                where=str(path),
+                hint=f"columns: {shown(there)}",
+            )
+        return Columns(self.taken, tuple(each for each in self.unused if each != column))
 
     def describe(self) -> str:
         """What was taken for what, which column is the id, and what is not used."""

@@ -48,6 +48,19 @@ def read(files: Sequence[Sequence[Path]], drops: Drops, spec: CustomDatasetConfi
     return Raw(table, batches, no_users(), drops)
 
 
+def reviews(
+    files: Sequence[Sequence[Path]], drops: Drops, spec: CustomDatasetConfig
+) -> Iterator[pl.DataFrame]:
+    """What was written in the interactions, with the columns of `rectune.readers.raw.review_columns`."""
+    if not spec.interactions:
+        return
+    table = interactions_of(files[1][0], spec)
+    found = table.columns()
+    if "text" not in found.taken:
+        say(f"  {table.path.name}: no opinions, name the column of reviews as text in interaction_columns")
+    yield from table.reviews(found, drops)
+
+
 def joins_of(paths: Sequence[Path], spec: CustomDatasetConfig) -> list[Joined]:
     """The further tables that a recipe names, in its order."""
     return [
@@ -60,7 +73,7 @@ def items_of(path: Path, spec: CustomDatasetConfig, joins: Sequence[Joined] = ()
     needed = ("item_id",) if any(joined.field == "title" for joined in joins) else ("item_id", "title")
     written = written_of(path, spec, spec.columns.get("items", []))
     return ItemTable(path, written, spec.item_columns, spec.facts,
-                     spec.categories_separator, needed, where="item_columns")  # fmt: skip
+                     spec.categories_separator, needed, "item_columns", spec.division)  # fmt: skip
 
 
 def interactions_of(path: Path, spec: CustomDatasetConfig) -> InteractionTable:

@@ -30,6 +30,9 @@ class Sizes:
     scanned: int = 250_000
 
 
+REVIEWS = Sizes(scanned=20_000)  # batches that hold long texts
+
+
 @dataclass
 class Drops:
     """What was left out.

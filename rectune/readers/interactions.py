@@ -14,7 +14,7 @@ from rectune.readers.columns import INTERACTION_NAMES, Columns, find_columns, sh
 from rectune.readers.drops import Drops
 from rectune.readers.file_format import FileFormat
 from rectune.readers.items import refuse_rewritten
-from rectune.readers.raw import interaction_frame
+from rectune.readers.raw import interaction_frame, review_frame
 from rectune.readers.times import Clock
 
 if typing.TYPE_CHECKING:
@@ -66,19 +66,41 @@ class InteractionTable:
             "value": pl.Float64(),
             "timestamp": pl.String(),
         }
-        schema = {column: types[name] for name, column in found.taken.items()}
-        needed = [found.taken["user_id"], found.taken["item_id"]]
-        clock = Clock(self.path, found.taken.get("timestamp", ""), drops, self.written.time_format)
         values = _Values(self.path, found.taken.get("value", ""), drops)
-        for batch in table.batches(self.path, schema, needed, drops, self.written):
-            rows = batch.rename({column: name for name, column in found.taken.items()})
-            rows = rows.with_columns(
-                user_id=ids(rows["user_id"], self.path), item_id=ids(rows["item_id"], self.path)
-            )
-            rows = clock.read(rows) if "timestamp" in found.taken else rows
+        for rows in self._rows(found, types, drops):
             rows = values.read(rows) if "value" in found.taken else rows.with_columns(value=pl.lit(1.0))
             yield interaction_frame(rows, self.kind)
         values.close()
+
+    def reviews(self, found: Columns, drops: Drops) -> Iterator[pl.DataFrame]:
+        """What was written, with the columns of `rectune.readers.raw.review_columns`; nothing where no column
+        is mapped to `text`.
+
+        Raises:
+            UserError: see `table.batches` and `Clock`.
+        """
+        import polars as pl
+
+        if "text" not in found.taken:
+            return
+        types = dict.fromkeys(("user_id", "item_id", "timestamp", "text", "helpful"), pl.String())
+        for rows in self._rows(found, types, drops):
+            votes = pl.col("helpful") if "helpful" in rows.columns else pl.lit(None, pl.String)
+            digits = votes.str.replace_all(",", "", literal=True).str.extract(r"^\s*(\d+)")
+            yield review_frame(rows.with_columns(helpful=digits))
+
+    def _rows(self, found: Columns, types: Mapping[str, pl.DataType], drops: Drops) -> Iterator[pl.DataFrame]:
+        """The fields of these types, with ids and times read."""
+        taken = {name: column for name, column in found.taken.items() if name in types}
+        schema = {column: types[name] for name, column in taken.items()}
+        needed = [taken["user_id"], taken["item_id"]]
+        clock = Clock(self.path, taken.get("timestamp", ""), drops, self.written.time_format)
+        for batch in table.batches(self.path, schema, needed, drops, self.written):
+            rows = batch.rename({column: name for name, column in taken.items()})
+            rows = rows.with_columns(
+                user_id=ids(rows["user_id"], self.path), item_id=ids(rows["item_id"], self.path)
+            )
+            yield clock.read(rows) if "timestamp" in taken else rows
 
 
 def ids(column: pl.Series, path: Path) -> pl.Series:

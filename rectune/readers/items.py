@@ -31,6 +31,7 @@ class ItemTable:
     Attributes:
         mapped: field (a key of `ITEM_NAMES`) -> column, where the guess would be another; "" takes none.
         facts: further columns that travel with an item.
+        division: the column that says which part of the dataset an item is of; "" for none.
         separator: what parts the categories in one cell; `ANY_SIGN`; "" for nothing.
         needed: fields that must be found.
         where: what `mapped` comes from, for errors.
@@ -43,6 +44,7 @@ class ItemTable:
     separator: str = ANY_SIGN
     needed: Sequence[str] = ("item_id", "title")
     where: str = "the column map"
+    division: str = ""
 
     def columns(self) -> Columns:
         """Its columns.
@@ -51,7 +53,8 @@ class ItemTable:
             UserError: see `find_columns` and `table.columns`.
         """
         there = table.columns(self.path, self.written)
-        return find_columns(self.path, there, ITEM_NAMES, self.mapped, self.needed, self.facts, self.where)
+        found = find_columns(self.path, there, ITEM_NAMES, self.mapped, self.needed, self.facts, self.where)
+        return found.also(self.path, there, self.division, "division") if self.division else found
 
     def rows(self, found: Columns, drops: Drops) -> Iterator[dict[str, Any]]:
         """The items as they stand there, with the fields of `rectune.readers.raw.item_columns`; titles may be
@@ -60,7 +63,7 @@ class ItemTable:
         Raises:
             UserError: see `table.rows`; or a spreadsheet has rewritten the ids.
         """
-        names = [*found.taken.values(), *self.facts]
+        names = [*found.taken.values(), *self.facts, *filter(None, [self.division])]
         for record in table.rows(self.path, names, drops, self.written):
             row = {field: record[column] for field, column in found.taken.items()}
             item_id = identity(row.get("item_id"))
@@ -76,6 +79,7 @@ class ItemTable:
                 "year": year,
                 "extra": "{}",
                 "marks": [str(year) if year else None],
+                "category": cell(record[self.division]) if self.division else "",
                 "facts": facts_of({name: record[name] for name in self.facts}) if self.facts else [],
             }
 

@@ -6,11 +6,13 @@ import codecs
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rectune.core.errors import UserError
 from rectune.readers.encoding import encoding_hint
+from rectune.readers.stream import BAD_BYTE
+from rectune.readers.strict_json import RepeatedKey, StrictJson
 
 LONGEST = 64 << 20  # bytes or characters: no record is longer
 _CHUNK = 1 << 20  # bytes of an array that are read together
@@ -21,9 +23,17 @@ Record = tuple[int, dict[str, Any]]
 
 
 def decoded_lines(
-    stream: io.BufferedReader, where: str, first: int = 1, longest: int = LONGEST
+    stream: io.BufferedReader,
+    where: str,
+    first: int = 1,
+    longest: int = LONGEST,
+    bad: Callable[[bytes], None] | None = None,
 ) -> Iterator[str]:
     """The lines of a file, none of them as long as `longest` bytes, with their ends.
+
+    Args:
+        bad: is called with a line that is not UTF-8, which then comes with `BAD_BYTE` in the place of its bad
+            bytes.
 
     Raises:
         UserError: one is longer, or not UTF-8.
@@ -35,7 +45,10 @@ def decoded_lines(
         try:
             yield found.decode("utf-8")
         except UnicodeDecodeError as broken:
-            raise _malformed(broken, where, line, f"UTF-8; {encoding_hint(found)}") from None
+            if bad is None:
+                raise _malformed(broken, where, line, f"UTF-8; {encoding_hint(found)}") from None
+            bad(found)
+            yield found.decode("utf-8", "replace").replace("\ufffd", BAD_BYTE)
         line += 1
 
 
@@ -48,13 +61,21 @@ def objects_on_lines(
         UserError: a line is not UTF-8, not JSON, or no object.
     """
     for line, text in enumerate(decoded_lines(stream, where, first, longest), first):
-        if not text.strip():
-            continue
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as broken:
-            raise _malformed(broken, where, line, "one JSON object a line") from None
-        yield line, _object(value, where, line)
+        if text.strip():
+            yield line, object_of(text, where, line)
+
+
+def object_of(text: str, where: str, line: int) -> dict[str, Any]:
+    """The JSON object on one line.
+
+    Raises:
+        UserError: it is not JSON, or no object.
+    """
+    try:
+        value = StrictJson().decode(text)
+    except (ValueError, RecursionError) as broken:
+        raise _malformed(broken, where, line, "one JSON object a line") from None
+    return checked_object(value, where, line)
 
 
 def array_values(
@@ -62,7 +83,8 @@ def array_values(
 ) -> Iterator[tuple[int, Any]]:
     """The values in one JSON array and the lines on which they begin, read `chunk` bytes at a time.
 
-    A chunk and the value at hand are held.
+    A chunk and the value at hand are held. In the place of a value with a key twice in one object stands a
+    `RepeatedKey`.
 
     Args:
         first: the number (from 1) of the line on which the array begins.
@@ -92,7 +114,7 @@ def array_elements(
         UserError: something is malformed, breaks off, or is no object.
     """
     for line, value in array_values(stream, where, first, longest, chunk):
-        yield line, _object(value, where, line)
+        yield line, checked_object(value, where, line)
 
 
 class _Window:
@@ -102,7 +124,7 @@ class _Window:
         self._longest, self._chunk = longest, chunk
         self._stream, self._where, self.line = stream, where, line
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
-        self._decode = json.JSONDecoder().raw_decode
+        self._decode = StrictJson().raw_decode
         self._held, self._place = "", 0
 
     def peek(self) -> str:
@@ -155,16 +177,25 @@ class _Window:
         return bool(read)
 
 
-def _object(value: Any, where: str, line: int) -> dict[str, Any]:
+def checked_object(value: Any, where: str, line: int) -> dict[str, Any]:
+    """The value, if it is an object.
+
+    Raises:
+        UserError: it is none.
+    """
     if isinstance(value, dict):
         return value
+    if isinstance(value, RepeatedKey):
+        raise UserError(value.fault, where=f"{where}:{line}", hint="give every key a name of its own")
     raise _malformed(f"{kind_of(value)}, no object", where, line, "objects with a column of texts")
 
 
 def _malformed(problem: Exception | str, where: str, line: int, wanted: str) -> UserError:
     found = str(problem)
     if isinstance(problem, json.JSONDecodeError):  # its own line is that of the part that was looked at
-        found = f"not JSON, {problem.msg}" + (f" at column {problem.colno}" if wanted != _ARRAY else "")
+        found = f"not JSON, {problem.msg.removesuffix(' at')}" + (
+            f" at column {problem.colno}" if wanted != _ARRAY else ""
+        )
     elif isinstance(problem, UnicodeDecodeError):
         found = f"not UTF-8, byte 0x{problem.object[problem.start]:02x}"
     return UserError(f"malformed: {found}", where=f"{where}:{line}", hint=f"wanted: {wanted}")

@@ -9,6 +9,7 @@ import itertools
 import re
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ from rectune.readers.file_format import FileFormat
 from rectune.readers.json_array import array_values
 from rectune.readers.raw import item_frame
 from rectune.readers.stream import checked, line_chunks, open_utf8
+from rectune.readers.strict_json import RepeatedKey, StrictJson
 
 if typing.TYPE_CHECKING:
     import polars as pl
 
 _BATCH = 100_000  # rows that become columns together
+_SAMPLE = 100  # lines of a large chunk that are looked at for keys that stand there twice
 _ITEMS = 20_000  # items, whose texts are longer
 _ARRAY = re.compile(rb"\s*\[\s*(?:[{\]]|$)")
 _SIZES = Sizes()
@@ -64,7 +67,8 @@ def scan_scalars(
     """Top-level String, Int64 and Float64 fields of a file's records, in batches of columns; see `records`.
 
     Well-formed lines are parsed as columns. Where lines hold anything odd, these and their neighbours are
-    parsed one at a time: there numbers in quotes are numbers, and what is of no such kind is null.
+    parsed one at a time: there numbers in quotes are numbers, and what is of no such kind is null. Keys that
+    stand twice in one object are looked for in a sample of the lines, from the first such line on in all.
     """
     with open_utf8(path, written) as stream:
         array = _is_array(stream)
@@ -109,17 +113,18 @@ def _scanned(
 ) -> Iterator[pl.DataFrame]:
     import polars as pl
 
-    faults, seen = Faults(path), 0
+    faults, seen, repeats = Faults(path), 0, False
     with open_utf8(path, written) as stream:
         for chunk in prefetch(line_chunks(stream, sizes.chunk, sizes, str(path))):
             sound, bad = checked(chunk, written, path, seen + 1)
+            repeats = repeats or _repeats_a_key(chunk)  # then every line from here on is looked at
             try:
-                if bad:
+                if bad or repeats:
                     raise pl.exceptions.PolarsError
                 yield pl.read_ndjson(sound, schema=schema)
             except pl.exceptions.PolarsError:
                 pieces = line_chunks(_buffered(chunk), sizes.piece, sizes, str(path))
-                yield from _piecewise(pieces, seen, schema, faults)
+                yield from _piecewise(pieces, seen, schema, faults, every=repeats)
             seen += _line_count(chunk)
     faults.close(seen, drops)
 
@@ -129,13 +134,19 @@ def _buffered(chunk: bytes) -> io.BufferedReader:
 
 
 def _piecewise(
-    pieces: Iterable[bytes], before: int, schema: Mapping[str, pl.DataType], faults: Faults
+    pieces: Iterable[bytes], before: int, schema: Mapping[str, pl.DataType], faults: Faults, every: bool
 ) -> Iterator[pl.DataFrame]:
-    """The columns of the pieces of a chunk that holds odd lines; `before` lines of the file came before."""
+    """The columns of the pieces of a chunk that holds odd lines; `before` lines of the file came before.
+
+    Args:
+        every: whether every piece is parsed line by line, and not only those that cannot be read as columns.
+    """
     import polars as pl
 
     for piece in pieces:
         try:
+            if every:
+                raise pl.exceptions.PolarsError
             yield pl.read_ndjson(piece, schema=schema)
         except pl.exceptions.PolarsError:
             found = _parsed(piece, before, faults)
@@ -184,15 +195,15 @@ def _lines(
 
 def _parsed(chunk: bytes, before: int, faults: Faults) -> Iterator[dict[str, Any] | None]:
     """The record on each line of a chunk, None where the line is blank or malformed."""
-    lines = chunk.removesuffix(b"\n").split(b"\n")
-    return (_on_line(line, place, faults) for place, line in enumerate(lines, start=before + 1))
+    lines, strict = chunk.removesuffix(b"\n").split(b"\n"), StrictJson()
+    return (_on_line(line, place, faults, strict) for place, line in enumerate(lines, start=before + 1))
 
 
-def _on_line(line: bytes, place: int, faults: Faults) -> dict[str, Any] | None:
+def _on_line(line: bytes, place: int, faults: Faults, strict: StrictJson) -> dict[str, Any] | None:
     if not line.strip():
         return None
     try:
-        value = parse(line.decode())
+        value = _value(line.decode(), strict)
     except UnicodeDecodeError:
         faults.add(place, "is not UTF-8")
         return None
@@ -202,11 +213,47 @@ def _on_line(line: bytes, place: int, faults: Faults) -> dict[str, Any] | None:
     return _record(value, place, faults)
 
 
+def _value(line: str, strict: StrictJson) -> Any:
+    """A JSON value or a Python literal.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    with suppress(ValueError, RecursionError):
+        return strict.decode(line)
+    return parse(line)
+
+
 def _record(value: Any, place: int, faults: Faults) -> dict[str, Any] | None:
     if isinstance(value, dict):
         return value
-    faults.add(place, "holds no record in braces")
+    faults.add(place, value.fault if isinstance(value, RepeatedKey) else "holds no record in braces")
     return None
+
+
+def _sampled(chunk: bytes) -> Iterator[bytes]:
+    """Lines of a chunk: all of a small one, else the first and those behind places that are evenly spread."""
+    if len(chunk) <= _SIZES.piece:
+        yield from chunk.split(b"\n")
+        return
+    for at in range(_SAMPLE):
+        begin = chunk.find(b"\n", len(chunk) * at // _SAMPLE) + 1 if at else 0
+        end = chunk.find(b"\n", begin)
+        yield chunk[begin : end if end >= 0 else len(chunk)]
+
+
+def _repeats_a_key(chunk: bytes) -> bool:
+    """Whether a sample of a chunk's lines holds one with a key twice in one object.
+
+    What reads whole columns takes the first of both without a word, and checking every line would take longer
+    than reading it.
+    """
+    strict = StrictJson()
+    for line in _sampled(chunk):
+        with suppress(ValueError, RecursionError):  # which reading finds
+            if isinstance(strict.decode(line.decode()), RepeatedKey):
+                return True
+    return False
 
 
 def _elements(

@@ -67,6 +67,34 @@ def interaction_columns() -> dict[str, pl.DataType]:
     }
 
 
+def review_columns() -> dict[str, pl.DataType]:
+    """What was written in reviews: `helpful` counts the people who found it helpful, 0 where none is known.
+
+    `timestamp` is milliseconds since 1970, null without times.
+    """
+    import polars as pl
+
+    return {
+        "user_id": pl.String(),
+        "item_id": pl.String(),
+        "timestamp": pl.Int64(),
+        "helpful": pl.Int64(),
+        "text": pl.String(),
+    }
+
+
+def review_frame(frame: pl.DataFrame) -> pl.DataFrame:
+    """One batch of reviews, of those that say something."""
+    import polars as pl
+
+    if "timestamp" not in frame.columns:
+        frame = frame.with_columns(timestamp=pl.lit(None))
+    types = review_columns()
+    said = frame.select(pl.col(name).cast(dtype, strict=False) for name, dtype in types.items())
+    said = said.filter(pl.col("text").fill_null("") != "")
+    return said.with_columns(pl.col("helpful").fill_null(0).clip(lower_bound=0))
+
+
 def item_frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     """Items from one mapping a row; what a row lacks is null."""
     import polars as pl

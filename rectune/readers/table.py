@@ -19,6 +19,7 @@ from rectune.readers.drops import Drops
 from rectune.readers.file_format import FileFormat
 from rectune.readers.json_records import records, scan_scalars
 from rectune.readers.stream import open_bytes, open_utf8, readable
+from rectune.readers.strict_json import RepeatedKey, StrictJson
 
 if typing.TYPE_CHECKING:
     import polars as pl
@@ -112,19 +113,11 @@ def _json_names(path: Path, written: FileFormat) -> list[str]:
 
 
 def _refuse_repeated_key(path: Path, written: FileFormat) -> None:
-    """Of two keys of one name in an object one would silently win; the first line that holds an object is
-    looked at.
-    """
-
-    def told_apart(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        if repeated := [name for at, name in enumerate(names) if name in names[:at]]:
-            raise UserError(f"has the key {repeated[0]} twice in one object", where=f"{path}:1",
-                            hint="give every key a name of its own")  # fmt: skip
-        return dict(pairs)
-
+    """Refuse a file whose first line has a key twice, as all of them will; later such lines are malformed."""
     with open_utf8(path, written) as stream, suppress(ValueError, RecursionError):
-        json.loads(stream.readline(1 << 20), object_pairs_hook=told_apart)
+        first = StrictJson().decode(stream.readline(1 << 20).decode())
+        if isinstance(first, RepeatedKey):
+            raise UserError(first.fault, where=f"{path}:1", hint="give every key a name of its own")
 
 
 def _parquet_names(path: Path) -> list[str]:

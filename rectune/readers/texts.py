@@ -1,10 +1,7 @@
-"""One column of texts out of a file or a pipe, streamed, gzipped or not; what is malformed is an error at
-once.
-"""
+"""One column of texts out of a file or a pipe, streamed, gzipped or not; malformed lines are counted."""
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import itertools
@@ -13,45 +10,30 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rectune.core.errors import UserError
 from rectune.core.text.plain import printable
 from rectune.readers.columns import shown
-from rectune.readers.file_format import ENDINGS, ending_of, separator_of
-from rectune.readers.json_array import (
-    LONGEST,
-    Record,
-    array_elements,
-    decoded_lines,
-    kind_of,
-    objects_on_lines,
-)
-from rectune.readers.stream import readable, refuse_strange
+from rectune.readers.csv_texts import csv_texts
+from rectune.readers.drops import Drops, Faults
+from rectune.readers.file_format import ENDINGS, ending_of
+from rectune.readers.json_array import array_values, decoded_lines, kind_of, object_of
+from rectune.readers.stream import BAD_BYTE, readable, refuse_strange
+from rectune.readers.strict_json import RepeatedKey
+from rectune.readers.text_input import LOOK, TextInput, Texts, chosen_column
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
 _KINDS = {"csv": "csv", "tsv": "csv", "jsonl": "json", "json": "json", "parquet": "parquet"}
-_LIKELY = ("response", "text")  # the column, unless another is asked for
-_LOOK = 100  # records that are looked at to find the columns of text
 _ROWS = 4096  # of a Parquet file, at a time
 _BLANK = b" \t\r\n"
 
 
-@dataclass(frozen=True)
-class _Input:
-    """Bytes to read, what people call them, and the column asked for (empty: find it)."""
-
-    stream: io.BufferedReader
-    where: str
-    column: str
-
-
 @contextmanager
-def open_texts(file: Path, column: str = "", kind: str = "") -> Iterator[Iterator[str]]:
+def open_texts(file: Path, column: str = "", kind: str = "", drops: Drops | None = None) -> Iterator[Texts]:
     """The texts of a column in the file's order, "" where there is none; lone surrogates (from JSON) become
-    `?`.
+    `?`. None stands in the place of a malformed record, so that places agree with the file's.
 
     Blank lines are skipped, but for a CSV file of one column, where they are empty texts. A file without a
     byte holds no texts in any format.
@@ -61,10 +43,13 @@ def open_texts(file: Path, column: str = "", kind: str = "") -> Iterator[Iterato
         column: the column's name; else `response`, `text`, or the only column of text.
         kind: one of `FORMATS` (`json` and `jsonl` tell lines from an array by themselves); else by the file's
             ending, or by the first bytes of standard input.
+        drops: gets the number of malformed lines and the first place, when all texts were taken.
 
     Raises:
-        UserError: at once or while the texts are read: no such file, format or column, or a malformed line.
+        UserError: at once or while the texts are read: no such file, format or column, an array that breaks
+            off; or, when all were taken, more lines are malformed than `drops` allows.
     """
+    drops = Drops() if drops is None else drops
     if kind and kind not in FORMATS:
         raise UserError(f"unknown format {kind}", where="--format", hint=f"give one of: {', '.join(FORMATS)}")
     where = "standard input" if str(file) == "-" else str(file)
@@ -72,10 +57,11 @@ def open_texts(file: Path, column: str = "", kind: str = "") -> Iterator[Iterato
         with readable(where):
             stream = _opened(file, stack)
             reader = _READERS[_kind(file, kind, stream)]
-            texts = reader(_Input(stream, where, column), stack) if stream.peek(1) else iter(())
+            given = TextInput(stream, where, column, Faults(Path(where)))
+            texts = reader(given, stack) if stream.peek(1) else iter(())
             # What is wrong with the first records is said before anything is made of the texts.
             head = list(itertools.islice(texts, 1))
-        yield _guarded(itertools.chain(head, texts), where)
+        yield _counted(itertools.chain(head, texts), given, drops)
 
 
 def _opened(file: Path, stack: ExitStack) -> io.BufferedReader:
@@ -105,17 +91,53 @@ def _kind(file: Path, asked: str, stream: io.BufferedReader) -> str:
     return _KINDS[ENDINGS[ending]]
 
 
-def _guarded(texts: Iterable[str], where: str) -> Iterator[str]:
-    with readable(where):
-        yield from texts
+def _counted(texts: Iterable[str | None], given: TextInput, drops: Drops) -> Texts:
+    """The texts, and behind the last one the account of what was malformed."""
+    seen = 0
+    with readable(given.where):
+        for text in texts:
+            seen += 1
+            yield text
+    given.faults.close(seen + given.swallowed, drops)
 
 
-def _from_json(given: _Input, stack: ExitStack) -> Iterator[str]:
+def _from_json(given: TextInput, stack: ExitStack) -> Texts:
     line = _skip_blank(given.stream)
     array = given.stream.peek(1)[:1] == b"["
-    records = (array_elements if array else objects_on_lines)(given.stream, given.where, line)
-    head = list(itertools.islice(records, _LOOK))
-    return _column_of(itertools.chain(head, records), given, [record for _, record in head])
+    records = (_elements if array else _on_lines)(given, line)
+    head = list[tuple[int, dict[str, Any] | None]]()
+    good = list[dict[str, Any]]()
+    for line, record in records:
+        head.append((line, record))
+        good += [record] if record is not None else []
+        if len(good) == LOOK:
+            break
+    return _column_of(itertools.chain(head, records), given, good)
+
+
+def _on_lines(given: TextInput, first: int) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """The object on each line that is not blank, None where it is malformed."""
+    lines = decoded_lines(given.stream, given.where, first, bad=given.not_utf8)
+    for line, text in enumerate(lines, first):
+        if BAD_BYTE in text:
+            given.fault(line, "malformed: not UTF-8")
+            yield line, None
+        elif text.strip():
+            try:
+                yield line, object_of(text, given.where, line)
+            except UserError as malformed:
+                given.fault(line, malformed.message)
+                yield line, None
+
+
+def _elements(given: TextInput, first: int) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """The objects in an array, None for an element that is none; where its commas fail, all of it does."""
+    for line, value in array_values(given.stream, given.where, first):
+        if isinstance(value, RepeatedKey):
+            given.fault(line, value.fault)
+        elif not isinstance(value, dict):
+            given.fault(line, f"malformed: {kind_of(value)}, no object")
+        yield line, value if isinstance(value, dict) else None
 
 
 def _skip_blank(stream: io.BufferedReader) -> int:
@@ -128,11 +150,16 @@ def _skip_blank(stream: io.BufferedReader) -> int:
     return line
 
 
-def _column_of(records: Iterable[Record], given: _Input, head: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _column_of(
+    records: Iterable[tuple[int, dict[str, Any] | None]], given: TextInput, head: Sequence[dict[str, Any]]
+) -> Texts:
     names = list(dict.fromkeys(name for record in head for name in record))
     texts = [name for name in names if any(isinstance(record.get(name), str) for record in head)]
-    column = given.column or (_chosen(names, texts, given) if head else "")
+    column = given.column or (chosen_column(names, texts, given) if head else "")
     for line, record in records:
+        if record is None:
+            yield None
+            continue
         value = record.get(column, records)  # a value that no record holds
         if isinstance(value, str):
             yield value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
@@ -140,79 +167,19 @@ def _column_of(records: Iterable[Record], given: _Input, head: Sequence[dict[str
             yield ""
         else:
             found = f"has no {printable(column)}, only {shown(record)}"
-            raise UserError(
-                found if value is records else f"its {printable(column)} is no text but {kind_of(value)}",
-                where=f"{given.where}:{line}",
-                hint="name the column of texts with --column",
-            )
+            found = found if value is records else f"its {printable(column)} is no text but {kind_of(value)}"
+            if not any(record.get(column, "") is None or column in texts for record in head):
+                hint = "name the column of texts with --column"
+                raise UserError(found, where=f"{given.where}:{line}", hint=hint)
+            given.fault(line, found)
+            yield None
 
 
-def _chosen(names: Sequence[str], texts: Sequence[str], given: _Input) -> str:
-    """The column to read: the one asked for, a likely one, or the only column of text."""
-    if given.column in names:
-        return given.column
-    likely = [name for name in _LIKELY if name in names] or (texts if len(texts) == 1 else [])
-    if likely and not given.column:
-        return likely[0]
-    found = f"has {len(texts) or 'no'} columns of text"
-    if given.column:
-        found = f"has no column of text {printable(given.column)}"
-    raise UserError(found, where=given.where, hint=f"name one with --column: {shown(names)}")
+def _from_csv(given: TextInput, stack: ExitStack) -> Texts:
+    return csv_texts(given)
 
 
-def _from_csv(given: _Input, stack: ExitStack) -> Iterator[str]:
-    lines = decoded_lines(given.stream, given.where)
-    header = next(lines).removeprefix("\ufeff")
-    csv.field_size_limit(LONGEST)
-    separator = separator_of(header)
-    rows = csv.reader(itertools.chain([header], lines), delimiter=separator, strict=True)
-    records = _csv_rows(rows, given.where)
-    _, names = next(records)
-    if repeated := [name for at, name in enumerate(names) if name and name in names[:at]]:
-        raise UserError(f"has two columns {printable(repeated[0])}", where=f"{given.where}:1",
-                        hint="give every column a name of its own")  # fmt: skip
-    head = list(itertools.islice(records, _LOOK))
-    texts = [name for place, name in enumerate(names) if any(_is_text(row, place) for _, row in head)]
-    column = _chosen(names, texts or names, given)
-    return _csv_column(itertools.chain(head, records), names, names.index(column), given.where)
-
-
-def _csv_rows(rows: Any, where: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows and the lines that they end on."""
-    while True:
-        try:
-            row = next(rows, None)
-        except csv.Error as broken:
-            hint = "put texts that hold separators, quotes or line ends into quotes, and double their own"
-            raise UserError(f"malformed CSV: {broken}", where=f"{where}:{rows.line_num}", hint=hint) from None
-        if row is None:
-            return
-        yield rows.line_num, row
-
-
-def _is_text(row: Sequence[str], place: int) -> bool:
-    if place >= len(row) or not row[place].strip():
-        return False
-    try:
-        float(row[place])
-    except ValueError:
-        return True
-    return False
-
-
-def _csv_column(
-    rows: Iterable[tuple[int, list[str]]], names: Sequence[str], place: int, where: str
-) -> Iterator[str]:
-    for line, row in rows:
-        if not row and len(names) > 1:
-            continue
-        if row and len(row) != len(names):
-            found = f"has {len(row)} fields, the header {len(names)}"
-            raise UserError(found, where=f"{where}:{line}", hint="put texts that hold separators into quotes")
-        yield row[place] if row else ""
-
-
-def _from_parquet(given: _Input, stack: ExitStack) -> Iterator[str]:
+def _from_parquet(given: TextInput, stack: ExitStack) -> Texts:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -224,7 +191,7 @@ def _from_parquet(given: _Input, stack: ExitStack) -> Iterator[str]:
             stream = _spooled(stream, stack)
         file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 20)
         texts = [field.name for field in file.schema_arrow if _is_string(field.type)]
-        column = _chosen(texts, texts, given)
+        column = chosen_column(texts, texts, given)
     except pa.ArrowException as broken:
         raise UserError(f"cannot be read: {broken}", where=given.where) from None
     return _parquet_column(file, column, given.where)
@@ -245,7 +212,7 @@ def _is_string(kind: Any) -> bool:
     return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
-def _parquet_column(file: Any, column: str, where: str) -> Iterator[str]:
+def _parquet_column(file: Any, column: str, where: str) -> Texts:
     import pyarrow as pa
 
     try:
@@ -255,7 +222,7 @@ def _parquet_column(file: Any, column: str, where: str) -> Iterator[str]:
         raise UserError(f"cannot be read: {broken}", where=where) from None
 
 
-_READERS: dict[str, Callable[[_Input, ExitStack], Iterator[str]]] = {
+_READERS: dict[str, Callable[[TextInput, ExitStack], Texts]] = {
     "json": _from_json,
     "csv": _from_csv,
     "parquet": _from_parquet,

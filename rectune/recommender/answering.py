@@ -25,8 +25,8 @@ from rectune.recommender.item_values import checked_property
 from rectune.recommender.judging import Judgement, judge
 from rectune.recommender.model_ranking import ModelRanking
 from rectune.recommender.options import RecommendOptions
-from rectune.recommender.placing import Places, RankedItems, placed
-from rectune.recommender.ranking import Ranking, RankRequest, RequestRanker
+from rectune.recommender.placing import Places, placed
+from rectune.recommender.ranking import RankRequest, RequestRanker
 from rectune.recommender.reading import ReadRequest, read_request
 from rectune.recommender.requests import UserRequest, from_words
 from rectune.recommender.results import Recommendations, RecommendedItem
@@ -111,7 +111,7 @@ class CatalogueAnswers:
         if options.per:
             checked_property(self.items.values(), options.per)
         asked = self._with_drafts(read, [one.ranked_for(options.exclude) for one in read])
-        rankings = self._ranked(asked, within, options)
+        rankings = self.rank_by.ranked(asked, within, None if options.chooses else options.k)
         places = [
             placed(ranking, self.items, one.liked, options)
             for ranking, one in zip(rankings, read, strict=True)
@@ -163,15 +163,6 @@ class CatalogueAnswers:
         """The titles of the catalogue, by domain, to look items up by."""
         return TitleIndexes(self.items.values())
 
-    def _ranked(
-        self, asked: Sequence[RankRequest], within: frozenset[str] | None, options: RecommendOptions
-    ) -> list[RankedItems]:
-        """The rankings: as many items as the places can be given to."""
-        if self.model_ranking is None:
-            return self.rank_by.ranked(asked, within, None if options.chooses else options.k)
-        first = None if options.chooses else max(options.k, self.model_ranking.candidates)
-        return self.model_ranking.reordered(asked, self.rank_by.ranked(asked, within, first))
-
     def _with_drafts(
         self, read: Sequence[ReadRequest], asked: Sequence[RankRequest]
     ) -> Sequence[RankRequest]:
@@ -190,8 +181,8 @@ class CatalogueAnswers:
         """The ranker, with the index for what is asked for in words."""
         assert self.ranker is not None  # asked for only where one ranks
         ground = self._ground
-        weight = self.model_ranking.draft_weight if self.model_ranking else 0.0
-        return RequestRanker(self.domain, self.ranker, (lambda: ground().index) if ground else None, weight)
+        index = (lambda: ground().index) if ground else None
+        return RequestRanker(self.domain, self.ranker, index, self.model_ranking)
 
     def _within(self, options: RecommendOptions) -> frozenset[str] | None:
         """The ids that may be recommended; None for all."""
@@ -265,19 +256,10 @@ class CatalogueAnswers:
             not_found=request.not_found,
             nearness=judged.nearness if judged else None,
             min_similarity=judged.min_similarity if judged else None,
-            ranking=self._explained_ranking(asked, ids, within, options.explain_ranking),
+            ranking=self.rank_by.explained(asked, ids, within, options.explain_ranking),
             explored=options.explored,
             history=request.titles,
         )
-
-    def _explained_ranking(
-        self, asked: RankRequest, ids: Sequence[str], within: frozenset[str] | None, parts: bool
-    ) -> Ranking:
-        """What ranked, the language model included."""
-        ranking = self.rank_by.explained(asked, ids, within, parts)
-        if self.model_ranking is None or asked.words or not asked.history:
-            return ranking
-        return replace(ranking, model=self.model_ranking.describe())
 
     def _by_model(
         self, read: Sequence[ReadRequest], options: RecommendOptions, within: frozenset[str] | None
@@ -292,8 +274,7 @@ class CatalogueAnswers:
         grounding, items = self.generative.grounding, list(self.items.values())
         asked = []
         for one in read:
-            typed = replace(one.request, history=[item.title for item in one.liked])
-            request = from_words(items, typed, grounding)
+            request = from_words(items, replace(one.request, history=one.titles), grounding)
             asked.append(replace(request, known=request.known | one.known | frozenset(options.exclude)))
         found = self.generative.recommend_all(asked, options.k, within, options.explain)
         return [

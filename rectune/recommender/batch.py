@@ -87,13 +87,14 @@ def _identity(
     identity: Sequence[Any],
 ) -> str:
     """A hash of all that the answers depend on."""
-    generative = recommender.generative
+    generative, beside = recommender.generative, recommender.model_ranking
     return content_id(
         "batch",
         [(list(one.history), one.query) for one in requests],
         [astuple(item) for item in recommender.items.values()],
         [repr(value) for value in _plain(options)],
-        [_ranker_identity(recommender.ranker), file_digest(generative.model) if generative else ""],
+        [_ranker_identity(recommender.ranker), beside.describe() if beside else ""],
+        [file_digest(generative.model) if generative else ""],
         [list(identity), PART],
     )
 

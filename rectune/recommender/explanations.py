@@ -15,12 +15,18 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from rectune.core.settings import SamplingConfig
-from rectune.core.types import Item, Locale, content_id
+from rectune.core.types import Item, Locale, content_id, without_opinions
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import closing, reasons
 from rectune.prompts.list_parsing import labels_of
 from rectune.prompts.locale_words import load_words, one_line
-from rectune.prompts.teacher_prompts import brief, facts, rationale_messages, rationale_opening
+from rectune.prompts.teacher_prompts import (
+    brief,
+    facts,
+    rationale_messages,
+    rationale_opening,
+    told_opinions,
+)
 from rectune.prompts.titles import fold, plain_title, split_words
 from rectune.retrieval.grounding import Grounding
 
@@ -55,7 +61,8 @@ class ExplanationRequest:
     @property
     def shown(self) -> Item:
         """The item as shown to the model."""
-        return replace(self.item, description=self.evidence) if self.evidence else self.item
+        evidence = without_opinions(self.evidence)  # which are shown as such
+        return replace(self.item, description=evidence) if evidence else self.item
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +153,8 @@ def plain_sentence(request: ExplanationRequest) -> str:
         *map(one_line, request.item.categories[:4]),
         *([str(request.item.year)] if request.item.year else []),
     ]
-    about += map(one_line, request.item.facts[:_FACTS])
-    text = one_line(request.evidence or request.item.description)
+    about += map(one_line, request.item.stated[:_FACTS])
+    text = one_line(without_opinions(request.evidence) or request.item.description)
     if text.startswith(
         request.item.title
     ):  # a short item's only piece of text holds its title and categories too
@@ -164,7 +171,8 @@ def plain_sentence(request: ExplanationRequest) -> str:
     facts = f"{one_line(request.item.title)} is {one}" + (
         f": {', '.join(about)}." if about else " of this catalogue."
     )
-    return " ".join(filter(None, [asked, facts, f"The catalogue says of it: {text}" if text else ""]))
+    told = [f"The catalogue says of it: {text}" if text else "", told_opinions(request.item, "en", 1)]
+    return " ".join(filter(None, [asked, facts, *told]))
 
 
 def _korean(request: ExplanationRequest, one: str, about: str, text: str, liked: Sequence[str]) -> str:
@@ -172,7 +180,8 @@ def _korean(request: ExplanationRequest, one: str, about: str, text: str, liked:
         f'찾으신 것: "{one_line(request.query)}".' if request.query else f"좋아하신 것: {', '.join(liked)}."
     )
     facts = f"{one_line(request.item.title)}: {one}" + (f" ({about})." if about else ".")
-    return " ".join(filter(None, [asked, facts, f"목록의 설명: {text}" if text else ""]))
+    told = [f"목록의 설명: {text}" if text else "", told_opinions(request.item, "ko", 1)]
+    return " ".join(filter(None, [asked, facts, *told]))
 
 
 def _request(request: ExplanationRequest, sampling: SamplingConfig, attempt: int) -> GenerationRequest:
@@ -186,7 +195,7 @@ def _request(request: ExplanationRequest, sampling: SamplingConfig, attempt: int
         seed,
         prefill=_opening(request),
         history=tuple(map(brief, liked)),
-        facts=facts(request.shown),
+        facts=facts(request.shown, request.locale),
     )
 
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from rectune.recommender.generative import Recommendation
 
 _TITLE, _EVIDENCE = 200, 160  # characters shown
-_PLAIN = "a plain sentence from the catalogue, since the model's reasons were refused"
 _HOW = {
     "title": "named by its title",
     "fuzzy": "its title was written nearly so",
@@ -24,7 +23,7 @@ _SEARCHES = {
     "best": "nearest chunk",
     "mean": "mean of chunks",
     "words": "full text",
-    "letters": "full text (letters)",
+    "terms": "full text (morphemes or letters)",
 }
 
 

@@ -20,7 +20,7 @@ from rectune.recommender.ranking import RequestRanker
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
 from rectune.retrieval.grounding import GroundedItem, Grounding
-from rectune.retrieval.search import first_within
+from rectune.retrieval.rank_fusion import first_within
 
 _ALL_BUT = 0.99  # of the drafts may fail: where all do, no model answers, and that is no recommendation
 
@@ -163,7 +163,7 @@ class GenerativeRecommender:
         """The real items for the drafts, by a way of choosing them; see `recommend_all`."""
         top = top or self.retrieval.top
         if mode == "ranked":
-            found = ranked_items(requests, self.rankers, self.grounding.titles, top, within)
+            found = ranked_items(requests, drafts, self.rankers, self.grounding.titles, top, within)
         else:
             methods = {"retrieve": self._retrieved, "constrained": self._constrained}
             found = methods[mode](requests, drafts, top, within)

@@ -26,8 +26,12 @@ def makers_of(item: Item) -> dict[str, str]:
 
 
 def facts_named(item: Item, name: str) -> dict[str, str]:
-    """The values of a fact, each of several that commas part, case aside -> as the catalogue has them."""
-    return _facts(item, lambda other: other == name.casefold())
+    """The values of a fact, each of several that commas part, case aside -> as the catalogue has them.
+
+    `director` also names the fact `directors`, and the other way round.
+    """
+    singular = name.casefold().removesuffix("s")
+    return _facts(item, lambda other: other.removesuffix("s") == singular)
 
 
 def _facts(item: Item, wanted: Callable[[str], bool]) -> dict[str, str]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rectune.core.figures.read_records import read_figures
 from rectune.core.figures.rerank import RerankFigures
 from rectune.core.settings import EngineConfig
 from rectune.core.types import Item
+from rectune.rankers.base import ScoredItem
 from rectune.rankers.rerank import Reranker, title_scores
-from rectune.recommender.placing import RankedItems
-from rectune.recommender.ranking import RankRequest
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,11 @@ class ModelRanking:
         """How many of the ranker's first items are re-ordered."""
         return self.reranker.candidates if self.reranker else 0
 
-    def reordered(self, asked: Sequence[RankRequest], rankings: Sequence[RankedItems]) -> list[RankedItems]:
-        """The rankings, those for a history alone re-ordered."""
-        if self.reranker is None:
-            return list(rankings)
-        histories = [() if one.words else one.history for one in asked]
-        found = self.reranker.rerank(histories, [one.items for one in rankings])
-        return [replace(one, items=items) for one, items in zip(rankings, found, strict=True)]
+    def reordered(
+        self, histories: Sequence[Sequence[str]], ranked: Sequence[Sequence[ScoredItem]]
+    ) -> list[list[ScoredItem]]:
+        """The rankings with their first items re-ordered; one for an empty history stays as it is."""
+        return self.reranker.rerank(histories, ranked) if self.reranker else [list(row) for row in ranked]
 
     def describe(self) -> str:
         """What the model does to the ranking, in words."""
@@ -55,18 +52,20 @@ class ModelRanking:
 
 
 def measured_model_ranking(
-    measured: Path, domain: str, items: Sequence[Item], model: Path
+    measured: Path | None, domain: str, items: Sequence[Item], model: Path
 ) -> ModelRanking | None:
     """What the stage `rerank` found to help in a domain; None where nothing did.
 
     Args:
-        measured: the folder of the stage.
+        measured: the folder of the stage; None where it was not run.
         domain: of the items.
         items: the catalogue.
         model: the GGUF file that was measured.
     """
     from rectune.inference.engine_cache import cached_engine
 
+    if measured is None:
+        return None
     figures = read_figures(RerankFigures, measured)
     own = figures.domains.get(domain)
     likelihood = own.likelihood.weight if own and own.likelihood else 0.0

@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 from rectune.core.text.plain import cut_line, printable
+from rectune.recommender.explained_ranking import ItemPart, RankedBy, Ranking
 from rectune.recommender.options import RecommendOptions
-from rectune.recommender.ranking import ItemPart, RankedBy, Ranking
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations, RecommendedItem
 
 _TITLE = 200  # characters shown
+_PLAIN = " (a plain sentence from the catalogue; the model's reasons were refused)"
 _NOTHING = "Nothing is left in this catalogue that is not in the history, or that meets the conditions."
 _HISTORIES = {
     "0": "histories without an item of the catalogue",
@@ -21,13 +22,16 @@ _HISTORIES = {
 }
 
 
-def ranked_text(found: Recommendations, options: RecommendOptions, known: int | None = None) -> str:
+def ranked_text(
+    found: Recommendations, options: RecommendOptions, known: int | None = None, by_model: bool = False
+) -> str:
     """What was recommended, for a terminal: an item a paragraph, with its reason and what speaks for it.
 
     Args:
         found: the answer.
         options: what it was asked for with.
         known: how many items of a known user's history were taken; None where no user was named.
+        by_model: whether a language model was asked for reasons; plain sentences are marked then.
     """
     head = [] if known is None else [f"For a user who liked {known:,} items of this catalogue:"]
     if not found.items:
@@ -39,7 +43,8 @@ def ranked_text(found: Recommendations, options: RecommendOptions, known: int | 
             f"and below {least} requests that have nothing to do with it come as near.",
             "First of the ranking all the same:",
         ]
-    lines = [line for rank, item in enumerate(found, 1) for line in _entry(rank, item, found.ranking)]
+    entries = (_entry(rank, item, found.ranking, by_model) for rank, item in enumerate(found, 1))
+    lines = [line for entry in entries for line in entry]
     return "\n".join([*head, *lines, *_notes(found, options), *_ranking(found.ranking, options)])
 
 
@@ -57,10 +62,11 @@ def ranked_json(asked: UserRequest, found: Recommendations) -> dict[str, Any]:
     }
 
 
-def _entry(rank: int, item: RecommendedItem, ranking: Ranking | None) -> list[str]:
+def _entry(rank: int, item: RecommendedItem, ranking: Ranking | None, by_model: bool) -> list[str]:
     mark = ", unfamiliar" if item.explored else ""
     lines = [f"{rank}. {cut_line(item.title, _TITLE)}  (item {cut_line(item.item_id, _TITLE)}{mark})"]
-    lines += [f"   {printable(item.reason)}"] * bool(item.reason)
+    plain = _PLAIN if by_model and item.reason_by == "template" else ""
+    lines += [f"   {printable(item.reason)}{plain}"] * bool(item.reason)
     if item.evidence:
         lines.append(f"   Evidence: {printable(item.evidence.text)}")
     parts = ranking.parts.get(item.item_id, ()) if ranking else ()
@@ -104,12 +110,13 @@ def _chosen(one: RankedBy) -> str:
     """How it was chosen."""
     if one.cases is None:
         return ""
-    of = _HISTORIES[one.length] if one.length else "queries"
+    of, cases, who = "queries", "queries", f"{one.cases:,} queries of users who are in no test"
+    if one.length:
+        of, cases, who = _HISTORIES[one.length], "users", f"{one.cases:,} users who were held out"
     if one.ndcg_at_10 is None or one.interval is None:
-        return f", the default for {of}: there were too few users to choose on"
+        return f", the default for {of}: there were too few {cases} to choose on"
     low, high = one.interval
-    measured = f"NDCG@10 {one.ndcg_at_10:.3f} ({low:.3f} to {high:.3f}, 95 %)"
-    return f", chosen for {of}: {measured} on {one.cases:,} users who were held out"
+    return f", chosen for {of}: NDCG@10 {one.ndcg_at_10:.3f} ({low:.3f} to {high:.3f}, 95 %) on {who}"
 
 
 def _part_lines(parts: Sequence[ItemPart]) -> list[str]:

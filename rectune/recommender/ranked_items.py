@@ -16,6 +16,7 @@ from rectune.retrieval.grounding import GroundedItem
 
 def ranked_items(
     requests: Sequence[RecommendationRequest],
+    drafts: Sequence[str],
     rankers: Mapping[str, RequestRanker],
     titles: TitleIndexes,
     top: int,
@@ -25,6 +26,7 @@ def ranked_items(
 
     Args:
         requests: what is asked; their `known` items are not ranked.
+        drafts: what the language model wrote to each, which counts where the stage `rerank` says so.
         rankers: by domain.
         titles: of the catalogue.
         top: items of an answer.
@@ -38,7 +40,7 @@ def ranked_items(
         if domain not in rankers:
             raise UserError(f"nothing ranks in the domain {domain}", hint="run the stage fit")
         places = [at for at, request in enumerate(requests) if request.domain == domain]
-        asked = [_asked(requests[at]) for at in places]
+        asked = [_asked(requests[at], drafts[at]) for at in places]
         allowed = None if within is None else frozenset(within)
         for at, ranking in zip(places, rankers[domain].ranked(asked, allowed, top), strict=True):
             ids = [one.item_id for one in ranking.items]
@@ -46,8 +48,9 @@ def ranked_items(
     return [found[at] for at in range(len(requests))]
 
 
-def _asked(request: RecommendationRequest) -> RankRequest:
-    return RankRequest(request.own_history, request.words, request.known)
+def _asked(request: RecommendationRequest, draft: str) -> RankRequest:
+    alone = request.own_history and not request.words
+    return RankRequest(request.own_history, request.words, request.known, draft if alone else "")
 
 
 def _with_evidence(

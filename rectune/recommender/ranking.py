@@ -5,27 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.errors import UserError
-from rectune.core.figures.fit import HistoryLength, RankerWeights, ValidatedWeights
 from rectune.rankers.base import Ranker, ScoredItem, Scores, best_places
 from rectune.rankers.baselines import Bm25
 from rectune.rankers.choice import INDEX
-from rectune.rankers.chosen import ChosenRanker, ScorePart
-from rectune.rankers.weighting import label_of, standardised_rows
+from rectune.rankers.chosen import ChosenRanker
+from rectune.rankers.weighting import standardised_rows
+from rectune.recommender.explained_ranking import RankedBy, Ranking, chosen_ranking
+from rectune.recommender.model_ranking import ModelRanking
 from rectune.recommender.placing import RankedItems
 from rectune.retrieval.index_scores import find_within, index_scores
-from rectune.retrieval.search import CatalogueIndex, reciprocal_rank_fusion
+from rectune.retrieval.rank_fusion import reciprocal_rank_fusion
+from rectune.retrieval.search import CatalogueIndex
 
 _POOL = 100  # items of each ranking that are fused by their ranks, at least
 _AT_ONCE = 64  # requests whose whole catalogue is scored together
 _FOUND_BY_WORDS = (INDEX, Bm25.name)  # what scores 0 what it does not find
-
-By = Literal["history", "words"]
 
 
 @dataclass(frozen=True)
@@ -45,56 +44,6 @@ class RankRequest:
     draft: str = ""
 
 
-@dataclass(frozen=True)
-class RankedBy:
-    """What ranked for one side of a request.
-
-    Attributes:
-        side: the history, or the words of the request.
-        share: how much this side counts, of 1; None where both sides are fused by the ranks of the items.
-        rankers: a ranker, or a fusion with its weights, in words.
-        length: the length of histories that it was chosen for; None for words, and where nothing was chosen.
-        cases: users that it was chosen on; 0 where it is a default, None where nothing was chosen.
-        ndcg_at_10: its NDCG@10 on them, among the whole catalogue; None without such users.
-        interval: the ends of its 95 % interval.
-    """
-
-    side: By
-    share: float | None
-    rankers: str
-    length: HistoryLength | None = None
-    cases: int | None = None
-    ndcg_at_10: float | None = None
-    interval: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class ItemPart:
-    """What one ranker contributes to the score of an item, for one side of the request."""
-
-    side: By
-    ranker: str
-    weight: float
-    standardised: float
-    score: float
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """How the items of an answer were ranked.
-
-    Attributes:
-        by: what ranked, the history first.
-        parts: item id -> what each ranker contributed; empty unless it was asked for, and where nothing was
-            chosen. `weight` is of the score in standard deviations above the mean of the catalogue.
-        model: what a language model did to the ranking; empty for nothing.
-    """
-
-    by: tuple[RankedBy, ...]
-    parts: Mapping[str, tuple[ItemPart, ...]]
-    model: str = ""
-
-
 class RequestRanker:
     """Ranks the items of one domain for histories, words, or both.
 
@@ -105,7 +54,7 @@ class RequestRanker:
         domain: of the items.
         ranker: fitted on them.
         index: gives the index of the catalogue, when words are first looked up; None where there is none.
-        draft_weight: how much the search for a request's draft counts beside its history.
+        model: what a language model adds to the ranking for a history alone; None for nothing.
     """
 
     def __init__(
@@ -113,10 +62,9 @@ class RequestRanker:
         domain: str,
         ranker: Ranker,
         index: Callable[[], CatalogueIndex] | None = None,
-        draft_weight: float = 0.0,
+        model: ModelRanking | None = None,
     ) -> None:
-        self.domain, self.ranker, self._index = domain, ranker, index
-        self._draft_weight = draft_weight
+        self.domain, self.ranker, self._index, self.model = domain, ranker, index, model
 
     @property
     def searches_index(self) -> bool:
@@ -137,20 +85,34 @@ class RequestRanker:
             UserError: words are looked for, and there is no index.
         """
         found = []
+        first = k if k is None or self.model is None else max(k, self.model.candidates)
         for start in range(0, len(requests), _AT_ONCE):
             some = requests[start : start + _AT_ONCE]
             if isinstance(self.ranker, ChosenRanker):
-                found += self._chosen(self.ranker, some, within, k)
+                found += self._chosen(self.ranker, some, within, first)
             else:
-                found += self._by_ranks(self.ranker, some, within, k)
-        return found
+                found += self._by_ranks(self.ranker, some, within, first)
+        if self.model is None:
+            return found
+        histories = [() if one.words else one.history for one in requests]
+        again = self.model.reordered(histories, [one.items for one in found])
+        return [replace(one, items=items[:k]) for one, items in zip(found, again, strict=True)]
 
     def explained(
         self, request: RankRequest, item_ids: Sequence[str], within: frozenset[str] | None, parts: bool
     ) -> Ranking:
         """What ranked for a request, and, with `parts`, what each ranker contributed to these items."""
+        found = self._explained(request, item_ids, within, parts)
+        if self.model is None or request.words or not request.history:
+            return found
+        return replace(found, model=self.model.describe())
+
+    def _explained(
+        self, request: RankRequest, item_ids: Sequence[str], within: frozenset[str] | None, parts: bool
+    ) -> Ranking:
         if isinstance(self.ranker, ChosenRanker):
-            return _chosen_ranking(self._bound(self.ranker, within), request, item_ids if parts else ())
+            bound = self._bound(self.ranker, within)
+            return chosen_ranking(bound, request.history, request.words, item_ids if parts else ())
         words = Bm25.name if isinstance(self.ranker, Bm25) else INDEX
         both = bool(request.history and request.words)
         by = [RankedBy("history", None if both else 1.0, self.ranker.name)] if request.history else []
@@ -178,11 +140,12 @@ class RequestRanker:
     def _with_drafts(self, scores: Scores, drafts: Sequence[str]) -> Scores:
         """The scores, with the search for what a model wrote where it wrote something."""
         written = [at for at, draft in enumerate(drafts) if draft]
-        if not written or not self._draft_weight:
+        weight = self.model.draft_weight if self.model else 0.0
+        if not written or not weight:
             return scores
         searched = standardised_rows(self._index_scores([drafts[at] for at in written], None))
         own = standardised_rows(scores[written])
-        scores[written] = self._draft_weight * searched + (1 - self._draft_weight) * own
+        scores[written] = weight * searched + (1 - weight) * own
         return scores
 
     def _bound(self, ranker: ChosenRanker, within: frozenset[str] | None) -> ChosenRanker:
@@ -261,37 +224,3 @@ def _threshold(row: Scores) -> float:
     """One standard deviation above the mean of the finite scores."""
     finite = row[np.isfinite(row)]
     return float(finite.mean() + finite.std()) if len(finite) else np.inf
-
-
-def _chosen_ranking(ranker: ChosenRanker, request: RankRequest, item_ids: Sequence[str]) -> Ranking:
-    """See `RequestRanker.explained`."""
-    share = ranker.history_share(request.history, request.words)
-    by: list[RankedBy] = []
-    parts: dict[str, list[ItemPart]] = {item: [] for item in item_ids}
-    if share:
-        length = ranker.length_of(request.history)
-        choice = ranker.choice.histories[length]
-        past = _ranked_by("history", share, choice.chosen, choice.cases, choice.tried)
-        by.append(replace(past, length=length))
-        _add(parts, "history", ranker.parts_of(request.history, list(parts)) if parts else [])
-    if share < 1:
-        words = ranker.choice.queries
-        by.append(_ranked_by("words", 1 - share, words.chosen, words.cases, words.tried))
-        _add(parts, "words", ranker.text_parts_of(request.words, list(parts)) if parts else [])
-    return Ranking(tuple(by), {item: tuple(some) for item, some in parts.items()})
-
-
-def _add(parts: Mapping[str, list[ItemPart]], side: By, found: Sequence[Sequence[ScorePart]]) -> None:
-    for own, some in zip(parts.values(), found, strict=True):
-        own += [ItemPart(side, one.ranker, one.weight, one.standardised, one.score) for one in some]
-
-
-def _ranked_by(
-    side: By, share: float, chosen: RankerWeights, cases: int, tried: Sequence[ValidatedWeights]
-) -> RankedBy:
-    measured = next(
-        (one for one in tried if (one.weights, one.half_likes) == (chosen.weights, chosen.half_likes)), None
-    )
-    if measured is None:
-        return RankedBy(side, share, label_of(chosen), cases=0)
-    return RankedBy(side, share, label_of(chosen), None, cases, measured.ndcg_at_10, measured.interval)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from rectune.recommender.evidence import Evidence
+    from rectune.recommender.explained_ranking import Ranking
     from rectune.recommender.generative import Recommendation
-    from rectune.recommender.ranking import Ranking
 
 ReasonBy = Literal["model", "template"]
 

@@ -23,6 +23,7 @@ from rectune.rankers.stage import chosen_path
 from rectune.recommender.formatting import record
 from rectune.recommender.generative import GenerativeRecommender, GroundedChoice, Mode, Recommendation
 from rectune.recommender.grounding_report import AnsweredPrompt, grounding_tables, relevance, shares
+from rectune.recommender.model_ranking import measured_model_ranking
 from rectune.recommender.ranking import RequestRanker
 from rectune.recommender.requests import RecommendationRequest, from_prompt
 from rectune.retrieval.grounding import Grounding
@@ -48,15 +49,31 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RecommendFigur
         grounding,
         settings,
         generation_cache_path(out),
-        rankers=chosen_rankers(inputs["fit"], sorted({prompt.domain for prompt in prompts}), grounding),
+        rankers=chosen_rankers(inputs, sorted({prompt.domain for prompt in prompts}), grounding, catalogue),
     )
     return answer_prompts(recommender, prompts, catalogue, out)
 
 
-def chosen_rankers(fitted: Path, domains: Sequence[str], grounding: Grounding) -> dict[str, RequestRanker]:
-    """By domain what the stage `fit` chose, with the index for words."""
+def chosen_rankers(
+    inputs: Mapping[str, Path], domains: Sequence[str], grounding: Grounding, catalogue: Catalogue
+) -> dict[str, RequestRanker]:
+    """By domain what the stage `fit` chose, with the index for words, and what `rerank` found to help.
+
+    Args:
+        inputs: fit, rerank, export.
+        domains: those that are wanted.
+        grounding: in the catalogue.
+        catalogue: all items.
+    """
     return {
-        domain: RequestRanker(domain, ChosenRanker.load(chosen_path(fitted, domain)), lambda: grounding.index)
+        domain: RequestRanker(
+            domain,
+            ChosenRanker.load(chosen_path(inputs["fit"], domain)),
+            lambda: grounding.index,
+            measured_model_ranking(
+                inputs.get("rerank"), domain, catalogue.of(domain), inputs["export"] / "model.gguf"
+            ),
+        )
         for domain in domains
     }
 

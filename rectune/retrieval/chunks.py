@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from rectune.core.text.plain import encodable
-from rectune.core.types import Item
+from rectune.core.types import Item, opinion_fact
 
 MOST = 256  # chunks of one item; what a body holds beyond them is not indexed
 _LEAD = 80  # characters of the title that lead a chunk of the body when it is embedded
@@ -40,7 +40,8 @@ class ChunkConfig:
 class Chunk:
     """A chunk of an item. Part 0 is title, year, categories and facts, with the body if all of it is short.
 
-    `text` is shown to people and searched by full text, `embedded` is what the embedder reads.
+    The body is the description and, behind it, the opinions (`Item.opinions`). `text` is shown to people and
+    searched by full text, `embedded` is what the embedder reads.
     """
 
     part: int
@@ -51,7 +52,8 @@ class Chunk:
 def chunks_of(item: Item, cut: ChunkConfig | None = None) -> list[Chunk]:
     """The chunks of an item, at least one and at most `MOST`."""
     cut = cut or ChunkConfig()
-    head, body = head_of(item), encodable(item.description).strip()
+    opinions = [opinion_fact(each) for each in item.opinions]
+    head, body = head_of(item), encodable(" ".join([item.description, *opinions])).strip()
     whole = f"{head}. {body}" if head and body else head or body
     if len(whole) <= cut.longest or not body:
         return [Chunk(0, whole, whole)]
@@ -61,9 +63,9 @@ def chunks_of(item: Item, cut: ChunkConfig | None = None) -> list[Chunk]:
 
 
 def head_of(item: Item) -> str:
-    """Title, year, categories and facts of an item, whole."""
+    """Title, year, categories and facts of an item, whole; what people think of it is no part of it."""
     year = f" ({item.year})" if item.year else ""
-    parts = [f"{item.title}{year}" if item.title else "", ", ".join(item.categories), ", ".join(item.facts)]
+    parts = [f"{item.title}{year}" if item.title else "", ", ".join(item.categories), ", ".join(item.stated)]
     return encodable(". ".join(part for part in parts if part))
 
 

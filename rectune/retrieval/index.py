@@ -1,9 +1,9 @@
 """The index of a catalogue on disk (LanceDB): created, updated, and opened.
 
-One table has a row per chunk: its vector, its text, and the digest of its item. There are two full-text
-indexes: `text` by words (languages with spaces), `letters` by character bigrams (texts in Hangul and other
-scripts whose words are not separate). From `IndexConfig.rows` chunks on vectors are searched by IVF-PQ (Jegou
-et al. 2011); below it all of them are compared.
+One table has a row per chunk: its vector, its text, and the digest of its item. Its text is indexed by words
+(languages with spaces); a text that holds Hangul or another script whose words are not separate has its terms
+beside it (`rectune.retrieval.terms`), which are searched in memory. From `IndexConfig.rows` chunks on vectors
+are searched by IVF-PQ (Jegou et al. 2011); below it all of them are compared.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError, first_line
 from rectune.core.extras import needs_extra
 from rectune.core.progress import say
-from rectune.core.text.plain import encodable, is_unsegmented
+from rectune.core.text.morphemes import segmenter
+from rectune.core.text.plain import encodable
 from rectune.core.types import Item
 from rectune.retrieval.chunks import Chunk, ChunkConfig, chunks_of
 from rectune.retrieval.embedding import dimension, embed
 from rectune.retrieval.index_maintenance import refresh_indexes
 from rectune.retrieval.relevance_threshold import calibrate
 from rectune.retrieval.search import ALL, CatalogueIndex, Key, SearchHit, quoted
+from rectune.retrieval.terms import joined_terms, refuse_other_segmenter
 
 __all__ = ["SearchHit", "CatalogueIndex", "IndexConfig", "build_index", "open_index"]
 
@@ -40,7 +42,7 @@ if typing.TYPE_CHECKING:
     from lancedb.table import Table
 
 _TABLE, _MARKER, _LOCK = "chunks", "index.json", "lock"
-_FORMAT = 3  # raised when the table's columns, or what is embedded of an item, change
+_FORMAT = 4  # raised when the table's columns, or what is embedded of an item, change
 _DELETED = 500  # items a deletion
 _HINT = "delete that folder; the same command builds it again"
 
@@ -71,12 +73,14 @@ class _Marker:
     whole: bool = False
     chunks: int = 0
     approximate: bool = False
-    letters: bool = False
+    segmenter: str = ""
     min_similarities: Mapping[str, float] = field(default_factory=dict)
 
     def made_like(self, other: _Marker | None) -> bool:
         """Whether rows made with the other configuration can be kept."""
-        names = ("format", "embedder", "longest", "overlap")
+        names = ["format", "embedder", "longest", "overlap"]
+        if other and other.segmenter:  # some rows have terms
+            names.append("segmenter")
         return other is not None and all(getattr(self, name) == getattr(other, name) for name in names)
 
 
@@ -101,7 +105,8 @@ def build_index(
     for item in items:
         digests.setdefault((item.domain, item.item_id), _digest(item))
     content = f"{sum(int(digest, 16) for digest in digests.values()) % 2**128:032x}"
-    wanted = _Marker(_FORMAT, embedder, plan.cut.longest, plan.cut.overlap, plan.rows, content, len(digests))
+    cut = (plan.cut.longest, plan.cut.overlap)
+    wanted = _Marker(_FORMAT, embedder, *cut, plan.rows, content, len(digests), segmenter=segmenter())
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
         found = _read_marker(folder)
@@ -115,7 +120,8 @@ def open_index(folder: Path) -> CatalogueIndex:
     """Open a finished index.
 
     Raises:
-        UserError: there is none, or it was never finished, or it cannot be read.
+        UserError: there is none, or it was never finished, or it cannot be read, or its Korean texts were
+            split by another version of `kiwipiepy`, or without it.
     """
     marker = _read_marker(folder)
     if marker is None or not marker.whole:
@@ -123,8 +129,11 @@ def open_index(folder: Path) -> CatalogueIndex:
     table = _opened(folder)
     if table is None:
         raise UserError("damaged index: its table cannot be read", where=str(folder), hint=_HINT)
-    facts = {name: getattr(marker, name) for name in ("chunks", "approximate", "letters", "min_similarities")}
-    return CatalogueIndex(table, marker.embedder, marker.items, **facts)
+    refuse_other_segmenter(marker.segmenter, folder, _HINT)
+    names = ("chunks", "approximate", "segmenter", "min_similarities")
+    return CatalogueIndex(
+        table, marker.embedder, marker.items, **{name: getattr(marker, name) for name in names}
+    )
 
 
 def _bring_up_to_date(
@@ -158,15 +167,15 @@ def _bring_up_to_date(
 def _finish(table: Table, folder: Path, marker: _Marker, domains: set[str]) -> None:
     """Build the search indexes, and mark the index as complete."""
     chunks = int(table.count_rows())
-    letters = table.count_rows("letters IS NOT NULL") > 0
+    has_terms = table.count_rows("terms IS NOT NULL") > 0
     approximate = chunks >= marker.rows
-    refresh_indexes(table, letters=letters, approximate=approximate)
+    refresh_indexes(table, approximate=approximate)
     min_similarities = calibrate(table, marker.embedder, sorted(domains))
     whole = replace(
         marker,
         whole=True,
         chunks=chunks,
-        letters=letters,
+        segmenter=marker.segmenter if has_terms else "",
         approximate=approximate,
         min_similarities=min_similarities,
     )
@@ -222,7 +231,7 @@ def _delete(table: Table, keys: Sequence[Key]) -> None:
 def _schema(width: int) -> pa.Schema:
     import pyarrow as pa
 
-    texts = ("domain", "item_id", "title", "text", "letters", "digest")
+    texts = ("domain", "item_id", "title", "text", "terms", "digest")
     columns = [pa.field(name, pa.string()) for name in texts]
     return pa.schema(
         [pa.field("vector", pa.list_(pa.float32(), width)), *columns, pa.field("part", pa.int32())]
@@ -240,8 +249,11 @@ def _batches(
         texts = [chunk.embedded for _, chunks in cuts for chunk in chunks]
         flat = pa.array(embed(texts, marker.embedder).reshape(-1))
         vectors = pa.FixedSizeListArray.from_arrays(flat, schema.field("vector").type.list_size)
+        split = joined_terms([chunk.text for _, chunks in cuts for chunk in chunks])
         rows = (
-            _row(item, digests[item.domain, item.item_id], chunk) for item, chunks in cuts for chunk in chunks
+            _row(item, digests[item.domain, item.item_id], chunk, next(split))
+            for item, chunks in cuts
+            for chunk in chunks
         )
         columns = list(zip(*rows, strict=True))
         yield pa.Table.from_arrays(
@@ -250,13 +262,13 @@ def _batches(
         )
 
 
-def _row(item: Item, digest: str, chunk: Chunk) -> tuple[Any, ...]:
+def _row(item: Item, digest: str, chunk: Chunk, terms: str | None) -> tuple[Any, ...]:
     return (
         item.domain,
         item.item_id,
         encodable(item.title),
         chunk.text,
-        chunk.text if is_unsegmented(chunk.text) else None,
+        terms,
         digest,
         chunk.part,
     )

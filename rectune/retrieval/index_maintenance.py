@@ -14,28 +14,24 @@ _SEGMENTS = 8  # a vector index with more segments is rebuilt
 _LEFT = timedelta(hours=1)  # how long earlier versions of the table stay, for whoever still reads them
 
 
-def refresh_indexes(table: Table, *, letters: bool, approximate: bool, segments: int = _SEGMENTS) -> None:
+def refresh_indexes(table: Table, *, approximate: bool, segments: int = _SEGMENTS) -> None:
     """Create missing indexes, add new rows to existing ones, and rebuild a vector index of many segments.
 
     Args:
-        letters: some texts are searched by character bigrams.
         approximate: vectors are searched by IVF-PQ.
         segments: a vector index with more segments is rebuilt.
     """
-    _make_indexes(table, letters=letters, approximate=approximate)
+    _make_indexes(table, approximate=approximate)
     table.optimize(cleanup_older_than=_LEFT)
     if approximate and _segments(table) > segments:
         _make_vector_index(table)
 
 
-def _make_indexes(table: Table, *, letters: bool, approximate: bool) -> None:
+def _make_indexes(table: Table, *, approximate: bool) -> None:
     """Create missing indexes; existing ones take in new rows when the table is optimised."""
     from lancedb.index import FTS, Bitmap, BTree
 
     wanted: dict[str, Any] = {"text": FTS()}
-    if letters:
-        pairs = {"ngram_min_length": 2, "ngram_max_length": 2}
-        wanted["letters"] = FTS(base_tokenizer="ngram", stem=False, remove_stop_words=False, **pairs)
     if approximate:
         wanted |= {"item_id": BTree(), "domain": Bitmap()}
     there = {column for index in table.list_indices() for column in index.columns}

@@ -8,7 +8,8 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 from numpy.typing import NDArray
 
-from rectune.retrieval.search import CatalogueIndex, SearchHit, first_within
+from rectune.retrieval.rank_fusion import first_within
+from rectune.retrieval.search import CatalogueIndex, SearchHit
 
 _HITS = 200  # items of a text that score more than nothing
 _LISTED = 20_000  # ids that the index is told to search within; of more it is asked for further hits

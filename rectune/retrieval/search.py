@@ -1,17 +1,21 @@
-"""Searching an index: nearest chunks, full text by words and by letters, and their fusion."""
+"""Searching an index: nearest chunks, full text by words and by terms, and their fusion."""
 
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from rectune.core.text.plain import encodable, is_unsegmented
 from rectune.retrieval.embedding import Vectors, embed, reads
+from rectune.retrieval.rank_fusion import reciprocal_rank_fusion
+from rectune.retrieval.term_search import FoundItem, TermSearch
+from rectune.retrieval.terms import needs_terms
 
 if typing.TYPE_CHECKING:
     from lancedb.table import Table
@@ -22,13 +26,10 @@ _PROBES, _REFINE = (
     8,
 )  # partitions searched, and how many times the wanted rows are compared exactly (IVF-PQ)
 _LONGEST_QUERY = 4000  # characters of a text that full text looks for
-_BLIND = 1e-3  # weight of a vector that an embedder made of a text that it cannot read
+_BLIND = 1e-6  # weight of a vector that an embedder made of a text that it cannot read
 ALL = 2**31 - 1  # rows: a table's search has to be given a limit
 
 Key = tuple[str, str]  # domain, item id
-Ranked = TypeVar("Ranked")
-
-_RRF_CONSTANT = 60  # of the paper, whose authors found it to matter little
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class CatalogueIndex:
         items: how many items it holds.
         chunks: how many chunks.
         approximate: whether vectors are searched by IVF-PQ, or all of them compared.
+        segmenter: what split texts in Hangul (`rectune.core.text.morphemes`); empty where no chunk is of a
+            script without spaces.
         min_similarities: the relevance threshold of each domain, a cosine.
     """
 
@@ -64,7 +67,7 @@ class CatalogueIndex:
         self.embedder, self.items = embedder, items
         self.chunks: int = facts.get("chunks", items)
         self.approximate: bool = facts.get("approximate", False)
-        self.letters: bool = facts.get("letters", False)
+        self.segmenter: str = facts.get("segmenter", "")
         self.min_similarities: Mapping[str, float] = facts.get("min_similarities", {})
         self._table = table
 
@@ -93,37 +96,70 @@ class CatalogueIndex:
         """The `k` best items for several query texts together: a model's answer, and its request's texts.
 
         Three rankings of the items that any search finds (by their best chunk, by the mean of their chunks,
-        by full text over words or over letters), for each of the texts, are fused by reciprocal rank.
-        `weights` are per text, 1 by default; `within` are the only ids that are looked for. If the embedder
-        does not know a text's language, vectors only break ties of full text.
+        by full text over words), for each of the texts, are fused by reciprocal rank. Texts in Hangul and
+        other scripts without spaces have one ranking by full text together, over the sum of their scores
+        (`rectune.retrieval.bm25`). `weights` are per text, 1 by default; `within` are the only ids
+        that are looked for. If the embedder does not know a text's language, vectors only break ties of full
+        text.
         """
         given = zip(texts, weights or [1.0] * len(texts), strict=True)
         said = [(encodable(text), weight) for text, weight in given if text.strip()]
         if not said or k < 1 or (within is not None and not within):
             return []
-        texts = [text for text, _ in said]
+        texts, pool = [text for text, _ in said], max(k, _POOL)
         vectors = embed(texts, self.embedder)
         known: dict[Key, SearchHit] = {}
         for vector in vectors:
-            hits = self._nearest(vector, domain, max(k, _POOL), without, within)
+            hits = self._nearest(vector, domain, pool, without, within)
             known |= {(hit.domain, hit.item_id): hit for hit in hits}
         found: dict[str, list[Key]] = {}
-        for number, text in enumerate(texts):
-            for name, column in self._columns(text).items():
-                matches = self._matches(text, column, domain, within=within)
-                hits = [hit for hit in matches if hit.item_id not in without]
-                known |= {(hit.domain, hit.item_id): hit for hit in hits}
-                found[f"{name} {number}"] = [(hit.domain, hit.item_id) for hit in hits]
-        weighed = [
-            (weight, weight * (1.0 if reads(self.embedder, text) else _BLIND)) for text, weight in said
-        ]
-        return self._fused(self._measured(known, vectors), found, weighed)[:k]
+        weight_of: dict[str, float] = {}
+        for number, (text, weight) in enumerate(said):
+            seen = weight * (1.0 if reads(self.embedder, text) else _BLIND)
+            weight_of |= {f"best {number}": seen, f"mean {number}": seen}
+        for name, hits, weight in self._full_text(said, domain, pool, without, within):
+            known |= {(hit.domain, hit.item_id): hit for hit in hits}
+            found[name], weight_of[name] = [(hit.domain, hit.item_id) for hit in hits], weight
+        return self._fused(self._measured(known, vectors), found, weight_of)[:k]
 
     def search_text(self, text: str, domain: str | None = None, k: int = _POOL) -> list[SearchHit]:
-        """Up to `k` items by full text alone (BM25): by letters for unsegmented scripts, else by words."""
-        return [
-            hit for column in self._columns(text).values() for hit in self._matches(text, column, domain, k)
-        ]
+        """Up to `k` items by full text alone (BM25): by terms for scripts without spaces, else by words."""
+        rankings = [hits for _, hits, _ in self._full_text([(encodable(text), 1.0)], domain, k)]
+        return list({(hit.domain, hit.item_id): hit for hits in rankings for hit in hits}.values())[:k]
+
+    def _full_text(
+        self,
+        said: Sequence[tuple[str, float]],
+        domain: str | None,
+        k: int,
+        without: AbstractSet[str] = frozenset(),
+        within: AbstractSet[str] | None = None,
+    ) -> Iterator[tuple[str, list[SearchHit], float]]:
+        """Rankings by full text: the name of each, its hits, and its weight."""
+        for number, (text, weight) in enumerate(said):
+            if not (self.segmenter and is_unsegmented(text)):
+                matches = self._matches(text, domain, k, within)
+                hits = [hit for hit in matches if hit.item_id not in without]
+                if self.segmenter and not needs_terms(text):  # "LG" also stands in a Korean text's "LG전자"
+                    there = {(hit.domain, hit.item_id) for hit in hits}
+                    more = self._by_terms([text], [1.0], k, domain, without, within)
+                    hits += [hit for hit in more if (hit.domain, hit.item_id) not in there][: k - len(hits)]
+                yield f"words {number}", hits, weight
+        split = [(text[:_LONGEST_QUERY], weight) for text, weight in said if needs_terms(text)]
+        if self.segmenter and split:
+            texts, weights = zip(*split, strict=True)
+            yield "terms 0", self._by_terms(texts, weights, k, domain, without, within), sum(weights)
+
+    def _by_terms(self, *asked: Any) -> list[SearchHit]:
+        """See `TermSearch.top`."""
+        found = self._term_search.top(*asked)
+        return [SearchHit(item.item_id, item.title, item.domain, 0.0) for item in found]
+
+    @cached_property
+    def _term_search(self) -> TermSearch:
+        """Read from the table at the first query that needs it."""
+        rows = self._table.search().where("terms IS NOT NULL").select([*FoundItem._fields, "terms"])
+        return TermSearch(rows.limit(ALL).to_arrow())
 
     def _nearest(
         self,
@@ -150,21 +186,12 @@ class CatalogueIndex:
                 return hits[:k]
             limit *= 4
 
-    def _columns(self, text: str) -> dict[str, str]:
-        """The full-text columns to search for this text."""
-        return {"letters": "letters"} if self.letters and is_unsegmented(text) else {"words": "text"}
-
     def _matches(
-        self,
-        text: str,
-        column: str,
-        domain: str | None,
-        k: int = _POOL,
-        within: AbstractSet[str] | None = None,
+        self, text: str, domain: str | None, k: int, within: AbstractSet[str] | None
     ) -> list[SearchHit]:
         from lancedb.query import MatchQuery
 
-        query = MatchQuery(encodable(text)[:_LONGEST_QUERY], column)
+        query = MatchQuery(encodable(text)[:_LONGEST_QUERY], "text")
         rows = _rows(self._table.search(query, query_type="fts"), domain, k, "_score", within)
         return list({(row["domain"], row["item_id"]): _hit(row, 0.0) for row in reversed(rows)}.values())[
             ::-1
@@ -207,9 +234,9 @@ class CatalogueIndex:
     def _fused(
         measured: Sequence[_Measured],
         found: Mapping[str, Sequence[Key]],
-        weights: Sequence[tuple[float, float]],
+        weight_of: Mapping[str, float],
     ) -> list[SearchHit]:
-        """`weights` are those of full text and of vectors, for each text."""
+        """`weight_of` each ranking, by full text (`found`) and by vectors."""
         rankings = dict(found)
         for number in range(len(measured[0].best) if measured else 0):
             for name, cosines in (
@@ -218,8 +245,7 @@ class CatalogueIndex:
             ):
                 rankings[f"{name} {number}"] = sorted(cosines, key=lambda key: (-cosines[key], key))
         places = {name: {key: rank for rank, key in enumerate(keys, 1)} for name, keys in rankings.items()}
-        weight = {name: weights[int(name.rpartition(" ")[2])][name not in found] for name in rankings}
-        scores = reciprocal_rank_fusion(rankings, weight)
+        scores = reciprocal_rank_fusion(rankings, weight_of)
         hits = [
             replace(
                 one.hit,
@@ -271,50 +297,3 @@ def _rows(
 
 def _hit(row: Mapping[str, Any], similarity: float) -> SearchHit:
     return SearchHit(row["item_id"], row["title"], row["domain"], similarity, similarity, row["text"])
-
-
-def reciprocal_rank_fusion(
-    rankings: Mapping[str, Sequence[Ranked]], weights: Mapping[str, float] | None = None
-) -> dict[Ranked, float]:
-    """score(d) = sum over the rankings that hold d of weight / (60 + rank of d), ranks from 1, weights 1.
-
-    Cormack, Clarke and Buettcher 2009, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank
-    Learning Methods". An item that a ranking lacks gets nothing from it.
-    """
-    scores: dict[Ranked, float] = {}
-    for name, ranking in rankings.items():
-        weight = weights[name] if weights else 1.0
-        for rank, key in enumerate(ranking, 1):
-            scores[key] = scores.get(key, 0.0) + weight / (_RRF_CONSTANT + rank)
-    return scores
-
-
-class HasItemId(Protocol):
-    """Anything that was found and names its item."""
-
-    @property
-    def item_id(self) -> str:
-        """The item's id."""
-        ...
-
-
-Found = TypeVar("Found", bound=HasItemId)
-
-
-def first_within(
-    search: Callable[[int], Sequence[Found]], k: int, within: AbstractSet[str] | None
-) -> list[Found]:
-    """The first `k` hits of a search that are allowed; more are asked for until there are so many.
-
-    Args:
-        search: gives so many hits, the best first; fewer only if there are no more.
-        k: how many.
-        within: the ids that are allowed; all without it.
-    """
-    limit = k
-    while True:
-        hits = search(limit)
-        kept = [hit for hit in hits if within is None or hit.item_id in within]
-        if len(kept) >= k or len(hits) < limit:
-            return kept[:k]
-        limit *= 4

@@ -66,6 +66,13 @@ def test_a_catalogue_is_recommended_from_without_any_run(tmp_path: Path, shop: P
     assert 'Evidence: like "Red kettle": kitchen' in said and "Red kettle  (" not in said
 
 
+def test_a_plain_sentence_in_place_of_refused_reasons_is_marked(tmp_path: Path, shop: Path):
+    silent = Writer("", "")
+    given = ["--catalogue", str(shop), "--title-column", "label", "--history", "Red kettle"]
+    said = rectune(tmp_path, *given, model=silent)
+    assert said.count("(a plain sentence from the catalogue; the model's reasons were refused)") == 1
+
+
 def test_the_model_chooses_the_items_where_that_is_asked_for(tmp_path: Path, shop: Path):
     said = rectune(
         tmp_path, "--catalogue", str(shop), "--title-column", "label", "--categories-column", "kind",

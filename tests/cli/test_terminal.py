@@ -58,13 +58,22 @@ def test_what_a_terminal_cannot_show_is_replaced(encoding: str, tmp_path: Path) 
     words = [
         "-c",
         "from rectune.core.std_streams import *; prepare_streams(); "
-        "print('김 🎬 \\ud83d'); print(json_line('🎬'))",
+        "print('김 🎬 \\ud83d'); print(json_line('🎬')); print('|▁▄█|2017–2022 ⟦end⟧')",
     ]
     environment = os.environ | {"PYTHONIOENCODING": encoding}
     done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, check=True)
-    shown, quoted = done.stdout.decode(encoding).splitlines()
+    shown, quoted, chart = done.stdout.decode(encoding).splitlines()
     assert json.loads(quoted) == "🎬"
     assert "\\ud83d" in shown
+    assert (
+        chart
+        == {
+            "utf-8": "|▁▄█|2017–2022 ⟦end⟧",
+            "ascii": "|14#|2017-2022 [end]",
+            "cp949": "|14#|2017-2022 [end]",
+            "euc-kr": "|14#|2017-2022 [end]",
+        }[encoding]
+    )
     assert ("🎬" in shown) == (encoding == "utf-8") and ("김" in shown) == (encoding != "ascii")
 
 

@@ -91,6 +91,7 @@ def test_reading_ranking_scoring_and_planning_need_no_extra(told: dict[str, Any]
     for name in ("item_knn", "svd", "ease", "als"):
         assert sorted(works["rankers"][name]) == ["m1", "m2"]  # liked together with the first
     assert works["rankers"]["bm25"][0] == "m2"  # the only other title with the word Alien
+    assert works["korean"] == ["a", "b", 1]  # by pairs of letters, which is said once
     assert works["recommended"] == ["m2"] and works["public"] == []
     status, page = works["help"]
     assert status == 0 and "leave-one-domain-out" in page

@@ -143,6 +143,34 @@ def test_prompts_that_leave_no_room_for_a_response_are_refused() -> None:
     assert caught.value.message == f"{DEMO}: {said}"
 
 
+def test_prompts_may_have_a_length_by_language() -> None:
+    room = ["prompts.locales={en: 1, ko: 2}", "train.max_length=1201", "align.max_length=1201"]
+    found = load_recipe(DEMO, [*room, "prompts.max_tokens={en: 448, ko: 1200}"]).prompts
+    assert found.token_limits == {"en": 448, "ko": 1200}
+    assert load_recipe(DEMO, [*room, "prompts.max_tokens=500"]).prompts.token_limits == {"en": 500, "ko": 500}
+    # What is not used needs no number, and one that is there does not count.
+    english = ["prompts.locales={en: 1, ko: 0}", "prompts.max_tokens={en: 448, ko: 9000}"]
+    assert load_recipe(DEMO, english).prompts.token_limits == {"en": 448}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("{en: 448, ko: 1201}", "prompts.max_tokens: 1201 leaves no room for a response within "
+         "train.max_length (1201) and align.max_length (1201)"),
+        ("{en: 448}", "prompts.max_tokens has no number for ko"),
+        ("{en: 448, ko: 0}", "prompts.max_tokens.ko: Input should be greater than or equal to 1"),
+        ("{en: 448, ko: 9, de: 9}", "prompts.max_tokens.de"),
+        ("many", "prompts.max_tokens: Input should be a valid integer"),
+    ],
+)  # fmt: skip
+def test_a_length_by_language_that_cannot_be_is_refused(given: str, said: str) -> None:
+    room = ["prompts.locales={en: 1, ko: 2}", "train.max_length=1201", "align.max_length=1201"]
+    with pytest.raises(UserError) as caught:
+        load_recipe(DEMO, [*room, f"prompts.max_tokens={given}"])
+    assert caught.value.message.count("prompts.max_tokens") == 1 and said in caught.value.message
+
+
 @pytest.mark.parametrize("content", ["", "- a\n- b\n", "data: [", "\x00"])
 def test_what_is_no_recipe_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "broken.yaml"

@@ -6,6 +6,7 @@ says is printed too. Under `installed` only what works is tried, with what is in
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -84,6 +85,21 @@ def recommended(folder: Path) -> list[str]:
     return [item.item_id for item in maker.recommend(history=["Alien"], k=1).items]
 
 
+def korean() -> list[Any]:
+    """The best Korean title of two queries by pairs of letters, and what was said, which is once."""
+    from rectune.core.progress import set_stream
+    from rectune.core.types import Item
+    from rectune.rankers.baselines import Bm25
+    from rectune.rankers.domain_data import DomainData
+
+    said = io.StringIO()
+    set_stream(said)
+    ranker = Bm25().fit(DomainData("d", [Item("d", "a", "축구 경기"), Item("d", "b", "김치 담그기")]))
+    best = [ranker.top_for_text(query, 1)[0].item_id for query in ("축구를", "김치를")]
+    set_stream(sys.stderr)
+    return [*best, said.getvalue().count("pairs of letters")]
+
+
 def works(folder: Path) -> dict[str, Any]:
     """What every path that needs no extra returns."""
     import rectune
@@ -99,6 +115,7 @@ def works(folder: Path) -> dict[str, Any]:
         "doctor": command("doctor"),
         "recommended": recommended(folder),
         "public": [name for name in rectune.__all__ if getattr(rectune, name, None) is None],
+        "korean": korean(),
         "rankers": {name: rank(name, folder) for name in RANKERS},
     }
     return found | {

@@ -332,7 +332,7 @@ def test_hostile_text_is_inert_and_readable_in_both_pages(
 ) -> None:
     answer = {"system": text, "text": text, "item": text, "how": text, "hit": True}
     sample = {"domain": text, "instruction": text, "system": text, "target": text, "answers": [answer]}
-    item = {"title": text, "how": text}
+    items = [{"title": text, "how": text}, {"title": text, "how": "ranked", "evidence": text}]
     user_request = {
         "domain": text,
         "scenario": text,
@@ -348,7 +348,7 @@ def test_hostile_text_is_inert_and_readable_in_both_pages(
     domains = {text: {**served, "choice": choice}}
     leave(finished, record(ServedMetrics, protocol=text, overall=served, domains=domains))
     leave_all(finished, [record(SamplePrompt, **sample)])
-    leave_all(finished, [record(ShownRecommendation, **user_request, items=[item])])
+    leave_all(finished, [record(ShownRecommendation, **user_request, items=items)])
     write_stage(finished["tag"], record(TagFigures, annotators=["simulated", text], rule=text))
     run(config, finished, out)
     page, markdown = (out / "report.html").read_text(), (out / "report.md").read_text()
@@ -357,7 +357,7 @@ def test_hostile_text_is_inert_and_readable_in_both_pages(
             {"a"} if "nav" in read.tags else set()
         )
         said = re.sub(r"\s+", " ", read.text.replace("\u200b", ""))
-        assert said.count(shown(text)) >= 15
+        assert said.count(shown(text)) >= 17
         assert f"names {shown(text)} ({shown(text)}) ✓ the item taken next" in said
     pictures = {path.name for path in (out / "figures").iterdir()}
     assert len(Reader(page).loads) == len(pictures) + 9  # and the sections

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from rectune.core.figures.read_records import read_figures
+from rectune.core.figures.rerank import RerankFigures
 from rectune.core.figures.served import ServedMetrics
 from rectune.evaluation.served import measure_served
 from rectune.evaluation.served_figures import BEST_ALONE
+from tests.core.filled import record, write_stage
 from tests.evaluation.served_world import (
     FIRST,
     HALF,
@@ -167,6 +169,19 @@ def test_nothing_is_measured_where_nothing_is_asked_for_or_fitted(tmp_path: Path
     assert read_figures(ServedMetrics, tmp_path).overall is None
     none = context({**inputs, "fit": fit(tmp_path, inputs, ["movies"])}, served=0)
     assert measure_served(cases_of(none), none, tmp_path).domains == {}
+
+
+def test_a_model_that_was_not_found_to_help_is_not_asked(tmp_path: Path) -> None:
+    inputs = write(tmp_path, {"movies": two_tastes([FIRST])})
+    inputs |= {"fit": fit(tmp_path, inputs, ["movies"]), "export": tmp_path / "export"}  # there is no model
+    alone = context(inputs)
+    expected = measure_served(cases_of(alone), alone, tmp_path)
+    inputs["rerank"] = tmp_path / "rerank"
+    unsure = {"cases": 50, "likelihood": {"weight": 0.0, "best": 0.4}, "draft": {"weight": 0.0, "best": 0.1}}
+    write_stage(inputs["rerank"], record(RerankFigures, domains={"movies": unsure}))
+    beside = context(inputs)
+    assert measure_served(cases_of(beside), beside, tmp_path) == expected
+    assert expected.domains["movies"].systems["served"].ndcg_at_10.mean == 1.0
 
 
 def test_rankers_that_were_fitted_are_loaded_and_others_are_fitted(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from rectune.core.catalogue import load_catalogue
 from rectune.core.figures.evaluation import EvalFigures, EvalMetrics, Memorisation
 from rectune.core.figures.grounding import SamplePrompt
 from rectune.core.figures.read_records import read_figures, read_listed, read_record
-from rectune.core.recipe import Recipe
+from rectune.core.recipe import Recipe, load_recipe
 from rectune.core.rows import read_rows
 from rectune.core.settings import EvaluateConfig, RetrievalConfig, SamplingConfig
 from rectune.core.types import Case, Prompt, Ranking
@@ -15,8 +15,8 @@ from rectune.evaluation.sample_answers import choose
 from rectune.evaluation.stage import evaluate
 from rectune.evaluation.systems import EvalContext
 from rectune.inference.requests import GenerationRequest, GenerationResult
+from rectune.rankers import stage as fit_stage
 from rectune.rankers.likelihood import NEUTRAL
-from rectune.retrieval.index import build_index
 from tests.rankers.world import KITCHEN, SPACE, write_world
 
 RANKERS = ["random", "popularity", "embedding_best"]
@@ -65,9 +65,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     monkeypatch.setattr(Engine, "scored", [])
     monkeypatch.setattr(Engine, "dies_after", 10_000)
     models = {name: tmp_path / name for name in ("base", "candidates", "export")}
-    inputs = {**write_world(tmp_path), **models, "recommend": tmp_path / "recommend"}
-    items = list(load_catalogue(inputs["data"] / "items.parquet").items.values())
-    build_index(items, inputs["recommend"] / "index", "embedded")
+    inputs = {**write_world(tmp_path), **models, "fit": tmp_path / "fit" / "key"}
+    inputs["fit"].mkdir(parents=True)
+    few = load_recipe(Path("tiny"), ["fit.rankers=[popularity, bm25, item_knn]"])
+    fit_stage.run(few, inputs, inputs["fit"])
     return inputs
 
 

@@ -127,10 +127,25 @@ def test_plain_signs_where_the_terminal_has_no_others(monkeypatch: pytest.Monkey
     assert for_terminal("██▍") == "██▍"
 
 
-def test_a_bad_line_ends_the_command_with_2_and_one_error(
+def test_a_few_malformed_lines_are_counted_and_keep_their_places(tmp_path: Path) -> None:
+    lines = ['{"text": "x"}'] * 200
+    lines[7], lines[9] = "rubbish", '{"text": ""}'
+    (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n")
+    rows, summary = rows_of(tmp_path / "a.jsonl")
+    assert len(rows) == 200 and [n for n, row in enumerate(rows) if row["score"] is None] == [7, 9]
+    assert summary.startswith("199 texts: 1 empty, 0 at 15 or above, 198 kept\n")
+    last = [line.strip() for line in summary.splitlines()[-3:]]
+    assert last[:2] == ["left out:", "1  malformed line"] and last[2].startswith(
+        "first: a.jsonl:8: malformed"
+    )
+    with pytest.raises(UserError, match="1 of 200 lines are malformed"):
+        rows_of(tmp_path / "a.jsonl", malformed=0.0)
+
+
+def test_too_many_bad_lines_end_the_command_with_2_and_one_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "a.jsonl").write_text('{"text": "x"}\n' * 200 + "rubbish\n")
+    (tmp_path / "a.jsonl").write_text('{"text": "x"}\n' * 200 + "rubbish\n" * 3)
     monkeypatch.setattr("sys.argv", ["rectune", "score", str(tmp_path / "a.jsonl"), "--json"])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from rectune.core.settings import FilterConfig, FilterRulesConfig
+from rectune.core.text.personal_data import luhn
 from rectune.core.types import Example
 from rectune.filters.apply_rules import apply_rules
 from rectune.filters.rules import ROW_RULES, SET_RULES
-from rectune.filters.rules.ads_and_pii import luhn
 from rectune.filters.score import response_score
 from tests.filters.examples import BODY, example, good, judged, reasons
 

@@ -90,7 +90,7 @@ def test_tags_are_read_from_the_first_line_alone_and_unknown_ones_are_refused() 
 def test_every_domain_has_its_words_and_its_own_system_message(locale: Locale) -> None:
     kinds = load_words(locale)["kinds"]
     assert set(kinds) == set(DOMAINS[:-1])
-    words = {"noun", "one", "past", "matters"} | ({"nouns", "done"} if locale == "en" else set())
+    words = {"noun", "one", "past", "people", "matters"} | ({"nouns", "done"} if locale == "en" else set())
     assert all(set(kind) == words and all(kind.values()) for kind in kinds.values())
     messages = {domain: system_message(locale, domain) for domain in DOMAINS}
     assert messages[DOMAINS[-1]] == messages["other"] == system_message(locale, "../../en/both")

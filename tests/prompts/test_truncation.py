@@ -1,11 +1,12 @@
 """Shortening: within the budget, the newest kept, no more left out than needed, independent of the batch."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rectune.core.types import Prompt
+from rectune.core.types import Locale, Prompt
 from rectune.prompts.truncation import TruncatedPrompt, fit
 
 # A prompt is the lengths of its items and a frame that cannot be shortened.
@@ -27,7 +28,7 @@ def fitted(made: Sequence[Made], budget: int) -> TruncatedPrompt:
     def lengths(prompts: Sequence[Prompt]) -> list[int]:
         return [length(prompt) for prompt in prompts]
 
-    return fit(len(made), lambda place, left_out: make(*made[place], left_out), lengths, budget)
+    return fit(len(made), lambda place, left_out: make(*made[place], left_out), lengths, {"en": budget})
 
 
 def by_hand(made: Made, budget: int) -> Prompt | None:
@@ -46,7 +47,9 @@ def test_the_fewest_oldest_items_are_left_out_and_what_cannot_fit_is_counted(
     assert found.prompts == [prompt for prompt in wanted if prompt]
     assert found.too_long == wanted.count(None)
     shortest = [frame + sum(items[-1:]) for frame, items in made]
-    assert found.lost == [length for length, prompt in zip(shortest, wanted, strict=True) if prompt is None]
+    lost = [length for length, prompt in zip(shortest, wanted, strict=True) if prompt is None]
+    assert found.lost == [("en", length) for length in lost]
+    assert found.longest_lost == ({"en": max(lost)} if lost else {})
     assert all(length(prompt) <= budget for prompt in found.prompts)
     cut = [prompt.left_out for prompt in found.prompts if prompt.left_out]
     assert (found.shortened, found.left_out) == (len(cut), sum(cut))
@@ -60,7 +63,21 @@ def test_many_prompts_are_measured_together_in_few_rounds() -> None:
         return [length(prompt) for prompt in prompts]
 
     made = [(5, [1] * 20)] * 1000 + [(5, [1] * 3)] * 1000
-    found = fit(len(made), lambda place, left_out: make(*made[place], left_out), lengths, 12)
+    found = fit(len(made), lambda place, left_out: make(*made[place], left_out), lengths, {"en": 12})
     assert calls[0] == 2000 and all(count <= 1000 for count in calls[1:])  # what fits is not rendered again
     assert len(calls) <= 6
     assert [prompt.left_out for prompt in found.prompts] == [13] * 1000 + [0] * 1000
+
+
+@given(st.lists(st.tuples(st.sampled_from(["en", "ko"]), st.integers(1, 30)), max_size=8))
+def test_every_language_has_a_limit_of_its_own(made: list[tuple[Locale, int]]) -> None:
+    def render(place: int, left_out: int) -> Prompt:
+        locale, frame = made[place]
+        return replace(make(frame, [], left_out), locale=locale)
+
+    limits: dict[Locale, int] = {"en": 10, "ko": 20}
+    found = fit(len(made), render, lambda prompts: [length(prompt) for prompt in prompts], limits)
+    assert [(prompt.locale, length(prompt)) for prompt in found.prompts] == [
+        one for one in made if one[1] <= limits[one[0]]
+    ]
+    assert found.lost == [one for one in made if one[1] > limits[one[0]]]

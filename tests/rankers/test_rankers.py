@@ -14,10 +14,11 @@ from rectune.core.settings.ranking import RANKER_NAMES
 from rectune.core.settings.serving import SYSTEMS, TUNED
 from rectune.core.types import Case, Item
 from rectune.rankers.base import INTERACTION_FREE, RANKERS, Ranker, fit_ranker, ranker_class
-from rectune.rankers.baselines import K1, Bm25, EmbeddingBest, EmbeddingMean, Random, words_of
+from rectune.rankers.baselines import Bm25, EmbeddingBest, EmbeddingMean, Random, words_of
 from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
 from rectune.rankers.item_knn import ItemKnn
 from rectune.rankers.popularity import Popularity
+from rectune.retrieval.bm25 import K1
 from rectune.retrieval.embedding import register
 from tests.rankers.world import case, items, write_world
 

@@ -87,7 +87,7 @@ def test_facts_of_a_catalogue_reach_prompts_reasons_and_index(tmp_path: Path) ->
     path.write_text("id,title,price,city\n1,Kettle,12.50,Busan\n2,Lamp,,Seoul\n")
     kettle, lamp = read_catalogue(path, CatalogueOptions(facts=("price", "city"))).items
     assert (kettle.facts, lamp.facts) == (("price: 12.50", "city: Busan"), ("city: Seoul",))
-    assert facts(kettle) == "Kettle (price: 12.50, city: Busan)"
+    assert facts(kettle, "en") == "Kettle (price: 12.50, city: Busan)"
     assert head_of(lamp) == "Lamp. city: Seoul"
     said = plain_sentence(ExplanationRequest(kettle, (lamp,), "", "en"))
     assert "price: 12.50, city: Busan" in said

@@ -273,3 +273,47 @@ def test_the_limit_on_malformed_lines_is_the_callers(tmp_path: Path, limit: floa
         else:
             with pytest.raises(UserError, match=r"r.json:96: .*5 of 100 lines"):
                 read(drops)
+
+
+# Keys that stand twice --------------------------------------------------------------------------------------
+
+TWICE = '{"u": "a", "r": 1, "in": {"x": 1, "x": 2}}'
+
+
+@pytest.mark.parametrize("twice", ['{"u": "a", "r": 1, "u": "b"}', TWICE, TWICE.replace("2", "1")])
+@pytest.mark.parametrize("as_array", [False, True])
+def test_a_record_with_a_key_twice_in_one_object_is_malformed(
+    tmp_path: Path, twice: str, as_array: bool
+) -> None:
+    lines = [json.dumps({"u": f"u{n}", "r": n}) for n in range(300)]
+    lines[123] = twice
+    text = "[" + ",\n".join(lines) + "]" if as_array else "\n".join(lines) + "\n"
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    for read in (lambda drops: [row["u"] for row in records(path, drops)],
+                 lambda drops: [row[0] for row in scanned(path, drops)]):  # fmt: skip
+        drops = Drops()
+        assert read(drops) == [f"u{n}" for n in range(300) if n != 123]
+        assert drops.counts == {"malformed line": 1}
+        (place,) = drops.first["malformed line"]
+        assert place.startswith("a.json:124: has the key ") and place.endswith("twice in one object")
+        with pytest.raises(UserError, match=r"a\.json:124: has the key \w twice in one object; 1 of 300"):
+            read(Drops(malformed_limit=0.0))
+
+
+def test_in_a_large_file_keys_that_stand_twice_in_many_lines_are_found_by_a_sample(tmp_path: Path) -> None:
+    # Every tenth line but the first ones; 3 MB are one chunk, of which a hundred lines are looked at.
+    lines = [json.dumps({"u": f"u{n}", "r": n, "text": "x" * 60}) for n in range(30_000)]
+    for n in range(1005, 30_000, 10):
+        lines[n] = '{"u": "a", "r": 1, "u": "b"}'
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    drops = Drops(malformed_limit=1.0)
+    assert len(scanned(path, drops)) == 27_100 and drops.counts == {"malformed line": 2900}
+
+
+def test_equal_keys_in_different_objects_are_none_that_stand_twice(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"u": "a", "in": {"u": 1, "more": [{"u": 1}, {"u": 2}]}}\n')
+    drops = Drops()
+    assert [row["u"] for row in records(path, drops)] == ["a"] and not drops.counts

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
+from rectune.readers.drops import Drops
 from rectune.readers.json_array import array_elements, objects_on_lines
 from rectune.readers.texts import open_texts
 
@@ -29,7 +30,7 @@ TEXTS = [
 ]
 
 
-def texts(file: Path, column: str = "", kind: str = "") -> list[str]:
+def texts(file: Path, column: str = "", kind: str = "") -> list[str | None]:
     with open_texts(file, column, kind) as found:
         return list(found)
 
@@ -181,7 +182,7 @@ def test_text_in_any_of_arrows_types_is_text(tmp_path: Path) -> None:
             b'{"text": "x"}\nrubbish\n',
             r"a\.jsonl:2: malformed: not JSON, Expecting value at column 1",
         ),
-        ("a.jsonl", b'{"text": "x"}\n{"text": "\xff"}\n', r"a\.jsonl:2: malformed: not UTF-8, byte 0xff"),
+        ("a.jsonl", b'{"text": "x"}\n{"text": "\xff"}\n', r"a\.jsonl:2: malformed: not UTF-8; 1 of 2 lines"),
         ("a.jsonl", b'\n{"text": "x"}\n"y"', r"a\.jsonl:3: malformed: a text, no object"),
         ("a.jsonl", b'{"text": ' + b"[" * 100_000, r"a\.jsonl:1: malformed"),
         ("a.jsonl", b'{"text": ' + b"9" * 10_000 + b"}", r"a\.jsonl:1: malformed: Exceeds the limit"),
@@ -211,6 +212,77 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes,
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=words):
         texts(tmp_path / name)
+
+
+def read(file: Path, share: float = 0.01) -> tuple[list[str | None], Drops]:
+    drops = Drops(malformed_limit=share)
+    with open_texts(file, "text", drops=drops) as found:
+        return list(found), drops
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad", "why"),
+    [
+        ("a.jsonl", '{"text": "x"}', "rubbish", "malformed: not JSON, Expecting value at column 1"),
+        ("a.jsonl", '{"text": "x"}', "[1]", "malformed: a list, no object"),
+        ("a.jsonl", '{"text": "x"}', '{"other": 1}', "has no text, only other"),
+        ("a.jsonl", '{"text": "x"}', '{"text": 3}', "its text is no text but a number"),
+        ("a.jsonl", '{"text": "x"}', '{"text": "\udcff"}', "malformed: not UTF-8"),
+        ("a.jsonl", '{"text": "x"}', '{"text": "a", "text": "b"}', "has the key text twice in one object"),
+        ("a.json", '{"text": "x"},', "3,", "malformed: a number, no object"),
+        ("a.json", '{"text": "x"},', '{"text": "a", "text": "b"},', "has the key text twice in one object"),
+        ("a.csv", "1,x", "2,y,z", "has 3 fields, the header 2"),
+        ("a.csv", "1,x", '2,"y"z', "malformed CSV: "),
+        ("a.csv", "1,x", "2,\udcff", "malformed: not UTF-8"),
+    ],
+)
+def test_one_malformed_line_in_a_hundred_is_counted_and_keeps_its_place(
+    tmp_path: Path, name: str, good: str, bad: str, why: str
+) -> None:
+    begin, end = {"a.jsonl": ("", ""), "a.json": ("[", '{"text": "x"}]'), "a.csv": ("n,text\n", "")}[name]
+    rows = [good] * 50 + [bad] + [good] * (99 - 50 - bool(end))
+    content = begin + "\n".join(rows) + "\n" + end
+    (tmp_path / name).write_bytes(content.encode("utf-8", "surrogateescape"))
+    found, drops = read(tmp_path / name)
+    assert found == ["x"] * 50 + [None] + ["x"] * 49
+    assert drops.counts == {"malformed line": 1}
+    line = 52 if name == "a.csv" else 51
+    assert drops.first["malformed line"][0].startswith(f"{name}:{line}: {why}")
+    with pytest.raises(UserError, match=rf"{name}:{line}: .*; 1 of 100 lines are malformed"):
+        read(tmp_path / name, share=0.009)
+
+
+def test_the_first_lines_may_be_malformed_too(tmp_path: Path) -> None:
+    for name, begin, bad, good in (
+        ("a.jsonl", "", "no", '{"text": "x"}'),
+        ("a.csv", "n,text\n", "no", "1,x"),
+    ):
+        (tmp_path / name).write_text(begin + f"{bad}\n" * 150 + f"{good}\n" * 29_850)
+        found, drops = read(tmp_path / name)
+        assert found == [None] * 150 + ["x"] * 29_850 and drops.counts == {"malformed line": 150}
+
+
+def test_all_lines_behind_a_quote_that_does_not_close_are_malformed(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("n,text\n" + "1,x\n" * 990 + '2,"y\n' + "1,x\n" * 9)
+    found, drops = read(path)
+    assert found == ["x"] * 990 + [None] and drops.counts == {"malformed line": 10}
+    path.write_text("n,text\n" + "1,x\n" * 500 + '2,"y\n' + "1,x\n" * 499)
+    with pytest.raises(UserError, match=r"a\.csv:502: malformed CSV: .*; 500 of 1,000 lines are malformed"):
+        read(path)
+
+
+def test_a_file_of_rubbish_is_not_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("rubbish\n" * 100_000)
+    with pytest.raises(UserError, match="1,000 of 1,000 lines are malformed"):
+        read(tmp_path / "a.jsonl")
+
+
+def test_a_file_in_another_encoding_is_refused_with_the_encoding(tmp_path: Path) -> None:
+    rows = [f"{n},조용한 영화와 책" for n in range(50)]
+    (tmp_path / "a.csv").write_bytes("\n".join(["n,text", *rows]).encode("cp949"))
+    with pytest.raises(UserError, match=r"a\.csv:2: malformed: not UTF-8[\s\S]*cp949"):
+        read(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])

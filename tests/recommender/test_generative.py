@@ -277,7 +277,7 @@ def test_the_stage_answers_one_history_and_one_query_of_each_domain(tmp_path: Pa
     of_fit = ["fit.rankers=[popularity, bm25, item_knn]", "retrieval.embedder=letters"]
     fit_stage.run(load_recipe(Path("tiny"), of_fit), inputs, fitted)
     grounding = Grounding(list(catalogue.items.values()), open_index(fitted / "index"))
-    rankers = stage.chosen_rankers(fitted, catalogue.domains, grounding)
+    rankers = stage.chosen_rankers({"fit": fitted, "export": fitted}, catalogue.domains, grounding, catalogue)
     model = GenerativeRecommender(
         Path("model.gguf"), grounding, RETRIEVAL, out / "g.sqlite", writer, named, rankers
     )

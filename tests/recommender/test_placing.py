@@ -98,6 +98,9 @@ def test_makers_have_many_names():
     assert values_of(film("x", "", "Cay, Dan"), "maker") == {"cay", "dan"}
     assert values_of(film("x", "", "", 1999), "year") == {"1999"}
     assert checked_property(FILMS, "director") == "director"
+    assert (
+        values_of(film("x", "", "Cay"), "Directors") == {"cay"} == values_of(film("x", "", "Cay"), "director")
+    )
     with pytest.raises(UserError, match="no item has a colour") as refused:
         checked_property(FILMS, "colour")
     assert refused.value.hint == "there are: category, maker, director"

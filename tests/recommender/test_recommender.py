@@ -12,8 +12,8 @@ from rectune.core.errors import UserError
 from rectune.core.types import Item
 from rectune.rankers.base import fit_ranker
 from rectune.rankers.domain_data import DomainData
+from rectune.recommender.explained_ranking import RankedBy
 from rectune.recommender.generative import GenerativeRecommender
-from rectune.recommender.ranking import RankedBy
 from rectune.recommender.recommender import Recommender
 from rectune.retrieval.grounding import ground_in
 from tests.recommender.shelf import FILMS, LIKES, RETRIEVAL, by_likes, by_words, films, ids

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rectune.core.text.plain import is_unsegmented
 from rectune.core.types import Item
 from rectune.retrieval.chunks import MOST, ChunkConfig, chunks_of, sentences, windows
-from rectune.retrieval.search import reciprocal_rank_fusion
+from rectune.retrieval.rank_fusion import reciprocal_rank_fusion
 
 LONG = " ".join(f"Sentence number {n} says a little." for n in range(60))
 

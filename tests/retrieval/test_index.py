@@ -1,5 +1,6 @@
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -91,12 +92,67 @@ def test_a_domain_and_a_history_bound_the_search(folder: Path):
     assert index.find(["", " "], "movies") == index.find(["x"], "movies", 0) == []
 
 
-def test_korean_is_found_by_pairs_of_letters_whatever_particles_stand_behind_its_words(tmp_path: Path):
-    titles = ("기생충을 만든 감독", "봄날의 산책", "여름밤 축구 경기", "축구가 좋다")
+def test_korean_is_found_by_morphemes_whatever_particles_stand_behind_its_words(tmp_path: Path):
+    titles = ("기생충을 만든 감독", "봄날의 산책", "여름밤 축구 경기", "축구가 좋다", "雪国の旅")
     items = [Item("news", str(n), title) for n, title in enumerate(titles)]
-    index = build_index(items, tmp_path, "letters")
+    index = build_index([*items, Item("other", "9", "축구")], tmp_path, "letters")
     assert {hit.item_id for hit in index.search_text("축구를", "news")} == {"2", "3"}
+    assert {hit.item_id for hit in index.search_text("축구를")} == {"2", "3", "9"}
+    assert [hit.item_id for hit in index.search_text("기생충의", "news")] == ["0"]
+    assert [hit.item_id for hit in index.search_text("雪国", "news")] == ["4"]  # other scripts by pairs
     assert index.find(["감독의 기생충"], "news", 1)[0].item_id == "0"
+    assert {hit.item_id for hit in index.find(["축구"], "news", 4, {"2"})} == {"0", "1", "3", "4"}
+
+
+def test_scores_of_several_korean_texts_are_summed_before_they_are_ranked(tmp_path: Path):
+    titles = ("축구 경기 결과", "축구 선수 은퇴", "산책", "봄날", "기생충", "감독")
+    items = [Item("d", str(n), title) for n, title in enumerate(titles)]
+    register("blind", 4, lambda some: np.eye(4, dtype=np.float32)[[len(t) % 4 for t in some]], english=True)
+    index = build_index(items, tmp_path, "blind")
+    (first, *_) = index.find(["축구 경기", "경기 결과", "봄날"], "d", 3)
+    assert first.item_id == "0" and first.ranks["terms 0"] == 1 and "words 0" not in first.ranks
+    weighed = index.find(["축구 경기", "경기 결과", "봄날"], "d", 3, weights=[0.1, 0.1, 1.0])
+    assert weighed[0].item_id == "3"
+
+
+def test_titles_in_two_scripts_are_found_by_both(tmp_path: Path):
+    items = [Item("d", "7", "Se7en 세븐"), Item("d", "h", "Heat"), Item("d", "k", "축구 경기")]
+    index = build_index(items, tmp_path, "letters")
+    for query in ("Se7en", "세븐", "se7en 세븐", "ＳＥ７ＥＮ 세븐"):
+        assert [hit.item_id for hit in index.search_text(query, "d")] == ["7"]
+    assert [hit.item_id for hit in index.search_text("heat", "d")] == ["h"]
+    index = build_index([*items, Item("d", "l", "LG전자 냉장고"), Item("d", "g", "LG")], tmp_path, "letters")
+    assert [hit.item_id for hit in index.search_text("LG", "d")] == ["g", "l"]
+    assert index.find(["LG"], "d", 9)[0].ranks["words 0"] == 1
+    assert "l" not in {hit.item_id for hit in index.find(["LG"], "d", 9, {"l"})}
+
+
+@pytest.mark.parametrize("korean", [True, False])
+def test_an_index_whose_korean_was_split_in_another_way_is_built_anew(
+    tmp_path: Path, seen: Seen, monkeypatch: pytest.MonkeyPatch, korean: bool
+):
+    items = [*ITEMS[:2], *([Item("d", "k", "축구를")] if korean else [])]
+    build_index(items, tmp_path, "seen")
+    assert len(seen.take()) == len(items)
+    monkeypatch.setitem(sys.modules, "kiwipiepy", None)
+    if korean:
+        with pytest.raises(UserError, match="split by kiwipiepy"):
+            open_index(tmp_path)
+    index = build_index(items, tmp_path, "seen")
+    assert len(seen.take()) == (len(items) if korean else 0)
+    assert [hit.item_id for hit in index.search_text("축구", "d")] == (["k"] if korean else [])
+
+
+def test_an_index_of_an_older_format_is_built_anew(tmp_path: Path, seen: Seen):
+    build_index(ITEMS, tmp_path, "seen")
+    marker = json.loads((tmp_path / "index.json").read_text())
+    del marker["segmenter"]
+    (tmp_path / "index.json").write_text(json.dumps({**marker, "format": 3, "letters": True}))
+    seen.take()
+    with pytest.raises(UserError, match="no finished index"):
+        open_index(tmp_path)
+    assert build_index(ITEMS, tmp_path, "seen").search_text("기생충을")[0].item_id == "4"
+    assert len(seen.take()) == len(ITEMS)
 
 
 def test_vectors_of_an_embedder_that_knows_no_korean_do_not_outvote_full_text(tmp_path: Path):
@@ -223,9 +279,9 @@ def test_an_index_of_vectors_in_many_pieces_is_made_anew(tmp_path: Path):
         build_index(some, tmp_path, "drawn", IndexConfig(rows=500))
     table = lancedb.connect(tmp_path).open_table("chunks")
     assert pieces(table) == 2, "an update adds a piece"
-    refresh_indexes(table, letters=False, approximate=True)
+    refresh_indexes(table, approximate=True)
     assert pieces(table) == 2
-    refresh_indexes(table, letters=False, approximate=True, segments=1)
+    refresh_indexes(table, approximate=True, segments=1)
     assert pieces(table) == 1
     assert len({hit.item_id for hit in open_index(tmp_path).near("anything", "d", 600)}) == 600
 

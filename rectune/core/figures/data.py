@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator
 
 from rectune.core.figures.record import Count, NonNegative, Record, RowCounts, StageRecord, complete
-from rectune.core.types import SPLITS, Split
+from rectune.core.types import SPLITS, Locale, Split
 
 
 class CaseCounts(Record):
@@ -54,6 +54,24 @@ class DatasetCounts(Record):
     """Warnings about what was read although nothing was left out for it."""
 
 
+class OpinionCounts(Record):
+    """What became of a dataset's reviews: sentences of them are opinions, which are facts of the items."""
+
+    reviews: Count
+    """Reviews of known items that say something."""
+    in_cases: Count
+    """Those of people who are in a case: nobody of them is quoted."""
+    out_of_time: Count
+    """Those of the others that were written after the training ends, or outside `data.since` and
+    `data.until`."""
+    personal: Count
+    """Sentences that were left out because of personal data, of those that were looked at."""
+    items: Count
+    """Items with an opinion."""
+    opinions: Count
+    """Opinions, of all items together."""
+
+
 class DatasetFigures(Record):
     """One dataset of the recipe."""
 
@@ -77,6 +95,8 @@ class DatasetFigures(Record):
     """Interactions."""
     read: DatasetCounts
     """What reading it came to."""
+    opinions: OpinionCounts | None
+    """What became of its reviews; None where `data.reviews` is 0 or none are published."""
     cases: CasesBySplit
     """Cases that were wanted and got, by split."""
     categories: dict[str, dict[Split, Count]]
@@ -102,8 +122,9 @@ class QueriesFigures(RowCounts):
 
     stage: ClassVar[str] = "queries"
 
-    longest_lost: Count
-    """Tokens of the longest prompt that was dropped as too long; 0 where none was."""
+    longest_lost: dict[Locale, Count]
+    """Tokens of the longest prompt that was dropped as too long, by language; languages that lost none are
+    not in it."""
     shortened: Count
     """Prompts whose oldest items were left out to fit."""
     left_out: Count

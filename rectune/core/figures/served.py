@@ -64,8 +64,8 @@ class ServedGroup(Record):
     train_users: Count
     """Train users that the gap is measured on."""
     systems: dict[str, ServedSystem]
-    """By system: `served` is the recommender's list, `chosen` the same by scores, the others are fitted
-    rankers alone. Empty without users."""
+    """By system: `served` is the recommender's list, `chosen` what was chosen, by its scores, the others are
+    fitted rankers alone. Empty without users."""
     bins: Annotated[
         dict[LikesBin, dict[str, ServedRank]], AfterValidator(lambda found: complete(found, LIKES_BINS))
     ]

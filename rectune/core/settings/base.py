@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 Weight = Annotated[float, Field(ge=0.0)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -13,6 +22,14 @@ PositiveFloat = Annotated[float, Field(gt=0.0)]
 PositiveInt = Annotated[int, Field(ge=1)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
 Offload = Literal["none", "optimizer", "parameters"]
+
+
+# Tags of a value that may be one number, or one for each language; no key reads like them.
+ONE, BY_LOCALE = "one number", "number by language"
+ByLocale = Annotated[
+    Annotated[PositiveInt, Tag(ONE)] | Annotated[dict[Literal["en", "ko"], PositiveInt], Tag(BY_LOCALE)],
+    Discriminator(lambda given: BY_LOCALE if isinstance(given, Mapping) else ONE),
+]
 
 
 def runtime_only(default: Any, **bounds: Any) -> Any:

@@ -98,9 +98,13 @@ class CustomDatasetConfig(Section):
     out is guessed from common names; "" keeps it from being looked for."""
     interaction_columns: dict[str, str] = Field(default={})
     """Likewise for user_id, item_id, value, timestamp. Without a value each interaction counts 1; without a
-    timestamp histories are in no order."""
+    timestamp histories are in no order. `text` (what was written in a review) and `helpful` (how many found
+    it so) are never guessed; see `data.reviews`."""
     categories_separator: str = "|"
     """Separator of an item's categories within one cell."""
+    division: str = ""
+    """The column of the items that divides them into parts, as `department`: `data.cross_domain` may cross
+    them (`shop/Music`), negatives are drawn from the target's part, and figures are given for each."""
     joins: list[Join] = Field(default=[])
     """Further tables with names, descriptions, categories or facts of the items, as `[{file: genres.csv, on:
     movie, add: genre}]`."""
@@ -199,6 +203,10 @@ class DataConfig(Section):
     """
     require: list[Literal["description", "categories", "year"]] = Field(default=[])
     """Items that lack any of these are left out, with what happened to them."""
+    reviews: NonNegativeInt = 0
+    """Sentences of reviews that are told of an item, as opinions and the most helpful first; of people who
+    are in no case. Published by Amazon, Yelp and Steam; of your own where `interaction_columns` maps `text`.
+    """
     custom: dict[str, CustomDatasetConfig] = Field(default={})
     """Your own datasets, by the name that `datasets` then uses."""
     seed: int = 7

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from rectune.core.settings.base import (
+    ByLocale,
     Fraction,
     NonNegativeInt,
     PositiveFloat,
@@ -15,6 +16,7 @@ from rectune.core.settings.base import (
     Weight,
     runtime_only,
 )
+from rectune.core.types import Locale
 
 
 class ModelsConfig(Section):
@@ -48,15 +50,32 @@ class PromptsConfig(Section):
     listwise: Annotated[int, Field(ge=2)] = 20
     """Number of candidates in a listwise prompt, `data.num_candidates` at most. Fewer make shorter prompts
     and answers."""
-    max_tokens: PositiveInt = 1280
+    max_tokens: ByLocale = 1280
     """Maximum number of tokens of a prompt, including system message and generation prompt; the oldest items
-    of a longer history are left out. Must leave room for a response within `train.max_length` and
-    `align.max_length`."""
+    of a longer history are left out. One number, or one for each language of `locales`, as `{en: 448, ko:
+    1200}`: a model that hardly knows Korean needs several times the tokens for it. The largest must leave
+    room for a response within `train.max_length` and `align.max_length`."""
     test_templates: Literal["seen", "held_out", "both"] = "seen"
     """Templates of test prompts: those of the training, those that no training prompt uses (`held_out`), or
     `both`."""
     seed: int = 7
     """Seed of the choice of language, scenario, form and template."""
+
+    @model_validator(mode="after")
+    def _a_limit_for_each_locale(self) -> Self:
+        if isinstance(self.max_tokens, dict) and (lack := set(self._used) - set(self.max_tokens)):
+            raise ValueError(f"prompts.max_tokens has no number for {', '.join(sorted(lack))}")
+        return self
+
+    @property
+    def _used(self) -> list[Locale]:
+        return [locale for locale, weight in self.locales.items() if weight > 0]
+
+    @property
+    def token_limits(self) -> dict[Locale, int]:
+        """The maximum number of tokens of a prompt in each language that is used."""
+        one = self.max_tokens
+        return {locale: one[locale] if isinstance(one, dict) else one for locale in self._used}
 
 
 class SamplingConfig(Section):

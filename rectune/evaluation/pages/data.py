@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rectune.core.errors import UserError
 from rectune.core.figures import DataFigures
-from rectune.core.figures.data import CaseCounts, DatasetCounts, DatasetFigures
+from rectune.core.figures.data import CaseCounts, DatasetCounts, DatasetFigures, OpinionCounts
 from rectune.core.figures.read_records import remake_hint
 from rectune.core.figures.statistics import DomainStatistics, PartStatistics
 from rectune.core.finished_stages import FinishedStages
@@ -43,13 +43,15 @@ class DataSummary:
     """The data of a run.
 
     `domains` are what `rectune.evaluation.data_statistics.describe` counts in its tables. By domain,
-    `positive_threshold` is the value from which something counts as liked.
+    `positive_threshold` is the value from which something counts as liked, and `opinions` what became of the
+    reviews, of those that have some.
     """
 
     domains: tuple[DomainStatistics, ...] = ()
     drops: tuple[DroppedRows, ...] = ()
     mixture: tuple[MixtureRow, ...] = ()
     positive_threshold: Mapping[str, float] = field(default_factory=dict)
+    opinions: Mapping[str, OpinionCounts] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[PartStatistics]:
@@ -79,6 +81,7 @@ def read_data(stages: FinishedStages) -> DataSummary:
             *(_mix(name, cases) for name, cases in figures.cross_domain.items()),
         ),
         positive_threshold={one.domain: one.positive_threshold for one in figures.datasets.values()},
+        opinions={one.domain: one.opinions for one in figures.datasets.values() if one.opinions},
     )
 
 

@@ -39,11 +39,41 @@ def data_section(run: FinishedStages, figures: Path) -> list[Block]:
 
 
 def tables(data: DataSummary) -> list[Table]:
-    """Three tables, a line a domain with its categories below it; none where there are no statistics."""
+    """Three tables, a line a domain with its categories below it, and one of opinions where there are some;
+    none where there are no statistics.
+    """
     rows = data.rows
     if not rows:
         return []
-    return [_table(rows, *what) for what in (_INTERACTIONS, _HISTORIES, _ITEMS)]
+    return [*(_table(rows, *what) for what in (_INTERACTIONS, _HISTORIES, _ITEMS)), *_opinions(data)]
+
+
+def _opinions(data: DataSummary) -> list[Table]:
+    if not data.opinions:
+        return []
+    lines = [
+        (
+            domain,
+            *map(
+                _number, (one.reviews, one.in_cases, one.out_of_time, one.personal, one.items, one.opinions)
+            ),
+        )
+        for domain, one in data.opinions.items()
+    ]
+    heads = (
+        "domain",
+        "reviews",
+        "of people in cases",
+        "out of time",
+        "personal data",
+        "items with opinions",
+        "opinions",
+    )
+    note = (
+        "Sentences of reviews, told of items as opinions. Reviews of people in cases, or written after the "
+        "training ends, are not used; personal data: sentences left out for it."
+    )
+    return [Table(heads, lines, "Opinions", note)]
 
 
 def _table(rows: Sequence[PartStatistics], title: str, note: str, columns: Mapping[str, _Column]) -> Table:

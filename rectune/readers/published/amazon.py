@@ -7,14 +7,14 @@ from __future__ import annotations
 import functools
 import re
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rectune.readers.cells import number, parse, text, texts
-from rectune.readers.drops import Drops
+from rectune.readers.drops import REVIEWS, Drops, Sizes
 from rectune.readers.json_records import item_table, records, scan_scalars
-from rectune.readers.raw import Raw, interaction_frame, no_users
+from rectune.readers.raw import Raw, interaction_frame, no_users, review_frame
 from rectune.readers.text import clean_text, json_object, shorten
 
 if typing.TYPE_CHECKING:
@@ -36,6 +36,22 @@ def read(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
     table = item_table(row for path in metas for row in items(path, drops))
     rated = (interaction_frame(rows, "review") for path in reviews for rows in _reviews(path, drops))
     return Raw(table, rated, no_users(), drops)
+
+
+def reviews(files: Sequence[Sequence[Path]], drops: Drops) -> Iterator[pl.DataFrame]:
+    """What was written in the reviews, with the columns of `rectune.readers.raw.review_columns`."""
+    import polars as pl
+
+    # [helpful, of all votes] in 2014, "1,024" in 2018, a number in 2023.
+    votes = (
+        pl.col("helpful_vote").cast(pl.String),
+        pl.col("vote").str.replace_all(",", "", literal=True).str.extract(r"^\s*(\d+)"),
+        pl.col("helpful").str.extract(r"(\d+)"),
+    )
+    told = {"text": pl.coalesce("text", "reviewText"), "helpful": pl.coalesce(votes)}
+    for path in files[1]:
+        for rows in _reviews(path, drops, told):
+            yield review_frame(rows)
 
 
 def category_of(path: Path) -> str:
@@ -97,9 +113,10 @@ def _price(value: Any) -> float | None:
     return number(found.group().replace(",", "")) if found else None
 
 
-def _reviews(path: Path, drops: Drops) -> Iterator[pl.DataFrame]:
-    """Columns of all editions, side by side: what one lacks is null. What was written in a review is not
-    read.
+def _reviews(path: Path, drops: Drops, told: Mapping[str, pl.Expr] | None = None) -> Iterator[pl.DataFrame]:
+    """Columns of all editions, side by side: what one lacks is null.
+
+    What was written in a review is read only where it is asked for (`told`).
     """
     import polars as pl
 
@@ -108,10 +125,14 @@ def _reviews(path: Path, drops: Drops) -> Iterator[pl.DataFrame]:
     )
     schema |= dict.fromkeys(("overall", "rating"), pl.Float64())
     schema |= dict.fromkeys(("unixReviewTime", "timestamp"), pl.Int64())
-    for rows in scan_scalars(path, schema, drops):
+    if told:
+        schema |= dict.fromkeys(("text", "reviewText", "helpful", "vote"), pl.String())
+        schema["helpful_vote"] = pl.Int64()
+    for rows in scan_scalars(path, schema, drops, REVIEWS if told else Sizes()):
         yield rows.select(
             user_id=pl.coalesce("user_id", "reviewerID"),
             item_id=pl.coalesce("parent_asin", "asin"),
             value=pl.coalesce("rating", "overall"),
             timestamp=pl.coalesce("timestamp", pl.col("unixReviewTime") * 1000),
+            **(told or {}),
         )

@@ -72,7 +72,11 @@ _GENDERS = {"F": "female", "M": "male"}
 
 
 def read(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
-    """Read movies.csv and ratings.csv (the latest editions, 20m, 25m, 32m)."""
+    """Read movies.csv and ratings.csv (the latest editions, 20m, 25m, 32m).
+
+    Two films of one title and year are two here: links.csv has another IMDb id for each of them (two Hamlets
+    of 2000, two Wars of the Worlds of 2005), so none are merged, unlike in 100k.
+    """
     (movies,), (ratings,) = files
     films = item_frame(items(movies, drops))
     return Raw(films, _rated(ratings, drops, COMMAS), no_users(), drops)

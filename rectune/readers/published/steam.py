@@ -13,7 +13,7 @@ from rectune.readers.delimited import scan_delimited
 from rectune.readers.drops import Drops
 from rectune.readers.file_format import FileFormat
 from rectune.readers.json_records import batches, records
-from rectune.readers.raw import Raw, interaction_frame, item_frame, no_users
+from rectune.readers.raw import Raw, interaction_frame, item_frame, no_users, review_frame
 from rectune.readers.text import clean_text, json_object
 
 if typing.TYPE_CHECKING:
@@ -21,12 +21,13 @@ if typing.TYPE_CHECKING:
 
 _CATEGORIES = 6  # genres, then the tags that players gave most often
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_HELPFUL = re.compile(r"^\s*(\d[\d,]*) of \d")  # 15 of 20 people (75%) found this review helpful
 _200K = FileFormat(separator=",", columns=("user_id", "item_id", "kind", "value", "zero"))
 
 
 def read(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
     """Read steam_games.json and australian_users_items.json; the value of an interaction is hours played."""
-    (games,), (libraries,) = files
+    (games,), (libraries,), *_ = files
     return Raw(item_frame(items(games, drops)), _played(libraries, drops), no_users(), drops)
 
 
@@ -68,6 +69,18 @@ def _played(path: Path, drops: Drops) -> Iterator[pl.DataFrame]:
         yield interaction_frame(batch, "play")
 
 
+def reviews(files: Sequence[Sequence[Path]], drops: Drops) -> Iterator[pl.DataFrame]:
+    """What was written in australian_user_reviews.json, where it is there, with the columns of
+    `rectune.readers.raw.review_columns`; its dates lack years, so there are no times.
+    """
+    import polars as pl
+
+    schema = {"user_id": pl.String(), "item_id": pl.String(), "helpful": pl.Int64(), "text": pl.String()}
+    for path in files[2]:
+        for batch in batches(_said(path, drops), schema):
+            yield review_frame(batch)
+
+
 def items_200k(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
     """The games that steam-200k.csv names."""
     drops_of_acts = drops.uncounted()
@@ -101,3 +114,14 @@ def _plays(path: Path, drops: Drops) -> Iterator[tuple[str | None, str | None, f
             if isinstance(entry, dict):
                 minutes = number(entry.get("playtime_forever"))
                 yield user, text(entry.get("item_id")), None if minutes is None else minutes / 60
+
+
+def _said(path: Path, drops: Drops) -> Iterator[tuple[str | None, str | None, int, str | None]]:
+    """User, game, how many found it helpful, and the review."""
+    for record in records(path, drops):
+        user, written = text(record.get("user_id")), record.get("reviews")
+        for entry in written if isinstance(written, list) else []:
+            if isinstance(entry, dict):
+                helpful = _HELPFUL.match(text(entry.get("helpful")) or "")
+                votes = int(helpful[1].replace(",", "")) if helpful else 0
+                yield user, text(entry.get("item_id")), votes, text(entry.get("review"))

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rectune.readers.cells import parse, text, texts, whole
-from rectune.readers.drops import Drops
+from rectune.readers.drops import REVIEWS, Drops, Sizes
 from rectune.readers.json_records import item_table, records, scan_scalars
-from rectune.readers.raw import Raw, interaction_frame, no_users
+from rectune.readers.raw import Raw, interaction_frame, no_users, review_frame
 from rectune.readers.text import clean_text, json_object
 
 if typing.TYPE_CHECKING:
@@ -27,6 +27,13 @@ def read(files: Sequence[Sequence[Path]], drops: Drops) -> Raw:
     table = item_table(row for path in businesses for row in items(path, drops))
     rated = (interaction_frame(rows, "review") for path in reviews for rows in _reviews(path, drops))
     return Raw(table, rated, no_users(), drops)
+
+
+def reviews(files: Sequence[Sequence[Path]], drops: Drops) -> Iterator[pl.DataFrame]:
+    """What was written in the reviews, with the columns of `rectune.readers.raw.review_columns`."""
+    for path in files[1]:
+        for rows in _reviews(path, drops, written=True):
+            yield review_frame(rows)
 
 
 def items(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
@@ -80,15 +87,21 @@ def _said(attributes: dict[str, Any]) -> list[str]:
     return [clean_text(each) for each in said]
 
 
-def _reviews(path: Path, drops: Drops) -> Iterator[pl.DataFrame]:
+def _reviews(path: Path, drops: Drops, written: bool = False) -> Iterator[pl.DataFrame]:
+    """The reviews, with what was `written` in them only where that is asked for."""
     import polars as pl
 
-    schema = {"user_id": pl.String(), "business_id": pl.String(), "stars": pl.Float64(), "date": pl.String()}
+    schema: dict[str, pl.DataType] = {"user_id": pl.String(), "business_id": pl.String()}
+    schema |= {"stars": pl.Float64(), "date": pl.String()}
+    told = {"text": pl.String(), "useful": pl.Int64()} if written else {}
     # Times are local and without a zone; the order within a place is all that they are used for. The editions
     # before 2018 have days alone.
     date = pl.col("date").str
     times = pl.coalesce(
         date.to_datetime("%Y-%m-%d %H:%M:%S", strict=False), date.to_datetime("%Y-%m-%d", strict=False)
     )
-    for rows in scan_scalars(path, schema, drops):
-        yield rows.select("user_id", timestamp=times.dt.epoch("ms"), item_id="business_id", value="stars")
+    for rows in scan_scalars(path, schema | told, drops, REVIEWS if written else Sizes()):
+        further = {"text": "text", "helpful": "useful"} if written else {}
+        yield rows.select(
+            "user_id", timestamp=times.dt.epoch("ms"), item_id="business_id", value="stars", **further
+        )
