@@ -20,6 +20,7 @@ from bench.scoring_evaluation import Evaluation
 from bench.scoring_prompts import NotKnown, Source, Study, Titles, collect, read_study, titles_of
 from bench.scoring_tables import Row, against_table, alone_table, beside_table
 from bench.scoring_variants import Mask, ScoredTitles, Tokens, branching, dated_variants, leading, variants
+from rectune.core.errors import UserError
 from rectune.core.settings import EngineConfig
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.inference.vocabulary import opened_vocabulary
@@ -66,10 +67,13 @@ def with_both(beside: Beside, tuning: Sequence[EvalCase]) -> Beside:
 
 
 def _hybrid(data: DomainData, folder: Path) -> Ranker:
-    """Embeds the catalogue only if that has not been done."""
-    if not folder.is_dir():
-        fit_ranker("hybrid", data).save(folder)
-    return ranker_class("hybrid").load(folder)
+    """Embeds the catalogue only if that has not been done, by this version of the ranker."""
+    try:
+        return ranker_class("hybrid").load(folder)
+    except UserError:
+        ranker = fit_ranker("hybrid", data)
+        ranker.save(folder)
+        return ranker
 
 
 def with_masks(study: Study, tests: Sequence[EvalCase], logs: Logs, model: Path) -> Shown:
