@@ -11,7 +11,7 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
-	bench-eval bench-filter bench-served bench-train bench-rankers bench-morphemes $(STAGES)
+	bench-eval bench-scoring bench-filter bench-served bench-train bench-rankers bench-morphemes $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -91,6 +91,9 @@ bench-estimate: setup-tests  ## the estimate of the demo's training against its 
 
 bench-eval: setup-tests  ## scoring 20 candidates after one shared prompt against 20 full prompts
 	@$(BIN)/python -m bench.evaluation $(ARGS)
+
+bench-scoring: setup-tests  ## what a model should score titles by; ARGS="--data path/to/data"
+	@$(BIN)/python -m bench.scoring_study $(ARGS)
 
 bench-rankers: setup-tests  ## rankers that learn from likes, against implicit, as ratios; ARGS=--largest
 	@$(BIN)/python -m bench.rankers $(ARGS)

@@ -39,6 +39,7 @@ def main() -> None:
         f"data.mixture_weights={{{', '.join(f'{name}: 1' for name in names)}}}",
         f"data.test={arguments.users * len(names)}",
         *("data.train=150", "data.preference=60", "data.train_time_quantile=1.0", "data.max_history=20"),
+        f"data.seed={arguments.seed}",
     ]
     store, recipe = ArtifactStore(arguments.runs), Path("demo")
     config = load_recipe(recipe, [*wanted, f"evaluate.served={arguments.users}"])
@@ -68,6 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds one folder a dataset")
     parser.add_argument("--datasets", default="movielens,anime")
     parser.add_argument("--users", type=int, default=300, help="test users of each dataset")
+    parser.add_argument("--seed", type=int, default=7, help="of the choice of test users")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     return parser.parse_args()
 

@@ -25,6 +25,7 @@ _LEARNING, _OTHERS = (
 _STEPS = tuple(step / 10 for step in range(1, 10))
 _FURTHER = (0.1, 0.2, 0.3, 0.4)  # weights of a third ranker beside the best pair
 _HALVES = (0.0, 2.0, 10.0)  # likes
+_OTHERS_SHOWN = 19  # items drawn from the catalogue that the target is told from
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class ScoredUsers:
     absent: Sequence[Sequence[int]]
     likes: NDArray[np.int64]
     learning: Collection[str]
+
+    @property
+    def items(self) -> int:
+        """Items of the catalogue."""
+        return len(self.likes)
 
     def ranks(self, scores: Scores) -> NDArray[np.int64]:
         """[n] the rank of each target by some scores [n, items]."""
@@ -65,6 +71,10 @@ class _Tried:
     def mean(self) -> float:
         return float(self.gains.mean())
 
+    def first_of_twenty(self, items: int) -> NDArray[np.float64]:
+        """[n] the chance that the target comes before 19 others drawn from a catalogue of so many items."""
+        return (1 - (self.ranks - 1) / max(items - 1, 1)) ** _OTHERS_SHOWN
+
     @property
     def preference(self) -> tuple[int, int, float]:
         """Smaller is taken first: fewer rankers, of one alone that which comes first in `RANKERS`, better."""
@@ -77,9 +87,11 @@ def choose_weights(users: ScoredUsers, default: RankerWeights) -> HistoryChoice:
     """The ranker or fusion with the best NDCG@10; the simplest of those that are hardly worse.
 
     Every ranker alone; every pair of the best, in steps of 0.1; a third beside the best pair. Fusions are
-    judged on users whom their weights were not chosen on. Of all these the simplest is taken whose NDCG@10 is
-    at most one standard error of the difference below the best (the one-standard-error rule of Breiman et al.
-    1984, "Classification and Regression Trees", on paired differences).
+    judged on users whom their weights were not chosen on. What tells the target less well from 19 others
+    than some ranker alone does is left out: the first ten of a catalogue are not all that is ranked. Of the
+    rest the simplest is taken whose NDCG@10 is at most one standard error of the difference below the best
+    (the one-standard-error rule of Breiman et al. 1984, "Classification and Regression Trees", on paired
+    differences; for the 19 others too).
 
     Args:
         users: held-out users with scores.
@@ -88,9 +100,11 @@ def choose_weights(users: ScoredUsers, default: RankerWeights) -> HistoryChoice:
     if len(users.targets) < FEWEST:
         return HistoryChoice(chosen=default, cases=len(users.targets), tried=())
     singles = [_Tried(_single(name), users.ranks(scores)) for name, scores in users.scores.items()]
-    tried = [*singles, *_fusions(users, singles)]
-    best = max(tried, key=lambda one: one.mean)
-    fair = [one for one in tried if _behind(best, one)[0] <= _behind(best, one)[1]]
+    least = max((one.first_of_twenty(users.items) for one in singles), key=lambda one: float(one.mean()))
+    tried = [*singles, *_fusions(users, singles, least)]
+    able = [one for one in tried if _hardly_worse(least, one.first_of_twenty(users.items))]
+    best = max(able, key=lambda one: one.mean)
+    fair = [one for one in able if _hardly_worse(best.gains, one.gains)]
     chosen = min([best, *fair], key=lambda one: one.preference)
     bootstrap = UserBootstrap([str(at) for at in range(len(users.targets))], _ROUNDS, 0)
     order = sorted(tried, key=lambda one: -one.mean)
@@ -108,19 +122,19 @@ def parameters_gains(gains: Sequence[NDArray[np.float64]]) -> int:
         gains: by parameters, the simplest first, [n] NDCG@10 of each user.
     """
     best = max(range(len(gains)), key=lambda at: float(gains[at].mean()))
-    for at, own in enumerate(gains):
-        difference, error = _difference(gains[best], own)
-        if difference <= error:
-            return at
-    return best
+    return next(at for at, own in enumerate(gains) if at == best or _hardly_worse(gains[best], own))
 
 
 def _single(name: str) -> RankerWeights:
     return RankerWeights(weights={name: 1.0}, half_likes=0.0)
 
 
-def _fusions(users: ScoredUsers, singles: Sequence[_Tried]) -> Iterator[_Tried]:
-    """The best weights of every pair of the best rankers, and the best third beside the best pair."""
+def _fusions(users: ScoredUsers, singles: Sequence[_Tried], least: NDArray[np.float64]) -> Iterator[_Tried]:
+    """The best weights of every pair of the best rankers, and the best third beside the best pair.
+
+    Args:
+        least: [n] how well the target has to be told from 19 others.
+    """
     pool = _pool(users, singles)
     plain = {name: standardised_rows(users.scores[name]).astype(np.float32) for name in pool}
     pairs = []
@@ -131,7 +145,7 @@ def _fusions(users: ScoredUsers, singles: Sequence[_Tried]) -> Iterator[_Tried]:
             for half in halves
             for step in _STEPS
         ]
-        pairs.append(_best(users, plain, options))
+        pairs += _best(users, plain, options, least)
     yield from pairs
     if not pairs or len(pool) < 3:
         return
@@ -142,7 +156,7 @@ def _fusions(users: ScoredUsers, singles: Sequence[_Tried]) -> Iterator[_Tried]:
         if name not in pair.weights.weights
         for step in _FURTHER
     ]
-    yield _best(users, plain, options)
+    yield from _best(users, plain, options, least)
 
 
 def _with(weights: Mapping[str, float], name: str, share: float) -> dict[str, float]:
@@ -158,14 +172,25 @@ def _pool(users: ScoredUsers, singles: Sequence[_Tried]) -> list[str]:
     return [name for name in names if name in (*learning, *others)]
 
 
-def _best(users: ScoredUsers, plain: Mapping[str, Scores], options: Sequence[RankerWeights]) -> _Tried:
+def _best(
+    users: ScoredUsers,
+    plain: Mapping[str, Scores],
+    options: Sequence[RankerWeights],
+    least: NDArray[np.float64],
+) -> list[_Tried]:
     """The best of these weights, judged by each user's rank under the weights that are best for the others.
+
+    None where all of them are worse than `least` at telling the target from others.
 
     So a fusion is not judged on the users that its weights were chosen on: the more weights are tried, the
     better the best of them looks by chance.
     """
-    ranks = np.stack([users.ranks(_fused(users, plain, weights)) for weights in options])  # [options, n]
-    return _Tried(options[int(ndcg_at(ranks, 10).mean(axis=1).argmax())], cross_fitted(ranks))
+    every = [_Tried(weights, users.ranks(_fused(users, plain, weights))) for weights in options]
+    able = [one for one in every if _hardly_worse(least, one.first_of_twenty(users.items))]
+    if not able:
+        return []
+    best = max(able, key=lambda one: one.mean)
+    return [_Tried(best.weights, cross_fitted(np.stack([one.ranks for one in able])))]
 
 
 def cross_fitted(ranks: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -206,6 +231,12 @@ def _validated(one: _Tried, best: _Tried, bootstrap: UserBootstrap) -> Validated
 
 def _behind(best: _Tried, one: _Tried) -> tuple[float, float]:
     return _difference(best.gains, one.gains)
+
+
+def _hardly_worse(best: NDArray[np.float64], own: NDArray[np.float64]) -> bool:
+    """Whether the mean is at most one standard error of the paired differences below the best."""
+    difference, error = _difference(best, own)
+    return difference <= error
 
 
 def _difference(best: NDArray[np.float64], own: NDArray[np.float64]) -> tuple[float, float]:

@@ -46,7 +46,7 @@ def test_the_conclusion_is_the_closing_line_or_the_first_of_a_ranking() -> None:
 
 
 def test_hostile_answers_take_no_time() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for text in (
         "추천:" * 20000,
         "추천:" + " \n" * 50000,
@@ -55,4 +55,4 @@ def test_hostile_answers_take_no_time() -> None:
     ):
         conclusion(text)
         shared([text] * 5)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5

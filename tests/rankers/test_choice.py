@@ -220,6 +220,17 @@ def test_two_that_know_different_things_are_fused():
     assert sum(found.chosen.weights.values()) == pytest.approx(1.0)
 
 
+def test_what_is_right_for_some_and_far_off_for_the_others_does_not_rank_alone():
+    noise = np.random.default_rng(0).random((100, 400))
+    hit_or_miss, steady = noise.copy(), noise[:, ::-1].copy()
+    hit_or_miss[:, 0] = np.where(np.arange(100) < 50, 2.0, 0.02)  # first, or near the end
+    steady[:, 0] = 0.97  # always about the 12th, and so before 19 others drawn from 400 more often than not
+    found = choose_weights(scored(bm25=hit_or_miss, ease=steady), single("bm25"))
+    assert set(found.chosen.weights) == {"bm25", "ease"}
+    alone = choose_weights(scored(bm25=hit_or_miss), single("bm25"))
+    assert alone.chosen == single("bm25")
+
+
 def test_of_parameters_that_do_alike_the_first_is_taken():
     assert parameters_gains([np.array([0.5, 0.5]), np.array([0.5, 0.5])]) == 0
     assert parameters_gains([np.zeros(50), np.ones(50), np.ones(50)]) == 1
