@@ -73,9 +73,10 @@ def recommend(
     written = _written(file_format, encoding, separator, quotes, header)
     published = file_format if file_format in PUBLISHED else ""
     read = CatalogueOptions(domain or "other", columns, _names(facts), written, published, malformed)
-    ground = _checked(grounding, ranker)
+    ground = _checked(grounding, ranker, model)
     typed = Typed(history, query, history_domain)
     _refuse_contradictions(typed.empty and not (user or users or interactive), catalogue, user, users)
+    _refuse_beside_a_table(users, not typed.empty or interactive, output)
     source = CatalogueSource(
         catalogue, domain, recipe, model, ranker, ground, top, runs, read, tuple(overrides or ())
     )
@@ -116,6 +117,20 @@ def _refuse_contradictions(nothing: bool, catalogue: Path | None, user: str, use
             where="--user",
             hint="give the recipe's own data instead, with --recipe and --domain; or a --history",
         )
+
+
+def _refuse_beside_a_table(users: Path | None, typed: bool, output: Path | None) -> None:
+    """Refuse what a table of users leaves no room for, and a file that only such a table is written to."""
+    from rectune.core.errors import UserError
+
+    if users and typed:
+        raise UserError(
+            "a table of users and a single request",
+            where="--users",
+            hint="leave out --history, --query and --interactive, or put them into the table",
+        )
+    if output and not users:
+        raise UserError("is for a table of users", where="--output", hint="give --users; or --json > FILE")
 
 
 def _batch(
@@ -159,8 +174,8 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _checked(ground: str, ranker: str) -> Literal["", "ranked", "retrieve", "constrained"]:
-    """The way of grounding; refuses one that a ranker contradicts."""
+def _checked(ground: str, ranker: str, model: str) -> Literal["", "ranked", "retrieve", "constrained"]:
+    """The way of grounding; refuses one that a ranker contradicts, or that lacks its model."""
     from rectune.core.errors import UserError
 
     if ground not in ("", "ranked", "retrieve", "constrained"):
@@ -174,5 +189,11 @@ def _checked(ground: str, ranker: str) -> Literal["", "ranked", "retrieve", "con
             f"with {ground} the model chooses the items, and no ranker does",
             where="--grounding",
             hint="leave out --ranker, or --grounding",
+        )
+    if model == "none" and ground in ("retrieve", "constrained"):
+        raise UserError(
+            f"with {ground} the model chooses the items, and there is none",
+            where="--grounding",
+            hint="leave out --model none, or --grounding",
         )
     return ground  # type: ignore[return-value]

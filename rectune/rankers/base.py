@@ -134,8 +134,17 @@ class Ranker(ABC):
         return found
 
     def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
-        """[len(histories), len(item_ids)] the scores of the whole catalogue for each history."""
+        """[len(histories), len(item_ids)] the scores of the whole catalogue for each history.
+
+        Raises:
+            UserError: `score` gives another number of scores.
+        """
         scores = self.score(histories, [self.item_ids] * len(histories))
+        if [len(row) for row in scores] != [len(self.item_ids)] * len(histories):
+            raise UserError(
+                f"the ranker {self.name} gives another number of scores than of candidates",
+                hint="let its method score give an array for each history, with a score for each candidate",
+            )
         return np.array(scores, np.float64).reshape(len(histories), len(self.item_ids))
 
 
@@ -183,7 +192,8 @@ class CatalogueRanker(Ranker):
 
 
 def best_places(scores: Scores, k: int) -> NDArray[np.int64]:
-    """The places of the k highest scores, the best first; of equal ones the first."""
+    """The places of the k highest scores, the best first; of equal ones the first. NaN is the lowest."""
+    scores = np.where(np.isnan(scores), -np.inf, scores)
     count = min(max(k, 0), len(scores))
     if count * 4 < len(scores):  # sorting all of a large catalogue takes longer
         least = np.partition(scores, len(scores) - count)[len(scores) - count] if count else np.inf
@@ -223,9 +233,16 @@ def fit_ranker(name: str, data: DomainData, parameters: Mapping[str, Any] | None
         parameters: arguments of its constructor; its defaults without any.
 
     Raises:
-        UserError: there is none of this name, or its module cannot be imported.
+        UserError: there is none of this name, its module cannot be imported, or its `item_ids` are not the
+            items of the domain in their order.
     """
-    return ranker_class(name)(**(parameters or {})).fit(data)
+    fitted = ranker_class(name)(**(parameters or {})).fit(data)
+    if tuple(fitted.item_ids) != tuple(data.items):
+        raise UserError(
+            f"the ranker {name} has other item_ids than the items that it was fitted on, or another order",
+            hint="let its method fit set: self.item_ids = tuple(data.items)",
+        )
+    return fitted
 
 
 def ranker_class(name: str) -> type[Ranker]:

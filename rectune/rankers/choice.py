@@ -24,17 +24,15 @@ from rectune.core.settings import FitConfig
 from rectune.core.stats.metrics import ndcg_at
 from rectune.core.types import content_id
 from rectune.rankers.base import Ranker, Scores, ranker_class
-from rectune.rankers.choose_weights import ScoredUsers, choose_weights, parameters_gains
+from rectune.rankers.choose_weights import FEWEST, ScoredUsers, choose_weights, parameters_gains
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.fit_cache import FitCache, FittedData
-from rectune.rankers.holdout import HeldOutUser, Holdout, holdouts, shortened, target_ranks
+from rectune.rankers.holdout import HeldOutUser, Holdout, as_many_as_fit, holdouts, shortened, target_ranks
 from rectune.rankers.weighting import standardised_rows, weighted
 
 _EMBEDDING = ("embedding_mean", "embedding_best", "hybrid")
 _OF_WORDS = ("bm25", "embedding_best", "hybrid")  # those that score texts
 _HISTORY_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5)
-_SCORES = 200_000_000  # that are held in memory, 8 bytes each
-
 
 INDEX = "index"  # the name under which the search in the catalogue's index is weighed
 TextScores = Callable[[Sequence[str]], Scores]
@@ -86,7 +84,7 @@ def choose(data: DomainData, options: ChoiceOptions) -> Chosen:
     hybrid of words and embedding ranks, which did best on foreign catalogues (docs/experiments.md).
     """
     names = _able(options.rankers, data)
-    wanted = _as_many_as_fit(options.users, len(names) * len(data.items))
+    wanted = as_many_as_fit(options.users, len(names) * len(data.items))
     folds = [_Fold(data, one, options.seed) for one in holdouts(data.likes, wanted, options.seed)]
     with muted():
         tuned: dict[str, Mapping[str, Any]] = {name: _tuned(name, folds, options.cache) for name in names}
@@ -135,8 +133,8 @@ def history_scores(
 
 
 def length_of(history: Sequence[str], there: Collection[str]) -> HistoryLength:
-    """The length that counts: of the items that the catalogue (`there`) has."""
-    known = sum(item in there for item in history)
+    """The length that counts: of the items that the catalogue (`there`) has, each once."""
+    known = sum(item in there for item in set(history))
     return "0" if not known else "1-4" if known < 5 else "5+"
 
 
@@ -171,16 +169,9 @@ def _able(names: Sequence[str], data: DomainData) -> list[str]:
     if not len(data.likes.users):
         found = [name for name in found if not ranker_class(name).learns_from_likes] or found
     if not any(not ranker_class(name).learns_from_likes for name in found):
-        found.append("bm25")  # of what nobody liked, only words are known
+        say("bm25 is fitted as well: of what nobody liked, only words are known")
+        found.append("bm25")
     return found
-
-
-def _as_many_as_fit(users: int, scores: int) -> int:
-    """The held-out users whose scores fit into memory; `scores` is how many there are of each user."""
-    most = max(50, _SCORES // max(scores, 1))
-    if users > most:
-        say(f"the rankers are chosen on {most:,} users, not {users:,}: more scores do not fit into memory")
-    return min(users, most)
 
 
 class _Fold:
@@ -216,9 +207,9 @@ class _Fold:
 
 
 def _tuned(name: str, folds: Sequence[_Fold], cache: FitCache) -> Mapping[str, Any]:
-    """The parameters of a ranker's grid under which it does best by itself."""
+    """The parameters of a ranker's grid under which it does best by itself; of too few users, the first."""
     grid = ranker_class(name).grid
-    if len(grid) < 2 or not folds:
+    if len(grid) < 2 or sum(len(fold.users[fold.tuned_on]) for fold in folds) < FEWEST:
         return grid[0]
     tried = []
     for parameters in grid:
@@ -295,6 +286,8 @@ def _queries(
     by_words = standardised_rows(weighted(scores, found.chosen, (), likes))
     past = history_scores(choice.histories, rankers, likes, [one.history for one in asked])
     by_history = standardised_rows(past)
+    unknown = [length_of(one.history, place.keys()) == "0" for one in asked]
+    by_history[unknown] = by_words[unknown]  # as they are served
     gains = [
         ndcg_at(users.ranks(weight * by_history + (1 - weight) * by_words), 10) for weight in _HISTORY_WEIGHTS
     ]

@@ -29,7 +29,7 @@ class FittedData:
         self.data = data
 
     def identity(self, name: str) -> str:
-        """Of what a ranker of this name is made of: likes, texts, or (one of somebody else's) both."""
+        """Of what a ranker of this name is made of: likes, texts, or (one of your own) both."""
         texts = self._texts if name not in RANKERS or not ranker_class(name).learns_from_likes else ""
         likes = self._likes if name not in RANKERS or ranker_class(name).learns_from_likes else ""
         return content_id(_VERSION, name, texts, likes, self.data.seed)
@@ -49,6 +49,8 @@ class FittedData:
 class FitCache:
     """Keeps what was fitted and validated in a folder; without one, nothing is kept.
 
+    A ranker that is not in `RANKERS` is made anew each time: its code may be another one than before.
+
     Attributes:
         reused, made: how often something was there, or had to be made.
     """
@@ -63,12 +65,14 @@ class FitCache:
             self.made += 1
             return fit_ranker(name, data.data, parameters)
         place = self._place(name, parameters, data)
-        try:
-            found = ranker_class(name).load(place)
-            self.reused += 1
-            return found
-        except UserError:  # not there, or damaged
-            shutil.rmtree(place, ignore_errors=True)
+        if name in RANKERS:
+            try:
+                found = ranker_class(name).load(place)
+                self.reused += 1
+                return found
+            except UserError:  # not there, or damaged
+                pass
+        shutil.rmtree(place, ignore_errors=True)
         self.made += 1
         fitted = fit_ranker(name, data.data, parameters)
         fitted.save(place)
@@ -93,7 +97,7 @@ class FitCache:
         make: Callable[[], NDArray[np.int64]],
     ) -> NDArray[np.int64]:
         """[n] the ranks that a ranker fitted on this data gives the targets of some users (`of`)."""
-        if self._folder is None:
+        if self._folder is None or name not in RANKERS:
             self.made += 1
             return make()
         place = self._folder / f"{content_id('ranks', data.identity(name), dict(parameters), of)}.npy"

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rectune.core.progress import say
 from rectune.core.rng import generator_of
 from rectune.rankers.base import Scores
 from rectune.rankers.domain_data import TrainLikes
 
 _SHARE = 0.2  # of the users, at most, that one holdout takes away from the rankers
 _FOLDS = 5
+_SCORES = 200_000_000  # of histories of one length; those of all three are held in memory, 8 bytes each
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,14 @@ class Holdout:
 
     likes: TrainLikes
     users: tuple[HeldOutUser, ...]
+
+
+def as_many_as_fit(users: int, scores: int) -> int:
+    """The held-out users whose scores fit into memory; `scores` is how many there are of each user."""
+    most = max(50, _SCORES // max(scores, 1))
+    if users > most:
+        say(f"the rankers are chosen on {most:,} users, not {users:,}: more scores do not fit into memory")
+    return min(users, most)
 
 
 def holdouts(likes: TrainLikes, wanted: int, seed: int) -> list[Holdout]:

@@ -90,7 +90,7 @@ def choice_in_words(choice: DomainChoice) -> str:
         for length in HISTORY_LENGTHS
     ]
     words = label_of(choice.queries.chosen) + ("" if choice.queries.tried else " (default)")
-    cases = choice.histories["5+"].cases
+    cases = choice.histories["0"].cases  # every held-out user, as if nothing were known
     return f"histories of {'; '.join(by_length)}; queries: {words}. {cases:,} held-out users"
 
 

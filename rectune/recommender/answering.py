@@ -23,6 +23,7 @@ from rectune.recommender.explanations import (
 )
 from rectune.recommender.item_values import checked_property
 from rectune.recommender.judging import Judgement, judge
+from rectune.recommender.load_ranker import check_fitted_on
 from rectune.recommender.model_ranking import ModelRanking
 from rectune.recommender.options import RecommendOptions
 from rectune.recommender.placing import Places, placed
@@ -57,7 +58,7 @@ class CatalogueAnswers:
         model_ranking: what the model adds to the ranking; None for nothing.
 
     Raises:
-        UserError: there are no items, they are of several domains, an id is there twice, or nothing ranks.
+        UserError: no items, several domains, an id twice, nothing that ranks, or a ranker of other items.
     """
 
     def __init__(
@@ -88,12 +89,11 @@ class CatalogueAnswers:
         self.items = {item.item_id: item for item in items}
         if len(self.items) < len(items):
             raise UserError("the catalogue holds an id twice", hint="give each item an id of its own")
-        self.domain = items[0].domain
-        self.ranker, self.generative = ranker, generative
-        self.likes, self.retrieval = likes, retrieval or RetrievalConfig()
-        self.model_ranking = model_ranking
-        self._ground = grounding
-        self._histories = histories or {}
+        check_fitted_on(ranker, self.items)
+        self.domain, self.ranker, self.generative = items[0].domain, ranker, generative
+        self.likes, self.model_ranking = likes, model_ranking
+        self.retrieval = retrieval or RetrievalConfig()
+        self._ground, self._histories = grounding, histories or {}
 
     @property
     def users(self) -> Collection[str]:
@@ -110,7 +110,7 @@ class CatalogueAnswers:
             return self._by_model(read, options, within)
         if options.per:
             checked_property(self.items.values(), options.per)
-        asked = self._with_drafts(read, [one.ranked_for(options.exclude) for one in read])
+        asked = self._with_drafts(read, [one.ranked_for(options.excluded) for one in read])
         rankings = self.rank_by.ranked(asked, within, None if options.chooses else options.k)
         places = [
             placed(ranking, self.items, one.liked, options)
@@ -275,7 +275,7 @@ class CatalogueAnswers:
         asked = []
         for one in read:
             request = from_words(items, replace(one.request, history=one.titles), grounding)
-            asked.append(replace(request, known=request.known | one.known | frozenset(options.exclude)))
+            asked.append(replace(request, known=request.known | one.known | options.excluded))
         found = self.generative.recommend_all(asked, options.k, within, options.explain)
         return [
             Recommendations(

@@ -101,8 +101,8 @@ def _identity(
 
 def _plain(options: RecommendOptions) -> list[Any]:
     """The values of the options; what has no order is sorted."""
-    within = None if options.within is None else sorted(options.within)
-    plain = replace(options, exclude=sorted(options.exclude), where={}, within=within)
+    within = None if options.within is None else sorted(map(str, options.within))
+    plain = replace(options, exclude=sorted(options.excluded), where={}, within=within)
     return [*astuple(plain), sorted(options.where.items())]
 
 

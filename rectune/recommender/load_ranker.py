@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from rectune.core.errors import UserError
+from rectune.core.progress import say
 from rectune.rankers.base import (
     INTERACTION_FREE,
     RANKERS,
     Ranker,
     fit_ranker,
     ranker_class,
+    unknown_ids,
 )
 from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.rankers.saved import load_saved
@@ -68,3 +71,21 @@ def fit_by_name(name: str, data: DomainData, likes: TrainLikes | None) -> Ranker
             hint=f"give them, with Recommender.fit for instance; without: {', '.join(INTERACTION_FREE)}",
         )
     return fit_ranker(name, data)
+
+
+def check_fitted_on(ranker: Ranker | None, items: Collection[str]) -> None:
+    """Refuse a ranker of items that are not among these ids; how many of them it does not rank is said.
+
+    Raises:
+        UserError: it was fitted on others.
+    """
+    if ranker is None:
+        return
+    if strange := unknown_ids(items, ranker.item_ids):
+        raise UserError(
+            f"the ranker was fitted on {len(strange):,} items that the catalogue lacks: "
+            + ", ".join(strange[:5]),
+            hint="fit it on this catalogue",
+        )
+    if new := len(items) - len(set(ranker.item_ids)):
+        say(f"the ranker was not fitted on {new:,} of {len(items):,} items, which are not ranked")

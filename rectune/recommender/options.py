@@ -15,7 +15,7 @@ class RecommendOptions:
 
     Attributes:
         k: items of an answer, at least 1.
-        exclude: ids that are not recommended, besides the history's.
+        exclude: ids that are not recommended, besides the history's; numbers are ids as well.
         where: conditions; see `rectune.recommender.selection.allowed_ids`.
         within: the only ids that are ranked; None for the whole catalogue.
         explain: of how many items of an answer reasons are given, the best first.
@@ -55,6 +55,11 @@ class RecommendOptions:
                 f"at most {self.at_most} per {self.per or '?'}",
                 hint="give both: at most 2 per maker, for instance (or category, year, a fact's name)",
             )
+
+    @property
+    def excluded(self) -> frozenset[str]:
+        """The ids that are not recommended, as text."""
+        return frozenset(map(str, self.exclude))
 
     @property
     def explored(self) -> int:

@@ -79,7 +79,9 @@ def _notes(found: Recommendations, options: RecommendOptions) -> list[str]:
     notes = []
     if found.explored:
         lacking = found.explored - given
-        usual = f"; nothing else unfamiliar ranks high enough, so {lacking} went to the ranking as usual"
+        why = "nothing else unfamiliar ranks high enough"
+        why = why if found.history else "without a history nothing is unfamiliar"
+        usual = f"; {why}, so {lacking} went to the ranking as usual"
         said = f"Places for unfamiliar items: {found.explored}; given: {given}"
         notes.append(said + (usual if lacking else "") + ".")
     if options.at_most and len(found) < options.k:

@@ -254,6 +254,7 @@ def test_what_was_chosen_ranks_by_the_length_of_the_history(tmp_path: Path):
         )
         np.testing.assert_allclose(chosen.score_all([history]), expected)
     assert [chosen.length_of(h) for h in ((), ("unknown",), ids[:1], ids[:5])] == ["0", "0", "1-4", "5+"]
+    assert chosen.length_of([*ids[:2]] * 3) == "1-4"  # an item counts once
     # A new user of the first block is given what is left of it.
     assert {one.item_id for one in chosen.top([ids[:8]], 2)[0]} == {"i08", "i09"}
     parts = chosen.parts_of(ids[:7], ["i08", "i30"])
@@ -304,3 +305,11 @@ def test_an_earlier_run_is_taken_over_and_only_what_changed_is_made_anew(tmp_pat
     mended = FitCache(tmp_path)
     assert choose(world(worded=True, blocks=True), ChoiceOptions(RANKERS, cache=mended)).choice == one.choice
     assert mended.reused == 0
+
+
+def test_a_history_of_nothing_known_counts_nothing_beside_a_query():
+    data = world(worded=True, blocks=True)
+    popular = data.likes.item_ids[int(data.likes.counts.argmax())]
+    asked = [AskedUser((), "nothing that is there", popular)] * 20
+    queries = choose(data, ChoiceOptions(RANKERS, asked=asked)).choice.queries
+    assert queries.cases == 20 and queries.history_weight == 0.0  # popularity would help, and is not asked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from rectune.core.errors import UserError
 from rectune.core.recipe import load_recipe
 from rectune.rankers import stage as fit_stage
 from rectune.rankers.chosen import ChosenRanker
+from rectune.recommender.answering import CatalogueAnswers
 from rectune.recommender.options import RecommendOptions
 from rectune.recommender.ranked_formatting import ranked_json, ranked_text
 from rectune.recommender.recommender import Recommender
@@ -198,3 +199,29 @@ def test_without_the_stage_it_is_said_that_nothing_was_chosen(runs: Path, tmp_pa
     assert "the stage fit was not run on this data" in capsys.readouterr().err
     assert found.ranker.name == "hybrid"
     (runs / "fit/4567" / MANIFEST).write_text('{"files": {}, "inputs": {"data": "0123"}}')
+
+
+def test_a_number_is_an_id_that_is_excluded_too(tmp_path: Path):
+    numbered = [replace(item, item_id=str(at)) for at, item in enumerate(works())]
+    few = Recommender.from_catalogue(
+        numbered, ranker="bm25", model=None, retrieval=RETRIEVAL, folder=tmp_path
+    )
+    first = few.recommend(["0"], k=1, explain=False)[0].item_id
+    assert first not in ids(few.recommend(["0"], k=len(numbered), exclude=[int(first)], explain=False))
+
+
+def test_a_ranker_of_another_catalogue_is_refused_and_new_items_are_said(
+    club: Recommender, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(UserError, match="fitted on 10 items that the catalogue lacks"):
+        CatalogueAnswers(works()[:30], club.ranker)
+    new = replace(works()[0], item_id="new")
+    more = CatalogueAnswers([*works(), new], club.ranker)
+    assert "not fitted on 1 of 41 items" in "".join(capsys.readouterr())
+    assert len(more.items) == 41
+
+
+def test_without_a_history_nothing_is_unfamiliar_and_that_is_said(club: Recommender):
+    options = RecommendOptions(k=2, explore=0.5)
+    found = club.recommend(query="space", k=2, explore=0.5, explain=False)
+    assert "given: 0; without a history nothing is unfamiliar" in ranked_text(found, options)
