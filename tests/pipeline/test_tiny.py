@@ -14,6 +14,8 @@ from rectune.core.recipe import load_recipe
 from rectune.core.rows import read_rows
 from rectune.core.types import Candidate, Example, Preference, Prompt
 
+pytestmark = pytest.mark.slow  # four minutes
+
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes/tiny.yaml"
 
