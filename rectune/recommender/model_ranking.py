@@ -56,6 +56,8 @@ def measured_model_ranking(
 ) -> ModelRanking | None:
     """What the stage `rerank` found to help in a domain; None where nothing did.
 
+    Where both ways help, the one that helps more: each was measured beside the ranker alone.
+
     Args:
         measured: the folder of the stage; None where it was not run.
         domain: of the items.
@@ -68,9 +70,11 @@ def measured_model_ranking(
         return None
     figures = read_figures(RerankFigures, measured)
     own = figures.domains.get(domain)
-    likelihood = own.likelihood.weight if own and own.likelihood else 0.0
-    draft = own.draft.weight if own and own.draft else 0.0
-    if not likelihood and not draft:
+    ways = [one for one in (own.likelihood, own.draft) if one and one.weight] if own else []
+    if own is None or not ways:
         return None
+    best = max(ways, key=lambda one: one.difference)
+    if best is own.draft:
+        return ModelRanking(None, best.weight)
     score = title_scores(lambda: cached_engine(model, EngineConfig()), items)
-    return ModelRanking(Reranker(score, likelihood, figures.candidates) if likelihood else None, draft)
+    return ModelRanking(Reranker(score, best.weight, figures.candidates))

@@ -130,7 +130,7 @@ def test_the_doctor_finds_nothing_to_mend(python: Path, project: Path) -> None:
 
 def test_a_recipe_that_comes_along_is_planned_by_name(python: Path, project: Path) -> None:
     lines = typed(python, project, "rectune", "plan", "demo").splitlines()
-    assert lines[1].split()[:3] == ["data", "would", "run"] and len(lines) == 15
+    assert lines[1].split()[:3] == ["data", "would", "run"] and len(lines) == 17
 
 
 def test_a_catalogue_of_ones_own_is_recommended_from(python: Path, project: Path) -> None:

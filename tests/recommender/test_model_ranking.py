@@ -20,13 +20,14 @@ from rectune.recommender.requests import UserRequest
 from tests.rankers.world import items
 
 
-def weighs(weight: float) -> MeasuredWeight:
-    return MeasuredWeight(weight=weight, best=0.5, difference=0.01, interval=(-0.01, 0.03))
+def weighs(weight: float, helps: float = 0.01) -> MeasuredWeight:
+    return MeasuredWeight(weight=weight, best=0.5, difference=helps, interval=(-0.01, 0.03))
 
 
-def measured(tmp_path: Path, likelihood: float, draft: float) -> Path:
+def measured(tmp_path: Path, likelihood: float, draft: float, draft_helps: float = 0.01) -> Path:
     """A finished stage `rerank` with these weights for movies."""
-    own = DomainRerank(cases=50, ndcg_at_10=0.2, likelihood=weighs(likelihood), draft=weighs(draft))
+    drafts = weighs(draft, draft_helps)
+    own = DomainRerank(cases=50, ndcg_at_10=0.2, likelihood=weighs(likelihood), draft=drafts)
     figures = RerankFigures(candidates=7, prior=1.0, domains={"movies": own})
     (tmp_path / MANIFEST).write_text(json.dumps({"figures": figures.document(), "files": {}}))
     return tmp_path
@@ -37,13 +38,15 @@ def test_what_did_not_help_does_not_rank(tmp_path: Path):
     assert measured_model_ranking(None, "movies", items(), model) is None
     assert measured_model_ranking(measured(tmp_path, 0.0, 0.0), "movies", items(), model) is None
     assert measured_model_ranking(measured(tmp_path, 0.4, 0.0), "books", items(), model) is None
-    found = measured_model_ranking(measured(tmp_path, 0.4, 0.2), "movies", items(), model)
+    found = measured_model_ranking(measured(tmp_path, 0.4, 0.0), "movies", items(), model)
     assert found is not None and found.reranker is not None
-    assert (found.reranker.weight, found.candidates, found.draft_weight) == (0.4, 7, 0.2)
+    assert (found.reranker.weight, found.candidates, found.draft_weight) == (0.4, 7, 0.0)
     assert found.describe() == (
-        "the first 7 are re-ordered by the likelihood of their titles, which counts 40%; the search for what "
-        "the model writes counts 20%"
+        "the first 7 are re-ordered by the likelihood of their titles, which counts 40%"
     )
+    # Each was measured beside the ranker alone, so only one of them is used: that which helps more.
+    both = measured_model_ranking(measured(tmp_path, 0.4, 0.2, draft_helps=0.02), "movies", items(), model)
+    assert both == ModelRanking(None, 0.2)
 
 
 def last_first(histories, candidates):

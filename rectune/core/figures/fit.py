@@ -36,7 +36,8 @@ class ValidatedWeights(RankerWeights):
     hit_at_10: Share
     """The share of the users whose next item is among the first 10."""
     behind: float
-    """NDCG@10 of the best one less this one's, on the same users."""
+    """NDCG@10 of the best that may be chosen less this one's, on the same users; below 0 for one that is
+    better, and left out for telling the next item less well from others."""
     behind_error: NonNegative
     """The standard error of that difference."""
 
@@ -45,7 +46,8 @@ class HistoryChoice(Record):
     """What ranks for histories of one length."""
 
     chosen: RankerWeights
-    """What ranks: the simplest that is at most one standard error behind the best."""
+    """What ranks: the simplest of those that may be chosen which is at most one standard error behind the
+    best of them."""
     cases: Count
     """Validation users; 0 where there were none, so that the default ranks."""
     tried: tuple[ValidatedWeights, ...]
