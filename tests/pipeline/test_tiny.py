@@ -62,7 +62,7 @@ def test_every_stage_left_its_manifest_and_nothing_half_done(runs: Path) -> None
         assert (folder / "config.yaml").exists() and (folder / "run.log").exists()
         assert load_recipe(folder / "recipe.yaml") == load_recipe(RECIPE)
     said = rectune(runs, "verify")
-    assert said.count("sound") == 13
+    assert said.count("sound") == 15
 
 
 def test_rows_flow_from_prompts_to_pairs_without_leaks(runs: Path) -> None:
