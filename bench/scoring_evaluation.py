@@ -14,7 +14,8 @@ from bench.scoring_variants import ScoredTitles, Variant
 from rectune.core.stats.metrics import UserBootstrap, reciprocal_ranks
 from rectune.rankers.base import Scores
 from rectune.rankers.eval_cases import EvalCase
-from rectune.rankers.fusion import STEPS, standardised
+from rectune.rankers.fusion import STEPS
+from rectune.rankers.weighting import standardised
 
 Ranks = NDArray[np.int64]  # [tests] the target's rank
 Chosen = Literal["first", "together"]

@@ -115,22 +115,33 @@ class Ranker(ABC):
         Returns:
             n lists, the best first; of equal scores the item that comes first in the catalogue.
         """
-        place = {item: at for at, item in enumerate(self.item_ids)}
-        allowed = np.array([within is None or item in within for item in self.item_ids], np.bool_)
+        allowed = self.allowed(within)
         found = []
         for start in range(0, len(histories), _AT_ONCE):
             some = histories[start : start + _AT_ONCE]
             for at, scores in enumerate(self.score_all(some), start):
                 mine = allowed.copy()
                 absent = histories[at] if exclude is None else exclude[at]
-                mine[[place[item] for item in absent if item in place]] = False
-                left = np.flatnonzero(mine)
-                found.append(
-                    [
-                        ScoredItem(self.item_ids[left[one]], float(scores[left[one]]))
-                        for one in best_places(scores[left], k)
-                    ]
-                )
+                mine[self.places_of(absent)] = False
+                best = best_allowed(scores, k, mine)
+                found.append([ScoredItem(self.item_ids[one], float(scores[one])) for one in best])
+        return found
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Item id -> its place in `item_ids`."""
+        return {item: at for at, item in enumerate(self.item_ids)}
+
+    def places_of(self, item_ids: Iterable[str]) -> list[int]:
+        """The places of these items; unknown ids are left out."""
+        return [self.place[item] for item in item_ids if item in self.place]
+
+    def allowed(self, within: Collection[str] | None) -> NDArray[np.bool_]:
+        """[items] which of the items are `within`; all of them without it."""
+        if within is None:
+            return np.ones(len(self.item_ids), np.bool_)
+        found = np.zeros(len(self.item_ids), np.bool_)
+        found[self.places_of(within)] = True
         return found
 
     def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
@@ -166,11 +177,6 @@ class CatalogueRanker(Ranker):
                 found.append(padded[places])
         return found
 
-    @cached_property
-    def place(self) -> dict[str, int]:
-        """Item id -> its place in `item_ids`."""
-        return {item: at for at, item in enumerate(self.item_ids)}
-
     def counts_in(self, histories: Sequence[Sequence[str]], last: int = 0) -> csr_array:
         """[len(histories), len(item_ids)] how often each history has an item; of its `last` ones, 0: of all.
 
@@ -178,10 +184,7 @@ class CatalogueRanker(Ranker):
         """
         from scipy.sparse import csr_array
 
-        rows = [
-            [self.place[item] for item in history[-last if last else None :] if item in self.place]
-            for history in histories
-        ]
+        rows = [self.places_of(history[-last if last else None :]) for history in histories]
         bounds = np.cumsum([0, *map(len, rows)])
         places = np.array([at for row in rows for at in row], np.int64)
         found = csr_array(
@@ -201,6 +204,12 @@ def best_places(scores: Scores, k: int) -> NDArray[np.int64]:
     else:
         places = np.arange(len(scores))
     return places[np.argsort(-scores[places], kind="stable")[:count]]
+
+
+def best_allowed(scores: Scores, k: int, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The same among the items that are allowed, [items]."""
+    left = np.flatnonzero(allowed)
+    return left[best_places(scores[left], k)]
 
 
 # Name -> the class, the simplest first; nothing is imported before it is asked for.

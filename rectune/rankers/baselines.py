@@ -158,17 +158,19 @@ class _EmbeddingRanker(Ranker):
 
     def fit(self, data: DomainData) -> Self:
         """Remembers the domain; each item is embedded when it is first scored."""
-        return self._set(tuple(data.items), data.vectors, data.embedder, data.embed)
+        return self._set(tuple(data.items), data.vectors, data.all_vectors, data.embedder, data.embed)
 
     def _set(
         self,
         item_ids: Sequence[str],
         vectors: Callable[[Sequence[str]], Vectors],
+        every: Callable[[], Vectors],
         embedder: str,
         prepare: Callable[[Iterable[str]], None] = lambda items: None,
     ) -> Self:
         self.item_ids, self._known = tuple(item_ids), frozenset(item_ids)
-        self._vectors, self._embedder, self._prepare = vectors, embedder, prepare
+        self._vectors, self._every = vectors, every
+        self._embedder, self._prepare = embedder, prepare
         return self
 
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
@@ -192,8 +194,7 @@ class _EmbeddingRanker(Ranker):
         scores = np.zeros((len(histories), len(self.item_ids)))
         if not self.item_ids:
             return scores
-        self._prepare(self.item_ids)
-        every = self._vectors(self.item_ids)
+        every = self._every()
         for row, history in zip(scores, histories, strict=True):
             if known := [item for item in history[-self.last :] if item in self._known]:
                 row[:] = self.pooled((self._vectors(known) @ every.T).astype(np.float64))
@@ -203,10 +204,9 @@ class _EmbeddingRanker(Ranker):
         """[len(texts), len(item_ids)] cosines of each item with a text."""
         from rectune.retrieval.embedding import embed
 
-        self._prepare(self.item_ids)
         if not self.item_ids or not texts:
             return np.zeros((len(texts), len(self.item_ids)))
-        return embed(texts, self._embedder).astype(np.float64) @ self._vectors(self.item_ids).T
+        return embed(texts, self._embedder).astype(np.float64) @ self._every().T
 
     @abstractmethod
     def pooled(self, cosines: Scores) -> Scores:
@@ -214,8 +214,7 @@ class _EmbeddingRanker(Ranker):
 
     def save(self, folder: Path) -> None:
         """See `Ranker.save`; embeds what is not embedded yet."""
-        self._prepare(self.item_ids)
-        vectors = self._vectors(self.item_ids) if self.item_ids else np.zeros((0, 1), np.float32)
+        vectors = self._every() if self.item_ids else np.zeros((0, 1), np.float32)
         items = {"item_id": self.item_ids}
         parameters = {"last": self.last, "embedder": self._embedder}
         save_ranker(folder, SavedRanker(self.name, items, parameters, {"vectors": vectors}))
@@ -227,7 +226,10 @@ class _EmbeddingRanker(Ranker):
         rows, place = saved.arrays["vectors"], {item: at for at, item in enumerate(saved.items["item_id"])}
         ranker, embedder = cls(int(saved.parameters["last"])), str(saved.parameters["embedder"])
         return ranker._set(
-            saved.items["item_id"], lambda items: rows[[place[item] for item in items]], embedder
+            saved.items["item_id"],
+            lambda items: rows[[place[item] for item in items]],
+            lambda: rows,
+            embedder,
         )
 
 

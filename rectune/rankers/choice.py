@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,8 @@ from rectune.core.progress import muted, say
 from rectune.core.settings import FitConfig
 from rectune.core.stats.metrics import ndcg_at
 from rectune.core.types import content_id
-from rectune.rankers.base import Ranker, Scores, ranker_class
-from rectune.rankers.choose_weights import FEWEST, ScoredUsers, choose_weights, parameters_gains
+from rectune.rankers.base import Ranker, Scores, fit_ranker, ranker_class
+from rectune.rankers.choose_weights import FEWEST, ScoredUsers, best_parameters, choose_weights
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.fit_cache import FitCache, FittedData
 from rectune.rankers.holdout import HeldOutUser, Holdout, as_many_as_fit, holdouts, shortened, target_ranks
@@ -36,6 +37,14 @@ _HISTORY_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5)
 
 INDEX = "index"  # the name under which the search in the catalogue's index is weighed
 TextScores = Callable[[Sequence[str]], Scores]
+
+
+class TextScorer(Protocol):
+    """A ranker that scores texts too: those of `_OF_WORDS`."""
+
+    def score_texts(self, texts: Sequence[str]) -> Scores:
+        """[len(texts), items] how well each item fits words that say what is wanted."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -120,9 +129,8 @@ def history_scores(
         likes: [items] how many train users liked each item.
         given: histories of item ids.
     """
-    item_ids = next(iter(rankers.values())).item_ids
-    there, learning = frozenset(item_ids), learning_among(rankers)
-    found = np.zeros((len(given), len(item_ids)))
+    there, learning = next(iter(rankers.values())).place, learning_among(rankers)
+    found = np.zeros((len(given), len(there)))
     lengths = [length_of(history, there) for history in given]
     for length in dict.fromkeys(lengths):
         places = [at for at, one in enumerate(lengths) if one == length]
@@ -152,7 +160,7 @@ def text_scores(
         UserError: the index is asked for and is not there.
     """
     if name != INDEX:
-        return rankers[name].score_texts(texts)  # type: ignore[attr-defined, no-any-return]
+        return cast(TextScorer, rankers[name]).score_texts(texts)
     if search is None:
         raise UserError(
             "queries need the index of the catalogue", hint="make the recommender from a catalogue"
@@ -179,13 +187,12 @@ class _Fold:
 
     def __init__(self, data: DomainData, holdout: Holdout, seed: int) -> None:
         self.fitted = FittedData(data.with_likes(holdout.likes))
-        every = holdout.users
+        every, place = holdout.users, data.place
         self.users: dict[HistoryLength, list[HeldOutUser]] = {
             "0": [HeldOutUser((), user.target) for user in every],
             "1-4": [shortened(user, seed) for user in every],
-            "5+": [user for user in every if len(user.history) >= 5],
+            "5+": [user for user in every if length_of(user.history, place) == "5+"],
         }
-        place = {item: at for at, item in enumerate(data.items)}
         seen = {"0": every, "1-4": every, "5+": self.users["5+"]}
         self.absent = {n: [[place[i] for i in user.history] for user in seen[n]] for n in HISTORY_LENGTHS}
         self.targets = {n: [place[user.target] for user in self.users[n]] for n in HISTORY_LENGTHS}
@@ -213,20 +220,15 @@ def _tuned(name: str, folds: Sequence[_Fold], cache: FitCache) -> Mapping[str, A
         return grid[0]
     tried = []
     for parameters in grid:
-        ranks = [
-            cache.ranks(
-                name,
-                parameters,
-                fold.fitted,
-                fold.identity,
-                lambda fold=fold, parameters=parameters: fold.ranks(  # type: ignore[misc]
-                    FitCache().ranker(name, parameters, fold.fitted)
-                ),
-            )
-            for fold in folds
-        ]
+        makers = [(fold, partial(_ranks, name, parameters, fold)) for fold in folds]
+        ranks = [cache.ranks(name, parameters, fold.fitted, fold.identity, make) for fold, make in makers]
         tried.append(ndcg_at(np.concatenate(ranks), 10))
-    return grid[parameters_gains(tried)]
+    return grid[best_parameters(tried)]
+
+
+def _ranks(name: str, parameters: Mapping[str, Any], fold: _Fold) -> NDArray[np.int64]:
+    """The ranks of a fold's targets by a ranker that is fitted on it."""
+    return fold.ranks(fit_ranker(name, fold.fitted.data, parameters))
 
 
 def _histories(
@@ -242,7 +244,7 @@ def _histories(
     }
     for name in names:
         for fold in folds:
-            ranker = FitCache().ranker(name, tuned[name], fold.fitted)
+            ranker = fit_ranker(name, fold.fitted.data, tuned[name])
             for length in HISTORY_LENGTHS:
                 scores[length][name].append(fold.scores(ranker, length))
     found: dict[HistoryLength, HistoryChoice] = {}
@@ -275,8 +277,7 @@ def _queries(
     choice: DomainChoice, rankers: Mapping[str, Ranker], data: DomainData, options: ChoiceOptions
 ) -> QueryChoice:
     """What ranks for words, and how much the history counts beside them."""
-    asked, likes, default = options.asked, data.likes.counts, choice.queries
-    place = {item: at for at, item in enumerate(data.items)}
+    asked, likes, default, place = options.asked, data.likes.counts, choice.queries, data.place
     names = [name for name in _OF_WORDS if name in rankers] + ([INDEX] if options.search else [])
     texts = [one.query for one in asked]
     scores = {name: text_scores(name, rankers, options.search, texts) for name in names}
@@ -286,10 +287,10 @@ def _queries(
     by_words = standardised_rows(weighted(scores, found.chosen, (), likes))
     past = history_scores(choice.histories, rankers, likes, [one.history for one in asked])
     by_history = standardised_rows(past)
-    unknown = [length_of(one.history, place.keys()) == "0" for one in asked]
+    unknown = [length_of(one.history, place) == "0" for one in asked]
     by_history[unknown] = by_words[unknown]  # as they are served
     gains = [
         ndcg_at(users.ranks(weight * by_history + (1 - weight) * by_words), 10) for weight in _HISTORY_WEIGHTS
     ]
-    weight = _HISTORY_WEIGHTS[parameters_gains(gains)] if found.tried else default.history_weight
+    weight = _HISTORY_WEIGHTS[best_parameters(gains)] if found.tried else default.history_weight
     return QueryChoice(chosen=found.chosen, history_weight=weight, cases=found.cases, tried=found.tried)

@@ -13,15 +13,12 @@ from rectune.core.figures.fit import HistoryChoice, RankerWeights, ValidatedWeig
 from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at
 from rectune.rankers.base import RANKERS, Scores
 from rectune.rankers.holdout import target_ranks
-from rectune.rankers.weighting import item_weights, standardised_rows
+from rectune.rankers.weighting import standardised_rows, weighted_sum
 
 FEWEST = 10  # held-out users, below which nothing is chosen and the default ranks
 _ROUNDS = 2000  # of the bootstrap
 _PARTS = 5  # of the users: weights are judged on each part as the other parts chose them
-_LEARNING, _OTHERS = (
-    3,
-    2,
-)  # rankers that are fused: the best of those that learn from likes, and of the others
+_LEARNING, _OTHERS = 3, 2  # rankers that are fused: the best that learn from likes, and of the others
 _STEPS = tuple(step / 10 for step in range(1, 10))
 _FURTHER = (0.1, 0.2, 0.3, 0.4)  # weights of a third ranker beside the best pair
 _HALVES = (0.0, 2.0, 10.0)  # likes
@@ -106,7 +103,7 @@ def choose_weights(users: ScoredUsers, default: RankerWeights) -> HistoryChoice:
     best = max(able, key=lambda one: one.mean)
     fair = [one for one in able if _hardly_worse(best.gains, one.gains)]
     chosen = min([best, *fair], key=lambda one: one.preference)
-    bootstrap = UserBootstrap([str(at) for at in range(len(users.targets))], _ROUNDS, 0)
+    bootstrap = resampled(len(users.targets))
     order = sorted(tried, key=lambda one: -one.mean)
     return HistoryChoice(
         chosen=chosen.weights,
@@ -115,7 +112,12 @@ def choose_weights(users: ScoredUsers, default: RankerWeights) -> HistoryChoice:
     )
 
 
-def parameters_gains(gains: Sequence[NDArray[np.float64]]) -> int:
+def resampled(users: int) -> UserBootstrap:
+    """The draws of so many users with a case each."""
+    return UserBootstrap([str(at) for at in range(users)], _ROUNDS, 0)
+
+
+def best_parameters(gains: Sequence[NDArray[np.float64]]) -> int:
     """Which parameters to take, by the same rule: the first that is hardly worse than the best.
 
     Args:
@@ -185,7 +187,8 @@ def _best(
     So a fusion is not judged on the users that its weights were chosen on: the more weights are tried, the
     better the best of them looks by chance.
     """
-    every = [_Tried(weights, users.ranks(_fused(users, plain, weights))) for weights in options]
+    fused = (weighted_sum(plain, weights, users.learning, users.likes) for weights in options)
+    every = [_Tried(weights, users.ranks(scores)) for weights, scores in zip(options, fused, strict=True)]
     able = [one for one in every if _hardly_worse(least, one.first_of_twenty(users.items))]
     if not able:
         return []
@@ -209,15 +212,8 @@ def cross_fitted(ranks: NDArray[np.int64]) -> NDArray[np.int64]:
     return fair
 
 
-def _fused(users: ScoredUsers, plain: Mapping[str, Scores], weights: RankerWeights) -> Scores:
-    total = np.zeros(next(iter(plain.values())).shape, np.float32)
-    for name, own in item_weights(weights, users.learning, users.likes).items():
-        total += plain[name] * own.astype(np.float32)
-    return total
-
-
 def _validated(one: _Tried, best: _Tried, bootstrap: UserBootstrap) -> ValidatedWeights:
-    behind, error = _behind(best, one)
+    behind, error = _difference(best.gains, one.gains)
     return ValidatedWeights(
         weights=one.weights.weights,
         half_likes=one.weights.half_likes,
@@ -227,10 +223,6 @@ def _validated(one: _Tried, best: _Tried, bootstrap: UserBootstrap) -> Validated
         behind=behind,
         behind_error=error,
     )
-
-
-def _behind(best: _Tried, one: _Tried) -> tuple[float, float]:
-    return _difference(best.gains, one.gains)
 
 
 def _hardly_worse(best: NDArray[np.float64], own: NDArray[np.float64]) -> bool:

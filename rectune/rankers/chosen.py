@@ -26,7 +26,7 @@ from rectune.rankers.choice import (
 )
 from rectune.rankers.co_likes import CoLikes
 from rectune.rankers.saved import Arrays, SavedRanker, load_saved, save_ranker
-from rectune.rankers.weighting import item_weights, standardised_rows, weighted
+from rectune.rankers.weighting import item_weights, standardised, standardised_rows, weighted
 
 if TYPE_CHECKING:
     from rectune.rankers.domain_data import DomainData
@@ -67,7 +67,7 @@ class ChosenRanker(CatalogueRanker):
     search: TextScores | None = None
 
     def fit(self, data: DomainData) -> Self:
-        """Chooses among `DEFAULT_RANKERS`; see `choose`."""
+        """Chooses among the rankers that the section `fit` of a recipe has by default; see `choose`."""
         return self.fit_with(data, ChoiceOptions())
 
     def fit_with(self, data: DomainData, options: ChoiceOptions) -> Self:
@@ -114,15 +114,15 @@ class ChosenRanker(CatalogueRanker):
 
     def score_requests(self, histories: Sequence[Sequence[str]], texts: Sequence[str]) -> Scores:
         """[n, items] for histories and queries, either of which may be empty; both are fused."""
-        found = self.score_all(histories)
-        asked = [at for at, text in enumerate(texts) if text.strip()]
-        if not asked:
+        shares = [self.history_share(*each) for each in zip(histories, texts, strict=True)]
+        found = np.zeros((len(shares), len(self.item_ids)))
+        if past := [at for at, share in enumerate(shares) if share]:
+            found[past] = self.score_all([histories[at] for at in past])
+        if not (asked := [at for at, text in enumerate(texts) if text.strip()]):
             return found
-        words = self.score_texts([texts[at] for at in asked])
-        for at, row in zip(asked, words, strict=True):
-            share = self.history_share(histories[at], texts[at])
+        for at, row in zip(asked, self.score_texts([texts[at] for at in asked]), strict=True):
             both = standardised_rows(np.stack([found[at], row]))
-            found[at] = share * both[0] + (1 - share) * both[1] if share else row
+            found[at] = shares[at] * both[0] + (1 - shares[at]) * both[1] if shares[at] else row
         return found
 
     def history_share(self, history: Sequence[str], text: str) -> float:
@@ -154,7 +154,7 @@ class ChosenRanker(CatalogueRanker):
         places = [self.place[item] for item in item_ids]
         found: list[list[ScorePart]] = [[] for _ in places]
         for name, weights in each.items():
-            plain = standardised_rows(scores[name][None])[0]
+            plain = standardised(scores[name])
             for parts, at in zip(found, places, strict=True):
                 parts.append(ScorePart(name, float(weights[at]), float(plain[at]), float(scores[name][at])))
         return found

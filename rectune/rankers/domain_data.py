@@ -118,9 +118,18 @@ class DomainData:
         """[len(item_ids), d] unit rows; each item is embedded once."""
         return self._vectors.of(item_ids)
 
+    def all_vectors(self) -> Vectors:
+        """[items, d] unit rows of all items, in their order; not a copy."""
+        return self._vectors.all()
+
     def embed(self, item_ids: Iterable[str]) -> None:
         """Embed those of these items that are not embedded yet, all at once."""
         self._vectors.embed(item_ids)
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Item id -> its place among the items."""
+        return {item_id: at for at, item_id in enumerate(self.items)}
 
 
 class _ItemVectors:
@@ -136,6 +145,11 @@ class _ItemVectors:
         """See `DomainData.vectors`."""
         self.embed(item_ids)
         return self._rows[[self._row[item_id] for item_id in item_ids]]
+
+    def all(self) -> Vectors:
+        """See `DomainData.all_vectors`."""
+        self.embed(self._row)
+        return self._rows
 
     def embed(self, item_ids: Iterable[str]) -> None:
         """See `DomainData.embed`."""

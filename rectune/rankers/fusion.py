@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rectune.rankers.base import CandidateScorer, CatalogueRanker, Scores
 from rectune.rankers.baselines import Bm25, EmbeddingBest
 from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
-from rectune.rankers.weighting import standardised_rows
+from rectune.rankers.weighting import standardised, standardised_rows
 from rectune.retrieval.embedding import reads
 
 if TYPE_CHECKING:
@@ -118,17 +118,6 @@ def _in_equal_parts(standard: Scores, other: Scores) -> Scores:
 def fused(one: Scores, other: Scores, weight: float) -> Scores:
     """See `Fused`."""
     return weight * standardised(one) + (1 - weight) * standardised(other)
-
-
-def standardised(scores: Scores) -> Scores:
-    """Standardised to mean 0 and deviation 1; non-finite scores count as the lowest finite one."""
-    finite = np.isfinite(scores)
-    if not finite.any():
-        return np.zeros(len(scores))
-    plain = np.where(finite, scores, scores[finite].min())
-    deviation = float(plain.std())
-    result: Scores = (plain - plain.mean()) / deviation if deviation > 0 else np.zeros(len(scores))
-    return result
 
 
 def best_weight(ranked: Callable[[float], Sequence[Scores]], targets: Sequence[int], default: float) -> float:

@@ -40,7 +40,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> FitFigures:
         for domain in catalogue.domains:
             likes = partial(train_likes, inputs["data"], cases, domain)
             data = DomainData(domain, catalogue.of(domain), likes, retrieval.embedder, settings.seed)
-            search = partial(index_scores, index, domain, tuple(data.items))
+            search = partial(index_scores, index, domain, data.place)
             options = ChoiceOptions(
                 settings.rankers, settings.users, settings.seed, asked.get(domain, ()), search, cache
             )

@@ -30,6 +30,12 @@ def standardised_rows(scores: Scores) -> Scores:
     return result
 
 
+def standardised(scores: Scores) -> Scores:
+    """[items] the same of one row."""
+    row: Scores = standardised_rows(scores[None])[0]
+    return row
+
+
 def item_weights(
     weights: RankerWeights, learning: Collection[str], likes: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float64]]:
@@ -65,10 +71,25 @@ def weighted(
     """
     if len(weights.weights) == 1:
         return scores[next(iter(weights.weights))]
-    each = item_weights(weights, learning, likes)
-    total = np.zeros(next(iter(scores.values())).shape)
-    for name, own in each.items():
-        total += standardised_rows(scores[name]) * own
+    plain = {name: standardised_rows(scores[name]) for name in weights.weights}
+    return weighted_sum(plain, weights, learning, likes)
+
+
+def weighted_sum(
+    standard: Mapping[str, Scores],
+    weights: RankerWeights,
+    learning: Collection[str],
+    likes: NDArray[np.int64],
+) -> Scores:
+    """[n, items] the fused scores, in the type of the scores that are given.
+
+    Args:
+        standard: [n, items] standardised scores of each ranker that has a weight.
+        weights, learning, likes: see `item_weights`.
+    """
+    total = np.zeros_like(standard[next(iter(weights.weights))])
+    for name, own in item_weights(weights, learning, likes).items():
+        total += standard[name] * own.astype(total.dtype)
     return total
 
 

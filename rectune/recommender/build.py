@@ -109,7 +109,7 @@ def _fitted(name: str, data: DomainData, likes: TrainLikes | None, ground: Calla
 
 def _search(ground: Callable[[], Grounding], data: DomainData, texts: Sequence[str]) -> NDArray[np.float64]:
     """Scores by the index, which is made when words are first looked up."""
-    return index_scores(ground().index, data.domain, tuple(data.items), texts)
+    return index_scores(ground().index, data.domain, data.place, texts)
 
 
 def _grounding(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.errors import UserError
-from rectune.rankers.base import Ranker, ScoredItem, Scores, best_places
+from rectune.rankers.base import Ranker, ScoredItem, Scores, best_allowed
 from rectune.rankers.baselines import Bm25
 from rectune.rankers.choice import INDEX
 from rectune.rankers.chosen import ChosenRanker
@@ -156,7 +155,7 @@ class RequestRanker:
 
     def _index_scores(self, texts: Sequence[str], within: frozenset[str] | None) -> NDArray[np.float64]:
         assert self._index is not None  # `_bound` looks
-        return index_scores(self._index(), self.domain, tuple(self.ranker.item_ids), texts, within)
+        return index_scores(self._index(), self.domain, self.ranker.place, texts, within)
 
     def _by_ranks(
         self, ranker: Ranker, requests: Sequence[RankRequest], within: frozenset[str] | None, k: int | None
@@ -204,20 +203,10 @@ class RequestRanker:
         able: NDArray[np.bool_] | None = None,
     ) -> RankedItems:
         """The best of a row of scores of the whole catalogue."""
-        ids = self.ranker.item_ids
-        mine = np.ones(len(ids), np.bool_) if within is None else np.zeros(len(ids), np.bool_)
-        mine[self._places(within or ())] = True
-        mine[self._places(request.absent)] = False
-        left = np.flatnonzero(mine if able is None else mine & able)
-        best = left[best_places(row[left], len(left) if k is None else k)]
+        ids, mine = self.ranker.item_ids, self.ranker.allowed(within)
+        mine[self.ranker.places_of(request.absent)] = False
+        best = best_allowed(row, len(ids) if k is None else k, mine if able is None else mine & able)
         return RankedItems([ScoredItem(ids[at], float(row[at])) for at in best], _threshold(row))
-
-    def _places(self, item_ids: Collection[str]) -> list[int]:
-        return [self._place[item] for item in item_ids if item in self._place]
-
-    @cached_property
-    def _place(self) -> Mapping[str, int]:
-        return {item: at for at, item in enumerate(self.ranker.item_ids)}
 
 
 def _threshold(row: Scores) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from rectune.core.rows import read_rows
 from rectune.core.stats.metrics import ndcg_at
 from rectune.core.types import Candidate, Case, Item, Prompt
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.rankers.base import Scores, best_places
+from rectune.rankers.base import Scores, best_allowed
 from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.holdout import target_ranks
 from rectune.rankers.likelihood import Scorer
@@ -100,7 +101,7 @@ def drawn(cases: Sequence[Case], count: int, seed: int) -> list[Case]:
 
 
 @dataclass(frozen=True)
-class RankedUsers:
+class RankedCases:
     """Validation users as the chosen ranker alone ranks for them.
 
     Attributes:
@@ -118,18 +119,18 @@ class RankedUsers:
     scores: Scores
 
     @classmethod
-    def of(cls, chosen: ChosenRanker, cases: Sequence[Case]) -> RankedUsers:
+    def of(cls, chosen: ChosenRanker, cases: Sequence[Case]) -> RankedCases:
         """The users of these cases."""
         histories = [case.history for case in cases]
         return cls(
             chosen,
             histories,
             [chosen.place[case.target] for case in cases],
-            [[chosen.place[item] for item in history] for history in histories],
+            [chosen.places_of(history) for history in histories],
             chosen.score_all(histories),
         )
 
-    @property
+    @cached_property
     def ranks(self) -> NDArray[np.int64]:
         """[n] the ranks of the targets among the whole catalogue."""
         return target_ranks(self.scores, self.targets, self.absent)
@@ -138,13 +139,13 @@ class RankedUsers:
         """For each user the places of the first items, the best first."""
         found = []
         for row, left_out in zip(self.scores, self.absent, strict=True):
-            free = row.copy()
-            free[list(left_out)] = -np.inf
-            found.append(best_places(free, min(count, len(free) - len(set(left_out)))))
+            allowed = self.chosen.allowed(None)
+            allowed[list(left_out)] = False
+            found.append(best_allowed(row, count, allowed))
         return found
 
 
-def weight_of_likelihood(users: RankedUsers, score: ScoreTitles, candidates: int) -> MeasuredWeight:
+def weight_of_likelihood(users: RankedCases, score: ScoreTitles, candidates: int) -> MeasuredWeight:
     """How much the likelihood of titles counts, where it re-orders the first `candidates` items."""
     heads = users.first(candidates)
     shown = [[users.chosen.item_ids[at] for at in head] for head in heads]
@@ -160,7 +161,7 @@ def weight_of_likelihood(users: RankedUsers, score: ScoreTitles, candidates: int
     return measured_weight(table, (0.0, *STEPS))
 
 
-def weight_of_drafts(users: RankedUsers, searched: Scores) -> MeasuredWeight:
+def weight_of_drafts(users: RankedCases, searched: Scores) -> MeasuredWeight:
     """How much [n, items] scores of searches for the model's drafts count beside those of the ranker."""
     base, found = standardised_rows(users.scores), standardised_rows(searched)
     fused = (weight * found + (1 - weight) * base for weight in _DRAFT_STEPS)
@@ -177,7 +178,7 @@ class _Measure:
 
     def domain(self, chosen: ChosenRanker, cases: Sequence[Case]) -> DomainRerank:
         """How much the model counts in one domain."""
-        users, settings, domain = RankedUsers.of(chosen, cases), self.config.rerank, chosen.choice.domain
+        users, settings, domain = RankedCases.of(chosen, cases), self.config.rerank, chosen.choice.domain
         with (
             self.open_engine() as engine,
             progress(f"re-ranking: {domain}", len(cases), "users") as advance,
@@ -193,8 +194,9 @@ class _Measure:
 
     def _searched(self, chosen: ChosenRanker, cases: Sequence[Case]) -> Scores:
         """[cases, items] the search in the index for what the model writes to each history."""
-        generative = self.generative(self.catalogue.of(chosen.choice.domain))
+        items = self.catalogue.of(chosen.choice.domain)
+        generative = self.generative(items)
         titles = (self.catalogue.titles(case.domain, case.history) for case in cases)
-        items, grounding = self.catalogue.of(chosen.choice.domain), generative.grounding
+        grounding = generative.grounding
         drafts = generative.drafts([from_words(items, UserRequest(some), grounding) for some in titles])
-        return index_scores(grounding.index, chosen.choice.domain, chosen.item_ids, drafts)
+        return index_scores(grounding.index, chosen.choice.domain, chosen.place, drafts)

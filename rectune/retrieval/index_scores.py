@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import numpy as np
@@ -18,21 +18,20 @@ _LISTED = 20_000  # ids that the index is told to search within; of more it is a
 def index_scores(
     index: CatalogueIndex,
     domain: str,
-    item_ids: Sequence[str],
+    place: Mapping[str, int],
     texts: Sequence[str],
     within: AbstractSet[str] | None = None,
 ) -> NDArray[np.float64]:
-    """[len(texts), len(item_ids)] the fused score of each item that a text finds; 0 for all others.
+    """[len(texts), len(place)] the fused score of each item that a text finds; 0 for all others.
 
     Args:
         index: of the catalogue.
         domain: whose items.
-        item_ids: all its items, in the order of the columns.
+        place: the column of each of its items.
         texts: words that say what is wanted.
         within: only these items are looked for; all without it.
     """
-    place = {item: at for at, item in enumerate(item_ids)}
-    scores = np.zeros((len(texts), len(item_ids)))
+    scores = np.zeros((len(texts), len(place)))
     for row, text in zip(scores, texts, strict=True):
         for hit in find_within(index, text, domain, _HITS, within):
             row[place[hit.item_id]] = hit.score

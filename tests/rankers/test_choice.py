@@ -14,7 +14,7 @@ from rectune.core.figures.fit import HISTORY_LENGTHS, RankerWeights
 from rectune.core.types import Item
 from rectune.rankers.base import fit_ranker
 from rectune.rankers.choice import AskedUser, ChoiceOptions, choose
-from rectune.rankers.choose_weights import ScoredUsers, choose_weights, parameters_gains
+from rectune.rankers.choose_weights import ScoredUsers, best_parameters, choose_weights
 from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.rankers.fit_cache import FitCache
@@ -232,8 +232,8 @@ def test_what_is_right_for_some_and_far_off_for_the_others_does_not_rank_alone()
 
 
 def test_of_parameters_that_do_alike_the_first_is_taken():
-    assert parameters_gains([np.array([0.5, 0.5]), np.array([0.5, 0.5])]) == 0
-    assert parameters_gains([np.zeros(50), np.ones(50), np.ones(50)]) == 1
+    assert best_parameters([np.array([0.5, 0.5]), np.array([0.5, 0.5])]) == 0
+    assert best_parameters([np.zeros(50), np.ones(50), np.ones(50)]) == 1
 
 
 # What was chosen, as a ranker

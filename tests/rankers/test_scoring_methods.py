@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from rectune.rankers.base import fit_ranker
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.eval_cases import EvalCase
-from rectune.rankers.fusion import Fused, best_weight, fused, mean_reciprocal, standardised
+from rectune.rankers.fusion import Fused, best_weight, fused, mean_reciprocal
 from rectune.rankers.likelihood import NEUTRAL, RenderedPrompt
 from rectune.rankers.scoring_methods import (
     DEFAULT,
@@ -20,6 +20,7 @@ from rectune.rankers.scoring_methods import (
     choose_weights,
     scoring_inputs_of,
 )
+from rectune.rankers.weighting import standardised
 from tests.rankers.world import case, items, prompt
 
 ASKED = RenderedPrompt((("system", "films"), ("user", "history")), "en")

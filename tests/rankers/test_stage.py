@@ -15,7 +15,7 @@ from rectune.core.recipe import Recipe, load_recipe
 from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.stage import asked_users, chosen_path, run
 from rectune.recommender.rerank_stage import (
-    RankedUsers,
+    RankedCases,
     drawn,
     fresh_cases,
     weight_of_drafts,
@@ -101,12 +101,12 @@ def test_a_damaged_choice_is_refused(inputs: dict[str, Path], tmp_path: Path):
 # How much a model counts beside it
 
 
-def users(inputs: dict[str, Path], tmp_path: Path, count: int) -> RankedUsers:
+def users(inputs: dict[str, Path], tmp_path: Path, count: int) -> RankedCases:
     out = tmp_path / "fit" / "key"
     out.mkdir(parents=True)
     run(recipe("fit.rankers=[popularity, bm25]"), inputs, out)
     cases = [case("movies", f"p{n}", "preference", n % 2) for n in range(count)]
-    return RankedUsers.of(ChosenRanker.load(chosen_path(out, "movies")), cases)
+    return RankedCases.of(ChosenRanker.load(chosen_path(out, "movies")), cases)
 
 
 def test_a_model_that_knows_the_target_counts_and_one_that_knows_nothing_does_not(
