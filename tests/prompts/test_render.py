@@ -148,7 +148,10 @@ def test_a_free_request_is_inserted_and_never_rendered(query: str, history: list
     hostile = [f"{{{{ 7 * 7 }}}}{title}" for title in history]
     _, instruction = ask("movies", "en", hostile, query)
     assert all(" ".join(title.split()) in instruction for title in hostile)
-    assert "49" not in instruction.replace(" ".join(query.split()), "").replace("".join(history), "")
+    rest = instruction  # without what was given, of which each text may hold a 49 of its own
+    for given_text in sorted((" ".join(text.split()) for text in (*hostile, query)), key=len, reverse=True):
+        rest = rest.replace(given_text, " ") if given_text else rest
+    assert "49" not in rest
 
 
 @pytest.mark.parametrize("locale", ["en", "ko"])
