@@ -14,7 +14,7 @@ import numpy as np
 
 from rectune.core.artifacts import generation_cache_path, write_atomically
 from rectune.core.extras import is_installed
-from rectune.core.figures.fit import DomainChoice, RankerWeights
+from rectune.core.figures.fit import DomainChoice
 from rectune.core.figures.served import SERVED, ServedChoice, ServedDomain, ServedLists, ServedMetrics
 from rectune.core.progress import progress, say
 from rectune.core.settings import EvaluateConfig
@@ -189,15 +189,10 @@ def _alone(choice: DomainChoice) -> dict[str, float]:
 
 def _choice_of(choice: DomainChoice) -> ServedChoice:
     own = choice.histories["5+"]
-    measured = [
-        one.ndcg_at_10
-        for one in own.tried
-        if RankerWeights(weights=one.weights, half_likes=one.half_likes) == own.chosen
-    ]
     return ServedChoice(
         chosen={length: one.chosen for length, one in choice.histories.items()},
         defaults=tuple(length for length, one in choice.histories.items() if not one.tried),
         cases=own.cases,
-        ndcg_at_10=measured[0] if measured else None,
+        ndcg_at_10=own.measured.ndcg_at_10 if own.measured else None,
         best_alone=best_alone(choice),
     )

@@ -15,9 +15,9 @@ from rectune.core.extras import is_installed
 from rectune.core.figures.fit import (
     HISTORY_LENGTHS,
     DomainChoice,
-    HistoryChoice,
     HistoryLength,
     QueryChoice,
+    RankerChoice,
     RankerWeights,
 )
 from rectune.core.progress import muted, say
@@ -116,7 +116,7 @@ def choose(data: DomainData, options: ChoiceOptions) -> Chosen:
 
 
 def history_scores(
-    histories: Mapping[HistoryLength, HistoryChoice],
+    histories: Mapping[HistoryLength, RankerChoice],
     rankers: Mapping[str, Ranker],
     likes: NDArray[np.int64],
     given: Sequence[Sequence[str]],
@@ -236,7 +236,7 @@ def _histories(
     folds: Sequence[_Fold],
     tuned: Mapping[str, Mapping[str, Any]],
     data: DomainData,
-) -> dict[HistoryLength, HistoryChoice]:
+) -> dict[HistoryLength, RankerChoice]:
     """What ranks for histories of each length."""
     learning = [name for name in names if ranker_class(name).learns_from_likes]
     scores: dict[HistoryLength, dict[str, list[Scores]]] = {
@@ -247,7 +247,7 @@ def _histories(
             ranker = fit_ranker(name, fold.fitted.data, tuned[name])
             for length in HISTORY_LENGTHS:
                 scores[length][name].append(fold.scores(ranker, length))
-    found: dict[HistoryLength, HistoryChoice] = {}
+    found: dict[HistoryLength, RankerChoice] = {}
     for length in HISTORY_LENGTHS:
         users = ScoredUsers(
             {name: np.concatenate(some) for name, some in scores.pop(length).items() if some},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rectune.core.figures.fit import HistoryChoice, RankerWeights, ValidatedWeights
+from rectune.core.figures.fit import RankerChoice, RankerWeights, ValidatedWeights
 from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at
 from rectune.rankers.base import RANKERS, Scores
 from rectune.rankers.holdout import target_ranks
@@ -80,7 +80,7 @@ class _Tried:
         return len(names), place, -self.mean
 
 
-def choose_weights(users: ScoredUsers, default: RankerWeights) -> HistoryChoice:
+def choose_weights(users: ScoredUsers, default: RankerWeights) -> RankerChoice:
     """The ranker or fusion with the best NDCG@10; the simplest of those that are hardly worse.
 
     Every ranker alone; every pair of the best, in steps of 0.1; a third beside the best pair. Fusions are
@@ -95,7 +95,7 @@ def choose_weights(users: ScoredUsers, default: RankerWeights) -> HistoryChoice:
         default: what ranks where there are too few of them.
     """
     if len(users.targets) < FEWEST:
-        return HistoryChoice(chosen=default, cases=len(users.targets), tried=())
+        return RankerChoice(chosen=default, cases=len(users.targets), tried=())
     singles = [_Tried(_single(name), users.ranks(scores)) for name, scores in users.scores.items()]
     least = max((one.first_of_twenty(users.items) for one in singles), key=lambda one: float(one.mean()))
     tried = [*singles, *_fusions(users, singles, least)]
@@ -105,7 +105,7 @@ def choose_weights(users: ScoredUsers, default: RankerWeights) -> HistoryChoice:
     chosen = min([best, *fair], key=lambda one: one.preference)
     bootstrap = resampled(len(users.targets))
     order = sorted(tried, key=lambda one: -one.mean)
-    return HistoryChoice(
+    return RankerChoice(
         chosen=chosen.weights,
         cases=len(users.targets),
         tried=tuple(_validated(one, best, bootstrap) for one in order),

@@ -28,7 +28,7 @@ from rectune.recommender.model_ranking import ModelRanking
 from rectune.recommender.options import RecommendOptions
 from rectune.recommender.placing import Places, placed
 from rectune.recommender.ranking import RankRequest, RequestRanker
-from rectune.recommender.reading import ReadRequest, read_request
+from rectune.recommender.read_request import ReadRequest, read_request
 from rectune.recommender.requests import UserRequest, from_words
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.selection import allowed_ids
@@ -197,10 +197,10 @@ class CatalogueAnswers:
 
     def _judged(self, request: ReadRequest) -> Judgement | None:
         """Whether anything fits what is asked for in words; None where nothing is, or nothing can tell."""
-        if not request.words or request.crosses(self.domain) or not self.rank_by.searches_index:
+        if not request.words or request.crosses or not self.rank_by.searches_index:
             return None
         assert self._ground is not None  # `searches_index`
-        return judge(request.texts, self.domain, request.known, self._ground(), self.retrieval)
+        return judge(request.user_requests, self.domain, request.known, self._ground(), self.retrieval)
 
     def _explained(
         self, read: Sequence[ReadRequest], places: Sequence[Places], count: int

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from rectune.core.figures.fit import HistoryLength, RankerWeights, ValidatedWeights
+from rectune.core.figures.fit import HistoryLength, RankerChoice
 from rectune.rankers.chosen import ChosenRanker, ScorePart
 from rectune.rankers.weighting import label_of
 
@@ -72,13 +72,11 @@ def chosen_ranking(
     parts: dict[str, list[ItemPart]] = {item: [] for item in item_ids}
     if share:
         length = ranker.length_of(history)
-        choice = ranker.choice.histories[length]
-        past = _ranked_by("history", share, choice.chosen, choice.cases, choice.tried)
+        past = _ranked_by("history", share, ranker.choice.histories[length])
         by.append(replace(past, length=length))
         _add(parts, "history", ranker.parts_of(history, list(parts)) if parts else [])
     if share < 1:
-        words = ranker.choice.queries
-        by.append(_ranked_by("words", 1 - share, words.chosen, words.cases, words.tried))
+        by.append(_ranked_by("words", 1 - share, ranker.choice.queries))
         _add(parts, "words", ranker.text_parts_of(text, list(parts)) if parts else [])
     return Ranking(tuple(by), {item: tuple(some) for item, some in parts.items()})
 
@@ -88,12 +86,8 @@ def _add(parts: Mapping[str, list[ItemPart]], side: By, found: Sequence[Sequence
         own += [ItemPart(side, one.ranker, one.weight, one.standardised, one.score) for one in some]
 
 
-def _ranked_by(
-    side: By, share: float, chosen: RankerWeights, cases: int, tried: Sequence[ValidatedWeights]
-) -> RankedBy:
-    measured = next(
-        (one for one in tried if (one.weights, one.half_likes) == (chosen.weights, chosen.half_likes)), None
-    )
+def _ranked_by(side: By, share: float, choice: RankerChoice) -> RankedBy:
+    label, measured = label_of(choice.chosen), choice.measured
     if measured is None:
-        return RankedBy(side, share, label_of(chosen), cases=0)
-    return RankedBy(side, share, label_of(chosen), None, cases, measured.ndcg_at_10, measured.interval)
+        return RankedBy(side, share, label, cases=0)
+    return RankedBy(side, share, label, None, choice.cases, measured.ndcg_at_10, measured.interval)

@@ -63,7 +63,7 @@ def as_json(recommendation: Recommendation) -> dict[str, Any]:
     return {
         "domain": request.domain,
         "locale": request.locale,
-        "history": list(request.history),
+        "history": list(request.titles),
         "query": request.query,
         "fits": recommendation.fits,
         "nearness": choice.nearness,

@@ -35,8 +35,43 @@ class UserRequest:
             raise UserError("the history is one text", hint="give a list of titles or ids")
 
 
+class HistoryAndQuery:
+    """What a request says, whoever answers it: a history, of which an item that no catalogue has has no id, a
+    query, and the domain that is recommended from.
+    """
+
+    domain: str
+    liked: tuple[Item, ...]
+    query: str
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The titles of the history."""
+        return tuple(item.title for item in self.liked)
+
+    @property
+    def own_history(self) -> tuple[str, ...]:
+        """The ids of the history's items that the catalogue has, oldest first."""
+        return tuple(item.item_id for item in self.liked if item.item_id and item.domain == self.domain)
+
+    @property
+    def user_requests(self) -> list[str]:
+        """The texts to search for: the query, else the latest items of the history."""
+        return [self.query] if self.query else [head_of(item) for item in self.liked[-_WISHED:]]
+
+    @property
+    def words(self) -> str:
+        """What to look for in words: the query; else the history, where the catalogue has none of it."""
+        return "" if self.own_history and not self.query else "; ".join(self.user_requests)
+
+    @property
+    def crosses(self) -> bool:
+        """Whether only items of other domains are given: taste carries over then, subjects do not."""
+        return not self.query and any(item.domain != self.domain for item in self.liked)
+
+
 @dataclass(frozen=True)
-class RecommendationRequest:
+class RecommendationRequest(HistoryAndQuery):
     """A request: the rendered messages, and what they were made of.
 
     `liked` holds the items of the history, empty if only a query was given; an item that no catalogue has has
@@ -55,44 +90,9 @@ class RecommendationRequest:
     shown: tuple[str, ...] = ()
 
     @property
-    def history(self) -> tuple[str, ...]:
-        """The titles of the history."""
-        return tuple(item.title for item in self.liked)
-
-    @property
     def messages(self) -> tuple[tuple[str, str], ...]:
         """The conversation that the model answers."""
         return ("system", self.system), ("user", self.instruction)
-
-    @property
-    def user_requests(self) -> list[str]:
-        """The texts to search for: the query, else the latest items of the history."""
-        return [self.query] if self.query else latest(self.liked)
-
-    @property
-    def own_history(self) -> tuple[str, ...]:
-        """The ids of the history's items that the catalogue has, oldest first."""
-        return tuple(item.item_id for item in self.liked if item.item_id and item.domain == self.domain)
-
-    @property
-    def words(self) -> str:
-        """What to look for in words: the query; else the history, where the catalogue has none of it."""
-        return self.query or ("" if self.own_history else words_of_history(self.liked))
-
-    @property
-    def crosses(self) -> bool:
-        """Whether only items of other domains are given: taste carries over then, subjects do not."""
-        return not self.query and any(item.domain != self.domain for item in self.liked)
-
-
-def words_of_history(liked: Sequence[Item]) -> str:
-    """The latest items of a history as words to look for."""
-    return "; ".join(latest(liked))
-
-
-def latest(liked: Sequence[Item]) -> list[str]:
-    """What the catalogue says of the latest items of a history, a text each."""
-    return [head_of(item) for item in liked[-_WISHED:]]
 
 
 def from_prompt(prompt: Prompt, catalogue: Catalogue) -> RecommendationRequest:

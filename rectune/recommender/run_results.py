@@ -50,13 +50,7 @@ def from_folder(
         UserError: the data has no such domain.
     """
     known = load_catalogue(data / "items.parquet")
-    if not domain and len(known.domains) == 1:
-        domain = known.domains[0]
-    if domain not in known.domains:
-        raise UserError(
-            f"which catalogue? There is no domain {domain!r}",
-            hint=f"give a catalogue, or the domain, one of: {', '.join(known.domains)}",
-        )
+    domain = _domain_among(known.domains, domain)
     items, histories = known.of(domain), _RunHistories(data, domain)
     index = co_likes = None
     if ranker is None and (retrieval.grounding == "ranked" or model is None):
@@ -65,7 +59,9 @@ def from_folder(
             say("the stage fit was not run on this data, so nothing was chosen: hybrid ranks")
     if fitted is not None:
         folder, index = chosen_path(fitted, domain), fitted / "index"
-        ranker, co_likes = _saved(folder, ranker), load_co_likes(folder)
+        own = ranker == ChosenRanker.name
+        ranker = _saved(folder, ranker)
+        co_likes = None if own else load_co_likes(folder)  # the choice has them itself
     needed = isinstance(ranker, str)
     likes = train_likes(data, read_rows(data / "cases.parquet", Case), domain) if needed else None
     parts = from_items(
@@ -79,6 +75,18 @@ def from_folder(
     return replace(parts, model_ranking=beside)
 
 
+def _domain_among(domains: Sequence[str], wanted: str) -> str:
+    """The domain that is wanted, or the only one there is."""
+    if not wanted and len(domains) == 1:
+        return domains[0]
+    if wanted not in domains:
+        raise UserError(
+            f"which catalogue? There is no domain {wanted!r}",
+            hint=f"give a catalogue, or the domain, one of: {', '.join(domains)}",
+        )
+    return wanted
+
+
 def fit_of(data: Path, find: Callable[[], Path]) -> Path | None:
     """The folder of the stage `fit` on this data; None where it was not run on it.
 
@@ -86,12 +94,7 @@ def fit_of(data: Path, find: Callable[[], Path]) -> Path | None:
         data: the folder of the stage `data`.
         find: gives the folder of the stage `fit`; it raises `UserError` where there is none.
     """
-    try:
-        fitted = find()
-        made_of = read_manifest(fitted).get("inputs", {}).get("data")
-    except UserError:
-        return None
-    return fitted if made_of == data.name else None
+    return _made_of(find, {"data": data.name})
 
 
 def rerank_of(fitted: Path | None, model: Path | None, find: Callable[[], Path]) -> Path | None:
@@ -104,13 +107,17 @@ def rerank_of(fitted: Path | None, model: Path | None, find: Callable[[], Path])
     """
     if fitted is None or model is None:
         return None
+    return _made_of(find, {"fit": fitted.name, "export": model.resolve().parent.name})
+
+
+def _made_of(find: Callable[[], Path], inputs: Mapping[str, str]) -> Path | None:
+    """The folder that is found, if there is one and it was made of these inputs; else None."""
     try:
         found = find()
-        inputs = read_manifest(found).get("inputs", {})
+        made_of = read_manifest(found).get("inputs", {})
     except UserError:
         return None
-    same = inputs.get("fit") == fitted.name and inputs.get("export") == model.resolve().parent.name
-    return found if same else None
+    return found if all(made_of.get(stage) == key for stage, key in inputs.items()) else None
 
 
 def _saved(folder: Path, ranker: str | Ranker | None) -> str | Ranker | None:

@@ -197,7 +197,7 @@ def _shown(prompt: Prompt, recommendation: Recommendation, catalogue: Catalogue)
         prompt_id=prompt.id,
         domain=prompt.domain,
         scenario=prompt.scenario,
-        history=tuple(recommendation.request.history),
+        history=tuple(recommendation.request.titles),
         query=prompt.query,
         answer=recommendation.answer or "Nothing in the catalogue fits.",
         draft=recommendation.draft,

@@ -41,9 +41,13 @@ class ValidatedWeights(RankerWeights):
     behind_error: NonNegative
     """The standard error of that difference."""
 
+    def are(self, weights: RankerWeights) -> bool:
+        """Whether these are the weights that were measured."""
+        return (self.weights, self.half_likes) == (weights.weights, weights.half_likes)
 
-class HistoryChoice(Record):
-    """What ranks for histories of one length."""
+
+class RankerChoice(Record):
+    """A ranker or a fusion that was chosen on validation users, as for histories of one length."""
 
     chosen: RankerWeights
     """What ranks: the simplest of those that may be chosen which is at most one standard error behind the
@@ -53,19 +57,19 @@ class HistoryChoice(Record):
     tried: tuple[ValidatedWeights, ...]
     """Everything that was tried with each ranker's best parameters, the best first."""
 
+    @property
+    def measured(self) -> ValidatedWeights | None:
+        """How what was chosen does on validation users; None for a default."""
+        return next((one for one in self.tried if one.are(self.chosen)), None)
 
-class QueryChoice(Record):
-    """What ranks for a query in words, and for a query beside a history."""
 
-    chosen: RankerWeights
-    """What ranks for words: `index` is the search in the catalogue's index."""
+class QueryChoice(RankerChoice):
+    """What ranks for a query in words, where `index` is the search in the catalogue's index; its validation
+    users are in no test, and their queries were written by a language model for the item really taken.
+    """
+
     history_weight: Share
     """How much the ranking by the history counts beside that of the query, where both are given."""
-    cases: Count
-    """Queries of users who are in no test, written by a language model for the item really taken; 0: the
-    default ranks."""
-    tried: tuple[ValidatedWeights, ...]
-    """Everything that was tried for words alone, the best first."""
 
 
 class DomainChoice(StageRecord):
@@ -87,7 +91,7 @@ class DomainChoice(StageRecord):
     parameters: dict[str, dict[str, Any]]
     """The arguments of each ranker that validation chose, by ranker; empty: its defaults."""
     histories: Annotated[
-        dict[HistoryLength, HistoryChoice], AfterValidator(lambda found: complete(found, HISTORY_LENGTHS))
+        dict[HistoryLength, RankerChoice], AfterValidator(lambda found: complete(found, HISTORY_LENGTHS))
     ]
     """By the number of items of a history that the catalogue has."""
     queries: QueryChoice
