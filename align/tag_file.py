@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import fields
@@ -18,6 +19,7 @@ VERSION = 3  # of the tables, kept in PRAGMA user_version
 
 _APPLICATION = 0x72656374  # "rect", kept in PRAGMA application_id: tells this file from any other database
 _BUSY = 30.0  # seconds to wait for another annotator's write
+_PAUSE = 0.02  # seconds between two tries to open
 PLAIN_NAME = (
     "plain_name"  # in SQL, see `rectune.core.user_env`: files of before hold names as they were typed
 )
@@ -99,7 +101,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
     try:
         connection.create_function(PLAIN_NAME, 1, plain_name, deterministic=True)
-        connection.execute("pragma journal_mode = wal")
+        _log_ahead(connection)
         # In this mode a commit returns only after the log is on the disk.
         connection.execute("pragma synchronous = full")
         if _version(connection) != VERSION:
@@ -108,6 +110,19 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log. SQLite refuses that, without waiting, while another program has it."""
+    until = time.monotonic() + _BUSY
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError as broken:
+            if broken.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(_PAUSE)
 
 
 def _version(connection: sqlite3.Connection) -> int:

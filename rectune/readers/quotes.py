@@ -16,6 +16,7 @@ if typing.TYPE_CHECKING:
 
 _DIGITS, _LETTERS = re.compile(rb"\d+"), re.compile(rb"[A-Za-z\x80-\xff]+")
 csv.field_size_limit(1 << 27)  # bytes; the longest line is bounded where files are read
+_SHORT = 12  # lines: most records of several lines have fewer
 _LONG = 200  # lines: no published record is longer, so a longer one began with a quote that never closed
 
 
@@ -82,8 +83,11 @@ def whole_records(text: bytes, separator: str, width: int, last: bool, literal: 
     for line in suspects.tolist():
         if line < begin:  # inside a record of several lines
             continue
-        window = [text[a:b] for a, b in itertools.pairwise(starts[line : line + _LONG + 1])]
-        size, record = _first_record(window, separator, width)
+        for most in (_SHORT, _LONG):
+            window = [text[a:b] for a, b in itertools.pairwise(starts[line : line + most + 1])]
+            size, record = _first_record(window, separator, width)
+            if size:
+                break
         if not size and not last and line + _LONG >= len(starts) and _may_go_on(window, separator):
             parts.append(text[starts[begin] : starts[line]])
             return Records(b"".join(parts), text[starts[line] :], line, joined, broken)

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -234,6 +235,16 @@ def test_two_annotators_at_once_lose_nothing(path: Path) -> None:
     assert [person.exitcode for person in people] == [0, 0, 0]
     with TagStore(path) as store:
         assert len(store.tags()) == 120
+
+
+def test_a_file_that_another_program_is_just_making_is_waited_for(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("begin exclusive")
+        threading.Timer(0.2, other.execute, ("commit",)).start()
+        with TagStore(path) as store:
+            store.keep(tag("p"))
+            assert len(store.tags()) == 1
 
 
 ACTIONS = st.lists(
