@@ -17,12 +17,16 @@ from rectune.core.figures import RationalesFigures
 from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
-from rectune.core.types import Example, Prompt, grouped, with_id
+from rectune.core.types import Example, Prompt, Provenance, grouped, with_id
 from rectune.datagen.teachers import AskTeachers, ask_teachers
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer, reasons
+from rectune.prompts.query_words import query_words
 from rectune.prompts.teacher_prompts import brief, facts, rationale_messages, rationale_opening
+from rectune.prompts.template_reasons import template_reason
 from rectune.prompts.title_matching import WHOLE
+
+ENGINE = "rectune"  # what provenance names where a template wrote a text
 
 _SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
 
@@ -31,9 +35,16 @@ _SENTENCE_END = re.compile(r"[.!?。…](?=[\"'”’)\]]?(\s|$))")
 def run(
     config: Recipe, inputs: Mapping[str, Path], out: Path, ask: AskTeachers = ask_teachers
 ) -> RationalesFigures:
-    """Write a response for every training prompt; failed generations are left out and counted."""
+    """Write a response for every training prompt; failed generations are left out and counted.
+
+    With `generate.rationales: template` no teacher is asked.
+    """
     prompts = [p for p in read_rows(inputs["queries"] / "prompts.parquet", Prompt) if p.split == "train"]
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
+    if config.generate.rationales == "template":
+        examples = [templated(prompt, catalogue) for prompt in prompts]
+        write_rows(out / "examples.parquet", examples, Example)
+        return _figures(prompts, examples, {}, [])
     requests = [rationale_request(prompt, catalogue, config.generate.rationale) for prompt in prompts]
     written = ask(requests, config.generate, generation_cache_path(out), "rationales")
     examples, failed = list[Example](), collections.Counter[str]()
@@ -47,6 +58,17 @@ def run(
         examples.append(with_id(Example("", prompt, response, replace(source, closing=by))))
     write_rows(out / "examples.parquet", examples, Example)
     return _figures(prompts, examples, failed, [answer for answer, _ in written.values()])
+
+
+def templated(prompt: Prompt, catalogue: Catalogue) -> Example:
+    """The response to a prompt whose reasons are sentences made of what the catalogue says."""
+    target = catalogue.get(prompt.domain, prompt.target)
+    history = [catalogue.get(prompt.history_domain, item) for item in prompt.history]
+    seed = seed_of("seed", "opening", prompt.id)
+    words = query_words(target, prompt.query)
+    text = template_reason(target, history, prompt.query, prompt.locale, seed, words)
+    response, _ = respond(text, ranked_titles(prompt, catalogue), prompt, cut=False)
+    return with_id(Example("", prompt, response, Provenance("template", "", "{}", seed, ENGINE, "template")))
 
 
 def ranked_titles(prompt: Prompt, catalogue: Catalogue) -> list[str]:

@@ -130,12 +130,13 @@ def _items(
 def _published(row: Mapping[str, Any], facts: Sequence[str]) -> dict[str, Any]:
     extra = json.loads(row.get("extra") or "{}")
     categories = (clean_text(name) for name in row.get("categories") or ())
+    told = facts_of({name: extra.get(name) for name in facts})
     return {
         **row,
         "title": clean_title(row["title"]),
         "description": clean_text(row.get("description")),
         "categories": [name for name in categories if name],
-        "facts": [*(row.get("facts") or ()), *facts_of({name: extra.get(name) for name in facts})],
+        "facts": list(dict.fromkeys([*(row.get("facts") or ()), *told])),
     }
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.errors import UserError
+from rectune.core.item_values import checked_property
 from rectune.core.settings import RetrievalConfig
 from rectune.core.types import Item
 from rectune.prompts.title_index import TitleIndexes
@@ -21,7 +22,6 @@ from rectune.recommender.explanations import (
     plain_sentence,
     write_explanations,
 )
-from rectune.recommender.item_values import checked_property
 from rectune.recommender.judging import Judgement, judge
 from rectune.recommender.load_ranker import check_fitted_on
 from rectune.recommender.model_ranking import ModelRanking

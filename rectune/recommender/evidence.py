@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rectune.core.item_values import categories_of, makers_of
 from rectune.core.text.plain import cut_line
 from rectune.core.types import Item, Locale
 from rectune.prompts.particles import with_particle
-from rectune.prompts.titles import split_words
+from rectune.prompts.query_words import query_words
 from rectune.rankers.co_likes import CoLike, CoLikes
-from rectune.recommender.item_values import categories_of, makers_of
 
 _TITLE = 100  # characters of a title that are shown
-_WORDS = 5  # that are shown
-# Words of a query that say nothing of what is wanted.
-_EMPTY = frozenset(
-    "the and for with from that this these those what which when where who how not any all some something "
-    "anything about into like want would could should have has are was were you your out one more most than "
-    "then very".split()
-)
+_WORDS = 5  # in common that are shown
 _LATEST = 100  # items of a history that are compared
 
 
@@ -108,18 +102,8 @@ def _words(item: Item, locale: Locale) -> dict[str, str]:
 
 def _of_query(item: Item, query: str, locale: Locale) -> Evidence | None:
     """The words of the query that stand in the catalogue's text of the item."""
-    told = {word.text for text in _texts(item) for word in split_words(text)}
-    asked = dict.fromkeys(word.text for word in split_words(query))
-    words = [word for word in asked if word in told and _says_something(word)][:_WORDS]
+    words = query_words(item, query)
     if not words:
         return None
     text = f"찾으신 말: {', '.join(words)}" if locale == "ko" else f"has your words: {', '.join(words)}"
     return Evidence("query", text, words=tuple(words))
-
-
-def _texts(item: Item) -> Iterable[str]:
-    return (item.title, *item.categories, item.description, *item.facts)
-
-
-def _says_something(word: str) -> bool:
-    return not word.isascii() or (len(word) > 2 and word not in _EMPTY)

@@ -19,14 +19,10 @@ from rectune.core.types import Item, Locale, content_id, without_opinions
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import closing, reasons
 from rectune.prompts.list_parsing import labels_of
-from rectune.prompts.locale_words import load_words, one_line
-from rectune.prompts.teacher_prompts import (
-    brief,
-    facts,
-    rationale_messages,
-    rationale_opening,
-    told_opinions,
-)
+from rectune.prompts.locale_words import one_line
+from rectune.prompts.query_words import query_words
+from rectune.prompts.teacher_prompts import brief, facts, rationale_messages, rationale_opening
+from rectune.prompts.template_reasons import template_reason
 from rectune.prompts.titles import fold, plain_title, split_words
 from rectune.retrieval.grounding import Grounding
 
@@ -34,8 +30,6 @@ By = Literal["model", "template"]
 
 _LIKED = 5  # items of a history that the model is told of, the latest
 _LEAST = 20  # characters behind the opening that say something
-_FACTS = 6  # of an item in a plain sentence
-_EVIDENCE = 200  # characters of an item's own text in a plain sentence
 _NONE_OF_OURS = re.compile(r"(?!)()")  # the closing words themselves are cut off before
 _END = re.compile(r"[.!?。…][\"'”’」』)\]]*(?=\s|$)")
 # Two or more capitalised words within a sentence: a name, of a person or of another work.
@@ -146,42 +140,10 @@ def fault(body: str, request: ExplanationRequest, grounding: Grounding) -> str:
 
 
 def plain_sentence(request: ExplanationRequest) -> str:
-    """Reasons from a template: the request, and the catalogue's facts about the item."""
-    kinds = load_words(request.locale)["kinds"]
-    one = kinds.get(request.item.domain, kinds["other"])["one"]
-    about = [
-        *map(one_line, request.item.categories[:4]),
-        *([str(request.item.year)] if request.item.year else []),
-    ]
-    about += map(one_line, request.item.stated[:_FACTS])
-    text = one_line(without_opinions(request.evidence) or request.item.description)
-    if text.startswith(
-        request.item.title
-    ):  # a short item's only piece of text holds its title and categories too
-        text = one_line(request.item.description)
-    text = text if len(text) <= _EVIDENCE else text[:_EVIDENCE].rsplit(" ", 1)[0] + " …"
-    liked = [one_line(item.title) for item in request.liked[-2:]]
-    if request.locale == "ko":
-        return _korean(request, one, ", ".join(about), text, liked)
-    asked = (
-        f'You asked for "{one_line(request.query)}".'
-        if request.query
-        else f"You liked {' and '.join(liked)}."
-    )
-    facts = f"{one_line(request.item.title)} is {one}" + (
-        f": {', '.join(about)}." if about else " of this catalogue."
-    )
-    told = [f"The catalogue says of it: {text}" if text else "", told_opinions(request.item, "en", 1)]
-    return " ".join(filter(None, [asked, facts, *told]))
-
-
-def _korean(request: ExplanationRequest, one: str, about: str, text: str, liked: Sequence[str]) -> str:
-    asked = (
-        f'찾으신 것: "{one_line(request.query)}".' if request.query else f"좋아하신 것: {', '.join(liked)}."
-    )
-    facts = f"{one_line(request.item.title)}: {one}" + (f" ({about})." if about else ".")
-    told = [f"목록의 설명: {text}" if text else "", told_opinions(request.item, "ko", 1)]
-    return " ".join(filter(None, [asked, facts, *told]))
+    """Reasons from a template: what item and request have in common, and the catalogue's facts."""
+    words = query_words(request.item, request.query)
+    given = (request.item, request.liked, request.query, request.locale)
+    return template_reason(*given, words=words, told=request.evidence)
 
 
 def _request(request: ExplanationRequest, sampling: SamplingConfig, attempt: int) -> GenerationRequest:

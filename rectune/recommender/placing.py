@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rectune.core.item_values import categories_of, makers_of, values_of
 from rectune.core.types import Item
 from rectune.rankers.base import ScoredItem
-from rectune.recommender.item_values import categories_of, makers_of, values_of
 from rectune.recommender.options import RecommendOptions
 
 

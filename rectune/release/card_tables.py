@@ -68,7 +68,11 @@ def _sources(facts: CardFacts) -> Table:
 
 
 def _generators(facts: CardFacts) -> Table:
-    lines = [(model, n, licence or "not stated in its file") for model, n, licence in generators(facts)]
+    unstated = "not stated in its file"
+    lines = [
+        ("rectune (a template)", n, "Apache-2.0") if model == "template" else (model, n, licence or unstated)
+        for model, n, licence in generators(facts)
+    ]
     return Table(("model", "responses", "its licence"), lines, align="lrl")
 
 

@@ -106,7 +106,7 @@ def test_amazon_2018(tmp_path: Path) -> None:
     assert album["description"] == "An album. Of 1969."
     assert album["extra"] == {"brand": "The Beatles", "group": "Digital Music", "price": 5.49}
     assert item(tables, "A2")["title"] == "Greatest Hits (Queen)"
-    assert item(tables, "A2")["description"] == "by Queen"
+    assert item(tables, "A2")["facts"] == ["artist: Queen"]
     assert item(tables, "A3")["categories"] == ["Digital Music"]
     assert events(tables) == [("R1", "A1", 5.0, 1509840000000), ("R1", "A2", 4.0, 1509840000000)]
     assert tables.stats["dropped"] == {
@@ -201,7 +201,7 @@ def test_books_zero_means_none_and_mojibake_is_mended(tmp_path: Path) -> None:
     files = {"Books.csv": books, "Ratings.csv": ratings, "Users.csv": users}
     tables = dataset(tmp_path, "books", files)
     book = item(tables, "01X")
-    assert (book["title"], book["description"], book["year"]) == ("Für dich & mich", "by Emily Brontë", None)
+    assert (book["title"], book["facts"], book["year"]) == ("Für dich & mich", ["author: Emily Brontë"], None)
     assert book["extra"] == {"author": "Emily Brontë", "publisher": "W. W. Norton & Company"}
     assert [item(tables, isbn)["title"] for isbn in ("02", "03", "04")] == [
         "Emma (Jane Austen) (1815)", "Emma (JANE AUSTEN) (1999)", "Emma (F. W. Kenyon)",

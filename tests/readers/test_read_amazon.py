@@ -171,7 +171,8 @@ def test_metadata_of_2023(tmp_path: Path) -> None:
     assert (lamp["item_id"], lamp["categories"], lamp["description"]) == ("P1", ["Lamps"], "A lamp")
     assert lamp["extra"] == {"brand": "Philips", "group": "Amazon Home", "price": 1249.0}
     assert lamp["marks"] == ["Philips", "Red"]
-    assert (bare["title"], bare["categories"], bare["description"]) == ("", [], "by Ikea")
+    assert (bare["title"], bare["categories"], bare["description"]) == ("", [], "")
+    assert bare["facts"] == ["brand: Ikea"]
 
 
 @pytest.mark.parametrize("indent", [None, 2])

@@ -227,11 +227,11 @@ def test_books_of_kaggle(tmp_path: Path) -> None:
     raw, rows = read(books.read, tmp_path, files)
     assert rows == [("276", "01X", None, "rating", None), ("276", "02", 7.0, "rating", None)]
     book, emma = item(raw, "01X"), item(raw, "02")
-    assert (book["title"], book["description"], book["year"]) == ("Für dich & mich", "by Emily Brontë", None)
+    assert (book["title"], book["facts"], book["year"]) == ("Für dich & mich", ["author: Emily Brontë"], None)
     assert book["extra"] == {"author": "Emily Brontë", "publisher": "W. W. Norton & Company"}
     assert (emma["title"], emma["description"], emma["year"], emma["extra"]) == (
         'Emma, or "Clueless"',
-        "",
+        None,
         None,
         {},
     )

@@ -99,9 +99,8 @@ def test_reasons_that_name_something_else_are_asked_for_again_and_then_replaced(
     assert len([request for request in writer.asked if request.prefill]) == 2
     assert len({request.seed for request in writer.asked if request.prefill}) == 2
     assert found.reasons_by == "template"
-    assert found.answer == (
-        "You liked Moon Landing. Galaxy War is an item: science fiction.\nMy recommendation: Galaxy War"
-    ).replace("an item", "a film")
+    said = 'You liked "Moon Landing". "Galaxy War" is a film of the same kind: science fiction.'
+    assert found.answer == f"{said}\nMy recommendation: Galaxy War"
     assert "a plain sentence" in as_text(found)
 
 
@@ -160,14 +159,14 @@ def test_a_silent_model_leaves_the_request_to_search_by(tmp_path: Path):
     writer = Writer("  ", "  ")
     found = ask(writer, tmp_path, [], "something like Baking Bread")
     assert found.items[0].title == "Baking Bread"
-    assert found.reasons_by == "template" and 'You asked for "something like Baking Bread"' in found.answer
+    assert found.reasons_by == "template" and "You asked for “something like Baking Bread”" in found.answer
 
 
 def test_the_language_follows_the_request(tmp_path: Path):
     writer = Writer("추천: Galaxy War", "")
     found = ask(writer, tmp_path, ["기생충"], "우주 영화")
     assert found.request.locale == "ko" and found.answer.endswith("추천: Galaxy War")
-    assert '찾으신 것: "우주 영화"' in found.answer
+    assert "“우주 영화”로 검색하셨죠." in found.answer
     assert ask(writer, tmp_path, ["Moon Landing", "기생충"]).request.locale == "en"
 
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rectune.core.errors import UserError
+from rectune.core.item_values import checked_property, is_maker, values_of
 from rectune.core.types import Item
 from rectune.rankers.base import ScoredItem
-from rectune.recommender.item_values import checked_property, is_maker, values_of
 from rectune.recommender.options import RecommendOptions
 from rectune.recommender.placing import Places, RankedItems, placed
 

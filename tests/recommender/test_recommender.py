@@ -81,8 +81,8 @@ def test_as_many_reasons_as_are_asked_for(words: Recommender, explain, reasons: 
     assert [item.reason_by for item in found] == ["template"] * reasons + [None] * (3 - reasons)
     assert all(bool(item.reason) == (item.reason_by is not None) for item in found)
     if reasons:
-        said = "You liked Moon Landing. Moon War is a film: Space, War, 1995, maker: Orbit."
-        assert found[0].reason == said
+        said = 'You liked "Moon Landing". "Moon War" is a film of the same kind: Space. '
+        assert found[0].reason == said + "It is from 1995 by Orbit, and listed under War too."
 
 
 def test_a_query_is_looked_up_by_words(words: Recommender):
@@ -90,7 +90,7 @@ def test_a_query_is_looked_up_by_words(words: Recommender):
     assert ids(found) == ["15", "14"]  # the others share no word with it
     assert found[0].evidence.text == "has your words: bread, street" and found[0].evidence.kind == "query"
     assert found.ranking.by == (RankedBy("words", 1.0, "bm25"),) and found.nearness is None
-    assert found[0].reason.startswith('You asked for "a bread in the street".')
+    assert found[0].reason.startswith("You asked for “a bread in the street”.")
     assert ids(words.recommend(query="submarine")) == []
 
 

@@ -151,6 +151,9 @@ class GenerateConfig(EngineConfig):
     """The teacher models. Several make the text more varied."""
     query: SamplingConfig = SamplingConfig(max_tokens=16)
     """How the search queries of active prompts are sampled."""
+    rationales: Literal["teacher", "template"] = "teacher"
+    """Who writes the reasons in responses: the teachers, or sentences made of what the catalogue says, for
+    languages and domains in which no teacher at hand can be trusted."""
     rationale: SamplingConfig = SamplingConfig(max_tokens=256, temperature=0.5, repeat_penalty=1.05)
     """How the reasons in responses are sampled."""
     attempts: PositiveInt = 4

@@ -20,6 +20,8 @@ from rectune.readers.text import clean_text, json_object, shorten
 if typing.TYPE_CHECKING:
     import polars as pl
 
+# Whom the field `brand` or `store` names, by the published category.
+_MAKERS = {"Digital_Music": "artist", "CDs_and_Vinyl": "artist", "Books": "author", "Kindle_Store": "author"}
 _CATEGORY = 60  # characters: longer "categories" of 2018 are features that slipped in
 _PRICE = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _FILE = re.compile(r"(?:meta_|reviews_)?(?P<category>.+?)(?:_\d+)?\.jsonl?(?:\.gz)?", re.IGNORECASE)
@@ -76,7 +78,8 @@ def items(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
             # The root of each path is the product group, the same for all items of a file.
             "categories": [name for name in named if name != named[0] and len(name) <= _CATEGORY]
             or named[:1],
-            "description": _description(record, brand),
+            "description": _description(record),
+            "facts": [f"{_MAKERS.get(category, 'brand')}: {brand}"] if brand else [],
             "extra": json_object(brand=brand, group=group, price=_price(record.get("price"))),
             "marks": [brand or None, text(details.get("Color"))],
             "category": category,
@@ -92,10 +95,10 @@ def _title(published: str) -> str:
     return "" if _SCRIPT.search(published) else published
 
 
-def _description(record: dict[str, Any], brand: str) -> str:
-    """What the page says; failing that its first bullet point, failing that who made it."""
+def _description(record: dict[str, Any]) -> str:
+    """What the page says; failing that its first bullet point."""
     said = texts(record.get("description")) or texts(record.get("features") or record.get("feature"))[:1]
-    return shorten(clean_text(" ".join(said))) or (f"by {brand}" if brand else "")
+    return shorten(clean_text(" ".join(said)))
 
 
 def _details(value: Any) -> dict[str, Any]:

@@ -84,8 +84,8 @@ def _item(row: dict[str, Any]) -> dict[str, Any]:
         "item_id": row["ISBN"],
         "title": title,
         "categories": [],
-        "description": f"by {author}" if author else "",
         "year": year,
+        "facts": [f"author: {author}"] if author else [],
         "extra": json_object(author=author, publisher=publisher),
         "marks": [author or None, str(year) if year else None, publisher or None],
     }

@@ -99,7 +99,7 @@ def items(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
             "item_id": text(record.get("id")),
             "title": text(record.get("title") or record.get("app_name")),
             "categories": list(dict.fromkeys(clean_text(name) for name in genres + tags))[:_CATEGORIES],
-            "description": f"by {developer}" if developer else "",
+            "facts": [f"developer: {developer}"] if developer else [],
             "year": int(year.group()) if year else None,
             "extra": json_object(developer=developer, publisher=publisher, price=number(record.get("price"))),
             "marks": [developer or None, year.group() if year else None],

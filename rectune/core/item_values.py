@@ -25,6 +25,28 @@ def makers_of(item: Item) -> dict[str, str]:
     return _facts(item, is_maker)
 
 
+def facts_by_value(item: Item) -> dict[str, tuple[str, str]]:
+    """The facts of an item by what they say: value, case aside -> (name in the singular, value as shown).
+
+    Makers come first. Of several names that commas part each is a maker of its own; other facts are whole.
+    """
+    told = [(name, value) for name, _, value in (fact.partition(": ") for fact in item.stated)]
+    makers = [pair for pair in told if is_maker(pair[0])]
+    found: dict[str, tuple[str, str]] = {}
+    for name, value in makers:
+        for one in filter(None, map(str.strip, value.split(","))):
+            found.setdefault(one.casefold(), (_singular(name), one))
+    for name, value in told:
+        if (name, value) not in makers:
+            found.setdefault(value.casefold(), (name, value))
+    return found
+
+
+def _singular(name: str) -> str:
+    folded = name.casefold().strip()
+    return folded if folded in MAKERS else folded.removesuffix("s")
+
+
 def facts_named(item: Item, name: str) -> dict[str, str]:
     """The values of a fact, each of several that commas part, case aside -> as the catalogue has them.
 

@@ -1,0 +1,244 @@
+"""Reasons written by a template: what the catalogue says of an item and of a history, or of it and a query.
+
+Nothing is said that the catalogue does not say: the categories, makers and the decade in common with one or
+two items of the history, words in common with a query, what else there is to know of the item, and the first
+sentence of its description, quoted.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rectune.core.item_values import categories_of, facts_by_value, is_maker, makers_of
+from rectune.core.text.leading_article import upright
+from rectune.core.types import ORIGINAL_TITLE, Item, Locale, without_opinions
+from rectune.prompts.locale_words import fill, load_words, one_line
+from rectune.prompts.teacher_prompts import told_opinions
+from rectune.prompts.titles import without_year
+
+Shown = TypeVar("Shown")
+
+_FILE = "reasons.{locale}.yaml"
+_LIKED = 10  # items of a history that are looked at, the latest
+_VALUES = 3  # categories, makers or words that are named
+_TITLE, _TOLD = 100, 200  # characters of a title and of a description that are shown
+_LEAST = 20  # characters of a description that says something
+_LETTER = re.compile(r"[^\W\d_]")
+_SENTENCE = re.compile(r".+?[.!?。…](?=[\"”’)\]]*(?:\s|$))")
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What an item has in common with one item of a history.
+
+    Attributes:
+        liked: that item.
+        categories: case aside -> as the catalogue has them.
+        facts: value, case aside -> name and value of the fact; numbers are left out.
+        decade: its first year.
+    """
+
+    liked: Item
+    categories: Mapping[str, str]
+    facts: Mapping[str, tuple[str, str]]
+    decade: int | None
+
+    @property
+    def size(self) -> tuple[int, bool]:
+        """How much it is: a maker counts as two categories, a decade where all else is equal."""
+        facts = sum(2 if is_maker(name) else 1 for name, _ in self.facts.values())
+        return len(self.categories) + facts, self.decade is not None
+
+
+def template_reason(
+    item: Item,
+    liked: Sequence[Item],
+    query: str,
+    locale: Locale,
+    wording: int = 0,
+    words: Sequence[str] = (),
+    told: str = "",
+) -> str:
+    """One paragraph on why an item fits a history, or a query.
+
+    Args:
+        item: what is recommended.
+        liked: the history, oldest first.
+        query: what is asked for in words; empty for a history.
+        locale: the language of the sentences; names and categories stay as the catalogue has them.
+        wording: picks one of the openings.
+        words: words of the query that the catalogue says of the item.
+        told: a piece of the description to quote; the item's own without it.
+    """
+    written = _Written(item, locale, liked[-1].domain if liked else item.domain)
+    common = [] if query else most_in_common(item, liked)
+    parts = [written.asked(query, wording)] if query else []
+    if not query and liked:
+        shown = sorted((one.liked for one in common), key=liked.index) or list(liked[-2:])
+        parts.append(written.liked(shown, wording))
+    parts += written.shared(common) if common else [written.plain()]
+    said = " ".join(parts[1:]).casefold()
+    new = [word for word in words if word.casefold() not in said]
+    parts += [written.facts(said), written.words(new) if new else "", written.told(told)]
+    parts.append(told_opinions(item, locale, 1))
+    return " ".join(part for part in parts if part)
+
+
+def most_in_common(item: Item, liked: Sequence[Item]) -> list[Common]:
+    """The item of the history with which an item has the most in common, of equal ones the latest; with a
+    second one that has the same categories in common, where there is one.
+    """
+    found = [one for one in (_common(item, past) for past in reversed(liked[-_LIKED:])) if any(one.size)]
+    if not found:
+        return []
+    first = max(found, key=lambda one: one.size)
+    others = [one for one in found if one is not first and one.categories.keys() & first.categories.keys()]
+    if not first.categories or not others:
+        return [first]
+    second = max(others, key=lambda one: (len(one.categories.keys() & first.categories.keys()), one.size))
+    return [first, second]
+
+
+def _common(item: Item, past: Item) -> Common:
+    decades = [one.year // 10 * 10 if one.year is not None else None for one in (item, past)]
+    return Common(
+        past,
+        _both(categories_of(item), categories_of(past)),
+        _both(_named_facts(item), _named_facts(past)),
+        decades[0] if decades[0] == decades[1] else None,
+    )
+
+
+def _named_facts(item: Item) -> dict[str, tuple[str, str]]:
+    """The facts that two items may share: no titles, and no numbers."""
+    found = facts_by_value(item)
+    return {key: one for key, one in found.items() if one[0] != ORIGINAL_TITLE and _LETTER.search(one[1])}
+
+
+def _both(own: Mapping[str, Shown], other: Mapping[str, Any]) -> dict[str, Shown]:
+    return {key: shown for key, shown in own.items() if key in other}
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The sentences about one item."""
+
+    item: Item
+    locale: Locale
+    history_domain: str
+
+    def asked(self, query: str, wording: int) -> str:
+        """What was asked for."""
+        return self._choice("asked", wording, query=one_line(query))
+
+    def liked(self, shown: Sequence[Item], wording: int) -> str:
+        """What was liked, of which the next sentence speaks."""
+        return self._choice("liked", wording, liked=self._names(shown), both=len(shown) > 1)
+
+    def shared(self, common: Sequence[Common]) -> list[str]:
+        """What is in common with the history, and what else is known."""
+        first, both = common[0], len(common) > 1
+        shared = dict(first.categories)
+        if both:
+            shared = _both(shared, common[1].categories)
+        like, parts = quoted(first.liked.title), list[str]()
+        if shared:
+            parts.append(self._fill("kind", both=both, categories=self._list(shared.values())))
+        if first.facts:
+            role = next(iter(first.facts.values()))[0]
+            names = [value for name, value in first.facts.values() if name == role]
+            part = "maker_too" if parts else "maker"
+            parts.append(self._fill(part, like=like, role=self._role(role), names=self._list(names)))
+        if not parts:
+            return [self._fill("decade", like=like, decade=first.decade), self._also({}, {}, year=False)]
+        return [*parts, self._also(shared, first.facts, year=True)]
+
+    def _also(self, told: Mapping[str, str], makers: Mapping[str, Any], year: bool) -> str:
+        """The year, the makers and the categories that were not named yet."""
+        rest = [shown for key, shown in categories_of(self.item).items() if key not in told]
+        known = self.item.year if year else None
+        new = [(name, value) for key, (name, value) in facts_by_value(self.item).items() if key not in makers]
+        role = next((name for name, _ in new if is_maker(name)), "")
+        if not rest and known is None and not role:
+            return ""
+        names = self._list(value for name, value in new if role and name == role)
+        return self._fill("also", year=known, role=self._role(role), names=names, categories=self._list(rest))
+
+    def plain(self) -> str:
+        """What the catalogue says of an item, where nothing is in common."""
+        categories, makers = categories_of(self.item), makers_of(self.item)
+        if not any((categories, self.item.stated, self.item.description, self.item.year)):
+            return self._fill("bare")
+        told = {"names": self._list(makers.values()), "categories": self._list(categories.values())}
+        return self._fill("plain", year=self.item.year, **told)
+
+    def facts(self, said: str) -> str:
+        """The facts that were not named yet."""
+        told = (fact.partition(": ") for fact in self.item.stated)
+        left = [
+            f"{name}: {_cut(value, _TITLE)}"
+            for name, _, value in told
+            if name != ORIGINAL_TITLE and value.casefold() not in said
+        ]
+        return self._fill("facts", facts="; ".join(map(one_line, left[:_VALUES]))) if left else ""
+
+    def words(self, words: Sequence[str]) -> str:
+        """Which words of the query the catalogue has."""
+        return self._fill("words", words=self._list([f"“{word}”" for word in words]))
+
+    def told(self, piece: str) -> str:
+        """The beginning of the description, quoted; empty where there is none that says anything."""
+        text = one_line(without_opinions(piece) or self.item.description)
+        if text.startswith(self.item.title):  # the only piece of a short item holds its title and facts
+            text = one_line(self.item.description)
+        sentence = _SENTENCE.match(text)
+        text = sentence.group() if sentence and len(sentence.group()) >= _LEAST else text
+        if len(text) < _LEAST or text == one_line(self.item.title):
+            return ""
+        return self._fill("told", text=_cut(text, _TOLD))
+
+    def _choice(self, part: str, wording: int, **values: Any) -> str:
+        ways = _sentences(self.locale)[part]
+        return self._filled(ways[wording % len(ways)], values)
+
+    def _fill(self, part: str, **values: Any) -> str:
+        return self._filled(_sentences(self.locale)[part], {"title": quoted(self.item.title), **values})
+
+    def _filled(self, template: str, values: Mapping[str, Any]) -> str:
+        words = load_words(self.locale)
+        return one_line(fill(template, self.item.domain, words, values, self.history_domain))
+
+    def _names(self, items: Sequence[Item]) -> str:
+        names = [quoted(one.title) for one in items]
+        if len(names) < 2:
+            return names[0]
+        return self._filled(_sentences(self.locale)["pair"], {"first": names[0], "second": names[1]})
+
+    def _list(self, values: Iterable[str]) -> str:
+        """Some names in a row."""
+        named = [_cut(one_line(value), _TITLE) for value in itertools.islice(values, _VALUES)]
+        last = str(_sentences(self.locale)["last"])
+        return last.join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
+
+    def _role(self, name: str) -> str:
+        return str(_sentences(self.locale)["roles"].get(name, name))
+
+
+def quoted(title: str) -> str:
+    """A title as a sentence has it: its article in front, no year in brackets, in quotation marks."""
+    name = upright(one_line(title))
+    return f'"{_cut(without_year(name) or name, _TITLE)}"'
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"
+
+
+@functools.cache
+def _sentences(locale: Locale) -> dict[str, Any]:
+    return load_words(locale, _FILE)
