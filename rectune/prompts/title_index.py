@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -39,7 +39,7 @@ class TitleIndex:
 
     A title that ends with a year in brackets is also known without it, unless several titles share that short
     form; one with its article at the end ("Postman, The") also with it in front. Of items with the same title
-    the first represents all. An item is found by its original title too (`OtherTitles`). Search structures
+    the first represents all. An item is found by its further titles too (`OtherTitles`). Search structures
     are built on first use; time and memory are linear in the titles' length.
 
     Attributes:
@@ -118,7 +118,7 @@ class TitleIndex:
         if len(title) < _SHORT and similarity < _ALIKE_SHORT:
             return None, 0.0
         further = nearest - len(self.titles)
-        return nearest if further < 0 else [*self.others.titles][further], similarity
+        return nearest if further < 0 else self.others.titles[further][0], similarity
 
     def preferring(self, shown: Sequence[int]) -> Self:
         """An index in which the titles at some places are preferred: those that a prompt showed.
@@ -171,7 +171,7 @@ class TitleIndex:
     @cached_property
     def _known(self) -> list[str]:
         """The titles by their places, and behind them the further ones in their order."""
-        return [*self.titles, *self.others.titles.values()]
+        return [*self.titles, *(title for _, title in self.others.titles)]
 
     @cached_property
     def _by_name(self) -> dict[tuple[str, ...], dict[str, list[int]]]:
@@ -206,10 +206,12 @@ class _WordTable:
     Args:
         titles: all titles.
         places: which of them.
-        others: the further titles of some places; they give way to all others.
+        others: places and further titles; they give way to all others.
     """
 
-    def __init__(self, titles: Sequence[str], places: Iterable[int], others: Mapping[int, str]) -> None:
+    def __init__(
+        self, titles: Sequence[str], places: Iterable[int], others: Iterable[tuple[int, str]]
+    ) -> None:
         self.lengths: dict[str, int] = {}  # see `TitleIndex.lengths`
         self._titles = titles
         self._full: dict[str, int] = {}
@@ -218,7 +220,7 @@ class _WordTable:
         self._spellings: dict[str, dict[str, int]] = {}
         for place in places:
             self._add(place, unescape(titles[place])[0])
-        for place, title in others.items():
+        for place, title in others:
             for key in (key_of(title), key_of(upright(title))):
                 if key and key not in self._full and key not in self._short:
                     self._full[key] = place

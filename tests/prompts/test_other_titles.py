@@ -47,13 +47,47 @@ def test_typed_titles(typed: str, place: int | None) -> None:
 
 
 def test_originals_that_name_other_items_are_counted_and_not_used() -> None:
-    assert INDEX.others.titles == {0: "L'Orchestre de papier", 1: "푸른 시간", 4: "Salt; and Thunder"}
+    assert INDEX.others.titles == ((0, "L'Orchestre de papier"), (1, "푸른 시간"), (4, "Salt; and Thunder"))
     assert (INDEX.others.taken, INDEX.others.shared) == (1, 2)
     assert INDEX.others.describe() == (
-        "3 items are also known by their original title; "
+        "3 items are also known by their original title or the one in brackets; "
         "not used: 1 that are another item's title, 2 that several share"
     )
     assert films(("Heat", "")).others.describe() == ""
+
+
+TWO = films(
+    ("Parasite (기생충) (2019)", ""),
+    ("올드보이 (Oldboy)", ""),
+    ("Alien (Director's Cut) (1979)", ""),
+    ("Postman, The (Postino, Il) (1994)", ""),
+    ("Seven (a.k.a. Se7en) (1995)", ""),
+    ("괴물 (The Host) (2006)", ""),
+    ("Host, The (2013)", ""),
+    ("(500) Days of Summer (2009)", ""),
+    ("한 편 (Short)", ""),
+    ("두 편 (Short)", ""),
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "place"),
+    [
+        ("기생충", 0), ("Parasite", 0), ("parasite (2019)", 0), ("Parasite (기생충)", 0),
+        ("기생충 (2019)", 0),
+        ("Oldboy", 1), ("올드보이", 1), ("Director's Cut", None), ("Il Postino", 3), ("The Postman", 3),
+        ("Se7en", 4), ("Seven", 4), ("The Host", 6), ("괴물", 5), ("Days of Summer", None),
+        ("Short", None), ("한 편", 8),
+    ],
+)  # fmt: skip
+def test_both_titles_of_one_with_another_in_brackets(typed: str, place: int | None) -> None:
+    assert [item.item_id for item in TWO.called(typed)] == ([] if place is None else [f"m{place}"])
+
+
+def test_titles_in_brackets_that_name_other_items_are_counted() -> None:
+    assert (TWO.others.taken, TWO.others.shared) == (1, 2)
+    answer = "You liked a host.\nMy recommendation: 기생충"
+    assert read_answer(answer, TWO).recommended == 0
 
 
 def test_answers_are_read_by_original_titles() -> None:
