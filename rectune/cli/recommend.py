@@ -40,6 +40,7 @@ def recommend(
     grounding: options.Grounding = "",
     explain_ranking: options.ExplainRanking = False,
     as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
     output: options.Output = None,
     title_column: options.Column = options.GUESS,
     id_column: options.Column = options.GUESS,
@@ -56,6 +57,7 @@ def recommend(
     runs: Runs = Path("runs"),
 ) -> None:
     """Recommend items of a catalogue for a history, a user or a query, with reasons and evidence."""
+    from rectune.core.progress import quiet, say
     from rectune.inference.engine_cache import keep_engines_loaded
     from rectune.readers.catalogue import CatalogueOptions
     from rectune.readers.published import PUBLISHED
@@ -84,15 +86,18 @@ def recommend(
     wanted = RecommendOptions(
         config.top, explore=explore, at_most=at_most, per=per, explain_ranking=explain_ranking
     )
-    recommender = recommender_of(source, config)
+    context.with_resource(quiet(not verbose))
+    recommender, note = recommender_of(source, config)
     if context.obj and recommender.generative:  # it answers in place of rectune.inference.generate.generate
         recommender.generative = replace(recommender.generative, generate=context.obj)
     if users:
+        if note:
+            say(note)
         _batch(recommender, users, output, wanted, source.identity())
         return
     from rectune.cli.recommend_answers import Answering, converse
 
-    answer = Answering(recommender, wanted, as_json, user)
+    answer = Answering(recommender, wanted, as_json, user, note)
     with keep_engines_loaded() if interactive else nullcontext():
         if user or not typed.empty:
             typer.echo(answer(typed))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from rectune.core.errors import UserError
-from rectune.core.progress import say
+from rectune.core.progress import detail, say
 from rectune.core.std_streams import json_line
 from rectune.recommender.formatting import as_json, as_text
 from rectune.recommender.ranked_formatting import ranked_json, ranked_text
@@ -20,6 +20,8 @@ from rectune.recommender.typed_history import Typed
 if TYPE_CHECKING:
     from rectune.recommender.options import RecommendOptions
     from rectune.recommender.recommender import Recommender
+    from rectune.recommender.requests import UserRequest
+    from rectune.recommender.results import Recommendations
 
 _QUESTION = re.compile(r"(?:^|\s)\?\s*")
 
@@ -32,37 +34,46 @@ class Answering:
         options: of all answers; a language model gives reasons for the first item alone, which takes long.
         json: whether answers are lines of JSON.
         user: whose known likes come before what is typed; empty for nobody's.
+        note: on the model, said beside the first answer; empty for none.
     """
 
     def __init__(
-        self, recommender: Recommender, options: RecommendOptions, json: bool, user: str = ""
+        self, recommender: Recommender, options: RecommendOptions, json: bool, user: str = "", note: str = ""
     ) -> None:
         self._recommender, self._json = recommender, json
         self._options = replace(options, explain=1 if recommender.generative else options.k)
-        self._user = user or None
+        self._user, self._note = user or None, note
         self._liked = len(recommender.history_of(user)) if user else None
         if others := recommender.titles[recommender.domain].others.describe():
-            say(others)
+            detail(others)
 
     def __call__(self, typed: Typed) -> str:
         """The answer to what was typed, for a terminal or as a line of JSON."""
         asked = typed.user_request(self._recommender.domain, self._recommender.titles)
         asked = self._recommender.known(self._user, asked)
         (found,) = self._recommender.recommend_all([asked], self._options)
-        if found.not_found and not asked.history_domain:
-            others = bool(asked.query) or len(found.not_found) < len(asked.history)
-            say(self._missing(found.not_found, others))
+        self._say_notes(asked, found)
         if found.details is not None:
             return json_line(as_json(found.details)) if self._json else as_text(found.details)
         if self._json:
             return json_line(ranked_json(asked, found))
         return ranked_text(found, self._options, self._liked, self._recommender.generative is not None)
 
+    def _say_notes(self, asked: UserRequest, found: Recommendations) -> None:
+        """One line on what the answer rests on: titles that the catalogue lacks, and the model."""
+        missing = ""
+        if found.not_found and not asked.history_domain:
+            others = bool(asked.query) or len(found.not_found) < len(asked.history)
+            missing = self._missing(found.not_found, others)
+        if notes := [note for note in (missing, self._note) if note]:
+            say("; ".join(notes))
+        self._note = ""
+
     def _missing(self, titles: tuple[str, ...], others: bool) -> str:
         """What becomes of titles that the catalogue lacks."""
         counts = self._recommender.ranker is None or not others
         what = "only their words count" if counts else "they do not count"
-        return f"not in the catalogue, so {what}: {'; '.join(titles)}"
+        return f"not in the catalogue, so {what}: {', '.join(titles)}"
 
 
 def converse(answer: Callable[[Typed], str], history_domain: str) -> None:

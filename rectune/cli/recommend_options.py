@@ -109,6 +109,7 @@ Per = Annotated[
     typer.Option(help="With --at-most: category, maker, year, or a fact's name.", rich_help_panel=_PLACES),
 ]
 
+Verbose = Annotated[bool, typer.Option(help="Rates, files and further titles too.", rich_help_panel=_OUTPUT)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object an answer.", rich_help_panel=_OUTPUT)]
 Output = Annotated[
     Path | None, typer.Option(help="With --users: the Parquet file to write.", rich_help_panel=_OUTPUT)

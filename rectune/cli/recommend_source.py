@@ -69,9 +69,11 @@ class CatalogueSource:
             return ""
 
 
-def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> Recommender:
-    """What answers: a catalogue file, or a domain of the recipe's own data; a ranker, and a model."""
-    from rectune.core.progress import say
+def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> tuple[Recommender, str]:
+    """What answers: a catalogue file, or a domain of the recipe's own data; a ranker, and a model.
+
+    Beside it a note on the model for the person; empty for none.
+    """
     from rectune.core.types import content_id
     from rectune.recommender.recommender import Recommender
     from rectune.recommender.run_results import fit_of, from_folder, rerank_of
@@ -80,18 +82,17 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> Recommen
     none = source.model == "none" or (source.ranker and not source.model)
     model, said = (None, "") if none else _model(source, config)
     catalogues, ranker = source.runs / "catalogues", source.ranker or None
-    if said:
-        say(said)
     if source.catalogue:
         items = items_of(source.catalogue, source.read)
         of = content_id("catalogue", str(source.catalogue.resolve()), source.domain, config.embedder)
-        return Recommender.from_catalogue(
-            items, model=model, ranker=ranker, retrieval=config, folder=catalogues / of
-        )
+        folder = catalogues / of
+        found = Recommender.from_catalogue(items, model=model, ranker=ranker, retrieval=config, folder=folder)
+        return found, said
     data = source.finished("data")
     fitted = fit_of(data, lambda: source.finished("fit"))
     beside = None if source.model else rerank_of(fitted, model, lambda: source.finished("rerank"))
-    return Recommender.of(from_folder(data, source.domain, ranker, model, config, catalogues, fitted, beside))
+    answers = from_folder(data, source.domain, ranker, model, config, catalogues, fitted, beside)
+    return Recommender.of(answers), said
 
 
 def _model(source: CatalogueSource, config: RetrievalConfig) -> tuple[Path, str]:

@@ -15,6 +15,7 @@ _PLAIN_EVERY = 10.0  # seconds between plain lines
 
 _stream: TextIO | None = None
 _muted = False
+_quiet = False
 
 
 def set_stream(stream: TextIO) -> None:
@@ -42,6 +43,23 @@ def muted() -> Iterator[None]:
         yield
     finally:
         _muted = before
+
+
+def detail(text: str) -> None:
+    """Write a plain line as `say` does, unless only what a person must know is wanted (`quiet`)."""
+    if not _quiet:
+        say(text)
+
+
+@contextmanager
+def quiet(wanted: bool = True) -> Iterator[None]:
+    """Leave out rates and files within, and the end of work that took less than ten seconds."""
+    global _quiet
+    before, _quiet = _quiet, wanted
+    try:
+        yield
+    finally:
+        _quiet = before
 
 
 @contextmanager
@@ -103,7 +121,7 @@ class _Plain:
             self._write()
 
     def close(self) -> None:
-        if time.monotonic() - self.start >= 2.0:
+        if time.monotonic() - self.start >= (_PLAIN_EVERY if _quiet else 2.0):
             self.total = self.total or self.done
             self._write()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rectune.core.digests import DigestCache, file_digest
 from rectune.core.errors import UserError
 from rectune.core.extras import needs_extra
-from rectune.core.progress import progress, say
+from rectune.core.progress import detail, progress, say
 from rectune.core.settings import EngineConfig, RemoteConfig, SamplingConfig
 from rectune.core.types import Provenance
 from rectune.inference.backends import Backend
@@ -184,7 +184,7 @@ def _report(label: str, made: Sequence[GenerationResult], seconds: float) -> Non
     tokens = sum(answer.tokens for answer in made)
     failed = [answer for answer in made if answer.finish == "error"]
     prompts = sum(answer.prompt_tokens for answer in made)
-    say(
+    detail(
         f"  {label}: {tokens} tokens generated from {prompts} of prompts, "
         f"{tokens / max(seconds, 1e-6):.0f} tokens/s"
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rectune.core.digests import file_digest, parts_of
 from rectune.core.errors import RectuneError
-from rectune.core.progress import say
+from rectune.core.progress import detail, say
 from rectune.core.user_env import home_folder
 from rectune.models.gguf import quantisation_code, quantise
 
@@ -90,5 +90,5 @@ def _copy(model: Path, kind: str) -> Path:
     except (OSError, RectuneError) as problem:
         say(f"{model.name}: no {kind} copy for faster batches ({problem})")
         return model
-    say(f"{model.name}: kept a {kind} copy for faster batches in {folder}")
+    detail(f"{model.name}: kept a {kind} copy for faster batches in {folder}")
     return made

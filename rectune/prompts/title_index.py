@@ -19,6 +19,7 @@ _NUMBER = re.compile(r"\d+|\b[ivx]+\b")  # in digits or Roman
 # From which ratio on words are a title that is misspelt (see `TitleIndex.alike`).
 _ALIKE = 0.85
 _SHORT, _ALIKE_SHORT = 8, 0.93  # for titles under 8 characters, where one letter is another word
+_ARTICLE = "the "
 _REPLACED = 4  # letters of a long title that may be others: a ratio alone would allow whole words
 
 
@@ -175,11 +176,17 @@ class TitleIndex:
 
     @cached_property
     def _by_name(self) -> dict[tuple[str, ...], dict[str, list[int]]]:
-        """Places in `_known` by the titles' names (see `name_of`), and these by the numbers in them."""
+        """Places in `_known` by the titles' names (see `name_of`), and these by the numbers in them.
+
+        "Matrix" is a name of "The Matrix" too, where it is not another title's own.
+        """
         found: dict[tuple[str, ...], dict[str, list[int]]] = {}
         for place, title in enumerate(self._known):
             if name := name_of(title):
                 found.setdefault(_numbers(name), {}).setdefault(name, []).append(place)
+        for names in found.values():
+            for name, places in [*names.items()]:
+                names.setdefault(name.removeprefix(_ARTICLE), places)
         return found
 
 

@@ -67,7 +67,8 @@ def _entry(rank: int, item: RecommendedItem, ranking: Ranking | None, by_model: 
     lines = [f"{rank}. {cut_line(item.title, _TITLE)}  (item {cut_line(item.item_id, _TITLE)}{mark})"]
     plain = _PLAIN if by_model and item.reason_by == "template" else ""
     lines += [f"   {printable(item.reason)}{plain}"] * bool(item.reason)
-    if item.evidence:
+    # A plain sentence says itself what is in common, and which words were found.
+    if item.evidence and (item.reason_by != "template" or item.evidence.kind == "likes"):
         lines.append(f"   Evidence: {printable(item.evidence.text)}")
     parts = ranking.parts.get(item.item_id, ()) if ranking else ()
     return [*lines, *_part_lines(parts)]

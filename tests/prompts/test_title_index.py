@@ -69,6 +69,12 @@ def test_other_numbers_short_words_and_other_words_are_other_works(typed: str):
     assert found(typed) is None
 
 
+def test_a_leading_article_may_be_left_out_unless_that_is_another_title() -> None:
+    films = TitleIndex.of_titles(["Matrix, The (1999)", "Host (2000)", "The Host (2006)"])
+    typed = ("Matrix", "Matrx", "host", "The Host")
+    assert [films.alike(words)[0] for words in typed] == [0, 0, 1, 2]
+
+
 def test_titles_that_differ_in_signs_have_their_own_items_and_those_that_differ_in_case_share_them():
     assert INDEX.ids(8) == {"m8"} and INDEX.ids(9) == {"m9"} and INDEX.ids(None) == frozenset()
     assert INDEX.ids(6) == INDEX.ids(7) == {"m6", "m7"}
