@@ -88,13 +88,13 @@ if [ -z "${ROWS:-}" ] && [ "$*" != build ]; then
 fi
 for name in ${*:-train stages llama}; do
   case $name in
-    train) part train 210 ;;
-    stages) part stages 150 ;;
+    train) part train 200 ;;
+    stages) part stages 180 ;;
     build) build ;;
     llama)
       [ -n "${TINY:-}${LLAMA_SOURCE:+x}" ] || offloads || echo "llama: this llama-cpp-python has no CUDA"
       [ -z "${LLAMA_SOURCE:-}" ] || build
-      part llama 120 ;;
+      part llama 100 ;;
     *) echo "no part $name; there are: train stages llama build" >&2; exit 2 ;;
   esac
 done

@@ -1,7 +1,8 @@
 """The stages `sft` and `dpo` on an accelerator, with the embedded model and the rows of `bench.gpu_rows`.
 
-Each runs as `rectune run` runs it, in a process of its own, with NF4 weights: `sft` without DeepSpeed and
-with ZeRO-2, `dpo` on top of one of them that worked. What fails is printed, and the rest goes on.
+Each runs as `rectune run` runs it, in a process of its own, with NF4 weights: `sft` under ZeRO-2, `dpo`
+on top of it, `sft` without DeepSpeed; where the first fails, `dpo` on top of the
+last. What fails is printed, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bench.gpu_part import Part, asked
 from bench.gpu_rows import KEPT, PREFERENCES
 from bench.measure_process import measure as measure_process
 
+_LONGEST = 80.0  # seconds of one stage: whatever takes longer must not cost the others their turn
 _SHOWN = ("steps", "tokens_per_second", "first_loss", "last_loss", "last_eval_loss", "adapter_changed")
 
 
@@ -34,9 +36,11 @@ def measure(part: Part) -> None:
         (folder / "base").mkdir()
         make_checkpoint(locate("tiny" if part.tiny else "embedded"), folder / "base" / "checkpoint")
         print(f"{'':<14}{'seconds':>8}" + "".join(f"{name:>19}" for name in _SHOWN), flush=True)
-        tuned = [zero for zero in ((2,) if part.tiny else (0, 2)) if _run(part, folder, "sft", zero, figures)]
-        for zero in tuned[-1:]:
+        zero = 2 if _run(part, folder, "sft", 2, figures) else 0
+        if zero or _run(part, folder, "sft", 0, figures):
             _run(part, folder, "dpo", zero, figures)
+        if zero and not part.tiny:
+            _run(part, folder, "sft", 0, figures)
 
 
 def _run(part: Part, folder: Path, stage: str, zero: int, figures: dict[str, Any]) -> bool:
@@ -48,7 +52,9 @@ def _run(part: Part, folder: Path, stage: str, zero: int, figures: dict[str, Any
     asked_for = {"stage": stage, "zero": zero, "tiny": part.tiny}
     (folder / "asked.json").write_text(json.dumps(asked_for), encoding="utf-8")
     try:
-        measure_process("bench.gpu_stages", [str(folder)], limit=part.left)
+        measure_process(
+            "bench.gpu_stages", [str(folder)], limit=part.left if part.tiny else min(part.left, _LONGEST)
+        )
     except SystemExit as failed:
         figures[name] = {"failed": str(failed)[-6000:]}
         print(f"{name}: {str(failed)[-3000:]}", flush=True)
