@@ -29,8 +29,10 @@ room=$(df --output=avail -k /dev/shm 2>/dev/null | tail -1)
 failed=0
 
 part() { # NAME SECONDS: runs bench.gpu_NAME; its last 30 seconds are for what it does after measuring
+  local limit=${TINY:+600}
+  limit=${limit:-$2}
   echo "== $1"
-  timeout -k 5 "$2" "$PYTHON" -m "bench.gpu_$1" --rows "$ROWS" --out "$OUT" --seconds "$(($2 - 30))" \
+  timeout -k 5 "$limit" "$PYTHON" -m "bench.gpu_$1" --rows "$ROWS" --out "$OUT" --seconds "$((limit - 30))" \
     ${TINY:+--tiny} 2>&1 | tee "$OUT/$1.txt"
   status=$?
   [ "$status" = 0 ] || { echo "$1: failed or out of time (status $status)" | tee -a "$OUT/$1.txt"; failed=1; }

@@ -69,7 +69,12 @@ def _run(part: Part, name: str, setting: Setting, folder: Path, figures: dict[st
         return
     begun = time.monotonic()
     try:
-        found = run_system(system, replace(setting, attention=attention), folder, min(part.left, _LONGEST))
+        found = run_system(
+            system,
+            replace(setting, attention=attention),
+            folder,
+            part.left if part.tiny else min(part.left, _LONGEST),
+        )
     except SystemExit as failed:
         print(f"{name}: {str(failed)[-3000:]}", flush=True)
         figures.setdefault("failed", {})[name] = str(failed)[-3000:]
