@@ -11,7 +11,7 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
-	bench-eval bench-scoring bench-filter bench-served bench-train bench-rankers bench-morphemes $(STAGES)
+	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -62,7 +62,7 @@ test-all: lint  ## the slow tests: kills, several processes, terminal campaigns
 bench-data: setup-tests  ## the data stage against pandas on 57.6 million ratings: time and memory as ratios
 	@$(BIN)/python -m bench.data
 
-bench-generation: setup-tests  ## the engine against llama-cpp-python's Llama, as ratios; ARGS=--gpu
+bench-generation: setup-tests  ## the engine against llama-cpp-python's Llama, as ratios
 	@$(BIN)/python -m bench.generation $(ARGS)
 
 bench-generation-cache: setup-tests  ## finding 100,000 answers in the generation cache: time and memory
@@ -83,8 +83,11 @@ bench-morphemes: setup-tests  ## the time of 10,000 Korean titles and of queries
 bench-served: setup-tests  ## what validation chooses and test users are served; DATA=path
 	@$(BIN)/python -m bench.served --data $(DATA) $(ARGS)
 
-bench-train: setup-tests  ## the stage sft against a bare trl, packed against single rows; ARGS=--gpu
+bench-train: setup-tests  ## the stage sft against a bare trl, packed against single rows
 	@$(BIN)/python -m bench.train $(ARGS)
+
+bench-gpu: setup-tests  ## training, the stages and the engine on an NVIDIA GPU, 8 minutes; ARGS="train"
+	@bench/gpu.sh $(ARGS)
 
 bench-estimate: setup-tests  ## the estimate of the demo's training against its measurement
 	@$(BIN)/python -m bench.estimate $(ARGS)

@@ -9,8 +9,7 @@ which copies the whole state besides.
 Both are measured on the model's own weights too, and on the copy in a faster type that the engine uses if the
 model's type has no batched kernels on the CPU, so that the gains of batching and of the copy are separate.
 
-`overhead` is the share of our time that is neither llama.cpp's evaluation nor its sampling. `--gpu` measures
-a random model in the shape of a 7B one at 1, 8, 32 and 128 slots instead.
+`overhead` is the share of our time that is neither llama.cpp's evaluation nor its sampling.
 """
 
 from __future__ import annotations
@@ -275,17 +274,9 @@ def main() -> None:
     parser.add_argument("--rationales", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0, help="0: the engine's own choice, for both")
-    parser.add_argument(
-        "--gpu", action="store_true", help="a 7B-shaped random model at 1, 8, 32 and 128 slots"
-    )
     given = parser.parse_args()
-    if given.gpu:
-        from bench.model_dims import measure_slots
-
-        print(measure_slots((1, 8, 32, 128)))
-    else:
-        for line in compare(work(given.queries, given.rationales), given.rounds, given.threads):
-            print(line, flush=True)
+    for line in compare(work(given.queries, given.rationales), given.rounds, given.threads):
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

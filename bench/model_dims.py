@@ -1,14 +1,10 @@
-"""A random model with the dimensions of a 7B one, and the engine's speed with it on an accelerator."""
+"""A random model with the dimensions of a 7B one, or of none, as a GGUF file."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from rectune.core.settings import EngineConfig, SamplingConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,39 +18,7 @@ class Shape:
     key_heads: int = 8
 
 
-def measure_slots(slots: Sequence[int]) -> str:
-    """Tokens a second at each number of slots, with prompts of the query stage and 64 tokens written to each.
-
-    Raises:
-        SystemExit: llama.cpp sees no accelerator here.
-    """
-    from rectune.inference.context_size import device_memory
-
-    if not device_memory():
-        raise SystemExit("no accelerator: this llama-cpp-python was built without one, or none is in sight")
-    lines = [
-        f"{'slots':>5}{'requests':>10}{'seconds':>9}{'prompt tok/s':>14}{'written tok/s':>15}{'overhead':>10}"
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "random-7b.gguf"
-        write(model, Shape())
-        lines += [_measure(model, count) for count in slots]
-    return "\n".join(lines)
-
-
-def _measure(model: Path, slots: int) -> str:
-    from dataclasses import replace
-
-    from bench.generation import Watched, ours, work
-
-    sampling = SamplingConfig(max_tokens=64, temperature=0.7)
-    count = max(8, 2 * slots)
-    requests = [replace(request, sampling=sampling, stop=()) for request in work(count, 0).queries]
-    with Watched(model, EngineConfig(context=1024, max_num_seqs=slots, gpu_layers=-1)) as engine:
-        ours(engine, requests[:1])  # warm
-        run = ours(engine, requests)
-    rates = f"{run.prompt / run.seconds:>14.0f}{run.written / run.seconds:>15.1f}"
-    return f"{slots:>5}{count:>10}{run.seconds:>9.1f}{rates}{run.overhead:>10.1%}"
+TINY = Shape(2, 64, 128, 4, 2)
 
 
 def write(path: Path, shape: Shape) -> None:

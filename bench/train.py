@@ -6,10 +6,6 @@ run, its filter's kept.parquet). Tokens are those of the examples, without paddi
 `Trainer.train`, from its beginning to the last step, checkpoints included and imports, loading and tokenising
 left out. The rival gets ready token ids. `adapters in float32` is the rival with its adapters cast back from
 the bfloat16 that trl rounds them to, as the stage does. Memory is the peak of the process.
-
-`--gpu` trains a random model in the shape of a 7B one instead, with rows of 2048 tokens, and gives the share
-of the accelerator's peak that is used (MFU): 4 N operations a token for N weights, 2 N forward and 2 N
-backward, since frozen weights have no gradient; what gradient checkpointing computes twice counts once.
 """
 
 from __future__ import annotations
@@ -47,6 +43,7 @@ class Setting:
     compute: str = "auto"
     checkpointing: bool = False
     r: int = 16
+    attention: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,8 @@ class Result:
     """One system's run.
 
     `padded` counts tokens with padding; `work` is CPU seconds, meaningless with an accelerator; `accelerator`
-    is the peak of its memory in GiB.
+    is the peak of what tensors took of its memory in GiB, `used` what was taken of it in all at the end, and
+    `steady` the tokens a second, padding included, without the first two steps and the last.
     """
 
     tokens: int
@@ -64,6 +62,8 @@ class Result:
     loss: float
     memory: float = 0.0
     accelerator: float = 0.0
+    used: float = 0.0
+    steady: float = 0.0
     name: str = ""
 
     @property
@@ -82,11 +82,11 @@ SYSTEMS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def run_system(name: str, setting: Setting, folder: Path) -> Result:
-    """Run one system in its own process."""
+def run_system(name: str, setting: Setting, folder: Path, limit: float | None = None) -> Result:
+    """Run one system in its own process; raises SystemExit where it fails or takes over `limit` seconds."""
     module, arguments = SYSTEMS[name]
     (folder / "setting.json").write_text(json.dumps(vars(setting)), encoding="utf-8")
-    taken = measure(module, [str(folder), *arguments])
+    taken = measure(module, [str(folder), *arguments], limit=limit)
     found: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     result = replace(Result(**found), memory=taken.memory, name=name)
     print(_line(result), file=sys.stderr, flush=True)
@@ -178,14 +178,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=16, help="examples; one epoch is trained")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--examples", type=Path, help="a filter's kept.parquet, instead of made-up answers")
-    parser.add_argument("--gpu", action="store_true", help="a 7B-shaped random model on an accelerator")
     given = parser.parse_args()
-    if given.gpu:
-        from bench.train_gpu import measure_gpu
-
-        print(measure_gpu(given.rounds))
-    else:
-        print(measure_cpu(given.count, given.rounds, given.examples))
+    print(measure_cpu(given.count, given.rounds, given.examples))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench.train_stage import watch
+from bench.train_stage import accelerator_memory, watch
 
 Rows = list[dict[str, list[int]]]
 
@@ -81,8 +81,6 @@ def build(setting: dict[str, Any], rows: Rows, folder: Path, packing: bool) -> A
 def main(folder: Path, *, packing: bool, float32: bool) -> None:
     """Train, and write `result.json`."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the stage has it
-    import torch
-
     setting = json.loads((folder / "setting.json").read_text(encoding="utf-8"))
     rows = rows_of(setting)
     trainer = build(setting, rows, folder, packing)
@@ -94,8 +92,7 @@ def main(folder: Path, *, packing: bool, float32: bool) -> None:
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     result = taken | {"tokens": sum(len(row["input_ids"]) for row in rows), "loss": losses[-1]}
-    if torch.cuda.is_available():
-        result["accelerator"] = torch.cuda.max_memory_allocated() / 2**30
+    result |= accelerator_memory()
     (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ def sections(setting: dict[str, Any], packing: bool) -> dict[str, Any]:
             "per_device_train_batch_size": setting["packed"] if packing else setting["batch"],
             "max_length": setting["max_length"],
             "packing": packing,
+            "attn_implementation": setting["attention"],
             "eval_user_fraction": 0.0,
             "gradient_checkpointing": setting["checkpointing"],
             "save_steps": setting["steps_between_saves"],
+            "logging_steps": 1,  # as the rival has it; every step's tokens are then in the metrics
             "lora": {"r": setting["r"], "lora_alpha": 2 * setting["r"]},
         },
     }
@@ -28,8 +31,6 @@ def sections(setting: dict[str, Any], packing: bool) -> dict[str, Any]:
 
 def main(folder: Path, packing: bool) -> None:
     """Train, and write `result.json`."""
-    import torch
-
     from rectune.core.recipe import parse_recipe
     from rectune.models import metrics
     from rectune.train.sft import run
@@ -47,8 +48,7 @@ def main(folder: Path, packing: bool) -> None:
     )
     rows = metrics.read(out / "metrics.jsonl")
     result = taken | {"tokens": sum(row["tokens"] for row in rows), "loss": figures.last_loss}
-    if torch.cuda.is_available():
-        result["accelerator"] = torch.cuda.max_memory_allocated() / 2**30
+    result |= accelerator_memory()
     (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
@@ -64,21 +64,46 @@ def watch_trainer() -> dict[str, Any]:
 
 def watch(kind: Any) -> dict[str, Any]:
     """The figures of the next `train` of a trainer class."""
+    import torch
+
     notes: dict[str, Any] = {"padded": 0}
-    step, train = kind.training_step, kind.train
+    step, train, begins = kind.training_step, kind.train, list[tuple[float, int]]()
 
     def counted(self: Any, model: Any, inputs: dict[str, Any], items: Any = None) -> Any:
-        notes["padded"] += inputs["input_ids"].numel()
+        if self.args.device.type == "cuda":
+            torch.cuda.synchronize()
+        tokens = inputs["input_ids"].numel()
+        begins.append((time.monotonic(), tokens))
+        notes["padded"] += tokens
         return step(self, model, inputs, items)
 
     def timed(self: Any, **arguments: Any) -> Any:
         begun, worked = time.monotonic(), time.process_time()
         ended = train(self, **arguments)
         notes.update(seconds=time.monotonic() - begun, work=time.process_time() - worked)
+        notes["steady"] = steady_rate(begins)
         return ended
 
     kind.training_step, kind.train = counted, timed
     return notes
+
+
+def steady_rate(begins: Sequence[tuple[float, int]]) -> float:
+    """Tokens a second from (when a batch began, its tokens), without the first two and the last; else 0."""
+    inner = begins[2:]
+    if len(inner) < 2:
+        return 0.0
+    return sum(tokens for _, tokens in inner[:-1]) / (inner[-1][0] - inner[0][0])
+
+
+def accelerator_memory() -> dict[str, float]:
+    """GiB: `accelerator` that tensors took at most, `used` of the device now, all programs together."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return {}
+    free, total = torch.cuda.mem_get_info()
+    return {"accelerator": torch.cuda.max_memory_allocated() / 2**30, "used": (total - free) / 2**30}
 
 
 if __name__ == "__main__":

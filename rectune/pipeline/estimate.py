@@ -116,7 +116,7 @@ def known_device(name: str) -> DeviceSpec | None:
     return DEVICES.get(next(fits, ""))
 
 
-def _measured_peak(device: DeviceSpec) -> float:
+def measured_peak(device: DeviceSpec) -> float:
     """Operations per second of a matrix product in the training type, the best within half a second.
 
     The best, since other load on the machine only makes it slower.
@@ -262,7 +262,7 @@ def _duration(
     if probe and probe.rate:
         return probe.start + tokens / probe.rate, f"measured: {probe.rate:,.0f} tokens/s"
     device = subject.device
-    share, peak = _GPU_SHARE if device.gpu else _CPU_SHARE, device.peak or _measured_peak(device)
+    share, peak = _GPU_SHARE if device.gpu else _CPU_SHARE, device.peak or measured_peak(device)
     workers = training.world_size if device.gpu else 1  # processes on a CPU share its cores
     seconds = _operations(subject, training, rows) / (peak * share * workers)
     return seconds, f"arithmetic: {share:.0%} of {peak / 1e12:.3g} TFLOP/s a process; {why}"
