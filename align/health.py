@@ -274,14 +274,14 @@ def _warnings(
     for name, worse in worse_signs:
         side = sides[name]
         if side.gap.clear and side.gap.mean * worse > 0:
-            figures = f"{side.chosen:.2f} against {side.rejected:.2f}"
-            yield f"chosen answers are the worse ones in {MEASURES[name]}: {figures}"
+            yield (
+                f"chosen answers are the worse ones in {MEASURES[name]}: "
+                f"{side.chosen:.2f} against {side.rejected:.2f}"
+            )
     for word, picked in (("best", places.best), ("worst", places.worst)):
         if picked and picked.p < _UNEVEN:
             yield f"the {word} was picked unevenly by its place: {list(picked.counts)}, p = {picked.p:.3f}"
-    for count, what in (
-        (counts.duplicate_pairs, "pairs say what another says"),
-        (counts.chosen_of_several_prompts, "prompts share their chosen answer with another"),
-    ):
-        if count > _COPIES * pairs:
-            yield f"{count} of {pairs} {what}"
+    if counts.duplicate_pairs > _COPIES * pairs:
+        yield f"{counts.duplicate_pairs} of {pairs} pairs say what another says"
+    if counts.chosen_of_several_prompts > _COPIES * pairs:
+        yield f"{counts.chosen_of_several_prompts} of {pairs} prompts share their chosen answer with another"

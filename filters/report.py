@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rectune.core.figures.data import BorderlineRow, BorderlineRows, FilterFigures
 from rectune.core.text.markdown import block_quote, escaped, joined
 from rectune.core.text.tables import Table
+from rectune.core.text.translation import ENGLISH, Translation
 from rectune.filters.charts import bucket_name
 
 
@@ -61,16 +62,16 @@ def picture_name(group: str) -> str:
     return f"{group.replace('/', ' ')}.png"
 
 
-def rule_table(figures: FilterFigures) -> Table:
+def rule_table(figures: FilterFigures, tr: Translation = ENGLISH) -> Table:
     """Rows dropped by each rule, most first, and by it alone; empty if nothing was dropped."""
     dropped = sorted(figures.dropped.items(), key=lambda entry: -entry[1])
     alone = figures.dropped_by_one_rule_alone
-    lines = [(reason, count, alone.get(reason, 0)) for reason, count in dropped]
-    note = "A row may be dropped by several rules; alone counts those that no other rule drops."
-    return Table(("rule", "dropped", "alone"), lines, note=note)
+    lines = [(tr.stored(reason), count, alone.get(reason, 0)) for reason, count in dropped]
+    note = tr("A row may be dropped by several rules; alone counts those that no other rule drops.")
+    return Table(tr.each("rule", "dropped", "alone"), lines, note=note)
 
 
-def length_table(figures: FilterFigures) -> Table:
+def length_table(figures: FilterFigures, tr: Translation = ENGLISH) -> Table:
     """Rows, rows dropped and rows dropped by the score, by length in tokens."""
     buckets = [
         (
@@ -81,21 +82,21 @@ def length_table(figures: FilterFigures) -> Table:
         )
         for one in figures.lengths
     ]
-    note = "The score grows with length even on clean text, so it is partly a filter of length."
-    return Table(("tokens", "rows", "dropped", "by the score"), buckets, note=note)
+    note = tr("The score grows with length even on clean text, so it is partly a filter of length.")
+    return Table(tr.each("tokens", "rows", "dropped", "by the score"), buckets, note=note)
 
 
-def examples(found: Sequence[BorderlineRow]) -> str:
+def examples(found: Sequence[BorderlineRow], tr: Translation = ENGLISH) -> str:
     """Rows as Markdown, each with its figures above its text, a quote that keeps its lines."""
-    return joined(
-        *(
-            f"**score {row.score:.3f}**, {row.tokens} tokens, {escaped(row.domain)}"
-            + (f", dropped: {escaped(', '.join(row.reasons))}" if row.reasons else "")
-            + f" ({escaped(row.id)})\n\n"
-            + block_quote(row.response or "(empty answer)")
-            for row in found
-        )
-    )
+    return joined(*(_example(row, tr) for row in found))
+
+
+def _example(row: BorderlineRow, tr: Translation) -> str:
+    figures = tr("**score {score}**, {tokens} tokens", score=f"{row.score:.3f}", tokens=row.tokens)
+    reasons = escaped(", ".join(map(tr.stored, row.reasons)))
+    dropped = tr(", dropped: {reasons}", reasons=reasons) if row.reasons else ""
+    response = block_quote(row.response or tr("(empty answer)"))
+    return f"{figures}, {escaped(row.domain)}{dropped} ({escaped(row.id)})\n\n{response}"
 
 
 def _domains(figures: FilterFigures) -> Table:

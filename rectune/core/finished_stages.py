@@ -21,9 +21,10 @@ from rectune.core.figures import STAGE_FIGURES
 from rectune.core.figures.preferences import TagFigures
 from rectune.core.figures.read_records import checked, read_figures, read_listed, remake_hint
 from rectune.core.figures.record import Count, NonNegative, Record, RowCounts, StageRecord
-from rectune.core.package_data import recipe_argument
+from rectune.core.package_data import made_by
 from rectune.core.recipe import Recipe, describe_fault, read_yaml
 from rectune.core.settings.base import Section
+from rectune.core.text.translation import ENGLISH, Translation
 
 S = TypeVar("S", bound=StageRecord)
 C = TypeVar("C", bound=Section)
@@ -129,9 +130,9 @@ class FinishedStages:
         """The recipe's name; empty where no stage has finished."""
         return next((one.recipe for one in self.manifests.values() if one.recipe), "")
 
-    def made_by(self, stage: str) -> str:
+    def made_by(self, stage: str, tr: Translation = ENGLISH) -> str:
         """The command that makes a stage's figures, as a sentence."""
-        return f"Made by: rectune run {recipe_argument(self.recipe)} --until {stage}."
+        return made_by(self.recipe, stage, tr)
 
     def flows(self) -> list[RowFlow]:
         """The funnel: one entry for every finished stage that rows flow through."""

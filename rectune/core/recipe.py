@@ -38,6 +38,7 @@ class Recipe(BaseModel):
     rerank: settings.RerankConfig
     retrieval: settings.RetrievalConfig
     evaluate: settings.EvaluateConfig
+    report: settings.ReportConfig
     release: settings.ReleaseConfig
 
     @model_validator(mode="before")

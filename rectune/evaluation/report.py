@@ -11,14 +11,18 @@ from rectune.core.extras import needs_extra
 from rectune.core.figures import DataFigures, ReportFigures
 from rectune.core.figures.evaluation import EvalMetrics
 from rectune.core.finished_stages import FinishedStages
+from rectune.core.plots import labels_in
+from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.core.text.figures import memory
 from rectune.core.text.markdown import escaped
 from rectune.core.text.plain import duration
 from rectune.core.text.tables import Table
+from rectune.core.text.translation import Translation
 from rectune.evaluation.pages.answers import answers, recommendations
 from rectune.evaluation.pages.data_tables import data_section
 from rectune.evaluation.pages.filtering import funnel, scores
+from rectune.evaluation.pages.locales import translation
 from rectune.evaluation.pages.page import FIGURES, Block, Page, to_html, to_markdown
 from rectune.evaluation.pages.ranking import ranking, served, verdict
 from rectune.evaluation.pages.training import cost, training
@@ -34,7 +38,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> ReportFigures:
     """Write report.html, report.md and figures/*.png from whatever stages have finished.
 
     Args:
-        config: section `evaluate`; `samples` bounds the answers shown.
+        config: sections `evaluate`, whose `samples` bounds the answers shown, and `report`.
         inputs: every earlier stage's folder by name. Stages that have not finished shorten the report.
         out: replaced where an interrupted attempt left something.
 
@@ -44,22 +48,26 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> ReportFigures:
     finished, pictures = FinishedStages(inputs), out / FIGURES
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
-    page = Page(
-        f"rectune report: {finished.recipe or 'unnamed recipe'}",
-        _head(finished, out.name.partition(".")[0]),
-        {
-            "What is served": served(finished),
-            "Ranking": ranking(finished, pictures),
-            "Data": data_section(finished, pictures),
-            "Funnel": funnel(finished),
-            "Response scores": scores(finished, pictures),
-            "Training": training(finished, pictures),
-            "Answers before and after": answers(finished, config.evaluate.samples),
-            "Recommendations": recommendations(finished),
-            "Time and memory": cost(finished),
-        },
-    )
-    written = to_html(page, pictures)
+    tr = translation(config.report.locale)
+    with labels_in(tr) as labels:
+        if labels.locale != tr.locale:
+            say(f"charts keep English labels: matplotlib knows no font for report.locale={tr.locale}")
+        page = Page(
+            tr("rectune report: {recipe}", recipe=finished.recipe or tr("unnamed recipe")),
+            _head(finished, out.name.partition(".")[0], tr),
+            {
+                tr("What is served"): served(finished, tr),
+                tr("Ranking"): ranking(finished, pictures, tr, labels),
+                tr("Data"): data_section(finished, pictures, tr, labels),
+                tr("Funnel"): funnel(finished, tr),
+                tr("Response scores"): scores(finished, pictures, tr),
+                tr("Training"): training(finished, pictures, tr, labels),
+                tr("Answers before and after"): answers(finished, config.evaluate.samples, tr),
+                tr("Recommendations"): recommendations(finished, tr),
+                tr("Time and memory"): cost(finished, tr),
+            },
+        )
+    written = to_html(page, pictures, tr)
     write_atomically(out / "report.html", written)
     write_atomically(out / "report.md", to_markdown(page))
     metrics = finished.read(EvalMetrics)
@@ -72,21 +80,24 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> ReportFigures:
     )
 
 
-def _head(finished: FinishedStages, key: str) -> list[Block]:
+def _head(finished: FinishedStages, key: str, tr: Translation) -> list[Block]:
     manifests, data = finished.manifests, finished.read(DataFigures)
     missing = [stage for stage in finished.inputs if stage not in manifests]
     started = min((one.started for one in manifests.values() if one.started), default="")
     seconds = sum(one.seconds for one in manifests.values())
     facts = (
-        ("data", data.root if data else "not recorded"),
-        ("first stage started", started[:16].replace("T", " ") or "not recorded"),
-        ("stages", f"{len(manifests)} finished, {duration(seconds)}"),
-        ("peak memory", memory(max((one.peak_memory for one in manifests.values()), default=0))),
-        ("tagged by", ", ".join(finished.annotators) or "nobody"),
-        ("key of this report", key),
+        (tr("data"), data.root if data else tr("not recorded")),
+        (tr("first stage started"), started[:16].replace("T", " ") or tr("not recorded")),
+        (tr("stages"), tr("{n} finished, {time}", n=len(manifests), time=duration(seconds, tr))),
+        (tr("peak memory"), memory(max((one.peak_memory for one in manifests.values()), default=0), tr)),
+        (tr("tagged by"), ", ".join(map(tr.stored, finished.annotators)) or tr("nobody")),
+        (tr("key of this report"), key),
+    )
+    unfinished = tr(
+        "> Not part of this report, because not finished: {stages}.", stages=escaped(", ".join(missing))
     )
     return [
-        _SIMULATED if finished.simulated else "",
-        f"> Not part of this report, because not finished: {escaped(', '.join(missing))}." if missing else "",
+        tr(_SIMULATED) if finished.simulated else "",
+        unfinished if missing else "",
         Table(("", ""), facts, align="l"),
     ]

@@ -178,7 +178,7 @@ STAGES: tuple[Stage, ...] = (
         "report",
         "rectune.evaluation.report:run",
         "everything that was measured, on one page",
-        sections=("evaluate",),
+        sections=("evaluate", "report"),
         inputs=(
             "data",
             "base",

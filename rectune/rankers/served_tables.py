@@ -16,57 +16,68 @@ from rectune.core.figures.served import (
     ServedRank,
     ServedSystem,
 )
-from rectune.core.package_data import recipe_argument
+from rectune.core.package_data import made_by
 from rectune.core.settings.serving import CHOSEN
 from rectune.core.text.figures import figure, mean_in_words, percent
 from rectune.core.text.tables import NONE, Cell, Table
+from rectune.core.text.translation import ENGLISH, Translation
 from rectune.rankers.weighting import label_of
 
 _SHOWN = 7  # rankers beside what is served
 _BOOTSTRAP = "Brackets are 95 % intervals (bootstrap over users), of ten users at least."
 _SYSTEMS = (
-    f"{SERVED}: the recommender as services call it, with what the stage fit chose, and the model where the "
-    f"stage rerank found it to help; {CHOSEN}: what was chosen, by scores alone; the others: every ranker "
+    "{served}: the recommender as services call it, with what the stage fit chose, and the model where the "
+    "stage rerank found it to help; {chosen}: what was chosen, by scores alone; the others: every ranker "
     "that the stage fit fitted, alone."
 )
+_BEST_ALONE = "best alone"  # how `ServedDifference.against` begins for what validation users chose
 
 
-def served_tables(metrics: ServedMetrics, recipe: str) -> list[Table]:
+def served_tables(metrics: ServedMetrics, recipe: str, tr: Translation = ENGLISH) -> list[Table]:
     """The tables, the most important first; none where nothing was measured.
 
     Args:
         metrics: what was measured.
         recipe: the recipe's name, for the command.
+        tr: the language of the tables.
     """
     if metrics.overall is None or not metrics.overall.systems:
         return []
-    command = f"Made by: rectune run {recipe_argument(recipe)} --until eval."
-    said = f"{metrics.protocol[:1].upper()}{metrics.protocol[1:]}."
-    behind = f"{said} {_SYSTEMS} {_BOOTSTRAP} {command}"
+    command = made_by(recipe, "eval", tr)
+    protocol, bootstrap = tr.stored(metrics.protocol), tr(_BOOTSTRAP)
+    said = f"{protocol[:1].upper()}{protocol[1:]}."
+    behind = f"{said} {tr(_SYSTEMS, served=SERVED, chosen=CHOSEN)} {bootstrap} {command}"
     return [
-        _served(metrics, metrics.overall, f"{said} {_BOOTSTRAP} {command}"),
-        _domains(metrics, f"{said} {_BOOTSTRAP} {command}"),
-        _systems(metrics.overall, behind),
-        _systems_by_domain(metrics, behind),
-        _bins(metrics.overall, behind),
-        _lists(metrics, command),
+        _served(metrics, metrics.overall, f"{said} {bootstrap} {command}", tr),
+        _domains(metrics, f"{said} {bootstrap} {command}", tr),
+        _systems(metrics.overall, behind, tr),
+        _systems_by_domain(metrics, behind, tr),
+        _bins(metrics.overall, behind, tr),
+        _lists(metrics, command, tr),
     ]
 
 
-def difference_in_words(difference: ServedDifference) -> str:
+def difference_in_words(difference: ServedDifference, tr: Translation = ENGLISH) -> str:
     """A paired difference, and whether it is one."""
     found = difference.ndcg_at_10
-    against = "that was " if difference.against.startswith("best alone") else ""
-    words = f"less the ranker {against}{difference.against} {mean_in_words(found, signed=True)}"
-    if found.low is None or found.high is None:
-        return f"{words}, n = {difference.users}: too few users for an interval"
-    if found.low <= 0 <= found.high:
-        return f"{words}, n = {difference.users}: no difference is shown, since the interval holds 0"
-    better = "better" if found.low > 0 else "worse"
-    return f"{words}, n = {difference.users}: what is served is {better}"
+    alone = difference.against.startswith(_BEST_ALONE)
+    said = (
+        "less the ranker that was {ranker} {difference}" if alone else "less the ranker {ranker} {difference}"
+    )
+    words = tr(said, ranker=tr.stored(difference.against), difference=mean_in_words(found, signed=True))
+    return f"{words}, n = {difference.users}: {tr(_outcome(found))}"
 
 
-def _served(metrics: ServedMetrics, overall: ServedGroup, note: str) -> Table:
+def _outcome(difference: MeanInterval) -> str:
+    """Whether a difference is one, in English."""
+    if difference.low is None or difference.high is None:
+        return "too few users for an interval"
+    if difference.low <= 0 <= difference.high:
+        return "no difference is shown, since the interval holds 0"
+    return "what is served is better" if difference.low > 0 else "what is served is worse"
+
+
+def _served(metrics: ServedMetrics, overall: ServedGroup, note: str, tr: Translation) -> Table:
     """What is served, and the rankers that were best on validation users."""
     alone = [name for name in metrics.validation if name in overall.systems]
     alone += [name for name in overall.systems if name not in (SERVED, CHOSEN, *alone)]
@@ -76,39 +87,45 @@ def _served(metrics: ServedMetrics, overall: ServedGroup, note: str) -> Table:
         figures = (one.hit_at_10, one.ndcg_at_10, one.hit_at_1)
         validated = metrics.validation.get(name)
         lines.append((name, one.users, *map(mean_in_words, figures), figure(validated)))
-    differences = "; ".join(map(difference_in_words, overall.differences))
-    compared = f"NDCG@10 of what is served, user by user: {differences}. " if differences else ""
-    order = (
-        f"Below what is served at most {_SHOWN} rankers alone, those first that were best on validation "
-        f"users. Hit@1 is among the case's own candidates, up to {metrics.candidates}. "
+    differences = "; ".join(difference_in_words(one, tr) for one in overall.differences)
+    compared = tr("NDCG@10 of what is served, user by user: {differences}.", differences=differences)
+    order = tr(
+        "Below what is served at most {n} rankers alone, those first that were best on validation users. "
+        "Hit@1 is among the case's own candidates, up to {candidates}.",
+        n=_SHOWN,
+        candidates=metrics.candidates,
     )
-    heads = ("system", "users", "HR@10", "NDCG@10", f"Hit@1 of {metrics.candidates}", "NDCG@10 on validation")
-    return Table(heads, lines, "What is served", f"{compared}{order}{note}")
+    of_candidates = tr("Hit@1 of {candidates}", candidates=metrics.candidates)
+    on_validation = tr("NDCG@10 on validation")
+    heads = (*tr.each("system", "users"), "HR@10", "NDCG@10", of_candidates, on_validation)
+    note = f"{compared} {order} {note}" if differences else f"{order} {note}"
+    return Table(heads, lines, tr("What is served"), note)
 
 
-def _domains(metrics: ServedMetrics, note: str) -> Table:
-    lines = [_domain(name, one) for name, one in metrics.domains.items()]
-    how = (
+def _domains(metrics: ServedMetrics, note: str, tr: Translation) -> Table:
+    lines = [_domain(name, one, tr) for name, one in metrics.domains.items()]
+    how = tr(
         "What was chosen, by the number of likes in a history, on train users whose last like was held out "
         "(validation users, with 5 and more likes); 'default' where there were too few of them. "
         "Less best alone: NDCG@10 of what is served less that of the ranker that was best by itself on "
-        "validation users, user by user. "
+        "validation users, user by user."
     )
-    lengths = (f"chosen for {length} likes" for length in HISTORY_LENGTHS)
-    heads = (
-        "domain", *lengths, "validation users", "NDCG@10 on validation", "test users", "NDCG@10 on test",
+    lengths = (tr("chosen for {length} likes", length=length) for length in HISTORY_LENGTHS)
+    rest = tr.each(
+        "validation users", "NDCG@10 on validation", "test users", "NDCG@10 on test",
         "best alone", "less best alone",
     )  # fmt: skip
-    return Table(heads, lines, "What is served, by domain", f"{how}{note}", align="llllrrrrlr")
+    heads = (tr("domain"), *lengths, *rest)
+    return Table(heads, lines, tr("What is served, by domain"), f"{how} {note}", align="llllrrrrlr")
 
 
-def _domain(name: str, one: ServedDomain) -> tuple[Cell, ...]:
+def _domain(name: str, one: ServedDomain, tr: Translation) -> tuple[Cell, ...]:
     choice, served = one.choice, one.systems.get(SERVED)
-    best = next((row.ndcg_at_10 for row in one.differences if row.against.startswith("best alone")), None)
+    best = next((row.ndcg_at_10 for row in one.differences if row.against.startswith(_BEST_ALONE)), None)
     return (
         name,
         *(
-            label_of(choice.chosen[length]) + (" (default)" if length in choice.defaults else "")
+            label_of(choice.chosen[length], tr) + (tr(" (default)") if length in choice.defaults else "")
             for length in HISTORY_LENGTHS
         ),
         choice.cases,
@@ -120,18 +137,20 @@ def _domain(name: str, one: ServedDomain) -> tuple[Cell, ...]:
     )
 
 
-def _systems(overall: ServedGroup, note: str) -> Table:
+def _systems(overall: ServedGroup, note: str, tr: Translation) -> Table:
     lines: list[Sequence[Cell]] = [
         (name, one.users, *_all_figures(one)) for name, one in overall.systems.items()
     ]
-    how = (
+    how = tr(
         "Precision@10 is a tenth of HR@10, since one item is right. AUC: the share of all other items that "
-        f"score less than the next one. Train: NDCG@10 of the last like of {overall.train_users} train "
-        "users, which the rankers were fitted on; less test: by how much that is better than on people whom "
-        "nothing was fitted on. What exceeds the gap of rankers that use no likes was learnt by heart. "
+        "score less than the next one. Train: NDCG@10 of the last like of {users} train users, which the "
+        "rankers were fitted on; less test: by how much that is better than on people whom nothing was "
+        "fitted on. What exceeds the gap of rankers that use no likes was learnt by heart.",
+        users=overall.train_users,
     )
-    heads = ("system", "users", "precision@10", "AUC", "HR@10", "NDCG@10", "train", "train less test")
-    return Table(heads, lines, "Served: every system on the same users", f"{how}{note}")
+    figures = ("precision@10", "AUC", "HR@10", "NDCG@10")
+    heads = (*tr.each("system", "users"), *figures, *tr.each("train", "train less test"))
+    return Table(heads, lines, tr("Served: every system on the same users"), f"{how} {note}")
 
 
 def _all_figures(one: ServedSystem) -> list[str]:
@@ -139,7 +158,7 @@ def _all_figures(one: ServedSystem) -> list[str]:
     return [*map(_mean, figures), _mean(one.gap, signed=True)]
 
 
-def _systems_by_domain(metrics: ServedMetrics, note: str) -> Table:
+def _systems_by_domain(metrics: ServedMetrics, note: str, tr: Translation) -> Table:
     """NDCG@10, a column a domain."""
     names = list(dict.fromkeys(name for one in metrics.domains.values() for name in one.systems))
     groups = metrics.domains.values()
@@ -147,25 +166,26 @@ def _systems_by_domain(metrics: ServedMetrics, note: str) -> Table:
         (name, *(_mean(one.systems[name].ndcg_at_10 if name in one.systems else None) for one in groups))
         for name in names
     ]
-    heads = ("system", *(f"{domain}, n = {one.users}" for domain, one in metrics.domains.items()))
-    return Table(heads, lines, "Served: NDCG@10 by domain", note)
+    heads = (tr("system"), *(f"{domain}, n = {one.users}" for domain, one in metrics.domains.items()))
+    return Table(heads, lines, tr("Served: NDCG@10 by domain"), note)
 
 
-def _bins(overall: ServedGroup, note: str) -> Table:
+def _bins(overall: ServedGroup, note: str, tr: Translation) -> Table:
     """NDCG@10 and HR@10 by the likes of the next item, a column a bin."""
     bins = {likes: overall.bins[likes] for likes in LIKES_BINS}
     counts = {likes: some[SERVED].users if some else 0 for likes, some in bins.items()}
     lines = [(name, *(_bin(some.get(name)) for some in bins.values())) for name in overall.systems]
-    how = "By the number of train users who liked the next item: NDCG@10, and HR@10 after the slash. "
-    heads = ("system", *(f"{likes} likes, n = {counts[likes]}" for likes in LIKES_BINS))
-    return Table(heads, lines, "Served: by likes of the next item", f"{how}{note}")
+    how = tr("By the number of train users who liked the next item: NDCG@10, and HR@10 after the slash.")
+    liked = (tr("{likes} likes, n = {n}", likes=likes, n=counts[likes]) for likes in LIKES_BINS)
+    heads = (tr("system"), *liked)
+    return Table(heads, lines, tr("Served: by likes of the next item"), f"{how} {note}")
 
 
 def _bin(one: ServedRank | None) -> str:
     return f"{mean_in_words(one.ndcg_at_10)} / {figure(one.hit_at_10.mean)}" if one else NONE
 
 
-def _lists(metrics: ServedMetrics, command: str) -> Table:
+def _lists(metrics: ServedMetrics, command: str, tr: Translation) -> Table:
     lines = [
         (
             name,
@@ -179,15 +199,16 @@ def _lists(metrics: ServedMetrics, command: str) -> Table:
         )
         for name, one in metrics.domains.items()
     ]
-    by = " and ".join(sorted({one.lists.distance_by for one in metrics.domains.values()}))
-    note = (
+    kinds = sorted({one.lists.distance_by for one in metrics.domains.values()})
+    note = tr(
         "The lists of ten that test users are served. Coverage: the share of the domain's items that anybody "
         "is shown, which few users keep low. Gini: how unevenly items are shown, 0 all alike, 1 always the "
-        f"same. Distance: of two items of a list, by {by} (1 less the cosine, or Jaccard). Novelty: the mean "
-        f"of -log2 of the share of train users who liked an item. {command}"
+        "same. Distance: of two items of a list, by {by} (1 less the cosine, or Jaccard). Novelty: the mean "
+        "of -log2 of the share of train users who liked an item.",
+        by=tr(" and ").join(map(tr.stored, kinds)),
     )
-    heads = ("domain", "users", "items", "shown", "coverage", "Gini", "distance", "novelty")
-    return Table(heads, lines, "Served: what the lists are like", note)
+    heads = tr.each("domain", "users", "items", "shown", "coverage", "Gini", "distance", "novelty")
+    return Table(heads, lines, tr("Served: what the lists are like"), f"{note} {command}")
 
 
 def _mean(mean: MeanInterval | None, *, signed: bool = False) -> str:

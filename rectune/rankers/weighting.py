@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.figures.fit import RankerWeights
+from rectune.core.text.translation import ENGLISH, Translation
 from rectune.rankers.base import Scores
 
 
@@ -93,9 +94,10 @@ def weighted_sum(
     return total
 
 
-def label_of(weights: RankerWeights) -> str:
+def label_of(weights: RankerWeights, tr: Translation = ENGLISH) -> str:
     """The weights in words: `ease`, or `0.7 ease + 0.3 hybrid`."""
     if len(weights.weights) == 1:
         return next(iter(weights.weights))
     said = " + ".join(f"{weight:.2g} {name}" for name, weight in weights.weights.items())
-    return said + (f", half at {weights.half_likes:g} likes" if weights.half_likes else "")
+    half = tr(", half at {likes} likes", likes=f"{weights.half_likes:g}")
+    return said + (half if weights.half_likes else "")

@@ -21,6 +21,7 @@ from rectune.core.figures.grounding import (
 )
 from rectune.core.text.figures import figure, share
 from rectune.core.text.tables import NONE, Cell, Table
+from rectune.core.text.translation import ENGLISH, Translation
 from rectune.core.types import grouped
 from rectune.recommender.requests import RecommendationRequest
 from rectune.retrieval.chunks import head_of
@@ -125,72 +126,83 @@ def relevance(
     )
 
 
-def grounding_tables(found: GroundingReport, made_by: str = "") -> list[Table]:
+def grounding_tables(found: GroundingReport, made_by: str = "", tr: Translation = ENGLISH) -> list[Table]:
     """The report as tables: resolution before and after grounding, similarity to the request, by domain.
 
     Args:
         found: the report.
         made_by: a sentence that ends every note.
+        tr: the language of the tables.
     """
-    columns = {"draft": found.draft, **{mode: one.answers for mode, one in found.modes.items()}}
+    columns = {tr("draft"): found.draft, **{mode: one.answers for mode, one in found.modes.items()}}
     return [
-        _outcomes(columns, found.cases, made_by),
-        _nearness(found.modes, made_by),
-        _by_domain(found.draft, found.modes[found.grounding].answers, found.grounding, made_by),
+        _outcomes(columns, found.cases, made_by, tr),
+        _nearness(found.modes, made_by, tr),
+        _by_domain(found.draft, found.modes[found.grounding].answers, found.grounding, made_by, tr),
     ]
 
 
-def _outcomes(columns: Mapping[str, GroundingShares], cases: int, made_by: str) -> Table:
+def _outcomes(columns: Mapping[str, GroundingShares], cases: int, made_by: str, tr: Translation) -> Table:
     lines = [
-        (f"resolves: {name}", *(share(one.resolved[name], one.n) for one in columns.values()))
+        (
+            tr("resolves: {how}", how=tr.stored(name)),
+            *(share(one.resolved[name], one.n) for one in columns.values()),
+        )
         for name in RESOLVED
     ]
     lines += [
-        (words, *(share(one.flags[name], one.n) for one in columns.values())) for name, words in FLAGS.items()
+        (tr(words), *(share(one.flags[name], one.n) for one in columns.values()))
+        for name, words in FLAGS.items()
     ]
-    note = (
-        f"What answers to the same {cases} test prompts come to: the model's own draft, and what goes out "
-        "in each way of choosing the items. They resolve to an item by its exact title, a misspelt one, or "
-        f"because an item is near to what they say. Brackets are 95 % intervals (Wilson). {made_by}"
+    note = tr(
+        "What answers to the same {cases} test prompts come to: the model's own draft, and what goes out in "
+        "each way of choosing the items. They resolve to an item by its exact title, a misspelt one, or "
+        "because an item is near to what they say. Brackets are 95 % intervals (Wilson).",
+        cases=cases,
     )
-    return Table(("answers", *columns), lines, "Grounding", note)
+    return Table((tr("answers"), *columns), lines, tr("Grounding"), f"{note} {made_by}")
 
 
-def _nearness(modes: Mapping[str, GroundedAnswers], made_by: str) -> Table:
+def _nearness(modes: Mapping[str, GroundedAnswers], made_by: str, tr: Translation) -> Table:
     found = [one.relevance for one in modes.values()]
     cosines = {
-        NEAR["draft"]: [near.draft for near in found],
-        NEAR["item"]: [near.item for near in found],
-        NEAR["items"]: [near.items for near in found],
-        NEAR["target"]: [near.target for near in found],
+        tr(NEAR["draft"]): [near.draft for near in found],
+        tr(NEAR["item"]): [near.item for near in found],
+        tr(NEAR["items"]): [near.items for near in found],
+        tr(NEAR["target"]): [near.target for near in found],
     }
     hits = {
-        "names the item really taken": [near.hit_at_1 for near in found],
-        "shows the item really taken": [near.hit_at_top for near in found],
+        tr("names the item really taken"): [near.hit_at_1 for near in found],
+        tr("shows the item really taken"): [near.hit_at_top for near in found],
     }
     counts = [one.answers.n for one in modes.values()]
     lines = [(words, *map(figure, values)) for words, values in cosines.items()]
     lines += [(words, *map(share, values, counts)) for words, values in hits.items()]
     known = [line for line in lines if set(line[1:]) != {NONE}]
-    note = (
+    note = tr(
         "Mean cosine to the request: the query, or the latest items of the history; and how often the item "
-        f"really taken next is found in the whole catalogue, with 95 % intervals (Wilson). {made_by}"
+        "really taken next is found in the whole catalogue, with 95 % intervals (Wilson)."
     )
-    return Table(("similarity to the request", *modes), known, "Similarity to the request", note)
+    heads = (tr("similarity to the request"), *modes)
+    return Table(heads, known, tr("Similarity to the request"), f"{note} {made_by}")
 
 
-def _by_domain(draft: GroundingShares, after: GroundingShares, mode: str, made_by: str) -> Table:
+def _by_domain(
+    draft: GroundingShares, after: GroundingShares, mode: str, made_by: str, tr: Translation
+) -> Table:
     lines: list[Sequence[Cell]] = []
     for domain in sorted(draft.domains):
         parts = draft.domains[domain], after.domains[domain]
         shares = (share(n, one.n) for one in parts for n in (one.resolved["exact"], one.flags["invented"]))
         lines.append((domain, parts[0].n, *shares))
-    note = (
-        f"Before is the draft, after is the answer that goes out ({mode}). "
-        f"Brackets are 95 % intervals (Wilson). {made_by}"
+    note = tr(
+        "Before is the draft, after is the answer that goes out ({mode}). Brackets are 95 % intervals "
+        "(Wilson).",
+        mode=mode,
     )
-    heads = ("domain", "n", "exact, before", "invented, before", "exact, after", "invented, after")
-    return Table(heads, lines, "Grounding by domain", note)
+    parts_named = tr.each("exact, before", "invented, before", "exact, after", "invented, after")
+    heads = (tr("domain"), "n", *parts_named)
+    return Table(heads, lines, tr("Grounding by domain"), f"{note} {made_by}")
 
 
 def _shares(found: Sequence[GroundingOutcome]) -> OutcomeShares:

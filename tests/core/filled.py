@@ -1,4 +1,4 @@
-"""Records of figures for tests: what a test does not care about is the least that is allowed."""
+"""Records of figures for tests: what a test does not care about is the least that is allowed, or is there."""
 
 from __future__ import annotations
 
@@ -58,6 +58,29 @@ def _value(kind: Any, given: Any) -> Any:
     if given is not _ABSENT:
         return given
     return arguments[0] if origin is Literal else _LEAST[kind]
+
+
+def everything(kind: type[R], /, name: str = "x") -> R:
+    """A record in which nothing is absent: one entry in every list and map, this name for every word."""
+    return kind.model_validate_json(json.dumps(_some(kind, name)))
+
+
+def _some(kind: Any, name: str) -> Any:
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return _some(next(one for one in arguments if one is not type(None)), name)
+    if origin is dict:
+        names = get_args(arguments[0]) if get_origin(arguments[0]) is Literal else (name,)
+        return {one: _some(arguments[1], name) for one in names}
+    if origin is tuple:
+        return [_some(one, name) for one in arguments if one is not ...]
+    if isinstance(kind, type) and issubclass(kind, Record):
+        return {json_name(one): _some(field.annotation, name) for one, field in kind.model_fields.items()}
+    if origin is Literal:
+        return arguments[0]
+    return {int: 1, float: 0.25, str: name, bool: True}.get(kind)
 
 
 def write_stage(folder: Path, figures: StageRecord, /, **manifest: Any) -> None:

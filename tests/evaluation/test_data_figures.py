@@ -137,7 +137,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
 
 @pytest.fixture()
 def config() -> Recipe:
-    return parse_recipe({"evaluate": {"systems": ["base"], "samples": 1}})
+    return parse_recipe({"evaluate": {"systems": ["base"], "samples": 1}, "report": {}})
 
 
 def panels(figure: Figure) -> dict[str, Any]:

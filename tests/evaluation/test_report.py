@@ -214,7 +214,7 @@ def leave_all(inputs: dict[str, Path], some: Sequence[StageRecord]) -> None:
 
 @pytest.fixture()
 def config() -> Recipe:
-    return parse_recipe({"evaluate": {"systems": ["base", "dpo"], "samples": 10}})
+    return parse_recipe({"evaluate": {"systems": ["base", "dpo"], "samples": 10}, "report": {}})
 
 
 @pytest.fixture()

@@ -34,7 +34,7 @@ from rectune.core.settings.generation import (
     TeacherConfig,
 )
 from rectune.core.settings.ranking import FitConfig, RerankConfig
-from rectune.core.settings.serving import EvaluateConfig, ReleaseConfig, RetrievalConfig
+from rectune.core.settings.serving import EvaluateConfig, ReleaseConfig, ReportConfig, RetrievalConfig
 from rectune.core.settings.training import AlignConfig, LoraSection, TrainConfig, TrainingConfig
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "PromptsConfig",
     "ReleaseConfig",
     "RemoteConfig",
+    "ReportConfig",
     "RerankConfig",
     "RetrievalConfig",
     "RuleConfig",

@@ -1,4 +1,4 @@
-"""Use of the finished model: the sections `retrieval`, `evaluate` and `release`."""
+"""Use of the finished model: the sections `retrieval`, `evaluate`, `report` and `release`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import Field
 from rectune.core.settings.base import NonNegativeInt, PositiveInt, Section, runtime_only
 from rectune.core.settings.generation import EngineConfig, SamplingConfig
 from rectune.core.settings.ranking import RANKER_NAMES, known_name
+from rectune.core.types import Locale
 
 
 class RetrievalConfig(EngineConfig):
@@ -96,6 +97,13 @@ class EvaluateConfig(EngineConfig):
     """Bootstrap resamples for confidence intervals. More make the bounds more stable."""
     seed: int = 7
     """Seed of all draws, and of the resamples."""
+
+
+class ReportConfig(Section):
+    """The page with everything that was measured."""
+
+    locale: Locale = "en"
+    """Language of the report, English or Korean: of its sentences and tables, not of titles and answers."""
 
 
 class ReleaseConfig(Section):

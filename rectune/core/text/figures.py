@@ -5,6 +5,7 @@ from __future__ import annotations
 from rectune.core.figures.record import Interval, MeanInterval, ShareInterval
 from rectune.core.stats.intervals import wilson
 from rectune.core.text.tables import NONE
+from rectune.core.text.translation import ENGLISH, Translation
 
 
 def figure(value: float | None, *, signed: bool = False) -> str:
@@ -41,10 +42,10 @@ def share(value: float | None, n: int) -> str:
     return with_ends(value, wilson(round(value * n), n))
 
 
-def memory(count: int) -> str:
+def memory(count: int, tr: Translation = ENGLISH) -> str:
     """Bytes in GiB or MiB; zero means that it was not measured."""
     if not count:
-        return "not measured"
+        return tr("not measured")
     return f"{count / 2**30:.2f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
 
 

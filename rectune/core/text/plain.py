@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from rectune.core.text.translation import ENGLISH, Translation
 from rectune.core.types import Locale
 
 _SPACES = re.compile(r"\s+")
@@ -37,14 +38,14 @@ def cut_line(text: str, longest: int) -> str:
     return _SPACES.sub(" ", _UNSEEN.sub(" ", encodable(text))).strip()[:longest]
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float, tr: Translation = ENGLISH) -> str:
     """A time in words that a person reads at a glance: 3.2 s, 45 s, 1 min 15 s, 10 min, 2 h 2 min."""
     if round(seconds, 1) < 60:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
+        return tr("{n} s", n=f"{seconds:.1f}".removesuffix(".0"))
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "min"), (0 if hours else rest, "s"))
-    return " ".join(f"{count} {unit}" for count, unit in parts if count)
+    parts = ((hours, "{n} h"), (minutes, "{n} min"), (0 if hours else rest, "{n} s"))
+    return " ".join(tr(sentence, n=count) for count, sentence in parts if count)
 
 
 def locale_of(text: str) -> Locale:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rectune.core.extras import needs_extra
 from rectune.core.figures.statistics import PartStatistics
+from rectune.core.text.translation import ENGLISH, Translation
 from rectune.core.types import Split
 from rectune.evaluation.pages.data import DataSummary, MixtureRow
 from rectune.evaluation.pages.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, drawable, save
@@ -24,43 +25,55 @@ _ACROSS = 4  # small multiples a line
 _TITLE = 28  # characters of a small multiple's title
 
 
-def draw(data: DataSummary, folder: Path) -> dict[str, str]:
+def draw(
+    data: DataSummary, folder: Path, tr: Translation = ENGLISH, labels: Translation = ENGLISH
+) -> dict[str, str]:
     """Draw all that the data gives; returns what each PNG shows, by file name.
 
     Domains have their charts, and the categories of all domains have theirs (`…_categories.png`).
+
+    Args:
+        data: what is drawn.
+        folder: of the PNG files.
+        tr: the language of what is returned.
+        labels: the language of the charts; see `rectune.core.plots.labels_in`.
     """
     domains = [row for row in data.domains if row.interactions]
     categories = [row for domain in domains for row in domain.categories if row.interactions]
     drawn: dict[str, str] = {}
-    for end, rows, of in (("", domains, "domain"), ("_categories", categories, "category")):
+    for end, rows, of in (("", domains, tr("domain")), ("_categories", categories, tr("category"))):
         if rows:
-            history_lengths(rows, folder / f"data_history{end}.png")
-            popularity(rows, folder / f"data_popularity{end}.png")
-            drawn[f"data_history{end}.png"] = f"Lengths of users' histories, by {of}"
-            drawn[f"data_popularity{end}.png"] = f"Interactions of items by their rank, by {of}"
+            history_lengths(rows, folder / f"data_history{end}.png", labels)
+            popularity(rows, folder / f"data_popularity{end}.png", labels)
+            drawn[f"data_history{end}.png"] = tr("Lengths of users' histories, by {of}", of=of)
+            drawn[f"data_popularity{end}.png"] = tr("Interactions of items by their rank, by {of}", of=of)
         if valued := [row for row in rows if row.values.bars]:
-            values(valued, data.positive_threshold, folder / f"data_values{end}.png")
-            drawn[f"data_values{end}.png"] = f"Values of interactions, and what counts as liked, by {of}"
+            values(valued, data.positive_threshold, folder / f"data_values{end}.png", labels)
+            drawn[f"data_values{end}.png"] = tr(
+                "Values of interactions, and what counts as liked, by {of}", of=of
+            )
     if mixes := [mix for mix in data.mixture if not mix.category]:
-        mixture(mixes, data.splits, folder / "data_mixture.png")
-        drawn["data_mixture.png"] = "Cases wanted and got, by dataset and split"
+        mixture(mixes, data.splits, folder / "data_mixture.png", labels)
+        drawn["data_mixture.png"] = tr("Cases wanted and got, by dataset and split")
     return drawn
 
 
-def history_lengths(rows: Sequence[PartStatistics], path: Path) -> None:
+def history_lengths(rows: Sequence[PartStatistics], path: Path, tr: Translation) -> None:
     """Share of users by the length of their histories, in buckets that double: all interactions, and liked
     ones.
     """
     figure, panels = _multiples(
-        rows, "interactions of a user (a bar: from its mark to below twice as many)", "users (%)"
+        rows,
+        tr("interactions of a user (a bar: from its mark to below twice as many)"),
+        tr("users (%)"),
     )
     last = max(bucket for row in rows for bucket, _ in row.history.all.buckets)
     places = [0, *(2**power for power in range(last.bit_length()))]
     for axes, row in zip(panels, rows, strict=True):
         lengths = row.history
         for kind, spread, colour, side in (
-            ("all", lengths.all, BLUE, -0.2),
-            ("liked", lengths.liked, ORANGE, 0.2),
+            (tr("all"), lengths.all, BLUE, -0.2),
+            (tr("liked"), lengths.liked, ORANGE, 0.2),
         ):
             counts = dict(spread.buckets)
             users = sum(counts.values())
@@ -72,15 +85,15 @@ def history_lengths(rows: Sequence[PartStatistics], path: Path) -> None:
     save(figure, path)
 
 
-def popularity(rows: Sequence[PartStatistics], path: Path) -> None:
+def popularity(rows: Sequence[PartStatistics], path: Path, tr: Translation) -> None:
     """Interactions of an item over its rank: a line a row, or a small multiple each where lines would be too
     many.
     """
     from matplotlib.ticker import NullFormatter
 
     together = len(rows) <= len(_LINES) and not any(row.category for row in rows)
-    axis = ("item's rank by popularity", "interactions of the item")
-    figure, panels = _single(*axis) if together else _multiples(rows, *axis)
+    x, y = tr.each("item's rank by popularity", "interactions of the item")
+    figure, panels = _single(x, y) if together else _multiples(rows, x, y)
     for place, row in enumerate(rows):
         axes = panels[0] if together else panels[place]
         style = {"color": _LINES[place], "linestyle": _DASHES[place % 4]} if together else {"color": BLUE}
@@ -94,18 +107,20 @@ def popularity(rows: Sequence[PartStatistics], path: Path) -> None:
     save(figure, path)
 
 
-def values(rows: Sequence[PartStatistics], liked: Mapping[str, float], path: Path) -> None:
+def values(rows: Sequence[PartStatistics], liked: Mapping[str, float], path: Path, tr: Translation) -> None:
     """How values are spread, what counts as liked in another colour, and the recipe's threshold."""
     figure, panels = _multiples(
-        rows, "value (stars, points, hours played, clicks)", "interactions (%)", share=False
+        rows,
+        *tr.each("value (stars, points, hours played, clicks)", "interactions (%)"),
+        share=False,
     )
     for axes, row in zip(panels, rows, strict=True):
-        _values(axes, row, liked.get(row.domain))
+        _values(axes, row, liked.get(row.domain), tr)
     _legend(figure, panels[0])
     save(figure, path)
 
 
-def _values(axes: Axes, row: PartStatistics, threshold: float | None) -> None:
+def _values(axes: Axes, row: PartStatistics, threshold: float | None, tr: Translation) -> None:
     bars = row.values.bars
     whole = sum(liked + others for _, liked, others in bars)
     shares = [[100 * bar[part] / whole for bar in bars] for part in (1, 2)]
@@ -123,23 +138,27 @@ def _values(axes: Axes, row: PartStatistics, threshold: float | None) -> None:
         step = max(1, len(bars) // 5)
         ticks = [(place - 0.5, value) for place, (value, *_) in zip(places, bars, strict=True)][::step]
         axes.set_xticks([place for place, _ in ticks], [_short(value) for _, value in ticks])
-    axes.bar(places, shares[1], width, color=GREY, label="not liked")
-    axes.bar(places, shares[0], width, bottom=shares[1], color=BLUE, label="liked")
+    axes.bar(places, shares[1], width, color=GREY, label=tr("not liked"))
+    axes.bar(places, shares[0], width, bottom=shares[1], color=BLUE, label=tr("liked"))
     if edge is not None and threshold is not None:
-        axes.axvline(edge, color=ORANGE, linestyle="--", linewidth=1.3, label="liked from here on")
-        axes.set_title(f"{_title(row)}\nliked from {threshold:g}", fontsize=9, loc="left")
+        axes.axvline(edge, color=ORANGE, linestyle="--", linewidth=1.3, label=tr("liked from here on"))
+        liked_from = tr("liked from {value}", value=f"{threshold:g}")
+        axes.set_title(f"{_title(row)}\n{liked_from}", fontsize=9, loc="left")
 
 
-def mixture(mixes: Sequence[MixtureRow], splits: Sequence[Split], path: Path) -> None:
+def mixture(mixes: Sequence[MixtureRow], splits: Sequence[Split], path: Path, tr: Translation) -> None:
     """Cases wanted and got: a panel a split, two bars a dataset."""
     figure = _figure(1.6 + 0.42 * len(mixes), 8.0)
     panels = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]
     for axes, split in zip(panels, splits, strict=True):
-        for name, colour, side in (("wanted", GREY, 0.2), ("got", BLUE, -0.2)):
+        for name, label, colour, side in (
+            ("wanted", tr("wanted"), GREY, 0.2),
+            ("got", tr("got"), BLUE, -0.2),
+        ):
             counts = [getattr(mix, name).get(split, 0) for mix in reversed(mixes)]
-            axes.barh([place + side for place in range(len(mixes))], counts, 0.4, color=colour, label=name)
+            axes.barh([place + side for place in range(len(mixes))], counts, 0.4, color=colour, label=label)
         axes.set_title(split, fontsize=9, loc="left")
-        axes.set_xlabel("cases")
+        axes.set_xlabel(tr("cases"))
         axes.locator_params(axis="x", nbins=4, integer=True)
         _plain(axes)
     names = [drawable(mix.source, 2 * _TITLE) for mix in reversed(mixes)]

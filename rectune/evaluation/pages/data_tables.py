@@ -11,6 +11,7 @@ from rectune.core.figures.statistics import PartStatistics, Spread
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.text.figures import percent
 from rectune.core.text.tables import NONE, Table, nested
+from rectune.core.text.translation import ENGLISH, Translation
 from rectune.evaluation.pages.data import DataSummary, read_data
 from rectune.evaluation.pages.data_figures import draw
 from rectune.evaluation.pages.page import Block, pictures
@@ -18,37 +19,39 @@ from rectune.evaluation.pages.page import Block, pictures
 _Column = Callable[[PartStatistics], str]
 
 
-def data_section(run: FinishedStages, figures: Path) -> list[Block]:
+def data_section(run: FinishedStages, figures: Path, tr: Translation, labels: Translation) -> list[Block]:
     """Where the data are from, what they are like, what was left out, and what cases were made of them.
 
     Args:
         run: the stages.
         figures: the folder that the charts are drawn into.
+        tr: the language of the section.
+        labels: the language of the charts.
     """
     data, measured = read_data(run), run.read(DataFigures)
     if measured is None:
-        return ["The data stage has not run."]
-    charts = draw(data, figures)
+        return [tr("The data stage has not run.")]
+    charts = draw(data, figures, tr, labels)
     return [
-        _datasets(measured.datasets),
-        *tables(data),
-        _drops(data),
-        _mixture(data),
+        _datasets(measured.datasets, tr),
+        *tables(data, tr),
+        _drops(data, tr),
+        _mixture(data, tr),
         pictures(figures, charts),
     ]
 
 
-def tables(data: DataSummary) -> list[Table]:
+def tables(data: DataSummary, tr: Translation = ENGLISH) -> list[Table]:
     """Three tables, a line a domain with its categories below it, and one of opinions where there are some;
     none where there are no statistics.
     """
     rows = data.rows
     if not rows:
         return []
-    return [*(_table(rows, *what) for what in (_INTERACTIONS, _HISTORIES, _ITEMS)), *_opinions(data)]
+    return [*(_table(rows, *what, tr) for what in (_INTERACTIONS, _HISTORIES, _ITEMS)), *_opinions(data, tr)]
 
 
-def _opinions(data: DataSummary) -> list[Table]:
+def _opinions(data: DataSummary, tr: Translation) -> list[Table]:
     if not data.opinions:
         return []
     lines = [
@@ -60,7 +63,7 @@ def _opinions(data: DataSummary) -> list[Table]:
         )
         for domain, one in data.opinions.items()
     ]
-    heads = (
+    heads = tr.each(
         "domain",
         "reviews",
         "of people in cases",
@@ -69,44 +72,57 @@ def _opinions(data: DataSummary) -> list[Table]:
         "items with opinions",
         "opinions",
     )
-    note = (
+    note = tr(
         "Sentences of reviews, told of items as opinions. Reviews of people in cases, or written after the "
         "training ends, are not used; personal data: sentences left out for it."
     )
-    return [Table(heads, lines, "Opinions", note)]
+    return [Table(heads, lines, tr("Opinions"), note)]
 
 
-def _table(rows: Sequence[PartStatistics], title: str, note: str, columns: Mapping[str, _Column]) -> Table:
+def _table(
+    rows: Sequence[PartStatistics], title: str, note: str, columns: Mapping[str, _Column], tr: Translation
+) -> Table:
     lines = [(_name(row), *(words(row) for words in columns.values())) for row in rows]
-    return Table(("domain", *columns), lines, title, note)
+    return Table(tr.each("domain", *columns), lines, tr(title), tr(note))
 
 
 def _name(row: PartStatistics) -> str:
     return nested(row.category) if row.category else row.domain
 
 
-def _datasets(found: Mapping[str, DatasetFigures]) -> Table:
+def _datasets(found: Mapping[str, DatasetFigures], tr: Translation) -> Table:
     lines = [
-        (name, one.domain, one.licence or "not stated", "yes" if one.redistributable else "no")
+        (
+            name,
+            one.domain,
+            one.licence or tr("not stated"),
+            tr("yes") if one.redistributable else tr("no"),
+        )
         for name, one in found.items()
     ]
-    return Table(("dataset", "domain", "licence", "may be passed on"), lines, "Datasets", align="l")
+    heads = tr.each("dataset", "domain", "licence", "may be passed on")
+    return Table(heads, lines, tr("Datasets"), align="l")
 
 
-def _drops(data: DataSummary) -> Table:
-    lines = [(drop.dataset, drop.reason, f"{drop.count:,}", "; ".join(drop.first)) for drop in data.drops]
-    return Table(("dataset", "reason", "count", "met first"), lines, "Left out on reading", align="llrl")
+def _drops(data: DataSummary, tr: Translation) -> Table:
+    lines = [
+        (drop.dataset, tr.stored(drop.reason), f"{drop.count:,}", "; ".join(drop.first))
+        for drop in data.drops
+    ]
+    heads = tr.each("dataset", "reason", "count", "met first")
+    return Table(heads, lines, tr("Left out on reading"), align="llrl")
 
 
-def _mixture(data: DataSummary) -> Table:
+def _mixture(data: DataSummary, tr: Translation) -> Table:
     lines = []
     for mix in data.mixture:
         counts = ((mix.wanted.get(split, 0), mix.got.get(split, 0)) for split in data.splits)
         cells = (("" if mix.category else f"{wanted:,}", f"{got:,}") for wanted, got in counts)
         name = nested(mix.source) if mix.category else mix.source
         lines.append((name, *(cell for pair in cells for cell in pair)))
-    heads = (head for split in data.splits for head in (f"{split}: wanted", "got"))
-    return Table(("source", *heads), lines, "Cases wanted and got")
+    pairs = ((tr("{split}: wanted", split=split), tr("got")) for split in data.splits)
+    heads = (tr("source"), *(head for pair in pairs for head in pair))
+    return Table(heads, lines, tr("Cases wanted and got"))
 
 
 def _density(row: PartStatistics) -> str:

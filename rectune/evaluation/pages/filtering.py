@@ -11,6 +11,7 @@ from rectune.core.figures.data import BorderlineRows
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.text.markdown import escaped
 from rectune.core.text.tables import Cell, Table
+from rectune.core.text.translation import Translation
 from rectune.evaluation.pages.page import Block, Collapsible, pictures
 from rectune.filters.report import examples, length_table, rule_table
 
@@ -22,7 +23,7 @@ _CHARTS = {
 }
 
 
-def funnel(run: FinishedStages) -> list[Block]:
+def funnel(run: FinishedStages, tr: Translation) -> list[Block]:
     """Rows into and out of each stage, and why some did not get through."""
     lines = [
         (
@@ -30,45 +31,46 @@ def funnel(run: FinishedStages) -> list[Block]:
             flow.rows_in,
             flow.rows_out,
             f"{100 * flow.rows_out / flow.rows_in:.0f} %" if flow.comparable else "",
-            ", ".join(f"{reason}: {count}" for reason, count in flow.dropped.items()),
+            ", ".join(f"{tr.stored(reason)}: {count}" for reason, count in flow.dropped.items()),
         )
         for flow in run.flows()
     ]
-    table = Table(("stage", "rows in", "rows out", "through", "dropped"), lines, align="lrrrl")
-    return [table if lines else "No stage counted rows."]
+    heads = tr.each("stage", "rows in", "rows out", "through", "dropped")
+    return [Table(heads, lines, align="lrrrl") if lines else tr("No stage counted rows.")]
 
 
-def scores(run: FinishedStages, figures: Path) -> list[Block]:
+def scores(run: FinishedStages, figures: Path, tr: Translation) -> list[Block]:
     """What the filter did: scores by domain, rules, lengths, and the rows that a person should read.
 
     Args:
         run: the stages.
-        figures: the folder that the filter's pictures are copied into.
+        figures: the folder that the filter's pictures are copied into, whose labels are English.
+        tr: the language of the section.
     """
     filtered, borderline = run.read(FilterFigures), run.read(BorderlineRows)
     if filtered is None or borderline is None:
-        return ["The filter has not run."]
+        return [tr("The filter has not run.")]
     base = run.read(BaseFigures)
-    counted = f", counted with the tokenizer of {escaped(base.model)}" if base else ""
-    said = (
-        f"The score of a response is ln(L) · L / C, L its tokens and C its distinct tokens{counted}. High "
-        "means repetitive. A response may be dropped for more than one reason."
+    counted = tr(", counted with the tokenizer of {model}", model=escaped(base.model)) if base else ""
+    said = tr(
+        "The score of a response is ln(L) · L / C, L its tokens and C its distinct tokens{counted}. High "
+        "means repetitive. A response may be dropped for more than one reason.",
+        counted=counted,
     )
-    heads = ("domain", "rows", "kept", "lower quartile", "median", "upper quartile")
+    heads = tr.each("domain", "rows", "kept", "lower quartile", "median", "upper quartile")
     folder = run.inputs["filter"]
-    read = {"Worst kept": borderline.worst_kept, "Best dropped": borderline.best_dropped}
+    read = (
+        (tr("Worst kept, by the score: {n}", n=len(borderline.worst_kept)), borderline.worst_kept),
+        (tr("Best dropped, by the score: {n}", n=len(borderline.best_dropped)), borderline.best_dropped),
+    )
     return [
         said,
         Table(heads, _quartiles(folder)),
-        pictures(figures, _histograms(folder, figures)),
-        replace(rule_table(filtered), title="Rules"),
-        replace(length_table(filtered), title="Dropped by length"),
-        pictures(figures, _charts(folder, figures)),
-        *(
-            Collapsible(f"{words}, by the score: {len(found)}", examples(found))
-            for words, found in read.items()
-            if found
-        ),
+        pictures(figures, _histograms(folder, figures, tr)),
+        replace(rule_table(filtered, tr), title=tr("Rules")),
+        replace(length_table(filtered, tr), title=tr("Dropped by length")),
+        pictures(figures, _charts(folder, figures, tr)),
+        *(Collapsible(words, examples(found, tr)) for words, found in read if found),
     ]
 
 
@@ -88,20 +90,20 @@ def _quartiles(folder: Path) -> list[tuple[Cell, ...]]:
     ]
 
 
-def _histograms(folder: Path, figures: Path) -> dict[str, str]:
+def _histograms(folder: Path, figures: Path, tr: Translation) -> dict[str, str]:
     """Copy the histograms of scores; returns what each shows, by file name."""
     found = {}
     for path in sorted((folder / "histograms").glob("*.png")):
         name = "scores_" + re.sub(r"[^\w.-]", "_", path.name)
         _copy(path, figures / name)
-        found[name] = f"Response scores in {path.stem}"
+        found[name] = tr("Response scores in {domain}", domain=path.stem)
     return found
 
 
-def _charts(folder: Path, figures: Path) -> dict[str, str]:
+def _charts(folder: Path, figures: Path, tr: Translation) -> dict[str, str]:
     for name in _CHARTS:
         _copy(folder / "figures" / name, figures / f"filter_{name}")
-    return {f"filter_{name}": shows for name, shows in _CHARTS.items()}
+    return {f"filter_{name}": tr(shows) for name, shows in _CHARTS.items()}
 
 
 def _copy(source: Path, target: Path) -> None:

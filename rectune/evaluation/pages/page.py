@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from rectune.core.text.markdown import escaped, joined
 from rectune.core.text.tables import Table
+from rectune.core.text.translation import ENGLISH, Translation
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 FIGURES = "figures"  # the folder of the pictures, beside the page
 _FRAME = """<!doctype html>
-<html lang="en">
+<html lang="{locale}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -36,7 +37,7 @@ _FRAME = """<!doctype html>
 <body>
 <main>
 <header>
-{head}<nav aria-label="Sections">{links}</nav>
+{head}<nav aria-label="{sections_named}">{links}</nav>
 </header>
 {sections}</main>
 </body>
@@ -89,16 +90,19 @@ def _written(block: Block) -> str:
     return block.to_markdown() if isinstance(block, Table) else block
 
 
-def to_html(page: Page, folder: Path) -> str:
+def to_html(page: Page, folder: Path, tr: Translation = ENGLISH) -> str:
     """The page as one HTML file: pictures inside, no script, and a policy that lets nothing be loaded.
 
     Args:
         page: what to write.
         folder: where the pictures lie; an image that is none of them is left out.
+        tr: the language that the page is in.
     """
     renderer = _renderer(folder)
     anchors = {name: name.lower().replace(" ", "-") for name in page.sections}
     return _FRAME.format(
+        locale=tr.locale,
+        sections_named=tr("Sections"),
         title=html.escape(page.title),
         style=(Path(__file__).parent / "style.css").read_text(encoding="utf-8"),
         head=_rendered([f"# {escaped(page.title)}", *page.head], renderer),

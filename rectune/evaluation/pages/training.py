@@ -14,30 +14,32 @@ from rectune.core.text.figures import figure, mean_in_words, memory
 from rectune.core.text.markdown import block_quote, escaped
 from rectune.core.text.plain import duration
 from rectune.core.text.tables import Table
+from rectune.core.text.translation import ENGLISH, Translation
 from rectune.evaluation.pages.figures import loss_curve, reward_margins
 from rectune.evaluation.pages.page import Block, Collapsible, pictures
 from rectune.models import metrics
 from rectune.models.export_summary import export_summary
 
-_LOSS = {"loss.png": "Loss of supervised fine-tuning over optimizer steps"}
-_REWARDS = {
-    "rewards.png": "Implicit rewards of chosen and rejected answers and their margin over optimizer steps"
+_CHARTS = {
+    "loss.png": "Loss of supervised fine-tuning over optimizer steps",
+    "rewards.png": "Implicit rewards of chosen and rejected answers and their margin over optimizer steps",
 }
 
 
-def training(run: FinishedStages, figures: Path) -> list[Block]:
-    """Charts of both trainings, drawn into the folder `figures`, the pairs that DPO was given, and the
-    export.
+def training(run: FinishedStages, figures: Path, tr: Translation, labels: Translation) -> list[Block]:
+    """Charts of both trainings, drawn into the folder `figures` with `labels`, the pairs that DPO was given,
+    and the export.
     """
-    loss_curve(_log(run, "sft", "loss"), figures / "loss.png")
-    reward_margins(_log(run, "dpo", "rewards/margins"), figures / "rewards.png")
+    loss_curve(_log(run, "sft", "loss"), figures / "loss.png", labels)
+    reward_margins(_log(run, "dpo", "rewards/margins"), figures / "rewards.png", labels)
     health, sampled = run.read(HealthReport), run.read(CandidatesFigures)
     exported = run.read(ExportFigures)
     return [
-        pictures(figures, _LOSS | _REWARDS) or "No training step was logged.",
-        *([preference_table(health, run.made_by("tag"))] if health else []),
-        *([_adapter_gap(sampled.gap_to_adapter, sampled.gguf)] if sampled else []),
-        *(["### Export", export_summary(exported)] if exported else []),
+        pictures(figures, {name: tr(shows) for name, shows in _CHARTS.items()})
+        or tr("No training step was logged."),
+        *([preference_table(health, run.made_by("tag", tr), tr)] if health else []),
+        *([_adapter_gap(sampled.gap_to_adapter, sampled.gguf, tr)] if sampled else []),
+        *([tr("### Export"), export_summary(exported, tr)] if exported else []),
     ]
 
 
@@ -58,20 +60,24 @@ def _log(run: FinishedStages, stage: str, wanted: str) -> list[metrics.Row]:
     return list(steps.values())
 
 
-def _adapter_gap(gap: AdapterGap, gguf: GgufFile) -> str:
+def _adapter_gap(gap: AdapterGap, gguf: GgufFile, tr: Translation) -> str:
     """How far the sampled GGUF is from the adapter it was merged from."""
-    return (
-        f"The SFT model that wrote the candidate answers is a {escaped(gguf.quantisation)} "
-        f"file: the mean log-probability of an answer's tokens lies {gap.nats_per_token:.3f} nats from "
-        f"the adapter model's (mean over {gap.answers} answers, {gap.tokens} tokens)."
+    return tr(
+        "The SFT model that wrote the candidate answers is a {quantisation} file: the mean log-probability "
+        "of an answer's tokens lies {nats} nats from the adapter model's (mean over {answers} answers, "
+        "{tokens} tokens).",
+        quantisation=escaped(gguf.quantisation),
+        nats=f"{gap.nats_per_token:.3f}",
+        answers=gap.answers,
+        tokens=gap.tokens,
     )
 
 
-def preference_table(health: HealthReport, made_by: str) -> Table:
+def preference_table(health: HealthReport, made_by: str, tr: Translation = ENGLISH) -> Table:
     """Chosen against rejected answers; `made_by` is a sentence that ends the note."""
     sides, meanings = health.sides, health.meanings
     lines = [
-        (words, figure(side.chosen), figure(side.rejected), mean_in_words(side.gap, signed=True))
+        (tr.stored(words), figure(side.chosen), figure(side.rejected), mean_in_words(side.gap, signed=True))
         for words, side in (
             (meanings["words"], sides.words),
             (meanings["repetition"], sides.repetition),
@@ -79,23 +85,26 @@ def preference_table(health: HealthReport, made_by: str) -> Table:
             (meanings["names_item"], sides.names_item),
         )
     ]
-    warned = "".join(f"Warning: {text}. " for text in health.warnings)
-    note = (
-        f"{health.pairs} pairs of {health.prompts} prompts, as DPO was given them. Brackets are "
-        f"95 % intervals of the mean difference. {warned}{made_by}"
+    said = tr(
+        "{pairs} pairs of {prompts} prompts, as DPO was given them. Brackets are 95 % intervals of the mean "
+        "difference.",
+        pairs=health.pairs,
+        prompts=health.prompts,
     )
-    return Table(("measure", "chosen", "rejected", "difference"), lines, "Preference pairs", note)
+    warnings = (tr("Warning: {text}.", text=tr.stored(text)) for text in health.warnings)
+    heads = tr.each("measure", "chosen", "rejected", "difference")
+    return Table(heads, lines, tr("Preference pairs"), " ".join((said, *warnings, made_by)))
 
 
-def cost(run: FinishedStages) -> list[Block]:
+def cost(run: FinishedStages, tr: Translation) -> list[Block]:
     """Time and memory of each stage, the packages, and the rule of a simulated annotator."""
     whole = sum(one.seconds for one in run.manifests.values())
     lines = [
         (
             stage,
-            duration(one.seconds),
+            duration(one.seconds, tr),
             f"{100 * one.seconds / whole:.0f} %" if whole else None,
-            memory(one.peak_memory),
+            memory(one.peak_memory, tr),
             one.attempts,
             one.key,
         )
@@ -107,12 +116,12 @@ def cost(run: FinishedStages) -> list[Block]:
             seen.setdefault(package, set()).add(version)
     versions = ", ".join(f"{package} {', '.join(sorted(found))}" for package, found in sorted(seen.items()))
     tagged = run.read(TagFigures)
-    heads = ("stage", "time", "share of time", "peak memory", "attempts", "key")
+    heads = tr.each("stage", "time", "share of time", "peak memory", "attempts", "key")
     return [
         Table(heads, lines, align="lrrrrl"),
-        *([Collapsible("Versions", escaped(versions))] if versions else []),
+        *([Collapsible(tr("Versions"), escaped(versions))] if versions else []),
         *(
-            [Collapsible("The simulated annotator's rule", block_quote(tagged.rule))]
+            [Collapsible(tr("The simulated annotator's rule"), block_quote(tr.stored(tagged.rule)))]
             if tagged and tagged.rule
             else []
         ),
