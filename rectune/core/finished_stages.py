@@ -21,7 +21,7 @@ from rectune.core.figures import STAGE_FIGURES
 from rectune.core.figures.preferences import TagFigures
 from rectune.core.figures.read_records import checked, read_figures, read_listed, remake_hint
 from rectune.core.figures.record import Count, NonNegative, Record, RowCounts, StageRecord
-from rectune.core.package_data import made_by
+from rectune.core.package_data import recipe_argument
 from rectune.core.recipe import Recipe, describe_fault, read_yaml
 from rectune.core.settings.base import Section
 from rectune.core.text.translation import ENGLISH, Translation
@@ -153,6 +153,11 @@ class FinishedStages:
     def simulated(self) -> bool:
         """Whether any preference comes from the simulated annotator."""
         return any("simulated" in name for name in self.annotators)
+
+
+def made_by(recipe: str, stage: str, tr: Translation = ENGLISH) -> str:
+    """The command that makes a stage's figures, as a sentence; the recipe's name may be empty."""
+    return tr("Made by: rectune run {recipe} --until {stage}.", recipe=recipe_argument(recipe), stage=stage)
 
 
 def _section(kind: type[C], kept: Any, stage: str, path: Path) -> C:

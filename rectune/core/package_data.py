@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rectune.core.text.translation import ENGLISH, Translation
-
 _PACKAGE = Path(__file__).parents[1]
 
 RECIPES = _PACKAGE / "recipes"
@@ -32,8 +30,3 @@ def find_recipe(recipe: Path) -> Path:
 def recipe_argument(name: str) -> str:
     """How a command line names the recipe whose runs are kept under `name`, which may be empty."""
     return name if name in recipe_names() else f"recipes/{name or 'RECIPE'}.yaml"
-
-
-def made_by(recipe: str, stage: str, tr: Translation = ENGLISH) -> str:
-    """The command that makes a stage's figures, as a sentence; the recipe as in `recipe_argument`."""
-    return tr("Made by: rectune run {recipe} --until {stage}.", recipe=recipe_argument(recipe), stage=stage)

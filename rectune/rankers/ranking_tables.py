@@ -16,7 +16,7 @@ from rectune.core.figures.evaluation import (
     RankingFigures,
     TitleCompletion,
 )
-from rectune.core.package_data import made_by
+from rectune.core.finished_stages import made_by
 from rectune.core.settings.serving import TUNED
 from rectune.core.text.figures import figure, mean_in_words, share_in_words, with_ends
 from rectune.core.text.tables import NONE, Cell, Table, nested

@@ -16,7 +16,7 @@ from rectune.core.figures.served import (
     ServedRank,
     ServedSystem,
 )
-from rectune.core.package_data import made_by
+from rectune.core.finished_stages import made_by
 from rectune.core.settings.serving import CHOSEN
 from rectune.core.text.figures import figure, mean_in_words, percent
 from rectune.core.text.tables import NONE, Cell, Table

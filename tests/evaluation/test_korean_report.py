@@ -44,8 +44,8 @@ KOREAN = translation("ko")
 PACKAGE = Path(rectune.__file__).parent
 # Whose stages write sentences into their figures.
 STAGES = (
-    "evaluation/*.py", "align/*.py", "datagen/**/*.py", "filters/rules/*.py", "readers/**/*.py", "train/sft.py",
-    "release/parity.py", "core/figures/*.py",
+    "evaluation/*.py", "align/*.py", "datagen/**/*.py", "filters/rules/*.py", "readers/**/*.py",
+    "train/sft.py", "recommender/*.py", "release/parity.py", "core/figures/*.py",
 )  # fmt: skip
 
 # What stays as it is: names of stages, systems, measures, settings, formats; units; data of the test.
@@ -110,6 +110,7 @@ def filled(finished: dict[str, Path]) -> dict[str, Path]:  # noqa: F811
     for kind in (BorderlineRows, GroundingReport, HealthReport):
         leave(finished, everything(kind))
     ranked = everything(EvalMetrics)
+    assert ranked.answers
     answers = ranked.answers.model_copy(update={"figures": {"hit@1": "x"}})
     leave(finished, ranked.model_copy(update={"answers": answers}))
     leave(finished, everything(ServedMetrics, "served"))
@@ -232,7 +233,7 @@ def _wording() -> list[Path]:
 
 def _core() -> list[Path]:
     """The other modules that ask for a sentence of the report."""
-    names = ("core/text/plain.py", "core/text/figures.py", "core/package_data.py", "rankers/weighting.py")
+    names = ("core/text/plain.py", "core/text/figures.py", "core/finished_stages.py", "rankers/weighting.py")
     return [*(PACKAGE / name for name in names), PACKAGE / "filters" / "report.py"]
 
 
@@ -248,21 +249,22 @@ def _tree(path: Path) -> ast.Module:
 @cache
 def _texts(path: Path) -> tuple[str, ...]:
     """The strings of a module but its docstrings, with {} for the values of f-strings."""
-    inside = {id(node.value) for node in ast.walk(_tree(path)) if isinstance(node, ast.Expr)}
+    inside: set[int] = set()  # of docstrings and f-strings, which are walked before what is in them
     found = []
     for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.JoinedStr):
+        if isinstance(node, ast.Expr):
+            inside.add(id(node.value))
+        elif isinstance(node, ast.JoinedStr):
             inside |= {id(part) for part in node.values}
-            found.append(
-                "".join(getattr(part, "value", "") if _is_text(part) else "{}" for part in node.values)
-            )
-        elif _is_text(node) and id(node) not in inside:
-            found.append(node.value)
+            found.append("".join(_text(part) or "{}" for part in node.values))
+        elif (text := _text(node)) is not None and id(node) not in inside:
+            found.append(text)
     return tuple(found)
 
 
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+def _text(node: ast.AST) -> str | None:
+    """The node's value, if it is a string."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 def _calls(path: Path) -> Iterator[tuple[str, list[ast.expr]]]:
@@ -276,11 +278,13 @@ def _asked(path: Path) -> Iterator[str]:
     for name, arguments in _calls(path):
         if name in ("tr", "tr.each"):
             wanted = arguments[:1] if name == "tr" else arguments
-            yield from (one.value for one in wanted if _is_text(one))
+            yield from (text for one in wanted if (text := _text(one)) is not None)
 
 
 def _dropped(path: Path) -> Iterator[str]:
     """The reasons that readers count what they leave out by."""
+    if "recommender" in path.parts:  # reads tables of the caller's own, in no stage
+        return
     for name, arguments in _calls(path):
         if re.search(r"drops\.add$|_kept$|self\.count$", name):
-            yield from (one.value for one in arguments if _is_text(one) and " " in one.value)
+            yield from (text for one in arguments if (text := _text(one)) and " " in text)

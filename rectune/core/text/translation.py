@@ -46,7 +46,8 @@ class Translation:
         """
         for pattern, sentence in self._patterns:
             if found := pattern.fullmatch(text):
-                return sentence.format(**{name: self.stored(part) for name, part in found.groupdict().items()})
+                values = {name: self.stored(value) for name, value in found.groupdict().items()}
+                return sentence.format(**values)
         return text
 
     @cached_property
