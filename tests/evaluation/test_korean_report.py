@@ -121,7 +121,11 @@ def filled(finished: dict[str, Path]) -> dict[str, Path]:  # noqa: F811
     return finished
 
 
-def test_no_english_is_left_in_a_full_report(config: Recipe, filled: dict[str, Path], out: Path) -> None:  # noqa: F811
+def test_no_english_is_left_in_a_full_report(
+    config: Recipe,
+    filled: dict[str, Path],
+    out: Path,  # noqa: F811
+) -> None:
     figures = run(config, filled, out)
     page, markdown = (out / "report.html").read_text(), (out / "report.md").read_text()
     words = Words(page)
@@ -130,7 +134,11 @@ def test_no_english_is_left_in_a_full_report(config: Recipe, filled: dict[str, P
     assert english(re.sub(r"\]\(figures/[\w.-]+\)", "]", markdown)) == set()
 
 
-def test_no_english_is_left_in_an_empty_report(config: Recipe, tmp_path: Path, out: Path) -> None:  # noqa: F811
+def test_no_english_is_left_in_an_empty_report(
+    config: Recipe,
+    tmp_path: Path,
+    out: Path,  # noqa: F811
+) -> None:
     run(config, {"data": tmp_path / "nothing", "eval": tmp_path / "nothing"}, out)
     assert english((out / "report.md").read_text()) == set()
 
