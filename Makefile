@@ -11,7 +11,8 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
-	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes $(STAGES)
+	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
+	bench-support $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -79,6 +80,9 @@ bench-headlines: setup-tests  ## Korean titles: precision@10; ARGS="--data path/
 
 bench-morphemes: setup-tests  ## the time of 10,000 Korean titles and of queries; ARGS="--items 2000"
 	@$(BIN)/python -m bench.morphemes $(ARGS)
+
+bench-support: setup-tests  ## the check of reasons on planted good and bad ones; ARGS=--variants
+	@$(BIN)/python -m bench.support $(ARGS)
 
 bench-served: setup-tests  ## what validation chooses and test users are served; DATA=path
 	@$(BIN)/python -m bench.served --data $(DATA) $(ARGS)

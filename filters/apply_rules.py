@@ -11,6 +11,7 @@ from typing import Any
 from rectune.core import settings
 from rectune.core.types import Verdict
 from rectune.filters.rules import ResponseBatch, row_rules, set_rules
+from rectune.filters.rules.unsupported import facts_of
 from rectune.filters.tokenization import score_texts
 from rectune.prompts.title_index import TitleIndexes
 
@@ -118,14 +119,18 @@ def measure(columns: pa.RecordBatch, catalogue: TitleIndexes, tokenizer: Any) ->
     )
     histories, candidates = (prompt.field(name).to_pylist() for name in ("history", "candidates"))
     named, shown = list[list[str]](), list[list[int]]()
+    facts, sources = list[str](), list[list[str]]()
     for domain, target, others, of, history in zip(
         domains, targets, candidates, known, histories, strict=True
     ):
         own = [catalogue[domain].item(item).title for item in (target, *others)]
-        liked = [catalogue[of].item(item).title for item in history]
-        places = {title: place for place, title in enumerate(dict.fromkeys([*own, *liked]))}
+        liked = [catalogue[of].item(item) for item in history]
+        titles = dict.fromkeys([*own, *(item.title for item in liked)])
+        places = {title: place for place, title in enumerate(titles)}
         named.append(list(places))
         shown.append([places[title] for title in own[1:]])
+        facts.append(facts_of(catalogue[domain].item(target)))
+        sources.append([own[0], *(f"{item.title}\n{facts_of(item)}" for item in liked)])
     responses = columns.column("response").to_pylist()
     return ResponseBatch(
         ids=columns.column("id").to_pylist(),
@@ -137,6 +142,8 @@ def measure(columns: pa.RecordBatch, catalogue: TitleIndexes, tokenizer: Any) ->
         responses=responses,
         titles=named,
         shown=shown,
+        facts=facts,
+        known=sources,
         catalogue=catalogue,
         **score_texts(tokenizer, responses),
     )

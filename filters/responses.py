@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 RULES = tuple(rule.name for rule in (*ROW_RULES, *SET_RULES))
-_ABOUT_TARGETS = ("target", "other_item")  # rules that need the title that should be recommended
+_NEEDS = {"target": "target", "other_item": "target", "unsupported": "facts"}  # rule -> column
 
 
 def filter_responses(
@@ -35,8 +35,9 @@ def filter_responses(
     Args:
         rows: a polars or pandas frame, or a list of dicts. The column `response` is needed; `instruction`
             (the prompt, which `prompt_copy` compares with), `locale` (en or ko, else guessed from the text),
-            and `target` (the title that should be recommended, which `target` and `other_item` need) are used
-            where they are there.
+            `target` (the title that should be recommended, which `target` and `other_item` need), and `facts`
+            (what is known of it, which `unsupported` needs) with `history` (what is known of what was liked)
+            and `query` are used where they are there.
         rules: names out of `RULES`; all that the columns allow without it.
         threshold: from which response score on the rule `score` drops a row.
         tokenizer: the model whose tokens are counted: `embedded`, a folder, a GGUF file or a Hub id.
@@ -49,6 +50,7 @@ def filter_responses(
 
     Raises:
         UserError: no column `response`, an unknown rule, or one whose column is missing.
+        MissingExtra: `unsupported` is asked about Korean, and `kiwipiepy` is not installed.
     """
     import polars as pl
 
@@ -88,13 +90,16 @@ def _frame(rows: Any) -> pl.DataFrame:
 
 
 def _chosen(rules: Collection[str] | None, columns: Sequence[str]) -> set[str]:
-    without = set() if "target" in columns else set(_ABOUT_TARGETS)
+    without = {rule for rule, column in _NEEDS.items() if column not in columns}
     if rules is None:
         return set(RULES) - without
     if unknown := sorted(set(rules) - set(RULES)):
         raise UserError(f"there is no rule {unknown[0]}", hint=f"rules: {', '.join(RULES)}")
     if lacking := sorted(set(rules) & without):
-        raise UserError(f"the rule {lacking[0]} needs a column target", hint="add it, or leave the rule out")
+        needed = _NEEDS[lacking[0]]
+        raise UserError(
+            f"the rule {lacking[0]} needs a column {needed}", hint="add it, or leave the rule out"
+        )
     return set(rules)
 
 
@@ -116,10 +121,12 @@ def _batch(frame: pl.DataFrame, tokenizer: str) -> ResponseBatch:
         categories=[""] * frame.height,
         locales=locales,  # type: ignore[arg-type]
         instructions=column("instruction"),
-        queries=[""] * frame.height,
+        queries=column("query"),
         responses=responses,
         titles=[[target] if target else [] for target in targets],
         shown=[[]] * frame.height,
+        facts=column("facts"),
+        known=[list(pair) for pair in zip(targets, column("history"), strict=True)],
         catalogue=TitleIndexes([]),
         **score_texts(tokenizer_of_reference(tokenizer)[0], responses),
     )

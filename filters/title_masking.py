@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-MASK = "\ufffc"  # Unicode's object replacement character; no letter, no space, no control character
+from rectune.core.text.support import MASK as MASK
+
 _WORD = re.compile(r"\w+")
 
 

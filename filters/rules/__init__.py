@@ -11,6 +11,7 @@ from rectune.filters.rules.repetition import NgramRepetition, PromptCopy
 from rectune.filters.rules.stop_words import StopWords
 from rectune.filters.rules.target import OtherItem, WrongTarget
 from rectune.filters.rules.text_quality import BrokenText, LeftoverMarkers, WrongLanguage
+from rectune.filters.rules.unsupported import Unsupported
 
 ROW_RULES: tuple[type[Rule], ...] = (
     EmptyResponse,
@@ -23,6 +24,7 @@ ROW_RULES: tuple[type[Rule], ...] = (
     OtherItem,
     WrongLanguage,
     StopWords,
+    Unsupported,
     BrokenText,
     LeftoverMarkers,
     Advertising,

@@ -29,7 +29,8 @@ class ResponseBatch:
     """Examples as aligned columns, with token counts and scores of the responses.
 
     `titles` has the target's title, then those shown as candidates, then the history's, each once; `shown`
-    the places of the candidates in it. `catalogue` has all titles of all domains.
+    the places of the candidates in it. `facts` is what is known of the target without its title, `known` what
+    else is known: its title, and the items of the history. `catalogue` has all titles of all domains.
     """
 
     ids: Sequence[str]
@@ -41,6 +42,8 @@ class ResponseBatch:
     responses: Sequence[str]
     titles: Sequence[Sequence[str]]
     shown: Sequence[Sequence[int]]
+    facts: Sequence[str]
+    known: Sequence[Sequence[str]]
     tokens: Ints
     distinct: Ints
     score: Column

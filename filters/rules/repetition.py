@@ -46,11 +46,12 @@ class NgramRepetition(Rule):
     def figures(self, batch: ResponseBatch) -> Column:
         import numpy as np
 
-        return np.array([self._share(parts) for parts in batch.segments], dtype=np.float64)
+        return np.array([self.share(parts) for parts in batch.segments], dtype=np.float64)
 
     def drops(self, figures: Column, batch: ResponseBatch) -> Mask:
         return figures >= self.config.rules.ngram_repetition.share
 
-    def _share(self, parts: Sequence[list[str]]) -> float:
+    def share(self, parts: Sequence[list[str]]) -> float:
+        """The share in a text, as the words of its parts; no n-gram crosses two of them."""
         said = runs(parts, self.config.rules.ngram_repetition.words)
         return 1.0 - len(set(said)) / len(said) if said else 0.0

@@ -8,22 +8,12 @@ from __future__ import annotations
 
 import re
 
+from rectune.core.text.common_words import FUNCTION_WORDS
 from rectune.core.types import Locale
 from rectune.filters.rules.base import LocaleShareRule
 
 _FEWEST = 8  # number of words below which the share is unreliable
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_ENGLISH = frozenset(
-    """
-    a about after all also am an and any are around as at be because been before both but by can could did do
-    does for from had has have having he her here hers him his how i if in into is it its itself just me more
-    most my no not of on once one only or other our out over own she should so some such than that the their
-    them themselves then there these they this those through to too under until up very was we were what when
-    where which while who whose why will with within without would yet you your yours yourself it's you're
-    you've you'll you'd i'm i've
-    that's there's they're he's she's we're isn't don't doesn't won't can't
-    """.split()
-)
 # The last syllable, or two, of a word with a particle, of a verb, or of what modifies a noun.
 _KOREAN = re.compile(
     r"[가-힣](?:은|는|이|가|을|를|의|에|도|로|와|과|만|나|며|고|서|면|지|게|니|라|해|한|할|된|될|인|일|던|든|들|적|다|요|죠|네|까|려|듯|록|및|"
@@ -45,4 +35,4 @@ class StopWords(LocaleShareRule):
             return float("nan")
         if locale == "ko":
             return sum(bool(_KOREAN.search(word)) for word in words) / len(words)
-        return sum(word.lower().replace("’", "'") in _ENGLISH for word in words) / len(words)
+        return sum(word.lower().replace("’", "'") in FUNCTION_WORDS for word in words) / len(words)

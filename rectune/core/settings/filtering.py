@@ -76,6 +76,16 @@ class StopWordsConfig(PerLocaleConfig):
     """Minimum share of words with a particle or a verb ending in Korean responses."""
 
 
+class UnsupportedConfig(RuleConfig):
+    """The share of content words that stand neither in the facts of the item, nor in the history or query."""
+
+    en: Fraction = 0.34
+    """Share in English responses above which they are dropped; smaller values drop more of what is invented,
+    and more of what is said in other words."""
+    ko: Fraction = 0.34
+    """The same in Korean responses."""
+
+
 class NearDuplicateConfig(RuleConfig):
     """A response that is nearly equal to another one."""
 
@@ -106,6 +116,9 @@ class FilterRulesConfig(Section):
     """The response is in another script than its prompt's locale."""
     stop_words: StopWordsConfig = StopWordsConfig()
     """The response is a list of words without sentences."""
+    unsupported: UnsupportedConfig = UnsupportedConfig()
+    """The response says what stands nowhere. Not judged where nothing is known of the item in the script of
+    the response."""
     broken_text: RuleConfig = RuleConfig()
     """The response has characters that no writer types, or letters read in a wrong encoding."""
     markers: RuleConfig = RuleConfig()
