@@ -22,8 +22,7 @@ from rectune.prompts.query_words import query_words
 from rectune.prompts.teacher_prompts import brief, facts, rationale_messages
 from rectune.prompts.template_reasons import template_reason
 from rectune.recommender.explanation_request import ExplanationRequest
-from rectune.recommender.reason_checks import fault
-from rectune.retrieval.grounding import Grounding
+from rectune.recommender.reason_checks import KnownTitles, fault
 
 By = Literal["model", "template"]
 
@@ -53,9 +52,17 @@ class Explanation:
         return f"{self.reason}\n{self.ending}".strip()
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedReason:
+    """What a model wrote, and why it is rejected; empty if it is not."""
+
+    text: str
+    fault: str
+
+
 def write_explanations(
     wanted: Sequence[ExplanationRequest],
-    grounding: Grounding,
+    grounding: KnownTitles,
     sampling: SamplingConfig,
     attempts: int,
     ask: Callable[[Sequence[GenerationRequest]], list[GenerationResult]],
@@ -66,15 +73,27 @@ def write_explanations(
         left = [number for number in range(len(wanted)) if number not in done]
         if not left:
             break
-        answers = ask([_request(wanted[number], sampling, attempt) for number in left])
-        for number, answer in zip(left, answers, strict=True):
-            request = wanted[number]
-            body = _body(request, answer)
-            if not fault(body, request, grounding):
-                done[number] = explained(body, request, "model", attempt + 1)
+        found = checked_reasons([wanted[number] for number in left], grounding, sampling, ask, attempt)
+        for number, reason in zip(left, found, strict=True):
+            if not reason.fault:
+                done[number] = explained(reason.text, wanted[number], "model", attempt + 1)
     return [
         done.get(number) or explained(plain_sentence(request), request, "template", attempts)
         for number, request in enumerate(wanted)
+    ]
+
+
+def checked_reasons(
+    wanted: Sequence[ExplanationRequest],
+    grounding: KnownTitles,
+    sampling: SamplingConfig,
+    ask: Callable[[Sequence[GenerationRequest]], list[GenerationResult]],
+    attempt: int = 0,
+) -> list[CheckedReason]:
+    """One attempt at the reasons for each request, in order, with what is wrong with them."""
+    bodies = map(_body, wanted, ask([_request(one, sampling, attempt) for one in wanted]))
+    return [
+        CheckedReason(body, fault(body, one, grounding)) for body, one in zip(bodies, wanted, strict=True)
     ]
 
 

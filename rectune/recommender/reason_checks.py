@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Protocol
 
 from rectune.core.extras import is_installed
 from rectune.core.progress import say
@@ -19,7 +20,6 @@ from rectune.prompts.answers import find_items
 from rectune.prompts.list_parsing import advice_in, labels_of
 from rectune.prompts.titles import fold, plain_title, split_words, without_year
 from rectune.recommender.explanation_request import ExplanationRequest
-from rectune.retrieval.grounding import Grounding
 
 _CONFIG = FilterConfig()  # the rules and their limits are the filter's
 _BY_COUNT: tuple[CountRule, ...] = (BrokenText(_CONFIG), LeftoverMarkers(_CONFIG))
@@ -55,7 +55,14 @@ _THIS = re.compile(
 )
 
 
-def fault(body: str, request: ExplanationRequest, grounding: Grounding) -> str:
+class KnownTitles(Protocol):
+    """What knows the titles of a catalogue, as `rectune.retrieval.grounding.Grounding` does."""
+
+    def mentioned(self, text: str, domain: str) -> list[str]:
+        """The titles of the domain that a text names with certainty."""
+
+
+def fault(body: str, request: ExplanationRequest, grounding: KnownTitles) -> str:
     """Why these reasons are rejected; empty if they are not."""
     if len(body) - len(request.opening) < _LEAST:
         return "says nothing"
@@ -80,7 +87,7 @@ def _copies(body: str, item: Item) -> bool:
     return any(fold(part) in folded for part in (*categories, *named))
 
 
-def _wrong_names(body: str, request: ExplanationRequest, grounding: Grounding) -> str:
+def _wrong_names(body: str, request: ExplanationRequest, grounding: KnownTitles) -> str:
     """Names of items, and what looks like names, that are not among what is known."""
     told = " ".join([*map(_told, (request.shown, request.item, *request.liked)), request.query])
     own = set(map(plain_title, _titles(request)))
