@@ -114,3 +114,13 @@ def mean_reciprocal_rank(ranker: str) -> float:
 def test_the_recipe_plans_every_stage(tmp_path: Path) -> None:
     steps = make_plan(load_recipe(RECIPE), ArtifactStore(tmp_path), "push")
     assert all(step.cache_key is not None for step in steps)
+
+
+@pytest.mark.slow
+def test_the_recipe_runs_from_the_files_to_filtered_rows(tmp_path: Path) -> None:
+    cheap = ["models.base=tiny", "data.train=12", "data.preference=4", "data.test=4"]
+    make(RECIPE, "filter", tmp_path, cheap)
+    store = ArtifactStore(tmp_path)
+    steps = {step.stage.name: step for step in make_plan(load_recipe(RECIPE, cheap), store, "filter")}
+    rows = read_rows(store.folder("filter", steps["filter"].key) / "train.parquet", Example)
+    assert rows and all("추천: " in row.response or "순위:\n" in row.response for row in rows)
