@@ -33,8 +33,9 @@ _ENDINGS = (
 def with_particle(word: str, particle: str) -> str:
     """The word and its particle.
 
-    Closing quotes are skipped, and so is what stands behind a word in brackets: "기생충 (Parasite)을". English words end as they are mostly said in Korean; where their
-    spelling does not tell, and after other scripts, both forms stand, as in "Web을(를)".
+    Closing quotes are skipped, and so is what stands behind a word in brackets: "기생충 (Parasite)을".
+    English words end as they are mostly said in Korean; where their spelling does not tell, and after
+    other scripts, both forms stand, as in "Web을(를)".
 
     Args:
         word: a noun, a title, a query.

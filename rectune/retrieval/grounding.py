@@ -19,8 +19,8 @@ from rectune.core.types import Item
 from rectune.prompts.answers import find_items, items_in_places, read_answer
 from rectune.prompts.title_index import TitleIndexes
 from rectune.prompts.title_matching import MARKED, SURE
-from rectune.retrieval.embedding import reads
 from rectune.retrieval.chunks import ChunkConfig
+from rectune.retrieval.embedding import reads
 from rectune.retrieval.index import IndexConfig, build_index
 from rectune.retrieval.search import CatalogueIndex, SearchHit
 

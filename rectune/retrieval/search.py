@@ -128,8 +128,8 @@ class CatalogueIndex:
         return list({(hit.domain, hit.item_id): hit for hits in rankings for hit in hits}.values())[:k]
 
     def has_words(self, text: str, domain: str) -> bool:
-        """Whether an item of the domain has a word of this text, in a script without spaces or in Korean, that
-        says what is wanted.
+        """Whether an item of the domain has a word of this text that says what is wanted; of items in Korean,
+        or in a script without spaces.
         """
         return bool(self.segmenter) and self._term_search.has_words(encodable(text)[:_LONGEST_QUERY], domain)
 

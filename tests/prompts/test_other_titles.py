@@ -129,7 +129,8 @@ BOTH = films(
 @pytest.mark.parametrize(
     ("typed", "place"),
     [
-        ("기생충", 0), ("parasite", 0), ("기생충(Parasite)", 0), ("기생충 (2019)", 0), ("곡성", 1), ("哭聲", 1),
+        ("기생충", 0), ("parasite", 0), ("기생충(Parasite)", 0), ("기생충 (2019)", 0), ("곡성", 1),
+        ("哭聲", 1),
         ("Your Name", 2), ("君の名は", 2), ("Kimi no Na wa", 2), ("괴물", 3), ("The Host", 4), ("USB", None),
         ("이어폰", None), ("Se7en", None), ("Black", None), ("장갑", 7),
     ],
@@ -140,5 +141,8 @@ def test_both_names_of_a_title_are_titles(typed: str, place: int | None) -> None
 
 
 def test_both_names_are_found_in_running_text_and_may_carry_a_particle() -> None:
-    assert [mention.index for mention in find_items("기생충을 보고 나서 Parasite라고 적었어요.", BOTH)] == [0, 0]
+    assert [mention.index for mention in find_items("기생충을 보고 나서 Parasite라고 적었어요.", BOTH)] == [
+        0,
+        0,
+    ]
     assert (BOTH.others.taken, BOTH.others.shared) == (1, 2)  # 괴물; Black, twice

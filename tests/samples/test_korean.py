@@ -1,7 +1,8 @@
-"""The sample of Korean films: facts that parse, titles that are found, tastes that can be learnt, a recipe."""
+"""The sample of Korean films: facts that parse, titles that are found, tastes to be learnt, a recipe."""
 
 import csv
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 from rectune.core.artifacts import ArtifactStore
 from rectune.core.recipe import load_recipe
-from rectune.core.types import Item
+from rectune.core.rows import read_rows
+from rectune.core.types import Example, Item
 from rectune.pipeline.plan import make_plan
 from rectune.prompts.title_index import TitleIndex
 from rectune.rankers.base import ranker_class
@@ -77,10 +79,22 @@ def test_titles_are_unique_under_each_of_their_names(films: list[Item]) -> None:
         ("鳴梁", "명량(鳴梁)"), ("명량", "명량(鳴梁)"), ("JSA", "공동경비구역 JSA"), ("1987", "1987"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_a_search_finds_films_by_description_and_by_both_names(
     index: CatalogueIndex, words: str, title: str
 ) -> None:
     assert index.find([words], "movies", k=1)[0].title == title
+
+
+@pytest.mark.slow
+def test_words_that_only_ask_find_nothing_by_themselves(index: CatalogueIndex) -> None:
+    asked = index.find(["송강호 나오는 영화 추천해 줘"], "movies", k=5)
+    played = {film.title for film in read_catalogue(FILMS, CatalogueOptions("movies", facts=FACTS)).items
+              if any("송강호" in fact for fact in film.facts)}  # fmt: skip
+    assert {hit.title for hit in asked} <= played
+    assert index.has_words("송강호 나오는 영화", "movies") and index.has_words("좀비", "movies")
+    assert not index.has_words("나오는 영화 추천해 줘", "movies")
+    assert not index.has_words("여권 재발급 신청", "movies") and not index.has_words("좀비", "books")
 
 
 def test_item_knn_learns_more_of_it_than_popularity() -> None:
@@ -119,8 +133,13 @@ def test_the_recipe_plans_every_stage(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_recipe_runs_from_the_files_to_filtered_rows(tmp_path: Path) -> None:
     cheap = ["models.base=tiny", "data.train=12", "data.preference=4", "data.test=4"]
-    make(RECIPE, "filter", tmp_path, cheap)
-    store = ArtifactStore(tmp_path)
-    steps = {step.stage.name: step for step in make_plan(load_recipe(RECIPE, cheap), store, "filter")}
-    rows = read_rows(store.folder("filter", steps["filter"].key) / "train.parquet", Example)
-    assert rows and all("추천: " in row.response or "순위:\n" in row.response for row in rows)
+    command = [sys.executable, "-m", "rectune.cli.main", "run", str(RECIPE), "--until", "filter"]
+    answer = subprocess.run(
+        [*command, "--runs", str(tmp_path), *cheap], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    rows = read_rows(ArtifactStore(tmp_path).resolve("demo-ko", "filter") / "kept.parquet", Example)
+    assert len(rows) == 12
+    for row in rows:
+        assert "해요" in row.response or "예요" in row.response or "돼요" in row.response
+        assert "추천: " in row.response or "순위:\n1. " in row.response
