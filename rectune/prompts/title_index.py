@@ -150,7 +150,7 @@ class TitleIndex:
 
     @cached_property
     def _tables(self) -> tuple[_WordTable, ...]:
-        return (_WordTable(self.titles, range(len(self.titles)), self.others.pairs),)
+        return (_WordTable(self.titles, range(len(self.titles)), self.others.titles),)
 
     @cached_property
     def others(self) -> OtherTitles:

@@ -25,11 +25,6 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,
 YEAR = r"[(\[（]\s?\d{4}(?:\s?[-–]\s?(?:\d{4})?)?\s?[)\]）]"  # in brackets, or a span of them
 _YEAR = re.compile(YEAR)
 _YEAR_AT_END = re.compile(YEAR + "$")
-# A name and another one behind it in brackets.
-_TWO_NAMES = re.compile(r"([^()（）\[\]]+)[(（\[]([^()（）\[\]]+)[)）\]]")
-_HANGUL = re.compile("[가-힣]")
-_EASTERN = re.compile("[가-힣\u3040-\u30ff\u3400-\u9fff]")  # and kana, and Chinese characters
-_LATIN_LETTERS = 4  # of a name in brackets: shorter ones are mostly no names (5G, XL, USB)
 _YEAR_LENGTH = 16  # characters that a year in brackets takes at most
 
 
@@ -88,18 +83,3 @@ def without_year(title: str) -> str:
     tail = bare[-_YEAR_LENGTH:]
     year = _YEAR_AT_END.search(tail)
     return bare[: len(bare) - len(tail) + year.start()].rstrip() if year else ""
-
-
-def names_in_two_scripts(title: str) -> tuple[str, ...]:
-    """Both names of a title that has the second in brackets and in another script; empty for all others.
-
-    "기생충 (Parasite)" has two, as "곡성(哭聲)" has; "Seven (Se7en)" and "Alien (1979)" have none.
-    """
-    both = _TWO_NAMES.fullmatch(unescape(title)[0].strip())
-    if not both:
-        return ()
-    name, other = (one_line(unicodedata.normalize("NFC", part)) for part in both.groups())
-    if not any(bool(script.search(name)) != bool(script.search(other)) for script in (_HANGUL, _EASTERN)):
-        return ()
-    letters = sum(sign.isalpha() for sign in other)
-    return (name, other) if letters >= (1 if _EASTERN.search(other) else _LATIN_LETTERS) else ()

@@ -48,7 +48,7 @@ def test_films_of_the_movies_dataset_are_known_by_their_original_titles(tmp_path
         tmp_path, "--catalogue", str(films), "--format", "movies_dataset", "--domain", "movies",
         "--ranker", "bm25", "--top", "3", "--verbose", "--history", "L'orchestre de papier; Der Motensammler",
     )  # fmt: skip
-    assert "5 items are also known by another title" in said
+    assert "5 items are also known by their original title" in said
     assert "movies_metadata.csv: id 1997-08-20" in said
     assert "not in the catalogue" not in said
     assert " by " in said and "\n3. " in said

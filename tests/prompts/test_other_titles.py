@@ -1,4 +1,4 @@
-"""Original titles, and both names of a title, find their items, and never another one."""
+"""Original titles find their items, and never another one."""
 
 import pytest
 
@@ -111,38 +111,3 @@ def test_one_original_of_items_with_one_title_is_theirs_and_the_shown_one_is_mea
 def test_titles_stay_as_they_are() -> None:
     assert INDEX.distinct == INDEX.titles
     assert INDEX.bearers("L'Orchestre de papier") == []
-
-
-BOTH = films(
-    ("기생충 (Parasite)", ""),
-    ("곡성(哭聲)", ""),
-    ("Your Name (君の名は。)", "Kimi no Na wa"),
-    ("괴물", ""),
-    ("괴물 (The Host)", ""),
-    ("이어폰 (USB)", ""),
-    ("Seven (a.k.a. Se7en)", ""),
-    ("장갑 (Black)", ""),
-    ("모자 (Black)", ""),
-)
-
-
-@pytest.mark.parametrize(
-    ("typed", "place"),
-    [
-        ("기생충", 0), ("parasite", 0), ("기생충(Parasite)", 0), ("기생충 (2019)", 0), ("곡성", 1),
-        ("哭聲", 1),
-        ("Your Name", 2), ("君の名は", 2), ("Kimi no Na wa", 2), ("괴물", 3), ("The Host", 4), ("USB", None),
-        ("이어폰", None), ("Se7en", None), ("Black", None), ("장갑", 7),
-    ],
-)  # fmt: skip
-def test_both_names_of_a_title_are_titles(typed: str, place: int | None) -> None:
-    assert BOTH.alike(typed)[0] == place
-    assert read_answer(f"추천: {typed}", BOTH).recommended == place
-
-
-def test_both_names_are_found_in_running_text_and_may_carry_a_particle() -> None:
-    assert [mention.index for mention in find_items("기생충을 보고 나서 Parasite라고 적었어요.", BOTH)] == [
-        0,
-        0,
-    ]
-    assert (BOTH.others.taken, BOTH.others.shared) == (1, 2)  # 괴물; Black, twice
