@@ -88,7 +88,8 @@ def _kinds(prompts: Sequence[Prompt]) -> dict[str, int]:
 def plan_cases(cases: Sequence[Case], config: settings.PromptsConfig) -> list[PromptPlan]:
     """Scenario, form and locale of every case, in the recipe's shares within each domain and split.
 
-    A test case always gets a passive direct prompt, which is evaluated, and a second, active direct one.
+    A test case always gets a passive direct prompt, which is evaluated, and a second, active direct one,
+    unless there are to be no active ones at all.
     """
     plans: list[PromptPlan] = []
     groups: dict[tuple[str, str], list[Case]] = {}
@@ -98,8 +99,12 @@ def plan_cases(cases: Sequence[Case], config: settings.PromptsConfig) -> list[Pr
         group = sorted(group, key=lambda case: content_id("plan", config.seed, case.id))
         locales = _deal(config.locales, len(group), f"{domain}/{split}/locale")
         if split == "test":
-            plans += [PromptPlan(c, "passive", "direct", loc) for c, loc in zip(group, locales, strict=True)]
-            plans += [PromptPlan(c, "active", "direct", loc) for c, loc in zip(group, locales, strict=True)]
+            asked: tuple[Scenario, ...] = (
+                ("passive", "active") if config.scenarios.get("active") else ("passive",)
+            )
+            for scenario in asked:
+                pairs = zip(group, locales, strict=True)
+                plans += [PromptPlan(case, scenario, "direct", locale) for case, locale in pairs]
         else:
             kinds = _deal(_products(config), len(group), f"{domain}/{split}/kind")
             for case, kind, locale in zip(group, kinds, locales, strict=True):

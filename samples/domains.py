@@ -188,6 +188,16 @@ DOMAINS: dict[str, Domain] = {
         liked=4,
         taste=Taste(users=90, least=12, most=16),
     ),
+    "korean": Domain(
+        title="제목",
+        facets=_split("장르"),
+        traits=_era_and("감독", (2003, 2010, 2016), "연도"),
+        item_id=lambda number, random: f"F{number + 1:03d}",
+        user_id=lambda number, random: f"회원{number + 1:03d}",
+        value=half_stars,
+        liked=4,
+        taste=Taste(users=60, least=15, most=22),
+    ),
 }
 
 

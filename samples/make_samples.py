@@ -17,6 +17,7 @@ if not __package__:  # run as a file: Python then looks for modules in samples/,
 from samples import (  # noqa: E402
     write_amazon,
     write_csvs,
+    write_korean,
     write_mind,
     write_movies_dataset,
     write_steam,
@@ -36,6 +37,7 @@ WRITERS: dict[str, Writer] = {
     "movies_dataset": write_movies_dataset.movies_dataset,
     "steam": write_steam.steam,
     "amazon": write_amazon.amazon,
+    "korean": write_korean.korean,
 }
 
 

@@ -17,6 +17,7 @@ _LETTERS = {"L": _L, "R": _L, "M": _CONSONANT, "N": _CONSONANT}  # 엘 알 엠 �
 _SPELT = 3  # capitals that are read letter by letter: SF, DVD
 _LONGEST = 40  # letters of a word that are looked at
 _LATIN = re.compile(r"[A-Za-z]+$")
+_BRACKETED = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]]\W*$")
 # How an English word ends as Koreans say it, by its spelling; the first that matches counts.
 _ENDINGS = (
     (re.compile(r"anime$"), _VOWEL),
@@ -32,8 +33,9 @@ _ENDINGS = (
 def with_particle(word: str, particle: str) -> str:
     """The word and its particle.
 
-    Closing quotes and brackets are skipped. English words end as they are mostly said in Korean; where their
-    spelling does not tell, and after other scripts, both forms stand, as in "Web을(를)".
+    Closing quotes are skipped, and so is what stands behind a word in brackets: "기생충 (Parasite)을".
+    English words end as they are mostly said in Korean; where their spelling does not tell, and after
+    other scripts, both forms stand, as in "Web을(를)".
 
     Args:
         word: a noun, a title, a query.
@@ -44,11 +46,17 @@ def with_particle(word: str, particle: str) -> str:
     """
     if particle not in FORMS:
         raise ValueError(f"{particle!r} is none of the particles {', '.join(FORMS)}")
-    final = _final(word)
+    final = _final(_read_out(word))
     if final is None:
         return f"{word}{particle}({FORMS[particle]})"
     vowel_form = final == _VOWEL or (particle == "으로" and final == _L)
     return word + (FORMS[particle] if vowel_form else particle)
+
+
+def _read_out(word: str) -> str:
+    """The word without what it has behind it in brackets; a word of nothing else stays."""
+    before = _BRACKETED.sub("", word)
+    return _read_out(before) if before != word and any(map(str.isalnum, before)) else word
 
 
 def _final(word: str) -> str | None:

@@ -30,6 +30,9 @@ def judge(
 ) -> Judgement:
     """Compare the texts of a request with the catalogue.
 
+    An embedder that does not know the language of a text tells nothing of its nearness, so that there a word
+    in common with an item is enough for `auto`.
+
     Args:
         texts: what is looked for.
         domain: where.
@@ -40,4 +43,5 @@ def judge(
     wanted = settings.min_similarity
     least = grounding.min_similarity(domain) if wanted == "auto" else wanted
     nearness = grounding.fit(texts, domain, known)
-    return Judgement(nearness >= least, nearness, least)
+    fits = nearness >= least or (wanted == "auto" and grounding.said_in_words(texts, domain))
+    return Judgement(fits, nearness, least)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +58,8 @@ class TermScores:
         found: Scores = (queries @ self.weights.T).toarray()
         return found
 
-    def score_texts(self, texts: Sequence[str]) -> Scores:
-        """[len(texts), documents] the scores of texts.
+    def score_texts(self, texts: Sequence[str], ignored: Container[str] = ()) -> Scores:
+        """[len(texts), documents] the scores of texts, without `ignored` terms where a text has others.
 
         A Korean noun that no document has counts by the nouns of like meaning that they have. A word in
         Hangul that the dictionary lacks too counts as the term that is written most like it, if four of five
@@ -67,7 +67,8 @@ class TermScores:
         """
         from scipy.sparse import csr_array
 
-        rows = [self._asked(text, terms) for text, terms in zip(texts, terms_of(texts), strict=True)]
+        kept = ([term for term in terms if term not in ignored] or terms for terms in terms_of(texts))
+        rows = [self._asked(text, terms) for text, terms in zip(texts, kept, strict=True)]
         bounds = np.cumsum([0, *map(len, rows)])
         columns = np.array([at for row in rows for at in row], np.int64)
         counts = np.array([count for row in rows for count in row.values()], np.float64)

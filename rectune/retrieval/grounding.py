@@ -20,6 +20,7 @@ from rectune.prompts.answers import find_items, items_in_places, read_answer
 from rectune.prompts.title_index import TitleIndexes
 from rectune.prompts.title_matching import MARKED, SURE
 from rectune.retrieval.chunks import ChunkConfig
+from rectune.retrieval.embedding import reads
 from rectune.retrieval.index import IndexConfig, build_index
 from rectune.retrieval.search import CatalogueIndex, SearchHit
 
@@ -165,6 +166,11 @@ class Grounding:
         """Cosine of the nearest item to any of the texts of a request; -1 where there is nothing."""
         hits = [hit for text in texts if text.strip() for hit in self.index.near(text, domain, 1, history)]
         return max((hit.similarity for hit in hits), default=-1.0)
+
+    def said_in_words(self, texts: Sequence[str], domain: str) -> bool:
+        """Whether a text in a language that the embedder does not know has words in common with an item."""
+        unread = (text for text in texts if not reads(self.index.embedder, text))
+        return any(self.index.has_words(text, domain) for text in unread)
 
     def mentioned(self, text: str, domain: str) -> list[str]:
         """The titles of the domain that a text names with certainty, in its order."""

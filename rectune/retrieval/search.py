@@ -127,6 +127,12 @@ class CatalogueIndex:
         rankings = [hits for _, hits, _ in self._full_text([(encodable(text), 1.0)], domain, k)]
         return list({(hit.domain, hit.item_id): hit for hits in rankings for hit in hits}.values())[:k]
 
+    def has_words(self, text: str, domain: str) -> bool:
+        """Whether an item of the domain has a word of this text that says what is wanted; of items in Korean,
+        or in a script without spaces.
+        """
+        return bool(self.segmenter) and self._term_search.has_words(encodable(text)[:_LONGEST_QUERY], domain)
+
     def _full_text(
         self,
         said: Sequence[tuple[str, float]],

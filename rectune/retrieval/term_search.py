@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from rectune.retrieval.bm25 import TermScores
+from rectune.retrieval.request_words import request_words
+from rectune.retrieval.terms import terms_of
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +57,7 @@ class TermSearch:
             without: item ids to leave out.
             within: the only ids that are looked for; None means all.
         """
-        scores: Any = np.asarray(weights) @ self._scores.score_texts(texts)
+        scores: Any = np.asarray(weights) @ self._scores.score_texts(texts, request_words(domain))
         if domain is not None:
             scores = np.where(self._domains == domain, scores, 0.0)
         found = dict[FoundItem, None]()
@@ -66,3 +68,10 @@ class TermSearch:
             if item.item_id not in without and (within is None or item.item_id in within):
                 found.setdefault(item)
         return list(found)
+
+    def has_words(self, text: str, domain: str) -> bool:
+        """Whether an item of the domain has one of the text's terms that say what is wanted."""
+        asked = (self._scores.column.get(term) for term in {*next(terms_of([text]))} - request_words(domain))
+        columns = [column for column in asked if column is not None]
+        there = self._scores.weights[np.flatnonzero(self._domains == domain)]
+        return bool(columns) and bool(there[:, columns].nnz)

@@ -77,6 +77,18 @@ def test_no_prompt_is_over_the_budget_and_the_newest_items_stay(
     assert listwise and not any("word word" in prompt.instruction for prompt in prompts)
 
 
+def test_where_no_prompt_is_active_nobody_is_asked_for_a_query(
+    config: Recipe, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    passive = config.model_copy(
+        update={"prompts": config.prompts.model_copy(update={"scenarios": {"passive": 1}})}
+    )
+    stats, prompts = made(passive, inputs, tmp_path / "runs/queries/a")
+    assert {prompt.scenario for prompt in prompts} == {"passive"}
+    assert {prompt.split for prompt in prompts} == {"train", "test"}
+    assert stats.queries == 0 and stats.dropped["every query refused"] == 0
+
+
 def test_the_same_cases_in_another_order_give_the_same_prompts(
     config: Recipe, inputs: dict[str, Path], tmp_path: Path
 ) -> None:

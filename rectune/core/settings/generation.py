@@ -43,7 +43,7 @@ class PromptsConfig(Section):
     """Relative weights of the languages. Use `{en: 1}` for a base model that knows no Korean."""
     scenarios: dict[Literal["passive", "active"], Weight] = Field(default={"passive": 0.6, "active": 0.4})
     """Relative weights of `passive` prompts, which show a history, and `active` ones, which have a query
-    too."""
+    too. `{passive: 1}` asks for no query at all, also in the tests: for a teacher that cannot write them."""
     forms: dict[Literal["direct", "listwise"], Weight] = Field(default={"direct": 0.6, "listwise": 0.4})
     """Relative weights of `direct` prompts, which ask for one item, and `listwise` ones, which ask for a
     ranking."""

@@ -49,9 +49,12 @@ def duration(seconds: float, tr: Translation = ENGLISH) -> str:
 
 
 def locale_of(text: str) -> Locale:
-    """Korean if most letters are Hangul, else English."""
+    """Korean if most letters are Hangul, else English; a syllable of Hangul holds two letters or three and
+    counts as two, so that "Netflix에서 볼 만한 영화" is Korean.
+    """
     letters = [letter for letter in text if letter.isalpha()]
-    return "ko" if 2 * sum("가" <= letter <= "힣" for letter in letters) > len(letters) else "en"
+    syllables = sum("가" <= letter <= "힣" for letter in letters)
+    return "ko" if 2 * syllables > len(letters) - syllables else "en"
 
 
 def _visible(character: str) -> str:
