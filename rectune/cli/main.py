@@ -110,8 +110,18 @@ def plan(
 
 
 @app.command()
-def doctor(runs: Runs = Path("runs")) -> None:
-    """What works on this machine, and how to repair what does not."""
+def doctor(
+    model: Annotated[
+        str, typer.Option(help="Ask this model ten questions instead: a GGUF file, a Hub id, `embedded`.")
+    ] = "",
+    runs: Runs = Path("runs"),
+) -> None:
+    """What works on this machine, and how to repair what does not; or what a model can be trusted with."""
+    if model:
+        from rectune.cli.recommend_source import checked_model
+
+        typer.echo(checked_model(model, runs))
+        return
     from rectune.pipeline.doctor import examine
 
     report, healthy = examine(runs)

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 _QUESTION = re.compile(r"(?:^|\s)\?\s*")
 
 
+def _asks(recommender: Recommender) -> bool:
+    """Whether a language model is asked for reasons, in some language."""
+    return recommender.generative is not None and recommender.generative.untrusted < {"en", "ko"}
+
+
 class Answering:
     """Answers what is typed, from one catalogue, which is read and indexed once.
 
@@ -41,7 +46,7 @@ class Answering:
         self, recommender: Recommender, options: RecommendOptions, json: bool, user: str = "", note: str = ""
     ) -> None:
         self._recommender, self._json = recommender, json
-        self._options = replace(options, explain=1 if recommender.generative else options.k)
+        self._options = replace(options, explain=1 if _asks(recommender) else options.k)
         self._user, self._note = user or None, note
         self._liked = len(recommender.history_of(user)) if user else None
         if others := recommender.titles[recommender.domain].others.describe():

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rectune.core.settings import RetrievalConfig
     from rectune.readers.catalogue import CatalogueOptions
+    from rectune.recommender.model_check import ModelVerdict
     from rectune.recommender.recommender import Recommender
 
 _DEFAULT = Path("demo")
+_VERDICTS = "model_checks"  # in the artifact store
 
 
 @dataclass(frozen=True)
@@ -81,18 +83,46 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> tuple[Re
 
     none = source.model == "none" or (source.ranker and not source.model)
     model, said = (None, "") if none else _model(source, config)
+    verdict = _verdict(model, source.runs) if model and config.grounding == "ranked" else None
+    untrusted = verdict.untrusted if verdict else frozenset()
+    if verdict and untrusted:
+        said = f"{said}{', and ' * bool(said)}{verdict.describe()}"
     catalogues, ranker = source.runs / "catalogues", source.ranker or None
     if source.catalogue:
         items = items_of(source.catalogue, source.read)
         of = content_id("catalogue", str(source.catalogue.resolve()), source.domain, config.embedder)
-        folder = catalogues / of
-        found = Recommender.from_catalogue(items, model=model, ranker=ranker, retrieval=config, folder=folder)
-        return found, said
-    data = source.finished("data")
-    fitted = fit_of(data, lambda: source.finished("fit"))
-    beside = None if source.model else rerank_of(fitted, model, lambda: source.finished("rerank"))
-    answers = from_folder(data, source.domain, ranker, model, config, catalogues, fitted, beside)
-    return Recommender.of(answers), said
+        words = None if verdict and not verdict.languages else model  # it need not be loaded
+        found = Recommender.from_catalogue(
+            items, model=words, ranker=ranker, retrieval=config, folder=catalogues / of
+        )
+    else:
+        data = source.finished("data")
+        fitted = fit_of(data, lambda: source.finished("fit"))
+        beside = None if source.model else rerank_of(fitted, model, lambda: source.finished("rerank"))
+        answers = from_folder(data, source.domain, ranker, model, config, catalogues, fitted, beside)
+        found = Recommender.of(answers)
+    if found.generative:
+        found.generative = replace(found.generative, untrusted=untrusted)
+    return found, said
+
+
+def checked_model(reference: str, runs: Path) -> str:
+    """Ask a model ten questions, and keep what it can be trusted with; gives a report for the person."""
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.core.settings import RetrievalConfig
+    from rectune.models.reference import gguf_file
+    from rectune.recommender.model_check import check_model
+
+    model = gguf_file(reference)
+    return check_model(model, runs / _VERDICTS, ArtifactStore(runs).digest(model), RetrievalConfig())
+
+
+def _verdict(model: Path, runs: Path) -> ModelVerdict | None:
+    """What `rectune doctor --model` found, here or before it was released."""
+    from rectune.core.artifacts import ArtifactStore
+    from rectune.recommender.model_check import known_verdict
+
+    return known_verdict(runs / _VERDICTS, ArtifactStore(runs).digest(model))
 
 
 def _model(source: CatalogueSource, config: RetrievalConfig) -> tuple[Path, str]:
@@ -107,6 +137,7 @@ def _model(source: CatalogueSource, config: RetrievalConfig) -> tuple[Path, str]
     except UserError:
         if source.recipe:
             raise
-    does = "words the reasons" if config.grounding == "ranked" else "answers"
-    said = f"the recipe {_DEFAULT} was not run here as it stands: the embedded model {does}, untrained"
+    said = f"the recipe {_DEFAULT} was not run here as it stands"
+    if config.grounding != "ranked":
+        said += ": the embedded model answers, untrained"
     return gguf_file("embedded"), said

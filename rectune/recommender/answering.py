@@ -20,7 +20,6 @@ from rectune.recommender.explanations import (
     Explanation,
     explained,
     plain_sentence,
-    write_explanations,
 )
 from rectune.recommender.judging import Judgement, judge
 from rectune.recommender.load_ranker import check_fitted_on
@@ -219,10 +218,7 @@ class CatalogueAnswers:
         if self.generative is None or not flat:
             written = [explained(plain_sentence(one), one, "template", 0) for one in flat]
         else:
-            settings = self.generative.retrieval
-            written = write_explanations(
-                flat, self.generative.grounding, settings.sampling, settings.attempts, self.generative.ask
-            )
+            written = self.generative.explained(flat, self.generative.retrieval.attempts)
         rest = iter(written)
         return [[next(rest) for _ in asked] for asked in wanted]
 

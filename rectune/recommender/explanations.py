@@ -9,12 +9,12 @@ sentence made of the facts is used, and marked as such. The closing line is from
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from rectune.core.settings import SamplingConfig
-from rectune.core.types import content_id
+from rectune.core.types import Locale, content_id
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import closing, reasons
 from rectune.prompts.locale_words import one_line
@@ -66,11 +66,15 @@ def write_explanations(
     sampling: SamplingConfig,
     attempts: int,
     ask: Callable[[Sequence[GenerationRequest]], list[GenerationResult]],
+    untrusted: Collection[Locale] = (),
 ) -> list[Explanation]:
-    """Reasons for each request, in order; rejected ones are generated again, all together."""
+    """Reasons for each request, in order; rejected ones are generated again, all together.
+
+    In `untrusted` languages plain sentences stand, and the model is not asked.
+    """
     done: dict[int, Explanation] = {}
     for attempt in range(attempts):
-        left = [number for number in range(len(wanted)) if number not in done]
+        left = [at for at, one in enumerate(wanted) if at not in done and one.locale not in untrusted]
         if not left:
             break
         found = checked_reasons([wanted[number] for number in left], grounding, sampling, ask, attempt)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from rectune.core.settings import EngineConfig, RetrievalConfig
-from rectune.core.types import content_id
+from rectune.core.types import Locale, content_id
 from rectune.inference.generate import generate
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.recommender.constrained_titles import RankedTitle, TitleRequest, name_titles
@@ -109,6 +109,7 @@ class GenerativeRecommender:
         generate: what answers with the model; another function in its place makes the answers.
         name_titles: what finds the model's likeliest titles, for constrained grounding.
         rankers: by domain, what ranks where `retrieval.grounding` is `ranked`; drafts count for nothing then.
+        untrusted: languages in which plain sentences stand for its reasons (see `model_check`).
     """
 
     model: Path
@@ -118,6 +119,7 @@ class GenerativeRecommender:
     generate: Generate = generate
     name_titles: NameTitles = name_titles
     rankers: Mapping[str, RequestRanker] = field(default_factory=dict)
+    untrusted: frozenset[Locale] = frozenset()
 
     def recommend(self, request: RecommendationRequest) -> Recommendation:
         """Answer one request; see `recommend_all`."""
@@ -187,11 +189,16 @@ class GenerativeRecommender:
         config = self.retrieval
         tries = config.attempts if attempts is None else attempts
         flat = [one for some in wanted for one in some]
-        written = iter(write_explanations(flat, self.grounding, config.sampling, tries, self.ask))
+        written = iter(self.explained(flat, tries))
         return [
             Recommendation(request, draft, choice, tuple(next(written) for _ in some))
             for request, draft, choice, some in zip(requests, drafts, choices, wanted, strict=True)
         ]
+
+    def explained(self, wanted: Sequence[ExplanationRequest], attempts: int) -> list[Explanation]:
+        """Reasons for each request, in order."""
+        sampling = self.retrieval.sampling
+        return write_explanations(wanted, self.grounding, sampling, attempts, self.ask, self.untrusted)
 
     def ask(self, requests: Sequence[GenerationRequest], failures: float = 1.0) -> list[GenerationResult]:
         """What the model writes to these requests; see `rectune.inference.generate.generate`."""

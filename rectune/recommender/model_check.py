@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from rectune.core.artifacts import write_atomically
-from rectune.core.settings import SamplingConfig
+from rectune.core.settings import RetrievalConfig, SamplingConfig
+from rectune.core.text.plain import cut_line, printable
 from rectune.core.types import Item, Locale
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import find_items
@@ -26,6 +27,8 @@ from rectune.recommender.explanations import CheckedReason, checked_reasons
 LOCALES: tuple[Locale, ...] = ("en", "ko")
 ENOUGH = 4  # of five answers
 VERSION = 1  # of questions and checks; verdicts of another one do not count
+_SHOWN = 200  # characters of an answer in the report
+_TOKENS = 160  # of an answer at most
 _LANGUAGES: Mapping[Locale, str] = {"en": "English", "ko": "Korean"}
 
 
@@ -40,12 +43,25 @@ class ModelVerdict:
         """Whether its reasons in this language go out, each still checked."""
         return self.passed[locale] >= ENOUGH
 
-    def describe(self, locale: Locale) -> str:
-        """For the person, on one language."""
-        held = (
-            f"{self.passed[locale]} of its {self.asked[locale]} {_LANGUAGES[locale]} answers to known facts"
+    @property
+    def languages(self) -> frozenset[Locale]:
+        """The languages in which it is trusted."""
+        return frozenset(filter(self.trusted, LOCALES))
+
+    @property
+    def untrusted(self) -> frozenset[Locale]:
+        """The languages in which plain sentences stand for its reasons."""
+        return frozenset(LOCALES) - self.languages
+
+    def describe(self) -> str:
+        """Why plain sentences stand, in a line."""
+        told = " and ".join(
+            f"{self.passed[locale]} of {self.asked[locale]} {_LANGUAGES[locale]}"
+            for locale in LOCALES
+            if locale in self.untrusted
         )
-        return f"{held} passed the checks"
+        where = "" if not self.languages else f" in {_LANGUAGES[next(iter(self.untrusted))]}"
+        return f"the model answered {told} questions soundly: plain sentences give the reasons{where}"
 
 
 def ask_model(
@@ -53,8 +69,9 @@ def ask_model(
 ) -> tuple[ModelVerdict, list[tuple[ExplanationRequest, CheckedReason]]]:
     """Ask a model the ten questions; gives the verdict, and each question with what became of the answer."""
     asked = questions()
+    short = sampling.model_copy(update={"max_tokens": _TOKENS})
     titles = _Titles(TitleIndexes([item for one in asked for item in (one.item, *one.liked)]))
-    answered = list(zip(asked, checked_reasons(asked, titles, sampling, ask), strict=True))
+    answered = list(zip(asked, checked_reasons(asked, titles, short, ask), strict=True))
     counts = {locale: sum(one.locale == locale for one in asked) for locale in LOCALES}
     passed = {
         locale: sum(one.locale == locale and not answer.fault for one, answer in answered)
@@ -108,6 +125,35 @@ def _questions() -> dict[Locale, list[dict[str, Any]]]:
     path = Path(__file__).parent / "model_questions.yaml"
     found: dict[Locale, list[dict[str, Any]]] = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
     return found
+
+
+def check_model(model: Path, folder: Path, digest: str, config: RetrievalConfig) -> str:
+    """Ask a model the questions and keep the verdict; gives a report for the person.
+
+    Args:
+        model: the GGUF file.
+        folder: of verdicts.
+        digest: of the file.
+        config: how it is run.
+    """
+    from rectune.inference.generate import generate
+
+    folder.mkdir(parents=True, exist_ok=True)
+    cache = folder / "answers.sqlite"
+    verdict, answered = ask_model(
+        lambda requests: generate(model, requests, config, cache, "questions"), config.sampling
+    )
+    keep_verdict(folder, digest, verdict)
+    lines = []
+    for request, answer in answered:
+        mark = "--  " if answer.fault else "ok  "
+        said = f"     {printable(cut_line(answer.text or '(nothing)', _SHOWN))}"
+        lines += [f"{mark} {request.locale}  {request.item.title}: {answer.fault or 'supported'}", said]
+    for locale in LOCALES:
+        held = f"{verdict.passed[locale]} of {verdict.asked[locale]}"
+        trust = "its reasons go out" if verdict.trusted(locale) else "plain sentences stand for its reasons"
+        lines.append(f"{_LANGUAGES[locale]}: {held} answers are sound ({ENOUGH} are enough): {trust}.")
+    return "\n".join(lines)
 
 
 def keep_verdict(folder: Path, digest: str, verdict: ModelVerdict) -> None:

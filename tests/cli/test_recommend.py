@@ -9,12 +9,15 @@ from typer.testing import CliRunner
 
 from rectune.cli.main import app
 from rectune.core.artifacts import MANIFEST, ArtifactStore
+from rectune.core.digests import file_digest
 from rectune.core.errors import UserError
 from rectune.core.recipe import load_recipe
+from rectune.models.reference import gguf_file
 from rectune.pipeline.plan import make_plan
 from rectune.prompts.title_index import TitleIndex
 from rectune.rankers import stage as fit_stage
 from rectune.recommender.generative import Generate
+from rectune.recommender.model_check import ModelVerdict, keep_verdict
 from rectune.recommender.typed_history import titles_in
 from tests.rankers.world import write_world
 from tests.recommender.writer import Writer
@@ -55,18 +58,50 @@ def test_films_of_the_movies_dataset_are_known_by_their_original_titles(tmp_path
     assert ". The Paper Orchestra" not in said and ". The Moth Collector" not in said
 
 
+def trust(runs: Path) -> None:
+    """Let the embedded model, for which a stand-in answers, word reasons."""
+    sound = {"en": 5, "ko": 5}
+    keep_verdict(runs / "model_checks", file_digest(gguf_file("embedded")), ModelVerdict(sound, sound))
+
+
+def test_a_model_that_cannot_keep_to_facts_words_no_reasons(tmp_path: Path, shop: Path):
+    given = ["--catalogue", str(shop), "--title-column", "label", "--history", "Red kettle"]
+    said = rectune(tmp_path, *given)
+    assert "the model answered 0 of 5 English and 0 of 5 Korean questions soundly: plain sentences" in said
+    assert said.count('   You liked "Red kettle". ') == 4 and "you will like how" not in said
+    trust(tmp_path / "runs")
+    assert "you will like how" in rectune(tmp_path, *given)
+
+
+def test_beside_the_answer_stand_two_lines_of_notes_at_most(tmp_path: Path, shop: Path):
+    given = [
+        "recommend",
+        "--runs",
+        str(tmp_path / "runs"),
+        "--catalogue",
+        str(shop),
+        "--title-column",
+        "label",
+    ]
+    for more in ([], ["--verbose"]):
+        said = RUNNER.invoke(app, [*given, "--history", "Red kettle; Yacht", *more], obj=ANSWERS)
+        assert said.exit_code == 0 and said.stderr.count("\n") == 2, said.stderr
+
+
 def test_a_catalogue_is_recommended_from_without_any_run(tmp_path: Path, shop: Path):
+    trust(tmp_path / "runs")
     said = rectune(
         tmp_path, "--catalogue", str(shop), "--title-column", "label", "--categories-column", "kind",
         "--text-column", "about", "--history", "Red kettle; Desk",
     )  # fmt: skip
     assert "label as title" in said and "about as description" in said
-    assert "the embedded model words the reasons, untrained" in said
+    assert "the recipe demo was not run here as it stands" in said
     assert "\n1. Blue kettle  (item 2)\n   Because you liked Red kettle and Desk, you will like how" in said
     assert 'Evidence: like "Red kettle": kitchen' in said and "Red kettle  (" not in said
 
 
 def test_a_plain_sentence_in_place_of_refused_reasons_is_marked(tmp_path: Path, shop: Path):
+    trust(tmp_path / "runs")
     silent = Writer("", "")
     given = ["--catalogue", str(shop), "--title-column", "label", "--history", "Red kettle"]
     said = rectune(tmp_path, *given, model=silent)
@@ -78,7 +113,7 @@ def test_the_model_chooses_the_items_where_that_is_asked_for(tmp_path: Path, sho
         tmp_path, "--catalogue", str(shop), "--title-column", "label", "--categories-column", "kind",
         "--text-column", "about", "--history", "Red kettle; Desk", "--grounding", "retrieve",
     )  # fmt: skip
-    assert "the embedded model answers, untrained" in said
+    assert "the recipe demo was not run here as it stands: the embedded model answers, untrained" in said
     assert "Recommended: Blue kettle" in said and "Red kettle  (" not in said
     assert "named by its title" in said
 
