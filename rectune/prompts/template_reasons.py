@@ -146,7 +146,7 @@ class _Written:
         shared = dict(first.categories)
         if both:
             shared = _both(shared, common[1].categories)
-        like, parts = quoted(first.liked.title), list[str]()
+        like, parts = self._name(first.liked), list[str]()
         if shared:
             parts.append(self._fill("kind", both=both, categories=self._list(shared.values())))
         if first.facts:
@@ -214,10 +214,16 @@ class _Written:
         return one_line(fill(template, self.item.domain, words, values, self.history_domain))
 
     def _names(self, items: Sequence[Item]) -> str:
-        names = [quoted(one.title) for one in items]
+        names = [self._name(one) for one in items]
         if len(names) < 2:
             return names[0]
         return self._filled(_sentences(self.locale)["pair"], {"first": names[0], "second": names[1]})
+
+    def _name(self, past: Item) -> str:
+        """An item of the history; one that bears the title of what is recommended with its year."""
+        name = quoted(past.title)
+        same = name == quoted(self.item.title) and past.year is not None
+        return f"{name} ({past.year})" if same else name
 
     def _list(self, values: Iterable[str]) -> str:
         """Some names in a row."""

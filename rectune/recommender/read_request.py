@@ -11,6 +11,7 @@ from rectune.core.types import Item, Locale
 from rectune.prompts.title_index import TitleIndexes
 from rectune.recommender.ranking import RankRequest
 from rectune.recommender.requests import LONGEST_QUERY, LONGEST_TITLE, HistoryAndQuery, UserRequest
+from rectune.retrieval.chunks import head_of
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ReadRequest(HistoryAndQuery):
     """A request, and what of it the catalogue has.
 
     `liked` are the items of the history, those that the catalogue lacks without an id; `known` the ids of all
-    that bear their titles.
+    that bear their titles; `said` what the history says in words, and for an id what the catalogue does.
     """
 
     request: UserRequest
@@ -27,11 +28,12 @@ class ReadRequest(HistoryAndQuery):
     query: str
     known: frozenset[str]
     not_found: tuple[str, ...]
+    said: tuple[str, ...]
 
     @property
     def locale(self) -> Locale:
         """The language of the request."""
-        return locale_of(self.query or " ".join(self.titles))
+        return locale_of(self.query or " ".join(self.said))
 
     def ranked_for(self, exclude: Collection[str]) -> RankRequest:
         """What the ranker is asked."""
@@ -53,7 +55,7 @@ def read_request(
         UserError: there is neither history nor query.
     """
     own = not request.history_domain or request.history_domain == domain
-    liked, known, strange = list[Item](), set[str](), list[str]()
+    liked, known, strange, said = list[Item](), set[str](), list[str](), list[str]()
     for text in request.history:
         name = str(text)  # a number is an id as well
         words = cut_line(name, LONGEST_TITLE)
@@ -62,9 +64,11 @@ def read_request(
         known |= {item.item_id for item in found}
         if not found and words:
             strange.append(words)
+        said.append(head_of(found[0]) if found and found[0].item_id == name else words)
         if found or words:
             liked.append(found[0] if found else Item(request.history_domain or domain, "", words))
     query = cut_line(request.query, LONGEST_QUERY)
     if not liked and not query:
         raise UserError("nothing to go by", hint="give a history, a user, a query, or several of them")
-    return ReadRequest(request, domain, tuple(liked), query, frozenset(known), tuple(strange) if own else ())
+    lacking = tuple(strange) if own else ()
+    return ReadRequest(request, domain, tuple(liked), query, frozenset(known), lacking, tuple(said))

@@ -143,3 +143,15 @@ def test_a_title_of_signs_alone_is_quoted() -> None:
     assert quoted("!!!") == '"!!!"' and quoted("Postman, The (1994)") == '"The Postman"'
     assert quoted("(1994)") == '"(1994)"'
     assert len(split_words(quoted("word " * 100))) < 25
+
+
+def test_two_works_of_one_title_are_told_apart_by_their_years() -> None:
+    old, new = film("Heat (1986)", "Action", 1986), film("Heat (1995)", "Action", 1995)
+    assert template_reason(new, [old], "", "en").startswith('You liked "Heat" (1986). "Heat" is a film')
+
+
+def test_korean_words_of_a_query_are_nouns_without_particles() -> None:
+    pytest.importorskip("kiwipiepy")
+    train = Item("movies", "t", "부산행", ("공포",), "좀비가 퍼진 가운데 달리는 열차의 이야기.")
+    assert query_words(train, "좀비가 나오는 영화 이야기") == ["좀비"]
+    assert query_words(train, "열차를 배경으로 한 공포") == ["열차", "공포"]

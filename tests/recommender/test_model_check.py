@@ -24,7 +24,7 @@ SOUND = (
     " Stardew Valley fits, since you take over a farm, grow crops and come to know the people.",
     " may like Kind of Blue, quiet jazz by Miles Davis from 1959, which a sextet plays on few chords.",
     " this enamelled cast iron pot fits, a heavy pot with a lid for stews, soups and bread.",
-    " 센과 치히로의 행방불명도 좋아하실 거예요. 미야자키 하야오 감독의 애니메이션이에요. 소녀가 목욕탕에서 일해요.",
+    " 센과 치히로의 행방불명도 좋아하실 거예요. 미야자키 하야오 감독의 애니메이션이고, 소녀가 일해요.",
     " 소년이 온다도 좋아하실 거예요. 한강 저자의 한국소설로, 광주에서 죽은 소년과 남은 사람들의 이야기예요.",
     " 스타듀 밸리를 추천해요. 농장을 물려받아 작물을 기르고 마을 사람들과 친해지는 게임이에요.",
     " Kind of Blue도 좋아하실 거예요. 마일스 데이비스의 재즈로, 여섯 사람이 조용히 연주한 곡들이에요.",
