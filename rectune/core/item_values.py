@@ -28,17 +28,14 @@ def makers_of(item: Item) -> dict[str, str]:
 def facts_by_value(item: Item) -> dict[str, tuple[str, str]]:
     """The facts of an item by what they say: value, case aside -> (name in the singular, value as shown).
 
-    Makers come first. Of several names that commas part each is a maker of its own; other facts are whole.
+    Makers come first. Of several values that commas part each is a value of its own.
     """
     told = [(name, value) for name, _, value in (fact.partition(": ") for fact in item.stated)]
-    makers = [pair for pair in told if is_maker(pair[0])]
     found: dict[str, tuple[str, str]] = {}
-    for name, value in makers:
-        for one in filter(None, map(str.strip, value.split(","))):
-            found.setdefault(one.casefold(), (_singular(name), one))
-    for name, value in told:
-        if (name, value) not in makers:
-            found.setdefault(value.casefold(), (name, value))
+    for name, value in sorted(told, key=lambda one: not is_maker(one[0])):
+        shown = _singular(name) if is_maker(name) else name
+        for one in filter(None, map(str.strip, value.split(", "))):
+            found.setdefault(one.casefold(), (shown, one))
     return found
 
 

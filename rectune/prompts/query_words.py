@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from rectune.core.extras import is_installed
 from rectune.core.text.common_words import GENERAL_KOREAN
 from rectune.core.text.morphemes import morphemes_of
 from rectune.core.types import Item
-from rectune.prompts.titles import split_words
+from rectune.prompts.titles import fold, split_words
 
 _HANGUL = re.compile("[가-힣]")
 _MOST = 5  # words that are given
@@ -18,30 +19,53 @@ _EMPTY = frozenset(
     "anything about into like want would could should have has are was were you your out one more most than "
     "then very".split()
 )
+_EMPTY_KOREAN = GENERAL_KOREAN | frozenset(
+    "바탕 감독 출연 배우 작가 저자 가수 브랜드 인기 최고 요즘 최근 시대".split()
+)
 
 
 def query_words(item: Item, query: str) -> list[str]:
     """The words of a query that stand in the catalogue's text of an item, at most five; not empty ones.
 
-    Of Korean they are nouns without their particles, where `kiwipiepy` is installed.
+    Of Korean words what stands before their particles and endings, where `kiwipiepy` is installed; those that
+    follow each other in both are given together ("남북 분단").
     """
-    asked = dict.fromkeys(_words(query))
+    asked = list(dict.fromkeys(_words(fold(query))))
     if not asked:
         return []
     values = (fact.partition(": ")[2] for fact in item.facts)
-    told = set(_words(" . ".join((item.title, *item.categories, item.description, *values))))
-    return [word for word in asked if word in told and _says_something(word)][:_MOST]
+    told = fold(" . ".join((item.title, *item.categories, item.description, *values)))
+    words = {word.text for word in split_words(told)}
+    found = [word for word in asked if (word in told if _HANGUL.search(word) else word in words)]
+    return [word for word in _together(found, asked, told) if _says_something(word)][:_MOST]
 
 
-def _words(text: str) -> list[str]:
-    if not _HANGUL.search(text) or not is_installed("kiwipiepy"):
-        return [word.text for word in split_words(text)]
-    (found,) = morphemes_of([text])
-    latin = [word.text for word in split_words(text) if not _HANGUL.search(word.text)]
-    return [one.form for one in found if not one.predicate and _HANGUL.search(one.form)] + latin
+def _words(query: str) -> Iterator[str]:
+    """Each word of a query; of a Korean one its nouns, from its beginning."""
+    korean = _HANGUL.search(query) and is_installed("kiwipiepy")
+    nouns = [one for one in next(iter(morphemes_of([query]))) if not one.predicate] if korean else []
+    for word in split_words(query):
+        if not _HANGUL.search(word.text) or not korean:
+            yield word.text
+        elif ends := [one.end for one in nouns if word.start <= one.start < one.end <= word.end]:
+            yield query[word.start : max(ends)]
+
+
+def _together(found: list[str], asked: list[str], told: str) -> list[str]:
+    """Korean words that follow each other in the query and in the text, as one."""
+    parts = list[str]()
+    for word in found:
+        before = asked.index(word) - 1
+        joined = f"{parts[-1]} {word}" if parts else ""
+        follows = parts and before >= 0 and parts[-1].endswith(asked[before])
+        if follows and _HANGUL.search(word) and joined in told:
+            parts[-1] = joined
+        else:
+            parts.append(word)
+    return parts
 
 
 def _says_something(word: str) -> bool:
     if word.isascii():
         return len(word) > 2 and word not in _EMPTY
-    return word not in GENERAL_KOREAN
+    return word not in _EMPTY_KOREAN

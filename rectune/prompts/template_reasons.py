@@ -11,10 +11,10 @@ import functools
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from rectune.core.item_values import categories_of, facts_by_value, is_maker, makers_of
+from rectune.core.item_values import categories_of, facts_by_value, is_maker
 from rectune.core.text.leading_article import upright
 from rectune.core.types import ORIGINAL_TITLE, Item, Locale, without_opinions
 from rectune.prompts.locale_words import fill, load_words, one_line
@@ -26,6 +26,7 @@ Shown = TypeVar("Shown")
 _FILE = "reasons.{locale}.yaml"
 _LIKED = 10  # items of a history that are looked at, the latest
 _VALUES = 3  # categories, makers or words that are named
+_ROLES = 2  # facts that are named
 _TITLE, _TOLD = 100, 200  # characters of a title and of a description that are shown
 _LEAST = 20  # characters of a description that says something
 _LETTER = re.compile(r"[^\W\d_]")
@@ -54,6 +55,12 @@ class Common:
         facts = sum(2 if is_maker(name) else 1 for name, _ in self.facts.values())
         return len(self.categories) + facts, self.decade is not None
 
+    def of(self, other: Common) -> Common:
+        """What of it is in common with another item of the history too."""
+        return replace(
+            self, categories=_both(self.categories, other.categories), facts=_both(self.facts, other.facts)
+        )
+
 
 def template_reason(
     item: Item,
@@ -75,33 +82,31 @@ def template_reason(
         words: words of the query that the catalogue says of the item.
         told: a piece of the description to quote; the item's own without it.
     """
-    written = _Written(item, locale, liked[-1].domain if liked else item.domain)
-    common = [] if query else most_in_common(item, liked)
-    parts = [written.asked(query, wording)] if query else []
-    if not query and liked:
+    written = _Written(item, locale, liked[-1].domain if liked else item.domain, tuple(words))
+    if query:
+        parts = [written.asked(query, wording), written.plain(query=True), written.facts("")]
+        parts += [written.told(told), written.words()]
+    else:
+        common = most_in_common(item, liked)
         shown = sorted((one.liked for one in common), key=liked.index) or list(liked[-2:])
-        parts.append(written.liked(shown, wording))
-    parts += written.shared(common) if common else [written.plain()]
-    said = " ".join(parts[1:]).casefold()
-    new = [word for word in words if word.casefold() not in said]
-    parts += [written.facts(said), written.words(new) if new else "", written.told(told)]
+        parts = [written.liked(shown, wording)] if shown else []
+        parts += written.shared(common) if common else [written.plain()]
+        parts += [written.facts(" ".join(parts).casefold()), written.told(told)]
     parts.append(told_opinions(item, locale, 1))
     return " ".join(part for part in parts if part)
 
 
 def most_in_common(item: Item, liked: Sequence[Item]) -> list[Common]:
     """The item of the history with which an item has the most in common, of equal ones the latest; with a
-    second one that has the same categories in common, where there is one.
+    second one that has some of the same in common, where there is one.
     """
     found = [one for one in (_common(item, past) for past in reversed(liked[-_LIKED:])) if any(one.size)]
     if not found:
         return []
     first = max(found, key=lambda one: one.size)
-    others = [one for one in found if one is not first and one.categories.keys() & first.categories.keys()]
-    if not first.categories or not others:
-        return [first]
-    second = max(others, key=lambda one: (len(one.categories.keys() & first.categories.keys()), one.size))
-    return [first, second]
+    others = [one for one in found if one is not first and one.of(first).size[0]]
+    second = max(others, key=lambda one: one.of(first).size, default=None)
+    return [first, second] if second else [first]
 
 
 def _common(item: Item, past: Item) -> Common:
@@ -131,6 +136,7 @@ class _Written:
     item: Item
     locale: Locale
     history_domain: str
+    query_words: tuple[str, ...] = ()
 
     def asked(self, query: str, wording: int) -> str:
         """What was asked for."""
@@ -141,66 +147,88 @@ class _Written:
         return self._choice("liked", wording, liked=self._names(shown), both=len(shown) > 1)
 
     def shared(self, common: Sequence[Common]) -> list[str]:
-        """What is in common with the history, and what else is known."""
-        first, both = common[0], len(common) > 1
-        shared = dict(first.categories)
-        if both:
-            shared = _both(shared, common[1].categories)
-        like, parts = self._name(first.liked), list[str]()
-        if shared:
-            parts.append(self._fill("kind", both=both, categories=self._list(shared.values())))
-        if first.facts:
-            role = next(iter(first.facts.values()))[0]
-            names = [value for name, value in first.facts.values() if name == role]
-            part = "maker_too" if parts else "maker"
-            parts.append(self._fill(part, like=like, role=self._role(role), names=self._list(names)))
+        """What is in common with the history, the rarest first, and what else is known."""
+        first, second = common[0], common[-1]
+        parts = list[str]()
+        for role in list(dict.fromkeys(name for name, _ in first.facts.values()))[:_ROLES]:
+            own = {key: value for key, (name, value) in first.facts.items() if name == role}
+            both = [value for key, value in own.items() if key in second.facts]
+            like = [one.liked for one in common] if both else [first.liked]
+            names = self._list(both or own.values())
+            part = "maker" if is_maker(role) else "fact_shared"
+            told = {"like": self._names(like), "names": names, "role": self._role(role)}
+            parts.append(self._fill(part, later=bool(parts), author=self._title_of(role), **told))
+        shared = second.of(first).categories if second is not first else first.categories
+        both_of = len(common) > 1 and bool(shared)
+        if shared := shared or first.categories:
+            like = [one.liked for one in common] if both_of else [first.liked]
+            told = {"like": self._names(like), "categories": self._list(shared.values())}
+            parts.append(self._fill("kind", later=bool(parts), both=both_of, alone=len(common) == 1, **told))
         if not parts:
-            return [self._fill("decade", like=like, decade=first.decade), self._also({}, {}, year=False)]
+            alone = self._names([first.liked])
+            return [self._fill("decade", like=alone, decade=first.decade), self._also({}, {}, year=False)]
         return [*parts, self._also(shared, first.facts, year=True)]
 
-    def _also(self, told: Mapping[str, str], makers: Mapping[str, Any], year: bool) -> str:
+    def _also(self, told: Mapping[str, str], facts: Mapping[str, Any], year: bool) -> str:
         """The year, the makers and the categories that were not named yet."""
         rest = [shown for key, shown in categories_of(self.item).items() if key not in told]
         known = self.item.year if year else None
-        new = [(name, value) for key, (name, value) in facts_by_value(self.item).items() if key not in makers]
-        role = next((name for name, _ in new if is_maker(name)), "")
+        named = any(is_maker(name) for name, _ in facts.values())
+        role, names = ("", "") if named else self._makers()
         if not rest and known is None and not role:
             return ""
-        names = self._list(value for name, value in new if role and name == role)
-        return self._fill("also", year=known, role=self._role(role), names=names, categories=self._list(rest))
+        role = self._role(role)
+        return self._fill("also", year=known, role=role, names=names, categories=self._list(rest))
 
-    def plain(self) -> str:
-        """What the catalogue says of an item, where nothing is in common."""
-        categories, makers = categories_of(self.item), makers_of(self.item)
-        if not any((categories, self.item.stated, self.item.description, self.item.year)):
-            return self._fill("bare")
-        told = {"names": self._list(makers.values()), "categories": self._list(categories.values())}
+    def _makers(self) -> tuple[str, str]:
+        """Who made it: the name of the first fact that tells it, and its values in a row."""
+        made = [one for one in facts_by_value(self.item).values() if is_maker(one[0])]
+        role = made[0][0] if made else ""
+        return role, self._list(value for name, value in made if name == role)
+
+    @property
+    def _described(self) -> bool:
+        """Whether the catalogue has more of the item than its title."""
+        one = self.item
+        return any((categories_of(one), one.stated, one.description, one.year))
+
+    def plain(self, query: bool = False) -> str:
+        """What the catalogue says of an item, where nothing is in common with a history."""
+        categories, (role, names) = categories_of(self.item), self._makers()
+        if not self._described:
+            return self._fill("bare_found" if query else "bare")
+        told = {"names": names, "author": self._title_of(role), "categories": self._list(categories.values())}
         return self._fill("plain", year=self.item.year, **told)
 
     def facts(self, said: str) -> str:
-        """The facts that were not named yet."""
-        told = (fact.partition(": ") for fact in self.item.stated)
+        """Facts that were not named yet, first those that have words of the query."""
+        told = [(name, value) for name, _, value in (fact.partition(": ") for fact in self.item.stated)]
         left = [
-            f"{name}: {_cut(value, _TITLE)}"
-            for name, _, value in told
-            if name != ORIGINAL_TITLE and value.casefold() not in said
+            (name, value)
+            for name, value in told
+            if name != ORIGINAL_TITLE and not is_maker(name) and value.casefold() not in said
         ]
-        return self._fill("facts", facts="; ".join(map(one_line, left[:_VALUES]))) if left else ""
+        left.sort(key=lambda one: not any(word in one[1].casefold() for word in self.query_words))
+        shown = [(self._role(name), _cut(one_line(value), _TITLE)) for name, value in left[:_ROLES]]
+        return " ".join(self._fill("fact", role=role, value=value) for role, value in shown)
 
-    def words(self, words: Sequence[str]) -> str:
+    def words(self) -> str:
         """Which words of the query the catalogue has."""
-        return self._fill("words", words=self._list([f"“{word}”" for word in words]))
+        if not self.query_words:
+            return self._fill("no_words") if self._described else ""
+        return self._fill("words", words=self._list([f'"{word}"' for word in self.query_words]))
 
     def told(self, piece: str) -> str:
-        """The beginning of the description, quoted; empty where there is none that says anything."""
+        """A sentence of the description, quoted: the first, or the one with most words of the query."""
         text = one_line(without_opinions(piece) or self.item.description)
         if text.startswith(self.item.title):  # the only piece of a short item holds its title and facts
             text = one_line(self.item.description)
-        sentence = _SENTENCE.match(text)
-        text = sentence.group() if sentence and len(sentence.group()) >= _LEAST else text
         if len(text) < _LEAST or text == one_line(self.item.title):
             return ""
-        return self._fill("told", text=_cut(text, _TOLD))
+        sentences = [one.strip() for one in _SENTENCE.findall(text)] or [text]
+        long = [one for one in sentences if len(one) >= _LEAST] or [text]
+        best = max(long, key=lambda one: sum(word in one.casefold() for word in self.query_words))
+        return self._fill("told", text=_cut(best, _TOLD))
 
     def _choice(self, part: str, wording: int, **values: Any) -> str:
         ways = _sentences(self.locale)[part]
@@ -230,6 +258,10 @@ class _Written:
         named = [_cut(one_line(value), _TITLE) for value in itertools.islice(values, _VALUES)]
         last = str(_sentences(self.locale)["last"])
         return last.join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
+
+    def _title_of(self, role: str) -> str:
+        """What stands behind the name of a person of this role; empty in English."""
+        return str(_sentences(self.locale)["titles"].get(role, ""))
 
     def _role(self, name: str) -> str:
         return str(_sentences(self.locale)["roles"].get(name, name))

@@ -90,7 +90,7 @@ def test_facts_of_a_catalogue_reach_prompts_reasons_and_index(tmp_path: Path) ->
     assert facts(kettle, "en") == "Kettle (price: 12.50, city: Busan)"
     assert head_of(lamp) == "Lamp. city: Seoul"
     said = plain_sentence(ExplanationRequest(kettle, (lamp,), "", "en"))
-    assert "price: 12.50; city: Busan" in said
+    assert "Its price: 12.50. Its city: Busan." in said
 
 
 def test_custom_datasets_that_share_people_may_be_crossed(tmp_path: Path) -> None:

@@ -159,14 +159,14 @@ def test_a_silent_model_leaves_the_request_to_search_by(tmp_path: Path):
     writer = Writer("  ", "  ")
     found = ask(writer, tmp_path, [], "something like Baking Bread")
     assert found.items[0].title == "Baking Bread"
-    assert found.reasons_by == "template" and "You asked for “something like Baking Bread”" in found.answer
+    assert found.reasons_by == "template" and 'You asked for "something like Baking Bread"' in found.answer
 
 
 def test_the_language_follows_the_request(tmp_path: Path):
     writer = Writer("추천: Galaxy War", "")
     found = ask(writer, tmp_path, ["기생충"], "우주 영화")
     assert found.request.locale == "ko" and found.answer.endswith("추천: Galaxy War")
-    assert "“우주 영화”로 검색하셨죠." in found.answer
+    assert '"우주 영화"로 검색하셨죠.' in found.answer
     assert ask(writer, tmp_path, ["Moon Landing", "기생충"]).request.locale == "en"
 
 

@@ -90,7 +90,7 @@ def test_a_query_is_looked_up_by_words(words: Recommender):
     assert ids(found) == ["15", "14"]  # the others share no word with it
     assert found[0].evidence.text == "has your words: bread, street" and found[0].evidence.kind == "query"
     assert found.ranking.by == (RankedBy("words", 1.0, "bm25"),) and found.nearness is None
-    assert found[0].reason.startswith("You asked for “a bread in the street”.")
+    assert found[0].reason.startswith('You asked for "a bread in the street".')
     assert ids(words.recommend(query="submarine")) == []
 
 
