@@ -82,13 +82,13 @@ def template_reason(
         words: words of the query that the catalogue says of the item.
         told: a piece of the description to quote; the item's own without it.
     """
-    written = _Written(item, locale, liked[-1].domain if liked else item.domain, tuple(words))
+    written = _Written(item, locale, liked, tuple(words))
     if query:
-        parts = [written.asked(query, wording), written.plain(query=True), written.facts("")]
-        parts += [written.told(told), written.words()]
+        parts = [written.asked(query, wording), written.plain(query=True), written.words()]
+        parts += [written.facts(""), written.told(told)]
     else:
         common = most_in_common(item, liked)
-        shown = sorted((one.liked for one in common), key=liked.index) or list(liked[-2:])
+        shown = [one for one in liked if any(one is found.liked for found in common)] or list(liked[-2:])
         parts = [written.liked(shown, wording)] if shown else []
         parts += written.shared(common) if common else [written.plain()]
         parts += [written.facts(" ".join(parts).casefold()), written.told(told)]
@@ -135,7 +135,7 @@ class _Written:
 
     item: Item
     locale: Locale
-    history_domain: str
+    history: Sequence[Item]
     query_words: tuple[str, ...] = ()
 
     def asked(self, query: str, wording: int) -> str:
@@ -144,7 +144,8 @@ class _Written:
 
     def liked(self, shown: Sequence[Item], wording: int) -> str:
         """What was liked, of which the next sentence speaks."""
-        return self._choice("liked", wording, liked=self._names(shown), both=len(shown) > 1)
+        names = self._in_a_row([self._name(one) for one in shown])
+        return self._choice("liked", wording, liked=names, both=len(shown) > 1)
 
     def shared(self, common: Sequence[Common]) -> list[str]:
         """What is in common with the history, the rarest first, and what else is known."""
@@ -153,21 +154,27 @@ class _Written:
         for role in list(dict.fromkeys(name for name, _ in first.facts.values()))[:_ROLES]:
             own = {key: value for key, (name, value) in first.facts.items() if name == role}
             both = [value for key, value in own.items() if key in second.facts]
-            like = [one.liked for one in common] if both else [first.liked]
-            names = self._list(both or own.values())
-            part = "maker" if is_maker(role) else "fact_shared"
-            told = {"like": self._names(like), "names": names, "role": self._role(role)}
-            parts.append(self._fill(part, later=bool(parts), author=self._title_of(role), **told))
-        shared = second.of(first).categories if second is not first else first.categories
-        both_of = len(common) > 1 and bool(shared)
-        if shared := shared or first.categories:
-            like = [one.liked for one in common] if both_of else [first.liked]
-            told = {"like": self._names(like), "categories": self._list(shared.values())}
-            parts.append(self._fill("kind", later=bool(parts), both=both_of, alone=len(common) == 1, **told))
+            told: dict[str, Any] = {"like": self._names(common if both else [first])}
+            told |= {"role": self._role(role)}
+            told |= {"names": self._list(both or own.values()), "many": len(both or own) > 1}
+            told |= {"later": bool(parts), "author": self._title_of(role)}
+            parts.append(
+                self._fill("maker", **told) if is_maker(role) else self._by_role("shared", role, told)
+            )
+        shared, both_of = first.categories, len(second.of(first).categories) == len(first.categories)
+        if shared:
+            told = {"both": both_of and len(common) > 1, "alone": len(common) == 1, "later": bool(parts)}
+            told |= {"like": self._names([first]), "categories": self._list(shared.values())}
+            parts.append(self._fill("kind", **told))
         if not parts:
-            alone = self._names([first.liked])
+            alone = self._names([first])
             return [self._fill("decade", like=alone, decade=first.decade), self._also({}, {}, year=False)]
         return [*parts, self._also(shared, first.facts, year=True)]
+
+    def _by_role(self, part: str, role: str, told: Mapping[str, Any]) -> str:
+        """A sentence on a fact, by its name where there is one for it."""
+        ways = _sentences(self.locale)[part]
+        return self._filled(ways.get(role, ways["other"]), {"title": quoted(self.item.title), **told})
 
     def _also(self, told: Mapping[str, str], facts: Mapping[str, Any], year: bool) -> str:
         """The year, the makers and the categories that were not named yet."""
@@ -178,7 +185,8 @@ class _Written:
         if not rest and known is None and not role:
             return ""
         role = self._role(role)
-        return self._fill("also", year=known, role=role, names=names, categories=self._list(rest))
+        told_of = {"year": known, "role": role, "names": names, "too": bool(told)}
+        return self._fill("also", categories=self._list(rest), **told_of)
 
     def _makers(self) -> tuple[str, str]:
         """Who made it: the name of the first fact that tells it, and its values in a row."""
@@ -206,17 +214,22 @@ class _Written:
         left = [
             (name, value)
             for name, value in told
-            if name != ORIGINAL_TITLE and not is_maker(name) and value.casefold() not in said
+            if name != ORIGINAL_TITLE
+            and not is_maker(name)
+            and not any(one.casefold() in said for one in value.split(", "))
         ]
         left.sort(key=lambda one: not any(word in one[1].casefold() for word in self.query_words))
-        shown = [(self._role(name), _cut(one_line(value), _TITLE)) for name, value in left[:_ROLES]]
-        return " ".join(self._fill("fact", role=role, value=value) for role, value in shown)
+        return " ".join(
+            self._by_role("facts", name, {"role": self._role(name), "value": _cut(one_line(value), _TITLE)})
+            for name, value in left[:_ROLES]
+        )
 
     def words(self) -> str:
         """Which words of the query the catalogue has."""
         if not self.query_words:
             return self._fill("no_words") if self._described else ""
-        return self._fill("words", words=self._list([f'"{word}"' for word in self.query_words]))
+        words = self._list([f'"{word}"' for word in self.query_words])
+        return self._fill("words", words=words, many=len(self.query_words) > 1)
 
     def told(self, piece: str) -> str:
         """A sentence of the description, quoted: the first, or the one with most words of the query."""
@@ -239,10 +252,16 @@ class _Written:
 
     def _filled(self, template: str, values: Mapping[str, Any]) -> str:
         words = load_words(self.locale)
-        return one_line(fill(template, self.item.domain, words, values, self.history_domain))
+        known = self.history[-1].domain if self.history else self.item.domain
+        return one_line(fill(template, self.item.domain, words, values, known))
 
-    def _names(self, items: Sequence[Item]) -> str:
-        names = [self._name(one) for one in items]
+    def _names(self, common: Sequence[Common]) -> str:
+        """The items of the history of which something is said, in the order of the history."""
+        return self._in_a_row(
+            [self._name(one) for one in self.history if any(one is c.liked for c in common)]
+        )
+
+    def _in_a_row(self, names: Sequence[str]) -> str:
         if len(names) < 2:
             return names[0]
         return self._filled(_sentences(self.locale)["pair"], {"first": names[0], "second": names[1]})

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rectune.core.errors import UserError
 from rectune.core.text.plain import cut_line, locale_of
 from rectune.core.types import Item, Locale
-from rectune.prompts.title_index import TitleIndexes
+from rectune.prompts.title_index import TitleIndex, TitleIndexes
 from rectune.recommender.ranking import RankRequest
 from rectune.recommender.requests import LONGEST_QUERY, LONGEST_TITLE, HistoryAndQuery, UserRequest
 from rectune.retrieval.chunks import head_of
+
+# A query that only names something to be like.
+_LIKENED = re.compile(
+    r"(?P<korean>.+?)\s*(?:같은|비슷한|처럼|과 비슷한|와 비슷한)(?:\s\S+){0,3}"
+    r"|(?:\S+\s){0,2}(?:like|similar to)\s(?P<english>.+)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ def read_request(
         UserError: there is neither history nor query.
     """
     own = not request.history_domain or request.history_domain == domain
+    request = _with_likened(request, titles[domain])
     liked, known, strange, said = list[Item](), set[str](), list[str](), list[str]()
     for text in request.history:
         name = str(text)  # a number is an id as well
@@ -72,3 +81,12 @@ def read_request(
         raise UserError("nothing to go by", hint="give a history, a user, a query, or several of them")
     lacking = tuple(strange) if own else ()
     return ReadRequest(request, domain, tuple(liked), query, frozenset(known), lacking, tuple(said))
+
+
+def _with_likened(request: UserRequest, titles: TitleIndex) -> UserRequest:
+    """The request with the title that a query likens something to ("films like Alien") as its history."""
+    found = _LIKENED.fullmatch(request.query.strip())
+    title = (found["korean"] or found["english"]) if found else ""
+    if not title or request.history or not titles.called(cut_line(title, LONGEST_TITLE)):
+        return request
+    return replace(request, history=[title], query="")

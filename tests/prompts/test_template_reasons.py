@@ -33,8 +33,8 @@ COMEDY = film("A Comedy", "Comedy", 1993)
             MONKEYS,
             [ALIEN, MATRIX],
             'You liked "Alien" and "The Matrix". '
-            '"Twelve Monkeys" is a film of the same kind as both: Sci-Fi. '
-            "It is from 1995, and listed under Mystery and Thriller too. "
+            '"Twelve Monkeys" is a film of the same kind as "The Matrix": Sci-Fi and Thriller. '
+            "It is from 1995, and listed under Mystery too. "
             'Its description: "A convict is sent back in time."',
         ),
         (
@@ -47,7 +47,7 @@ COMEDY = film("A Comedy", "Comedy", 1993)
             COMEDY,
             [ALIEN, MATRIX],
             'You liked "The Matrix". "A Comedy" is a film of the 1990s, as "The Matrix" is. '
-            "It is listed under Comedy too.",
+            "It is listed under Comedy.",
         ),
         (COMEDY, [ALIEN], 'You liked "Alien". "A Comedy" is a film from 1993, listed under Comedy.'),
         (
@@ -94,7 +94,8 @@ def test_a_query_is_answered_with_its_words() -> None:
     assert template_reason(MONKEYS, [], asked, "en", words=words) == (
         'You asked for "a time thriller". '
         '"Twelve Monkeys" is a film from 1995, listed under Mystery, Sci-Fi and Thriller. '
-        'Its description: "A convict is sent back in time." It was picked for "time" and "thriller".'
+        'What is known of it has your words "time" and "thriller". '
+        'Its description: "A convict is sent back in time."'
     )
     assert '시간 여행"으로 검색하셨죠.' in template_reason(MONKEYS, [], "시간 여행", "ko")
 
@@ -162,10 +163,11 @@ def test_korean_words_of_a_query_are_nouns_without_particles() -> None:
 
 def test_where_no_word_of_the_query_stands_that_is_said() -> None:
     assert template_reason(MONKEYS, [], "a quiet comedy", "en").endswith(
-        "None of your words stand in what is known of it; it is the nearest that was found."
+        "It does not have your very words, but it came near them. "
+        'Its description: "A convict is sent back in time."'
     )
     assert template_reason(film("Bare"), [], "a quiet comedy", "en") == (
-        'You asked for "a quiet comedy". "Bare" is the nearest that was found; no more is known of it here.'
+        'You asked for "a quiet comedy". "Bare" came first in the search; no more is known of it here.'
     )
 
 
@@ -173,4 +175,4 @@ def test_what_several_values_of_a_fact_have_in_common_comes_first() -> None:
     one = film("타짜", "드라마", None, "출연: 조승우, 유해진")
     two = film("파묘", "드라마", None, "출연: 최민식, 유해진")
     said = template_reason(two, [one], "", "ko")
-    assert '"파묘"도 "타짜"처럼 출연에 유해진이 있어요. 드라마로 분류되는 영화예요.' in said
+    assert '"파묘"에도 "타짜"처럼 유해진이 나와요. 드라마로 분류되는 영화예요.' in said

@@ -279,3 +279,9 @@ def test_whatever_is_asked_only_what_is_allowed_goes_out_once_and_best_first(
         assert len(found) == min(k, len(ALL - set(history) - exclude))
     table = words.recommend_many([{"history": history, "query": query}], k, exclude=exclude)
     assert table["item_id"].to_list() == ids(found)
+
+
+def test_what_a_query_likens_something_to_is_a_history(words: Recommender):
+    found = words.recommend(query="films like Moon Landing", k=2)
+    assert ids(found) == ids(words.recommend(["Moon Landing"], k=2)) and found.history == ("Moon Landing",)
+    assert "Moon Landing" not in [item.title for item in found]
