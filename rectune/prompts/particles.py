@@ -17,6 +17,7 @@ _LETTERS = {"L": _L, "R": _L, "M": _CONSONANT, "N": _CONSONANT}  # 엘 알 엠 �
 _SPELT = 3  # capitals that are read letter by letter: SF, DVD
 _LONGEST = 40  # letters of a word that are looked at
 _LATIN = re.compile(r"[A-Za-z]+$")
+_HANGUL = re.compile("[가-힣]")
 _BRACKETED = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]]\W*$")
 # How an English word ends as Koreans say it, by its spelling; the first that matches counts.
 _ENDINGS = (
@@ -54,8 +55,12 @@ def with_particle(word: str, particle: str) -> str:
 
 
 def _read_out(word: str) -> str:
-    """The word without what it has behind it in brackets; a word of nothing else stays."""
+    """The word without what it has behind it in brackets; a word of nothing else stays, and one in Latin with
+    Hangul behind it ("Parasite (기생충)") is read by that.
+    """
     before = _BRACKETED.sub("", word)
+    if _HANGUL.search(word) and not _HANGUL.search(before):
+        return word
     return _read_out(before) if before != word and any(map(str.isalnum, before)) else word
 
 

@@ -37,6 +37,7 @@ from rectune.prompts.particles import FORMS, with_particle
         ("1", "으로", "1로"),
         ("영화", "이에요", "영화예요"),
         ("소설", "이에요", "소설이에요"),
+        ("Parasite (기생충)", "을", "Parasite (기생충)을"),
         ("Web", "을", "Web을(를)"),
         ("三國志", "을", "三國志을(를)"),
         ("기생충 (Parasite)", "을", "기생충 (Parasite)을"),
