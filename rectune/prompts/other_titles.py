@@ -18,7 +18,7 @@ from rectune.prompts.titles import key_of, name_of, plain_title, unescape, witho
 
 Bearer = TypeVar("Bearer", int, str)
 _FACT = f"{ORIGINAL_TITLE}: "
-_TWO = re.compile(r"(?P<one>[^()（）\[\]]*\w[^()（）\[\]]*)[(（\[](?P<two>[^()（）\[\]]+)[)）\]]")
+_TWO = re.compile(r"(?P<one>[^()（）\[\]]+)[(（\[](?P<two>[^()（）\[\]]+)[)）\]]")
 _KNOWN_AS = re.compile(r"a\.?k\.?a\.?\s+", re.IGNORECASE)
 
 
@@ -91,7 +91,7 @@ def _two_titles(title: str) -> Iterator[str]:
     """The two titles of one that has the second in brackets; nothing where what they hold may be no title."""
     title = unescape(title)[0]
     parts = _TWO.fullmatch((without_year(title) or title).strip())
-    if not parts:
+    if not parts or not any(map(str.isalnum, parts["one"])):
         return
     one, two = parts["one"].strip(), parts["two"].strip()
     named = _KNOWN_AS.match(two)

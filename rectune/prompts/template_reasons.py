@@ -28,6 +28,7 @@ _LIKED = 10  # items of a history that are looked at, the latest
 _VALUES = 3  # categories, makers or words that are named
 _ROLES = 2  # facts that are named
 _TITLE, _TOLD = 100, 200  # characters of a title and of a description that are shown
+_READ = 2000  # characters of a description that are looked at
 _LEAST = 20  # characters of a description that says something
 _LETTER = re.compile(r"[^\W\d_]")
 _SENTENCE = re.compile(r".+?[.!?。…](?=[\"”’)\]]*(?:\s|$))")
@@ -233,9 +234,9 @@ class _Written:
 
     def told(self, piece: str) -> str:
         """A sentence of the description, quoted: the first, or the one with most words of the query."""
-        text = one_line(without_opinions(piece) or self.item.description)
+        text = one_line((without_opinions(piece) or self.item.description)[:_READ])
         if text.startswith(self.item.title):  # the only piece of a short item holds its title and facts
-            text = one_line(self.item.description)
+            text = one_line(self.item.description[:_READ])
         if len(text) < _LEAST or text == one_line(self.item.title):
             return ""
         sentences = [one.strip() for one in _SENTENCE.findall(text)] or [text]

@@ -85,7 +85,7 @@ def read_request(
 
 def _with_likened(request: UserRequest, titles: TitleIndex) -> UserRequest:
     """The request with the title that a query likens something to ("films like Alien") as its history."""
-    found = _LIKENED.fullmatch(request.query.strip())
+    found = _LIKENED.fullmatch(cut_line(request.query, LONGEST_TITLE).strip())
     title = (found["korean"] or found["english"]) if found else ""
     if not title or request.history or not titles.called(cut_line(title, LONGEST_TITLE)):
         return request
