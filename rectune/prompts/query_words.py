@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from rectune.core.extras import is_installed
-from rectune.core.text.common_words import GENERAL_KOREAN
+from rectune.core.text.common_words import GENERAL_ENGLISH, GENERAL_KOREAN
 from rectune.core.text.morphemes import morphemes_of
 from rectune.core.types import Item
 from rectune.prompts.titles import fold, split_words
@@ -67,5 +67,5 @@ def _together(found: list[str], asked: list[str], told: str) -> list[str]:
 
 def _says_something(word: str) -> bool:
     if word.isascii():
-        return len(word) > 2 and word not in _EMPTY
+        return len(word) > 2 and word not in _EMPTY and word not in GENERAL_ENGLISH
     return word not in _EMPTY_KOREAN

@@ -30,6 +30,7 @@ _ROLES = 2  # facts that are named
 _TITLE, _TOLD = 100, 200  # characters of a title and of a description that are shown
 _READ = 2000  # characters of a description that are looked at
 _LEAST = 20  # characters of a description that says something
+_LABEL = re.compile(r"\w+: ")
 _LETTER = re.compile(r"[^\W\d_]")
 _SENTENCE = re.compile(r".+?[.!?。…](?=[\"”’)\]]*(?:\s|$))")
 
@@ -239,9 +240,9 @@ class _Written:
             text = one_line(self.item.description[:_READ])
         if len(text) < _LEAST or text == one_line(self.item.title):
             return ""
-        sentences = [one.strip() for one in _SENTENCE.findall(text)] or [text]
-        long = [one for one in sentences if len(one) >= _LEAST] or [text]
-        best = max(long, key=lambda one: sum(word in one.casefold() for word in self.query_words))
+        best = max(
+            _sentences_in(text), key=lambda one: sum(word in one.casefold() for word in self.query_words)
+        )
         return self._fill("told", text=_cut(best, _TOLD))
 
     def _choice(self, part: str, wording: int, **values: Any) -> str:
@@ -291,6 +292,16 @@ def quoted(title: str) -> str:
     """A title as a sentence has it: its article in front, no year in brackets, in quotation marks."""
     name = upright(one_line(title))
     return f'"{_cut(without_year(name) or name, _TITLE)}"'
+
+
+def _sentences_in(text: str) -> list[str]:
+    """Its sentences, a short one with the next ("By Dr." is none), without lines of facts ("Genres: …")."""
+    found, held = list[str](), ""
+    for one in _SENTENCE.findall(text) or [text]:
+        held = f"{held} {one.strip()}".strip()
+        if len(held) >= _LEAST:
+            found, held = [*found, held], ""
+    return [one for one in found if not _LABEL.match(one)] or found or [text]
 
 
 def _cut(text: str, most: int) -> str:

@@ -48,7 +48,8 @@ _ABOUT_YOU = re.compile(
     r"|grew|grown|spent|built|told|came|began|met|lost|won)\b",
     re.IGNORECASE,
 )
-_KNOWN_OF_YOU = frozenset("liked enjoyed loved watched played listened visited asked searched looked".split())
+_SEARCHED = frozenset("asked searched looked".split())
+_KNOWN_OF_YOU = frozenset("liked enjoyed loved watched played listened visited".split()) | _SEARCHED
 # Words that point to what is recommended: "this film", "이 영화".
 _THIS = re.compile(
     r"\b(?:this|these|here|another)\b|^It\b|(?<![가-힣])(?:이|이번|또|다른|더)(?![가-힣])|이것|이곳|이번"
@@ -73,7 +74,7 @@ def fault(body: str, request: ExplanationRequest, grounding: KnownTitles) -> str
     return (
         _wrong_names(body, request, grounding)
         or _wrong_item(body.removeprefix(request.opening), request)
-        or _wrong_person(body)
+        or _wrong_person(body, request)
         or _wrong_prose(body, request)
         or _without_source(body, request)
     )
@@ -123,10 +124,11 @@ def _wrong_item(said: str, request: ExplanationRequest) -> str:
     return ""
 
 
-def _wrong_person(body: str) -> str:
+def _wrong_person(body: str, request: ExplanationRequest) -> str:
     """Whether a person is told what they did, other than to like or to look for something (English)."""
     past = (match["past"].lower() for match in _ABOUT_YOU.finditer(body))
-    return "" if all(verb in _KNOWN_OF_YOU for verb in past) else "says of the person what stands nowhere"
+    known = _KNOWN_OF_YOU if request.query else _KNOWN_OF_YOU - _SEARCHED
+    return "" if all(verb in known for verb in past) else "says of the person what stands nowhere"
 
 
 def _wrong_prose(body: str, request: ExplanationRequest) -> str:

@@ -163,7 +163,7 @@ def test_korean_words_of_a_query_are_nouns_without_particles() -> None:
 
 def test_where_no_word_of_the_query_stands_that_is_said() -> None:
     assert template_reason(MONKEYS, [], "a quiet comedy", "en").endswith(
-        "It does not have your very words, but it came near them. "
+        "It does not have your very words; it came high in the search. "
         'Its description: "A convict is sent back in time."'
     )
     assert template_reason(film("Bare"), [], "a quiet comedy", "en") == (
