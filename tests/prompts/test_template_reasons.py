@@ -88,13 +88,13 @@ def test_korean_sentences_have_the_right_particles() -> None:
 
 
 def test_a_query_is_answered_with_its_words() -> None:
-    asked = "a time thriller"
+    asked = "a convict thriller"
     words = query_words(MONKEYS, asked)
-    assert words == ["time", "thriller"]
+    assert words == ["convict", "thriller"]
     assert template_reason(MONKEYS, [], asked, "en", words=words) == (
-        'You asked for "a time thriller". '
+        'You asked for "a convict thriller". '
         '"Twelve Monkeys" is a film from 1995, listed under Mystery, Sci-Fi and Thriller. '
-        'What is known of it has your words "time" and "thriller". '
+        'What is known of it has your words "convict" and "thriller". '
         'Its description: "A convict is sent back in time."'
     )
     assert '시간 여행"으로 검색하셨죠.' in template_reason(MONKEYS, [], "시간 여행", "ko")
