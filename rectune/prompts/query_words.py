@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from rectune.core.extras import is_installed
@@ -30,14 +31,15 @@ def query_words(item: Item, query: str) -> list[str]:
     Of Korean words what stands before their particles and endings, where `kiwipiepy` is installed; those that
     follow each other in both are given together ("남북 분단").
     """
-    asked = list(dict.fromkeys(_words(fold(query))))
+    asked = {fold(word): word for word in _words(unicodedata.normalize("NFKC", query))}
     if not asked:
         return []
     values = (fact.partition(": ")[2] for fact in item.facts)
     told = fold(" . ".join((item.title, *item.categories, item.description, *values)))
     words = {word.text for word in split_words(told)}
     found = [word for word in asked if (word in told if _HANGUL.search(word) else word in words)]
-    return [word for word in _together(found, asked, told) if _says_something(word)][:_MOST]
+    together = _together(found, list(asked), told)
+    return [asked.get(word, word) for word in together if _says_something(word)][:_MOST]
 
 
 def _words(query: str) -> Iterator[str]:
@@ -45,8 +47,8 @@ def _words(query: str) -> Iterator[str]:
     korean = _HANGUL.search(query) and is_installed("kiwipiepy")
     nouns = [one for one in next(iter(morphemes_of([query]))) if not one.predicate] if korean else []
     for word in split_words(query):
-        if not _HANGUL.search(word.text) or not korean:
-            yield word.text
+        if not korean or not _HANGUL.search(word.text):
+            yield query[word.start : word.end]
         elif ends := [one.end for one in nouns if word.start <= one.start < one.end <= word.end]:
             yield query[word.start : max(ends)]
 

@@ -92,7 +92,7 @@ def template_reason(
         common = most_in_common(item, liked)
         shown = [one for one in liked if any(one is found.liked for found in common)] or list(liked[-2:])
         parts = [written.liked(shown, wording)] if shown else []
-        parts += written.shared(common) if common else [written.plain()]
+        parts += written.shared(common) if common else [written.plain(), written.unlinked()]
         parts += [written.facts(" ".join(parts).casefold()), written.told(told)]
     parts.append(told_opinions(item, locale, 1))
     return " ".join(part for part in parts if part)
@@ -106,9 +106,14 @@ def most_in_common(item: Item, liked: Sequence[Item]) -> list[Common]:
     if not found:
         return []
     first = max(found, key=lambda one: one.size)
-    others = [one for one in found if one is not first and one.of(first).size[0]]
+    others = [one for one in found if one is not first and _as_much(one.of(first), first)]
     second = max(others, key=lambda one: one.of(first).size, default=None)
     return [first, second] if second else [first]
+
+
+def _as_much(shared: Common, first: Common) -> bool:
+    """Whether there is something to say of both: a fact in common, or all categories of the first."""
+    return bool(shared.facts) or 0 < len(first.categories) == len(shared.categories)
 
 
 def _common(item: Item, past: Item) -> Common:
@@ -157,7 +162,7 @@ class _Written:
             own = {key: value for key, (name, value) in first.facts.items() if name == role}
             both = [value for key, value in own.items() if key in second.facts]
             told: dict[str, Any] = {"like": self._names(common if both else [first])}
-            told |= {"role": self._role(role)}
+            told |= {"role": self._role(role, len(both or own))}
             told |= {"names": self._list(both or own.values()), "many": len(both or own) > 1}
             told |= {"later": bool(parts), "author": self._title_of(role)}
             parts.append(
@@ -166,7 +171,8 @@ class _Written:
         shared, both_of = first.categories, len(second.of(first).categories) == len(first.categories)
         if shared:
             told = {"both": both_of and len(common) > 1, "alone": len(common) == 1, "later": bool(parts)}
-            told |= {"like": self._names([first]), "categories": self._list(shared.values())}
+            named = [shown for key, shown in shared.items() if key in self._categories(self.item)]
+            told |= {"like": self._names([first]), "categories": self._list(named or shared.values())}
             parts.append(self._fill("kind", **told))
         if not parts:
             alone = self._names([first])
@@ -176,11 +182,11 @@ class _Written:
     def _by_role(self, part: str, role: str, told: Mapping[str, Any]) -> str:
         """A sentence on a fact, by its name where there is one for it."""
         ways = _sentences(self.locale)[part]
-        return self._filled(ways.get(role, ways["other"]), {"title": quoted(self.item.title), **told})
+        return self._filled(ways.get(role, ways["other"]), {"title": self._title, **told})
 
     def _also(self, told: Mapping[str, str], facts: Mapping[str, Any], year: bool) -> str:
         """The year, the makers and the categories that were not named yet."""
-        rest = [shown for key, shown in categories_of(self.item).items() if key not in told]
+        rest = [shown for key, shown in self._categories(self.item).items() if key not in told]
         known = self.item.year if year else None
         named = any(is_maker(name) for name, _ in facts.values())
         role, names = ("", "") if named else self._makers()
@@ -202,13 +208,27 @@ class _Written:
         one = self.item
         return any((categories_of(one), one.stated, one.description, one.year))
 
+    def _categories(self, item: Item) -> dict[str, str]:
+        """Those to be named, first those that have words of the query; a code within another ("newsworld"
+        beside "news") is left out.
+        """
+        every = categories_of(item)
+        codes = [key for key in every if any(key != one and key.startswith(one) for one in every)]
+        named = {key: shown for key, shown in every.items() if key not in codes or " " in key}
+        asked = [word.casefold() for word in self.query_words]
+        return dict(sorted(named.items(), key=lambda one: not any(word in one[0] for word in asked)))
+
     def plain(self, query: bool = False) -> str:
         """What the catalogue says of an item, where nothing is in common with a history."""
-        categories, (role, names) = categories_of(self.item), self._makers()
+        categories, (role, names) = self._categories(self.item), self._makers()
         if not self._described:
             return self._fill("bare_found" if query else "bare")
         told = {"names": names, "author": self._title_of(role), "categories": self._list(categories.values())}
         return self._fill("plain", year=self.item.year, **told)
+
+    def unlinked(self) -> str:
+        """That nothing in common is known, where the history was named and more than the title is known."""
+        return self._fill("unlinked") if self._described and self.history else ""
 
     def facts(self, said: str) -> str:
         """Facts that were not named yet, first those that have words of the query."""
@@ -220,11 +240,14 @@ class _Written:
             and not is_maker(name)
             and not any(one.casefold() in said for one in value.split(", "))
         ]
-        left.sort(key=lambda one: not any(word in one[1].casefold() for word in self.query_words))
+        left.sort(key=lambda one: not any(word.casefold() in one[1].casefold() for word in self.query_words))
         return " ".join(
-            self._by_role("facts", name, {"role": self._role(name), "value": _cut(one_line(value), _TITLE)})
-            for name, value in left[:_ROLES]
+            self._by_role("facts", name, self._told(name, value)) for name, value in left[:_ROLES]
         )
+
+    def _told(self, name: str, value: str) -> dict[str, str]:
+        role = self._role(name, value.count(", ") + 1)
+        return {"role": role, "value": _cut(one_line(value), _TITLE)}
 
     def words(self) -> str:
         """Which words of the query the catalogue has."""
@@ -250,7 +273,7 @@ class _Written:
         return self._filled(ways[wording % len(ways)], values)
 
     def _fill(self, part: str, **values: Any) -> str:
-        return self._filled(_sentences(self.locale)[part], {"title": quoted(self.item.title), **values})
+        return self._filled(_sentences(self.locale)[part], {"title": self._title, **values})
 
     def _filled(self, template: str, values: Mapping[str, Any]) -> str:
         words = load_words(self.locale)
@@ -268,6 +291,13 @@ class _Written:
             return names[0]
         return self._filled(_sentences(self.locale)["pair"], {"first": names[0], "second": names[1]})
 
+    @property
+    def _title(self) -> str:
+        """The item that is recommended; with its year where the history has another one of its title."""
+        name = quoted(self.item.title)
+        same = any(quoted(past.title) == name for past in self.history)
+        return f"{name} ({self.item.year})" if same and self.item.year is not None else name
+
     def _name(self, past: Item) -> str:
         """An item of the history; one that bears the title of what is recommended with its year."""
         name = quoted(past.title)
@@ -284,8 +314,11 @@ class _Written:
         """What stands behind the name of a person of this role; empty in English."""
         return str(_sentences(self.locale)["titles"].get(role, ""))
 
-    def _role(self, name: str) -> str:
-        return str(_sentences(self.locale)["roles"].get(name, name))
+    def _role(self, name: str, values: int = 1) -> str:
+        """The name of a fact, in the language of the sentence; in the singular for one value."""
+        known = str(_sentences(self.locale)["roles"].get(name, name))
+        many = re.sub(r"(?<=[a-z])ies$", "y", known) if known.endswith("ies") else known.removesuffix("s")
+        return many if values == 1 and known.isascii() and known.endswith("s") else known
 
 
 def quoted(title: str) -> str:

@@ -32,8 +32,8 @@ COMEDY = film("A Comedy", "Comedy", 1993)
         (
             MONKEYS,
             [ALIEN, MATRIX],
-            'You liked "Alien" and "The Matrix". '
-            '"Twelve Monkeys" is a film of the same kind as "The Matrix": Sci-Fi and Thriller. '
+            'You liked "The Matrix". '
+            '"Twelve Monkeys" is a film of the same kind: Sci-Fi and Thriller. '
             "It is from 1995, and listed under Mystery too. "
             'Its description: "A convict is sent back in time."',
         ),
@@ -49,16 +49,28 @@ COMEDY = film("A Comedy", "Comedy", 1993)
             'You liked "The Matrix". "A Comedy" is a film of the 1990s, as "The Matrix" is. '
             "It is listed under Comedy.",
         ),
-        (COMEDY, [ALIEN], 'You liked "Alien". "A Comedy" is a film from 1993, listed under Comedy.'),
+        (
+            COMEDY,
+            [ALIEN],
+            'You liked "Alien". "A Comedy" is a film from 1993, listed under Comedy. '
+            "Nothing that is known of it links it to that; it ranks high for it.",
+        ),
+        (
+            film("All", "Horror|Sci-Fi"),
+            [film("Dune", "Sci-Fi|Horror"), MATRIX, ALIEN],
+            'You liked "Dune" and "Alien". "All" is a film of the same kind as both: Horror and Sci-Fi.',
+        ),
         (
             film("Kettle", "", None, "price: 12.50", "city: Busan"),
             [film("Lamp", "", None, "price: 12.50", "city: Busan")],
-            'You liked "Lamp". "Kettle" has city Busan in common with "Lamp". Its price: 12.50.',
+            'You liked "Lamp". "Kettle" has the same city as "Lamp": Busan. Its price: 12.50.',
         ),
         (
             film("Kettle", "", None, "price: 12.50", "city: Busan"),
             [film("Lamp")],
-            'You liked "Lamp". "Kettle" is a film. Its price: 12.50. Its city: Busan.',
+            'You liked "Lamp". "Kettle" is a film. '
+            "Nothing that is known of it links it to that; it ranks high for it. "
+            "Its price: 12.50. Its city: Busan.",
         ),
         (
             film("Bare"),
@@ -93,7 +105,7 @@ def test_a_query_is_answered_with_its_words() -> None:
     assert words == ["convict", "thriller"]
     assert template_reason(MONKEYS, [], asked, "en", words=words) == (
         'You asked for "a convict thriller". '
-        '"Twelve Monkeys" is a film from 1995, listed under Mystery, Sci-Fi and Thriller. '
+        '"Twelve Monkeys" is a film from 1995, listed under Thriller, Mystery and Sci-Fi. '
         'What is known of it has your words "convict" and "thriller". '
         'Its description: "A convict is sent back in time."'
     )
@@ -146,7 +158,7 @@ def test_a_title_of_signs_alone_is_quoted() -> None:
 
 def test_two_works_of_one_title_are_told_apart_by_their_years() -> None:
     old, new = film("Heat (1986)", "Action", 1986), film("Heat (1995)", "Action", 1995)
-    assert template_reason(new, [old], "", "en").startswith('You liked "Heat" (1986). "Heat" is a film')
+    assert template_reason(new, [old], "", "en").startswith('You liked "Heat" (1986). "Heat" (1995) is')
 
 
 def test_korean_words_of_a_query_are_nouns_without_particles() -> None:

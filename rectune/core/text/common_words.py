@@ -51,6 +51,7 @@ GENERAL_KOREAN = frozenset(
     이르 통하 위하 대하 관하 따르 담 담기 이루 펼치 다루 보이 들려주 느끼 생각 경험 매력 정도 자체 시간 가능
     필요 중요 도움 사용 이용 포함 소개 검색 목록 제목 쓸모 보내 지나 바꾸 바뀌 고르 넣 놓이 두 살 시작
     시작되 끝 문제 방법 글 정보 분류 적히 이렇 설명 가운데 순위 이름 년대
+    공통점 알려지 앞서 정보
     """.split()
 )
 """Dictionary forms of Korean words that fit any item; verbs and adjectives without 다."""
