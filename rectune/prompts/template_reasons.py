@@ -168,15 +168,17 @@ class _Written:
             parts.append(
                 self._fill("maker", **told) if is_maker(role) else self._by_role("shared", role, told)
             )
-        shared, both_of = first.categories, len(second.of(first).categories) == len(first.categories)
+        both_of = len(second.of(first).categories) == len(first.categories)
+        shared = {key: shown for key, shown in self._categories(self.item).items() if key in first.categories}
         if shared:
             told = {"both": both_of and len(common) > 1, "alone": len(common) == 1, "later": bool(parts)}
-            named = [shown for key, shown in shared.items() if key in self._categories(self.item)]
-            told |= {"like": self._names([first]), "categories": self._list(named or shared.values())}
+            told |= {"like": self._names([first]), "categories": self._list(shared.values())}
             parts.append(self._fill("kind", **told))
-        if not parts:
+        if not parts and first.decade is not None:
             alone = self._names([first])
             return [self._fill("decade", like=alone, decade=first.decade), self._also({}, {}, year=False)]
+        if not parts:
+            return [self.plain(), self.unlinked()]
         return [*parts, self._also(shared, first.facts, year=True)]
 
     def _by_role(self, part: str, role: str, told: Mapping[str, Any]) -> str:
@@ -209,14 +211,10 @@ class _Written:
         return any((categories_of(one), one.stated, one.description, one.year))
 
     def _categories(self, item: Item) -> dict[str, str]:
-        """Those to be named, first those that have words of the query; a code within another ("newsworld"
-        beside "news") is left out.
-        """
-        every = categories_of(item)
-        codes = [key for key in every if any(key != one and key.startswith(one) for one in every)]
-        named = {key: shown for key, shown in every.items() if key not in codes or " " in key}
+        """Those to be named, first those that have words of the query; not the kind that all things are."""
+        found = {key: shown for key, shown in categories_of(item).items() if key != item.domain}
         asked = [word.casefold() for word in self.query_words]
-        return dict(sorted(named.items(), key=lambda one: not any(word in one[0] for word in asked)))
+        return dict(sorted(found.items(), key=lambda one: not any(word in one[0] for word in asked)))
 
     def plain(self, query: bool = False) -> str:
         """What the catalogue says of an item, where nothing is in common with a history."""

@@ -53,7 +53,7 @@ COMEDY = film("A Comedy", "Comedy", 1993)
             COMEDY,
             [ALIEN],
             'You liked "Alien". "A Comedy" is a film from 1993, listed under Comedy. '
-            "Nothing that is known of it links it to that; it ranks high for it.",
+            "Nothing in the catalogue links it to what you liked, but it ranked high for you.",
         ),
         (
             film("All", "Horror|Sci-Fi"),
@@ -69,7 +69,7 @@ COMEDY = film("A Comedy", "Comedy", 1993)
             film("Kettle", "", None, "price: 12.50", "city: Busan"),
             [film("Lamp")],
             'You liked "Lamp". "Kettle" is a film. '
-            "Nothing that is known of it links it to that; it ranks high for it. "
+            "Nothing in the catalogue links it to what you liked, but it ranked high for you. "
             "Its price: 12.50. Its city: Busan.",
         ),
         (
@@ -188,3 +188,15 @@ def test_what_several_values_of_a_fact_have_in_common_comes_first() -> None:
     two = film("파묘", "드라마", None, "출연: 최민식, 유해진")
     said = template_reason(two, [one], "", "ko")
     assert '"파묘"에도 "타짜"처럼 유해진이 나와요. 드라마로 분류되는 영화예요.' in said
+
+
+def test_the_kind_that_all_items_are_is_no_reason() -> None:
+    hole = Item("news", "Black hole", "Black hole", ("news", "science"))
+    webb, fire = (
+        Item("news", title, title, ("news", told)) for title, told in (("Webb", "science"), ("Fire", "world"))
+    )
+    assert template_reason(webb, [hole], "", "en").endswith("of the same kind: science.")
+    assert template_reason(fire, [hole], "", "en") == (
+        'You liked "Black hole". "Fire" is a news article, listed under world. '
+        "Nothing in the catalogue links it to what you liked, but it ranked high for you."
+    )

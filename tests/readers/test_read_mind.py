@@ -66,7 +66,7 @@ def test_quotes_are_data_and_broken_entities_are_read_over(tmp_path: Path) -> No
     items = raw(tmp_path, {"train": line("U1", 0, "", "N1-1")}).items
     assert items.schema == item_columns()
     assert items["title"].to_list() == ['The "Big" game', '"Quoted start', "한국 뉴스", None]
-    assert items["categories"].to_list() == [["sports", "football nfl"], *[["news", "newsus"]] * 2, ["news"]]
+    assert items["categories"].to_list() == [["sports", "football nfl"], *[["news", "us"]] * 2, ["news"]]
     assert items["extra"].to_list() == ['{"entities": ["NFL"]}', "{}", "{}", '{"entities": ["A & B"]}']
     assert items["description"].to_list() == ["An abstract.", None, "Abstract", None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from rectune.readers.text import clean_text, json_object
 if typing.TYPE_CHECKING:
     import polars as pl
 
+_AND = re.compile(r"(?<=[a-z]{4})and(?=[a-z]{4})")  # "scienceandtechnology"
 _NEWS = ("id", "category", "subcategory", "title", "abstract", "url", "title_entities", "abstract_entities")
 _BEHAVIOURS = ("impression", "user", "time", "history", "shown")
 _USERS = 50_000  # whose histories become rows together
@@ -45,11 +47,19 @@ def items(path: Path, drops: Drops) -> Iterator[dict[str, Any]]:
         yield {
             "item_id": row["id"],
             "title": row["title"],
-            "categories": [text.replace("_", " ") for text in (row["category"], row["subcategory"]) if text],
+            "categories": _categories(row["category"] or "", row["subcategory"] or ""),
             "description": row["abstract"],
             "extra": json_object(entities=_entities(row["title_entities"])),
             "marks": [row["subcategory"]],
         }
+
+
+def _categories(category: str, subcategory: str) -> list[str]:
+    """Both in words; of a subcategory that repeats its category ("newsworld") what it adds."""
+    added = subcategory.removeprefix(category) if category and subcategory != category else subcategory
+    added = added if len(added) > 1 else subcategory
+    words = [text.replace("_", " ").strip(" -") for text in (category, added)]
+    return [_AND.sub(" and ", text) for text in words if text]
 
 
 def _entities(text: str | None) -> list[str]:
