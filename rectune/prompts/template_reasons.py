@@ -1,13 +1,12 @@
 """Reasons written by a template: what the catalogue says of an item and of a history, or of it and a query.
 
 Nothing is said that the catalogue does not say: the categories, makers and the decade in common with one or
-two items of the history, words in common with a query, what else there is to know of the item, and the first
+two items of the history, words in common with a query, what else there is to know of the item, and a
 sentence of its description, quoted.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -169,7 +168,7 @@ class _Written:
                 self._fill("maker", **told) if is_maker(role) else self._by_role("shared", role, told)
             )
         both_of = len(second.of(first).categories) == len(first.categories)
-        shared = {key: shown for key, shown in self._categories(self.item).items() if key in first.categories}
+        shared = {key: shown for key, shown in self._categories.items() if key in first.categories}
         if shared:
             told = {"both": both_of and len(common) > 1, "alone": len(common) == 1, "later": bool(parts)}
             told |= {"like": self._names([first]), "categories": self._list(shared.values())}
@@ -188,7 +187,7 @@ class _Written:
 
     def _also(self, told: Mapping[str, str], facts: Mapping[str, Any], year: bool) -> str:
         """The year, the makers and the categories that were not named yet."""
-        rest = [shown for key, shown in self._categories(self.item).items() if key not in told]
+        rest = [shown for key, shown in self._categories.items() if key not in told]
         known = self.item.year if year else None
         named = any(is_maker(name) for name, _ in facts.values())
         role, names = ("", "") if named else self._makers()
@@ -210,15 +209,21 @@ class _Written:
         one = self.item
         return any((categories_of(one), one.stated, one.description, one.year))
 
-    def _categories(self, item: Item) -> dict[str, str]:
+    @property
+    def _asked(self) -> list[str]:
+        """The words of the query, case aside."""
+        return [word.casefold() for word in self.query_words]
+
+    @property
+    def _categories(self) -> dict[str, str]:
         """Those to be named, first those that have words of the query; not the kind that all things are."""
-        found = {key: shown for key, shown in categories_of(item).items() if key != item.domain}
-        asked = [word.casefold() for word in self.query_words]
+        every, asked = categories_of(self.item), self._asked
+        found = {key: shown for key, shown in every.items() if key != self.item.domain}
         return dict(sorted(found.items(), key=lambda one: not any(word in one[0] for word in asked)))
 
     def plain(self, query: bool = False) -> str:
         """What the catalogue says of an item, where nothing is in common with a history."""
-        categories, (role, names) = self._categories(self.item), self._makers()
+        categories, (role, names) = self._categories, self._makers()
         if not self._described:
             return self._fill("bare_found" if query else "bare")
         told = {"names": names, "author": self._title_of(role), "categories": self._list(categories.values())}
@@ -238,7 +243,8 @@ class _Written:
             and not is_maker(name)
             and not any(one.casefold() in said for one in value.split(", "))
         ]
-        left.sort(key=lambda one: not any(word.casefold() in one[1].casefold() for word in self.query_words))
+        asked = self._asked
+        left.sort(key=lambda one: not any(word in one[1].casefold() for word in asked))
         return " ".join(
             self._by_role("facts", name, self._told(name, value)) for name, value in left[:_ROLES]
         )
@@ -261,9 +267,8 @@ class _Written:
             text = one_line(self.item.description[:_READ])
         if len(text) < _LEAST or text == one_line(self.item.title):
             return ""
-        best = max(
-            _sentences_in(text), key=lambda one: sum(word in one.casefold() for word in self.query_words)
-        )
+        asked = self._asked
+        best = max(_sentences_in(text), key=lambda one: sum(word in one.casefold() for word in asked))
         return self._fill("told", text=_cut(best, _TOLD))
 
     def _choice(self, part: str, wording: int, **values: Any) -> str:
@@ -339,6 +344,5 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"
 
 
-@functools.cache
 def _sentences(locale: Locale) -> dict[str, Any]:
     return load_words(locale, _FILE)

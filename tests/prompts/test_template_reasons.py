@@ -200,3 +200,12 @@ def test_the_kind_that_all_items_are_is_no_reason() -> None:
         'You liked "Black hole". "Fire" is a news article, listed under world. '
         "Nothing in the catalogue links it to what you liked, but it ranked high for you."
     )
+
+
+def test_the_sentence_with_a_word_of_the_query_is_quoted_whatever_its_case() -> None:
+    told = "A long journey by night. It ends at the house of Agatha, who waits."
+    book = film("Night Road", "Crime", text=told)
+    words = query_words(book, "Agatha")
+    assert words == ["Agatha"]
+    said = template_reason(book, [], "Agatha", "en", words=words)
+    assert said.endswith('Its description: "It ends at the house of Agatha, who waits."')
