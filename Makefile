@@ -4,7 +4,8 @@ ARGS ?=
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STATE := $(shell cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-16)
+SETUP := pyproject.toml constraints.txt scripts/setup.sh scripts/requirements.py scripts/llama_cpp.cmake
+STATE := $(shell cat $(SETUP) | sha256sum | cut -c1-16)
 READY := $(VENV)/ready-$(STATE)
 READY_TESTS := $(VENV)/ready-tests-$(STATE)
 STAGES := data base queries fit rationales filter sft candidates tag dpo export rerank recommend eval report
@@ -24,13 +25,13 @@ setup: $(READY)  ## build .venv against constraints.txt, with what users need; s
 
 setup-tests: $(READY_TESTS)  ## the same, and what only the tests and benchmarks need
 
-$(READY): pyproject.toml constraints.txt scripts/setup.sh
-	PYTHON=$(PYTHON) VENV=$(VENV) bash scripts/setup.sh
+$(READY): $(SETUP)
+	@PYTHON=$(PYTHON) VENV=$(VENV) bash scripts/setup.sh
 	@rm -f $(VENV)/ready-*
 	@touch $@
 
 $(READY_TESTS): $(READY)
-	PYTHON=$(PYTHON) VENV=$(VENV) EXTRAS=dev bash scripts/setup.sh
+	@PYTHON=$(PYTHON) VENV=$(VENV) EXTRAS=dev bash scripts/setup.sh
 	@touch $@
 
 demo: setup  ## the whole pipeline on the sample data, to a report and recommendations
