@@ -1,8 +1,8 @@
 """The optional packages: which module comes with which extra of pyproject.toml, and what is said without it.
 
 `pip install rectune` brings what reads catalogues and ranks by titles and interactions; `[llm]` what runs
-models and embeds with them; `[train]` what trains them and draws charts, with `llm`; `[ray]` what spreads
-generation over machines.
+models and embeds with them; `[train]` what trains them and draws charts, with `llm`; `[serve]` the service,
+`[postgres]` a database server under it; `[ray]` what spreads generation over machines.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
         "trl", "peft", "bitsandbytes", "deepspeed", "accelerate", "datasets", "sentencepiece", "ninja",
         "matplotlib", "tensorboard", "textual",
     ),
+    "serve": ("fastapi", "uvicorn", "python_multipart", "sqlalchemy", "alembic"),
+    "postgres": ("psycopg",),
     "ray": ("ray",),
 }  # fmt: skip
-INCLUDES: Mapping[str, tuple[str, ...]] = {"train": ("llm",)}
+INCLUDES: Mapping[str, tuple[str, ...]] = {"train": ("llm",), "postgres": ("serve",)}
 
 _EXTRA_OF = {module: extra for extra, modules in EXTRAS.items() for module in modules}
 
