@@ -10,7 +10,7 @@ RECIPES = _PACKAGE / "recipes"
 SAMPLES = _PACKAGE / "samples"
 CONSTRAINTS = _PACKAGE.parent / "constraints.txt"  # beside the package in a checkout only
 
-WITH_SET_UP = ("llm", "train")  # the extras that set-up of a checkout installs for users
+WITH_SET_UP = ("llm", "train", "serve")  # the extras that set-up of a checkout installs for users
 
 # How missing or wrong packages are repaired.
 SET_UP = "make setup" if CONSTRAINTS.is_file() else "pip install --upgrade rectune"

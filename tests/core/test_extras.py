@@ -44,7 +44,7 @@ def test_the_table_of_modules_is_that_of_the_project_file(extra: str) -> None:
 
 def test_all_is_what_set_up_installs_and_dev_is_everything() -> None:
     assert stated("all") == (set(), set(WITH_SET_UP))
-    assert stated("dev")[1] == {"all", "ray"}
+    assert stated("dev")[1] == {"all", "ray", "postgres"}
     assert "EXTRAS=${EXTRAS:-all}" in (ROOT / "scripts" / "setup.sh").read_text()
 
 
