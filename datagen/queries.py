@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 MAX_WORDS = 8  # a query is a phrase; longer answers are the model talking
+_ACTIVE_TESTS = 3  # test cases of a domain for which a query is wanted; one active prompt of them is kept
 _HANGUL = re.compile(r"[가-힣]")
 _LIST = re.compile(r"^\s*([-*•]|\d+[.)])\s|\n")
 
@@ -88,8 +89,8 @@ def _kinds(prompts: Sequence[Prompt]) -> dict[str, int]:
 def plan_cases(cases: Sequence[Case], config: settings.PromptsConfig) -> list[PromptPlan]:
     """Scenario, form and locale of every case, in the recipe's shares within each domain and split.
 
-    A test case always gets a passive direct prompt, which is evaluated, and a second, active direct one,
-    unless there are to be no active ones at all.
+    A test case always gets a passive direct prompt, which is evaluated; the first of a domain get a second,
+    active direct one, unless there are to be no active ones at all.
     """
     plans: list[PromptPlan] = []
     groups: dict[tuple[str, str], list[Case]] = {}
@@ -103,8 +104,9 @@ def plan_cases(cases: Sequence[Case], config: settings.PromptsConfig) -> list[Pr
                 ("passive", "active") if config.scenarios.get("active") else ("passive",)
             )
             for scenario in asked:
-                pairs = zip(group, locales, strict=True)
-                plans += [PromptPlan(case, scenario, "direct", locale) for case, locale in pairs]
+                pairs = list(zip(group, locales, strict=True))
+                some = pairs if scenario == "passive" else pairs[:_ACTIVE_TESTS]
+                plans += [PromptPlan(case, scenario, "direct", locale) for case, locale in some]
         else:
             kinds = _deal(_products(config), len(group), f"{domain}/{split}/kind")
             for case, kind, locale in zip(group, kinds, locales, strict=True):

@@ -54,6 +54,9 @@ def rank_models(
 
     `out` keeps likelihoods.sqlite, and the store's ledger the answers: an interrupted attempt goes on behind
     them.
+
+    Args:
+        cases: what models rank; see `model_cases`.
     """
     config = eval_context.config.evaluate
     rankings: list[Ranking] = []
@@ -64,6 +67,13 @@ def rank_models(
         rankings += found
         rankings += _by_writing(model, cases, pools, eval_context, out)
     return rankings, weights
+
+
+def model_cases(cases: Sequence[EvalCase], most: int) -> list[EvalCase]:
+    """At most so many of the cases, domains in turn and in their order; all of them where `most` is 0."""
+    turns = [(turn, case) for group in by_domain(cases).values() for turn, case in enumerate(group)]
+    chosen = {case.prompt.id for _, case in sorted(turns, key=lambda row: row[0])[: most or len(turns)]}
+    return [case for case in cases if case.prompt.id in chosen]
 
 
 def score_cache(name: str, model: Path, eval_context: EvalContext, out: Path) -> ScoreCache:

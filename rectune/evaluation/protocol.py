@@ -73,9 +73,7 @@ def summarise(
     users = _users(rankings)
     own = [row for row in rankings if row.protocol == OWN]
     systems = _by_system(own)
-    ids = [test.prompt.id for test in cases]
-    complete = {name: ranks for name, ranks in systems.items() if set(ids) <= set(ranks)}
-    resampled = UserBootstrap([users[name] for name in ids], config.bootstrap, config.seed)
+    first = {name: {case: row[0] for case, row in ranks.items()} for name, ranks in systems.items()}
     candidates, chance = _among(own)
     return RankingMetrics(
         protocol="one target among the case's candidates; ties count against the system",
@@ -86,9 +84,7 @@ def summarise(
         chance=chance,
         systems={s: _system(cases, ranks, users, config, groups or {}) for s, ranks in systems.items()},
         protocols={name: _protocol(name, rankings, users, config) for name in _further(rankings)},
-        pairs=compare_all(
-            {name: [ranks[one][0] for one in ids] for name, ranks in complete.items()}, resampled
-        ),
+        pairs=compare_all(first, users, config.bootstrap, config.seed),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rectune.core.figures.evaluation import PairedDifference
+from rectune.core.figures.evaluation import Difference, PairedDifference
 from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.stats.significance import difference, holm
 
@@ -15,22 +15,34 @@ REFERENCES = ("popularity", "embedding_best", "hybrid")
 STARTED = {"sft": "base", "dpo": "sft"}
 
 
-def compare_all(ranks: Mapping[str, Sequence[int]], resampled: UserBootstrap) -> tuple[PairedDifference, ...]:
-    """Every system against `REFERENCES`, and every tuned model against what its training started from.
+def compare_all(
+    ranks: Mapping[str, Mapping[str, int]], users: Mapping[str, str], rounds: int, seed: int
+) -> tuple[PairedDifference, ...]:
+    """Every system against `REFERENCES`, and every tuned model against what its training started from, each
+    pair on the cases that both ranked.
 
     Args:
-        ranks: system -> the target's rank in each case, cases in one order.
-        resampled: their users.
+        ranks: system -> case -> the target's rank.
+        users: case -> whose it is.
+        rounds, seed: of the bootstrap over users.
 
     Returns:
-        a row a pair, p corrected over all of them.
+        a row a pair that has a case in common, p corrected over all of them.
     """
-    pairs = list(_pairs(list(ranks)))
-    found = [difference(ranks[against], ranks[system], resampled) for system, against in pairs]
-    corrected = holm([row.p for row in found])
+    drawn: dict[tuple[str, ...], UserBootstrap] = {}
+    found: list[tuple[str, str, Difference]] = []
+    for system, against in _pairs(list(ranks)):
+        cases = tuple(case for case in ranks[against] if case in ranks[system])
+        if not cases:
+            continue
+        if cases not in drawn:
+            drawn[cases] = UserBootstrap([users[case] for case in cases], rounds, seed)
+        one, other = ([ranks[name][case] for case in cases] for name in (against, system))
+        found.append((system, against, difference(one, other, drawn[cases])))
+    corrected = holm([row.p for *_, row in found])
     return tuple(
         PairedDifference(**dict(row), system=system, against=against, holm=p)
-        for (system, against), row, p in zip(pairs, found, corrected, strict=True)
+        for (system, against, row), p in zip(found, corrected, strict=True)
     )
 
 

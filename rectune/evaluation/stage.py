@@ -18,7 +18,7 @@ from rectune.core.recipe import Recipe
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.types import Case, Prompt, Ranking
 from rectune.evaluation.answers import compare_answers
-from rectune.evaluation.llm_ranking import rank_models, score_cache
+from rectune.evaluation.llm_ranking import model_cases, rank_models, score_cache
 from rectune.evaluation.memorisation import probe
 from rectune.evaluation.position_bias import position_bias
 from rectune.evaluation.protocol import ranked, summarise
@@ -71,21 +71,22 @@ def evaluate(eval_context: EvalContext, out: Path) -> EvalFigures:
 
 
 def measure(tests: Sequence[EvalCase], eval_context: EvalContext, out: Path) -> EvalMetrics:
-    """Rank every case by every system, and write rankings.parquet and memorisation.json; no answers are
-    compared yet.
+    """Rank every case by every ranker and `evaluate.model_cases` of them by language models, and write
+    rankings.parquet and memorisation.json; no answers are compared yet.
     """
     config = eval_context.config.evaluate
     pools = CandidateSampler(eval_context.inputs["data"], tests, eval_context.likes)
     rankings = rank_baselines(tests, pools, eval_context)
-    found, weights = rank_models(tests, pools, eval_context, out)
+    asked = model_cases(tests, config.model_cases)
+    found, weights = rank_models(asked, pools, eval_context, out)
     rankings += found
     write_rows(out / "rankings.parquet", rankings, Ranking)
     ranking = summarise(tests, rankings, config, by_history_length(tests, pools, eval_context.likes))
     return EvalMetrics(
         **dict(ranking),
         weights={model: FusionFigures(**asdict(chosen)) for model, chosen in weights.items()},
-        position=position_bias(order_tasks(tests, config.num_candidate_draws, config.seed), rankings),
-        memorisation=_memorisation(tests, eval_context, out),
+        position=position_bias(order_tasks(asked, config.num_candidate_draws, config.seed), rankings),
+        memorisation=_memorisation(asked, eval_context, out),
         answers=None,
     )
 

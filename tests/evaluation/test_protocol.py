@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rectune.core.settings import EvaluateConfig
+from rectune.evaluation.llm_ranking import model_cases
 from rectune.evaluation.protocol import KEPT, ranked, summarise
 from rectune.evaluation.ranking_tasks import RankingTask, own_tasks
 from rectune.rankers.eval_cases import EvalCase
@@ -28,6 +29,14 @@ def test_a_ranking_lists_the_candidates_best_first_and_the_target_last_among_equ
     assert row.grounding == ("candidate",) * 5
     assert (row.prompt_id, row.system, row.user) == (task.test.prompt.id, "s", "movies/u0")
     assert (row.rank, row.size) == (4, 5)
+
+
+def test_models_rank_the_first_cases_of_each_domain_in_turn():
+    cases = four_cases()
+    assert model_cases(cases, 0) == cases
+    assert model_cases(cases, 3) == [cases[0], cases[2], cases[3]]  # books come before movies
+    assert model_cases(cases, 2) == [cases[0], cases[2]]
+    assert model_cases(cases, 99) == cases
 
 
 def test_of_the_whole_catalogue_only_the_first_are_written_but_the_rank_is_known():
@@ -66,7 +75,7 @@ def test_draws_are_averaged_and_shown_one_by_one():
     assert found.systems["dpo"].hit_at_1_by_draw is None
 
 
-def test_systems_keep_their_order_and_are_paired_only_where_both_have_every_case():
+def test_systems_keep_their_order_and_are_paired_on_the_cases_that_both_ranked():
     cases = four_cases()
     tasks = own_tasks(cases)
     rankings = [ranked(t, "sft", right(t)) for t in tasks] + [
@@ -75,5 +84,9 @@ def test_systems_keep_their_order_and_are_paired_only_where_both_have_every_case
     rankings += [ranked(t, "popularity", right(t)) for t in tasks[:2]]
     found = summarise(cases, rankings, EvaluateConfig(systems=["sft"], bootstrap=100))
     assert list(found.systems) == ["sft", "base", "popularity"]
-    (pair,) = found.pairs
-    assert (pair.system, pair.against, pair.difference) == ("sft", "base", 1.0)
+    pairs = {(pair.system, pair.against): (pair.n, pair.difference) for pair in found.pairs}
+    assert pairs == {
+        ("sft", "base"): (4, 1.0),
+        ("sft", "popularity"): (2, 0.0),
+        ("base", "popularity"): (2, -1.0),
+    }

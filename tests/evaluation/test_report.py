@@ -29,7 +29,7 @@ from rectune.core.figures import (
     TagFigures,
 )
 from rectune.core.figures.data import BorderlineRows
-from rectune.core.figures.evaluation import EvalMetrics, RankingFigures
+from rectune.core.figures.evaluation import EvalMetrics, PairedDifference, RankingFigures
 from rectune.core.figures.grounding import GroundingReport, SamplePrompt, ShownRecommendation
 from rectune.core.figures.preferences import HealthReport
 from rectune.core.figures.record import StageRecord, listed_json
@@ -110,6 +110,7 @@ METRICS = {
     "candidates": 20,
     "chance": 0.05,
     "systems": {"base": system(0.208, 0.092, 0.405), "dpo": system(0.333, 0.180, 0.533)},
+    "pairs": [{"system": "dpo", "against": "base", "n": 24, "interval": [-0.2, 0.36]}],
 }
 SERVED_METRICS = {
     "protocol": "what the recommender serves",
@@ -281,7 +282,7 @@ def test_known_figures_show_up(config: Recipe, finished: dict[str, Path], out: P
     ):
         assert known in text
     assert "Q8_0 211, F32 61" in text and "0.136" in text and "3 texts are split, such as <b>" in text
-    assert stats.verdict.startswith("With n = 24 users") and stats.verdict in text
+    assert stats.verdict.startswith("Language models, n = 24 users") and stats.verdict in text
 
 
 def test_both_pages_say_how_far_the_sampled_file_is_from_its_adapter_and_what_4_bits_cost(
@@ -301,7 +302,7 @@ def test_simulated_annotator_and_small_n_are_said_plainly(
     for page in ("report.html", "report.md"):
         text = (out / page).read_text()
         assert "Preferences come from a simulated annotator, not from people." in text
-        assert "n = 24" in text and "no claim is made" in text
+        assert "No claim is made" in text
 
 
 def test_no_banner_where_people_tagged(config: Recipe, finished: dict[str, Path], out: Path) -> None:
@@ -487,13 +488,20 @@ def test_nothing_logged_draws_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "loss.png").exists()
 
 
-def test_verdict_depends_on_the_number_of_users() -> None:
-    def said(*systems: dict[str, Any]) -> str:
-        return verdict(record(EvalMetrics, systems={str(n): one for n, one in enumerate(systems)}))
+def test_verdict_says_which_difference_would_be_visible_and_tells_models_apart() -> None:
+    def said(**pairs: tuple[int, float]) -> str:
+        rows = [
+            record(PairedDifference, system=name, n=n, interval=[-width / 2, width / 2])
+            for name, (n, width) in pairs.items()
+        ]
+        return verdict(record(EvalMetrics, pairs=rows))
 
-    small, large = {"n": 24, "interval": [0.1, 0.5]}, {"n": 5000, "interval": [0.29, 0.31]}
-    assert "no claim" in said(small, large) and "0.40" in said(small)
-    assert "no claim" not in said(large) and "0.02 wide" in said(large)
+    few, many = said(sft=(24, 0.56)), said(ease=(5000, 0.028))
+    assert "Language models, n = 24 users: a difference in Hit@1 of 0.40 would be seen" in few
+    assert "No claim" in few and "No claim" not in many
+    assert "Rankers, n = 5000 users: a difference in Hit@1 of 0.02" in many
+    assert said(sft=(24, 0.56), ease=(5000, 0.028)) == f"{many} {few}"
+    assert "Nothing was compared" in said()
 
 
 def test_what_the_filter_did_is_told_in_both_forms(

@@ -80,6 +80,9 @@ class EvaluateConfig(EngineConfig):
     served: NonNegativeInt = 500
     """Maximum number of test users per domain for whom the recommender is really asked, beside every ranker
     that the stage `fit` fitted; 0 is none. More narrow the intervals."""
+    model_cases: NonNegativeInt = 0
+    """Number of test cases that language models rank, domains in turn; 0 is all of them. Rankers, which are
+    cheap, rank all of them in any case."""
     num_candidate_draws: PositiveInt = 3
     """Number of draws of candidates in a protocol, and of orders in which candidates are listed."""
     num_model_draws: NonNegativeInt = 3

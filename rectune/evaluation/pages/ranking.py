@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 
 from rectune.core.figures.evaluation import EvalMetrics, RankingMetrics
 from rectune.core.figures.served import ServedMetrics
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.settings import ModelsConfig
+from rectune.core.settings.serving import TUNED
+from rectune.core.stats.intervals import visible_difference
 from rectune.core.text.markdown import escaped
 from rectune.core.text.translation import ENGLISH, Translation
 from rectune.evaluation.pages.figures import difference_chart, hit_chart
@@ -15,29 +18,36 @@ from rectune.evaluation.pages.page import Block, pictures
 from rectune.rankers.ranking_tables import ranking_tables
 from rectune.rankers.served_tables import served_tables
 
-CLAIM = 500  # users; below it the 95 % interval of a share near 0.3 is wider than 0.08
+CLAIM = 0.1  # of Hit@1; where only larger differences would be seen nothing is claimed
 _QUANTISED = (
     "sft and dpo were trained on the base's 4-bit (NF4) form, while base is ranked as it was: part of the "
     "difference between them is that quantisation."
 )
-_TOO_FEW = (
-    "With n = {n} users, and intervals up to {width} wide, no claim is made: these figures show that the "
-    "measurement runs."
+_SEEN = (
+    "{systems}, n = {n} users: a difference in Hit@1 of {visible} would be seen four times in five; smaller "
+    "ones are not told apart."
 )
-_ENOUGH = (
-    "n = {n} users, and intervals up to {width} wide: systems whose intervals overlap are not told apart."
-)
+_NO_CLAIM = "No claim is made from them."
 _HITS = "Hit at 1 of every system with its 95 % interval, and chance as a dashed line"
 _PAIRS = "Differences of Hit at 1 from the best match by embedding, with 95 % intervals"
 
 
 def verdict(metrics: RankingMetrics, tr: Translation = ENGLISH) -> str:
-    """What may be concluded, by the number of users and the intervals' width."""
-    systems = metrics.systems.values()
-    n = min(one.n for one in systems)
-    width = max(high - low for low, high in (one.interval for one in systems))
-    said = _TOO_FEW if n < CLAIM else _ENOUGH
-    return tr(said, n=n, width=f"{width:.2f}")
+    """What may be concluded from the ranking: which differences would be visible at these numbers of users.
+
+    Rankers and language models are told apart, as the latter may rank fewer cases.
+    """
+    widths: dict[tuple[int, bool], list[float]] = {}
+    for pair in metrics.pairs:
+        model = pair.system.partition("/")[0] in TUNED
+        widths.setdefault((pair.n, model), []).append(visible_difference(pair.interval))
+    said = []
+    for (n, model), found in sorted(widths.items(), key=lambda row: (row[0][1], -row[0][0])):
+        visible = median(found)
+        systems = tr("Language models") if model else tr("Rankers")
+        said.append(tr(_SEEN, systems=systems, n=n, visible=f"{visible:.2f}"))
+        said += [tr(_NO_CLAIM)] if visible > CLAIM else []
+    return " ".join(said) or tr("Nothing was compared.")
 
 
 def served(run: FinishedStages, tr: Translation) -> list[Block]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rectune.core.stats.intervals import wilson
+from rectune.core.stats.intervals import visible_difference, wilson
 from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at, reciprocal_ranks, target_rank
 
 SCORES = st.lists(st.floats(allow_nan=True), min_size=1, max_size=20)
@@ -87,3 +87,10 @@ def test_cases_of_one_user_are_not_taken_for_independent():
 
 def test_without_cases_there_is_no_figure():
     assert all(math.isnan(bound) for bound in UserBootstrap([], 10, 0).interval([]))
+
+
+def test_a_visible_difference_is_shown_four_times_in_five() -> None:
+    rng, n, spread = np.random.default_rng(7), 400, 0.5
+    visible = visible_difference((-1.96 * spread / n**0.5, 1.96 * spread / n**0.5))
+    means = rng.normal(visible, spread / n**0.5, 20_000)
+    assert np.mean(means - 1.96 * spread / n**0.5 > 0) == pytest.approx(0.8, abs=0.01)
