@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rectune.core.artifacts import write_atomically
+from rectune.core.artifacts import ArtifactStore, write_atomically
 from rectune.core.settings import RetrievalConfig, SamplingConfig
 from rectune.core.text.plain import cut_line, printable
 from rectune.core.types import Item, Locale
@@ -26,6 +26,7 @@ from rectune.recommender.explanations import CheckedReason, checked_reasons
 
 LOCALES: tuple[Locale, ...] = ("en", "ko")
 ENOUGH = 4  # of five answers
+VERDICTS = "model_checks"  # the folder of verdicts in the artifact store
 VERSION = 1  # of questions and checks; verdicts of another one do not count
 _SHOWN = 200  # characters of an answer in the report
 _TOKENS = 160  # of an answer at most
@@ -127,17 +128,17 @@ def _questions() -> dict[Locale, list[dict[str, Any]]]:
     return found
 
 
-def check_model(model: Path, folder: Path, digest: str, config: RetrievalConfig) -> str:
+def check_model(model: Path, runs: Path, config: RetrievalConfig) -> str:
     """Ask a model the questions and keep the verdict; gives a report for the person.
 
     Args:
         model: the GGUF file.
-        folder: of verdicts.
-        digest: of the file.
+        runs: the artifact store, which keeps the verdict.
         config: how it is run.
     """
     from rectune.inference.generate import generate
 
+    folder, digest = runs / VERDICTS, ArtifactStore(runs).digest(model)
     folder.mkdir(parents=True, exist_ok=True)
     cache = folder / "answers.sqlite"
     verdict, answered = ask_model(
@@ -167,6 +168,16 @@ def keep_verdict(folder: Path, digest: str, verdict: ModelVerdict) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     told = {"version": VERSION, "passed": dict(verdict.passed), "asked": dict(verdict.asked)}
     write_atomically(folder / f"{digest}.json", json.dumps(told) + "\n")
+
+
+def verdict_on(model: Path, runs: Path) -> ModelVerdict | None:
+    """What `rectune doctor --model` found of a GGUF file, here or before it was released; None for nothing.
+
+    Args:
+        model: the file.
+        runs: the artifact store, which keeps verdicts and digests.
+    """
+    return known_verdict(runs / VERDICTS, ArtifactStore(runs).digest(model))
 
 
 def known_verdict(folder: Path, digest: str) -> ModelVerdict | None:
