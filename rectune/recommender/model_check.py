@@ -22,7 +22,7 @@ from rectune.prompts.answers import find_items
 from rectune.prompts.title_index import TitleIndexes
 from rectune.prompts.title_matching import SURE
 from rectune.recommender.explanation_request import ExplanationRequest
-from rectune.recommender.explanations import CheckedReason, checked_reasons
+from rectune.recommender.explanations import CheckedReason, all_at_the_end, checked_reasons
 
 LOCALES: tuple[Locale, ...] = ("en", "ko")
 ENOUGH = 4  # of five answers
@@ -72,7 +72,7 @@ def ask_model(
     asked = questions()
     short = sampling.model_copy(update={"max_tokens": _TOKENS})
     titles = _Titles(TitleIndexes([item for one in asked for item in (one.item, *one.liked)]))
-    answered = list(zip(asked, checked_reasons(asked, titles, short, ask), strict=True))
+    answered = list(zip(asked, checked_reasons(asked, titles, short, all_at_the_end(ask)), strict=True))
     counts = {locale: sum(one.locale == locale for one in asked) for locale in LOCALES}
     passed = {
         locale: sum(one.locale == locale and not answer.fault for one, answer in answered)
