@@ -370,3 +370,16 @@ def test_a_call_that_is_over_leaves_nothing_open() -> None:
             engine.let(2)
         engine.let(1)
         assert stream.result().finish == "cancelled"
+
+
+def test_one_is_scored_a_step_so_that_what_is_written_waits_for_one_only() -> None:
+    with served(2, script(b"x" * 50), max_waiting=9) as (service, engine):
+        long = service.submit(request("a", tokens=40))
+        engine.let(1)
+        jobs = [service.scoring_of([("user", letter)], ["de"], "", "interactive") for letter in "bcd"]
+        for job in jobs:
+            service.admit(job)
+        engine.let(1)  # it had begun to wait before they came
+        for done in range(1, 4):
+            engine.let(1)
+            assert [job.ended for job in jobs] == [at < done for at in range(3)] and not long.ended
