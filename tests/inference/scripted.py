@@ -162,7 +162,7 @@ class Gated:
         """Let so many steps through, and wait for their end."""
         for _ in range(steps):
             self._permits.release()
-            assert self._done.acquire(timeout=10)
+            assert self._done.acquire(timeout=90)
 
     def open(self) -> None:
         """Let all steps through."""
@@ -181,7 +181,7 @@ class Gated:
 
     def step(self) -> None:
         if not self._open:
-            assert self._permits.acquire(timeout=10)
+            assert self._permits.acquire(timeout=90)
         self.steps += 1
         try:
             if self._fail(self.steps):

@@ -119,9 +119,9 @@ def test_who_hears_may_stop_it_and_its_answers_are_cancelled(service: EngineServ
         found = pool.submit(answers, function, request("A. b. c. d. e. f=", tokens=60))
         engine.let(4)
         with pytest.raises(ConnectionError):
-            found.result(10)
+            found.result(60)
     engine.open()
-    assert service.drain(10)
+    assert service.drain(60)
     assert service.snapshot().finished == {"cancelled": 1}
 
 
@@ -132,7 +132,7 @@ def test_cancelling_ends_it_wherever_it_is(service: EngineService, engine: Gated
         call.cancel()
         engine.open()
         with pytest.raises(CallCancelled):
-            found.result(10)
+            found.result(60)
 
 
 def test_a_full_queue_is_told_before_anything_is_done(engine: Gated) -> None:
@@ -157,9 +157,9 @@ def test_an_engine_that_ends_meanwhile_is_told(service: EngineService, engine: G
         engine.let(1)
         closing = pool.submit(service.close)
         engine.open()
-        closing.result(10)
+        closing.result(60)
         with pytest.raises(EngineClosed, match="closed"):
-            found.result(10)
+            found.result(60)
 
 
 def test_what_cannot_be_answered_says_so_and_another_model_is_refused(

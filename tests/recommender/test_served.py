@@ -253,7 +253,7 @@ def test_a_cancelled_request_and_a_closed_service_are_told(tmp_path: Path):
         call.cancel()
         go.set()
         with pytest.raises(CallCancelled):
-            found.result(10)
+            found.result(60)
     with EngineCall(service) as late, pytest.raises(EngineClosed):
         served(recommender, late).recommend(["Moon Landing"])
 
