@@ -14,6 +14,7 @@ from rectune.core.errors import UserError
 from rectune.core.progress import detail, say
 from rectune.core.std_streams import json_line
 from rectune.recommender.formatting import as_json, as_text
+from rectune.recommender.model_check import LOCALES
 from rectune.recommender.ranked_formatting import ranked_json, ranked_text
 from rectune.recommender.typed_history import Typed
 
@@ -28,7 +29,7 @@ _QUESTION = re.compile(r"(?:^|\s)\?\s*")
 
 def _asks(recommender: Recommender) -> bool:
     """Whether a language model is asked for reasons, in some language."""
-    return recommender.generative is not None and recommender.generative.untrusted < {"en", "ko"}
+    return recommender.generative is not None and recommender.generative.untrusted < frozenset(LOCALES)
 
 
 class Answering:

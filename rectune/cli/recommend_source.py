@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rectune.core.settings import RetrievalConfig
     from rectune.readers.catalogue import CatalogueOptions
-    from rectune.recommender.model_check import ModelVerdict
     from rectune.recommender.recommender import Recommender
 
 _DEFAULT = Path("demo")
-_VERDICTS = "model_checks"  # in the artifact store
 
 
 @dataclass(frozen=True)
@@ -77,52 +75,40 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> tuple[Re
     Beside it a note on the model for the person; empty for none.
     """
     from rectune.core.types import content_id
+    from rectune.recommender.build import verdict_for
     from rectune.recommender.recommender import Recommender
     from rectune.recommender.run_results import fit_of, from_folder, rerank_of
     from rectune.recommender.tables import items_of
 
     none = source.model == "none" or (source.ranker and not source.model)
     model, said = (None, "") if none else _model(source, config)
-    verdict = _verdict(model, source.runs) if model and config.grounding == "ranked" else None
-    untrusted = verdict.untrusted if verdict else frozenset()
-    if verdict and untrusted:
+    verdict = verdict_for(model, config, source.runs) if model else None
+    if verdict and verdict.untrusted:
         said = f"{said}{', and ' * bool(said)}{verdict.describe()}"
-    catalogues, ranker = source.runs / "catalogues", source.ranker or None
+    ranker = source.ranker or None
     if source.catalogue:
         items = items_of(source.catalogue, source.read)
         of = content_id("catalogue", str(source.catalogue.resolve()), source.domain, config.embedder)
         words = None if verdict and not verdict.languages else model  # it need not be loaded
         found = Recommender.from_catalogue(
-            items, model=words, ranker=ranker, retrieval=config, folder=catalogues / of
-        )
-    else:
-        data = source.finished("data")
-        fitted = fit_of(data, lambda: source.finished("fit"))
-        beside = None if source.model else rerank_of(fitted, model, lambda: source.finished("rerank"))
-        answers = from_folder(data, source.domain, ranker, model, config, catalogues, fitted, beside)
-        found = Recommender.of(answers)
-    if found.generative:
-        found.generative = replace(found.generative, untrusted=untrusted)
-    return found, said
+            items, model=words, ranker=ranker, retrieval=config, folder=source.runs / "catalogues" / of,
+            runs=source.runs,
+        )  # fmt: skip
+        return found, said
+    data = source.finished("data")
+    fitted = fit_of(data, lambda: source.finished("fit"))
+    beside = None if source.model else rerank_of(fitted, model, lambda: source.finished("rerank"))
+    answers = from_folder(data, source.domain, ranker, model, config, source.runs, fitted, beside)
+    return Recommender.of(answers), said
 
 
 def checked_model(reference: str, runs: Path) -> str:
     """Ask a model ten questions, and keep what it can be trusted with; gives a report for the person."""
-    from rectune.core.artifacts import ArtifactStore
     from rectune.core.settings import RetrievalConfig
     from rectune.models.reference import gguf_file
     from rectune.recommender.model_check import check_model
 
-    model = gguf_file(reference)
-    return check_model(model, runs / _VERDICTS, ArtifactStore(runs).digest(model), RetrievalConfig())
-
-
-def _verdict(model: Path, runs: Path) -> ModelVerdict | None:
-    """What `rectune doctor --model` found, here or before it was released."""
-    from rectune.core.artifacts import ArtifactStore
-    from rectune.recommender.model_check import known_verdict
-
-    return known_verdict(runs / _VERDICTS, ArtifactStore(runs).digest(model))
+    return check_model(gguf_file(reference), runs, RetrievalConfig())
 
 
 def _model(source: CatalogueSource, config: RetrievalConfig) -> tuple[Path, str]:

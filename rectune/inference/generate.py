@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rectune.core.digests import DigestCache, file_digest
 from rectune.core.errors import UserError
@@ -39,8 +39,25 @@ class ServedModel:
 
 
 Model = Path | ServedModel
-# What `generate` is, for those who are handed another function in its place.
-Generate = Callable[..., list[GenerationResult]]
+OnAnswer = Callable[[int, GenerationResult], None]  # the place of a request, and its answer
+
+
+class Generate(Protocol):
+    """What `generate` is, for those who are handed another function in its place."""
+
+    def __call__(
+        self,
+        model: Path,
+        requests: Sequence[GenerationRequest],
+        engine: EngineConfig,
+        generation_cache: Path,
+        label: str,
+        failures: float = 1.0,
+        *,
+        on_answer: OnAnswer | None = None,
+    ) -> list[GenerationResult]:
+        """See `generate`."""
+        ...
 
 
 def generate(
@@ -50,6 +67,8 @@ def generate(
     generation_cache: Path,
     label: str,
     failures: float = 1.0,
+    *,
+    on_answer: OnAnswer | None = None,
 ) -> list[GenerationResult]:
     """Answer requests; what the generation cache holds is taken from there.
 
@@ -64,6 +83,7 @@ def generate(
         generation_cache: the SQLite file; created if it does not exist.
         label: the name of the work in progress lines.
         failures: the share of the requests that may fail.
+        on_answer: hears of each answer, by its place in `requests`, as soon as it is there.
 
     Returns:
         The answers, in the order of `requests`. Those with `finish` "error" say why and are tried again next
@@ -77,12 +97,33 @@ def generate(
         keys = _keys(model, requests, book)
         answers = book.get_many(keys)
         left = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
+        tell = _telling(keys, requests, on_answer)
+        for key, answer in answers.items():
+            tell(key, answer)
         if left:
             # What another process wrote first stands, so that everybody returns the same text.
-            answers |= _make(model, left, engine, book, label) | book.get_many(left)
+            answers |= _make(model, left, engine, book, label, tell) | book.get_many(left)
     found = [replace(answers[key], id=request.id) for key, request in zip(keys, requests, strict=True)]
     _check_failures(found, failures, label)
     return found
+
+
+def _telling(
+    keys: Sequence[bytes], requests: Sequence[GenerationRequest], on_answer: OnAnswer | None
+) -> Callable[[bytes, GenerationResult], None]:
+    """What tells of an answer at the place of every request that has its key."""
+
+    if on_answer is None:
+        return lambda key, answer: None
+    places: dict[bytes, list[int]] = {}
+    for at, key in enumerate(keys):
+        places.setdefault(key, []).append(at)
+
+    def tell(key: bytes, answer: GenerationResult) -> None:
+        for at in places[key]:
+            on_answer(at, replace(answer, id=requests[at].id))
+
+    return tell
 
 
 def _budgeted(
@@ -160,6 +201,7 @@ def _make(
     engine: EngineConfig,
     book: GenerationCache,
     label: str,
+    tell: Callable[[bytes, GenerationResult], None],
 ) -> dict[bytes, GenerationResult]:
     """Generate the missing answers, writing each to the cache as it ends."""
     keyed = {str(number): key for number, key in enumerate(left)}
@@ -172,6 +214,7 @@ def _make(
             key = keyed[answer.id]
             made[key] = answer
             book.put(key, answer)
+            tell(key, answer)
             advance(1)
 
         backend.generate(asked, keep)

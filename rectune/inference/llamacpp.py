@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from importlib.metadata import version
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 
 from rectune.core.errors import UserError
@@ -13,10 +13,12 @@ from rectune.core.extras import needs_extra
 from rectune.core.settings import EngineConfig
 from rectune.inference.backends import Backend
 from rectune.inference.constrained import DecodedTitle, decode
-from rectune.inference.context import ROWS, Context
+from rectune.inference.context import Context
 from rectune.inference.gguf_model import describe
+from rectune.inference.jobs import Job
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.scheduler import Scheduler
+from rectune.inference.scoring import ScoringJob, TokenLogs, score, tokenised
 from rectune.inference.stream import GenerationStream
 from rectune.inference.token_trie import LONGEST, TokenTrie
 from rectune.inference.vocabulary import opened_vocabulary
@@ -26,6 +28,7 @@ class LlamaEngine(Backend):
     """Generates and scores with one model; a context manager. Not thread-safe.
 
     Attributes:
+        model: the GGUF file.
         name: the model's name for display, see `describe`.
         quantisation: the file's main tensor type, such as "Q4_1".
         version: "llama-cpp-python" and its version.
@@ -36,6 +39,7 @@ class LlamaEngine(Backend):
 
     @needs_extra("an engine")
     def __init__(self, model: Path, engine: EngineConfig) -> None:
+        self.model = model
         self.name, self.quantisation = describe(model)
         self.version = engine_version()
         self._context = Context(model, engine)
@@ -51,6 +55,11 @@ class LlamaEngine(Backend):
     def slots(self) -> int:
         """The number of sequences that are generated together."""
         return int(self._context.slots)
+
+    @property
+    def context(self) -> int:
+        """Tokens that a sequence may reach, prompt and answer together."""
+        return int(self._context.limit)
 
     @property
     def active(self) -> int:
@@ -93,13 +102,13 @@ class LlamaEngine(Backend):
         self.enqueue(stream)
         return stream
 
-    def enqueue(self, stream: GenerationStream) -> None:
-        """Queue a stream made elsewhere, as by a service."""
-        self._scheduler.submit(stream)
+    def enqueue(self, job: GenerationStream | ScoringJob) -> None:
+        """Queue a job made elsewhere, as by a service; what is scored then needs one free slot only."""
+        self._scheduler.submit(job)
 
-    def cancel(self, stream: GenerationStream) -> None:
-        """End a stream at the next step; any thread may call this."""
-        self._scheduler.cancel(stream)
+    def cancel(self, job: Job) -> None:
+        """End a job at the next step; any thread may call this."""
+        self._scheduler.cancel(job)
 
     def step(self) -> None:
         """Evaluate one batch for all open streams; if that fails, all of them end with the error."""
@@ -141,7 +150,7 @@ class LlamaEngine(Backend):
 
     def loglikelihood(
         self, messages: Sequence[tuple[str, str]], continuations: Sequence[str], prefill: str = ""
-    ) -> list[list[float]]:
+    ) -> TokenLogs:
         """Log-probability of every token of each continuation of the assistant's turn, in nats.
 
         The prompt is evaluated once, without the prefix that it shares with the prompt before, and its cache
@@ -154,24 +163,8 @@ class LlamaEngine(Backend):
         context = self._context
         while self.busy:
             self.step()
-        prompt = context.vocabulary.prompt(messages, prefill)
-        tokens = [context.vocabulary.plain(text) for text in continuations]
-        longest = len(prompt) + max(map(len, tokens), default=0)
-        if longest > context.limit:
-            raise UserError(
-                f"prompt and continuation take {longest} tokens, a sequence has {context.limit}",
-                hint="raise the section's context",
-            )
-        context.hold(prompt, output=True)
-        first = context.log_probabilities(-1)
-        found = [[float(first[ids[0]])] if ids else [] for ids in tokens]
-        for group in _groups(tokens, context.slots, context.cells - len(prompt)):
-            try:
-                self._continue(len(prompt), {index: tokens[index] for index in group}, found)
-            finally:
-                for slot in range(len(group)):
-                    context.drop(slot)
-        return found
+        prompt, tokens = tokenised(context, messages, continuations, prefill)
+        return score(context, prompt, tokens, range(context.slots), context.cells)
 
     def title_trie(self, titles: Sequence[str]) -> TokenTrie:
         """A trie of texts as they follow a prompt, for `best_titles`; control tokens in them are text."""
@@ -202,28 +195,6 @@ class LlamaEngine(Backend):
             raise UserError(found, hint="raise the section's context")
         return decode(self._context, prompt, trie, beam, without)
 
-    def _continue(self, start: int, tokens: dict[int, list[int]], found: list[list[float]]) -> None:
-        """Evaluate continuations of the held prompt; appends to `found` from each second token on."""
-        context = self._context
-        rows: list[tuple[int, int, int]] = []  # continuation, row in the batch, token wanted there
-
-        def evaluate() -> None:
-            context.evaluate()
-            for index, row, wanted in rows:
-                found[index].append(float(context.log_probabilities(row)[wanted]))
-            rows.clear()
-            context.batch.clear()
-
-        context.batch.clear()
-        for slot, (index, ids) in enumerate(tokens.items()):
-            context.share(slot)
-            for place, (token, following) in enumerate(pairwise(ids)):
-                rows.append((index, context.batch.add((token,), start + place, slot, 1), following))
-                if len(rows) == ROWS:
-                    evaluate()
-        if rows:
-            evaluate()
-
 
 def engine_version() -> str:
     """The engine as provenance names it."""
@@ -246,19 +217,3 @@ def _by_head(requests: Sequence[GenerationRequest]) -> Iterator[GenerationReques
     for request in requests:
         heads.setdefault(request.messages[:-1], []).append(request)
     return (request for group in heads.values() for request in group)
-
-
-def _groups(tokens: Sequence[Sequence[int]], slots: int, cells: int) -> Iterator[list[int]]:
-    """Indices of the continuations that need evaluation, in groups that fit into slots and cells together."""
-    group: list[int] = []
-    free = cells
-    for index, ids in enumerate(tokens):
-        if len(ids) < 2:
-            continue
-        if group and (len(group) == slots or len(ids) > free):
-            yield group
-            group, free = [], cells
-        group.append(index)
-        free -= len(ids)
-    if group:
-        yield group

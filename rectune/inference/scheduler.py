@@ -1,7 +1,9 @@
 """Continuous batching: which sequence gets which tokens of the next evaluation.
 
 Every step evaluates one batch: one new token for each active sequence, or as much of the waiting prompts as
-fits, or both. The slot of a sequence that ends is given to the next request at once.
+fits, or both. The slot of a sequence that ends is given to the next request at once. What is scored is
+evaluated whole between two batches, when its turn comes and a slot is free; what is being written goes on
+behind it.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ from collections.abc import Iterator
 
 from rectune.core.errors import UserError
 from rectune.inference.context import STRIDE, Context, shared_length
-from rectune.inference.requests import Finish, GenerationResult
+from rectune.inference.jobs import Job, Priority, put_in_turn
+from rectune.inference.requests import Finish
+from rectune.inference.scoring import PreparedScoring, ScoringJob, prepare_scoring
 from rectune.inference.sequence import Sequence, prepare, reason
 from rectune.inference.stream import GenerationStream
 
@@ -32,26 +36,26 @@ class Scheduler:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._waiting: deque[GenerationStream] = deque()
-        self._ready: deque[Sequence] = deque()
+        self._waiting: deque[GenerationStream | ScoringJob] = deque()
+        self._ready: deque[Sequence | PreparedScoring] = deque()
         self._active: dict[int, Sequence] = {}
         self._free = list(range(context.slots))
-        self._unwanted: deque[GenerationStream] = deque()
+        self._unwanted: deque[Job] = deque()
         self._head: object = None  # the head whose prefix is held
         self._alone = False  # nothing is held because no other request shares it
         self._epoch = 0  # counts held prefixes; cells of earlier ones stay while in use
         self._wrote = False  # the last batch held tokens just written
         self.saved = 0
 
-    def submit(self, stream: GenerationStream) -> None:
-        """Queue a request; those with the same head should follow one another."""
-        self._waiting.append(stream)
-        if stream.cancelled:  # before it came here
-            self.cancel(stream)
+    def submit(self, job: GenerationStream | ScoringJob) -> None:
+        """Queue a job in its turn; requests with the same head should follow one another."""
+        put_in_turn(self._waiting, job)
+        if job.cancelled:  # before it came here
+            self.cancel(job)
 
-    def cancel(self, stream: GenerationStream) -> None:
-        """End a stream at the next step with its text so far; any thread may call this."""
-        self._unwanted.append(stream)
+    def cancel(self, job: Job) -> None:
+        """End a job at the next step, an answer with its text so far; any thread may call this."""
+        self._unwanted.append(job)
 
     @property
     def busy(self) -> bool:
@@ -86,7 +90,7 @@ class Scheduler:
 
     def sweep(self) -> None:
         """End what was cancelled; nothing is evaluated."""
-        unwanted = set()
+        unwanted = set[Job]()
         while self._unwanted:
             unwanted.add(self._unwanted.popleft())
         if unwanted:
@@ -94,7 +98,7 @@ class Scheduler:
 
     def close(self, finish: Finish = "cancelled", error: str = "") -> None:
         """End all streams and forget all sequences."""
-        self._end_all(finish, error, {*self._waiting, *(sequence.stream for sequence in self._sequences())})
+        self._end_all(finish, error, {*self._waiting, *(one.job for one in self._prepared())})
         self.forget()
 
     def forget(self) -> None:
@@ -102,40 +106,65 @@ class Scheduler:
         self._head = None
         self._context.clear()
 
-    def _sequences(self) -> Iterator[Sequence]:
+    def _prepared(self) -> Iterator[Sequence | PreparedScoring]:
         yield from self._ready
         yield from self._active.values()
 
-    def _end_all(self, finish: Finish, error: str, streams: set[GenerationStream]) -> None:
-        waiting = [stream for stream in self._waiting if stream in streams]
-        ready = [sequence for sequence in self._ready if sequence.stream in streams]
-        active = [(slot, sequence) for slot, sequence in self._active.items() if sequence.stream in streams]
-        self._waiting = deque(stream for stream in self._waiting if stream not in streams)
-        self._ready = deque(sequence for sequence in self._ready if sequence.stream not in streams)
+    def _end_all(self, finish: Finish, error: str, jobs: set[Job]) -> None:
+        waiting = [job for job in self._waiting if job in jobs]
+        ready = [one for one in self._ready if one.job in jobs]
+        active = [(slot, sequence) for slot, sequence in self._active.items() if sequence.job in jobs]
+        self._waiting = deque(job for job in self._waiting if job not in jobs)
+        self._ready = deque(one for one in self._ready if one.job not in jobs)
         for slot, sequence in active:
             self._leave(slot)
             sequence.end(finish, error)
-        for sequence in ready:
-            sequence.end(finish, error)
-        for stream in waiting:
-            stream.end(GenerationResult(stream.request.id, "", finish, 0, 0, error))
+        for one in ready:
+            one.end(finish, error)
+        for job in waiting:
+            job.give_up(finish, error)
 
     def _look_ahead(self) -> None:
-        while self._waiting and len(self._ready) < max(_LOOKAHEAD, self._context.slots):
-            if sequence := prepare(self._waiting.popleft(), self._context):
-                self._ready.append(sequence)
+        most = max(_LOOKAHEAD, self._context.slots)
+        while self._waiting and self._ahead_of(self._waiting[0].priority) < most:
+            if one := self._in_tokens(self._waiting.popleft()):
+                put_in_turn(self._ready, one)
+
+    def _in_tokens(self, job: GenerationStream | ScoringJob) -> Sequence | PreparedScoring | None:
+        if isinstance(job, ScoringJob):
+            return prepare_scoring(job, self._context)
+        return prepare(job, self._context)
+
+    def _ahead_of(self, priority: Priority) -> int:
+        """How many are ready that come before another one of this priority."""
+        if priority == "background" or not self._ready or self._ready[-1].priority == "interactive":
+            return len(self._ready)
+        return sum(one.priority == "interactive" for one in self._ready)
 
     def _admit(self) -> None:
         """Give free slots to the next requests while the cache has room for all their tokens."""
         while self._free and self._ready:
             sequence = self._ready[0]
+            if isinstance(sequence, PreparedScoring):
+                self._score(sequence)
+                return  # one a step, so that what is being written and what is cancelled waits for one only
             fits = self._holds(sequence)
             taken = sum(other.need - self._borrowed(other, fits) for other in self._active.values())
             if self._active and taken + sequence.need > self._context.cells:
                 return
             if not fits:
                 self._hold_prefix(sequence)
-            self._start(self._ready.popleft(), self._free.pop())
+            self._ready.popleft()
+            self._start(sequence, self._free.pop())
+
+    def _score(self, scoring: PreparedScoring) -> None:
+        """Score in the free slots, if the cells do; the prefix that was held is given up."""
+        free = self._context.cells - sum(other.need for other in self._active.values())
+        if self._active and scoring.need > free:
+            return
+        self._head, self._epoch = None, self._epoch + 1
+        scoring.run(self._context, tuple(self._free), free)
+        self._ready.popleft()
 
     def _holds(self, sequence: Sequence) -> bool:
         """Whether the held prefix was made for this sequence's head and is a prefix of its prompt."""
@@ -170,6 +199,7 @@ class Scheduler:
         if sequence.done:
             self._context.share(slot)
         self._active[slot] = sequence
+        sequence.stream.begin()
 
     def _fill(self) -> None:
         """Make the next batch: tokens just generated, then prompts in the order of their admission.

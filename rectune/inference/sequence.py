@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rectune.core.errors import UserError
 from rectune.inference.context import Context
 from rectune.inference.detokenizer import Detokenizer
+from rectune.inference.jobs import Priority
 from rectune.inference.requests import Finish, GenerationRequest, GenerationResult
 from rectune.inference.sampling import Sampler
 from rectune.inference.stream import GenerationStream
@@ -33,6 +34,16 @@ class Sequence:
     def request(self) -> GenerationRequest:
         """The request."""
         return self.stream.request
+
+    @property
+    def job(self) -> GenerationStream:
+        """The stream, as what waits in the queue."""
+        return self.stream
+
+    @property
+    def priority(self) -> Priority:
+        """The stream's."""
+        return self.stream.priority
 
     @property
     def need(self) -> int:

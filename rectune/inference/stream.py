@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
-from rectune.inference.requests import GenerationRequest, GenerationResult
+from rectune.inference.jobs import Job, JobWatcher, Priority
+from rectune.inference.requests import Finish, GenerationRequest, GenerationResult
 
 
-class GenerationStream:
+class GenerationStream(Job):
     """The text of one answer in pieces as they are generated, and the whole answer at the end.
 
     Pieces are whole characters; text that may be the beginning of a stop string is held back. They join to
@@ -17,16 +18,20 @@ class GenerationStream:
 
     Attributes:
         request: the request.
-        cancelled: whether `cancel` was called.
-        ended: whether the answer is complete.
+
+    See `Job` for `priority`, `cancelled`, `ended` and `cancel`; a cancelled answer keeps its text so far.
     """
 
     def __init__(
         self,
         request: GenerationRequest,
-        cancel: Callable[[GenerationStream], None],
+        cancel: Callable[[Job], None],
         drive: Callable[[], object] | None = None,
         on_end: Callable[[GenerationResult], None] | None = None,
+        *,
+        on_write: Callable[[str], None] | None = None,
+        priority: Priority = "interactive",
+        watcher: JobWatcher | None = None,
     ) -> None:
         """Made by engines.
 
@@ -35,9 +40,12 @@ class GenerationStream:
             cancel: tells the engine to stop.
             drive: runs a step of an engine that has no thread of its own.
             on_end: called with the answer in the engine's thread.
+            on_write: called there with each piece of text, which then is not kept for iterating.
+            priority, watcher: see `Job`.
         """
-        self.request, self.cancelled, self.ended = request, False, False
-        self._cancel, self._drive, self._on_end = cancel, drive, on_end
+        super().__init__(cancel, priority, watcher)
+        self.request = request
+        self._drive, self._on_end, self._on_write = drive, on_end, on_write
         self._arrived: SimpleQueue[str | GenerationResult] = SimpleQueue()
 
     def __iter__(self) -> Iterator[str]:
@@ -50,21 +58,21 @@ class GenerationStream:
             pass
         return answer
 
-    def cancel(self) -> None:
-        """End the answer with its text so far, at the engine's next step; nothing happens if it has ended."""
-        self.cancelled = True
-        self._cancel(self)
-
     def write(self, piece: str) -> None:
         """Add text; called by engines."""
-        self._arrived.put(piece)
+        (self._on_write or self._arrived.put)(piece)
 
     def end(self, answer: GenerationResult) -> None:
-        """Set the answer, once; called by engines."""
-        self.ended = True
+        """Set the answer; called by engines. What comes after the first one changes nothing."""
+        if not self._close(answer.finish, answer.prompt_tokens, answer.tokens):
+            return
         self._arrived.put(answer)
         if self._on_end:
             self._on_end(answer)
+
+    def give_up(self, finish: Finish, error: str = "") -> None:
+        """See `Job.give_up`."""
+        self.end(GenerationResult(self.request.id, "", finish, 0, 0, error))
 
     def _next(self) -> str | GenerationResult:
         while self._drive and self._arrived.empty():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from rectune.core.stats.metrics import ndcg_at
 from rectune.core.types import Item, Locale
 from rectune.rankers.base import ScoredItem, Scores
 from rectune.rankers.choose_weights import cross_fitted, resampled
-from rectune.rankers.likelihood import Likelihood, Scorer, history_prompts, without_history
+from rectune.rankers.likelihood import Likelihood, RenderedPrompt, Scorer, history_prompts, without_history
 from rectune.rankers.weighting import standardised
 
 STEPS = tuple(step / 10 for step in range(1, 11))  # weights of the model that are tried
@@ -26,12 +26,58 @@ _FEWEST = 30  # users, below which a weight proves nothing
 ScoreTitles = Callable[[Sequence[Sequence[str]], Sequence[Sequence[str]]], list[Scores]]
 
 
+@dataclass(frozen=True)
+class TitleScores:
+    """Scores the titles of items of one domain for histories: the likelihood less the prior.
+
+    Attributes:
+        open_engine: opens the engine of the language model, for each call.
+        titles: by item id.
+        asked: words the prompt for a history.
+        on_case: hears of every finished history.
+        known: the prior of every title that was scored, by the language of the prompt: for all histories it
+            is the same.
+    """
+
+    open_engine: Callable[[], AbstractContextManager[Scorer]]
+    titles: Mapping[str, str] = field(repr=False)
+    asked: Callable[[Sequence[str]], RenderedPrompt] = field(repr=False)
+    on_case: Callable[[int], None] = lambda done: None
+    known: dict[tuple[Locale, str], float] = field(default_factory=dict, repr=False)
+
+    def __call__(
+        self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]
+    ) -> list[Scores]:
+        """See `ScoreTitles`."""
+        with self.open_engine() as engine:
+            return self._scored(engine, histories, candidates)
+
+    def with_engine(self, open_engine: Callable[[], AbstractContextManager[Scorer]]) -> TitleScores:
+        """The same by another engine with the same model; both share the priors that they find."""
+        return replace(self, open_engine=open_engine)
+
+    def _scored(
+        self, engine: Scorer, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]
+    ) -> list[Scores]:
+        likelihood = Likelihood("likelihood", engine, self.titles, self.asked, self.on_case)
+        own = likelihood.score(histories, candidates)
+        prior = Likelihood("prior", engine, self.titles, without_history(self.asked))
+        found: list[Scores] = []
+        for history, shown, scores in zip(histories, candidates, own, strict=True):
+            locale = self.asked(history).locale
+            if new := [item for item in shown if (locale, item) not in self.known]:
+                (base,) = prior.score([history], [new])
+                self.known.update(((locale, item), float(one)) for item, one in zip(new, base, strict=True))
+            found.append(scores - PRIOR * np.array([self.known[locale, item] for item in shown]))
+        return found
+
+
 def title_scores(
     open_engine: Callable[[], AbstractContextManager[Scorer]],
     items: Sequence[Item],
     on_case: Callable[[int], None] = lambda done: None,
-) -> ScoreTitles:
-    """What scores the titles of items of one domain for histories: the likelihood less the prior.
+) -> TitleScores:
+    """What scores the titles of items of one domain for histories; see `TitleScores`.
 
     Args:
         open_engine: opens the engine of the language model, for each call.
@@ -39,28 +85,7 @@ def title_scores(
         on_case: hears of every finished history.
     """
     titles = {item.item_id: item.title for item in items}
-    asked = history_prompts(items[0].domain, titles)
-    known: dict[tuple[Locale, str], float] = {}  # of every title it is the same for all histories
-
-    def score(histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
-        with open_engine() as engine:
-            return scored(engine, histories, candidates)
-
-    def scored(
-        engine: Scorer, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]
-    ) -> list[Scores]:
-        own = Likelihood("likelihood", engine, titles, asked, on_case).score(histories, candidates)
-        prior = Likelihood("prior", engine, titles, without_history(asked))
-        found: list[Scores] = []
-        for history, shown, scores in zip(histories, candidates, own, strict=True):
-            locale = asked(history).locale
-            if new := [item for item in shown if (locale, item) not in known]:
-                (base,) = prior.score([history], [new])
-                known.update(((locale, item), float(one)) for item, one in zip(new, base, strict=True))
-            found.append(scores - PRIOR * np.array([known[locale, item] for item in shown]))
-        return found
-
-    return score
+    return TitleScores(open_engine, titles, history_prompts(items[0].domain, titles), on_case)
 
 
 @dataclass(frozen=True)
@@ -76,6 +101,12 @@ class Reranker:
     titles: ScoreTitles
     weight: float
     candidates: int
+
+    def with_engine(self, open_engine: Callable[[], AbstractContextManager[Scorer]]) -> Reranker:
+        """The same by another engine with the same model; a function that asks no engine stays as it is."""
+        if isinstance(self.titles, TitleScores):
+            return replace(self, titles=self.titles.with_engine(open_engine))
+        return self
 
     def rerank(
         self, histories: Sequence[Sequence[str]], ranked: Sequence[Sequence[ScoredItem]]

@@ -14,15 +14,18 @@ from rectune.core.types import Item
 from rectune.prompts.title_index import TitleIndexes
 from rectune.rankers.base import Ranker
 from rectune.rankers.co_likes import CoLikes
-from rectune.recommender.evidence import Evidence, evidence_for
+from rectune.recommender.events import AnswerEvents, numbered
+from rectune.recommender.evidence import evidence_for
 from rectune.recommender.explanation_request import ExplanationRequest
 from rectune.recommender.explanations import (
     Explanation,
+    OnReason,
     explained,
     plain_sentence,
 )
 from rectune.recommender.judging import Judgement, judge
 from rectune.recommender.load_ranker import check_fitted_on
+from rectune.recommender.model_answers import answers_by_model, with_reasons
 from rectune.recommender.model_ranking import ModelRanking
 from rectune.recommender.options import RecommendOptions
 from rectune.recommender.placing import Places, placed
@@ -33,7 +36,7 @@ from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.selection import allowed_ids
 
 if TYPE_CHECKING:
-    from rectune.recommender.generative import GenerativeRecommender, Recommendation
+    from rectune.recommender.generative import GenerativeRecommender
     from rectune.retrieval.grounding import Grounding
 
 _LIKED = 10  # items of a history that reasons may speak of: the latest
@@ -100,13 +103,21 @@ class CatalogueAnswers:
         return self._histories.keys()
 
     def recommend_all(
-        self, requests: Sequence[UserRequest], options: RecommendOptions
+        self,
+        requests: Sequence[UserRequest],
+        options: RecommendOptions,
+        events: AnswerEvents | None = None,
     ) -> list[Recommendations]:
-        """Items for many requests, in order; what a language model writes is written for all together."""
+        """Items for many requests, in order; what a language model writes is written for all together.
+
+        `events` hears of the items before the reasons, and of each reason as soon as it has been checked.
+        """
         within = self._within(options)
         read = [read_request(request, self.domain, self.items, self.titles) for request in requests]
         if self.ranker is None:
-            return self._by_model(read, options, within)
+            assert self.generative is not None  # the constructor refuses neither
+            items = list(self.items.values())
+            return answers_by_model(self.generative, items, read, options, within, events)
         if options.per:
             checked_property(self.items.values(), options.per)
         asked = self._with_drafts(read, [one.ranked_for(options.excluded) for one in read])
@@ -120,11 +131,15 @@ class CatalogueAnswers:
             found if one is None or one.fits else Places(())
             for found, one in zip(places, judged, strict=True)
         ]
-        reasons = self._explained(read, fitting, options.explain)
-        return [
-            self._answer(read[at], asked[at], places[at], judged[at], reasons[at], options, within)
+        found = [
+            self._answer(read[at], asked[at], places[at], judged[at], options, within)
             for at in range(len(read))
         ]
+        if events:
+            for at, answer in enumerate(found):
+                events.on_items(at, answer)
+        reasons = self._explained(read, fitting, options.explain, events)
+        return [with_reasons(answer, some) for answer, some in zip(found, reasons, strict=True)]
 
     def user_requests(self, rows: Sequence[Mapping[str, Any]]) -> list[UserRequest]:
         """The requests of rows with `user`, `history` and `query`, of which some may be missing or empty."""
@@ -202,7 +217,11 @@ class CatalogueAnswers:
         return judge(request.user_requests, self.domain, request.known, self._ground(), self.retrieval)
 
     def _explained(
-        self, read: Sequence[ReadRequest], places: Sequence[Places], count: int
+        self,
+        read: Sequence[ReadRequest],
+        places: Sequence[Places],
+        count: int,
+        events: AnswerEvents | None,
     ) -> list[list[Explanation]]:
         """Reasons for the first items of each answer."""
         wanted = [
@@ -214,13 +233,20 @@ class CatalogueAnswers:
             ]
             for request, found in zip(read, places, strict=True)
         ]
-        flat = [one for asked in wanted for one in asked]
-        if self.generative is None or not flat:
-            written = [explained(plain_sentence(one), one, "template", 0) for one in flat]
-        else:
-            written = self.generative.explained(flat, self.generative.retrieval.attempts)
+        flat = [(at, one) for at, asked in enumerate(wanted) for one in asked]
+        tell = numbered([(at, one.item.item_id) for at, one in flat], events)
+        written = self._written([one for _, one in flat], tell)
         rest = iter(written)
         return [[next(rest) for _ in asked] for asked in wanted]
+
+    def _written(self, wanted: Sequence[ExplanationRequest], on_reason: OnReason | None) -> list[Explanation]:
+        if self.generative is not None and wanted:
+            return self.generative.explained(wanted, self.generative.retrieval.attempts, on_reason)
+        found = [explained(plain_sentence(one), one, "template", 0) for one in wanted]
+        if on_reason:
+            for number, reason in enumerate(found):
+                on_reason(number, reason)
+        return found
 
     def _answer(
         self,
@@ -228,7 +254,6 @@ class CatalogueAnswers:
         asked: RankRequest,
         places: Places,
         judged: Judgement | None,
-        reasons: Sequence[Explanation],
         options: RecommendOptions,
         within: frozenset[str] | None,
     ) -> Recommendations:
@@ -247,7 +272,7 @@ class CatalogueAnswers:
             for at, one in enumerate(places.items)
         ]
         return Recommendations(
-            tuple(_with_reason(item, reasons, at) for at, item in enumerate(found)),
+            tuple(found),
             fits=judged is None or judged.fits,
             not_found=request.not_found,
             nearness=judged.nearness if judged else None,
@@ -256,41 +281,3 @@ class CatalogueAnswers:
             explored=options.explored,
             history=request.titles,
         )
-
-    def _by_model(
-        self, read: Sequence[ReadRequest], options: RecommendOptions, within: frozenset[str] | None
-    ) -> list[Recommendations]:
-        """The language model answers and its answers are grounded."""
-        assert self.generative is not None  # the constructor refuses neither
-        if options.chooses or options.explain_ranking:
-            raise UserError(
-                "nothing is ranked where the answer of the language model is grounded",
-                hint="give a ranker, or retrieval.grounding: ranked",
-            )
-        grounding, items = self.generative.grounding, list(self.items.values())
-        asked = []
-        for one in read:
-            request = from_words(items, replace(one.request, history=one.titles), grounding)
-            asked.append(replace(request, known=request.known | one.known | options.excluded))
-        found = self.generative.recommend_all(asked, options.k, within, options.explain)
-        return [
-            Recommendations(
-                _grounded(answer), answer.fits, one.not_found, answer,
-                answer.choice.nearness, answer.choice.min_similarity, history=one.titles,
-            )
-            for one, answer in zip(read, found, strict=True)
-        ]  # fmt: skip
-
-
-def _with_reason(item: RecommendedItem, reasons: Sequence[Explanation], at: int) -> RecommendedItem:
-    """The item with its reason, where one was asked for."""
-    return replace(item, reason=reasons[at].reason, reason_by=reasons[at].by) if at < len(reasons) else item
-
-
-def _grounded(answer: Recommendation) -> tuple[RecommendedItem, ...]:
-    found = []
-    for at, item in enumerate(answer.items):
-        evidence = Evidence("text", item.evidence) if item.evidence else None
-        one = RecommendedItem(item.item_id, item.title, item.similarity or 0.0, evidence=evidence)
-        found.append(_with_reason(one, answer.explanations, at))
-    return tuple(found)

@@ -15,7 +15,7 @@ from rectune.core.errors import UserError
 from rectune.core.extras import is_installed
 from rectune.core.progress import say
 from rectune.core.settings import RetrievalConfig
-from rectune.core.types import Item, content_id
+from rectune.core.types import Item, Locale, content_id
 from rectune.rankers.base import Ranker
 from rectune.rankers.choice import ChoiceOptions
 from rectune.rankers.chosen import ChosenRanker
@@ -26,6 +26,7 @@ from rectune.retrieval.index_scores import index_scores
 
 if TYPE_CHECKING:
     from rectune.recommender.generative import GenerativeRecommender
+    from rectune.recommender.model_check import ModelVerdict
     from rectune.recommender.model_ranking import ModelRanking
     from rectune.retrieval.grounding import Grounding
 
@@ -57,6 +58,7 @@ def from_items(
     folder: Path | None = None,
     index: Path | None = None,
     co_likes: CoLikes | None = None,
+    runs: Path = RUNS,
 ) -> RecommenderParts:
     """The parts of a recommender of items that were read.
 
@@ -65,14 +67,16 @@ def from_items(
         ranker: a name of `rectune.rankers.base.RANKERS` (`chosen` tunes and chooses on the spot),
             `module:Class`, or a fitted ranker. Without one `hybrid` ranks; or, where there is a model and
             `retrieval.grounding` says so, the model, by what it answers.
-        model: a GGUF file or `embedded`; it words the reasons. Without one they are plain sentences.
+        model: a GGUF file or `embedded`; it words the reasons. Without one they are plain sentences, and in
+            the languages in which `rectune doctor --model` did not find it sound.
         likes: what train users liked, for rankers that look at it.
         histories: user -> ids liked, oldest first.
         retrieval: how answers are grounded and the catalogue is indexed.
-        folder: keeps the index and what the model wrote; by the catalogue's content in runs/catalogues if not
-            given.
+        folder: keeps the index and what the model wrote; by the catalogue's content in the folder
+            `catalogues` of `runs` if not given.
         index: of these items, finished; made in `folder` if not given.
         co_likes: what people liked, for evidence; from `likes` or the ranker if not given.
+        runs: the artifact store, which keeps what `rectune doctor --model` found.
 
     Raises:
         UserError: there are no items, no such ranker or model, or the ranker needs interactions.
@@ -80,14 +84,14 @@ def from_items(
     settings = retrieval or RetrievalConfig()
     if not items:
         raise UserError("the catalogue holds no items", hint="give at least one item with a title")
-    place = folder or RUNS / "catalogues" / content_id("items", list(map(astuple, items)), settings.embedder)
+    place = folder or runs / "catalogues" / content_id("items", list(map(astuple, items)), settings.embedder)
     ground = cache(partial(_grounding, items, place, settings, index))
     if ranker is None and (model is None or settings.grounding == "ranked"):
         ranker = "hybrid"
     if isinstance(ranker, str):
         data = DomainData(items[0].domain, items, (lambda: likes) if likes else None, settings.embedder)
         ranker = _fitted(ranker, data, likes, ground)
-    generative = _generative(model, ground(), settings, place) if model is not None else None
+    generative = _generative(model, ground(), settings, place, runs) if model is not None else None
     if isinstance(ranker, ChosenRanker):
         co_likes = co_likes or ranker.co_likes
     elif likes and ranker is not None:
@@ -124,9 +128,22 @@ def _grounding(
 
 
 def _generative(
-    model: str | Path, grounding: Grounding, settings: RetrievalConfig, folder: Path
+    model: str | Path, grounding: Grounding, settings: RetrievalConfig, folder: Path, runs: Path
 ) -> GenerativeRecommender:
     from rectune.models.reference import gguf_file
     from rectune.recommender.generative import GenerativeRecommender
 
-    return GenerativeRecommender(gguf_file(str(model)), grounding, settings, folder / "generations.sqlite")
+    file = gguf_file(str(model))
+    verdict = verdict_for(file, settings, runs)
+    untrusted = verdict.untrusted if verdict else frozenset[Locale]()
+    cache = folder / "generations.sqlite"
+    return GenerativeRecommender(file, grounding, settings, cache, untrusted=untrusted)
+
+
+def verdict_for(model: Path, settings: RetrievalConfig, runs: Path) -> ModelVerdict | None:
+    """What is known of a model that words the reasons; None for nothing, and for one that chooses the items,
+    whose reasons are asked for whatever was found.
+    """
+    from rectune.recommender.model_check import verdict_on
+
+    return verdict_on(model, runs) if settings.grounding == "ranked" else None

@@ -11,10 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from rectune.core.settings import SamplingConfig
 from rectune.core.types import Locale, content_id
+from rectune.inference.generate import OnAnswer
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import closing, reasons
 from rectune.prompts.locale_words import one_line
@@ -25,6 +27,8 @@ from rectune.recommender.explanation_request import ExplanationRequest
 from rectune.recommender.reason_checks import KnownTitles, fault
 
 By = Literal["model", "template"]
+# Answers requests; the second argument hears of each answer as it ends.
+AskEach = Callable[[Sequence[GenerationRequest], OnAnswer], object]
 
 _LIKED = 5  # items of a history that the model is told of, the latest
 _END = re.compile(r"[.!?。…][\"'”’」』)\]]*(?=\s|$)")
@@ -52,6 +56,9 @@ class Explanation:
         return f"{self.reason}\n{self.ending}".strip()
 
 
+OnReason = Callable[[int, Explanation], None]  # its place among those wanted
+
+
 @dataclass(frozen=True, slots=True)
 class CheckedReason:
     """What a model wrote, and why it is rejected; empty if it is not."""
@@ -65,40 +72,71 @@ def write_explanations(
     grounding: KnownTitles,
     sampling: SamplingConfig,
     attempts: int,
-    ask: Callable[[Sequence[GenerationRequest]], list[GenerationResult]],
+    ask: AskEach,
     untrusted: Collection[Locale] = (),
+    on_reason: OnReason | None = None,
 ) -> list[Explanation]:
     """Reasons for each request, in order; rejected ones are generated again, all together.
 
-    In `untrusted` languages plain sentences stand, and the model is not asked.
+    In `untrusted` languages plain sentences stand, and the model is not asked. `on_reason` hears of every
+    explanation that is returned, by its place, as soon as it is sure: when the checks have passed it.
     """
     done: dict[int, Explanation] = {}
+
+    def settle(number: int, body: str, by: By, tries: int) -> None:
+        done[number] = explained(body, wanted[number], by, tries)
+        if on_reason:
+            on_reason(number, done[number])
+
+    def take(numbers: Sequence[int], tries: int, at: int, reason: CheckedReason) -> None:
+        if not reason.fault:
+            settle(numbers[at], reason.text, "model", tries)
+
+    for number, request in enumerate(wanted):
+        if not attempts or request.locale in untrusted:
+            settle(number, plain_sentence(request), "template", attempts)
     for attempt in range(attempts):
-        left = [at for at, one in enumerate(wanted) if at not in done and one.locale not in untrusted]
-        if not left:
-            break
-        found = checked_reasons([wanted[number] for number in left], grounding, sampling, ask, attempt)
-        for number, reason in zip(left, found, strict=True):
-            if not reason.fault:
-                done[number] = explained(reason.text, wanted[number], "model", attempt + 1)
-    return [
-        done.get(number) or explained(plain_sentence(request), request, "template", attempts)
-        for number, request in enumerate(wanted)
-    ]
+        if left := [number for number in range(len(wanted)) if number not in done]:
+            some = [wanted[number] for number in left]
+            checked_reasons(some, grounding, sampling, ask, attempt, partial(take, left, attempt + 1))
+    for number, request in enumerate(wanted):
+        if number not in done:
+            settle(number, plain_sentence(request), "template", attempts)
+    return [done[number] for number in range(len(wanted))]
 
 
 def checked_reasons(
     wanted: Sequence[ExplanationRequest],
     grounding: KnownTitles,
     sampling: SamplingConfig,
-    ask: Callable[[Sequence[GenerationRequest]], list[GenerationResult]],
+    ask: AskEach,
     attempt: int = 0,
+    on_checked: Callable[[int, CheckedReason], None] | None = None,
 ) -> list[CheckedReason]:
-    """One attempt at the reasons for each request, in order, with what is wrong with them."""
-    bodies = map(_body, wanted, ask([_request(one, sampling, attempt) for one in wanted]))
-    return [
-        CheckedReason(body, fault(body, one, grounding)) for body, one in zip(bodies, wanted, strict=True)
-    ]
+    """One attempt at the reasons for each request, in order, with what is wrong with them.
+
+    `on_checked` hears of each as soon as it is checked.
+    """
+    found: dict[int, CheckedReason] = {}
+
+    def check(at: int, answer: GenerationResult) -> None:
+        body = _body(wanted[at], answer)
+        found[at] = CheckedReason(body, fault(body, wanted[at], grounding))
+        if on_checked:
+            on_checked(at, found[at])
+
+    ask([_request(one, sampling, attempt) for one in wanted], check)
+    return [found[at] for at in range(len(wanted))]
+
+
+def all_at_the_end(ask: Callable[[Sequence[GenerationRequest]], Sequence[GenerationResult]]) -> AskEach:
+    """A function that gives all answers together, as one that tells of each."""
+
+    def each(requests: Sequence[GenerationRequest], on_answer: OnAnswer) -> None:
+        for at, answer in enumerate(ask(requests)):
+            on_answer(at, answer)
+
+    return each
 
 
 def explained(body: str, request: ExplanationRequest, by: By, tries: int) -> Explanation:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from rectune.core.settings import EngineConfig, RetrievalConfig
+from rectune.core.settings import RetrievalConfig
 from rectune.core.types import Locale, content_id
-from rectune.inference.generate import generate
+from rectune.inference.generate import Generate, OnAnswer, generate
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.recommender.constrained_titles import RankedTitle, TitleRequest, name_titles
 from rectune.recommender.explanation_request import ExplanationRequest
-from rectune.recommender.explanations import By, Explanation, write_explanations
+from rectune.recommender.explanations import By, Explanation, OnReason, all_at_the_end, write_explanations
 from rectune.recommender.judging import judge
 from rectune.recommender.ranked_items import ranked_items
 from rectune.recommender.ranking import RequestRanker
@@ -26,10 +26,6 @@ from rectune.retrieval.rank_fusion import first_within
 _ALL_BUT = 0.99  # of the drafts may fail: where all do, no model answers, and that is no recommendation
 
 Mode = Literal["ranked", "retrieve", "constrained"]
-# As `rectune.inference.generate.generate`.
-Generate = Callable[
-    [Path, Sequence[GenerationRequest], EngineConfig, Path, str, float], list[GenerationResult]
-]
 # As `rectune.recommender.constrained_titles.name_titles`.
 NameTitles = Callable[
     [Path, Sequence[TitleRequest], Mapping[str, Sequence[str]], RetrievalConfig, Path],
@@ -106,7 +102,8 @@ class GenerativeRecommender:
         grounding: of the catalogue.
         retrieval: how drafts are generated and grounded.
         generation_cache: the SQLite file of finished answers.
-        generate: what answers with the model; another function in its place makes the answers.
+        generate: what answers with the model; another function in its place makes the answers. For a service
+            see `rectune.recommender.served`.
         name_titles: what finds the model's likeliest titles, for constrained grounding.
         rankers: by domain, what ranks where `retrieval.grounding` is `ranked`; drafts count for nothing then.
         untrusted: languages in which plain sentences stand for its reasons (see `model_check`).
@@ -180,8 +177,12 @@ class GenerativeRecommender:
         choices: Sequence[GroundedChoice],
         attempts: int | None = None,
         reasons: int = 1,
+        on_reason: OnReason | None = None,
     ) -> list[Recommendation]:
-        """The final answers, with reasons for the first `reasons` items; with 0 `attempts` by no model."""
+        """The final answers, with reasons for the first `reasons` items; with 0 `attempts` by no model.
+
+        `on_reason` hears of every reason, by its place among those of all answers, as soon as it is checked.
+        """
         wanted = [
             [self._why(request, item) for item in choice.items[:reasons]] if choice.fits else []
             for request, choice in zip(requests, choices, strict=True)
@@ -189,16 +190,19 @@ class GenerativeRecommender:
         config = self.retrieval
         tries = config.attempts if attempts is None else attempts
         flat = [one for some in wanted for one in some]
-        written = iter(self.explained(flat, tries))
+        written = iter(self.explained(flat, tries, on_reason))
         return [
             Recommendation(request, draft, choice, tuple(next(written) for _ in some))
             for request, draft, choice, some in zip(requests, drafts, choices, wanted, strict=True)
         ]
 
-    def explained(self, wanted: Sequence[ExplanationRequest], attempts: int) -> list[Explanation]:
-        """Reasons for each request, in order."""
+    def explained(
+        self, wanted: Sequence[ExplanationRequest], attempts: int, on_reason: OnReason | None = None
+    ) -> list[Explanation]:
+        """Reasons for each request, in order; `on_reason` hears of each as soon as it is checked."""
+        ask = self._ask_each if on_reason else all_at_the_end(self.ask)
         sampling = self.retrieval.sampling
-        return write_explanations(wanted, self.grounding, sampling, attempts, self.ask, self.untrusted)
+        return write_explanations(wanted, self.grounding, sampling, attempts, ask, self.untrusted, on_reason)
 
     def ask(self, requests: Sequence[GenerationRequest], failures: float = 1.0) -> list[GenerationResult]:
         """What the model writes to these requests; see `rectune.inference.generate.generate`."""
@@ -207,6 +211,11 @@ class GenerativeRecommender:
         return self.generate(
             self.model, requests, self.retrieval, self.generation_cache, "recommend", failures
         )
+
+    def _ask_each(self, requests: Sequence[GenerationRequest], on_answer: OnAnswer) -> None:
+        """As `ask`; `on_answer` hears of each answer as it ends."""
+        cache = self.generation_cache
+        self.generate(self.model, requests, self.retrieval, cache, "recommend", on_answer=on_answer)
 
     def _retrieved(
         self,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rectune.core.artifacts import write_atomically
+from rectune.core.artifacts import ArtifactStore, write_atomically
 from rectune.core.settings import RetrievalConfig, SamplingConfig
 from rectune.core.text.plain import cut_line, printable
 from rectune.core.types import Item, Locale
@@ -22,10 +22,11 @@ from rectune.prompts.answers import find_items
 from rectune.prompts.title_index import TitleIndexes
 from rectune.prompts.title_matching import SURE
 from rectune.recommender.explanation_request import ExplanationRequest
-from rectune.recommender.explanations import CheckedReason, checked_reasons
+from rectune.recommender.explanations import CheckedReason, all_at_the_end, checked_reasons
 
 LOCALES: tuple[Locale, ...] = ("en", "ko")
 ENOUGH = 4  # of five answers
+VERDICTS = "model_checks"  # the folder of verdicts in the artifact store
 VERSION = 1  # of questions and checks; verdicts of another one do not count
 _SHOWN = 200  # characters of an answer in the report
 _TOKENS = 160  # of an answer at most
@@ -71,7 +72,7 @@ def ask_model(
     asked = questions()
     short = sampling.model_copy(update={"max_tokens": _TOKENS})
     titles = _Titles(TitleIndexes([item for one in asked for item in (one.item, *one.liked)]))
-    answered = list(zip(asked, checked_reasons(asked, titles, short, ask), strict=True))
+    answered = list(zip(asked, checked_reasons(asked, titles, short, all_at_the_end(ask)), strict=True))
     counts = {locale: sum(one.locale == locale for one in asked) for locale in LOCALES}
     passed = {
         locale: sum(one.locale == locale and not answer.fault for one, answer in answered)
@@ -127,17 +128,17 @@ def _questions() -> dict[Locale, list[dict[str, Any]]]:
     return found
 
 
-def check_model(model: Path, folder: Path, digest: str, config: RetrievalConfig) -> str:
+def check_model(model: Path, runs: Path, config: RetrievalConfig) -> str:
     """Ask a model the questions and keep the verdict; gives a report for the person.
 
     Args:
         model: the GGUF file.
-        folder: of verdicts.
-        digest: of the file.
+        runs: the artifact store, which keeps the verdict.
         config: how it is run.
     """
     from rectune.inference.generate import generate
 
+    folder, digest = runs / VERDICTS, ArtifactStore(runs).digest(model)
     folder.mkdir(parents=True, exist_ok=True)
     cache = folder / "answers.sqlite"
     verdict, answered = ask_model(
@@ -167,6 +168,16 @@ def keep_verdict(folder: Path, digest: str, verdict: ModelVerdict) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     told = {"version": VERSION, "passed": dict(verdict.passed), "asked": dict(verdict.asked)}
     write_atomically(folder / f"{digest}.json", json.dumps(told) + "\n")
+
+
+def verdict_on(model: Path, runs: Path) -> ModelVerdict | None:
+    """What `rectune doctor --model` found of a GGUF file, here or before it was released; None for nothing.
+
+    Args:
+        model: the file.
+        runs: the artifact store, which keeps verdicts and digests.
+    """
+    return known_verdict(runs / VERDICTS, ArtifactStore(runs).digest(model))
 
 
 def known_verdict(folder: Path, digest: str) -> ModelVerdict | None:

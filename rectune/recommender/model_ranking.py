@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rectune.core.figures.read_records import read_figures
@@ -11,6 +12,7 @@ from rectune.core.figures.rerank import RerankFigures
 from rectune.core.settings import EngineConfig
 from rectune.core.types import Item
 from rectune.rankers.base import ScoredItem
+from rectune.rankers.likelihood import Scorer
 from rectune.rankers.rerank import Reranker, title_scores
 
 
@@ -31,6 +33,10 @@ class ModelRanking:
     def candidates(self) -> int:
         """How many of the ranker's first items are re-ordered."""
         return self.reranker.candidates if self.reranker else 0
+
+    def with_engine(self, open_engine: Callable[[], AbstractContextManager[Scorer]]) -> ModelRanking:
+        """The same by another engine with the same model."""
+        return replace(self, reranker=self.reranker.with_engine(open_engine)) if self.reranker else self
 
     def reordered(
         self, histories: Sequence[Sequence[str]], ranked: Sequence[Sequence[ScoredItem]]

@@ -42,23 +42,29 @@ class Recommender(CatalogueAnswers):
         options: CatalogueOptions | None = None,
         retrieval: RetrievalConfig | None = None,
         folder: Path | None = None,
+        runs: str | Path = "runs",
     ) -> Recommender:
         """A recommender of anybody's catalogue, without interactions.
 
         Args:
             catalogue: a file or folder, a polars or pandas frame, or a list of `Item`.
             model: a GGUF file or `embedded`: it words the reasons (or chooses the items as well, where
-                `retrieval.grounding` says so); None for none: then reasons are plain sentences.
+                `retrieval.grounding` says so); None for none: then reasons are plain sentences, as they are
+                in languages in which `rectune doctor --model` found the model unsound.
             ranker: what ranks: `bm25`, `hybrid`, …; `hybrid` if not given.
             options: which column is what, the kind of items, how the file is written.
             retrieval: how answers are grounded, as the section of a recipe.
-            folder: keeps the index; in runs/catalogues if not given.
+            folder: keeps the index; in the folder `catalogues` of `runs` if not given.
+            runs: the artifact store, which keeps what `rectune doctor --model` found.
 
         Raises:
             UserError: the catalogue cannot be read, or there is no such model or ranker.
         """
         items = items_of(catalogue, options)
-        return cls.of(build.from_items(items, ranker=ranker, model=model, retrieval=retrieval, folder=folder))
+        parts = build.from_items(
+            items, ranker=ranker, model=model, retrieval=retrieval, folder=folder, runs=Path(runs)
+        )
+        return cls.of(parts)
 
     @classmethod
     def from_run(
@@ -93,10 +99,9 @@ class Recommender(CatalogueAnswers):
         data = store.resolve(name, "data")
         fitted = fit_of(data, lambda: store.resolve(name, "fit"))
         chosen = store.resolve(name, "export") / "model.gguf" if model == "run" else model
-        catalogues = store.root / "catalogues"
         own = Path(chosen) if chosen is not None and model == "run" else None
         beside = rerank_of(fitted, own, lambda: store.resolve(name, "rerank"))
-        return cls.of(from_folder(data, domain, ranker, chosen, settings, catalogues, fitted, beside))
+        return cls.of(from_folder(data, domain, ranker, chosen, settings, store.root, fitted, beside))
 
     @classmethod
     def fit(
@@ -111,6 +116,7 @@ class Recommender(CatalogueAnswers):
         options: CatalogueOptions | None = None,
         retrieval: RetrievalConfig | None = None,
         folder: Path | None = None,
+        runs: str | Path = "runs",
     ) -> Recommender:
         """A recommender that learns from interactions; their users are known.
 
@@ -123,7 +129,7 @@ class Recommender(CatalogueAnswers):
             positive_threshold: from which value on an interaction counts as liked; needed where values
                 differ.
             columns: user_id, item_id, value, timestamp -> column, where the guess would be another.
-            options, retrieval, folder: as in `from_catalogue`.
+            options, retrieval, folder, runs: as in `from_catalogue`.
 
         Raises:
             UserError: a table cannot be read, or no interaction counts as liked.
@@ -133,7 +139,7 @@ class Recommender(CatalogueAnswers):
         liked = read_likes(interactions, ids, positive_threshold, columns)
         parts = build.from_items(
             catalogue, ranker=ranker, model=model, likes=likes_of(liked, ids), histories=histories_of(liked),
-            retrieval=retrieval, folder=folder,
+            retrieval=retrieval, folder=folder, runs=Path(runs),
         )  # fmt: skip
         return cls.of(parts)
 

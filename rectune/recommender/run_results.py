@@ -28,7 +28,7 @@ def from_folder(
     ranker: str | Ranker | None,
     model: str | Path | None,
     retrieval: RetrievalConfig,
-    catalogues: Path,
+    runs: Path,
     fitted: Path | None = None,
     reranked: Path | None = None,
 ) -> RecommenderParts:
@@ -41,7 +41,7 @@ def from_folder(
         data: the folder of the stage `data`.
         domain: one of its domains; may be empty where there is one.
         ranker, model, retrieval: as in `from_items`.
-        catalogues: holds a folder for each catalogue that is indexed.
+        runs: the artifact store: it keeps the index of each catalogue, and what is known of models.
         fitted: the folder of the stage `fit` on this data.
         reranked: the folder of the stage `rerank` with this model: what it found to help ranks beside the
             choice.
@@ -66,8 +66,8 @@ def from_folder(
     likes = train_likes(data, read_rows(data / "cases.parquet", Case), domain) if needed else None
     parts = from_items(
         items, ranker=ranker, model=model, likes=likes, histories=histories, retrieval=retrieval,
-        folder=catalogues / content_id("catalogue", data.name, domain, retrieval.embedder),
-        index=index, co_likes=co_likes,
+        folder=runs / "catalogues" / content_id("catalogue", data.name, domain, retrieval.embedder),
+        index=index, co_likes=co_likes, runs=runs,
     )  # fmt: skip
     if reranked is None or parts.generative is None or not isinstance(parts.ranker, ChosenRanker):
         return parts

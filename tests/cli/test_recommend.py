@@ -12,11 +12,11 @@ from rectune.core.artifacts import MANIFEST, ArtifactStore
 from rectune.core.digests import file_digest
 from rectune.core.errors import UserError
 from rectune.core.recipe import load_recipe
+from rectune.inference.generate import Generate
 from rectune.models.reference import gguf_file
 from rectune.pipeline.plan import make_plan
 from rectune.prompts.title_index import TitleIndex
 from rectune.rankers import stage as fit_stage
-from rectune.recommender.generative import Generate
 from rectune.recommender.model_check import ModelVerdict, keep_verdict
 from rectune.recommender.typed_history import titles_in
 from tests.rankers.world import write_world

@@ -1,9 +1,15 @@
-"""A scripted model, whose every token is known beforehand, and ways to ask it."""
+"""A scripted model, whose every token is known beforehand, ways to ask it, and an engine that runs it."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rectune.core.settings import SamplingConfig
 from rectune.inference.context import TokenBatch
@@ -22,6 +28,9 @@ class Letters:
 
     def prompt(self, messages: tuple[tuple[str, str], ...], prefill: str = "") -> list[int]:
         return [1 + byte for _, text in messages for byte in text.encode()]
+
+    def plain(self, text: str) -> list[int]:
+        return [1 + byte for byte in text.encode()]
 
     def piece(self, token: int) -> bytes:
         return bytes([token - 1])
@@ -89,6 +98,10 @@ class Scripted:
         self.peak = max(self.peak, own)
         assert own <= self.cells
 
+    def log_probabilities(self, row: int) -> NDArray[np.float64]:
+        """Of every token its number, below zero."""
+        return -np.arange(self.vocabulary.size, dtype=np.float64)
+
     def sampler(self, request: GenerationRequest) -> Freed:
         self.samplers += 1
         return Freed(self)
@@ -132,3 +145,57 @@ def drive(model: Any, *requests: GenerationRequest) -> tuple[Scheduler, list[Gen
     for stream in streams:
         scheduler.submit(stream)
     return scheduler, streams
+
+
+class Gated:
+    """An engine for a service, whose steps wait until they are let through, one by one or all."""
+
+    model = Path("scripted.gguf")
+
+    def __init__(self, model: Scripted, fail: Callable[[int], bool] = lambda step: False) -> None:
+        self.scripted, self.scheduler, self._fail = model, Scheduler(model), fail
+        self.slots, self.context = model.slots, model.limit
+        self.steps, self.closed, self._open = 0, False, False
+        self._permits, self._done = threading.Semaphore(0), threading.Semaphore(0)
+
+    def let(self, steps: int) -> None:
+        """Let so many steps through, and wait for their end."""
+        for _ in range(steps):
+            self._permits.release()
+            assert self._done.acquire(timeout=90)
+
+    def open(self) -> None:
+        """Let all steps through."""
+        self._open = True
+        self._permits.release()
+
+    @property
+    def busy(self) -> bool:
+        return self.scheduler.busy
+
+    def enqueue(self, job: Any) -> None:
+        self.scheduler.submit(job)
+
+    def cancel(self, job: Any) -> None:
+        self.scheduler.cancel(job)
+
+    def step(self) -> None:
+        if not self._open:
+            assert self._permits.acquire(timeout=90)
+        self.steps += 1
+        try:
+            if self._fail(self.steps):
+                raise MemoryError("no memory")
+            self.scheduler.step()
+        except MemoryError as problem:
+            self.scheduler.close("error", str(problem))
+            raise
+        finally:
+            self._done.release()
+
+    def __enter__(self) -> Gated:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.closed = True
+        self.scheduler.close()

@@ -24,6 +24,8 @@ from .conftest import Ask
 class Slow:
     """An engine whose every step writes a letter to all streams, of five; `failing` fails the next step."""
 
+    model, slots, context = Path("m.gguf"), 64, 100
+
     def __init__(self) -> None:
         self.open: dict[GenerationStream, int] = {}
         self.failing = self.closed = False
@@ -43,6 +45,7 @@ class Slow:
 
     def enqueue(self, stream: GenerationStream) -> None:
         self.open[stream] = 0
+        stream.begin()
 
     def cancel(self, stream: GenerationStream) -> None:
         pass  # the stream says so
@@ -140,7 +143,8 @@ def test_a_real_engine_answers_threads_as_it_answers_one(model: Path, ask: Ask) 
     with LlamaEngine(model, EngineConfig(context=128, max_num_seqs=1, threads=1)) as engine:
         wanted: list[GenerationResult] = []
         engine.generate(requests, wanted.append)
-    with EngineService(LlamaEngine(model, EngineConfig(context=128, max_num_seqs=1, threads=1))) as service:
+    engine = LlamaEngine(model, EngineConfig(context=128, max_num_seqs=1, threads=1))
+    with EngineService(engine, max_waiting=8) as service:
         with ThreadPoolExecutor(4) as pool:
             made = list(pool.map(lambda request: service.submit(request).result(), requests))
         endless = service.submit(ask("Tell me everything.", max_tokens=80))

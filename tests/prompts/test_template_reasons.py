@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rectune.core.types import Item, Locale
+from rectune.prompts.in_common import most_in_common
 from rectune.prompts.query_words import query_words
-from rectune.prompts.template_reasons import most_in_common, quoted, template_reason
+from rectune.prompts.template_reasons import quoted, template_reason
 from rectune.prompts.titles import split_words
 
 

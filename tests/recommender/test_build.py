@@ -1,5 +1,7 @@
 """What a recommender is made of: catalogues and interactions as files and frames, rankers, runs."""
 
+from dataclasses import replace
+
 import pandas as pd
 import polars as pl
 import pytest
@@ -7,11 +9,14 @@ import pytest
 from rectune.core.artifacts import MANIFEST, ArtifactStore
 from rectune.core.errors import UserError
 from rectune.core.types import Item
+from rectune.models.reference import gguf_file
 from rectune.recommender.load_ranker import load_ranker
+from rectune.recommender.model_check import VERDICTS, ModelVerdict, keep_verdict
 from rectune.recommender.recommender import Recommender
 from rectune.recommender.tables import as_file, items_of, read_catalogue, read_likes
 from tests.rankers.world import items, write_world
 from tests.recommender.shelf import FILMS, LIKES, OPTIONS, RETRIEVAL, by_words, films, ids
+from tests.recommender.writer import Writer, from_facts
 
 IDS = [item.item_id for item in films()]
 
@@ -185,3 +190,23 @@ def test_pandas_is_read_as_polars_is():
     assert read_likes(likes, IDS).equals(read_likes(LIKES, IDS))
     assert read_catalogue(FILMS.to_pandas()).items == read_catalogue(FILMS).items
     assert isinstance(read_catalogue(FILMS).items[0], Item)
+
+
+@pytest.mark.parametrize(("passed", "by"), [(5, "model"), (3, "template")])
+def test_a_recommender_knows_what_was_found_of_its_model(tmp_path, passed, by):
+    model, asked = gguf_file("embedded"), {"en": 5, "ko": 5}
+    verdict = ModelVerdict({"en": passed, "ko": 5}, asked)
+    keep_verdict(tmp_path / VERDICTS, ArtifactStore(tmp_path).digest(model), verdict)
+    given = {"model": model, "ranker": "bm25", "options": OPTIONS, "folder": tmp_path, "runs": tmp_path}
+    made = [
+        Recommender.from_catalogue(FILMS, retrieval=RETRIEVAL, **given),
+        Recommender.fit(LIKES, FILMS, retrieval=RETRIEVAL, **given),
+    ]
+    for found in made:
+        assert found.generative.untrusted == verdict.untrusted
+        found.generative = replace(found.generative, generate=Writer("", from_facts))
+        answer = found.recommend(["Moon Landing"], k=2)
+        assert {item.reason_by for item in answer} == {by}
+    chooses = RETRIEVAL.model_copy(update={"grounding": "retrieve"})
+    found = Recommender.from_catalogue(FILMS, retrieval=chooses, **given)
+    assert not found.generative.untrusted  # its answers are what is asked for

@@ -1,0 +1,186 @@
+"""`rectune.inference.generate.generate` for one request of a service: nothing of it is kept anywhere."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from queue import SimpleQueue
+
+from rectune.core.errors import UserError
+from rectune.core.settings import EngineConfig
+from rectune.core.types import content_id
+from rectune.inference.generate import Model, OnAnswer
+from rectune.inference.generation_cache import request_key
+from rectune.inference.requests import GenerationRequest, GenerationResult
+from rectune.inference.sentences import SentenceReader
+from rectune.inference.service_call import EngineCall
+from rectune.inference.service_state import EngineBusy, EngineClosed
+from rectune.inference.stream import GenerationStream
+from rectune.inference.token_budgets import with_budgets
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A finished sentence of an answer, as the model wrote it: nothing has checked it yet.
+
+    Attributes:
+        request_id: of the request that is answered.
+        number: of the sentence in the answer, from 0; a prefill is no part of the answer.
+        text: without white space around it.
+    """
+
+    request_id: str
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class ServiceGenerate:
+    """Answers as `rectune.inference.generate.generate` does, through a call of an engine service.
+
+    There is no generation cache: the path of one that is given is not touched. Requests that differ only in
+    their id are generated once. As many requests of a call as there are slots are in the queue at a time, so
+    that one call does not fill it.
+
+    Attributes:
+        call: what is cancelled ends as `CallCancelled`.
+        variation: other numbers give other answers to the same requests; 0 leaves their seeds as they are.
+        on_sentence: hears of every finished sentence, in the thread that asked; what it raises cancels the
+            answers. The last words of an answer that was cut off are no sentence.
+    """
+
+    call: EngineCall
+    variation: int = 0
+    on_sentence: Callable[[Sentence], None] | None = None
+
+    def __call__(
+        self,
+        model: Model,
+        requests: Sequence[GenerationRequest],
+        engine: EngineConfig,
+        generation_cache: Path,
+        label: str,
+        failures: float = 1.0,
+        *,
+        on_answer: OnAnswer | None = None,
+    ) -> list[GenerationResult]:
+        """The answers, in the order of `requests`; `finish` "error" says of one why there is none.
+
+        Args:
+            model: the one that the service runs.
+            requests: what to answer.
+            engine: how answers are budgeted; the service's own settings run it.
+            generation_cache: not used.
+            label: names the work in errors.
+            failures: the share of the requests that may fail.
+            on_answer: hears of each answer, by its place in `requests`, as it ends.
+
+        Raises:
+            EngineBusy: the queue is full, and nothing of this call was taken yet.
+            EngineClosed: the service takes nothing more, or has ended before all was answered.
+            CallCancelled: the call was cancelled.
+            UserError: another model, or more failures than allowed.
+        """
+        service = self.call.service
+        if not isinstance(model, Path) or model.resolve() != service.model.resolve():
+            raise UserError(f"the service runs {service.model}, not {model}", where=label)
+        budget = engine.model_copy(update={"context": service.context})
+        asked = [self._varied(one) for one in with_budgets(model, requests, budget)]
+        places: dict[bytes, list[int]] = {}
+        for at, request in enumerate(asked):
+            places.setdefault(request_key("", request), []).append(at)
+        found: dict[int, GenerationResult] = {}
+
+        def keep(first: int, answer: GenerationResult) -> None:
+            for at in places[request_key("", asked[first])]:
+                found[at] = replace(answer, id=requests[at].id)
+                if on_answer:
+                    on_answer(at, found[at])
+
+        _Round(self, keep).run([(some[0], asked[some[0]]) for some in places.values()])
+        _check_failures(list(found.values()), failures, label)
+        return [found[at] for at in range(len(requests))]
+
+    def _varied(self, request: GenerationRequest) -> GenerationRequest:
+        if not self.variation:
+            return request
+        return replace(request, seed=int(content_id("variation", request.seed, self.variation)[:8], 16))
+
+
+@dataclass
+class _Open:
+    """An answer that is being written."""
+
+    stream: GenerationStream
+    reader: SentenceReader = field(default_factory=SentenceReader)
+    told: int = 0  # sentences
+
+
+@dataclass
+class _Round:
+    """The requests of one call of the function, read together as their text comes."""
+
+    generate: ServiceGenerate
+    keep: OnAnswer
+    arrived: SimpleQueue[tuple[int, str | GenerationResult]] = field(default_factory=SimpleQueue)
+    open: dict[int, _Open] = field(default_factory=dict)
+
+    def run(self, requests: Sequence[tuple[int, GenerationRequest]]) -> None:
+        """Answer them all; `keep` hears of each, by its number."""
+        left = deque(requests)
+        try:
+            while left or self.open:
+                self._submit(left)
+                at, piece = self.arrived.get()
+                if isinstance(piece, str):
+                    self._tell(self.open[at], self.open[at].reader.add(piece))
+                else:
+                    self._end(at, piece)
+        finally:
+            for one in self.open.values():
+                one.stream.cancel()
+
+    def _submit(self, left: deque[tuple[int, GenerationRequest]]) -> None:
+        """Queue as many as there are slots; wait for a place only while there is nothing to read."""
+        call, put = self.generate.call, self.arrived.put
+        while left and len(self.open) < call.service.slots:
+            at, request = left[0]
+
+            def hear(piece: str | GenerationResult, at: int = at) -> None:
+                put((at, piece))
+
+            try:
+                stream = call.submit(request, hear, hear, wait=not self.open)
+            except EngineBusy:
+                if not self.open:
+                    raise
+                return
+            left.popleft()
+            self.open[at] = _Open(stream)
+
+    def _end(self, at: int, answer: GenerationResult) -> None:
+        one, call = self.open.pop(at), self.generate.call
+        if answer.finish in ("cancelled", "error"):
+            call.check()
+            state = call.service.snapshot()
+            if state.closed:
+                raise EngineClosed(f"the engine ended before its answer: {state.failure or 'it was closed'}")
+        if answer.finish == "stop" and (rest := one.reader.rest()):
+            self._tell(one, [rest])
+        self.keep(at, answer)
+
+    def _tell(self, one: _Open, sentences: Sequence[str]) -> None:
+        if (tell := self.generate.on_sentence) is None:
+            return
+        for text in sentences:
+            tell(Sentence(one.stream.request.id, one.told, text))
+            one.told += 1
+
+
+def _check_failures(answers: Sequence[GenerationResult], limit: float, label: str) -> None:
+    failed = [answer for answer in answers if answer.finish == "error"]
+    if len(failed) > limit * len(answers):
+        found = f"{len(failed):,} of {len(answers):,} requests failed, the first because: {failed[0].error}"
+        raise UserError(found, where=label, hint="ask for less, or give the engine a larger context")
