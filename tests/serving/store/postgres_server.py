@@ -83,8 +83,10 @@ def running() -> Iterator[Server]:
     options = [word for setting in SETTINGS for word in ("-c", setting)]
     data, log = str(folder / "data"), folder / "log"
     try:
-        _call(["setpriv", *become, str(bin / "initdb"), "-D", data, "-U", "postgres", "-A", "trust",
-               "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"], folder)  # fmt: skip
+        # A locale that sorts "a" before "B", so that tests see where the order of code points is relied on.
+        locale = ["-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en"]
+        init = [str(bin / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", *locale]
+        _call(["setpriv", *become, *init], folder)
         command = [
             "setpriv",
             *become,

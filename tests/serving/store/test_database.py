@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from rectune.core.errors import MissingExtra, UserError
 from rectune.serving.store import users
+from rectune.serving.store.address import parse_address
 from rectune.serving.store.database import Database, open_database
 from rectune.serving.store.faults import DatabaseFault, DatabaseUnavailable
 from tests.serving.store.postgres_server import Server
@@ -58,6 +59,25 @@ def test_errors_do_not_repeat_what_users_wrote(database: Database) -> None:
     with pytest.raises(DatabaseFault, match="users") as caught, database.writing() as session:
         session.execute(text("INSERT INTO users (external_id) VALUES (:id)"), {"id": "very personal words"})
     assert "very personal words" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_errors_within_a_transaction_do_not_show_parameters(database: Database) -> None:
+    with database.writing() as session, pytest.raises(DBAPIError) as caught:
+        session.execute(text("INSERT INTO nowhere (id) VALUES (:id)"), {"id": "very personal words"})
+    assert "nowhere" in str(caught.value) and "very personal words" not in str(caught.value)
+
+
+def test_texts_that_cannot_be_converted_are_not_repeated(server: Server) -> None:
+    with open_database(server.url("migrated")) as database:
+        with pytest.raises(DatabaseFault, match="22P02") as caught, database.reading() as session:
+            session.execute(text("SELECT CAST(:words AS integer)"), {"words": "very personal words"})
+        assert "very personal words" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_passwords_are_taken_out_of_what_a_driver_says() -> None:
+    address = parse_address("postgresql://ann:first@h:5/db?password=second")
+    assert address.scrubbed("no first, no second") == "no ***, no ***"
+    assert address.shown == "postgresql://h:5/db"
 
 
 def test_a_file_of_sqlite_is_set_up_for_keeping(tmp_path: Path) -> None:

@@ -161,21 +161,23 @@ def test_an_export_is_everything_of_one_user_and_no_secret(database: Database) -
         users.export(session, ann.id + 100)
 
 
-def test_changes_from_many_threads_are_all_there(database: Database) -> None:
+def test_changes_from_many_threads_are_all_there(database: Database, place: str) -> None:
+    """Eight threads that read and then write; half of them over another opening, as another process has it."""
     with database.writing() as session:
         ann = users.create(session, "ann")
 
-    def add(thread: int) -> None:
+    def add(opened: Database, thread: int) -> None:
         for number in range(10):
-            with database.writing() as session:
+            with opened.writing() as session:
                 (row,) = users.locked(session, ann.id)
                 users.patch(session, ann.id, {"tastes": [*row.tastes, f"{thread} {number}"]})
 
-    threads = [Thread(target=add, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with open_database(place) as second:
+        threads = [Thread(target=add, args=((database, second)[number % 2], number)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     with database.reading() as session:
         tastes = users.get(session, "ann").tastes
     assert sorted(tastes) == sorted(f"{thread} {number}" for thread in range(8) for number in range(10))

@@ -18,7 +18,6 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         version_table=VERSION_TABLE,
-        transactional_ddl=True,
         compare_server_default=True,
         user_module_prefix="columns.",
         render_as_batch=connection.dialect.name == "sqlite",
