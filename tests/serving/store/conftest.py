@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -11,7 +13,7 @@ from sqlalchemy import text
 
 from rectune.serving.store.database import Database, open_database
 from rectune.serving.store.tables import Base
-from tests.serving.store.postgres_server import Server, running
+from tests.serving.store.postgres_server import Server, in_memory, running
 
 _NUMBERS = count()
 
@@ -31,11 +33,26 @@ def used_server(server: Server) -> Iterator[Database]:
         yield database
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for SQLite's files."""
+    with tempfile.TemporaryDirectory(prefix="rectune-store-", dir=in_memory()) as made:
+        yield Path(made)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of SQLite with its tables, which tests copy."""
+    file = tmp_path_factory.mktemp("store") / "migrated.db"
+    open_database(file).close()
+    return file
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def empty(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     """The address of a database without tables."""
     if request.param == "sqlite":
-        yield str(tmp_path / "data" / "store.db")
+        yield str(folder / "data" / "store.db")
         return
     server = request.getfixturevalue("server")
     yield server.make(name := f"empty{next(_NUMBERS)}")
@@ -43,12 +60,10 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def place(request: pytest.FixtureRequest, folder: Path, migrated_file: Path) -> Iterator[str]:
     """The address of a database with its tables."""
     if request.param == "sqlite":
-        place = str(tmp_path / "data" / "store.db")
-        open_database(place).close()
-        yield place
+        yield shutil.copy(migrated_file, folder / "store.db")
         return
     used: Database = request.getfixturevalue("used_server")
     tables = ", ".join(Base.metadata.tables)

@@ -162,7 +162,7 @@ def test_an_export_is_everything_of_one_user_and_no_secret(database: Database) -
 
 
 def test_changes_from_many_threads_are_all_there(database: Database, place: str) -> None:
-    """Eight threads that read and then write; half of them over another opening, as another process has it."""
+    """Eight threads that read and then write; half of them over another opening, as another process."""
     with database.writing() as session:
         ann = users.create(session, "ann")
 
