@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt scripts/setup.sh scripts/requirements.py scripts/llama_cpp.cmake
 STATE := $(shell cat $(SETUP) | sha256sum | cut -c1-16)
 READY := $(VENV)/ready-$(STATE)
-READY_TESTS := $(VENV)/ready-tests-$(STATE)
+SETUP_TESTS := scripts/setup_tests.sh
+READY_TESTS := $(VENV)/ready-tests-$(STATE)-$(shell cat $(SETUP_TESTS) | sha256sum | cut -c1-8)
 STAGES := data base queries fit rationales filter sft candidates tag dpo export rerank recommend eval report
 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
@@ -30,8 +31,9 @@ $(READY): $(SETUP)
 	@rm -f $(VENV)/ready-*
 	@touch $@
 
-$(READY_TESTS): $(READY)
+$(READY_TESTS): $(READY) $(SETUP_TESTS)
 	@PYTHON=$(PYTHON) VENV=$(VENV) EXTRAS=dev bash scripts/setup.sh
+	@bash scripts/setup_tests.sh
 	@touch $@
 
 demo: setup  ## the whole pipeline on the sample data, to a report and recommendations

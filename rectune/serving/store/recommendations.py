@@ -1,0 +1,108 @@
+"""Answers of the recommender as they were shown: for `again`, for feedback, and to say later why."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from rectune.core.errors import UserError
+from rectune.serving.store import users
+from rectune.serving.store.columns import now_ms
+from rectune.serving.store.tables import Recommendation, RecommendedItem
+
+
+@dataclass(frozen=True)
+class ShownItem:
+    """One item of an answer, its reason, who worded that ("model", "template"), and what it stands on."""
+
+    item_id: str
+    score: float | None = None
+    reason: str = ""
+    reason_by: str = ""
+    evidence: Sequence[Any] = field(default_factory=tuple)
+
+
+def record(
+    session: Session,
+    user_id: int | None,
+    request: Mapping[str, Any],
+    items: Sequence[ShownItem],
+    *,
+    strategy: str,
+    took_ms: int,
+    previous: str | None = None,
+    now: int | None = None,
+) -> Recommendation:
+    """Keep an answer under a new id, which nobody can guess.
+
+    Args:
+        user_id: whose it is. With None it is kept apart from every user; its request, words included, is
+            needed for `again` and goes when it is old (`retention.py`).
+        request: what was asked, ready for JSON.
+        items: in the order in which they are shown.
+        previous: the answer that this one continues.
+
+    Raises:
+        UserError: the user is not there; `previous` is not there, or another user's.
+    """
+    if user_id is not None:
+        users.locked(session, user_id)
+    if previous is not None:
+        before = session.get(Recommendation, previous)
+        if before is None or before.user_id != user_id:
+            raise UserError(f"this user got no recommendation {previous}", hint="ask anew")
+    row = Recommendation(
+        id=secrets.token_hex(16),
+        user_id=user_id,
+        previous=previous,
+        request=dict(request),
+        strategy=strategy,
+        created=now_ms() if now is None else now,
+        took_ms=took_ms,
+    )
+    session.add(row)
+    session.flush()
+    session.add_all(
+        RecommendedItem(
+            recommendation_id=row.id,
+            place=place,
+            item_id=item.item_id,
+            score=item.score,
+            reason=item.reason,
+            reason_by=item.reason_by,
+            evidence=list(item.evidence),
+        )
+        for place, item in enumerate(items, start=1)
+    )
+    session.flush()
+    return row
+
+
+def find(session: Session, id: str) -> tuple[Recommendation, Sequence[RecommendedItem]] | None:
+    """An answer and its items in their order; None if there is none. Whose it is the caller must look at."""
+    row = session.get(Recommendation, id)
+    if row is None:
+        return None
+    items = select(RecommendedItem).where(RecommendedItem.recommendation_id == id)
+    return row, session.scalars(items.order_by(RecommendedItem.place)).all()
+
+
+def shown_before(session: Session, id: str) -> list[str]:
+    """The items of this answer and of all that it continues, each once, the first shown first."""
+    chain = (
+        select(Recommendation.id, Recommendation.previous).where(Recommendation.id == id).cte(recursive=True)
+    )
+    above = aliased(Recommendation)
+    chain = chain.union(select(above.id, above.previous).join(chain, above.id == chain.c.previous))
+    rows = (
+        select(RecommendedItem.item_id)
+        .join(chain, chain.c.id == RecommendedItem.recommendation_id)
+        .join(Recommendation, Recommendation.id == RecommendedItem.recommendation_id)
+        .order_by(Recommendation.created, Recommendation.id, RecommendedItem.place)
+    )
+    return list(dict.fromkeys(session.scalars(rows)))
