@@ -1,5 +1,7 @@
 """The first screen of the report: known figures, answers side by side, what ranks, and commands that work."""
 
+# ruff: noqa: F811 (fixtures of another module)
+
 from __future__ import annotations
 
 import re
@@ -94,9 +96,7 @@ def served_metrics(low: float | None, high: float | None) -> ServedMetrics:
 
 
 def test_both_forms_begin_with_the_figures_of_every_stage(
-    config: Recipe,  # noqa: F811
-    finished: dict[str, Path],  # noqa: F811
-    out: Path,  # noqa: F811
+    config: Recipe, finished: dict[str, Path], out: Path
 ) -> None:
     sft = record(
         SftFigures, steps=53, first_loss=1.25, last_loss=0.5, first_eval_loss=1.5, last_eval_loss=1.0
@@ -108,7 +108,7 @@ def test_both_forms_begin_with_the_figures_of_every_stage(
         assert (
             "53 steps on 0 examples; training loss from 1.25 to 0.50, held-out loss from 1.50 to 1.00" in text
         )
-        assert "Q8_0: 144 MB, 0.136 nats a token from the checkpoint; not equal in 1 checks" in text
+        assert "Q8_0: 144 MB, 0.136 nats a token from the checkpoint; checks failed: 1" in text
         assert "1 min 15 s, 3.00 GiB" in text and "tagged by simulated annotator" in text
         assert "9.9.9" not in text and "All figures" not in text  # of what is folded
 
@@ -125,9 +125,9 @@ def test_both_forms_begin_with_the_figures_of_every_stage(
     ],
 )
 def test_stages_that_are_missing_shorten_it(
-    config: Recipe,  # noqa: F811
-    finished: dict[str, Path],  # noqa: F811
-    out: Path,  # noqa: F811
+    config: Recipe,
+    finished: dict[str, Path],
+    out: Path,
     tmp_path: Path,
     kept: tuple[str, ...],
     headings: list[str],
@@ -141,9 +141,7 @@ def test_stages_that_are_missing_shorten_it(
 
 
 def test_three_prompts_are_answered_side_by_side_with_what_was_asked(
-    config: Recipe,  # noqa: F811
-    finished: dict[str, Path],  # noqa: F811
-    out: Path,  # noqa: F811
+    config: Recipe, finished: dict[str, Path], out: Path
 ) -> None:
     def sample(key: str, domain: str, scenario: str = "passive") -> SamplePrompt:
         texts = {"base": "word " * 200, "sft": f"between {key}", "dpo": f"tuned {key}"}
@@ -179,7 +177,7 @@ def test_three_prompts_are_answered_side_by_side_with_what_was_asked(
     assert len(read.columns) == 6 and "before training (base)" in read.columns[0]
     assert page.count("| before training (base) | after training (dpo) |") == 3
     for text in (read.open, page):
-        assert "Liked: Heat · gone." in text and "Really taken next: Target a" in text
+        assert "liked: Heat · gone · really taken next: Target a" in text
         assert "the whole prompt" not in text and "between" not in text and "Target c" not in text
         assert max(map(len, re.findall(r"(?:word ?)+", text))) < 350 and "word…" in text
 
@@ -187,18 +185,14 @@ def test_three_prompts_are_answered_side_by_side_with_what_was_asked(
 @pytest.mark.parametrize(
     ("ends", "said"),
     [
-        ((-0.1, 0.2), "is as good as the best single ranker"),
+        ((-0.1, 0.2), "neither may be called better"),
         ((0.01, 0.2), "better lists than the single ranker"),
         ((-0.2, -0.01), "does not hold on test users"),
         ((None, None), "too few test users"),
     ],
 )
 def test_what_ranks_says_what_the_difference_means(
-    config: Recipe,  # noqa: F811
-    finished: dict[str, Path],  # noqa: F811
-    out: Path,  # noqa: F811
-    ends: tuple[float | None, float | None],
-    said: str,
+    config: Recipe, finished: dict[str, Path], out: Path, ends: tuple[float | None, float | None], said: str
 ) -> None:
     leave(finished, served_metrics(*ends))
     run(config, finished, out)
@@ -211,9 +205,7 @@ def test_what_ranks_says_what_the_difference_means(
 
 
 def test_domains_with_the_same_choice_stand_together(
-    config: Recipe,  # noqa: F811
-    finished: dict[str, Path],  # noqa: F811
-    out: Path,  # noqa: F811
+    config: Recipe, finished: dict[str, Path], out: Path
 ) -> None:
     alone, fused = {"als": 1.0}, {"als": 0.7, "bm25": 0.3}
     chosen = {"films": alone, "music": fused, "books": alone}
@@ -226,11 +218,7 @@ def test_domains_with_the_same_choice_stand_together(
     assert "one alone in 2 domains, several fused in 1" in page
 
 
-def test_every_link_leads_into_what_is_folded(
-    config: Recipe,  # noqa: F811
-    finished: dict[str, Path],  # noqa: F811
-    out: Path,  # noqa: F811
-) -> None:
+def test_every_link_leads_into_what_is_folded(config: Recipe, finished: dict[str, Path], out: Path) -> None:
     run(config, finished, out)
     read = outlined(out)
     assert len(read.targets) == 9 and read.targets == read.folded_anchors
@@ -246,9 +234,7 @@ def test_a_table_of_more_than_eight_rows_is_folded_below_its_name(tmp_path: Path
 
 
 def test_commands_name_the_recipe_and_are_taken_by_the_command_line(
-    config: Recipe,  # noqa: F811
-    finished: dict[str, Path],  # noqa: F811
-    out: Path,  # noqa: F811
+    config: Recipe, finished: dict[str, Path], out: Path
 ) -> None:
     for stage, folder in finished.items():
         path = folder / "manifest.json"
@@ -279,9 +265,7 @@ def accepted(words: list[str]) -> None:
 
 
 def test_tags_are_not_asked_for_where_people_tagged(
-    config: Recipe,  # noqa: F811
-    finished: dict[str, Path],  # noqa: F811
-    out: Path,  # noqa: F811
+    config: Recipe, finished: dict[str, Path], out: Path
 ) -> None:
     write_stage(finished["tag"], record(TagFigures, annotators=["mina"]))
     run(config, finished, out)
@@ -290,10 +274,7 @@ def test_tags_are_not_asked_for_where_people_tagged(
 
 @pytest.mark.parametrize("name", ["a b'; rm -rf x", "```\n# heading", "</code><script>alert(1)</script>"])
 def test_a_recipe_of_any_name_stays_one_argument_in_its_block(
-    config: Recipe,  # noqa: F811
-    finished: dict[str, Path],  # noqa: F811
-    out: Path,  # noqa: F811
-    name: str,
+    config: Recipe, finished: dict[str, Path], out: Path, name: str
 ) -> None:
     for figures in finished:
         path = finished[figures] / "manifest.json"

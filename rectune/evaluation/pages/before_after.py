@@ -16,7 +16,7 @@ from rectune.evaluation.pages.blocks import Block, Columns
 
 _SHOWN = 3  # prompts
 _ANSWER = 350  # characters of an answer that are shown
-_ASKED = 140  # of what was asked
+_ASKED = 80  # of what was asked
 _BEFORE, *_AFTER = TUNED
 
 
@@ -90,7 +90,7 @@ def _sample(sample: SamplePrompt, request: _Request | None, tr: Translation) -> 
         for one in shown
     ]
     said = tr(
-        "**{domain}.** {asked} Really taken next: {title}",
+        "**{domain}** · {asked} · really taken next: {title}",
         domain=escaped(sample.domain),
         asked=_asked(sample, request, tr),
         title=escaped(sample.target),
@@ -111,7 +111,16 @@ def _shown(sample: SamplePrompt) -> list[SampleAnswer]:
 
 def _asked(sample: SamplePrompt, request: _Request | None, tr: Translation) -> str:
     if request is None:
-        return tr("Asked: {prompt}.", prompt=escaped(shortened(sample.instruction, _ASKED)))
+        return tr("prompt: {prompt}", prompt=escaped(shortened(sample.instruction, _ASKED)))
     if request.query:
-        return tr("Asked for: {query}.", query=escaped(shortened(request.query, _ASKED)))
-    return tr("Liked: {titles}.", titles=escaped(shortened(" · ".join(request.titles), _ASKED)))
+        return tr("asked for: {query}", query=escaped(shortened(request.query, _ASKED)))
+    return tr("liked: {titles}", titles=escaped(_first_of(request.titles)))
+
+
+def _first_of(titles: Sequence[str]) -> str:
+    """As many whole titles as are short enough together, and at least a part of the first."""
+    for count in range(len(titles), 0, -1):
+        shown = " · ".join((*titles[:count], *(["…"] if count < len(titles) else [])))
+        if len(shown) <= _ASKED:
+            return shown
+    return shortened(" · ".join(titles), _ASKED)

@@ -26,8 +26,8 @@ _SIMULATED = (
 )
 _MEANS: dict[Outcome, str] = {
     "unknown": "What it means: there are too few test users to say whether choosing rankers helped.",
-    "same": "What it means: what is served is as good as the best single ranker, as far as so many users can "
-    "tell; more test users would show smaller differences.",
+    "same": "What it means: so few users do not tell what is served from the best single ranker; neither may "
+    "be called better, and more test users would show smaller differences.",
     "better": "What it means: choosing and fusing rankers by domain and history gives better lists than "
     "the single ranker that the same validation users would have picked.",
     "worse": "What it means: what was chosen on validation users does not hold on test users; the best "

@@ -93,10 +93,9 @@ def _fit(figures: FitFigures, tr: Translation) -> str:
     chosen = [one.chosen.get("5+", {}) for one in figures.domains.values()]
     rankers = dict.fromkeys(name for weights in chosen for name in weights)
     return tr(
-        "{made} rankers fitted or validated, {reused} reused; for 5 and more likes validation chose "
-        "{rankers}: one alone in {alone} domains, several fused in {fused}",
-        made=_count(figures.made),
-        reused=_count(figures.reused),
+        "{n} fits and validations of rankers; chosen for 5+ likes: {rankers}; one alone in {alone} domains, "
+        "several fused in {fused}",
+        n=_count(figures.made + figures.reused),
         rankers=", ".join(rankers) or tr("nothing"),
         alone=sum(len(weights) == 1 for weights in chosen),
         fused=sum(len(weights) > 1 for weights in chosen),
@@ -184,7 +183,7 @@ def _export(figures: ExportFigures, tr: Translation) -> str:
         if one.file
     ]
     refused = len(figures.parity.failed)
-    return "; ".join([*files, *([tr("not equal in {n} checks", n=refused)] if refused else [])])
+    return "; ".join([*files, *([tr("checks failed: {n}", n=refused)] if refused else [])])
 
 
 def _rerank(figures: RerankFigures, tr: Translation) -> str:
