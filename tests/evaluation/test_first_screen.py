@@ -1,5 +1,4 @@
 """The first screen of the report: known figures, answers side by side, what ranks, and commands that work."""
-
 # ruff: noqa: F811 (fixtures of another module)
 
 from __future__ import annotations
