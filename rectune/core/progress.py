@@ -18,8 +18,10 @@ _muted = False
 _quiet = False
 
 
-def set_stream(stream: TextIO) -> None:
-    """Set where progress is written; a stage's worker keeps the terminal while libraries use the log."""
+def set_stream(stream: TextIO | None) -> None:
+    """Set where progress is written; a stage's worker keeps the terminal while libraries use the log. None is
+    standard error.
+    """
     global _stream
     _stream = stream
 

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rectune.core.artifacts import write_atomically
 from rectune.core.extras import needs_extra
-from rectune.core.figures import DataFigures, ReportFigures
+from rectune.core.figures import ReportFigures
 from rectune.core.figures.evaluation import EvalMetrics
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.plots import labels_in
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
-from rectune.core.text.figures import memory
-from rectune.core.text.markdown import escaped
-from rectune.core.text.plain import duration
-from rectune.core.text.tables import Table
 from rectune.core.text.translation import Translation
 from rectune.evaluation.pages.answers import answers, recommendations
+from rectune.evaluation.pages.before_after import before_after
+from rectune.evaluation.pages.blocks import FIGURES, Block
 from rectune.evaluation.pages.data_tables import data_section
 from rectune.evaluation.pages.filtering import funnel, scores
 from rectune.evaluation.pages.locales import translation
-from rectune.evaluation.pages.page import FIGURES, Block, Page, to_html, to_markdown
+from rectune.evaluation.pages.next_steps import next_steps
+from rectune.evaluation.pages.overview import head, what_ranks
+from rectune.evaluation.pages.page import Page, to_html, to_markdown
 from rectune.evaluation.pages.ranking import ranking, served, verdict
+from rectune.evaluation.pages.stage_lines import stage_lines
 from rectune.evaluation.pages.training import cost, training
-
-_SIMULATED = (
-    "> **Preferences come from a simulated annotator, not from people.** What DPO learnt here is a "
-    "published rule, and says nothing about what people prefer."
-)
 
 
 @needs_extra("the report", "matplotlib")
@@ -54,22 +50,13 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> ReportFigures:
             say(f"charts keep English labels: matplotlib knows no font for report.locale={tr.locale}")
         page = Page(
             tr("rectune report: {recipe}", recipe=finished.recipe or tr("unnamed recipe")),
-            _head(finished, out.name.partition(".")[0], tr),
-            {
-                tr("What is served"): served(finished, tr),
-                tr("Ranking"): ranking(finished, pictures, tr, labels),
-                tr("Data"): data_section(finished, pictures, tr, labels),
-                tr("Funnel"): funnel(finished, tr),
-                tr("Response scores"): scores(finished, pictures, tr),
-                tr("Training"): training(finished, pictures, tr, labels),
-                tr("Answers before and after"): answers(finished, config.evaluate.samples, tr),
-                tr("Recommendations"): recommendations(finished, tr),
-                tr("Time and memory"): cost(finished, tr),
-            },
+            head(finished, tr),
+            _overview(finished, tr),
+            _sections(finished, config, out, tr, labels),
         )
     written = to_html(page, pictures, tr)
     write_atomically(out / "report.html", written)
-    write_atomically(out / "report.md", to_markdown(page))
+    write_atomically(out / "report.md", to_markdown(page, tr))
     metrics = finished.read(EvalMetrics)
     return ReportFigures(
         stages=len(finished.manifests),
@@ -80,24 +67,30 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> ReportFigures:
     )
 
 
-def _head(finished: FinishedStages, key: str, tr: Translation) -> list[Block]:
-    manifests, data = finished.manifests, finished.read(DataFigures)
-    missing = [stage for stage in finished.inputs if stage not in manifests]
-    started = min((one.started for one in manifests.values() if one.started), default="")
-    seconds = sum(one.seconds for one in manifests.values())
-    facts = (
-        (tr("data"), data.root if data else tr("not recorded")),
-        (tr("first stage started"), started[:16].replace("T", " ") or tr("not recorded")),
-        (tr("stages"), tr("{n} finished, {time}", n=len(manifests), time=duration(seconds, tr))),
-        (tr("peak memory"), memory(max((one.peak_memory for one in manifests.values()), default=0), tr)),
-        (tr("tagged by"), ", ".join(map(tr.stored, finished.annotators)) or tr("nobody")),
-        (tr("key of this report"), key),
-    )
-    unfinished = tr(
-        "> Not part of this report, because not finished: {stages}.", stages=escaped(", ".join(missing))
-    )
-    return [
-        tr(_SIMULATED) if finished.simulated else "",
-        unfinished if missing else "",
-        Table(("", ""), facts, align="l"),
-    ]
+def _overview(finished: FinishedStages, tr: Translation) -> dict[str, Sequence[Block]]:
+    """The first screen, without what nothing is known of."""
+    parts: dict[str, Sequence[Block]] = {
+        tr("What was made of what"): stage_lines(finished, tr),
+        tr("What the model says now"): before_after(finished, tr),
+        tr("What ranks"): what_ranks(finished, tr),
+        tr("What to do next"): next_steps(finished, tr),
+    }
+    return {name: blocks for name, blocks in parts.items() if blocks}
+
+
+def _sections(
+    finished: FinishedStages, config: Recipe, out: Path, tr: Translation, labels: Translation
+) -> dict[str, Sequence[Block]]:
+    """All figures; their charts are drawn into the folder of pictures."""
+    pictures, key = out / FIGURES, out.name.partition(".")[0]
+    return {
+        tr("What is served"): served(finished, tr),
+        tr("Ranking"): ranking(finished, pictures, tr, labels),
+        tr("Data"): data_section(finished, pictures, tr, labels),
+        tr("Funnel"): funnel(finished, tr),
+        tr("Response scores"): scores(finished, pictures, tr),
+        tr("Training"): training(finished, pictures, tr, labels),
+        tr("Answers before and after"): answers(finished, config.evaluate.samples, tr),
+        tr("Recommendations"): recommendations(finished, tr),
+        tr("Time and memory"): cost(finished, key, tr),
+    }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rectune.core.figures.record import MeanInterval
 from rectune.core.figures.served import (
+    BEST_ALONE,
     LIKES_BINS,
     SERVED,
     LikesBin,
@@ -24,7 +25,6 @@ from rectune.core.settings import EvaluateConfig
 from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at, percentiles
 from rectune.evaluation.served_ranks import LISTED, TargetRanks
 
-BEST_ALONE = "best alone on validation"
 AGAINST = ("ease", "als")  # rankers that what is served is always compared with, where they are fitted
 _FEWEST = 10  # users, below which a bootstrap over them says too little, and no interval is given
 _KEPT = 3  # sets of draws, each of rounds times users

@@ -6,9 +6,13 @@ there are.
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 from rectune.core.errors import UserError
+from rectune.core.progress import say
 from rectune.core.settings import TrainingConfig
 
 _NEVER = 2**31 - 1  # steps between DeepSpeed's own log lines; metrics.jsonl is where figures go
@@ -47,6 +51,14 @@ def deepspeed_config(settings: TrainingConfig, precision: str, on_gpu: bool) -> 
     if settings.offload != "none":  # only DeepSpeed's own Adam may run in host memory
         config["optimizer"] = {"type": "AdamW", "params": _adam(settings)}
     return config
+
+
+def announce(config: Mapping[str, Any]) -> None:
+    """Tell people the ZeRO stage; the whole configuration goes to the log, which a stage's worker has as its
+    standard error.
+    """
+    say(f"DeepSpeed ZeRO-{config['zero_optimization']['stage']}")
+    print(f"DeepSpeed: {json.dumps(config)}", file=sys.stderr, flush=True)
 
 
 def check_offload(settings: TrainingConfig) -> None:

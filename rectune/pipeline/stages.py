@@ -195,7 +195,7 @@ STAGES: tuple[Stage, ...] = (
             "recommend",
             "eval",
         ),
-        version=3,
+        version=4,
         modules=("matplotlib",),
     ),
     Stage(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from rectune.core.figures.fit import HISTORY_LENGTHS
 from rectune.core.figures.record import MeanInterval
 from rectune.core.figures.served import (
+    BEST_ALONE,
     LIKES_BINS,
     SERVED,
     ServedDifference,
@@ -30,7 +32,14 @@ _SYSTEMS = (
     "stage rerank found it to help; {chosen}: what was chosen, by scores alone; the others: every ranker "
     "that the stage fit fitted, alone."
 )
-_BEST_ALONE = "best alone"  # how `ServedDifference.against` begins for what validation users chose
+
+Outcome = Literal["unknown", "same", "better", "worse"]
+_OUTCOMES: dict[Outcome, str] = {
+    "unknown": "too few users for an interval",
+    "same": "no difference is shown, since the interval holds 0",
+    "better": "what is served is better",
+    "worse": "what is served is worse",
+}
 
 
 def served_tables(metrics: ServedMetrics, recipe: str, tr: Translation = ENGLISH) -> list[Table]:
@@ -60,21 +69,21 @@ def served_tables(metrics: ServedMetrics, recipe: str, tr: Translation = ENGLISH
 def difference_in_words(difference: ServedDifference, tr: Translation = ENGLISH) -> str:
     """A paired difference, and whether it is one."""
     found = difference.ndcg_at_10
-    alone = difference.against.startswith(_BEST_ALONE)
+    alone = difference.against == BEST_ALONE
     said = (
         "less the ranker that was {ranker} {difference}" if alone else "less the ranker {ranker} {difference}"
     )
     words = tr(said, ranker=tr.stored(difference.against), difference=mean_in_words(found, signed=True))
-    return f"{words}, n = {difference.users}: {tr(_outcome(found))}"
+    return f"{words}, n = {difference.users}: {tr(_OUTCOMES[outcome(found)])}"
 
 
-def _outcome(difference: MeanInterval) -> str:
-    """Whether a difference is one, in English."""
+def outcome(difference: MeanInterval) -> Outcome:
+    """Whether a paired difference of what is served is one, by its interval."""
     if difference.low is None or difference.high is None:
-        return "too few users for an interval"
+        return "unknown"
     if difference.low <= 0 <= difference.high:
-        return "no difference is shown, since the interval holds 0"
-    return "what is served is better" if difference.low > 0 else "what is served is worse"
+        return "same"
+    return "better" if difference.low > 0 else "worse"
 
 
 def _served(metrics: ServedMetrics, overall: ServedGroup, note: str, tr: Translation) -> Table:
@@ -121,7 +130,7 @@ def _domains(metrics: ServedMetrics, note: str, tr: Translation) -> Table:
 
 def _domain(name: str, one: ServedDomain, tr: Translation) -> tuple[Cell, ...]:
     choice, served = one.choice, one.systems.get(SERVED)
-    best = next((row.ndcg_at_10 for row in one.differences if row.against.startswith(_BEST_ALONE)), None)
+    best = next((row.ndcg_at_10 for row in one.differences if row.against == BEST_ALONE), None)
     return (
         name,
         *(

@@ -332,7 +332,8 @@ def test_hostile_text_is_inert_and_readable_in_both_pages(
     config: Recipe, finished: dict[str, Path], out: Path, text: str
 ) -> None:
     answer = {"system": text, "text": text, "item": text, "how": text, "hit": True}
-    sample = {"domain": text, "instruction": text, "system": text, "target": text, "answers": [answer]}
+    answers = [answer, {**answer, "system": "base"}, {**answer, "system": "dpo"}]
+    sample = {"domain": text, "instruction": text, "system": text, "target": text, "answers": answers}
     items = [{"title": text, "how": text}, {"title": text, "how": "ranked", "evidence": text}]
     user_request = {
         "domain": text,
@@ -354,25 +355,25 @@ def test_hostile_text_is_inert_and_readable_in_both_pages(
     run(config, finished, out)
     page, markdown = (out / "report.html").read_text(), (out / "report.md").read_text()
     for read in (Reader(page), Reader(MarkdownIt("commonmark").enable("table").render(markdown))):
-        assert not {"script", "a", "em", "code", "b", "s"} & set(read.tags) - (
-            {"a"} if "nav" in read.tags else set()
-        )
+        assert not {"script", "a", "em", "b", "s"} & set(read.tags) - ({"a"} if "nav" in read.tags else set())
+        assert read.tags.count("code") == read.tags.count("pre") == 3  # commands: tag, a larger model, files
         said = re.sub(r"\s+", " ", read.text.replace("\u200b", ""))
-        assert said.count(shown(text)) >= 17
+        assert said.count(shown(text)) >= 20
         assert f"names {shown(text)} ({shown(text)}) ✓ the item taken next" in said
     pictures = {path.name for path in (out / "figures").iterdir()}
     assert len(Reader(page).loads) == len(pictures) + 9  # and the sections
-    assert len(re.findall(r"^## ", markdown, re.MULTILINE)) == 9
+    assert len(re.findall(r"^## ", markdown, re.MULTILINE)) == 4  # of the first screen
+    assert len(re.findall("^<summary><strong>", markdown, re.MULTILINE)) == 9
 
 
-def test_what_html_folds_stands_below_its_title_in_markdown(
-    config: Recipe, finished: dict[str, Path], out: Path
-) -> None:
+def test_both_pages_fold_the_same(config: Recipe, finished: dict[str, Path], out: Path) -> None:
     run(config, finished, out)
     page, text = (out / "report.html").read_text(), (out / "report.md").read_text()
     assert "<details><summary>The simulated annotator&#x27;s rule</summary>\n<blockquote>" in page
-    assert "**The simulated annotator's rule**\n\n> longest wins" in text
-    assert Reader(page).tags.count("details") == 10 + 3  # prompts; rows of the filter, versions, the rule
+    assert "<summary>The simulated annotator&#x27;s rule</summary>\n\n> longest wins" in text
+    # sections; prompts; rows of the filter, versions, the rule; the tables of more than eight rows
+    for folds in (Reader(page).tags.count("details"), text.count("<details>\n"), text.count("</details>\n")):
+        assert folds == 9 + 10 + 3 + 2
 
 
 def test_tables_tell_numbers_from_words_and_name_their_rows(
@@ -393,7 +394,7 @@ def test_markdown_keeps_titles_in_their_cells(config: Recipe, finished: dict[str
     run(config, finished, out)
     text = (out / "report.md").read_text()
     assert "<script" not in text and "**bold**" not in text and KOREAN.replace("(", r"\(")[:4] in text
-    row = next(line for line in text.splitlines() if line.startswith("| filter |"))
+    row = next(line for line in text.splitlines() if line.startswith("| filter | 160 |"))
     assert len(re.findall(r"(?<!\\)\|", row)) == 6
     linked = set(re.findall(r"\]\(figures/([\w.-]+)\)", text))
     assert linked == {path.name for path in (out / "figures").iterdir()}
@@ -402,7 +403,9 @@ def test_markdown_keeps_titles_in_their_cells(config: Recipe, finished: dict[str
 def test_samples_say_what_answers_resolve_to(config: Recipe, finished: dict[str, Path], out: Path) -> None:
     run(config, finished, out)
     text = re.sub(r"\s+", " ", Reader((out / "report.html").read_text()).text)
-    assert text.count("resolves to nothing in the catalogue") == 10  # of twelve samples ten are shown
+    assert (
+        text.count("resolves to nothing in the catalogue") == 10 + 3
+    )  # of twelve samples ten, and three above
     assert "names no item; nearest to what it says is Alien (1979)" in text
     assert f"names {KOREAN} (title) ✓ the item taken next" in text
 
@@ -422,8 +425,6 @@ def test_a_figure_that_is_not_there_stops_the_report(
     config: Recipe, finished: dict[str, Path], out: Path, stage: str
 ) -> None:
     """Wherever a report is made of a stage, a figure of it under another name is no empty cell."""
-    if stage in ("sft", "dpo", "recommend", "eval"):  # of these it shows files of their own
-        pytest.skip("the report asks for none of what it returned but its rows")
     path = finished[stage] / "manifest.json"
     stored = json.loads(path.read_text())
     name, value = next(iter(stored["figures"].items()))

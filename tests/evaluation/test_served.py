@@ -9,9 +9,8 @@ import pytest
 
 from rectune.core.figures.read_records import read_figures
 from rectune.core.figures.rerank import RerankFigures
-from rectune.core.figures.served import ServedMetrics
+from rectune.core.figures.served import BEST_ALONE, ServedMetrics
 from rectune.evaluation.served import measure_served
-from rectune.evaluation.served_figures import BEST_ALONE
 from tests.core.filled import record, write_stage
 from tests.evaluation.served_world import (
     FIRST,

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from rectune.core.figures.fit import DomainChoice
+from rectune.core.figures.served import BEST_ALONE
 from rectune.core.settings import EvaluateConfig
 from rectune.evaluation.served import best_alone, validated_alone
-from rectune.evaluation.served_figures import BEST_ALONE, RankedUsers, group_figures, likes_bin
+from rectune.evaluation.served_figures import RankedUsers, group_figures, likes_bin
 from rectune.evaluation.served_ranks import TargetRanks
 from tests.core.filled import record
 

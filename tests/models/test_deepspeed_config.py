@@ -1,14 +1,16 @@
 """DeepSpeed's configuration follows from the recipe, with nothing left open."""
 
+import io
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rectune.core import progress
 from rectune.core.errors import UserError
 from rectune.core.settings import TrainingConfig
-from rectune.models.deepspeed_config import deepspeed_config
+from rectune.models.deepspeed_config import announce, deepspeed_config
 
 
 def test_zero_0_is_no_deepspeed() -> None:
@@ -47,3 +49,15 @@ def test_an_offload_that_the_stage_does_not_have_is_refused(zero: int, offload: 
     settings = TrainingConfig.model_validate({"zero_stage": zero, "offload": offload})
     with pytest.raises(UserError, match="needs ZeRO"):
         deepspeed_config(settings, "float32", False)
+
+
+def test_the_terminal_is_told_the_stage_and_the_log_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    config, terminal = deepspeed_config(TrainingConfig(zero_stage=3), "float32", False), io.StringIO()
+    assert config is not None
+    progress.set_stream(terminal)
+    try:
+        announce(config)
+    finally:
+        progress.set_stream(None)
+    assert terminal.getvalue() == "DeepSpeed ZeRO-3\n"
+    assert capsys.readouterr().err == f"DeepSpeed: {json.dumps(config)}\n"

@@ -10,6 +10,7 @@ from rectune.core.figures.fit import HistoryLength, RankerWeights
 from rectune.core.figures.record import Count, MeanInterval, NonNegative, Record, Share, StageRecord, complete
 
 SERVED = "served"  # the system that is the recommender itself
+BEST_ALONE = "best alone on validation"  # `ServedDifference.against`
 
 LikesBin = Literal["0", "1-4", "5-19", "20+"]
 LIKES_BINS: tuple[LikesBin, ...] = get_args(LikesBin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -26,6 +27,11 @@ def escaped(value: Any) -> str:
     text = _SIGNS.sub(lambda found: found[1] or f"\\{found[2]}", text)
     text = _NUMBERED.sub(r"\1\\\2", _LEADING.sub(r"\\\g<0>", text))
     return _ADDRESS.sub(r"\1&#8203;\2", text)
+
+
+def html_text(value: Any) -> str:
+    """Untrusted text as words on one line inside an HTML element; bare addresses become no links."""
+    return _ADDRESS.sub(r"\1&#8203;\2", html.escape(" ".join(printable(str(value)).split())))
 
 
 def block_quote(value: Any) -> str:

@@ -38,6 +38,16 @@ def cut_line(text: str, longest: int) -> str:
     return _SPACES.sub(" ", _UNSEEN.sub(" ", encodable(text))).strip()[:longest]
 
 
+def shortened(text: str, longest: int) -> str:
+    """Text on one line of at most `longest` characters; a longer one is cut at a word and ends with "…"."""
+    line = " ".join(text.split())
+    if len(line) <= longest:
+        return line
+    cut = line[: longest - 1]
+    words = cut.rpartition(" ")[0]
+    return f"{words if 2 * len(words) > longest else cut}…"  # some scripts have no spaces between words
+
+
 def duration(seconds: float, tr: Translation = ENGLISH) -> str:
     """A time in words that a person reads at a glance: 3.2 s, 45 s, 1 min 15 s, 10 min, 2 h 2 min."""
     if round(seconds, 1) < 60:

@@ -12,7 +12,7 @@ from rectune.core.figures.grounding import (
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.text.markdown import block_quote, escaped, joined
 from rectune.core.text.translation import Translation
-from rectune.evaluation.pages.page import Block, Collapsible
+from rectune.evaluation.pages.blocks import Block, Collapsible
 from rectune.recommender.grounding_report import grounding_tables
 
 _NAMED = "The answer names the first of these items; the others are the nearest to it:"
@@ -50,13 +50,14 @@ def _sample(sample: SamplePrompt, tr: Translation) -> list[Block]:
         Collapsible(tr("Prompt"), joined(system, block_quote(sample.instruction))),
         tr("Really taken next: **{title}**", title=target),
         *(
-            f"**{escaped(answer.system)}** {_resolved(answer, tr)}:\n\n{_text(answer.text, tr)}"
+            f"**{escaped(answer.system)}** {resolved(answer, tr)}:\n\n{_text(answer.text, tr)}"
             for answer in sample.answers
         ),
     ]
 
 
-def _resolved(answer: SampleAnswer, tr: Translation) -> str:
+def resolved(answer: SampleAnswer, tr: Translation) -> str:
+    """The catalogue item that an answer resolves to, as Markdown on one line."""
     if not answer.item:
         return tr("resolves to nothing in the catalogue")
     said = (

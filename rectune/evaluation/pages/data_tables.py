@@ -12,9 +12,9 @@ from rectune.core.finished_stages import FinishedStages
 from rectune.core.text.figures import percent
 from rectune.core.text.tables import NONE, Table, nested
 from rectune.core.text.translation import ENGLISH, Translation
+from rectune.evaluation.pages.blocks import Block, pictures
 from rectune.evaluation.pages.data import DataSummary, read_data
 from rectune.evaluation.pages.data_figures import draw
-from rectune.evaluation.pages.page import Block, pictures
 
 _Column = Callable[[PartStatistics], str]
 

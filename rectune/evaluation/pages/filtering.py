@@ -12,7 +12,7 @@ from rectune.core.finished_stages import FinishedStages
 from rectune.core.text.markdown import escaped
 from rectune.core.text.tables import Cell, Table
 from rectune.core.text.translation import Translation
-from rectune.evaluation.pages.page import Block, Collapsible, pictures
+from rectune.evaluation.pages.blocks import Block, Collapsible, pictures
 from rectune.filters.report import examples, length_table, rule_table
 
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -1,7 +1,7 @@
 """A page that is written once and comes out as Markdown and as one HTML file.
 
-Its blocks are Markdown, in which untrusted text has passed `escaped` or `block_quote`, tables, and what HTML
-folds away. HTML is that Markdown rendered: pictures in it are data URIs, links and raw HTML are off.
+HTML is the Markdown of its blocks rendered: pictures in it are data URIs, links and raw HTML are off. What it
+has besides (columns, commands, what is folded) is written here, around escaped text.
 """
 
 from __future__ import annotations
@@ -14,14 +14,22 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rectune.core.text.markdown import escaped, joined
-from rectune.core.text.tables import Table
+from rectune.core.text.markdown import escaped, html_text, joined
 from rectune.core.text.translation import ENGLISH, Translation
+from rectune.evaluation.pages.blocks import (
+    FIGURES,
+    Block,
+    Code,
+    Collapsible,
+    Columns,
+    fold_long,
+    folded,
+    written,
+)
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
-FIGURES = "figures"  # the folder of the pictures, beside the page
 _FRAME = """<!doctype html>
 <html lang="{locale}">
 <head>
@@ -39,55 +47,43 @@ _FRAME = """<!doctype html>
 <header>
 {head}<nav aria-label="{sections_named}">{links}</nav>
 </header>
-{sections}</main>
+{overview}{sections}</main>
 </body>
 </html>
 """
 
 
 @dataclass(frozen=True)
-class Collapsible:
-    """Markdown below a title, which is plain text; HTML shows it when the title is clicked."""
-
-    title: str
-    text: str
-
-
-Block = str | Table | Collapsible
-
-
-@dataclass(frozen=True)
 class Page:
-    """The title is plain text; `head` stands above the sections, whose names are the report's own words."""
+    """What stands on a page, from the top.
+
+    Attributes:
+        title: plain text.
+        head: what stands below the title.
+        overview: the parts that are always open, by their names, which are the report's own words.
+        sections: the same of those that are folded, each below its name.
+    """
 
     title: str
     head: Sequence[Block]
+    overview: Mapping[str, Sequence[Block]]
     sections: Mapping[str, Sequence[Block]]
 
-
-def pictures(folder: Path, shown: Mapping[str, str]) -> str:
-    """Those of the PNG files that are in the folder, side by side, as Markdown.
-
-    Args:
-        folder: where they lie.
-        shown: what each shows, by file name.
-    """
-    there = {name: words for name, words in shown.items() if (folder / name).is_file()}
-    return "\n".join(f"![{escaped(words)}]({FIGURES}/{name})" for name, words in there.items())
+    def sections_folded(self, tr: Translation) -> dict[str, list[Block]]:
+        """The sections, in which long tables are folded once more."""
+        return {
+            name: [fold_long(block, name, tr) for block in blocks] for name, blocks in self.sections.items()
+        }
 
 
-def to_markdown(page: Page) -> str:
-    """The page as Markdown, with its pictures as files beside it."""
-    parts = [f"# {escaped(page.title)}", *map(_written, page.head)]
-    for name, blocks in page.sections.items():
-        parts += [f"## {name}", *map(_written, blocks)]
+def to_markdown(page: Page, tr: Translation = ENGLISH) -> str:
+    """The page as Markdown, with its pictures as files beside it; sections are `<details>` there too."""
+    parts = [f"# {escaped(page.title)}", *map(written, page.head)]
+    for name, blocks in page.overview.items():
+        parts += [f"## {name}", *map(written, blocks)]
+    for name, blocks in page.sections_folded(tr).items():
+        parts.append(folded(f"<strong>{html.escape(name)}</strong>", joined(*map(written, blocks))))
     return joined(*parts) + "\n"
-
-
-def _written(block: Block) -> str:
-    if isinstance(block, Collapsible):
-        return f"**{escaped(block.title)}**\n\n{block.text}"
-    return block.to_markdown() if isinstance(block, Table) else block
 
 
 def to_html(page: Page, folder: Path, tr: Translation = ENGLISH) -> str:
@@ -100,6 +96,10 @@ def to_html(page: Page, folder: Path, tr: Translation = ENGLISH) -> str:
     """
     renderer = _renderer(folder)
     anchors = {name: name.lower().replace(" ", "-") for name in page.sections}
+    overview = (
+        f'<section class="overview">\n<h2>{html.escape(name)}</h2>\n{_rendered(blocks, renderer)}</section>\n'
+        for name, blocks in page.overview.items()
+    )
     return _FRAME.format(
         locale=tr.locale,
         sections_named=tr("Sections"),
@@ -107,20 +107,45 @@ def to_html(page: Page, folder: Path, tr: Translation = ENGLISH) -> str:
         style=(Path(__file__).parent / "style.css").read_text(encoding="utf-8"),
         head=_rendered([f"# {escaped(page.title)}", *page.head], renderer),
         links="".join(f'<a href="#{anchor}">{html.escape(name)}</a>' for name, anchor in anchors.items()),
+        overview="".join(overview),
         sections="".join(
-            f'<section id="{anchors[name]}">\n{_rendered([f"## {name}", *blocks], renderer)}</section>\n'
-            for name, blocks in page.sections.items()
+            _section(name, anchors[name], _rendered(blocks, renderer))
+            for name, blocks in page.sections_folded(tr).items()
         ),
     )
 
 
+def _section(name: str, anchor: str, content: str) -> str:
+    """A folded section. Its anchor is inside, since browsers open what is folded around a link's target."""
+    return (
+        f"<section>\n<details>\n<summary><h2>{html.escape(name)}</h2></summary>\n"
+        f'<div id="{html.escape(anchor)}">\n{content}</div>\n</details>\n</section>\n'
+    )
+
+
 def _rendered(blocks: Sequence[Block], renderer: MarkdownIt) -> str:
-    parts = []
-    for block in blocks:
-        text = renderer.render(block.text if isinstance(block, Collapsible) else _written(block))
-        summary = f"<summary>{html.escape(block.title)}</summary>" if isinstance(block, Collapsible) else ""
-        parts.append(f"<details>{summary}\n{text}</details>\n" if summary else text)
-    return "".join(parts)
+    return "".join(_block(block, renderer) for block in blocks)
+
+
+def _block(block: Block, renderer: MarkdownIt) -> str:
+    if isinstance(block, Collapsible):
+        summary = f"<summary>{html_text(block.title)}</summary>"
+        return f"<details>{summary}\n{renderer.render(block.text)}</details>\n"
+    if isinstance(block, Columns):
+        return _columns(block, renderer)
+    if isinstance(block, Code):
+        return f"<pre><code>{html.escape(block.text)}</code></pre>\n"
+    rendered: str = renderer.render(written(block))
+    return rendered
+
+
+def _columns(block: Columns, renderer: MarkdownIt) -> str:
+    """A box a column, so that a narrow page can put them below each other."""
+    boxes = []
+    for place, head in enumerate(block.heads):
+        cells = "".join(f"<p>{renderer.renderInline(row[place])}</p>\n" for row in block.rows)
+        boxes.append(f'<div class="column">\n<p class="name">{html_text(head)}</p>\n{cells}</div>\n')
+    return f'<div class="columns">\n{"".join(boxes)}</div>\n'
 
 
 def _renderer(folder: Path) -> MarkdownIt:

@@ -13,8 +13,8 @@ from rectune.core.settings.serving import TUNED
 from rectune.core.stats.intervals import visible_difference
 from rectune.core.text.markdown import escaped
 from rectune.core.text.translation import ENGLISH, Translation
+from rectune.evaluation.pages.blocks import Block, pictures
 from rectune.evaluation.pages.figures import difference_chart, hit_chart
-from rectune.evaluation.pages.page import Block, pictures
 from rectune.rankers.ranking_tables import ranking_tables
 from rectune.rankers.served_tables import served_tables
 

@@ -15,8 +15,8 @@ from rectune.core.text.markdown import block_quote, escaped
 from rectune.core.text.plain import duration
 from rectune.core.text.tables import Table
 from rectune.core.text.translation import ENGLISH, Translation
+from rectune.evaluation.pages.blocks import Block, Collapsible, pictures
 from rectune.evaluation.pages.figures import loss_curve, reward_margins
-from rectune.evaluation.pages.page import Block, Collapsible, pictures
 from rectune.models import metrics
 from rectune.models.export_summary import export_summary
 
@@ -96,8 +96,14 @@ def preference_table(health: HealthReport, made_by: str, tr: Translation = ENGLI
     return Table(heads, lines, tr("Preference pairs"), " ".join((said, *warnings, made_by)))
 
 
-def cost(run: FinishedStages, tr: Translation) -> list[Block]:
-    """Time and memory of each stage, the packages, and the rule of a simulated annotator."""
+def cost(run: FinishedStages, key: str, tr: Translation) -> list[Block]:
+    """Time and memory of each stage, the packages, and the rule of a simulated annotator.
+
+    Args:
+        run: the stages.
+        key: the key of the report itself.
+        tr: the language of the section.
+    """
     whole = sum(one.seconds for one in run.manifests.values())
     lines = [
         (
@@ -118,6 +124,12 @@ def cost(run: FinishedStages, tr: Translation) -> list[Block]:
     tagged = run.read(TagFigures)
     heads = tr.each("stage", "time", "share of time", "peak memory", "attempts", "key")
     return [
+        tr(
+            "{n} stages finished, in {time} in all. Key of this report: {key}.",
+            n=len(run.manifests),
+            time=duration(whole, tr),
+            key=escaped(key),
+        ),
         Table(heads, lines, align="lrrrrl"),
         *([Collapsible(tr("Versions"), escaped(versions))] if versions else []),
         *(

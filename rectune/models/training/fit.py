@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from rectune.core.progress import say
 from rectune.core.settings import ModelsConfig, TrainingConfig
 from rectune.models import integrity_checks, metrics
 from rectune.models.checkpoints import discard_broken, last_complete, step_of
-from rectune.models.deepspeed_config import deepspeed_config
+from rectune.models.deepspeed_config import announce, deepspeed_config
 from rectune.models.distributed import is_first, process_count, wait_for_all, whole
 from rectune.models.loading import compute_type, note_base
 from rectune.models.preflight import check_trackers
@@ -91,7 +90,7 @@ def _common_arguments(job: TrainingJob) -> dict[str, Any]:
     precision = str(compute_type(job.models)).removeprefix("torch.")
     zero = deepspeed_config(settings, precision, on_gpu)
     if zero and is_first():
-        say(f"DeepSpeed: {json.dumps(zero)}")
+        announce(zero)
     return _schedule(settings) | {
         "output_dir": str(job.checkpoints),
         "save_strategy": "steps",

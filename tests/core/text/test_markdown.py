@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from rectune.core.text.markdown import block_quote, escaped, joined, link
+from rectune.core.text.markdown import block_quote, escaped, html_text, joined, link
 from rectune.core.text.plain import printable
 
 HOSTILE = (
@@ -59,6 +59,11 @@ def read(page: str, *around: str) -> str:
 def test_hostile_text_is_shown_as_it_is(text: str) -> None:
     assert read(rendered(escaped(text)), "<p>", "</p>") == shown(text)
     assert "\n" not in escaped(text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_shown_as_it_is_inside_an_element(text: str) -> None:
+    assert read(rendered(f"<div>{html_text(text)}</div>"), "<div>", "</div>") == shown(text)
 
 
 @given(signs)

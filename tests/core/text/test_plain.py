@@ -1,8 +1,8 @@
-"""In which language a text is."""
+"""In which language a text is, and how it is cut."""
 
 import pytest
 
-from rectune.core.text.plain import locale_of
+from rectune.core.text.plain import locale_of, shortened
 
 
 @pytest.mark.parametrize(
@@ -14,3 +14,17 @@ from rectune.core.text.plain import locale_of
 )  # fmt: skip
 def test_a_text_with_some_latin_in_it_is_still_korean(text: str, locale: str) -> None:
     assert locale_of(text) == locale
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("one  two\nthree", "one two three"),
+        ("one two three four", "one two…"),
+        ("x" * 20, "x" * 12 + "…"),
+        ("가나다라마바사 아자차카타파하", "가나다라마바사…"),
+        ("", ""),
+    ],
+)
+def test_a_long_text_is_cut_at_a_word_where_it_has_words(text: str, cut: str) -> None:
+    assert shortened(text, 13) == cut and len(cut) <= 13
