@@ -231,17 +231,14 @@ def _eval(figures: EvalFigures, tr: Translation) -> str:
 
 
 def _loss(figures: LossFigures, tr: Translation) -> str:
-    said = tr(
+    """Of held-out rows where there are any: a single step's loss on the trained ones is mostly chance."""
+    first, last = figures.first_eval_loss, figures.last_eval_loss
+    if first is not None and last is not None:
+        return tr("held-out loss from {first} to {last}", first=f"{first:.2f}", last=f"{last:.2f}")
+    return tr(
         "training loss from {first} to {last}",
         first=f"{figures.first_loss:.2f}",
         last=f"{figures.last_loss:.2f}",
-    )
-    if figures.first_eval_loss is None or figures.last_eval_loss is None:
-        return said
-    return said + tr(
-        ", held-out loss from {first} to {last}",
-        first=f"{figures.first_eval_loss:.2f}",
-        last=f"{figures.last_eval_loss:.2f}",
     )
 
 
