@@ -108,17 +108,26 @@ def compute_type(models: ModelsConfig) -> torch.dtype:
     """The type of the arithmetic around the weights.
 
     `auto`: bfloat16 where the accelerator has it in hardware, else float16; float32 on every CPU, so that one
-    recipe gives one result on all of them (bfloat16 is faster where there is AVX512-BF16, emulated
-    elsewhere).
+    recipe gives one result on all of them. `native`: the same, but bfloat16 on a CPU that has it in hardware;
+    elsewhere it would be emulated, which is slow.
     """
     import torch
 
-    if models.compute_dtype != "auto":
-        named = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    named = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if models.compute_dtype in named:
         return named[models.compute_dtype]
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    return torch.float32
+    native = models.compute_dtype == "native" and processor_has_bfloat16()
+    return torch.bfloat16 if native else torch.float32
+
+
+def processor_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware: AVX-512 BF16 or AMX."""
+    import torch
+
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def check_missing(info: dict[str, Any], where: str) -> None:

@@ -135,8 +135,12 @@ def measured_peak(device: DeviceSpec) -> float:
 
 def precision_of(models: ModelsConfig, device: DeviceSpec) -> str:
     """The type of activations, by name."""
-    if models.compute_dtype != "auto":
+    if models.compute_dtype not in ("auto", "native"):
         return models.compute_dtype
+    if models.compute_dtype == "native" and not device.gpu:
+        from rectune.models.loading import processor_has_bfloat16
+
+        return "bfloat16" if processor_has_bfloat16() else "float32"
     return "bfloat16" if device.gpu else "float32"
 
 

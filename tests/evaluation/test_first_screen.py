@@ -104,9 +104,7 @@ def test_both_forms_begin_with_the_figures_of_every_stage(
     run(config, finished, out)
     for text in (outlined(out).open, first_screen((out / "report.md").read_text())):
         assert "160 in, 97 kept; dropped: score 60, " in text
-        assert (
-            "53 steps on 0 examples; held-out loss from 1.50 to 1.00" in text
-        )
+        assert "53 steps on 0 examples; held-out loss from 1.50 to 1.00" in text
         assert "Q8_0: 144 MB, 0.136 nats a token from the checkpoint; checks failed: 1" in text
         assert "1 min 15 s, 3.00 GiB" in text and "tagged by simulated annotator" in text
         assert "9.9.9" not in text and "All figures" not in text  # of what is folded

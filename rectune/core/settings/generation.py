@@ -28,9 +28,10 @@ class ModelsConfig(Section):
     load_in_4bit: bool = True
     """Whether the base is loaded in 4 bits (NF4) while adapters are trained: a quarter of the memory of 16
     bits."""
-    compute_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    compute_dtype: Literal["auto", "native", "float32", "bfloat16", "float16"] = "auto"
     """Type of the computation with the 4-bit weights; `auto` is bfloat16 or, where the accelerator lacks it,
-    float16, and float32 on a CPU, so that a recipe gives the same result on all CPUs."""
+    float16, and float32 on a CPU, so that a recipe gives the same result on all CPUs. `native` is bfloat16 on
+    those CPUs too that multiply it in hardware (AVX-512 BF16, AMX), which is faster there."""
     quantisation: str = "Q8_0"
     """Type of the GGUF files in which base and tuned model are sampled and ranked. Smaller types take less
     memory and lose some accuracy."""

@@ -88,6 +88,8 @@ def _common_arguments(job: TrainingJob) -> dict[str, Any]:
 
     settings, on_gpu = job.settings, torch.cuda.is_available()
     precision = str(compute_type(job.models)).removeprefix("torch.")
+    if job.models.compute_dtype == "native" and is_first():
+        say(f"{job.label}: this machine computes in {precision}")
     zero = deepspeed_config(settings, precision, on_gpu)
     if zero and is_first():
         announce(zero)
