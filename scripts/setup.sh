@@ -13,7 +13,7 @@ stop() {
   echo "setup: $1; fix$2" >&2
   exit 2
 }
-# Modules are compiled when they are first imported: most are never.
+# Python compiles a module when it is first imported: most never are, and the large ones are below.
 pip() { "$VENV/bin/python" -m pip "$1" -qq --disable-pip-version-check --constraint constraints.txt "${@:2}"; }
 
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
@@ -40,10 +40,13 @@ pip install --no-compile torch
 say "step 2 of 4: all other packages"
 "$VENV/bin/python" scripts/requirements.py "$EXTRAS" >"$VENV/requirements.txt"
 pip install --no-compile --requirement "$VENV/requirements.txt"
+"$VENV/bin/python" -c "import transformers, sentence_transformers, lancedb, trl, peft, datasets, deepspeed" >/dev/null 2>&1 &
+IMPORTING=$!
 say "step 3 of 4: waiting for llama.cpp"
 wait $COMPILING
 pip install --no-compile --find-links "$WHEELS" --editable ".[$EXTRAS]"
 CONFLICTS=$("$VENV/bin/python" -m pip check) || stop "$CONFLICTS" ": rm -r $VENV, and make setup again"
 say "step 4 of 4: the GGUF converter, of the same commit as the runtime"
 "$VENV/bin/python" -m rectune.models.fetch_converter
+wait $IMPORTING || true # rectune doctor says what is wrong
 say "done; .venv/bin/rectune doctor says what works on this machine"
