@@ -41,7 +41,7 @@ from rectune.release.token_logprobs import rows_of_gguf
 from rectune.release.token_parity import token_parity
 
 MAIN, ADAPTER = "model.gguf", "adapter.gguf"
-_TALKED = 8  # test cases whose prompts are among the conversations
+_TALKED = 8  # test cases, at most, whose prompts are among the conversations
 
 
 @needs_extra("the stage export")
@@ -65,11 +65,12 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> ExportFigures:
         adapter_config(inputs["dpo"] / "adapter" / "adapter_config.json")
     cases = chosen_cases(inputs["data"], inputs["queries"])
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
-    talked = conversations_of(cases[:_TALKED], catalogue)
+    few = cases[: config.release.parity_cases]
+    talked = conversations_of(few[:_TALKED], catalogue)
     bench = MergeWorkspace(inputs["base"], inputs["dpo"] / "adapter", out, [*CONVERSATIONS, *talked])
     bench.scratch.mkdir(exist_ok=True)
     merge = merge_best(bench, config.release.merge)
-    places, few = _written(bench, names), cases[: config.release.parity_cases]
+    places = _written(bench, names)
     files = _measured(bench, places, merge.form, few, catalogue)
     adapter = _adapter(bench, config.models.quantisation) if config.release.adapter_gguf else None
     found = _judged(bench, merge, files, adapter)

@@ -68,17 +68,17 @@ class MergeWorkspace:
 
 
 def merge_best(bench: MergeWorkspace, wanted: str) -> MergeFigures:
-    """Write `merged/`: with `auto` the form whose distributions lie closer to the adapter model's.
-
-    Both are measured whatever is wanted. Where the base was not quantised there is but one form.
+    """Write `merged/`: with `auto` the form whose distributions lie closer to the adapter model's, for which
+    both are measured; a form that is named is measured alone. Where the base was not quantised there is but
+    one.
     """
     note, kept = bench.out / _NOTE, bench.out / "merged"
     if not note.is_file():
         trained = bench.adapter_rows()
-        forms = {form: compared(trained, bench.merged_rows(form)) for form in bench.forms}
+        able = [form for form in bench.forms if form == wanted] or bench.forms
+        forms = {form: compared(trained, bench.merged_rows(form)) for form in able}
         best = min(forms, key=lambda form: _distance(forms[form]))
-        form = next((form for form in forms if form == wanted), best)
-        made = MergeFigures(form=form, trained_on=bench.forms[0], forms=forms)
+        made = MergeFigures(form=best, trained_on=bench.forms[0], forms=forms)
         write_atomically(note, made.to_json())
     found = read_record(MergeFigures, "export", note)
     if not kept.exists():

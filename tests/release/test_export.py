@@ -133,7 +133,10 @@ def test_the_form_is_the_one_asked_for_or_the_closer_one(
 ) -> None:
     machinery.away |= {"original": max(away, 0.0), "dequantised": 0.004 if away < 0 else 0.0}
     machinery.away |= {"F16.gguf": machinery.away[kept], "model.gguf": machinery.away[kept]}
-    assert run(recipe(merge=wanted), inputs, out).merge.form == kept
+    merge = run(recipe(merge=wanted, adapter_gguf=False), inputs, out).merge
+    assert merge.form == kept
+    assert list(merge.forms) == (["dequantised", "original"] if wanted == "auto" else [wanted])
+    assert machinery.merges == list(merge.forms)
 
 
 def test_without_4_bits_there_is_one_merge(machinery: Machinery, inputs: dict[str, Path], out: Path) -> None:

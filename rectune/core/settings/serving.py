@@ -114,14 +114,14 @@ class ReleaseConfig(Section):
 
     merge: Literal["auto", "dequantised", "original"] = "auto"
     """Which form of a base trained in 4 bits the adapter is merged into: its dequantised 4-bit weights, or
-    the original ones; `auto` is whichever is closer to the adapter model."""
+    the original ones; `auto` measures both and takes what is closer to the adapter model."""
     quantisations: list[str] = Field(default=["Q4_K_M", "Q8_0"], min_length=1)
     """Quantisation types of the exported GGUF files; the first is `model.gguf`."""
     adapter_gguf: bool = True
     """Whether the adapter is also written as GGUF, for llama.cpp's --lora."""
     parity_cases: NonNegativeInt = 24
-    """Number of test cases that every exported file ranks, to be compared with the trained model; 0 is
-    none."""
+    """Number of test cases that every exported file ranks, to be compared with the trained model; the first 8
+    of them are answered in the comparison of log-probabilities too. 0 is none."""
     allow_failed_parity: bool = runtime_only(False)
     """Whether an export that fails its checks is kept. It is never pushed."""
     repo: str = runtime_only("")
