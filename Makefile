@@ -14,7 +14,7 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
 	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
-	bench-support $(STAGES)
+	bench-support screenshots $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -117,6 +117,9 @@ docs: setup  ## regenerate the pages made from the code: recipe keys, table of l
 
 samples: setup  ## regenerate the sample data
 	$(BIN)/python -m samples.make_samples
+
+screenshots: setup-tests  ## the pictures in README and docs, from the demo's finished report
+	@$(BIN)/python -m scripts.screenshots runs docs
 
 clean: setup  ## list what no recipe links to, and ask before deleting it
 	@$(BIN)/rectune clean
