@@ -48,7 +48,6 @@ def create_app(service: RecommendService, config: ServerConfig) -> FastAPI:
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
-        max_body_size=config.limits.body_bytes,
         telemetry={"auto_configure": False},
         middleware=[Middleware(Gate, config=config, database=service.database, metrics=metrics)],
     )

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rectune.serving.config import ServerConfig, is_loopback
@@ -38,6 +39,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+_TOO_LARGE = "the body is too large"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -83,7 +85,7 @@ class Gate:
             if problem:
                 await problem.response()(scope, receive, sent)
             else:
-                await self.app(scope, receive, sent)
+                await self.app(scope, _bounded(receive, self._config.limits.body_bytes), sent)
         except Exception as error:
             if status:  # too late for another answer
                 log_fault(error)
@@ -94,7 +96,9 @@ class Gate:
 
     async def _refused(self, scope: Scope) -> Problem | None:
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
+        length, host = headers.get("content-length", "0"), headers.get("host", "")
+        if not length.isdecimal() or int(length) > self._config.limits.body_bytes:
+            return of_status(413, _TOO_LARGE)
         if not self._known(host):
             return of_status(400, "the header Host names another server")
         if scope["method"] not in _SAFE and not _same_origin(headers, host):
@@ -124,8 +128,8 @@ class Gate:
     def _client(self, key: str, needed: str, address: str) -> tuple[str, Problem | None]:
         """Who asks, and why they may not."""
         with self._database.reading() as session:
-            if not key and not self._needs_key(bool(api_keys.list_all(session))):
-                return f"address {address}", None
+            if not self._needs_key(bool(api_keys.list_all(session))):
+                return f"address {address}", None  # a key that is sent all the same is not looked at
             row = api_keys.verify(session, key) if key else None
             if row is None:
                 says = "this API key is not right" if key else "an API key is needed: X-API-Key, or Bearer"
@@ -142,6 +146,21 @@ class Gate:
         method = scope["method"] if scope["method"] in (*_SAFE, "POST", "PUT", "PATCH", "DELETE") else "other"
         self._metrics.request(method, template, status, seconds)
         LOG.info("%s %s %d %.0f ms", method, template, status, seconds * 1000)
+
+
+def _bounded(receive: Receive, most: int) -> Receive:
+    """The same, which refuses what is longer than it said, or did not say how long it is."""
+    got = 0
+
+    async def received() -> Message:
+        nonlocal got
+        message = await receive()
+        got += len(message.get("body", b""))
+        if got > most:
+            raise HTTPException(413, _TOO_LARGE)
+        return message
+
+    return received
 
 
 def _key_of(headers: Headers) -> str:

@@ -1,4 +1,4 @@
-"""A server over the shelf of six films: its recommender is fitted once, its store and app are new each time."""
+"""A server over the shelf of six films: its recommender is fitted once, store and app are new each time."""
 
 from __future__ import annotations
 

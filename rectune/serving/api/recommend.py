@@ -15,6 +15,7 @@ from rectune.serving.answers import Answer, Emit, RecommendQuestion
 from rectune.serving.api.bodies import PROBLEMS, Body, ItemId, UserId
 from rectune.serving.conditions import Range
 from rectune.serving.state import ServerState, state_of
+from rectune.serving.store.columns import check_text
 from rectune.serving.streams import MEDIA_TYPE, streamed, watched
 from rectune.serving.turn import Turn
 
@@ -68,7 +69,13 @@ class RecommendBody(Body):
     )
 
     def question(self) -> RecommendQuestion:
-        """The same for the service."""
+        """The same for the service.
+
+        Raises:
+            UserError: a text holds NUL, or a year is no whole number.
+        """
+        for text in (self.query, *self.history):
+            check_text(text)
         where = {
             name: Range(value.gte, value.lte) if isinstance(value, RangeBody) else _whole_years(name, value)
             for name, value in self.where.items()
