@@ -13,9 +13,11 @@ from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from rectune.core.errors import UserError
+from rectune.core.settings import SamplingConfig
+from rectune.models.reference import gguf_file
 from rectune.recommender.recommender import Recommender
 from rectune.serving.gate import scope_of
-from rectune.serving.loading import prepare
+from rectune.serving.loading import load_engine, prepare
 from rectune.serving.store.faults import DatabaseUnavailable
 from tests.serving.world import Author, World, events, shown, world
 
@@ -51,6 +53,31 @@ def test_a_stream_tells_items_first_then_reasons_and_ends_with_the_answer(
     assert server.ask(history=["Moon Landing"], n=3)["items"] == answer["items"]
 
 
+@pytest.mark.slow
+def test_the_embedded_model_words_checked_reasons_in_a_stream(wordy: Recommender, tmp_path: Path):
+    assert wordy.generative
+    model = gguf_file("embedded")
+    settings = wordy.generative.retrieval.model_copy(
+        update={"context": 1024, "threads": 1, "weights": "file", "sampling": SamplingConfig(max_tokens=48)}
+    )
+    found = copy(wordy)
+    found.generative = replace(wordy.generative, model=model, retrieval=settings)
+    engine = load_engine(found, 2)
+    assert engine and engine.slots == 2
+    with world(found, tmp_path, engine) as server:
+        told = stream(server, history=["Moon Landing"], n=3)
+    assert [name for name, _ in told if name != "status"] == ["item"] * 3 + ["reason"] * 3 + ["done"]
+    answer = told[-1][1]
+    assert all(item["reason"] and item["reasons_by"] for item in answer["items"])
+    assert answer["usage"]["completion_tokens"] > 3 and not answer["notes"]
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN", "-1e999"])
+def test_numbers_that_are_none_are_refused(server: World, number: str):
+    answer = server.client.post("/api/v1/recommend", content=f'{{"where": {{"year": {{"gte": {number}}}}}}}')
+    assert answer.status_code == 422
+
+
 def test_a_stream_that_cannot_begin_has_the_status_of_its_error(server: World):
     answer = server.client.post("/api/v1/recommend", json={"user": "nobody"}, headers=STREAM)
     assert answer.status_code == 404 and answer.json()["error"]["code"] == "not_found"
@@ -75,6 +102,7 @@ def test_where_the_model_fails_plain_sentences_stand_and_it_is_said(writing: Wor
         ("POST", "/api/v1/recommend", {"n": 51}, 422, "invalid_body"),
         ("POST", "/api/v1/recommend", {"nn": 5}, 422, "invalid_body"),
         ("POST", "/api/v1/recommend", {"where": {"year": {}}}, 422, "invalid_body"),
+        ("POST", "/api/v1/recommend", {"where": {"year": "1995"}}, 400, "invalid_request"),
         ("POST", "/api/v1/recommend", {"user": "zoe"}, 404, "not_found"),
         ("POST", "/api/v1/recommend", {"query": "a\x00b", "n": 1}, 400, "invalid_request"),
         ("POST", "/api/v1/feedback", {"user": "ann", "item": "11", "type": "love"}, 422, "invalid_body"),

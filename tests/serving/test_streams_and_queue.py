@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def leave(server: World, path: str, body: Any, accept: str, when: Callable[[], b
         }  # fmt: skip
         await server.client.app(scope, receive, send)
 
-    asyncio.run(ask())
+    asyncio.run(asyncio.wait_for(ask(), 30))
     return sent
 
 
@@ -201,6 +202,37 @@ def test_words_of_two_users_never_cross(wordy: Recommender, tmp_path: Path):
                 assert set(re.findall(r"canary\w+", text)) == {f"canary{name}"}
                 assert text.count('"reasons_by":"model"') >= 3
     assert not list(tmp_path.rglob("*generations*"))
+
+
+def test_one_thread_at_a_time_ranks_while_others_write(wordy: Recommender, tmp_path: Path):
+    together, most = 0, 0
+
+    class Watched:
+        """The ranker, which notes how many threads are in it."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(wordy.ranker, name)
+
+        def score_all(self, histories: Any) -> Any:
+            nonlocal together, most
+            together += 1
+            most = max(most, together)
+            time.sleep(0.01)
+            assert wordy.ranker
+            found = wordy.ranker.score_all(histories)
+            together -= 1
+            return found
+
+    watched: Any = copy(wordy)
+    watched.ranker = Watched()
+    author = Author(slots=6)
+    with world(watched, tmp_path, author) as server, ThreadPoolExecutor(6) as pool:
+        author.gate.clear()
+        asked = [pool.submit(server.client.post, "/api/v1/recommend", json=ASKED) for _ in range(6)]
+        until(lambda: len(author.open) == 6)  # all were ranked, and none is written
+        author.gate.set()
+        assert [one.result(30).status_code for one in asked] == [200] * 6
+    assert most == 1
 
 
 def test_when_the_server_ends_what_is_open_is_finished(wordy: Recommender, tmp_path: Path):

@@ -136,16 +136,17 @@ def with_model(recommender: Recommender, folder: Path) -> Recommender:
 
 @contextmanager
 def world(
-    recommender: Recommender, folder: Path, author: Author | None = None, limits: Limits | None = None,
+    recommender: Recommender, folder: Path, author: Any = None, limits: Limits | None = None,
     max_waiting: int | None = None, **settings: Any,
 ) -> Iterator[World]:  # fmt: skip
-    """A server over a recommender, with a new store."""
+    """A server over a recommender, with a new store; `author` is an engine, or a service of one."""
     config = ServerConfig(
         database=str(folder / "store.db"), recipe="demo", limits=limits or Limits(requests_per_minute=100_000)
     )
     config = replace(config, **settings)
     with open_database(config.database) as database:
-        engine = EngineService(author, max_waiting) if author else None
+        engine = author if author is None or isinstance(author, EngineService) else None
+        engine = engine or (EngineService(author, max_waiting) if author else None)
         service = RecommendService(recommender, database, engine, config.limits)
         try:
             with TestClient(create_app(service, config), base_url=URL) as client:

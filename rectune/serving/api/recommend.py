@@ -22,7 +22,8 @@ from rectune.serving.turn import Turn
 router = APIRouter(prefix="/api/v1/recommend", tags=["recommend"], responses=PROBLEMS)
 
 Text = Annotated[str, Field(max_length=1000)]
-Value = Annotated[str, Field(max_length=200)] | int | float
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Value = Annotated[str, Field(max_length=200)] | int | Finite
 Values = Annotated[list[Value], Field(max_length=50)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Count = Annotated[int, Field(ge=1, le=50)]
@@ -31,8 +32,8 @@ Count = Annotated[int, Field(ge=1, le=50)]
 class RangeBody(Body):
     """Numbers from one to another, both included; one end may be left out."""
 
-    gte: float | None = None
-    lte: float | None = None
+    gte: Finite | None = None
+    lte: Finite | None = None
 
     @model_validator(mode="after")
     def _has_an_end(self) -> RangeBody:
