@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from rectune.core.errors import RectuneError
 
+_ROUNDING = 1e-6  # of a token, which sums of times may lack
 _MOST = 10_000  # clients that are remembered; the one that asked longest ago is forgotten first
 
 
@@ -45,10 +46,11 @@ class RateLimit:
             now = self._clock()
             left, since = self._buckets.pop(client, (self._most, now))
             left = min(self._most, left + (now - since) * self._most / 60)
-            self._buckets[client] = (left - 1 if left >= 1 else left, now)
+            enough = left > 1 - _ROUNDING
+            self._buckets[client] = (left - 1 if enough else left, now)
             if len(self._buckets) > _MOST:
                 self._buckets.popitem(last=False)
-        if left < 1:
+        if not enough:
             seconds = math.ceil((1 - left) * 60 / self._most)
             raise TooManyRequests("too many requests", max(1, seconds))
 
