@@ -13,6 +13,7 @@ import typer
 from rectune.cli.evaluate import compare, leave_one_domain_out
 from rectune.cli.recommend import recommend
 from rectune.cli.release import export, push
+from rectune.cli.serve import keys_app, serve
 from rectune.cli.shared_options import Overrides, RecipeFile, Runs
 from rectune.cli.tag import tag_app
 
@@ -28,6 +29,7 @@ prompts_app = typer.Typer(help="Prompts as the model sees them.", no_args_is_hel
 app.add_typer(data_app, name="data")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(tag_app, name="tag")
+app.add_typer(keys_app, name="keys")
 
 
 @app.command()
@@ -256,6 +258,7 @@ def score(
 
 
 app.command()(recommend)
+app.command()(serve)
 app.command()(export)
 app.command()(push)
 app.command()(compare)

@@ -36,6 +36,13 @@ class EngineCall(AbstractContextManager["EngineCall"]):
         """Whether `cancel` was called."""
         return self._cancelled
 
+    @property
+    def place(self) -> int:
+        """How many requests wait before the first of this call that waits; 0 where none waits."""
+        with self._lock:
+            jobs = [job for job in self._open if not job.ended]
+        return min((place for job in jobs if (place := self.service.place(job))), default=0)
+
     def cancel(self) -> None:
         """End all that is open at the engine's next step; whoever asks further gets `CallCancelled`."""
         with self._lock:

@@ -12,7 +12,7 @@ from rectune.pipeline.doctor import examine
 ROOT = Path(__file__).parents[2]
 HEAVY = (
     "torch transformers llama_cpp datasets polars pyarrow ray lancedb matplotlib textual"
-    " sentence_transformers trl openai"
+    " sentence_transformers trl openai fastapi uvicorn sqlalchemy"
 )
 
 PROBE = """
@@ -27,7 +27,14 @@ print("loaded:", *sorted(set(sys.modules) & set("{heavy}".split())))
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["plan", "recipes/demo.yaml", "--runs", "{runs}"]]
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["serve", "--help"],
+        ["keys", "create", "--help"],
+        ["plan", "recipes/demo.yaml", "--runs", "{runs}"],
+    ],
 )
 def test_nothing_heavy_is_loaded_on_the_way_to_help_or_plan(arguments: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-c", PROBE.format(heavy=HEAVY), *[a.format(runs=tmp_path) for a in arguments]]

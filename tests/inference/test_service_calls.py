@@ -116,3 +116,15 @@ def test_a_call_that_is_over_leaves_nothing_open() -> None:
             engine.let(2)
         engine.let(1)
         assert stream.result().finish == "cancelled"
+
+
+def test_a_call_knows_how_many_requests_wait_before_its_own() -> None:
+    with served(max_waiting=5) as (service, engine), EngineCall(service) as ours:
+        assert ours.place == 0
+        service.submit(request("a"))
+        engine.let(1)  # it has the only slot
+        service.submit(request("b"))
+        own = ours.submit(request("c"))
+        assert ours.place == 1
+        engine.open()
+        assert own.result().text == "xyz" and ours.place == 0

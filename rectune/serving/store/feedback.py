@@ -185,6 +185,12 @@ def liked(session: Session, user_id: int) -> list[str]:
     return list(session.scalars(rows.order_by(Feedback.time, Feedback.id)))
 
 
+def like_counts(session: Session) -> dict[str, int]:
+    """How many users like each item that anybody likes."""
+    rows = select(Feedback.item_id, func.count()).where(Feedback.type == "like").group_by(Feedback.item_id)
+    return dict(session.execute(rows).tuples().all())
+
+
 def shown_without_reaction(session: Session, user_id: int) -> list[str]:
     """Items that were shown to the user without any feedback; what was last shown longest ago is first."""
     reacted = select(Feedback.item_id).where(Feedback.user_id == user_id)

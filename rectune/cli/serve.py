@@ -1,0 +1,123 @@
+"""`rectune serve` and `rectune keys`: the service, and the keys of its API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rectune.cli.shared_options import Runs
+
+if TYPE_CHECKING:
+    from rectune.serving.store.database import Database as Store
+
+keys_app = typer.Typer(help="Keys of the service's API.", no_args_is_help=True)
+
+_SCOPES = "recommend,feedback,items,users,models"
+Database = Annotated[
+    str,
+    typer.Option(
+        help="A file of SQLite, or postgresql://USER:PASSWORD@HOST/NAME; runs/service.sqlite by default.",
+    ),
+]
+
+
+def serve(
+    recipe: Annotated[str, typer.Argument(help="The recipe of a run, as demo; or give --catalogue.")] = "",
+    catalogue: Annotated[
+        Path | None, typer.Option(help="CSV, TSV, JSON lines, JSON or Parquet of items, or a folder.")
+    ] = None,
+    domain: Annotated[
+        str, typer.Option(help="The kind of items of the catalogue; or which domain of the run.")
+    ] = "",
+    facts: Annotated[str, typer.Option(help="Further columns of the catalogue, as price,city.")] = "",
+    database: Database = "",
+    host: Annotated[
+        str, typer.Option(help="Another one than this machine's needs an API key.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8000,
+    model: Annotated[
+        str, typer.Option(help="A GGUF file, `embedded`, or `none`; else the run's own, or the embedded one.")
+    ] = "",
+    slots: Annotated[int, typer.Option(help="Answers that the model writes together.")] = 4,
+    require_key: Annotated[
+        bool, typer.Option("--require-key", help="Need an API key even where the database has none yet.")
+    ] = False,
+    allowed_host: Annotated[
+        list[str] | None, typer.Option(help="A name that clients reach it by; may be repeated.")
+    ] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Serve recommendations by HTTP until SIGTERM."""
+    from rectune.core.extras import needs_extra
+
+    with needs_extra("rectune serve", "fastapi", "uvicorn", "sqlalchemy", "alembic"):
+        from rectune.serving.config import ServerConfig
+        from rectune.serving.server import serve as run
+
+    names = tuple(name.strip() for name in facts.split(",") if name.strip())
+    run(
+        ServerConfig(
+            host, port, database or _default(runs), catalogue, recipe, domain, names, model, runs, slots,
+            require_key, tuple(allowed_host or ()),
+        )
+    )  # fmt: skip
+
+
+@keys_app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="For people, to tell keys apart.")],
+    scopes: Annotated[
+        str, typer.Option(help="What it may do, of: recommend, feedback, items, users, chats, models, admin.")
+    ] = _SCOPES,
+    database: Database = "",
+    runs: Runs = Path("runs"),
+) -> None:
+    """Make a key; it is shown this once."""
+    from rectune.serving.store import api_keys
+
+    with _database(database, runs) as store, store.writing() as session:
+        key = api_keys.create(session, name, [one.strip() for one in scopes.split(",") if one.strip()])
+    typer.echo(key)
+
+
+@keys_app.command("list")
+def list_keys(database: Database = "", runs: Runs = Path("runs")) -> None:
+    """All keys, without their secrets."""
+    from rectune.serving.store import api_keys
+
+    with _database(database, runs) as store, store.reading() as session:
+        for key in api_keys.list_all(session):
+            typer.echo(
+                f"{key.id}  {key.name}  {','.join(key.scopes)}{'' if key.revoked is None else '  revoked'}"
+            )
+
+
+@keys_app.command("revoke")
+def revoke(
+    id: Annotated[str, typer.Argument(help="As `rectune keys list` says it.")],
+    database: Database = "",
+    runs: Runs = Path("runs"),
+) -> None:
+    """End a key at once."""
+    from rectune.core.errors import UserError
+    from rectune.serving.store import api_keys
+
+    with _database(database, runs) as store, store.writing() as session:
+        if not api_keys.revoke(session, id):
+            raise UserError(f"there is no key {id} that could be revoked", hint="see: rectune keys list")
+
+
+def _default(runs: Path) -> str:
+    return str(runs / "service.sqlite")
+
+
+@contextmanager
+def _database(place: str, runs: Path) -> Iterator[Store]:
+    from rectune.serving.store.database import open_database
+
+    with open_database(place or _default(runs)) as found:
+        yield found

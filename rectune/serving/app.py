@@ -1,0 +1,63 @@
+"""The HTTP application: routes, the gate before them, and what clients are told of errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio.to_thread import run_sync
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rectune.core.errors import RectuneError
+from rectune.serving.api import chat, feedback, health, items, recommend, rerank, users
+from rectune.serving.config import ServerConfig
+from rectune.serving.gate import Gate
+from rectune.serving.metrics import Metrics
+from rectune.serving.pickers import TitlePicker
+from rectune.serving.problems import problem_of
+from rectune.serving.recommending import RecommendService
+from rectune.serving.state import ServerState
+
+_ABOUT = """Recommendations with reasons. Where keys are needed, send one as `X-API-Key` or as Bearer.
+Errors are `{"error": {"message", "type", "code"}}`."""
+
+
+def create_app(service: RecommendService, config: ServerConfig) -> FastAPI:
+    """The application of a service that is loaded; when it ends, the service is drained.
+
+    Args:
+        service: recommends.
+        config: of the server.
+    """
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_sync(service.drain)
+
+    app = FastAPI(
+        title="rectune",
+        version="1",
+        description=_ABOUT,
+        docs_url=None,  # these pages load scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+        telemetry={"auto_configure": False},
+        middleware=[Middleware(Gate, config=config, database=service.database, metrics=metrics)],
+    )
+    app.state.server = ServerState(service, config, metrics, TitlePicker(service.recommender.items))
+    for one in (recommend, feedback, items, users, chat, rerank, health):
+        app.include_router(one.router)
+    for error in (RectuneError, RequestValidationError, HTTPException):
+        app.add_exception_handler(error, _told)
+    return app
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    return problem_of(error).response()

@@ -1,0 +1,125 @@
+"""The settings of a server, checked: where it listens, what it recommends from, and what it allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+from rectune.core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request, user or client may take.
+
+    Attributes:
+        body_bytes: of a request's body, at most.
+        requests_per_minute: of one key, or of one address where no key is needed. So many may come at once.
+        open_generations: answers by the model that one user may have open at a time.
+        answer_seconds: after which an answer by the model is ended; reasons are plain sentences then.
+        drain_seconds: that open requests have to end when the server is stopped.
+        explained: items of an answer that get a reason where the model words them, the best first.
+
+    Raises:
+        UserError: one is not above 0.
+    """
+
+    body_bytes: int = 64 * 1024
+    requests_per_minute: int = 240
+    open_generations: int = 2
+    answer_seconds: float = 120.0
+    drain_seconds: float = 30.0
+    explained: int = 10
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise UserError(f"{name} is {value}", where="limits", hint="give a number above 0")
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """A server.
+
+    Attributes:
+        host: the address to listen on; another one than this machine's own needs an API key.
+        port: 0 takes a free one.
+        database: a file, or a URL of PostgreSQL; see `rectune.serving.store.database.open_database`.
+        catalogue: a file or folder of items; or None for a recipe's run.
+        recipe: whose run: its data, chosen rankers and aligned model.
+        domain: the kind of items of the catalogue; or which domain of the run.
+        facts: further columns of the catalogue that reasons may speak of and conditions may name.
+        model: a GGUF file, `embedded` or `none`; empty for the run's own, or the embedded one.
+        runs: the artifact store.
+        slots: answers that the model writes together.
+        require_key: whether a key is needed even where the store has none.
+        allowed_hosts: names in the header Host, besides localhost; addresses are always taken.
+        limits: see there.
+
+    Raises:
+        UserError: the port is none, there is no database, or there are both or neither of catalogue and
+            recipe.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    database: str = "runs/service.sqlite"
+    catalogue: Path | None = None
+    recipe: str = ""
+    domain: str = ""
+    facts: tuple[str, ...] = ()
+    model: str = ""
+    runs: Path = Path("runs")
+    slots: int = 4
+    require_key: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port < 2**16:
+            raise UserError(f"{self.port} is no port", where="--port", hint="give a number from 0 to 65535")
+        if self.slots < 1:
+            raise UserError(f"{self.slots} slots", where="--slots", hint="give a number above 0")
+        if not self.database:
+            raise UserError("no database", where="--database", hint="give a file, or a URL of PostgreSQL")
+        if bool(self.catalogue) == bool(self.recipe):
+            says = "a catalogue and a recipe" if self.recipe else "nothing to recommend from"
+            raise UserError(says, hint="give --catalogue FILE, or the recipe of a run, as demo")
+        if self.facts and not self.catalogue:
+            raise UserError("is for a catalogue file", where="--facts", hint="leave it out")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_exposed(config: ServerConfig, has_key: bool) -> None:
+    """Refuse to be reached by others without a key.
+
+    Args:
+        config: of the server.
+        has_key: whether the store has a key that is not revoked.
+
+    Raises:
+        UserError: it has none, and one is needed.
+    """
+    if has_key or (config.is_local and not config.require_key):
+        return
+    where = "--require-key" if config.is_local else f"--host {config.host}"
+    raise UserError(
+        "the database has no API key, so nobody could use this server",
+        where=where,
+        hint=f"make one: rectune keys create NAME --database {config.database}",
+    )

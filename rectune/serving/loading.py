@@ -1,0 +1,66 @@
+"""What a server needs before it takes requests: a recommender, and the engine of its model."""
+
+from __future__ import annotations
+
+from rectune.core.errors import UserError
+from rectune.inference.service import EngineService
+from rectune.readers.catalogue import CatalogueOptions
+from rectune.recommender.model_check import LOCALES
+from rectune.recommender.recommender import Recommender
+from rectune.serving.config import ServerConfig
+
+
+def load_recommender(config: ServerConfig) -> Recommender:
+    """The recommender of a catalogue file, or of a recipe's run: what was chosen there ranks.
+
+    Raises:
+        UserError: the catalogue cannot be read, the recipe was not run, or there is no such model.
+    """
+    if config.catalogue:
+        model = None if config.model == "none" else config.model or "embedded"
+        options = CatalogueOptions(config.domain or "other", facts=config.facts)
+        return Recommender.from_catalogue(config.catalogue, model=model, options=options, runs=config.runs)
+    model = None if config.model == "none" else config.model or "run"
+    return Recommender.from_run(config.recipe, config.domain, model=model, runs=config.runs)
+
+
+def prepare(recommender: Recommender) -> None:
+    """Read and embed now what the first request would wait for.
+
+    Raises:
+        UserError: the model chooses the items by constrained decoding, which a service cannot do.
+    """
+    model = recommender.generative
+    if model and recommender.ranker is None and model.retrieval.grounding == "constrained":
+        raise UserError(
+            "a service cannot let the model name titles by constrained decoding",
+            where="retrieval.grounding",
+            hint="take a recipe that sets it to ranked, or to retrieve",
+        )
+    if recommender.ranker is None:
+        _ = recommender.titles
+    else:
+        first = next(iter(recommender.items.values()))
+        recommender.recommend(query=first.title, k=1, explain=False)
+        recommender.ranker.score_all([[first.item_id]])
+
+
+def load_engine(recommender: Recommender, slots: int) -> EngineService | None:
+    """The engine of the recommender's model; None where none is asked.
+
+    That is where there is no model, and where plain sentences stand for its reasons in every language and it
+    ranks nothing either.
+
+    Raises:
+        UserError: the model cannot be loaded.
+    """
+    model = recommender.generative
+    if model is None:
+        return None
+    words = recommender.ranker is None or not model.untrusted >= frozenset(LOCALES)
+    if not words and recommender.model_ranking is None:
+        return None
+    from rectune.inference.llamacpp import LlamaEngine
+
+    settings = model.retrieval.model_copy(update={"max_num_seqs": slots})
+    return EngineService(LlamaEngine(model.model, settings))

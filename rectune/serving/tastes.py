@@ -1,0 +1,75 @@
+"""What is known of a user when they ask: what they like, what must not come, what they were shown."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from rectune.core.types import Locale
+from rectune.recommender.recommender import Recommender
+from rectune.serving.answers import NotFound
+from rectune.serving.store import feedback, users
+from rectune.serving.store.database import Database
+from rectune.serving.store.tables import User
+
+_SHOWN = 200  # items that were shown without a reaction and come last: the latest
+
+
+@dataclass(frozen=True)
+class Taste:
+    """What is known of a user.
+
+    Attributes:
+        user_id: of the store; None for nobody.
+        liked: ids of the catalogue, oldest first: the run's likes, then those of the store.
+        refused: ids that never come again: seen, disliked and hidden ones.
+        shown: ids that were shown without any reaction; they come last.
+        locale: their language.
+    """
+
+    user_id: int | None = None
+    liked: Sequence[str] = ()
+    refused: frozenset[str] = frozenset()
+    shown: frozenset[str] = frozenset()
+    locale: Locale = "en"
+
+
+def user_of(database: Database, recommender: Recommender, external_id: str) -> User:
+    """The user of this id; one whom only the run knows is made in the store.
+
+    Raises:
+        NotFound: neither knows them.
+    """
+    with database.reading() as session:
+        found = users.find(session, external_id)
+    if found is None and external_id in recommender.users:
+        with database.writing() as session:
+            found = users.find(session, external_id) or users.create(session, external_id)
+    if found is None:
+        raise NotFound(f"there is no user {external_id}", hint="create it first: POST /api/v1/users")
+    return found
+
+
+def taste_of(database: Database, recommender: Recommender, external_id: str | None) -> Taste:
+    """What is known of a user now; feedback counts as soon as it is kept.
+
+    Raises:
+        NotFound: there is no such user.
+    """
+    if external_id is None:
+        return Taste()
+    user = user_of(database, recommender, external_id)
+    with database.reading() as session:
+        likes = feedback.liked(session, user.id)
+        seen = feedback.item_ids(session, user.id, ("seen",))
+        against = feedback.item_ids(session, user.id, ("dislike", "hide"))
+        shown = feedback.shown_without_reaction(session, user.id)[-_SHOWN:]
+    past = recommender.history_of(external_id) if external_id in recommender.users else ()
+    liked = [item for item in _latest([*past, *likes]) if item not in against and item in recommender.items]
+    locale: Locale = "ko" if user.locale.lower().startswith("ko") else "en"
+    return Taste(user.id, liked, frozenset(seen | against | set(likes)), frozenset(shown), locale)
+
+
+def _latest(items: Collection[str]) -> list[str]:
+    """Each once, where it came last."""
+    return list(dict.fromkeys(reversed(list(items))))[::-1]

@@ -1,0 +1,172 @@
+"""A server over the shelf of six films: its recommender is fitted once, store and app are new each time."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from rectune.inference.requests import GenerationRequest, GenerationResult
+from rectune.inference.service import EngineService
+from rectune.recommender.generative import GenerativeRecommender
+from rectune.recommender.recommender import Recommender
+from rectune.retrieval.grounding import ground_in
+from rectune.serving.app import create_app
+from rectune.serving.config import Limits, ServerConfig
+from rectune.serving.recommending import RecommendService
+from rectune.serving.store.database import Database, open_database
+from tests.recommender.shelf import RETRIEVAL, by_likes, films
+from tests.recommender.writer import from_facts
+
+URL = "http://127.0.0.1:8000"
+MODEL = Path("author.gguf")
+
+
+class Author:
+    """An engine that writes a word of every answer a step; one answer at a time, others wait."""
+
+    model, context = MODEL, 500
+
+    def __init__(self, write: Callable[[GenerationRequest], str] = from_facts, slots: int = 2) -> None:
+        self.write, self.slots = write, slots
+        self.waiting: list[Any] = []
+        self.open: dict[Any, list[str]] = {}
+        self.gate = threading.Event()  # steps wait for it
+        self.gate.set()
+        self.fails = False
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.open or self.waiting)
+
+    def enqueue(self, job: Any) -> None:
+        self.waiting.append(job)
+
+    def cancel(self, job: Any) -> None:
+        pass  # the job says so
+
+    def step(self) -> None:
+        if self.fails:
+            raise MemoryError("no memory")
+        while self.waiting and len(self.open) < self.slots:
+            job = self.waiting.pop(0)
+            job.begin()
+            self.open[job] = re.findall(r"\s*\S+", " " + self.write(job.request))
+        self.gate.wait(0.02)  # so that who is cancelled is noticed
+        for job, words in list(self.open.items()):
+            if job.cancelled:
+                del self.open[job]
+                job.give_up("cancelled")
+            elif self.gate.is_set():
+                self._go_on(job, words)
+        for job in [one for one in self.waiting if one.cancelled]:
+            self.waiting.remove(job)
+            job.give_up("cancelled")
+
+    def _go_on(self, job: Any, words: list[str]) -> None:
+        if words:
+            job.written = getattr(job, "written", "") + words[0]
+            job.write(words.pop(0))
+            return
+        del self.open[job]
+        job.end(GenerationResult(job.request.id, getattr(job, "written", ""), "stop", 9, 9))
+
+    def __enter__(self) -> Author:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for job in [*self.open, *self.waiting]:
+            job.give_up("cancelled")
+
+
+@dataclass
+class World:
+    """A server, and who asks it."""
+
+    client: TestClient
+    service: RecommendService
+    database: Database
+
+    def user(self, id: str, **profile: Any) -> str:
+        """A new user."""
+        answer = self.client.post("/api/v1/users", json={"id": id, **profile})
+        assert answer.status_code == 201, answer.text
+        return id
+
+    def say(self, user: str, type: str, *items: str) -> None:
+        """Feedback of one type to items."""
+        entries = [{"user": user, "item": item, "type": type} for item in items]
+        answer = self.client.post("/api/v1/feedback", json=entries)
+        assert answer.status_code == 200, answer.text
+
+    def ask(self, **body: Any) -> dict[str, Any]:
+        """An answer of the recommender."""
+        answer = self.client.post("/api/v1/recommend", json=body)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+def shown(answer: dict[str, Any]) -> list[str]:
+    """The ids of an answer."""
+    return [item["item_id"] for item in answer["items"]]
+
+
+def with_model(recommender: Recommender, folder: Path) -> Recommender:
+    """The same recommender with a model that words the reasons."""
+    settings = RETRIEVAL.model_copy(update={"attempts": 2})
+    grounding = ground_in(films(), folder / "index", "letters", settings)
+
+    def forbidden(*given: object, **more: object) -> list[GenerationResult]:
+        raise AssertionError("the recommender that is shared was asked")
+
+    found = copy(recommender)
+    found.generative = GenerativeRecommender(
+        MODEL, grounding, settings, folder / "generations.sqlite", forbidden
+    )
+    return found
+
+
+@contextmanager
+def world(
+    recommender: Recommender, folder: Path, author: Any = None, limits: Limits | None = None,
+    max_waiting: int | None = None, **settings: Any,
+) -> Iterator[World]:  # fmt: skip
+    """A server over a recommender, with a new store; `author` is an engine, or a service of one."""
+    config = ServerConfig(
+        database=str(folder / "store.db"), recipe="demo", limits=limits or Limits(requests_per_minute=100_000)
+    )
+    config = replace(config, **settings)
+    with open_database(config.database) as database:
+        engine = author if author is None or isinstance(author, EngineService) else None
+        engine = engine or (EngineService(author, max_waiting) if author else None)
+        service = RecommendService(recommender, database, engine, config.limits)
+        try:
+            with TestClient(create_app(service, config), base_url=URL) as client:
+                yield World(client, service, database)
+        finally:
+            if engine:
+                engine.close()
+
+
+def by_films(folder: Path) -> Recommender:
+    """Item-kNN over the likes of five people; their ids are known as the run's."""
+    return by_likes(folder)
+
+
+def events(lines: Sequence[str]) -> list[tuple[str, str]]:
+    """The events of a stream: names and data."""
+    found, name = [], ""
+    for line in lines:
+        if line.startswith("event: "):
+            name = line[7:]
+        elif line.startswith("data: "):
+            found.append((name, line[6:]))
+    return found
