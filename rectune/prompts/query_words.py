@@ -21,7 +21,8 @@ _EMPTY = frozenset(
     "then very".split()
 )
 _EMPTY_KOREAN = GENERAL_KOREAN | frozenset(
-    "바탕 감독 출연 배우 작가 저자 가수 브랜드 인기 최고 요즘 최근 시대".split()
+    "바탕 감독 출연 배우 작가 저자 가수 브랜드 인기 최고 요즘 최근 시대 "
+    "날 때 것 곳 번 쪽 수 줄 중 등 편".split()
 )
 
 

@@ -26,7 +26,8 @@ _VALUES = 3  # categories, makers or words that are named
 _ROLES = 2  # facts that are named
 _TITLE, _TOLD = 100, 200  # characters of a title and of a description that are shown
 _READ = 2000  # characters of a description that are looked at
-_LEAST = 20  # characters of a description that says something
+_LEAST, _LEAST_HANGUL = 20, 8  # characters of a description that says something
+_HANGUL = re.compile("[가-힣]")
 _LABEL = re.compile(r"\w+: ")
 _SENTENCE = re.compile(r".+?[.!?。…](?=[\"”’)\]]*(?:\s|$))")
 
@@ -39,6 +40,7 @@ def template_reason(
     wording: int = 0,
     words: Sequence[str] = (),
     told: str = "",
+    people: str = "",
 ) -> str:
     """One paragraph on why an item fits a history, or a query.
 
@@ -50,6 +52,7 @@ def template_reason(
         wording: picks one of the openings.
         words: words of the query that the catalogue says of the item.
         told: a piece of the description to quote; the item's own without it.
+        people: a sentence on people who liked both, for where the catalogue shows nothing in common.
     """
     written = _Written(item, locale, liked, tuple(words))
     if query:
@@ -59,7 +62,7 @@ def template_reason(
         common = most_in_common(item, liked)
         shown = [one for one in liked if any(one is found.liked for found in common)] or list(liked[-2:])
         parts = [written.liked(shown, wording)] if shown else []
-        parts += written.shared(common) if common else [written.plain(), written.unlinked()]
+        parts += written.shared(common) if common else [written.plain(), people or written.unlinked()]
         parts += [written.facts(" ".join(parts).casefold()), written.told(told)]
     parts.append(told_opinions(item, locale, 1))
     return " ".join(part for part in parts if part)
@@ -195,7 +198,8 @@ class _Written:
         text = one_line((without_opinions(piece) or self.item.description)[:_READ])
         if text.startswith(self.item.title):  # the only piece of a short item holds its title and facts
             text = one_line(self.item.description[:_READ])
-        if len(text) < _LEAST or text == one_line(self.item.title):
+        least = _LEAST_HANGUL if _HANGUL.search(text) else _LEAST
+        if len(text) < least or text == one_line(self.item.title):
             return ""
         asked = self._asked
         best = max(_sentences_in(text), key=lambda one: sum(word in one.casefold() for word in asked))

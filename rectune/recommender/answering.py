@@ -15,7 +15,7 @@ from rectune.prompts.title_index import TitleIndexes
 from rectune.rankers.base import Ranker
 from rectune.rankers.co_likes import CoLikes
 from rectune.recommender.events import AnswerEvents, numbered
-from rectune.recommender.evidence import evidence_for
+from rectune.recommender.evidence import evidence_for, people_in_words
 from rectune.recommender.explanation_request import ExplanationRequest
 from rectune.recommender.explanations import (
     Explanation,
@@ -225,12 +225,7 @@ class CatalogueAnswers:
     ) -> list[list[Explanation]]:
         """Reasons for the first items of each answer."""
         wanted = [
-            [
-                ExplanationRequest(
-                    self.items[one.item_id], request.liked[-_LIKED:], request.query, request.locale
-                )
-                for one in found.items[:count]
-            ]
+            self._explanation_requests(request, [self.items[one.item_id] for one in found.items[:count]])
             for request, found in zip(read, places, strict=True)
         ]
         flat = [(at, one) for at, asked in enumerate(wanted) for one in asked]
@@ -238,6 +233,14 @@ class CatalogueAnswers:
         written = self._written([one for _, one in flat], tell)
         rest = iter(written)
         return [[next(rest) for _ in asked] for asked in wanted]
+
+    def _explanation_requests(self, request: ReadRequest, items: Sequence[Item]) -> list[ExplanationRequest]:
+        liked, query = request.told
+        evidence = evidence_for(items, liked, query, request.locale, self.likes)
+        return [
+            ExplanationRequest(item, liked[-_LIKED:], query, request.locale, people=people_in_words(found))
+            for item, found in zip(items, evidence, strict=True)
+        ]
 
     def _written(self, wanted: Sequence[ExplanationRequest], on_reason: OnReason | None) -> list[Explanation]:
         if self.generative is not None and wanted:

@@ -67,6 +67,11 @@ def evidence_for(
     ]
 
 
+def people_in_words(found: Evidence | None) -> str:
+    """The sentence on people who liked both; empty for other evidence."""
+    return f"{found.text[:1].upper()}{found.text[1:]}." if found and found.kind == "likes" else ""
+
+
 def _of_likes(found: CoLike, titles: Mapping[str, str], locale: Locale) -> Evidence:
     title = f'"{cut_line(titles[found.item_id], _TITLE)}"'
     text = f"{found.both:,} of {found.liked:,} people who liked {title} also liked it"

@@ -14,6 +14,8 @@ class ExplanationRequest:
     """The input of an explanation: an item, and the history or the query that it should fit.
 
     `evidence` is the chunk of the item that was found; the prompt has it instead of the whole description.
+    `people` is a sentence on people who liked it with an item of the history, which a template sentence has
+    where the catalogue shows nothing in common.
     """
 
     item: Item
@@ -21,6 +23,7 @@ class ExplanationRequest:
     query: str
     locale: Locale
     evidence: str = ""
+    people: str = ""
 
     @property
     def shown(self) -> Item:

@@ -149,7 +149,7 @@ def plain_sentence(request: ExplanationRequest) -> str:
     """Reasons from a template: what item and request have in common, and the catalogue's facts."""
     words = query_words(request.item, request.query)
     given = (request.item, request.liked, request.query, request.locale)
-    return template_reason(*given, words=words, told=request.evidence)
+    return template_reason(*given, words=words, told=request.evidence, people=request.people)
 
 
 def _request(request: ExplanationRequest, sampling: SamplingConfig, attempt: int) -> GenerationRequest:

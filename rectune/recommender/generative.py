@@ -292,4 +292,5 @@ class GenerativeRecommender:
         # The chunk with the title has only what the item itself has.
         own = chosen.how == "embedding" and not chosen.evidence.startswith(head_of(item))
         body = chosen.evidence if own else ""
-        return ExplanationRequest(item, request.liked, request.query, request.locale, body)
+        liked, query = request.told
+        return ExplanationRequest(item, liked, query, request.locale, body)

@@ -69,6 +69,17 @@ class HistoryAndQuery:
         """Whether only items of other domains are given: taste carries over then, subjects do not."""
         return not self.query and any(item.domain != self.domain for item in self.liked)
 
+    @property
+    def told(self) -> tuple[tuple[Item, ...], str]:
+        """The history and the query that reasons speak of: nobody is told that they liked what the catalogue
+        does not have. Where it has none of a history, the titles are a query, which is how they are looked
+        for.
+        """
+        if self.crosses:
+            return self.liked, self.query
+        known = tuple(item for item in self.liked if item.item_id)
+        return known, self.query or ("" if known else "; ".join(self.titles))
+
 
 @dataclass(frozen=True)
 class RecommendationRequest(HistoryAndQuery):

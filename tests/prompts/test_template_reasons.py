@@ -54,7 +54,7 @@ COMEDY = film("A Comedy", "Comedy", 1993)
             COMEDY,
             [ALIEN],
             'You liked "Alien". "A Comedy" is a film from 1993, listed under Comedy. '
-            "Nothing in the catalogue links it to what you liked, but it ranked high for you.",
+            "It ranked high for you, though the catalogue shows nothing in common with what you liked.",
         ),
         (
             film("All", "Horror|Sci-Fi"),
@@ -70,7 +70,7 @@ COMEDY = film("A Comedy", "Comedy", 1993)
             film("Kettle", "", None, "price: 12.50", "city: Busan"),
             [film("Lamp")],
             'You liked "Lamp". "Kettle" is a film. '
-            "Nothing in the catalogue links it to what you liked, but it ranked high for you. "
+            "It ranked high for you, though the catalogue shows nothing in common with what you liked. "
             "Its price: 12.50. Its city: Busan.",
         ),
         (
@@ -174,10 +174,9 @@ def test_korean_words_of_a_query_are_nouns_without_particles() -> None:
     assert query_words(first, "남북 분단을 다룬 영화") == ["남북 분단"]
 
 
-def test_where_no_word_of_the_query_stands_that_is_said() -> None:
+def test_where_no_word_of_the_query_stands_only_the_search_is_named() -> None:
     assert template_reason(MONKEYS, [], "a quiet comedy", "en").endswith(
-        "It does not have your very words; it came high in the search. "
-        'Its description: "A convict is sent back in time."'
+        'It came high in the search for that. Its description: "A convict is sent back in time."'
     )
     assert template_reason(film("Bare"), [], "a quiet comedy", "en") == (
         'You asked for "a quiet comedy". "Bare" came first in the search; no more is known of it here.'
@@ -199,7 +198,7 @@ def test_the_kind_that_all_items_are_is_no_reason() -> None:
     assert template_reason(webb, [hole], "", "en").endswith("of the same kind: science.")
     assert template_reason(fire, [hole], "", "en") == (
         'You liked "Black hole". "Fire" is a news article, listed under world. '
-        "Nothing in the catalogue links it to what you liked, but it ranked high for you."
+        "It ranked high for you, though the catalogue shows nothing in common with what you liked."
     )
 
 
