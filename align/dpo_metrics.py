@@ -21,6 +21,7 @@ Logged = Sequence[metrics.Row]
 
 REWARDS = ("rewards/chosen", "rewards/rejected", "rewards/margins")
 _GROWTH = 0.2  # growth of the answers from which on there is a warning
+_FEWEST = 10  # held-out pairs, below which their accuracy says nothing
 _LAST = 0.25  # of the training steps: what counts as the end where nothing is held out
 
 
@@ -114,7 +115,7 @@ def _longer(lengths: AnswerLengths | None) -> Iterator[str]:
 def _overfitted(trained: Logged, held_out: Logged) -> Iterator[str]:
     """Held-out accuracy below that of an earlier evaluation, while it rose on what was trained on since."""
     evaluated = [row for row in held_out if row["step"]]
-    if len(evaluated) < 2:
+    if len(evaluated) < 2 or evaluated[-1].get("pairs", _FEWEST) < _FEWEST:
         return
     best, last = max(evaluated[:-1], key=lambda row: row["accuracy"]), evaluated[-1]
     before = [row["rewards/accuracies"] for row in trained if row["step"] <= best["step"]]

@@ -84,7 +84,7 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> tuple[Re
     model, said = (None, "") if none else _model(source, config)
     verdict = verdict_for(model, config, source.runs) if model else None
     if verdict and verdict.untrusted:
-        said = f"{said}{', and ' * bool(said)}{verdict.describe()}"
+        said = f"{verdict.describe()}{'; ' * bool(said)}{said}"
     ranker = source.ranker or None
     if source.catalogue:
         items = items_of(source.catalogue, source.read)
@@ -123,7 +123,7 @@ def _model(source: CatalogueSource, config: RetrievalConfig) -> tuple[Path, str]
     except UserError:
         if source.recipe:
             raise
-    said = f"the recipe {_DEFAULT} was not run here as it stands"
+    said = f"it is the embedded model, as the recipe {_DEFAULT} was not run here as it stands"
     if config.grounding != "ranked":
-        said += ": the embedded model answers, untrained"
+        said += ", and answers untrained"
     return gguf_file("embedded"), said

@@ -10,6 +10,9 @@ RECIPES = _PACKAGE / "recipes"
 SAMPLES = _PACKAGE / "samples"
 CONSTRAINTS = _PACKAGE.parent / "constraints.txt"  # beside the package in a checkout only
 
+# How the command is typed: set-up of a checkout puts it into the environment that it makes.
+COMMAND = ".venv/bin/rectune" if CONSTRAINTS.is_file() else "rectune"
+
 WITH_SET_UP = ("llm", "train", "serve")  # the extras that set-up of a checkout installs for users
 
 # How missing or wrong packages are repaired.

@@ -141,7 +141,7 @@ def find_columns(
         raise UserError(
             f"no column looks like {' or '.join(lack)} among: {shown(there)}",
             where=str(path),
-            hint=f"name it in {where}, as {lack[0]}: COLUMN; or name all columns if there is no header line",
+            hint=f"name the column in {where}; or name all columns if there is no header line",
         )
     used = {*taken.values(), *facts}
     return Columns(taken, tuple(column for column in there if column and column not in used))

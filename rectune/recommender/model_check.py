@@ -55,14 +55,15 @@ class ModelVerdict:
         return frozenset(LOCALES) - self.languages
 
     def describe(self) -> str:
-        """Why plain sentences stand, in a line."""
+        """That plain sentences stand for reasons, and why, in a line."""
         told = " and ".join(
             f"{self.passed[locale]} of {self.asked[locale]} {_LANGUAGES[locale]}"
             for locale in LOCALES
             if locale in self.untrusted
         )
         where = "" if not self.languages else f" in {_LANGUAGES[next(iter(self.untrusted))]}"
-        return f"the model answered {told} questions soundly: plain sentences give the reasons{where}"
+        asked = f"the model answered {told} questions of `rectune doctor` soundly"
+        return f"reasons are plain sentences{where}: {asked}"
 
 
 def ask_model(

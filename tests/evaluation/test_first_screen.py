@@ -18,7 +18,7 @@ from rectune.core.figures import FitFigures, QueriesFigures, SftFigures, TagFigu
 from rectune.core.figures.grounding import SamplePrompt
 from rectune.core.figures.record import StageRecord
 from rectune.core.figures.served import BEST_ALONE, ServedMetrics
-from rectune.core.package_data import find_recipe
+from rectune.core.package_data import COMMAND, find_recipe
 from rectune.core.recipe import Recipe, load_recipe
 from rectune.core.text.markdown import escaped
 from rectune.core.text.tables import Table
@@ -241,9 +241,9 @@ def test_commands_name_the_recipe_and_are_taken_by_the_command_line(
     run(config, finished, out)
     found = commands((out / "report.md").read_text())
     assert found[:3] == [
-        "rectune tag demo align.annotator=person",
-        "rectune run demo align.annotator=person",
-        "rectune run demo data.train=1100",
+        f"{COMMAND} tag demo align.annotator=person",
+        f"{COMMAND} run demo align.annotator=person",
+        f"{COMMAND} run demo data.train=1100",
     ]
     assert len(found) == 6 and all(command in outlined(out).open for command in found)
     for command in found:
@@ -281,9 +281,9 @@ def test_a_recipe_of_any_name_stays_one_argument_in_its_block(
     for text in (page, rendered(markdown)):
         assert "<script" not in text
         blocks = re.findall(r"<pre><code[^>]*>(.*?)</code></pre>", text, re.DOTALL)
-        assert len(blocks) == 3 and all(block.startswith("rectune ") for block in blocks)
+        assert len(blocks) == 3 and all(block.startswith(f"{COMMAND} ") for block in blocks)
     assert page.count("<h1>") == rendered(markdown).count("<h1>") == 1
-    tagging = re.search("^rectune tag .*$", markdown, re.MULTILINE)
+    tagging = re.search(rf"^{re.escape(COMMAND)} tag .*$", markdown, re.MULTILINE)
     assert tagging and shlex.split(tagging[0])[2] == f"recipes/{shown(name)}.yaml"
 
 

@@ -406,7 +406,7 @@ def test_samples_say_what_answers_resolve_to(config: Recipe, finished: dict[str,
     assert (
         text.count("resolves to nothing in the catalogue") == 10 + 3
     )  # of twelve samples ten, and three above
-    assert "names no item; nearest to what it says is Alien (1979)" in text
+    assert "names nothing new of the catalogue; nearest to what it says is Alien (1979)" in text
     assert f"names {KOREAN} (title) ✓ the item taken next" in text
 
 

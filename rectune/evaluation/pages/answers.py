@@ -61,7 +61,7 @@ def resolved(answer: SampleAnswer, tr: Translation) -> str:
     if not answer.item:
         return tr("resolves to nothing in the catalogue")
     said = (
-        "names no item; nearest to what it says is **{title}** ({how})"
+        "names nothing new of the catalogue; nearest to what it says is **{title}** ({how})"
         if answer.how == "embedding"
         else "names **{title}** ({how})"
     )

@@ -37,7 +37,8 @@ def before_after(run: FinishedStages, tr: Translation) -> list[Block]:
         return []
     requests = _requests(run, samples)
     said = tr(
-        "The first test prompts of different domains, not picked by hand. Answers are cut at {n} characters.",
+        "The first test prompts of different domains, not picked by hand, answered by the models alone and "
+        "cut at {n} characters. None of this is served: what goes out stands under Recommendations.",
         n=_ANSWER,
     )
     return [said, *(block for one in samples for block in _sample(one, requests.get(one.prompt_id), tr))]

@@ -6,7 +6,7 @@ import shlex
 
 from rectune.core.figures import BaseFigures
 from rectune.core.finished_stages import FinishedStages
-from rectune.core.package_data import recipe_argument
+from rectune.core.package_data import COMMAND, recipe_argument
 from rectune.core.settings import DataConfig
 from rectune.core.text.translation import Translation
 from rectune.evaluation.pages.blocks import Block, Code
@@ -30,7 +30,7 @@ def next_steps(run: FinishedStages, tr: Translation) -> list[Block]:
         *_rows(run, recipe, tr),
         *_model(run, recipe, tr),
         tr("**Use your own files**: any table with titles is a catalogue; docs/tutorial.md goes on from it."),
-        Code((f"rectune recommend --recipe {recipe} --catalogue items.csv --history {titles}",)),
+        Code((f"{COMMAND} recommend --recipe {recipe} --catalogue items.csv --history {titles}",)),
     ]
 
 
@@ -38,7 +38,7 @@ def _tags(recipe: str, tr: Translation) -> list[Block]:
     person = "align.annotator=person"
     return [
         tr("**Tag answers yourself**, in place of the simulated annotator, and train on your tags:"),
-        Code((f"rectune tag {recipe} {person}", f"rectune run {recipe} {person}")),
+        Code((f"{COMMAND} tag {recipe} {person}", f"{COMMAND} run {recipe} {person}")),
     ]
 
 
@@ -51,7 +51,7 @@ def _rows(run: FinishedStages, recipe: str, tr: Translation) -> list[Block]:
         "them are taken and the report says how many:",
         n=f"{data.train:,}",
     )
-    return [said, Code((f"rectune run {recipe} data.train={_MORE_ROWS * data.train}",))]
+    return [said, Code((f"{COMMAND} run {recipe} data.train={_MORE_ROWS * data.train}",))]
 
 
 def _model(run: FinishedStages, recipe: str, tr: Translation) -> list[Block]:
@@ -62,9 +62,9 @@ def _model(run: FinishedStages, recipe: str, tr: Translation) -> list[Block]:
     if larger is None:
         return []
     said = tr(
-        "**Start from a larger model** than {n} million parameters; the first command says what memory and "
-        "time it needs, and no stage runs:",
+        "**Start from a larger model** than {n} million parameters, which is downloaded from the Hub; the "
+        "first command says what memory and time it needs, and no stage runs:",
         n=f"{base.parameters / 1e6:,.0f}",
     )
     changed = f"{recipe} models.base={larger}"
-    return [said, Code((f"rectune plan {changed} --estimate", f"rectune run {changed}"))]
+    return [said, Code((f"{COMMAND} plan {changed} --estimate", f"{COMMAND} run {changed}"))]

@@ -23,7 +23,6 @@ from rectune.core.figures import (
 )
 from rectune.core.figures.grounding import OutcomeShares
 from rectune.core.figures.record import StageRecord
-from rectune.core.figures.training import LossFigures
 from rectune.core.finished_stages import FinishedStages
 from rectune.core.text.figures import memory, percent
 from rectune.core.text.plain import duration
@@ -85,7 +84,7 @@ def _queries(figures: QueriesFigures, tr: Translation) -> str:
         rows_out=_count(figures.rows_out),
         queries=_count(figures.queries),
     )
-    return said + _reasons(figures.refused, "; refused: {reasons}", tr)
+    return said + _reasons(figures.refused, "; tries refused: {reasons}", tr)
 
 
 def _fit(figures: FitFigures, tr: Translation) -> str:
@@ -93,9 +92,8 @@ def _fit(figures: FitFigures, tr: Translation) -> str:
     chosen = [one.chosen.get("5+", {}) for one in figures.domains.values()]
     rankers = dict.fromkeys(name for weights in chosen for name in weights)
     return tr(
-        "{n} fits and validations of rankers; chosen for 5+ likes: {rankers}; one alone in {alone} domains, "
-        "several fused in {fused}",
-        n=_count(figures.made + figures.reused),
+        "chosen on validation users for 5+ likes: {rankers}; one alone in {alone} domains, several fused in "
+        "{fused}",
         rankers=", ".join(rankers) or tr("nothing"),
         alone=sum(len(weights) == 1 for weights in chosen),
         fused=sum(len(weights) > 1 for weights in chosen),
@@ -210,7 +208,7 @@ def _recommend(figures: RecommendFigures, tr: Translation) -> str:
         return said
     answers = report.modes[report.grounding].answers
     return said + tr(
-        ", {share} of the answers that go out ({grounding})",
+        "; of the answers that go out {share} name one ({grounding}), the others say that nothing fits",
         share=percent(_named(answers)),
         grounding=report.grounding,
     )
@@ -230,9 +228,16 @@ def _eval(figures: EvalFigures, tr: Translation) -> str:
     )
 
 
-def _loss(figures: LossFigures, tr: Translation) -> str:
+def _loss(figures: SftFigures | DpoFigures, tr: Translation) -> str:
     """Of held-out rows where there are any: a single step's loss on the trained ones is mostly chance."""
     first, last = figures.first_eval_loss, figures.last_eval_loss
+    if figures.best_eval_loss is not None and last is not None and figures.best_eval_loss < last:
+        return tr(
+            "held-out loss {best} after step {step}, which was kept, {last} at the end",
+            best=f"{figures.best_eval_loss:.2f}",
+            step=figures.best_step,
+            last=f"{last:.2f}",
+        )
     if first is not None and last is not None:
         return tr("held-out loss from {first} to {last}", first=f"{first:.2f}", last=f"{last:.2f}")
     return tr(
