@@ -89,6 +89,8 @@ def test_both_draw_the_same_stages() -> None:
 
 def test_the_example_in_korean_asks_the_same_of_korean_films() -> None:
     english, korean = recommend_example(ENGLISH), recommend_example(KOREAN)
+    facts = korean.index("--facts")
+    del korean[facts : facts + 2]  # columns that only the Korean catalogue has
     assert len(english) == len(korean)
     assert [w for w in english if w.startswith("--")] == [w for w in korean if w.startswith("--")]
     assert (ROOT / english[english.index("--catalogue") + 1]).is_file()
