@@ -25,7 +25,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
         "trl", "peft", "bitsandbytes", "deepspeed", "accelerate", "datasets", "sentencepiece", "ninja",
         "matplotlib", "tensorboard", "textual",
     ),
-    "serve": ("fastapi", "uvicorn", "python_multipart", "sqlalchemy", "alembic"),
+    "serve": ("fastapi", "starlette", "uvicorn", "python_multipart", "sqlalchemy", "alembic"),
     "postgres": ("psycopg",),
     "ray": ("ray",),
 }  # fmt: skip

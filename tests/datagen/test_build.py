@@ -17,10 +17,13 @@ from rectune.datagen.build import run
 ROOT = Path(__file__).parents[2]
 
 
+SIZE = ("data.train=110", "data.test=24", "data.max_history=8", "data.train_time_quantile=0.9")
+
+
 def recipe(*overrides: str) -> Recipe:
-    return load_recipe(ROOT / "recipes/demo.yaml", [f"data.root={ROOT / 'samples'}", *overrides]).only(
-        ("data",)
-    )
+    """The demo's data, of few test cases."""
+    given = [f"data.root={ROOT / 'samples'}", *SIZE, *overrides]
+    return load_recipe(ROOT / "recipes/demo.yaml", given).only(("data",))
 
 
 def test_all_eight_domains_become_tables_and_cases(tmp_path: Path) -> None:

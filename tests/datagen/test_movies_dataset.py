@@ -19,10 +19,13 @@ from tests.datagen.frames import collected
 ROOT = Path(__file__).parents[2]
 
 
+SIZE = ("data.train=110", "data.test=24", "data.max_history=8", "data.train_time_quantile=0.9")
+
+
 def recipe(*overrides: str) -> Recipe:
-    return load_recipe(ROOT / "recipes/demo.yaml", [f"data.root={ROOT / 'samples'}", *overrides]).only(
-        ("data",)
-    )
+    """The demo's data, of few test cases."""
+    given = [f"data.root={ROOT / 'samples'}", *SIZE, *overrides]
+    return load_recipe(ROOT / "recipes/demo.yaml", given).only(("data",))
 
 
 def test_the_sample_is_read_as_it_was_drawn_but_for_the_film_without_a_link() -> None:

@@ -30,7 +30,7 @@ def test_prompts_that_are_too_long_are_told_with_lengths_that_hold_them(recipe: 
     assert table == "dropped: 8 every query refused, 107 too long"
     assert "115 of 172 rows are lost (67%)" in warning and "generate.attempts" in warning
     turned = [word for word in warning.replace(";", "").split() if "=" in word]
-    assert turned == ["prompts.max_tokens=900", "train.max_length=1092", "align.max_length=1156"]
+    assert turned == ["prompts.max_tokens=900", "train.max_length=1220", "align.max_length=1156"]
     assert load_recipe(Path("demo"), turned).prompts.max_tokens == 900
 
 
@@ -48,7 +48,7 @@ def test_lengths_follow_the_language_and_can_be_typed_as_they_are_printed() -> N
     assert "prompts.max_tokens is 448," in said
     assert turned == [
         "prompts.max_tokens={en: 448, ko: 1204}",
-        "train.max_length=1396",
+        "train.max_length=1524",
         "align.max_length=1460",
     ]
     recipe = load_recipe(Path("demo"), [both, *turned])
@@ -79,4 +79,4 @@ def test_a_tenth_is_no_warning_and_nothing_lost_is_nothing_said(recipe: Recipe) 
         len(dropped_lines(Sft(rows_in=100, rows_out=90, dropped=twice), recipe)) == 1
     )  # of the same ten rows
     (_, warning) = sft(11)
-    assert "train.max_length is 640" in warning
+    assert "train.max_length is 768" in warning
