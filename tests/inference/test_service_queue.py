@@ -214,8 +214,10 @@ def test_no_prompt_is_evaluated_twice_and_a_shared_beginning_once() -> None:
         engine.open()
         assert [stream.result().text for stream in streams] == ["x"] * 9
         until(lambda: not service.snapshot().active)
+        read = service.snapshot().evaluated_prompt_tokens
     # The beginning, then of each its own letter and the letter written. Two came before the others.
     assert engine.scripted.evaluated <= 2 * (31 + 2) + 31 + 9 * 2
+    assert read == engine.scripted.evaluated - 9  # what was written is no prompt
 
 
 def test_what_is_scored_waits_for_a_slot_and_not_for_the_end_of_all_that_is_written() -> None:
