@@ -52,7 +52,7 @@ class EngineSnapshot:
         refused: requests that were turned away because the queue was full.
         finished: outcome -> requests: stop, length, error, cancelled, scored.
         prompt_tokens: tokens of the prompts of finished requests.
-        evaluated_prompt_tokens: tokens of prompts, of unfinished requests too, that the model was run over; what
+        evaluated_prompt_tokens: tokens of prompts, of unfinished requests too, that were evaluated; what
             several prompts share counts once.
         tokens: tokens written by finished requests.
         rate: requests answered in a second of work, in the last minute of it; None before the first.
