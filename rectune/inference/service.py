@@ -75,8 +75,8 @@ class EngineService(AbstractContextManager["EngineService"]):
 
     Args:
         engine: generates and scores.
-        max_waiting: requests that may wait for a slot; two for each slot if not given. Background requests
-            may take half of the places.
+        max_waiting: requests that may wait while no slot is free; two for each slot if not given. Background
+            requests may take half of the places.
 
     Attributes:
         model: the GGUF file that the engine runs.

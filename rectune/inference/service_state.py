@@ -85,8 +85,8 @@ class ServiceState:
 
     Args:
         slots: of the engine.
-        max_waiting: requests that may wait, interactive and background ones together. Background ones may
-            take half of the places.
+        max_waiting: requests that may wait, interactive and background ones together, besides those for which
+            a slot is free. Background ones may take half of the places.
     """
 
     def __init__(self, slots: int, max_waiting: int) -> None:
@@ -260,7 +260,8 @@ class ServiceState:
         background = len(self._waiting["background"])
         if priority == "background" and background + before >= max(1, self._most // 2):
             return True
-        return self._queued + before >= self._most
+        free = max(0, self._slots - len(self._active))  # given at the next step to as many that wait
+        return self._queued + before >= self._most + free
 
     def _check_open(self, call: object) -> None:
         if self._shut or (self._draining and call not in self._calls):
