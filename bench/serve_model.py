@@ -25,9 +25,9 @@ def _question(clients: Clients, n: int) -> dict[str, Any]:
     return {"history": clients.history(), "n": n, "explain": n}
 
 
-def _conversation(clients: Clients) -> dict[str, Any]:
+def _conversation(clients: Clients, tokens: int) -> dict[str, Any]:
     asked = f"Tell a story: {clients.query()}."
-    return {"model": MODEL, "messages": [{"role": "user", "content": asked}], "max_tokens": _TOKENS}
+    return {"model": MODEL, "messages": [{"role": "user", "content": asked}], "max_tokens": tokens}
 
 
 async def reasons(clients: Clients, streams: int, n: int, alone: int, each: int) -> list[Figure]:
@@ -40,7 +40,7 @@ async def reasons(clients: Clients, streams: int, n: int, alone: int, each: int)
         alone: answers of one item for one client, one after another.
         each: the same for each of eight clients at once.
     """
-    await clients.answered(ASK, _question(clients, 1))
+    await clients.answered(CHAT, _conversation(clients, 1))
     before = await clients.counters()
     figures = [*await _streams(clients, streams, n), *await _together(clients, alone, each)]
     await _settled(clients)
@@ -60,7 +60,9 @@ async def reasons(clients: Clients, streams: int, n: int, alone: int, each: int)
 
 async def overload(clients: Clients, count: int, slots: int) -> list[Figure]:
     """So many clients who come at once, with one conversation each, to a queue of twice the slots."""
-    replies = await asyncio.gather(*(clients.post(CHAT, _conversation(clients)) for _ in range(count)))
+    replies = await asyncio.gather(
+        *(clients.post(CHAT, _conversation(clients, _TOKENS)) for _ in range(count))
+    )
     statuses = Counter(reply.status for reply in replies)
     part, refused = "4 overload", [reply for reply in replies if reply.status == 503]
     without = sum("retry-after" not in reply.headers for reply in refused)
