@@ -105,7 +105,7 @@ async def _streams(clients: Clients, count: int, n: int) -> list[Figure]:
     return [
         Figure(
             "3 reasons",
-            f"{n} items, {name} (median of {len(some)} of {count})",
+            f"n = {n}, first {name}: median of {len(some)} of {count}",
             1000 * median(some) if some else None,
             "ms",
         )

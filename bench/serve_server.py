@@ -99,7 +99,7 @@ def running(
         slots: answers that its model writes together; twice as many may wait.
         keys: how many.
         folder: empty; holds all that it keeps.
-        environment: of the process; caches go into the folder.
+        environment: of the process; caches and temporary files go into the folder.
 
     Raises:
         SystemExit: it did not come to listen.
@@ -119,7 +119,7 @@ def running(
             stdin=subprocess.DEVNULL,
             stdout=written,
             stderr=written,
-            env={**environment, "XDG_CACHE_HOME": str(folder / "cache")},
+            env={**environment, "XDG_CACHE_HOME": str(folder / "cache"), "TMPDIR": str(folder)},
         )
     try:
         yield Server(_address(process, log), process, made, items)
