@@ -78,6 +78,7 @@ class Context:
         cells: tokens the cache holds, all sequences together; a shared prefix counts once.
         held: the tokens in the reserved sequence.
         mixes: whether generated tokens and prompts are fast in one batch; they are on an accelerator.
+        evaluated: tokens that the model was run over since the context was made.
     """
 
     def __init__(self, path: Path, engine: EngineConfig) -> None:
@@ -100,6 +101,7 @@ class Context:
         self._memory: Any = llama_cpp.llama_get_memory(self._context)
         self.stride = STRIDE if self.slots == 1 else 1
         self.held: list[int] = []
+        self.evaluated = 0
 
     def _open(self, engine: EngineConfig, cells: int) -> None:
         """Make the context; where memory does not suffice, with fewer cells, down to one full sequence."""
@@ -180,6 +182,7 @@ class Context:
         if code:
             found = f"llama.cpp could not evaluate a batch (code {code}; {last_words()})"
             raise UserError(found, where=str(self.path), hint="lower the section's slots or context")
+        self.evaluated += self.batch.length
 
     def sampler(self, request: GenerationRequest) -> Sampler:
         """The samplers of a new sequence.

@@ -81,6 +81,11 @@ class LlamaEngine(Backend):
         """Prompt tokens that were not evaluated because sequences shared them, since the engine was made."""
         return self._scheduler.saved
 
+    @property
+    def evaluated_prompt_tokens(self) -> int:
+        """Prompt tokens that were evaluated since the engine was made; what prompts share counts once."""
+        return self._scheduler.evaluated_prompt_tokens
+
     def tokens(self, request: GenerationRequest) -> list[int]:
         """The prompt of a request as the model reads it, nothing left out.
 

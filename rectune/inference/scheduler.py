@@ -45,6 +45,7 @@ class Scheduler:
         self._alone = False  # nothing is held because no other request shares it
         self._epoch = 0  # counts held prefixes; cells of earlier ones stay while in use
         self._wrote = False  # the last batch held tokens just written
+        self._fed = 0  # written tokens that were evaluated, for the token after them
         self.saved = 0
 
     def submit(self, job: GenerationStream | ScoringJob) -> None:
@@ -61,6 +62,11 @@ class Scheduler:
     def busy(self) -> bool:
         """Whether anything is waiting or being written."""
         return bool(self._waiting or self._ready or self._active)
+
+    @property
+    def evaluated_prompt_tokens(self) -> int:
+        """Tokens evaluated that no answer wrote; what several prompts share counts once."""
+        return self._context.evaluated - self._fed
 
     @property
     def active(self) -> int:
@@ -82,8 +88,9 @@ class Scheduler:
         self._look_ahead()
         self._admit()
         if self._active:
-            self._fill()
+            fed = self._fill()
             self._context.evaluate()
+            self._fed += fed
             for slot, sequence in list(self._active.items()):
                 if sequence.row >= 0:
                     self._write(slot, sequence)
@@ -201,8 +208,8 @@ class Scheduler:
         self._active[slot] = sequence
         sequence.stream.begin()
 
-    def _fill(self) -> None:
-        """Make the next batch: tokens just generated, then prompts in the order of their admission.
+    def _fill(self) -> int:
+        """Make the next batch: tokens just generated, whose number it gives, then prompts in their order.
 
         On a CPU both in one batch are slower: from 64 tokens on llama.cpp's attention works on tiles of them,
         and a tile with many sequences reads the cells of all. So they take turns there.
@@ -213,9 +220,11 @@ class Scheduler:
         reading = any(sequence.done < len(sequence.prompt) for sequence in self._active.values())
         if self._context.mixes or not (reading and self._wrote):
             self._add_written()
-        self._wrote = self._context.batch.length > 0
+        written = self._context.batch.length
+        self._wrote = written > 0
         if self._context.mixes or not self._wrote:
             self._add_prompts()
+        return written
 
     def _add_written(self) -> None:
         for slot, sequence in self._active.items():

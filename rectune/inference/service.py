@@ -45,6 +45,11 @@ class ServableEngine(Protocol):
         """Whether any job is open."""
         ...
 
+    @property
+    def evaluated_prompt_tokens(self) -> int:
+        """Prompt tokens that were evaluated; what several prompts share counts once."""
+        ...
+
     def enqueue(self, job: Queued) -> None:
         """Queue a job; its `begin` is called when it gets its slot."""
         ...
@@ -70,8 +75,8 @@ class EngineService(AbstractContextManager["EngineService"]):
 
     Args:
         engine: generates and scores.
-        max_waiting: requests that may wait for a slot; two for each slot if not given. Background requests
-            may take half of the places.
+        max_waiting: requests that may wait while no slot is free; two for each slot if not given. Background
+            requests may take half of the places.
 
     Attributes:
         model: the GGUF file that the engine runs.
@@ -235,7 +240,7 @@ class EngineService(AbstractContextManager["EngineService"]):
         if self._engine.busy and not self._state.closed:
             start = time.monotonic()
             self._engine.step()
-            self._state.stepped(time.monotonic() - start)
+            self._state.stepped(time.monotonic() - start, self._engine.evaluated_prompt_tokens)
 
     def _take_in(self) -> None:
         """Pass new requests to the engine; wait for one while there is nothing to do."""

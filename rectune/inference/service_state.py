@@ -52,6 +52,8 @@ class EngineSnapshot:
         refused: requests that were turned away because the queue was full.
         finished: outcome -> requests: stop, length, error, cancelled, scored.
         prompt_tokens: tokens of the prompts of finished requests.
+        evaluated_prompt_tokens: tokens of prompts, of unfinished requests too, that were evaluated; what
+            several prompts share counts once.
         tokens: tokens written by finished requests.
         rate: requests answered in a second of work, in the last minute of it; None before the first.
         seconds_since_step: since the engine last finished a step, and None before the first; while `active`
@@ -69,6 +71,7 @@ class EngineSnapshot:
     refused: int
     finished: Mapping[Outcome, int]
     prompt_tokens: int
+    evaluated_prompt_tokens: int
     tokens: int
     rate: float | None
     seconds_since_step: float | None
@@ -82,8 +85,8 @@ class ServiceState:
 
     Args:
         slots: of the engine.
-        max_waiting: requests that may wait, interactive and background ones together. Background ones may
-            take half of the places.
+        max_waiting: requests that may wait, interactive and background ones together, besides those for which
+            a slot is free. Background ones may take half of the places.
     """
 
     def __init__(self, slots: int, max_waiting: int) -> None:
@@ -94,7 +97,7 @@ class ServiceState:
         self._calls: set[object] = set()  # that were let in, and may go on while others are turned away
         self._patient: Counter[Priority] = Counter()  # who waits for a place
         self._finished: Counter[Outcome] = Counter()
-        self._accepted = self._refused = self._prompt_tokens = self._tokens = 0
+        self._accepted = self._refused = self._prompt_tokens = self._tokens = self._evaluated = 0
         self._work, self._done = 0.0, 0.0  # seconds and requests, of which older ones count less
         self._ended = 0  # requests answered since the last step
         self._stepped: float | None = None
@@ -148,9 +151,10 @@ class ServiceState:
             self._tokens += tokens
             self._changed.notify_all()
 
-    def stepped(self, seconds: float) -> None:
-        """The engine has done a step that took so long."""
+    def stepped(self, seconds: float, evaluated_prompt_tokens: int) -> None:
+        """The engine has done a step that took so long, and has evaluated so much in all its steps."""
         with self._changed:
+            self._evaluated = evaluated_prompt_tokens
             kept = 0.5 ** (seconds / _HALF_LIFE)
             self._work = self._work * kept + seconds
             self._done = self._done * kept + self._ended
@@ -223,6 +227,7 @@ class ServiceState:
                 refused=self._refused,
                 finished=dict(self._finished),
                 prompt_tokens=self._prompt_tokens,
+                evaluated_prompt_tokens=self._evaluated,
                 tokens=self._tokens,
                 rate=self._rate,
                 seconds_since_step=None if self._stepped is None else time.monotonic() - self._stepped,
@@ -255,7 +260,8 @@ class ServiceState:
         background = len(self._waiting["background"])
         if priority == "background" and background + before >= max(1, self._most // 2):
             return True
-        return self._queued + before >= self._most
+        free = max(0, self._slots - len(self._active))  # given at the next step to as many that wait
+        return self._queued + before >= self._most + free
 
     def _check_open(self, call: object) -> None:
         if self._shut or (self._draining and call not in self._calls):

@@ -128,7 +128,7 @@ class Gate:
     def _client(self, key: str, needed: str, address: str) -> tuple[str, Problem | None]:
         """Who asks, and why they may not."""
         with self._database.reading() as session:
-            if not self._needs_key(bool(api_keys.list_all(session))):
+            if not self._needs_key(api_keys.any_made(session)):
                 return f"address {address}", None  # a key that is sent all the same is not looked at
             row = api_keys.verify(session, key) if key else None
             if row is None:

@@ -92,6 +92,10 @@ def _engine(state: EngineSnapshot) -> Iterator[str]:
         "accepted": ("Requests that the engine took.", state.accepted),
         "refused": ("Requests that were turned away because the queue was full.", state.refused),
         "prompt_tokens": ("Tokens of the prompts of finished requests.", state.prompt_tokens),
+        "evaluated_prompt_tokens": (
+            "Tokens of prompts that were evaluated; what several prompts share counts once.",
+            state.evaluated_prompt_tokens,
+        ),
         "tokens": ("Tokens written by finished requests.", state.tokens),
     }
     for name, (what, value) in counters.items():

@@ -173,6 +173,10 @@ class Gated:
     def busy(self) -> bool:
         return self.scheduler.busy
 
+    @property
+    def evaluated_prompt_tokens(self) -> int:
+        return self.scheduler.evaluated_prompt_tokens
+
     def enqueue(self, job: Any) -> None:
         self.scheduler.submit(job)
 

@@ -25,6 +25,7 @@ class Slow:
     """An engine whose every step writes a letter to all streams, of five; `failing` fails the next step."""
 
     model, slots, context = Path("m.gguf"), 64, 100
+    evaluated_prompt_tokens = 0  # its prompts have none
 
     def __init__(self) -> None:
         self.open: dict[GenerationStream, int] = {}

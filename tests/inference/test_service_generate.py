@@ -137,7 +137,8 @@ def test_cancelling_ends_it_wherever_it_is(service: EngineService, engine: Gated
 
 def test_a_full_queue_is_told_before_anything_is_done(engine: Gated) -> None:
     with EngineService(engine, max_waiting=1) as service:
-        service.submit(request("a="))
+        for n in range(engine.slots + 1):
+            service.submit(request(f"{n}="))
         with EngineCall(service) as call, pytest.raises(EngineBusy):
             answers(ServiceGenerate(call), request("b="))
         engine.open()

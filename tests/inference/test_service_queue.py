@@ -41,6 +41,16 @@ def test_two_requests_a_slot_may_wait_and_more_are_told_when_to_come_again(slots
         service.submit(request("c"))  # its slot went to one that waited, whose place is free
 
 
+@pytest.mark.parametrize("slots", [1, 3])
+def test_all_who_come_within_one_step_get_the_free_slots_and_the_places(slots: int) -> None:
+    with served(slots, script(b"x" * 19)) as (service, engine):
+        streams = [service.submit(request("abcdefghi"[n])) for n in range(3 * slots)]
+        with pytest.raises(EngineBusy):
+            service.submit(request("z"))
+        engine.open()
+        assert {stream.result().finish for stream in streams} == {"stop"}
+
+
 def test_who_is_turned_away_is_told_the_time_in_which_the_others_are_served() -> None:
     with served(max_waiting=4) as (service, engine):
         engine.open()
@@ -143,7 +153,8 @@ def test_whatever_comes_the_queue_is_bounded_in_order_and_counted(
                 jobs = jobs[:-1] if action == "score" else jobs
             state = service.snapshot()
             assert adds_up(state) and state.active <= slots
-            assert state.waiting <= places and state.waiting_background <= max(1, places // 2)
+            assert state.waiting + state.active <= places + slots
+            assert state.waiting_background <= max(1, places // 2)
             assert state.refused == refused
             waiting = [place for job in jobs if (place := service.place(job))]
             assert len(waiting) == len(set(waiting)) and max(waiting, default=0) < max(1, state.waiting)
@@ -214,8 +225,10 @@ def test_no_prompt_is_evaluated_twice_and_a_shared_beginning_once() -> None:
         engine.open()
         assert [stream.result().text for stream in streams] == ["x"] * 9
         until(lambda: not service.snapshot().active)
+        read = service.snapshot().evaluated_prompt_tokens
     # The beginning, then of each its own letter and the letter written. Two came before the others.
     assert engine.scripted.evaluated <= 2 * (31 + 2) + 31 + 9 * 2
+    assert read == engine.scripted.evaluated - 9  # what was written is no prompt
 
 
 def test_what_is_scored_waits_for_a_slot_and_not_for_the_end_of_all_that_is_written() -> None:

@@ -39,6 +39,7 @@ class Author:
     """An engine that writes a word of every answer a step, and finds the title Harbour the likeliest."""
 
     model, slots, context = Path("m.gguf"), 4, 500
+    evaluated_prompt_tokens = 0  # its prompts have none
 
     def __init__(self, write: Callable[[GenerationRequest], str]) -> None:
         self.write = write

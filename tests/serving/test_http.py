@@ -209,6 +209,7 @@ def test_counters_say_what_happened(writing: World):
         'rectune_answers_total{strategy="history"} 1',
         'rectune_reasons_total{by="model"} 2',
         "rectune_engine_tokens_total 18",
+        "rectune_engine_evaluated_prompt_tokens_total 18",
         "rectune_engine_queue 0",
         "rectune_engine_refused_total 0",
         "rectune_unavailable_total 0",

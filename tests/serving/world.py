@@ -41,6 +41,7 @@ class Author:
         self.gate = threading.Event()  # steps wait for it
         self.gate.set()
         self.fails = False
+        self.evaluated_prompt_tokens = 0
 
     @property
     def busy(self) -> bool:
@@ -58,6 +59,7 @@ class Author:
         while self.waiting and len(self.open) < self.slots:
             job = self.waiting.pop(0)
             job.begin()
+            self.evaluated_prompt_tokens += 9
             self.open[job] = re.findall(r"\s*\S+", " " + self.write(job.request))
         self.gate.wait(0.02)  # so that who is cancelled is noticed
         for job, words in list(self.open.items()):

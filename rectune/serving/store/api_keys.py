@@ -70,6 +70,11 @@ def list_all(session: Session) -> Sequence[ApiKey]:
     return session.scalars(select(ApiKey).order_by(ApiKey.name)).all()
 
 
+def any_made(session: Session) -> bool:
+    """Whether there is a key, revoked ones too."""
+    return session.scalar(select(ApiKey.id).limit(1)) is not None
+
+
 def revoke(session: Session, id: str, *, now: int | None = None) -> bool:
     """End a key at once; False if there is none, or it has ended."""
     now = now_ms() if now is None else now

@@ -38,6 +38,7 @@ def test_a_key_is_right_as_a_whole_only(database: Database) -> None:
 
 def test_a_revoked_key_is_over_and_listed(database: Database) -> None:
     with database.writing() as session:
+        assert not api_keys.any_made(session)
         key, other = (api_keys.create(session, name, ["recommend"]) for name in ("b", "a"))
         row = api_keys.verify(session, key)
         assert row is not None
@@ -46,6 +47,7 @@ def test_a_revoked_key_is_over_and_listed(database: Database) -> None:
     with database.reading() as session:
         assert api_keys.verify(session, key) is None and api_keys.verify(session, other) is not None
         assert [(row.name, row.revoked) for row in api_keys.list_all(session)] == [("a", None), ("b", 5)]
+        assert api_keys.any_made(session)
 
 
 def test_names_and_scopes_that_cannot_be(database: Database) -> None:
