@@ -42,6 +42,18 @@ class CoLikes:
         by_item = likes.matrix.tocsc()
         return cls(likes.item_ids, by_item.indices.astype(np.int32), by_item.indptr.astype(np.int64))
 
+    def of_items(self, item_ids: Sequence[str]) -> CoLikes:
+        """The same people, of these items; nobody liked one that is not here."""
+        place = {item: at for at, item in enumerate(self.item_ids)}
+        people = [
+            self.users[self.bounds[place[item]] : self.bounds[place[item] + 1]]
+            if item in place
+            else self.users[:0]
+            for item in item_ids
+        ]
+        bounds = np.cumsum([0, *map(len, people)], dtype=np.int64)
+        return CoLikes(item_ids, np.concatenate([self.users[:0], *people]), bounds)
+
     @property
     def counts(self) -> NDArray[np.int64]:
         """[items] how many people liked each item."""

@@ -97,6 +97,17 @@ class DomainData:
         other._vectors, other._terms = self._vectors, self._terms
         return other
 
+    def with_items(self, items: Sequence[Item]) -> DomainData:
+        """Other items, without likes; the vectors of those whose text is here already are taken over."""
+        other = DomainData(self.domain, items, None, self.embedder, self.seed)
+        kept = [
+            item_id
+            for item_id in other.items
+            if item_id in self.items and other.text(item_id) == self.text(item_id)
+        ]
+        other._vectors.take(kept, self._vectors)
+        return other
+
     @cached_property
     def titles(self) -> dict[str, str]:
         """Item id -> title."""
@@ -151,15 +162,23 @@ class _ItemVectors:
         self.embed(self._row)
         return self._rows
 
+    def take(self, item_ids: Iterable[str], source: _ItemVectors) -> None:
+        """Take over the vectors of these items, as far as the other has them."""
+        there = [item_id for item_id in item_ids if source._embedded[source._row[item_id]]]
+        if there:
+            self._put(there, source.of(there))
+
     def embed(self, item_ids: Iterable[str]) -> None:
         """See `DomainData.embed`."""
         new = sorted(item_id for item_id in set(item_ids) if not self._embedded[self._row[item_id]])
         if not new:
             return
-        vectors = embed([self._text(item_id) for item_id in new], self._embedder)
+        self._put(new, embed([self._text(item_id) for item_id in new], self._embedder))
+
+    def _put(self, item_ids: Sequence[str], vectors: Vectors) -> None:
         if not self._embedded.any():
             self._rows = np.zeros((len(self._row), vectors.shape[1]), np.float32)
-        places = [self._row[item_id] for item_id in new]
+        places = [self._row[item_id] for item_id in item_ids]
         self._rows[places] = vectors
         self._embedded[places] = True
 

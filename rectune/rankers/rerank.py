@@ -56,6 +56,10 @@ class TitleScores:
         """The same by another engine with the same model; both share the priors that they find."""
         return replace(self, open_engine=open_engine)
 
+    def of_items(self, items: Sequence[Item]) -> TitleScores:
+        """The same of another catalogue of the same domain."""
+        return title_scores(self.open_engine, items, self.on_case)
+
     def _scored(
         self, engine: Scorer, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]
     ) -> list[Scores]:
@@ -106,6 +110,12 @@ class Reranker:
         """The same by another engine with the same model; a function that asks no engine stays as it is."""
         if isinstance(self.titles, TitleScores):
             return replace(self, titles=self.titles.with_engine(open_engine))
+        return self
+
+    def of_items(self, items: Sequence[Item]) -> Reranker:
+        """The same of another catalogue of the same domain; a function stays as it is."""
+        if isinstance(self.titles, TitleScores):
+            return replace(self, titles=self.titles.of_items(items))
         return self
 
     def rerank(

@@ -172,6 +172,11 @@ class CatalogueAnswers:
         known = "no interactions were given" if not self._histories else f"{len(self._histories):,} are known"
         raise UserError(f"the user {name!r} is not known: {known}", hint="give a history or a query instead")
 
+    @property
+    def grounding(self) -> Grounding | None:
+        """The catalogue's index, and titles; None where words are not looked up."""
+        return self._ground() if self._ground else None
+
     @cached_property
     def titles(self) -> TitleIndexes:
         """The titles of the catalogue, by domain, to look items up by."""

@@ -84,7 +84,7 @@ def from_items(
     settings = retrieval or RetrievalConfig()
     if not items:
         raise UserError("the catalogue holds no items", hint="give at least one item with a title")
-    place = folder or runs / "catalogues" / content_id("items", list(map(astuple, items)), settings.embedder)
+    place = folder or catalogue_folder(items, settings.embedder, runs)
     ground = cache(partial(_grounding, items, place, settings, index))
     if ranker is None and (model is None or settings.grounding == "ranked"):
         ranker = "hybrid"
@@ -97,6 +97,11 @@ def from_items(
     elif likes and ranker is not None:
         co_likes = co_likes or CoLikes.of(likes)
     return RecommenderParts(items, ranker, generative, ground, histories or {}, co_likes, settings)
+
+
+def catalogue_folder(items: Sequence[Item], embedder: str, runs: Path) -> Path:
+    """Where the index of these items lies: a folder of `runs` that is named by their content."""
+    return runs / "catalogues" / content_id("items", list(map(astuple, items)), embedder)
 
 
 def _fitted(name: str, data: DomainData, likes: TrainLikes | None, ground: Callable[[], Grounding]) -> Ranker:

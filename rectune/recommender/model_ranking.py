@@ -38,6 +38,10 @@ class ModelRanking:
         """The same by another engine with the same model."""
         return replace(self, reranker=self.reranker.with_engine(open_engine)) if self.reranker else self
 
+    def of_items(self, items: Sequence[Item]) -> ModelRanking:
+        """The same of another catalogue of the same domain."""
+        return replace(self, reranker=self.reranker.of_items(items)) if self.reranker else self
+
     def reordered(
         self, histories: Sequence[Sequence[str]], ranked: Sequence[Sequence[ScoredItem]]
     ) -> list[list[ScoredItem]]:

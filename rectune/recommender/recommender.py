@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.artifacts import ArtifactStore
 from rectune.core.recipe import load_recipe
+from rectune.core.types import Item
+from rectune.rankers.domain_data import DomainData
+from rectune.rankers.new_items import with_items
 from rectune.recommender import build
 from rectune.recommender.answering import CatalogueAnswers
 from rectune.recommender.build import RecommenderParts
@@ -150,6 +155,33 @@ class Recommender(CatalogueAnswers):
             parts.items, parts.ranker, parts.generative, parts.grounding, parts.histories, parts.likes,
             parts.retrieval, parts.model_ranking,
         )  # fmt: skip
+
+    def with_items(self, items: Sequence[Item], data: DomainData, folder: Path) -> Recommender:
+        """A recommender of another catalogue of the same kind: the same model, likes and users.
+
+        What it ranks by is fitted on the new items where it needs no interactions; what learned from some
+        ranks the items that it knows, and for the others see `rectune.rankers.new_items`.
+
+        Args:
+            items: the new catalogue.
+            data: of these items; gives the vectors of what is fitted.
+            folder: keeps the index. One that holds a copy of an index is brought up to date.
+
+        Raises:
+            UserError: there are no items, or they are of several domains.
+        """
+        from rectune.retrieval.grounding import ground_in
+
+        settings = self.retrieval
+        ground = None
+        if self._ground:
+            ground = cache(partial(ground_in, items, folder, settings.embedder, settings))
+        ranker = None if self.ranker is None else with_items(self.ranker, data)
+        generative = self.generative
+        if generative and ground:
+            generative = replace(generative, grounding=ground())
+        beside = self.model_ranking.of_items(items) if self.model_ranking else None
+        return Recommender(items, ranker, generative, ground, self._histories, self.likes, settings, beside)
 
     def recommend(
         self,

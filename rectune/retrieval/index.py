@@ -131,9 +131,8 @@ def open_index(folder: Path) -> CatalogueIndex:
         raise UserError("damaged index: its table cannot be read", where=str(folder), hint=_HINT)
     refuse_other_segmenter(marker.segmenter, folder, _HINT)
     names = ("chunks", "approximate", "segmenter", "min_similarities")
-    return CatalogueIndex(
-        table, marker.embedder, marker.items, **{name: getattr(marker, name) for name in names}
-    )
+    facts = {name: getattr(marker, name) for name in names}
+    return CatalogueIndex(table, marker.embedder, marker.items, folder=folder, **facts)
 
 
 def _bring_up_to_date(

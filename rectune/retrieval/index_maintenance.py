@@ -1,9 +1,13 @@
-"""The search indexes of the table of chunks: full text, and IVF-PQ over the vectors."""
+"""The search indexes of the table of chunks: full text, and IVF-PQ over the vectors. And copies."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import typing
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 if typing.TYPE_CHECKING:
@@ -55,3 +59,18 @@ def _segments(table: Table) -> int:
     """The number of segments of the vector index: each update adds one, and a search visits all."""
     stats = (table.index_stats(index.name) for index in table.list_indices() if "vector" in index.columns)
     return max((found.num_indices or 1 for found in stats if found), default=0)
+
+
+def copy_index(source: Path, folder: Path) -> None:
+    """Copy a finished index, for `rectune.retrieval.index.build_index` to bring up to date.
+
+    Who reads the old one is not disturbed. Nothing happens where there is something already. The copy is
+    there as a whole or not at all.
+    """
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="copy-") as place:
+        made = Path(shutil.copytree(source, Path(place) / "index"))
+        with suppress(FileExistsError):
+            made.rename(folder)

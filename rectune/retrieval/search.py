@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ class CatalogueIndex:
         segmenter: what split texts in Hangul (`rectune.core.text.morphemes`); empty where no chunk is of a
             script without spaces.
         min_similarities: the relevance threshold of each domain, a cosine.
+        folder: where it lies.
     """
 
     def __init__(self, table: Table, embedder: str, items: int, **facts: Any) -> None:
@@ -69,6 +71,7 @@ class CatalogueIndex:
         self.approximate: bool = facts.get("approximate", False)
         self.segmenter: str = facts.get("segmenter", "")
         self.min_similarities: Mapping[str, float] = facts.get("min_similarities", {})
+        self.folder: Path | None = facts.get("folder")
         self._table = table
 
     def near(

@@ -14,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rectune.core.errors import RectuneError
-from rectune.serving.api import chat, feedback, health, items, recommend, rerank, users
+from rectune.serving.api import chat, feedback, health, items, jobs, recommend, rerank, users
+from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig
 from rectune.serving.gate import Gate
 from rectune.serving.metrics import Metrics
-from rectune.serving.pickers import TitlePicker
 from rectune.serving.problems import problem_of
 from rectune.serving.recommending import RecommendService
 from rectune.serving.state import ServerState
@@ -27,18 +27,24 @@ _ABOUT = """Recommendations with reasons. Where keys are needed, send one as `X-
 Errors are `{"error": {"message", "type", "code"}}`."""
 
 
-def create_app(service: RecommendService, config: ServerConfig) -> FastAPI:
+def create_app(
+    service: RecommendService, config: ServerConfig, worker: CatalogueWorker | None = None
+) -> FastAPI:
     """The application of a service that is loaded; when it ends, the service is drained.
 
     Args:
         service: recommends.
         config: of the server.
+        worker: serves changes of the catalogue; one is made if not given. It runs while the application does.
     """
     metrics = Metrics()
+    worker = worker or CatalogueWorker(service.catalogue, service.database, config.runs)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        worker.start()
         yield
+        await run_sync(worker.stop, config.limits.drain_seconds)
         await run_sync(service.drain)
 
     app = FastAPI(
@@ -51,8 +57,8 @@ def create_app(service: RecommendService, config: ServerConfig) -> FastAPI:
         telemetry={"auto_configure": False},
         middleware=[Middleware(Gate, config=config, database=service.database, metrics=metrics)],
     )
-    app.state.server = ServerState(service, config, metrics, TitlePicker(service.recommender.items))
-    for one in (recommend, feedback, items, users, chat, rerank, health):
+    app.state.server = ServerState(service, config, metrics, worker)
+    for one in (recommend, feedback, items, jobs, users, chat, rerank, health):
         app.include_router(one.router)
     for error in (RectuneError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, _told)

@@ -15,6 +15,7 @@ class Limits:
 
     Attributes:
         body_bytes: of a request's body, at most.
+        items_bytes: the same of a request that brings items.
         requests_per_minute: of one key, or of one address where no key is needed. So many may come at once.
         open_generations: answers by the model that one user may have open at a time.
         answer_seconds: after which an answer by the model is ended; reasons are plain sentences then.
@@ -26,6 +27,7 @@ class Limits:
     """
 
     body_bytes: int = 64 * 1024
+    items_bytes: int = 1024 * 1024
     requests_per_minute: int = 240
     open_generations: int = 2
     answer_seconds: float = 120.0

@@ -28,6 +28,7 @@ SCOPES = (
     ("/api/v1/recommend", "recommend"),
     ("/api/v1/feedback", "feedback"),
     ("/api/v1/items", "items"),
+    ("/api/v1/jobs", "items"),
     ("/api/v1/users", "users"),
     ("/api/", "admin"),
     ("/v1/", "models"),
@@ -85,7 +86,7 @@ class Gate:
             if problem:
                 await problem.response()(scope, receive, sent)
             else:
-                await self.app(scope, _bounded(receive, self._config.limits.body_bytes), sent)
+                await self.app(scope, _bounded(receive, self._most(scope)), sent)
         except Exception as error:
             if status:  # too late for another answer
                 log_fault(error)
@@ -97,7 +98,7 @@ class Gate:
     async def _refused(self, scope: Scope) -> Problem | None:
         headers = Headers(scope=scope)
         length, host = headers.get("content-length", "0"), headers.get("host", "")
-        if not length.isdecimal() or int(length) > self._config.limits.body_bytes:
+        if not length.isdecimal() or int(length) > self._most(scope):
             return of_status(413, _TOO_LARGE)
         if not self._known(host):
             return of_status(400, "the header Host names another server")
@@ -113,6 +114,11 @@ class Gate:
         except Exception as error:
             return problem_of(error)
         return problem
+
+    def _most(self, scope: Scope) -> int:
+        """The most bytes of a body."""
+        limits = self._config.limits
+        return limits.items_bytes if scope["path"] == "/api/v1/items" else limits.body_bytes
 
     def _known(self, host: str) -> bool:
         """Whether the header names this server: an address, or a name that is expected."""

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from copy import copy
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -21,6 +20,7 @@ from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.served import served
 from rectune.serving.answers import Answer, AnswerItem, Emit, NotFound, RecommendQuestion
+from rectune.serving.catalogue import LiveCatalogue, ServedCatalogue
 from rectune.serving.cold_start import Popularity
 from rectune.serving.conditions import Conditions, conditions
 from rectune.serving.config import Limits
@@ -44,6 +44,7 @@ def _nobody(name: str, told: object) -> None:
 class _Work:
     """One request while it is answered. Nothing of it outlives the request but what the store keeps."""
 
+    catalogue: ServedCatalogue
     question: RecommendQuestion
     taste: Taste
     left_out: frozenset[str]
@@ -72,13 +73,16 @@ class RecommendService:
         engine: EngineService | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.recommender, self.database, self.engine = recommender, database, engine
+        self.database, self.engine = database, engine
+        self.catalogue = LiveCatalogue(recommender)
         self.limits = limits or Limits()
         self._generations = OpenGenerations(self.limits.open_generations)
         self.lock = threading.Lock()  # see `ranking_lock`
-        self._plain = copy(recommender)
-        self._plain.generative = self._plain.model_ranking = None
-        self._plain.__dict__.pop("rank_by", None)
+
+    @property
+    def recommender(self) -> Recommender:
+        """Of the catalogue that is served now; another call may give another one."""
+        return self.catalogue.current.recommender
 
     def recommend(
         self,
@@ -110,17 +114,17 @@ class RecommendService:
             TooManyRequests: too many answers are open.
             CallCancelled: the turn was cancelled.
         """
-        start = time.monotonic()
-        taste = taste_of(self.database, self.recommender, question.user)
+        start, catalogue = time.monotonic(), self.catalogue.current
+        taste = taste_of(self.database, catalogue.recommender, question.user)
         shown: list[str] = []
         if previous is not None:
             with self.database.reading() as session:
                 shown = recommendations.shown_before(session, previous)
-        wanted = conditions(self.recommender.items, question.categories, question.where)
-        left_out = taste.refused.union(question.exclude, shown)
+        wanted = conditions(catalogue.items, question.categories, question.where)
+        left_out = taste.refused.union(question.exclude, shown, self.catalogue.hidden)
         work = _Work(
-            question, taste, left_out, wanted, turn or Turn(), emit, len(shown), Usage(), []
-        )  # fmt: skip
+            catalogue, question, taste, left_out, wanted, turn or Turn(), emit, len(shown), Usage(), []
+        )
         with self.open_generation(question.user or ""):
             strategy, found = self._answered(work)
         return self._kept(work, strategy, found, previous, round((time.monotonic() - start) * 1000))
@@ -186,16 +190,16 @@ class RecommendService:
                 work.turn.check()
                 return mine.recommend_all([request], options, events)[0]
         except EngineClosed:
-            if self.recommender.ranker is None:
+            if work.catalogue.recommender.ranker is None:
                 raise
             work.notes.append(_FAILED)
         except CallCancelled:
-            if not work.turn.expired or self.recommender.ranker is None:
+            if not work.turn.expired or work.catalogue.recommender.ranker is None:
                 raise
             work.notes.append(_TOO_SLOW)
         work.turn.check()
         with self.lock:
-            return self._plain.recommend_all([request], options, events)[0]
+            return work.catalogue.plain.recommend_all([request], options, events)[0]
 
     def _explained(self, question: RecommendQuestion) -> int:
         asked = min(question.n, explained_items(question.explain, question.n))
@@ -205,18 +209,18 @@ class RecommendService:
         for place, item in enumerate(found.items, before + 1):
             if item.item_id not in told:
                 told.add(item.item_id)
-                work.emit("item", {"place": place, **asdict(self._item(item))})
+                work.emit("item", {"place": place, **asdict(_item(work, item))})
 
     @contextmanager
     def _model(self, work: _Work) -> Iterator[Recommender]:
         """The recommender of this request, whose model writes in the engine."""
         if self.engine is None or work.turn.expired:
-            yield self._plain
+            yield work.catalogue.plain
             return
         with EngineCall(self.engine) as call, self._timed(work.turn):
             work.turn.opened(call)
             with self.lock:
-                mine = served(self.recommender, call, variation=work.variation)
+                mine = served(work.catalogue.recommender, call, variation=work.variation)
             if mine.generative:
                 generate = ServiceGenerate(call, work.variation)
                 outside = GenerateOutside(self.lock, generate, work.usage)
@@ -239,8 +243,8 @@ class RecommendService:
     def _popular(self, work: _Work) -> tuple[str, Recommendations]:
         with self.database.reading() as session:
             stored = feedback.like_counts(session)
-        popularity = Popularity.of(self.recommender.likes, stored)
-        items = self.recommender.items
+        popularity = Popularity.of(work.catalogue.recommender.likes, stored)
+        items = work.catalogue.items
         ids, strategy = popularity.best(items, work.left_out, work.wanted, work.taste.shown)
         reasons = min(work.question.n, explained_items(work.question.explain, work.question.n))
         with self.lock:
@@ -252,22 +256,12 @@ class RecommendService:
         self._tell_items(work, answer, 0, set())
         return strategy, answer
 
-    def _item(self, item: RecommendedItem) -> AnswerItem:
-        own = self.recommender.items[item.item_id]
-        evidence: dict[str, Any] | None = None
-        if item.evidence:
-            evidence = {name: value for name, value in asdict(item.evidence).items() if value is not None}
-        return AnswerItem(
-            item.item_id, item.title, item.score, own.categories, own.year, item.reason, item.reason_by,
-            evidence,
-        )  # fmt: skip
-
     def _kept(
         self, work: _Work, strategy: str, found: Recommendations, previous: str | None, took_ms: int
     ) -> Answer:
         """Keep the answer: what was shown is known at the next request."""
         work.turn.check()
-        items = tuple(map(self._item, found))
+        items = tuple(_item(work, one) for one in found)
         shown = [
             ShownItem(
                 one.item_id, one.score, one.reason, one.reasons_by or "",
@@ -284,6 +278,16 @@ class RecommendService:
             row.id, previous, strategy, _ranked_by(found) or strategy, found.fits, items, found.not_found,
             tuple(dict.fromkeys(work.notes)), asdict(work.usage), took_ms,
         )  # fmt: skip
+
+
+def _item(work: _Work, item: RecommendedItem) -> AnswerItem:
+    own = work.catalogue.items[item.item_id]
+    evidence: dict[str, Any] | None = None
+    if item.evidence:
+        evidence = {name: value for name, value in asdict(item.evidence).items() if value is not None}
+    return AnswerItem(
+        item.item_id, item.title, item.score, own.categories, own.year, item.reason, item.reason_by, evidence
+    )
 
 
 def _ranked_by(found: Recommendations) -> str:

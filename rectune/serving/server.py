@@ -14,6 +14,7 @@ import uvicorn
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.serving.app import create_app
+from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig, check_exposed
 from rectune.serving.loading import load_engine, load_recommender, prepare
 from rectune.serving.recommending import RecommendService
@@ -42,20 +43,24 @@ def serve(config: ServerConfig) -> None:
         if engine:
             stack.enter_context(engine)
         service = RecommendService(recommender, database, engine, config.limits)
+        worker = CatalogueWorker(service.catalogue, database, config.runs)
+        worker.catch_up()
         say(_about(config, service, database.address.shown, len(keys)))
         listener.listen(_BACKLOG)
         say(f"listening on {_shown(listener)}")
-        _run(service, config, listener)
+        _run(service, config, worker, listener)
 
 
-def _run(service: RecommendService, config: ServerConfig, listener: socket.socket) -> None:
+def _run(
+    service: RecommendService, config: ServerConfig, worker: CatalogueWorker, listener: socket.socket
+) -> None:
     log = logging.getLogger("rectune.serving")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     settings = uvicorn.Config(
-        create_app(service, config),
+        create_app(service, config, worker),
         access_log=False,  # it would write ids of users and words of queries
         log_level="warning",
         proxy_headers=False,  # anybody could send them

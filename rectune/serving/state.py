@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from anyio import CapacityLimiter
 from starlette.requests import Request
 
+from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig
 from rectune.serving.metrics import Metrics
-from rectune.serving.pickers import TitlePicker
 from rectune.serving.recommending import RecommendService
 
 _THREADS = 64  # requests that rank or wait for the model
@@ -23,14 +23,14 @@ class ServerState:
         service: recommends.
         config: of the server.
         metrics: counts.
-        picker: finds items by their titles.
+        worker: serves changes of the catalogue.
         threads: how many answers are worked on.
     """
 
     service: RecommendService
     config: ServerConfig
     metrics: Metrics
-    picker: TitlePicker
+    worker: CatalogueWorker
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_THREADS))
 
 

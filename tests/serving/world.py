@@ -143,8 +143,9 @@ def world(
 ) -> Iterator[World]:  # fmt: skip
     """A server over a recommender, with a new store; `author` is an engine, or a service of one."""
     config = ServerConfig(
-        database=str(folder / "store.db"), recipe="demo", limits=limits or Limits(requests_per_minute=100_000)
-    )
+        database=str(folder / "store.db"), recipe="demo", runs=folder,
+        limits=limits or Limits(requests_per_minute=100_000),
+    )  # fmt: skip
     config = replace(config, **settings)
     with open_database(config.database) as database:
         engine = author if author is None or isinstance(author, EngineService) else None

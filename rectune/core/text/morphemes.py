@@ -1,6 +1,7 @@
 """Morphemes of Korean texts, and nouns of like meaning, by Kiwi (`kiwipiepy`, its model comes with it).
 
-Nothing is downloaded. Kiwi is loaded at the first Korean text (about a second of processor time).
+Nothing is downloaded. Kiwi is loaded at the first Korean text (about a second of processor time). Any thread
+may ask: it is asked by one at a time, for at most `_AT_ONCE` texts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import RLock
+from typing import Any
 
 from rectune.core.extras import is_installed
 from rectune.core.text.plain import encodable
@@ -24,6 +27,8 @@ _SPLIT_WORDS = 2  # spaces that may stand wrongly within one morpheme
 _NEIGHBOURS = 200  # morphemes of like meaning that are asked for
 _LIKE = 0.5  # the cosine from which on two nouns mean much the same
 _COMPOUND, _PART = 4, 2  # syllables of a noun that may be a compound, and of its parts
+_AT_ONCE = 256
+_LOCK = RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def morphemes_of(texts: Iterable[str]) -> Iterator[list[Morpheme]]:
     Needs `kiwipiepy`. Up to two spaces that tear a morpheme apart are overlooked. A compound noun that the
     dictionary has as one word is followed by its two parts, if both are nouns of the dictionary.
     """
-    for tokens in _kiwi().tokenize(encodable(text) for text in texts):
+    for tokens in _tokens(encodable(text) for text in texts):
         found = list[Morpheme]()
         for token in tokens:
             noun, predicate = _is_noun(token.tag), token.tag[:2] in ("VV", "VA")
@@ -61,6 +66,14 @@ def morphemes_of(texts: Iterable[str]) -> Iterator[list[Morpheme]]:
             forms = [token.form, *(parts_of(token.form) if noun else ())]
             found += [Morpheme(form, predicate, known, token.start, end) for form in forms]
         yield found
+
+
+def _tokens(texts: Iterable[str]) -> Iterator[Any]:
+    rest = iter(texts)
+    while some := list(itertools.islice(rest, _AT_ONCE)):
+        with _LOCK:
+            split = list(_kiwi().tokenize(some))
+        yield from split
 
 
 @lru_cache(maxsize=100_000)
@@ -85,7 +98,8 @@ def similar_nouns(noun: str) -> dict[str, float]:
     Only common nouns are asked for and answered: the vectors of names lie near all other names.
     """
     try:
-        near = _kiwi().most_similar_morphemes((noun, "NNG"), _NEIGHBOURS)
+        with _LOCK:
+            near = _kiwi().most_similar_morphemes((noun, "NNG"), _NEIGHBOURS)
     except ValueError:  # the dictionary lacks it
         return {}
     alike = itertools.takewhile(lambda one: one.score > _LIKE, near)
@@ -97,14 +111,16 @@ def similar_nouns(noun: str) -> dict[str, float]:
 @lru_cache(maxsize=100_000)
 def _only_tag(word: str) -> str:
     """The tag of a word that is one morpheme of the dictionary; empty for all others."""
-    tokens = _kiwi().tokenize(word)
+    with _LOCK:
+        tokens = _kiwi().tokenize(word)
     return str(tokens[0].tag) if len(tokens) == 1 and _in_dictionary(tokens[0].id) else ""
 
 
 @lru_cache(maxsize=100_000)
 def _in_dictionary(number: int) -> bool:
     """Whether Kiwi's number of a morpheme is that of an entry; for unknown words it is that of their tag."""
-    return bool(_kiwi().morpheme(number).form)
+    with _LOCK:
+        return bool(_kiwi().morpheme(number).form)
 
 
 def _is_noun(tag: str) -> bool:

@@ -20,6 +20,8 @@ class Health(BaseModel):
     status: str
     database: str = "ok"
     model: str = "none"
+    catalogue: int = 0
+    """The version of the catalogue that is served; 0 where it is that of the start."""
 
 
 @router.get("/api/health/live", response_model=Health, response_model_exclude_defaults=True)
@@ -32,7 +34,7 @@ def live() -> Health:
 def ready(request: Request) -> Response:
     """Catalogue, index and model are loaded, and the database answers; 503 where one of them has failed."""
     service = state_of(request).service
-    found = Health(status="ready")
+    found = Health(status="ready", catalogue=service.catalogue.current.version)
     try:
         service.database.ping()
     except UserError:

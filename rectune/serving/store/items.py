@@ -19,7 +19,7 @@ from rectune.serving.store.tables import CatalogueItem, CatalogueVersion
 from rectune.serving.store.users import check_id
 
 SEARCHED = 500  # characters of a title: PostgreSQL's index takes 2,700 bytes
-_LOCK = 0x7265_6374_756E_6502  # PostgreSQL's advisory locks bear numbers; see `_lock`
+_LOCK = 0x7265_6374_756E_6502  # PostgreSQL's advisory locks bear numbers; see `lock`
 _LAST = chr(0x10FFFF)
 
 
@@ -69,7 +69,7 @@ def upsert_many(session: Session, entries: Iterable[ItemEntry], *, now: int | No
     """
     now = now_ms() if now is None else now
     rows = {entry.item_id: _row(entry) for entry in entries}
-    _lock(session)
+    lock(session)
     added: list[dict[str, Any]] = []
     altered: list[dict[str, Any]] = []
     for block in blocks(list(rows)):
@@ -95,7 +95,7 @@ def upsert_many(session: Session, entries: Iterable[ItemEntry], *, now: int | No
 def delete(session: Session, ids: Iterable[str], *, now: int | None = None) -> int:
     """Delete items; returns how many there were. Feedback to them stays, their ids may come again."""
     now = now_ms() if now is None else now
-    _lock(session)
+    lock(session)
     gone: list[str] = []
     for block in blocks(sorted(set(ids))):
         there = select(CatalogueItem.item_id).where(CatalogueItem.item_id.in_(block))
@@ -190,7 +190,7 @@ def _new_version(session: Session, upserted: int, deleted: list[str], now: int) 
     return row.version
 
 
-def _lock(session: Session) -> None:
+def lock(session: Session) -> None:
     """One change of the catalogue at a time: else a version could appear after a later one was read."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})

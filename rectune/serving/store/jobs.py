@@ -45,6 +45,11 @@ def find(session: Session, id: int) -> Job | None:
     return session.get(Job, id)
 
 
+def is_waiting(session: Session, kind: str) -> bool:
+    """Whether a job of this kind waits."""
+    return session.scalar(select(Job.id).where(Job.state == "queued", Job.kind == kind).limit(1)) is not None
+
+
 def take_next(session: Session, kinds: Sequence[str] | None = None, *, now: int | None = None) -> Job | None:
     """Take the job that has waited longest, as running; None if none waits. Two workers never get the same.
 

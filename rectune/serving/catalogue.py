@@ -1,0 +1,87 @@
+"""The catalogue that is served now. Another takes its place at once; who has begun with one ends with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import copy
+from dataclasses import dataclass
+from threading import Lock
+
+from rectune.core.types import Item
+from rectune.recommender.recommender import Recommender
+from rectune.serving.pickers import TitlePicker
+
+
+@dataclass(frozen=True)
+class ServedCatalogue:
+    """A catalogue, ready to be asked.
+
+    Attributes:
+        recommender: of its items.
+        plain: the same without a language model.
+        picker: finds its items by their titles.
+        version: of the store whose items are in it; 0 where the store has none.
+    """
+
+    recommender: Recommender
+    plain: Recommender
+    picker: TitlePicker
+    version: int
+
+    @classmethod
+    def of(cls, recommender: Recommender, version: int) -> ServedCatalogue:
+        """The catalogue of a recommender."""
+        plain = copy(recommender)
+        plain.generative = plain.model_ranking = None
+        plain.__dict__.pop("rank_by", None)
+        return cls(recommender, plain, TitlePicker(recommender.items), version)
+
+    @property
+    def items(self) -> Mapping[str, Item]:
+        """The items, by id."""
+        return self.recommender.items
+
+
+class LiveCatalogue:
+    """What is served, and what was deleted since it was made. Any thread may use it.
+
+    Args:
+        recommender: of the catalogue that was read when the server started.
+    """
+
+    def __init__(self, recommender: Recommender) -> None:
+        self.base = recommender
+        self._current = ServedCatalogue.of(recommender, 0)
+        self._deleted: dict[str, int] = {}
+        self._lock = Lock()
+
+    @property
+    def current(self) -> ServedCatalogue:
+        """What is served; a request asks once, and stays with it."""
+        return self._current
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Ids that were deleted, and are still in what is served."""
+        with self._lock:
+            return frozenset(self._deleted)
+
+    def hide(self, item_id: str, version: int) -> None:
+        """This item was deleted by this version of the store: from now on it is in no answer."""
+        with self._lock:
+            if version > self._current.version:
+                self._deleted[item_id] = version
+
+    def show(self, item_ids: Iterable[str], version: int) -> None:
+        """These items are there in this version of the store: what deleted them before counts no more."""
+        with self._lock:
+            for item_id in item_ids:
+                if self._deleted.get(item_id, version) < version:
+                    del self._deleted[item_id]
+
+    def swap(self, recommender: Recommender, version: int) -> None:
+        """Serve another catalogue from now on: with what the store had in this version."""
+        made = ServedCatalogue.of(recommender, version)
+        with self._lock:
+            self._current = made
+            self._deleted = {item: at for item, at in self._deleted.items() if at > version}
