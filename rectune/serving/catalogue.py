@@ -57,14 +57,13 @@ class LiveCatalogue:
 
     @property
     def current(self) -> ServedCatalogue:
-        """What is served; a request asks once, and stays with it."""
+        """What is served."""
         return self._current
 
-    @property
-    def hidden(self) -> frozenset[str]:
-        """Ids that were deleted, and are still in what is served."""
+    def snapshot(self) -> tuple[ServedCatalogue, frozenset[str]]:
+        """What is served, and ids in it that were deleted since; a request asks once, and stays with it."""
         with self._lock:
-            return frozenset(self._deleted)
+            return self._current, frozenset(self._deleted)
 
     def hide(self, item_id: str, version: int) -> None:
         """This item was deleted by this version of the store: from now on it is in no answer."""

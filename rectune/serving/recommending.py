@@ -114,14 +114,14 @@ class RecommendService:
             TooManyRequests: too many answers are open.
             CallCancelled: the turn was cancelled.
         """
-        start, catalogue = time.monotonic(), self.catalogue.current
+        start, (catalogue, deleted) = time.monotonic(), self.catalogue.snapshot()
         taste = taste_of(self.database, catalogue.recommender, question.user)
         shown: list[str] = []
         if previous is not None:
             with self.database.reading() as session:
                 shown = recommendations.shown_before(session, previous)
         wanted = conditions(catalogue.items, question.categories, question.where)
-        left_out = taste.refused.union(question.exclude, shown, self.catalogue.hidden)
+        left_out = taste.refused.union(question.exclude, shown, deleted)
         work = _Work(
             catalogue, question, taste, left_out, wanted, turn or Turn(), emit, len(shown), Usage(), []
         )

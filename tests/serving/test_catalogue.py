@@ -193,6 +193,32 @@ def test_the_last_item_stays(tmp_path: Path, database: Database):
     assert list(live.current.items) == ["b"]
 
 
+@pytest.mark.parametrize("ranker", ["bm25", "hybrid"])
+def test_an_item_is_in_no_answer_after_its_deletion_was_acknowledged(tmp_path: Path, ranker: str):
+    gone, wrong, over = set[str](), list[Any](), threading.Event()
+    with world(shelf(tmp_path, ranker), tmp_path) as server:
+
+        def ask() -> None:
+            while not over.is_set():
+                known = set(gone)
+                if known & set(shown(server.ask(history=["a11"], n=50))):
+                    wrong.append(known)
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            for at in range(8):
+                answer = server.client.delete(f"/api/v1/items/a{at}")
+                gone.add(f"a{at}")
+                done(server, answer)
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+    assert not wrong and len(gone) == 8
+
+
 class Swaps(LiveCatalogue):
     """Counts how often another catalogue was served."""
 

@@ -23,7 +23,8 @@ WAIT = 120.0
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
     """A server of the sample films, with the store of this folder."""
-    command = [sys.executable, "-m", "rectune.cli.main", "serve", "--catalogue", str(FILMS), "--model", "none",
+    command = [sys.executable, "-m", "rectune.cli.main", "serve", "--catalogue", str(FILMS), "--model",
+               "none",
                "--port", "0", "--database", str(folder / "store.sqlite"), "--runs", str(folder)]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=environment)

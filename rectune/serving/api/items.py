@@ -113,8 +113,7 @@ def find_items(
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> FoundItems:
     """Items by their titles: those that begin with the words, then those that contain them."""
-    catalogue = state_of(request).service.catalogue
-    current, hidden = catalogue.current, catalogue.hidden
+    current, hidden = state_of(request).service.catalogue.snapshot()
     found = current.picker.find(query, limit + len(hidden))
     shown = [ItemBody.of(item) for item in found if item.item_id not in hidden]
     return FoundItems(items=shown[:limit], total=len(current.items.keys() - hidden))
@@ -123,11 +122,10 @@ def find_items(
 @router.get("/{item_id}", response_model=ItemBody)
 def get_item(request: Request, item_id: Annotated[ItemId, Path()]) -> ItemBody:
     """One item."""
-    catalogue = state_of(request).service.catalogue
-    items = catalogue.current.items
-    if item_id not in items or item_id in catalogue.hidden:
+    current, hidden = state_of(request).service.catalogue.snapshot()
+    if item_id not in current.items or item_id in hidden:
         raise NotFound("the catalogue has no such item", hint="find one: GET /api/v1/items?query=…")
-    return ItemBody.of(items[item_id])
+    return ItemBody.of(current.items[item_id])
 
 
 @router.post("", response_model=JobBody, status_code=202)
