@@ -56,7 +56,15 @@ def main(spec_file: str) -> int:
         return 2 if isinstance(told, UserError) else 1
     if rank == 0:
         write_atomically(out / STATS, figures.to_json())
+    _leave_process_group()
     return 0
+
+
+def _leave_process_group() -> None:
+    """Processes that end while threads of gloo still run are aborted now and then."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def _take_log(path: Path) -> None:
