@@ -138,7 +138,7 @@ class CatalogueAnswers:
         if events:
             for at, answer in enumerate(found):
                 events.on_items(at, answer)
-        reasons = self._explained(read, fitting, options.explain, events)
+        reasons = self._explained(read, fitting, found, options.explain, events)
         return [with_reasons(answer, some) for answer, some in zip(found, reasons, strict=True)]
 
     def user_requests(self, rows: Sequence[Mapping[str, Any]]) -> list[UserRequest]:
@@ -225,13 +225,14 @@ class CatalogueAnswers:
         self,
         read: Sequence[ReadRequest],
         places: Sequence[Places],
+        answers: Sequence[Recommendations],
         count: int,
         events: AnswerEvents | None,
     ) -> list[list[Explanation]]:
-        """Reasons for the first items of each answer."""
+        """Reasons for the first items of each answer that fits, in whose `places` they are."""
         wanted = [
-            self._explanation_requests(request, [self.items[one.item_id] for one in found.items[:count]])
-            for request, found in zip(read, places, strict=True)
+            self._explanation_requests(request, answer.items[: min(count, len(fitting.items))])
+            for request, fitting, answer in zip(read, places, answers, strict=True)
         ]
         flat = [(at, one) for at, asked in enumerate(wanted) for one in asked]
         tell = numbered([(at, one.item.item_id) for at, one in flat], events)
@@ -239,13 +240,17 @@ class CatalogueAnswers:
         rest = iter(written)
         return [[next(rest) for _ in asked] for asked in wanted]
 
-    def _explanation_requests(self, request: ReadRequest, items: Sequence[Item]) -> list[ExplanationRequest]:
+    def _explanation_requests(
+        self, request: ReadRequest, items: Sequence[RecommendedItem]
+    ) -> list[ExplanationRequest]:
         liked, query = request.told
-        evidence = evidence_for(items, liked, query, request.locale, self.likes)
         return [
-            ExplanationRequest(item, liked[-_LIKED:], query, request.locale, people=people_in_words(found))
-            for item, found in zip(items, evidence, strict=True)
-        ]
+            ExplanationRequest(
+                self.items[one.item_id], liked[-_LIKED:], query, request.locale,
+                people=people_in_words(one.evidence),
+            )
+            for one in items
+        ]  # fmt: skip
 
     def _written(self, wanted: Sequence[ExplanationRequest], on_reason: OnReason | None) -> list[Explanation]:
         if self.generative is not None and wanted:
