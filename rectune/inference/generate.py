@@ -104,7 +104,7 @@ def generate(
             # What another process wrote first stands, so that everybody returns the same text.
             answers |= _make(model, left, engine, book, label, tell) | book.get_many(left)
     found = [replace(answers[key], id=request.id) for key, request in zip(keys, requests, strict=True)]
-    _check_failures(found, failures, label)
+    check_failures(found, failures, label)
     return found
 
 
@@ -151,15 +151,22 @@ def _keys(model: Model, requests: Sequence[GenerationRequest], book: GenerationC
     return [request_key(identity, request) for request in requests]
 
 
-def _check_failures(answers: Sequence[GenerationResult], limit: float, label: str) -> None:
+_RETRY = (
+    "correct that and run the same command again (what was answered is kept), "
+    "or raise generate.max_failure_ratio"
+)
+
+
+def check_failures(answers: Sequence[GenerationResult], limit: float, label: str, hint: str = _RETRY) -> None:
+    """Refuse answers of which more than the share `limit` failed.
+
+    Raises:
+        UserError: says how many, why the first one did, and `hint`.
+    """
     failed = [answer for answer in answers if answer.finish == "error"]
     if len(failed) > limit * len(answers):
-        raise UserError(
-            f"{len(failed):,} of {len(answers):,} requests failed, the first because: {failed[0].error}",
-            where=label,
-            hint="correct that and run the same command again (what was answered is kept), "
-            "or raise generate.max_failure_ratio",
-        )
+        found = f"{len(failed):,} of {len(answers):,} requests failed, the first because: {failed[0].error}"
+        raise UserError(found, where=label, hint=hint)
 
 
 def provenance(model: Model, sampling: SamplingConfig, seed: int) -> Provenance:

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from rectune.core.errors import UserError
 from rectune.core.settings import EngineConfig
 from rectune.core.types import content_id
-from rectune.inference.generate import Model, OnAnswer
+from rectune.inference.generate import Model, OnAnswer, check_failures
 from rectune.inference.generation_cache import request_key
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.sentences import SentenceReader
@@ -19,6 +19,8 @@ from rectune.inference.service_call import EngineCall
 from rectune.inference.service_state import EngineBusy, EngineClosed
 from rectune.inference.stream import GenerationStream
 from rectune.inference.token_budgets import with_budgets
+
+_FEWER = "ask for less, or give the engine a larger context"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class ServiceGenerate:
                     on_answer(at, found[at])
 
         _Round(self, keep).run([(some[0], asked[some[0]]) for some in places.values()])
-        _check_failures(list(found.values()), failures, label)
+        check_failures(list(found.values()), failures, label, _FEWER)
         return [found[at] for at in range(len(requests))]
 
     def _varied(self, request: GenerationRequest) -> GenerationRequest:
@@ -177,10 +179,3 @@ class _Round:
         for text in sentences:
             tell(Sentence(one.stream.request.id, one.told, text))
             one.told += 1
-
-
-def _check_failures(answers: Sequence[GenerationResult], limit: float, label: str) -> None:
-    failed = [answer for answer in answers if answer.finish == "error"]
-    if len(failed) > limit * len(answers):
-        found = f"{len(failed):,} of {len(answers):,} requests failed, the first because: {failed[0].error}"
-        raise UserError(found, where=label, hint="ask for less, or give the engine a larger context")
