@@ -40,7 +40,7 @@ pip install --no-compile torch
 say "step 2 of 4: all other packages"
 "$VENV/bin/python" scripts/requirements.py "$EXTRAS" >"$VENV/requirements.txt"
 pip install --no-compile --requirement "$VENV/requirements.txt"
-"$VENV/bin/python" -c "import transformers, sentence_transformers, lancedb, trl, peft, datasets, deepspeed" >/dev/null 2>&1 &
+"$VENV/bin/python" scripts/warm_up.py >/dev/null 2>&1 &
 IMPORTING=$!
 say "step 3 of 4: waiting for llama.cpp"
 wait $COMPILING

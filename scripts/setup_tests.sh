@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Programs that only tests need, from Debian's packages: PostgreSQL's server and Chromium. What is there already is left
+# Programs that only tests need, from Debian's packages: PostgreSQL's server, Chromium, and letters of Korean. What is there already is left
 # as it is; where nothing can be installed, one line says what to install, and the tests that need it will fail.
 set -euo pipefail
 
@@ -14,6 +14,7 @@ has_server() { # Debian keeps the server's programs outside PATH, in a folder a 
 MISSING=()
 has_server || MISSING+=(postgresql)
 command -v chromium >/dev/null || MISSING+=(chromium)
+ls /usr/share/fonts/truetype/nanum/*.ttf >/dev/null 2>&1 || MISSING+=(fonts-nanum) # for pictures of Korean pages
 [ ${#MISSING[@]} -gt 0 ] || exit 0
 
 INSTALL="apt-get install -y --no-install-recommends ${MISSING[*]}"

@@ -49,9 +49,16 @@ def serve(
     allowed_host: Annotated[
         list[str] | None, typer.Option(help="A name that clients reach it by; may be repeated.")
     ] = None,
+    https: Annotated[
+        bool, typer.Option("--https", help="Browsers come by HTTPS, through a proxy: cookies go out only so.")
+    ] = False,
+    image_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Another host whose pictures the page may show, as https://covers.example.org."),
+    ] = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Serve recommendations by HTTP until SIGTERM."""
+    """Serve the page and the API by HTTP until SIGTERM."""
     from rectune.core.extras import needs_extra
 
     with needs_extra("rectune serve", "fastapi", "uvicorn", "sqlalchemy", "alembic"):
@@ -62,7 +69,7 @@ def serve(
     run(
         ServerConfig(
             host, port, database or _default(runs), catalogue, recipe, domain, names, model, runs, slots,
-            require_key, tuple(allowed_host or ()),
+            require_key, tuple(allowed_host or ()), https, tuple(image_host or ()),
         )
     )  # fmt: skip
 

@@ -61,6 +61,17 @@ def announce(config: Mapping[str, Any]) -> None:
     print(f"DeepSpeed: {json.dumps(config)}", file=sys.stderr, flush=True)
 
 
+def skip_inference_op() -> None:
+    """Spare the half minute in which DeepSpeed compiles its reduction for inference, which training never calls.
+
+    It asks a table of its own whether it can have the operator; where that says no, it compiles nothing. Must
+    run before DeepSpeed makes its process group.
+    """
+    import deepspeed
+
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+
+
 def check_offload(settings: TrainingConfig) -> None:
     """Refuse an offload that the ZeRO stage does not have."""
     if settings.offload == "optimizer" and settings.zero_stage < 2:

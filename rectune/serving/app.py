@@ -22,6 +22,10 @@ from rectune.serving.metrics import Metrics
 from rectune.serving.problems import problem_of
 from rectune.serving.recommending import RecommendService
 from rectune.serving.state import ServerState
+from rectune.serving.web import files, welcome
+from rectune.serving.web.problem_page import told
+from rectune.serving.web.render import go_to
+from rectune.serving.web.visitor import NoSession
 
 _ABOUT = """Recommendations with reasons. Where keys are needed, send one as `X-API-Key` or as Bearer.
 Errors are `{"error": {"message", "type", "code"}}`."""
@@ -60,10 +64,17 @@ def create_app(
     app.state.server = ServerState(service, config, metrics, worker)
     for one in (recommend, feedback, items, jobs, users, chat, rerank, health):
         app.include_router(one.router)
+    for one in (files, welcome):
+        app.include_router(one.router)
+    app.add_exception_handler(NoSession, _to_entrance)
     for error in (RectuneError, RequestValidationError, HTTPException):
-        app.add_exception_handler(error, _told)
+        app.add_exception_handler(error, _problem)
     return app
 
 
-async def _told(request: Request, error: Exception) -> Response:
-    return problem_of(error).response()
+async def _problem(request: Request, error: Exception) -> Response:
+    return await told(request, problem_of(error))
+
+
+async def _to_entrance(request: Request, error: Exception) -> Response:
+    return go_to(request, "/welcome")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 
+from rectune.core.item_values import categories_of
 from rectune.core.types import Item
 from rectune.recommender.recommender import Recommender
 from rectune.serving.pickers import TitlePicker
@@ -35,6 +38,12 @@ class ServedCatalogue:
         plain.generative = plain.model_ranking = None
         plain.__dict__.pop("rank_by", None)
         return cls(recommender, plain, TitlePicker(recommender.items), version)
+
+    @cached_property
+    def frequent_categories(self) -> tuple[str, ...]:
+        """The categories of its items, what most items have first."""
+        counts = Counter(name for item in self.items.values() for name in categories_of(item).values())
+        return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
 
     @property
     def items(self) -> Mapping[str, Item]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
 from rectune.core.errors import UserError
+
+
+# It goes into a header of the page, so nothing else may be in it.
+_IMAGE_HOST = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,13 @@ class ServerConfig:
         slots: answers that the model writes together.
         require_key: whether a key is needed even where the store has none.
         allowed_hosts: names in the header Host, besides localhost; addresses are always taken.
+        https: whether browsers reach the page by HTTPS, through a proxy; its cookies then go out only so.
+        image_hosts: other hosts from which the page may show pictures, as https://covers.example.org.
         limits: see there.
 
     Raises:
-        UserError: the port is none, there is no database, or there are both or neither of catalogue and
-            recipe.
+        UserError: the port is none, there is no database, a host of pictures is none, or there are both or
+            neither of catalogue and recipe.
     """
 
     host: str = "127.0.0.1"
@@ -76,6 +83,8 @@ class ServerConfig:
     slots: int = 4
     require_key: bool = False
     allowed_hosts: tuple[str, ...] = ()
+    https: bool = False
+    image_hosts: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -88,6 +97,10 @@ class ServerConfig:
         if bool(self.catalogue) == bool(self.recipe):
             says = "a catalogue and a recipe" if self.recipe else "nothing to recommend from"
             raise UserError(says, hint="give --catalogue FILE, or the recipe of a run, as demo")
+        for one in self.image_hosts:
+            if not _IMAGE_HOST.fullmatch(one):
+                hint = "give it as https://covers.example.org"
+                raise UserError(f"{one} is no host of pictures", where="--image-host", hint=hint)
         if self.facts and not self.catalogue:
             raise UserError("is for a catalogue file", where="--facts", hint="leave it out")
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rectune.serving.config import ServerConfig, is_loopback
@@ -21,6 +22,8 @@ from rectune.serving.metrics import Metrics
 from rectune.serving.problems import LOG, Problem, log_fault, of_status, problem_of
 from rectune.serving.store import api_keys
 from rectune.serving.store.database import Database
+from rectune.serving.web.problem_page import is_page, told
+from rectune.serving.web.visitor import visitor_of
 
 # What a key must allow, by the beginning of the path; the first that fits counts.
 SCOPES = (
@@ -84,14 +87,14 @@ class Gate:
         try:
             problem = await self._refused(scope)
             if problem:
-                await problem.response()(scope, receive, sent)
+                await (await told(Request(scope), problem))(scope, receive, sent)
             else:
                 await self.app(scope, _bounded(receive, self._most(scope)), sent)
         except Exception as error:
             if status:  # too late for another answer
                 log_fault(error)
                 raise
-            await problem_of(error).response()(scope, receive, sent)
+            await (await told(Request(scope), problem_of(error)))(scope, receive, sent)
         finally:
             self._count(scope, status or 499, time.monotonic() - start)
 
@@ -104,11 +107,14 @@ class Gate:
             return of_status(400, "the header Host names another server")
         if scope["method"] not in _SAFE and not _same_origin(headers, host):
             return of_status(403, "a page of another origin may not do this")
-        needed = scope_of(scope["path"])
-        if not needed:
+        needed, address = scope_of(scope["path"]), (scope.get("client") or ("", 0))[0]
+        problem = None
+        if needed:
+            client, problem = await run_sync(self._client, _key_of(headers), needed, address)
+        elif is_page(scope["path"]) and not scope["path"].startswith("/static/"):
+            client = await run_sync(self._visitor, Request(scope), address)
+        else:
             return None
-        address = (scope.get("client") or ("", 0))[0]
-        client, problem = await run_sync(self._client, _key_of(headers), needed, address)
         try:
             self._rate.take(client)
         except Exception as error:
@@ -142,6 +148,11 @@ class Gate:
                 return f"address {address}", of_status(401, says, **{"WWW-Authenticate": "Bearer"})
             allowed = api_keys.allows(row, needed)
             return f"key {row.id}", None if allowed else of_status(403, f"this key lacks the scope {needed}")
+
+    def _visitor(self, request: Request, address: str) -> str:
+        """Who looks at the page."""
+        visitor = visitor_of(request)
+        return f"user {visitor.user.id}" if visitor else f"address {address}"
 
     def _needs_key(self, has_keys: bool) -> bool:
         return has_keys or self._config.require_key or not is_loopback(self._config.host)

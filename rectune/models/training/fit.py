@@ -15,7 +15,7 @@ from rectune.core.progress import say
 from rectune.core.settings import ModelsConfig, TrainingConfig
 from rectune.models import integrity_checks, metrics
 from rectune.models.checkpoints import discard_broken, last_complete, step_of
-from rectune.models.deepspeed_config import announce, deepspeed_config
+from rectune.models.deepspeed_config import announce, deepspeed_config, skip_inference_op
 from rectune.models.distributed import is_first, process_count, wait_for_all, whole
 from rectune.models.loading import compute_type, note_base
 from rectune.models.preflight import check_trackers
@@ -91,8 +91,10 @@ def _common_arguments(job: TrainingJob) -> dict[str, Any]:
     if job.models.compute_dtype == "native" and is_first():
         say(f"{job.label}: this machine computes in {precision}")
     zero = deepspeed_config(settings, precision, on_gpu)
-    if zero and is_first():
-        announce(zero)
+    if zero:
+        skip_inference_op()
+        if is_first():
+            announce(zero)
     return _schedule(settings) | {
         "output_dir": str(job.checkpoints),
         "save_strategy": "steps",
