@@ -11,8 +11,8 @@ import os
 
 MODULES = """numpy scipy.sparse implicit polars pyarrow.parquet pydantic ruamel.yaml typer rich.progress
 torch transformers transformers.models.llama.modeling_llama transformers.models.auto.modeling_auto
-sentence_transformers lancedb kiwipiepy numba rensa rapidfuzz ftfy openai trl peft bitsandbytes datasets accelerate
-deepspeed matplotlib.pyplot matplotlib.font_manager trl.trainer.sft_trainer trl.trainer.dpo_trainer
+sentence_transformers lancedb kiwipiepy numba rensa rapidfuzz ftfy openai trl peft bitsandbytes datasets
+accelerate deepspeed matplotlib.pyplot matplotlib.font_manager trl.trainer.sft_trainer trl.trainer.dpo_trainer
 torch.utils.tensorboard textual.app torch.distributed.run torch._dynamo""".split()
 
 if __name__ == "__main__":

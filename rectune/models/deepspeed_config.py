@@ -62,7 +62,7 @@ def announce(config: Mapping[str, Any]) -> None:
 
 
 def skip_inference_op() -> None:
-    """Spare the half minute in which DeepSpeed compiles its reduction for inference, which training never calls.
+    """Spare the half minute in which DeepSpeed compiles a reduction for inference: training never calls it.
 
     It asks a table of its own whether it can have the operator; where that says no, it compiles nothing. Must
     run before DeepSpeed makes its process group.

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rectune.core.errors import UserError
 
-
 # It goes into a header of the page, so nothing else may be in it.
 _IMAGE_HOST = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 

@@ -1,4 +1,4 @@
-"""The page's own files: styles, scripts, its sign. Their addresses change with them, so browsers keep them."""
+"""The page's own files: styles, scripts, a sign. An address changes with its file, so browsers keep it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, ConfigDict
@@ -58,7 +58,7 @@ def enter(request: Request, form: Annotated[Profile, Form()]) -> Response:
     if not form.consent:
         return _welcome(request, form, "Please say that you are 14 or older and agree, or leave the page.")
     state, locale = state_of(request), language(request)
-    profile: dict[str, object] = {"locale": locale, "consented": now_ms(), "without_profile": form.without}
+    profile: dict[str, Any] = {"locale": locale, "consented": now_ms(), "without_profile": form.without}
     if not form.without:
         if (form.age_band and form.age_band not in AGE_BANDS) or (form.sex and form.sex not in SEXES):
             raise UserError("this is none of the choices of the form")

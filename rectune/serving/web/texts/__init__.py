@@ -1,4 +1,4 @@
-"""The sentences of the page. English ones stand in templates and code, as `tr("…")`; others in tables here."""
+"""The sentences of the page. English ones stand in the templates, as `tr("…")`, others in tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def translation(locale: Locale) -> Translation:
         return ENGLISH
     from ruamel.yaml import YAML
 
-    yaml, found = YAML(typ="safe", pure=True), {}
+    yaml, found = YAML(typ="safe", pure=True), dict[str, str]()
     for path in sorted((Path(__file__).parent / locale).glob("*.yaml")):
         rows: list[dict[str, Any]] = yaml.load(path.read_text("utf-8"))
         found |= {row["en"]: row[locale] for row in rows}
@@ -36,5 +36,5 @@ def locale_of(*wanted: str | None) -> Locale:
         for part in (one or "").split(","):
             name = part.partition(";")[0].strip().lower().partition("-")[0]
             if name in LOCALES:
-                return name  # type: ignore[return-value]
+                return name
     return "en"
