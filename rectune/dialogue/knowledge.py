@@ -67,9 +67,9 @@ class Claim:
     """Something that is thought of a person's taste.
 
     Attributes:
-        id: a hash of stance, property and value: the same claim, found again later, is the same.
+        id: a hash of stance, aspect and value: the same claim, found again later, is the same.
         stance: whether they like it or avoid it.
-        property: `category`, `maker`, `decade`, `word`, or the name of a fact of the catalogue; `taste` for
+        aspect: `category`, `maker`, `decade`, `word`, or the name of a fact of the catalogue; `taste` for
             what they said themselves, in words.
         value: as the catalogue has it, or as they said it.
         item_ids: the items of theirs that it rests on, the latest first; empty for what they said.
@@ -84,7 +84,7 @@ class Claim:
 
     id: str
     stance: Stance
-    property: str
+    aspect: str
     value: str
     item_ids: tuple[str, ...] = ()
     count: int = 0
