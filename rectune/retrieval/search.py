@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rectune.core.text.plain import encodable, is_unsegmented
-from rectune.retrieval.embedding import Vectors, embed, reads
+from rectune.retrieval.embedding import Vectors, embed, embed_query, reads
 from rectune.retrieval.rank_fusion import reciprocal_rank_fusion
 from rectune.retrieval.term_search import FoundItem, TermSearch
 from rectune.retrieval.terms import needs_terms
@@ -85,7 +85,7 @@ class CatalogueIndex:
             k: how many; fewer only if the catalogue has no more.
             without: item ids to leave out (the history).
         """
-        return self._nearest(embed([text], self.embedder)[0], domain, k, without)
+        return self._nearest(embed_query(text, self.embedder), domain, k, without)
 
     def find(
         self,
@@ -110,7 +110,8 @@ class CatalogueIndex:
         if not said or k < 1 or (within is not None and not within):
             return []
         texts, pool = [text for text, _ in said], max(k, _POOL)
-        vectors = embed(texts, self.embedder)
+        one = len(texts) == 1
+        vectors = embed_query(texts[0], self.embedder)[None] if one else embed(texts, self.embedder)
         known: dict[Key, SearchHit] = {}
         for vector in vectors:
             hits = self._nearest(vector, domain, pool, without, within)
