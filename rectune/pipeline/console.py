@@ -20,8 +20,10 @@ def plan_table(steps: Sequence[PlannedStage]) -> str:
     marks = {"finished": "up to date", "begun": "goes on", "missing": "would run", "blocked": "cannot run"}
     lines = [f"{'stage':<11} {'what':<11} {'key':<17} why"]
     for step in steps:
-        why = step.why.replace("\n", "; ")
-        lines.append(f"{step.stage.name:<11} {marks[step.state]:<11} {step.key or '-':<17} {why}".rstrip())
+        mark, why = marks[step.state], step.why.replace("\n", "; ")
+        if step.stage.name == "push" and step.state == "missing":
+            mark, why = "on request", "only rectune push runs it"
+        lines.append(f"{step.stage.name:<11} {mark:<11} {step.key or '-':<17} {why}".rstrip())
     return "\n".join(lines)
 
 

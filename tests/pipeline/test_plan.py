@@ -89,6 +89,11 @@ def test_what_is_missing_blocks_what_comes_after_and_says_so(tmp_path: Path) -> 
     assert "cannot run" in plan_table(list(steps.values()))
 
 
+def test_nobody_is_told_that_a_run_would_push(tmp_path: Path) -> None:
+    lines = plan_table(make_plan(recipe(), ArtifactStore(tmp_path / "runs"), "push")).splitlines()
+    assert lines[-1].split()[:3] == ["push", "on", "request"]
+
+
 def test_the_full_scale_recipe_plans_without_its_data(tmp_path: Path) -> None:
     steps = make_plan(load_recipe(ROOT / "recipes/varco.yaml"), ArtifactStore(tmp_path), "push")
     assert [step.stage.name for step in steps] == [stage.name for stage in STAGES]
