@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from rectune.cli.database import database_app
 from rectune.cli.evaluate import compare, leave_one_domain_out
 from rectune.cli.recommend import recommend
 from rectune.cli.release import export, push
@@ -30,6 +31,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(tag_app, name="tag")
 app.add_typer(keys_app, name="keys")
+app.add_typer(database_app, name="database")
 
 
 @app.command()

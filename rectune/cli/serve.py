@@ -56,6 +56,12 @@ def serve(
         list[str] | None,
         typer.Option(help="Another host whose pictures the page may show, as https://covers.example.org."),
     ] = None,
+    compare: Annotated[
+        str, typer.Option(help="A second ranker, as bm25, for half of the users; /admin compares them.")
+    ] = "",
+    keep_days: Annotated[
+        int, typer.Option(help="Days after which what users said is deleted; 0 keeps it without end.")
+    ] = 365,
     runs: Runs = Path("runs"),
 ) -> None:
     """Serve the page and the API by HTTP until SIGTERM."""
@@ -68,8 +74,9 @@ def serve(
     names = tuple(name.strip() for name in facts.split(",") if name.strip())
     run(
         ServerConfig(
-            host, port, database or _default(runs), catalogue, recipe, domain, names, model, runs, slots,
-            require_key, tuple(allowed_host or ()), https, tuple(image_host or ()),
+            host, port, database or default_database(runs), catalogue, recipe, domain, names, model, runs,
+            slots, require_key, tuple(allowed_host or ()), https, tuple(image_host or ()), compare=compare,
+            keep_days=keep_days,
         )
     )  # fmt: skip
 
@@ -118,7 +125,8 @@ def revoke(
             raise UserError(f"there is no key {id} that could be revoked", hint="see: rectune keys list")
 
 
-def _default(runs: Path) -> str:
+def default_database(runs: Path) -> str:
+    """Where the database is if none is named."""
     return str(runs / "service.sqlite")
 
 
@@ -126,5 +134,5 @@ def _default(runs: Path) -> str:
 def _database(place: str, runs: Path) -> Iterator[Store]:
     from rectune.serving.store.database import open_database
 
-    with open_database(place or _default(runs)) as found:
+    with open_database(place or default_database(runs)) as found:
         yield found

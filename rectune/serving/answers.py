@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rectune.core.errors import RectuneError, UserError
+from rectune.recommender.results import Recommendations
 from rectune.serving.conditions import Range
 
 
@@ -113,3 +114,13 @@ class Answer:
 
 Emit = Callable[[str, Mapping[str, Any]], None]
 """Hears of the parts of an answer: `item` and `reason`, with what belongs to them."""
+
+
+def ranked_by(found: Recommendations) -> str:
+    """What ranked, in words; empty where that was no ranker."""
+    if found.details is not None:
+        return "what the model wrote, looked up in the catalogue"
+    if found.ranking is None:
+        return ""
+    said = "; ".join(f"{one.side}: {one.rankers}" for one in found.ranking.by)
+    return f"{said}; {found.ranking.model}" if found.ranking.model else said

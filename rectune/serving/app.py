@@ -19,10 +19,12 @@ from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig
 from rectune.serving.gate import Gate
 from rectune.serving.metrics import Metrics
+from rectune.serving.positive_feedback import PositiveFeedback
 from rectune.serving.problems import problem_of
 from rectune.serving.recommending import RecommendService
 from rectune.serving.state import ServerState
-from rectune.serving.web import files, welcome
+from rectune.serving.upkeep import Upkeep
+from rectune.serving.web import admin, files, my_account, my_data, my_history, welcome
 from rectune.serving.web.problem_page import told
 from rectune.serving.web.render import go_to
 from rectune.serving.web.visitor import NoSession
@@ -43,11 +45,14 @@ def create_app(
     """
     metrics = Metrics()
     worker = worker or CatalogueWorker(service.catalogue, service.database, config.runs)
+    upkeep = Upkeep(service.database, config.keep_days)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         worker.start()
+        await run_sync(upkeep.start)
         yield
+        await run_sync(upkeep.stop, config.limits.drain_seconds)
         await run_sync(worker.stop, config.limits.drain_seconds)
         await run_sync(service.drain)
 
@@ -61,10 +66,11 @@ def create_app(
         telemetry={"auto_configure": False},
         middleware=[Middleware(Gate, config=config, database=service.database, metrics=metrics)],
     )
-    app.state.server = ServerState(service, config, metrics, worker)
+    rates = PositiveFeedback(service.database, service.comparison)
+    app.state.server = ServerState(service, config, metrics, worker, rates)
     for one in (recommend, feedback, items, jobs, users, chat, rerank, health):
         app.include_router(one.router)
-    for one in (files, welcome):
+    for one in (files, welcome, my_data, my_history, my_account, admin):
         app.include_router(one.router)
     app.add_exception_handler(NoSession, _to_entrance)
     for error in (RectuneError, RequestValidationError, HTTPException):

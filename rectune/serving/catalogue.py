@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
 
 from rectune.core.item_values import categories_of
 from rectune.core.types import Item
+from rectune.rankers.base import Ranker
 from rectune.recommender.recommender import Recommender
+from rectune.serving.comparison import ranked_by
 from rectune.serving.pickers import TitlePicker
 
 
@@ -24,20 +26,28 @@ class ServedCatalogue:
         plain: the same without a language model.
         picker: finds its items by their titles.
         version: of the store whose items are in it; 0 where the store has none.
+        second: the same catalogue ranked by another ranker, where two are compared.
     """
 
     recommender: Recommender
     plain: Recommender
     picker: TitlePicker
     version: int
+    second: ServedCatalogue | None = None
 
     @classmethod
-    def of(cls, recommender: Recommender, version: int) -> ServedCatalogue:
-        """The catalogue of a recommender."""
-        plain = copy(recommender)
-        plain.generative = plain.model_ranking = None
-        plain.__dict__.pop("rank_by", None)
-        return cls(recommender, plain, TitlePicker(recommender.items), version)
+    def of(cls, recommender: Recommender, version: int, compared: Ranker | None = None) -> ServedCatalogue:
+        """The catalogue of a recommender; `compared` is a second ranker of its items."""
+        made = cls(recommender, _plain(recommender), TitlePicker(recommender.items), version)
+        if compared is None:
+            return made
+        other = ranked_by(recommender, compared)
+        return replace(made, second=replace(made, recommender=other, plain=_plain(other)))
+
+    def of_arm(self, arm: str | None) -> ServedCatalogue:
+        """The same ranked by the ranker of this name where that is the second one, else itself."""
+        ranker = self.second.recommender.ranker if self.second else None
+        return self.second if self.second and ranker and ranker.name == arm else self
 
     @cached_property
     def frequent_categories(self) -> tuple[str, ...]:
@@ -51,16 +61,25 @@ class ServedCatalogue:
         return self.recommender.items
 
 
+def _plain(recommender: Recommender) -> Recommender:
+    """The same without a language model."""
+    plain = copy(recommender)
+    plain.generative = plain.model_ranking = None
+    plain.__dict__.pop("rank_by", None)
+    return plain
+
+
 class LiveCatalogue:
     """What is served, and what was deleted since it was made. Any thread may use it.
 
     Args:
         recommender: of the catalogue that was read when the server started.
+        compared: a second ranker of its items; see `rectune.serving.comparison`.
     """
 
-    def __init__(self, recommender: Recommender) -> None:
-        self.base = recommender
-        self._current = ServedCatalogue.of(recommender, 0)
+    def __init__(self, recommender: Recommender, compared: Ranker | None = None) -> None:
+        self.base, self.compared = recommender, compared
+        self._current = ServedCatalogue.of(recommender, 0, compared)
         self._deleted: dict[str, int] = {}
         self._lock = Lock()
 
@@ -87,9 +106,9 @@ class LiveCatalogue:
                 if self._deleted.get(item_id, version) < version:
                     del self._deleted[item_id]
 
-    def swap(self, recommender: Recommender, version: int) -> None:
+    def swap(self, recommender: Recommender, version: int, compared: Ranker | None = None) -> None:
         """Serve another catalogue from now on: with what the store had in this version."""
-        made = ServedCatalogue.of(recommender, version)
+        made = ServedCatalogue.of(recommender, version, compared)
         with self._lock:
             self._current = made
             self._deleted = {item: at for item, at in self._deleted.items() if at > version}

@@ -16,6 +16,7 @@ from threading import Event, Thread
 
 from rectune.core.errors import UserError
 from rectune.rankers.domain_data import DomainData
+from rectune.rankers.new_items import with_items
 from rectune.recommender.build import catalogue_folder
 from rectune.recommender.recommender import Recommender
 from rectune.retrieval.index_maintenance import copy_index
@@ -92,9 +93,10 @@ class CatalogueWorker:
         place = self._folder / catalogue_folder(wanted, embedder, Path()).name
         self._copy(live.current.recommender, place / "index")
         made = base.with_items(wanted, data, place / "index")
-        prepare(made)
+        compared = with_items(live.compared, data) if live.compared else None
+        prepare(made, compared)
         report(2)
-        live.swap(made, stored.version)
+        live.swap(made, stored.version, compared)
         self._data = data
         self._forget(place)
 

@@ -63,6 +63,8 @@ class ServerConfig:
         allowed_hosts: names in the header Host, besides localhost; addresses are always taken.
         https: whether browsers reach the page by HTTPS, through a proxy; its cookies then go out only so.
         image_hosts: other hosts from which the page may show pictures, as https://covers.example.org.
+        compare: the name of a second ranker, for half of the users; empty for none.
+        keep_days: after which what users said is deleted; 0 keeps it until they delete it.
         limits: see there.
 
     Raises:
@@ -84,6 +86,8 @@ class ServerConfig:
     allowed_hosts: tuple[str, ...] = ()
     https: bool = False
     image_hosts: tuple[str, ...] = ()
+    compare: str = ""
+    keep_days: int = 365
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -91,6 +95,9 @@ class ServerConfig:
             raise UserError(f"{self.port} is no port", where="--port", hint="give a number from 0 to 65535")
         if self.slots < 1:
             raise UserError(f"{self.slots} slots", where="--slots", hint="give a number above 0")
+        if self.keep_days < 0:
+            hint = "give a number above 0, or 0 to keep everything"
+            raise UserError(f"{self.keep_days} days", where="--keep-days", hint=hint)
         if not self.database:
             raise UserError("no database", where="--database", hint="give a file, or a URL of PostgreSQL")
         if bool(self.catalogue) == bool(self.recipe):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from rectune.core.errors import UserError
 from rectune.inference.service import EngineService
+from rectune.rankers.base import Ranker
+from rectune.rankers.domain_data import DomainData
 from rectune.readers.catalogue import CatalogueOptions
+from rectune.recommender.load_ranker import fit_by_name
 from rectune.recommender.model_check import LOCALES
 from rectune.recommender.recommender import Recommender
+from rectune.serving.comparison import Comparison
 from rectune.serving.config import ServerConfig
 
 
@@ -24,8 +28,40 @@ def load_recommender(config: ServerConfig) -> Recommender:
     return Recommender.from_run(config.recipe, config.domain, model=model, runs=config.runs)
 
 
-def prepare(recommender: Recommender) -> None:
+def load_compared(config: ServerConfig, recommender: Recommender) -> Ranker | None:
+    """The second ranker of `--compare`, of the recommender's items; None where none is named.
+
+    Of a run it is the stage's own where that fitted it, else it is fitted now on the likes of the train
+    users. Titles that it embeds are embedded once more: the first ranker keeps its own vectors.
+
+    Raises:
+        UserError: there is no such ranker, it needs interactions and there are none, it is the one that ranks
+            already, or the model chooses the items, so that nothing ranks.
+    """
+    if not config.compare:
+        return None
+    if recommender.ranker is None:
+        hint = "take a recipe whose retrieval.grounding is ranked"
+        raise UserError("the model chooses the items, so nothing ranks", where="--compare", hint=hint)
+    Comparison(recommender.ranker.name, config.compare)  # before something long is fitted in vain
+    if config.recipe:
+        other = Recommender.from_run(
+            config.recipe, config.domain, ranker=config.compare, model=None, runs=config.runs
+        )
+        return other.ranker
+    items, embedder = list(recommender.items.values()), recommender.retrieval.embedder
+    try:
+        return fit_by_name(config.compare, DomainData(recommender.domain, items, None, embedder), None)
+    except UserError as problem:
+        raise UserError(problem.message, where="--compare", hint=problem.hint) from None
+
+
+def prepare(recommender: Recommender, compared: Ranker | None = None) -> None:
     """Read and embed now what the first request would wait for.
+
+    Args:
+        recommender: of the catalogue.
+        compared: a second ranker of its items.
 
     Raises:
         UserError: the model chooses the items by constrained decoding, which a service cannot do.
@@ -43,6 +79,8 @@ def prepare(recommender: Recommender) -> None:
         first = next(iter(recommender.items.values()))
         recommender.recommend(query=first.title, k=1, explain=False)
         recommender.ranker.score_all([[first.item_id]])
+        if compared is not None:
+            compared.score_all([[first.item_id]])
 
 
 def load_engine(recommender: Recommender, slots: int) -> EngineService | None:

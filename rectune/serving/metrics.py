@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rectune.inference.service_state import EngineSnapshot
+from rectune.serving.store.feedback_rates import StrategyRate
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 180.0)  # seconds
@@ -42,12 +43,21 @@ class Metrics:
                 if by:
                     self._reasons[(("by", by),)] += 1
 
-    def text(self, engine: EngineSnapshot | None, items: int) -> str:
+    def by_status(self) -> dict[int, int]:
+        """Requests that have ended, by their status; 499 is a client that left."""
+        found: Counter[int] = Counter()
+        with self._lock:
+            for labels, count in self._requests.items():
+                found[int(dict(labels)["status"])] += count
+        return dict(found)
+
+    def text(self, engine: EngineSnapshot | None, items: int, rates: Sequence[StrategyRate] = ()) -> str:
         """All of it.
 
         Args:
             engine: of the engine service; None where there is none.
             items: of the catalogue.
+            rates: of positive feedback.
         """
         with self._lock:
             lines = [
@@ -60,6 +70,7 @@ class Metrics:
                 *_unavailable(self._requests),
             ]
         lines += _gauge("rectune_catalogue_items", "Items of the catalogue.", items)
+        lines += _positive_feedback(rates)
         return "\n".join([*lines, *(_engine(engine) if engine else ())]) + "\n"
 
     def _histogram(self) -> Iterator[str]:
@@ -77,6 +88,22 @@ class Metrics:
 def _unavailable(requests: Mapping[_Labels, int]) -> Iterator[str]:
     count = sum(number for labels, number in requests.items() if ("status", "503") in labels)
     yield from _counter("rectune_unavailable_total", "Requests that were answered with 503.", {(): count})
+
+
+def _positive_feedback(rates: Sequence[StrategyRate]) -> Iterator[str]:
+    """Gauges, since answers and feedback are deleted too."""
+    gauges: dict[str, tuple[str, Callable[[StrategyRate], float]]] = {
+        "answers": ("Answers to users that are kept.", lambda one: one.answers),
+        "positive_answers": ("Those with a like or click that names them.", lambda one: one.positive),
+        "rate": ("The share of answers that were positive.", lambda one: one.rate),
+        "rate_low": ("The lower end of its 95 % interval.", lambda one: one.interval[0]),
+        "rate_high": ("The upper end of its 95 % interval.", lambda one: one.interval[1]),
+    }
+    for name, (what, value) in gauges.items():
+        yield from _head(f"rectune_positive_feedback_{name}", what, "gauge")
+        for one in rates:
+            labels = _shown((("strategy", one.strategy),))
+            yield f"rectune_positive_feedback_{name}{labels} {value(one):.6g}"
 
 
 def _engine(state: EngineSnapshot) -> Iterator[str]:

@@ -13,15 +13,17 @@ from rectune.inference.service import EngineService
 from rectune.inference.service_call import EngineCall
 from rectune.inference.service_generate import ServiceGenerate
 from rectune.inference.service_state import CallCancelled, EngineClosed
+from rectune.rankers.base import Ranker
 from rectune.recommender.events import AnswerEvents
 from rectune.recommender.options import RecommendOptions, explained_items
 from rectune.recommender.recommender import Recommender
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.served import served
-from rectune.serving.answers import Answer, AnswerItem, Emit, NotFound, RecommendQuestion
+from rectune.serving.answers import Answer, AnswerItem, Emit, NotFound, RecommendQuestion, ranked_by
 from rectune.serving.catalogue import LiveCatalogue, ServedCatalogue
-from rectune.serving.cold_start import Popularity
+from rectune.serving.cold_start import IN_ORDER, POPULAR, Popularity
+from rectune.serving.comparison import Comparison
 from rectune.serving.conditions import Conditions, conditions
 from rectune.serving.config import Limits
 from rectune.serving.limits import OpenGenerations
@@ -54,6 +56,7 @@ class _Work:
     variation: int
     usage: Usage
     notes: list[str]
+    arm: str | None  # the ranker of this user, where two are compared
 
 
 class RecommendService:
@@ -64,6 +67,7 @@ class RecommendService:
         database: the store.
         engine: runs the recommender's model; None where plain sentences give the reasons.
         limits: see there.
+        compared: a second ranker of the recommender's items, for half of the users.
     """
 
     def __init__(
@@ -72,9 +76,12 @@ class RecommendService:
         database: Database,
         engine: EngineService | None = None,
         limits: Limits | None = None,
+        compared: Ranker | None = None,
     ) -> None:
         self.database, self.engine = database, engine
-        self.catalogue = LiveCatalogue(recommender)
+        self.catalogue = LiveCatalogue(recommender, compared)
+        both = (recommender.ranker, compared)
+        self.comparison = Comparison(both[0].name, both[1].name) if both[0] and both[1] else None
         self.limits = limits or Limits()
         self._generations = OpenGenerations(self.limits.open_generations)
         self.lock = threading.Lock()  # see `ranking_lock`
@@ -115,6 +122,8 @@ class RecommendService:
             CallCancelled: the turn was cancelled.
         """
         start, (catalogue, deleted) = time.monotonic(), self.catalogue.snapshot()
+        arm = self.comparison.arm_of(question.user) if self.comparison else None
+        catalogue = catalogue.of_arm(arm)
         taste = taste_of(self.database, catalogue.recommender, question.user)
         shown: list[str] = []
         if previous is not None:
@@ -123,7 +132,7 @@ class RecommendService:
         wanted = conditions(catalogue.items, question.categories, question.where)
         left_out = taste.refused.union(question.exclude, shown, deleted)
         work = _Work(
-            catalogue, question, taste, left_out, wanted, turn or Turn(), emit, len(shown), Usage(), []
+            catalogue, question, taste, left_out, wanted, turn or Turn(), emit, len(shown), Usage(), [], arm
         )
         with self.open_generation(question.user or ""):
             strategy, found = self._answered(work)
@@ -269,13 +278,14 @@ class RecommendService:
             )
             for one in items
         ]  # fmt: skip
+        ranked = self.comparison and work.arm and strategy not in (POPULAR, IN_ORDER)
         with self.database.writing() as session:
             row = recommendations.record(
                 session, work.taste.user_id, work.question.record(), shown, strategy=strategy,
-                took_ms=took_ms, previous=previous,
+                took_ms=took_ms, previous=previous, arm=(self.comparison.name, work.arm) if ranked else None,
             )  # fmt: skip
         return Answer(
-            row.id, previous, strategy, _ranked_by(found) or strategy, found.fits, items, found.not_found,
+            row.id, previous, strategy, ranked_by(found) or strategy, found.fits, items, found.not_found,
             tuple(dict.fromkeys(work.notes)), asdict(work.usage), took_ms,
         )  # fmt: skip
 
@@ -288,13 +298,3 @@ def _item(work: _Work, item: RecommendedItem) -> AnswerItem:
     return AnswerItem(
         item.item_id, item.title, item.score, own.categories, own.year, item.reason, item.reason_by, evidence
     )
-
-
-def _ranked_by(found: Recommendations) -> str:
-    """What ranked, in words; empty where that was no ranker."""
-    if found.details is not None:
-        return "what the model wrote, looked up in the catalogue"
-    if found.ranking is None:
-        return ""
-    said = "; ".join(f"{one.side}: {one.rankers}" for one in found.ranking.by)
-    return f"{said}; {found.ranking.model}" if found.ranking.model else said

@@ -16,7 +16,7 @@ from rectune.core.progress import say
 from rectune.serving.app import create_app
 from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig, check_exposed
-from rectune.serving.loading import load_engine, load_recommender, prepare
+from rectune.serving.loading import load_compared, load_engine, load_recommender, prepare
 from rectune.serving.recommending import RecommendService
 from rectune.serving.store import api_keys
 from rectune.serving.store.database import open_database
@@ -38,11 +38,12 @@ def serve(config: ServerConfig) -> None:
             keys = [key for key in api_keys.list_all(session) if key.revoked is None]
         check_exposed(config, bool(keys))
         recommender = load_recommender(config)
-        prepare(recommender)
+        compared = load_compared(config, recommender)
+        prepare(recommender, compared)
         engine = load_engine(recommender, config.slots)
         if engine:
             stack.enter_context(engine)
-        service = RecommendService(recommender, database, engine, config.limits)
+        service = RecommendService(recommender, database, engine, config.limits, compared)
         worker = CatalogueWorker(service.catalogue, database, config.runs)
         worker.catch_up()
         say(_about(config, service, database.address.shown, len(keys)))
@@ -128,6 +129,8 @@ def _about(config: ServerConfig, service: RecommendService, database: str, keys:
     ranks = recommender.ranker.name if recommender.ranker else "what the model writes"
     if recommender.model_ranking:
         ranks += f"; {recommender.model_ranking.describe()}"
+    if service.comparison:
+        ranks += f"; {service.comparison.second} for half of the users"
     words = "plain sentences"
     if engine:
         words = f"{engine.model.name}, {engine.slots} answers at a time"
@@ -135,13 +138,15 @@ def _about(config: ServerConfig, service: RecommendService, database: str, keys:
             words += f"; plain sentences in {', '.join(sorted(recommender.generative.untrusted))}"
     elif recommender.generative:
         words += ": the model is not trusted with any language (rectune doctor --model)"
+    days = config.keep_days
+    kept = f"what users said is kept for {days} days" if days else "what users said is kept without end"
     needed = f"{keys} API keys" if keys else "no API key: whoever is on this machine may use it"
     return "\n".join(
         [
             f"catalogue: {len(recommender.items):,} items ({recommender.domain})",
             f"ranks: {ranks}",
             f"words the reasons: {words}",
-            f"database: {database}",
+            f"database: {database}; {kept}",
             f"access: {needed}",
         ]
     )

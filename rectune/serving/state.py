@@ -10,6 +10,7 @@ from starlette.requests import Request
 from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig
 from rectune.serving.metrics import Metrics
+from rectune.serving.positive_feedback import PositiveFeedback
 from rectune.serving.recommending import RecommendService
 
 _THREADS = 64  # requests that rank or wait for the model
@@ -24,6 +25,7 @@ class ServerState:
         config: of the server.
         metrics: counts.
         worker: serves changes of the catalogue.
+        positive_feedback: how many answers got some.
         threads: how many answers are worked on.
     """
 
@@ -31,6 +33,7 @@ class ServerState:
     config: ServerConfig
     metrics: Metrics
     worker: CatalogueWorker
+    positive_feedback: PositiveFeedback
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_THREADS))
 
 

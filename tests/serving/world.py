@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.service import EngineService
+from rectune.rankers.base import Ranker
 from rectune.recommender.generative import GenerativeRecommender
 from rectune.recommender.recommender import Recommender
 from rectune.retrieval.grounding import ground_in
@@ -139,9 +140,12 @@ def with_model(recommender: Recommender, folder: Path) -> Recommender:
 @contextmanager
 def world(
     recommender: Recommender, folder: Path, author: Any = None, limits: Limits | None = None,
-    max_waiting: int | None = None, **settings: Any,
+    max_waiting: int | None = None, compared: Ranker | None = None, **settings: Any,
 ) -> Iterator[World]:  # fmt: skip
-    """A server over a recommender, with a new store; `author` is an engine, or a service of one."""
+    """A server over a recommender, with a new store; `author` is an engine, or a service of one.
+
+    `compared` ranks for half of the users.
+    """
     config = ServerConfig(
         database=str(folder / "store.db"), recipe="demo", runs=folder,
         limits=limits or Limits(requests_per_minute=100_000),
@@ -150,7 +154,7 @@ def world(
     with open_database(config.database) as database:
         engine = author if author is None or isinstance(author, EngineService) else None
         engine = engine or (EngineService(author, max_waiting) if author else None)
-        service = RecommendService(recommender, database, engine, config.limits)
+        service = RecommendService(recommender, database, engine, config.limits, compared)
         try:
             with TestClient(create_app(service, config), base_url=URL) as client:
                 yield World(client, service, database)

@@ -40,6 +40,24 @@ def share_of(successes: float, trials: int) -> ShareInterval:
     return ShareInterval(share=successes / trials if trials else None, low=low, high=high, n=trials)
 
 
+def difference_of_shares(
+    first: tuple[float, int], second: tuple[float, int]
+) -> tuple[float, tuple[float, float]]:
+    """The difference of two independent shares, first less second, and its 95 % interval.
+
+    Newcombe 1998, "Interval estimation for the difference between independent proportions", method 10: with
+    Wilson's interval (l, u) of each share p, from d - sqrt((p1-l1)² + (u2-p2)²) to d + sqrt((u1-p1)² +
+    (p2-l2)²). Where the successes are sums of values from 0 to 1 in place of counts, it is too wide rather
+    than too narrow: no such values vary more than zeros and ones of the same mean.
+
+    Args:
+        first, second: successes and trials, of which there is at least one each.
+    """
+    (p1, (l1, u1)), (p2, (l2, u2)) = ((one / n, wilson(one, n)) for one, n in (first, second))
+    low, high = math.hypot(p1 - l1, u2 - p2), math.hypot(u1 - p1, p2 - l2)
+    return p1 - p2, (p1 - p2 - low, p1 - p2 + high)
+
+
 def visible_difference(interval: tuple[float, float]) -> float:
     """The true difference that a repeated measurement would show, its 95 % interval without 0, four times in
     five.

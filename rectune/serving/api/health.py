@@ -56,5 +56,7 @@ def metrics(request: Request) -> Response:
     """Counters and times, for Prometheus."""
     state = state_of(request)
     engine = state.service.engine
-    text = state.metrics.text(engine.snapshot() if engine else None, len(state.service.recommender.items))
+    rates = state.positive_feedback.rates().strategies
+    items = len(state.service.recommender.items)
+    text = state.metrics.text(engine.snapshot() if engine else None, items, rates)
     return Response(text, media_type=CONTENT_TYPE)

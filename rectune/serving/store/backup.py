@@ -6,15 +6,21 @@ import os
 import sqlite3
 import tempfile
 from contextlib import closing
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
 from rectune.core.errors import UserError, first_line
 from rectune.core.os_errors import for_people
+from rectune.serving.store.address import Address, parse_address
 from rectune.serving.store.database import Database, open_database
 from rectune.serving.store.engines import BUSY_SECONDS
 from rectune.serving.store.faults import for_users
 from rectune.serving.store.migrate import VERSION_TABLE
+
+_DUMP, _RESTORE = "pg_dump --format=custom --file=FILE URL", "pg_restore --clean --dbname=URL FILE"
+_ASIDE = "move the file away, with FILE-wal and FILE-shm beside it, then restore"
 
 
 def backup(database: Database, file: Path) -> None:
@@ -23,7 +29,7 @@ def backup(database: Database, file: Path) -> None:
     Raises:
         UserError: the database is PostgreSQL, or the file cannot be written.
     """
-    source = _sqlite_file(database, "pg_dump --format=custom --file=FILE URL")
+    source = _sqlite_file(database, _DUMP)
     file = file.expanduser().absolute()
     if file == source:
         raise UserError(
@@ -59,15 +65,11 @@ def restore(database: Database, file: Path) -> None:
         UserError: the database is PostgreSQL; the file is no backup, is damaged, or is of a newer version of
             this program. The database stays as it was.
     """
-    target = _sqlite_file(database, "pg_restore --clean --dbname=URL FILE")
+    target = _sqlite_file(database, _RESTORE)
     file = file.expanduser().absolute()
     with tempfile.TemporaryDirectory(prefix=".restore-", dir=target.parent) as folder:
         part = Path(folder) / file.name
-        try:
-            _check_backup(file)
-            _copy(file, part)
-        except sqlite3.Error as problem:
-            raise UserError(f"this is no backup: {first_line(problem)}", where=str(file)) from None
+        _checked(file, part)
         open_database(part).close()  # brings it up to date, or refuses it
         with (
             for_users(database.address),
@@ -75,6 +77,89 @@ def restore(database: Database, file: Path) -> None:
             closing(sqlite3.connect(target, timeout=BUSY_SECONDS)) as whole,
         ):
             source.backup(whole)  # one transaction: whoever reads sees the old state or the new one
+
+
+def backup_of(place: str | Path, file: Path) -> None:
+    """`backup` of the database at this place.
+
+    Raises:
+        UserError: there is none there, or see `backup`.
+    """
+    address = parse_address(place)
+    if address.file is not None and not address.file.exists():
+        raise UserError("there is no database", where=address.shown, hint="name another one: --database FILE")
+    if address.file is None:
+        raise _not_sqlite(address, _DUMP)
+    with open_database(place) as database:
+        backup(database, file)
+
+
+def restore_over(place: str | Path, file: Path) -> Path | None:
+    """`restore` into the database at this place, which no server has open; what is there is kept in a file.
+
+    Returns:
+        The file beside the database with what it held before; None where there was no database.
+
+    Raises:
+        UserError: another process has the database open; or see `restore`. It stays as it was.
+    """
+    address = parse_address(place)
+    target = address.file
+    if target is None:
+        raise _not_sqlite(address, _RESTORE)
+    _checked(file.expanduser().absolute())
+    kept = None
+    if target.exists() and target.stat().st_size:
+        _check_unused(target)
+        kept = _free_name(target)
+        backup_of(target, kept)
+    try:
+        with open_database(target) as database:
+            restore(database, file)
+    except BaseException:
+        if kept:
+            kept.unlink(missing_ok=True)  # the database is as it was
+        raise
+    return kept
+
+
+def _check_unused(target: Path) -> None:
+    """SQLite leaves write-ahead logging only where no other connection is open; the next one sets it again.
+
+    Raises:
+        UserError: one is, or the file cannot be read as a database.
+    """
+    try:
+        with closing(sqlite3.connect(target, timeout=0)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    except sqlite3.OperationalError as problem:
+        if "locked" not in str(problem):
+            raise UserError(first_line(problem), where=str(target), hint=_ASIDE) from None
+        hint = "stop the server (SIGTERM), then restore"
+        raise UserError("another process has the database open", where=str(target), hint=hint) from None
+    except sqlite3.Error as problem:
+        raise UserError(first_line(problem), where=str(target), hint=_ASIDE) from None
+
+
+def _free_name(target: Path) -> Path:
+    """A file beside the database that is not there yet."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    names = (target.with_name(f"{target.name}.before-restore-{stamp}-{number}") for number in count(1))
+    return next(name for name in names if not name.exists())
+
+
+def _checked(file: Path, part: Path | None = None) -> None:
+    """Look at a backup, and copy it to `part`.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        _check_backup(file)
+        if part:
+            _copy(file, part)
+    except sqlite3.Error as problem:
+        raise UserError(f"this is no backup: {first_line(problem)}", where=str(file)) from None
 
 
 def _check_backup(file: Path) -> None:
@@ -100,9 +185,13 @@ def _reader(file: Path) -> sqlite3.Connection:
 
 def _sqlite_file(database: Database, command: str) -> Path:
     if database.address.file is None:
-        says = "copies of PostgreSQL are made and read by its own programs"
-        raise UserError(says, where=database.address.shown, hint=command)
+        raise _not_sqlite(database.address, command)
     return database.address.file
+
+
+def _not_sqlite(address: Address, command: str) -> UserError:
+    says = "copies of PostgreSQL are made and read by its own programs"
+    return UserError(says, where=address.shown, hint=command)
 
 
 def _sync(folder: Path) -> None:

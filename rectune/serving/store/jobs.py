@@ -45,6 +45,11 @@ def find(session: Session, id: int) -> Job | None:
     return session.get(Job, id)
 
 
+def latest(session: Session, limit: int) -> Sequence[Job]:
+    """The newest jobs, the last one first."""
+    return session.scalars(select(Job).order_by(Job.id.desc()).limit(limit)).all()
+
+
 def is_waiting(session: Session, kind: str) -> bool:
     """Whether a job of this kind waits."""
     return session.scalar(select(Job.id).where(Job.state == "queued", Job.kind == kind).limit(1)) is not None

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from rectune.core.errors import UserError
 from rectune.serving.store import users
 from rectune.serving.store.columns import now_ms
+from rectune.serving.store.paging import Page, page_size
 from rectune.serving.store.tables import Recommendation, RecommendedItem
 
 
@@ -36,6 +37,7 @@ def record(
     strategy: str,
     took_ms: int,
     previous: str | None = None,
+    arm: tuple[str, str] | None = None,
     now: int | None = None,
 ) -> Recommendation:
     """Keep an answer under a new id, which nobody can guess.
@@ -46,6 +48,7 @@ def record(
         request: what was asked, ready for JSON.
         items: in the order in which they are shown.
         previous: the answer that this one continues.
+        arm: the experiment, and which of its rankers ranked; None where none did.
 
     Raises:
         UserError: the user is not there; `previous` is not there, or another user's.
@@ -64,6 +67,8 @@ def record(
         strategy=strategy,
         created=now_ms() if now is None else now,
         took_ms=took_ms,
+        experiment=arm[0] if arm else None,
+        arm=arm[1] if arm else None,
     )
     session.add(row)
     session.flush()
@@ -90,6 +95,32 @@ def find(session: Session, id: str) -> tuple[Recommendation, Sequence[Recommende
         return None
     items = select(RecommendedItem).where(RecommendedItem.recommendation_id == id)
     return row, session.scalars(items.order_by(RecommendedItem.place)).all()
+
+
+def page(
+    session: Session, user_id: int, *, limit: int = 50, after: str | None = None
+) -> Page[tuple[Recommendation, int]]:
+    """A user's answers with how many items each has, the newest first.
+
+    Raises:
+        UserError: the limit or the cursor cannot be.
+    """
+    items = (
+        select(func.count())
+        .where(RecommendedItem.recommendation_id == Recommendation.id)
+        .correlate(Recommendation)
+        .scalar_subquery()
+    )
+    rows = select(Recommendation, items).where(Recommendation.user_id == user_id)
+    if after is not None:
+        time, id = after.partition("-")[::2]
+        if not (time.isdecimal() and time.isascii() and id.isalnum() and len(after) < 60):
+            raise UserError("this is no cursor", hint="give `after` as the page before said it")
+        rows = rows.where(tuple_(Recommendation.created, Recommendation.id) < (int(time), id))
+    rows = rows.order_by(Recommendation.created.desc(), Recommendation.id.desc())
+    found = [(row, count) for row, count in session.execute(rows.limit(page_size(limit) + 1)).tuples()]
+    last = found[limit - 1][0] if len(found) > limit else None
+    return Page(found[:limit], f"{last.created}-{last.id}" if last else None)
 
 
 def shown_before(session: Session, id: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from rectune.serving.store import users
@@ -72,6 +72,13 @@ def end_all(session: Session, user_id: int) -> int:
     return changed(session, delete(UserSession).where(UserSession.user_id == user_id))
 
 
+def count(session: Session, user_id: int, *, now: int | None = None) -> int:
+    """How many browsers are signed in as this user."""
+    valid = UserSession.expires > (now_ms() if now is None else now)
+    rows = select(func.count()).select_from(UserSession).where(UserSession.user_id == user_id, valid)
+    return session.scalar(rows) or 0
+
+
 def delete_expired(session: Session, *, now: int | None = None) -> int:
     """Delete sessions that are over; returns how many."""
     now = now_ms() if now is None else now
@@ -91,6 +98,11 @@ def new_code(session: Session, user_id: int, *, now: int | None = None) -> str:
     session.add(PersonalCode(user_id=user_id, code_sha256=sha256(code), created=now, used=None))
     session.flush()
     return "-".join(code[place : place + 5] for place in range(0, CODE_LENGTH, 5))
+
+
+def find_code(session: Session, user_id: int) -> PersonalCode | None:
+    """What is known of a user's personal code: when it was made and used. The code itself is not kept."""
+    return session.get(PersonalCode, user_id)
 
 
 def user_of_code(session: Session, code: str, *, now: int | None = None) -> User | None:

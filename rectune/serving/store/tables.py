@@ -98,7 +98,8 @@ class PersonalCode(Base):
 class Recommendation(Base):
     """One answer of the recommender. `previous` is the one that it continues (`again`).
 
-    Without a user it belongs to nobody, and only its age deletes it.
+    Without a user it belongs to nobody, and only its age deletes it. Where two rankers are compared,
+    `experiment` names both and `arm` the one that ranked this answer.
     """
 
     __tablename__ = "recommendations"
@@ -111,6 +112,8 @@ class Recommendation(Base):
     strategy: Mapped[str]
     created: Mapped[int] = mapped_column(index=True)
     took_ms: Mapped[int]
+    experiment: Mapped[str | None]
+    arm: Mapped[str | None]
 
 
 class RecommendedItem(Base):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete as delete_rows
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -131,6 +131,16 @@ def export(session: Session, user_id: int, *, now: int | None = None) -> dict[st
         found[name] = [dict(row) for row in session.execute(rows).mappings()]
     if not found[User.__tablename__]:
         raise UserError("a user is not there any more")
+    return found
+
+
+def counts(session: Session, user_id: int) -> dict[str, int]:
+    """How many rows each table has of a user."""
+    found = {}
+    for name in parents():
+        table = Base.metadata.tables[name]
+        rows = select(func.count()).select_from(table).where(of_user(table, user_id))
+        found[name] = session.scalar(rows) or 0
     return found
 
 

@@ -70,6 +70,14 @@ def language(request: Request, visitor: Visitor | None = None) -> Locale:
     return locale_of(*chosen, own, request.headers.get("accept-language"))
 
 
+def keep_language(request: Request, response: Response, locale: str) -> None:
+    """Keep the language of the page on this device, for a year."""
+    secure = state_of(request).config.https
+    response.set_cookie(
+        LANGUAGE_COOKIE, locale, max_age=365 * 24 * 3600, httponly=True, samesite="lax", secure=secure
+    )
+
+
 @cache
 def environment() -> Environment:
     """The templates. They are this package's own; what they show is escaped, and an unknown name fails."""

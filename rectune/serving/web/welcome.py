@@ -12,7 +12,7 @@ from rectune.core.errors import UserError
 from rectune.serving.state import state_of
 from rectune.serving.store import sessions, users
 from rectune.serving.store.columns import now_ms
-from rectune.serving.web.render import LANGUAGE_COOKIE, go_to, language, page
+from rectune.serving.web.render import go_to, keep_language, language, page
 from rectune.serving.web.texts import LOCALES
 from rectune.serving.web.visitor import COOKIE, sign_in, sign_out, visitor_of
 
@@ -111,10 +111,7 @@ def choose_language(
             users.patch(session, visitor.user.id, {"locale": lang})
     inside = back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"
     response = RedirectResponse(inside, status_code=303)
-    config = state_of(request).config
-    response.set_cookie(
-        LANGUAGE_COOKIE, lang, max_age=365 * 24 * 3600, httponly=True, samesite="lax", secure=config.https
-    )
+    keep_language(request, response, lang)
     return response
 
 

@@ -39,8 +39,17 @@ SCHEMA = {
 def schema(engine: Engine) -> Mapping[str, str]:
     with engine.connect() as connection:
         rows = connection.execute(text(SCHEMA[engine.dialect.name])).all()
-    lines = {name: sorted(line.strip(" ,") for line in said.splitlines()) for name, said in rows}
+    lines = {name: sorted(filter(None, map(_line, _open(said).splitlines()))) for name, said in rows}
     return {name: " ".join(found) for name, found in lines.items() if VERSION_TABLE not in name}
+
+
+def _open(statement: str) -> str:
+    """Without the last bracket, before which SQLite puts the columns that come later."""
+    return statement.removesuffix(")")
+
+
+def _line(line: str) -> str:
+    return line.strip(" ,\t")
 
 
 def test_migrated_tables_are_those_of_the_models(empty: str) -> None:
