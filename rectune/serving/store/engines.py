@@ -66,11 +66,15 @@ def _is_postgresql(engine: Engine) -> bool:
 
 
 def _make_file(address: Address) -> None:
-    """The file, readable by its owner alone: it holds personal data. Its logs take over the same rights."""
+    """The file, readable by its owner alone: it holds personal data. Its logs take over the same rights.
+
+    One that is there is not opened: closing it would end the locks of this process's other connections.
+    """
     assert address.file is not None
     try:
         address.file.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(address.file, os.O_RDWR | os.O_CREAT, 0o600))
+        if not address.file.is_file():
+            os.close(os.open(address.file, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as problem:
         told = for_people(problem, address.shown)
         raise DatabaseUnavailable(

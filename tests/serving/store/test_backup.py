@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from threading import Event, Thread
 
@@ -11,7 +13,7 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.serving.store import users
-from rectune.serving.store.backup import backup, restore
+from rectune.serving.store.backup import backup, backup_of, restore, restore_over
 from rectune.serving.store.database import Database, open_database
 from rectune.serving.store.migrate import VERSION_TABLE
 from tests.serving.store.people import known_everywhere
@@ -110,3 +112,76 @@ def test_for_postgresql_its_own_program_is_named(server: Server, tmp_path: Path)
         with pytest.raises(UserError) as caught:
             restore(database, tmp_path / "copy")
         assert "pg_restore" in caught.value.hint
+    for command, program in ((backup_of, "pg_dump"), (restore_over, "pg_restore")):
+        with pytest.raises(UserError) as caught:
+            command(server.url("migrated"), tmp_path / "copy")
+        assert program in caught.value.hint and server.url("migrated") not in str(caught.value)
+
+
+def test_restoring_over_a_database_keeps_what_was_there(tmp_path: Path) -> None:
+    place, copy = tmp_path / "store.db", tmp_path / "copy.db"
+    with open_database(place) as database, database.writing() as session:
+        users.create(session, "ann")
+    backup_of(place, copy)
+    with open_database(place) as database, database.writing() as session:
+        users.create(session, "bob")
+    kept = restore_over(place, copy)
+    assert kept and kept.parent == tmp_path and kept.name.startswith("store.db.before-restore-")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    with open_database(place) as database:
+        assert names(database) == ["ann"]
+    with open_database(kept) as database:
+        assert names(database) == ["ann", "bob"]
+    again = restore_over(place, kept)  # and back
+    assert again not in (None, kept)
+    with open_database(place) as database:
+        assert names(database) == ["ann", "bob"]
+    assert restore_over(tmp_path / "new.db", copy) is None
+    with open_database(tmp_path / "new.db") as database:
+        assert names(database) == ["ann"]
+
+
+def test_a_database_that_is_open_is_not_restored_over(tmp_path: Path) -> None:
+    place, copy = tmp_path / "store.db", tmp_path / "copy.db"
+    with open_database(place) as database:
+        with database.writing() as session:
+            users.create(session, "ann")
+        backup_of(place, copy)  # a copy is made while it is open
+        with database.writing() as session:
+            users.create(session, "bob")
+        program = (
+            "import sys; from pathlib import Path; from rectune.serving.store.backup import restore_over;"
+            "restore_over(*map(Path, sys.argv[1:]))"
+        )
+        command = [sys.executable, "-c", program, str(place), str(copy)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode and "another process has the database open" in done.stderr
+        assert names(database) == ["ann", "bob"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "store.db"]
+    assert restore_over(place, copy)
+
+
+def test_what_is_no_backup_is_refused_and_leaves_no_files(tmp_path: Path) -> None:
+    place = tmp_path / "store.db"
+    with open_database(place) as database, database.writing() as session:
+        users.create(session, "ann")
+    backup_of(place, tmp_path / "newer.db")
+    with sqlite3.connect(tmp_path / "newer.db") as newer:
+        newer.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    (tmp_path / "words.db").write_text("hello " * 1000)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    for name in ("words.db", "newer.db", "missing.db"):
+        with pytest.raises(UserError):
+            restore_over(place, tmp_path / name)
+        assert sorted(path.name for path in tmp_path.iterdir()) == before, name
+    with open_database(place) as database:
+        assert names(database) == ["ann"]
+    with pytest.raises(UserError, match="no database"):
+        backup_of(tmp_path / "none.db", tmp_path / "copy.db")
+    assert not (tmp_path / "none.db").exists()
+    (tmp_path / "damaged.db").write_text("hello " * 1000)
+    backup_of(place, tmp_path / "copy.db")
+    with pytest.raises(UserError) as caught:
+        restore_over(tmp_path / "damaged.db", tmp_path / "copy.db")
+    assert "move the file away" in caught.value.hint
+    assert (tmp_path / "damaged.db").read_text().startswith("hello")

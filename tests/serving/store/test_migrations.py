@@ -39,17 +39,15 @@ SCHEMA = {
 def schema(engine: Engine) -> Mapping[str, str]:
     with engine.connect() as connection:
         rows = connection.execute(text(SCHEMA[engine.dialect.name])).all()
-    lines = {name: sorted(filter(None, map(_line, _open(said).splitlines()))) for name, said in rows}
-    return {name: " ".join(found) for name, found in lines.items() if VERSION_TABLE not in name}
-
-
-def _open(statement: str) -> str:
-    """Without the last bracket, before which SQLite puts the columns that come later."""
-    return statement.removesuffix(")")
-
-
-def _line(line: str) -> str:
-    return line.strip(" ,\t")
+    # SQLite writes a column that is added into the line of the last one.
+    lines = {
+        name: (line.strip(" ,\t") for line in said.replace(", ", "\n").splitlines()) for name, said in rows
+    }
+    return {
+        name: " ".join(sorted(filter(None, found)))
+        for name, found in lines.items()
+        if VERSION_TABLE not in name
+    }
 
 
 def test_migrated_tables_are_those_of_the_models(empty: str) -> None:

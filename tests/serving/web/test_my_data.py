@@ -1,4 +1,4 @@
-"""My data: everything that is known is shown, can be changed, taken along and deleted; nobody else's shows."""
+"""My data: what is known is shown, can be changed, taken along and deleted; nobody else's shows."""
 
 from __future__ import annotations
 
@@ -49,7 +49,12 @@ def test_a_profile_is_shown_changed_and_emptied(server: World):
     assert (answer.status_code, answer.headers["location"]) == (303, "/mine?saved=true#profile")
     kept = rows_of(server, ann)
     assert kept["tastes"] == ["tea & cakes", "Space", "slow films"]
-    assert (kept["age_band"], kept["sex"], kept["occupation"], kept["locale"]) == ("20s", "female", None, "ko")
+    assert (kept["age_band"], kept["sex"], kept["occupation"], kept["locale"]) == (
+        "20s",
+        "female",
+        None,
+        "ko",
+    )
     assert "내 정보" in seen(server, "/mine?saved=true")  # the page speaks the new language
     form(server, "/mine/profile", **said, without="true")
     kept = rows_of(server, ann)
@@ -64,7 +69,14 @@ def test_a_profile_that_cannot_be_changes_nothing(server: World):
     ann = sign_in(server, "ann", occupation="nurse")
     before = rows_of(server, ann)
     many = {"tastes": [f"t{at}" for at in range(101)]}
-    for bad in ({"age_band": "200"}, {"sex": "x"}, {"locale": "fr"}, {"occupation": "x" * 201}, many, {"id": "1"}):
+    for bad in (
+        {"age_band": "200"},
+        {"sex": "x"},
+        {"locale": "fr"},
+        {"occupation": "x" * 201},
+        many,
+        {"id": "1"},
+    ):
         answer = form(server, "/mine/profile", **bad)
         assert answer.status_code in (400, 422), bad
     assert rows_of(server, ann) == before
@@ -84,7 +96,9 @@ def test_marks_are_shown_by_kind_and_taken_back_one_by_one(server: World):
     ann = sign_in(server, "ann")
     marked(server, ann, ("11", "like"), ("12", "seen"), ("13", "dislike"), ("14", "hide"), ("gone", "like"))
     page = seen(server, "/mine/marks")
-    order = [page.index(title) for title in ("gone", "Bread Baking", "Rocket Pilots", "Moon War", "Moon Landing")]
+    order = [
+        page.index(title) for title in ("gone", "Bread Baking", "Rocket Pilots", "Moon War", "Moon Landing")
+    ]
     assert order == sorted(order) and "no longer in the catalogue" in page
     assert "2027-01-15 08:00" in page
     liked = seen(server, "/mine/marks?type=like")
@@ -106,7 +120,13 @@ def test_long_lists_come_a_page_at_a_time(server: World):
     with server.database.writing() as session:
         for at in range(60):
             recommendations.record(
-                session, ann, {"query": f"words{at:03}"}, [ShownItem("11")], strategy="query", took_ms=1, now=NOW
+                session,
+                ann,
+                {"query": f"words{at:03}"},
+                [ShownItem("11")],
+                strategy="query",
+                took_ms=1,
+                now=NOW,
             )  # all at the same time: none is lost between two pages
     for start, pattern in (("/mine/marks", r"item\d{3}"), ("/mine/answers", r"words\d{3}")):
         path, found = start, list[str]()
