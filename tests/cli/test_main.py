@@ -33,6 +33,7 @@ print("loaded:", *sorted(set(sys.modules) & set("{heavy}".split())))
         ["run", "--help"],
         ["serve", "--help"],
         ["keys", "create", "--help"],
+        ["database", "restore", "--help"],
         ["plan", "recipes/demo.yaml", "--runs", "{runs}"],
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -11,7 +12,7 @@ from rectune.serving.state import ServerState, state_of
 from rectune.serving.store import api_keys, items, jobs, statistics
 from rectune.serving.store.columns import now_ms
 from rectune.serving.store.feedback_rates import ENOUGH
-from rectune.serving.store.tables import ApiKey, Job
+from rectune.serving.store.tables import ApiKey, Job, JobState
 from rectune.serving.web.bar_chart import bars
 from rectune.serving.web.render import go_to, page
 from rectune.serving.web.times import day, minute
@@ -22,6 +23,12 @@ COOKIE = "rectune_admin"
 _PATH = "/admin"
 _SCOPE = "admin"
 _JOBS, _VERSIONS, _DAYS = 20, 10, 14
+STATES: Mapping[JobState, str] = {
+    "queued": "queued", "running": "running", "done": "done", "failed": "failed",
+}  # fmt: skip
+"""What the state of a job is called on the page."""
+AGES = (("{n} days", 86_400_000), ("{n} h", 3_600_000), ("{n} min", 60_000), ("{n} s", 1_000))
+"""What a time span is called on the page, and its unit in milliseconds."""
 
 
 @router.get("/admin")
@@ -106,7 +113,8 @@ def _store(state: ServerState) -> dict[str, Any]:
 def _job(job: Job, now: int) -> dict[str, Any]:
     """A job without its payload, which may hold what a user wrote."""
     return {
-        "id": job.id, "kind": job.kind, "state": job.state, "attempts": job.attempts, "error": job.error,
+        "id": job.id, "kind": job.kind, "state": STATES[job.state], "failed": job.state == "failed",
+        "attempts": job.attempts, "error": job.error,
         "progress": f"{job.progress} / {job.total}" if job.total else str(job.progress),
         "age": _age(max(0, now - job.created)),
     }  # fmt: skip
@@ -114,7 +122,4 @@ def _job(job: Job, now: int) -> dict[str, Any]:
 
 def _age(ms: int) -> tuple[str, int]:
     """A time span as a sentence for `tr` and its number."""
-    for sentence, unit in (("{n} days", 86_400_000), ("{n} h", 3_600_000), ("{n} min", 60_000)):
-        if ms >= unit:
-            return sentence, ms // unit
-    return "{n} s", ms // 1000
+    return next(((sentence, ms // unit) for sentence, unit in AGES if ms >= unit), (AGES[-1][0], 0))

@@ -14,8 +14,9 @@ from rectune.serving.positive_feedback import PositiveFeedback
 from rectune.serving.store import api_keys, feedback, jobs, recommendations, users
 from rectune.serving.store.feedback import FeedbackEntry
 from rectune.serving.store.recommendations import ShownItem
-from rectune.serving.web.admin import COOKIE
+from rectune.serving.web.admin import AGES, COOKIE, STATES
 from rectune.serving.web.bar_chart import HEIGHT, bars
+from rectune.serving.web.texts import translation
 from tests.recommender.shelf import by_words
 from tests.serving.web.visitors import form, seen, sign_in, text_of
 from tests.serving.world import World, world
@@ -179,6 +180,8 @@ def test_metrics_have_the_rates_and_count_them_once_a_minute(server: World):
 
 
 def test_it_speaks_korean(server: World):
+    sentences = [*STATES.values(), *(sentence for sentence, _ in AGES)]
+    assert not [one for one in sentences if one not in translation("ko").sentences]
     opened(server)
     answer = server.client.get("/admin?lang=ko")
     assert answer.headers["content-language"] == "ko" and "방식별 긍정 반응" in answer.text

@@ -14,6 +14,8 @@ from rectune.serving.store.recommendations import ShownItem
 from rectune.serving.store.tables import Base
 from rectune.serving.store.user_tables import parents
 from rectune.serving.web.my_account import TABLES
+from rectune.serving.web.my_history import MARKS
+from rectune.serving.web.texts import translation
 from rectune.serving.web.visitor import COOKIE
 from tests.serving.store.people import known_everywhere
 from tests.serving.web.visitors import as_visitor, form, seen, sign_in, text_of
@@ -244,6 +246,11 @@ def test_nobody_elses_data_is_on_any_page(server: World):
         assert "evecanary" not in page, path
     form(server, "/mine/marks/take-back", item="evecanary item", type="like")
     assert "evecanary item" in database_text(server)
+
+
+def test_what_the_code_says_is_in_korean():
+    sentences = [*TABLES.values(), "other entries", *MARKS.values()]
+    assert not [one for one in sentences if one not in translation("ko").sentences]
 
 
 def test_how_long_it_is_kept_is_what_the_server_does(server: World):
