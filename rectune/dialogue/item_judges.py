@@ -1,4 +1,4 @@
-"""Who judges how well an item suits a person: a language model, or code that compares claims and catalogue."""
+"""Judging how well an item suits a person: by a language model, or by comparing claims and catalogue."""
 
 from __future__ import annotations
 
@@ -86,6 +86,8 @@ class ModelJudge:
         prompt: which prompt asks for the score.
         locale: of the prompts.
         verifies: whether it is also asked if an item suits, yes or no.
+        profile: age, occupation and the like in words, shown before the claims; empty unless the person and
+            the service want it in prompts.
         neutral: the probability of a yes where nothing is known of the person, by the prompt: it is the same
             for all persons.
     """
@@ -94,6 +96,7 @@ class ModelJudge:
     prompt: RerankPrompt = "detailed"
     locale: Locale = "en"
     verifies: bool = True
+    profile: tuple[str, ...] = ()
     neutral: dict[Messages, float] = field(default_factory=dict, repr=False)
     mode: JudgeMode = field(default="model", init=False)
 
@@ -107,7 +110,7 @@ class ModelJudge:
         Raises:
             UserError: a prompt does not fit the engine's context.
         """
-        told = prompt_claims(claims, self.locale)
+        told = self._told(claims)
         asked = (score_messages(self.prompt, told, item, self.locale) for item in items)
         return [expected_score(self.engine.loglikelihood(messages, LABELS)) for messages in asked]
 
@@ -119,9 +122,12 @@ class ModelJudge:
         """
         if not self.verifies:
             return None
-        told = prompt_claims(claims, self.locale)
+        told = self._told(claims)
         own = [self._yes(fit_messages(told, item, self.locale)) for item in items]
         return [yes - self._neutral(item) for yes, item in zip(own, items, strict=True)]
+
+    def _told(self, claims: Sequence[Claim]) -> list[str]:
+        return [*self.profile, *prompt_claims(claims, self.locale)]
 
     def _neutral(self, item: Item) -> float:
         messages = fit_messages((), item, self.locale)

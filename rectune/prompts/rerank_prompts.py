@@ -39,7 +39,7 @@ def score_messages(prompt: RerankPrompt, claims: Sequence[str], item: Item, loca
 
 
 def fit_messages(claims: Sequence[str], item: Item, locale: Locale) -> Messages:
-    """Ask whether an item suits a person, yes or no (`answer_words`); without claims the person is unknown."""
+    """Ask whether an item suits a person, yes or no (`answer_words`); without claims nothing is known."""
     return _messages("fit", claims, item.domain, cut_line(facts(item, locale), _TOLD), locale)
 
 
