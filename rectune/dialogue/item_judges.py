@@ -9,7 +9,6 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rectune.core.text.plain import locale_of
 from rectune.core.types import Item, Locale
 from rectune.dialogue.knowledge import Claim
 from rectune.dialogue.matching import avoided_in, liked_in
@@ -180,9 +179,9 @@ def prompt_claims(claims: Sequence[Claim], locale: Locale) -> list[str]:
     avoided = [claim for claim in every if claim.stance == "avoids"][:_AVOIDED]
     liked = [claim for claim in every if claim not in avoided][: _SHOWN - len(avoided)]
     shown = [claim for claim in every if claim in avoided or claim in liked]
-    return [claim.text or claim_words(claim.stance, claim.value, locale) for claim in shown]
+    return [claim_text(claim, locale) for claim in shown]
 
 
-def persona_locale(claims: Sequence[Claim], items: Sequence[Item]) -> Locale:
-    """The language that most of what is judged is in."""
-    return locale_of(" ".join([*(claim.text or claim.value for claim in claims), *(i.title for i in items)]))
+def claim_text(claim: Claim, locale: Locale) -> str:
+    """A claim in words, also where nobody has worded it."""
+    return claim.text or claim_words(claim.stance, claim.value, locale)

@@ -10,10 +10,10 @@ import numpy as np
 
 from rectune.core.figures.rerank import MeasuredWeight
 from rectune.core.types import Item, Locale
-from rectune.dialogue.item_judges import ItemJudge, JudgeMode
+from rectune.dialogue.item_judges import ItemJudge, JudgeMode, claim_text
 from rectune.dialogue.knowledge import Claim
 from rectune.dialogue.matching import avoided_in, claim_matches, liked_in
-from rectune.prompts.rerank_prompts import check_question
+from rectune.prompts.rerank_prompts import check_question, suits_sentence
 from rectune.rankers.base import Scores
 from rectune.rankers.rerank import STEPS, fused_scores, measured_weight
 
@@ -140,6 +140,15 @@ def rerank(
     picks, unsuited = _picked(every, _ordered(every, able, judged, weight), n, judge)
     checks = (_check(claim, picks, avoided, locale) for claim in every)
     return PersonaRanking(judge.mode, tuple(picks), (*avoided, *unsuited), tuple(checks))
+
+
+def why_it_suits(pick: PersonaPick, locale: Locale) -> str:
+    """A sentence on the claims that a pick satisfies, for its reason; empty where there are none.
+
+    It is the `people` of `rectune.recommender.explanation_request.ExplanationRequest`.
+    """
+    told = [claim_text(claim, locale) for claim in pick.claims]
+    return suits_sentence(told, locale) if told else ""
 
 
 def persona_weight(

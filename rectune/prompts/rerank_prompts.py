@@ -59,6 +59,12 @@ def check_question(stance: str, value: str, locale: Locale) -> str:
     return _filled("checks", stance, value, locale)
 
 
+def suits_sentence(claims: Sequence[str], locale: Locale) -> str:
+    """That an item suits what is known of a person, by these claims."""
+    shown = [cut_line(claim, _CLAIM).rstrip(".;") for claim in claims]
+    return fill(load_words(locale, _FILE)["suits"], "other", load_words(locale), {"claims": shown})
+
+
 def _filled(part: str, stance: str, value: str, locale: Locale) -> str:
     source = load_words(locale, _FILE)[part][stance]
     return fill(source, "other", load_words(locale), {"value": cut_line(value, _CLAIM)})
