@@ -49,7 +49,7 @@ def test_code_counts_the_likes_that_an_item_satisfies_and_refuses_what_is_avoide
     claims = [claim("likes", "Science Fiction"), claim("likes", "ship", "word"), claim("avoids", "War")]
     other = Item("movies", "o", "Bread", ("Cooking",))
     assert ClaimJudge().scores(claims, [SPACE, WAR, other]) == [10.0, 1.0, 1.0]
-    assert ClaimJudge().scores(claims[:1] + [claim("likes", "Western")], [SPACE]) == [5.5]
+    assert ClaimJudge().scores([*claims[:1], claim("likes", "Western")], [SPACE]) == [5.5]
     assert ClaimJudge().fits(claims, [SPACE]) is None
 
 
