@@ -1,4 +1,4 @@
-"""`python -m bench.persona_rerank [--users 40] [--model embedded]`: re-ranking by a persona, measured.
+"""`python -m bench.persona_rerank [--users 30] [--model embedded]`: re-ranking by a persona, measured.
 
 The stage `data` on the samples; a ranker is chosen on train users. The persona of a validation or a test user
 is made of the categories that are more frequent in their history than in the catalogue. A judge scores the 20
@@ -36,7 +36,7 @@ from rectune.dialogue.reranking import persona_weight
 from rectune.inference.llamacpp import LlamaEngine
 from rectune.models.reference import gguf_file
 from rectune.pipeline.run import RunOptions, run_pipeline
-from rectune.prompts.rerank_prompts import RERANK_PROMPTS
+from rectune.prompts.rerank_prompts import RERANK_PROMPTS, RerankPrompt
 from rectune.rankers.base import Scores
 from rectune.rankers.choice import ChoiceOptions
 from rectune.rankers.chosen import ChosenRanker
@@ -93,12 +93,13 @@ def judged_by_model(
     claims: Mapping[str, list[Claim]],
     items: Mapping[str, Item],
     model: Path,
+    prompts: Sequence[RerankPrompt],
     locale: Locale,
 ) -> dict[str, Cost]:
     """Score all candidates by both prompts, with and without what is known of the user."""
-    costs = {}
+    costs = dict[str, Cost]()
     with LlamaEngine(model, EngineConfig(context=1536, max_num_seqs=4, threads=1)) as engine:
-        for prompt in RERANK_PROMPTS:
+        for prompt in prompts:
             judge, neutral = ModelJudge(engine, prompt, locale), dict[str, float]()
             every = [(some, case) for some in users for case in some.cases]
             before, start = engine.evaluated_prompt_tokens, time.perf_counter()
@@ -184,9 +185,11 @@ def main() -> None:
     print(f"{len(validation.cases)} validation users, {len(test.cases)} test users", end="; ")
     print(f"{len(usable) - len(known)} others have no category more often than the catalogue\n", flush=True)
     locale: Locale = "ko" if arguments.recipe.endswith("ko") else "en"
-    costs = {}
+    costs = dict[str, Cost]()
     if arguments.model != "none":
-        costs = judged_by_model((validation, test), claims, items, gguf_file(arguments.model), locale)
+        costs = judged_by_model(
+            (validation, test), claims, items, gguf_file(arguments.model), arguments.prompts, locale
+        )
     print(report(validation, test, costs))
 
 
@@ -198,9 +201,10 @@ def _users(ranker: ChosenRanker, cases: Sequence[Case]) -> Users:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.persona_rerank", description=__doc__)
     parser.add_argument("--recipe", default="demo", help="demo-ko for Korean")
-    parser.add_argument("--datasets", default="movies_dataset", help='"" for those of the recipe')
-    parser.add_argument("--users", type=int, default=40, help="validation users, and as many test users")
+    parser.add_argument("--datasets", default="movielens", help='"" for those of the recipe')
+    parser.add_argument("--users", type=int, default=30, help="validation users, and as many test users")
     parser.add_argument("--model", default="embedded", help="a model reference; none judges by code alone")
+    parser.add_argument("--prompts", nargs="+", choices=RERANK_PROMPTS, default=RERANK_PROMPTS)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     return parser.parse_args()
 

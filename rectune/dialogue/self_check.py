@@ -28,7 +28,7 @@ Asked = Literal["detailed", "short", "verification"]
 
 ASKED: tuple[Asked, ...] = (*RERANK_PROMPTS, "verification")
 LEAST = 0.65  # the AUC that the lower end of the interval has to reach
-PERSONS = 24  # in each language
+PERSONS = 20  # in each language
 VERSION = 1  # of prompts and persons; verdicts of another one do not count
 _PART = "persona"  # its name in the file of verdicts
 _SEED = 0
@@ -93,27 +93,30 @@ def _in_words(own: Discrimination) -> str:
     )
 
 
-def check_judge(
-    engine: Scorer, personas: Mapping[Locale, Sequence[PlantedPersona]], prompts: Sequence[Asked] = ASKED
-) -> PersonaVerdict:
+def check_judge(engine: Scorer, personas: Mapping[Locale, Sequence[PlantedPersona]]) -> PersonaVerdict:
     """Ask a model about planted personas.
+
+    Whether it verifies soundly is asked in languages in which one of the prompts for scores passes: in others
+    it is of no use.
 
     Args:
         engine: of the model.
         personas: by language.
-        prompts: what is tried.
 
     Raises:
         UserError: a prompt does not fit the engine's context.
     """
-    total = sum(map(len, personas.values())) * len(prompts)
+    found: dict[Locale, dict[Asked, Discrimination]] = {locale: {} for locale in personas}
+    total = sum(map(len, personas.values())) * len(ASKED)
     with progress("planted personas", total, "personas") as advance:
-        return PersonaVerdict(
-            {
-                locale: {asked: _discrimination(engine, locale, asked, some, advance) for asked in prompts}
-                for locale, some in personas.items()
-            }
-        )
+        for locale, some in personas.items():
+            for asked in RERANK_PROMPTS:
+                found[locale][asked] = _discrimination(engine, locale, asked, some, advance)
+            if any(own.interval[0] >= LEAST for own in found[locale].values()):
+                found[locale]["verification"] = _discrimination(engine, locale, "verification", some, advance)
+            else:
+                advance(len(some))
+    return PersonaVerdict(found)
 
 
 def _discrimination(

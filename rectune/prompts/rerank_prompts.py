@@ -1,6 +1,7 @@
 """Prompts that ask how well one item suits a person: for a score, or for a yes or no.
 
-What is told of the person stands before the item, so that the prompts of one person share all but their ends.
+What all persons are asked alike stands first, then what is told of the person, then the item: so the prompts
+of one person share all but their ends.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def _filled(part: str, stance: str, value: str, locale: Locale) -> str:
 def _messages(name: str, claims: Sequence[str], domain: str, shown: str, locale: Locale) -> Messages:
     words = load_words(locale)
     values = {"claims": [cut_line(claim, _CLAIM).rstrip(".;") for claim in claims], "item": shown}
-    system = fill(_template(locale, "system"), domain, words, {})
+    rules = ("system", "scale") if name == "detailed" else ("system",)
+    system = "\n".join(fill(_template(locale, rule), domain, words, {}) for rule in rules)
     return (("system", system), ("user", fill(_template(locale, name), domain, words, values)))
 
 

@@ -31,8 +31,9 @@ def test_all_that_is_known_of_the_person_stands_before_the_item(locale, prompt):
     pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one[1][1], other[1][1], strict=False))
     shared = "".join(letter for letter, _ in pairs)
     assert all(claim in shared for claim in CLAIMS)
-    assert len(shared) > 0.6 * len(other[1][1])
     assert "Quux" in one[1][1] and "10" in one[1][1]
+    another = score_messages(prompt, ["likes Vlim"], ONE, locale)
+    assert another[0] == one[0]  # of what is asked alike nothing stands behind the claims
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -41,7 +42,7 @@ def test_the_detailed_prompt_shows_all_facts_and_the_short_one_title_and_categor
     for told in ("Drama, War", "1999", "Ana Ruiz", "It rains"):
         assert told in detailed
     assert "Quux (Drama, War)" in short and "1999" not in short and "Ana" not in short
-    assert len(short) < 0.5 * len(detailed)
+    assert len(short) < len(detailed)
 
 
 @pytest.mark.parametrize("locale", LOCALES)
