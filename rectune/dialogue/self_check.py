@@ -139,11 +139,8 @@ def sample_personas() -> dict[Locale, list[PlantedPersona]]:
 
 
 def _films(locale: Locale) -> list[Item]:
-    if locale == "ko":
-        options = CatalogueOptions("movies", facts=("감독", "배경", "소재"))
-        return read_catalogue(SAMPLES / "korean" / "films.csv", options).items
-    options = CatalogueOptions("movies", published="movies_dataset")
-    return read_catalogue(SAMPLES / "movies_dataset" / "movies_metadata.csv", options).items
+    path = {"en": "movielens/movies.csv", "ko": "korean/films.csv"}[locale]
+    return read_catalogue(SAMPLES / path, CatalogueOptions("movies")).items
 
 
 def check_persona_judge(model: Path, runs: Path, config: EngineConfig) -> str:

@@ -22,7 +22,7 @@ RERANK_PROMPTS: tuple[RerankPrompt, ...] = ("detailed", "short")
 
 _FILE = "rerank.{locale}.yaml"
 _CLAIM, _TITLE, _TOLD = 120, 100, 500  # characters that are shown
-_CATEGORIES = 4
+_CATEGORIES = 8  # that are shown: what a person likes or avoids may be any of them
 
 
 def score_messages(prompt: RerankPrompt, claims: Sequence[str], item: Item, locale: Locale) -> Messages:
@@ -35,13 +35,13 @@ def score_messages(prompt: RerankPrompt, claims: Sequence[str], item: Item, loca
         item: what is judged.
         locale: of the prompt.
     """
-    shown = cut_line(facts(item, locale), _TOLD) if prompt == "detailed" else _in_short(item)
+    shown = _in_full(item, locale) if prompt == "detailed" else _in_short(item)
     return _messages(prompt, claims, item.domain, shown, locale)
 
 
 def fit_messages(claims: Sequence[str], item: Item, locale: Locale) -> Messages:
     """Ask whether an item suits a person, yes or no (`answer_words`); without claims nothing is known."""
-    return _messages("fit", claims, item.domain, cut_line(facts(item, locale), _TOLD), locale)
+    return _messages("fit", claims, item.domain, _in_full(item, locale), locale)
 
 
 def answer_words(locale: Locale) -> tuple[str, str]:
@@ -77,6 +77,10 @@ def _messages(name: str, claims: Sequence[str], domain: str, shown: str, locale:
     rules = ("system", "scale") if name == "detailed" else ("system",)
     system = "\n".join(fill(_template(locale, rule), domain, words, {}) for rule in rules)
     return (("system", system), ("user", fill(_template(locale, name), domain, words, values)))
+
+
+def _in_full(item: Item, locale: Locale) -> str:
+    return cut_line(facts(item, locale, _CATEGORIES), _TOLD)
 
 
 def _in_short(item: Item) -> str:
