@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rectune.core.types import Item, Locale
+from rectune.core.types import Item, Locale, content_id
 from rectune.dialogue.knowledge import Claim
 from rectune.dialogue.matching import avoided_in, liked_in
 from rectune.prompts.rerank_prompts import (
@@ -87,8 +87,8 @@ class ModelJudge:
         verifies: whether it is also asked if an item suits, yes or no.
         profile: age, occupation and the like in words, shown before the claims; empty unless the person and
             the service want it in prompts.
-        neutral: the probability of a yes where nothing is known of the person, by the prompt: it is the same
-            for all persons.
+        neutral: the probability of a yes where nothing is known of the person, by the hash of the prompt: it
+            is the same for all persons.
     """
 
     engine: Scorer
@@ -96,7 +96,7 @@ class ModelJudge:
     locale: Locale = "en"
     verifies: bool = True
     profile: tuple[str, ...] = ()
-    neutral: dict[Messages, float] = field(default_factory=dict, repr=False)
+    neutral: dict[str, float] = field(default_factory=dict, repr=False)
     mode: JudgeMode = field(default="model", init=False)
 
     def with_engine(self, engine: Scorer) -> ModelJudge:
@@ -130,9 +130,10 @@ class ModelJudge:
 
     def _neutral(self, item: Item) -> float:
         messages = fit_messages((), item, self.locale)
-        if messages not in self.neutral:
-            self.neutral[messages] = self._yes(messages)
-        return self.neutral[messages]
+        key = content_id(*messages)
+        if key not in self.neutral:
+            self.neutral[key] = self._yes(messages)
+        return self.neutral[key]
 
     def _yes(self, messages: Messages) -> float:
         likelihoods = self.engine.loglikelihood(messages, answer_words(self.locale))
