@@ -49,6 +49,11 @@ def avoided_in(item: Item, claims: Iterable[Claim]) -> list[Claim]:
     ]
 
 
+def is_firm(claim: Claim) -> bool:
+    """Whether a person said it or confirmed it; else it was concluded from what they did."""
+    return bool(claim.quote) or claim.state in ("kept", "edited")
+
+
 def liked_in(item: Item, claims: Iterable[Claim]) -> list[Claim]:
     """The claims, of those that count, on what a person likes that an item satisfies."""
     return [

@@ -12,7 +12,7 @@ from rectune.core.figures.rerank import MeasuredWeight
 from rectune.core.types import Item, Locale
 from rectune.dialogue.item_judges import ItemJudge, JudgeMode, claim_text
 from rectune.dialogue.knowledge import Claim
-from rectune.dialogue.matching import avoided_in, claim_matches, liked_in
+from rectune.dialogue.matching import avoided_in, claim_matches, is_firm, liked_in
 from rectune.prompts.rerank_prompts import check_question, suits_sentence
 from rectune.rankers.base import Scores
 from rectune.rankers.rerank import STEPS, fused_scores, measured_weight
@@ -35,6 +35,8 @@ class PersonaPick:
         score: how well it suits the person, 1 to 10; None where nothing is known of the person.
         place_before: its place in the ranking before, from 1.
         claims: the liked claims that it satisfies, by the catalogue.
+        against: what it has that the person seems to avoid, though they never said so; then it is picked only
+            where nothing else is left.
         fit: how much the claims raise the probability of a yes to "does it suit this person?"; None where
             nobody was asked.
     """
@@ -43,7 +45,8 @@ class PersonaPick:
     score: float | None
     place_before: int
     claims: tuple[Claim, ...]
-    fit: float | None
+    against: tuple[Claim, ...] = ()
+    fit: float | None = None
 
     @property
     def verified(self) -> bool:
@@ -57,7 +60,7 @@ class LeftOut:
 
     Attributes:
         item: the candidate.
-        why: `avoided`: it has what the person avoids; `unsuited`: it failed the verification.
+        why: `avoided`: it has what the person said that they avoid; `unsuited`: it failed the verification.
         claims: those that it goes against; empty for `unsuited`.
     """
 
@@ -73,7 +76,8 @@ class ClaimCheck:
     Attributes:
         claim: of the persona.
         question: in the language of the answer.
-        item_ids: the picks that satisfy the claim; for what is avoided there are none.
+        item_ids: the picks that have what the claim speaks of; for what the person said that they avoid there
+            are none.
         left_out: ids of candidates that were left out because they go against it; empty for a like.
     """
 
@@ -110,10 +114,11 @@ def rerank(
 ) -> PersonaRanking:
     """Pick n of the candidates for a person.
 
-    What goes against anything that the person avoids is left out, by the catalogue. The others are ordered by
-    the scores of the judge, fused with those of the ranking before. From the first on each is asked for
-    whether it suits, where the judge does so; what fails is replaced by the next. Where too few stand that,
-    the first of those that failed fill the places, and say so (`PersonaPick.verified`).
+    What has anything that the person said that they avoid is left out, by the catalogue, whoever judges. The
+    others are ordered by the scores of the judge, fused with those of the ranking before; behind all of them
+    stands what goes against a dislike that was only concluded. From the first on each is asked for whether it
+    suits, where the judge does so; what fails is replaced by the next. Where too few stand that, the first of
+    those that failed fill the places, and say so (`PersonaPick.verified`).
 
     Args:
         claims: of the persona, the weightiest first; removed ones have no say.
@@ -132,7 +137,7 @@ def rerank(
         placed.setdefault((one.item.domain, one.item.item_id), (at, one))
     avoided, able = list[LeftOut](), list[tuple[int, RerankCandidate]]()
     for at, one in placed.values():
-        if against := avoided_in(one.item, every):
+        if against := [claim for claim in avoided_in(one.item, every) if is_firm(claim)]:
             avoided.append(LeftOut(one.item, "avoided", tuple(against)))
         else:
             able.append((at, one))
@@ -185,16 +190,17 @@ def _ordered(
     fused = np.array([one.score for _, one in able])
     if judged is not None:
         fused = fused_scores(fused, np.array(judged), weight)
-    return [
+    picks = [
         PersonaPick(
             able[at][1].item,
             None if judged is None else judged[at],
             able[at][0],
             tuple(liked_in(able[at][1].item, claims)),
-            None,
+            tuple(avoided_in(able[at][1].item, claims)),
         )
         for at in np.argsort(-fused, kind="stable")
     ]
+    return sorted(picks, key=lambda one: bool(one.against))
 
 
 def _picked(

@@ -29,8 +29,7 @@ def developer(locale: Locale) -> PersonaCase:
     path = Path(__file__).parent / f"developer.{locale}.yaml"
     told = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     claims = tuple(
-        Claim(f"{one['stance']} {one['value']}", one["stance"], one["aspect"], one["value"], text=one["text"])
-        for one in told["claims"]
+        Claim(id=f"{one['stance']} {one['value']}", quote=one["text"], **one) for one in told["claims"]
     )
     films = [
         Item("movies", f"f{at}", film["title"], tuple(film["categories"]), film["description"], film["year"],
