@@ -40,10 +40,12 @@ def main() -> None:
                 print(_prompts(case, vocabulary.text))
             for prompt in RERANK_PROMPTS:
                 judge = ModelJudge(engine, prompt, locale, profile=case.profile)
-                before, start = engine.evaluated_prompt_tokens, time.perf_counter()
+                before, start = engine.evaluated_prompt_tokens, time.process_time()
                 print(f"### By the model, {prompt} prompt\n\n{_ranked(case, judge)}")
-                spent = time.perf_counter() - start
-                print(f"{engine.evaluated_prompt_tokens - before:,} tokens evaluated, {spent:.1f} s.\n")
+                spent = time.process_time() - start
+                print(
+                    f"{engine.evaluated_prompt_tokens - before:,} tokens evaluated, {spent:.1f} s of processor time.\n"
+                )
             print(f"### By the claims\n\n{_ranked(case, ClaimJudge())}")
 
 

@@ -5,7 +5,7 @@ persona of a validation or a test user is made of the categories that are more f
 in the catalogue. A judge scores the 20 candidates of each user (`rectune.dialogue.item_judges`): code by the
 claims, and the model by both prompts. Its weight beside the ranker is chosen on validation users, and
 measured on test users, with 95 % intervals of the paired differences. `less neutral`: less the score of the
-same item where nothing is known of the person. Prints Markdown, tokens and seconds of the prompts included.
+same item where nothing is known of the person. Prints Markdown, with tokens and processor time of the prompts.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Users:
 
 @dataclass(frozen=True)
 class Cost:
-    """What the prompts of a judge took: tokens evaluated and seconds, for so many users."""
+    """What the prompts of a judge took: tokens evaluated and seconds of processor time, for so many users."""
 
     tokens: int
     seconds: float
@@ -102,13 +102,13 @@ def judged_by_model(
         for prompt in prompts:
             judge, neutral = ModelJudge(engine, prompt, locale), dict[str, float]()
             every = [(some, case) for some in users for case in some.cases]
-            before, start = engine.evaluated_prompt_tokens, time.perf_counter()
+            before, start = engine.evaluated_prompt_tokens, time.process_time()
             with progress(f"{prompt} prompt", len(every), "users") as advance:
                 for some, case in every:
                     shown = [items[one] for one in case.candidates]
                     some.judged.setdefault(prompt, []).append(np.array(judge.scores(claims[case.id], shown)))
                     advance(1)
-            spent = time.perf_counter() - start
+            spent = time.process_time() - start
             costs[prompt] = Cost(engine.evaluated_prompt_tokens - before, spent, len(every))
             for some, case in every:
                 for one in case.candidates:
@@ -139,7 +139,7 @@ def report(validation: Users, test: Users, costs: Mapping[str, Cost]) -> str:
                 f"| {name} | {said} | {weight:.1f} | {hit_at(ranks, 1).mean():.3f} | "
                 f"{ndcg_at(ranks, 10).mean():.3f} | {differences.mean():+.3f} ({low:+.3f} to {high:+.3f}) |"
             )
-    lines += ["", "| prompt | tokens a user | seconds a user |", "|---|---:|---:|"]
+    lines += ["", "| prompt | tokens a user | seconds of processor time a user |", "|---|---:|---:|"]
     lines += [
         f"| {name} | {cost.tokens / cost.users:,.0f} | {cost.seconds / cost.users:.1f} |"
         for name, cost in costs.items()
