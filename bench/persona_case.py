@@ -42,10 +42,8 @@ def main() -> None:
                 judge = ModelJudge(engine, prompt, locale, profile=case.profile)
                 before, start = engine.evaluated_prompt_tokens, time.process_time()
                 print(f"### By the model, {prompt} prompt\n\n{_ranked(case, judge)}")
-                spent = time.process_time() - start
-                print(
-                    f"{engine.evaluated_prompt_tokens - before:,} tokens evaluated, {spent:.1f} s of processor time.\n"
-                )
+                spent, read = time.process_time() - start, engine.evaluated_prompt_tokens - before
+                print(f"{read:,} tokens evaluated, {spent:.1f} s of processor time.\n")
             print(f"### By the claims\n\n{_ranked(case, ClaimJudge())}")
 
 

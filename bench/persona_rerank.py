@@ -5,7 +5,7 @@ persona of a validation or a test user is made of the categories that are more f
 in the catalogue. A judge scores the 20 candidates of each user (`rectune.dialogue.item_judges`): code by the
 claims, and the model by both prompts. Its weight beside the ranker is chosen on validation users, and
 measured on test users, with 95 % intervals of the paired differences. `less neutral`: less the score of the
-same item where nothing is known of the person. Prints Markdown, with tokens and processor time of the prompts.
+same item where nothing is known of the person. Prints Markdown, with tokens and processor time.
 """
 
 from __future__ import annotations
