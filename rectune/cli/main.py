@@ -116,7 +116,7 @@ def plan(
 @app.command()
 def doctor(
     model: Annotated[
-        str, typer.Option(help="Ask this model ten questions instead: a GGUF file, a Hub id, `embedded`.")
+        str, typer.Option(help="Test this model instead: a GGUF file, a Hub id, `embedded`.")
     ] = "",
     runs: Runs = Path("runs"),
 ) -> None:

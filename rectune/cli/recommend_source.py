@@ -103,12 +103,16 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> tuple[Re
 
 
 def checked_model(reference: str, runs: Path) -> str:
-    """Ask a model ten questions, and keep what it can be trusted with; gives a report for the person."""
+    """Ask a model ten questions and about planted personas, and keep what it can be trusted with; gives a
+    report for the person.
+    """
     from rectune.core.settings import RetrievalConfig
+    from rectune.dialogue.self_check import check_persona_judge
     from rectune.models.reference import gguf_file
     from rectune.recommender.model_check import check_model
 
-    return check_model(gguf_file(reference), runs, RetrievalConfig())
+    model, config = gguf_file(reference), RetrievalConfig()
+    return f"{check_model(model, runs, config)}\n{check_persona_judge(model, runs, config)}"
 
 
 def _model(source: CatalogueSource, config: RetrievalConfig) -> tuple[Path, str]:

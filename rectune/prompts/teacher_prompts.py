@@ -15,15 +15,21 @@ Messages = tuple[tuple[str, str], ...]
 
 _FILE = "teacher.{locale}.yaml"
 _DESCRIPTION = 160  # characters of a description that are shown
+_CATEGORIES = 4
 _FACTS, _FACT = 6, 80  # facts of an item that are shown, and characters of each
 _OPINIONS = 3  # opinions of an item that are shown
 
 
-def facts(item: Item, locale: Locale) -> str:
+def facts(item: Item, locale: Locale, categories: int = _CATEGORIES) -> str:
     """An item in one line: title, categories, year, further facts, the beginning of its description, and what
     people wrote about it, as their opinions.
+
+    Args:
+        item: what is told of.
+        locale: of the words around opinions.
+        categories: that are shown at most.
     """
-    about = [*item.categories[:4]]
+    about = [*item.categories[:categories]]
     if item.year is not None:
         about.append(str(item.year))
     about += [fact[:_FACT] for fact in item.stated[:_FACTS]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,9 +166,26 @@ def keep_verdict(folder: Path, digest: str, verdict: ModelVerdict) -> None:
         digest: of the model's file.
         verdict: what was found.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     told = {"version": VERSION, "passed": dict(verdict.passed), "asked": dict(verdict.asked)}
-    write_atomically(folder / f"{digest}.json", json.dumps(told) + "\n")
+    keep_part(folder, digest, told)
+
+
+def keep_part(folder: Path, digest: str, part: Mapping[str, Any]) -> None:
+    """Keep something that was found of a model beside what is kept of it already.
+
+    Args:
+        folder: of verdicts, created if missing.
+        digest: of the model's file.
+        part: values that JSON can hold, by names that take the place of the same ones.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    own = folder / f"{digest}.json"
+    write_atomically(own, json.dumps({**(_read(own) or {}), **part}) + "\n")
+
+
+def known_part(folder: Path, digest: str) -> Iterator[Mapping[str, Any]]:
+    """What was found of a model here, then what comes with the package."""
+    yield from filter(None, (_read(folder / f"{digest}.json"), _shipped().get(digest)))
 
 
 def verdict_on(model: Path, runs: Path) -> ModelVerdict | None:
@@ -183,9 +200,8 @@ def verdict_on(model: Path, runs: Path) -> ModelVerdict | None:
 
 def known_verdict(folder: Path, digest: str) -> ModelVerdict | None:
     """What was found of a model here, or comes with the package; None for nothing."""
-    own = folder / f"{digest}.json"
-    for told in (_read(own), _shipped().get(digest)):
-        if told and told.get("version") == VERSION:
+    for told in known_part(folder, digest):
+        if told.get("version") == VERSION:
             return ModelVerdict(told["passed"], told["asked"])
     return None
 

@@ -1,0 +1,67 @@
+"""Which items a claim speaks of, by the catalogue alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from rectune.core.types import Item
+from rectune.dialogue.matching import avoided_in, claim_matches, liked_in, matching_items
+from tests.dialogue.scripted_judge import claim
+
+FILM = Item(
+    "movies", "a", "The Long Voyage", ("Science Fiction", "Drama"), "Two sisters repair an old ship.", 1994,
+    ("director: Ana Ruiz, Bo Lind", "setting: Lisbon", 'opinion: "Full of zombies."'),
+)  # fmt: skip
+KOREAN = Item(
+    "movies", "b", "바다의 문", ("SF", "스릴러"), "반전이 거듭되는 느린 이야기.", 2003, ("감독: 김하늘",)
+)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "value", "found"),
+    [
+        ("category", "science fiction", True),
+        ("category", "Science", False),
+        ("maker", "Bo Lind", True),
+        ("maker", "Bo", False),
+        ("decade", "1990s", True),
+        ("decade", "1980s", False),
+        ("decade", "the nineties", False),
+        ("setting", "lisbon", True),
+        ("setting", "Porto", False),
+        ("word", "ships", True),
+        ("word", "sister", True),
+        ("taste", "repairing ships", True),
+        ("taste", "repairing trains", False),
+        ("taste", "Drama", True),
+        ("taste", "zombies", False),  # an opinion is no fact of the item
+        ("taste", "films", False),  # it says nothing of what is wanted
+        ("category", " ", False),
+    ],
+)
+def test_a_claim_matches_what_the_catalogue_says(aspect: str, value: str, found: bool):
+    assert claim_matches(claim("likes", value, aspect), FILM) is found
+
+
+@pytest.mark.parametrize(
+    ("aspect", "value", "found"),
+    [
+        ("category", "sf", True),
+        ("maker", "김하늘", True),
+        ("decade", "2000년대", True),
+        ("taste", "반전", True),
+        ("taste", "반전이 있는 이야기", True),
+        ("taste", "느린", True),
+        ("taste", "좀비", False),
+    ],
+)
+def test_korean_words_are_found_without_their_particles(aspect: str, value: str, found: bool):
+    assert claim_matches(claim("likes", value, aspect), KOREAN) is found
+
+
+def test_only_claims_that_count_have_a_say():
+    likes, avoids = claim("likes", "SF"), claim("avoids", "스릴러")
+    removed = claim("avoids", "SF", state="removed")
+    assert matching_items(likes, [FILM, KOREAN]) == [KOREAN]
+    assert avoided_in(KOREAN, [likes, avoids, removed]) == [avoids]
+    assert liked_in(KOREAN, [likes, avoids, removed]) == [likes]
