@@ -44,7 +44,7 @@ class ServedCatalogue:
         other = ranked_by(recommender, compared)
         return replace(made, second=replace(made, recommender=other, plain=_plain(other)))
 
-    def of_arm(self, arm: str | None) -> ServedCatalogue:
+    def of_arm(self, arm: str) -> ServedCatalogue:
         """The same ranked by the ranker of this name where that is the second one, else itself."""
         ranker = self.second.recommender.ranker if self.second else None
         return self.second if self.second and ranker and ranker.name == arm else self

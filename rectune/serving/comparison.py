@@ -48,6 +48,11 @@ class Comparison:
         text = f"{self.name}\0{user}".encode(errors="surrogatepass")
         return self.second if hashlib.sha256(text).digest()[0] & 0x80 else self.first
 
+    def assigned(self, user: str | None) -> tuple[str, str] | None:
+        """The experiment's name and the user's arm; None for nobody."""
+        arm = self.arm_of(user)
+        return (self.name, arm) if arm else None
+
 
 def ranked_by(recommender: Recommender, ranker: Ranker) -> Recommender:
     """The same catalogue, index and language model, ranked by another ranker of its items.

@@ -56,7 +56,7 @@ class _Work:
     variation: int
     usage: Usage
     notes: list[str]
-    arm: str | None  # the ranker of this user, where two are compared
+    arm: tuple[str, str] | None  # the experiment and the ranker of this user, where two are compared
 
 
 class RecommendService:
@@ -122,8 +122,8 @@ class RecommendService:
             CallCancelled: the turn was cancelled.
         """
         start, (catalogue, deleted) = time.monotonic(), self.catalogue.snapshot()
-        arm = self.comparison.arm_of(question.user) if self.comparison else None
-        catalogue = catalogue.of_arm(arm)
+        arm = self.comparison.assigned(question.user) if self.comparison else None
+        catalogue = catalogue.of_arm(arm[1]) if arm else catalogue
         taste = taste_of(self.database, catalogue.recommender, question.user)
         shown: list[str] = []
         if previous is not None:
@@ -278,11 +278,11 @@ class RecommendService:
             )
             for one in items
         ]  # fmt: skip
-        ranked = self.comparison and work.arm and strategy not in (POPULAR, IN_ORDER)
+        arm = None if strategy in (POPULAR, IN_ORDER) else work.arm
         with self.database.writing() as session:
             row = recommendations.record(
                 session, work.taste.user_id, work.question.record(), shown, strategy=strategy,
-                took_ms=took_ms, previous=previous, arm=(self.comparison.name, work.arm) if ranked else None,
+                took_ms=took_ms, previous=previous, arm=arm,
             )  # fmt: skip
         return Answer(
             row.id, previous, strategy, ranked_by(found) or strategy, found.fits, items, found.not_found,

@@ -103,7 +103,7 @@ def _changes(form: ProfileForm, user: User) -> dict[str, Any]:
             raise UserError("this is none of the choices of the form")
         changes["locale"] = form.locale
     if form.without:
-        empty = {"age_band": None, "sex": None, "occupation": None, "tastes": []}
+        empty: dict[str, Any] = {"age_band": None, "sex": None, "occupation": None, "tastes": []}
         return changes | empty | {"without_profile": True}
     choices = ((form.age_band, AGE_BANDS, user.age_band), (form.sex, SEXES, user.sex))
     if any(said and said not in _with(known, own) for said, known, own in choices):
