@@ -1,4 +1,4 @@
-"""Where the items of a catalogue lie beside each other: by who liked them, by their words, or by categories."""
+"""Where the items of a catalogue lie: by who liked them, by their words, or by categories."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _by_categories(items: Sequence[Item]) -> Floats:
 
 
 def _main_directions(vectors: Floats) -> Floats:
-    """[items, at most 32] the same from their middle, in the directions in which they differ most; unit rows."""
+    """[items, 32 at most] seen from their middle, in the directions in which they differ most; unit rows."""
     there = vectors.any(axis=1)
     centred = np.where(there[:, None], vectors - vectors[there].mean(axis=0), 0.0) if there.any() else vectors
     values, directions = np.linalg.eigh(centred.T @ centred)
