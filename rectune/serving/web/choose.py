@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from rectune.core.errors import UserError
+from rectune.core.item_values import categories_of
 from rectune.core.types import Item
 from rectune.recommender.picks import Marks
 from rectune.serving.answers import NotFound
@@ -148,7 +149,10 @@ def _search(request: Request, query: str, user: User) -> dict[str, object]:
         said = {
             one: kind for kind in MARKS for one in feedback.item_ids(session, user.id, (kind,))
         }  # fmt: skip
-    return {"query": query, "found": there[:_FOUND], "more": len(there) > _FOUND, "said": said}
+    return {
+        "query": query, "found": there[:_FOUND], "more": len(there) > _FOUND, "said": said,
+        "categories_of": categories_of,
+    }  # fmt: skip
 
 
 def _marks(taste: Taste) -> Marks:
