@@ -160,7 +160,7 @@ def in_order(order: Sequence[str]) -> Ask:
 
 def by_picks(picks: ItemPicks) -> Ask:
     """What the service asks about."""
-    return lambda marks, count, before, grid: picks.choose(marks, count, before, shown=grid)
+    return lambda marks, count, before, grid: picks.choose(marks, count, besides=before, shown=grid)
 
 
 def ndcg(listed: Sequence[str], targets: frozenset[str]) -> float:
