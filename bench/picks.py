@@ -39,7 +39,6 @@ from rectune.recommender.picks import SHOWN, ItemPicks, Marks
 if TYPE_CHECKING:
     import polars as pl
 
-RANKERS = ("ease", "hybrid")
 TICKS, ITEMS = (3, 5, 8), (12, 24, 48)
 _LEAST = 20  # likes of a visitor
 _LONGEST = 1200  # items shown, after which a visitor leaves
@@ -170,37 +169,41 @@ def ndcg(listed: Sequence[str], targets: frozenset[str]) -> float:
     return float((gains[: len(hits)] @ hits) / gains[: min(10, len(targets))].sum())
 
 
-def asked(domain: Domain, seed: int, hybrid: Ranker) -> dict[str, Callable[[Visitor], Ask]]:
-    """What each system shows to a visitor; the service's own is the first."""
+def asked(domain: Domain, seed: int, rankers: Sequence[Ranker]) -> dict[str, Callable[[Visitor], Ask]]:
+    """What each system shows to a visitor; the service's own is the first.
+
+    Where `hybrid` is among the rankers, so are picks that know its embeddings, and not who liked what.
+    """
     ids = domain.likes.item_ids
     popular = [ids[at] for at in np.argsort(-domain.likes.counts, kind="stable")]
     picks = ItemPicks(space_of_likes(CoLikes.of(domain.likes), ids))
-    blind = ItemPicks(space_of_items(domain.items, hybrid))
 
     def at_random(visitor: Visitor) -> Ask:
         return in_order(generator_of("picks", seed, visitor.name, "order").permutation(list(ids)).tolist())
 
-    return {
+    found: dict[str, Callable[[Visitor], Ask]] = {
         "picks": lambda visitor: by_picks(picks),
         "popular": lambda visitor: in_order(popular),
         "random": at_random,
-        "picks, likes unknown": lambda visitor: by_picks(blind),
     }
+    if hybrid := next((one for one in rankers if one.name == "hybrid"), None):
+        blind = ItemPicks(space_of_items(domain.items, hybrid))
+        found["picks, likes unknown"] = lambda visitor: by_picks(blind)
+    return found
 
 
-def measured(domain: Domain, seed: int) -> str:
+def measured(domain: Domain, names: Sequence[str], seed: int) -> str:
     """The table of one dataset."""
     data = DomainData(domain.name, domain.items, lambda: domain.likes)
-    rankers = [fit_ranker(name, data) for name in RANKERS]
+    rankers = [fit_ranker(name, data) for name in names]
     visits: dict[str, list[Visit]] = {}
-    for system, asks in asked(domain, seed, rankers[-1]).items():
+    for system, asks in asked(domain, seed, rankers).items():
         begun = time.perf_counter()
         visits[system] = [visit(one, asks(one)) for one in domain.visitors]
         print(f"{domain.name}, {system}: {time.perf_counter() - begun:.0f} s", flush=True)
     moments = [_moment(domain, rankers, visits, "ticks", count) for count in TICKS]
     moments += [_moment(domain, rankers, visits, "items", count) for count in ITEMS]
-    names = [one.name for one in domain.visitors]
-    return table(domain.name, RANKERS, moments, names).to_markdown()
+    return table(domain.name, names, moments, [one.name for one in domain.visitors]).to_markdown()
 
 
 def _moment(
@@ -239,6 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.picks", description=__doc__)
     parser.add_argument("--data", type=Path, help="holds one folder a dataset; the samples if not given")
     parser.add_argument("--datasets", default="movielens,anime")
+    parser.add_argument("--rankers", default="ease,hybrid", help="ease alone embeds nothing")
     parser.add_argument("--users", type=int, default=200, help="visitors of each dataset, at most a third")
     parser.add_argument("--seed", type=int, default=7, help="of the choice of visitors and of what they know")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
@@ -253,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data = run_pipeline(RunOptions(Path("demo"), wanted, "data"), store)["data"]
     for domain in domains(data, given.users, given.seed):
         print(f"{domain.name}: {len(domain.visitors)} visitors", flush=True)
-        print(measured(domain, given.seed), end="\n\n", flush=True)
+        print(measured(domain, given.rankers.split(","), given.seed), end="\n\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from rectune.recommender.recommender import Recommender
 from rectune.serving.store import feedback, sessions
 from rectune.serving.web.visitor import COOKIE
 from tests.recommender.shelf import FILMS, RETRIEVAL
+from tests.serving.test_catalogue import done, put
 from tests.serving.world import URL, World, world
 
 HX = {"hx-request": "true"}
@@ -190,6 +191,12 @@ def test_a_deleted_item_is_not_asked_about(visitor: World):
     assert visitor.client.delete("/api/v1/items/16").status_code == 202
     page = open_page(visitor, query="harbour")
     assert "16" not in asked(page) and "hit1-like" not in page
+
+
+def test_a_new_item_is_asked_about_and_an_older_state_means_nothing_then(visitor: World):
+    page = open_page(visitor)
+    done(visitor, put(visitor, {"item_id": "17", "title": "Moon Base", "categories": ["Space"]}))
+    assert sorted(asked(open_page(visitor, state=state(page)))) == sorted({*EVERY, "17"})
 
 
 def test_korean(visitor: World):
