@@ -224,8 +224,9 @@ def hostile(tmp_path: Path) -> Iterator[World]:
 
 def test_hostile_titles_are_text_and_cut(hostile: World):
     page = open_page(hostile, query="o")
-    for text in (page, tick(hostile, "like", 'a"><script>x</script>', page, **HX)):
+    first = unescape(asked(page)[0])
+    for text in (page, tick(hostile, "like", first, page, **HX)):
         assert "<script>alert" not in text and "<script>x" not in text and "<b>Space" not in text
         assert 'onfocus="x' not in text and "{{ 7 * 7 }} long" in text
         assert len(text) < 30_000
-    assert kept(hostile) == {('a"><script>x</script>', "like")}
+    assert kept(hostile) == {(first, "like")}
