@@ -200,6 +200,10 @@ class _EmbeddingRanker(Ranker):
                 row[:] = self.pooled((self._vectors(known) @ every.T).astype(np.float64))
         return scores
 
+    def vectors(self) -> Vectors:
+        """[items, d] unit rows of all items, in their order; embeds what is not embedded yet."""
+        return self._every()
+
     def score_texts(self, texts: Sequence[str]) -> Scores:
         """[len(texts), len(item_ids)] cosines of each item with a text."""
         from rectune.retrieval.embedding import embed

@@ -75,6 +75,16 @@ class Hybrid(CatalogueRanker):
         ]
         return _in_equal_parts(self._standardised(self._meaning.score_all(read)), words)
 
+    def vectors(self) -> Scores | None:
+        """[items, d] the embeddings of title and categories, rows of 0 for what the embedder cannot read.
+
+        None where it cannot read half of the items.
+        """
+        if 2 * np.count_nonzero(self._read) < len(self._read):
+            return None
+        found: Scores = np.where(self._read[:, None], self._meaning.vectors(), 0.0)
+        return found
+
     def score_texts(self, texts: Sequence[str]) -> Scores:
         """[len(texts), len(item_ids)] the same for words that say what is wanted."""
         words = self._words.score_texts(texts)

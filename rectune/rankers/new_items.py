@@ -59,7 +59,7 @@ class NewItems(CatalogueRanker):
     """
 
     def __init__(self, known: Ranker, content: Hybrid) -> None:
-        self.name, self._known, self._content = known.name, known, content
+        self.name, self._known, self.content = known.name, known, content
         self.item_ids = tuple(content.item_ids)
         places = [known.place.get(item, -1) for item in self.item_ids]
         self._from = np.array(places, np.int64)
@@ -67,12 +67,12 @@ class NewItems(CatalogueRanker):
 
     def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
         """See `Ranker.score_all`."""
-        return self._with_new(self._known.score_all(histories), lambda: self._content.score_all(histories))
+        return self._with_new(self._known.score_all(histories), lambda: self.content.score_all(histories))
 
     def score_texts(self, texts: Sequence[str]) -> Scores:
         """[len(texts), items] the same for words, where the ranker scores these."""
         own = cast(TextScorer, self._known).score_texts(texts)
-        return self._with_new(own, lambda: self._content.score_texts(texts))
+        return self._with_new(own, lambda: self.content.score_texts(texts))
 
     def _with_new(self, own: Scores, content: Callable[[], Scores]) -> Scores:
         """[n, items] the scores of known items, [n, known], and those of new ones by their content."""

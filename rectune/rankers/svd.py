@@ -49,7 +49,7 @@ class Svd(LikedItemsRanker):
         likes = data.likes
         self.item_ids = tuple(likes.item_ids)
         self.covered = most_liked(likes)
-        self._vectors = _right_vectors(likes.matrix[:, self.covered], self.factors)
+        self._vectors = right_vectors(likes.matrix[:, self.covered], self.factors)
         if len(self.covered) and (got := self._vectors.shape[1]) < self.factors:
             say(f"  svd: {got} factors in place of {self.factors}, by users, liked items and rank")
         return self
@@ -75,7 +75,7 @@ class Svd(LikedItemsRanker):
         return ranker
 
 
-def _right_vectors(liked: csr_array, factors: int) -> NDArray[np.float32]:
+def right_vectors(liked: csr_array, factors: int) -> NDArray[np.float32]:
     """[items, at most factors] right singular vectors, the largest singular value first."""
     from scipy.sparse.linalg import svds
     from threadpoolctl import threadpool_limits

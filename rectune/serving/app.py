@@ -24,7 +24,7 @@ from rectune.serving.problems import problem_of
 from rectune.serving.recommending import RecommendService
 from rectune.serving.state import ServerState
 from rectune.serving.upkeep import Upkeep
-from rectune.serving.web import admin, files, my_account, my_data, my_history, welcome
+from rectune.serving.web import admin, choose, files, my_account, my_data, my_history, welcome
 from rectune.serving.web.problem_page import told
 from rectune.serving.web.render import go_to
 from rectune.serving.web.visitor import NoSession
@@ -70,7 +70,7 @@ def create_app(
     app.state.server = ServerState(service, config, metrics, worker, rates)
     for one in (recommend, feedback, items, jobs, users, chat, rerank, health):
         app.include_router(one.router)
-    for one in (files, welcome, my_data, my_history, my_account, admin):
+    for one in (files, welcome, choose, my_data, my_history, my_account, admin):
         app.include_router(one.router)
     app.add_exception_handler(NoSession, _to_entrance)
     for error in (RectuneError, RequestValidationError, HTTPException):

@@ -12,6 +12,7 @@ from threading import Lock
 from rectune.core.item_values import categories_of
 from rectune.core.types import Item
 from rectune.rankers.base import Ranker
+from rectune.recommender.picks import ItemPicks
 from rectune.recommender.recommender import Recommender
 from rectune.serving.comparison import ranked_by
 from rectune.serving.pickers import TitlePicker
@@ -25,6 +26,7 @@ class ServedCatalogue:
         recommender: of its items.
         plain: the same without a language model.
         picker: finds its items by their titles.
+        picks: chooses the items that somebody new is asked about.
         version: of the store whose items are in it; 0 where the store has none.
         second: the same catalogue ranked by another ranker, where two are compared.
     """
@@ -32,13 +34,15 @@ class ServedCatalogue:
     recommender: Recommender
     plain: Recommender
     picker: TitlePicker
+    picks: ItemPicks
     version: int
     second: ServedCatalogue | None = None
 
     @classmethod
     def of(cls, recommender: Recommender, version: int, compared: Ranker | None = None) -> ServedCatalogue:
         """The catalogue of a recommender; `compared` is a second ranker of its items."""
-        made = cls(recommender, _plain(recommender), TitlePicker(recommender.items), version)
+        titles, picks = TitlePicker(recommender.items), ItemPicks.of(recommender)
+        made = cls(recommender, _plain(recommender), titles, picks, version)
         if compared is None:
             return made
         other = ranked_by(recommender, compared)
