@@ -96,7 +96,7 @@ def embed_query(text: str, embedder: str = EMBEDDED) -> Vectors:
 
     The latest few are kept: one request asks several times for the same.
     """
-    vector = embed([text], embedder)[0]
+    vector: Vectors = embed([text], embedder)[0]
     vector.flags.writeable = False
     return vector
 
