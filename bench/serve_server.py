@@ -122,7 +122,7 @@ def running(
             env={**environment, "XDG_CACHE_HOME": str(folder / "cache"), "TMPDIR": str(folder)},
         )
     try:
-        yield Server(_address(process, log), process, made, items)
+        yield Server(listening(process, log), process, made, items)
     finally:
         process.terminate()
         try:
@@ -163,7 +163,12 @@ def _keys(database: Path, count: int) -> list[str]:
         return [api_keys.create(session, f"client-{number}", api_keys.SCOPES) for number in range(count)]
 
 
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+def listening(process: subprocess.Popen[bytes], log: Path) -> str:
+    """The address of HTTP, once the server says in its log that it listens.
+
+    Raises:
+        SystemExit: it ended, or took too long.
+    """
     end = time.monotonic() + _START
     while time.monotonic() < end and process.poll() is None:
         said = log.read_text("utf-8", errors="replace")
