@@ -1,10 +1,10 @@
-"""`make bench-kill`: `rectune serve` is killed while clients write feedback, and started again, 50 times.
+"""`make bench-kill`: the service is killed while clients write feedback, and started again, 50 times.
 
-A server of the sample films without a model, on 127.0.0.1, with SQLite and then with PostgreSQL (a server of
-its own, which is not killed). Six clients send feedback, and write a line to the disk for what was
-acknowledged. At a random moment the server gets SIGKILL. After the next start all that is kept is compared
-with these lines: no acknowledged entry may be lost or doubled, no write may be kept in part, and the database
-must be intact. Then the writes that got no answer are sent once more, as a client would.
+A server of the sample films without a model (`bench.kill_server`), on 127.0.0.1, with SQLite and then with
+PostgreSQL (a server of its own, which is not killed). Six clients send feedback, and write a line to the disk
+for what was acknowledged. At a random moment the server gets SIGKILL. After the next start all that is kept
+is compared with these lines: no acknowledged entry may be lost or doubled, no write may be kept in part, and
+the database must be intact. Then the writes that got no answer are sent once more, as a client would.
 
 The status is 1 where anything is wrong. `ARGS="--kills 3"` is a short version.
 """
@@ -12,11 +12,9 @@ The status is 1 where anything is wrong. `ARGS="--kills 3"` is a short version.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,17 +23,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import httpx2
 
 from bench.kill_clients import Ledger, faults, send_again, wait_for, write_until_killed
+from bench.kill_server import started
 from bench.serve_server import listening
 from rectune.serving.store import api_keys
 from rectune.serving.store.database import open_database
 
-_ROOT = Path(__file__).parents[1]
-_FILMS = _ROOT / "samples" / "movielens" / "movies.csv"
 _CLIENTS, _USERS = 6, ("ann", "ben", "cho")
 _LOAD = (0.05, 2.0)  # seconds of load before a kill
 _SEED = 7
@@ -86,16 +84,13 @@ HEAD = (
 )
 
 
-def run(
-    place: str, kills: int, folder: Path, environment: dict[str, str], show: Callable[[str], None] = print
-) -> KillFigures:
+def run(place: str, kills: int, folder: Path, show: Callable[[str], None] = print) -> KillFigures:
     """Kill a server so often.
 
     Args:
         place: the address of an empty database.
         kills: how often.
         folder: keeps the logs and what the server keeps beside its database.
-        environment: of the server.
         show: hears of each start.
     """
     figures, rng = KillFigures(), random.Random(_SEED)
@@ -104,7 +99,7 @@ def run(
     with open_database(place) as database, database.writing() as session:
         keys = [api_keys.create(session, f"c{n}", ("feedback", "users")) for n in range(_CLIENTS + 1)]
     for round in range(kills + 1):
-        with _server(place, folder, environment, figures) as (process, address):
+        with _server(place, folder, figures) as (process, address):
             _checked(address, keys[-1], place, ledger, figures, round)
             show(f"{round} kills: {_shown(figures)}")
             if round < kills:
@@ -115,7 +110,7 @@ def run(
 
 
 def _killed(
-    process: subprocess.Popen[bytes],
+    process: BaseProcess,
     address: str,
     keys: list[str],
     ledger: Ledger,
@@ -127,7 +122,7 @@ def _killed(
     clients = write_until_killed(address, keys, ledger, round, over)
     time.sleep(seconds)
     process.kill()
-    process.wait()
+    process.join()
     over.set()
     wait_for(clients, 60)
 
@@ -194,25 +189,19 @@ def _damaged_server(place: str) -> int:
 
 
 @contextmanager
-def _server(
-    place: str, folder: Path, environment: dict[str, str], figures: KillFigures
-) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def _server(place: str, folder: Path, figures: KillFigures) -> Iterator[tuple[BaseProcess, str]]:
     """A server of the sample films; it is dead at the end."""
-    command = [sys.executable, "-m", "rectune", "serve", "--catalogue", str(_FILMS), "--domain", "movies"]
-    command += ["--model", "none", "--port", "0", "--database", place, "--runs", str(folder / "runs")]
     log, start = folder / "log", time.monotonic()
-    with log.open("wb") as written:
-        process = subprocess.Popen(
-            command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=written, stderr=written, env=environment
-        )
+    log.unlink(missing_ok=True)
+    process = started(place, folder / "runs", log)
     try:
-        address = listening(process, log)
+        address = listening(log, process.is_alive)
         httpx2.get(f"{address}/api/health/ready", timeout=60, trust_env=False).raise_for_status()
         figures.starts.append(time.monotonic() - start)
         yield process, address
     finally:
         process.kill()
-        process.wait()
+        process.join()
 
 
 def _shown(figures: KillFigures) -> str:
@@ -238,7 +227,7 @@ def main() -> None:
     for name in (given.database,) if given.database else DATABASES:
         show(name)
         with made(name) as (place, folder):
-            figures = run(place, given.kills, folder, dict(os.environ), show)
+            figures = run(place, given.kills, folder, show)
         rows.append(figures.row(name))
         wrong = wrong or any(figures.faults.values())
     print("\n" + "\n".join(rows))

@@ -40,7 +40,11 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8000,
     model: Annotated[
-        str, typer.Option(help="A GGUF file, `embedded`, or `none`; else the run's own, or the embedded one.")
+        str,
+        typer.Option(
+            help="A GGUF file, `embedded`, `none`, or a server as http://HOST:PORT/v1#NAME; else the run's "
+            "own, or the embedded one."
+        ),
     ] = "",
     slots: Annotated[int, typer.Option(help="Answers that the model writes together.")] = 4,
     require_key: Annotated[

@@ -56,7 +56,8 @@ class ServerConfig:
         recipe: whose run: its data, chosen rankers and aligned model.
         domain: the kind of items of the catalogue; or which domain of the run.
         facts: further columns of the catalogue that reasons may speak of and conditions may name.
-        model: a GGUF file, `embedded` or `none`; empty for the run's own, or the embedded one.
+        model: a GGUF file, `embedded`, `none`, or the address of an OpenAI-compatible server, with `#NAME`
+            where it has several models; empty for the run's own, or the embedded one.
         runs: the artifact store.
         slots: answers that the model writes together.
         require_key: whether a key is needed even where the store has none.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -59,6 +58,6 @@ def test_a_damaged_file_is_found(tmp_path: Path):
 @pytest.mark.parametrize("name", DATABASES)
 def test_three_kills_lose_and_double_nothing(name: str):
     with made(name) as (place, folder):
-        found: KillFigures = run(place, 3, folder, {**os.environ, "OMP_NUM_THREADS": "1"})
+        found: KillFigures = run(place, 3, folder)
     assert found.kills == 3 and len(found.starts) == 4
     assert found.acknowledged > 50 and not any(found.faults.values()), found
