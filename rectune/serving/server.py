@@ -72,7 +72,8 @@ def _run(
         create_app(service, config, worker),
         access_log=False,  # it would write ids of users and words of queries
         log_level="warning",
-        proxy_headers=False,  # anybody could send them
+        proxy_headers=bool(config.trusted_proxies),  # anybody could send them
+        forwarded_allow_ips=list(config.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=int(config.limits.drain_seconds),
         timeout_keep_alive=30,
