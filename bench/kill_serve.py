@@ -35,7 +35,8 @@ from rectune.serving.store import api_keys
 from rectune.serving.store.database import open_database
 
 _CLIENTS, _USERS = 6, ("ann", "ben", "cho")
-_LOAD = (0.05, 2.0)  # seconds of load before a kill
+_LOAD = 60  # writes that are acknowledged before a kill, at most
+_LONGEST = 20.0  # seconds until a kill, at most
 _SEED = 7
 DATABASES = ("sqlite", "postgresql")
 
@@ -103,7 +104,7 @@ def run(place: str, kills: int, folder: Path, show: Callable[[str], None] = prin
             _checked(address, keys[-1], place, ledger, figures, round)
             show(f"{round} kills: {_shown(figures)}")
             if round < kills:
-                _killed(process, address, keys[:-1], ledger, round, rng.uniform(*_LOAD))
+                _killed(process, address, keys[:-1], ledger, round, rng)
                 figures.kills += 1
     figures.refused = ledger.refused
     return figures
@@ -120,7 +121,10 @@ def _killed(
     """Let clients write, and kill the server under them."""
     over = threading.Event()
     clients = write_until_killed(address, keys, ledger, round, over)
-    time.sleep(seconds)
+    wanted, until = len(ledger.acknowledged) + rng.randint(0, _LOAD), time.monotonic() + _LONGEST
+    while len(ledger.acknowledged) < wanted and time.monotonic() < until:
+        time.sleep(0.001)
+    time.sleep(rng.uniform(0, 0.1))
     process.kill()
     process.join()
     over.set()

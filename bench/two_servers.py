@@ -2,7 +2,8 @@
 
 Everything is started here, on 127.0.0.1: PostgreSQL, two servers (`bench.kill_server`), and nginx with the
 configuration of `docs/deploy/nginx.conf`, its ports and certificates aside. Prints a table for
-`docs/deploy.md`; the status is 1 where something is not as it should be. Needs `nginx` and PostgreSQL's server.
+`docs/deploy.md`; the status is 1 where something is not as it should be. It needs `nginx` and PostgreSQL's
+server.
 """
 
 from __future__ import annotations
