@@ -111,14 +111,9 @@ def run(place: str, kills: int, folder: Path, show: Callable[[str], None] = prin
 
 
 def _killed(
-    process: BaseProcess,
-    address: str,
-    keys: list[str],
-    ledger: Ledger,
-    round: int,
-    seconds: float,
+    process: BaseProcess, address: str, keys: list[str], ledger: Ledger, round: int, rng: random.Random
 ) -> None:
-    """Let clients write, and kill the server under them."""
+    """Let clients write, and kill the server under them: after a number of writes, and a moment more."""
     over = threading.Event()
     clients = write_until_killed(address, keys, ledger, round, over)
     wanted, until = len(ledger.acknowledged) + rng.randint(0, _LOAD), time.monotonic() + _LONGEST
