@@ -14,7 +14,7 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
 	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
-	bench-support bench-serve bench-picks screenshots $(STAGES)
+	bench-support bench-serve bench-picks bench-kill screenshots $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -95,6 +95,9 @@ bench-serve: setup-tests  ## a real server: ranking, users, reasons, overload; A
 
 bench-picks: setup-tests  ## NDCG@10 of new visitors after 3, 5 and 8 ticks; ARGS="--data path/to/data"
 	@$(BIN)/python -m bench.picks $(ARGS)
+
+bench-kill: setup-tests  ## a server is killed under load, 50 times a database; ARGS="--kills 3"
+	@$(BIN)/python -m bench.kill_serve $(ARGS)
 
 bench-train: setup-tests  ## the stage sft against a bare trl, packed against single rows
 	@$(BIN)/python -m bench.train $(ARGS)

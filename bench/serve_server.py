@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +122,7 @@ def running(
             env={**environment, "XDG_CACHE_HOME": str(folder / "cache"), "TMPDIR": str(folder)},
         )
     try:
-        yield Server(_address(process, log), process, made, items)
+        yield Server(listening(log, lambda: process.poll() is None), process, made, items)
     finally:
         process.terminate()
         try:
@@ -163,10 +163,15 @@ def _keys(database: Path, count: int) -> list[str]:
         return [api_keys.create(session, f"client-{number}", api_keys.SCOPES) for number in range(count)]
 
 
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+def listening(log: Path, alive: Callable[[], bool]) -> str:
+    """The address of HTTP, once the server says in its log that it listens.
+
+    Raises:
+        SystemExit: it ended, or took too long.
+    """
     end = time.monotonic() + _START
-    while time.monotonic() < end and process.poll() is None:
-        said = log.read_text("utf-8", errors="replace")
+    while time.monotonic() < end and alive():
+        said = log.read_text("utf-8", errors="replace") if log.exists() else ""
         if found := re.search(r"^listening on (\S+)$", said, re.MULTILINE):
             return found[1]
         time.sleep(0.05)

@@ -40,7 +40,11 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8000,
     model: Annotated[
-        str, typer.Option(help="A GGUF file, `embedded`, or `none`; else the run's own, or the embedded one.")
+        str,
+        typer.Option(
+            help="A GGUF file, `embedded`, `none`, or a server as http://HOST:PORT/v1#NAME; else the run's "
+            "own, or the embedded one."
+        ),
     ] = "",
     slots: Annotated[int, typer.Option(help="Answers that the model writes together.")] = 4,
     require_key: Annotated[
@@ -62,6 +66,12 @@ def serve(
     keep_days: Annotated[
         int, typer.Option(help="Days after which what users said is deleted; 0 keeps it without end.")
     ] = 365,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A proxy's address or network: its X-Forwarded-For says who asks; may be repeated."
+        ),
+    ] = None,
     runs: Runs = Path("runs"),
 ) -> None:
     """Serve the page and the API by HTTP until SIGTERM."""
@@ -76,7 +86,7 @@ def serve(
         ServerConfig(
             host, port, database or default_database(runs), catalogue, recipe, domain, names, model, runs,
             slots, require_key, tuple(allowed_host or ()), https, tuple(image_host or ()), compare=compare,
-            keep_days=keep_days,
+            keep_days=keep_days, trusted_proxies=tuple(trusted_proxy or ()),
         )
     )  # fmt: skip
 

@@ -47,7 +47,7 @@ class Generate(Protocol):
 
     def __call__(
         self,
-        model: Path,
+        model: Model,
         requests: Sequence[GenerationRequest],
         engine: EngineConfig,
         generation_cache: Path,
@@ -92,7 +92,7 @@ def generate(
     Raises:
         UserError: no usable model, template, server or cache, or more failures than allowed.
     """
-    requests = _budgeted(model, requests, engine)
+    requests = budgeted(model, requests, engine)
     with GenerationCache(generation_cache) as book:
         keys = _keys(model, requests, book)
         answers = book.get_many(keys)
@@ -126,7 +126,7 @@ def _telling(
     return tell
 
 
-def _budgeted(
+def budgeted(
     model: Model, requests: Sequence[GenerationRequest], engine: EngineConfig
 ) -> Sequence[GenerationRequest]:
     """As `with_budgets`; how many tokens a served model needs is not known here."""
@@ -138,7 +138,7 @@ def missing(
 ) -> list[GenerationRequest]:
     """The requests whose answers the generation cache does not hold."""
     with GenerationCache(generation_cache) as book:
-        keys = _keys(model, _budgeted(model, requests, engine), book)
+        keys = _keys(model, budgeted(model, requests, engine), book)
         found = book.get_many(keys)
     return [request for key, request in zip(keys, requests, strict=True) if key not in found]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -38,6 +39,7 @@ from rectune.inference.truncation import can_leave_out
 
 T = TypeVar("T")
 Keep = Callable[[GenerationResult], None]
+Ask = Callable[[GenerationRequest], Awaitable[GenerationResult]]
 
 _VERSIONS = {LLAMA_SERVER: ("props", "build_info"), VLLM: ("version", "version")}  # page, field
 
@@ -83,6 +85,31 @@ class ServerBackend(Backend):
         """
         if requests:
             _run(lambda keep: self._generate(requests, keep), on_answer)
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[Ask]:
+        """A function that answers one request, as `generate` does; its calls may run together.
+
+        It raises `UserError` where all requests would fail.
+
+        Raises:
+            UserError: the server cannot be asked.
+        """
+        async with open_client(self.address, self._key, self._settings) as client:
+            about = await self._look(client)
+
+            async def ask(request: GenerationRequest) -> GenerationResult:
+                return await self._answer(client, request, about)
+
+            yield ask
+
+    def names(self) -> tuple[str, ...]:
+        """The models that the server lists.
+
+        Raises:
+            UserError: the server cannot be asked.
+        """
+        return self._known().names
 
     def identity(self) -> str:
         """A hash of address, model name and the server's info about the model, instead of a file's digest.

@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from rectune.core.errors import RectuneError, UserError
+from rectune.inference.generate import Model
 from rectune.inference.jobs import Job, Priority
 from rectune.inference.requests import Finish, GenerationRequest, GenerationResult
 from rectune.inference.scoring import ScoringJob, TokenLogs
@@ -26,8 +27,8 @@ class ServableEngine(Protocol):
     """What a service needs of an engine; `rectune.inference.llamacpp.LlamaEngine` has it."""
 
     @property
-    def model(self) -> Path:
-        """The GGUF file."""
+    def model(self) -> Model:
+        """The GGUF file, or the model of a server."""
         ...
 
     @property
@@ -79,7 +80,8 @@ class EngineService(AbstractContextManager["EngineService"]):
             requests may take half of the places.
 
     Attributes:
-        model: the GGUF file that the engine runs.
+        model: the GGUF file that the engine runs, or the model of a server that it asks.
+        name: of the model, for clients.
         slots: sequences that are generated together.
         context: tokens that a sequence may reach, prompt and answer together.
     """
@@ -87,6 +89,7 @@ class EngineService(AbstractContextManager["EngineService"]):
     def __init__(self, engine: ServableEngine, max_waiting: int | None = None) -> None:
         self._engine = engine
         self.model, self.slots, self.context = engine.model, engine.slots, engine.context
+        self.name = self.model.stem if isinstance(self.model, Path) else self.model.name
         places = _WAITING * engine.slots if max_waiting is None else max_waiting
         self._state = ServiceState(engine.slots, places)
         self._arrived: SimpleQueue[Queued | None] = SimpleQueue()  # None: look whether to go on

@@ -11,14 +11,13 @@ from queue import SimpleQueue
 from rectune.core.errors import UserError
 from rectune.core.settings import EngineConfig
 from rectune.core.types import content_id
-from rectune.inference.generate import Model, OnAnswer, check_failures
+from rectune.inference.generate import Model, OnAnswer, budgeted, check_failures
 from rectune.inference.generation_cache import request_key
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.sentences import SentenceReader
 from rectune.inference.service_call import EngineCall
 from rectune.inference.service_state import EngineBusy, EngineClosed
 from rectune.inference.stream import GenerationStream
-from rectune.inference.token_budgets import with_budgets
 
 _FEWER = "ask for less, or give the engine a larger context"
 
@@ -86,10 +85,10 @@ class ServiceGenerate:
             UserError: another model, or more failures than allowed.
         """
         service = self.call.service
-        if not isinstance(model, Path) or model.resolve() != service.model.resolve():
+        if _place(model) != _place(service.model):
             raise UserError(f"the service runs {service.model}, not {model}", where=label)
         budget = engine.model_copy(update={"context": service.context})
-        asked = [self._varied(one) for one in with_budgets(model, requests, budget)]
+        asked = [self._varied(one) for one in budgeted(model, requests, budget)]
         places: dict[bytes, list[int]] = {}
         for at, request in enumerate(asked):
             places.setdefault(request_key("", request), []).append(at)
@@ -109,6 +108,11 @@ class ServiceGenerate:
         if not self.variation:
             return request
         return replace(request, seed=int(content_id("variation", request.seed, self.variation)[:8], 16))
+
+
+def _place(model: Model) -> Model:
+    """A model as it is compared."""
+    return model.resolve() if isinstance(model, Path) else model
 
 
 @dataclass

@@ -14,6 +14,7 @@ from rectune.core.digests import file_digest
 from rectune.core.errors import UserError
 from rectune.core.progress import progress, say
 from rectune.core.types import content_id
+from rectune.inference.generate import Model
 from rectune.rankers.base import Ranker
 from rectune.rankers.chosen import ChosenRanker
 from rectune.readers import table
@@ -94,9 +95,15 @@ def _identity(
         [astuple(item) for item in recommender.items.values()],
         [repr(value) for value in _plain(options)],
         [_ranker_identity(recommender.ranker), beside.describe() if beside else ""],
-        [file_digest(generative.model) if generative else ""],
+        [_model_identity(generative.model) if generative else ""],
         [list(identity), PART],
     )
+
+
+def _model_identity(model: Model) -> str:
+    if isinstance(model, Path):
+        return file_digest(model)
+    return f"{model.name}@{model.address}"
 
 
 def _plain(options: RecommendOptions) -> list[Any]:

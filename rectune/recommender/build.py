@@ -16,6 +16,7 @@ from rectune.core.extras import is_installed
 from rectune.core.progress import say
 from rectune.core.settings import RetrievalConfig
 from rectune.core.types import Item, Locale, content_id
+from rectune.inference.generate import ServedModel
 from rectune.rankers.base import Ranker
 from rectune.rankers.choice import ChoiceOptions
 from rectune.rankers.chosen import ChosenRanker
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from rectune.retrieval.grounding import Grounding
 
 RUNS = Path("runs")
+ModelSource = str | Path | ServedModel
+"""A GGUF file, `embedded`, `org/name:file.gguf` on the Hub, or the model of an OpenAI-compatible server."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def from_items(
     items: Sequence[Item],
     *,
     ranker: str | Ranker | None = None,
-    model: str | Path | None = None,
+    model: ModelSource | None = None,
     likes: TrainLikes | None = None,
     histories: Mapping[str, Sequence[str]] | None = None,
     retrieval: RetrievalConfig | None = None,
@@ -67,8 +70,8 @@ def from_items(
         ranker: a name of `rectune.rankers.base.RANKERS` (`chosen` tunes and chooses on the spot),
             `module:Class`, or a fitted ranker. Without one `hybrid` ranks; or, where there is a model and
             `retrieval.grounding` says so, the model, by what it answers.
-        model: a GGUF file or `embedded`; it words the reasons. Without one they are plain sentences, and in
-            the languages in which `rectune doctor --model` did not find it sound.
+        model: a GGUF file, `embedded`, or the model of a server; it words the reasons. Without one they are
+            plain sentences, and in the languages in which `rectune doctor --model` did not find it sound.
         likes: what train users liked, for rankers that look at it.
         histories: user -> ids liked, oldest first.
         retrieval: how answers are grounded and the catalogue is indexed.
@@ -133,15 +136,17 @@ def _grounding(
 
 
 def _generative(
-    model: str | Path, grounding: Grounding, settings: RetrievalConfig, folder: Path, runs: Path
+    model: ModelSource, grounding: Grounding, settings: RetrievalConfig, folder: Path, runs: Path
 ) -> GenerativeRecommender:
     from rectune.models.reference import gguf_file
     from rectune.recommender.generative import GenerativeRecommender
 
+    cache = folder / "generations.sqlite"
+    if isinstance(model, ServedModel):
+        return GenerativeRecommender(model, grounding, settings, cache)
     file = gguf_file(str(model))
     verdict = verdict_for(file, settings, runs)
     untrusted = verdict.untrusted if verdict else frozenset[Locale]()
-    cache = folder / "generations.sqlite"
     return GenerativeRecommender(file, grounding, settings, cache, untrusted=untrusted)
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from rectune.core.errors import UserError
 from rectune.core.settings import RetrievalConfig
 from rectune.core.types import Locale, content_id
-from rectune.inference.generate import Generate, OnAnswer, generate
+from rectune.inference.generate import Generate, Model, OnAnswer, generate
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.recommender.constrained_titles import RankedTitle, TitleRequest, name_titles
 from rectune.recommender.explanation_request import ExplanationRequest
@@ -98,7 +99,7 @@ class GenerativeRecommender:
     """Recommends with a GGUF model, grounded in a catalogue; the generation cache keeps finished answers.
 
     Attributes:
-        model: the GGUF file.
+        model: the GGUF file, or the model of a server.
         grounding: of the catalogue.
         retrieval: how drafts are generated and grounded.
         generation_cache: the SQLite file of finished answers.
@@ -109,7 +110,7 @@ class GenerativeRecommender:
         untrusted: languages in which plain sentences stand for its reasons (see `model_check`).
     """
 
-    model: Path
+    model: Model
     grounding: Grounding
     retrieval: RetrievalConfig
     generation_cache: Path
@@ -256,6 +257,9 @@ class GenerativeRecommender:
             for request, draft in zip(requests, drafts, strict=True)
         ]
         config = self.retrieval.model_copy(update={"beam": max(self.retrieval.beam, top)})
+        if not isinstance(self.model, Path):
+            says = "a model behind a server cannot name titles by constrained decoding"
+            raise UserError(says, where="retrieval.grounding", hint="set it to ranked, or to retrieve")
         ranked = self.name_titles(self.model, asked, titles, config, self.generation_cache)
         found = list[list[GroundedItem]]()
         for request, some in zip(requests, ranked, strict=True):

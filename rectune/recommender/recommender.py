@@ -15,7 +15,7 @@ from rectune.rankers.domain_data import DomainData
 from rectune.rankers.new_items import with_items
 from rectune.recommender import build
 from rectune.recommender.answering import CatalogueAnswers
-from rectune.recommender.build import RecommenderParts
+from rectune.recommender.build import ModelSource, RecommenderParts
 from rectune.recommender.options import RecommendOptions, explained_items
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations, items_frame, request_rows
@@ -42,7 +42,7 @@ class Recommender(CatalogueAnswers):
         cls,
         catalogue: Any,
         *,
-        model: str | Path | None = "embedded",
+        model: ModelSource | None = "embedded",
         ranker: str | Ranker | None = None,
         options: CatalogueOptions | None = None,
         retrieval: RetrievalConfig | None = None,
@@ -53,9 +53,10 @@ class Recommender(CatalogueAnswers):
 
         Args:
             catalogue: a file or folder, a polars or pandas frame, or a list of `Item`.
-            model: a GGUF file or `embedded`: it words the reasons (or chooses the items as well, where
-                `retrieval.grounding` says so); None for none: then reasons are plain sentences, as they are
-                in languages in which `rectune doctor --model` found the model unsound.
+            model: a GGUF file, `embedded`, or a `ServedModel` of `rectune.inference.generate`: it words the
+                reasons (or chooses the items as well, where `retrieval.grounding` says so); None for none:
+                then reasons are plain sentences, as they are in languages in which `rectune doctor --model`
+                found the model unsound.
             ranker: what ranks: `bm25`, `hybrid`, …; `hybrid` if not given.
             options: which column is what, the kind of items, how the file is written.
             retrieval: how answers are grounded, as the section of a recipe.
@@ -78,7 +79,7 @@ class Recommender(CatalogueAnswers):
         domain: str = "",
         *,
         ranker: str | Ranker | None = None,
-        model: str | Path | None = "run",
+        model: ModelSource | None = "run",
         retrieval: RetrievalConfig | None = None,
         runs: str | Path = "runs",
     ) -> Recommender:
@@ -103,8 +104,8 @@ class Recommender(CatalogueAnswers):
         name, settings = store.name_of(Path(recipe)), retrieval or load_recipe(Path(recipe), []).retrieval
         data = store.resolve(name, "data")
         fitted = fit_of(data, lambda: store.resolve(name, "fit"))
-        chosen = store.resolve(name, "export") / "model.gguf" if model == "run" else model
-        own = Path(chosen) if chosen is not None and model == "run" else None
+        own = store.resolve(name, "export") / "model.gguf" if model == "run" else None
+        chosen = own or model
         beside = rerank_of(fitted, own, lambda: store.resolve(name, "rerank"))
         return cls.of(from_folder(data, domain, ranker, chosen, settings, store.root, fitted, beside))
 
@@ -115,7 +116,7 @@ class Recommender(CatalogueAnswers):
         items: Any,
         *,
         ranker: str = "chosen",
-        model: str | Path | None = None,
+        model: ModelSource | None = None,
         positive_threshold: float | None = None,
         columns: Mapping[str, str] | None = None,
         options: CatalogueOptions | None = None,

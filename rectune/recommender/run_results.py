@@ -18,7 +18,7 @@ from rectune.rankers.base import Ranker, ranker_class
 from rectune.rankers.chosen import ChosenRanker, load_co_likes, ranker_folder
 from rectune.rankers.domain_data import train_likes
 from rectune.rankers.stage import chosen_path
-from rectune.recommender.build import RecommenderParts, from_items
+from rectune.recommender.build import ModelSource, RecommenderParts, from_items
 from rectune.recommender.model_ranking import measured_model_ranking
 
 
@@ -26,7 +26,7 @@ def from_folder(
     data: Path,
     domain: str,
     ranker: str | Ranker | None,
-    model: str | Path | None,
+    model: ModelSource | None,
     retrieval: RetrievalConfig,
     runs: Path,
     fitted: Path | None = None,
@@ -70,6 +70,8 @@ def from_folder(
         index=index, co_likes=co_likes, runs=runs,
     )  # fmt: skip
     if reranked is None or parts.generative is None or not isinstance(parts.ranker, ChosenRanker):
+        return parts
+    if not isinstance(parts.generative.model, Path):
         return parts
     beside = measured_model_ranking(reranked, domain, items, parts.generative.model)
     return replace(parts, model_ranking=beside)

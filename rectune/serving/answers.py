@@ -36,6 +36,7 @@ class RecommendQuestion:
         categories: of which an item has one.
         where: name -> value, values, or `Range`; see `rectune.serving.conditions`.
         explain: whether there are reasons; a number gives them to the first items.
+        shown_last: whether what the user was shown without any reaction comes after everything else.
     """
 
     user: str | None = None
@@ -46,6 +47,7 @@ class RecommendQuestion:
     categories: tuple[str, ...] = ()
     where: Mapping[str, Any] = field(default_factory=dict)
     explain: bool | int = True
+    shown_last: bool = True
 
     def record(self) -> dict[str, Any]:
         """The same for the database; the user is not in it, the row has them."""
@@ -65,7 +67,10 @@ class RecommendQuestion:
             for name, told in record["where"].items()
         }
         history, exclude, categories = (tuple(record[name]) for name in ("history", "exclude", "categories"))
-        return cls(user, history, record["query"], record["n"], exclude, categories, where, record["explain"])
+        return cls(
+            user, history, record["query"], record["n"], exclude, categories, where, record["explain"],
+            record.get("shown_last", True),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rectune.core.errors import RectuneError
-from rectune.serving.api import chat, feedback, health, items, jobs, recommend, rerank, users
+from rectune.serving.api import (
+    chat,
+    feedback,
+    gorse,
+    gorse_catalogue,
+    health,
+    items,
+    jobs,
+    recommend,
+    rerank,
+    users,
+)
 from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig
 from rectune.serving.gate import Gate
@@ -68,7 +79,7 @@ def create_app(
     )
     rates = PositiveFeedback(service.database, service.comparison)
     app.state.server = ServerState(service, config, metrics, worker, rates)
-    for one in (recommend, feedback, items, jobs, users, chat, rerank, health):
+    for one in (recommend, feedback, items, jobs, users, chat, rerank, gorse, gorse_catalogue, health):
         app.include_router(one.router)
     for one in (files, welcome, choose, my_data, my_history, my_account, admin):
         app.include_router(one.router)

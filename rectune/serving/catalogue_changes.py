@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -23,12 +23,42 @@ def upsert(database: Database, catalogue: LiveCatalogue, entries: Sequence[ItemE
 
     Raises:
         UserError: an id or a title cannot be; then nothing is kept.
+        Conflict: no item would be left that is not hidden.
     """
     with database.writing() as session:
-        version = items.upsert_many(session, entries).version
-        job = _job(session, version, len(entries))
-    catalogue.show([entry.item_id for entry in entries], version)
+        job = _upserted(session, catalogue, entries)
+    _seen(catalogue, entries, job)
     return job
+
+
+def change(
+    database: Database, catalogue: LiveCatalogue, item_id: str, altered: Callable[[ItemEntry], ItemEntry]
+) -> Job:
+    """Change an item as it is kept now, a hidden one too; returns the job after which that is served.
+
+    Raises:
+        NotFound: there is no such item.
+        UserError, Conflict: as `upsert`.
+    """
+    with database.writing() as session:
+        items.lock(session)
+        entry = altered(kept(session, catalogue, item_id))
+        job = _upserted(session, catalogue, [entry])
+    _seen(catalogue, [entry], job)
+    return job
+
+
+def kept(session: Session, catalogue: LiveCatalogue, item_id: str) -> ItemEntry:
+    """An item as the store has it, else as the server was started with it, served already or not.
+
+    Raises:
+        NotFound: there is no such item.
+    """
+    if row := items.get_many(session, [item_id]).get(item_id):
+        return entry_of_row(row)
+    if item_id not in catalogue.base.items:
+        raise NotFound("the catalogue has no such item", hint="find one: GET /api/v1/items?query=…")
+    return entry_of(catalogue.base.items[item_id])
 
 
 def delete(database: Database, catalogue: LiveCatalogue, item_id: str) -> Job:
@@ -49,7 +79,7 @@ def delete(database: Database, catalogue: LiveCatalogue, item_id: str) -> Job:
         if _is_last(session, base):
             raise Conflict("this is the last item of the catalogue", hint="add another one first")
         if item_id in base:
-            version = items.upsert_many(session, [_hidden(base[item_id])]).version
+            version = items.upsert_many(session, [entry_of(base[item_id], hidden=True)]).version
         else:
             items.delete(session, [item_id])
             version = items.version(session)
@@ -75,6 +105,39 @@ def merged(base: Mapping[str, Item], rows: Iterable[CatalogueItem], domain: str)
     return [item for item in found.values() if item is not None]
 
 
+def entry_of(item: Item, hidden: bool = False) -> ItemEntry:
+    """An item as the store takes it."""
+    return ItemEntry(
+        item.item_id, item.title, item.categories, item.description, item.year, item.facts, hidden=hidden
+    )
+
+
+def entry_of_row(row: CatalogueItem) -> ItemEntry:
+    """An item of the store as it takes it."""
+    return ItemEntry(
+        row.item_id, row.title, tuple(row.categories), row.description, row.year, tuple(row.facts),
+        row.image, row.hidden,
+    )  # fmt: skip
+
+
+def _upserted(session: Session, catalogue: LiveCatalogue, entries: Sequence[ItemEntry]) -> Job:
+    version = items.upsert_many(session, entries).version
+    if any(entry.hidden for entry in entries):
+        every = items.changes_since(session, 0).items
+        if not merged(catalogue.base.items, every, ""):
+            raise Conflict("no item of the catalogue would be left", hint="add another one first")
+    return _job(session, version, len(entries))
+
+
+def _seen(catalogue: LiveCatalogue, entries: Sequence[ItemEntry], job: Job) -> None:
+    """What was hidden is in no answer from now on, what is there again may be."""
+    version = job.payload["version"]
+    catalogue.show([entry.item_id for entry in entries if not entry.hidden], version)
+    for entry in entries:
+        if entry.hidden:
+            catalogue.hide(entry.item_id, version)
+
+
 def _job(session: Session, version: int, count: int) -> Job:
     return jobs.add(session, KIND, {"version": version, "items": count}, total=STEPS)
 
@@ -84,12 +147,6 @@ def _is_last(session: Session, base: Mapping[str, Item]) -> bool:
         return False
     every = items.changes_since(session, 0).items
     return len(merged(base, every, "")) < 2
-
-
-def _hidden(item: Item) -> ItemEntry:
-    return ItemEntry(
-        item.item_id, item.title, item.categories, item.description, item.year, item.facts, hidden=True
-    )
 
 
 def _item(row: CatalogueItem, domain: str) -> Item:

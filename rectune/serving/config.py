@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from rectune.core.errors import UserError
@@ -56,12 +56,14 @@ class ServerConfig:
         recipe: whose run: its data, chosen rankers and aligned model.
         domain: the kind of items of the catalogue; or which domain of the run.
         facts: further columns of the catalogue that reasons may speak of and conditions may name.
-        model: a GGUF file, `embedded` or `none`; empty for the run's own, or the embedded one.
+        model: a GGUF file, `embedded`, `none`, or the address of an OpenAI-compatible server, with `#NAME`
+            where it has several models; empty for the run's own, or the embedded one.
         runs: the artifact store.
         slots: answers that the model writes together.
         require_key: whether a key is needed even where the store has none.
         allowed_hosts: names in the header Host, besides localhost; addresses are always taken.
         https: whether browsers reach the page by HTTPS, through a proxy; its cookies then go out only so.
+        trusted_proxies: addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto count.
         image_hosts: other hosts from which the page may show pictures, as https://covers.example.org.
         compare: the name of a second ranker, for half of the users; empty for none.
         keep_days: after which what users said is deleted; 0 keeps it until they delete it.
@@ -89,6 +91,7 @@ class ServerConfig:
     compare: str = ""
     keep_days: int = 365
     limits: Limits = field(default_factory=Limits)
+    trusted_proxies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.port < 2**16:
@@ -107,6 +110,12 @@ class ServerConfig:
             if not _IMAGE_HOST.fullmatch(one):
                 hint = "give it as https://covers.example.org"
                 raise UserError(f"{one} is no host of pictures", where="--image-host", hint=hint)
+        for one in self.trusted_proxies:
+            try:
+                ip_network(one)
+            except ValueError:
+                hint = "give an address, as 10.0.0.5, or a network, as 10.0.0.0/24"
+                raise UserError(f"{one} is no proxy's address", where="--trusted-proxy", hint=hint) from None
         if self.facts and not self.catalogue:
             raise UserError("is for a catalogue file", where="--facts", hint="leave it out")
 

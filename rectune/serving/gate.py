@@ -33,6 +33,12 @@ SCOPES = (
     ("/api/v1/items", "items"),
     ("/api/v1/jobs", "items"),
     ("/api/v1/users", "users"),
+    # gorse's paths; see `rectune.serving.api.gorse`
+    ("/api/recommend", "recommend"),
+    ("/api/session/", "recommend"),
+    ("/api/feedback", "feedback"),
+    ("/api/item", "items"),
+    ("/api/user", "users"),
     ("/api/", "admin"),
     ("/v1/", "models"),
     ("/metrics", "admin"),
@@ -43,6 +49,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+_ITEMS = ("/api/v1/items", "/api/items")  # where many come at once
 _TOO_LARGE = "the body is too large"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -124,7 +131,7 @@ class Gate:
     def _most(self, scope: Scope) -> int:
         """The most bytes of a body."""
         limits = self._config.limits
-        return limits.items_bytes if scope["path"] == "/api/v1/items" else limits.body_bytes
+        return limits.items_bytes if scope["path"] in _ITEMS else limits.body_bytes
 
     def _known(self, host: str) -> bool:
         """Whether the header names this server: an address, or a name that is expected."""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from rectune.core.errors import UserError
+from rectune.core.settings import RemoteConfig
+from rectune.inference.generate import ServedModel
+from rectune.inference.server import ServerBackend
 from rectune.inference.service import EngineService
 from rectune.rankers.base import Ranker
 from rectune.rankers.domain_data import DomainData
 from rectune.readers.catalogue import CatalogueOptions
+from rectune.recommender.build import ModelSource
 from rectune.recommender.load_ranker import fit_by_name
 from rectune.recommender.model_check import LOCALES
 from rectune.recommender.recommender import Recommender
 from rectune.serving.comparison import Comparison
 from rectune.serving.config import ServerConfig
+
+_RETRIES = 2  # of a request to a server of models: somebody waits
 
 
 def load_recommender(config: ServerConfig) -> Recommender:
@@ -20,11 +26,14 @@ def load_recommender(config: ServerConfig) -> Recommender:
     Raises:
         UserError: the catalogue cannot be read, the recipe was not run, or there is no such model.
     """
+    model: ModelSource | None = config.model or ("embedded" if config.catalogue else "run")
+    if config.model == "none":
+        model = None
+    elif config.model.startswith(("http://", "https://")):
+        model = served_model(config.model, config.slots, config.limits.answer_seconds)
     if config.catalogue:
-        model = None if config.model == "none" else config.model or "embedded"
         options = CatalogueOptions(config.domain or "other", facts=config.facts)
         return Recommender.from_catalogue(config.catalogue, model=model, options=options, runs=config.runs)
-    model = None if config.model == "none" else config.model or "run"
     return Recommender.from_run(config.recipe, config.domain, model=model, runs=config.runs)
 
 
@@ -54,6 +63,35 @@ def load_compared(config: ServerConfig, recommender: Recommender) -> Ranker | No
         return fit_by_name(config.compare, DomainData(recommender.domain, items, None, embedder), None)
     except UserError as problem:
         raise UserError(problem.message, where="--compare", hint=problem.hint) from None
+
+
+def served_model(place: str, slots: int, seconds: float) -> ServedModel:
+    """The model of an OpenAI-compatible server, which is asked for it.
+
+    Args:
+        place: the base address, as http://localhost:8080/v1, and `#NAME` where the server has several models.
+        slots: requests that are open at once.
+        seconds: that an answer may take.
+
+    Raises:
+        UserError: no server answers there, it refuses the key, or has no such model.
+    """
+    address, _, name = place.partition("#")
+    remote = RemoteConfig(concurrency=slots, timeout=seconds, retries=_RETRIES)
+    with ServerBackend(address, name, remote) as backend:
+        names, address = backend.names(), backend.address
+    if not name and len(names) != 1:
+        there = f"it has {', '.join(names[:8])}" if names else "it lists none"
+        raise UserError(f"which model? {there}", where=address, hint=f"--model {address}#NAME")
+    return ServedModel(address, name or names[0], remote)
+
+
+def load_prepared(config: ServerConfig) -> tuple[Recommender, Ranker | None]:
+    """What `load_recommender` and `load_compared` give, ready to be asked; see `prepare`."""
+    found = load_recommender(config)
+    compared = load_compared(config, found)
+    prepare(found, compared)
+    return found, compared
 
 
 def prepare(recommender: Recommender, compared: Ranker | None = None) -> None:
@@ -98,6 +136,10 @@ def load_engine(recommender: Recommender, slots: int) -> EngineService | None:
     words = recommender.ranker is None or not model.untrusted >= frozenset(LOCALES)
     if not words and recommender.model_ranking is None:
         return None
+    if isinstance(model.model, ServedModel):
+        from rectune.inference.remote_engine import RemoteEngine
+
+        return EngineService(RemoteEngine(model.model))
     from rectune.inference.llamacpp import LlamaEngine
 
     settings = model.retrieval.model_copy(update={"max_num_seqs": slots})

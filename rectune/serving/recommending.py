@@ -125,6 +125,8 @@ class RecommendService:
         arm = self.comparison.assigned(question.user) if self.comparison else None
         catalogue = catalogue.of_arm(arm[1]) if arm else catalogue
         taste = taste_of(self.database, catalogue.recommender, question.user)
+        if not question.shown_last:
+            taste = replace(taste, shown=frozenset())
         shown: list[str] = []
         if previous is not None:
             with self.database.reading() as session:

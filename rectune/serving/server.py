@@ -6,17 +6,21 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import uvicorn
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
+from rectune.inference.service import EngineService
+from rectune.rankers.base import Ranker
+from rectune.recommender.recommender import Recommender
 from rectune.serving.app import create_app
 from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig, check_exposed
-from rectune.serving.loading import load_compared, load_engine, load_recommender, prepare
+from rectune.serving.loading import load_engine, load_prepared
 from rectune.serving.recommending import RecommendService
 from rectune.serving.store import api_keys
 from rectune.serving.store.database import open_database
@@ -24,8 +28,14 @@ from rectune.serving.store.database import open_database
 _BACKLOG = 128
 
 
-def serve(config: ServerConfig) -> None:
+def serve(
+    config: ServerConfig, load: Callable[[ServerConfig], tuple[Recommender, Ranker | None]] = load_prepared
+) -> None:
     """Serve until SIGTERM or SIGINT, then end what is open.
+
+    Args:
+        config: of the server.
+        load: gives what recommends, and the ranker that it is compared with.
 
     Raises:
         UserError: the port is taken, the database cannot be opened, another machine could come in without a
@@ -37,9 +47,7 @@ def serve(config: ServerConfig) -> None:
         with database.reading() as session:
             keys = [key for key in api_keys.list_all(session) if key.revoked is None]
         check_exposed(config, bool(keys))
-        recommender = load_recommender(config)
-        compared = load_compared(config, recommender)
-        prepare(recommender, compared)
+        recommender, compared = load(config)
         engine = load_engine(recommender, config.slots)
         if engine:
             stack.enter_context(engine)
@@ -64,7 +72,8 @@ def _run(
         create_app(service, config, worker),
         access_log=False,  # it would write ids of users and words of queries
         log_level="warning",
-        proxy_headers=False,  # anybody could send them
+        proxy_headers=bool(config.trusted_proxies),  # anybody could send them
+        forwarded_allow_ips=list(config.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=int(config.limits.drain_seconds),
         timeout_keep_alive=30,
@@ -123,6 +132,11 @@ def _shown(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def _model_of(engine: EngineService) -> str:
+    model = engine.model
+    return model.name if isinstance(model, Path) else f"{model.name} at {model.address}"
+
+
 def _about(config: ServerConfig, service: RecommendService, database: str, keys: int) -> str:
     """What the server is made of, in lines."""
     recommender, engine = service.recommender, service.engine
@@ -133,7 +147,7 @@ def _about(config: ServerConfig, service: RecommendService, database: str, keys:
         ranks += f"; {service.comparison.second} for half of the users"
     words = "plain sentences"
     if engine:
-        words = f"{engine.model.name}, {engine.slots} answers at a time"
+        words = f"{_model_of(engine)}, {engine.slots} answers at a time"
         if recommender.generative and recommender.generative.untrusted:
             words += f"; plain sentences in {', '.join(sorted(recommender.generative.untrusted))}"
     elif recommender.generative:

@@ -42,7 +42,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 def models(request: Request) -> ModelList:
     """The model that writes, where there is one, and the embedder that `rerank` asks."""
     service = state_of(request).service
-    names = [service.engine.model.stem] if service.engine else []
+    names = [service.engine.name] if service.engine else []
     names.append(PREFIX + service.recommender.retrieval.embedder)
     return ModelList(data=[ModelBody(id=name) for name in names])
 
@@ -52,8 +52,8 @@ async def chat_completions(request: Request, body: ChatBody) -> Response | ChatA
     """The next turn of a conversation, whole or in pieces. The model gets the messages and nothing else."""
     state, turn = state_of(request), Turn()
     engine = state.service.engine
-    if engine is None or body.model != engine.model.stem:
-        there = f"give {engine.model.stem}" if engine else "this server runs no model that writes"
+    if engine is None or body.model != engine.name:
+        there = f"give {engine.name}" if engine else "this server runs no model that writes"
         raise NotFound("there is no such model", hint=there)
     head: dict[str, Any] = {
         "id": f"chatcmpl-{secrets.token_hex(12)}",

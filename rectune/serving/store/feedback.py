@@ -21,6 +21,7 @@ from rectune.serving.store.tables import (
     FeedbackType,
     Recommendation,
     RecommendedItem,
+    User,
 )
 
 _OPPOSITE: dict[str, FeedbackType] = {"like": "dislike", "dislike": "like"}
@@ -165,6 +166,23 @@ def page(
     found = session.scalars(rows).all()
     shown = found[:limit]
     return Page(shown, f"{shown[-1].time}-{shown[-1].id}" if len(found) > limit else None)
+
+
+def page_of_all(session: Session, *, limit: int = 50, after: str | None = None) -> Page[tuple[str, Feedback]]:
+    """Everybody's feedback, each with the id of its user as clients know it, in the order in which it came.
+
+    Raises:
+        UserError: the limit or the cursor cannot be.
+    """
+    rows = select(User.external_id, Feedback).join(User, User.id == Feedback.user_id)
+    if after is not None:
+        if not after.isdecimal() or len(after) > 18:
+            raise UserError("this is no cursor", hint="give `after` as the page before said it")
+        rows = rows.where(Feedback.id > int(after))
+    rows = rows.order_by(Feedback.id).limit(page_size(limit) + 1)
+    found = session.execute(rows).tuples().all()
+    shown = found[:limit]
+    return Page(shown, str(shown[-1][1].id) if len(found) > limit else None)
 
 
 def delete(session: Session, user_id: int, item_id: str, type: FeedbackType | None = None) -> int:

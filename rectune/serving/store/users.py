@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from rectune.core.errors import UserError
 from rectune.serving.store.columns import check_text, now_ms
+from rectune.serving.store.paging import Page, page_size
 from rectune.serving.store.statements import changed
 from rectune.serving.store.tables import Base, User
 from rectune.serving.store.user_tables import of_user, parents, shown_columns
@@ -64,6 +65,19 @@ def create(
 def find(session: Session, external_id: str) -> User | None:
     """The user of this id; None if there is none."""
     return session.scalar(select(User).where(User.external_id == external_id))
+
+
+def page(session: Session, *, limit: int = 50, after: str | None = None) -> Page[User]:
+    """All users, by their ids.
+
+    Raises:
+        UserError: the limit cannot be.
+    """
+    rows = select(User).order_by(User.external_id).limit(page_size(limit) + 1)
+    if after is not None:
+        rows = rows.where(User.external_id > after)
+    found = session.scalars(rows).all()
+    return Page(found[:limit], found[limit - 1].external_id if len(found) > limit else None)
 
 
 def get(session: Session, external_id: str) -> User:
