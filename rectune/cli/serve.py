@@ -62,6 +62,13 @@ def serve(
     keep_days: Annotated[
         int, typer.Option(help="Days after which what users said is deleted; 0 keeps it without end.")
     ] = 365,
+    images: Annotated[Path | None, typer.Option(help="A folder of pictures of items.")] = None,
+    image_column: Annotated[
+        str, typer.Option(help="The column of the catalogue that names each item's picture, as cover.")
+    ] = "",
+    search_url: Annotated[
+        str, typer.Option(help="Where to look for an item, as 'https://www.example.org/search?q={title}'.")
+    ] = "",
     runs: Runs = Path("runs"),
 ) -> None:
     """Serve the page and the API by HTTP until SIGTERM."""
@@ -76,7 +83,7 @@ def serve(
         ServerConfig(
             host, port, database or default_database(runs), catalogue, recipe, domain, names, model, runs,
             slots, require_key, tuple(allowed_host or ()), https, tuple(image_host or ()), compare=compare,
-            keep_days=keep_days,
+            keep_days=keep_days, images=images, image_column=image_column, search_url=search_url,
         )
     )  # fmt: skip
 

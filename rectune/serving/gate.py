@@ -43,6 +43,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+_FILES = ("/static/", "/pictures/")  # a page has many of them
 _TOO_LARGE = "the body is too large"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -111,7 +112,7 @@ class Gate:
         problem = None
         if needed:
             client, problem = await run_sync(self._client, _key_of(headers), needed, address)
-        elif is_page(scope["path"]) and not scope["path"].startswith("/static/"):
+        elif is_page(scope["path"]) and not scope["path"].startswith(_FILES):
             client = await run_sync(self._visitor, Request(scope), address)
         else:
             return None

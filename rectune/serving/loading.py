@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rectune.core.errors import UserError
+from rectune.core.progress import say
 from rectune.inference.service import EngineService
 from rectune.rankers.base import Ranker
 from rectune.rankers.domain_data import DomainData
-from rectune.readers.catalogue import CatalogueOptions
+from rectune.readers.catalogue import CatalogueOptions, read_catalogue
 from rectune.recommender.load_ranker import fit_by_name
 from rectune.recommender.model_check import LOCALES
 from rectune.recommender.recommender import Recommender
@@ -14,18 +17,24 @@ from rectune.serving.comparison import Comparison
 from rectune.serving.config import ServerConfig
 
 
-def load_recommender(config: ServerConfig) -> Recommender:
+def load_recommender(config: ServerConfig) -> tuple[Recommender, Mapping[str, str]]:
     """The recommender of a catalogue file, or of a recipe's run: what was chosen there ranks.
+
+    Returns:
+        It, and what the catalogue names as pictures, by item id.
 
     Raises:
         UserError: the catalogue cannot be read, the recipe was not run, or there is no such model.
     """
     if config.catalogue:
         model = None if config.model == "none" else config.model or "embedded"
-        options = CatalogueOptions(config.domain or "other", facts=config.facts)
-        return Recommender.from_catalogue(config.catalogue, model=model, options=options, runs=config.runs)
+        options = CatalogueOptions(config.domain or "other", facts=config.facts, image=config.image_column)
+        read = read_catalogue(config.catalogue, options)
+        say(read.describe())
+        made = Recommender.from_catalogue(read.items, model=model, options=options, runs=config.runs)
+        return made, read.images
     model = None if config.model == "none" else config.model or "run"
-    return Recommender.from_run(config.recipe, config.domain, model=model, runs=config.runs)
+    return Recommender.from_run(config.recipe, config.domain, model=model, runs=config.runs), {}
 
 
 def load_compared(config: ServerConfig, recommender: Recommender) -> Ranker | None:

@@ -37,13 +37,15 @@ def serve(config: ServerConfig) -> None:
         with database.reading() as session:
             keys = [key for key in api_keys.list_all(session) if key.revoked is None]
         check_exposed(config, bool(keys))
-        recommender = load_recommender(config)
+        recommender, images = load_recommender(config)
         compared = load_compared(config, recommender)
         prepare(recommender, compared)
         engine = load_engine(recommender, config.slots)
         if engine:
             stack.enter_context(engine)
-        service = RecommendService(recommender, database, engine, config.limits, compared)
+        service = RecommendService(
+            recommender, database, engine, config.limits, compared, images, config.search_url
+        )
         worker = CatalogueWorker(service.catalogue, database, config.runs)
         worker.catch_up()
         say(_about(config, service, database.address.shown, len(keys)))
