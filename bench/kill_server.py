@@ -16,6 +16,7 @@ from rectune.core.settings import RetrievalConfig
 from rectune.readers.catalogue import CatalogueOptions
 from rectune.recommender.recommender import Recommender
 from rectune.serving.config import ServerConfig
+from rectune.serving.loading import Loaded
 from rectune.serving.server import serve
 
 _FILMS = Path(__file__).parents[1] / "samples" / "movielens" / "movies.csv"
@@ -37,7 +38,7 @@ def _serve(database: str, runs: Path, log: Path) -> None:
         serve(ServerConfig(port=0, database=database, catalogue=_FILMS, model="none", runs=runs), _films)
 
 
-def _films(config: ServerConfig) -> tuple[Recommender, None]:
+def _films(config: ServerConfig) -> Loaded:
     found = Recommender.from_catalogue(
         _FILMS,
         model=None,
@@ -46,4 +47,4 @@ def _films(config: ServerConfig) -> tuple[Recommender, None]:
         retrieval=RetrievalConfig(embedder="letters"),
         runs=config.runs,
     )
-    return found, None
+    return Loaded(found)

@@ -72,6 +72,13 @@ def serve(
             help="A proxy's address or network: its X-Forwarded-For says who asks; may be repeated."
         ),
     ] = None,
+    images: Annotated[Path | None, typer.Option(help="A folder of pictures of items.")] = None,
+    image_column: Annotated[
+        str, typer.Option(help="The column of the catalogue that names each item's picture, as cover.")
+    ] = "",
+    search_url: Annotated[
+        str, typer.Option(help="Where to look for an item, as 'https://www.example.org/search?q={title}'.")
+    ] = "",
     runs: Runs = Path("runs"),
 ) -> None:
     """Serve the page and the API by HTTP until SIGTERM."""
@@ -86,7 +93,8 @@ def serve(
         ServerConfig(
             host, port, database or default_database(runs), catalogue, recipe, domain, names, model, runs,
             slots, require_key, tuple(allowed_host or ()), https, tuple(image_host or ()), compare=compare,
-            keep_days=keep_days, trusted_proxies=tuple(trusted_proxy or ()),
+            keep_days=keep_days, images=images, image_column=image_column, search_url=search_url,
+            trusted_proxies=tuple(trusted_proxy or ()),
         )
     )  # fmt: skip
 

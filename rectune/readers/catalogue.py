@@ -33,6 +33,7 @@ class CatalogueOptions:
         written: how a table is written.
         published: the name of a published dataset whose file of items it is; empty for a table.
         malformed: the share of a table's lines that may be malformed.
+        image: the column of a table that names each item's picture; "" for none. It is no part of the items.
     """
 
     domain: str = "other"
@@ -41,15 +42,17 @@ class CatalogueOptions:
     written: FileFormat = field(default_factory=FileFormat)
     published: str = ""
     malformed: float = MALFORMED_LIMIT
+    image: str = ""
 
 
 @dataclass(frozen=True)
 class CatalogueFile:
-    """What was read: items, which column became which field, and what was left out."""
+    """What was read: items, which column became which field, what was left out, and pictures by item id."""
 
     items: list[Item]
     columns: Columns
     drops: Drops
+    images: Mapping[str, str] = field(default_factory=dict)
 
     def describe(self) -> str:
         """For the person: what was taken for what in one line, and below it what was left out and what looks
@@ -68,13 +71,15 @@ def read_catalogue(path: Path, source: CatalogueOptions | None = None) -> Catalo
 
     Raises:
         UserError: no such file, an unknown format or encoding, broken, an unknown column, or not a single
-            title.
+            title; or pictures are named, and it is no table.
     """
     source = source or CatalogueOptions()
     drops = Drops(malformed_limit=source.malformed)
     if not path.exists():
         raise UserError("no such file", where=str(path), hint="check the path given to --catalogue")
-    found = Columns({})
+    if source.image and (source.published or path.is_dir()):
+        raise UserError("no table, so no column names pictures", where=str(path), hint="leave the column out")
+    found, images = Columns({}), dict[str, str]()
     rows: Iterable[Mapping[str, Any]]
     if source.published:
         published = published_items(source.published, path, drops)
@@ -83,13 +88,15 @@ def read_catalogue(path: Path, source: CatalogueOptions | None = None) -> Catalo
         rows = _articles(path)
     else:
         table = ItemTable(
-            path, source.written, source.columns, source.facts, needed=("title",), where="--title-column"
-        )
+            path, source.written, source.columns, source.facts, needed=("title",), where="--title-column",
+            image=source.image,
+        )  # fmt: skip
         found = table.columns()
         rows = table.rows(found, drops)
         if "item_id" not in found.taken:
             drops.note("no column of ids: items are named by their row")
-    items = _items(rows, path.name, source.domain, drops, named="item_id" in found.taken)
+    named = "item_id" in found.taken
+    items = _items(rows, path.name, source.domain, drops, named=named, images=images)
     if not items:
         said = "no row has a title" + (f" in the column {found.taken['title']}" if found.taken else "")
         lost = "; ".join(f"{count:,} times {reason}" for reason, count in drops.counts.items())
@@ -97,12 +104,14 @@ def read_catalogue(path: Path, source: CatalogueOptions | None = None) -> Catalo
                         hint="give at least one row with a title")  # fmt: skip
     if warning := common_title([item.title for item in items]):
         drops.note(warning)
-    return CatalogueFile(items, found, drops)
+    return CatalogueFile(items, found, drops, images)
 
 
 def _items(
-    rows: Iterable[Mapping[str, Any]], file: str, domain: str, drops: Drops, named: bool
-) -> list[Item]:
+    rows: Iterable[Mapping[str, Any]], file: str, domain: str, drops: Drops, named: bool,
+    images: dict[str, str],
+) -> list[Item]:  # fmt: skip
+    """The items of the rows; `images` gets their pictures."""
     items: dict[str, Item] = {}
     nameless = 0
     for number, row in enumerate(rows, 1):
@@ -122,6 +131,8 @@ def _items(
                 row.get("year"),
                 tuple(row.get("facts") or ()),
             )
+            if image := row.get("image"):
+                images[item_id] = image
     if nameless:
         drops.note(f"{nameless:,} items without an id are named by their row")
     return list(items.values())

@@ -32,6 +32,7 @@ class ItemTable:
         mapped: field (a key of `ITEM_NAMES`) -> column, where the guess would be another; "" takes none.
         facts: further columns that travel with an item.
         division: the column that says which part of the dataset an item is of; "" for none.
+        image: the column that names each item's picture; "" for none.
         separator: what parts the categories in one cell; `ANY_SIGN`; "" for nothing.
         needed: fields that must be found.
         where: what `mapped` comes from, for errors.
@@ -45,6 +46,7 @@ class ItemTable:
     needed: Sequence[str] = ("item_id", "title")
     where: str = "the column map"
     division: str = ""
+    image: str = ""
 
     def columns(self) -> Columns:
         """Its columns.
@@ -54,7 +56,9 @@ class ItemTable:
         """
         there = table.columns(self.path, self.written)
         found = find_columns(self.path, there, ITEM_NAMES, self.mapped, self.needed, self.facts, self.where)
-        return found.also(self.path, there, self.division, "division") if self.division else found
+        for column, use in ((self.division, "division"), (self.image, "pictures")):
+            found = found.also(self.path, there, column, use) if column else found
+        return found
 
     def rows(self, found: Columns, drops: Drops) -> Iterator[dict[str, Any]]:
         """The items as they stand there, with the fields of `rectune.readers.raw.item_columns`; titles may be
@@ -63,7 +67,7 @@ class ItemTable:
         Raises:
             UserError: see `table.rows`; or a spreadsheet has rewritten the ids.
         """
-        names = [*found.taken.values(), *self.facts, *filter(None, [self.division])]
+        names = [*found.taken.values(), *self.facts, *filter(None, [self.division, self.image])]
         for record in table.rows(self.path, names, drops, self.written):
             row = {field: record[column] for field, column in found.taken.items()}
             item_id = identity(row.get("item_id"))
@@ -81,6 +85,7 @@ class ItemTable:
                 "marks": [str(year) if year else None],
                 "category": cell(record[self.division]) if self.division else "",
                 "facts": facts_of({name: record[name] for name in self.facts}) if self.facts else [],
+                "image": cell(record[self.image]) if self.image else "",
             }
 
 

@@ -40,8 +40,8 @@ class ReadRequest(HistoryAndQuery):
 
     @property
     def locale(self) -> Locale:
-        """The language of the request."""
-        return locale_of(self.query or " ".join(self.said))
+        """The language of the sentences."""
+        return self.request.locale or locale_of(self.query or " ".join(self.said))
 
     def ranked_for(self, exclude: Collection[str]) -> RankRequest:
         """What the ranker is asked."""

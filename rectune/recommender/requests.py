@@ -23,12 +23,14 @@ LONGEST_QUERY = 1000  # of a query, that the model is shown
 class UserRequest:
     """Titles already liked, oldest first, and a query, as a user typed them; one of the two may be empty.
 
-    `history_domain` is the titles' domain, if it is not the one that is recommended from.
+    `history_domain` is the titles' domain, if it is not the one that is recommended from. `locale` is the
+    language of the sentences of the answer, if it is not that of the request.
     """
 
     history: Sequence[str] = ()
     query: str = ""
     history_domain: str = ""
+    locale: Locale | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.history, str):
@@ -141,7 +143,7 @@ def from_words(
         found[0] if found else Item(known_domain, "", title)
         for title, found in zip(titles, bearers, strict=True)
     )[-_HISTORY:]
-    locale = locale_of(query or " ".join(titles))
+    locale = user_request.locale or locale_of(query or " ".join(titles))
     recent = tuple(cut_line(item.title, LONGEST_TITLE) for item in liked)
     system, instruction = ask(
         domain, locale, recent, query, ordered=True, history_domain=user_request.history_domain

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from rectune.core.errors import RectuneError, UserError
-from rectune.recommender.results import Recommendations
+from rectune.core.text.plain import cut_line
+from rectune.core.types import Item, Locale
+from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.serving.conditions import Range
+
+_SEARCHED = 200  # characters of a title
+# Notes of an answer.
+MODEL_FAILED = "the model failed: plain sentences give the reasons"
+MODEL_TOO_SLOW = "the model took too long: plain sentences give the reasons"
 
 
 class NotFound(UserError):
@@ -25,18 +33,21 @@ class GenerationTimeout(RectuneError):
 
 @dataclass(frozen=True)
 class RecommendQuestion:
-    """What is asked. Without history, likes and query what is popular is recommended.
+    """What is asked. Without history, likes, query and tastes what is popular is recommended.
 
     Attributes:
         user: their id as clients know it; None for nobody.
         history: ids or titles that are liked, oldest first, besides what is known of the user.
         query: what is wanted, in words.
+        mood: words that are searched for together with what else is asked for, or liked.
         n: how many items.
         exclude: ids that are not recommended.
         categories: of which an item has one.
         where: name -> value, values, or `Range`; see `rectune.serving.conditions`.
         explain: whether there are reasons; a number gives them to the first items.
         shown_last: whether what the user was shown without any reaction comes after everything else.
+        explore: the share of the places, 0 to 1, that goes to unfamiliar items; without likes none is.
+        locale: the language of sentences; None for that of the words, else the user's.
     """
 
     user: str | None = None
@@ -48,6 +59,9 @@ class RecommendQuestion:
     where: Mapping[str, Any] = field(default_factory=dict)
     explain: bool | int = True
     shown_last: bool = True
+    explore: float = 0.0
+    locale: Locale | None = None
+    mood: str = ""
 
     def record(self) -> dict[str, Any]:
         """The same for the database; the user is not in it, the row has them."""
@@ -67,15 +81,23 @@ class RecommendQuestion:
             for name, told in record["where"].items()
         }
         history, exclude, categories = (tuple(record[name]) for name in ("history", "exclude", "categories"))
-        return cls(
-            user, history, record["query"], record["n"], exclude, categories, where, record["explain"],
-            record.get("shown_last", True),
-        )  # fmt: skip
+        asked = (record["query"], record["n"], exclude, categories, where, record["explain"])
+        # Records of earlier versions lack these.
+        more = {name: record[name] for name in ("shown_last", "explore", "locale", "mood") if name in record}
+        return cls(user, history, *asked, **more)
+
+    @property
+    def words(self) -> str:
+        """What is searched for."""
+        return ", ".join(filter(None, (self.query.strip(), self.mood.strip())))
 
 
 @dataclass(frozen=True)
 class AnswerItem:
-    """An item of an answer; see `rectune.recommender.results.RecommendedItem`. `evidence` is a mapping."""
+    """An item of an answer; see `rectune.recommender.results.RecommendedItem`.
+
+    `evidence` is a mapping; `search_url` is where to look for the item, empty where the server knows nothing.
+    """
 
     item_id: str
     title: str
@@ -85,6 +107,8 @@ class AnswerItem:
     reason: str = ""
     reasons_by: str | None = None
     evidence: Mapping[str, Any] | None = None
+    explored: bool = False
+    search_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,8 +118,9 @@ class Answer:
     Attributes:
         id: by which it goes on (`again`), and feedback names it.
         previous: the id of the answer that it goes on from.
-        strategy: `history`, `query`, `history_and_query`, `popular`, or `catalogue_order` where nothing is
-            known of the user and nobody likes anything.
+        strategy: `history`, `query`, `history_and_query`; `tastes`, those of the user's profile, where they
+            like nothing yet; `popular`, or `catalogue_order` where nothing is known of the user and nobody
+            likes anything.
         ranked_by: what ranked, in words.
         fits: False where even the nearest item is too far from the query.
         items: at most so many as were asked for.
@@ -119,6 +144,28 @@ class Answer:
 
 Emit = Callable[[str, Mapping[str, Any]], None]
 """Hears of the parts of an answer: `item` and `reason`, with what belongs to them."""
+
+
+def answer_item(own: Item, item: RecommendedItem, pattern: str) -> AnswerItem:
+    """An item of an answer.
+
+    Args:
+        own: as the catalogue has it.
+        item: as it is recommended.
+        pattern: see `search_url`.
+    """
+    evidence: dict[str, Any] | None = None
+    if item.evidence:
+        evidence = {name: value for name, value in asdict(item.evidence).items() if value is not None}
+    return AnswerItem(
+        item.item_id, item.title, item.score, own.categories, own.year, item.reason, item.reason_by, evidence,
+        item.explored, search_url(pattern, item.title),
+    )  # fmt: skip
+
+
+def search_url(pattern: str, title: str) -> str:
+    """Where to look for an item: the pattern with the title in place of {title}; empty without a pattern."""
+    return pattern.replace("{title}", quote(cut_line(title, _SEARCHED), safe=""))
 
 
 def ranked_by(found: Recommendations) -> str:

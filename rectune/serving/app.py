@@ -30,12 +30,23 @@ from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig
 from rectune.serving.gate import Gate
 from rectune.serving.metrics import Metrics
+from rectune.serving.pictures import Pictures
 from rectune.serving.positive_feedback import PositiveFeedback
 from rectune.serving.problems import problem_of
 from rectune.serving.recommending import RecommendService
 from rectune.serving.state import ServerState
 from rectune.serving.upkeep import Upkeep
-from rectune.serving.web import admin, choose, files, my_account, my_data, my_history, welcome
+from rectune.serving.web import (
+    admin,
+    choose,
+    files,
+    for_you,
+    my_account,
+    my_data,
+    my_history,
+    picture_files,
+    welcome,
+)
 from rectune.serving.web.problem_page import told
 from rectune.serving.web.render import go_to
 from rectune.serving.web.visitor import NoSession
@@ -78,10 +89,11 @@ def create_app(
         middleware=[Middleware(Gate, config=config, database=service.database, metrics=metrics)],
     )
     rates = PositiveFeedback(service.database, service.comparison)
-    app.state.server = ServerState(service, config, metrics, worker, rates)
+    pictures = Pictures(config.images, config.image_hosts)
+    app.state.server = ServerState(service, config, metrics, worker, rates, pictures)
     for one in (recommend, feedback, items, jobs, users, chat, rerank, gorse, gorse_catalogue, health):
         app.include_router(one.router)
-    for one in (files, welcome, choose, my_data, my_history, my_account, admin):
+    for one in (files, picture_files, welcome, choose, for_you, my_data, my_history, my_account, admin):
         app.include_router(one.router)
     app.add_exception_handler(NoSession, _to_entrance)
     for error in (RectuneError, RequestValidationError, HTTPException):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
 
@@ -29,6 +29,7 @@ class ServedCatalogue:
         picks: chooses the items that somebody new is asked about.
         version: of the store whose items are in it; 0 where the store has none.
         second: the same catalogue ranked by another ranker, where two are compared.
+        images: item id -> what names its picture; see `rectune.serving.pictures`.
     """
 
     recommender: Recommender
@@ -37,12 +38,16 @@ class ServedCatalogue:
     picks: ItemPicks
     version: int
     second: ServedCatalogue | None = None
+    images: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, recommender: Recommender, version: int, compared: Ranker | None = None) -> ServedCatalogue:
+    def of(
+        cls, recommender: Recommender, version: int, compared: Ranker | None = None,
+        images: Mapping[str, str] | None = None,
+    ) -> ServedCatalogue:  # fmt: skip
         """The catalogue of a recommender; `compared` is a second ranker of its items."""
         titles, picks = TitlePicker(recommender.items), ItemPicks.of(recommender)
-        made = cls(recommender, _plain(recommender), titles, picks, version)
+        made = cls(recommender, _plain(recommender), titles, picks, version, images=images or {})
         if compared is None:
             return made
         other = ranked_by(recommender, compared)
@@ -58,6 +63,12 @@ class ServedCatalogue:
         """The categories of its items, what most items have first."""
         counts = Counter(name for item in self.items.values() for name in categories_of(item).values())
         return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
+
+    @cached_property
+    def decades(self) -> tuple[int, ...]:
+        """The decades of which it has items, as 1990, the latest first."""
+        years = (item.year for item in self.items.values() if item.year is not None)
+        return tuple(sorted({year // 10 * 10 for year in years}, reverse=True))
 
     @property
     def items(self) -> Mapping[str, Item]:
@@ -79,11 +90,15 @@ class LiveCatalogue:
     Args:
         recommender: of the catalogue that was read when the server started.
         compared: a second ranker of its items; see `rectune.serving.comparison`.
+        images: what names the pictures of its items, by item id.
     """
 
-    def __init__(self, recommender: Recommender, compared: Ranker | None = None) -> None:
-        self.base, self.compared = recommender, compared
-        self._current = ServedCatalogue.of(recommender, 0, compared)
+    def __init__(
+        self, recommender: Recommender, compared: Ranker | None = None,
+        images: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.base, self.compared, self.base_images = recommender, compared, images or {}
+        self._current = ServedCatalogue.of(recommender, 0, compared, images)
         self._deleted: dict[str, int] = {}
         self._lock = Lock()
 
@@ -110,9 +125,12 @@ class LiveCatalogue:
                 if self._deleted.get(item_id, version) < version:
                     del self._deleted[item_id]
 
-    def swap(self, recommender: Recommender, version: int, compared: Ranker | None = None) -> None:
+    def swap(
+        self, recommender: Recommender, version: int, compared: Ranker | None = None,
+        images: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         """Serve another catalogue from now on: with what the store had in this version."""
-        made = ServedCatalogue.of(recommender, version, compared)
+        made = ServedCatalogue.of(recommender, version, compared, images)
         with self._lock:
             self._current = made
             self._deleted = {item: at for item, at in self._deleted.items() if at > version}

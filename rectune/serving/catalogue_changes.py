@@ -138,6 +138,12 @@ def _seen(catalogue: LiveCatalogue, entries: Sequence[ItemEntry], job: Job) -> N
             catalogue.hide(entry.item_id, version)
 
 
+def images_of(base: Mapping[str, str], rows: Iterable[CatalogueItem]) -> dict[str, str]:
+    """What names the pictures of the items: as the server was started with, as the store changes it."""
+    found = {**base, **{row.item_id: row.image for row in rows}}
+    return {item_id: image for item_id, image in found.items() if image}
+
+
 def _job(session: Session, version: int, count: int) -> Job:
     return jobs.add(session, KIND, {"version": version, "items": count}, total=STEPS)
 

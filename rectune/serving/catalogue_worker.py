@@ -21,7 +21,7 @@ from rectune.recommender.build import catalogue_folder
 from rectune.recommender.recommender import Recommender
 from rectune.retrieval.index_maintenance import copy_index
 from rectune.serving.catalogue import LiveCatalogue
-from rectune.serving.catalogue_changes import KIND, STEPS, merged
+from rectune.serving.catalogue_changes import KIND, STEPS, images_of, merged
 from rectune.serving.loading import prepare
 from rectune.serving.problems import LOG, log_fault
 from rectune.serving.store import items, jobs
@@ -96,7 +96,7 @@ class CatalogueWorker:
         compared = with_items(live.compared, data) if live.compared else None
         prepare(made, compared)
         report(2)
-        live.swap(made, stored.version, compared)
+        live.swap(made, stored.version, compared, images_of(live.base_images, stored.items))
         self._data = data
         self._forget(place)
 

@@ -11,11 +11,11 @@ from rectune.rankers.co_likes import FEWEST, CoLikes
 from rectune.recommender.evidence import Evidence
 from rectune.recommender.explanation_request import ExplanationRequest
 from rectune.recommender.explanations import plain_sentence
-from rectune.recommender.results import RecommendedItem
+from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.selection import allowed_ids
 from rectune.serving.conditions import Conditions
 
-POPULAR, IN_ORDER = "popular", "catalogue_order"
+TASTES, POPULAR, IN_ORDER = "tastes", "popular", "catalogue_order"
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,19 @@ class Popularity:
         found = sorted(able, key=lambda item: (item in last, -self.counts.get(item, 0)))
         liked = any(self.counts.get(item) for item in items)
         return found, POPULAR if liked else IN_ORDER
+
+    def answer(
+        self, items: Mapping[str, Item], left_out: frozenset[str], wanted: Conditions, last: frozenset[str],
+        n: int, reasons: int, locale: Locale,
+    ) -> tuple[Recommendations, str]:  # fmt: skip
+        """The best n items, and by what strategy; the first `reasons` get a sentence. See `best`.
+
+        Raises:
+            UserError: no item meets the conditions.
+        """
+        ids, strategy = self.best(items, left_out, wanted, last)
+        found = (self.shown(items[item], locale, at < reasons) for at, item in enumerate(ids[:n]))
+        return Recommendations(tuple(found)), strategy
 
     def shown(self, item: Item, locale: Locale, reason: bool) -> RecommendedItem:
         """An item of the answer; how many like it is said where they are at least `FEWEST`."""

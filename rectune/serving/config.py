@@ -11,6 +11,8 @@ from rectune.core.errors import UserError
 
 # It goes into a header of the page, so nothing else may be in it.
 _IMAGE_HOST = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
+# Its host is fixed, so that no title can lead elsewhere.
+_SEARCH_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?/[!-z|~]*\{title\}[!-z|~]*")
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,14 @@ class ServerConfig:
         image_hosts: other hosts from which the page may show pictures, as https://covers.example.org.
         compare: the name of a second ranker, for half of the users; empty for none.
         keep_days: after which what users said is deleted; 0 keeps it until they delete it.
+        images: the folder of pictures of items.
+        image_column: the column of the catalogue that names each item's picture.
+        search_url: where to look for an item, with {title} in place of its title; empty for nowhere.
         limits: see there.
 
     Raises:
-        UserError: the port is none, there is no database, a host of pictures is none, or there are both or
-            neither of catalogue and recipe.
+        UserError: the port is none, there is no database, a host or the folder of pictures is none, the
+            address to search by is none, or there are both or neither of catalogue and recipe.
     """
 
     host: str = "127.0.0.1"
@@ -90,6 +95,9 @@ class ServerConfig:
     image_hosts: tuple[str, ...] = ()
     compare: str = ""
     keep_days: int = 365
+    images: Path | None = None
+    image_column: str = ""
+    search_url: str = ""
     limits: Limits = field(default_factory=Limits)
     trusted_proxies: tuple[str, ...] = ()
 
@@ -116,8 +124,16 @@ class ServerConfig:
             except ValueError:
                 hint = "give an address, as 10.0.0.5, or a network, as 10.0.0.0/24"
                 raise UserError(f"{one} is no proxy's address", where="--trusted-proxy", hint=hint) from None
-        if self.facts and not self.catalogue:
-            raise UserError("is for a catalogue file", where="--facts", hint="leave it out")
+        for option, given in (("--facts", self.facts), ("--image-column", self.image_column)):
+            if given and not self.catalogue:
+                raise UserError("is for a catalogue file", where=option, hint="leave it out")
+        if self.images and not self.images.is_dir():
+            raise UserError(
+                "no such folder", where=f"--images {self.images}", hint="give a folder of pictures"
+            )
+        if self.search_url and not _SEARCH_URL.fullmatch(self.search_url):
+            hint = "give it as https://www.example.org/search?q={title}"
+            raise UserError(f"{self.search_url} is no address to search by", where="--search-url", hint=hint)
 
     @property
     def is_local(self) -> bool:

@@ -50,6 +50,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _ITEMS = ("/api/v1/items", "/api/items")  # where many come at once
+_FILES = ("/static/", "/pictures/")  # a page has many of them
 _TOO_LARGE = "the body is too large"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -118,7 +119,7 @@ class Gate:
         problem = None
         if needed:
             client, problem = await run_sync(self._client, _key_of(headers), needed, address)
-        elif is_page(scope["path"]) and not scope["path"].startswith("/static/"):
+        elif is_page(scope["path"]) and not scope["path"].startswith(_FILES):
             client = await run_sync(self._visitor, Request(scope), address)
         else:
             return None

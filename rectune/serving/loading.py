@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
 from rectune.core.errors import UserError
+from rectune.core.progress import say
 from rectune.core.settings import RemoteConfig
 from rectune.inference.generate import ServedModel
 from rectune.inference.server import ServerBackend
 from rectune.inference.service import EngineService
 from rectune.rankers.base import Ranker
 from rectune.rankers.domain_data import DomainData
-from rectune.readers.catalogue import CatalogueOptions
+from rectune.readers.catalogue import CatalogueOptions, read_catalogue
 from rectune.recommender.build import ModelSource
 from rectune.recommender.load_ranker import fit_by_name
 from rectune.recommender.model_check import LOCALES
@@ -20,8 +25,19 @@ from rectune.serving.config import ServerConfig
 _RETRIES = 2  # of a request to a server of models: somebody waits
 
 
-def load_recommender(config: ServerConfig) -> Recommender:
+class Loaded(NamedTuple):
+    """What is served: what recommends, the ranker that it is compared with, and what names its pictures."""
+
+    recommender: Recommender
+    compared: Ranker | None = None
+    images: Mapping[str, str] = MappingProxyType({})
+
+
+def load_recommender(config: ServerConfig) -> tuple[Recommender, Mapping[str, str]]:
     """The recommender of a catalogue file, or of a recipe's run: what was chosen there ranks.
+
+    Returns:
+        It, and what the catalogue names as pictures, by item id.
 
     Raises:
         UserError: the catalogue cannot be read, the recipe was not run, or there is no such model.
@@ -32,9 +48,12 @@ def load_recommender(config: ServerConfig) -> Recommender:
     elif config.model.startswith(("http://", "https://")):
         model = served_model(config.model, config.slots, config.limits.answer_seconds)
     if config.catalogue:
-        options = CatalogueOptions(config.domain or "other", facts=config.facts)
-        return Recommender.from_catalogue(config.catalogue, model=model, options=options, runs=config.runs)
-    return Recommender.from_run(config.recipe, config.domain, model=model, runs=config.runs)
+        options = CatalogueOptions(config.domain or "other", facts=config.facts, image=config.image_column)
+        read = read_catalogue(config.catalogue, options)
+        say(read.describe())
+        made = Recommender.from_catalogue(read.items, model=model, options=options, runs=config.runs)
+        return made, read.images
+    return Recommender.from_run(config.recipe, config.domain, model=model, runs=config.runs), {}
 
 
 def load_compared(config: ServerConfig, recommender: Recommender) -> Ranker | None:
@@ -86,12 +105,12 @@ def served_model(place: str, slots: int, seconds: float) -> ServedModel:
     return ServedModel(address, name or names[0], remote)
 
 
-def load_prepared(config: ServerConfig) -> tuple[Recommender, Ranker | None]:
+def load_prepared(config: ServerConfig) -> Loaded:
     """What `load_recommender` and `load_compared` give, ready to be asked; see `prepare`."""
-    found = load_recommender(config)
-    compared = load_compared(config, found)
-    prepare(found, compared)
-    return found, compared
+    recommender, images = load_recommender(config)
+    compared = load_compared(config, recommender)
+    prepare(recommender, compared)
+    return Loaded(recommender, compared, images)
 
 
 def prepare(recommender: Recommender, compared: Ranker | None = None) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from rectune.inference.service import EngineService
 from rectune.inference.service_call import EngineCall
@@ -20,9 +19,19 @@ from rectune.recommender.recommender import Recommender
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.served import served
-from rectune.serving.answers import Answer, AnswerItem, Emit, NotFound, RecommendQuestion, ranked_by
+from rectune.serving.answers import (
+    MODEL_FAILED,
+    MODEL_TOO_SLOW,
+    Answer,
+    AnswerItem,
+    Emit,
+    NotFound,
+    RecommendQuestion,
+    answer_item,
+    ranked_by,
+)
 from rectune.serving.catalogue import LiveCatalogue, ServedCatalogue
-from rectune.serving.cold_start import IN_ORDER, POPULAR, Popularity
+from rectune.serving.cold_start import IN_ORDER, POPULAR, TASTES, Popularity
 from rectune.serving.comparison import Comparison
 from rectune.serving.conditions import Conditions, conditions
 from rectune.serving.config import Limits
@@ -33,9 +42,6 @@ from rectune.serving.store.database import Database
 from rectune.serving.store.recommendations import ShownItem
 from rectune.serving.tastes import Taste, taste_of
 from rectune.serving.turn import Turn
-
-_FAILED = "the model failed: plain sentences give the reasons"
-_TOO_SLOW = "the model took too long: plain sentences give the reasons"
 
 
 def _nobody(name: str, told: object) -> None:
@@ -68,6 +74,8 @@ class RecommendService:
         engine: runs the recommender's model; None where plain sentences give the reasons.
         limits: see there.
         compared: a second ranker of the recommender's items, for half of the users.
+        images: what names the pictures of the recommender's items, by item id.
+        search_url: where to look for an item; see `rectune.serving.answers.search_url`.
     """
 
     def __init__(
@@ -77,9 +85,11 @@ class RecommendService:
         engine: EngineService | None = None,
         limits: Limits | None = None,
         compared: Ranker | None = None,
+        images: Mapping[str, str] | None = None,
+        search_url: str = "",
     ) -> None:
-        self.database, self.engine = database, engine
-        self.catalogue = LiveCatalogue(recommender, compared)
+        self.database, self.engine, self.search_url = database, engine, search_url
+        self.catalogue = LiveCatalogue(recommender, compared, images)
         both = (recommender.ranker, compared)
         self.comparison = Comparison(both[0].name, both[1].name) if both[0] and both[1] else None
         self.limits = limits or Limits()
@@ -102,7 +112,8 @@ class RecommendService:
         """Answer a question, and keep what was shown.
 
         A history is ranked by the recommender's ranker, a query is searched for, both are fused; where there
-        is neither, what is popular comes. What the user has seen, disliked, hidden or liked does not come.
+        is neither, the tastes of the user's profile are the query, and without any what is popular comes.
+        What the user has seen, disliked, hidden or liked does not come.
         Without a query, what they were shown without reacting comes last: first all other items are asked
         for, and only where these do not suffice those as well. A query is answered by what fits it, shown
         before or not.
@@ -168,18 +179,21 @@ class RecommendService:
 
     def _answered(self, work: _Work) -> tuple[str, Recommendations]:
         question = work.question
-        history = [*work.taste.liked, *question.history]
-        if not any(text.strip() for text in history) and not question.query.strip():
+        history = [text for text in (*work.taste.liked, *question.history) if text.strip()]
+        words, tastes = question.words, ""
+        if not history and not question.query.strip():
+            tastes = ", ".join(work.taste.tastes)
+        if not (history or words or tastes):
             return self._popular(work)
-        strategy = "_and_".join(["history"] * bool(history) + ["query"] * bool(question.query.strip()))
-        request = UserRequest(history, question.query)
-        later = frozenset() if question.query.strip() else work.taste.shown
+        strategy = "_and_".join(["history"] * bool(history) + ["query"] * bool(words and not tastes))
+        request = UserRequest(history, ", ".join(filter(None, (tastes, words))), locale=question.locale)
+        later = frozenset() if words else work.taste.shown
         first = self._asked(work, request, later, question.n)
         if len(first) == question.n or not later:
-            return strategy, first
+            return strategy or TASTES, first
         there = frozenset(item.item_id for item in first)
         rest = self._asked(work, request, there, question.n - len(first), len(first))
-        return strategy, replace(first, items=(*first.items, *rest.items))
+        return strategy or TASTES, replace(first, items=(*first.items, *rest.items))
 
     def _asked(
         self, work: _Work, request: UserRequest, besides: frozenset[str], k: int, before: int = 0
@@ -187,8 +201,9 @@ class RecommendService:
         """The best k items but those that are left out, with reasons; `before` items stand before them."""
         explain = self._explained(work.question) - before
         options = RecommendOptions(
-            k, work.left_out | besides, work.wanted.where, work.wanted.within, max(0, min(k, explain))
-        )
+            k, work.left_out | besides, work.wanted.where, work.wanted.within, max(0, min(k, explain)),
+            work.question.explore,
+        )  # fmt: skip
         told: set[str] = set()
         events = AnswerEvents(
             lambda at, found: self._tell_items(work, found, before, told),
@@ -203,11 +218,11 @@ class RecommendService:
         except EngineClosed:
             if work.catalogue.recommender.ranker is None:
                 raise
-            work.notes.append(_FAILED)
+            work.notes.append(MODEL_FAILED)
         except CallCancelled:
             if not work.turn.expired or work.catalogue.recommender.ranker is None:
                 raise
-            work.notes.append(_TOO_SLOW)
+            work.notes.append(MODEL_TOO_SLOW)
         work.turn.check()
         with self.lock:
             return work.catalogue.plain.recommend_all([request], options, events)[0]
@@ -220,7 +235,7 @@ class RecommendService:
         for place, item in enumerate(found.items, before + 1):
             if item.item_id not in told:
                 told.add(item.item_id)
-                work.emit("item", {"place": place, **asdict(_item(work, item))})
+                work.emit("item", {"place": place, **asdict(self._item(work, item))})
 
     @contextmanager
     def _model(self, work: _Work) -> Iterator[Recommender]:
@@ -228,7 +243,7 @@ class RecommendService:
         if self.engine is None or work.turn.expired:
             yield work.catalogue.plain
             return
-        with EngineCall(self.engine) as call, self._timed(work.turn):
+        with EngineCall(self.engine) as call, work.turn.timed(self.limits.answer_seconds):
             work.turn.opened(call)
             with self.lock:
                 mine = served(work.catalogue.recommender, call, variation=work.variation)
@@ -241,29 +256,15 @@ class RecommendService:
                 mine.model_ranking = mine.model_ranking.with_engine(score.opened)
             yield mine
 
-    @contextmanager
-    def _timed(self, turn: Turn) -> Iterator[None]:
-        timer = threading.Timer(self.limits.answer_seconds, turn.expire)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
     def _popular(self, work: _Work) -> tuple[str, Recommendations]:
         with self.database.reading() as session:
-            stored = feedback.like_counts(session)
-        popularity = Popularity.of(work.catalogue.recommender.likes, stored)
-        items = work.catalogue.items
-        ids, strategy = popularity.best(items, work.left_out, work.wanted, work.taste.shown)
-        reasons = min(work.question.n, explained_items(work.question.explain, work.question.n))
+            popularity = Popularity.of(work.catalogue.recommender.likes, feedback.like_counts(session))
+        question, taste = work.question, work.taste
         with self.lock:
-            found = tuple(
-                popularity.shown(items[item], work.taste.locale, at < reasons)
-                for at, item in enumerate(ids[: work.question.n])
-            )
-        answer = Recommendations(found)
+            answer, strategy = popularity.answer(
+                work.catalogue.items, work.left_out, work.wanted, taste.shown, question.n,
+                explained_items(question.explain, question.n), question.locale or taste.locale,
+            )  # fmt: skip
         self._tell_items(work, answer, 0, set())
         return strategy, answer
 
@@ -272,7 +273,12 @@ class RecommendService:
     ) -> Answer:
         """Keep the answer: what was shown is known at the next request."""
         work.turn.check()
-        items = tuple(_item(work, one) for one in found)
+        items = tuple(self._item(work, one) for one in found)
+        by, notes = ranked_by(found) or strategy, tuple(dict.fromkeys(work.notes))
+        told = {
+            "ranked_by": by, "fits": found.fits, "not_found": list(found.not_found), "notes": list(notes),
+            "explored": [one.item_id for one in items if one.explored],
+        }  # fmt: skip
         shown = [
             ShownItem(
                 one.item_id, one.score, one.reason, one.reasons_by or "",
@@ -284,19 +290,12 @@ class RecommendService:
         with self.database.writing() as session:
             row = recommendations.record(
                 session, work.taste.user_id, work.question.record(), shown, strategy=strategy,
-                took_ms=took_ms, previous=previous, arm=arm,
+                took_ms=took_ms, previous=previous, told=told, arm=arm,
             )  # fmt: skip
         return Answer(
-            row.id, previous, strategy, ranked_by(found) or strategy, found.fits, items, found.not_found,
-            tuple(dict.fromkeys(work.notes)), asdict(work.usage), took_ms,
+            row.id, previous, strategy, by, found.fits, items, found.not_found, notes, asdict(work.usage),
+            took_ms,
         )  # fmt: skip
 
-
-def _item(work: _Work, item: RecommendedItem) -> AnswerItem:
-    own = work.catalogue.items[item.item_id]
-    evidence: dict[str, Any] | None = None
-    if item.evidence:
-        evidence = {name: value for name, value in asdict(item.evidence).items() if value is not None}
-    return AnswerItem(
-        item.item_id, item.title, item.score, own.categories, own.year, item.reason, item.reason_by, evidence
-    )
+    def _item(self, work: _Work, item: RecommendedItem) -> AnswerItem:
+        return answer_item(work.catalogue.items[item.item_id], item, self.search_url)

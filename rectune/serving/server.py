@@ -15,12 +15,10 @@ import uvicorn
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.inference.service import EngineService
-from rectune.rankers.base import Ranker
-from rectune.recommender.recommender import Recommender
 from rectune.serving.app import create_app
 from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig, check_exposed
-from rectune.serving.loading import load_engine, load_prepared
+from rectune.serving.loading import Loaded, load_engine, load_prepared
 from rectune.serving.recommending import RecommendService
 from rectune.serving.store import api_keys
 from rectune.serving.store.database import open_database
@@ -28,14 +26,12 @@ from rectune.serving.store.database import open_database
 _BACKLOG = 128
 
 
-def serve(
-    config: ServerConfig, load: Callable[[ServerConfig], tuple[Recommender, Ranker | None]] = load_prepared
-) -> None:
+def serve(config: ServerConfig, load: Callable[[ServerConfig], Loaded] = load_prepared) -> None:
     """Serve until SIGTERM or SIGINT, then end what is open.
 
     Args:
         config: of the server.
-        load: gives what recommends, and the ranker that it is compared with.
+        load: gives what is served.
 
     Raises:
         UserError: the port is taken, the database cannot be opened, another machine could come in without a
@@ -47,11 +43,13 @@ def serve(
         with database.reading() as session:
             keys = [key for key in api_keys.list_all(session) if key.revoked is None]
         check_exposed(config, bool(keys))
-        recommender, compared = load(config)
+        recommender, compared, images = load(config)
         engine = load_engine(recommender, config.slots)
         if engine:
             stack.enter_context(engine)
-        service = RecommendService(recommender, database, engine, config.limits, compared)
+        service = RecommendService(
+            recommender, database, engine, config.limits, compared, images, config.search_url
+        )
         worker = CatalogueWorker(service.catalogue, database, config.runs)
         worker.catch_up()
         say(_about(config, service, database.address.shown, len(keys)))

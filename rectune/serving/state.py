@@ -10,6 +10,7 @@ from starlette.requests import Request
 from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig
 from rectune.serving.metrics import Metrics
+from rectune.serving.pictures import Pictures
 from rectune.serving.positive_feedback import PositiveFeedback
 from rectune.serving.recommending import RecommendService
 
@@ -26,6 +27,7 @@ class ServerState:
         metrics: counts.
         worker: serves changes of the catalogue.
         positive_feedback: how many answers got some.
+        pictures: where pictures of items come from.
         threads: how many answers are worked on.
     """
 
@@ -34,6 +36,7 @@ class ServerState:
     metrics: Metrics
     worker: CatalogueWorker
     positive_feedback: PositiveFeedback
+    pictures: Pictures = field(default_factory=Pictures)
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_THREADS))
 
 

@@ -50,13 +50,14 @@ async def streamed(
     work: Callable[[Emit], Mapping[str, Any]],
     limiter: CapacityLimiter,
     encode: Encode | None = None,
+    with_status: bool = True,
 ) -> Response:
     """The events of work in a thread; the last one, `done`, is what it returns.
 
     What goes wrong before the first event is raised, so that it gets its status; what goes wrong later is an
-    event `error`. Where `encode` is not given, `status` says how many wait before this request.
+    event `error`. `encode` is called in the order of the events; `status` says how many wait before this
+    request, where it is told.
     """
-    encode = encode or as_event
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[Told | None]()
 
     def emit(name: str, told: Mapping[str, Any]) -> None:
@@ -77,7 +78,7 @@ async def streamed(
         watcher.cancel()
     if first is None and task.exception():
         await task
-    events = _events(first, queue, task, turn, encode, encode is as_event)
+    events = _events(first, queue, task, turn, encode or as_event, with_status)
     return _Stream(events, task, turn)
 
 

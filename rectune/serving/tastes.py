@@ -25,6 +25,7 @@ class Taste:
         refused: ids that never come again: seen, disliked and hidden ones.
         shown: ids that were shown without any reaction; they come last.
         locale: their language.
+        tastes: what they said they like, in words.
     """
 
     user_id: int | None = None
@@ -32,6 +33,7 @@ class Taste:
     refused: frozenset[str] = frozenset()
     shown: frozenset[str] = frozenset()
     locale: Locale = "en"
+    tastes: Sequence[str] = ()
 
 
 def user_of(database: Database, recommender: Recommender, external_id: str) -> User:
@@ -67,7 +69,8 @@ def taste_of(database: Database, recommender: Recommender, external_id: str | No
     past = recommender.history_of(external_id) if external_id in recommender.users else ()
     liked = [item for item in _latest([*past, *likes]) if item not in against and item in recommender.items]
     locale: Locale = "ko" if user.locale.lower().startswith("ko") else "en"
-    return Taste(user.id, liked, frozenset(seen | against | set(likes)), frozenset(shown), locale)
+    refused = frozenset(seen | against | set(likes))
+    return Taste(user.id, liked, refused, frozenset(shown), locale, tuple(user.tastes))
 
 
 def _latest(items: Collection[str]) -> list[str]:

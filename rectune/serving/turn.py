@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rectune.inference.service_call import EngineCall
 from rectune.inference.service_state import CallCancelled
@@ -46,6 +48,17 @@ class Turn:
             call = self._call
         if call:
             call.cancel()
+
+    @contextmanager
+    def timed(self, seconds: float) -> Iterator[None]:
+        """What the engine is asked within ends after so long."""
+        timer = threading.Timer(seconds, self.expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def opened(self, call: EngineCall) -> None:
         """This call asks the engine."""

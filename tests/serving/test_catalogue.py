@@ -224,9 +224,9 @@ class Swaps(LiveCatalogue):
 
     count = 0
 
-    def swap(self, recommender: Recommender, version: int) -> None:
+    def swap(self, recommender: Recommender, version: int, *images: Any) -> None:
         self.count += 1
-        super().swap(recommender, version)
+        super().swap(recommender, version, *images)
 
 
 def ended(database: Database, ids: Sequence[int]) -> None:

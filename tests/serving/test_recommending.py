@@ -170,3 +170,34 @@ def test_a_deleted_user_is_gone(server: World):
 def test_a_run_without_a_user_does_not_know_them(recommender: Recommender, tmp_path: Path):
     with world(recommender, tmp_path) as server:
         assert server.client.post("/api/v1/recommend", json={"user": "zoe"}).status_code == 404
+
+
+def test_sentences_are_in_the_language_that_is_asked_for(server: World):
+    for asked in ({"history": ["Moon Landing"]}, {"query": "bread"}, {}):
+        for locale, letters in (("ko", True), ("en", False)):
+            (item,) = server.ask(n=1, locale=locale, **asked)["items"]
+            told = item["reason"] + (item["evidence"] or {}).get("text", "")
+            assert any("가" <= letter <= "힣" for letter in told) == letters
+    assert server.client.post("/api/v1/recommend", json={"locale": "fr"}).status_code == 422
+
+
+def test_a_share_of_the_places_goes_to_unfamiliar_items(tmp_path: Path):
+    with world(by_words(tmp_path / "words"), tmp_path) as server:
+        asked = {"history": ["Moon Landing", "Rocket Pilots"], "query": "bread", "n": 2}
+        plain, explored = server.ask(**asked), server.ask(**asked, explore=0.5)
+        assert not any(item["explored"] for item in plain["items"])
+        (new,) = [item for item in explored["items"] if item["explored"]]
+        assert new["categories"] == ["Cooking"]
+        again = server.client.post(f"/api/v1/recommend/{explored['id']}/again", json={}).json()
+        assert len(again["items"]) == 2  # goes on with the same question
+    assert server.client.post("/api/v1/recommend", json={"explore": 2}).status_code == 422
+
+
+def test_tastes_count_where_nothing_is_liked_or_asked_for(server: World):
+    eve = server.user("newcomer", tastes=["Cooking", "war"])
+    answer = server.ask(user=eve, n=3)
+    assert answer["strategy"] == "tastes" and set(shown(answer)) == {"14", "15", "12"}
+    assert server.ask(user=eve, n=1, query="Harbour")["strategy"] == "query"
+    assert server.ask(user=eve, n=1, history=["Moon Landing"])["strategy"] == "history"
+    server.say(eve, "like", "11")
+    assert server.ask(user=eve, n=1)["strategy"] == "history"

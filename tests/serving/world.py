@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
@@ -140,7 +140,8 @@ def with_model(recommender: Recommender, folder: Path) -> Recommender:
 @contextmanager
 def world(
     recommender: Recommender, folder: Path, author: Any = None, limits: Limits | None = None,
-    max_waiting: int | None = None, compared: Ranker | None = None, **settings: Any,
+    max_waiting: int | None = None, compared: Ranker | None = None,
+    images: Mapping[str, str] | None = None, picture_folder: Path | None = None, **settings: Any,
 ) -> Iterator[World]:  # fmt: skip
     """A server over a recommender, with a new store; `author` is an engine, or a service of one.
 
@@ -148,13 +149,15 @@ def world(
     """
     config = ServerConfig(
         database=str(folder / "store.db"), recipe="demo", runs=folder,
-        limits=limits or Limits(requests_per_minute=100_000),
+        limits=limits or Limits(requests_per_minute=100_000), images=picture_folder,
     )  # fmt: skip
     config = replace(config, **settings)
     with open_database(config.database) as database:
         engine = author if author is None or isinstance(author, EngineService) else None
         engine = engine or (EngineService(author, max_waiting) if author else None)
-        service = RecommendService(recommender, database, engine, config.limits, compared)
+        service = RecommendService(
+            recommender, database, engine, config.limits, compared, images, config.search_url
+        )
         try:
             with TestClient(create_app(service, config), base_url=URL) as client:
                 yield World(client, service, database)

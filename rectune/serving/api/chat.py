@@ -66,7 +66,7 @@ async def chat_completions(request: Request, body: ChatBody) -> Response | ChatA
         def work(emit: Emit) -> Mapping[str, Any]:
             return _told(_written(state, engine, body, turn, emit))
 
-        return await streamed(request, turn, work, state.threads, chunks)
+        return await streamed(request, turn, work, state.threads, chunks, with_status=False)
     answer = await watched(request, turn, lambda: _written(state, engine, body, turn, None), state.threads)
     told = _told(answer)
     choice = ChatChoice(message=ChatAnswerMessage(content=answer.text), finish_reason=told["finish_reason"])

@@ -50,6 +50,12 @@ def _fact(value: str) -> str:
     return found
 
 
+def _picture(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("it holds characters that no name of a file has")
+    return value.strip()
+
+
 class NewItem(Body):
     """An item as it is to be; what is left out is empty, also where the item was there already."""
 
@@ -64,12 +70,15 @@ class NewItem(Body):
         default_factory=list, max_length=50
     )
     """Each as `name: value`: conditions and reasons may name them."""
+    image: Annotated[str, Field(max_length=1000), AfterValidator(_picture)] = ""
+    """Its picture: the name of a file in the server's folder of pictures, or an address on a host that the
+    server was told of. The page shows it; it is no part of what is ranked or worded."""
 
     def entry(self) -> ItemEntry:
         """The same for the store."""
         return ItemEntry(
             self.item_id, self.title, tuple(dict.fromkeys(self.categories)), self.description, self.year,
-            tuple(dict.fromkeys(self.facts)),
+            tuple(dict.fromkeys(self.facts)), self.image,
         )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from rectune.core.errors import UserError
+from rectune.core.types import Locale
 from rectune.serving.answers import Answer, Emit, RecommendQuestion
 from rectune.serving.api.bodies import PROBLEMS, Body, ItemId, UserId
 from rectune.serving.conditions import Range
@@ -43,7 +44,8 @@ class RangeBody(Body):
 
 
 class RecommendBody(Body):
-    """What is asked. Without user, history and query what is popular comes."""
+    """What is asked. Without user, history and query what is popular comes; of a user their likes count, and
+    where they have none the tastes of their profile."""
 
     user: UserId | None = None
     history: list[Text] = Field(default_factory=list, max_length=500)
@@ -57,6 +59,10 @@ class RecommendBody(Body):
     """`year`, `category` or the name of a fact -> a value, several of which one is enough, or a range."""
     explain: bool | Annotated[int, Field(ge=0, le=50)] = True
     """Whether there are reasons; a number gives them to the first items."""
+    explore: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The share of the places that goes to unfamiliar items."""
+    locale: Locale | None = None
+    """The language of sentences; else that of the words, or of the user where nothing is asked."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -83,7 +89,7 @@ class RecommendBody(Body):
         }
         return RecommendQuestion(
             self.user, tuple(self.history), self.query, self.n, tuple(self.exclude), tuple(self.categories),
-            where, self.explain,
+            where, self.explain, self.explore, self.locale,
         )  # fmt: skip
 
 
@@ -114,6 +120,10 @@ class Recommended(BaseModel):
     reasons_by: str | None
     """`model`, or `template` for a sentence made of the catalogue's facts."""
     evidence: dict[str, Any] | None
+    explored: bool
+    """Whether it has one of the places for unfamiliar items."""
+    search_url: str
+    """Where to look for it; empty where the server was not told."""
 
 
 class Usage(BaseModel):

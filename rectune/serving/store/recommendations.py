@@ -38,6 +38,7 @@ def record(
     took_ms: int,
     previous: str | None = None,
     arm: tuple[str, str] | None = None,
+    told: Mapping[str, Any] | None = None,
     now: int | None = None,
 ) -> Recommendation:
     """Keep an answer under a new id, which nobody can guess.
@@ -49,6 +50,7 @@ def record(
         items: in the order in which they are shown.
         previous: the answer that this one continues.
         arm: the experiment, and which of its rankers ranked; None where none did.
+        told: what else it said, ready for JSON.
 
     Raises:
         UserError: the user is not there; `previous` is not there, or another user's.
@@ -69,6 +71,7 @@ def record(
         took_ms=took_ms,
         experiment=arm[0] if arm else None,
         arm=arm[1] if arm else None,
+        told=dict(told or {}),
     )
     session.add(row)
     session.flush()

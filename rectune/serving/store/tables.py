@@ -99,7 +99,9 @@ class Recommendation(Base):
     """One answer of the recommender. `previous` is the one that it continues (`again`).
 
     Without a user it belongs to nobody, and only its age deletes it. Where two rankers are compared,
-    `experiment` names both and `arm` the one that ranked this answer.
+    `experiment` names both and `arm` the one that ranked this answer. `told` is what else the answer said,
+    for who looks at it again: what ranked, whether it fits, titles that were not found, notes; empty in
+    answers of earlier versions.
     """
 
     __tablename__ = "recommendations"
@@ -114,6 +116,7 @@ class Recommendation(Base):
     took_ms: Mapped[int]
     experiment: Mapped[str | None]
     arm: Mapped[str | None]
+    told: Mapped[dict[str, Any] | None]
 
 
 class RecommendedItem(Base):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,12 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
 
     Args:
         template: a file of `templates` that extends `base.html`.
-        values: what the template shows, besides `tr`, `locale`, `visitor`, `title_of_service` and `path`.
+        values: what the template shows, besides `tr`, `locale`, `visitor`, `path` and `picture_of`.
     """
     visitor = visitor_of(request)
     locale = language(request, visitor)
-    made = html(template, locale, visitor=visitor, path=request.url.path, **values)
+    shared = {"visitor": visitor, "path": request.url.path, "picture_of": pictures(request)}
+    made = html(template, locale, **shared, **values)
     policy = _CSP.format(images=" ".join(["'self'", *state_of(request).config.image_hosts]))
     headers = {"Content-Security-Policy": policy, "Content-Language": locale, "Vary": "Cookie, HX-Request"}
     return HTMLResponse(made, status, headers)
@@ -49,6 +50,12 @@ def part(request: Request, template: str, status: int = 200, **values: Any) -> H
 def html(template: str, locale: Locale, **values: Any) -> str:
     """A template filled in, as text; for parts that are streamed."""
     return environment().get_template(template).render(tr=translation(locale), locale=locale, **values)
+
+
+def pictures(request: Request) -> Callable[[str], str | None]:
+    """What gives the address of an item's picture by its id; `item_picture.html` needs it as `picture_of`."""
+    state = state_of(request)
+    return partial(state.pictures.address, state.service.catalogue.current.images)
 
 
 def wants_part(request: Request) -> bool:

@@ -1,0 +1,158 @@
+"""An answer as a page shows it: of one that was just given, or of one that the store has kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rectune.core.item_values import categories_of
+from rectune.core.text.plain import cut_line, shortened
+from rectune.core.types import Item
+from rectune.serving.answers import MODEL_FAILED, MODEL_TOO_SLOW, Answer, search_url
+from rectune.serving.store.tables import Feedback, FeedbackType, Recommendation, RecommendedItem
+
+NOTES = {
+    MODEL_FAILED: "The language model has stopped, so plain sentences give the reasons.",
+    MODEL_TOO_SLOW: "The language model took too long, so plain sentences give the reasons.",
+}
+MARKS: tuple[FeedbackType, ...] = ("like", "dislike", "seen", "hide")
+_TITLE, _REASON, _EVIDENCE, _CATEGORY, _NAMED = 160, 1200, 400, 40, 100  # characters that are shown
+_CATEGORIES = 6
+
+
+def brief(text: str, longest: int) -> str:
+    """Text of anybody on one line, without what moves the writing, cut where it is too long."""
+    return shortened(cut_line(text[: 4 * longest], 4 * longest), longest)
+
+
+@dataclass(frozen=True)
+class Card:
+    """An item of an answer, ready to be shown.
+
+    Attributes:
+        place: in the answer, from 1.
+        by: who wrote the reason: `model`, `template`, or empty without one.
+        evidence: what the item rests on, in a sentence.
+        gone: whether the catalogue has it no more; then its id stands for the title.
+        marks: what the user said of it.
+    """
+
+    place: int
+    item_id: str
+    title: str
+    year: int | None = None
+    categories: tuple[str, ...] = ()
+    reason: str = ""
+    by: str = ""
+    evidence: str = ""
+    explored: bool = False
+    search_url: str = ""
+    gone: bool = False
+    marks: frozenset[str] = frozenset()
+
+    @classmethod
+    def of_event(cls, told: Mapping[str, Any], marks: Mapping[str, frozenset[str]]) -> Card:
+        """The card of an event `item`, before its reason is known."""
+        evidence = (told["evidence"] or {}).get("text", "")
+        return cls(
+            told["place"], told["item_id"], brief(told["title"], _TITLE), told["year"],
+            _categories(told["categories"]), brief(told["reason"], _REASON), told["reasons_by"] or "",
+            brief(evidence, _EVIDENCE), told["explored"], told["search_url"],
+            marks=marks.get(told["item_id"], frozenset()),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AnswerView:
+    """An answer, ready to be shown; see `rectune.serving.answers.Answer`.
+
+    `more` is whether it goes on from another answer.
+    """
+
+    id: str
+    strategy: str
+    ranked_by: str
+    cards: tuple[Card, ...]
+    fits: bool = True
+    not_found: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    more: bool = False
+
+    @classmethod
+    def of(cls, answer: Answer, marks: Mapping[str, frozenset[str]]) -> AnswerView:
+        """Of an answer that was just given."""
+        cards = tuple(
+            Card.of_event({"place": place, **vars(item)}, marks) for place, item in enumerate(answer.items, 1)
+        )
+        return cls(
+            answer.id, answer.strategy, answer.ranked_by, cards, answer.fits, _named(answer.not_found),
+            _noted(answer.notes), answer.previous is not None,
+        )  # fmt: skip
+
+    @classmethod
+    def of_row(
+        cls, row: Recommendation, rows: Sequence[RecommendedItem], items: Mapping[str, Item],
+        marks: Mapping[str, frozenset[str]], pattern: str,
+    ) -> AnswerView:  # fmt: skip
+        """Of one that the store has; titles are those of the catalogue now.
+
+        Args:
+            row, rows: the answer.
+            items: the catalogue.
+            marks: item id -> what the user said of it.
+            pattern: see `rectune.serving.answers.search_url`.
+        """
+        told = row.told or {}
+        explored = set(told.get("explored", ()))
+        cards = tuple(
+            replace(
+                _kept(one, items.get(one.item_id), pattern),
+                explored=one.item_id in explored,
+                marks=marks.get(one.item_id, frozenset()),
+            )
+            for one in rows
+        )
+        return cls(
+            row.id, row.strategy, told.get("ranked_by", row.strategy), cards, told.get("fits", True),
+            _named(told.get("not_found", ())), _noted(told.get("notes", ())), row.previous is not None,
+        )  # fmt: skip
+
+
+def marks_of(session: Session, user_id: int, item_ids: Sequence[str]) -> dict[str, frozenset[str]]:
+    """What a user said of these items: item id -> types of feedback."""
+    rows = select(Feedback.item_id, Feedback.type).where(
+        Feedback.user_id == user_id, Feedback.item_id.in_(list(item_ids))
+    )
+    found: dict[str, set[str]] = {}
+    for item_id, kind in session.execute(rows).tuples():
+        found.setdefault(item_id, set()).add(kind)
+    return {item_id: frozenset(kinds) for item_id, kinds in found.items()}
+
+
+def _kept(row: RecommendedItem, item: Item | None, pattern: str) -> Card:
+    evidence = row.evidence[0].get("text", "") if row.evidence else ""
+    shown = (brief(row.reason, _REASON), row.reason_by, brief(evidence, _EVIDENCE))
+    if item is None:
+        return Card(row.place, row.item_id, brief(row.item_id, _TITLE), None, (), *shown, gone=True)
+    return Card(
+        row.place, row.item_id, brief(item.title, _TITLE), item.year, _categories(item.categories), *shown,
+        search_url=search_url(pattern, item.title),
+    )  # fmt: skip
+
+
+def _categories(names: Sequence[str]) -> tuple[str, ...]:
+    own = categories_of(Item("", "", "", tuple(names))).values()
+    return tuple(brief(name, _CATEGORY) for name in list(own)[:_CATEGORIES])
+
+
+def _named(titles: Sequence[str]) -> tuple[str, ...]:
+    return tuple(brief(title, _NAMED) for title in titles)
+
+
+def _noted(notes: Sequence[str]) -> tuple[str, ...]:
+    """Notes in the words of the page, which translates them."""
+    return tuple(NOTES.get(note, note) for note in notes)
