@@ -18,7 +18,7 @@ from rectune.dialogue.traits import CatalogueTraits, telling_terms
 from rectune.rankers.base import ScoredItem, Scores
 from rectune.rankers.rerank import fused_scores
 
-WEIGHT = 0.1
+WEIGHT = 0.3
 """Of the standardised claims beside the standardised ranking, 0 to 1; how it was chosen stands in
 docs/experiments.md (`python -m bench.persona`).
 """

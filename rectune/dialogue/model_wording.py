@@ -1,9 +1,9 @@
 """Claims and portrait in a model's words, as far as they say what was found and nothing else.
 
 The finding and its evidence are all that the model is told. What it writes goes through the checks of all
-reasons that go out (`rectune.recommender.reason_checks`), and must name what the claim speaks of, keep to
-whether it is liked or avoided, and state no number that the finding does not have. Else the template's
-sentence stays.
+reasons that go out (`rectune.recommender.reason_checks`). No word of it may stand nowhere; it names what the
+claim speaks of, keeps to whether that is liked or avoided, and states no number that the finding does not
+have. Else the template's sentence stays.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rectune.dialogue.findings import Evidence
 from rectune.dialogue.knowledge import Claim, Persona, UserKnowledge
 from rectune.dialogue.traits import CatalogueTraits
 from rectune.dialogue.wording import FILE, template_portrait
+from rectune.filters.rules.unsupported import facts_of, support_of
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.locale_words import fill, load_words, one_line
 from rectune.prompts.teacher_prompts import brief
@@ -37,13 +38,16 @@ _SENTENCES = 3
 _END = re.compile(r"(?<=[.!?。…])\s+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _AGAINST = re.compile(
-    r"\b(?:not|no|never|avoids?|dislikes?|hates?|without|little|less|except|rather than)\b|n['’]t\b"
-    r"|않|안 |못|싫|피하|피해|없|말고|빼고|별로",
+    r"\b(?:not|no|never|avoid(?:s|ed)?|dislike[sd]?|hate[sd]?|without|little|less|except|rather than)\b"
+    r"|n['’]t\b|않|안 |못|싫|피하|피해|없|말고|빼고|별로",
     re.IGNORECASE,
 )
 _FOR = re.compile(
-    r"\b(?:likes?|loves?|enjoys?|prefers?|favou?r\w*|fond)\b|좋아|즐기|즐겨|선호", re.IGNORECASE
+    r"\b(?:like[sd]?|love[sd]?|enjoy(?:s|ed)?|prefer(?:s|red)?|favou?r\w*|fond)\b|좋아|즐기|즐겨|선호",
+    re.IGNORECASE,
 )
+
+_DENIED = re.compile(r"(?:\bnot|\bnever|n['’]t)(?: really)? \w+|좋아하지 ?(?:않|못)\S*", re.IGNORECASE)
 
 AskModel = Callable[[Sequence[GenerationRequest]], Sequence[GenerationResult]]
 
@@ -126,6 +130,17 @@ class _About(ExplanationRequest):
         return self.begins
 
 
+def _unfounded(text: str, about: _About, titles: KnownTitles) -> bool:
+    """Whether any check of reasons fails, or any word of it stands nowhere: a person knows their own taste,
+    and takes for an invention what of an item would be a turn of phrase.
+    """
+    if fault(text, about, titles):
+        return True
+    named = [about.item.title, *(item.title for item in about.liked)]
+    known = [about.item.title, *(f"{item.title}\n{facts_of(item)}" for item in about.liked)]
+    return bool(support_of(text, named, about.query, facts_of(about.item), known).unsupported)
+
+
 @dataclass(frozen=True)
 class _Words:
     """Prompts and checks in one language."""
@@ -162,7 +177,7 @@ class _Words:
         about = self._about([claim], claim.text, request.prefill)
         if not text or fold(claim.value) not in fold(text) or self._wrong(text, [claim], claim.text):
             return ""
-        return "" if fault(text, about, titles) else text
+        return "" if _unfounded(text, about, titles) else text
 
     def portrait(
         self, persona: Persona, plain: Sequence[str], answer: GenerationResult, titles: KnownTitles
@@ -174,7 +189,7 @@ class _Words:
         told = " ".join([*plain, *(one.text for one in persona.active)])
         about = self._about(persona.active, told, begins)
         wrong = any(self._wrong(one, persona.active, told) for one in found)
-        return () if wrong or not found or fault(" ".join(found), about, titles) else tuple(found)
+        return () if wrong or not found or _unfounded(" ".join(found), about, titles) else tuple(found)
 
     def _asked(
         self, part: str, values: Mapping[str, Any], opening: str, sampling: SamplingConfig, tokens: int
@@ -220,7 +235,7 @@ class _Words:
         likes, avoids = ([one for one in named if one.stance == way] for way in ("likes", "avoids"))
         if likes and (avoids or _AGAINST.search(text)):
             return True
-        if avoids and (not _AGAINST.search(text) or _FOR.search(_AGAINST.sub(" ", text))):
+        if avoids and (not _AGAINST.search(text) or _FOR.search(_AGAINST.sub(" ", _DENIED.sub(" ", text)))):
             return True
         own = {fold(one.value) for one in claims}
         others = {
