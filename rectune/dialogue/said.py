@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rectune.core.item_values import MAKERS
 from rectune.core.text.common_words import FUNCTION_WORDS, GENERAL_ENGLISH
 from rectune.core.text.plain import cut_line
 from rectune.dialogue.findings import claim_id
@@ -36,6 +37,7 @@ _HOW = re.compile(rf"{_AGAINST}|\S*(?:{_AGAINST_KO})\S*", re.IGNORECASE)
 _BEFORE = re.compile(rf"{_AGAINST}[^.]{{0,30}}$", re.IGNORECASE)
 _BEHIND = re.compile(rf"^[^.]{{0,12}}?(?:{_AGAINST_KO})")
 _FOR_AGAIN = re.compile(r"(?<!thing )\b(?:but|though|yet)\b(?! (?:no|not|never|without)\b)", re.IGNORECASE)
+_ROLES = MAKERS | frozenset("actor actress starring cast directed written made 배우 출연 주연".split())
 _PARTICLES = re.compile(
     r"(?:영화|소설|책|음악|게임|드라마|물|류|장르|작품)?(?:들)?"
     r"(?:은|는|이|가|을|를|과|와|도|만|의|에|로|으로|이나|나|랑|이랑|하고|보다|처럼|같은|까지|이고|고)?$"
@@ -102,7 +104,8 @@ def _of_piece(piece: str, catalogue: CatalogueTraits, stance: Stance) -> Iterato
     rest = piece
     for one in reversed(mentions):
         rest = f"{rest[: one.start]} {rest[one.until :]}"
-    if telling_terms(_HOW.sub(" ", rest)) or (not mentions and any(map(str.isalnum, piece))):
+    left = telling_terms(_HOW.sub(" ", rest)) - _ROLES - catalogue.aspects
+    if left or (not mentions and any(map(str.isalnum, piece))):
         yield _said("avoids" if _SAYS_AGAINST.search(rest) else stance, TASTE, piece, piece)
 
 
@@ -132,7 +135,11 @@ def _mentions(text: str, catalogue: CatalogueTraits) -> list[_Mention]:
         end = last.start + letters if letters else last.end
         found.append(_Mention(trait, words[at].start, end, last.end))
         at += length
-    return sorted([*found, *_decades(text, catalogue)], key=lambda one: one.start)
+    decades = list(_decades(text, catalogue))
+    rest = [
+        one for one in found if not any(two.start < one.until and one.start < two.until for two in decades)
+    ]
+    return sorted([*rest, *decades], key=lambda one: one.start)
 
 
 def _longest(words: Sequence[str], known: _Spellings) -> tuple[Trait, int, int] | None:

@@ -14,6 +14,7 @@ from rectune.core.text.common_words import FUNCTION_WORDS, GENERAL_ENGLISH, GENE
 from rectune.core.text.morphemes import PAIRS, segmenter
 from rectune.core.text.plain import is_unsegmented
 from rectune.core.types import ORIGINAL_TITLE, Item
+from rectune.prompts.titles import fold
 from rectune.retrieval.terms import PREDICATE, is_hangul, terms_of
 
 Trait = tuple[str, str]
@@ -91,6 +92,11 @@ class CatalogueTraits:
         for trait in itertools.chain.from_iterable(self.of_item.get(one, ()) for one in item_ids):
             found[trait] += 1
         return found
+
+    @cached_property
+    def aspects(self) -> frozenset[str]:
+        """The aspects that any item has something of, case aside."""
+        return frozenset(fold(aspect) for aspect, _ in self.holders)
 
     @cached_property
     def named_sizes(self) -> tuple[int, ...]:

@@ -105,7 +105,9 @@ def _named(claim: Claim, domain: str, locale: Locale) -> str:
     words, value = load_words(locale, FILE), _value(claim, locale)
     if claim.aspect in (TASTE, "word"):
         return _filled(words["quoted"], domain, locale, value=value)
-    return _filled(words["decades"], domain, locale, value=value) if claim.aspect == "decade" else value
+    if claim.aspect == "decade":
+        return _filled(words["decades"], domain, locale, value=value)
+    return what(claim, domain, locale)
 
 
 def _value(claim: Claim, locale: Locale) -> str:

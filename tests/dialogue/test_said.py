@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rectune.core.types import Locale
+from rectune.core.types import Item, Locale
 from rectune.dialogue.knowledge import ChatFact, FactKind, UserKnowledge
 from rectune.dialogue.said import read_said, said_claims
 from rectune.dialogue.traits import CatalogueTraits
@@ -32,6 +32,7 @@ def read(text: str, locale: Locale = "en") -> list[tuple[str, str, str]]:
         ("comedy but not horror", [("likes", "category", "Comedy"), ("avoids", "category", "Horror")]),
         ("not only horror", [("likes", "category", "Horror")]),
         ("films by Maker3", [("likes", "maker", "Maker3")]),
+        ("films directed by Maker3", [("likes", "maker", "Maker3")]),
         ("the 1960s", [("likes", "decade", "1960s")]),
         ("30s, 60s", [("likes", "taste", "30s"), ("likes", "decade", "1960s")]),
         ("dragons", [("likes", "word", "dragon")]),
@@ -101,3 +102,9 @@ def test_of_two_sayings_the_latest_counts() -> None:
 def test_what_is_said_is_kept_on_one_line_of_limited_length() -> None:
     (claim,) = read_said("gentle\x00\u202e words " * 100, CATALOGUES["en"])
     assert len(claim.quote) <= 200 and "\u202e" not in claim.quote and claim.quote.isprintable()
+
+
+def test_a_decade_that_a_fact_has_too_is_one_claim() -> None:
+    items = [Item("movies", f"{n}", f"Film {n}", (), "", 1994, ("setting: 1990s",)) for n in range(5)]
+    (claim,) = read_said("films of the 1990s", CatalogueTraits.of(items))
+    assert (claim.aspect, claim.value) == ("decade", "1990s")
