@@ -135,9 +135,7 @@ class RecommendService:
         start, (catalogue, deleted) = time.monotonic(), self.catalogue.snapshot()
         arm = self.comparison.assigned(question.user) if self.comparison else None
         catalogue = catalogue.of_arm(arm[1]) if arm else catalogue
-        taste = taste_of(self.database, catalogue.recommender, question.user)
-        if not question.shown_last:
-            taste = replace(taste, shown=frozenset())
+        taste = taste_of(self.database, catalogue.recommender, question.user, question.shown_last)
         shown: list[str] = []
         if previous is not None:
             with self.database.reading() as session:

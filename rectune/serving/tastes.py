@@ -52,8 +52,12 @@ def user_of(database: Database, recommender: Recommender, external_id: str) -> U
     return found
 
 
-def taste_of(database: Database, recommender: Recommender, external_id: str | None) -> Taste:
+def taste_of(
+    database: Database, recommender: Recommender, external_id: str | None, with_shown: bool = True
+) -> Taste:
     """What is known of a user now; feedback counts as soon as it is kept.
+
+    `with_shown`: whether what they were shown is looked up.
 
     Raises:
         NotFound: there is no such user.
@@ -65,7 +69,7 @@ def taste_of(database: Database, recommender: Recommender, external_id: str | No
         likes = feedback.liked(session, user.id)
         seen = feedback.item_ids(session, user.id, ("seen",))
         against = feedback.item_ids(session, user.id, ("dislike", "hide"))
-        shown = feedback.shown_without_reaction(session, user.id)[-_SHOWN:]
+        shown = feedback.shown_without_reaction(session, user.id)[-_SHOWN:] if with_shown else []
     past = recommender.history_of(external_id) if external_id in recommender.users else ()
     liked = [item for item in _latest([*past, *likes]) if item not in against and item in recommender.items]
     locale: Locale = "ko" if user.locale.lower().startswith("ko") else "en"
