@@ -80,9 +80,9 @@ class RemoteEngine:
         for job in [one for one in self._waiting if one.cancelled]:
             self._waiting.remove(job)
             job.give_up("cancelled")
-        for job in [one for one in self._open if one.cancelled]:
-            self._open.pop(job).answer.cancel()
-            job.give_up("cancelled")
+        for stream in [one for one in self._open if one.cancelled]:
+            self._open.pop(stream).answer.cancel()
+            stream.give_up("cancelled")
         while self._waiting and len(self._open) < self.slots:
             self._send(self._waiting.popleft())
         try:

@@ -86,7 +86,8 @@ def _vectors_of(ranker: Ranker | None) -> Floats | None:
         return next((one for one in found if one is not None), None)
     if isinstance(ranker, NewItems):
         ranker = ranker.content
-    return ranker.vectors() if isinstance(ranker, Hybrid) else None
+    vectors = ranker.vectors() if isinstance(ranker, Hybrid) else None
+    return None if vectors is None else vectors.astype(np.float64)
 
 
 def _by_categories(items: Sequence[Item]) -> Floats:
@@ -96,14 +97,16 @@ def _by_categories(items: Sequence[Item]) -> Floats:
     found = np.zeros((len(items), max(1, len(column))))
     for row, names in enumerate(named):
         found[row, [column[name] for name in names]] = 1
-    return found * np.log((1 + len(items)) / (1 + found.sum(axis=0)))
+    rarity: Floats = np.log((1 + len(items)) / (1 + found.sum(axis=0)))
+    return found * rarity
 
 
 def _main_directions(vectors: Floats) -> Floats:
     """[items, 32 at most] seen from their middle, in the directions in which they differ most; unit rows."""
-    there = vectors.any(axis=1)
+    there = np.asarray(vectors.any(axis=1))
     centred = np.where(there[:, None], vectors - vectors[there].mean(axis=0), 0.0) if there.any() else vectors
     values, directions = np.linalg.eigh(centred.T @ centred)
     found: Floats = centred @ directions[:, np.argsort(-values)[:_FACTORS]]
     lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 1e-9)
+    unit: Floats = np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 1e-9)
+    return unit

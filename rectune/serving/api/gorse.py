@@ -190,13 +190,14 @@ def _of_user(request: Request, user_id: str, type: FeedbackType | None, name: st
 
 
 def _kept(request: Request, body: Sequence[FeedbackBody]) -> Success:
-    told = [
-        (one.UserId, one.ItemId, type_of(one.FeedbackType), one.Value or None, milliseconds(one.Timestamp))
-        for one in body
-    ]
+    types = [type_of(one.FeedbackType) for one in body]  # refuses before anything is kept
     with state_of(request).service.database.writing() as session:
         ids = {name: _user(session, name) for name in sorted({one.UserId for one in body})}
-        feedback.put_many(session, [FeedbackEntry(ids[user], *rest) for user, *rest in told])
+        entries = [
+            FeedbackEntry(ids[one.UserId], one.ItemId, type, one.Value or None, milliseconds(one.Timestamp))
+            for one, type in zip(body, types, strict=True)
+        ]
+        feedback.put_many(session, entries)
     return Success(RowAffected=len(body))
 
 

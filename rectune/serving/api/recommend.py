@@ -89,7 +89,7 @@ class RecommendBody(Body):
         }
         return RecommendQuestion(
             self.user, tuple(self.history), self.query, self.n, tuple(self.exclude), tuple(self.categories),
-            where, self.explain, self.explore, self.locale,
+            where, self.explain, explore=self.explore, locale=self.locale,
         )  # fmt: skip
 
 

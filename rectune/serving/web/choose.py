@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
@@ -61,7 +61,7 @@ class Marked:
 @router.get("/choose")
 def choose(request: Request, state: State = "", query: Words = "") -> Response:
     """The page."""
-    return page(request, "choose.html", **_shown(request, Choosing(state=state, query=query)))
+    return page(request, "choose.html", **_shown(request, Choosing(state=state, query=query, mark="")))
 
 
 @router.get("/choose/found")
@@ -121,7 +121,7 @@ def _back(state: str, query: str) -> Response:
     return RedirectResponse("/choose" + (f"?{urlencode(given)}" if given else ""), 303)
 
 
-def _shown(request: Request, form: Choosing, told: tuple[str, str] = ("", "")) -> dict[str, object]:
+def _shown(request: Request, form: Choosing, told: tuple[str, str] = ("", "")) -> dict[str, Any]:
     """All that the page shows."""
     user, service = the_visitor(request).user, state_of(request).service
     catalogue, deleted = service.catalogue.snapshot()
@@ -138,7 +138,7 @@ def _shown(request: Request, form: Choosing, told: tuple[str, str] = ("", "")) -
     }  # fmt: skip
 
 
-def _search(request: Request, query: str, user: User) -> dict[str, object]:
+def _search(request: Request, query: str, user: User) -> dict[str, Any]:
     """What a search finds, with what was said of each; nothing without words."""
     service = state_of(request).service
     catalogue, deleted = service.catalogue.snapshot()
