@@ -95,10 +95,10 @@ def test_each_claim_that_counts_is_asked_about_in_the_language_of_the_answer():
     claims = [*LIKES, claim("avoids", "War"), claim("likes", "Romance", state="removed")]
     english = rerank(claims, CANDIDATES, 2, ClaimJudge(), 0.0).checks
     assert [one.question for one in english] == [
-        "Which of these have Drama?", "Which of these have War, which is to be avoided?"
+        'Which of these match "Drama"?', 'Which of these match "War", which is to be avoided?'
     ]  # fmt: skip
     korean = rerank([claim("avoids", "전쟁")], CANDIDATES, 2, ClaimJudge(), 0.0, "ko").checks
-    assert korean[0].question == "이 중에 피하려는 전쟁이 있는 것은?"
+    assert korean[0].question == '이 중에 피하려는 "전쟁"에 해당하는 것은?'
 
 
 def test_a_removed_claim_changes_what_is_recommended():

@@ -76,5 +76,5 @@ def test_hostile_text_is_one_line_of_data(prompt):
 
 def test_words_for_claims_that_nobody_worded():
     assert claim_words("avoids", "Horror", "en") == "avoids Horror"
-    assert check_question("likes", "공포", "ko") == "이 중에 공포가 있는 것은?"
+    assert check_question("likes", "공포", "ko") == '이 중에 "공포"에 해당하는 것은?'
     assert suits_sentence(["likes grues."], "en") == "It suits what is known of you: likes grues."
