@@ -113,7 +113,7 @@ class CatalogueTerms:
         return found
 
     def _longest(self, text: str, words: list[TitleWord], place: int) -> tuple[TermMention, int] | None:
-        first = [form for form in _forms(words[place].text)]
+        first = list(_forms(words[place].text))
         most = max((self._lengths.get(form, 0) for form in first), default=0)
         for count in range(min(most, len(words) - place), 0, -1):
             some = words[place : place + count]
@@ -162,6 +162,4 @@ def _forms(word: str) -> Iterator[str]:
     bare = [word.removesuffix(end) for end in _COPULAS if word.endswith(end) and len(word) > len(end) + 1]
     for form in [*without_particle(word), *bare]:
         yield form
-        yield from (
-            form[: -len(end)] for end in _SUFFIXES if form.endswith(end) and len(form) > len(end) + 1
-        )
+        yield from (form[: -len(end)] for end in _SUFFIXES if form.endswith(end) and len(form) > len(end) + 1)

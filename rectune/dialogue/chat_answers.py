@@ -11,7 +11,7 @@ from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.chat_model import ChatModel, chat_messages, worded
 from rectune.dialogue.chat_question import kinds_to_ask
 from rectune.dialogue.chat_search import Found, Wish, find, ruled_out, wish_of
-from rectune.dialogue.chat_sentences import Sentences, shown_value, title_of
+from rectune.dialogue.chat_sentences import Sentences, shown_value
 from rectune.dialogue.chat_turn import ChatMessage, Emit, SaidSentence
 from rectune.dialogue.knowledge import ChatFact
 from rectune.dialogue.memory import MemoryChange
@@ -22,6 +22,7 @@ from rectune.recommender.answering import CatalogueAnswers
 
 _ANSWER = 200  # tokens of the context that are kept for an answer
 _EXPLAINED = 3  # items that are explained where none is pointed at
+_LATELY = 6  # answers whose items count as shown
 _ENDED = ("like", "avoid")  # kinds of facts of which it is said that they were superseded
 
 
@@ -96,7 +97,9 @@ class Answering:
 
     def _forget(self) -> None:
         gone = self._change.removed
-        self._say(self._sentences.quotes("forgotten", gone) if gone else self._sentences.say("forgotten_none"))
+        self._say(
+            self._sentences.quotes("forgotten", gone) if gone else self._sentences.say("forgotten_none")
+        )
 
     def _why(self) -> None:
         """The evidence of the item that is spoken of, and what the person said that led to it."""
@@ -112,7 +115,11 @@ class Answering:
         liked = [self._catalogue.items[id] for id in wish.history if id in self._catalogue.items]
         for item in items:
             found = find(self._recommender, self._catalogue, _only(wish, item), self._understood.locale, 1)
-            self._say(self._sentences.reason(item, [one for one in liked if one is not item], query, found.evidence[0]))
+            self._say(
+                self._sentences.reason(
+                    item, [one for one in liked if one is not item], query, found.evidence[0]
+                )
+            )
             if said := self._said_for(item):
                 self._say(self._sentences.quotes("why_said", said))
 
@@ -142,6 +149,9 @@ class Answering:
         self._say(self._sentences.say("help"))
 
     def _recommend(self) -> None:
+        if self._understood.ask == "like_that" and not (self._understood.items or self._understood.foreign):
+            self._say(self._sentences.say("which"))
+            return
         query = self._understood.query or self._query_before()
         noted = self._sentences.noted(self._change.added)
         ended = [one for one in self._change.removed if one.kind in _ENDED and self._turned(one)]
@@ -165,7 +175,9 @@ class Answering:
             return
         self.item_ids = tuple(item.item_id for item in found.items)
         self.focus, self.query = self.item_ids[0], query
-        self._emit("items", {"items": [_row(*pair) for pair in zip(found.items, found.evidence, strict=True)]})
+        self._emit(
+            "items", {"items": [_row(*pair) for pair in zip(found.items, found.evidence, strict=True)]}
+        )
         self._say(*self._notes(wish, found))
         if self._model and self._worded(self._model, wish, found):
             return
@@ -227,13 +239,19 @@ class Answering:
     def _wish(self, query: str) -> Wish:
         understood, message = self._understood, self._message
         likes = understood.ask in ("recommend", "like_that")
-        shown = {id for turn in message.earlier for id in turn.item_ids}
+        answers = [turn.item_ids for turn in message.earlier if turn.item_ids][-_LATELY:]
         shorter = self._shown()[:1] if understood.shorter_items else []
         return wish_of(
             self._catalogue, message.knowledge, self._change.facts, message.persona, query=query,
-            likened=understood.items if likes else (), foreign=understood.foreign, shown=shown,
+            likened=understood.items if likes else (), foreign=understood.foreign,
+            shown=frozenset(id for ids in answers for id in ids), liked_now=self._liked_now(),
             shorter_than=shorter[0].item_id if shorter else "",
         )  # fmt: skip
+
+    def _liked_now(self) -> list[str]:
+        """What this message only says that they like, which they may be shown at once."""
+        facts = self._understood.facts if self._understood.ask == "tell" else ()
+        return [fact.value for fact in facts if fact.kind == "like" and not fact.item_id]
 
     def _asks_back(self, wish: Wish) -> bool:
         """Whether nothing is known that could be gone by, and it was not asked just before."""
@@ -259,7 +277,8 @@ class Answering:
         return [
             fact
             for fact in self._change.facts
-            if fact.kind in ("like", "want", "mood") and (fact.item_id == item.item_id or item.item_id in terms.ids(fact.value))
+            if fact.kind in ("like", "want", "mood")
+            and (fact.item_id == item.item_id or item.item_id in terms.ids(fact.value))
         ]
 
     def _turned(self, old: ChatFact) -> bool:
@@ -269,7 +288,9 @@ class Answering:
 
 def _only(wish: Wish, item: Item) -> Wish:
     """The same wish, met by one item alone."""
-    return Wish(wish.query, tuple(one for one in wish.history if one != item.item_id), frozenset({item.item_id}))
+    return Wish(
+        wish.query, tuple(one for one in wish.history if one != item.item_id), frozenset({item.item_id})
+    )
 
 
 def _row(item: Item, evidence: Any) -> Mapping[str, Any]:

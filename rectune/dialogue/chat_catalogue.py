@@ -47,5 +47,7 @@ def item_called(words: str, titles: TitleIndex) -> Item | None:
         return None
     if titles.has(words):
         return next(iter(titles.called(words)), None)
-    whole = [one for one in find_all(titles, words) if one.start == 0 and words[one.end :] in ("", *PARTICLES)]
+    whole = [
+        one for one in find_all(titles, words) if one.start == 0 and words[one.end :] in ("", *PARTICLES)
+    ]
     return titles.items[whole[0].index] if whole else None

@@ -75,7 +75,11 @@ def chat_messages(
         (words["said"], [one.quote for one in parts.facts]),
         (words["found"], [told_facts(item, locale) for item in items]),
     ]
-    shown = [f"{head}\n" + "\n".join(f"- {cut_line(line, _MESSAGE)}" for line in lines) for head, lines in blocks if lines]
+    shown = [
+        f"{head}\n" + "\n".join(f"- {cut_line(line, _MESSAGE)}" for line in lines)
+        for head, lines in blocks
+        if lines
+    ]
     shown.append(f"{words['message']} {cut_line(message, _MESSAGE)}")
     return (("system", fill(words["system"], domain, kinds, {})), *turns, ("user", "\n\n".join(shown)))
 
@@ -140,7 +144,11 @@ def checked_item(
         locale: the language.
         titles: knows all titles of the catalogue.
     """
-    named = [items[one.index] for one in find_items(sentence, [item.title for item in items]) if one.certainty >= SURE]
+    named = [
+        items[one.index]
+        for one in find_items(sentence, [item.title for item in items])
+        if one.certainty >= SURE
+    ]
     ids = {item.item_id for item in named}
     if len(ids) > 1:
         return None

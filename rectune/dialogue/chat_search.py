@@ -23,13 +23,11 @@ _WORDS = 8  # likes in words that are searched with: the latest
 _FOREIGN = 200  # characters of the description of another domain's item that are searched with
 _TEXT = 2000  # characters of an item's text that are looked at for words that are avoided
 _LENGTHS = re.compile(
-    r"^(?:run ?time|running time|duration|length|minutes|상영 ?시간|러닝 ?타임|재생 ?시간|길이)$", re.IGNORECASE
+    r"^(?:run ?time|running time|duration|length|minutes|상영 ?시간|러닝 ?타임|재생 ?시간|길이)$",
+    re.IGNORECASE,
 )
-# What the catalogue may call things for this company; only what it has counts.
-_FOR_COMPANY: Mapping[str, tuple[str, ...]] = {
-    "en": ("Children", "Children's", "Kids", "Family"),
-    "ko": ("가족", "어린이", "아동", "키즈"),
-}
+# What a catalogue may call things for children; only what it has counts.
+_FOR_YOUNG = ("Children", "Children's", "Kids", "Family", "가족", "어린이", "아동", "키즈")
 _YOUNG = re.compile(
     r"^(?:kids?|child(?:ren)?|son|daughter|toddler|grandchildren|nephew|niece|family|아이들?|애들|애기|아기|아들|딸|조카|가족들?)$"
 )
@@ -87,7 +85,9 @@ def ruled_out(
             gone |= {id for id, item in catalogue.items.items() if (minutes_taken(item) or 0) > most}
     own = [one for one in persona.active if one.stance == "avoids" and (one.quote or one.state != "inferred")]
     for claim in own:
-        wished = any(one.kind in ("want", "like") and one.value.casefold() == claim.value.casefold() for one in facts)
+        wished = any(
+            one.kind in ("want", "like") and one.value.casefold() == claim.value.casefold() for one in facts
+        )
         if not wished:
             gone |= ids_with(catalogue, claim.value)
     return frozenset(gone) - {""}
@@ -122,6 +122,7 @@ def wish_of(
     likened: Sequence[str],
     foreign: Sequence[Item],
     shown: Collection[str],
+    liked_now: Sequence[str] = (),
     shorter_than: str = "",
 ) -> Wish:
     """What to search for.
@@ -132,7 +133,8 @@ def wish_of(
         query: the words of this message that say what is wanted.
         likened: ids of the items that it should be like.
         foreign: items of other domains that it should be like; they are searched with.
-        shown: ids that this chat has shown.
+        shown: ids that were shown lately; they come again only where no others are left.
+        liked_now: what this message says that the person likes, in values of the catalogue.
         shorter_than: the id of an item that takes too long; empty for none.
     """
     gone = ruled_out(catalogue, knowledge, facts, persona) | set(likened) | _namesakes(catalogue, foreign)
@@ -141,11 +143,11 @@ def wish_of(
     if shorter_than and (most := minutes_taken(catalogue.items[shorter_than])):
         gone |= {id for id, item in catalogue.items.items() if (minutes_taken(item) or most) >= most}
     allowed = frozenset(catalogue.items) - gone
-    allowed, met, unmet = _narrowed(catalogue, allowed, facts)
+    allowed, met, unmet = _narrowed(catalogue, allowed, facts, liked_now)
     fresh = allowed - set(shown)
     again = not fresh and bool(allowed)
     words = "; ".join(filter(None, [query, *map(_told, foreign)]))
-    words = words or "; ".join(_words_wanted(catalogue, facts))
+    words = words or "; ".join([*liked_now, *_words_wanted(facts)])
     history = tuple(one for one in likened if one in catalogue.items) or tuple(liked[-_LIKED:])
     if not words and not history:
         words = "; ".join(_words_liked(knowledge, facts, persona))
@@ -169,32 +171,41 @@ def find(
         ids, fits = [one.item_id for one in answer], answer.fits
     else:
         ids = _popular(recommender, wish.allowed)[:k]
-    if len(ids) < min(k, len(wish.allowed)) and wish.met:  # words alone find no more: what meets the wish does
+    if len(ids) < min(k, len(wish.allowed)) and (wish.met or not ids):  # words alone find no more
+        fits = fits and bool(ids)
         ids += [one for one in _popular(recommender, wish.allowed) if one not in ids][: k - len(ids)]
     items = tuple(catalogue.items[id] for id in ids)
     liked = [catalogue.items[id] for id in wish.history if id in catalogue.items]
-    return Found(items, tuple(evidence_for(items, liked, wish.query, locale, recommender.likes)), fits or bool(wish.met))
+    return Found(
+        items,
+        tuple(evidence_for(items, liked, wish.query, locale, recommender.likes)),
+        fits or bool(wish.met),
+    )
 
 
 def _narrowed(
-    catalogue: ChatCatalogue, allowed: frozenset[str], facts: Sequence[ChatFact]
+    catalogue: ChatCatalogue, allowed: frozenset[str], facts: Sequence[ChatFact], liked_now: Sequence[str]
 ) -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
     """The allowed ids that have what is wanted: all of it, else as much as some item has."""
     met, unmet = list[str](), list[str]()
-    for fact in facts:
-        if fact.kind not in ("want", "mood") or not catalogue.terms.has(fact.value):
+    wanted = [fact.value for fact in facts if fact.kind in ("want", "mood")]
+    for value in dict.fromkeys([*wanted, *liked_now]):
+        if not catalogue.terms.has(value):
             continue
-        ids = catalogue.terms.ids(fact.value)
-        if some := allowed & ids:
+        if some := allowed & catalogue.terms.ids(value):
             allowed = some
-            met.append(fact.value)
+            met.append(value)
         else:
-            unmet.append(fact.value)
+            unmet.append(value)
+    kinds = catalogue.terms.categories()
+    folded = {name.casefold(): name for name in kinds}
     young = any(fact.kind == "company" and _YOUNG.match(fact.value) for fact in facts)
-    names = [one for some in _FOR_COMPANY.values() for one in some] if young else []
-    names += [fact.value for fact in facts if fact.kind == "occasion"]
-    ids = frozenset[str]().union(*(catalogue.terms.ids(name) for name in names))
-    return allowed & ids or allowed, tuple(dict.fromkeys(met)), tuple(dict.fromkeys(unmet))
+    suits = [folded[name.casefold()] for name in _FOR_YOUNG if young and name.casefold() in folded]
+    suits += [folded[fact.value] for fact in facts if fact.kind == "occasion" and fact.value in folded]
+    some = allowed & frozenset[str]().union(*(kinds[name] for name in suits))
+    if some:
+        met += [name for name in suits if some & kinds[name]]
+    return some or allowed, tuple(dict.fromkeys(met)), tuple(unmet)
 
 
 def _liked(catalogue: ChatCatalogue, knowledge: UserKnowledge, facts: Sequence[ChatFact]) -> list[str]:
@@ -205,7 +216,7 @@ def _liked(catalogue: ChatCatalogue, knowledge: UserKnowledge, facts: Sequence[C
     return [id for id in every if id in catalogue.items and id not in against]
 
 
-def _words_wanted(catalogue: ChatCatalogue, facts: Sequence[ChatFact]) -> list[str]:
+def _words_wanted(facts: Sequence[ChatFact]) -> list[str]:
     return [
         fact.value
         for fact in facts

@@ -1,4 +1,4 @@
-"""The sentences of the chat without a model: from templates, in both languages, true by what they are made of."""
+"""The sentences of the chat without a model: from templates, in both languages."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rectune.dialogue.chat_turn import SaidSentence
 from rectune.dialogue.knowledge import ChatFact, Persona, UserKnowledge
 from rectune.prompts.locale_words import fill, load_words, one_line
 from rectune.prompts.template_reasons import quoted, template_reason
+from rectune.prompts.titles import fold
 from rectune.recommender.evidence import Evidence, people_in_words
 from rectune.recommender.explanation_request import ExplanationRequest
 from rectune.recommender.explanations import plain_sentence
@@ -35,8 +36,11 @@ class Sentences:
 
     def item(self, item: Item, evidence: Evidence | None) -> SaidSentence:
         """An item, with its categories and what speaks for it."""
-        kinds = ", ".join(shown_value(one) for one in list(categories_of(item).values())[:_KINDS])
-        why = shortened(printable(evidence.text), 2 * _VALUE) if evidence else ""
+        named = list(categories_of(item).values())[:_KINDS]
+        kinds = ", ".join(map(shown_value, named))
+        told = {fold(one) for one in named}
+        new = evidence and not (evidence.kind == "query" and told.issuperset(map(fold, evidence.words)))
+        why = shortened(printable(evidence.text), 2 * _VALUE) if evidence and new else ""
         text = self._filled("item", name=title_of(item), year=item.year, kinds=kinds, why=why)
         return SaidSentence(text, (item.item_id,))
 
@@ -50,7 +54,9 @@ class Sentences:
         names = self._row([title_of(item) for item in items[:_NAMED]])
         return SaidSentence(self._filled(part, names=names), tuple(item.item_id for item in items[:_NAMED]))
 
-    def reason(self, item: Item, liked: Sequence[Item], query: str, evidence: Evidence | None) -> SaidSentence:
+    def reason(
+        self, item: Item, liked: Sequence[Item], query: str, evidence: Evidence | None
+    ) -> SaidSentence:
         """Why an item is recommended, from the catalogue, in a paragraph."""
         people = people_in_words(evidence)
         asked = ExplanationRequest(item, tuple(liked), query, self.locale, people=people)
@@ -65,12 +71,15 @@ class Sentences:
         """What was understood of a message, so that it can be put right at once."""
         found = list[SaidSentence]()
         for part, kind, of_items in (
-            ("noted_like", "like", None), ("noted_avoid", "avoid", False), ("noted_avoid_item", "avoid", True),
-            ("noted_not_now", "not_now", None), ("noted_seen", "seen", True),
+            ("noted_like", "like", None), ("noted_avoid", "avoid", False),
+            ("noted_avoid_item", "avoid", True), ("noted_not_now", "not_now", None),
+            ("noted_seen", "seen", True),
         ):  # fmt: skip
             some = [fact for fact in facts if fact.kind == kind and of_items in (None, bool(fact.item_id))]
             if some:
-                names = [quoted(printable(one.value)) if one.item_id else shown_value(one.value) for one in some]
+                names = [
+                    quoted(printable(one.value)) if one.item_id else shown_value(one.value) for one in some
+                ]
                 ids = tuple(one.item_id for one in some if one.item_id)
                 found.append(SaidSentence(self._filled(part, names=self._row(names[:_QUOTES])), ids))
         return found
@@ -86,13 +95,19 @@ class Sentences:
             return self.say("ask_title")
         shown = [shown_value(kind) for kind in kinds]
         last = load_words(self.locale, FILE)["or"]
-        return self.say("ask_kinds", kinds=f"{', '.join(shown[:-1])}{last}{shown[-1]}" if shown[1:] else shown[0])
+        return self.say(
+            "ask_kinds", kinds=f"{', '.join(shown[:-1])}{last}{shown[-1]}" if shown[1:] else shown[0]
+        )
 
     def of_person(
         self, knowledge: UserKnowledge, persona: Persona, facts: Sequence[ChatFact], liked: Sequence[Item]
     ) -> list[SaidSentence]:
         """What is known of a person: claims, what they marked as liked, and what they said."""
-        found = [SaidSentence(shortened(printable(one.text), _TOLD), one.item_ids) for one in persona.active[:8] if one.text]
+        found = [
+            SaidSentence(shortened(printable(one.text), _TOLD), one.item_ids)
+            for one in persona.active[:8]
+            if one.text
+        ]
         if liked:
             names = self._row([title_of(item) for item in liked[-_NAMED:]])
             ids = tuple(item.item_id for item in liked[-_NAMED:])

@@ -15,15 +15,22 @@ from rectune.prompts.title_matching import without_particle
 _MOST_WORDS, _LONGEST = 4, 60
 _SPLIT = re.compile(r"\s*(?:,|;|/|&|\band\b|\bor\b|\bnor\b|\bplus\b|\bas well as\b)\s*")
 _HEAD = re.compile(
-    r"^(?:(?:the|a|an|any|all|some|most|more|too|very|really|so|such|much|many|your|those|these|kind of|kinds of|lots of"
-    r"|a lot of|to (?:watch|see|read|play|hear|listen to)|watching|seeing|reading|playing|listening to|with|about"
-    r"|by|from|in|like|of|stories about|(?:films?|movies?|books?|games?|songs?|albums?|anime|things?|stuff|anything"
-    r"|something|everything) (?:about|with|by|from|like|that (?:are|is)|which (?:are|is)|full of|set in))\s+)+"
+    r"^(?:(?:the|a|an|any|all|some|most|more|too|very|really|so|such|much|many|your"
+    r"|those|these|kind of|kinds of|lots of"
+    r"|a lot of|to (?:watch|see|read|play|hear|listen to)|watching|seeing|reading"
+    r"|playing|listening to|with|about"
+    r"|by|from|in|like|of|stories about|(?:films?|movies?|books?|games?|songs?|albums?"
+    r"|anime|things?|stuff|anything"
+    r"|something|everything) (?:about|with|by|from|like|that (?:are|is)|which (?:are|is)"
+    r"|full of|set in))\s+)+"
 )
 _TAIL = re.compile(
-    r"(?:\s*\b(?:films?|movies?|books?|games?|songs?|albums?|anime|stuff|things?|ones?|genres?|stories|at all|any ?more"
-    r"|either|tonight|today|now|please|much|too much|too|very much|a lot|so much|after all|again|though|then|these days"
-    r"|lately|really|in it|in them|in general|anyway|to watch|to read|to see|to play|to listen to|for me|instead)\b)+\s*$"
+    r"(?:\s*\b(?:films?|movies?|books?|games?|songs?|albums?|anime|stuff|things?|ones?"
+    r"|genres?|stories|at all|any ?more"
+    r"|either|tonight|today|now|please|much|too much|too|very much|a lot|so much|after "
+    r"all|again|though|then|these days"
+    r"|lately|really|in it|in them|in general|anyway|to watch|to read|to see|to play|to "
+    r"listen to|for me|instead)\b)+\s*$"
 )
 _NO_THING = re.compile(
     r"^(?:it|that|this|them|those|these|you|me|him|her|us|one|to|how|when|what|who|where|why|if|being|having"
@@ -33,11 +40,16 @@ _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 _HANGUL = re.compile("[가-힣]+")
 # Korean words that end the phrase before them, or say nothing of a thing.
 _EMPTY_KO = frozenset(
-    "저는 나는 난 전 제가 내가 저도 나도 우리는 우리 오늘 오늘은 요즘 요즘은 그리고 그런데 근데 하지만 그래서 사실 아 음 네 아니 "
-    "너무 정말 진짜 별로 그냥 좀 조금 뭔가 혹시 제일 가장 특히 역시 아주 이제 이제는 앞으로 다시 그래도 영화 책 게임 거 것 걸 건 게 "
-    "장르 작품 영화를 책을 게임을 영화는 영화가 재미있는 재밌는 좋은 괜찮은 볼 만한 만한 하나 한 편 다 지금 지금은 사람 나 저".split()
+    "저는 나는 난 전 제가 내가 저도 나도 우리는 우리 오늘 오늘은 요즘 요즘은 그리고 "
+    "그런데 근데 하지만 그래서 사실 아 음 네 아니 "
+    "너무 정말 진짜 별로 그냥 좀 조금 뭔가 혹시 제일 가장 특히 역시 아주 이제 이제는 "
+    "앞으로 다시 그래도 영화 책 게임 거 것 걸 건 게 "
+    "장르 작품 영화를 책을 게임을 영화는 영화가 재미있는 재밌는 좋은 괜찮은 볼 만한 "
+    "만한 하나 한 편 다 지금 지금은 사람 나 저".split()
 )
-_THINGS_KO = frozenset("거 것 걸 건 게 거는 것은 거를 것을 영화 영화는 영화를 책 책은 게임 작품 장르 장르는".split())
+_THINGS_KO = frozenset(
+    "거 것 걸 건 게 거는 것은 거를 것을 영화 영화는 영화를 책 책은 게임 작품 장르 장르는".split()
+)
 _ENDS_KO = re.compile(r"(?:는데|지만|고|아서|어서|니까|며|면서|면)$")
 
 
@@ -61,7 +73,9 @@ def says_something(text: str) -> bool:
         return False
     if not is_installed("kiwipiepy"):
         return any(word not in _EMPTY_KO and len(word) > 1 for word in _HANGUL.findall(text))
-    return any(one.form not in GENERAL_KOREAN and one.form not in _EMPTY_KO for one in next(morphemes_of([text])))
+    return any(
+        one.form not in GENERAL_KOREAN and one.form not in _EMPTY_KO for one in next(morphemes_of([text]))
+    )
 
 
 def _english(reach: str) -> Iterator[str]:
@@ -73,7 +87,9 @@ def _english(reach: str) -> Iterator[str]:
 
 
 def _korean(reach: str) -> Iterator[str]:
-    for piece in re.split(r"\s*[,;/]\s*|\s그리고\s|(?<=[가-힣])(?:이랑|하고)\s|(?<=[가-힣])[와과]\s", reach.strip(" .!?~\"'()")):
+    for piece in re.split(
+        r"\s*[,;/]\s*|\s그리고\s|(?<=[가-힣])(?:이랑|하고)\s|(?<=[가-힣])[와과]\s", reach.strip(" .!?~\"'()")
+    ):
         words = piece.split()
         for at in range(len(words) - 1, -1, -1):  # what stands behind the last clause that ended
             if _ENDS_KO.search(words[at]):

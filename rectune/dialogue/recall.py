@@ -51,7 +51,9 @@ def nearest_facts(
     """
     if len(facts) <= count:
         return list(facts)
-    asked, *told = (set(terms) for terms in terms_of([message, *(f"{one.value} {one.quote}" for one in facts)]))
+    asked, *told = (
+        set(terms) for terms in terms_of([message, *(f"{one.value} {one.quote}" for one in facts)])
+    )
     common = [len(asked & words) for words in told]
     latest = sorted(range(len(facts)), key=lambda at: (-common[at], -at))
     rankings = {"words": [at for at in latest if common[at]] or latest}
@@ -66,7 +68,11 @@ def nearest_facts(
 
 
 def prompt_parts(
-    persona: Persona, facts: Sequence[ChatFact], turns: Sequence[ChatTurn], room: int, count: Callable[[str], int]
+    persona: Persona,
+    facts: Sequence[ChatFact],
+    turns: Sequence[ChatTurn],
+    room: int,
+    count: Callable[[str], int],
 ) -> PromptParts:
     """What fits into the room that a prompt leaves.
 

@@ -17,8 +17,12 @@ from rectune.dialogue.phrases import phrases_in
 
 _KINDS: dict[Stance, FactKind] = {"like": "like", "avoid": "avoid", "want": "want", "seen": "seen"}
 _LONGEST_QUOTE = 200
+_AROUND = " ,.;:!?~\"'-"
+_JOINED = re.compile(r"\s(?:but|and|because|so|since|though|although|or|please)$", re.IGNORECASE)
 _MOST_WORDS = 6  # of a message that is nothing but the name of what is wanted
-_SENTENCE = re.compile(r"\b(?:i|you|he|she|we|they|my|is|are|was|do|did|that|wish)\b|[가-힣](?:어|아|다|요|까|네|지)[.!]*$")
+_SENTENCE = re.compile(
+    r"\b(?:i|you|he|she|we|they|my|is|are|was|do|did|that|wish)\b|[가-힣](?:어|아|다|요|까|네|지)[.!]*$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,7 @@ def _reaches(low: str, sentence: SentenceSpan, locale: Locale) -> Iterator[_Reac
             continue
         quote = (cue.start, end) if cue.behind else (start, cue.end)
         offset = sentence.start
-        yield _Reach(
-            stance, start + offset, end + offset, (quote[0] + offset, quote[1] + offset)
-        )
+        yield _Reach(stance, start + offset, end + offset, (quote[0] + offset, quote[1] + offset))
 
 
 def _settled(cue: Cue, stated: Sequence[Cue]) -> Stance:
@@ -92,7 +94,8 @@ def _facts(
     pointed: str,
 ) -> Iterator[ChatFact]:  # fmt: skip
     kind: FactKind = "not_now" if reach.stance == "not" else _KINDS[reach.stance]
-    quote = text[reach.quote[0] : reach.quote[1]].strip(" ,.;:!?~\"'-")[:_LONGEST_QUOTE]
+    quote = text[reach.quote[0] : reach.quote[1]].strip(_AROUND)[:_LONGEST_QUOTE]
+    quote = _JOINED.sub("", quote).strip(_AROUND)
     inside = low[reach.start : reach.end]
     items = [one.item for one in named if reach.start <= one.start and one.end <= reach.end]
     if not items and (item := _titled(inside, locale, catalogue)):
@@ -101,7 +104,12 @@ def _facts(
         items = []  # a title that is wanted is a request for what is like it
     for item in items:
         yield ChatFact(kind, item.title, quote, 0, 0, item.item_id)
-    if not items and pointed and kind in ("like", "avoid", "seen", "not_now") and _points(inside, text, reach):
+    if (
+        not items
+        and pointed
+        and kind in ("like", "avoid", "seen", "not_now")
+        and _points(inside, text, reach)
+    ):
         title = catalogue.items[pointed].title if pointed in catalogue.items else ""
         yield ChatFact(kind, title or pointed, quote, 0, 0, pointed)
         return

@@ -123,15 +123,23 @@ def _remembered(message: ChatMessage, understood: Understood, catalogue: ChatCat
         ]
     if not _asks_anew(understood):
         return remember(known, facts)
-    old = [fact for fact in known if fact.kind in SESSION_KINDS and fact.kind not in ("not_now", "company", "time")]
+    old = [
+        fact
+        for fact in known
+        if fact.kind in SESSION_KINDS and fact.kind not in ("not_now", "company", "time")
+    ]
     change = remember([fact for fact in known if fact not in old], facts)
     return MemoryChange(change.facts, change.added, (*old, *change.removed))
 
 
 def _asks_anew(understood: Understood) -> bool:
-    """Whether something is asked for without saying what: wishes of before have been answered then."""
+    """Whether wishes of before have been answered: something is asked for without saying what, or to be like
+    an item, or something new is said to be liked.
+    """
+    if understood.ask == "like_that":
+        return True
+    if understood.ask == "tell":
+        return any(fact.kind == "like" for fact in understood.facts)
     kinds = {fact.kind for fact in understood.facts}
-    wishes = kinds & set(SESSION_KINDS) or understood.query or understood.items or understood.foreign
+    wishes = kinds & set(SESSION_KINDS) or understood.query
     return understood.ask == "recommend" and not wishes
-
-

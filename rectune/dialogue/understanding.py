@@ -27,8 +27,13 @@ from rectune.prompts.titles import name_of
 _TITLE_PLACES = (
     re.compile(r"\b(?:like|similar to|tell me about|know about)\s+(.+?)[?.!,]*$", re.IGNORECASE),
     re.compile(r"\b(?:what is|what's|who directed|who made)\s+(.+?)(?:\s+about)?[?.!]*$", re.IGNORECASE),
-    re.compile(r"(\S+(?:\s\S+){0,4}?)(?:은|는|이랑|랑|과|와|이란|란)?\s?(?:같은|비슷한|처럼|어떤|무슨|에 대해|줄거리|내용)"),
-    re.compile(r"(?<=\s)(\S+)(?:은|는|이랑|랑|과|와|이란|란)?\s?(?:같은|비슷한|처럼|어떤|무슨|에 대해|줄거리|내용)"),
+    re.compile(
+        r"(\S+(?:\s\S+){0,4}?)(?:은|는|이랑|랑|과|와|이란|란)?\s?(?:같은|비슷한|처럼|어떤"
+        r"|무슨|에 대해|줄거리|내용)"
+    ),
+    re.compile(
+        r"(?<=\s)(\S+)(?:은|는|이랑|랑|과|와|이란|란)?\s?(?:같은|비슷한|처럼|어떤|무슨|에 대해|줄거리|내용)"
+    ),
 )
 
 
@@ -130,7 +135,7 @@ def foreign_in(text: str, catalogue: ChatCatalogue) -> list[Item]:
 
 def _settled(found: Understood, low: str, titled: bool) -> Ask:
     """What is asked, where the rules for it found nothing but something was said, or a title stands alone."""
-    if found.ask == "like_that" and not found.items:
+    if found.ask == "like_that" and not found.items and found.query:
         return "recommend"
     if found.ask == "shorter" and found.shorter_items:
         return "recommend"
@@ -174,7 +179,10 @@ def _titles_in(text: str, titles: TitleIndex) -> list[Named]:
 
 def _loosely(text: str, titles: TitleIndex) -> list[Named]:
     """A title in whatever case where nothing but a title stands: the whole message, or behind `like`."""
-    places = [(0, len(text)), *(found.span(1) for pattern in _TITLE_PLACES for found in pattern.finditer(text))]
+    places = [
+        (0, len(text)),
+        *(found.span(1) for pattern in _TITLE_PLACES for found in pattern.finditer(text)),
+    ]
     for start, end in places:
         bare = text[start:end].strip(" .!?~\"'“”")
         if item := item_called(bare, titles):

@@ -1,4 +1,4 @@
-"""The words of a message to search with: what is left without what only asks, and without what is ruled out."""
+"""The words of a message to search with: without those that only ask, and without what is ruled out."""
 
 from __future__ import annotations
 
@@ -16,17 +16,26 @@ from rectune.dialogue.phrases import says_something
 
 _LONGEST = 300
 _POLITE = re.compile(
-    r"\b(?:please|like|similar to|don't forget|remember|could you|can you|would you|i think|thanks|thank you|hello|hi|hey|me|something|anything|maybe|some|any"
-    r"|what should i \w+|what can i \w+|to (?:watch|see|read|play|listen to)|surprise|suggestions?|recommendations?"
-    r"|ignore (?:all |any )?(?:previous|prior|above) instructions|you are now|i'm|i am|not too|but|it|that|this|one"
+    r"\b(?:please|like|similar to|don't forget|remember|could you|can you|would you|i "
+    r"think|thanks|thank you|hello|hi|hey|me|something|anything|maybe|some|any"
+    r"|what should i \w+|what can i \w+|to (?:watch|see|read|play|listen to)|surprise"
+    r"|suggestions?|recommendations?"
+    r"|ignore (?:all |any )?(?:previous|prior|above) instructions|you are now|i'm|i am"
+    r"|not too|but|it|that|this|one"
     r"|else|other|another|different|new|more|next|again|ones|shorter|short)\b"
-    r"|추천\S*|부탁\S*|해 ?줘\S*|주세요|볼 ?만한|뭐|뭘|어때\S*|있어\S*|없어\S*|있나\S*|없나\S*|좀|혹시|보고|싶\S*|읽고|듣고|하고"
+    r"|추천\S*|부탁\S*|해 ?줘\S*|주세요|볼 ?만한|뭐|뭘|어때\S*|있어\S*|없어\S*|있나\S*"
+    r"|없나\S*|좀|혹시|보고|싶\S*|읽고|듣고|하고"
     r"|다른|또|그거|이거|거(?=\s|$)|것|걸|찾\S*|알려\S*|보여\S*|골라\S*|더|그런|이런|말고|오늘은?|짧은"
 )
 
 
 def words_to_search(
-    text: str, low: str, locale: Locale, own: Sequence[Named], other: Sequence[Named], facts: Sequence[ChatFact]
+    text: str,
+    low: str,
+    locale: Locale,
+    own: Sequence[Named],
+    other: Sequence[Named],
+    facts: Sequence[ChatFact],
 ) -> str:
     """The words to search with, as they were written; empty where none of them says anything.
 
