@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rectune.core.text.support import content_words
 from rectune.core.types import Item
 from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.chat_model import ChatModel, chat_messages, worded
 from rectune.dialogue.chat_question import kinds_to_ask
-from rectune.dialogue.chat_search import Found, Wish, find, ruled_out, wish_of
+from rectune.dialogue.chat_search import Found, Wish, find, item_text, ruled_out, wish_of
 from rectune.dialogue.chat_sentences import Sentences, shown_value
 from rectune.dialogue.chat_turn import ChatMessage, Emit, SaidSentence
 from rectune.dialogue.knowledge import ChatFact
 from rectune.dialogue.memory import MemoryChange
+from rectune.dialogue.message_text import plain_message
 from rectune.dialogue.recall import nearest_facts, prompt_parts
 from rectune.dialogue.understanding import Understood
 from rectune.prompts.titles import fold
@@ -22,7 +24,7 @@ from rectune.recommender.answering import CatalogueAnswers
 
 _ANSWER = 200  # tokens of the context that are kept for an answer
 _EXPLAINED = 3  # items that are explained where none is pointed at
-_LATELY = 6  # answers whose items count as shown
+_LATELY = 6  # answers whose items count as shown, unless others are asked for
 _ENDED = ("like", "avoid")  # kinds of facts of which it is said that they were superseded
 
 
@@ -143,7 +145,7 @@ class Answering:
         if query:
             wish = self._wish(query)
             found = find(self._recommender, self._catalogue, wish, self._understood.locale)
-            if found.items and found.fits:
+            if found.items and found.fits and _says(found.items[0], query):
                 self._answer_with(wish, found, query)
                 return
         self._say(self._sentences.say("help"))
@@ -213,7 +215,7 @@ class Answering:
         if wish.met:
             return say.say("wanted", wanted=", ".join(map(shown_value, wish.met)))
         if query and found.fits:
-            return say.say("searched", query=f'"{shown_value(query)}"')
+            return say.say("searched", query=self._quoted(query))
         if wish.history or wish.query:
             return say.say("liked")
         return say.say("popular" if self._recommender.likes is not None else "in_order")
@@ -226,20 +228,30 @@ class Answering:
         if not wish.lengths:
             notes.append(say.say("lengths"))
         if not found.fits and self._understood.query:
-            notes.append(say.say("unfit", query=f'"{shown_value(self._understood.query)}"'))
+            notes.append(say.say("unfit", query=self._quoted(self._understood.query)))
         return [*notes, *([say.say("again")] if wish.again else [])]
 
+    def _quoted(self, query: str) -> str:
+        """The words of the message that were searched with, where they stand in it as they are."""
+        said = plain_message(self._message.text)
+        return f'"{shown_value(query)}"' if query.casefold() in said.casefold() else ""
+
     def _told(self, items: Sequence[Item], evidence: Sequence[Any]) -> list[SaidSentence]:
-        """The items in sentences; their titles alone where the person asked for short answers."""
+        """The items in sentences, as short or as long as the person asked for last."""
         asks = [*(turn.ask for turn in self._message.earlier), self._understood.ask]
-        if next((one for one in reversed(asks) if one in ("shorter", "longer")), "") == "shorter":
+        length = next((one for one in reversed(asks) if one in ("shorter", "longer")), "")
+        if length == "shorter":
             return [self._sentences.brief(items)]
+        if length == "longer":
+            return [self._sentences.about(item) for item in items]
         return [self._sentences.item(item, why) for item, why in zip(items, evidence, strict=True)]
 
     def _wish(self, query: str) -> Wish:
         understood, message = self._understood, self._message
         likes = understood.ask in ("recommend", "like_that")
-        answers = [turn.item_ids for turn in message.earlier if turn.item_ids][-_LATELY:]
+        answers = [turn.item_ids for turn in message.earlier if turn.item_ids]
+        if understood.ask not in ("others", "not_that"):
+            answers = answers[-_LATELY:]
         shorter = self._shown()[:1] if understood.shorter_items else []
         return wish_of(
             self._catalogue, message.knowledge, self._change.facts, message.persona, query=query,
@@ -284,6 +296,13 @@ class Answering:
     def _turned(self, old: ChatFact) -> bool:
         """Whether a fact was ended by one that says the opposite."""
         return any(fold(one.value) == fold(old.value) and one.kind != old.kind for one in self._change.added)
+
+
+def _says(item: Item, query: str) -> bool:
+    """Whether an item has half of the words of a query that say something, at least."""
+    asked = content_words(query.casefold())
+    told = content_words(item_text(item))
+    return 2 * len(asked.standing_in(told)) >= max(1, len(asked.all))
 
 
 def _only(wish: Wish, item: Item) -> Wish:

@@ -100,7 +100,9 @@ def ids_with(catalogue: ChatCatalogue, value: str) -> frozenset[str]:
     wanted = content_words(value.casefold()).all
     if not wanted:
         return frozenset()
-    return frozenset(id for id, item in catalogue.items.items() if wanted <= content_words(_text(item)).all)
+    return frozenset(
+        id for id, item in catalogue.items.items() if wanted <= content_words(item_text(item)).all
+    )
 
 
 def minutes_taken(item: Item) -> float | None:
@@ -249,6 +251,7 @@ def _namesakes(catalogue: ChatCatalogue, foreign: Sequence[Item]) -> frozenset[s
     return frozenset(item.item_id for one in foreign for item in catalogue.titles.bearers(one.title))
 
 
-def _text(item: Item) -> str:
+def item_text(item: Item) -> str:
+    """What the catalogue says of an item."""
     values = (fact.partition(": ")[2] for fact in item.stated)
     return " . ".join([item.title, *item.categories, item.description[:_TEXT], *values])

@@ -23,7 +23,6 @@ from rectune.prompts.title_index import TitleIndex
 from rectune.prompts.title_matching import SURE, find_all
 from rectune.prompts.titles import name_of
 
-
 _TITLE_PLACES = (
     re.compile(r"\b(?:like|similar to|tell me about|know about)\s+(.+?)[?.!,]*$", re.IGNORECASE),
     re.compile(r"\b(?:what is|what's|who directed|who made)\s+(.+?)(?:\s+about)?[?.!]*$", re.IGNORECASE),

@@ -13,6 +13,7 @@ from rectune.dialogue.intents import ordinal_spans
 from rectune.dialogue.knowledge import ChatFact
 from rectune.dialogue.message_text import blanked, sentences_of
 from rectune.dialogue.phrases import says_something
+from rectune.prompts.title_matching import PARTICLES
 
 _LONGEST = 300
 _POLITE = re.compile(
@@ -65,6 +66,8 @@ def words_to_search(
     left = blanked(text, spans)
     left = _POLITE.sub(lambda found: " " * len(found.group()), left.lower() if locale == "en" else left)
     words = re.sub(r"\s+", " ", re.sub(r"[^\w\s'-]", " ", left)).strip(" -'").split()
+    while words and words[-1] in PARTICLES:
+        words = words[:-1]
     while words and words[0].casefold() in FUNCTION_WORDS:
         words = words[1:]
     while words and words[-1].casefold() in FUNCTION_WORDS:
