@@ -2,8 +2,8 @@
 
 Held on the samples, half of them in English on the films of MovieLens' shape, half in Korean on the Korean
 films; every fourth person is hostile (injections, control tokens, other people's names), and the catalogue
-holds titles that are instructions. Nothing needs a model. Counted are: items that no catalogue has, items that
-were ruled out, garbled sentences, words of other people; the planted like used in the last request of all;
+holds titles that are instructions. Nothing needs a model. Counted are: items that no catalogue has, items
+that were ruled out, garbled sentences, words of other people; the planted like used in the last request of all;
 how often the item that they look for was shown by turn; seconds and prompt tokens by turn.
 
 The prompt is the one that a model would get (`rectune.dialogue.chat_model`), its tokens are estimated from
@@ -24,6 +24,7 @@ from statistics import mean
 
 from rectune.core.settings import FilterConfig
 from rectune.core.text.figures import share
+from rectune.core.text.markdown import escaped
 from rectune.core.types import Item, Locale
 from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.chat_model import chat_messages
@@ -134,15 +135,15 @@ def _talk(
         )
     if hit:
         counts.hits[hit] += 1
-    return "\n\n".join(lines)
+    return "\n".join(lines)
 
 
 def _count(
     user: SimulatedUser, number: int, result: TurnResult, texts: list[str], catalogue: ChatCatalogue,
     known: tuple[frozenset[str], str], counts: Counts,
 ) -> None:  # fmt: skip
-    """Count what is wrong with an answer; every quotation in it must be a title, or stand in the catalogue or in
-    what the person said.
+    """Count what is wrong with an answer; every quotation in it must be a title, or stand in the catalogue or
+    in what the person said.
     """
     counts.turns += 1
     counts.asks[result.turn.ask] += 1
@@ -203,9 +204,8 @@ def _report(locale: Locale, counts: Counts, last: int) -> str:
     for block in blocks:
         seconds = [one for number in block for one in counts.seconds[number]]
         tokens = [one for number in block for one in counts.tokens[number]]
-        lines.append(
-            f"{block[0]:>3} to {block[-1]:<8} | {mean(seconds):.3f} | {max(seconds):.3f} | {mean(tokens):.0f} | {max(tokens)}"
-        )
+        figures = f"{mean(seconds):.3f} | {max(seconds):.3f} | {mean(tokens):.0f} | {max(tokens)}"
+        lines.append(f"{block[0]:>3} to {block[-1]:<8} | {figures}")
     lines.append(f"what was asked: {dict(counts.asks.most_common())}")
     return "\n".join(lines)
 

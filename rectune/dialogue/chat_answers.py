@@ -119,7 +119,7 @@ class Answering:
             found = find(self._recommender, self._catalogue, _only(wish, item), self._understood.locale, 1)
             self._say(
                 self._sentences.reason(
-                    item, [one for one in liked if one is not item], query, found.evidence[0]
+                    item, [one for one in liked if one is not item], self._literal(query), found.evidence[0]
                 )
             )
             if said := self._said_for(item):
@@ -235,6 +235,11 @@ class Answering:
         """The words of the message that were searched with, where they stand in it as they are."""
         said = plain_message(self._message.text)
         return f'"{shown_value(query)}"' if query.casefold() in said.casefold() else ""
+
+    def _literal(self, query: str) -> str:
+        """The query of an earlier turn, where it stands in what the person said as it is."""
+        texts = [plain_message(turn.said).casefold() for turn in self._message.earlier]
+        return query if any(query.casefold() in text for text in texts) else ""
 
     def _told(self, items: Sequence[Item], evidence: Sequence[Any]) -> list[SaidSentence]:
         """The items in sentences, as short or as long as the person asked for last."""

@@ -147,7 +147,10 @@ def wish_of(
     allowed = frozenset(catalogue.items) - gone
     allowed, met, unmet = _narrowed(catalogue, allowed, facts, liked_now)
     fresh = allowed - set(shown)
-    again = not fresh and bool(allowed)
+    said = [fact.value for fact in facts if fact.kind == "like" and not fact.item_id]
+    likely = allowed & frozenset[str]().union(*(catalogue.terms.ids(value) for value in said))
+    plain = not (query or likened or foreign or met)
+    again = bool(allowed) and (not fresh or (plain and bool(likely) and not likely & fresh))
     words = "; ".join(filter(None, [query, *map(_told, foreign)]))
     words = words or "; ".join([*liked_now, *_words_wanted(facts)])
     history = tuple(one for one in likened if one in catalogue.items) or tuple(liked[-_LIKED:])

@@ -10,7 +10,7 @@ from rectune.core.types import Locale
 from rectune.dialogue.knowledge import ChatFact, Persona, UserKnowledge
 
 Emit = Callable[[str, Mapping[str, Any]], None]
-"""Hears of the parts of an answer: `status`, `facts`, `items`, `sentence`, `done`, and what belongs to each."""
+"""Hears of the parts of an answer: `status`, `facts`, `items`, `sentence`, `done`, and what they hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from rectune.core.types import Locale
 from rectune.dialogue.phrases import phrases_in
 
 _ALL = re.compile(
-    r"\b(?:everything|all|me\b|whatever)|what you (?:know|remember)|전부|모두|모든|다 (?:잊|지워|삭제)|나에 대한|나를|저를|싹"
+    r"\b(?:everything|all|me\b|whatever)|what you (?:know|remember)|"
+    r"전부|모두|모든|다 (?:잊|지워|삭제)|나에 대한|나를|저를|싹"
 )
 _LEAD = re.compile(
     r".*?\b(?:forget|delete|erase|remove)\b(?: about)?(?: that| the fact that)?(?: i(?:'ve|'m| am)?| my| we)?"
-    r"(?: (?:ever |once |don't |do not |said |told you )*(?:like|liked|love|loved|hate|hated|enjoy|avoid|want|wanted|said|saw"
-    r"|seen|watched|into|about|that|i|am|a fan of))*"
+    r"(?: (?:ever |once |don't |do not |said |told you )*(?:like|liked|love|loved|hate|hated|enjoy|avoid|want|wanted|said"
+    r"|saw|seen|watched|into|about|that|i|am|a fan of))*"
 )
 _TRAIL = re.compile(
     r"(?:를|을|은|는|이|가)?\s*(?:좋아한다는|좋아하는|싫어한다는|싫어하는|봤다는|본|말한|원한다는)?\s*(?:거|것|걸|건|사실|말)?(?:은|는|을|를)?"

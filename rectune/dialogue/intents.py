@@ -8,8 +8,8 @@ from typing import Literal
 from rectune.core.types import Locale
 
 Ask = Literal[
-    "recommend", "why", "others", "not_that", "shorter", "longer", "like_that", "about_me", "forget", "thanks",
-    "greeting", "about_item", "tell", "nothing",
+    "recommend", "why", "others", "not_that", "shorter", "longer", "like_that", "about_me", "forget",
+    "thanks", "greeting", "about_item", "tell", "nothing",
 ]  # fmt: skip
 """`tell`: something is said and nothing asked; `nothing`: the rules find nothing in it."""
 
@@ -62,7 +62,8 @@ _ENGLISH: tuple[tuple[Ask, str], ...] = (
     ("others", r"\b(?:something|anything|somewhere) (?:else|different|new|other)\b|\b(?:any|some"
         r"|show me|give me|got any|what) others?\b|\bother (?:ones|options|suggestions|ideas"
         r"|recommendations)\b|\banother(?: one| suggestion| idea)?\b|\bwhat else\b|\b(?:more"
-        r"|new) (?:suggestions|recommendations|options|ideas)\b|\bnext(?: ones?)?" + _END + r"|^(?:more|again|others|else)(?: please)?" + _END),
+        r"|new) (?:suggestions|recommendations|options|ideas)\b|\bnext(?: ones?)?" + _END
+        + r"|^(?:more|again|others|else)(?: please)?" + _END),
     ("about_item", r"\b(?:tell me|know|say) (?:something |anything )?(?:more )?about (?!me\b)|\bwhat "
         rf"(?:is|was|'s) (?:{_NTH}|{_PRONOUN}|\ufffc+)(?: about| like)?\s*\?|\bwhat's "
         rf"(?:{_NTH}|{_PRONOUN}|\ufffc+)(?: about| like)?\s*\?|\bwho (?:made|directed|wrote"
@@ -120,8 +121,9 @@ _KOREAN: tuple[tuple[Ask, str], ...] = (
 )  # fmt: skip
 
 _PLACES = {
-    "first": 1, "1st": 1, "1": 1, "첫": 1, "second": 2, "2nd": 2, "2": 2, "두": 2, "third": 3, "3rd": 3, "3": 3,
-    "세": 3, "fourth": 4, "4th": 4, "4": 4, "네": 4, "fifth": 5, "5th": 5, "5": 5, "다섯": 5, "last": -1, "마지막": -1,
+    "first": 1, "1st": 1, "1": 1, "첫": 1, "second": 2, "2nd": 2, "2": 2, "두": 2,
+    "third": 3, "3rd": 3, "3": 3, "세": 3, "fourth": 4, "4th": 4, "4": 4, "네": 4,
+    "fifth": 5, "5th": 5, "5": 5, "다섯": 5, "last": -1, "마지막": -1,
 }  # fmt: skip
 _ORDINAL = re.compile(
     r"\b(?:the )?(?P<en>first|second|third|fourth|fifth|last|1st|2nd|3rd|4th|5th)"

@@ -19,6 +19,8 @@ _KINDS: dict[Stance, FactKind] = {"like": "like", "avoid": "avoid", "want": "wan
 _LONGEST_QUOTE = 200
 _AROUND = " ,.;:!?~\"'-"
 _JOINED = re.compile(r"\s(?:but|and|because|so|since|though|although|or|please)$", re.IGNORECASE)
+_COMMA = re.compile(r"[,;] *(?:but|and|though)? *$")
+_POINTER = 3  # words that do nothing but point: "that one", "the second one"
 _MOST_WORDS = 6  # of a message that is nothing but the name of what is wanted
 _SENTENCE = re.compile(
     r"\b(?:i|you|he|she|we|they|my|is|are|was|do|did|that|wish)\b|[가-힣](?:어|아|다|요|까|네|지)[.!]*$"
@@ -70,6 +72,9 @@ def _reaches(low: str, sentence: SentenceSpan, locale: Locale) -> Iterator[_Reac
     stated = [one for one in cues if one.stance in ("like", "avoid")]
     for at, cue in enumerate(cues):
         before = cues[at - 1].end if at else 0
+        if not at and cue.behind and _opens_with_wish(part[: cue.start], cue):
+            offset = sentence.start
+            yield _Reach("want", offset, cue.start + offset, (offset, cue.start + offset))
         behind = cues[at + 1].start if at + 1 < len(cues) else len(part)
         if cue.stance in ("none", "void") or (sentence.asks and cue.stance == "seen" and locale == "ko"):
             continue
@@ -80,6 +85,12 @@ def _reaches(low: str, sentence: SentenceSpan, locale: Locale) -> Iterator[_Reac
         quote = (cue.start, end) if cue.behind else (start, cue.end)
         offset = sentence.start
         yield _Reach(stance, start + offset, end + offset, (quote[0] + offset, quote[1] + offset))
+
+
+def _opens_with_wish(words: str, cue: Cue) -> bool:
+    """Whether the words before the first cue only name what is wanted: `a comedy, but I hate clowns`."""
+    parted = cue.stance == "not" or _COMMA.search(words)
+    return bool(parted) and cue.stance != "want" and not _SENTENCE.search(words)
 
 
 def _settled(cue: Cue, stated: Sequence[Cue]) -> Stance:
@@ -138,5 +149,6 @@ def _titled(inside: str, locale: Locale, catalogue: ChatCatalogue) -> Item | Non
 
 
 def _points(inside: str, text: str, reach: _Reach) -> bool:
-    words = f"{inside} "
-    return points_back(words) or place_of(inside.strip()) is not None
+    if len(inside.split()) > _POINTER:
+        return False
+    return points_back(f"{inside} ") or place_of(inside.strip()) is not None
