@@ -3,7 +3,7 @@
 Held on the samples, half of them in English on the films of MovieLens' shape, half in Korean on the Korean
 films; every fourth person is hostile (injections, control tokens, other people's names), and the catalogue
 holds titles that are instructions. Nothing needs a model. Counted are: items that no catalogue has, items
-that were ruled out, garbled sentences, words of other people; the planted like used in the last request of all;
+that were ruled out, garbled sentences, words of other people; the planted like, used near the end;
 how often the item that they look for was shown by turn; seconds and prompt tokens by turn.
 
 The prompt is the one that a model would get (`rectune.dialogue.chat_model`), its tokens are estimated from
@@ -129,10 +129,8 @@ def _talk(
             counts.remembered += any(fact.value == user.like and fact.kind == "like" for fact in result.facts)
         turns.append(result.turn)
         facts = result.facts
-        answer = "  \n".join(one.text for one in result.sentences)
-        lines.append(
-            f"**{number}.** {text[:200]}\n\n> {answer}".replace("\n> ", "\n> ").replace("  \n", "  \n> ")
-        )
+        lines.append(f"**{number}.** {escaped(text[:200])}\n")
+        lines += [*(f"> {escaped(one.text)}  " for one in result.sentences), ""]
     if hit:
         counts.hits[hit] += 1
     return "\n".join(lines)

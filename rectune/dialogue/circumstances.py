@@ -34,7 +34,8 @@ _MY = r"(?:my |our |the |some |a few |two |three |small |little |old |best |whol
 _PEOPLE = (
     r"kids|children|child|kid|son|daughter|toddler|grandchildren|nephew|niece|family"
     r"|parents|mum|mom|mother|dad"
-    r"|father|grandma|grandpa|grandmother|grandfather|wife|husband|girlfriend|boyfriend|partner|date(?! night)|friends?"
+    r"|father|grandma|grandpa|grandmother|grandfather|wife|husband|girlfriend|boyfriend|partner"
+    r"|date(?! night)|friends?"
     r"|colleagues|class|students|brother|sister|roommates?"
 )
 _FEELINGS_EN = (

@@ -13,7 +13,8 @@ _ALL = re.compile(
 )
 _LEAD = re.compile(
     r".*?\b(?:forget|delete|erase|remove)\b(?: about)?(?: that| the fact that)?(?: i(?:'ve|'m| am)?| my| we)?"
-    r"(?: (?:ever |once |don't |do not |said |told you )*(?:like|liked|love|loved|hate|hated|enjoy|avoid|want|wanted|said"
+    r"(?: (?:ever |once |don't |do not |said |told you )*(?:like|liked|love|loved|hate|hated|enjoy"
+    r"|avoid|want|wanted|said"
     r"|saw|seen|watched|into|about|that|i|am|a fan of))*"
 )
 _TRAIL = re.compile(

@@ -5,7 +5,8 @@ import pytest
 from tests.dialogue.films import facts, read
 
 STATED = [
-    ("I love thrillers and westerns but not horror", {("like", "Thriller"), ("like", "Western"), ("avoid", "Horror")}),
+    ("I love thrillers and westerns", {("like", "Thriller"), ("like", "Western")}),
+    ("I love thrillers but not horror", {("like", "Thriller"), ("avoid", "Horror")}),
     ("I really like musicals.", {("like", "Musical")}),
     ("I'm a big fan of film noir", {("like", "Film-Noir")}),
     ("My favourite genre is comedy", {("like", "Comedy")}),
@@ -125,8 +126,10 @@ ASKED = [
     ("I hate horror", "tell"),
 ]
 NOT_ASKED = [
-    ("why not a western?", "why"), ("that's why I like horror", "why"), ("don't forget that I like horror", "forget"),
-    ("an unforgettable film", "forget"), ("a shorter film", "shorter"), ("I like the second one", "like_that"),
+    ("why not a western?", "why"), ("that's why I like horror", "why"),
+    ("don't forget that I like horror", "forget"),
+    ("an unforgettable film", "forget"), ("a shorter film", "shorter"),
+    ("I like the second one", "like_that"),
     ("hello, recommend a western", "greeting"), ("thanks, but I hate westerns", "thanks"),
     ("tell me about Ember", "about_me"), ("I don't want horror", "not_that"),
 ]  # fmt: skip
