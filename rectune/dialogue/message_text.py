@@ -10,6 +10,7 @@ from rectune.core.types import Locale
 
 LONGEST = 1000  # characters of a message that are read
 _SENTENCE = re.compile(r"[^.!?。！？…;\n~]+[.!?。！？…;\n~]*|[.!?。！？…;\n~]+")
+_RUN = re.compile("([가-힣]{30})(?=[가-힣])")
 _LETTER = re.compile(r"[^\W\d_]")
 _HANGUL = re.compile("[가-힣]")
 _FUNCTION = re.compile(
@@ -29,8 +30,13 @@ class SentenceSpan:
 
 
 def plain_message(text: str) -> str:
-    """A message on one line, without control characters, at most `LONGEST` characters of it."""
-    return cut_line(text.replace("\n", ". ") if _LETTER.search(text) else text, LONGEST)
+    """A message on one line, without control characters, at most `LONGEST` characters of it.
+
+    Longer runs of Hangul than people write get spaces: splitting one of 1,000 syllables into morphemes would
+    take a minute.
+    """
+    line = cut_line(text.replace("\n", ". ") if _LETTER.search(text) else text, LONGEST)
+    return _RUN.sub(r"\1 ", line)
 
 
 def lowered(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from rectune.dialogue.message_text import plain_message
 from tests.dialogue.films import facts, read
 
 STATED = [
@@ -177,6 +178,12 @@ def test_a_title_of_another_domain_is_no_item_of_the_catalogue():
     found = read("유리 첨탑 같은 여주인공이 나오는 영화 추천해 줘", "ko")
     assert [one.item_id for one in found.foreign] == ["g2"]
     assert found.items == () and "첨탑" not in found.query
+
+
+def test_long_runs_of_syllables_are_parted_before_they_are_split_into_morphemes():
+    assert max(map(len, plain_message("가" * 3000).split())) == 30
+    usual = "오늘은무서운영화말고코미디추천해줘"
+    assert plain_message(usual) == usual
 
 
 def test_a_bare_title_is_in_the_language_of_the_chat():
