@@ -29,6 +29,7 @@ def recommend(
     user: options.User = "",
     query: options.Query = "",
     interactive: options.Interactive = False,
+    chat: options.Chat = False,
     users: options.Users = None,
     top: options.Top = 0,
     explore: options.Explore = 0.0,
@@ -77,8 +78,9 @@ def recommend(
     read = CatalogueOptions(domain or "other", columns, _names(facts), written, published, malformed)
     ground = _checked(grounding, ranker, model)
     typed = Typed(history, query, history_domain)
-    _refuse_contradictions(typed.empty and not (user or users or interactive), catalogue, user, users)
-    _refuse_beside_a_table(users, not typed.empty or interactive, output)
+    _refuse_contradictions(typed.empty and not (user or users or interactive or chat), catalogue, user, users)
+    _refuse_beside_a_table(users, not typed.empty or interactive or chat, output)
+    _refuse_two_ways_to_ask(interactive, chat)
     source = CatalogueSource(
         catalogue, domain, recipe, model, ranker, ground, top, runs, read, tuple(overrides or ())
     )
@@ -94,6 +96,12 @@ def recommend(
         if note:
             say(note)
         _batch(recommender, users, output, wanted, source.identity())
+        return
+    if chat:
+        from rectune.cli.recommend_chat import talk
+
+        with keep_engines_loaded():
+            talk(recommender, typed, user, as_json, note, source.other_titles())
         return
     from rectune.cli.recommend_answers import Answering, converse
 
@@ -112,7 +120,7 @@ def _refuse_contradictions(nothing: bool, catalogue: Path | None, user: str, use
     if nothing:
         raise UserError(
             "nothing to go by",
-            hint='give --history "A; B; C", --query "…", --user ID, --users FILE, or --interactive',
+            hint='give --history "A; B; C", --query "…", --user ID, --users FILE, --chat or --interactive',
         )
     if user and users:
         raise UserError("one user and a table of users", hint="give --user or --users, not both")
@@ -124,6 +132,16 @@ def _refuse_contradictions(nothing: bool, catalogue: Path | None, user: str, use
         )
 
 
+def _refuse_two_ways_to_ask(interactive: bool, chat: bool) -> None:
+    """Refuse two ways of asking again."""
+    from rectune.core.errors import UserError
+
+    if interactive and chat:
+        raise UserError(
+            "two ways to ask again", where="--chat", hint="give --chat or --interactive, not both"
+        )
+
+
 def _refuse_beside_a_table(users: Path | None, typed: bool, output: Path | None) -> None:
     """Refuse what a table of users leaves no room for, and a file that only such a table is written to."""
     from rectune.core.errors import UserError
@@ -132,7 +150,7 @@ def _refuse_beside_a_table(users: Path | None, typed: bool, output: Path | None)
         raise UserError(
             "a table of users and a single request",
             where="--users",
-            hint="leave out --history, --query and --interactive, or put them into the table",
+            hint="leave out --history, --query, --chat and --interactive, or put them into the table",
         )
     if output and not users:
         raise UserError("is for a table of users", where="--output", hint="give --users; or --json > FILE")

@@ -80,6 +80,14 @@ Query = Annotated[str, typer.Option(help="What is wanted.", rich_help_panel=_ASK
 Interactive = Annotated[
     bool, typer.Option("--interactive", help="Ask again and again.", rich_help_panel=_ASKED)
 ]
+Chat = Annotated[
+    bool,
+    typer.Option(
+        "--chat",
+        help="Talk: say what you like, avoid or have seen, ask why, for something else, to forget.",
+        rich_help_panel=_ASKED,
+    ),
+]
 Users = Annotated[
     Path | None,
     typer.Option(

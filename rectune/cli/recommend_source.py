@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rectune.core.settings import RetrievalConfig
+    from rectune.prompts.title_index import TitleIndex
     from rectune.readers.catalogue import CatalogueOptions
     from rectune.recommender.recommender import Recommender
 
@@ -48,6 +49,16 @@ class CatalogueSource:
         from rectune.pipeline.recipe_results import finished_result
 
         return finished_result(self.recipe or _DEFAULT, stage, ArtifactStore(self.runs), self.overrides)
+
+    def other_titles(self) -> dict[str, TitleIndex]:
+        """The titles of the other domains of the recipe's data; none beside a catalogue file."""
+        from rectune.core.catalogue import load_catalogue
+        from rectune.prompts.title_index import TitleIndex
+
+        if self.catalogue:
+            return {}
+        catalogue = load_catalogue(self.finished("data") / "items.parquet")
+        return {name: TitleIndex(catalogue.of(name)) for name in catalogue.domains if name != self.domain}
 
     def identity(self) -> tuple[object, ...]:
         """What answers depend on beside requests: the options, the data, and what was fitted on it."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Stance = Literal["likes", "avoids"]
-FactKind = Literal["like", "avoid", "want", "seen", "mood", "occasion", "company", "time"]
+FactKind = Literal["like", "avoid", "want", "not_now", "seen", "mood", "occasion", "company", "time"]
 ClaimState = Literal["inferred", "kept", "edited", "removed"]
 WordedBy = Literal["model", "template", "person"]
 
-SESSION_KINDS: tuple[FactKind, ...] = ("want", "mood", "occasion", "company", "time")
+SESSION_KINDS: tuple[FactKind, ...] = ("want", "not_now", "mood", "occasion", "company", "time")
 """Facts of these kinds end with the session: they say what somebody wants now, not who they are."""
 
 
@@ -23,7 +23,8 @@ class ChatFact:
     """Something that a person said in a chat.
 
     Attributes:
-        kind: see `FactKind`.
+        kind: see `FactKind`; `avoid` holds until it is taken back, `not_now` ("no horror tonight") for the
+            session.
         value: what it speaks of: a category, maker or title as the catalogue has it, else words as said.
         quote: their words, literally.
         message_id: of the message that the words stand in.

@@ -155,6 +155,27 @@ def test_one_may_ask_again_and_again(tmp_path: Path, shop: Path):
     assert "nothing to go by" in said.stderr
 
 
+def test_one_may_talk(tmp_path: Path, shop: Path):
+    typed = "I love kitchen things\nwhy?\nforget that I love kitchen things\n\nnever read\n"
+    given = ["--catalogue", str(shop), "--title-column", "label", "--categories-column", "kind"]
+    given += ["--ranker", "bm25", "--chat"]
+    said = RUNNER.invoke(app, ["recommend", "--runs", str(tmp_path / "runs"), *given], input=typed)
+    assert said.exit_code == 0 and '"Red kettle"' in said.stdout and "Desk" not in said.stdout
+    assert 'You said: "I love kitchen things".' in said.stdout
+    assert 'Forgotten and deleted: "I love kitchen things".' in said.stdout
+    lines = RUNNER.invoke(
+        app, ["recommend", "--runs", str(tmp_path / "runs"), *given, "--json"], input=typed
+    ).stdout.splitlines()
+    names = [json.loads(line)["event"] for line in lines]
+    assert names[:2] == ["status", "facts"] and names.count("done") == 3 and "items" in names
+
+
+def test_two_ways_to_ask_again_are_refused(tmp_path: Path, shop: Path):
+    given = ["recommend", "--runs", str(tmp_path), "--catalogue", str(shop), "--chat", "--interactive"]
+    refused = RUNNER.invoke(app, given)
+    assert isinstance(refused.exception, UserError) and "two ways" in str(refused.exception)
+
+
 def test_titles_that_the_catalogue_lacks_are_named(tmp_path: Path, shop: Path):
     given = ["--catalogue", str(shop), "--title-column", "label"]
     said = rectune(tmp_path, *given, "--history", "red Kettel; Yacht; Desk")

@@ -1,0 +1,324 @@
+"""The answer of a turn: what is asked decides what is said; items come from the recommender alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rectune.core.text.support import content_words
+from rectune.core.types import Item
+from rectune.dialogue.chat_catalogue import ChatCatalogue
+from rectune.dialogue.chat_model import ChatModel, chat_messages, worded
+from rectune.dialogue.chat_question import kinds_to_ask
+from rectune.dialogue.chat_search import Found, Wish, find, item_text, ruled_out, wish_of
+from rectune.dialogue.chat_sentences import Sentences, shown_value
+from rectune.dialogue.chat_turn import ChatMessage, Emit, SaidSentence
+from rectune.dialogue.knowledge import ChatFact
+from rectune.dialogue.memory import MemoryChange
+from rectune.dialogue.message_text import plain_message
+from rectune.dialogue.recall import nearest_facts, prompt_parts
+from rectune.dialogue.understanding import Understood
+from rectune.prompts.titles import fold
+from rectune.recommender.answering import CatalogueAnswers
+
+_ANSWER = 200  # tokens of the context that are kept for an answer
+_EXPLAINED = 3  # items that are explained where none is pointed at
+_LATELY = 6  # answers whose items count as shown, unless others are asked for
+_ENDED = ("like", "avoid")  # kinds of facts of which it is said that they were superseded
+
+
+class Answering:
+    """Answers one understood message.
+
+    Args:
+        message: with all that is known of the person.
+        understood: what it says.
+        change: what became of the facts.
+        recommender, catalogue, emit, model: see `rectune.dialogue.turn.take_turn`.
+
+    Attributes:
+        said: the sentences that went out.
+        item_ids: what was recommended, in order.
+        focus: the id of the item that was spoken of.
+        query: what was searched for.
+        question: the aspect that was asked for; empty where nothing was.
+        by: who worded the answer.
+        prompt_tokens, written_tokens, dropped: of the model.
+    """
+
+    def __init__(
+        self,
+        message: ChatMessage,
+        understood: Understood,
+        change: MemoryChange,
+        recommender: CatalogueAnswers,
+        catalogue: ChatCatalogue,
+        emit: Emit,
+        model: ChatModel | None,
+    ) -> None:
+        self._message, self._understood, self._change = message, understood, change
+        self._recommender, self._catalogue, self._emit = recommender, catalogue, emit
+        self._model = model if model and understood.locale in model.trusted else None
+        self._sentences = Sentences(understood.locale, recommender.domain)
+        self.said: list[SaidSentence] = []
+        self.item_ids: tuple[str, ...] = ()
+        self.focus = self.query = self.question = ""
+        self.by = "template"
+        self.prompt_tokens = self.written_tokens = self.dropped = 0
+
+    def answer(self) -> None:
+        """Say it; `emit` hears of it."""
+        ask = self._understood.ask
+        if ask in ("greeting", "thanks"):
+            self._say(self._sentences.say(ask))
+        elif ask == "about_me":
+            self._about_me()
+        elif ask == "forget":
+            self._forget()
+        elif ask == "why":
+            self._why()
+        elif ask == "about_item":
+            self._about_item()
+        elif ask in ("shorter", "longer"):
+            self._length()
+        elif ask == "nothing":
+            self._nothing()
+        else:
+            self._recommend()
+
+    def _say(self, *sentences: SaidSentence) -> None:
+        for one in sentences:
+            self.said.append(one)
+            self._emit("sentence", {"text": one.text, "items": list(one.items)})
+
+    def _about_me(self) -> None:
+        knowledge = self._message.knowledge
+        liked = [self._catalogue.items[id] for id in knowledge.liked if id in self._catalogue.items]
+        self._say(*self._sentences.of_person(knowledge, self._message.persona, self._change.facts, liked))
+
+    def _forget(self) -> None:
+        gone = self._change.removed
+        self._say(
+            self._sentences.quotes("forgotten", gone) if gone else self._sentences.say("forgotten_none")
+        )
+
+    def _why(self) -> None:
+        """The evidence of the item that is spoken of, and what the person said that led to it."""
+        shown = self._shown()
+        named = [self._catalogue.items[id] for id in self._understood.items if id in self._catalogue.items]
+        items = named[:1] or shown[:_EXPLAINED]
+        if not items:
+            self._say(self._sentences.say("why_none"))
+            return
+        self.focus = items[0].item_id
+        query = next((turn.query for turn in reversed(self._message.earlier) if turn.item_ids), "")
+        wish = self._wish(query)
+        liked = [self._catalogue.items[id] for id in wish.history if id in self._catalogue.items]
+        for item in items:
+            found = find(self._recommender, self._catalogue, _only(wish, item), self._understood.locale, 1)
+            self._say(
+                self._sentences.reason(
+                    item, [one for one in liked if one is not item], self._literal(query), found.evidence[0]
+                )
+            )
+            if said := self._said_for(item):
+                self._say(self._sentences.quotes("why_said", said))
+
+    def _about_item(self) -> None:
+        items = [self._catalogue.items[id] for id in self._understood.items if id in self._catalogue.items]
+        if not items:
+            self._say(self._sentences.say("which"))
+            return
+        self.focus = items[0].item_id
+        self._say(self._sentences.about(items[0]))
+
+    def _length(self) -> None:
+        self._say(self._sentences.say("brief_on" if self._understood.ask == "shorter" else "longer_on"))
+        if shown := self._shown():
+            self.focus = shown[0].item_id
+            self._say(*self._told(shown, [None] * len(shown)))
+
+    def _nothing(self) -> None:
+        """What the rules do not understand is searched for, and counts only where something fits."""
+        query = self._understood.query
+        if query:
+            wish = self._wish(query)
+            found = find(self._recommender, self._catalogue, wish, self._understood.locale)
+            if found.items and found.fits and _says(found.items[0], query):
+                self._answer_with(wish, found, query)
+                return
+        self._say(self._sentences.say("help"))
+
+    def _recommend(self) -> None:
+        if self._understood.ask == "like_that" and not (self._understood.items or self._understood.foreign):
+            self._say(self._sentences.say("which"))
+            return
+        query = self._understood.query or self._query_before()
+        noted = self._sentences.noted(self._change.added)
+        ended = [one for one in self._change.removed if one.kind in _ENDED and self._turned(one)]
+        wish = self._wish(query)
+        if self._asks_back(wish):
+            self._say(*noted)
+            kinds = kinds_to_ask(self._catalogue, frozenset(self._catalogue.items) - wish.allowed)
+            self.question = "category" if kinds else "title"
+            self._say(self._sentences.kinds(kinds))
+            return
+        self._emit("status", {"state": "searching"})
+        found = find(self._recommender, self._catalogue, wish, self._understood.locale)
+        self._say(*noted)
+        if ended:
+            self._say(self._sentences.quotes("superseded", ended))
+        self._answer_with(wish, found, query)
+
+    def _answer_with(self, wish: Wish, found: Found, query: str) -> None:
+        if not found.items:
+            self._say(self._sentences.say("nothing_left"))
+            return
+        self.item_ids = tuple(item.item_id for item in found.items)
+        self.focus, self.query = self.item_ids[0], query
+        self._emit(
+            "items", {"items": [_row(*pair) for pair in zip(found.items, found.evidence, strict=True)]}
+        )
+        self._say(*self._notes(wish, found))
+        if self._model and self._worded(self._model, wish, found):
+            return
+        self._say(self._opening(wish, found, query), *self._told(found.items, found.evidence))
+
+    def _worded(self, model: ChatModel, wish: Wish, found: Found) -> bool:
+        """Let the model word it; False where no sentence of it could go out."""
+        self._emit("status", {"state": "writing"})
+        message, locale = self._message, self._understood.locale
+        near = nearest_facts(self._change.facts, message.text, model.embedder)
+        fixed = model.count("\n".join(text for _, text in chat_messages(
+            prompt_parts(message.persona, (), (), 0, model.count), message.text, found.items, locale,
+            self._recommender.domain,
+        )))  # fmt: skip
+        room = max(0, model.context - _ANSWER - fixed)
+        parts = prompt_parts(message.persona, near, message.earlier, room, model.count)
+        liked = [self._catalogue.items[id] for id in wish.history if id in self._catalogue.items]
+        written = worded(model, parts, message.text, found.items, liked, wish.query, locale, self._say)
+        self.prompt_tokens, self.written_tokens = written.prompt_tokens, written.written_tokens
+        self.dropped = written.dropped
+        self.by = "model" if written.sentences else "template"
+        return bool(written.sentences)
+
+    def _opening(self, wish: Wish, found: Found, query: str) -> SaidSentence:
+        """What the items were found by."""
+        say, understood = self._sentences, self._understood
+        likened = [self._catalogue.items[id] for id in wish.history if id in understood.items]
+        likened += understood.foreign
+        if likened and understood.ask in ("recommend", "like_that"):
+            return say.named("likened", likened)
+        if understood.ask in ("others", "not_that") and not understood.query:
+            return say.say("others")
+        if wish.met:
+            return say.say("wanted", wanted=", ".join(map(shown_value, wish.met)))
+        if query and found.fits:
+            return say.say("searched", query=self._quoted(query))
+        if wish.history or wish.query:
+            return say.say("liked")
+        return say.say("popular" if self._recommender.likes is not None else "in_order")
+
+    def _notes(self, wish: Wish, found: Found) -> list[SaidSentence]:
+        """What could not be met: it is never dropped silently."""
+        say, notes = self._sentences, list[SaidSentence]()
+        if wish.unmet:
+            notes.append(say.say("unmet", wanted=", ".join(map(shown_value, wish.unmet))))
+        if not wish.lengths:
+            notes.append(say.say("lengths"))
+        if not found.fits and self._understood.query:
+            notes.append(say.say("unfit", query=self._quoted(self._understood.query)))
+        return [*notes, *([say.say("again")] if wish.again else [])]
+
+    def _quoted(self, query: str) -> str:
+        """The words of the message that were searched with, where they stand in it as they are."""
+        said = plain_message(self._message.text)
+        return f'"{shown_value(query)}"' if query.casefold() in said.casefold() else ""
+
+    def _literal(self, query: str) -> str:
+        """The query of an earlier turn, where it stands in what the person said as it is."""
+        texts = [plain_message(turn.said).casefold() for turn in self._message.earlier]
+        return query if any(query.casefold() in text for text in texts) else ""
+
+    def _told(self, items: Sequence[Item], evidence: Sequence[Any]) -> list[SaidSentence]:
+        """The items in sentences, as short or as long as the person asked for last."""
+        asks = [*(turn.ask for turn in self._message.earlier), self._understood.ask]
+        length = next((one for one in reversed(asks) if one in ("shorter", "longer")), "")
+        if length == "shorter":
+            return [self._sentences.brief(items)]
+        if length == "longer":
+            return [self._sentences.about(item) for item in items]
+        return [self._sentences.item(item, why) for item, why in zip(items, evidence, strict=True)]
+
+    def _wish(self, query: str) -> Wish:
+        understood, message = self._understood, self._message
+        likes = understood.ask in ("recommend", "like_that")
+        answers = [turn.item_ids for turn in message.earlier if turn.item_ids]
+        if understood.ask not in ("others", "not_that"):
+            answers = answers[-_LATELY:]
+        shorter = self._shown()[:1] if understood.shorter_items else []
+        return wish_of(
+            self._catalogue, message.knowledge, self._change.facts, message.persona, query=query,
+            likened=understood.items if likes else (), foreign=understood.foreign,
+            shown=frozenset(id for ids in answers for id in ids), liked_now=self._liked_now(),
+            shorter_than=shorter[0].item_id if shorter else "",
+        )  # fmt: skip
+
+    def _liked_now(self) -> list[str]:
+        """What this message only says that they like, which they may be shown at once."""
+        facts = self._understood.facts if self._understood.ask == "tell" else ()
+        return [fact.value for fact in facts if fact.kind == "like" and not fact.item_id]
+
+    def _asks_back(self, wish: Wish) -> bool:
+        """Whether nothing is known that could be gone by, and it was not asked just before."""
+        asked = bool(self._message.earlier) and bool(self._message.earlier[-1].question)
+        return not (wish.query or wish.history or wish.met or asked) and bool(wish.allowed)
+
+    def _query_before(self) -> str:
+        """What was searched for before, where this message only wants others."""
+        wants = any(fact.kind in ("want", "mood") for fact in self._understood.facts)
+        if self._understood.ask not in ("others", "not_that") or wants or not self._message.earlier:
+            return ""
+        return next((turn.query for turn in reversed(self._message.earlier) if turn.item_ids), "")
+
+    def _shown(self) -> list[Item]:
+        """The items of the last answer that had some, but for those that are ruled out since."""
+        shown = next((turn.item_ids for turn in reversed(self._message.earlier) if turn.item_ids), ())
+        gone = ruled_out(self._catalogue, self._message.knowledge, self._change.facts, self._message.persona)
+        return [self._catalogue.items[id] for id in shown if id in self._catalogue.items and id not in gone]
+
+    def _said_for(self, item: Item) -> list[ChatFact]:
+        """What the person said that they like or want, and the item has."""
+        terms = self._catalogue.terms
+        return [
+            fact
+            for fact in self._change.facts
+            if fact.kind in ("like", "want", "mood")
+            and (fact.item_id == item.item_id or item.item_id in terms.ids(fact.value))
+        ]
+
+    def _turned(self, old: ChatFact) -> bool:
+        """Whether a fact was ended by one that says the opposite."""
+        return any(fold(one.value) == fold(old.value) and one.kind != old.kind for one in self._change.added)
+
+
+def _says(item: Item, query: str) -> bool:
+    """Whether an item has half of the words of a query that say something, at least."""
+    asked = content_words(query.casefold())
+    told = content_words(item_text(item))
+    return 2 * len(asked.standing_in(told)) >= max(1, len(asked.all))
+
+
+def _only(wish: Wish, item: Item) -> Wish:
+    """The same wish, met by one item alone."""
+    return Wish(
+        wish.query, tuple(one for one in wish.history if one != item.item_id), frozenset({item.item_id})
+    )
+
+
+def _row(item: Item, evidence: Any) -> Mapping[str, Any]:
+    return {
+        "item_id": item.item_id, "title": item.title, "categories": list(item.categories), "year": item.year,
+        "evidence": asdict(evidence) if evidence else None,
+    }  # fmt: skip

@@ -1,0 +1,225 @@
+"""Reading a message by rules: what it asks, which items it names, and what it says of the person.
+
+The rules come first and read both languages; where they find nothing, `rectune.dialogue.model_reading` may
+ask a model. Every fact bears the words that it was read from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rectune.core.types import Item, Locale
+from rectune.dialogue.chat_catalogue import ChatCatalogue, Named, item_called
+from rectune.dialogue.circumstances import circumstances_in
+from rectune.dialogue.forgetting import asks_for_all, words_to_forget
+from rectune.dialogue.intents import Ask, ask_of, place_of, points_back, says_unseen, wants_shorter_items
+from rectune.dialogue.knowledge import ChatFact
+from rectune.dialogue.message_text import blanked, language_of, lowered, plain_message
+from rectune.dialogue.stances import said_of
+from rectune.dialogue.wanted_words import words_to_search
+from rectune.prompts.title_index import TitleIndex
+from rectune.prompts.title_matching import SURE, find_all
+from rectune.prompts.titles import name_of
+
+_TITLE_PLACES = (
+    re.compile(r"\b(?:like|similar to|tell me about|know about)\s+(.+?)[?.!,]*$", re.IGNORECASE),
+    re.compile(r"\b(?:what is|what's|who directed|who made)\s+(.+?)(?:\s+about)?[?.!]*$", re.IGNORECASE),
+    re.compile(
+        r"(\S+(?:\s\S+){0,4}?)(?:은|는|이랑|랑|과|와|이란|란)?\s?(?:같은|비슷한|처럼|어떤"
+        r"|무슨|에 대해|줄거리|내용)"
+    ),
+    re.compile(
+        r"(?<=\s)(\S+)(?:은|는|이랑|랑|과|와|이란|란)?\s?(?:같은|비슷한|처럼|어떤|무슨|에 대해|줄거리|내용)"
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What was spoken of before a message.
+
+    Attributes:
+        shown: ids of the items of the last answer that showed some, in its order.
+        focus: the id of the item that was spoken of last; empty for none.
+        locale: the language so far.
+        foreign: items of other domains that were named before, the latest last.
+    """
+
+    shown: Sequence[str] = ()
+    focus: str = ""
+    locale: Locale = "en"
+    foreign: Sequence[Item] = ()
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What a message says.
+
+    Attributes:
+        ask: what it asks.
+        locale: its language.
+        facts: what it says of the person, in its order; ids and superseding are the memory's.
+        items: ids of the catalogue's items that it names or points at, in its order.
+        foreign: items of other domains that it names.
+        query: the words to search with; empty where none say what is wanted.
+        forget: what is to be forgotten, in words; empty for nothing or, with `forget_all`, for everything.
+        forget_all: whether all is to be forgotten.
+        shorter_items: whether items are wanted that take less time.
+        by: who read it: the rules, or a model where they found nothing.
+    """
+
+    ask: Ask
+    locale: Locale
+    facts: tuple[ChatFact, ...] = ()
+    items: tuple[str, ...] = ()
+    foreign: tuple[Item, ...] = ()
+    query: str = ""
+    forget: tuple[str, ...] = ()
+    forget_all: bool = False
+    shorter_items: bool = False
+    by: str = "rules"
+
+
+def understand(
+    message: str, catalogue: ChatCatalogue, spoken: Spoken, message_id: int = 0, created: int = 0
+) -> Understood:
+    """Read a message.
+
+    Args:
+        message: as it was typed; its first 1,000 characters are read.
+        catalogue: what is talked about.
+        spoken: what was spoken of before.
+        message_id: of the message, for its facts.
+        created: milliseconds since 1970, for its facts.
+    """
+    text = plain_message(message)
+    locale = language_of(text, spoken.locale)
+    own, other = _named(text, catalogue)
+    masked = _masked(text, [*own, *other])
+    low = lowered(masked)
+    ask = ask_of(low, locale)
+    pointed = _pointed(low, spoken, ask)
+    circumstances = circumstances_in(low, locale)
+    rest = blanked(low, [(one.start, one.end) for one in circumstances])
+    facts = [
+        ChatFact(one.kind, one.value, text[one.start : one.end].strip(), message_id, created)
+        for one in circumstances
+    ]
+    quiet = ask in ("about_me", "forget", "about_item", "greeting", "thanks")
+    if not quiet:
+        said = said_of(text, rest, locale, own, catalogue, pointed)
+        facts += [replace(one, message_id=message_id, created=created) for one in said]
+    facts.sort(key=lambda one: text.find(one.quote))
+    foreign = tuple(one.item for one in other) or _foreign_before(low, spoken)
+    found = Understood(
+        ask,
+        locale,
+        tuple(dict.fromkeys(facts)),
+        tuple(dict.fromkeys([*(one.item.item_id for one in own), *([pointed] if pointed else [])])),
+        foreign,
+        "" if quiet or ask == "why" else words_to_search(text, rest, locale, own, other, facts),
+        shorter_items=wants_shorter_items(low),
+    )
+    if ask == "forget":
+        return _to_forget(found, text, low, own, catalogue)
+    return replace(found, ask=_settled(found, low, bool(own)))
+
+
+def foreign_in(text: str, catalogue: ChatCatalogue) -> list[Item]:
+    """The items of other domains that a text names, in its order."""
+    return [one.item for one in _named(plain_message(text), catalogue)[1]]
+
+
+def _settled(found: Understood, low: str, titled: bool) -> Ask:
+    """What is asked, where the rules for it found nothing but something was said, or a title stands alone."""
+    if found.ask == "like_that" and not found.items and found.query:
+        return "recommend"
+    if found.ask == "shorter" and found.shorter_items:
+        return "recommend"
+    if found.ask == "about_item" and not found.items:
+        return "recommend" if found.foreign or found.query else "nothing"
+    kinds = {fact.kind for fact in found.facts}
+    if found.ask == "like_that" and "like" in kinds:
+        return "tell"
+    if found.ask != "nothing":
+        return found.ask
+    if kinds & {"want", "mood", "time", "company", "occasion", "not_now"}:
+        return "recommend"
+    if kinds:
+        return "tell"
+    if titled and says_unseen(low):
+        return "about_item"
+    return "recommend" if titled or found.foreign else "nothing"
+
+
+def _named(text: str, catalogue: ChatCatalogue) -> tuple[list[Named], list[Named]]:
+    """The items that a text names: those of the catalogue, and those of others where it has none there."""
+    own = _titles_in(text, catalogue.titles)
+    taken = [(one.start, one.end) for one in own]
+    other = list[Named]()
+    for titles in catalogue.foreign.values():
+        for one in _titles_in(text, titles):
+            if not any(one.start < end and start < one.end for start, end in taken):
+                other.append(one)
+                taken.append((one.start, one.end))
+    return own, sorted(other, key=lambda one: one.start)
+
+
+def _titles_in(text: str, titles: TitleIndex) -> list[Named]:
+    found = [
+        Named(titles.items[one.index], one.start, one.end)
+        for one in find_all(titles, text)
+        if one.certainty >= SURE
+    ]
+    return found or _loosely(text, titles)
+
+
+def _loosely(text: str, titles: TitleIndex) -> list[Named]:
+    """A title in whatever case where nothing but a title stands: the whole message, or behind `like`."""
+    places = [
+        (0, len(text)),
+        *(found.span(1) for pattern in _TITLE_PLACES for found in pattern.finditer(text)),
+    ]
+    for start, end in places:
+        bare = text[start:end].strip(" .!?~\"'“”")
+        if item := item_called(bare, titles):
+            start = text.find(bare, start)
+            return [Named(item, start, start + len(bare))]
+    return []
+
+
+def _masked(text: str, named: Sequence[Named]) -> str:
+    """The text with U+FFFC in place of every character of a title."""
+    for one in named:
+        text = text[: one.start] + "\ufffc" * (one.end - one.start) + text[one.end :]
+    return text
+
+
+def _pointed(low: str, spoken: Spoken, ask: Ask) -> str:
+    """The id of the shown item that a message points at; empty for none."""
+    place = place_of(low)
+    if place is not None and spoken.shown:
+        at = place - 1 if place > 0 else len(spoken.shown) - 1
+        return spoken.shown[at] if at < len(spoken.shown) else ""
+    if ask != "forget" and (points_back(low) or ask in ("why", "not_that", "about_item")):
+        return spoken.focus
+    return ""
+
+
+def _foreign_before(low: str, spoken: Spoken) -> tuple[Item, ...]:
+    """The item of another domain that `that game` means."""
+    said = ("that game", "that film", "that movie", "that book", "that album", "that anime", "that song")
+    korean = ("그 게임", "그 영화", "그 책", "그 앨범", "그 애니", "그 노래", "그 소설")
+    return tuple(spoken.foreign[-1:]) if any(one in low for one in (*said, *korean)) else ()
+
+
+def _to_forget(
+    found: Understood, text: str, low: str, own: Sequence[Named], catalogue: ChatCatalogue
+) -> Understood:
+    """With what is to be forgotten: terms and titles that are named, else the words that are left."""
+    terms = [one.term.value for one in catalogue.terms.find(low)]
+    values = [*terms, *(name_of(one.item.title) for one in own)] or words_to_forget(low, found.locale)
+    everything = not values and asks_for_all(low)
+    return replace(found, forget=tuple(values), forget_all=everything, query="")
