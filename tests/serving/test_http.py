@@ -112,7 +112,7 @@ def test_where_the_model_fails_plain_sentences_stand_and_it_is_said(writing: Wor
         ("GET", "/api/v1/nothing", None, 404, "not_found"),
         ("PUT", "/api/v1/recommend", {}, 405, "method_not_allowed"),
         ("POST", "/v1/chat/completions", {"model": "m", "messages": []}, 422, "invalid_body"),
-        ("GET", "/docs", None, 404, "not_found"),
+        ("GET", "/api/docs", None, 404, "not_found"),
     ],
 )
 def test_errors_have_one_shape(server: World, method: str, path: str, body: Any, status: int, code: str):

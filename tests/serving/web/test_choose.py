@@ -120,9 +120,9 @@ def test_seen_and_disliked_items_are_never_recommended(visitor: World):
 
 def test_ticks_of_others_are_not_shown(visitor: World, recommender: Recommender):
     tick(visitor, "like", "11")
-    with TestClient(visitor.client.app, base_url=URL) as other:
-        other.post("/welcome", data={"consent": "true"})
-        page = other.get("/choose?query=moon").text
+    other = TestClient(visitor.client.app, base_url=URL)  # the app runs already
+    other.post("/welcome", data={"consent": "true"})
+    page = other.get("/choose?query=moon").text
     assert "Nothing is marked yet" in page and 'aria-pressed="true"' not in page and "11" in asked(page)
 
 
