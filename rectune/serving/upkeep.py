@@ -1,11 +1,11 @@
-"""What the server does once a day: it deletes sessions that are over, and what was kept long enough."""
+"""What the server does once a day: it deletes what is over, and what was kept long enough."""
 
 from __future__ import annotations
 
 from threading import Event, Thread
 
 from rectune.serving.problems import LOG, log_fault
-from rectune.serving.store import sessions
+from rectune.serving.store import memory, sessions
 from rectune.serving.store.database import Database
 from rectune.serving.store.retention import delete_older
 
@@ -46,8 +46,10 @@ class Upkeep:
         """
         with self._database.writing() as session:
             over = sessions.delete_expired(session, now=now)
+            ended = memory.delete_ended(session, now=now)
             counts = delete_older(session, self._keep_days, now=now) if self._keep_days else {}
         counts["sessions"] = counts.get("sessions", 0) + over
+        counts["memory_facts"] = counts.get("memory_facts", 0) + ended
         found = {name: count for name, count in counts.items() if count}
         if found:
             LOG.info("deleted what was too old: %s", ", ".join(f"{n} {name}" for name, n in found.items()))

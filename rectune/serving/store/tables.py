@@ -12,12 +12,14 @@ from typing import Any, ClassVar, Literal, get_args
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, MetaData, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from rectune.dialogue.knowledge import FactKind
 from rectune.serving.store.columns import SECRET, Json, PlainText
 
 FeedbackType = Literal["seen", "like", "dislike", "click", "hide"]
 JobState = Literal["queued", "running", "done", "failed"]
 FEEDBACK_TYPES: tuple[FeedbackType, ...] = get_args(FeedbackType)
 JOB_STATES: tuple[JobState, ...] = get_args(JobState)
+FACT_KINDS: tuple[FactKind, ...] = get_args(FactKind)
 # An id of a deleted row is never given again: whoever still holds it would reach another's row.
 NO_REUSE = {"sqlite_autoincrement": True}
 
@@ -40,6 +42,7 @@ class Base(DeclarativeBase):
         str: PlainText,
         FeedbackType: PlainText,
         JobState: PlainText,
+        FactKind: PlainText,
         dict[str, Any]: Json,
         list[Any]: Json,
         list[str]: Json,
@@ -228,7 +231,7 @@ class Persona(Base):
 
 
 class Chat(Base):
-    """A conversation; `updated` is the time of its last message."""
+    """A conversation; `updated` is the time of its last message, at first of its beginning."""
 
     __tablename__ = "chats"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -238,26 +241,43 @@ class Chat(Base):
 
 
 class Message(Base):
-    """One turn of a conversation; `items` are ids of what it recommends."""
+    """One turn of a conversation: what a user wrote, and what was answered.
+
+    `answer` are its sentences, each with the ids of the items that it speaks of; `items` are ids of what it
+    recommends. `focus`, `ask`, `query` and `question`: see `rectune.dialogue.chat_turn.ChatTurn`.
+    """
 
     __tablename__ = "messages"
-    __table_args__ = (one_of("role", ("user", "assistant")), NO_REUSE)
+    __table_args__ = NO_REUSE
     id: Mapped[int] = mapped_column(primary_key=True)
     chat_id: Mapped[str] = mapped_column(ForeignKey("chats.id", ondelete="CASCADE"), index=True)
-    role: Mapped[str]
     text: Mapped[str]
+    answer: Mapped[list[Any]]
     items: Mapped[list[str]]
+    focus: Mapped[str]
+    ask: Mapped[str]
+    query: Mapped[str]
+    question: Mapped[str]
+    locale: Mapped[str]
+    worded_by: Mapped[str]
     created: Mapped[int]
 
 
 class MemoryFact(Base):
-    """What is remembered of a user, with the words that it was taken from; goes with their message."""
+    """What a user said of themselves, with their words; goes with the message that these stand in.
+
+    See `rectune.dialogue.knowledge.ChatFact`. `item_id` is empty where it names none; at `ends` the session
+    is over to which it belongs, None for what stays.
+    """
 
     __tablename__ = "memory_facts"
-    __table_args__ = NO_REUSE
+    __table_args__ = (one_of("kind", FACT_KINDS), NO_REUSE)
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = _of_user()
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[FactKind]
+    value: Mapped[str]
     quote: Mapped[str]
-    text: Mapped[str]
+    item_id: Mapped[str]
     created: Mapped[int]
+    ends: Mapped[int | None] = mapped_column(index=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from rectune.serving.store import feedback, jobs, recommendations, sessions, users
+from rectune.dialogue.chat_turn import ChatTurn, SaidSentence
+from rectune.dialogue.knowledge import ChatFact
+from rectune.serving.store import chats, feedback, jobs, memory, recommendations, sessions, users
 from rectune.serving.store.feedback import FeedbackEntry
 from rectune.serving.store.recommendations import ShownItem
-from rectune.serving.store.tables import Chat, MemoryFact, Message, Persona, Recommendation, User
+from rectune.serving.store.tables import Chat, Persona, Recommendation, User
 
 DAY = 24 * 3600 * 1000
 
@@ -50,13 +52,10 @@ def known_everywhere(session: Session, name: str, *, now: int) -> User:
         [Persona(user_id=made.id, claims=[{"text": f"{name} likes"}], created=now, updated=now), chat]
     )
     session.flush()
-    message = Message(chat_id=chat.id, role="user", text=f"{name} says", items=[f"{name} item"], created=now)
-    session.add(message)
-    session.flush()
-    session.add(
-        MemoryFact(
-            user_id=made.id, message_id=message.id, quote=f"{name} says", text=f"{name} fact", created=now
-        )
+    turn = ChatTurn(f"{name} says", f"{name} hears", 0, (f"{name} item",), query=f"{name} words")
+    message = chats.add(session, chat, turn, [SaidSentence(f"{name} hears")], "template", now=now)
+    memory.add(
+        session, made.id, message, [ChatFact("like", f"{name} likes", f"{name} says", 0, now, f"{name} item")]
     )
     session.flush()
     return made
