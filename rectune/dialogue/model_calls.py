@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from rectune.core.types import Locale
 from rectune.dialogue.chat_model import ChatModel
+from rectune.inference.generate import Generate
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.sentences import SentenceReader
-from rectune.inference.service_generate import Sentence, ServiceGenerate
 from rectune.recommender.answering import CatalogueAnswers
 from rectune.recommender.generative import GenerativeRecommender
 
@@ -20,12 +20,22 @@ _OTHERS = 3  # tokens of another character: small models write Hangul byte by by
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
-def chat_model(recommender: CatalogueAnswers, context: int | None = None) -> ChatModel | None:
+Hear = Callable[[str], None]
+"""Is told a finished sentence, as the model wrote it."""
+Hearing = Callable[[Hear], Generate]
+"""Gives what generates, and tells every sentence as soon as it is finished."""
+
+
+def chat_model(
+    recommender: CatalogueAnswers, context: int | None = None, hearing: Hearing | None = None
+) -> ChatModel | None:
     """The model that words the answers of a chat; None where the recommender has none.
 
     Args:
-        recommender: in a service one of `rectune.recommender.served`, whose call is asked.
+        recommender: whose model is asked.
         context: tokens that prompt and answer may have; as the recipe says unless given.
+        hearing: answers requests in place of the recommender's model, sentence by sentence; else sentences
+            are told when the whole answer is there.
     """
     generative = recommender.generative
     if generative is None:
@@ -33,7 +43,7 @@ def chat_model(recommender: CatalogueAnswers, context: int | None = None) -> Cha
     settings = generative.retrieval
     trusted = frozenset(_LOCALES) - generative.untrusted
     return ChatModel(
-        _say(generative), estimated_tokens, context or settings.context, settings.sampling,
+        _say(generative, hearing), estimated_tokens, context or settings.context, settings.sampling,
         generative.grounding, trusted, settings.embedder,
     )  # fmt: skip
 
@@ -45,18 +55,12 @@ def estimated_tokens(text: str) -> int:
 
 
 def _say(
-    generative: GenerativeRecommender,
-) -> Callable[[GenerationRequest, Callable[[str], None]], GenerationResult]:
-    def say(request: GenerationRequest, hear: Callable[[str], None]) -> GenerationResult:
-        ask = generative
-        if isinstance(generative.generate, ServiceGenerate):
-
-            def told(sentence: Sentence) -> None:
-                hear(sentence.text)
-
-            ask = replace(generative, generate=replace(generative.generate, on_sentence=told))
-            return ask.ask([request])[0]
-        answer = ask.ask([request])[0]
+    generative: GenerativeRecommender, hearing: Hearing | None
+) -> Callable[[GenerationRequest, Hear], GenerationResult]:
+    def say(request: GenerationRequest, hear: Hear) -> GenerationResult:
+        if hearing:
+            return replace(generative, generate=hearing(hear)).ask([request])[0]
+        answer = generative.ask([request])[0]
         reader = SentenceReader()
         sentences = reader.add(answer.text)
         if answer.finish == "stop" and (rest := reader.rest()):

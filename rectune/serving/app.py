@@ -16,17 +16,20 @@ from starlette.responses import Response
 from rectune.core.errors import RectuneError
 from rectune.serving.api import (
     chat,
+    chats,
     feedback,
     gorse,
     gorse_catalogue,
     health,
     items,
     jobs,
+    memory,
     recommend,
     rerank,
     users,
 )
 from rectune.serving.catalogue_worker import CatalogueWorker
+from rectune.serving.chats import ChatService
 from rectune.serving.config import ServerConfig
 from rectune.serving.gate import Gate
 from rectune.serving.metrics import Metrics
@@ -90,8 +93,10 @@ def create_app(
     )
     rates = PositiveFeedback(service.database, service.comparison)
     pictures = Pictures(config.images, config.image_hosts)
-    app.state.server = ServerState(service, config, metrics, worker, rates, pictures)
-    for one in (recommend, feedback, items, jobs, users, chat, rerank, gorse, gorse_catalogue, health):
+    app.state.server = ServerState(service, config, metrics, worker, rates, ChatService(service), pictures)
+    for one in (
+        recommend, feedback, items, jobs, users, chats, memory, chat, rerank, gorse, gorse_catalogue, health,
+    ):  # fmt: skip
         app.include_router(one.router)
     for one in (files, picture_files, welcome, choose, for_you, my_data, my_history, my_account, admin):
         app.include_router(one.router)

@@ -5,6 +5,7 @@ Pure ASGI: a middleware that reads responses would hide from a stream that its c
 
 from __future__ import annotations
 
+import re
 import time
 from ipaddress import ip_address
 from typing import Any
@@ -32,7 +33,8 @@ SCOPES = (
     ("/api/v1/feedback", "feedback"),
     ("/api/v1/items", "items"),
     ("/api/v1/jobs", "items"),
-    ("/api/v1/users", "users"),
+    ("/api/v1/users", "users"),  # but for `_MEMORY`
+    ("/api/v1/chats", "chats"),
     # gorse's paths; see `rectune.serving.api.gorse`
     ("/api/recommend", "recommend"),
     ("/api/session/", "recommend"),
@@ -43,6 +45,7 @@ SCOPES = (
     ("/v1/", "models"),
     ("/metrics", "admin"),
 )
+_MEMORY = re.compile(r"/api/v1/users/[^/]+/memory(?:/|$)")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -57,6 +60,8 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 
 def scope_of(path: str) -> str:
     """What a key must allow for this path; empty where none is needed."""
+    if _MEMORY.match(path):
+        return "chats"
     return next((scope for start, scope in SCOPES if path.startswith(start)), "")
 
 

@@ -6,9 +6,9 @@ milliseconds and writing seconds, so the lock is given back while the engine is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
@@ -16,7 +16,7 @@ from rectune.core.settings import EngineConfig
 from rectune.inference.generate import Model, OnAnswer
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.service_call import EngineCall
-from rectune.inference.service_generate import ServiceGenerate
+from rectune.inference.service_generate import Sentence, ServiceGenerate
 from rectune.rankers.likelihood import Scorer
 
 
@@ -51,6 +51,15 @@ class GenerateOutside:
     lock: Lock
     generate: ServiceGenerate
     usage: Usage = field(default_factory=Usage)
+
+    def hearing(self, hear: Callable[[str], None]) -> GenerateOutside:
+        """The same; `hear` is told every finished sentence, unchecked, by the thread that asks."""
+
+        def tell(sentence: Sentence) -> None:
+            with self.lock:
+                hear(sentence.text)
+
+        return replace(self, generate=replace(self.generate, on_sentence=tell))
 
     def __call__(
         self,

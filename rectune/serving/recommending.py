@@ -9,8 +9,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 
 from rectune.inference.service import EngineService
-from rectune.inference.service_call import EngineCall
-from rectune.inference.service_generate import ServiceGenerate
 from rectune.inference.service_state import CallCancelled, EngineClosed
 from rectune.rankers.base import Ranker
 from rectune.recommender.events import AnswerEvents
@@ -18,7 +16,6 @@ from rectune.recommender.options import RecommendOptions, explained_items
 from rectune.recommender.recommender import Recommender
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations, RecommendedItem
-from rectune.recommender.served import served
 from rectune.serving.answers import (
     MODEL_FAILED,
     MODEL_TOO_SLOW,
@@ -36,7 +33,8 @@ from rectune.serving.comparison import Comparison
 from rectune.serving.conditions import Conditions, conditions
 from rectune.serving.config import Limits
 from rectune.serving.limits import OpenGenerations
-from rectune.serving.ranking_lock import GenerateOutside, ScoreOutside, Usage
+from rectune.serving.ranking_lock import Usage
+from rectune.serving.request_model import in_turn
 from rectune.serving.store import feedback, recommendations
 from rectune.serving.store.database import Database
 from rectune.serving.store.recommendations import ShownItem
@@ -241,17 +239,11 @@ class RecommendService:
         if self.engine is None or work.turn.expired:
             yield work.catalogue.plain
             return
-        with EngineCall(self.engine) as call, work.turn.timed(self.limits.answer_seconds):
-            work.turn.opened(call)
-            with self.lock:
-                mine = served(work.catalogue.recommender, call, variation=work.variation)
-            if mine.generative:
-                generate = ServiceGenerate(call, work.variation)
-                outside = GenerateOutside(self.lock, generate, work.usage)
-                mine.generative = replace(mine.generative, generate=outside)
-            if mine.model_ranking:
-                score = ScoreOutside(self.lock, call)
-                mine.model_ranking = mine.model_ranking.with_engine(score.opened)
+        asked = in_turn(
+            self.engine, self.lock, work.catalogue.recommender, work.turn, self.limits.answer_seconds,
+            work.usage, work.variation,
+        )  # fmt: skip
+        with asked as mine:
             yield mine
 
     def _popular(self, work: _Work) -> tuple[str, Recommendations]:

@@ -8,6 +8,7 @@ from anyio import CapacityLimiter
 from starlette.requests import Request
 
 from rectune.serving.catalogue_worker import CatalogueWorker
+from rectune.serving.chats import ChatService
 from rectune.serving.config import ServerConfig
 from rectune.serving.metrics import Metrics
 from rectune.serving.pictures import Pictures
@@ -27,6 +28,7 @@ class ServerState:
         metrics: counts.
         worker: serves changes of the catalogue.
         positive_feedback: how many answers got some.
+        chats: talks.
         pictures: where pictures of items come from.
         threads: how many answers are worked on.
     """
@@ -36,6 +38,7 @@ class ServerState:
     metrics: Metrics
     worker: CatalogueWorker
     positive_feedback: PositiveFeedback
+    chats: ChatService
     pictures: Pictures = field(default_factory=Pictures)
     threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_THREADS))
 

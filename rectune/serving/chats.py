@@ -1,0 +1,298 @@
+"""One turn of a conversation: from what the store knows of a user to what it keeps of the turn.
+
+Between turns nothing of a conversation is held in memory.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rectune.core.errors import UserError
+from rectune.core.types import Locale
+from rectune.dialogue.chat_model import ChatModel, Say
+from rectune.dialogue.chat_turn import ChatMessage, ChatTurn, TurnResult
+from rectune.dialogue.knowledge import ChatFact, Persona, UserKnowledge
+from rectune.dialogue.message_text import plain_message
+from rectune.dialogue.model_calls import chat_model
+from rectune.dialogue.turn import take_turn
+from rectune.inference.requests import GenerationRequest, GenerationResult
+from rectune.inference.service_state import CallCancelled, EngineClosed
+from rectune.recommender.recommender import Recommender
+from rectune.serving.answers import MODEL_FAILED, MODEL_TOO_SLOW, Conflict, Emit, NotFound
+from rectune.serving.catalogue import ServedCatalogue
+from rectune.serving.chat_answers import ChatAnswer, Said, fact_row, item_row
+from rectune.serving.ranking_lock import GenerateOutside, Usage
+from rectune.serving.recommending import RecommendService
+from rectune.serving.request_model import in_turn
+from rectune.serving.store import chats, feedback, memory, users
+from rectune.serving.store.columns import check_text, now_ms
+from rectune.serving.store.tables import Chat, Message
+from rectune.serving.tastes import taste_of
+from rectune.serving.turn import Turn
+
+EARLIER = 100  # turns of a conversation that an answer may go by
+_LOOK = 0.25  # seconds between looks whether the client is there
+
+
+def _nobody(name: str, told: Mapping[str, Any]) -> None:
+    """Hears of parts of an answer and does nothing."""
+
+
+class OneAtATime:
+    """Lets in one at a time by a name; the others wait."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._wanted: Counter[str] = Counter()
+
+    @contextmanager
+    def of(self, name: str, check: Callable[[], None]) -> Iterator[None]:
+        """Within nobody else is let in by this name; `check` is called now and then while waiting."""
+        with self._lock:
+            one = self._locks.setdefault(name, threading.Lock())
+            self._wanted[name] += 1
+        try:
+            while not one.acquire(timeout=_LOOK):
+                check()
+            try:
+                yield
+            finally:
+                one.release()
+        finally:
+            with self._lock:
+                self._wanted[name] -= 1
+                if not self._wanted[name]:
+                    del self._wanted[name], self._locks[name]
+
+
+@dataclass
+class _Work:
+    """One turn while it is answered."""
+
+    said: Said
+    text: str
+    user_id: int
+    last: int  # the id of the last message before
+    message: ChatMessage
+    catalogue: ServedCatalogue
+    turn: Turn
+    emit: Emit
+    usage: Usage = field(default_factory=Usage)
+    notes: list[str] = field(default_factory=list)
+    items: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+class ChatService:
+    """Talks with the users of a store. Any thread may use it.
+
+    Args:
+        service: has the store, the catalogue and the engine.
+        persona_of: what the service thinks a user likes, by their id in the store.
+    """
+
+    def __init__(self, service: RecommendService, persona_of: Callable[[int], Persona] | None = None) -> None:
+        self.service = service
+        self._persona_of = persona_of or (lambda user_id: Persona())
+        self._turns = OneAtATime()
+
+    def say(self, said: Said, *, turn: Turn | None = None, emit: Emit = _nobody) -> ChatAnswer:
+        """Answer a message, and keep the turn whole, or nothing of it.
+
+        Turns of one conversation are taken one after the other. What the service remembers for a session is
+        over six hours after its last message, and when another conversation begins.
+
+        Args:
+            said: the message.
+            turn: cancels it.
+            emit: hears of `status` {state, place}, `facts` {added, removed}, `items` {items} and `sentence`
+                {text, items}, in the calling thread.
+
+        Raises:
+            NotFound: there is no such user, or no such conversation of theirs.
+            UserError: the message is empty.
+            Conflict: the conversation went on elsewhere meanwhile.
+            EngineBusy: the queue of the model is full.
+            TooManyRequests: too many answers are open.
+            CallCancelled: the turn was cancelled.
+        """
+        start, turn = time.monotonic(), turn or Turn()
+        text = plain_message(check_text(said.text)).strip()
+        if not text:
+            raise UserError("the message is empty", hint="write something")
+        name = said.chat or f"new conversation of {said.user}"
+        with self.service.open_generation(said.user), self._turns.of(name, turn.check):
+            work = self._begun(said, text, turn, emit)
+            result = self._answered(work)
+            return self._kept(work, result, start)
+
+    def _begun(self, said: Said, text: str, turn: Turn, emit: Emit) -> _Work:
+        """All that the turn may go by: of this user, and of this conversation."""
+        service = self.service
+        catalogue, deleted = service.catalogue.snapshot()
+        arm = service.comparison.assigned(said.user) if service.comparison else None
+        catalogue = catalogue.of_arm(arm[1]) if arm else catalogue
+        taste, now = taste_of(service.database, catalogue.recommender, said.user, False), now_ms()
+        assert taste.user_id is not None
+        earlier, last, facts = list[ChatTurn](), 0, list[ChatFact]()
+        with service.database.reading() as session:
+            if said.chat and chats.find(session, said.chat, taste.user_id) is None:
+                raise _no_chat()
+            rows = chats.messages(session, said.chat, limit=EARLIER).rows if said.chat else ()
+            earlier, last = [chats.turn_of(row) for row in rows], rows[-1].id if rows else 0
+            facts = memory.facts(session, taste.user_id, said.chat, now=now)
+            marks = {
+                kind: frozenset(feedback.item_ids(session, taste.user_id, (kind,)))
+                for kind in ("seen", "dislike", "hide")
+            }
+        knowledge = UserKnowledge(
+            taste.liked, marks["dislike"], marks["seen"], marks["hide"] | deleted, taste.tastes, tuple(facts)
+        )
+        persona = self._persona_of(taste.user_id)
+        locale: Locale = said.locale or taste.locale
+        message = ChatMessage(text, 0, knowledge, persona, tuple(earlier), now, locale)
+        return _Work(said, text, taste.user_id, last, message, catalogue, turn, emit)
+
+    def _answered(self, work: _Work) -> TurnResult:
+        service, emit = self.service, _Events(work, self.service.search_url)
+        if service.engine is not None:
+            asked = in_turn(
+                service.engine, service.lock, work.catalogue.recommender, work.turn,
+                service.limits.answer_seconds, work.usage, work.last,
+            )  # fmt: skip
+            try:
+                with asked as mine, service.lock:
+                    work.turn.check()
+                    model = self._model(work, mine)
+                    return take_turn(work.message, mine, work.catalogue.chat, emit, model)
+            except EngineClosed:
+                work.notes.append(MODEL_FAILED)
+            except CallCancelled:
+                if not work.turn.expired:
+                    raise
+                work.notes.append(MODEL_TOO_SLOW)
+        work.turn.check()
+        emit.again()
+        with service.lock:
+            return take_turn(work.message, work.catalogue.plain, work.catalogue.chat, emit)
+
+    def _model(self, work: _Work, mine: Recommender) -> ChatModel | None:
+        """The model of this turn; where it fails or takes too long, template sentences stand."""
+        engine, outside = self.service.engine, mine.generative.generate if mine.generative else None
+        if engine is None or not isinstance(outside, GenerateOutside):
+            return None
+        model = chat_model(mine, engine.context, outside.hearing)
+        return replace(model, say=_guarded(work, model.say)) if model else None
+
+    def _kept(self, work: _Work, result: TurnResult, start: float) -> ChatAnswer:
+        """Keep the turn in one transaction."""
+        work.turn.check()
+        now = max(now_ms(), work.message.now)
+        with self.service.database.writing() as session:
+            users.locked(session, work.user_id)
+            chat = _chat_of(session, work, now)
+            before = {fact.id: fact for fact in work.message.knowledge.facts}
+            left = {one.id for one in memory.facts(session, work.user_id, chat.id, now=work.message.now)}
+            row = chats.add(session, chat, result.turn, result.sentences, result.by, now=now)
+            removed = [fact for fact in result.removed if fact.id in left]
+            if result.turn.ask == "forget":
+                memory.forget(session, work.user_id, [fact.id for fact in removed])
+            else:
+                memory.remove(session, work.user_id, removed)
+            memory.blank([row], [fact for id, fact in before.items() if id not in left])
+            memory.go_on(session, chat.id, now)
+            added = memory.add(session, work.user_id, row, result.added)
+            session.flush()
+        return _answer(work, chat, row, result, added, start)
+
+
+def _chat_of(session: Any, work: _Work, now: int) -> Chat:
+    """The conversation as it is now; a new one where none was named.
+
+    Raises:
+        NotFound: it was deleted meanwhile.
+        Conflict: it went on meanwhile.
+    """
+    if not work.said.chat:
+        return chats.begin(session, work.user_id, now=now)
+    chat = chats.find(session, work.said.chat, work.user_id)
+    if chat is None:
+        raise _no_chat()
+    if chats.last_message_id(session, chat.id) != work.last:
+        raise Conflict("the conversation went on meanwhile", hint="send the message again")
+    return chat
+
+
+def _no_chat() -> NotFound:
+    return NotFound("there is no such conversation of theirs", hint="begin one: POST /api/v1/chats")
+
+
+def _answer(
+    work: _Work, chat: Chat, row: Message, result: TurnResult, added: Sequence[ChatFact], start: float
+) -> ChatAnswer:
+    usage = {"prompt_tokens": result.prompt_tokens, "completion_tokens": result.written_tokens}
+    return ChatAnswer(
+        chat.id, row.id, row.text, result.sentences, tuple(work.items), tuple(map(fact_row, added)),
+        tuple(map(fact_row, result.removed)), result.turn.ask, result.by, result.turn.locale,
+        tuple(dict.fromkeys(work.notes)), usage, row.created, round((time.monotonic() - start) * 1000),
+    )  # fmt: skip
+
+
+def _guarded(work: _Work, say: Say) -> Say:
+    """Asks the model; where it fails or takes too long, it has said nothing more."""
+
+    def asked(request: GenerationRequest, hear: Callable[[str], None]) -> GenerationResult:
+        try:
+            return say(request, hear)
+        except EngineClosed:
+            work.notes.append(MODEL_FAILED)
+        except CallCancelled:
+            if not work.turn.expired:
+                raise
+            work.notes.append(MODEL_TOO_SLOW)
+        return GenerationResult(request.id, "", "error", 0, 0)
+
+    return asked
+
+
+class _Events:
+    """Hears of the parts of an answer, and tells them for clients.
+
+    A turn that is taken once more, without the model, begins with the same events: they are not told again.
+    """
+
+    def __init__(self, work: _Work, pattern: str) -> None:
+        self._work, self._pattern = work, pattern
+        self._told = self._heard = 0
+
+    def again(self) -> None:
+        """The turn is taken once more."""
+        self._heard = 0
+
+    def __call__(self, name: str, told: Mapping[str, Any]) -> None:
+        """See `rectune.dialogue.chat_turn.Emit`."""
+        self._heard += 1
+        if self._heard <= self._told or name == "done":
+            return
+        self._told = self._heard
+        if name == "status":
+            told = {**told, "place": self._work.turn.place}
+        elif name == "items":
+            items = self._work.catalogue.items
+            self._work.items[:] = [
+                item_row(items[one["item_id"]], one["evidence"], self._pattern) for one in told["items"]
+            ]
+            told = {"items": self._work.items}
+        elif name == "facts":
+            told = {kind: [_fact(one) for one in told[kind]] for kind in ("added", "removed")}
+        self._work.emit(name, told)
+
+
+def _fact(told: Mapping[str, Any]) -> dict[str, Any]:
+    return fact_row(ChatFact(**told))

@@ -1,0 +1,46 @@
+"""The recommender of one request, whose model writes in the engine of the service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Lock
+
+from rectune.inference.service import EngineService
+from rectune.inference.service_call import EngineCall
+from rectune.inference.service_generate import ServiceGenerate
+from rectune.recommender.recommender import Recommender
+from rectune.recommender.served import served
+from rectune.serving.ranking_lock import GenerateOutside, ScoreOutside, Usage
+from rectune.serving.turn import Turn
+
+
+@contextmanager
+def in_turn(
+    engine: EngineService, lock: Lock, recommender: Recommender, turn: Turn, seconds: float, usage: Usage,
+    variation: int = 0,
+) -> Iterator[Recommender]:  # fmt: skip
+    """The same recommender for one request.
+
+    Args:
+        engine: runs its model.
+        lock: of ranking; whoever asks the recommender within holds it, and it is given back while the engine
+            writes.
+        recommender: is shared.
+        turn: cancels the request, or ends the engine's part of it.
+        seconds: after which that ends.
+        usage: is added to.
+        variation: another number gives other words.
+    """
+    with EngineCall(engine) as call, turn.timed(seconds):
+        turn.opened(call)
+        with lock:
+            mine = served(recommender, call, variation=variation)
+        if mine.generative:
+            outside = GenerateOutside(lock, ServiceGenerate(call, variation), usage)
+            mine.generative = replace(mine.generative, generate=outside)
+        if mine.model_ranking:
+            score = ScoreOutside(lock, call)
+            mine.model_ranking = mine.model_ranking.with_engine(score.opened)
+        yield mine
