@@ -256,11 +256,17 @@ def rows(server: World) -> tuple[int, ...]:
         return tuple(session.scalar(select(func.count()).select_from(one)) or 0 for one in tables)
 
 
+MADE = {
+    "Moon Landing": "was made by Acme in 1969", "Rocket Pilots": "was made by Acme in 1999",
+    "Moon War": "was made by Orbit in 1995",
+}  # fmt: skip
+
+
 def by_model(request: Any) -> str:
     """Says something true of the first item that was found, then something that is not."""
-    told = request.messages[-1][1]
-    title = next(one for one in ("Moon Landing", "Rocket Pilots", "Moon War") if one in told)
-    return f"{title} is in the category Space. It has a dragon called Smaug."
+    told = request.messages[-1][1].partition("Found:")[2]
+    title = next(one for one in MADE if one in told)
+    return f'"{title}" {MADE[title]}. It has a dragon called Smaug.'
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
@@ -281,7 +287,7 @@ def test_a_model_words_what_was_found_and_no_more_goes_out(wordy: Recommender, t
     with world(wordy, tmp_path, Author(by_model)) as server:
         answer = say(server, begun(server, "ann"), "I love space")
         assert answer["by"] == "model" and answer["usage"]["prompt_tokens"] > 0
-        assert "Space" in text_of(answer) and "Smaug" not in text_of(answer)
+        assert "was made by" in text_of(answer) and "Smaug" not in text_of(answer)
 
 
 def test_a_model_that_fails_leaves_sentences_and_it_is_said(wordy: Recommender, tmp_path: Path):
