@@ -41,6 +41,7 @@ from rectune.serving.state import ServerState
 from rectune.serving.upkeep import Upkeep
 from rectune.serving.web import (
     admin,
+    chat_page,
     choose,
     files,
     for_you,
@@ -98,7 +99,9 @@ def create_app(
         recommend, feedback, items, jobs, users, chats, memory, chat, rerank, gorse, gorse_catalogue, health,
     ):  # fmt: skip
         app.include_router(one.router)
-    for one in (files, picture_files, welcome, choose, for_you, my_data, my_history, my_account, admin):
+    for one in (
+        files, picture_files, welcome, choose, for_you, chat_page, my_data, my_history, my_account, admin,
+    ):  # fmt: skip
         app.include_router(one.router)
     app.add_exception_handler(NoSession, _to_entrance)
     for error in (RectuneError, RequestValidationError, HTTPException):
