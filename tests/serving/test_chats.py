@@ -16,6 +16,7 @@ from rectune.recommender.recommender import Recommender
 from rectune.serving.config import Limits
 from rectune.serving.store.tables import Chat, MemoryFact, Message
 from tests.recommender.shelf import by_words
+from tests.recommender.writer import from_facts
 from tests.serving.test_security import key
 from tests.serving.test_streams_and_queue import engine_is_idle, leave, until
 from tests.serving.world import Author, World, events, world
@@ -265,6 +266,8 @@ MADE = {
 def by_model(request: Any) -> str:
     """Says something true of the first item that was found, then something that is not."""
     told = request.messages[-1][1].partition("Found:")[2]
+    if not told:
+        return from_facts(request)
     title = next(one for one in MADE if one in told)
     return f'"{title}" {MADE[title]}. It has a dragon called Smaug.'
 
