@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from anyio.to_thread import run_sync
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rectune.core.errors import RectuneError
+from rectune.prompts.title_index import TitleIndex
 from rectune.serving.api import (
     chat,
     chats,
@@ -60,14 +61,16 @@ Errors are `{"error": {"message", "type", "code"}}`."""
 
 
 def create_app(
-    service: RecommendService, config: ServerConfig, worker: CatalogueWorker | None = None
-) -> FastAPI:
+    service: RecommendService, config: ServerConfig, worker: CatalogueWorker | None = None,
+    foreign: Mapping[str, TitleIndex] | None = None,
+) -> FastAPI:  # fmt: skip
     """The application of a service that is loaded; when it ends, the service is drained.
 
     Args:
         service: recommends.
         config: of the server.
         worker: serves changes of the catalogue; one is made if not given. It runs while the application does.
+        foreign: titles of other domains, which conversations may name.
     """
     metrics = Metrics()
     worker = worker or CatalogueWorker(service.catalogue, service.database, config.runs)
@@ -93,8 +96,9 @@ def create_app(
         middleware=[Middleware(Gate, config=config, database=service.database, metrics=metrics)],
     )
     rates = PositiveFeedback(service.database, service.comparison)
+    talks = ChatService(service, foreign)
     pictures = Pictures(config.images, config.image_hosts)
-    app.state.server = ServerState(service, config, metrics, worker, rates, ChatService(service), pictures)
+    app.state.server = ServerState(service, config, metrics, worker, rates, talks, pictures)
     for one in (
         recommend, feedback, items, jobs, users, chats, memory, chat, rerank, gorse, gorse_catalogue, health,
     ):  # fmt: skip

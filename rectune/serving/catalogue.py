@@ -11,7 +11,6 @@ from threading import Lock
 
 from rectune.core.item_values import categories_of
 from rectune.core.types import Item
-from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.rankers.base import Ranker
 from rectune.recommender.picks import ItemPicks
 from rectune.recommender.recommender import Recommender
@@ -70,11 +69,6 @@ class ServedCatalogue:
         """The decades of which it has items, as 1990, the latest first."""
         years = (item.year for item in self.items.values() if item.year is not None)
         return tuple(sorted({year // 10 * 10 for year in years}, reverse=True))
-
-    @cached_property
-    def chat(self) -> ChatCatalogue:
-        """What the rules of conversations know of its items."""
-        return ChatCatalogue(self.items, self.recommender.titles[self.recommender.domain], {})
 
     @property
     def items(self) -> Mapping[str, Item]:

@@ -5,16 +5,14 @@ Between turns nothing of a conversation is held in memory.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rectune.core.errors import UserError
 from rectune.core.types import Locale
+from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.chat_model import ChatModel, Say
 from rectune.dialogue.chat_turn import ChatMessage, ChatTurn, TurnResult
 from rectune.dialogue.knowledge import ChatFact, Persona, UserKnowledge
@@ -23,10 +21,12 @@ from rectune.dialogue.model_calls import chat_model
 from rectune.dialogue.turn import take_turn
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.inference.service_state import CallCancelled, EngineClosed
+from rectune.prompts.title_index import TitleIndex
 from rectune.recommender.recommender import Recommender
 from rectune.serving.answers import MODEL_FAILED, MODEL_TOO_SLOW, Conflict, Emit, NotFound
 from rectune.serving.catalogue import ServedCatalogue
 from rectune.serving.chat_answers import ChatAnswer, Said, fact_row, item_row
+from rectune.serving.one_at_a_time import OneAtATime
 from rectune.serving.ranking_lock import GenerateOutside, Usage
 from rectune.serving.recommending import RecommendService
 from rectune.serving.request_model import in_turn
@@ -37,39 +37,11 @@ from rectune.serving.tastes import taste_of
 from rectune.serving.turn import Turn
 
 EARLIER = 100  # turns of a conversation that an answer may go by
-_LOOK = 0.25  # seconds between looks whether the client is there
+_CATALOGUES = 4  # that are known at a time: the one that is served, for each ranker, and those before it
 
 
 def _nobody(name: str, told: Mapping[str, Any]) -> None:
     """Hears of parts of an answer and does nothing."""
-
-
-class OneAtATime:
-    """Lets in one at a time by a name; the others wait."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}
-        self._wanted: Counter[str] = Counter()
-
-    @contextmanager
-    def of(self, name: str, check: Callable[[], None]) -> Iterator[None]:
-        """Within nobody else is let in by this name; `check` is called now and then while waiting."""
-        with self._lock:
-            one = self._locks.setdefault(name, threading.Lock())
-            self._wanted[name] += 1
-        try:
-            while not one.acquire(timeout=_LOOK):
-                check()
-            try:
-                yield
-            finally:
-                one.release()
-        finally:
-            with self._lock:
-                self._wanted[name] -= 1
-                if not self._wanted[name]:
-                    del self._wanted[name], self._locks[name]
 
 
 @dataclass
@@ -94,13 +66,13 @@ class ChatService:
 
     Args:
         service: has the store, the catalogue and the engine.
-        persona_of: what the service thinks a user likes, by their id in the store.
+        foreign: titles of other domains, whose items are only searched with.
     """
 
-    def __init__(self, service: RecommendService, persona_of: Callable[[int], Persona] | None = None) -> None:
-        self.service = service
-        self._persona_of = persona_of or (lambda user_id: Persona())
+    def __init__(self, service: RecommendService, foreign: Mapping[str, TitleIndex] | None = None) -> None:
+        self.service, self._foreign = service, foreign or {}
         self._turns = OneAtATime()
+        self._catalogues: tuple[tuple[ServedCatalogue, ChatCatalogue], ...] = ()
 
     def say(self, said: Said, *, turn: Turn | None = None, emit: Emit = _nobody) -> ChatAnswer:
         """Answer a message, and keep the turn whole, or nothing of it.
@@ -154,10 +126,18 @@ class ChatService:
         knowledge = UserKnowledge(
             taste.liked, marks["dislike"], marks["seen"], marks["hide"] | deleted, taste.tastes, tuple(facts)
         )
-        persona = self._persona_of(taste.user_id)
         locale: Locale = said.locale or taste.locale
-        message = ChatMessage(text, 0, knowledge, persona, tuple(earlier), now, locale)
+        message = ChatMessage(text, 0, knowledge, Persona(), tuple(earlier), now, locale)
         return _Work(said, text, taste.user_id, last, message, catalogue, turn, emit)
+
+    def _catalogue(self, served: ServedCatalogue) -> ChatCatalogue:
+        """What the rules know of a catalogue, made once, where the lock of ranking is held."""
+        known = next((made for one, made in self._catalogues if one is served), None)
+        if known is None:
+            titles = served.recommender.titles[served.recommender.domain]
+            known = ChatCatalogue(served.items, titles, self._foreign)
+            self._catalogues = (*self._catalogues[1 - _CATALOGUES :], (served, known))
+        return known
 
     def _answered(self, work: _Work) -> TurnResult:
         service, emit = self.service, _Events(work, self.service.search_url)
@@ -170,7 +150,7 @@ class ChatService:
                 with asked as mine, service.lock:
                     work.turn.check()
                     model = self._model(work, mine)
-                    return take_turn(work.message, mine, work.catalogue.chat, emit, model)
+                    return take_turn(work.message, mine, self._catalogue(work.catalogue), emit, model)
             except EngineClosed:
                 work.notes.append(MODEL_FAILED)
             except CallCancelled:
@@ -180,7 +160,7 @@ class ChatService:
         work.turn.check()
         emit.again()
         with service.lock:
-            return take_turn(work.message, work.catalogue.plain, work.catalogue.chat, emit)
+            return take_turn(work.message, work.catalogue.plain, self._catalogue(work.catalogue), emit)
 
     def _model(self, work: _Work, mine: Recommender) -> ChatModel | None:
         """The model of this turn; where it fails or takes too long, template sentences stand."""

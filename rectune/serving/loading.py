@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from rectune.core.artifacts import ArtifactStore
+from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.settings import RemoteConfig
 from rectune.inference.generate import ServedModel
 from rectune.inference.server import ServerBackend
 from rectune.inference.service import EngineService
+from rectune.prompts.title_index import TitleIndex
 from rectune.rankers.base import Ranker
 from rectune.rankers.domain_data import DomainData
 from rectune.readers.catalogue import CatalogueOptions, read_catalogue
@@ -26,11 +30,13 @@ _RETRIES = 2  # of a request to a server of models: somebody waits
 
 
 class Loaded(NamedTuple):
-    """What is served: what recommends, the ranker that it is compared with, and what names its pictures."""
+    """What is served: what recommends, the ranker that it is compared with, what names its pictures, and the
+    titles of other domains."""
 
     recommender: Recommender
     compared: Ranker | None = None
     images: Mapping[str, str] = MappingProxyType({})
+    foreign: Mapping[str, TitleIndex] = MappingProxyType({})
 
 
 def load_recommender(config: ServerConfig) -> tuple[Recommender, Mapping[str, str]]:
@@ -105,12 +111,26 @@ def served_model(place: str, slots: int, seconds: float) -> ServedModel:
     return ServedModel(address, name or names[0], remote)
 
 
+def other_titles(config: ServerConfig, domain: str) -> dict[str, TitleIndex]:
+    """The titles of the other domains of a recipe's data, by domain; none beside a catalogue file.
+
+    Raises:
+        UserError: the recipe has no data any more.
+    """
+    if not config.recipe:
+        return {}
+    store = ArtifactStore(config.runs)
+    data = store.resolve(store.name_of(Path(config.recipe)), "data")
+    catalogue = load_catalogue(data / "items.parquet")
+    return {name: TitleIndex(catalogue.of(name)) for name in catalogue.domains if name != domain}
+
+
 def load_prepared(config: ServerConfig) -> Loaded:
-    """What `load_recommender` and `load_compared` give, ready to be asked; see `prepare`."""
+    """What `load_recommender`, `load_compared` and `other_titles` give, ready to be asked; see `prepare`."""
     recommender, images = load_recommender(config)
     compared = load_compared(config, recommender)
     prepare(recommender, compared)
-    return Loaded(recommender, compared, images)
+    return Loaded(recommender, compared, images, other_titles(config, recommender.domain))
 
 
 def prepare(recommender: Recommender, compared: Ranker | None = None) -> None:

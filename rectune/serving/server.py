@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
@@ -43,7 +44,7 @@ def serve(config: ServerConfig, load: Callable[[ServerConfig], Loaded] = load_pr
         with database.reading() as session:
             keys = [key for key in api_keys.list_all(session) if key.revoked is None]
         check_exposed(config, bool(keys))
-        recommender, compared, images = load(config)
+        recommender, compared, images, foreign = load(config)
         engine = load_engine(recommender, config.slots)
         if engine:
             stack.enter_context(engine)
@@ -55,19 +56,17 @@ def serve(config: ServerConfig, load: Callable[[ServerConfig], Loaded] = load_pr
         say(_about(config, service, database.address.shown, len(keys)))
         listener.listen(_BACKLOG)
         say(f"listening on {_shown(listener)}")
-        _run(service, config, worker, listener)
+        _run(create_app(service, config, worker, foreign), config, listener)
 
 
-def _run(
-    service: RecommendService, config: ServerConfig, worker: CatalogueWorker, listener: socket.socket
-) -> None:
+def _run(app: FastAPI, config: ServerConfig, listener: socket.socket) -> None:
     log = logging.getLogger("rectune.serving")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     settings = uvicorn.Config(
-        create_app(service, config, worker),
+        app,
         access_log=False,  # it would write ids of users and words of queries
         log_level="warning",
         proxy_headers=bool(config.trusted_proxies),  # anybody could send them

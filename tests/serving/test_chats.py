@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from rectune.core.types import Item
+from rectune.prompts.title_index import TitleIndex
 from rectune.recommender.recommender import Recommender
+from rectune.serving.chat_answers import Said
+from rectune.serving.chats import ChatService
 from rectune.serving.config import Limits
 from rectune.serving.store.tables import Chat, MemoryFact, Message
 from tests.recommender.shelf import by_words
@@ -317,3 +321,12 @@ def test_no_more_than_two_answers_of_a_user_are_open(wordy: Recommender, tmp_pat
         assert more.status_code == 429 and int(more.headers["Retry-After"]) >= 1
         author.gate.set()
         assert [one.result(30).status_code for one in first] == [200, 200]
+
+
+def test_a_title_of_another_domain_is_searched_with_and_never_recommended(server: World):
+    game = Item("games", "g1", "Zork Bakery", ("Cooking",), "bread")
+    talks = ChatService(server.service, {"games": TitleIndex([game])})
+    server.user("ann")
+    answer = talks.say(Said("ann", "a film like the game Zork Bakery"))
+    assert {one["item_id"] for one in answer.items[:2]} == {"14", "15"}
+    assert "Zork Bakery" in answer.sentences[0].text
