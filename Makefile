@@ -14,7 +14,8 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
 	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
-	bench-support bench-serve bench-picks bench-kill bench-persona bench-chat screenshots $(STAGES)
+	bench-support bench-serve bench-picks bench-kill bench-persona bench-chat bench-chat-speed \
+	screenshots $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -119,6 +120,9 @@ bench-scoring: setup-tests  ## what a model should score titles by; ARGS="--data
 
 bench-chat: setup-tests  ## conversations with simulated people on the samples; ARGS="--conversations 20"
 	@$(BIN)/python -m bench.chat $(ARGS)
+
+bench-chat-speed: setup  ## time and prompt tokens of turns in the service, embedded model; ARGS="--turns 30"
+	@$(BIN)/python -m bench.chat_speed $(ARGS)
 
 bench-rankers: setup-tests  ## rankers that learn from likes, against implicit, as ratios; ARGS=--largest
 	@$(BIN)/python -m bench.rankers $(ARGS)
