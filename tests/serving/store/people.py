@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from rectune.serving.store import feedback, jobs, recommendations, sessions, users
+from rectune.dialogue.knowledge import Claim, Persona
+from rectune.serving.store import feedback, jobs, personas, recommendations, sessions, users
 from rectune.serving.store.feedback import FeedbackEntry
 from rectune.serving.store.recommendations import ShownItem
-from rectune.serving.store.tables import Chat, MemoryFact, Message, Persona, Recommendation, User
+from rectune.serving.store.tables import Chat, MemoryFact, Message, Recommendation, User
 
 DAY = 24 * 3600 * 1000
 
@@ -46,10 +47,12 @@ def known_everywhere(session: Session, name: str, *, now: int) -> User:
     feedback.put_many(session, [said])
     jobs.add(session, "persona", {"words": f"{name} wrote"}, user_id=made.id, now=now)
     chat = Chat(id=f"{name} chat", user_id=made.id, created=now, updated=now)
-    session.add_all(
-        [Persona(user_id=made.id, claims=[{"text": f"{name} likes"}], created=now, updated=now), chat]
-    )
+    session.add(chat)
     session.flush()
+    for version in (1, 2):
+        claim = Claim(f"{name} claim", "likes", "taste", f"{name} tea", text=f"{name} likes tea")
+        persona = Persona((claim,), (f"{name} likes tea.",), version=version)
+        assert personas.put(session, made.id, persona, f"{name} basis", version - 1, now=now)
     message = Message(chat_id=chat.id, role="user", text=f"{name} says", items=[f"{name} item"], created=now)
     session.add(message)
     session.flush()
