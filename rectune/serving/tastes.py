@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rectune.core.types import Locale
+from rectune.dialogue.knowledge import UserKnowledge
 from rectune.recommender.recommender import Recommender
 from rectune.serving.answers import NotFound
 from rectune.serving.store import feedback, users
@@ -26,6 +27,7 @@ class Taste:
         shown: ids that were shown without any reaction; they come last.
         locale: their language.
         tastes: what they said they like, in words.
+        knowledge: the same and what else their persona is inferred from.
     """
 
     user_id: int | None = None
@@ -34,6 +36,7 @@ class Taste:
     shown: frozenset[str] = frozenset()
     locale: Locale = "en"
     tastes: Sequence[str] = ()
+    knowledge: UserKnowledge = field(default_factory=UserKnowledge)
 
 
 def user_of(database: Database, recommender: Recommender, external_id: str) -> User:
@@ -68,13 +71,17 @@ def taste_of(
     with database.reading() as session:
         likes = feedback.liked(session, user.id)
         seen = feedback.item_ids(session, user.id, ("seen",))
-        against = feedback.item_ids(session, user.id, ("dislike", "hide"))
+        disliked = feedback.item_ids(session, user.id, ("dislike",))
+        hidden = feedback.item_ids(session, user.id, ("hide",))
         shown = feedback.shown_without_reaction(session, user.id)[-_SHOWN:] if with_shown else []
+    against = disliked | hidden
     past = recommender.history_of(external_id) if external_id in recommender.users else ()
     liked = [item for item in _latest([*past, *likes]) if item not in against and item in recommender.items]
     locale: Locale = "ko" if user.locale.lower().startswith("ko") else "en"
     refused = frozenset(seen | against | set(likes))
-    return Taste(user.id, liked, refused, frozenset(shown), locale, tuple(user.tastes))
+    tastes = tuple(user.tastes)
+    known = UserKnowledge(liked, frozenset(disliked), frozenset(seen), frozenset(hidden), tastes)
+    return Taste(user.id, liked, refused, frozenset(shown), locale, tastes, known)
 
 
 def _latest(items: Collection[str]) -> list[str]:

@@ -3,6 +3,8 @@
 The table is made anew: nothing refers to it, and no earlier version of the program wrote a row.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -41,7 +43,7 @@ def downgrade() -> None:
     make_personas()
 
 
-def make_personas(*more: tuple[str, sa.types.TypeEngine]) -> None:
+def make_personas(*more: tuple[str, sa.types.TypeEngine[Any]]) -> None:
     """The table, with these columns besides."""
     op.create_table(
         "personas",
