@@ -22,6 +22,7 @@ from rectune.serving.api import (
     health,
     items,
     jobs,
+    persona,
     recommend,
     rerank,
     users,
@@ -44,6 +45,7 @@ from rectune.serving.web import (
     my_account,
     my_data,
     my_history,
+    persona_page,
     picture_files,
     welcome,
 )
@@ -91,9 +93,13 @@ def create_app(
     rates = PositiveFeedback(service.database, service.comparison)
     pictures = Pictures(config.images, config.image_hosts)
     app.state.server = ServerState(service, config, metrics, worker, rates, pictures)
-    for one in (recommend, feedback, items, jobs, users, chat, rerank, gorse, gorse_catalogue, health):
+    for one in (
+        recommend, feedback, items, jobs, users, persona, chat, rerank, gorse, gorse_catalogue, health,
+    ):  # fmt: skip
         app.include_router(one.router)
-    for one in (files, picture_files, welcome, choose, for_you, my_data, my_history, my_account, admin):
+    for one in (
+        files, picture_files, welcome, choose, for_you, my_data, my_history, my_account, persona_page, admin,
+    ):  # fmt: skip
         app.include_router(one.router)
     app.add_exception_handler(NoSession, _to_entrance)
     for error in (RectuneError, RequestValidationError, HTTPException):

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import astuple, replace
 from threading import Lock
+from typing import Literal
 
+from rectune.core.errors import UserError
 from rectune.core.types import content_id
 from rectune.dialogue.knowledge import Persona, UserKnowledge
 from rectune.dialogue.persona import PersonaMaker
-from rectune.serving.answers import Conflict
+from rectune.serving.answers import Conflict, NotFound
 from rectune.serving.catalogue import ServedCatalogue
 from rectune.serving.store import personas
+from rectune.serving.store.columns import check_text
 from rectune.serving.store.database import Database
 from rectune.serving.store.personas import StoredPersona
 from rectune.serving.tastes import Taste
@@ -19,6 +22,12 @@ from rectune.serving.tastes import Taste
 VERSION = 1  # of how personas are inferred; those of another one are inferred anew
 _TRIES = 5  # of a change, while others change the same persona
 
+MOST = 200
+"""Claims of a persona, removed ones too: what a user may add is bounded."""
+LONGEST = 200
+"""Characters that a user may write in a claim."""
+
+Decision = Literal["keep", "edit", "remove"]
 Change = Callable[[PersonaMaker, Persona, UserKnowledge], Persona]
 
 
@@ -65,6 +74,9 @@ class Personas:
         def upon_latest(maker: PersonaMaker, before: Persona, knowledge: UserKnowledge) -> Persona:
             latest = maker.infer(before, knowledge)
             changed = change(maker, latest, knowledge)
+            if len(changed.claims) > max(MOST, len(latest.claims)):
+                hint = "say less, or edit what is there"
+                raise UserError(f"a persona has at most {MOST} claims", hint=hint)
             return before if changed is before else replace(changed, version=before.version + 1)
 
         return self._changed(served, taste, upon_latest, self._stored(taste))
@@ -96,6 +108,30 @@ class Personas:
         assert taste.user_id is not None  # of somebody
         with self.database.reading() as session:
             return personas.find(session, taste.user_id)
+
+
+def decided(id: str, what: Decision, text: str = "") -> Change:
+    """A user's decision on a claim, as a change.
+
+    Args:
+        id: of the claim.
+        what: `edit` needs words.
+        text: the words.
+    """
+
+    def change(maker: PersonaMaker, persona: Persona, knowledge: UserKnowledge) -> Persona:
+        if all(one.id != id for one in persona.claims):
+            raise NotFound("there is no such claim", hint="reload the persona: it may have changed meanwhile")
+        if what == "edit":
+            return maker.edit(persona, id, check_text(text), knowledge)
+        return (maker.keep if what == "keep" else maker.remove)(persona, id, knowledge)
+
+    return change
+
+
+def added(text: str) -> Change:
+    """What a user adds, in their words, as a change."""
+    return lambda maker, persona, knowledge: maker.add(persona, check_text(text), knowledge)
 
 
 def basis_of(served: ServedCatalogue, taste: Taste) -> str:

@@ -36,7 +36,7 @@ from rectune.serving.conditions import conditions
 from rectune.serving.config import Limits
 from rectune.serving.limits import OpenGenerations
 from rectune.serving.persona_say import PersonaSay
-from rectune.serving.personas import Personas
+from rectune.serving.personas import Change, Personas
 from rectune.serving.ranking_lock import GenerateOutside, ScoreOutside
 from rectune.serving.store import feedback, recommendations
 from rectune.serving.store.database import Database
@@ -148,6 +148,31 @@ class RecommendService:
         if found is None or found[0].user_id != owner:
             raise NotFound(f"there is no recommendation {id} of theirs", hint="ask anew")
         return RecommendQuestion.of_record(user, found[0].request)
+
+    def persona_of(self, user: str) -> Persona:
+        """The persona of a user, up to date.
+
+        Raises:
+            NotFound: there is no such user.
+        """
+        current = self.catalogue.current
+        return self.personas.of(current, taste_of(self.database, current.recommender, user, False))
+
+    def change_persona(self, user: str, change: Change) -> Persona:
+        """Change the persona of a user; it counts at the next request.
+
+        Args:
+            user: their id as clients know it.
+            change: see `rectune.serving.personas`.
+
+        Raises:
+            NotFound: there is no such user, or no such claim.
+            UserError: there are no words, or too many claims.
+        """
+        current = self.catalogue.current
+        return self.personas.change(
+            current, taste_of(self.database, current.recommender, user, False), change
+        )
 
     def open_generation(self, user: str) -> AbstractContextManager[None]:
         """An answer of the model is open within; of a user, where one is named, not too many are.

@@ -36,6 +36,8 @@ def put(
 ) -> bool:
     """Keep a persona in the place of the one of version `before`; that one is kept as an earlier version.
 
+    Where words that the user said are in it no more, they took them back: then no earlier version is kept.
+
     Args:
         persona: of a version above `before`, or of the same where only `basis` is new.
         basis: a hash of what it was inferred from.
@@ -55,6 +57,8 @@ def put(
     if row is None:
         row = tables.Persona(user_id=user_id, claims=[], portrait=[], version=0, created=now)
         session.add(row)
+    elif _quotes(row.claims) - {claim.quote for claim in persona.claims}:
+        session.execute(delete(tables.PersonaVersion).where(tables.PersonaVersion.user_id == user_id))
     elif before and persona.version != before:
         _keep_version(session, row, now)
     row.claims = [_json(claim) for claim in persona.claims]
@@ -84,6 +88,10 @@ def _keep_version(session: Session, row: tables.Persona, now: int) -> None:
     old = session.scalars(latest.offset(KEPT)).all()
     if old:
         session.execute(delete(kept).where(kept.user_id == row.user_id, kept.version.in_(old)))
+
+
+def _quotes(rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {row["quote"] for row in rows if row.get("quote")}
 
 
 def _json(claim: Claim) -> dict[str, Any]:

@@ -41,6 +41,17 @@ def test_what_it_was_before_is_kept_up_to_a_number(database: Database) -> None:
         assert personas.versions(session, bob) == []
 
 
+def test_words_that_were_taken_back_are_in_no_earlier_version(database: Database) -> None:
+    with database.writing() as session:
+        ann = users.create(session, "ann").id
+        assert personas.put(session, ann, FIRST, "x", 0)
+        assert personas.put(session, ann, replace(FIRST, version=2), "x", 1)
+        assert len(personas.versions(session, ann)) == 1
+        assert personas.put(session, ann, Persona(FIRST.claims[:1], version=3), "x", 2)
+        assert personas.versions(session, ann) == []
+        assert "no war" not in str(users.export(session, ann))
+
+
 def test_a_change_of_another_version_changes_nothing(database: Database) -> None:
     with database.writing() as session:
         ann = users.create(session, "ann").id
