@@ -61,7 +61,7 @@ def test_who_has_no_session_is_sent_to_the_entrance(server: World) -> None:
 def test_each_claim_stands_there_with_what_it_rests_on(server: World, ann: Person) -> None:
     html = ann.get("/persona").text
     text = text_of(html)
-    assert "You seem to like" in text and "8 of 8" in text.replace("all 8", "8 of 8")
+    assert "You seem to like" in text and "Horror" in text
     assert "Title 70 · Title 60 · Title 50 · Title 40 · Title 30" in text and "More: 3" in text
     assert "plain sentences" in text and "was not checked" in text and "Removed" not in text
     assert '<a href="/persona" aria-current="page">' in html
@@ -104,8 +104,8 @@ def test_what_a_person_avoids_is_gone_from_the_next_answer_which_says_how_it_was
 
 def test_a_stranger_is_told_nothing_of_a_persona(server: World) -> None:
     new = person(server)
-    html = ann_page = new.get(new.post("/for-you").headers["location"]).text
-    assert "had a say" not in html and "How I checked" not in ann_page
+    html = new.get(new.post("/for-you").headers["location"]).text
+    assert "had a say" not in html and "How I checked" not in html
     assert "Nothing yet." in text_of(new.get("/persona").text)
 
 
@@ -131,8 +131,6 @@ def test_it_is_in_korean_too(tmp_path: Path) -> None:
     with world(by_words(tmp_path / "ko", items), tmp_path) as server:
         one = person(server, locale="ko", tastes=["공포"])
         html = one.get("/persona").text
-        assert (
-            '<html lang="ko">' in html and "좋아하는 듯한 것" in html and "‘공포’" in html
-        ) or "공포" in html
+        assert '<html lang="ko">' in html and "좋아하는 듯한 것" in html and "공포" in text_of(html)
         answer = one.get(one.post("/for-you").headers["location"]).text
         assert "어떻게 확인했나요" in answer
