@@ -31,6 +31,7 @@ from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig
 from rectune.serving.gate import Gate
 from rectune.serving.metrics import Metrics
+from rectune.serving.persona_writer import PersonaWriter
 from rectune.serving.pictures import Pictures
 from rectune.serving.positive_feedback import PositiveFeedback
 from rectune.serving.problems import problem_of
@@ -69,14 +70,17 @@ def create_app(
     """
     metrics = Metrics()
     worker = worker or CatalogueWorker(service.catalogue, service.database, config.runs)
+    writer = PersonaWriter(service)
     upkeep = Upkeep(service.database, config.keep_days)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         worker.start()
+        writer.start()
         await run_sync(upkeep.start)
         yield
         await run_sync(upkeep.stop, config.limits.drain_seconds)
+        await run_sync(writer.stop, config.limits.drain_seconds)
         await run_sync(worker.stop, config.limits.drain_seconds)
         await run_sync(service.drain)
 
