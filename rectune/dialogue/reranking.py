@@ -143,8 +143,22 @@ def rerank(
             able.append((at, one))
     judged = judge.scores(every, [one.item for _, one in able]) if every and able else None
     picks, unsuited = _picked(every, _ordered(every, able, judged, weight), n, judge)
-    checks = (_check(claim, picks, avoided, locale) for claim in every)
-    return PersonaRanking(judge.mode, tuple(picks), (*avoided, *unsuited), tuple(checks))
+    checks = claim_checks(every, [one.item for one in picks], avoided, locale)
+    return PersonaRanking(judge.mode, tuple(picks), (*avoided, *unsuited), checks)
+
+
+def claim_checks(
+    claims: Sequence[Claim], items: Sequence[Item], left_out: Sequence[LeftOut], locale: Locale
+) -> tuple[ClaimCheck, ...]:
+    """A question for each claim that counts, answered by the catalogue.
+
+    Args:
+        claims: of the persona.
+        items: what is recommended.
+        left_out: what is not.
+        locale: of the questions.
+    """
+    return tuple(_check(claim, items, left_out, locale) for claim in claims if claim.counts)
 
 
 def why_it_suits(pick: PersonaPick, locale: Locale) -> str:
@@ -219,9 +233,7 @@ def _picked(
     return [*stood, *failed[:fill]], [LeftOut(one.item, "unsuited") for one in failed[fill:]]
 
 
-def _check(
-    claim: Claim, picks: Sequence[PersonaPick], avoided: Sequence[LeftOut], locale: Locale
-) -> ClaimCheck:
-    having = tuple(one.item.item_id for one in picks if claim_matches(claim, one.item))
-    left_out = tuple(one.item.item_id for one in avoided if claim in one.claims)
-    return ClaimCheck(claim, check_question(claim.stance, claim.value, locale), having, left_out)
+def _check(claim: Claim, items: Sequence[Item], left_out: Sequence[LeftOut], locale: Locale) -> ClaimCheck:
+    having = tuple(item.item_id for item in items if claim_matches(claim, item))
+    against = tuple(one.item.item_id for one in left_out if claim in one.claims)
+    return ClaimCheck(claim, check_question(claim.stance, claim.value, locale), having, against)

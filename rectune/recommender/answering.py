@@ -121,7 +121,9 @@ class CatalogueAnswers:
         if options.per:
             checked_property(self.items.values(), options.per)
         asked = self._with_drafts(read, [one.ranked_for(options.excluded) for one in read])
-        rankings = self.rank_by.ranked(asked, within, None if options.chooses else options.k)
+        rankings = self.rank_by.ranked(asked, within, options.ranked)
+        if options.reorder:
+            rankings = [replace(one, items=options.reorder.items(one.items)) for one in rankings]
         places = [
             placed(ranking, self.items, one.liked, options)
             for ranking, one in zip(rankings, read, strict=True)

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from rectune.core.errors import UserError
+from rectune.rankers.base import ScoredItem
+
+
+@dataclass(frozen=True)
+class Reorder:
+    """Another order of what was ranked, by what the ranker knows nothing of.
+
+    Attributes:
+        pool: so many items are ranked at least, the best first.
+        items: gives the ranking in its new order; what it leaves out is not recommended.
+    """
+
+    pool: int
+    items: Callable[[Sequence[ScoredItem]], Sequence[ScoredItem]]
 
 
 @dataclass(frozen=True)
@@ -24,6 +38,7 @@ class RecommendOptions:
         at_most, per: so many items of an answer, at most, have the same value of this property: `category`,
             `maker`, `year`, or the name of a fact; 0 and "" limit nothing.
         explain_ranking: whether it is told what each ranker contributed to each item.
+        reorder: re-orders each ranking before places are given; not where the model chooses the items.
 
     Raises:
         UserError: k is below 1, explain below 0, explore no share, at_most or per is given without the other,
@@ -39,6 +54,7 @@ class RecommendOptions:
     at_most: int = 0
     per: str = ""
     explain_ranking: bool = False
+    reorder: Reorder | None = None
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -65,6 +81,11 @@ class RecommendOptions:
     def explored(self) -> int:
         """The places that go to unfamiliar items, rounded; a half is rounded up."""
         return int(self.k * self.explore + 0.5)
+
+    @property
+    def ranked(self) -> int | None:
+        """How many items are ranked; None for all."""
+        return None if self.chooses else max(self.k, self.reorder.pool if self.reorder else 0)
 
     @property
     def chooses(self) -> bool:

@@ -10,12 +10,16 @@ from urllib.parse import quote
 from rectune.core.errors import RectuneError, UserError
 from rectune.core.text.plain import cut_line
 from rectune.core.types import Item, Locale
+from rectune.dialogue.item_judges import JudgeMode
+from rectune.prompts.rerank_prompts import RerankPrompt
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.serving.conditions import Range
 
+_LATER = ("shown_last", "explore", "locale", "mood", "prompt")
 _SEARCHED = 200  # characters of a title
 # Notes of an answer.
 MODEL_FAILED = "the model failed: plain sentences give the reasons"
+NOTHING_CLAIMED = "nothing is known of who asks: there was nothing to check"
 MODEL_TOO_SLOW = "the model took too long: plain sentences give the reasons"
 
 
@@ -48,6 +52,8 @@ class RecommendQuestion:
         shown_last: whether what the user was shown without any reaction comes after everything else.
         explore: the share of the places, 0 to 1, that goes to unfamiliar items; without likes none is.
         locale: the language of sentences; None for that of the words, else the user's.
+        prompt: the prompt by which a model judges the first items for the user's persona, where it can; they
+            are checked against the persona then. None for no check.
     """
 
     user: str | None = None
@@ -62,6 +68,7 @@ class RecommendQuestion:
     explore: float = 0.0
     locale: Locale | None = None
     mood: str = ""
+    prompt: RerankPrompt | None = None
 
     def record(self) -> dict[str, Any]:
         """The same for the database; the user is not in it, the row has them."""
@@ -83,7 +90,7 @@ class RecommendQuestion:
         history, exclude, categories = (tuple(record[name]) for name in ("history", "exclude", "categories"))
         asked = (record["query"], record["n"], exclude, categories, where, record["explain"])
         # Records of earlier versions lack these.
-        more = {name: record[name] for name in ("shown_last", "explore", "locale", "mood") if name in record}
+        more = {name: record[name] for name in _LATER if name in record}
         return cls(user, history, *asked, **more)
 
     @property
@@ -112,6 +119,27 @@ class AnswerItem:
 
 
 @dataclass(frozen=True)
+class AnswerCheck:
+    """A question about an answer, answered by the catalogue.
+
+    Attributes:
+        claim: the id of the claim of the persona that it asks about.
+        stance: `likes` or `avoids`.
+        text: the claim.
+        question: in the language of the answer.
+        item_ids: the items of the answer that have what the claim speaks of.
+        left_out: items that would have been in it, and go against what the user said that they avoid.
+    """
+
+    claim: str
+    stance: str
+    text: str
+    question: str
+    item_ids: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Answer:
     """An answer.
 
@@ -128,6 +156,10 @@ class Answer:
         notes: what else is to be known, as that the model failed.
         usage: tokens that the model read and wrote.
         took_ms: milliseconds.
+        persona: the version of the user's persona, where that had a say; else None.
+        checks: what was asked of the items; only where a prompt was named.
+        judged_by: `model`, or `claims` for the catalogue alone; None where nothing was judged.
+        why_judge: why the model judged, or why it did not.
     """
 
     id: str
@@ -140,6 +172,22 @@ class Answer:
     notes: tuple[str, ...]
     usage: Mapping[str, int]
     took_ms: int
+    persona: int | None = None
+    checks: tuple[AnswerCheck, ...] = ()
+    judged_by: JudgeMode | None = None
+    why_judge: str = ""
+
+    def told(self) -> dict[str, Any]:
+        """What the database keeps of it besides its items."""
+        checked = {
+            "checks": [asdict(one) for one in self.checks], "judged_by": self.judged_by,
+            "why_judge": self.why_judge,
+        }  # fmt: skip
+        return {
+            "ranked_by": self.ranked_by, "fits": self.fits, "not_found": list(self.not_found),
+            "notes": list(self.notes), "explored": [one.item_id for one in self.items if one.explored],
+            "persona": self.persona,
+        } | (checked if self.judged_by else {})  # fmt: skip
 
 
 Emit = Callable[[str, Mapping[str, Any]], None]

@@ -25,6 +25,7 @@ from rectune.serving.api import (
     items,
     jobs,
     memory,
+    persona,
     recommend,
     rerank,
     users,
@@ -34,6 +35,7 @@ from rectune.serving.chats import ChatService
 from rectune.serving.config import ServerConfig
 from rectune.serving.gate import Gate
 from rectune.serving.metrics import Metrics
+from rectune.serving.persona_writer import PersonaWriter
 from rectune.serving.pictures import Pictures
 from rectune.serving.positive_feedback import PositiveFeedback
 from rectune.serving.problems import problem_of
@@ -49,6 +51,7 @@ from rectune.serving.web import (
     my_account,
     my_data,
     my_history,
+    persona_page,
     picture_files,
     welcome,
 )
@@ -74,14 +77,17 @@ def create_app(
     """
     metrics = Metrics()
     worker = worker or CatalogueWorker(service.catalogue, service.database, config.runs)
+    writer = PersonaWriter(service)
     upkeep = Upkeep(service.database, config.keep_days)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         worker.start()
+        writer.start()
         await run_sync(upkeep.start)
         yield
         await run_sync(upkeep.stop, config.limits.drain_seconds)
+        await run_sync(writer.stop, config.limits.drain_seconds)
         await run_sync(worker.stop, config.limits.drain_seconds)
         await run_sync(service.drain)
 
@@ -100,11 +106,13 @@ def create_app(
     pictures = Pictures(config.images, config.image_hosts)
     app.state.server = ServerState(service, config, metrics, worker, rates, talks, pictures)
     for one in (
-        recommend, feedback, items, jobs, users, chats, memory, chat, rerank, gorse, gorse_catalogue, health,
+        recommend, feedback, items, jobs, users, persona, chats, memory, chat, rerank, gorse, gorse_catalogue,
+        health,
     ):  # fmt: skip
         app.include_router(one.router)
     for one in (
-        files, picture_files, welcome, choose, for_you, chat_page, my_data, my_history, my_account, admin,
+        files, picture_files, welcome, choose, for_you, chat_page, my_data, my_history, my_account,
+        persona_page, admin,
     ):  # fmt: skip
         app.include_router(one.router)
     app.add_exception_handler(NoSession, _to_entrance)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from threading import Lock
 
 from rectune.core.item_values import categories_of
-from rectune.core.types import Item
+from rectune.core.types import Item, content_id
+from rectune.dialogue.traits import CatalogueTraits
 from rectune.rankers.base import Ranker
 from rectune.recommender.picks import ItemPicks
 from rectune.recommender.recommender import Recommender
@@ -27,6 +28,7 @@ class ServedCatalogue:
         plain: the same without a language model.
         picker: finds its items by their titles.
         picks: chooses the items that somebody new is asked about.
+        traits: what its items are like, for the personas of its users.
         version: of the store whose items are in it; 0 where the store has none.
         second: the same catalogue ranked by another ranker, where two are compared.
         images: item id -> what names its picture; see `rectune.serving.pictures`.
@@ -36,6 +38,7 @@ class ServedCatalogue:
     plain: Recommender
     picker: TitlePicker
     picks: ItemPicks
+    traits: CatalogueTraits
     version: int
     second: ServedCatalogue | None = None
     images: Mapping[str, str] = field(default_factory=dict)
@@ -47,7 +50,8 @@ class ServedCatalogue:
     ) -> ServedCatalogue:  # fmt: skip
         """The catalogue of a recommender; `compared` is a second ranker of its items."""
         titles, picks = TitlePicker(recommender.items), ItemPicks.of(recommender)
-        made = cls(recommender, _plain(recommender), titles, picks, version, images=images or {})
+        traits = CatalogueTraits.of(recommender.items)
+        made = cls(recommender, _plain(recommender), titles, picks, traits, version, images=images or {})
         if compared is None:
             return made
         other = ranked_by(recommender, compared)
@@ -57,6 +61,11 @@ class ServedCatalogue:
         """The same ranked by the ranker of this name where that is the second one, else itself."""
         ranker = self.second.recommender.ranker if self.second else None
         return self.second if self.second and ranker and ranker.name == arm else self
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of its items: another one has other items, or says something else of one."""
+        return content_id("catalogue", [astuple(item) for item in self.items.values()])
 
     @cached_property
     def frequent_categories(self) -> tuple[str, ...]:

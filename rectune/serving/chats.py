@@ -15,7 +15,7 @@ from rectune.core.types import Locale
 from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.chat_model import ChatModel, Say
 from rectune.dialogue.chat_turn import ChatMessage, ChatTurn, TurnResult
-from rectune.dialogue.knowledge import ChatFact, Persona, UserKnowledge
+from rectune.dialogue.knowledge import ChatFact
 from rectune.dialogue.message_text import plain_message
 from rectune.dialogue.model_calls import chat_model
 from rectune.dialogue.turn import take_turn
@@ -30,7 +30,7 @@ from rectune.serving.one_at_a_time import OneAtATime
 from rectune.serving.ranking_lock import GenerateOutside, Usage
 from rectune.serving.recommending import RecommendService
 from rectune.serving.request_model import in_turn
-from rectune.serving.store import chats, feedback, memory, users
+from rectune.serving.store import chats, memory, users
 from rectune.serving.store.columns import check_text, now_ms
 from rectune.serving.store.tables import Chat, Message
 from rectune.serving.tastes import taste_of
@@ -107,9 +107,9 @@ class ChatService:
     def _begun(self, said: Said, text: str, turn: Turn, emit: Emit) -> _Work:
         """All that the turn may go by: of this user, and of this conversation."""
         service = self.service
-        catalogue, deleted = service.catalogue.snapshot()
+        current, deleted = service.catalogue.snapshot()
         arm = service.comparison.assigned(said.user) if service.comparison else None
-        catalogue = catalogue.of_arm(arm[1]) if arm else catalogue
+        catalogue = current.of_arm(arm[1]) if arm else current
         taste, now = taste_of(service.database, catalogue.recommender, said.user, False), now_ms()
         assert taste.user_id is not None
         earlier, last, facts = list[ChatTurn](), 0, list[ChatFact]()
@@ -119,15 +119,10 @@ class ChatService:
             rows = chats.messages(session, said.chat, limit=EARLIER).rows if said.chat else ()
             earlier, last = [chats.turn_of(row) for row in rows], rows[-1].id if rows else 0
             facts = memory.facts(session, taste.user_id, said.chat, now=now)
-            marks = {
-                kind: frozenset(feedback.item_ids(session, taste.user_id, (kind,)))
-                for kind in ("seen", "dislike", "hide")
-            }
-        knowledge = UserKnowledge(
-            taste.liked, marks["dislike"], marks["seen"], marks["hide"] | deleted, taste.tastes, tuple(facts)
-        )
+        known, persona = taste.knowledge, service.personas.of(current, taste)
+        knowledge = replace(known, hidden=known.hidden | deleted, facts=tuple(facts))
         locale: Locale = said.locale or taste.locale
-        message = ChatMessage(text, 0, knowledge, Persona(), tuple(earlier), now, locale)
+        message = ChatMessage(text, 0, knowledge, persona, tuple(earlier), now, locale)
         return _Work(said, text, taste.user_id, last, message, catalogue, turn, emit)
 
     def _catalogue(self, served: ServedCatalogue) -> ChatCatalogue:
@@ -147,7 +142,7 @@ class ChatService:
                 service.limits.answer_seconds, work.usage, work.last,
             )  # fmt: skip
             try:
-                with asked as mine, service.lock:
+                with asked as (mine, _), service.lock:
                     work.turn.check()
                     model = self._model(work, mine)
                     return take_turn(work.message, mine, self._catalogue(work.catalogue), emit, model)

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rectune.core.types import Item, Locale
+from rectune.rankers.base import ScoredItem
 from rectune.rankers.co_likes import FEWEST, CoLikes
 from rectune.recommender.evidence import Evidence
 from rectune.recommender.explanation_request import ExplanationRequest
 from rectune.recommender.explanations import plain_sentence
+from rectune.recommender.options import Reorder
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.selection import allowed_ids
 from rectune.serving.conditions import Conditions
@@ -65,14 +67,19 @@ class Popularity:
 
     def answer(
         self, items: Mapping[str, Item], left_out: frozenset[str], wanted: Conditions, last: frozenset[str],
-        n: int, reasons: int, locale: Locale,
+        n: int, reasons: int, locale: Locale, reorder: Reorder | None = None,
     ) -> tuple[Recommendations, str]:  # fmt: skip
         """The best n items, and by what strategy; the first `reasons` get a sentence. See `best`.
+
+        `reorder` re-orders them before the first n are taken.
 
         Raises:
             UserError: no item meets the conditions.
         """
         ids, strategy = self.best(items, left_out, wanted, last)
+        if reorder:
+            scored = [ScoredItem(item, float(self.counts.get(item, 0))) for item in ids]
+            ids = [one.item_id for one in reorder.items(scored)]
         found = (self.shown(items[item], locale, at < reasons) for at, item in enumerate(ids[:n]))
         return Recommendations(tuple(found)), strategy
 

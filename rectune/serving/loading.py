@@ -12,9 +12,11 @@ from rectune.core.catalogue import load_catalogue
 from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.settings import RemoteConfig
+from rectune.dialogue.self_check import PersonaVerdict, persona_verdict_on
 from rectune.inference.generate import ServedModel
 from rectune.inference.server import ServerBackend
 from rectune.inference.service import EngineService
+from rectune.prompts.rerank_prompts import RERANK_PROMPTS
 from rectune.prompts.title_index import TitleIndex
 from rectune.rankers.base import Ranker
 from rectune.rankers.domain_data import DomainData
@@ -160,11 +162,24 @@ def prepare(recommender: Recommender, compared: Ranker | None = None) -> None:
             compared.score_all([[first.item_id]])
 
 
-def load_engine(recommender: Recommender, slots: int) -> EngineService | None:
+def load_verdict(recommender: Recommender, runs: Path) -> PersonaVerdict | None:
+    """How surely the recommender's model judges items for personas; None where that is not known.
+
+    Args:
+        recommender: perhaps with a model.
+        runs: the artifact store, which keeps what `rectune doctor --model` found.
+    """
+    model = recommender.generative.model if recommender.generative else None
+    return persona_verdict_on(model, runs) if isinstance(model, Path) else None
+
+
+def load_engine(
+    recommender: Recommender, slots: int, verdict: PersonaVerdict | None = None
+) -> EngineService | None:
     """The engine of the recommender's model; None where none is asked.
 
     That is where there is no model, and where plain sentences stand for its reasons in every language and it
-    ranks nothing either.
+    neither ranks anything nor judges anything for personas (`verdict`).
 
     Raises:
         UserError: the model cannot be loaded.
@@ -173,7 +188,10 @@ def load_engine(recommender: Recommender, slots: int) -> EngineService | None:
     if model is None:
         return None
     words = recommender.ranker is None or not model.untrusted >= frozenset(LOCALES)
-    if not words and recommender.model_ranking is None:
+    judges = verdict is not None and any(
+        verdict.passes(locale, prompt) for locale in LOCALES for prompt in RERANK_PROMPTS
+    )
+    if not (words or judges) and recommender.model_ranking is None:
         return None
     if isinstance(model.model, ServedModel):
         from rectune.inference.remote_engine import RemoteEngine

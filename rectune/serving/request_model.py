@@ -20,8 +20,8 @@ from rectune.serving.turn import Turn
 def in_turn(
     engine: EngineService, lock: Lock, recommender: Recommender, turn: Turn, seconds: float, usage: Usage,
     variation: int = 0,
-) -> Iterator[Recommender]:  # fmt: skip
-    """The same recommender for one request.
+) -> Iterator[tuple[Recommender, ScoreOutside]]:  # fmt: skip
+    """The same recommender for one request, and its model as a scorer.
 
     Args:
         engine: runs its model.
@@ -43,4 +43,4 @@ def in_turn(
         if mine.model_ranking:
             score = ScoreOutside(lock, call)
             mine.model_ranking = mine.model_ranking.with_engine(score.opened)
-        yield mine
+        yield mine, ScoreOutside(lock, call)

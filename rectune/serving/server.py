@@ -19,7 +19,7 @@ from rectune.inference.service import EngineService
 from rectune.serving.app import create_app
 from rectune.serving.catalogue_worker import CatalogueWorker
 from rectune.serving.config import ServerConfig, check_exposed
-from rectune.serving.loading import Loaded, load_engine, load_prepared
+from rectune.serving.loading import Loaded, load_engine, load_prepared, load_verdict
 from rectune.serving.recommending import RecommendService
 from rectune.serving.store import api_keys
 from rectune.serving.store.database import open_database
@@ -45,11 +45,12 @@ def serve(config: ServerConfig, load: Callable[[ServerConfig], Loaded] = load_pr
             keys = [key for key in api_keys.list_all(session) if key.revoked is None]
         check_exposed(config, bool(keys))
         recommender, compared, images, foreign = load(config)
-        engine = load_engine(recommender, config.slots)
+        verdict = load_verdict(recommender, config.runs)
+        engine = load_engine(recommender, config.slots, verdict)
         if engine:
             stack.enter_context(engine)
         service = RecommendService(
-            recommender, database, engine, config.limits, compared, images, config.search_url
+            recommender, database, engine, config.limits, compared, images, config.search_url, verdict
         )
         worker = CatalogueWorker(service.catalogue, database, config.runs)
         worker.catch_up()

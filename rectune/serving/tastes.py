@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rectune.core.types import Locale
+from rectune.dialogue.knowledge import SESSION_KINDS, UserKnowledge
 from rectune.recommender.recommender import Recommender
 from rectune.serving.answers import NotFound
-from rectune.serving.store import feedback, users
+from rectune.serving.store import feedback, memory, users
 from rectune.serving.store.database import Database
 from rectune.serving.store.tables import User
 
@@ -26,6 +27,7 @@ class Taste:
         shown: ids that were shown without any reaction; they come last.
         locale: their language.
         tastes: what they said they like, in words.
+        knowledge: the same and what else their persona is inferred from.
     """
 
     user_id: int | None = None
@@ -34,6 +36,7 @@ class Taste:
     shown: frozenset[str] = frozenset()
     locale: Locale = "en"
     tastes: Sequence[str] = ()
+    knowledge: UserKnowledge = field(default_factory=UserKnowledge)
 
 
 def user_of(database: Database, recommender: Recommender, external_id: str) -> User:
@@ -68,13 +71,20 @@ def taste_of(
     with database.reading() as session:
         likes = feedback.liked(session, user.id)
         seen = feedback.item_ids(session, user.id, ("seen",))
-        against = feedback.item_ids(session, user.id, ("dislike", "hide"))
+        disliked = feedback.item_ids(session, user.id, ("dislike",))
+        hidden = feedback.item_ids(session, user.id, ("hide",))
+        facts = [one for one in memory.facts(session, user.id) if one.kind not in SESSION_KINDS]
         shown = feedback.shown_without_reaction(session, user.id)[-_SHOWN:] if with_shown else []
+    against = disliked | hidden
     past = recommender.history_of(external_id) if external_id in recommender.users else ()
     liked = [item for item in _latest([*past, *likes]) if item not in against and item in recommender.items]
     locale: Locale = "ko" if user.locale.lower().startswith("ko") else "en"
     refused = frozenset(seen | against | set(likes))
-    return Taste(user.id, liked, refused, frozenset(shown), locale, tuple(user.tastes))
+    tastes = tuple(user.tastes)
+    known = UserKnowledge(
+        liked, frozenset(disliked), frozenset(seen), frozenset(hidden), tastes, tuple(facts)
+    )
+    return Taste(user.id, liked, refused, frozenset(shown), locale, tastes, known)
 
 
 def _latest(items: Collection[str]) -> list[str]:

@@ -202,10 +202,12 @@ def test_what_is_forgotten_is_nowhere_in_the_database(words: Recommender, tmp_pa
         say(server, chat, "I love zebrafish")
         say(server, chat, "I can't stand quokkas")
         assert "zebrafish" in text_of(say(server, chat, "what do you know about me?"))
+        assert "zebrafish" in server.client.get("/api/v1/users/ann/persona").text
         gone = say(server, chat, "forget that I love zebrafish")
         assert [one["value"] for one in gone["forgotten"]] == ["zebrafish"] and "zebrafish" in text_of(gone)
         for path in (f"/api/v1/chats/{chat}", "/api/v1/users/ann/memory", "/api/v1/users/ann/export"):
             assert "zebrafish" not in server.client.get(path).text
+        assert "quokkas" in server.client.get("/api/v1/users/ann/persona").text
         (fact,) = server.client.get("/api/v1/users/ann/memory").json()["facts"]
         path = f"/api/v1/users/ann/memory/{fact['id']}"
         assert server.client.delete(path).status_code == 204 and server.client.delete(path).status_code == 404

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from rectune.core.errors import UserError
 from rectune.core.types import Locale
+from rectune.prompts.rerank_prompts import RerankPrompt
 from rectune.serving.answers import Answer, Emit, RecommendQuestion
 from rectune.serving.api.bodies import PROBLEMS, Body, ItemId, UserId
 from rectune.serving.conditions import Range
@@ -63,6 +64,8 @@ class RecommendBody(Body):
     """The share of the places that goes to unfamiliar items."""
     locale: Locale | None = None
     """The language of sentences; else that of the words, or of the user where nothing is asked."""
+    prompt: RerankPrompt | None = None
+    """Check the answer against the user's persona; by which prompt a model judges, where it can."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -71,6 +74,7 @@ class RecommendBody(Body):
                 {"user": "ann", "n": 3},
                 {"history": ["Toy Story (1995)"], "n": 3, "where": {"year": {"gte": 1990, "lte": 1999}}},
                 {"query": "a film about space", "n": 2, "explain": 1},
+                {"user": "ann", "n": 5, "prompt": "short"},
             ]
         },
     )
@@ -90,6 +94,7 @@ class RecommendBody(Body):
         return RecommendQuestion(
             self.user, tuple(self.history), self.query, self.n, tuple(self.exclude), tuple(self.categories),
             where, self.explain, explore=self.explore, locale=self.locale,
+            prompt=self.prompt,
         )  # fmt: skip
 
 
@@ -133,6 +138,20 @@ class Usage(BaseModel):
     completion_tokens: int
 
 
+class CheckBody(BaseModel):
+    """A question about the items, answered by the catalogue."""
+
+    claim: str
+    """The id of the claim of the persona that it asks about."""
+    stance: Literal["likes", "avoids"]
+    text: str
+    question: str
+    item_ids: list[str]
+    """The items of the answer that have what the claim speaks of."""
+    left_out: list[str]
+    """Items that were left out because the user said that they avoid this."""
+
+
 class AnswerBody(BaseModel):
     """An answer; see docs/serving.md."""
 
@@ -146,6 +165,11 @@ class AnswerBody(BaseModel):
     notes: list[str]
     usage: Usage
     took_ms: int
+    persona: int | None
+    """The version of the user's persona, where it had a say."""
+    checks: list[CheckBody]
+    judged_by: Literal["model", "claims"] | None
+    why_judge: str
 
 
 _STREAM: dict[int | str, dict[str, Any]] = {

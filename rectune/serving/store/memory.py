@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from rectune.dialogue.knowledge import SESSION_KINDS, ChatFact
-from rectune.serving.store import users
+from rectune.serving.store import personas, users
 from rectune.serving.store.columns import now_ms
 from rectune.serving.store.statements import blocks, changed
 from rectune.serving.store.tables import Chat, MemoryFact, Message
@@ -106,6 +106,7 @@ def forget(session: Session, user_id: int, ids: Iterable[int]) -> list[ChatFact]
     gone = [fact_of(row) for row in session.scalars(rows) if row.id in wanted]
     if gone:
         remove(session, user_id, gone)
+        personas.take_back(session, user_id, {one.quote for one in gone})
         said = select(Message).join(Chat, Chat.id == Message.chat_id).where(Chat.user_id == user_id)
         blank(session.scalars(said).all(), gone)
         session.flush()

@@ -18,6 +18,7 @@ from rectune.serving.store.tables import (
     MemoryFact,
     Persona,
     PersonalCode,
+    PersonaVersion,
     Recommendation,
     User,
     UserSession,
@@ -32,6 +33,7 @@ _OLD: tuple[tuple[type[Base], InstrumentedAttribute[Any]], ...] = (
     (MemoryFact, MemoryFact.created),
     (Chat, Chat.updated),
     (Persona, Persona.updated),
+    (PersonaVersion, PersonaVersion.created),
     (UserSession, UserSession.last_seen),
 )
 

@@ -221,13 +221,33 @@ class Job(Base):
 
 
 class Persona(Base):
-    """What the service thinks a user likes: claims, each with its evidence; one a user."""
+    """What the service thinks a user likes, one a user: claims with their evidence, the weightiest first.
+
+    `portrait` is at most three sentences, `worded_by` who wrote them. `version` grows with each change;
+    `basis` is a hash of what it was inferred from.
+    """
 
     __tablename__ = "personas"
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     claims: Mapped[list[Any]]
+    portrait: Mapped[list[str]]
+    worded_by: Mapped[str]
+    version: Mapped[int]
+    basis: Mapped[str]
     created: Mapped[int]
     updated: Mapped[int]
+
+
+class PersonaVersion(Base):
+    """What a persona was before a change; `created` is when it was replaced. Only the latest are kept."""
+
+    __tablename__ = "persona_versions"
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    claims: Mapped[list[Any]]
+    portrait: Mapped[list[str]]
+    worded_by: Mapped[str]
+    created: Mapped[int]
 
 
 class Chat(Base):

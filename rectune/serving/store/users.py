@@ -67,6 +67,11 @@ def find(session: Session, external_id: str) -> User | None:
     return session.scalar(select(User).where(User.external_id == external_id))
 
 
+def of_row(session: Session, id: int) -> User | None:
+    """The user of this row; None if there is none any more."""
+    return session.get(User, id)
+
+
 def page(session: Session, *, limit: int = 50, after: str | None = None) -> Page[User]:
     """All users, by their ids.
 

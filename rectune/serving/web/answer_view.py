@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from rectune.core.item_values import categories_of
 from rectune.core.text.plain import cut_line, shortened
 from rectune.core.types import Item
-from rectune.serving.answers import MODEL_FAILED, MODEL_TOO_SLOW, Answer, search_url
+from rectune.serving.answers import MODEL_FAILED, MODEL_TOO_SLOW, NOTHING_CLAIMED, Answer, search_url
 from rectune.serving.store.tables import Feedback, FeedbackType, Recommendation, RecommendedItem
+from rectune.serving.web.judge_view import JudgeView
 
 NOTES = {
     MODEL_FAILED: "The language model has stopped, so plain sentences give the reasons.",
@@ -67,10 +68,28 @@ class Card:
 
 
 @dataclass(frozen=True)
+class CheckView:
+    """A question about an answer: the titles that it is answered with, and how many items were left out."""
+
+    question: str
+    stance: str
+    titles: tuple[str, ...]
+    left_out: int
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any], cards: Sequence[Card]) -> CheckView:
+        """Of a check as it is kept."""
+        having = set(told["item_ids"])
+        titles = tuple(card.title for card in cards if card.item_id in having)
+        return cls(brief(told["question"], _EVIDENCE), told["stance"], titles, len(told["left_out"]))
+
+
+@dataclass(frozen=True)
 class AnswerView:
     """An answer, ready to be shown; see `rectune.serving.answers.Answer`.
 
-    `more` is whether it goes on from another answer.
+    `more` is whether it goes on from another answer, `persona` whether the persona had a say, and `judge` who
+    judged; None where nobody did.
     """
 
     id: str
@@ -81,22 +100,27 @@ class AnswerView:
     not_found: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     more: bool = False
+    persona: bool = False
+    checks: tuple[CheckView, ...] = ()
+    judge: JudgeView | None = None
 
     @classmethod
-    def of(cls, answer: Answer, marks: Mapping[str, frozenset[str]]) -> AnswerView:
-        """Of an answer that was just given."""
+    def of(cls, answer: Answer, marks: Mapping[str, frozenset[str]], judge: JudgeView) -> AnswerView:
+        """Of an answer that was just given; `judge` is what is known of the model."""
         cards = tuple(
             Card.of_event({"place": place, **vars(item)}, marks) for place, item in enumerate(answer.items, 1)
         )
         return cls(
             answer.id, answer.strategy, answer.ranked_by, cards, answer.fits, _named(answer.not_found),
-            _noted(answer.notes), answer.previous is not None,
+            _noted(answer.notes), answer.previous is not None, answer.persona is not None,
+            tuple(CheckView.of(vars(one), cards) for one in answer.checks),
+            judge if answer.judged_by else None,
         )  # fmt: skip
 
     @classmethod
     def of_row(
         cls, row: Recommendation, rows: Sequence[RecommendedItem], items: Mapping[str, Item],
-        marks: Mapping[str, frozenset[str]], pattern: str,
+        marks: Mapping[str, frozenset[str]], pattern: str, judge: JudgeView,
     ) -> AnswerView:  # fmt: skip
         """Of one that the store has; titles are those of the catalogue now.
 
@@ -105,6 +129,7 @@ class AnswerView:
             items: the catalogue.
             marks: item id -> what the user said of it.
             pattern: see `rectune.serving.answers.search_url`.
+            judge: what is known of the model.
         """
         told = row.told or {}
         explored = set(told.get("explored", ()))
@@ -119,6 +144,9 @@ class AnswerView:
         return cls(
             row.id, row.strategy, told.get("ranked_by", row.strategy), cards, told.get("fits", True),
             _named(told.get("not_found", ())), _noted(told.get("notes", ())), row.previous is not None,
+            told.get("persona") is not None,
+            tuple(CheckView.of(one, cards) for one in told.get("checks", ())),
+            judge if told.get("judged_by") else None,
         )  # fmt: skip
 
 
@@ -154,5 +182,5 @@ def _named(titles: Sequence[str]) -> tuple[str, ...]:
 
 
 def _noted(notes: Sequence[str]) -> tuple[str, ...]:
-    """Notes in the words of the page, which translates them."""
-    return tuple(NOTES.get(note, note) for note in notes)
+    """Notes in the words of the page, which translates them; the page itself says what it knows of a user."""
+    return tuple(NOTES.get(note, note) for note in notes if note != NOTHING_CLAIMED)

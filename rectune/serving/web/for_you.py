@@ -25,6 +25,7 @@ from rectune.serving.streams import streamed, watched
 from rectune.serving.turn import Turn
 from rectune.serving.web.answer_events import AnswerParts
 from rectune.serving.web.answer_view import MARKS, AnswerView, Card, brief, marks_of
+from rectune.serving.web.judge_view import PROMPT, JudgeView
 from rectune.serving.web.render import go_to, language, page, part, pictures, wants_part
 from rectune.serving.web.visitor import Visitor, the_visitor
 
@@ -66,7 +67,7 @@ class Wish(BaseModel):
         return RecommendQuestion(
             visitor.user.external_id, query=check_text(self.wish.strip()), n=ITEMS,
             categories=tuple(map(check_text, self.categories)), where=where, explore=self.explore / 100,
-            mood=words_of(self.mood) if self.mood else "",
+            mood=words_of(self.mood) if self.mood else "", prompt=PROMPT,
         )  # fmt: skip
 
     @classmethod
@@ -153,7 +154,8 @@ def stored(request: Request, id: str) -> Response:
         if found is None or found[0].user_id != visitor.user.id:
             raise NotFound("there is no such answer of yours")
         marks = marks_of(session, visitor.user.id, [one.item_id for one in found[1]])
-    view = AnswerView.of_row(*found, items, marks, state.service.search_url)
+    judge = JudgeView.of(state.service.verdict, language(request, visitor))
+    view = AnswerView.of_row(*found, items, marks, state.service.search_url, judge)
     question = RecommendQuestion.of_record(visitor.user.external_id, found[0].request)
     mood_of = {_mood_words(name)(mood): mood for name in ("en", "ko") for mood in MOODS}
     return _page(request, Wish.of(question, mood_of), view)
@@ -169,7 +171,8 @@ async def _answered(
         state.metrics.answer(answer.strategy, [item.reasons_by for item in answer.items])
         with state.service.database.reading() as session:
             marks = marks_of(session, visitor.user.id, [one.item_id for one in answer.items])
-        return {"view": AnswerView.of(answer, marks)}
+        judge = JudgeView.of(state.service.verdict, language(request, visitor))
+        return {"view": AnswerView.of(answer, marks, judge)}
 
     if wants_part(request):
         parts = AnswerParts(language(request, visitor), pictures(request), request.url.path)

@@ -24,6 +24,7 @@ TABLES: Mapping[str, str] = {
     "sessions": "devices that are signed in",
     "personal_codes": "the personal code",
     "personas": "the portrait of your taste",
+    "persona_versions": "earlier portraits of your taste",
     "chats": "conversations",
     "messages": "messages",
     "memory_facts": "what is remembered from conversations",

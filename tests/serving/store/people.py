@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from rectune.dialogue.chat_turn import ChatTurn, SaidSentence
-from rectune.dialogue.knowledge import ChatFact
-from rectune.serving.store import chats, feedback, jobs, memory, recommendations, sessions, users
+from rectune.dialogue.knowledge import ChatFact, Claim, Persona
+from rectune.serving.store import chats, feedback, jobs, memory, personas, recommendations, sessions, users
 from rectune.serving.store.feedback import FeedbackEntry
 from rectune.serving.store.recommendations import ShownItem
-from rectune.serving.store.tables import Chat, Persona, Recommendation, User
+from rectune.serving.store.tables import Chat, Recommendation, User
 
 DAY = 24 * 3600 * 1000
 
@@ -48,10 +48,12 @@ def known_everywhere(session: Session, name: str, *, now: int) -> User:
     feedback.put_many(session, [said])
     jobs.add(session, "persona", {"words": f"{name} wrote"}, user_id=made.id, now=now)
     chat = Chat(id=f"{name} chat", user_id=made.id, created=now, updated=now)
-    session.add_all(
-        [Persona(user_id=made.id, claims=[{"text": f"{name} likes"}], created=now, updated=now), chat]
-    )
+    session.add(chat)
     session.flush()
+    for version in (1, 2):
+        claim = Claim(f"{name} claim", "likes", "taste", f"{name} tea", text=f"{name} likes tea")
+        persona = Persona((claim,), (f"{name} likes tea.",), version=version)
+        assert personas.put(session, made.id, persona, f"{name} basis", version - 1, now=now)
     turn = ChatTurn(f"{name} says", f"{name} hears", 0, (f"{name} item",), query=f"{name} words")
     message = chats.add(session, chat, turn, [SaidSentence(f"{name} hears")], "template", now=now)
     memory.add(

@@ -10,7 +10,7 @@ from sqlalchemy.schema import SchemaItem
 from rectune.serving.store import columns
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TEXT, JSON = columns.PlainText(), columns.Json()
