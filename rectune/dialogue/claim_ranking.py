@@ -1,7 +1,7 @@
 """How claims change what is recommended, at once: items that meet what is liked rise, what is avoided sinks.
 
-What a person said or wrote that they avoid is left out altogether; what was only concluded from their
-dislikes sinks. A removed claim counts for nothing.
+What a person said, wrote or confirmed that they avoid is left out altogether; what was only concluded from
+their dislikes sinks. A removed claim counts for nothing.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rectune.dialogue.findings import trait_of
 from rectune.dialogue.knowledge import Claim, Persona
-from rectune.dialogue.said import TASTE
-from rectune.dialogue.traits import CatalogueTraits, telling_terms
+from rectune.dialogue.matching import is_firm, shares_met
+from rectune.dialogue.traits import CatalogueTraits
 from rectune.rankers.base import ScoredItem, Scores
 from rectune.rankers.rerank import fused_scores
 
@@ -28,9 +27,9 @@ _SAID_LIFT = 4.0  # what a person says counts as what is four times as frequent 
 _HIGHEST_LIFT = 16.0  # of a rare value: more does not say more
 
 
-def said_avoids(claim: Claim) -> bool:
-    """Whether a person said, or wrote in the persona, that they avoid this: then it is not recommended."""
-    return claim.counts and claim.stance == "avoids" and bool(claim.quote)
+def surely_avoids(claim: Claim) -> bool:
+    """Whether a person said, wrote or confirmed that they avoid this: then it is not recommended."""
+    return claim.counts and claim.stance == "avoids" and is_firm(claim)
 
 
 def left_out(persona: Persona, catalogue: CatalogueTraits) -> frozenset[str]:
@@ -39,8 +38,10 @@ def left_out(persona: Persona, catalogue: CatalogueTraits) -> frozenset[str]:
     Of what the catalogue has no value for, those are left out whose text has all of its words.
     """
     found = set[str]()
-    for claim in filter(said_avoids, persona.claims):
-        found |= {item for item, share in _met(claim, catalogue).items() if share >= 1}
+    every = list(catalogue.items)
+    for claim in filter(surely_avoids, persona.claims):
+        shares = zip(every, shares_met(claim, catalogue, every), strict=True)
+        found |= {item for item, share in shares if share >= 1}
     return frozenset(found)
 
 
@@ -76,9 +77,8 @@ def claim_scores(persona: Persona, catalogue: CatalogueTraits, item_ids: Sequenc
     """
     scores = np.zeros(len(item_ids), np.float64)
     for claim in persona.active:
-        met = _met(claim, catalogue)
         sign = strength(claim) * (1 if claim.stance == "likes" else -1)
-        scores += [sign * met.get(item, 0.0) for item in item_ids]
+        scores += sign * np.array(shares_met(claim, catalogue, item_ids))
     return scores
 
 
@@ -97,14 +97,3 @@ def query_of(persona: Persona) -> str:
     """
     said = [one.value for one in persona.active if one.stance == "likes" and one.quote]
     return "; ".join(dict.fromkeys(said))
-
-
-def _met(claim: Claim, catalogue: CatalogueTraits) -> dict[str, float]:
-    """The items that meet a claim, and how far, from 0 to 1: of free words the share that stands in them."""
-    if claim.aspect != TASTE:
-        return dict.fromkeys(catalogue.having(trait_of(claim)), 1.0)
-    words = telling_terms(claim.value)
-    if not words:
-        return {}
-    shares = ((item, len(words & terms) / len(words)) for item, terms in catalogue.terms.items())
-    return {item: share for item, share in shares if share}

@@ -3,38 +3,55 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 
-from rectune.core.extras import is_installed
-from rectune.core.item_values import categories_of, makers_of, values_of
-from rectune.core.text.support import content_words
 from rectune.core.types import Item
+from rectune.dialogue.findings import trait_of
 from rectune.dialogue.knowledge import Claim
+from rectune.dialogue.said import TASTE
+from rectune.dialogue.traits import CatalogueTraits, Trait, decade_of, found_by, traits_and_terms
 
 _YEAR = re.compile(r"\d{4}")
-_HANGUL = re.compile("[가-힣]")
 
 
 def claim_matches(claim: Claim, item: Item) -> bool:
     """Whether an item has what a claim speaks of, liked or avoided.
 
     A category, a maker and a fact are compared whole, case aside, a decade by the item's year. A `word` or a
-    `taste` matches where all its content words stand in the catalogue's text of the item, English ones by
-    their stems, Korean ones by their morphemes, or where it is one of the item's categories or makers.
+    `taste` matches where all its words that say something stand in the catalogue's text of the item, English
+    ones by their stems, Korean ones by their morphemes, or where it is one of its categories or makers.
     """
+    return share_met(claim, *traits_and_terms(item)) >= 1
+
+
+def shares_met(claim: Claim, catalogue: CatalogueTraits, item_ids: Collection[str]) -> list[float]:
+    """How far each of these items of a catalogue has what a claim speaks of; see `share_met`."""
+    if not _by_words(claim):
+        holders = catalogue.having(_trait(claim))
+        return [float(item in holders) for item in item_ids]
+    nothing = frozenset[str]()
+    return [
+        share_met(claim, catalogue.of_item.get(item, frozenset()), catalogue.terms.get(item, nothing))
+        for item in item_ids
+    ]
+
+
+def share_met(claim: Claim, traits: AbstractSet[Trait], terms: AbstractSet[str]) -> float:
+    """How far an item has what a claim speaks of, from 0 to 1: of a `taste` the share of its words.
+
+    Args:
+        claim: of anybody.
+        traits, terms: of the item; see `CatalogueTraits`.
+    """
+    if not _by_words(claim):
+        return float(_trait(claim) in traits)
     value = claim.value.strip().casefold()
-    if not value:
-        return False
-    if claim.aspect == "category":
-        return value in categories_of(item)
-    if claim.aspect == "maker":
-        return value in makers_of(item)
-    if claim.aspect == "decade":
-        return _same_decade(value, item.year)
-    if claim.aspect in ("word", "taste"):
-        return value in categories_of(item) or value in makers_of(item) or _stands_in(claim.value, item)
-    return value in values_of(item, claim.aspect)
+    if ("category", value) in traits or ("maker", value) in traits:
+        return 1.0
+    words = found_by(claim.value)
+    share = len(words & terms) / len(words) if words else 0.0
+    return share if claim.aspect == TASTE else float(share == 1)
 
 
 def matching_items(claim: Claim, items: Iterable[Item]) -> list[Item]:
@@ -61,20 +78,14 @@ def liked_in(item: Item, claims: Iterable[Claim]) -> list[Claim]:
     ]
 
 
-def _same_decade(value: str, year: int | None) -> bool:
-    """`1990s`, `1990년대` and `1994` are all the nineties."""
-    found = _YEAR.search(value)
-    return year is not None and found is not None and int(found.group()) // 10 == year // 10
+def _by_words(claim: Claim) -> bool:
+    """Whether a claim speaks of words, which are looked for in an item's text."""
+    return claim.aspect in (TASTE, "word")
 
 
-def _stands_in(words: str, item: Item) -> bool:
-    values = [fact.partition(": ")[2] for fact in item.stated]
-    told = " . ".join((item.title, *item.categories, item.description, *values))
-    if (_HANGUL.search(words) or _HANGUL.search(told)) and not is_installed("kiwipiepy"):
-        return all(word in _folded(told) for word in _folded(words).split())
-    wanted = content_words(words)
-    return bool(wanted.all) and wanted.all <= wanted.standing_in(content_words(told))
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+def _trait(claim: Claim) -> Trait:
+    """The trait that a claim speaks of: `1990s`, `1990년대` and `1994` are all the nineties."""
+    aspect, value = trait_of(claim)
+    if aspect == "decade" and (found := _YEAR.search(value)):
+        return aspect, decade_of(int(found.group()))
+    return aspect, value.strip()

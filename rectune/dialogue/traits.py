@@ -7,12 +7,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from rectune.core.item_values import categories_of, facts_by_value, is_maker
 from rectune.core.text.common_words import FUNCTION_WORDS, GENERAL_ENGLISH, GENERAL_KOREAN
 from rectune.core.text.morphemes import PAIRS, segmenter
 from rectune.core.text.plain import is_unsegmented
+from rectune.core.text.support import stem_of
 from rectune.core.types import ORIGINAL_TITLE, Item
 from rectune.prompts.titles import fold
 from rectune.retrieval.terms import PREDICATE, is_hangul, terms_of
@@ -42,7 +43,8 @@ class CatalogueTraits:
         of_item: item id -> its traits.
         holders: trait -> the ids of the items that have it.
         shown: trait -> its value as the catalogue has it.
-        terms: item id -> what its whole text is found by; see `rectune.retrieval.terms`.
+        terms: item id -> what its text is found by: title, categories, description, and values of facts that
+            are no opinions; see `found_by`.
     """
 
     items: Mapping[str, Item]
@@ -56,9 +58,9 @@ class CatalogueTraits:
         """Read the traits of a catalogue; its descriptions are split into words once."""
         listed = list(items.values() if isinstance(items, Mapping) else items)
         told = list(terms_of(item.description[:_READ] for item in listed))
-        rest = terms_of(" . ".join((item.title, *item.categories, *item.facts)) for item in listed)
+        rest = terms_of(map(_beside_description, listed))
         terms = {
-            item.item_id: frozenset((*own, *more)) for item, own, more in zip(listed, told, rest, strict=True)
+            item.item_id: _stemmed((*own, *more)) for item, own, more in zip(listed, told, rest, strict=True)
         }
         shown: dict[Trait, str] = {}
         holders: dict[Trait, set[str]] = defaultdict(set)
@@ -114,6 +116,19 @@ class CatalogueTraits:
         return next((item.domain for item in self.items.values()), "other")
 
 
+@lru_cache(maxsize=4096)
+def traits_and_terms(item: Item) -> tuple[frozenset[Trait], frozenset[str]]:
+    """The traits of one item but for words, and what its text is found by; the same as in its catalogue."""
+    own, more = terms_of((item.description[:_READ], _beside_description(item)))
+    return frozenset(_named(item)), _stemmed((*own, *more))
+
+
+@lru_cache(maxsize=1024)
+def found_by(text: str) -> frozenset[str]:
+    """What items are found by for a text: its terms that say something; of English words their stems."""
+    return _stemmed(telling_terms(text))
+
+
 def aspect_order(aspect: str) -> int:
     """The place of an aspect: of two traits that always come together the first is spoken of."""
     return _ORDER.index(aspect) if aspect in _ORDER else _ORDER.index("")
@@ -142,6 +157,15 @@ def telling_terms(text: str) -> frozenset[str]:
 
 def _predicate(term: str, word: str) -> bool:
     return term != word and word not in GENERAL_KOREAN
+
+
+def _stemmed(terms: Iterable[str]) -> frozenset[str]:
+    return frozenset(one if is_hangul(one) else stem_of(one) for one in terms)
+
+
+def _beside_description(item: Item) -> str:
+    values = (fact.partition(": ")[2] for fact in item.stated)
+    return " . ".join((item.title, *item.categories, *values))
 
 
 def _named(item: Item) -> dict[Trait, str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rectune.core.types import Item
-from rectune.dialogue.matching import avoided_in, claim_matches, liked_in, matching_items
+from rectune.dialogue.matching import avoided_in, claim_matches, liked_in, matching_items, shares_met
+from rectune.dialogue.traits import CatalogueTraits
+from tests.dialogue.people import works
 from tests.dialogue.scripted_judge import claim
 
 FILM = Item(
@@ -65,3 +67,21 @@ def test_only_claims_that_count_have_a_say():
     assert matching_items(likes, [FILM, KOREAN]) == [KOREAN]
     assert avoided_in(KOREAN, [likes, avoids, removed]) == [avoids]
     assert liked_in(KOREAN, [likes, avoids, removed]) == [likes]
+
+
+@pytest.mark.parametrize(
+    ("aspect", "value"),
+    [
+        ("category", "Horror"),
+        ("maker", "maker4"),
+        ("decade", "1960s"),
+        ("word", "dragons"),
+        ("taste", "a wedding"),
+    ],
+)
+def test_an_item_matches_by_itself_as_it_does_in_its_catalogue(aspect: str, value: str):
+    catalogue = CatalogueTraits.of(works())
+    one = claim("likes", value, aspect)
+    alone = [claim_matches(one, item) for item in works()]
+    assert alone == [share >= 1 for share in shares_met(one, catalogue, list(catalogue.items))]
+    assert 0 < sum(alone) < len(alone)

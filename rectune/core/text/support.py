@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from rectune.core.extras import needs_extra
+from rectune.core.extras import is_installed, needs_extra
 from rectune.core.text.common_words import FUNCTION_WORDS, GENERAL_ENGLISH, GENERAL_KOREAN
 from rectune.core.text.morphemes import morphemes_of
 
@@ -113,6 +113,11 @@ def content_words(text: str) -> ContentWords:
     if not _IS_HANGUL.search(folded):
         return ContentWords(_stems(folded))
     return ContentWords(_stems(folded), _morphemes(folded), frozenset(_KOREAN_WORD.findall(folded)))
+
+
+def stem_of(word: str) -> str:
+    """The stem of an English word in small letters; the word itself where no stemmer is installed."""
+    return _stem(word) if is_installed("snowballstemmer") else word
 
 
 def _stems(folded: str) -> frozenset[str]:
