@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
+from typing import Any
 
 from rectune.core.types import Item
 from rectune.dialogue.findings import trait_of
@@ -30,11 +31,8 @@ def shares_met(claim: Claim, catalogue: CatalogueTraits, item_ids: Collection[st
     if not _by_words(claim):
         holders = catalogue.having(_trait(claim))
         return [float(item in holders) for item in item_ids]
-    nothing = frozenset[str]()
-    return [
-        share_met(claim, catalogue.of_item.get(item, frozenset()), catalogue.terms.get(item, nothing))
-        for item in item_ids
-    ]
+    own, terms, nothing = catalogue.of_item, catalogue.terms, frozenset[Any]()
+    return [share_met(claim, own.get(item, nothing), terms.get(item, nothing)) for item in item_ids]
 
 
 def share_met(claim: Claim, traits: AbstractSet[Trait], terms: AbstractSet[str]) -> float:

@@ -125,9 +125,11 @@ class RecommendService:
                 shown = recommendations.shown_before(session, previous)
         wanted = conditions(catalogue.items, question.categories, question.where)
         left_out = taste.refused.union(question.exclude, shown, deleted)
+        with self.lock:
+            say = PersonaSay.of(persona, current.traits)
         work = Work(
-            catalogue, question, taste, PersonaSay.of(persona, current.traits), left_out, wanted,
-            turn or Turn(), emit, len(shown), arm, self.search_url, self.verdict,
+            catalogue, question, taste, say, left_out, wanted, turn or Turn(), emit, len(shown), arm,
+            self.lock, self.search_url, self.verdict,
         )  # fmt: skip
         with self.open_generation(question.user or ""):
             strategy, found = self._answered(work)

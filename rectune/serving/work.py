@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 from rectune.core.types import Locale
@@ -55,6 +56,7 @@ class Work:
         emit: hears of its parts.
         variation: another number gives other reasons.
         arm: the experiment and the ranker of this user, where two are compared.
+        lock: see `rectune.serving.ranking_lock`.
         search_url: see `rectune.serving.answers.search_url`.
         verdict: see `RecommendService`.
         usage, notes: what the answer tells.
@@ -71,6 +73,7 @@ class Work:
     emit: Emit
     variation: int
     arm: tuple[str, str] | None
+    lock: Lock
     search_url: str = ""
     verdict: PersonaVerdict | None = None
     usage: Usage = field(default_factory=Usage)
@@ -157,7 +160,9 @@ class Work:
         if not (self.check and self.question.prompt):
             return ()
         why = why_judge(self.verdict, self.locale, self.question.prompt)
-        return self.check.checks([one.item_id for one in items]), self.check.mode, why
+        with self.lock:
+            checks = self.check.checks([one.item_id for one in items])
+        return checks, self.check.mode, why
 
     def _item(self, item: RecommendedItem) -> AnswerItem:
         return answer_item(self.catalogue.items[item.item_id], item, self.search_url)
