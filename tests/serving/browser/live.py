@@ -74,5 +74,3 @@ class OneByOne:
     def let(self, reasons: int) -> None:
         """Let so many more be written."""
         self._let.release(reasons)
-
-

@@ -18,7 +18,10 @@ from tests.serving.browser.steps import answered, ask, enter, mark_card, mark_pi
 
 pytestmark = pytest.mark.slow
 # A kind of each catalogue, and the beginning and the rest of a title, as somebody types it.
-KNOWN: dict[Locale, tuple[str, str, str]] = {"en": ("Comedy", "toy ", "story"), "ko": ("드라마", "기생", "충")}
+KNOWN: dict[Locale, tuple[str, str, str]] = {
+    "en": ("Comedy", "toy ", "story"),
+    "ko": ("드라마", "기생", "충"),
+}
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])

@@ -170,7 +170,9 @@ def test_a_model_that_is_gone_leaves_sentences(
     for _ in range(2):  # while it fails, and when it is gone
         page.goto("/for-you")
         answered(page)
-        assert page.locator(".by").all_inner_texts() == [tr("a plain sentence from the catalogue's facts")] * 5
+        assert (
+            page.locator(".by").all_inner_texts() == [tr("a plain sentence from the catalogue's facts")] * 5
+        )
     notice = tr("The language model has stopped, so plain sentences give the reasons.")
     expect(page.locator(".notice")).to_have_text(notice)
     inspect(page)
@@ -263,5 +265,3 @@ def test_pages_that_are_not_there(
 def _told(page: Page, address: str, what: str) -> None:
     page.goto(address)
     expect(page.get_by_role("alert")).to_contain_text(what)
-
-
