@@ -170,9 +170,11 @@ def application(
 @contextmanager
 def world(recommender: Recommender, folder: Path, author: Any = None, **settings: Any) -> Iterator[World]:
     """A server of `application` that is asked without a network."""
-    with application(recommender, folder, author, **settings) as (app, service, database):
-        with TestClient(app, base_url=URL) as client:
-            yield World(client, service, database)
+    with (
+        application(recommender, folder, author, **settings) as (app, service, database),
+        TestClient(app, base_url=URL) as client,
+    ):
+        yield World(client, service, database)
 
 
 def by_films(folder: Path) -> Recommender:

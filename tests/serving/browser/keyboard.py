@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page
 
 _MOST = 120  # presses of Tab until something is reached
-# What has the focus, and whether one sees so: an outline of its own or, of a hidden box, of the word beside it.
+# What has the focus, and whether it is seen: by an outline, or that of the word beside a hidden box.
 _FOCUS = """() => {
   const focused = document.activeElement;
   const shown = focused.matches(".chip input") ? focused.nextElementSibling : focused;
@@ -15,7 +15,8 @@ _FOCUS = """() => {
   return {
     name: focused.tagName + "#" + focused.id, lost: focused === document.body,
     outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
-    inside: box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
+    inside: box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0
+      && box.left < innerWidth,
   };
 }"""
 

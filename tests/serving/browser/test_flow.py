@@ -92,7 +92,7 @@ def _choose(page: Page, locale: Locale, begun: str, rest: str, scripts: bool) ->
 
 
 def _be_recommended(page: Page, locale: Locale, kind: str, scripts: bool, liked: list[str]) -> list[str]:
-    """Asks, narrows down, says something of cards, and asks for others; returns the titles of what is marked."""
+    """Asks, narrows down, marks cards, and asks for others; returns the titles of what is marked."""
     tr = translation(locale)
     expect(page.locator("h1")).to_have_text(tr("For you"))
     if not scripts:
