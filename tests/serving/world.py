@@ -34,10 +34,15 @@ MODEL = Path("author.gguf")
 class Author:
     """An engine that writes a word of every answer a step; one answer at a time, others wait."""
 
-    model, context = MODEL, 500
+    context = 500
 
-    def __init__(self, write: Callable[[GenerationRequest], str] = from_facts, slots: int = 2) -> None:
-        self.write, self.slots = write, slots
+    def __init__(
+        self,
+        write: Callable[[GenerationRequest], str] = from_facts,
+        slots: int = 2,
+        model: Path = MODEL,
+    ) -> None:
+        self.write, self.slots, self.model = write, slots, model
         self.waiting: list[Any] = []
         self.open: dict[Any, list[str]] = {}
         self.gate = threading.Event()  # steps wait for it
@@ -123,8 +128,8 @@ def shown(answer: dict[str, Any]) -> list[str]:
     return [item["item_id"] for item in answer["items"]]
 
 
-def with_model(recommender: Recommender, folder: Path) -> Recommender:
-    """The same recommender with a model that words the reasons."""
+def with_model(recommender: Recommender, folder: Path, model: Path = MODEL) -> Recommender:
+    """The same recommender with a model that words the reasons; only its vocabulary is read, if need be."""
     settings = RETRIEVAL.model_copy(update={"attempts": 2})
     items = list(recommender.items.values())
     grounding = ground_in(items, folder / "index", "letters", settings)
@@ -134,7 +139,7 @@ def with_model(recommender: Recommender, folder: Path) -> Recommender:
 
     found = copy(recommender)
     found.generative = GenerativeRecommender(
-        MODEL, grounding, settings, folder / "generations.sqlite", forbidden
+        model, grounding, settings, folder / "generations.sqlite", forbidden
     )
     return found
 

@@ -10,10 +10,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from rectune.core.types import Locale
+from rectune.models.reference import gguf_file
 from rectune.recommender.recommender import Recommender
 from scripts.screenshots import ARGUMENTS, CHROMIUM
 from tests.serving.browser.axe import AXE
 from tests.serving.browser.live import CATALOGUES, Live, of_catalogue
+from tests.serving.world import with_model
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,12 @@ def visits(chromium: Browser) -> Iterator[Visits]:
     for context in made.contexts:
         context.close()
     assert (made.elsewhere, made.faults, made.refused) == ([], [], set())
+
+
+@pytest.fixture(scope="session")
+def wordy(recommender: Recommender, tmp_path_factory: pytest.TempPathFactory) -> Recommender:
+    """With a model, and its vocabulary: Korean sentences are measured by it."""
+    return with_model(recommender, tmp_path_factory.mktemp("wordy"), gguf_file("embedded"))
 
 
 @pytest.fixture(scope="session")

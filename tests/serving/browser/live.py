@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from rectune.inference.requests import GenerationRequest
+from rectune.models.reference import gguf_file
 from rectune.readers.catalogue import CatalogueOptions
 from rectune.recommender.recommender import Recommender
 from rectune.serving.recommending import RecommendService
@@ -20,7 +21,7 @@ from rectune.serving.store.database import Database
 from tests.recommender.shelf import RETRIEVAL
 from tests.recommender.writer import from_facts
 from tests.serving.test_streams_and_queue import until
-from tests.serving.world import application
+from tests.serving.world import Author, application
 
 ROOT = Path(__file__).parents[3]
 CATALOGUES = {"en": ROOT / "samples/movielens/movies.csv", "ko": ROOT / "samples/korean/films.csv"}
@@ -51,17 +52,24 @@ def live(recommender: Recommender, folder: Path, author: Any = None, **settings:
             thread.join(30)
 
 
-def of_catalogue(catalogue: Any, folder: Path, min_similarity: float = -1.0) -> Recommender:
-    """BM25 over a catalogue of films, without a model; `min_similarity` is where nothing fits."""
+def of_catalogue(
+    catalogue: Any, folder: Path, ranker: str = "bm25", min_similarity: float = -1.0
+) -> Recommender:
+    """A recommender of a catalogue of films, without a model; below `min_similarity` nothing fits."""
     retrieval = RETRIEVAL.model_copy(update={"min_similarity": min_similarity})
     return Recommender.from_catalogue(
-        catalogue, model=None, ranker="bm25", options=CatalogueOptions("movies"), retrieval=retrieval,
+        catalogue, model=None, ranker=ranker, options=CatalogueOptions("movies"), retrieval=retrieval,
         folder=folder,
     )  # fmt: skip
 
 
+def author(write: Callable[[GenerationRequest], str] = from_facts, slots: int = 1) -> Author:
+    """A scripted model, in the place of the embedded one."""
+    return Author(write, slots, gguf_file("embedded"))
+
+
 class OneByOne:
-    """Writes reasons of facts, each when it is let: `write` is for `Author`."""
+    """Writes reasons of facts, each when it is let: `write` is for `author`."""
 
     def __init__(self) -> None:
         self._let = threading.Semaphore(0)

@@ -28,9 +28,13 @@ def picks(page: Page) -> list[str]:
     return page.locator(".pick h3").all_inner_texts()
 
 
-def mark_pick(page: Page, mark: str, at: int = 0) -> str:
-    """Mark one of those that are asked about; another one takes its place. Returns its title."""
-    card = page.locator(".pick").nth(at)
+def mark_pick(page: Page, mark: str, which: int | str = 0) -> str:
+    """Mark one of those that are asked about, by its place or title. Returns its title.
+
+    Another one takes its place.
+    """
+    cards = page.locator(".pick")
+    card = cards.nth(which) if isinstance(which, int) else cards.filter(has_text=which)
     title = card.locator("h3").inner_text()
     card.locator(f"button.{mark}").click()
     expect(page.locator(".pick h3", has_text=title)).to_have_count(0)

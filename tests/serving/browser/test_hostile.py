@@ -10,13 +10,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from rectune.core.types import Item
+from rectune.models.reference import gguf_file
 from rectune.recommender.recommender import Recommender
 from tests.recommender.shelf import RETRIEVAL
 from tests.serving.browser.axe import inspect
 from tests.serving.browser.conftest import Visits
-from tests.serving.browser.live import live
+from tests.serving.browser.live import author, live
 from tests.serving.browser.steps import answered, mark_card, picks
-from tests.serving.world import Author, with_model
+from tests.serving.world import with_model
 
 pytestmark = pytest.mark.slow
 EVIL = (
@@ -59,7 +60,7 @@ def evil(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     plain = Recommender.from_catalogue(
         items, model=None, ranker="bm25", retrieval=RETRIEVAL, folder=folder / "plain"
     )
-    return with_model(plain, folder)
+    return with_model(plain, folder, gguf_file("embedded"))
 
 
 def harmless(page: Page, since: float) -> None:
@@ -76,8 +77,8 @@ def harmless(page: Page, since: float) -> None:
 def test_nothing_runs_and_nothing_sticks_out(
     evil: Recommender, scripts: bool, visits: Visits, tmp_path: Path
 ):
-    author = Author(lambda request: f"will enjoy {EVIL[0]} {EVIL[1]} {EVIL[5]}.")
-    with live(evil, tmp_path, author, search_url="https://search.example/?q={title}") as server:
+    writes = author(lambda request: f"will enjoy {EVIL[0]} {EVIL[1]} {EVIL[5]}.", slots=4)
+    with live(evil, tmp_path, writes, search_url="https://search.example/?q={title}") as server:
         page = visits.begin(server, scripts=scripts, width=360)
         begun = time.monotonic()
         page.goto("/welcome")

@@ -15,9 +15,8 @@ from rectune.inference.requests import GenerationRequest
 from rectune.recommender.recommender import Recommender
 from tests.recommender.writer import from_facts
 from tests.serving.browser.conftest import Visits
-from tests.serving.browser.live import Live, live
+from tests.serving.browser.live import Live, author, live
 from tests.serving.browser.steps import answered, enter, mark_pick
-from tests.serving.world import Author
 
 pytestmark = pytest.mark.slow
 PAGES, PROGRAMS, ROUNDS = ("heron", "ibis", "jackdaw"), ("kestrel", "lapwing", "merlin"), 3
@@ -43,13 +42,13 @@ class Prompts:
 
 def test_nobody_sees_what_another_says(wordy: Recommender, visits: Visits, tmp_path: Path):
     prompts = Prompts()
-    engine = Author(prompts.write, slots=3)
+    engine = author(prompts.write, slots=3)
     with live(wordy, tmp_path, engine, max_waiting=100) as server, ThreadPoolExecutor(3) as pool:
         programs = [pool.submit(_program, server.url, name) for name in PROGRAMS]
         pages = {name: visits.begin(server) for name in PAGES}
         for name, page in pages.items():
             enter(page, words=f"{name} tastes")
-            mark_pick(page, "like")
+            mark_pick(page, "like", "Moon Landing")
         for round in range(ROUNDS):
             _ask_together(pages, round)
         for name, page in pages.items():

@@ -36,6 +36,7 @@ function unreachable() {
   problem.replaceChildren(told.content.cloneNode(true));
   problem.scrollIntoView({ block: "nearest" });
   for (const busy of document.querySelectorAll("#progress .busy")) {
+    if (!busy.checkVisibility()) continue;
     busy.className = "stopped";
     busy.textContent = told.dataset.stopped;
   }
