@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from rectune.core.types import Locale
 from rectune.models.reference import gguf_file
@@ -16,6 +16,9 @@ from scripts.screenshots import ARGUMENTS, CHROMIUM
 from tests.serving.browser.axe import AXE
 from tests.serving.browser.live import CATALOGUES, Live, of_catalogue
 from tests.serving.world import with_model
+
+_PATIENCE = 20_000  # milliseconds until something has to be there, on a machine that has other work
+expect.set_options(timeout=_PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,7 @@ class Visits:
             base_url=server.url, locale=locale, java_script_enabled=scripts, reduced_motion="reduce",
             viewport={"width": width, "height": 900}, accept_downloads=True, **more,
         )  # fmt: skip
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(_PATIENCE)
         context.add_init_script(AXE)
         context.on("request", lambda asked: self._asked(server, asked.url))
         context.on("response", lambda answer: self._answered(answer.status))
