@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rectune.core.types import Locale
 from rectune.serving.state import state_of
+from rectune.serving.web.answer_view import brief
 from rectune.serving.web.texts import locale_of, translation
 from rectune.serving.web.visitor import Visitor, visitor_of
 
@@ -106,6 +107,7 @@ def environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     made.globals["asset"] = asset
+    made.filters["brief"] = brief
     return made
 
 

@@ -21,7 +21,10 @@ def inspect(page: Page) -> None:
     for width in _WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate(_TOO_WIDE) == [], f"too wide at {width}: {page.url}"
-        for scheme, rules in (("light", ""), ("dark", '{runOnly: ["color-contrast"]}')):  # only colours differ
+        for scheme, rules in (
+            ("light", ""),
+            ("dark", '{runOnly: ["color-contrast"]}'),
+        ):  # only colours differ
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             found = page.evaluate(f"() => axe.run({rules})")
             assert not found["violations"], f"{page.url}, {width} pixels, {scheme}:\n{_told(found)}"
