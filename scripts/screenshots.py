@@ -1,7 +1,7 @@
 """`make screenshots`: the pictures in README and docs, from pages as a browser shows them.
 
-Needs what `make setup-tests` installs (playwright and Debian's chromium), and for the report a finished run of
-the demo. The pages of the service are those of `rectune serve` over the sample films.
+Needs what `make setup-tests` installs (playwright and Debian's chromium), and for the report a finished run
+of the demo. The pages of the service are those of `rectune serve` over the sample films.
 """
 
 from __future__ import annotations

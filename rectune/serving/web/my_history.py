@@ -109,8 +109,8 @@ def marks_shown(
     return Rows(
         [
             Mark(
-                row.item_id, brief(items[row.item_id].title, _TITLE) if row.item_id in items else "", row.type,
-                MARKS[row.type], minute(row.time),
+                row.item_id, brief(items[row.item_id].title, _TITLE) if row.item_id in items else "",
+                row.type, MARKS[row.type], minute(row.time),
             )
             for row in found.rows
         ],
