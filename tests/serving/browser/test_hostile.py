@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -58,15 +57,14 @@ def evil(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     ]  # fmt: skip
     folder = tmp_path_factory.mktemp("evil")
     plain = Recommender.from_catalogue(
-        items, model=None, ranker="bm25", retrieval=RETRIEVAL, folder=folder / "plain"
+        items, model=None, ranker="hybrid", retrieval=RETRIEVAL, folder=folder / "plain"
     )
     return with_model(plain, folder, gguf_file("embedded"))
 
 
-def harmless(page: Page, since: float) -> None:
-    """Fail where a page runs, moves or hides anything, is too large, or came late."""
-    assert time.monotonic() - since < 5
-    assert page.evaluate(FORBIDDEN) == [] and len(page.content()) < 300_000
+def harmless(page: Page) -> None:
+    """Fail where a page runs, moves or hides anything, or is so large that it would be slow."""
+    assert page.evaluate(FORBIDDEN) == [] and len(page.content()) < 200_000
     text = page.locator("body").inner_text()
     assert not MOVES.search(text.replace("\n", " ").replace("\t", " ")), MOVES.findall(text)
     assert "1337" not in text and "W" * 500 not in text
@@ -80,23 +78,20 @@ def test_nothing_runs_and_nothing_sticks_out(
     writes = author(lambda request: f"will enjoy {EVIL[0]} {EVIL[1]} {EVIL[5]}.", slots=4)
     with live(evil, tmp_path, writes, search_url="https://search.example/?q={title}") as server:
         page = visits.begin(server, scripts=scripts, width=360)
-        begun = time.monotonic()
         page.goto("/welcome")
-        harmless(page, begun)
+        harmless(page)
         for chip in page.locator(".chip").all():
             chip.click()
         page.locator("[name=words]").fill(EVIL[0])
         page.locator("[name=consent]").check()
-        begun = time.monotonic()
         page.get_by_role("button", name="Begin", exact=True).click()
         expect(page.locator(".pick").first).to_be_visible()
-        harmless(page, begun)
+        harmless(page)
         _choose(page, scripts)
         _be_recommended(page, scripts)
         for address in ("/mine", "/mine/marks", "/mine/answers", "/mine/delete", "/choose"):
-            begun = time.monotonic()
             page.goto(address)
-            harmless(page, begun)
+            harmless(page)
     visits.refused.clear()
 
 
@@ -107,7 +102,7 @@ def _choose(page: Page, scripts: bool) -> None:
         said = count.inner_text()
         card.locator("button.seen").click()
         expect(count).not_to_have_text(said)
-    harmless(page, time.monotonic())
+    harmless(page)
     assert len(picks(page)) == 6
     for words in ("<", "W" * 199, "=cmd"):
         page.locator("#query").fill(words)
@@ -116,7 +111,7 @@ def _choose(page: Page, scripts: bool) -> None:
         else:
             page.wait_for_timeout(400)
         expect(page.locator(".hit").first).to_be_visible()
-        harmless(page, time.monotonic())
+        harmless(page)
     page.goto("/choose")
     if scripts:
         inspect(page)
@@ -124,18 +119,16 @@ def _choose(page: Page, scripts: bool) -> None:
 
 def _be_recommended(page: Page, scripts: bool) -> None:
     """Asks with bad words, with a kind of bad name, and says something of each card."""
-    begun = time.monotonic()
     page.goto("/for-you")
     for wish in (EVIL[1], EVIL[7], EVIL[11][:1000], ""):
         last = answered(page) if page.locator("#again input").count() else ""
         page.locator("#wish-words").fill(wish.replace("\n", " "))
-        begun = time.monotonic()
         page.get_by_role("button", name="Recommend", exact=True).click()
         answered(page, last)
-        harmless(page, begun)
+        harmless(page)
     for place in range(1, page.locator(".card").count() + 1):
         mark_card(page, place, "hide" if place % 2 else "dislike")
     page.locator(".wish summary").click()
-    harmless(page, time.monotonic())
+    harmless(page)
     if scripts:
         inspect(page)
