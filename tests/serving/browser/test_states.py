@@ -113,7 +113,7 @@ def test_who_asks_anew_gets_the_new_answer(wordy: Recommender, visits: Visits, t
         page.get_by_role("button", name="Recommend", exact=True).click()
         turns.let(100)
         answered(page)
-        expect(page.locator(".strategy")).to_contain_text("Chosen by your words.")
+        expect(page.locator(".strategy")).to_contain_text("and by your words.")
         assert titles(page)[0].startswith("Bread")
 
 

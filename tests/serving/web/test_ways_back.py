@@ -17,7 +17,7 @@ BACK = re.compile(r'name="back" value="([^"]*)"')
     "method, address, back",
     [
         ("GET", "/choose", "/choose"),
-        ("GET", "/mine/marks?type=like&after=", "/mine/marks?type=like&after="),
+        ("GET", "/mine/marks?type=like", "/mine/marks?type=like"),
         ("GET", "/choose?lang=ko", "/choose"),
         ("POST", "/mine/code", "/mine"),
         ("POST", "/for-you/again", "/for-you"),  # without an id: an error

@@ -10,7 +10,8 @@ function countDown(root) {
     const tick = () => {
       if (!link.isConnected) return;
       link.textContent = left > 0 ? `${said} (${left})` : said;
-      link.toggleAttribute("aria-disabled", left > 0);
+      if (left > 0) link.setAttribute("aria-disabled", "true");
+      else link.removeAttribute("aria-disabled");
       if (left-- > 0) setTimeout(tick, 1000);
     };
     tick();
@@ -43,6 +44,9 @@ function unreachable() {
 }
 
 countDown(document);
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[aria-disabled=true]")) event.preventDefault();
+});
 document.addEventListener("focusin", ({ target }) => {
   focused = [];
   for (let element = target; element && element !== document.body; element = element.parentElement) focused.push(element);
