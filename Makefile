@@ -137,7 +137,7 @@ docs: setup  ## regenerate the pages made from the code: recipe keys, table of l
 samples: setup  ## regenerate the sample data
 	$(BIN)/python -m samples.make_samples
 
-screenshots: setup-tests  ## the pictures in README and docs, from the demo's finished report
+screenshots: setup-tests  ## the pictures in README and docs: pages of rectune serve, the report of a finished demo
 	@$(BIN)/python -m scripts.screenshots runs docs
 
 clean: setup  ## list what no recipe links to, and ask before deleting it

@@ -17,6 +17,7 @@ from rectune.recommender.picks import ItemPicks
 from rectune.recommender.recommender import Recommender
 from rectune.serving.comparison import ranked_by
 from rectune.serving.pickers import TitlePicker
+from rectune.serving.store import users
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,9 @@ class ServedCatalogue:
 
     @cached_property
     def frequent_categories(self) -> tuple[str, ...]:
-        """The categories of its items, what most items have first."""
-        counts = Counter(name for item in self.items.values() for name in categories_of(item).values())
+        """The categories of its items, what most items have first; those too long to be a taste are not."""
+        names = (name for item in self.items.values() for name in categories_of(item).values())
+        counts = Counter(name for name in names if len(name) <= users.MAX_WORDS)
         return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
 
     @cached_property

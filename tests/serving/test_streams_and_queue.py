@@ -168,7 +168,7 @@ def test_a_model_that_takes_too_long_is_ended_and_plain_sentences_stand(wordy: R
     author = Author()
     author.gate.clear()
     limits = Limits(answer_seconds=0.3, requests_per_minute=1000)
-    with world(wordy, tmp_path, author, limits) as server:
+    with world(wordy, tmp_path, author, limits=limits) as server:
         answer = server.ask(**ASKED)
         assert answer["items"][0]["reasons_by"] == "template" and "too long" in answer["notes"][0]
         late = server.client.post("/v1/chat/completions", json=CHAT)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from rectune.inference.requests import GenerationRequest, GenerationResult
@@ -23,7 +24,7 @@ from rectune.serving.app import create_app
 from rectune.serving.config import Limits, ServerConfig
 from rectune.serving.recommending import RecommendService
 from rectune.serving.store.database import Database, open_database
-from tests.recommender.shelf import RETRIEVAL, by_likes, films
+from tests.recommender.shelf import RETRIEVAL, by_likes
 from tests.recommender.writer import from_facts
 
 URL = "http://127.0.0.1:8000"
@@ -33,10 +34,15 @@ MODEL = Path("author.gguf")
 class Author:
     """An engine that writes a word of every answer a step; one answer at a time, others wait."""
 
-    model, context = MODEL, 500
+    context = 500
 
-    def __init__(self, write: Callable[[GenerationRequest], str] = from_facts, slots: int = 2) -> None:
-        self.write, self.slots = write, slots
+    def __init__(
+        self,
+        write: Callable[[GenerationRequest], str] = from_facts,
+        slots: int = 2,
+        model: Path = MODEL,
+    ) -> None:
+        self.write, self.slots, self.model = write, slots, model
         self.waiting: list[Any] = []
         self.open: dict[Any, list[str]] = {}
         self.gate = threading.Event()  # steps wait for it
@@ -122,28 +128,29 @@ def shown(answer: dict[str, Any]) -> list[str]:
     return [item["item_id"] for item in answer["items"]]
 
 
-def with_model(recommender: Recommender, folder: Path) -> Recommender:
-    """The same recommender with a model that words the reasons."""
+def with_model(recommender: Recommender, folder: Path, model: Path = MODEL) -> Recommender:
+    """The same recommender with a model that words the reasons; only its vocabulary is read, if need be."""
     settings = RETRIEVAL.model_copy(update={"attempts": 2})
-    grounding = ground_in(films(), folder / "index", "letters", settings)
+    items = list(recommender.items.values())
+    grounding = ground_in(items, folder / "index", "letters", settings)
 
     def forbidden(*given: object, **more: object) -> list[GenerationResult]:
         raise AssertionError("the recommender that is shared was asked")
 
     found = copy(recommender)
     found.generative = GenerativeRecommender(
-        MODEL, grounding, settings, folder / "generations.sqlite", forbidden
+        model, grounding, settings, folder / "generations.sqlite", forbidden
     )
     return found
 
 
 @contextmanager
-def world(
+def application(
     recommender: Recommender, folder: Path, author: Any = None, limits: Limits | None = None,
     max_waiting: int | None = None, compared: Ranker | None = None,
     images: Mapping[str, str] | None = None, picture_folder: Path | None = None, **settings: Any,
-) -> Iterator[World]:  # fmt: skip
-    """A server over a recommender, with a new store; `author` is an engine, or a service of one.
+) -> Iterator[tuple[FastAPI, RecommendService, Database]]:  # fmt: skip
+    """The application of a recommender, with a new store; `author` is an engine, or a service of one.
 
     `compared` ranks for half of the users.
     """
@@ -159,11 +166,20 @@ def world(
             recommender, database, engine, config.limits, compared, images, config.search_url
         )
         try:
-            with TestClient(create_app(service, config), base_url=URL) as client:
-                yield World(client, service, database)
+            yield create_app(service, config), service, database
         finally:
             if engine:
                 engine.close()
+
+
+@contextmanager
+def world(recommender: Recommender, folder: Path, author: Any = None, **settings: Any) -> Iterator[World]:
+    """A server of `application` that is asked without a network."""
+    with (
+        application(recommender, folder, author, **settings) as (app, service, database),
+        TestClient(app, base_url=URL) as client,
+    ):
+        yield World(client, service, database)
 
 
 def by_films(folder: Path) -> Recommender:

@@ -14,6 +14,7 @@ from rectune.core.errors import UserError
 from rectune.serving.state import state_of
 from rectune.serving.store import feedback, recommendations
 from rectune.serving.store.tables import FEEDBACK_TYPES, FeedbackType
+from rectune.serving.web.answer_view import brief
 from rectune.serving.web.render import go_to, page
 from rectune.serving.web.times import minute
 from rectune.serving.web.visitor import the_visitor
@@ -108,8 +109,8 @@ def marks_shown(
     return Rows(
         [
             Mark(
-                row.item_id, _cut(items[row.item_id].title) if row.item_id in items else "", row.type,
-                MARKS[row.type], minute(row.time),
+                row.item_id, brief(items[row.item_id].title, _TITLE) if row.item_id in items else "",
+                row.type, MARKS[row.type], minute(row.time),
             )
             for row in found.rows
         ],
@@ -122,11 +123,7 @@ def answers_shown(request: Request, user_id: int, after: str | None = None, limi
     with state_of(request).service.database.reading() as session:
         found = recommendations.page(session, user_id, limit=limit, after=after)
     rows = [
-        GivenAnswer(row.id, _cut(str(row.request.get("query", ""))), count, minute(row.created))
+        GivenAnswer(row.id, brief(str(row.request.get("query", "")), _TITLE), count, minute(row.created))
         for row, count in found.rows
     ]
     return Rows(rows, found.after or "")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _TITLE else f"{text[:_TITLE].rstrip()}…"

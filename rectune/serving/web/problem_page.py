@@ -35,7 +35,7 @@ def problem_page(request: Request, problem: Problem) -> Response:
         request.state.visitor = None
     wait = int(problem.headers.get("Retry-After", "0"))
     template = "problem_part.html" if wants_part(request) else "problem.html"
-    response = page(request, template, problem.status, problem=problem, wait=wait, back=request.url.path)
+    response = page(request, template, problem.status, problem=problem, wait=wait)
     response.headers.update(dict(problem.headers))
     if wants_part(request):
         response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#problem", "innerHTML"

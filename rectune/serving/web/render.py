@@ -14,12 +14,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rectune.core.types import Locale
 from rectune.serving.state import state_of
+from rectune.serving.web.answer_view import brief
 from rectune.serving.web.texts import locale_of, translation
 from rectune.serving.web.visitor import Visitor, visitor_of
 
 _FOLDER = Path(__file__).parent
 STATIC = _FOLDER / "static"
 LANGUAGE_COOKIE = "rectune_language"
+_WITH_FORMS = ("/welcome", "/choose", "/for-you", "/mine", "/admin")
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src {images}; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -31,11 +33,14 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
 
     Args:
         template: a file of `templates` that extends `base.html`.
-        values: what the template shows, besides `tr`, `locale`, `visitor`, `path` and `picture_of`.
+        values: what the template shows, besides `tr`, `locale`, `visitor`, `path`, `back` and `picture_of`.
     """
     visitor = visitor_of(request)
     locale = language(request, visitor)
-    shared = {"visitor": visitor, "path": request.url.path, "picture_of": pictures(request)}
+    shared = {
+        "visitor": visitor, "path": request.url.path, "back": address_of(request),
+        "picture_of": pictures(request),
+    }  # fmt: skip
     made = html(template, locale, **shared, **values)
     policy = _CSP.format(images=" ".join(["'self'", *state_of(request).config.image_hosts]))
     headers = {"Content-Security-Policy": policy, "Content-Language": locale, "Vary": "Cookie, HX-Request"}
@@ -61,6 +66,15 @@ def pictures(request: Request) -> Callable[[str], str | None]:
 def wants_part(request: Request) -> bool:
     """Whether htmx asks, which puts a part into the page; without JavaScript the whole page is asked for."""
     return request.headers.get("hx-request") == "true"
+
+
+def address_of(request: Request) -> str:
+    """An address that shows this page again; where a form was sent, that of the page that has the form."""
+    path, query = request.url.path, request.url.query
+    if request.method in ("GET", "HEAD"):
+        return f"{path}?{query}" if query and "lang" not in request.query_params else path
+    page = "/" + path.split("/")[1]
+    return page if page in _WITH_FORMS else "/"
 
 
 def go_to(request: Request, path: str) -> Response:
@@ -93,6 +107,7 @@ def environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     made.globals["asset"] = asset
+    made.filters["brief"] = brief
     return made
 
 
