@@ -65,7 +65,7 @@ def serve(
     ] = "",
     keep_days: Annotated[
         int, typer.Option(help="Days after which what users said is deleted; 0 keeps it without end.")
-    ] = 365,
+    ] = 0,
     trusted_proxy: Annotated[
         list[str] | None,
         typer.Option(

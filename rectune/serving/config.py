@@ -94,7 +94,7 @@ class ServerConfig:
     https: bool = False
     image_hosts: tuple[str, ...] = ()
     compare: str = ""
-    keep_days: int = 365
+    keep_days: int = 0
     images: Path | None = None
     image_column: str = ""
     search_url: str = ""

@@ -25,11 +25,8 @@ def store_with_two_marks(folder: Path) -> int:
     now = now_ms()
     with open_database(folder / "store.db") as database, database.writing() as session:
         ann = users.create(session, "ann", now=now - 40 * DAY)
-        marks = [
-            FeedbackEntry(ann.id, item, "like", time=now - days * DAY)
-            for item, days in (("11", 40), ("12", 1))
-        ]
-        feedback.put_many(session, marks)
+        for item, days in (("11", 40), ("12", 1)):
+            feedback.put_many(session, [FeedbackEntry(ann.id, item, "like")], now=now - days * DAY)
         sessions.start(session, ann.id, now=now - 31 * DAY)
         return ann.id
 

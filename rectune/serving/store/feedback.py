@@ -99,14 +99,14 @@ def _put(session: Session, known: _Known, entry: FeedbackEntry, now: int) -> str
     content = (entry.value, time, entry.recommendation)
     if (row := known.get(key)) is None:
         known[key] = row = Feedback(user_id=entry.user_id, item_id=entry.item_id, type=entry.type)
-        row.value, row.time, row.recommendation_id = content
+        row.value, row.time, row.recommendation_id, row.received = *content, now
         session.add(row)
         return "added"
     if row.time > time:
         return "late"
     if (row.value, row.time, row.recommendation_id) == content:
         return "unchanged"
-    row.value, row.time, row.recommendation_id = content
+    row.value, row.time, row.recommendation_id, row.received = *content, now
     return "changed"
 
 

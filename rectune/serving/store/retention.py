@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from rectune.core.errors import UserError
@@ -26,9 +26,10 @@ from rectune.serving.store.tables import (
 from rectune.serving.store.user_tables import parents
 
 DAY_MS = 24 * 3600 * 1000
-# By which time a row is old. A conversation stays whole while it goes on.
-_OLD: tuple[tuple[type[Base], InstrumentedAttribute[Any]], ...] = (
-    (Feedback, Feedback.time),
+# By which time a row is old. A conversation stays whole while it goes on. Feedback may be brought along from
+# years ago: what counts is when it came.
+_OLD: tuple[tuple[type[Base], ColumnElement[Any] | InstrumentedAttribute[Any]], ...] = (
+    (Feedback, func.coalesce(Feedback.received, Feedback.time)),
     (Recommendation, Recommendation.created),
     (MemoryFact, MemoryFact.created),
     (Chat, Chat.updated),

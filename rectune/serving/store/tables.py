@@ -138,7 +138,10 @@ class RecommendedItem(Base):
 
 
 class Feedback(Base):
-    """What a user did with an item: one row a user, item and type."""
+    """What a user did with an item: one row a user, item and type.
+
+    `time` is when they did it, `received` when the server got it; None in rows of earlier versions.
+    """
 
     __tablename__ = "feedback"
     __table_args__ = (
@@ -155,6 +158,7 @@ class Feedback(Base):
     recommendation_id: Mapped[str | None] = mapped_column(
         ForeignKey("recommendations.id", ondelete="SET NULL"), index=True
     )
+    received: Mapped[int | None]
 
 
 class CatalogueItem(Base):

@@ -45,7 +45,7 @@ def known_everywhere(session: Session, name: str, *, now: int) -> User:
         session, made.id, {"query": name}, [item], strategy="ease", took_ms=1, previous=first.id, now=now
     )
     said = FeedbackEntry(made.id, f"{name} item", "like", 5.0, now, first.id)
-    feedback.put_many(session, [said])
+    feedback.put_many(session, [said], now=now)
     jobs.add(session, "persona", {"words": f"{name} wrote"}, user_id=made.id, now=now)
     chat = Chat(id=f"{name} chat", user_id=made.id, created=now, updated=now)
     session.add(chat)

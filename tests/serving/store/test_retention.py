@@ -52,18 +52,26 @@ def test_who_still_comes_keeps_the_profile_and_loses_the_old_rows(database: Data
     with database.writing() as session:
         names = ("session", "code", "patch", "feedback", "shown", "nothing")
         ids = {name: users.create(session, name, now=old).id for name in names}
-        feedback.put_many(session, [FeedbackEntry(id, "a", "like", time=old) for id in ids.values()])
+        feedback.put_many(session, [FeedbackEntry(id, "a", "like") for id in ids.values()], now=old)
         token = sessions.start(session, ids["session"], lifetime_ms=60 * DAY, now=old)
         sessions.renew(session, token, now=new)
         sessions.user_of_code(session, sessions.new_code(session, ids["code"], now=old), now=new)
         users.patch(session, ids["patch"], {"tastes": ["tea"]}, now=new)
-        feedback.put_many(session, [FeedbackEntry(ids["feedback"], "b", "like", time=new)])
+        feedback.put_many(session, [FeedbackEntry(ids["feedback"], "b", "like")], now=new)
         shown(session, ids["shown"], "a", now=new)
         sessions.new_code(session, ids["nothing"], now=old)
         delete_older(session, 30, now=NOW)
         assert [name for name in names if users.find(session, name) is None] == ["nothing"]
         assert feedback.liked(session, ids["feedback"]) == ["b"]
         assert feedback.liked(session, ids["session"]) == []
+
+
+def test_what_is_brought_along_from_years_ago_is_kept_from_the_day_it_came(database: Database) -> None:
+    with database.writing() as session:
+        ann = users.create(session, "ann", now=NOW)
+        feedback.put_many(session, [FeedbackEntry(ann.id, "a", "like", time=NOW - 4000 * DAY)], now=NOW)
+        assert delete_older(session, 30, now=NOW + 29 * DAY)["feedback"] == 0
+        assert delete_older(session, 30, now=NOW + 31 * DAY)["feedback"] == 1
 
 
 def test_the_catalogue_stays(database: Database) -> None:

@@ -255,4 +255,4 @@ def test_what_the_code_says_is_in_korean():
 
 def test_how_long_it_is_kept_is_what_the_server_does(server: World):
     sign_in(server, "ann")
-    assert "older than 365 days" in seen(server, "/mine")
+    assert "deletes nothing because of its age" in seen(server, "/mine")
