@@ -59,6 +59,7 @@ class CatalogueWorker:
 
     def start(self) -> None:
         """Begin."""
+        self._end.clear()
         self._thread = Thread(target=self._run, name="catalogue", daemon=True)
         self._thread.start()
 

@@ -37,13 +37,15 @@ class PersonaWriter:
         self._queue: Queue[int | None] = Queue(_WAITING)
         self._call: EngineCall | None = None
         self._ended, self._last = False, (0, 0)
-        self._thread = Thread(target=self._run, name="persona-writer", daemon=True)
+        self._thread: Thread | None = None
 
     def start(self) -> None:
         """Begin, where there is a model that may write."""
         model = self._service.recommender.generative
         if self._service.engine and model:
             self._service.personas.on_new = self.offer
+            self._ended = False
+            self._thread = Thread(target=self._run, name="persona-writer", daemon=True)
             self._thread.start()
 
     def offer(self, user_id: int) -> None:
@@ -54,7 +56,7 @@ class PersonaWriter:
     def stop(self, seconds: float) -> None:
         """End; what is being written is given up."""
         self._ended = True
-        if not self._thread.is_alive():
+        if not self._thread or not self._thread.is_alive():
             return
         if call := self._call:
             call.cancel()

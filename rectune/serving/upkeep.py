@@ -26,17 +26,20 @@ class Upkeep:
     def __init__(self, database: Database, keep_days: int) -> None:
         self._database, self._keep_days = database, keep_days
         self._wait, self._end = 0.0, Event()
-        self._thread = Thread(target=self._run, name="upkeep", daemon=True)
+        self._thread: Thread | None = None
 
     def start(self) -> None:
         """Tidy now, and go on in the thread."""
+        self._end.clear()
         self._wait = self._tried()
+        self._thread = Thread(target=self._run, name="upkeep", daemon=True)
         self._thread.start()
 
     def stop(self, seconds: float) -> None:
         """End; what is being deleted has so long to be finished."""
         self._end.set()
-        self._thread.join(seconds)
+        if self._thread:
+            self._thread.join(seconds)
 
     def tidy(self, *, now: int | None = None) -> dict[str, int]:
         """Delete what is over or too old; returns how many rows of each table, without zeros.
