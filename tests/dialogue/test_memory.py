@@ -80,11 +80,12 @@ def test_what_is_known_is_what_was_added_less_what_was_removed(said: list[tuple[
 
 
 def test_the_memory_is_bounded_and_lets_go_of_the_session_first():
-    known: tuple = ()
-    for number in range(700):
-        kind = "not_now" if number % 2 else "like"
-        known = remember(known, [fact(kind, f"v{number}", message_id=number)]).facts
-    assert len(known) == 500 and sum(one.kind == "like" for one in known) == 350
+    every = [fact("not_now" if at % 2 else "like", f"v{at}", message_id=at) for at in range(510)]
+    known = tuple(every[:495])
+    for one in every[495:]:
+        known = remember(known, [one]).facts
+    likes = [one for one in known if one.kind == "like"]
+    assert len(known) == 500 and likes == every[::2]
 
 
 def test_the_nearest_facts_share_words_with_the_message_and_come_oldest_first():

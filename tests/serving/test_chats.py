@@ -311,7 +311,10 @@ def test_a_model_that_fails_leaves_sentences_and_it_is_said(wordy: Recommender, 
 
 def test_no_more_than_two_answers_of_a_user_are_open(wordy: Recommender, tmp_path: Path):
     author = Author(by_model, slots=4)
-    with world(wordy, tmp_path, author, Limits(open_generations=2)) as server, ThreadPoolExecutor(2) as pool:
+    with (
+        world(wordy, tmp_path, author, limits=Limits(open_generations=2)) as server,
+        ThreadPoolExecutor(2) as pool,
+    ):
         chats = [begun(server, "ann") for _ in range(3)]
         author.gate.clear()
         said = {"text": "I love space"}

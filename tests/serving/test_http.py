@@ -237,7 +237,7 @@ def test_every_route_needs_a_scope_but_health_and_the_document(server: World):
         "/api/health/live", "/api/health/ready",
     }  # fmt: skip
     assert {scope_of(path) for path in document["paths"]} == {
-        "", "recommend", "feedback", "items", "users", "models", "admin",
+        "", "recommend", "feedback", "items", "users", "chats", "models", "admin",
     }  # fmt: skip
 
 
