@@ -17,7 +17,7 @@ from tests.serving.browser.axe import AXE
 from tests.serving.browser.live import CATALOGUES, Live, of_catalogue
 from tests.serving.world import with_model
 
-_PATIENCE = 20_000  # milliseconds until something has to be there, on a machine that has other work
+_PATIENCE = 60_000  # milliseconds until something has to be there, on a machine that has other work
 expect.set_options(timeout=_PATIENCE)
 
 
