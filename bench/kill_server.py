@@ -1,6 +1,6 @@
 """The server that `bench.kill_serve` kills: that of `rectune serve`, with a recommender that loads fast.
 
-HTTP, keys, limits and database are those of `rectune serve`. The embedder is the one that counts letters,
+HTTP, keys, limits and database are those of `rectune serve`. BM25 ranks, so that nothing is embedded,
 nothing is indexed ahead of the first query, and each server is forked from a process that has imported the
 packages (multiprocessing's forkserver): a start then takes a second, where importing alone takes many.
 """
@@ -12,7 +12,6 @@ import os
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from rectune.core.settings import RetrievalConfig
 from rectune.readers.catalogue import CatalogueOptions
 from rectune.recommender.recommender import Recommender
 from rectune.serving.config import ServerConfig
@@ -42,9 +41,8 @@ def _films(config: ServerConfig) -> Loaded:
     found = Recommender.from_catalogue(
         _FILMS,
         model=None,
-        ranker="embedding_mean",
+        ranker="bm25",
         options=CatalogueOptions("movies"),
-        retrieval=RetrievalConfig(embedder="letters"),
         runs=config.runs,
     )
     return Loaded(found)
