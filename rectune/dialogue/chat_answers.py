@@ -11,7 +11,7 @@ from rectune.core.types import Item
 from rectune.dialogue.chat_catalogue import ChatCatalogue
 from rectune.dialogue.chat_model import ChatModel, chat_messages, worded
 from rectune.dialogue.chat_question import kinds_to_ask
-from rectune.dialogue.chat_search import Found, Wish, find, item_text, ruled_out, wish_of
+from rectune.dialogue.chat_search import Found, SearchWish, find, item_text, ruled_out, wish_of
 from rectune.dialogue.chat_sentences import Sentences, shown_value
 from rectune.dialogue.chat_turn import ChatMessage, Emit, SaidSentence
 from rectune.dialogue.knowledge import ChatFact
@@ -171,7 +171,7 @@ class Answering:
             self._say(self._sentences.quotes("superseded", ended))
         self._answer_with(wish, found, query)
 
-    def _answer_with(self, wish: Wish, found: Found, query: str) -> None:
+    def _answer_with(self, wish: SearchWish, found: Found, query: str) -> None:
         if not found.items:
             self._say(self._sentences.say("nothing_left"))
             return
@@ -185,7 +185,7 @@ class Answering:
             return
         self._say(self._opening(wish, found, query), *self._told(found.items, found.evidence))
 
-    def _worded(self, model: ChatModel, wish: Wish, found: Found) -> bool:
+    def _worded(self, model: ChatModel, wish: SearchWish, found: Found) -> bool:
         """Let the model word it; False where no sentence of it could go out."""
         self._emit("status", {"state": "writing"})
         message, locale = self._message, self._understood.locale
@@ -203,7 +203,7 @@ class Answering:
         self.by = "model" if written.sentences else "template"
         return bool(written.sentences)
 
-    def _opening(self, wish: Wish, found: Found, query: str) -> SaidSentence:
+    def _opening(self, wish: SearchWish, found: Found, query: str) -> SaidSentence:
         """What the items were found by."""
         say, understood = self._sentences, self._understood
         likened = [self._catalogue.items[id] for id in wish.history if id in understood.items]
@@ -220,7 +220,7 @@ class Answering:
             return say.say("liked")
         return say.say("popular" if self._recommender.likes is not None else "in_order")
 
-    def _notes(self, wish: Wish, found: Found) -> list[SaidSentence]:
+    def _notes(self, wish: SearchWish, found: Found) -> list[SaidSentence]:
         """What could not be met: it is never dropped silently."""
         say, notes = self._sentences, list[SaidSentence]()
         if wish.unmet:
@@ -251,7 +251,7 @@ class Answering:
             return [self._sentences.about(item) for item in items]
         return [self._sentences.item(item, why) for item, why in zip(items, evidence, strict=True)]
 
-    def _wish(self, query: str) -> Wish:
+    def _wish(self, query: str) -> SearchWish:
         understood, message = self._understood, self._message
         likes = understood.ask in ("recommend", "like_that")
         answers = [turn.item_ids for turn in message.earlier if turn.item_ids]
@@ -270,7 +270,7 @@ class Answering:
         facts = self._understood.facts if self._understood.ask == "tell" else ()
         return [fact.value for fact in facts if fact.kind == "like" and not fact.item_id]
 
-    def _asks_back(self, wish: Wish) -> bool:
+    def _asks_back(self, wish: SearchWish) -> bool:
         """Whether nothing is known that could be gone by, and it was not asked just before."""
         asked = bool(self._message.earlier) and bool(self._message.earlier[-1].question)
         return not (wish.query or wish.history or wish.met or asked) and bool(wish.allowed)
@@ -310,9 +310,9 @@ def _says(item: Item, query: str) -> bool:
     return 2 * len(asked.standing_in(told)) >= max(1, len(asked.all))
 
 
-def _only(wish: Wish, item: Item) -> Wish:
+def _only(wish: SearchWish, item: Item) -> SearchWish:
     """The same wish, met by one item alone."""
-    return Wish(
+    return SearchWish(
         wish.query, tuple(one for one in wish.history if one != item.item_id), frozenset({item.item_id})
     )
 

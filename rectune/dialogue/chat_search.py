@@ -34,7 +34,7 @@ _YOUNG = re.compile(
 
 
 @dataclass(frozen=True)
-class Wish:
+class SearchWish:
     """What is searched for.
 
     Attributes:
@@ -126,7 +126,7 @@ def wish_of(
     shown: Collection[str],
     liked_now: Sequence[str] = (),
     shorter_than: str = "",
-) -> Wish:
+) -> SearchWish:
     """What to search for.
 
     Args:
@@ -160,11 +160,11 @@ def wish_of(
         words = "; ".join(one.value for one in facts[-_WORDS:] if one.kind == "like" and not one.item_id)
     timed = any(fact.kind == "time" for fact in facts) or bool(shorter_than)
     known = not timed or any(minutes_taken(item) is not None for item in catalogue.items.values())
-    return Wish(words, history, allowed if again else fresh, met, unmet, again, known)
+    return SearchWish(words, history, allowed if again else fresh, met, unmet, again, known)
 
 
 def find(
-    recommender: CatalogueAnswers, catalogue: ChatCatalogue, wish: Wish, locale: Locale, k: int = K
+    recommender: CatalogueAnswers, catalogue: ChatCatalogue, wish: SearchWish, locale: Locale, k: int = K
 ) -> Found:
     """At most `k` items for a wish; what is popular, else the catalogue's order, where nothing is known."""
     if not wish.allowed:

@@ -60,10 +60,16 @@ def claim_ranking(
         The items with new scores, standardised over those given, the best first.
     """
     absent = left_out(persona, catalogue)
-    kept = [one for one in ranked if one.item_id not in absent]
+    return ordered_by_claims([one for one in ranked if one.item_id not in absent], persona, catalogue, weight)
+
+
+def ordered_by_claims(
+    kept: Sequence[ScoredItem], persona: Persona, catalogue: CatalogueTraits, weight: float = WEIGHT
+) -> list[ScoredItem]:
+    """The same of a ranking that has nothing of `left_out` in it."""
     own = claim_scores(persona, catalogue, [one.item_id for one in kept])
     if not own.any():
-        return kept
+        return list(kept)
     fused = fused_scores(np.array([one.score for one in kept], np.float64), own, weight)
     order = np.argsort(-fused, kind="stable")
     return [ScoredItem(kept[at].item_id, float(fused[at])) for at in order]

@@ -17,10 +17,10 @@ from rectune.core.item_values import categories_of, makers_of
 from rectune.core.settings import SamplingConfig
 from rectune.core.text.plain import cut_line
 from rectune.core.types import Item, Locale, content_id
+from rectune.dialogue.claim_sentences import FILE, template_portrait
 from rectune.dialogue.findings import Evidence
 from rectune.dialogue.knowledge import Claim, Persona, UserKnowledge
 from rectune.dialogue.traits import CatalogueTraits
-from rectune.dialogue.wording import FILE, template_portrait
 from rectune.filters.rules.unsupported import facts_of, support_of
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.locale_words import fill, load_words, one_line

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from rectune.core.errors import UserError
 from rectune.core.text.plain import cut_line, locale_of
 from rectune.core.types import Locale
+from rectune.dialogue.claim_sentences import template_portrait, worded
 from rectune.dialogue.findings import Evidence, claim_id, findings, trait_of, with_evidence
 from rectune.dialogue.knowledge import Claim, Persona, Stance, UserKnowledge
 from rectune.dialogue.said import TASTE, read_said, said_claims
 from rectune.dialogue.traits import CatalogueTraits
-from rectune.dialogue.wording import template_portrait, worded
 
 _LONGEST = 200  # characters that a person may write in a claim
 

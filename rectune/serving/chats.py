@@ -20,16 +20,15 @@ from rectune.dialogue.message_text import plain_message
 from rectune.dialogue.model_calls import chat_model
 from rectune.dialogue.turn import take_turn
 from rectune.inference.requests import GenerationRequest, GenerationResult
-from rectune.inference.service_state import CallCancelled, EngineClosed
 from rectune.prompts.title_index import TitleIndex
 from rectune.recommender.recommender import Recommender
-from rectune.serving.answers import MODEL_FAILED, MODEL_TOO_SLOW, Conflict, Emit, NotFound
+from rectune.serving.answers import Conflict, Emit, NotFound
 from rectune.serving.catalogue import ServedCatalogue
 from rectune.serving.chat_answers import ChatAnswer, Said, fact_row, item_row
 from rectune.serving.one_at_a_time import OneAtATime
 from rectune.serving.ranking_lock import GenerateOutside, Usage
 from rectune.serving.recommending import RecommendService
-from rectune.serving.request_model import in_turn
+from rectune.serving.request_model import in_turn, without_model
 from rectune.serving.store import chats, memory, users
 from rectune.serving.store.columns import check_text, now_ms
 from rectune.serving.store.tables import Chat, Message
@@ -141,17 +140,10 @@ class ChatService:
                 service.engine, service.lock, work.catalogue.recommender, work.turn,
                 service.limits.answer_seconds, work.usage, work.last,
             )  # fmt: skip
-            try:
-                with asked as (mine, _), service.lock:
-                    work.turn.check()
-                    model = self._model(work, mine)
-                    return take_turn(work.message, mine, self._catalogue(work.catalogue), emit, model)
-            except EngineClosed:
-                work.notes.append(MODEL_FAILED)
-            except CallCancelled:
-                if not work.turn.expired:
-                    raise
-                work.notes.append(MODEL_TOO_SLOW)
+            with without_model(work.turn, work.notes), asked as (mine, _), service.lock:
+                work.turn.check()
+                model = self._model(work, mine)
+                return take_turn(work.message, mine, self._catalogue(work.catalogue), emit, model)
         work.turn.check()
         emit.again()
         with service.lock:
@@ -223,14 +215,8 @@ def _guarded(work: _Work, say: Say) -> Say:
     """Asks the model; where it fails or takes too long, it has said nothing more."""
 
     def asked(request: GenerationRequest, hear: Callable[[str], None]) -> GenerationResult:
-        try:
+        with without_model(work.turn, work.notes):
             return say(request, hear)
-        except EngineClosed:
-            work.notes.append(MODEL_FAILED)
-        except CallCancelled:
-            if not work.turn.expired:
-                raise
-            work.notes.append(MODEL_TOO_SLOW)
         return GenerationResult(request.id, "", "error", 0, 0)
 
     return asked

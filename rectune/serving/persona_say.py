@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rectune.dialogue.claim_ranking import POOL, claim_ranking, left_out, query_of
+from rectune.dialogue.claim_ranking import POOL, left_out, ordered_by_claims, query_of
 from rectune.dialogue.knowledge import Persona
 from rectune.dialogue.traits import CatalogueTraits
 from rectune.rankers.base import ScoredItem
@@ -36,13 +36,12 @@ class PersonaSay:
         return query_of(self.persona)
 
     def reordered(self, ranked: Sequence[ScoredItem]) -> list[ScoredItem]:
-        """A ranking whose first items are re-ordered by the claims.
+        """A ranking without what is `absent`, whose first items are re-ordered by the claims.
 
         Scores belong to places: the first item has the highest score of the ranking, whichever it is.
         """
-        head = claim_ranking(ranked[:POOL], self.persona, self.traits)
-        rest = [one for one in ranked[POOL:] if one.item_id not in self.absent]
-        return in_places([one.item_id for one in (*head, *rest)], ranked)
+        head = ordered_by_claims(ranked[:POOL], self.persona, self.traits)
+        return in_places([one.item_id for one in (*head, *ranked[POOL:])], ranked)
 
 
 def in_places(item_ids: Sequence[str], ranked: Sequence[ScoredItem]) -> list[ScoredItem]:

@@ -11,21 +11,13 @@ from dataclasses import replace
 from rectune.dialogue.knowledge import Persona
 from rectune.dialogue.self_check import PersonaVerdict
 from rectune.inference.service import EngineService
-from rectune.inference.service_state import CallCancelled, EngineClosed
 from rectune.rankers.base import Ranker
 from rectune.recommender.events import AnswerEvents
 from rectune.recommender.options import RecommendOptions, explained_items
 from rectune.recommender.recommender import Recommender
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations
-from rectune.serving.answers import (
-    MODEL_FAILED,
-    MODEL_TOO_SLOW,
-    Answer,
-    Emit,
-    NotFound,
-    RecommendQuestion,
-)
+from rectune.serving.answers import Answer, Emit, NotFound, RecommendQuestion
 from rectune.serving.catalogue import LiveCatalogue
 from rectune.serving.cold_start import TASTES, Popularity
 from rectune.serving.comparison import Comparison
@@ -34,7 +26,7 @@ from rectune.serving.config import Limits
 from rectune.serving.limits import OpenGenerations
 from rectune.serving.persona_say import PersonaSay
 from rectune.serving.personas import Change, Personas
-from rectune.serving.request_model import in_turn
+from rectune.serving.request_model import in_turn, without_model
 from rectune.serving.store import feedback, recommendations
 from rectune.serving.store.database import Database
 from rectune.serving.tastes import taste_of
@@ -220,18 +212,11 @@ class RecommendService:
                 "reason", {"item_id": item, "reason": reason.reason, "reasons_by": reason.by}
             ),
         )
-        try:
-            with self._model(work) as mine, self.lock:
-                work.turn.check()
-                return mine.recommend_all([request], options, events)[0]
-        except EngineClosed:
-            if work.catalogue.recommender.ranker is None:
-                raise
-            work.notes.append(MODEL_FAILED)
-        except CallCancelled:
-            if not work.turn.expired or work.catalogue.recommender.ranker is None:
-                raise
-            work.notes.append(MODEL_TOO_SLOW)
+        ranks = work.catalogue.recommender.ranker is not None  # without a ranker the model is needed
+        spared = without_model(work.turn, work.notes) if ranks else nullcontext()
+        with spared, self._model(work) as mine, self.lock:
+            work.turn.check()
+            return mine.recommend_all([request], options, events)[0]
         work.turn.check()
         with self.lock:
             return work.catalogue.plain.recommend_all([request], options, events)[0]

@@ -10,10 +10,33 @@ from threading import Lock
 from rectune.inference.service import EngineService
 from rectune.inference.service_call import EngineCall
 from rectune.inference.service_generate import ServiceGenerate
+from rectune.inference.service_state import CallCancelled, EngineClosed
 from rectune.recommender.recommender import Recommender
 from rectune.recommender.served import served
+from rectune.serving.answers import MODEL_FAILED, MODEL_TOO_SLOW
 from rectune.serving.ranking_lock import GenerateOutside, ScoreOutside, Usage
 from rectune.serving.turn import Turn
+
+
+@contextmanager
+def without_model(turn: Turn, notes: list[str]) -> Iterator[None]:
+    """A model that fails or takes too long ends the block, and a note says so.
+
+    Args:
+        turn: of the request.
+        notes: gets the note.
+
+    Raises:
+        CallCancelled: the client has gone.
+    """
+    try:
+        yield
+    except EngineClosed:
+        notes.append(MODEL_FAILED)
+    except CallCancelled:
+        if not turn.expired:
+            raise
+        notes.append(MODEL_TOO_SLOW)
 
 
 @contextmanager

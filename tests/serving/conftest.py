@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from rectune.recommender.recommender import Recommender
+from tests.dialogue.people import works
+from tests.recommender.shelf import by_words
 from tests.serving.world import Author, World, by_films, with_model, world
 
 
@@ -21,6 +23,12 @@ def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
 def wordy(recommender: Recommender, tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     """With a model."""
     return with_model(recommender, tmp_path_factory.mktemp("wordy"))
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
+    """Two hundred works of ten categories, ranked by BM25."""
+    return by_words(tmp_path_factory.mktemp("works"), works())
 
 
 @pytest.fixture

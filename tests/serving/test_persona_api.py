@@ -11,17 +11,10 @@ import pytest
 from rectune.recommender.recommender import Recommender
 from rectune.serving.personas import MOST
 from rectune.serving.store import api_keys
-from tests.dialogue.people import KINDS, of_kind, works
-from tests.recommender.shelf import by_words
+from tests.dialogue.people import KINDS, of_kind
 from tests.serving.world import World, shown, world
 
 HORROR = 0
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
-    """Two hundred works of ten categories, ranked by BM25."""
-    return by_words(tmp_path_factory.mktemp("works"), works())
 
 
 @pytest.fixture

@@ -197,6 +197,17 @@ def item_ids(session: Session, user_id: int, types: Iterable[FeedbackType] = FEE
     return set(session.scalars(rows))
 
 
+def types_of(session: Session, user_id: int, item_ids: Sequence[str]) -> dict[str, frozenset[str]]:
+    """What a user said of these items: item id -> types of feedback."""
+    rows = select(Feedback.item_id, Feedback.type).where(
+        Feedback.user_id == user_id, Feedback.item_id.in_(list(item_ids))
+    )
+    found: dict[str, set[str]] = {}
+    for item_id, kind in session.execute(rows).tuples():
+        found.setdefault(item_id, set()).add(kind)
+    return {item_id: frozenset(kinds) for item_id, kinds in found.items()}
+
+
 def liked(session: Session, user_id: int) -> list[str]:
     """The items that the user likes, in the order in which they said so, the latest last."""
     rows = select(Feedback.item_id).where(Feedback.user_id == user_id, Feedback.type == "like")

@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from rectune.core.item_values import categories_of
 from rectune.core.text.plain import cut_line, shortened
 from rectune.core.types import Item
 from rectune.serving.answers import MODEL_FAILED, MODEL_TOO_SLOW, NOTHING_CLAIMED, Answer, search_url
-from rectune.serving.store.tables import Feedback, FeedbackType, Recommendation, RecommendedItem
+from rectune.serving.store.tables import FeedbackType, Recommendation, RecommendedItem
 from rectune.serving.web.judge_view import JudgeView
 
 NOTES = {
@@ -148,17 +145,6 @@ class AnswerView:
             tuple(CheckView.of(one, cards) for one in told.get("checks", ())),
             judge if told.get("judged_by") else None,
         )  # fmt: skip
-
-
-def marks_of(session: Session, user_id: int, item_ids: Sequence[str]) -> dict[str, frozenset[str]]:
-    """What a user said of these items: item id -> types of feedback."""
-    rows = select(Feedback.item_id, Feedback.type).where(
-        Feedback.user_id == user_id, Feedback.item_id.in_(list(item_ids))
-    )
-    found: dict[str, set[str]] = {}
-    for item_id, kind in session.execute(rows).tuples():
-        found.setdefault(item_id, set()).add(kind)
-    return {item_id: frozenset(kinds) for item_id, kinds in found.items()}
 
 
 def _kept(row: RecommendedItem, item: Item | None, pattern: str) -> Card:

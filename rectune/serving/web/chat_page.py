@@ -9,20 +9,18 @@ from fastapi import APIRouter, Form, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from rectune.core.errors import UserError
 from rectune.serving.answers import Emit, NotFound
 from rectune.serving.api.chats import answered
 from rectune.serving.chat_answers import MAX_TEXT, Said
 from rectune.serving.state import state_of
 from rectune.serving.store import chats, feedback, memory
-from rectune.serving.store.feedback import FeedbackEntry
 from rectune.serving.store.tables import Chat
-from rectune.serving.store.users import check_id
 from rectune.serving.streams import streamed, watched
 from rectune.serving.turn import Turn
-from rectune.serving.web.answer_view import brief, marks_of
+from rectune.serving.web.answer_view import brief
 from rectune.serving.web.chat_events import ChatParts
 from rectune.serving.web.chat_view import MARKS, ChatCard, Remembered, TurnView
+from rectune.serving.web.item_marks import press
 from rectune.serving.web.render import go_to, language, page, part, wants_part
 from rectune.serving.web.times import minute
 from rectune.serving.web.visitor import the_visitor
@@ -64,7 +62,7 @@ async def say(
     def work(emit: Emit) -> Mapping[str, Any]:
         answer = answered(state, said, turn, emit)
         with state.service.database.reading() as session:
-            marks = marks_of(session, visitor.user.id, [one["item_id"] for one in answer.items])
+            marks = feedback.types_of(session, visitor.user.id, [one["item_id"] for one in answer.items])
             facts = memory.facts(session, visitor.user.id, answer.chat)
         return {
             "turn": TurnView.of(answer, marks), "chat": answer.chat, "facts": [*map(Remembered.of, facts)],
@@ -119,19 +117,12 @@ def mark(
 ) -> Response:
     """Keep what a person says of an item, or take it back."""
     user, database = the_visitor(request).user, state_of(request).service.database
-    check_id(item, "an item")
-    if bool(mark) == bool(take_back):
-        raise UserError("this is none of the buttons of an item")
     with database.writing() as session:
         own = _own(session, chat, user.id)
-        if mark:
-            feedback.put_many(session, [FeedbackEntry(user.id, item, mark)])
-        elif take_back:
-            feedback.delete(session, user.id, item, take_back)
-        marks = marks_of(session, user.id, [item])
+        said = press(session, user.id, item, mark, take_back)
     if not wants_part(request):
         return go_to(request, f"/chat/{own.id}#card-{at}")
-    card = ChatCard(at, item, "", marks=marks.get(item, frozenset()))
+    card = ChatCard(at, item, "", marks=said)
     return part(request, "chat_marks.html", card=card, chat=own.id, marks=MARKS)
 
 
@@ -151,7 +142,7 @@ def _page(request: Request, session: Session, chat: Chat | None, before: int | N
     items = service.catalogue.current.items
     rows = chats.messages(session, chat.id, limit=_TURNS, before=before) if chat else None
     shown = rows.rows if rows else ()
-    marks = marks_of(session, user.id, list({id for row in shown for id in row.items}))
+    marks = feedback.types_of(session, user.id, list({id for row in shown for id in row.items}))
     turns = [TurnView.of_row(row, items, marks, service.search_url) for row in shown]
     facts = memory.facts(session, user.id, chat.id if chat else "")
     listed = [

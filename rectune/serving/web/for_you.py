@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Form, Request
@@ -19,12 +19,11 @@ from rectune.serving.conditions import Range, conditions
 from rectune.serving.state import ServerState, state_of
 from rectune.serving.store import feedback, recommendations
 from rectune.serving.store.columns import check_text
-from rectune.serving.store.feedback import FeedbackEntry
-from rectune.serving.store.users import check_id
 from rectune.serving.streams import streamed, watched
 from rectune.serving.turn import Turn
 from rectune.serving.web.answer_events import AnswerParts
-from rectune.serving.web.answer_view import MARKS, AnswerView, Card, brief, marks_of
+from rectune.serving.web.answer_view import MARKS, AnswerView, Card, brief
+from rectune.serving.web.item_marks import Mark, press
 from rectune.serving.web.judge_view import PROMPT, JudgeView
 from rectune.serving.web.render import go_to, language, page, part, pictures, wants_part
 from rectune.serving.web.visitor import Visitor, the_visitor
@@ -36,10 +35,8 @@ MOODS = ("light", "serious", "calm", "exciting", "touching", "unusual")
 EXPLORE = (0, 25, 50, 75, 100)  # per cent of the places
 _OFFERED = 18  # categories to tick
 
-Mark = Literal["", "like", "dislike", "seen", "hide"]
 
-
-class Wish(BaseModel):
+class WishForm(BaseModel):
     """The form; all of it may stay empty."""
 
     wish: Annotated[str, Field(max_length=1000)] = ""
@@ -71,7 +68,7 @@ class Wish(BaseModel):
         )  # fmt: skip
 
     @classmethod
-    def of(cls, question: RecommendQuestion, mood_of: Mapping[str, str]) -> Wish:
+    def of(cls, question: RecommendQuestion, mood_of: Mapping[str, str]) -> WishForm:
         """The form as it was filled in."""
         year = question.where.get("year")
         return cls.model_construct(
@@ -85,11 +82,11 @@ class Wish(BaseModel):
 def for_you(request: Request) -> Response:
     """The form; where scripts run, it asks at once."""
     the_visitor(request)
-    return _page(request, Wish())
+    return _page(request, WishForm())
 
 
 @router.post("")
-async def recommend(request: Request, form: Annotated[Wish, Form()]) -> Response:
+async def recommend(request: Request, form: Annotated[WishForm, Form()]) -> Response:
     """An answer to the form: as a stream for the page, else on a page of its own."""
     visitor, state = the_visitor(request), state_of(request)
     locale = language(request, visitor)
@@ -128,19 +125,11 @@ def mark(
 ) -> Response:
     """Keep what a person says of an item, or take it back."""
     visitor, database = the_visitor(request), state_of(request).service.database
-    check_id(item, "an item")
-    if bool(mark) == bool(take_back):
-        raise UserError("this is none of the buttons of an item")
     with database.writing() as session:
-        if mark:
-            entry = FeedbackEntry(visitor.user.id, item, mark, recommendation=answer or None)
-            feedback.put_many(session, [entry])
-        elif take_back:
-            feedback.delete(session, visitor.user.id, item, take_back)
-        marks = marks_of(session, visitor.user.id, [item])
+        said = press(session, visitor.user.id, item, mark, take_back, answer or None)
     if not wants_part(request):
         return go_to(request, f"/for-you/{answer}#card-{place}" if answer else "/for-you")
-    card = Card(place, item, "", marks=marks.get(item, frozenset()))
+    card = Card(place, item, "", marks=said)
     return part(request, "card_marks.html", card=card, answer=answer, marks=MARKS)
 
 
@@ -153,12 +142,12 @@ def stored(request: Request, id: str) -> Response:
         found = recommendations.find(session, id[:64])
         if found is None or found[0].user_id != visitor.user.id:
             raise NotFound("there is no such answer of yours")
-        marks = marks_of(session, visitor.user.id, [one.item_id for one in found[1]])
+        marks = feedback.types_of(session, visitor.user.id, [one.item_id for one in found[1]])
     judge = JudgeView.of(state.service.verdict, language(request, visitor))
     view = AnswerView.of_row(*found, items, marks, state.service.search_url, judge)
     question = RecommendQuestion.of_record(visitor.user.external_id, found[0].request)
     mood_of = {_mood_words(name)(mood): mood for name in ("en", "ko") for mood in MOODS}
-    return _page(request, Wish.of(question, mood_of), view)
+    return _page(request, WishForm.of(question, mood_of), view)
 
 
 async def _answered(
@@ -170,7 +159,7 @@ async def _answered(
         answer = work(turn, emit)
         state.metrics.answer(answer.strategy, [item.reasons_by for item in answer.items])
         with state.service.database.reading() as session:
-            marks = marks_of(session, visitor.user.id, [one.item_id for one in answer.items])
+            marks = feedback.types_of(session, visitor.user.id, [one.item_id for one in answer.items])
         judge = JudgeView.of(state.service.verdict, language(request, visitor))
         return {"view": AnswerView.of(answer, marks, judge)}
 
@@ -181,7 +170,7 @@ async def _answered(
     return go_to(request, f"/for-you/{told['view'].id}")
 
 
-def _page(request: Request, form: Wish, view: AnswerView | None = None, unmet: bool = False) -> Response:
+def _page(request: Request, form: WishForm, view: AnswerView | None = None, unmet: bool = False) -> Response:
     """The page; `unmet` is whether no item of the catalogue is what the form wants."""
     catalogue = state_of(request).service.catalogue.current
     offered = catalogue.frequent_categories[:_OFFERED]
@@ -193,7 +182,7 @@ def _page(request: Request, form: Wish, view: AnswerView | None = None, unmet: b
     )  # fmt: skip
 
 
-def _nothing_met(request: Request, form: Wish) -> Response:
+def _nothing_met(request: Request, form: WishForm) -> Response:
     if wants_part(request):
         return part(request, "answer_unmet.html")
     return _page(request, form, unmet=True)

@@ -21,12 +21,6 @@ HORROR = 0
 NASTY = '<b onclick="x">Horror & "co"</b>'
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
-    """Two hundred works of ten categories, ranked by BM25."""
-    return by_words(tmp_path_factory.mktemp("works"), works())
-
-
 @pytest.fixture
 def server(library: Recommender, tmp_path: Path) -> Iterator[World]:
     """A server of them."""
