@@ -38,6 +38,7 @@ class Recipe(BaseModel):
     rerank: settings.RerankConfig
     retrieval: settings.RetrievalConfig
     evaluate: settings.EvaluateConfig
+    leave_last_out: settings.LeaveLastOutConfig
     report: settings.ReportConfig
     release: settings.ReleaseConfig
 

@@ -57,6 +57,13 @@ STAGES: tuple[Stage, ...] = (
         version=3,
     ),
     Stage(
+        "leave_last_out",
+        "rectune.evaluation.leave_last_out:run",
+        "rankers under the protocol of the literature; on request, nothing else needs it",
+        sections=("leave_last_out", "retrieval"),
+        inputs=("data",),
+    ),
+    Stage(
         "base",
         "rectune.models.prepare:run",
         "the base model as a checkpoint and as GGUF",

@@ -33,7 +33,7 @@ from rectune.core.settings.generation import (
     SamplingConfig,
     TeacherConfig,
 )
-from rectune.core.settings.ranking import FitConfig, RerankConfig
+from rectune.core.settings.ranking import FitConfig, LeaveLastOutConfig, PublishedSystem, RerankConfig
 from rectune.core.settings.serving import EvaluateConfig, ReleaseConfig, ReportConfig, RetrievalConfig
 from rectune.core.settings.training import AlignConfig, LoraSection, TrainConfig, TrainingConfig
 
@@ -51,6 +51,7 @@ __all__ = [
     "Fraction",
     "GenerateConfig",
     "LanguageConfig",
+    "LeaveLastOutConfig",
     "LoraSection",
     "ModelsConfig",
     "NearDuplicateConfig",
@@ -60,6 +61,7 @@ __all__ = [
     "PositiveInt",
     "PromptCopyConfig",
     "PromptsConfig",
+    "PublishedSystem",
     "ReleaseConfig",
     "RemoteConfig",
     "ReportConfig",

@@ -1,14 +1,14 @@
-"""Rankers that are fitted and chosen, and the language model beside them: the sections `fit` and `rerank`."""
+"""Rankers: the sections `fit`, `rerank` (the language model beside them) and `leave_last_out`."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from rectune.core.settings.base import NonNegativeInt, PositiveInt, Section
+from rectune.core.settings.base import Fraction, NonNegativeInt, PositiveInt, Section
 from rectune.core.settings.generation import EngineConfig
 
 # The rankers in `rectune.rankers.base` that recipes may name, the simplest first.
@@ -70,3 +70,34 @@ class FitConfig(Section):
     the choice surer and take longer."""
     seed: int = 7
     """Seed of the choice of these users, and of rankers that draw."""
+
+
+class PublishedSystem(Section):
+    """A figure that others have published for the same data and protocol."""
+
+    system: str
+    """What was measured."""
+    hit_at_10: Fraction
+    """Its HR@10, as published."""
+    ndcg_at_10: Fraction
+    """Its NDCG@10, as published."""
+    source: str
+    """Where it was published."""
+
+
+class LeaveLastOutConfig(Section):
+    """The protocol leave-last-out of the literature: each user's last like is ranked among all items."""
+
+    rankers: dict[RankerName, dict[str, Any]] = Field(
+        default={name: {} for name in ("popularity", "item_knn", "ease", "als")}, min_length=1
+    )
+    """The rankers that are measured, each with the arguments of its constructor; without any they are chosen
+    from its `grid` by NDCG@10 of the users' second last likes. Your own is named as `module:Class`."""
+    published: list[PublishedSystem] = Field(default=[])
+    """Published figures, which the table shows beside what is measured."""
+    published_data: dict[Literal["users", "items", "interactions"], PositiveInt] = Field(default={})
+    """The size of the data that those were measured on: the table says where the data at hand differ."""
+    bootstrap: PositiveInt = 10_000
+    """Bootstrap resamples of users for confidence intervals. More make the bounds more stable."""
+    seed: int = 7
+    """Seed of rankers that draw, and of the resamples."""
