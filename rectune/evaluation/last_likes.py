@@ -1,4 +1,4 @@
-"""Splitting the likes of every user by their order: the last is for testing, the second last for validation."""
+"""Splitting the likes of every user: the last one is for testing, the second last for validation."""
 
 from __future__ import annotations
 

@@ -232,6 +232,10 @@ RANKERS: dict[str, str] = {
     "sasrec": "rectune.rankers.sequential.sasrec:SasRec",
     "sasrec_text": "rectune.rankers.sequential.sasrec:SasRecText",
     "bert4rec": "rectune.rankers.sequential.bert4rec:Bert4Rec",
+    "gru4rec": "rectune.rankers.sequential.gru4rec:Gru4Rec",
+    "nextitnet": "rectune.rankers.sequential.nextitnet:NextItNet",
+    "ncf": "rectune.rankers.sequential.ncf:Ncf",
+    "morec": "rectune.rankers.sequential.morec:MoRec",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
     "chosen": "rectune.rankers.chosen:ChosenRanker",
 }
@@ -249,10 +253,17 @@ def fit_ranker(name: str, data: DomainData, parameters: Mapping[str, Any] | None
         parameters: arguments of its constructor; its defaults without any.
 
     Raises:
-        UserError: there is none of this name, its module cannot be imported, or its `item_ids` are not the
-            items of the domain in their order.
+        UserError: there is none of this name, its module cannot be imported, it has no such arguments, or its
+            `item_ids` are not the items of the domain in their order.
     """
-    fitted = ranker_class(name)(**(parameters or {})).fit(data)
+    kind = ranker_class(name)
+    try:
+        made = kind(**(parameters or {}))
+    except TypeError as wrong:
+        raise UserError(
+            f"the ranker {name} cannot be made: {wrong}", hint="see docs/recommenders.md"
+        ) from wrong
+    fitted = made.fit(data)
     if tuple(fitted.item_ids) != tuple(data.items):
         raise UserError(
             f"the ranker {name} has other item_ids than the items that it was fitted on, or another order",

@@ -27,10 +27,24 @@ RANKER_NAMES = (
     "sasrec",
     "sasrec_text",
     "bert4rec",
+    "gru4rec",
+    "nextitnet",
+    "ncf",
+    "morec",
 )
 
 # Those of them that are fitted only where a recipe names them.
-_BY_NAME_ONLY = ("random", "embedding_mean", "sasrec", "sasrec_text", "bert4rec")
+_BY_NAME_ONLY = (
+    "random",
+    "embedding_mean",
+    "sasrec",
+    "sasrec_text",
+    "bert4rec",
+    "gru4rec",
+    "nextitnet",
+    "ncf",
+    "morec",
+)
 
 
 def known_name(known: Sequence[str], kind: str) -> AfterValidator:

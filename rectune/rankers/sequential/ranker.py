@@ -91,7 +91,8 @@ class SequentialRanker(CatalogueRanker):
             self._network = self.network(self._table(data, len(trained)))
         if self.start is not None:
             self._take_over(self.start)
-        options = TrainingOptions(**{name: self.parameters[name] for name in _TRAINING}, seed=self.seed)
+        how = {name: self.parameters[name] for name in _TRAINING if name in self.parameters}
+        options = TrainingOptions(**how, seed=self.seed)
         trainer = Trainer(self._network, sequences, self.counts[trained], options, self.name)
         self.record = trainer.train(self.checkpoint)
         self._network.table.fix()
