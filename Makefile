@@ -15,6 +15,7 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
 	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
 	bench-support bench-serve bench-picks bench-kill bench-persona bench-chat bench-chat-speed \
+	bench-sequence-growth bench-rectools \
 	screenshots $(STAGES)
 .DEFAULT_GOAL := help
 
@@ -126,6 +127,12 @@ bench-chat-speed: setup  ## time and prompt tokens of turns in the service, embe
 
 bench-rankers: setup-tests  ## rankers that learn from likes, against implicit, as ratios; ARGS=--largest
 	@$(BIN)/python -m bench.rankers $(ARGS)
+
+bench-sequence-growth: setup-tests  ## a training step of SASRec at 10,000 to 1,000,000 items: time, memory
+	@$(BIN)/python -m bench.sequence_growth $(ARGS)
+
+bench-rectools: setup-tests  ## our SASRec against that of RecTools, in an environment of its own; DATA=path
+	@$(BIN)/python -m bench.rectools_rival --data $(DATA) $(ARGS)
 
 zero-shot: setup  ## leave one domain out: tune on the others, test on it; DATA=path for other data
 	@$(BIN)/rectune leave-one-domain-out $(RECIPE) $(ARGS) $(if $(DATA),--data $(DATA))

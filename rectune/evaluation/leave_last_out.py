@@ -81,7 +81,7 @@ def _measured(
     with progress(f"leave-last-out: {data.domain}", len(settings.rankers), "rankers") as advance:
         for name, given in settings.rankers.items():
             parameters, ranker, gain = _tuned(name, given, fitted, split, cache)
-            ranks = _ranks(ranker, split.test)
+            ranks = ranks_of(ranker, split.test)
             systems[name] = LeaveLastOutSystem(
                 parameters=dict(parameters),
                 validation_ndcg_at_10=gain,
@@ -110,13 +110,13 @@ def _tuned(
     tried: list[tuple[Mapping[str, Any], Ranker, float]] = []
     for parameters in [given] if given else ranker_class(name).grid:
         ranker = cache.ranker(name, parameters, fitted)
-        gain = float(ndcg_at(_ranks(ranker, split.validation), LISTED).mean())
+        gain = float(ndcg_at(ranks_of(ranker, split.validation), LISTED).mean())
         if not tried or gain > tried[0][2]:
             tried[:] = [(parameters, ranker, gain)]
     return tried[0]
 
 
-def _ranks(ranker: Ranker, users: Sequence[HeldOutUser]) -> Ranks:
+def ranks_of(ranker: Ranker, users: Sequence[HeldOutUser]) -> Ranks:
     """[users] the rank of each target among all items but those of the history."""
     found = []
     for start in range(0, len(users), _AT_ONCE):
