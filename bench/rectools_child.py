@@ -56,7 +56,8 @@ def main() -> None:
     model = SASRecModel(
         n_factors=64, n_blocks=2, n_heads=2, dropout_rate=0.2, session_max_len=length, loss="softmax", lr=1e-3
     )
-    begun, best, gains = time.process_time(), {}, []
+    gains: list[float] = []
+    begun, best = time.process_time(), dict[int, int]()
     while len(gains) < MOST and (not gains or len(gains) - gains.index(max(gains)) <= PATIENCE):
         model.fit_partial(dataset_of(train), min_epochs=ROUND, max_epochs=ROUND)
         gains.append(ndcg(ranks_of(model, train, validation)))

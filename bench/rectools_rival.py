@@ -101,15 +101,8 @@ def installed(environment: Path) -> Path | None:
     python = environment / "bin" / "python"
     if not _works(python):
         subprocess.run(["python3", "-m", "venv", environment], check=False)
-        command = [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            f"torch=={torch.__version__}",
-            "rectools[torch]",
-        ]
+        packages = (f"torch=={torch.__version__}", "rectools[torch]")
+        command = [str(python), "-m", "pip", "install", "--quiet", *packages]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             why = done.stderr.strip().rpartition("\n")[2]
@@ -124,7 +117,7 @@ def installed(environment: Path) -> Path | None:
 def _works(python: Path) -> bool:
     if not python.exists():
         return False
-    asked = [python, "-c", "from rectools.models import SASRecModel"]
+    asked = [str(python), "-c", "from rectools.models import SASRecModel"]
     return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 

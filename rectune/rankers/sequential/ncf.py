@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import torch
@@ -67,7 +68,7 @@ class NeuMfNetwork(SequenceNetwork):
 
     def _scaled(self, vectors: Tensor) -> Tensor:
         """As long as the vectors of a network usually are: those of the table begin very short."""
-        return vectors * self.table.dim**0.5
+        return vectors * math.sqrt(self.table.dim)
 
 
 class Ncf(SequentialRanker):

@@ -46,18 +46,18 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, dim: int, dilation: int) -> None:
         super().__init__()
+        self.dilations = (dilation, 2 * dilation)
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(dim, dim, _KERNEL, dilation=wide) for wide in (dilation, 2 * dilation)
+            nn.Conv1d(dim, dim, _KERNEL, dilation=wide) for wide in self.dilations
         )
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(2))
 
     def forward(self, found: Tensor, there: Tensor) -> Tensor:
         """[b, n, d], and which positions hold an item, [b, n, 1] -> [b, n, d]."""
         inner = found
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+        for wide, convolution, norm in zip(self.dilations, self.convolutions, self.norms, strict=True):
             # Padding is 0, as is what lies before the first position.
-            before = (_KERNEL - 1) * convolution.dilation[0]
-            moved = functional.pad((inner * there).transpose(1, 2), (before, 0))
+            moved = functional.pad((inner * there).transpose(1, 2), ((_KERNEL - 1) * wide, 0))
             inner = functional.relu(norm(convolution(moved).transpose(1, 2)))
         return found + inner
 
