@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from rectune.rankers.sequential.item_table import ItemTable
-from rectune.rankers.sequential.network import PADDING, SequenceNetwork
+from rectune.rankers.sequential.network import SequenceNetwork
 from rectune.rankers.sequential.ranker import SequentialRanker
+from rectune.rankers.sequential.sequences import PADDING
 from rectune.rankers.sequential.training import LossName
 
 

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rectune.rankers.sequential.item_table import ItemTable
-from rectune.rankers.sequential.network import PADDING, Objective, SequenceNetwork
+from rectune.rankers.sequential.network import Objective, SequenceNetwork
 from rectune.rankers.sequential.ranker import SequentialRanker
+from rectune.rankers.sequential.sequences import PADDING
 
 _CHUNK = 1 << 22  # numbers of one layer that are held at a time
 

@@ -7,7 +7,8 @@ from torch.nn import functional
 
 from rectune.rankers.sequential.gru4rec import Gru4Rec
 from rectune.rankers.sequential.item_table import ItemTable
-from rectune.rankers.sequential.network import PADDING, SequenceNetwork
+from rectune.rankers.sequential.network import SequenceNetwork
+from rectune.rankers.sequential.sequences import PADDING
 
 _KERNEL = 3  # items that one convolution sees
 _DILATIONS = (1, 4)  # of the first convolution of a block, in turn; that of the second is twice as wide
