@@ -11,7 +11,7 @@ from rectune.core.types import Item
 from rectune.dialogue.findings import trait_of
 from rectune.dialogue.knowledge import Claim
 from rectune.dialogue.said import TASTE
-from rectune.dialogue.traits import CatalogueTraits, Trait, decade_of, found_by, traits_and_terms
+from rectune.dialogue.traits import CatalogueTraits, Trait, decade_of, traits_and_terms
 
 _YEAR = re.compile(r"\d{4}")
 
@@ -47,7 +47,7 @@ def share_met(claim: Claim, traits: AbstractSet[Trait], terms: AbstractSet[str])
     value = claim.value.strip().casefold()
     if ("category", value) in traits or ("maker", value) in traits:
         return 1.0
-    words = found_by(claim.value)
+    words = claim.terms
     share = len(words & terms) / len(words) if words else 0.0
     return share if claim.aspect == TASTE else float(share == 1)
 
