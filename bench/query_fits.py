@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from ruamel.yaml import YAML
 
 from rectune.core.progress import quiet
 from rectune.core.types import Item
@@ -72,7 +72,7 @@ def outcomes(name: str, runs: Path) -> Iterator[Outcome]:
     one = CATALOGUES[name]
     options = CatalogueOptions(domain=one.domain, facts=one.facts, published=one.format)
     recommender = Recommender.from_catalogue(one.path, model=None, runs=runs, options=options)
-    queries = yaml.safe_load((_FOLDER / "queries.yaml").read_text(encoding="utf-8"))[name]
+    queries = YAML(typ="safe", pure=True).load(_FOLDER / "queries.yaml")[name]
     for number, (query, *wanted) in enumerate(queries):
         answer = recommender.recommend(query=query, k=1)
         first = next(iter(answer), None)

@@ -102,7 +102,8 @@ class TermSearch:
         best = np.zeros(len(self._items))
         for column, share in shares.items():
             np.maximum.at(best, self._item_of[self._rows_with(column)], share)
-        return best[self._item_of]
+        found: Scores = best[self._item_of]
+        return found
 
     def _rows_with(self, column: int) -> Any:
         return self._columns.indices[self._columns.indptr[column] : self._columns.indptr[column + 1]]
