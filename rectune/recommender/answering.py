@@ -297,4 +297,6 @@ class CatalogueAnswers:
             ranking=self.rank_by.explained(asked, ids, within, options.explain_ranking),
             explored=options.explored,
             history=request.titles,
+            by_words=judged is not None and judged.by_words,
+            locale=request.locale,
         )
