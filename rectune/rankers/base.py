@@ -68,12 +68,16 @@ class Ranker(ABC):
         name: its name in reports and recipes.
         item_ids: the items it was fitted on, in the order of the catalogue.
         learns_from_likes: whether it is fitted on other people's likes: without any, all items score alike.
+        learns_from_texts: whether one that learns from likes is fitted on the items' texts too.
+        costly: whether fitting it takes minutes, so that what was fitted on holdouts is kept as well.
         grid: arguments of the constructor that are tried when it is tuned, the simplest first.
     """
 
     name: str = ""
     item_ids: Sequence[str] = ()
     learns_from_likes: ClassVar[bool] = True
+    learns_from_texts: ClassVar[bool] = False
+    costly: ClassVar[bool] = False
     grid: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
     @abstractmethod
@@ -225,6 +229,9 @@ RANKERS: dict[str, str] = {
     "svd": "rectune.rankers.svd:Svd",
     "ease": "rectune.rankers.ease:Ease",
     "als": "rectune.rankers.als:Als",
+    "sasrec": "rectune.rankers.sequential.sasrec:SasRec",
+    "sasrec_text": "rectune.rankers.sequential.sasrec:SasRecText",
+    "bert4rec": "rectune.rankers.sequential.bert4rec:Bert4Rec",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
     "chosen": "rectune.rankers.chosen:ChosenRanker",
 }

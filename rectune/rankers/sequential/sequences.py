@@ -1,0 +1,155 @@
+"""Histories as arrays for training: windows of them, batches of windows, and what is held out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rectune.core.rng import generator_of
+from rectune.rankers.domain_data import TrainLikes
+
+Codes = NDArray[np.int64]
+
+_HELD_OUT = 500  # histories, at most, whose last item tells when to stop
+_HELD_OUT_SHARE = 0.05  # of all likes, at most
+_SHORTEST = 3  # likes of a history that one is held out of
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """The likes of all users, one history after another.
+
+    Attributes:
+        items: [likes] rows of the item table, from 1 on; 0 stands for no item.
+        bounds: [histories + 1] where each history begins, and the last one ends.
+        ordered: whether a history is in the order of time; if not, another order is drawn in every epoch.
+    """
+
+    items: Codes
+    bounds: Codes
+    ordered: bool = True
+
+    @property
+    def lengths(self) -> Codes:
+        """[histories] the number of items of each."""
+        return np.diff(self.bounds)
+
+    def in_drawn_order(self, rng: np.random.Generator) -> Sequences:
+        """The same histories, each in an order of its own, where they have none."""
+        if self.ordered:
+            return self
+        users = np.repeat(np.arange(len(self.lengths)), self.lengths)
+        return replace(self, items=self.items[np.lexsort((rng.random(len(users)), users))])
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Histories and the item that came last in each, which training does not see."""
+
+    histories: tuple[Codes, ...]
+    targets: Codes
+
+
+def sequences_of(likes: TrainLikes, row_of: Codes) -> Sequences:
+    """The histories of train users by time; of equal times in the order of the likes, which is the file's.
+
+    Args:
+        likes: of train users.
+        row_of: [items] the row of the item table, from 1 on, of each place in `likes.item_ids`; 0: left out.
+    """
+    rows = row_of[likes.items]
+    kept = np.flatnonzero(rows > 0)
+    users = likes.users[kept]
+    keys = (users,) if likes.times is None else (likes.times[kept], users)
+    order = np.lexsort(keys)  # stable
+    starts = np.flatnonzero(np.diff(users[order], prepend=-1 if not len(users) else users[order[0]] - 1))
+    bounds = np.append(starts, len(order)).astype(np.int64)
+    return Sequences(rows[kept][order], bounds, likes.times is not None)
+
+
+def hold_out(sequences: Sequences, max_length: int, seed: int) -> tuple[Sequences, HeldOut]:
+    """Take the last item out of some histories of at least three.
+
+    Args:
+        sequences: all of them.
+        max_length: items that are kept of the histories that are held out.
+        seed: of the choice; where there is no order, of the order too.
+    """
+    rng = generator_of("held out", seed)
+    sequences = sequences.in_drawn_order(rng)
+    able = np.flatnonzero(sequences.lengths >= _SHORTEST)
+    wanted = min(_HELD_OUT, len(able), int(np.ceil(len(sequences.items) * _HELD_OUT_SHARE)))
+    chosen = np.sort(rng.permutation(able)[:wanted])
+    last = sequences.bounds[chosen + 1] - 1
+    first = np.maximum(sequences.bounds[chosen], last - max_length)
+    held = HeldOut(
+        tuple(sequences.items[begin:end] for begin, end in zip(first, last, strict=True)),
+        sequences.items[last],
+    )
+    fewer = np.zeros(len(sequences.bounds), np.int64)
+    fewer[chosen + 1] = 1
+    bounds = sequences.bounds - np.cumsum(fewer)
+    return Sequences(np.delete(sequences.items, last), bounds, sequences.ordered), held
+
+
+def batches(
+    sequences: Sequences, max_length: int, positions: int, rng: np.random.Generator
+) -> Iterator[Codes]:
+    """One epoch: each item but the first of a history is in exactly one window as one that follows others.
+
+    A history longer than a window is cut at drawn places, and a window begins with the item that the one
+    before it ends with. Windows of about the same length form a batch, so that little is padding.
+
+    Args:
+        sequences: what is trained on.
+        max_length: the items of a window, less one.
+        positions: about how many items a batch has.
+        rng: of the order, and of where long histories are cut.
+
+    Yields:
+        [windows, at most max_length + 1] rows of the item table, 0 on the left where a window is shorter.
+    """
+    sequences = sequences.in_drawn_order(rng)
+    starts, lengths = _windows(sequences, max_length, rng)
+    mixed = rng.permutation(len(starts))
+    by_length = mixed[np.argsort(-lengths[mixed], kind="stable")]
+    cuts, at = [], 0
+    while at < len(by_length):
+        size = max(1, positions // int(lengths[by_length[at]]))
+        cuts.append(by_length[at : at + size])
+        at += size
+    for number in rng.permutation(len(cuts)):
+        yield _padded(sequences.items, starts[cuts[number]], lengths[cuts[number]])
+
+
+def _windows(sequences: Sequences, max_length: int, rng: np.random.Generator) -> tuple[Codes, Codes]:
+    """Where each window begins, and how many items it has, at least two."""
+    lengths, begins = sequences.lengths, sequences.bounds[:-1]
+    short = (lengths >= 2) & (lengths <= max_length + 1)
+    starts, sizes = [begins[short]], [lengths[short]]
+    for user in np.flatnonzero(lengths > max_length + 1):
+        follow = int(lengths[user]) - 1  # items that follow another one
+        ends = np.arange(int(rng.integers(1, max_length + 1)), follow, max_length)
+        edges = np.concatenate([[0], ends, [follow]])
+        starts.append(begins[user] + edges[:-1])
+        sizes.append(np.diff(edges) + 1)
+    return np.concatenate(starts), np.concatenate(sizes)
+
+
+def _padded(items: Codes, starts: Codes, lengths: Codes) -> Codes:
+    width = int(lengths.max())
+    columns = np.arange(width) - (width - lengths)[:, None]
+    there = columns >= 0
+    found = np.zeros(there.shape, np.int64)
+    found[there] = items[(starts[:, None] + columns)[there]]
+    return found
+
+
+def padded(histories: tuple[Codes, ...] | list[Codes]) -> Codes:
+    """[histories, items of the longest] with 0 on the left of shorter ones."""
+    lengths = np.array([len(history) for history in histories], np.int64)
+    ends = np.cumsum(lengths)
+    return _padded(np.concatenate(histories), ends - lengths, lengths)

@@ -1,0 +1,303 @@
+"""The trainer of all sequence networks: epochs of batches, when to stop, and going on after an interruption."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rectune.core.progress import progress, say
+from rectune.core.rng import generator_of, seed_of
+from rectune.core.stats.metrics import ndcg_at
+from rectune.core.types import content_id
+from rectune.rankers.sequential.losses import (
+    FULL,
+    binary_cross_entropy,
+    cross_entropy,
+    drawing_shares,
+    drawn_items,
+    sampled_cross_entropy,
+)
+from rectune.rankers.sequential.network import MASK, PADDING, SequenceNetwork
+from rectune.rankers.sequential.sequences import Codes, HeldOut, Sequences, batches, hold_out, padded
+
+LossName = Literal["ce", "bce"]
+
+_BLIND = 20  # epochs where there is no history long enough to hold something out
+_PLATEAU = 1.1  # times the NDCG of popularity: what has left the plateau does better
+_PLATEAU_EPOCHS = 30  # after which patience begins anyhow
+_CLIP = 1.0  # the norm of all gradients, at most
+_WARM_UP = 100  # steps in which the learning rate grows to what it is then
+_CHECKPOINT_SECONDS = 60.0
+_MASKED = 0.2  # of the items of a history
+_LAST_MASKED = 0.25  # of the histories, in which the last item is masked and no other
+_NEGATIVES = 4  # for each pair (He et al. 2017, "Neural Collaborative Filtering")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a network is trained.
+
+    Attributes:
+        max_length: items of a history that are seen.
+        loss: cross-entropy over the items (over drawn ones above 10,000), or binary cross-entropy of pairs.
+        learning_rate: of AdamW, after a warm-up of 100 steps.
+        weight_decay: of AdamW.
+        positions: items of a batch, about.
+        epochs: at most.
+        patience: epochs without a better NDCG@10 after which training stops.
+        seed: of everything that is drawn.
+    """
+
+    max_length: int = 50
+    loss: LossName = "ce"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    positions: int = 1024
+    epochs: int = 200
+    patience: int = 5
+    seed: int = 0
+
+
+@dataclass
+class TrainingRecord:
+    """What training came to; the weights are those of the best epoch.
+
+    Attributes:
+        ndcg: NDCG@10 of held-out last items among all trained items after each epoch.
+        popularity: that of popularity.
+        best: the epoch whose weights were taken, from 1 on.
+        held_out: histories that something was held out of.
+        seconds: of this process, without what an earlier one did.
+    """
+
+    popularity: float = 0.0
+    ndcg: list[float] = field(default_factory=list)
+    best: int = 0
+    held_out: int = 0
+    seconds: float = 0.0
+
+    def over(self, options: TrainingOptions) -> bool:
+        """Whether it is time to stop.
+
+        Networks of this kind stay near popularity for many epochs before they find more: patience begins when
+        they have left that plateau, or after 30 epochs.
+        """
+        done = len(self.ndcg)
+        if not self.held_out:
+            return done >= min(_BLIND, options.epochs)
+        left = max(self.ndcg, default=0.0) > _PLATEAU * self.popularity or done >= _PLATEAU_EPOCHS
+        return done >= options.epochs or (left and done - self.best >= options.patience)
+
+
+def device() -> torch.device:
+    """The GPU, where torch finds one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Trainer:
+    """Trains a network on histories.
+
+    Args:
+        network: is trained in place.
+        sequences: what train users liked.
+        counts: [trained items] how often each was liked; the first so many rows of the table are trained.
+        options: how.
+        name: for progress.
+    """
+
+    def __init__(
+        self,
+        network: SequenceNetwork,
+        sequences: Sequences,
+        counts: Codes,
+        options: TrainingOptions,
+        name: str = "network",
+    ) -> None:
+        self.options, self.name, self.trained = options, name, len(counts)
+        self.whole = sequences
+        self.sequences, self.held_out = hold_out(sequences, options.max_length, options.seed)
+        self.device = device()
+        self.network = network.to(self.device)
+        self.counts = torch.from_numpy(counts).to(self.device)
+        self.shares = drawing_shares(self.counts)
+        self.optimizer = torch.optim.AdamW(
+            network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+        )
+        self.record = TrainingRecord(held_out=len(self.held_out.targets))
+        self.best: dict[str, Tensor] = {}
+        self._steps = self._in_epoch = 0
+
+    def train(self, checkpoint: Path | None = None) -> TrainingRecord:
+        """Train until nothing gets better, and take the best weights.
+
+        Args:
+            checkpoint: a file that the state is written to every minute and that training goes on from; it is
+                as if it had never been interrupted. It is removed in the end.
+        """
+        begun = time.monotonic()
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(seed_of("training", self.options.seed))
+            if checkpoint is not None:
+                self._resume(checkpoint)
+            if self.record.held_out and not self.record.popularity:
+                self.record.popularity = self._popularity()
+            self._all_epochs(checkpoint)
+        if self.best:
+            self.network.load_state_dict(self.best)
+        self.network.eval().cpu()
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
+        self.record.seconds = time.monotonic() - begun
+        return self.record
+
+    def _all_epochs(self, checkpoint: Path | None) -> None:
+        saved = time.monotonic()
+        while len(self.sequences.items) > 1 and not self.record.over(self.options):
+            steps = self._epoch()
+            with progress(f"{self.name}, epoch {len(self.record.ndcg) + 1}", 0, "batches") as advance:
+                for _ in steps:
+                    advance(1)
+                    if checkpoint is not None and time.monotonic() - saved > _CHECKPOINT_SECONDS:
+                        self._save(checkpoint)
+                        saved = time.monotonic()
+            self._judge()
+            self._in_epoch = 0
+
+    def _epoch(self) -> Iterator[None]:
+        """The steps that are left of the current epoch."""
+        options = self.options
+        rng = generator_of("epoch", options.seed, len(self.record.ndcg))
+        follow = options.max_length - (self.network.objective == "masked")  # the last one is asked for, too
+        self.network.train()
+        for number, windows in enumerate(batches(self.sequences, follow, options.positions, rng)):
+            inputs, targets = _asked(windows, self.network.objective, rng)
+            if number < self._in_epoch:  # done before an interruption
+                continue
+            self._step(torch.from_numpy(inputs).to(self.device), torch.from_numpy(targets).to(self.device))
+            self._in_epoch = number + 1
+            yield
+
+    def _step(self, inputs: Tensor, targets: Tensor) -> None:
+        self._steps += 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.options.learning_rate * min(1.0, self._steps / _WARM_UP)
+        self.optimizer.zero_grad()
+        loss = self._loss(self.network(inputs), targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        self.optimizer.step()
+
+    def _loss(self, states: Tensor, targets: Tensor) -> Tensor:
+        """The loss at the positions that have a target; the others cost nothing."""
+        there = targets != PADDING
+        asked, right = states[there], targets[there] - 1
+        if self.network.objective == "pairs" or self.options.loss == "bce":
+            drawn = torch.randint(self.trained, (len(right), _NEGATIVES), device=self.device)
+            scores = self.network.pair_scores(asked, torch.cat([right[:, None], drawn], 1))
+            return binary_cross_entropy(scores[:, 0], scores[:, 1:])
+        if self.trained <= FULL:
+            return cross_entropy(asked, self.network.item_vectors(self.trained), right)
+        drawn = drawn_items(self.shares)
+        vectors, own = self.network.table(drawn), self.network.table(right)
+        return sampled_cross_entropy(asked, vectors, drawn, self.shares, own, right)
+
+    def _judge(self) -> None:
+        """Measure the epoch on what was held out, and keep the weights if they are the best so far."""
+        record = self.record
+        found = self._ndcg() if record.held_out else 0.0
+        if not record.held_out or found > max(record.ndcg, default=-1.0):
+            record.best = len(record.ndcg) + 1
+            self.best = {key: value.clone() for key, value in self.network.state_dict().items()}
+        record.ndcg.append(found)
+
+    @torch.no_grad()
+    def _ndcg(self) -> float:
+        self.network.eval()
+        ranks = []
+        for start in range(0, self.record.held_out, 64):
+            items = padded(self.held_out.histories[start : start + 64])
+            states = self.network.user_states(torch.from_numpy(items).to(self.device))
+            ranks.append(self._ranks(self.network.scores(states)[:, : self.trained], items, start))
+        return float(ndcg_at(np.concatenate(ranks), 10).mean())
+
+    def _popularity(self) -> float:
+        ranks = []
+        for start in range(0, self.record.held_out, 64):
+            items = padded(self.held_out.histories[start : start + 64])
+            ranks.append(self._ranks(self.counts.float().repeat(len(items), 1), items, start))
+        return float(ndcg_at(np.concatenate(ranks), 10).mean())
+
+    def _ranks(self, scores: Tensor, items: Codes, start: int) -> Codes:
+        """The ranks of held-out items among all but those of the history; they lose ties."""
+        scores = torch.cat([scores.new_zeros(len(scores), 1), scores], 1)
+        scores.scatter_(1, torch.from_numpy(items).to(self.device), -torch.inf)
+        scores[:, PADDING] = -torch.inf
+        right = torch.from_numpy(self.held_out.targets[start : start + len(items)]).to(self.device)
+        found = (scores >= scores.gather(1, right[:, None])).sum(1).cpu().numpy()
+        return np.asarray(found, np.int64)
+
+    @property
+    def _fingerprint(self) -> str:
+        """Of what is trained on, so that no other training goes on from a checkpoint."""
+        from hashlib import blake2b
+
+        data = blake2b(self.whole.items.tobytes() + self.whole.bounds.tobytes()).hexdigest()
+        shapes = {key: list(value.shape) for key, value in self.network.state_dict().items()}
+        return content_id(data, shapes, asdict(self.options), str(self.device))
+
+    def _save(self, checkpoint: Path) -> None:
+        state = {
+            "of": self._fingerprint,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "record": asdict(self.record),
+            "steps": self._steps,
+            "in_epoch": self._in_epoch,
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state() if self.device.type == "cuda" else None,
+        }
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        partial = checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(checkpoint)
+
+    def _resume(self, checkpoint: Path) -> None:
+        """Go on from a checkpoint of the same training, if there is one that can be read."""
+        try:
+            state: dict[str, Any] = torch.load(checkpoint, map_location=self.device, weights_only=True)
+        except FileNotFoundError:
+            return
+        except Exception as broken:  # whatever torch makes of a damaged file
+            say(f"  {self.name}: begins anew, its checkpoint is damaged ({type(broken).__name__})")
+            return
+        if state["of"] != self._fingerprint:
+            return
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best, self.record = state["best"], TrainingRecord(**state["record"])
+        self._steps, self._in_epoch = state["steps"], state["in_epoch"]
+        torch.set_rng_state(state["rng"].cpu())
+        if state["cuda_rng"] is not None:
+            torch.cuda.set_rng_state(state["cuda_rng"].cpu())
+        say(f"  {self.name}: goes on after {len(self.record.ndcg)} epochs")
+
+
+def _asked(windows: Codes, objective: str, rng: np.random.Generator) -> tuple[Codes, Codes]:
+    """What the network sees, and what it is to tell at each position, 0 where nothing; [b, n] each."""
+    if objective != "masked":
+        return windows[:, :-1], np.where(windows[:, :-1] == PADDING, PADDING, windows[:, 1:])
+    there = windows != PADDING
+    hidden = there & (rng.random(windows.shape) < _MASKED)
+    only_last = rng.random(len(windows)) < _LAST_MASKED
+    hidden[only_last | ~hidden.any(1)] = False
+    hidden[~hidden.any(1), -1] = True
+    return np.where(hidden, MASK, windows), np.where(hidden, windows, PADDING)
