@@ -18,6 +18,7 @@ from rectune.core.text.morphemes import segmenter
 from rectune.core.types import content_id
 from rectune.rankers.base import RANKERS, Ranker, fit_ranker, ranker_class
 from rectune.rankers.domain_data import DomainData, TrainLikes
+from rectune.rankers.saved import is_saved
 
 _VERSION = 2  # raised when rankers are fitted in another way
 
@@ -30,8 +31,9 @@ class FittedData:
 
     def identity(self, name: str) -> str:
         """Of what a ranker of this name is made of: likes, texts, or (one of your own) both."""
-        texts = self._texts if name not in RANKERS or not ranker_class(name).learns_from_likes else ""
-        likes = self._likes if name not in RANKERS or ranker_class(name).learns_from_likes else ""
+        kind = ranker_class(name) if name in RANKERS else None
+        texts = self._texts if kind is None or kind.learns_from_texts or not kind.learns_from_likes else ""
+        likes = self._likes if kind is None or kind.learns_from_likes else ""
         return content_id(_VERSION, name, texts, likes, self.data.seed)
 
     @cached_property
@@ -74,9 +76,13 @@ class FitCache:
                 pass
         shutil.rmtree(place, ignore_errors=True)
         self.made += 1
-        fitted = fit_ranker(name, data.data, parameters)
+        fitted = fit_ranker(name, data.data, parameters, place.with_suffix(".checkpoint"))
         fitted.save(place)
         return fitted
+
+    def holds(self, name: str, parameters: Mapping[str, Any], data: FittedData) -> bool:
+        """Whether this ranker was fitted on this data in an earlier run."""
+        return self._folder is not None and name in RANKERS and is_saved(self._place(name, parameters, data))
 
     def write(self, name: str, parameters: Mapping[str, Any], data: FittedData, folder: Path) -> None:
         """Put a ranker that was asked for into another folder, by hard links where the disk has them."""
