@@ -6,7 +6,7 @@ import difflib
 import importlib
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -72,7 +72,8 @@ class Ranker(ABC):
         learns_from_texts: whether one that learns from likes is fitted on the items' texts too.
         costly: whether fitting it takes minutes, so that what was fitted on holdouts is kept as well.
         checkpoint: a file in which a costly one keeps its state while it is fitted, and from which it goes on
-            after an interruption; it removes the file in the end. None keeps nothing.
+            after an interruption; it removes the file in the end.
+        start: a fitted one of the same parameters that a costly one starts from.
         grid: arguments of the constructor that are tried when it is tuned, the simplest first.
     """
 
@@ -82,6 +83,7 @@ class Ranker(ABC):
     learns_from_texts: ClassVar[bool] = False
     costly: ClassVar[bool] = False
     checkpoint: Path | None = None
+    start: Ranker | None = None
     grid: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
     @abstractmethod
@@ -238,7 +240,7 @@ def fit_ranker(
     name: str,
     data: DomainData,
     parameters: Mapping[str, Any] | None = None,
-    checkpoint: Path | None = None,
+    prepare: Callable[[Ranker], None] | None = None,
 ) -> Ranker:
     """The ranker of this name, fitted on a domain.
 
@@ -246,15 +248,15 @@ def fit_ranker(
         name: one of `RANKERS`, or `module:Class` of your own.
         data: the domain's items and likes.
         parameters: arguments of its constructor; its defaults without any.
-        checkpoint: see `Ranker.checkpoint`.
+        prepare: called with the ranker before it is fitted.
 
     Raises:
         UserError: there is none of this name, its module cannot be imported, or its `item_ids` are not the
             items of the domain in their order.
     """
     ranker = ranker_class(name)(**(parameters or {}))
-    if ranker.costly:
-        ranker.checkpoint = checkpoint
+    if prepare is not None:
+        prepare(ranker)
     fitted = ranker.fit(data)
     if tuple(fitted.item_ids) != tuple(data.items):
         raise UserError(
