@@ -70,10 +70,8 @@ class Ranker(ABC):
         item_ids: the items it was fitted on, in the order of the catalogue.
         learns_from_likes: whether it is fitted on other people's likes: without any, all items score alike.
         learns_from_texts: whether one that learns from likes is fitted on the items' texts too.
-        costly: whether fitting it takes minutes, so that what was fitted on holdouts is kept as well.
-        checkpoint: a file in which a costly one keeps its state while it is fitted, and from which it goes on
-            after an interruption; it removes the file in the end.
-        start: a fitted one of the same parameters that a costly one starts from.
+        costly: whether fitting takes minutes, so that what was fitted on holdouts is kept as well. It keeps
+            its state in the file `checkpoint`, to go on if killed, and begins from the fitted one `start`.
         grid: arguments of the constructor that are tried when it is tuned, the simplest first.
     """
 
@@ -95,11 +93,11 @@ class Ranker(ABC):
         """See `CandidateScorer.score`."""
 
     def fit_cost(self, data: DomainData) -> str:
-        """What fitting costs here, in words, measured on a small part of it; empty unless it is `costly`."""
+        """What fitting costs here, in words, measured on a part of it; "" unless it is `costly`."""
         return ""
 
     def of_items(self, data: DomainData) -> Self | None:
-        """The same ranker for the items of another catalogue, where it can score new ones; else None."""
+        """The same ranker for another catalogue, where it can score new items; else None."""
         return None
 
     @abstractmethod
