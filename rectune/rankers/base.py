@@ -6,7 +6,7 @@ import difflib
 import importlib
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -70,9 +70,8 @@ class Ranker(ABC):
         item_ids: the items it was fitted on, in the order of the catalogue.
         learns_from_likes: whether it is fitted on other people's likes: without any, all items score alike.
         learns_from_texts: whether one that learns from likes is fitted on the items' texts too.
-        costly: whether fitting it takes minutes, so that what was fitted on holdouts is kept as well.
-        checkpoint: a file in which a costly one keeps its state while it is fitted, and from which it goes on
-            after an interruption; it removes the file in the end. None keeps nothing.
+        costly: whether fitting takes minutes, so that what was fitted on holdouts is kept as well. It keeps
+            its state in the file `checkpoint`, to go on if killed, and begins from the fitted one `start`.
         grid: arguments of the constructor that are tried when it is tuned, the simplest first.
     """
 
@@ -82,6 +81,7 @@ class Ranker(ABC):
     learns_from_texts: ClassVar[bool] = False
     costly: ClassVar[bool] = False
     checkpoint: Path | None = None
+    start: Ranker | None = None
     grid: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
     @abstractmethod
@@ -93,11 +93,11 @@ class Ranker(ABC):
         """See `CandidateScorer.score`."""
 
     def fit_cost(self, data: DomainData) -> str:
-        """What fitting costs here, in words, measured on a small part of it; empty unless it is `costly`."""
+        """What fitting costs here, in words, measured on a part of it; "" unless it is `costly`."""
         return ""
 
     def of_items(self, data: DomainData) -> Self | None:
-        """The same ranker for the items of another catalogue, where it can score new ones; else None."""
+        """The same ranker for another catalogue, where it can score new items; else None."""
         return None
 
     @abstractmethod
@@ -242,7 +242,7 @@ def fit_ranker(
     name: str,
     data: DomainData,
     parameters: Mapping[str, Any] | None = None,
-    checkpoint: Path | None = None,
+    prepare: Callable[[Ranker], None] | None = None,
 ) -> Ranker:
     """The ranker of this name, fitted on a domain.
 
@@ -250,7 +250,7 @@ def fit_ranker(
         name: one of `RANKERS`, or `module:Class` of your own.
         data: the domain's items and likes.
         parameters: arguments of its constructor; its defaults without any.
-        checkpoint: see `Ranker.checkpoint`.
+        prepare: called with the ranker before it is fitted.
 
     Raises:
         UserError: there is none of this name, its module cannot be imported, it has no such arguments, or its
@@ -260,11 +260,10 @@ def fit_ranker(
     try:
         ranker = kind(**(parameters or {}))
     except TypeError as wrong:
-        raise UserError(
-            f"the ranker {name} cannot be made: {wrong}", hint="see docs/recommenders.md"
-        ) from wrong
-    if ranker.costly:
-        ranker.checkpoint = checkpoint
+        fault = f"the ranker {name} cannot be made: {wrong}"
+        raise UserError(fault, hint="see docs/recommenders.md") from wrong
+    if prepare is not None:
+        prepare(ranker)
     fitted = ranker.fit(data)
     if tuple(fitted.item_ids) != tuple(data.items):
         raise UserError(

@@ -66,6 +66,7 @@ class ChoiceOptions:
         asked: users with queries.
         search: scores of the catalogue by its index, where there is one.
         cache: of earlier runs.
+        warm_start: whether training on all likes starts from an earlier run's, see `FitCache.final_ranker`.
     """
 
     rankers: Sequence[str] = tuple(FitConfig().rankers)
@@ -74,6 +75,7 @@ class ChoiceOptions:
     asked: Sequence[AskedUser] = ()
     search: TextScores | None = None
     cache: FitCache = field(default_factory=FitCache)
+    warm_start: bool = FitConfig().warm_start
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,9 @@ def choose(data: DomainData, options: ChoiceOptions) -> Chosen:
         }
         histories = _histories(names, folds, tuned, data, options.cache)
     whole = FittedData(data)
-    rankers = {name: options.cache.ranker(name, tuned[name], whole) for name in names}
+    final = partial(options.cache.final_ranker, data=whole, warm_start=options.warm_start)
+    known = len(options.cache.warm_started)
+    rankers = {name: final(name, tuned[name]) for name in names}
     choice = DomainChoice(
         domain=data.domain,
         items=len(data.items),
@@ -109,6 +113,7 @@ def choose(data: DomainData, options: ChoiceOptions) -> Chosen:
         users=len(np.unique(data.likes.users)),
         timed=data.likes.times is not None,
         parameters={name: dict(parameters) for name, parameters in tuned.items() if parameters},
+        warm_started=tuple(options.cache.warm_started[known:]),
         histories=histories,
         queries=_default_queries(names, options.search),
     )

@@ -59,7 +59,8 @@ class SequenceNetwork(nn.Module, ABC):
 
     def embed(self, items: Tensor) -> Tensor:
         """[b, n] items -> [b, n, d] their vectors, 0 for what is padding or masked."""
-        return self.table((items - 1).clamp(min=0)) * (items > 0).unsqueeze(-1)
+        found: Tensor = self.table((items - 1).clamp(min=0)) * (items > 0).unsqueeze(-1)
+        return found
 
 
 def positions_of(items: Tensor) -> Tensor:

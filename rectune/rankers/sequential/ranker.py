@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -48,19 +48,15 @@ class SequentialRanker(CatalogueRanker):
     Attributes:
         items_by: what vectors of items are made of: `id`, `text` or `id+text`.
         record: what training came to; empty for a ranker that was loaded.
-        checkpoint: a file that a training which takes long keeps its state in and goes on from.
-        start: a fitted ranker of the same parameters that training starts from, in place of drawn weights.
     """
 
-    costly: ClassVar[bool] = True
-    items_by: str = "id"
+    costly = True
+    items_by = "id"
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self.parameters = dict(parameters)
         positive(**{name: self.parameters[name] for name in _ABOVE_ZERO if name in self.parameters})
         self.record = TrainingRecord()
-        self.checkpoint: Path | None = None
-        self.start: Self | None = None
 
     @abstractmethod
     def network(self, table: ItemTable) -> SequenceNetwork:
@@ -107,7 +103,7 @@ class SequentialRanker(CatalogueRanker):
         with torch.random.fork_rng([]):
             torch.manual_seed(seed_of("network", self.seed))
             self._network = self.network(self._table(data, len(self._trained)))
-        if self.start is not None:
+        if isinstance(self.start, SequentialRanker):
             self._take_over(self.start)
         how = {name: self.parameters[name] for name in _TRAINING if name in self.parameters}
         options = TrainingOptions(**how, seed=self.seed)
@@ -143,7 +139,7 @@ class SequentialRanker(CatalogueRanker):
             some = order[start : start + _AT_ONCE]
             scores = self._scores_of([known[at] for at in some])
             found[some] = scores.min(1, keepdims=True)
-            found[np.ix_(some, self.covered)] = scores
+            found[np.array(some)[:, None], self.covered] = scores
         return found
 
     def _known(self, history: Sequence[str]) -> Codes:
@@ -183,7 +179,7 @@ class SequentialRanker(CatalogueRanker):
         other._network.table = table
         return other
 
-    def _take_over(self, earlier: Self) -> None:
+    def _take_over(self, earlier: SequentialRanker) -> None:
         """Start from the weights of an earlier ranker; known items keep the vectors of their ids."""
         if not len(earlier.covered):
             return

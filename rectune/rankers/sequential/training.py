@@ -23,8 +23,8 @@ from rectune.rankers.sequential.losses import (
     drawn_items,
     sampled_cross_entropy,
 )
-from rectune.rankers.sequential.network import PADDING, SequenceNetwork
-from rectune.rankers.sequential.sequences import Codes, Sequences, batches, hold_out, masked, shifted
+from rectune.rankers.sequential.network import SequenceNetwork
+from rectune.rankers.sequential.sequences import PADDING, Codes, Sequences, batches, hold_out, masked, shifted
 from rectune.rankers.sequential.validation import Validation
 
 LossName = Literal["ce", "bce"]

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rectune.core.stats.metrics import ndcg_at
-from rectune.rankers.sequential.network import PADDING, SequenceNetwork
-from rectune.rankers.sequential.sequences import HeldOut, padded
+from rectune.rankers.sequential.network import SequenceNetwork
+from rectune.rankers.sequential.sequences import PADDING, HeldOut, padded
 
 _AT_ONCE = 64  # histories that are scored together
 
@@ -54,8 +55,8 @@ class Validation:
             yield torch.from_numpy(items).to(self._device), torch.from_numpy(right).to(self._device)
 
     @staticmethod
-    def _ranks(scores: Tensor, items: Tensor, right: Tensor) -> np.ndarray:
+    def _ranks(scores: Tensor, items: Tensor, right: Tensor) -> NDArray[np.int64]:
         shown = torch.cat([scores.new_zeros(len(scores), 1), scores], 1).float()
         shown.scatter_(1, items, -torch.inf)
         shown[:, PADDING] = -torch.inf
-        return (shown >= shown.gather(1, right[:, None])).sum(1).cpu().numpy()
+        return np.asarray((shown >= shown.gather(1, right[:, None])).sum(1).cpu().numpy(), np.int64)

@@ -10,9 +10,10 @@ from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.retrieval.embedding import register
 
 RING = 12
+KINDS, PER_KIND = 4, 5
 TINY = {
-    "dim": 16, "layers": 1, "heads": 1, "dropout": 0.0, "max_length": 8, "learning_rate": 0.01, "positions": 64,
-    "epochs": 25, "patience": 25,
+    "dim": 16, "layers": 1, "heads": 1, "dropout": 0.0, "max_length": 8, "learning_rate": 0.01,
+    "positions": 64, "epochs": 25, "patience": 25,
 }  # fmt: skip
 EMBEDDER = "features of a ring"
 
@@ -33,25 +34,42 @@ def item_of(number: int) -> Item:
     return Item("ring", f"i{number:02}", f"place {number % RING}")
 
 
-def ring(
-    users: int = 80, length: int = 5, seed: int = 0, shuffled: bool = False, absent: tuple[int, ...] = ()
-) -> DomainData:
+def ring(users: int = 80, length: int = 5, seed: int = 0, shuffled: bool = False) -> DomainData:
     """Everybody starts anywhere on a ring of items and goes on to the next one, and the next.
 
     Args:
         shuffled: the same likes, each user's in a drawn order.
-        absent: places that nobody goes to: who would be there stops before.
     """
     rng = np.random.default_rng(seed)
     rows = []
     for user in range(users):
-        walk = [int(rng.integers(RING))]
-        while len(walk) < length and (walk[-1] + 1) % RING not in absent:
-            walk.append((walk[-1] + 1) % RING)
-        if walk[0] in absent:
-            continue
+        first = int(rng.integers(RING))
+        walk = [(first + step) % RING for step in range(length)]
         rows += [(user, place) for place in (rng.permutation(walk).tolist() if shuffled else walk)]
     return data_of(np.array(rows), [item_of(number) for number in range(RING)])
+
+
+def kinds(users: int = 100, length: int = 5, seed: int = 0) -> DomainData:
+    """Everybody goes from kind to kind of items, 0, 1, 2, 3, 0, to any item of the kind but its last one.
+
+    There are `PER_KIND` items of each of four kinds; the text of an item says only its kind.
+    """
+    rng = np.random.default_rng(seed)
+    rows = []
+    for user in range(users):
+        first = int(rng.integers(KINDS))
+        walk = [(first + step) % KINDS * PER_KIND + int(rng.integers(PER_KIND - 1)) for step in range(length)]
+        rows += [(user, place) for place in dict.fromkeys(walk)]
+    return data_of(np.array(rows), kind_items("k"))
+
+
+def kind_items(prefix: str) -> list[Item]:
+    """The items of `kinds`; their ids begin with this."""
+    return [
+        Item("ring", f"{prefix}{kind}{n}", f"place {kind * 3}")
+        for kind in range(KINDS)
+        for n in range(PER_KIND)
+    ]
 
 
 def data_of(rows: np.ndarray, items: list[Item], times: np.ndarray | None = None) -> DomainData:

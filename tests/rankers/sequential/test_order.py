@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from rectune.rankers.base import fit_ranker
-from tests.rankers.sequential.sequence_world import RING, data_of, fitted, item_of, ring, share_right, walks
+from tests.rankers.sequential.sequence_world import (
+    KINDS,
+    PER_KIND,
+    data_of,
+    fitted,
+    kind_items,
+    kinds,
+    ring,
+    share_right,
+    walks,
+)
 
 FAMILIES = ("sasrec", "sasrec_text", "bert4rec")
 
@@ -56,28 +66,30 @@ def test_without_times_an_order_is_drawn_and_it_is_said(capsys):
 
 
 def test_items_that_nobody_liked_are_placed_by_their_texts():
-    absent = (4, 9)
-    ranker = fitted("sasrec_text", ring(users=160, absent=absent))
-    others = [history for history in walks(2) if int(history[-1][1:]) + 1 in absent]
-    assert len(others) == 2
-    for history in others:
-        scores = dict(zip(ranker.item_ids, ranker.score_all([history])[0], strict=True))
-        right = f"i{int(history[-1][1:]) + 1:02}"
-        ahead = sum(score > scores[right] for item, score in scores.items() if item not in history)
-        assert ahead <= 2  # of nine others
-    blind = fitted("sasrec", ring(users=160, absent=absent))
-    assert all(blind.score_all([history])[0].argmin() == min(absent) for history in others)
+    data = kinds()
+    ranker, blind = fitted("sasrec_text", data), fitted("sasrec", data)
+    for kind in range(KINDS):
+        history = [f"k{(kind + 2) % KINDS}0", f"k{(kind + 3) % KINDS}1"]
+        scores = ranker.score_all([history])[0].reshape(KINDS, PER_KIND)
+        assert scores[kind, -1] > np.delete(scores, kind, 0).max()  # of any item of another kind
+        blindly = blind.score_all([history])[0].reshape(KINDS, PER_KIND)
+        np.testing.assert_array_equal(blindly[:, -1], blindly.min())
 
 
 def test_a_foreign_catalogue_is_scored_by_its_texts():
-    ranker = fitted("sasrec_text", ring())
-    foreign = data_of(np.zeros((0, 2)), [item_of(number) for number in range(RING, 2 * RING)])
-    other = ranker.of_items(foreign)
-    history = [f"i{RING + 3:02}", f"i{RING + 4:02}"]
-    (best,) = other.top([history], 2)
-    assert f"i{RING + 5:02}" in [item.item_id for item in best]
-    assert ranker.score_all([history]).tolist() == ranker.score_all([()]).tolist()  # all unknown here
-    assert fitted("sasrec", ring(), epochs=1).of_items(foreign) is None
+    data = kinds()
+    ranker = fitted("sasrec_text", data)
+    other = ranker.of_items(data.with_items([*kind_items("f"), *kind_items("k")[3:7]]))
+    history = ["f20", "k10", "f31"]
+    scores = other.score_all([history])[0]
+    own = scores[: KINDS * PER_KIND].reshape(KINDS, PER_KIND)
+    assert own[0].min() > own[1:].max()
+    known = scores[KINDS * PER_KIND :]
+    mixed = ranker.score_all([["k10"]])[0][3:7]
+    np.testing.assert_allclose(other.score_all([["k10"]])[0][KINDS * PER_KIND :], mixed, rtol=1e-5)
+    assert known[1] > known[3]  # of the kind that follows, though nobody liked it
+    assert not np.ptp(other.score_all([()])[0][: KINDS * PER_KIND])
+    assert fitted("sasrec", data, epochs=1).of_items(data) is None
 
 
 @pytest.mark.parametrize("items", ["text", "id+text"])

@@ -129,3 +129,45 @@ def test_a_fit_in_the_cache_is_found_again_and_leaves_no_checkpoint(tmp_path: Pa
     np.testing.assert_array_equal(again.ranker("sasrec", given, data).score_all(walks()), scores)
     assert (again.made, again.reused) == (0, 1)
     assert not list(tmp_path.glob("*checkpoint*"))
+
+
+def _people(data: DomainData, count: int) -> FittedData:
+    """The data of the first so many users, who have ids."""
+    likes, kept = data.likes, data.likes.users < count
+    ids = tuple(f"u{number}" for number in range(count))
+    some = TrainLikes(likes.item_ids, likes.users[kept], likes.items[kept], likes.times[kept], ids)
+    return FittedData(data.with_likes(some))
+
+
+def test_a_warm_start_goes_on_from_the_latest_fit_and_is_found_again(tmp_path: Path, capsys):
+    data, given = ring(users=120), TINY | {"epochs": 6}
+    fewer, more = _people(data, 90), _people(data, 120)
+    first = FitCache(tmp_path).final_ranker("sasrec", given, fewer)
+    cold = FitCache(tmp_path / "other").final_ranker("sasrec", given, more)
+    cache = FitCache(tmp_path)
+    warm = cache.final_ranker("sasrec", given, more, warm_start=True)
+    assert cache.warm_started == ["sasrec"]
+    assert warm.record.ndcg[0] > cold.record.ndcg[0]
+    cache.write("sasrec", given, more, tmp_path / "written")
+    written = ranker_class("sasrec").load(tmp_path / "written")
+    np.testing.assert_array_equal(written.score_all(walks()), warm.score_all(walks()))
+    again = FitCache(tmp_path)
+    found = again.final_ranker("sasrec", given, more, warm_start=True)
+    np.testing.assert_array_equal(found.score_all(walks()), warm.score_all(walks()))
+    assert (again.made, again.reused, again.warm_started) == (0, 1, ["sasrec"])
+    plain = FitCache(tmp_path)
+    np.testing.assert_array_equal(
+        plain.final_ranker("sasrec", given, fewer).score_all(walks()), first.score_all(walks())
+    )
+    assert not plain.warm_started
+
+
+def test_nobody_who_left_training_is_in_what_starts_warm(tmp_path: Path, capsys):
+    data, given = ring(), TINY | {"epochs": 1}
+    FitCache(tmp_path).final_ranker("sasrec", given, _people(data, 60))
+    cache = FitCache(tmp_path)
+    warm = cache.final_ranker("sasrec", given, _people(data, 50), warm_start=True)
+    assert "begins anew; the earlier one knew people" in capsys.readouterr().err
+    cold = FitCache().final_ranker("sasrec", given, _people(data, 50))
+    np.testing.assert_array_equal(warm.score_all(walks()), cold.score_all(walks()))
+    assert not cache.warm_started
