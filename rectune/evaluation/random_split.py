@@ -2,8 +2,8 @@
 
 Likes are split at random, so that the users of the test are in training. Reported are precision@10 and AUC,
 means over users, of the likes for training and of those for testing. A ranker scores a user's likes for
-training as the history. The evaluation that comes with LightFM ranks all items unless it is told otherwise, so
-that in the test likes for training fill the first places; both ways are measured.
+training as the history. The evaluation that comes with LightFM ranks all items unless it is told otherwise,
+so that in the test likes for training fill the first places; both ways are measured.
 """
 
 from __future__ import annotations

@@ -245,11 +245,12 @@ def _train_users(likes: TrainLikes, covered: Places, stated: bool) -> _TrainUser
 
 
 def _bags(rows: Sequence[Places], further: Sequence[Places], after: int) -> Bags:
-    """Rows whose features weigh 1 together, and further ones, numbered from `after`, that weigh 1 together."""
+    """Rows of features that weigh 1 together, and of further ones, from `after` on, that weigh 1 together."""
     from rectune.rankers.warp import Bags
 
     nothing = [np.zeros(0, np.int64)]
-    parts = [part for row, more in zip(rows, further or nothing * len(rows)) for part in (row, more + after)]
+    pairs = zip(rows, further or nothing * len(rows), strict=True)
+    parts = [part for row, more in pairs for part in (row, more + after)]
     sizes = np.array([len(part) for part in parts], np.int64)
     starts = np.concatenate([[0], np.cumsum(sizes)])[::2]
     weights = np.repeat(1.0 / np.maximum(sizes, 1), sizes).astype(np.float32)

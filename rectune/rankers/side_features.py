@@ -26,7 +26,7 @@ def item_features(item: Item, kinds: Sequence[str]) -> list[str]:
 
 
 def user_features(attributes: str) -> list[str]:
-    """The names of what a user states, of a JSON object; a whole number stands for its ten, as `age: 40-49`."""
+    """The names of what a user states, of a JSON object; a whole number stands for its ten: `age: 40-49`."""
     stated = json.loads(attributes) if attributes else {}
     return attribute_names(stated)
 
