@@ -96,7 +96,7 @@ class LightFM(CatalogueRanker):
         rows = [numbers_of(row, known) for row in described]
         self._train(users, [rows[at] for at in self.covered], len(known))
         self._describe(likes.counts[self.covered], rows)
-        if not np.isfinite(self._item_vectors).all():
+        if not all(np.isfinite(vectors).all() for vectors in (self._user_vectors, self._item_vectors)):
             raise UserError(
                 f"LightFM's vectors overflow at a learning_rate of {self.learning_rate:g}",
                 hint="give a lower one",

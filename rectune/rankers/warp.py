@@ -78,7 +78,7 @@ def train(users: Side, likes: Bags, items: Side, rate: float, state: State) -> N
     _compiled_epoch(users, likes, items, np.float32(rate), state)
 
 
-def _random(state: State, below: int) -> int:
+def _random(state: State, below: int) -> np.int64:
     """A number from 0 to below - 1 (xorshift64*, Marsaglia 2003 and Vigna 2016)."""
     x = state[0]
     x ^= x >> np.uint64(12)
@@ -118,7 +118,7 @@ def _likes(likes: Bags, user: int, item: int) -> bool:
             low = middle + 1
         else:
             high = middle
-    return low < end and likes.features[low] == item
+    return bool(low < end and likes.features[low] == item)
 
 
 def _move(side: Side, row: int, user: Rows, loss: np.float32, rate: np.float32) -> None:
