@@ -38,6 +38,7 @@ class Recipe(BaseModel):
     rerank: settings.RerankConfig
     retrieval: settings.RetrievalConfig
     evaluate: settings.EvaluateConfig
+    random_split: settings.RandomSplitConfig
     report: settings.ReportConfig
     release: settings.ReleaseConfig
 

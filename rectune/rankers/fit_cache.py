@@ -32,12 +32,18 @@ class FittedData:
         """Of what a ranker of this name is made of: likes, texts, or (one of your own) both."""
         texts = self._texts if name not in RANKERS or not ranker_class(name).learns_from_likes else ""
         likes = self._likes if name not in RANKERS or ranker_class(name).learns_from_likes else ""
-        return content_id(_VERSION, name, texts, likes, self.data.seed)
+        features = self._features if name not in RANKERS or ranker_class(name).learns_from_features else ""
+        return content_id(_VERSION, name, texts, likes, features, self.data.seed)
 
     @cached_property
     def _texts(self) -> str:
         rows = "\n".join(f"{item}\t{self.data.text(item)}" for item in self.data.items)
         return content_id(_hash(rows.encode()), self.data.embedder, segmenter())
+
+    @cached_property
+    def _features(self) -> str:
+        items = [[item, *about.categories, *about.stated] for item, about in self.data.items.items()]
+        return content_id(items, sorted(self.data.likes.attributes.items()))
 
     @cached_property
     def _likes(self) -> str:

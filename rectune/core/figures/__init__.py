@@ -14,6 +14,7 @@ from rectune.core.figures.grounding import RecommendFigures
 from rectune.core.figures.models import BaseFigures, ExportFigures
 from rectune.core.figures.preferences import CandidatesFigures, TagFigures
 from rectune.core.figures.publishing import PushFigures, ReportFigures
+from rectune.core.figures.random_split import RandomSplitFigures
 from rectune.core.figures.record import StageRecord
 from rectune.core.figures.rerank import RerankFigures
 from rectune.core.figures.training import DpoFigures, SftFigures
@@ -30,6 +31,7 @@ __all__ = [
     "FitFigures",
     "PushFigures",
     "QueriesFigures",
+    "RandomSplitFigures",
     "RationalesFigures",
     "RecommendFigures",
     "ReportFigures",
@@ -42,6 +44,7 @@ STAGE_FIGURES: dict[str, type[StageRecord]] = {
     kind.stage: kind
     for kind in (
         DataFigures,
+        RandomSplitFigures,
         BaseFigures,
         QueriesFigures,
         FitFigures,

@@ -24,7 +24,11 @@ RANKER_NAMES = (
     "svd",
     "ease",
     "als",
+    "lightfm",
 )
+
+# Those of them that are fitted and compared only where a recipe names them.
+BY_NAME_ONLY = ("lightfm",)
 
 
 def known_name(known: Sequence[str], kind: str) -> AfterValidator:
@@ -61,7 +65,8 @@ class FitConfig(Section):
     """Which rankers are fitted on a domain's items and likes, and how what ranks is chosen among them."""
 
     rankers: list[RankerName] = Field(
-        default=[name for name in RANKER_NAMES if name not in ("random", "embedding_mean")], min_length=1
+        default=[name for name in RANKER_NAMES if name not in ("random", "embedding_mean", *BY_NAME_ONLY)],
+        min_length=1,
     )
     """The rankers that are fitted, tuned, and fused where that helps; see docs/recommenders.md. Your own is
     named as `module:Class`."""
