@@ -64,6 +64,13 @@ STAGES: tuple[Stage, ...] = (
         inputs=("data",),
     ),
     Stage(
+        "random_split",
+        "rectune.evaluation.random_split:run",
+        "rankers on a random split of the likes; on request, nothing else needs it",
+        sections=("random_split", "retrieval"),
+        inputs=("data",),
+    ),
+    Stage(
         "base",
         "rectune.models.prepare:run",
         "the base model as a checkpoint and as GGUF",

@@ -72,6 +72,8 @@ class Ranker(ABC):
         learns_from_texts: whether one that learns from likes is fitted on the items' texts too.
         costly: whether fitting takes minutes, so that what was fitted on holdouts is kept as well. It keeps
             its state in the file `checkpoint`, to go on if killed, and begins from the fitted one `start`.
+        learns_from_features: whether it may be fitted on categories and facts of items, and on attributes of
+            users.
         grid: arguments of the constructor that are tried when it is tuned, the simplest first.
     """
 
@@ -82,6 +84,7 @@ class Ranker(ABC):
     costly: ClassVar[bool] = False
     checkpoint: Path | None = None
     start: Ranker | None = None
+    learns_from_features: ClassVar[bool] = False
     grid: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
     @abstractmethod
@@ -223,6 +226,7 @@ RANKERS: dict[str, str] = {
     "svd": "rectune.rankers.svd:Svd",
     "ease": "rectune.rankers.ease:Ease",
     "als": "rectune.rankers.als:Als",
+    "lightfm": "rectune.rankers.lightfm:LightFM",
     "sasrec": "rectune.rankers.sequential.sasrec:SasRec",
     "sasrec_text": "rectune.rankers.sequential.sasrec:SasRecText",
     "bert4rec": "rectune.rankers.sequential.bert4rec:Bert4Rec",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ class TrainLikes:
         items: [likes] places in `item_ids`.
         times: [likes] in milliseconds since 1970; None where none are known.
         user_ids: the ids of the users, in any order; None where these are not known.
+        attributes: what users state, a JSON object as text, by their number; of those who state something.
     """
 
     item_ids: tuple[str, ...]
@@ -40,6 +41,7 @@ class TrainLikes:
     items: Codes
     times: Codes | None = None
     user_ids: tuple[str, ...] | None = None
+    attributes: Mapping[int, str] = field(default_factory=dict)
 
     @cached_property
     def counts(self) -> Codes:
@@ -200,7 +202,7 @@ def train_likes(data: Path, cases: Sequence[Case], domain: str) -> TrainLikes:
 
     own = pl.col("domain") == domain
     items = read_table(data / "items.parquet").filter(own).select("item", "item_id").sort("item")
-    users = read_table(data / "users.parquet").filter(own).select("user", "user_id")
+    users = read_table(data / "users.parquet").filter(own).select("user", "user_id", "attributes")
     held_out = sorted({case.user for case in cases if case.domain == domain and case.split != "train"})
     absent = users.filter(pl.col("user_id").is_in(held_out))["user"]
     liked = (
@@ -214,10 +216,12 @@ def train_likes(data: Path, cases: Sequence[Case], domain: str) -> TrainLikes:
     places[items["item"].to_numpy()] = np.arange(items.height)
     times = None if liked["timestamp"].null_count() else liked["timestamp"].cast(pl.Int64).to_numpy()
     people = users.filter(pl.col("user").is_in(liked["user"].unique().implode()))["user_id"]
+    stating = users.filter((pl.col("attributes") != "{}") & pl.col("user").is_in(liked["user"].implode()))
     return TrainLikes(
         tuple(items["item_id"]),
         liked["user"].to_numpy(),
         places[liked["item"].to_numpy()],
         times,
         tuple(people),
+        dict(stating.select("user", "attributes").iter_rows()),
     )

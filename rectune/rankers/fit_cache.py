@@ -36,12 +36,18 @@ class FittedData:
         kind = ranker_class(name) if name in RANKERS else None
         texts = self._texts if kind is None or kind.learns_from_texts or not kind.learns_from_likes else ""
         likes = self._likes if kind is None or kind.learns_from_likes else ""
-        return content_id(_VERSION, name, texts, likes, self.data.seed)
+        features = self._features if kind is None or kind.learns_from_features else ""
+        return content_id(_VERSION, name, texts, likes, features, self.data.seed)
 
     @cached_property
     def _texts(self) -> str:
         rows = "\n".join(f"{item}\t{self.data.text(item)}" for item in self.data.items)
         return content_id(_hash(rows.encode()), self.data.embedder, segmenter())
+
+    @cached_property
+    def _features(self) -> str:
+        items = [[item, *about.categories, *about.stated] for item, about in self.data.items.items()]
+        return content_id(items, sorted(self.data.likes.attributes.items()))
 
     @cached_property
     def _likes(self) -> str:

@@ -33,6 +33,7 @@ from rectune.core.settings.generation import (
     SamplingConfig,
     TeacherConfig,
 )
+from rectune.core.settings.random_split import PublishedSplitFigures, RandomSplitConfig
 from rectune.core.settings.ranking import FitConfig, LeaveLastOutConfig, PublishedSystem, RerankConfig
 from rectune.core.settings.serving import EvaluateConfig, ReleaseConfig, ReportConfig, RetrievalConfig
 from rectune.core.settings.training import AlignConfig, LoraSection, TrainConfig, TrainingConfig
@@ -61,7 +62,9 @@ __all__ = [
     "PositiveInt",
     "PromptCopyConfig",
     "PromptsConfig",
+    "PublishedSplitFigures",
     "PublishedSystem",
+    "RandomSplitConfig",
     "ReleaseConfig",
     "RemoteConfig",
     "ReportConfig",

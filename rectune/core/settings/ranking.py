@@ -24,6 +24,7 @@ RANKER_NAMES = (
     "svd",
     "ease",
     "als",
+    "lightfm",
     "sasrec",
     "sasrec_text",
     "bert4rec",
@@ -33,10 +34,9 @@ RANKER_NAMES = (
     "morec",
 )
 
-# Those of them that are fitted only where a recipe names them.
-_BY_NAME_ONLY = (
-    "random",
-    "embedding_mean",
+# Those of them that are fitted and compared only where a recipe names them.
+BY_NAME_ONLY = (
+    "lightfm",
     "sasrec",
     "sasrec_text",
     "bert4rec",
@@ -81,7 +81,8 @@ class FitConfig(Section):
     """Which rankers are fitted on a domain's items and likes, and how what ranks is chosen among them."""
 
     rankers: list[RankerName] = Field(
-        default=[name for name in RANKER_NAMES if name not in _BY_NAME_ONLY], min_length=1
+        default=[name for name in RANKER_NAMES if name not in ("random", "embedding_mean", *BY_NAME_ONLY)],
+        min_length=1,
     )
     """The rankers that are fitted, tuned, and fused where that helps; see docs/recommenders.md. Your own is
     named as `module:Class`."""
