@@ -68,12 +68,14 @@ class Ranker(ABC):
         name: its name in reports and recipes.
         item_ids: the items it was fitted on, in the order of the catalogue.
         learns_from_likes: whether it is fitted on other people's likes: without any, all items score alike.
+        learns_from_texts: whether one that learns from likes is fitted on the items' texts too.
         grid: arguments of the constructor that are tried when it is tuned, the simplest first.
     """
 
     name: str = ""
     item_ids: Sequence[str] = ()
     learns_from_likes: ClassVar[bool] = True
+    learns_from_texts: ClassVar[bool] = False
     grid: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
     @abstractmethod
@@ -222,6 +224,7 @@ RANKERS: dict[str, str] = {
     "embedding_best": "rectune.rankers.baselines:EmbeddingBest",
     "hybrid": "rectune.rankers.fusion:Hybrid",
     "item_knn": "rectune.rankers.item_knn:ItemKnn",
+    "hybrid_knn": "rectune.rankers.hybrid_knn:HybridKnn",
     "svd": "rectune.rankers.svd:Svd",
     "ease": "rectune.rankers.ease:Ease",
     "als": "rectune.rankers.als:Als",

@@ -31,7 +31,7 @@ from rectune.rankers.fit_cache import FitCache, FittedData
 from rectune.rankers.holdout import HeldOutUser, Holdout, as_many_as_fit, holdouts, shortened, target_ranks
 from rectune.rankers.weighting import standardised_rows, weighted
 
-_EMBEDDING = ("embedding_mean", "embedding_best", "hybrid")
+_EMBEDDING = ("embedding_mean", "embedding_best", "hybrid", "hybrid_knn")
 _OF_WORDS = ("bm25", "embedding_best", "hybrid")  # those that score texts
 _HISTORY_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5)
 

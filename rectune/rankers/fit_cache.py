@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from rectune.core.text.morphemes import segmenter
 from rectune.core.types import content_id
 from rectune.rankers.base import RANKERS, Ranker, fit_ranker, ranker_class
 from rectune.rankers.domain_data import DomainData, TrainLikes
+from rectune.retrieval.embedding import embedder_identity
 
 _VERSION = 2  # raised when rankers are fitted in another way
 
@@ -29,15 +31,22 @@ class FittedData:
         self.data = data
 
     def identity(self, name: str) -> str:
-        """Of what a ranker of this name is made of: likes, texts, or (one of your own) both."""
-        texts = self._texts if name not in RANKERS or not ranker_class(name).learns_from_likes else ""
-        likes = self._likes if name not in RANKERS or ranker_class(name).learns_from_likes else ""
+        """Of what a ranker of this name is made of: likes, texts, or both (as those of your own)."""
+        known = ranker_class(name) if name in RANKERS else None
+        texts = self._texts if known is None or not known.learns_from_likes else ""
+        texts = self._full_texts if known and known.learns_from_texts else texts
+        likes = self._likes if known is None or known.learns_from_likes else ""
         return content_id(_VERSION, name, texts, likes, self.data.seed)
 
     @cached_property
     def _texts(self) -> str:
         rows = "\n".join(f"{item}\t{self.data.text(item)}" for item in self.data.items)
-        return content_id(_hash(rows.encode()), self.data.embedder, segmenter())
+        return content_id(_hash(rows.encode()), embedder_identity(self.data.embedder), segmenter())
+
+    @cached_property
+    def _full_texts(self) -> str:
+        rows = json.dumps([(item, self.data.full_text(item)) for item in self.data.items])
+        return content_id(_hash(rows.encode()), embedder_identity(self.data.embedder))
 
     @cached_property
     def _likes(self) -> str:

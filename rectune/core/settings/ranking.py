@@ -21,10 +21,16 @@ RANKER_NAMES = (
     "embedding_best",
     "hybrid",
     "item_knn",
+    "hybrid_knn",
     "svd",
     "ease",
     "als",
 )
+
+# Those of them that take so long that they run only where a recipe names them: this one embeds descriptions.
+COSTLY = ("hybrid_knn",)
+# Those that are fitted only where a recipe names them.
+_BY_NAME_ONLY = ("random", "embedding_mean", *COSTLY)
 
 
 def known_name(known: Sequence[str], kind: str) -> AfterValidator:
@@ -61,7 +67,7 @@ class FitConfig(Section):
     """Which rankers are fitted on a domain's items and likes, and how what ranks is chosen among them."""
 
     rankers: list[RankerName] = Field(
-        default=[name for name in RANKER_NAMES if name not in ("random", "embedding_mean")], min_length=1
+        default=[name for name in RANKER_NAMES if name not in _BY_NAME_ONLY], min_length=1
     )
     """The rankers that are fitted, tuned, and fused where that helps; see docs/recommenders.md. Your own is
     named as `module:Class`."""
