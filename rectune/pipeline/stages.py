@@ -79,6 +79,7 @@ STAGES: tuple[Stage, ...] = (
         "rankers fitted on likes and texts, tuned, and chosen among on held-out users; the index",
         sections=("fit", "retrieval"),
         inputs=("data", "queries"),
+        outside=external_inputs.embedder,
         version=2,
         modules=("lancedb", "sentence_transformers"),
     ),

@@ -1,4 +1,4 @@
-"""Hybrid item-kNN: the items nearest to what somebody promoted, by text embedding and by who promoted them."""
+"""Hybrid item-kNN: the items nearest to what somebody promoted, by their texts and by who promoted them."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class HybridKnn(CatalogueRanker):
     """The neighbours of what a user promoted, by how often they come up and how near they are.
 
     Every item of the history has its `neighbours` nearest by the cosine of their embeddings (of title,
-    categories, facts and description), and its nearest by the Jaccard similarity of their promoters. By either
-    measure a candidate scores the sum of its similarities to the items that it is a neighbour of: how often it
-    comes up, times how near it is on average. Both sums are standardised over the catalogue and weighed. A
-    hybrid of the weighted kind (Burke 2002, "Hybrid recommender systems: survey and experiments") of
-    content-based and item-based kNN. An item that nobody promoted is found by its text; what the embedder cannot
-    read, by its promoters alone.
+    categories, facts and description), and its nearest by the Jaccard similarity of their promoters. By
+    either measure a candidate scores the sum of its similarities to the items that it is a neighbour of: how
+    often it comes up, times how near it is on average. Both sums are standardised over the catalogue and
+    weighed. A hybrid of the weighted kind (Burke 2002, "Hybrid recommender systems: survey and experiments")
+    of content-based and item-based kNN. An item that nobody promoted is found by its text; what the embedder
+    cannot read, by its promoters alone.
 
     Args:
         neighbours: nearest items of each item of the history, at least 1; equal ones to the last count too.

@@ -32,8 +32,8 @@ class Promoters:
     def jaccard(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
         """[places, items] |A and B| / |A or B| of the promoters of two items (Jaccard 1912), 0 to 1.
 
-        It is the share who agree, promoting both, against those who disagree, promoting only one; an item that
-        nobody promoted is like none.
+        It is the share who agree, promoting both, against those who disagree, promoting only one; an item
+        that nobody promoted is like none.
         """
         common = self.common(places)
         counts = self.likes.counts.astype(np.float32)

@@ -62,7 +62,7 @@ def is_english(embedder: str) -> bool:
 
 
 def embedder_identity(embedder: str) -> str:
-    """What its vectors are known by: its name, and of one that `rectune tune-embedder` wrote its digest too."""
+    """What its vectors are known by: its name, and the digest of one that `rectune tune-embedder` wrote."""
     digest = _about(embedder).get("digest")
     return f"{embedder} {digest}" if digest else embedder
 

@@ -82,14 +82,14 @@ def test_each_weight_picks_its_own_where_jaccard_and_embedding_disagree(planted)
     likes = HybridKnn(jaccard_weight=1.0).fit(data).score_all([("a",)])
     both = HybridKnn(jaccard_weight=0.25).fit(data).score_all([("a",)])
     np.testing.assert_allclose(both, 0.75 * text + 0.25 * likes)
-    assert [one.item_id for one in HybridKnn(jaccard_weight=0.1).fit(data).top([("a",)], 3)[0]][0] == "b"
-    assert [one.item_id for one in HybridKnn(jaccard_weight=0.9).fit(data).top([("a",)], 3)[0]][0] == "c"
+    for weight, first in ((0.1, "b"), (0.9, "c")):
+        assert HybridKnn(jaccard_weight=weight).fit(data).top([("a",)], 1)[0][0].item_id == first
 
 
 def test_an_item_that_nobody_promoted_is_found_by_its_text(planted) -> None:
     """Item e has promoters, but none of them promoted b, and its text is the opposite."""
     ranker = HybridKnn(neighbours=2).fit(planted([*FOUR, Item("d", "e", "text e")]))
-    a, b, c, d, e = ranker.score_all([("b",)])[0]
+    a, b, _, d, e = ranker.score_all([("b",)])[0]
     assert d > e == b and a > d
     assert ranker.top([("b",)], 1, within=("d", "e"))[0][0].item_id == "d"
 
@@ -122,7 +122,9 @@ def test_a_saved_one_scores_the_same(planted, tmp_path: Path) -> None:
 
 def test_the_embedder_reads_facts_and_description_and_likes_alone_do_not_identify_it(planted) -> None:
     plain = planted([Item("d", "a", "text a")])
-    told = planted([Item("d", "a", "text a", ("g", "h"), "Long ago.", facts=("studios: S", 'opinion: "Wow."'))])
+    told = planted(
+        [Item("d", "a", "text a", ("g", "h"), "Long ago.", facts=("studios: S", 'opinion: "Wow."'))]
+    )
     assert plain.full_text("a") == plain.text("a") == "text a"
     assert told.full_text("a") == "text a. g, h. studios: S. Long ago."
     one, other = FittedData(plain), FittedData(told)
@@ -130,7 +132,9 @@ def test_the_embedder_reads_facts_and_description_and_likes_alone_do_not_identif
     assert one.identity("item_knn") == other.identity("item_knn")
 
 
-@pytest.mark.parametrize("wrong", [{"neighbours": 0}, {"jaccard_weight": 1.5}, {"jaccard_weight": float("nan")}])
+@pytest.mark.parametrize(
+    "wrong", [{"neighbours": 0}, {"jaccard_weight": 1.5}, {"jaccard_weight": float("nan")}]
+)
 def test_weights_that_cannot_be_are_refused(wrong) -> None:
     with pytest.raises(UserError, match=next(iter(wrong))):
         HybridKnn(**wrong)

@@ -212,8 +212,8 @@ MERGED_HEAD = (
     "Studios,Source,Duration,Rating,Ranked,Popularity,Members,Favorites,sypnopsis\n"
 )
 MERGED_ROWS = (
-    '1,Cowboy Bebop,8.78,"Action, Sci-Fi",Cowboy Bebop,カウボーイビバップ,TV,26,"Apr 3, 1998 to Apr 24, 1999",'
-    "Spring 1998,\"Bandai Visual, Victor\",Funimation,Sunrise,Original,24 min.,R,28.0,39,1251960,61971,"
+    '1,Cowboy Bebop,8.78,"Action, Sci-Fi",Cowboy Bebop,カウボーイ,TV,26,"Apr 3, 1998 to Apr 24, 1999",'
+    'Spring 1998,"Bandai Visual, Victor",Funimation,Sunrise,Original,24 min.,R,28.0,39,1251960,61971,'
     '"In the year 2071,\nhumanity ""lives"". [Written by MAL Rewrite]"\n'
     "2,Untold,Unknown,Unknown,Told,Unknown,Movie,Unknown,2013 to ?,Unknown,Unknown,Unknown,Unknown,Manga,"
     "Unknown,Unknown,Unknown,1,1,1,No synopsis information has been added to this title.\n"

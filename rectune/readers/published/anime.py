@@ -1,4 +1,4 @@
-"""MyAnimeList: the Anime Recommendations Database of 2016, the database of 2020, and 2020 merged. No times."""
+"""MyAnimeList: the Anime Recommendations Database of 2016, and the database of 2020, merged too. No times."""
 
 from __future__ import annotations
 
