@@ -38,6 +38,7 @@ class Recipe(BaseModel):
     rerank: settings.RerankConfig
     retrieval: settings.RetrievalConfig
     evaluate: settings.EvaluateConfig
+    held_out_ratings: settings.HeldOutRatingsConfig
     report: settings.ReportConfig
     release: settings.ReleaseConfig
 

@@ -57,6 +57,14 @@ STAGES: tuple[Stage, ...] = (
         version=3,
     ),
     Stage(
+        "held_out_ratings",
+        "rectune.evaluation.held_out_ratings:run",
+        "lists of known users judged by held-out ratings; on request, nothing else needs it",
+        sections=("held_out_ratings", "retrieval"),
+        inputs=("data",),
+        outside=external_inputs.embedder,
+    ),
+    Stage(
         "base",
         "rectune.models.prepare:run",
         "the base model as a checkpoint and as GGUF",

@@ -59,7 +59,7 @@ class EmbedderRequest:
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class TuningData:
     """The guard's users of every domain, and the pairs of texts of those that are tuned on."""
 
     guarded: list[GuardedDomain]
@@ -82,7 +82,7 @@ def tune_embedder(request: EmbedderRequest, store: ArtifactStore) -> str:
         raise UserError("there is something already", where=str(request.out), hint=hint)
     config = load_recipe(request.recipe, request.overrides)
     folder = run_pipeline(RunOptions(request.recipe, request.overrides, "data"), store)["data"]
-    prepared = _prepared(request, config, folder)
+    prepared = prepare(request, config, folder)
     embedder, seed = config.retrieval.embedder, config.fit.seed
     model = load_model(embedder)
     untuned = weights_of(model)
@@ -117,7 +117,12 @@ def _finish(partial_: Path, out: Path, about: dict[str, Any]) -> None:
     partial_.replace(out)
 
 
-def _prepared(request: EmbedderRequest, config: Recipe, folder: Path) -> _Prepared:
+def prepare(request: EmbedderRequest, config: Recipe, folder: Path) -> TuningData:
+    """What is tuned on and what is guarded, from the folder of the stage `data`.
+
+    Raises:
+        UserError: a domain is unknown, or there are no pairs.
+    """
     catalogue, cases = load_catalogue(folder / "items.parquet"), read_rows(folder / "cases.parquet", Case)
     for name in request.domains:
         if name not in catalogue.domains:
@@ -144,7 +149,7 @@ def _prepared(request: EmbedderRequest, config: Recipe, folder: Path) -> _Prepar
         raise UserError("no two items were liked by the same three users", where="--domains", hint=hint)
     share = request.pairs // len(tuned)
     texts = [pair for data, pairs in found for pair in _texts(data, drawn(pairs, share, config.fit.seed))]
-    return _Prepared(guarded, tuned, texts)
+    return TuningData(guarded, tuned, texts)
 
 
 def _texts(data: DomainData, pairs: Iterable[CoPromotion]) -> list[tuple[str, str]]:
@@ -153,7 +158,7 @@ def _texts(data: DomainData, pairs: Iterable[CoPromotion]) -> list[tuple[str, st
     return [(one, other) for one, other in both if one != other]
 
 
-def _about(prepared: _Prepared, trial: MixtureTrial, embedder: str, seed: int) -> dict[str, Any]:
+def _about(prepared: TuningData, trial: MixtureTrial, embedder: str, seed: int) -> dict[str, Any]:
     return {
         "base": embedder,
         "english": is_english(embedder),

@@ -11,6 +11,7 @@ from rectune.core.figures.data import DataFigures, FilterFigures, QueriesFigures
 from rectune.core.figures.evaluation import EvalFigures
 from rectune.core.figures.fit import FitFigures
 from rectune.core.figures.grounding import RecommendFigures
+from rectune.core.figures.held_out_ratings import HeldOutRatingsFigures
 from rectune.core.figures.models import BaseFigures, ExportFigures
 from rectune.core.figures.preferences import CandidatesFigures, TagFigures
 from rectune.core.figures.publishing import PushFigures, ReportFigures
@@ -28,6 +29,7 @@ __all__ = [
     "ExportFigures",
     "FilterFigures",
     "FitFigures",
+    "HeldOutRatingsFigures",
     "PushFigures",
     "QueriesFigures",
     "RationalesFigures",
@@ -42,6 +44,7 @@ STAGE_FIGURES: dict[str, type[StageRecord]] = {
     kind.stage: kind
     for kind in (
         DataFigures,
+        HeldOutRatingsFigures,
         BaseFigures,
         QueriesFigures,
         FitFigures,

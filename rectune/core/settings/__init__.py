@@ -33,7 +33,7 @@ from rectune.core.settings.generation import (
     SamplingConfig,
     TeacherConfig,
 )
-from rectune.core.settings.ranking import FitConfig, RerankConfig
+from rectune.core.settings.ranking import FitConfig, HeldOutRatingsConfig, RerankConfig
 from rectune.core.settings.serving import EvaluateConfig, ReleaseConfig, ReportConfig, RetrievalConfig
 from rectune.core.settings.training import AlignConfig, LoraSection, TrainConfig, TrainingConfig
 
@@ -50,6 +50,7 @@ __all__ = [
     "FitConfig",
     "Fraction",
     "GenerateConfig",
+    "HeldOutRatingsConfig",
     "LanguageConfig",
     "LoraSection",
     "ModelsConfig",

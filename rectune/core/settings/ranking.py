@@ -1,10 +1,10 @@
-"""Rankers that are fitted and chosen, and the language model beside them: the sections `fit` and `rerank`."""
+"""Rankers: the sections `fit`, `rerank` (the language model beside them) and `held_out_ratings`."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -76,3 +76,24 @@ class FitConfig(Section):
     the choice surer and take longer."""
     seed: int = 7
     """Seed of the choice of these users, and of rankers that draw."""
+
+
+class HeldOutRatingsConfig(Section):
+    """The protocol of held-out ratings: lists of known users, judged by ratings held out at random."""
+
+    rankers: dict[RankerName, dict[str, Any]] = Field(
+        default={name: {} for name in ("popularity", "embedding_best", "item_knn", "hybrid_knn", "ease")},
+        min_length=1,
+    )
+    """The rankers that are measured, each with the arguments of its constructor; without any its defaults.
+    Your own is named as `module:Class`."""
+    held_out_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of all ratings that is held out."""
+    list_lengths: list[PositiveInt] = Field(default=[3, 10, 20], min_length=1)
+    """How many first items of a list are judged; each is a row of the table."""
+    users: PositiveInt = 2_000
+    """Maximum number of users per domain who are judged. More narrow the intervals and take longer."""
+    bootstrap: PositiveInt = 10_000
+    """Bootstrap resamples of users for confidence intervals. More make the bounds more stable."""
+    seed: int = 7
+    """Seed of the split, of the choice of users, and of the resamples."""
