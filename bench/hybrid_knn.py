@@ -1,18 +1,18 @@
-"""`make bench-hybrid-knn DATA=path/to/data`: hybrid item-kNN by its parts, and its embedder tuned, on real data.
+"""`make bench-hybrid-knn DATA=path/to/data`: hybrid item-kNN by its parts, and its embedder tuned.
 
-The stage data on anime, books and MovieLens, without any language model. Test users of anime and MovieLens, in
-no training, are ranked with all they are known to like (as the protocol `served` does): hybrid_knn by text
-alone, by Jaccard alone, and by both, beside item_knn, with the untuned embedder. Then the embedder is tuned on
-pairs of anime that the same train users like, the guard tries mixtures on held-out train users of all three
-domains, and the same test users are ranked by the tuned one whole, and by the mixture that passed. In the end
-the protocol `held_out_ratings` on both domains. `--quick` takes popular items, few users and few pairs.
+The stage data on anime, books and MovieLens, without any language model. Test users of anime and MovieLens,
+in no training, are ranked with all they are known to like (as the protocol `served` does): hybrid_knn by text
+alone, by Jaccard alone, and by both, beside item_knn, with the untuned embedder. Then the embedder is tuned
+on pairs of anime that the same train users like, the guard tries mixtures on held-out train users of all
+three domains, and the same test users are ranked by the tuned one whole, and by the mixture that passed. In
+the end the protocol `held_out_ratings` on both domains. `--quick` takes popular items, few users, few pairs.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,10 +38,10 @@ from rectune.pipeline.run import RunOptions, run_pipeline
 from rectune.pipeline.tune_embedder import EmbedderRequest, prepare, trial_table
 from rectune.rankers.base import fit_ranker
 from rectune.rankers.domain_data import DomainData, train_likes
-from rectune.rankers.embedder_guard import try_mixtures
+from rectune.rankers.embedder_guard import Embed, try_mixtures
 from rectune.rankers.fit_cache import FitCache
 from rectune.rankers.tune_embedder import TuningOptions, embed_by, set_mixture, train_on_pairs, weights_of
-from rectune.retrieval.embedding import EMBEDDED, dimension, load_model, register
+from rectune.retrieval.embedding import EMBEDDED, Vectors, dimension, load_model, register
 
 TUNED_ON, DOMAINS = "anime", ("anime", "movies")
 PARTS: Mapping[str, tuple[str, dict[str, Any]]] = {
@@ -55,7 +55,8 @@ PARTS: Mapping[str, tuple[str, dict[str, Any]]] = {
 }
 OF_TEXT = ("embedding_best", "hybrid_knn, text alone", "hybrid_knn, half each", "hybrid_knn")
 HEADS = (
-    "domain", "embedder", "ranker", "users", "NDCG@10", "less untuned", "HR@10", "Hit@1 of 20", "fit, s", "rank, s",
+    "domain", "embedder", "ranker", "users", "NDCG@10", "less untuned", "HR@10", "Hit@1 of 20", "fit, s",
+    "rank, s",
 )  # fmt: skip
 
 
@@ -69,7 +70,7 @@ class Setting:
     overrides: tuple[str, ...] = ()
 
 
-FULL = Setting(300, 3_200, 300)
+FULL = Setting(300, 2_000, 300)
 QUICK = Setting(40, 160, 60, ("data.min_item_likes=60",))
 
 
@@ -137,7 +138,8 @@ def _ranked(
     begun = time.process_time()
     tested.data.full_vectors()
     print(f"{tested.data.domain}: embedded by {embedder} in {time.process_time() - begun:.0f} processor s")
-    rows, found = [], {}
+    rows: list[tuple[str, ...]] = []
+    found: dict[str, TargetRanks] = {}
     for label, (name, parameters) in parts.items():
         begun = time.process_time()
         ranker = fit_ranker(name, tested.data, parameters)
@@ -166,7 +168,7 @@ def _tuned(request: EmbedderRequest, config: Recipe, folder: Path) -> list[str]:
     tuned, spent = weights_of(model), time.process_time() - begun
     print(f"tuned on {len(prepared.pairs):,} pairs of {TUNED_ON} in {spent:.0f} processor s", flush=True)
 
-    def mixture(share: float) -> Any:
+    def mixture(share: float) -> Embed:
         set_mixture(model, untuned, tuned, share)
         return embed_by(model)
 
@@ -177,8 +179,13 @@ def _tuned(request: EmbedderRequest, config: Recipe, folder: Path) -> list[str]:
     names = []
     for share in dict.fromkeys([1.0, *passed]):
         names.append(name := f"tuned, {share:.0%}")
-        register(name, dimension(EMBEDDED), lambda texts, share=share: mixture(share)(texts), english=True)
+        register(name, dimension(EMBEDDED), partial(_embedded_by, mixture, share), english=True)
     return names
+
+
+def _embedded_by(mixture: Callable[[float], Embed], share: float, texts: Sequence[str]) -> Vectors:
+    """The vectors of a mixture, whose weights are set anew."""
+    return mixture(share)(texts)
 
 
 def _held_out(folder: Path, tested: Mapping[str, Tested], setting: Setting) -> str:

@@ -26,7 +26,7 @@ from rectune.core.types import Case
 from rectune.pipeline.run import RunOptions, run_pipeline
 from rectune.rankers.co_promotion import CoPromotion, co_promoted, drawn
 from rectune.rankers.domain_data import DomainData, train_likes
-from rectune.rankers.embedder_guard import GuardedDomain, MixtureTrial, try_mixtures
+from rectune.rankers.embedder_guard import Embed, GuardedDomain, MixtureTrial, try_mixtures
 from rectune.rankers.holdout import holdouts
 from rectune.rankers.tune_embedder import (
     TuningOptions,
@@ -90,7 +90,7 @@ def tune_embedder(request: EmbedderRequest, store: ArtifactStore) -> str:
     train_on_pairs(model, prepared.pairs, TuningOptions(seed=seed))
     tuned, other = weights_of(model), load_model(embedder)
 
-    def mixture(share: float) -> Any:
+    def mixture(share: float) -> Embed:
         set_mixture(model, untuned, tuned, share)
         return embed_by(model)
 

@@ -13,7 +13,7 @@ from rectune.core.errors import UserError
 from rectune.rankers.base import CatalogueRanker, Scores
 from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.rankers.promoters import Promoters
-from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
+from rectune.rankers.saved import Arrays, SavedRanker, load_saved, save_ranker
 from rectune.rankers.weighting import standardised_rows
 from rectune.retrieval.embedding import Vectors, reads
 
@@ -61,7 +61,9 @@ class HybridKnn(CatalogueRanker):
         self.neighbours, self.jaccard_weight = neighbours, jaccard_weight
 
     def fit(self, data: DomainData) -> Self:
-        """Embeds the items and stores the likes of train users."""
+        """Embeds the items, where the embedding has a weight, and stores the likes of train users."""
+        if self.jaccard_weight == 1:
+            return self._set(data.likes, np.zeros((len(data.items), 0), np.float32))
         read = np.array([reads(data.embedder, data.full_text(item)) for item in data.items], np.bool_)
         vectors = data.full_vectors()
         return self._set(data.likes, np.where(read[:, None], vectors, np.float32(0)))
@@ -91,7 +93,7 @@ class HybridKnn(CatalogueRanker):
     def save(self, folder: Path) -> None:
         """See `Ranker.save`."""
         likes = self._promoters.likes
-        arrays = {"vectors": self._vectors, "users": likes.users, "items": likes.items}
+        arrays: Arrays = {"vectors": self._vectors, "users": likes.users, "items": likes.items}
         parameters = {"neighbours": self.neighbours, "jaccard_weight": self.jaccard_weight}
         save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, parameters, arrays))
 
@@ -128,4 +130,5 @@ def _nearest(
     if neighbours < near.shape[1]:
         cut = near.shape[1] - neighbours
         near[near < np.partition(near, cut, axis=1)[:, cut, None]] = 0.0
-    return np.maximum(near, 0.0)
+    kept: NDArray[np.floating[Any]] = np.maximum(near, 0.0)
+    return kept

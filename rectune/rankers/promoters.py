@@ -38,7 +38,8 @@ class Promoters:
         common = self.common(places)
         counts = self.likes.counts.astype(np.float32)
         either = counts[places][:, None] + counts - common
-        return common / np.maximum(either, 1.0)
+        found: NDArray[np.float32] = common / np.maximum(either, np.float32(1))
+        return found
 
     @cached_property
     def _users_of(self) -> csr_array:

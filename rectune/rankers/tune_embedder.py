@@ -38,6 +38,7 @@ def train_on_pairs(
     suggestion for Smart Reply", 4.4): in a batch the other pairs' texts are the negatives. No text is twice
     in a batch.
     """
+    import torch
     from datasets import Dataset
     from sentence_transformers import (
         SentenceTransformerTrainer,
@@ -45,6 +46,7 @@ def train_on_pairs(
         losses,
     )
     from sentence_transformers.training_args import BatchSamplers
+    from transformers import PrinterCallback
 
     columns = {
         "anchor": [encodable(one) for one, _ in pairs],
@@ -63,11 +65,14 @@ def train_on_pairs(
             logging_strategy="no",
             report_to="none",
             disable_tqdm=True,
+            dataloader_pin_memory=torch.cuda.is_available(),
         )
         loss = losses.MultipleNegativesRankingLoss(model)
-        SentenceTransformerTrainer(
+        trainer = SentenceTransformerTrainer(
             model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=loss
-        ).train()
+        )
+        trainer.remove_callback(PrinterCallback)  # it prints to standard output
+        trainer.train()
     model.eval()
 
 
