@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,6 +36,9 @@ from rectune.rankers.tune_embedder import (
     weights_of,
 )
 from rectune.retrieval.embedding import TUNED_FILE, is_english, load_model
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 
 @dataclass(frozen=True)
@@ -103,18 +106,22 @@ def tune_embedder(request: EmbedderRequest, store: ArtifactStore) -> str:
             hint=f"keep {embedder}, or tune on more pairs or on all domains of the recipe",
         )
     about = _about(prepared, trials[-1], embedder, seed)
-    model.save(str(partial_ := request.out.with_name(f"{request.out.name}.partial")))
-    _finish(partial_, request.out, about)
+    write_embedder(model, request.out, about)
     said = f"wrote {request.out}: {trials[-1].share:.0%} of the tuned weights. In the recipe:"
     return f"{told}\n\n{said}\n\nretrieval:\n  embedder: {request.out}"
 
 
-def _finish(partial_: Path, out: Path, about: dict[str, Any]) -> None:
-    """What is tuned is known by the digest of its folder, which gets its name last."""
-    about["digest"] = content_digest(partial_)
-    write_atomically(partial_ / TUNED_FILE, json.dumps(about, ensure_ascii=False, indent=1))
-    shutil.rmtree(out, ignore_errors=True)
-    partial_.replace(out)
+def write_embedder(model: SentenceTransformer, out: Path, about: Mapping[str, Any]) -> None:
+    """Write a folder of sentence-transformers, and in it what is known about it and its digest.
+
+    The folder gets its name last; it must not be there.
+    """
+    unfinished = out.with_name(f"{out.name}.partial")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    model.save(str(unfinished))
+    told = json.dumps({**about, "digest": content_digest(unfinished)}, ensure_ascii=False, indent=1)
+    write_atomically(unfinished / TUNED_FILE, told)
+    unfinished.rename(out)
 
 
 def prepare(request: EmbedderRequest, config: Recipe, folder: Path) -> TuningData:

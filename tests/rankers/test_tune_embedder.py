@@ -1,4 +1,4 @@
-"""Tuning the embedded MiniLM: slow, since it is a real model."""
+"""Tuning the embedded MiniLM, and the folder that is written: mostly slow, since it is a real model."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import pytest
 
 from rectune.core.artifacts import ArtifactStore
 from rectune.core.errors import UserError
-from rectune.pipeline.tune_embedder import EmbedderRequest, tune_embedder
+from rectune.pipeline.tune_embedder import EmbedderRequest, tune_embedder, write_embedder
 from rectune.rankers.tune_embedder import TuningOptions, embed_by, set_mixture, train_on_pairs, weights_of
 from rectune.retrieval.embedding import (
     EMBEDDED,
     TUNED_FILE,
     embed,
     embedder_identity,
-    is_english,
     load_model,
     reads,
 )
@@ -55,23 +54,38 @@ def test_pairs_come_nearer_every_weight_moves_and_a_mixture_lies_between() -> No
 
 
 @pytest.mark.slow
-def test_what_is_written_is_an_embedder_and_what_forgets_is_refused(tmp_path: Path) -> None:
-    """On the samples, whose people have tastes that words tell: tuning gains or is refused, with figures."""
+def test_what_is_written_is_an_embedder_that_is_known_by_its_digest(tmp_path: Path) -> None:
+    model, one, other = load_model(EMBEDDED), tmp_path / "one", tmp_path / "other"
+    write_embedder(model, one, {"english": True})
+    set_mixture(
+        model, weights_of(model), {name: value * 1.05 for name, value in weights_of(model).items()}, 1.0
+    )
+    write_embedder(model, other, {"english": False})
+    np.testing.assert_allclose(embed(["a film"], str(one)), embed(["a film"]), atol=1e-5)
+    assert not np.allclose(embed(["a film"], str(other)), embed(["a film"]), atol=1e-3)
+    digests = [json.loads((folder / TUNED_FILE).read_text())["digest"] for folder in (one, other)]
+    assert digests[0] != digests[1]
+    assert [embedder_identity(str(one)), embedder_identity(EMBEDDED)] == [f"{one} {digests[0]}", EMBEDDED]
+    assert reads(str(one), "a film") and not reads(str(one), "한국 영화") and reads(str(other), "한국 영화")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other"]
+
+
+@pytest.mark.slow
+def test_a_tuning_that_surely_gains_nothing_is_refused_with_its_figures(tmp_path: Path) -> None:
+    """22 simulated people of the samples are too few to tell."""
     store, out = ArtifactStore(tmp_path / "runs"), tmp_path / "tuned"
-    overrides = ["data.datasets=[anime, books]"]
-    request = EmbedderRequest(Path("tiny"), overrides, out, ("anime",), pairs=256, users=40)
-    try:
-        said = tune_embedder(request, store)
-    except UserError as refused:
-        assert "is refused" in str(refused) and "| anime |" in str(refused)
-        assert not out.exists()
-        return
-    assert f"embedder: {out}" in said and "| books |" in said
-    about = json.loads((out / TUNED_FILE).read_text())
-    assert about["domains"] == ["anime"] and about["english"] and set(about["ndcg"]) == {"anime", "books"}
-    assert embedder_identity(str(out)) == f"{out} {about['digest']}" and is_english(str(out))
-    assert reads(str(out), "a film") and not reads(str(out), "한국 영화")
-    vectors = embed(["a film"], str(out))
-    assert vectors.shape == (1, 384) and not np.allclose(vectors, embed(["a film"]), atol=1e-4)
-    with pytest.raises(UserError, match="there is something already"):
+    request = EmbedderRequest(Path("tiny"), ["data.datasets=[anime, books]"], out, ("anime",), 256, 40)
+    with pytest.raises(UserError, match="is refused") as refused:
         tune_embedder(request, store)
+    told = str(refused.value)
+    for share in ("100%", "75%", "50%", "25%"):
+        assert f"| {share} | anime | 22 |" in told and f"| {share} | books | 22 |" in told
+    assert not out.exists()
+    strange = EmbedderRequest(Path("tiny"), request.overrides, out, ("animee",))
+    with pytest.raises(UserError, match="no domain animee, did you mean anime"):
+        tune_embedder(strange, store)
+
+
+def test_a_folder_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is something already"):
+        tune_embedder(EmbedderRequest(Path("tiny"), [], tmp_path), ArtifactStore(tmp_path / "runs"))
