@@ -16,7 +16,8 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
 	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
-	bench-hybrid-knn bench-support bench-serve bench-picks bench-kill bench-persona bench-chat bench-chat-speed \
+	bench-hybrid-knn bench-support bench-lightfm bench-serve bench-picks bench-kill bench-persona \
+	bench-chat bench-chat-speed \
 	screenshots $(STAGES)
 .DEFAULT_GOAL := help
 
@@ -128,6 +129,9 @@ bench-chat: setup-tests  ## conversations with simulated people on the samples; 
 
 bench-chat-speed: setup  ## time and prompt tokens of turns in the service, embedded model; ARGS="--turns 30"
 	@$(BIN)/python -m bench.chat_speed $(ARGS)
+
+bench-lightfm: setup-tests  ## LightFM against lightfm-next, as ratios; ARGS="--rival path/to/its/python"
+	@$(BIN)/python -m bench.lightfm $(ARGS)
 
 bench-rankers: setup-tests  ## rankers that learn from likes, against implicit, as ratios; ARGS=--largest
 	@$(BIN)/python -m bench.rankers $(ARGS)

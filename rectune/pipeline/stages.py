@@ -65,6 +65,13 @@ STAGES: tuple[Stage, ...] = (
         outside=external_inputs.embedder,
     ),
     Stage(
+        "random_split",
+        "rectune.evaluation.random_split:run",
+        "rankers on a random split of the likes; on request, nothing else needs it",
+        sections=("random_split", "retrieval"),
+        inputs=("data",),
+    ),
+    Stage(
         "base",
         "rectune.models.prepare:run",
         "the base model as a checkpoint and as GGUF",
@@ -88,7 +95,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("fit", "retrieval"),
         inputs=("data", "queries"),
         outside=external_inputs.embedder,
-        version=2,
+        version=3,
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
@@ -135,7 +142,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("align",),
         inputs=("data", "queries", "candidates"),
         outside=external_inputs.tags,
-        version=3,
+        version=4,
         modules=("matplotlib",),
     ),
     Stage(

@@ -69,6 +69,8 @@ class Ranker(ABC):
         item_ids: the items it was fitted on, in the order of the catalogue.
         learns_from_likes: whether it is fitted on other people's likes: without any, all items score alike.
         learns_from_texts: whether one that learns from likes is fitted on the items' texts too.
+        learns_from_features: whether it may be fitted on categories and facts of items, and on attributes of
+            users.
         grid: arguments of the constructor that are tried when it is tuned, the simplest first.
     """
 
@@ -76,6 +78,7 @@ class Ranker(ABC):
     item_ids: Sequence[str] = ()
     learns_from_likes: ClassVar[bool] = True
     learns_from_texts: ClassVar[bool] = False
+    learns_from_features: ClassVar[bool] = False
     grid: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
     @abstractmethod
@@ -228,6 +231,7 @@ RANKERS: dict[str, str] = {
     "svd": "rectune.rankers.svd:Svd",
     "ease": "rectune.rankers.ease:Ease",
     "als": "rectune.rankers.als:Als",
+    "lightfm": "rectune.rankers.lightfm:LightFM",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
     "chosen": "rectune.rankers.chosen:ChosenRanker",
 }

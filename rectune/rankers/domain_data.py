@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,12 +31,14 @@ class TrainLikes:
         users: [likes] numbers of the users, of any range.
         items: [likes] places in `item_ids`.
         times: [likes] in milliseconds since 1970; None where none are known.
+        attributes: what users state, a JSON object as text, by their number; of those who state something.
     """
 
     item_ids: tuple[str, ...]
     users: Codes
     items: Codes
     times: Codes | None = None
+    attributes: Mapping[int, str] = field(default_factory=dict)
 
     @cached_property
     def counts(self) -> Codes:
@@ -213,7 +215,7 @@ def train_likes(data: Path, cases: Sequence[Case], domain: str) -> TrainLikes:
 
     own = pl.col("domain") == domain
     items = read_table(data / "items.parquet").filter(own).select("item", "item_id").sort("item")
-    users = read_table(data / "users.parquet").filter(own).select("user", "user_id")
+    users = read_table(data / "users.parquet").filter(own).select("user", "user_id", "attributes")
     held_out = sorted({case.user for case in cases if case.domain == domain and case.split != "train"})
     absent = users.filter(pl.col("user_id").is_in(held_out))["user"]
     liked = (
@@ -226,6 +228,11 @@ def train_likes(data: Path, cases: Sequence[Case], domain: str) -> TrainLikes:
     places = np.zeros(int(items["item"].max() or 0) + 1, np.int64)  # type: ignore[arg-type]
     places[items["item"].to_numpy()] = np.arange(items.height)
     times = None if liked["timestamp"].null_count() else liked["timestamp"].cast(pl.Int64).to_numpy()
+    stating = users.filter((pl.col("attributes") != "{}") & pl.col("user").is_in(liked["user"].implode()))
     return TrainLikes(
-        tuple(items["item_id"]), liked["user"].to_numpy(), places[liked["item"].to_numpy()], times
+        tuple(items["item_id"]),
+        liked["user"].to_numpy(),
+        places[liked["item"].to_numpy()],
+        times,
+        dict(stating.select("user", "attributes").iter_rows()),
     )

@@ -31,12 +31,13 @@ class FittedData:
         self.data = data
 
     def identity(self, name: str) -> str:
-        """Of what a ranker of this name is made of: likes, texts, or both (as those of your own)."""
+        """Of what a ranker of this name is made of: likes, texts, features, or all (as those of your own)."""
         known = ranker_class(name) if name in RANKERS else None
         texts = self._texts if known is None or not known.learns_from_likes else ""
         texts = self._full_texts if known and known.learns_from_texts else texts
         likes = self._likes if known is None or known.learns_from_likes else ""
-        return content_id(_VERSION, name, texts, likes, self.data.seed)
+        features = self._features if known is None or known.learns_from_features else ""
+        return content_id(_VERSION, name, texts, likes, features, self.data.seed)
 
     @cached_property
     def _texts(self) -> str:
@@ -47,6 +48,11 @@ class FittedData:
     def _full_texts(self) -> str:
         rows = json.dumps([(item, self.data.full_text(item)) for item in self.data.items])
         return content_id(_hash(rows.encode()), embedder_identity(self.data.embedder))
+
+    @cached_property
+    def _features(self) -> str:
+        items = [[item, *about.categories, *about.stated] for item, about in self.data.items.items()]
+        return content_id(items, sorted(self.data.likes.attributes.items()))
 
     @cached_property
     def _likes(self) -> str:

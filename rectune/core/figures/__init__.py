@@ -15,6 +15,7 @@ from rectune.core.figures.held_out_ratings import HeldOutRatingsFigures
 from rectune.core.figures.models import BaseFigures, ExportFigures
 from rectune.core.figures.preferences import CandidatesFigures, TagFigures
 from rectune.core.figures.publishing import PushFigures, ReportFigures
+from rectune.core.figures.random_split import RandomSplitFigures
 from rectune.core.figures.record import StageRecord
 from rectune.core.figures.rerank import RerankFigures
 from rectune.core.figures.training import DpoFigures, SftFigures
@@ -32,6 +33,7 @@ __all__ = [
     "HeldOutRatingsFigures",
     "PushFigures",
     "QueriesFigures",
+    "RandomSplitFigures",
     "RationalesFigures",
     "RecommendFigures",
     "ReportFigures",
@@ -45,6 +47,7 @@ STAGE_FIGURES: dict[str, type[StageRecord]] = {
     for kind in (
         DataFigures,
         HeldOutRatingsFigures,
+        RandomSplitFigures,
         BaseFigures,
         QueriesFigures,
         FitFigures,

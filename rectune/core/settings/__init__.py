@@ -33,6 +33,7 @@ from rectune.core.settings.generation import (
     SamplingConfig,
     TeacherConfig,
 )
+from rectune.core.settings.random_split import PublishedSplitFigures, RandomSplitConfig
 from rectune.core.settings.ranking import FitConfig, HeldOutRatingsConfig, RerankConfig
 from rectune.core.settings.serving import EvaluateConfig, ReleaseConfig, ReportConfig, RetrievalConfig
 from rectune.core.settings.training import AlignConfig, LoraSection, TrainConfig, TrainingConfig
@@ -61,6 +62,8 @@ __all__ = [
     "PositiveInt",
     "PromptCopyConfig",
     "PromptsConfig",
+    "PublishedSplitFigures",
+    "RandomSplitConfig",
     "ReleaseConfig",
     "RemoteConfig",
     "ReportConfig",

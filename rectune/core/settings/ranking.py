@@ -25,12 +25,11 @@ RANKER_NAMES = (
     "svd",
     "ease",
     "als",
+    "lightfm",
 )
 
-# Those of them that take so long that they run only where a recipe names them: this one embeds descriptions.
-COSTLY = ("hybrid_knn",)
-# Those that are fitted only where a recipe names them.
-_BY_NAME_ONLY = ("random", "embedding_mean", *COSTLY)
+# Those of them that are fitted and compared only where a recipe names them.
+BY_NAME_ONLY = ("hybrid_knn", "lightfm")
 
 
 def known_name(known: Sequence[str], kind: str) -> AfterValidator:
@@ -67,7 +66,8 @@ class FitConfig(Section):
     """Which rankers are fitted on a domain's items and likes, and how what ranks is chosen among them."""
 
     rankers: list[RankerName] = Field(
-        default=[name for name in RANKER_NAMES if name not in _BY_NAME_ONLY], min_length=1
+        default=[name for name in RANKER_NAMES if name not in ("random", "embedding_mean", *BY_NAME_ONLY)],
+        min_length=1,
     )
     """The rankers that are fitted, tuned, and fused where that helps; see docs/recommenders.md. Your own is
     named as `module:Class`."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from rectune.core.settings.base import NonNegativeInt, PositiveInt, Section, runtime_only
 from rectune.core.settings.generation import EngineConfig, SamplingConfig
-from rectune.core.settings.ranking import COSTLY, RANKER_NAMES, known_name
+from rectune.core.settings.ranking import BY_NAME_ONLY, RANKER_NAMES, known_name
 from rectune.core.types import Locale
 
 
@@ -68,7 +68,7 @@ class EvaluateConfig(EngineConfig):
     """How models and rankers rank one target, the item really taken next, among candidates."""
 
     systems: list[Annotated[str, known_name(SYSTEMS, "system")]] = Field(
-        default=[name for name in SYSTEMS if name not in COSTLY], min_length=1
+        default=[name for name in SYSTEMS if name not in BY_NAME_ONLY], min_length=1
     )
     """The systems that are compared: rankers, and language models by the likelihood of each title; see
     docs/evaluation.md. `module:Class` names your own ranker."""
