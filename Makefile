@@ -16,8 +16,8 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
 	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
-	bench-support bench-lightfm bench-serve bench-picks bench-kill bench-persona bench-chat bench-chat-speed \
-	bench-sequence-growth bench-rectools \
+	bench-hybrid-knn bench-support bench-lightfm bench-serve bench-picks bench-kill bench-persona \
+	bench-chat bench-chat-speed bench-sequence-growth bench-rectools \
 	screenshots $(STAGES)
 .DEFAULT_GOAL := help
 
@@ -93,6 +93,9 @@ bench-support: setup-tests  ## the check of reasons on planted good and bad ones
 
 bench-served: setup-tests  ## what validation chooses and test users are served; DATA=path
 	@$(BIN)/python -m bench.served --data $(DATA) $(ARGS)
+
+bench-hybrid-knn: setup-tests  ## hybrid item-kNN by its parts, its embedder tuned; DATA=path ARGS=--quick
+	@$(BIN)/python -m bench.hybrid_knn --data $(DATA) $(ARGS)
 
 bench-persona: setup-tests  ## what a persona finds, and what it is worth; ARGS="--catalogue FILE --interactions FILE"
 	@$(BIN)/python -m bench.persona $(ARGS)

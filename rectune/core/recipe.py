@@ -39,6 +39,7 @@ class Recipe(BaseModel):
     retrieval: settings.RetrievalConfig
     evaluate: settings.EvaluateConfig
     leave_last_out: settings.LeaveLastOutConfig
+    held_out_ratings: settings.HeldOutRatingsConfig
     random_split: settings.RandomSplitConfig
     report: settings.ReportConfig
     release: settings.ReleaseConfig

@@ -64,6 +64,14 @@ STAGES: tuple[Stage, ...] = (
         inputs=("data",),
     ),
     Stage(
+        "held_out_ratings",
+        "rectune.evaluation.held_out_ratings:run",
+        "lists of known users judged by held-out ratings; on request, nothing else needs it",
+        sections=("held_out_ratings", "retrieval"),
+        inputs=("data",),
+        outside=external_inputs.embedder,
+    ),
+    Stage(
         "random_split",
         "rectune.evaluation.random_split:run",
         "rankers on a random split of the likes; on request, nothing else needs it",
@@ -93,6 +101,7 @@ STAGES: tuple[Stage, ...] = (
         "rankers fitted on likes and texts, tuned, and chosen among on held-out users; the index",
         sections=("fit", "retrieval"),
         inputs=("data", "queries"),
+        outside=external_inputs.embedder,
         version=3,
         modules=("lancedb", "sentence_transformers"),
     ),

@@ -223,6 +223,7 @@ RANKERS: dict[str, str] = {
     "embedding_best": "rectune.rankers.baselines:EmbeddingBest",
     "hybrid": "rectune.rankers.fusion:Hybrid",
     "item_knn": "rectune.rankers.item_knn:ItemKnn",
+    "hybrid_knn": "rectune.rankers.hybrid_knn:HybridKnn",
     "svd": "rectune.rankers.svd:Svd",
     "ease": "rectune.rankers.ease:Ease",
     "als": "rectune.rankers.als:Als",

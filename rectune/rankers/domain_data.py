@@ -86,6 +86,7 @@ class DomainData:
         self.items: Mapping[str, Item] = {item.item_id: item for item in items}
         self._likes = likes
         self._vectors = _ItemVectors(list(self.items), self.text, embedder)
+        self._full_vectors = _ItemVectors(list(self.items), self.full_text, embedder)
         self._terms = list[list[str]]()
 
     @cached_property
@@ -99,7 +100,7 @@ class DomainData:
     def with_likes(self, likes: TrainLikes) -> DomainData:
         """The same items, and their vectors, with other likes."""
         other = DomainData(self.domain, list(self.items.values()), lambda: likes, self.embedder, self.seed)
-        other._vectors, other._terms = self._vectors, self._terms
+        other._vectors, other._full_vectors, other._terms = self._vectors, self._full_vectors, self._terms
         return other
 
     def with_items(self, items: Sequence[Item]) -> DomainData:
@@ -123,6 +124,14 @@ class DomainData:
         item = self.items[item_id]
         return title_and_categories(item.title, item.categories)
 
+    def full_text(self, item_id: str) -> str:
+        """Title, categories, stated facts and description; what comes last is cut off if it is too long.
+
+        The same as `text` for an item without facts and description.
+        """
+        item = self.items[item_id]
+        return ". ".join(filter(None, (self.text(item_id), ", ".join(item.stated), item.description)))
+
     @property
     def terms(self) -> Sequence[Sequence[str]]:
         """What each item is found by, see `rectune.retrieval.terms`; split once."""
@@ -137,6 +146,13 @@ class DomainData:
     def all_vectors(self) -> Vectors:
         """[items, d] unit rows of all items, in their order; not a copy."""
         return self._vectors.all()
+
+    def full_vectors(self) -> Vectors:
+        """[items, d] unit rows of the full texts of all items, in their order; not a copy."""
+        same = [item_id for item_id in self.items if self.full_text(item_id) == self.text(item_id)]
+        self._vectors.embed(same)
+        self._full_vectors.take(same, self._vectors)
+        return self._full_vectors.all()
 
     def embed(self, item_ids: Iterable[str]) -> None:
         """Embed those of these items that are not embedded yet, all at once."""

@@ -117,5 +117,5 @@ def test_every_entry_of_the_grid_is_a_ranker_and_the_first_is_the_default(name: 
 def test_the_rankers_that_learn_from_likes_say_so():
     learn = {name for name in RANKERS if ranker_class(name).learns_from_likes}
     networks = {"sasrec", "sasrec_text", "bert4rec", "gru4rec", "nextitnet", "ncf", "morec"}
-    assert learn == {"popularity", "recent_popularity", *EVERY, *networks, "chosen"}
+    assert learn == {"popularity", "recent_popularity", *EVERY, *networks, "hybrid_knn", "chosen"}
     assert {name for name in learn if ranker_class(name).costly} == networks

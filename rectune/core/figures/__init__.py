@@ -12,6 +12,7 @@ from rectune.core.figures.evaluation import EvalFigures
 from rectune.core.figures.fit import FitFigures
 from rectune.core.figures.grounding import RecommendFigures
 from rectune.core.figures.leave_last_out import LeaveLastOutFigures
+from rectune.core.figures.held_out_ratings import HeldOutRatingsFigures
 from rectune.core.figures.models import BaseFigures, ExportFigures
 from rectune.core.figures.preferences import CandidatesFigures, TagFigures
 from rectune.core.figures.publishing import PushFigures, ReportFigures
@@ -31,6 +32,7 @@ __all__ = [
     "FilterFigures",
     "FitFigures",
     "LeaveLastOutFigures",
+    "HeldOutRatingsFigures",
     "PushFigures",
     "QueriesFigures",
     "RandomSplitFigures",
@@ -47,6 +49,7 @@ STAGE_FIGURES: dict[str, type[StageRecord]] = {
     for kind in (
         DataFigures,
         LeaveLastOutFigures,
+        HeldOutRatingsFigures,
         RandomSplitFigures,
         BaseFigures,
         QueriesFigures,

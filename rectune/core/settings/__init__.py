@@ -34,7 +34,13 @@ from rectune.core.settings.generation import (
     TeacherConfig,
 )
 from rectune.core.settings.random_split import PublishedSplitFigures, RandomSplitConfig
-from rectune.core.settings.ranking import FitConfig, LeaveLastOutConfig, PublishedSystem, RerankConfig
+from rectune.core.settings.ranking import (
+    FitConfig,
+    HeldOutRatingsConfig,
+    LeaveLastOutConfig,
+    PublishedSystem,
+    RerankConfig,
+)
 from rectune.core.settings.serving import EvaluateConfig, ReleaseConfig, ReportConfig, RetrievalConfig
 from rectune.core.settings.training import AlignConfig, LoraSection, TrainConfig, TrainingConfig
 
@@ -51,6 +57,7 @@ __all__ = [
     "FitConfig",
     "Fraction",
     "GenerateConfig",
+    "HeldOutRatingsConfig",
     "LanguageConfig",
     "LeaveLastOutConfig",
     "LoraSection",

@@ -1,4 +1,4 @@
-"""Rankers: the sections `fit`, `rerank` (the language model beside them) and `leave_last_out`."""
+"""Rankers: the sections `fit`, `rerank` (the language model beside them), and two published protocols."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from pydantic import AfterValidator, Field
 from rectune.core.settings.base import Fraction, NonNegativeInt, PositiveInt, Section
 from rectune.core.settings.generation import EngineConfig
 
+# The rankers that are networks, in torch.
+NETWORKS = ("sasrec", "sasrec_text", "bert4rec", "gru4rec", "nextitnet", "ncf", "morec")
+
 # The rankers in `rectune.rankers.base` that recipes may name, the simplest first.
 RANKER_NAMES = (
     "random",
@@ -21,30 +24,16 @@ RANKER_NAMES = (
     "embedding_best",
     "hybrid",
     "item_knn",
+    "hybrid_knn",
     "svd",
     "ease",
     "als",
     "lightfm",
-    "sasrec",
-    "sasrec_text",
-    "bert4rec",
-    "gru4rec",
-    "nextitnet",
-    "ncf",
-    "morec",
+    *NETWORKS,
 )
 
 # Those of them that are fitted and compared only where a recipe names them.
-BY_NAME_ONLY = (
-    "lightfm",
-    "sasrec",
-    "sasrec_text",
-    "bert4rec",
-    "gru4rec",
-    "nextitnet",
-    "ncf",
-    "morec",
-)
+BY_NAME_ONLY = ("hybrid_knn", "lightfm", *NETWORKS)
 
 
 def known_name(known: Sequence[str], kind: str) -> AfterValidator:
@@ -126,3 +115,24 @@ class LeaveLastOutConfig(Section):
     """Bootstrap resamples of users for confidence intervals. More make the bounds more stable."""
     seed: int = 7
     """Seed of rankers that draw, and of the resamples."""
+
+
+class HeldOutRatingsConfig(Section):
+    """The protocol of held-out ratings: lists of known users, judged by ratings held out at random."""
+
+    rankers: dict[RankerName, dict[str, Any]] = Field(
+        default={name: {} for name in ("popularity", "embedding_best", "item_knn", "hybrid_knn", "ease")},
+        min_length=1,
+    )
+    """The rankers that are measured, each with the arguments of its constructor; without any its defaults.
+    Your own is named as `module:Class`."""
+    held_out_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of all ratings that is held out."""
+    list_lengths: list[PositiveInt] = Field(default=[3, 10, 20], min_length=1)
+    """How many first items of a list are judged; each is a row of the table."""
+    users: PositiveInt = 2_000
+    """Maximum number of users per domain who are judged. More narrow the intervals and take longer."""
+    bootstrap: PositiveInt = 10_000
+    """Bootstrap resamples of users for confidence intervals. More make the bounds more stable."""
+    seed: int = 7
+    """Seed of the split, of the choice of users, and of the resamples."""

@@ -16,7 +16,8 @@ class RetrievalConfig(EngineConfig):
     """Grounding: how answers are resolved to real items, and how reasons are written."""
 
     embedder: str = "embedded"
-    """Embedding model of the index: `embedded` (MiniLM, English) or a sentence-transformers Hub id."""
+    """Embedding model of the index and of rankers: `embedded` (MiniLM, English), a sentence-transformers Hub
+    id, or a folder of one, as `rectune tune-embedder` writes it."""
     top: PositiveInt = 5
     """Number of items in a recommendation."""
     grounding: Literal["ranked", "retrieve", "constrained"] = "ranked"
