@@ -11,8 +11,8 @@ from rectune.core.figures.data import DataFigures, FilterFigures, QueriesFigures
 from rectune.core.figures.evaluation import EvalFigures
 from rectune.core.figures.fit import FitFigures
 from rectune.core.figures.grounding import RecommendFigures
-from rectune.core.figures.leave_last_out import LeaveLastOutFigures
 from rectune.core.figures.held_out_ratings import HeldOutRatingsFigures
+from rectune.core.figures.leave_last_out import LeaveLastOutFigures
 from rectune.core.figures.models import BaseFigures, ExportFigures
 from rectune.core.figures.preferences import CandidatesFigures, TagFigures
 from rectune.core.figures.publishing import PushFigures, ReportFigures
