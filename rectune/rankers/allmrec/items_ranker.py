@@ -134,8 +134,8 @@ class AllmrecItems(CatalogueRanker):
         return found
 
     def of_items(self, data: DomainData) -> Self | None:
-        """See `Ranker.of_items`: known items as before, new ones by their text; None where nothing was trained,
-        and with texts of another embedder.
+        """See `Ranker.of_items`: known items as before, new ones by their text; None where nothing was
+        trained, and with texts of another embedder.
         """
         joint = self.joint.of_items(data) if self.joint is not None else None
         return None if joint is None else self.of(joint)
