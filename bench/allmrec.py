@@ -214,7 +214,7 @@ def measure_all(one: Trial, results: Results, cache: FitCache, quick: bool) -> N
         results.cell(one.seed, name, AllmrecItems(**parameters).parameters, partial(stage_1, parameters))
     results.cell(one.seed, "cold items last", AllmrecItems().parameters, cold_last)
     results.cell(one.seed, "sasrec_text", SasRecText().parameters, partial(alone, "sasrec_text"))
-    beside = {"recommender": "sasrec_text"}
+    beside: Mapping[str, Any] = {"recommender": "sasrec_text"}
     results.cell(one.seed, "beside sasrec_text", AllmrecItems(**beside).parameters, partial(stage_1, beside))
 
 
