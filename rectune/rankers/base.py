@@ -235,6 +235,7 @@ RANKERS: dict[str, str] = {
     "nextitnet": "rectune.rankers.sequential.nextitnet:NextItNet",
     "ncf": "rectune.rankers.sequential.ncf:Ncf",
     "morec": "rectune.rankers.sequential.morec:MoRec",
+    "allmrec_items": "rectune.rankers.allmrec.items_ranker:AllmrecItems",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
     "chosen": "rectune.rankers.chosen:ChosenRanker",
 }

@@ -12,7 +12,7 @@ from rectune.core.settings.base import Fraction, NonNegativeInt, PositiveInt, Se
 from rectune.core.settings.generation import EngineConfig
 
 # The rankers that are networks, in torch.
-NETWORKS = ("sasrec", "sasrec_text", "bert4rec", "gru4rec", "nextitnet", "ncf", "morec")
+NETWORKS = ("sasrec", "sasrec_text", "bert4rec", "gru4rec", "nextitnet", "ncf", "morec", "allmrec_items")
 
 # The rankers in `rectune.rankers.base` that recipes may name, the simplest first.
 RANKER_NAMES = (
