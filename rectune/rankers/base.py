@@ -232,6 +232,7 @@ RANKERS: dict[str, str] = {
     "sasrec": "rectune.rankers.sequential.sasrec:SasRec",
     "sasrec_text": "rectune.rankers.sequential.sasrec:SasRecText",
     "bert4rec": "rectune.rankers.sequential.bert4rec:Bert4Rec",
+    "allmrec_items": "rectune.rankers.allmrec.items_ranker:AllmrecItems",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
     "chosen": "rectune.rankers.chosen:ChosenRanker",
 }

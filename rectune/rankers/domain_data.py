@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rectune.core.tables import read_table
 from rectune.core.types import Case, Item
+from rectune.rankers.item_text import ItemText, item_text
 from rectune.retrieval.embedding import EMBEDDED, Vectors, embed, title_and_categories
 from rectune.retrieval.terms import terms_of
 
@@ -81,6 +82,7 @@ class DomainData:
         self.items: Mapping[str, Item] = {item.item_id: item for item in items}
         self._likes = likes
         self._vectors = _ItemVectors(list(self.items), self.text, embedder)
+        self._of_texts = dict[ItemText, _ItemVectors]()
         self._terms = list[list[str]]()
 
     @cached_property
@@ -94,7 +96,7 @@ class DomainData:
     def with_likes(self, likes: TrainLikes) -> DomainData:
         """The same items, and their vectors, with other likes."""
         other = DomainData(self.domain, list(self.items.values()), lambda: likes, self.embedder, self.seed)
-        other._vectors, other._terms = self._vectors, self._terms
+        other._vectors, other._of_texts, other._terms = self._vectors, self._of_texts, self._terms
         return other
 
     def with_items(self, items: Sequence[Item]) -> DomainData:
@@ -128,6 +130,16 @@ class DomainData:
     def vectors(self, item_ids: Sequence[str]) -> Vectors:
         """[len(item_ids), d] unit rows; each item is embedded once."""
         return self._vectors.of(item_ids)
+
+    def text_vectors(self, item_ids: Sequence[str], text: ItemText) -> Vectors:
+        """[len(item_ids), d] the same by another text of the items; see `rectune.rankers.item_text`."""
+        if text == "title+categories":
+            return self.vectors(item_ids)
+        if text not in self._of_texts:
+            self._of_texts[text] = _ItemVectors(
+                list(self.items), lambda item_id: item_text(self.items[item_id], text), self.embedder
+            )
+        return self._of_texts[text].of(item_ids)
 
     def all_vectors(self) -> Vectors:
         """[items, d] unit rows of all items, in their order; not a copy."""

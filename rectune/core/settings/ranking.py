@@ -27,10 +27,11 @@ RANKER_NAMES = (
     "sasrec",
     "sasrec_text",
     "bert4rec",
+    "allmrec_items",
 )
 
 # Those of them that are fitted only where a recipe names them.
-_BY_NAME_ONLY = ("random", "embedding_mean", "sasrec", "sasrec_text", "bert4rec")
+_BY_NAME_ONLY = ("random", "embedding_mean", "sasrec", "sasrec_text", "bert4rec", "allmrec_items")
 
 
 def known_name(known: Sequence[str], kind: str) -> AfterValidator:

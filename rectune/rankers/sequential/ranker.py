@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rectune.core.errors import UserError
 from rectune.core.progress import say
@@ -147,25 +148,51 @@ class SequentialRanker(CatalogueRanker):
         """
         if self.items_by == "id" or not len(self.covered) or data.embedder != self.embedder:
             return None
-        rows = self._row_of
-        known = {item: int(rows[at]) - 1 for at, item in enumerate(self.item_ids)}
-        other, items = copy(self), list(data.items)
-        other.__dict__.pop("place", None)
-        other.item_ids = tuple(items)
-        counts = dict(zip(self.item_ids, self.counts.tolist(), strict=True))
-        other.counts = np.array([counts.get(item, 0) for item in items], np.int64)
-        other._cover(np.arange(len(items)))
+        known = {self.item_ids[at]: row for row, at in enumerate(self.covered.tolist())}
+        items = list(data.items)
         with torch.no_grad():
             vectors = self._network.table.of_text(torch.from_numpy(data.vectors(items)))
             for at, item in enumerate(items):
                 if item in known:
                     vectors[at] = self._network.table.vectors()[known[item]]
+        return self.with_vectors(items, vectors)
+
+    def with_vectors(self, items: Sequence[str], vectors: Tensor) -> Self:
+        """The same network for other items.
+
+        Args:
+            items: n item ids; what is no item of this catalogue was liked by nobody.
+            vectors: [n, dim] theirs, in the space of the network's item vectors.
+        """
+        other = copy(self)
+        other.__dict__.pop("place", None)
+        other.item_ids = tuple(items)
+        counts = dict(zip(self.item_ids, self.counts.tolist(), strict=True))
+        other.counts = np.array([counts.get(item, 0) for item in items], np.int64)
+        other._cover(np.arange(len(items)))
         other._network = copy(self._network)
         other._network._modules = dict(self._network._modules)
         table = copy(self._network.table)
         table.fix(vectors)
         other._network.table = table
         return other
+
+    @property
+    def fitted_network(self) -> SequenceNetwork:
+        """The network, whose item table has the rows `covered`; only where `covered` has any."""
+        return self._network
+
+    @torch.no_grad()
+    def user_states(self, histories: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+        """[len(histories), d] the states by which the next item is told; 0 where no item is known."""
+        known = [self._known(history) for history in histories]
+        order = sorted((at for at, rows in enumerate(known) if len(rows)), key=lambda at: len(known[at]))
+        found = np.zeros((len(histories), self.parameters["dim"]), np.float32)
+        for start in range(0, len(order), _AT_ONCE):
+            some = order[start : start + _AT_ONCE]
+            items = torch.from_numpy(padded([known[at] for at in some]))
+            found[some] = self._network.user_states(items).numpy()
+        return found
 
     def _take_over(self, earlier: Self) -> None:
         """Start from the weights of an earlier ranker; known items keep the vectors of their ids."""

@@ -1,0 +1,268 @@
+"""Items as a frozen recommender and their texts know them together: what stage 1 of A-LLMRec comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rectune.core.errors import UserError
+from rectune.rankers.allmrec.examples import NegativeSampler, examples_of, train_sequences
+from rectune.rankers.allmrec.joint_space import JointSpace
+from rectune.rankers.allmrec.training import JointOptions, JointRecord, JointTrainer, new_space
+from rectune.rankers.base import ranker_class, unknown_ids
+from rectune.rankers.domain_data import DomainData
+from rectune.rankers.item_text import ItemText
+from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
+from rectune.rankers.sequential.network import SequenceNetwork
+from rectune.rankers.sequential.ranker import SequentialRanker
+
+By = Literal["joint", "text"]
+Floats = NDArray[np.float32]
+
+COLD_QUANTILE = 0.35  # of the numbers of likes of a domain's items
+
+_NAME, _RECOMMENDER = "joint_items", "recommender"
+_AT_ONCE = 16_384  # items whose vectors are computed together
+
+
+class JointItems:
+    """A frozen recommender, the joint space, and where each item of a catalogue lies in it.
+
+    An item is `cold` where it is liked no more often than the 35 % least liked items are, or the recommender
+    has no vector of it: it then lies where its text is read. Where that would be all items, as where all are
+    liked alike, only those are cold that nobody liked.
+
+    Args:
+        recommender: fitted on the same items.
+        space: trained beside it.
+        read: [items, space.dim] where the texts of the items lie.
+        text: which text that is.
+        cold_quantile: see above.
+
+    Attributes:
+        item_ids: the items, in the order of the catalogue.
+        cold: [items] whether each is.
+        record: what training came to; empty for what was loaded.
+    """
+
+    def __init__(
+        self,
+        recommender: SequentialRanker,
+        space: JointSpace,
+        read: Floats,
+        text: ItemText,
+        cold_quantile: float = COLD_QUANTILE,
+    ) -> None:
+        self.recommender, self.space, self.text = recommender, space.eval(), text
+        self.item_ids: tuple[str, ...] = tuple(recommender.item_ids)
+        self.cold_quantile, self.record = cold_quantile, JointRecord()
+        self._read = read
+        self.cold = cold_items(recommender, cold_quantile)
+
+    def vectors(self, item_ids: Sequence[str], by: By = "joint") -> Floats:
+        """[len(item_ids), 128] the joint vectors of items.
+
+        Args:
+            item_ids: of the catalogue.
+            by: `joint`: of the recommender's vector where the item is warm, of the text where it is cold.
+                `text`: of the text.
+
+        Raises:
+            UserError: an id is not in the catalogue.
+        """
+        if unknown := unknown_ids(self.recommender.place, item_ids):
+            raise UserError(
+                f"{len(unknown)} items are not in the catalogue, the first is {unknown[0]}",
+                hint="leave them out, or call of_items with the catalogue that has them",
+            )
+        return self._placed(by)[[self.recommender.place[item] for item in item_ids]]
+
+    def decoded(self, by: By = "joint") -> Floats:
+        """[items, d] the vectors of all items in the recommender's space, decoded from the joint ones.
+
+        The product with a user's state is the score of an item.
+        """
+        return self._decoded_joint if by == "joint" else self._decoded_text
+
+    def user_states(self, histories: Sequence[Sequence[str]]) -> Floats:
+        """[len(histories), d] the states of the frozen recommender; 0 where it knows no item of a history."""
+        return self.recommender.user_states(histories)
+
+    def of_items(self, data: DomainData) -> Self | None:
+        """The same for another catalogue: known items as before, new ones by their text alone.
+
+        For what a history holds of new items, the recommender is given their decoded vectors. None where the
+        texts are those of another embedder.
+        """
+        if data.embedder != self.recommender.embedder:
+            return None
+        items, place = list(data.items), self.recommender.place
+        new = [item for item in items if item not in place]
+        read = self.space_of_texts(data, new)
+        known = [at for at, item in enumerate(items) if item in place]
+        from_before = [place[items[at]] for at in known]
+        other = copy(self)
+        for name in ("_joint", "_decoded_joint", "_decoded_text"):
+            other.__dict__.pop(name, None)
+        other.item_ids = tuple(items)
+        is_new = np.ones(len(items), np.bool_)
+        is_new[known] = False
+        other._read = np.zeros((len(items), self.space.dim), np.float32)
+        other._read[known], other._read[is_new] = self._read[from_before], read
+        other.cold = is_new.copy()
+        other.cold[known] = self.cold[from_before]
+        vectors = self._decoded(other._read)
+        rows = self._rows[from_before]
+        own = self.recommender.fitted_network.item_vectors().detach().numpy()
+        vectors[np.array(known, np.int64)[rows >= 0]] = own[rows[rows >= 0]]
+        other.recommender = self.recommender.with_vectors(items, torch.from_numpy(vectors))
+        return other
+
+    def space_of_texts(self, data: DomainData, item_ids: Sequence[str]) -> Floats:
+        """[len(item_ids), 128] where the texts of these items of `data` lie."""
+        return read_texts(self.space, data, item_ids, self.text)
+
+    @cached_property
+    def _rows(self) -> NDArray[np.int64]:
+        """[items] the row of the recommender's item table, -1 where it has none."""
+        rows = np.full(len(self.item_ids), -1, np.int64)
+        rows[self.recommender.covered] = np.arange(len(self.recommender.covered))
+        return rows
+
+    def _placed(self, by: By) -> Floats:
+        return self._joint if by == "joint" else self._read
+
+    @cached_property
+    def _joint(self) -> Floats:
+        found = self._read.copy()
+        warm = np.flatnonzero(~self.cold)
+        vectors = self.recommender.fitted_network.item_vectors()[torch.from_numpy(self._rows[warm])]
+        found[warm] = _in_parts(self.space.of_items, vectors)
+        return found
+
+    @cached_property
+    def _decoded_joint(self) -> Floats:
+        return self._decoded(self._joint)
+
+    @cached_property
+    def _decoded_text(self) -> Floats:
+        return self._decoded(self._read)
+
+    def _decoded(self, joint: Floats) -> Floats:
+        return _in_parts(self.space.decoded, torch.from_numpy(joint))
+
+    def save(self, folder: Path) -> None:
+        """Write recommender, space and vectors into a folder, which is created."""
+        self.recommender.save(folder / _RECOMMENDER)
+        arrays = {f"space.{name}": value.numpy() for name, value in self.space.state_dict().items()}
+        arrays |= {"read": self._read, "cold": self.cold.astype(np.int64)}
+        about = {
+            "recommender": self.recommender.name, "text": self.text, "cold_quantile": self.cold_quantile,
+            "dim": self.space.dim,
+        }  # fmt: skip
+        save_ranker(folder, SavedRanker(_NAME, {"item_id": self.item_ids}, about, arrays))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """What `save` wrote.
+
+        Raises:
+            UserError: the folder has none, or is damaged.
+        """
+        saved = load_saved(folder, _NAME)
+        about, arrays = saved.parameters, saved.arrays
+        recommender = ranker_class(about["recommender"]).load(folder / _RECOMMENDER)
+        assert isinstance(recommender, SequentialRanker)  # no other was saved
+        state = {
+            name.removeprefix("space."): torch.from_numpy(value)
+            for name, value in arrays.items()
+            if name.startswith("space.")
+        }
+        space = JointSpace(len(state["item_mean"]), len(state["text_mean"]), about["dim"])
+        space.load_state_dict(state)
+        found = cls(recommender, space, arrays["read"], about["text"], about["cold_quantile"])
+        found.cold = arrays["cold"].astype(np.bool_)
+        return found
+
+
+def cold_items(recommender: SequentialRanker, quantile: float = COLD_QUANTILE) -> NDArray[np.bool_]:
+    """[items] which items are cold; see `JointItems`."""
+    counts = recommender.counts
+    limit = float(np.quantile(counts, quantile)) if len(counts) else 0.0
+    cold = counts <= (limit if limit < counts.max(initial=0) else 0)
+    there = np.zeros(len(counts), np.bool_)
+    there[recommender.covered] = True
+    return np.asarray(cold | ~there, np.bool_)
+
+
+def train_joint_items(
+    recommender: SequentialRanker,
+    data: DomainData,
+    options: JointOptions | None = None,
+    text: ItemText = "title+categories",
+    cold_quantile: float = COLD_QUANTILE,
+) -> JointItems:
+    """Train the joint space beside a fitted recommender, which stays as it is.
+
+    Args:
+        recommender: fitted on `data`, of any class whose scores are products of states and item vectors.
+        data: its items, likes and vectors of texts.
+        options: how.
+        text: which text of the items is read.
+        cold_quantile: see `JointItems`.
+
+    Raises:
+        UserError: the recommender scores otherwise, or nobody liked two items.
+    """
+    options = options or JointOptions()
+    _check(recommender)
+    sequences = train_sequences(recommender, data.likes, options.seed)
+    covered, counts = recommender.covered, recommender.counts
+    liked = covered[counts[covered] > 0]
+    with torch.no_grad():
+        items = recommender.fitted_network.item_vectors(len(liked)).clone()
+    texts = torch.from_numpy(data.text_vectors([recommender.item_ids[at] for at in liked], text))
+    examples = examples_of(recommender, sequences, options.positions)
+    sampler = NegativeSampler(sequences, len(liked))
+    examples = examples.of(np.flatnonzero(sampler.able(examples.users)))
+    space = new_space(items, texts, options.seed)
+    record = JointRecord()
+    if len(examples.targets):
+        record = JointTrainer(space, items, texts, examples, sampler, options).train()
+    read = read_texts(space, data, recommender.item_ids, text)
+    found = JointItems(recommender, space, read, text, cold_quantile)
+    found.record = record
+    return found
+
+
+def read_texts(space: JointSpace, data: DomainData, item_ids: Sequence[str], text: ItemText) -> Floats:
+    """[len(item_ids), 128] where the texts of items lie."""
+    if not item_ids:
+        return np.zeros((0, space.dim), np.float32)
+    return _in_parts(space.of_texts, torch.from_numpy(data.text_vectors(item_ids, text)))
+
+
+def _check(recommender: SequentialRanker) -> None:
+    if not len(recommender.covered):
+        raise UserError("nobody liked two items, so there are no histories", hint="give more interactions")
+    if type(recommender.fitted_network).scores is not SequenceNetwork.scores:
+        raise UserError(
+            f"{recommender.name} does not score by a product of a user's state and an item's vector",
+            hint="take sasrec, sasrec_text or bert4rec",
+        )
+
+
+@torch.no_grad()
+def _in_parts(function: object, rows: Tensor) -> Floats:
+    """A function of rows, computed for some of them at a time."""
+    assert callable(function)
+    parts = [function(rows[start : start + _AT_ONCE]) for start in range(0, max(len(rows), 1), _AT_ONCE)]
+    return np.asarray(torch.cat(parts).numpy(), np.float32)

@@ -1,0 +1,155 @@
+"""Ranking by the joint space of A-LLMRec alone, without its language model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from rectune.core.errors import UserError
+from rectune.rankers.allmrec.examples import Positions
+from rectune.rankers.allmrec.items import COLD_QUANTILE, By, JointItems, train_joint_items
+from rectune.rankers.allmrec.joint_space import LossWeights
+from rectune.rankers.allmrec.training import JointOptions
+from rectune.rankers.base import CatalogueRanker, Scores, fit_ranker
+from rectune.rankers.domain_data import DomainData
+from rectune.rankers.item_text import ItemText
+from rectune.rankers.liked_items import positive
+from rectune.rankers.saved import SavedRanker, load_saved, save_ranker
+from rectune.rankers.sequential.ranker import SequentialRanker
+
+_JOINT = "joint_items"
+
+
+class AllmrecItems(CatalogueRanker):
+    """A-LLMRec's stage 1 (Kim et al. 2024, "Large Language Models meet Collaborative Filtering: An Efficient
+    All-round LLM-based Recommender System").
+
+    A sequence recommender is fitted and frozen. Its item vectors, and vectors of the items' texts, go through
+    a tower each into one space, where those of an item are to match and from where both can be decoded. An
+    item scores the product of the recommender's state of a user and the vector decoded from the joint one: of
+    the item's own where it is warm, of its text where it is cold (`JointItems`). A history of which the
+    recommender knows nothing gets the logarithms of the numbers of likes.
+
+    Other than in the paper the vectors of both sides are standardised, users count with every like and not
+    the last alone (`positions`), and the learning rate is higher: with hundreds of users the paper's makes
+    too few steps.
+
+    Args:
+        recommender: the name of a sequence ranker that scores by products.
+        text: what is embedded of an item.
+        by: `joint`, or for comparison `text`: every item by its text.
+        positions, learning_rate, batch_size, epochs: see `JointOptions`.
+        recommendation, matching, item_reconstruction, text_reconstruction: see `LossWeights`.
+        cold_quantile: see `JointItems`.
+        seed: of all that is drawn; by default the data's.
+
+    Attributes:
+        joint: what was trained; None where nobody liked two items.
+    """
+
+    name = "allmrec_items"
+    learns_from_texts: ClassVar[bool] = True
+    costly: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        recommender: str = "sasrec",
+        text: ItemText = "title+categories",
+        by: By = "joint",
+        positions: Positions = "all",
+        learning_rate: float = 1e-3,
+        batch_size: int = 32,
+        epochs: int = 10,
+        recommendation: float = 1.0,
+        matching: float = 1.0,
+        item_reconstruction: float = 0.5,
+        text_reconstruction: float = 0.2,
+        cold_quantile: float = COLD_QUANTILE,
+        seed: int | None = None,
+    ) -> None:
+        positive(learning_rate=learning_rate, batch_size=batch_size, epochs=epochs)
+        self.parameters: dict[str, Any] = {
+            "recommender": recommender, "text": text, "by": by, "positions": positions,
+            "learning_rate": learning_rate, "batch_size": batch_size, "epochs": epochs,
+            "recommendation": recommendation, "matching": matching,
+            "item_reconstruction": item_reconstruction, "text_reconstruction": text_reconstruction,
+            "cold_quantile": cold_quantile, "seed": seed,
+        }  # fmt: skip
+        self.joint: JointItems | None = None
+        weights = (recommendation, matching, item_reconstruction, text_reconstruction)
+        if min(weights) < 0 or not any(weights):
+            raise UserError(
+                f"the weights of the losses are {weights}", hint="give none below 0, and one above"
+            )
+        self._weights = LossWeights(*weights)
+
+    def fit(self, data: DomainData) -> Self:
+        """Fit the recommender on the likes of train users, then train the joint space beside it."""
+        given = self.parameters["seed"]
+        own = {} if given is None else {"seed": given}
+        recommender = fit_ranker(self.parameters["recommender"], data, own)
+        if not isinstance(recommender, SequentialRanker):
+            raise UserError(
+                f"{recommender.name} is no ranker of sequences", hint="let recommender be sasrec, for example"
+            )
+        return self.fit_beside(recommender, data)
+
+    def fit_beside(self, recommender: SequentialRanker, data: DomainData) -> Self:
+        """Train the joint space beside a recommender that is fitted on the same data; it stays as it is."""
+        given = self.parameters
+        self.item_ids, self.counts = tuple(recommender.item_ids), recommender.counts
+        seed = data.seed if given["seed"] is None else int(given["seed"])
+        options = JointOptions(
+            self._weights,
+            given["positions"],
+            given["learning_rate"],
+            given["batch_size"],
+            given["epochs"],
+            seed,
+        )
+        if len(recommender.covered):
+            self.joint = train_joint_items(recommender, data, options, given["text"], given["cold_quantile"])
+        return self
+
+    def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
+        """See `Ranker.score_all`."""
+        found = np.tile(np.log1p(self.counts.astype(np.float64)), (len(histories), 1))
+        if self.joint is not None:
+            states = self.joint.user_states(histories)
+            known = states.any(1)
+            found[known] = states[known] @ self.joint.decoded(self.parameters["by"]).T
+        return found
+
+    def of_items(self, data: DomainData) -> Self | None:
+        """The same for another catalogue: known items as before, new ones by their text alone.
+
+        None where that cannot be: nothing was trained, or the texts are those of another embedder.
+        """
+        joint = self.joint.of_items(data) if self.joint is not None else None
+        return None if joint is None else self._with(joint)
+
+    def _with(self, joint: JointItems) -> Self:
+        found = type(self)(**self.parameters)
+        found.joint, found.item_ids, found.counts = joint, joint.item_ids, joint.recommender.counts
+        return found
+
+    def save(self, folder: Path) -> None:
+        """See `Ranker.save`."""
+        if self.joint is not None:
+            self.joint.save(folder / _JOINT)
+        about = {"given": self.parameters, "trained": self.joint is not None}
+        arrays = {"counts": self.counts}
+        save_ranker(folder, SavedRanker(self.name, {"item_id": self.item_ids}, about, arrays))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """See `Ranker.load`."""
+        saved = load_saved(folder, cls.name)
+        ranker = cls(**saved.parameters["given"])
+        if saved.parameters["trained"]:
+            return ranker._with(JointItems.load(folder / _JOINT))
+        ranker.item_ids, ranker.counts = tuple(saved.items["item_id"]), saved.arrays["counts"]
+        return ranker
