@@ -233,6 +233,8 @@ RANKERS: dict[str, str] = {
     "sasrec_text": "rectune.rankers.sequential.sasrec:SasRecText",
     "bert4rec": "rectune.rankers.sequential.bert4rec:Bert4Rec",
     "allmrec_items": "rectune.rankers.allmrec.items_ranker:AllmrecItems",
+    "llmsrec": "rectune.rankers.allmrec.llmsrec:LlmSRec",
+    "allmrec": "rectune.rankers.allmrec.ranker:AllmRec",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
     "chosen": "rectune.rankers.chosen:ChosenRanker",
 }

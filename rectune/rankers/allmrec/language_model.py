@@ -70,6 +70,25 @@ class FrozenLanguageModel:
         found: Tensor = self._embed(ids.to(self.device))
         return found
 
+    def last_states(self, inputs: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
+        """[rows, width of the model] the last layer's state at the last place, float32; gradients reach the
+        inputs.
+
+        Args:
+            inputs, mask, positions: see `rectune.rankers.allmrec.soft_inputs.Padded`.
+        """
+        self.check_length(inputs.shape[1])
+        states = self.model.base_model(
+            inputs_embeds=inputs, attention_mask=mask, position_ids=positions, use_cache=False
+        ).last_hidden_state
+        found: Tensor = states[:, -1].float()
+        return found
+
+    @cached_property
+    def state_width(self) -> int:
+        """The length of what `last_states` gives."""
+        return int(self.model.config.get_text_config().hidden_size)
+
     def check_length(self, tokens: int) -> None:
         """Refuse a sequence that the model has no positions for, or sees only in part.
 

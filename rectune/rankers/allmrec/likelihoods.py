@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from rectune.rankers.allmrec.language_model import FrozenLanguageModel
 from rectune.rankers.allmrec.soft_inputs import padded
+
+if TYPE_CHECKING:
+    from transformers import DynamicCache
 
 Ids = Sequence[int]
 
@@ -46,7 +50,9 @@ def answer_logs(model: FrozenLanguageModel, prompt: Tensor, answers: Sequence[Id
     return found
 
 
-def _behind(model: FrozenLanguageModel, cache: object, length: int, answers: Sequence[Ids]) -> list[list[float]]:
+def _behind(
+    model: FrozenLanguageModel, cache: DynamicCache, length: int, answers: Sequence[Ids]
+) -> list[list[float]]:
     """The same from each second token on; leaves the cache as it was."""
     own = [len(ids) - 1 for ids in answers]
     device = model.device
@@ -62,7 +68,7 @@ def _behind(model: FrozenLanguageModel, cache: object, length: int, answers: Seq
         inputs_embeds=inputs[None], attention_mask=mask[None, None], position_ids=(length + place)[None],
         past_key_values=cache, use_cache=True,
     ).logits[0]  # fmt: skip
-    cache.crop(-len(tokens))  # type: ignore[attr-defined]
+    cache.crop(-len(tokens))
     logs = torch.log_softmax(logits.float(), -1).gather(1, wanted[:, None])[:, 0]
     return [part.tolist() for part in logs.split(own)]
 
@@ -108,4 +114,3 @@ def answer_losses(
         logits.float().flatten(0, 1), labels.flatten(), ignore_index=-100, reduction="sum"
     )
     return total, sum(map(len, answers))
-

@@ -1,0 +1,64 @@
+"""The tiny language model, frozen, and a space of items and users that is given and not trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from rectune.rankers.allmrec.language_model import FrozenLanguageModel, open_language_model
+from rectune.rankers.allmrec.projections import Projections
+from rectune.rankers.allmrec.prompt import PromptWriter
+from rectune.rankers.allmrec.soft_inputs import SoftInputs
+from rectune.rankers.allmrec.train_cases import TrainCase, TrainCases
+from tests.models.tiny import tiny_checkpoint
+
+ITEMS = tuple(f"i{n}" for n in range(24))
+TASTES = 2
+USER_DIM, ITEM_DIM = 3, 4
+
+
+@lru_cache(maxsize=1)
+def tiny_model() -> FrozenLanguageModel:
+    """In float32; nobody may change it."""
+    return open_language_model(str(tiny_checkpoint()), compute_dtype="float32")
+
+
+def titles(words: Sequence[str] = ("Moon", "Galaxy", "Bread", "Rocket")) -> dict[str, str]:
+    """Titles that say nothing of tastes."""
+    return {item: f"{words[n % len(words)]} {n}" for n, item in enumerate(ITEMS)}
+
+
+class GivenSpace:
+    """Even items are of one taste, odd ones of the other; a user is of the taste of the last item."""
+
+    item_ids = ITEMS
+
+    def vectors(self, item_ids, by="joint") -> np.ndarray:
+        rng = np.random.default_rng(0)
+        own = dict(zip(ITEMS, rng.normal(size=(len(ITEMS), ITEM_DIM - TASTES)), strict=True))
+        rows = [np.append(np.eye(TASTES)[int(item[1:]) % TASTES], own[item]) for item in item_ids]
+        return np.array(rows, np.float32).reshape(len(rows), ITEM_DIM)
+
+    def user_states(self, histories) -> np.ndarray:
+        rows = [[*np.eye(TASTES)[int(row[-1][1:]) % TASTES], 1.0] if row else [0.0] * 3 for row in histories]
+        return np.array(rows, np.float32).reshape(len(rows), USER_DIM)
+
+
+def soft_parts(seed: int = 0) -> tuple[PromptWriter, SoftInputs]:
+    """A writer of prompts, and new projections between the given space and the tiny model."""
+    model, space = tiny_model(), GivenSpace()
+    projections = Projections(USER_DIM, ITEM_DIM, model.width, model.norm, seed)
+    return PromptWriter(model, titles(), "movies"), SoftInputs(model, space, projections)
+
+
+def cases(count: int, held_out: int = 6) -> TrainCases:
+    """Users who like what is of the taste of their history."""
+    rng = np.random.default_rng(1)
+    found, liked = [], []
+    for user in range(count + held_out):
+        own = [ITEMS[at] for at in rng.permutation(len(ITEMS)) if at % TASTES == user % TASTES]
+        found.append(TrainCase(tuple(own[:3]), own[3], user))
+        liked.append(frozenset(int(item[1:]) for item in ITEMS if int(item[1:]) % TASTES == user % TASTES))
+    return TrainCases(ITEMS, tuple(found[:count]), tuple(found[count:]), liked)
