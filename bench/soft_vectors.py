@@ -1,10 +1,11 @@
 """`python -m bench.soft_vectors`: whether llama.cpp reads vectors among tokens as torch does, and how fast.
 
 A prompt of A-LLMRec's shape (titles, each with a random vector of the size of an input embedding) and twenty
-answers behind it, in one sequence of the embedded model. torch and llama.cpp have the same weights (a GGUF of
-the dequantised checkpoint, F32 by default). llama.cpp takes a batch of tokens or one of vectors, not both: the
+answers behind it, in one sequence of the embedded model. torch and llama.cpp have the same weights (GGUF
+files of the dequantised checkpoint). llama.cpp takes a batch of tokens or one of vectors, not both: the
 prompt is given once as runs of either, in turn, and once as vectors alone, with the tokens' own input
-embeddings in place of tokens. Prints how far log-probabilities are apart, and processor seconds a prompt.
+embeddings in place of tokens. Prints how far log-probabilities are apart, and processor seconds a prompt, on
+one thread.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""`python -m bench.allmrec --data path/to/data [--quick]`: stage 2 of A-LLMRec with a small model, few cases.
+"""`python -m bench.allmrec_llm --data path/to/data [--quick]`: A-LLMRec's stage 2, small model, few cases.
 
-The stage data on MovieLens; SASRec and stage 1 on all likes of train users; stage 2 on a few hundred cases with
-the embedded model. Then, for test users whom nothing was fitted on, the target among 19 other items that are
-drawn alike (and, in a second table, by their likes), by: popularity, SASRec, `allmrec_items`, the language
-model alone (the same prompt without vectors, untrained), and `allmrec`. Both of these by the sum and by the
-mean of a title's log-probabilities. Fitted rankers, training and scores are kept below `--runs`: run again, it
-goes on where it stopped. `--llmsrec` measures that ranker too. Prints Hit@1 with Wilson intervals.
+The stage data on MovieLens; SASRec and stage 1 on all likes of train users; stage 2 on a few hundred cases
+with the embedded model. Then, for test users whom nothing was fitted on, the target among 19 other items that
+are drawn alike (and, in a second column, by their likes), by: popularity, SASRec, `allmrec_items`, the
+language model alone (the same prompt without vectors, untrained), and `allmrec`. Both of these by the sum and
+by the mean of a title's log-probabilities. Fitted rankers, training and scores are kept below `--runs`: run
+again, it goes on where it stopped. `--llmsrec` measures that ranker too. Prints Hit@1 with Wilson intervals.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def fitted(folder: Path, kind: type[Ranker], fit: Callable[[], Ranker]) -> Ranke
     return ranker
 
 
-def soft(kind: type[SoftRanker], items: AllmrecItems, data: DomainData, folder: Path, **given: object) -> Ranker:
+def soft(
+    kind: type[SoftRanker], items: AllmrecItems, data: DomainData, folder: Path, **given: object
+) -> Ranker:
     """Stage 2, trained; goes on after an interruption."""
 
     def fit() -> Ranker:
@@ -143,7 +145,14 @@ def main() -> None:
     """Fit, train, score, print."""
     given = _arguments()
     torch.set_num_threads(1)
-    place = given.runs / f"bench-allmrec-{given.cases}-{given.epochs}-{given.users}"
+    place = (
+        given.runs
+        / "bench-allmrec"
+        / "-".join(
+            str(value) for value in (given.model, given.cases, given.epochs, given.users, given.sasrec_epochs)
+        ).replace("/", "_")
+    )
+    place.mkdir(parents=True, exist_ok=True)
     wanted = [
         f"data.root={given.data}", "data.datasets=[movielens]", "data.mixture_weights={movielens: 1}",
         f"data.test={given.users}", "data.train=150", "data.preference=60", "data.train_time_quantile=1.0",
@@ -176,7 +185,7 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.allmrec", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.allmrec_llm", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds movielens/")
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--cases", type=int, default=300, help="that stage 2 is trained on")
