@@ -24,7 +24,7 @@ def trainer(count: int = 24, **options) -> LlmTrainer:
 def test_the_projections_learn_and_the_language_model_stays_bit_for_bit():
     before = {name: value.clone() for name, value in tiny_model().model.state_dict().items()}
     digest = tiny_model().digest()
-    own = trainer(48, epochs=5, patience=5)
+    own = trainer(24, epochs=4, patience=4)
     first = {name: value.clone() for name, value in own.module.state_dict().items()}
     record = own.train()
     after = tiny_model().model.state_dict()
@@ -34,7 +34,7 @@ def test_the_projections_learn_and_the_language_model_stays_bit_for_bit():
     for part in ("user", "item"):
         name = f"{part}.layers.0.weight"
         assert not torch.equal(first[name], own.module.state_dict()[name])
-    assert record.changed > 0.9 and record.steps == 60
+    assert record.changed > 0.9 and record.steps == 24
     assert min(record.held_out[1:]) == record.held_out[record.best] < record.held_out[0]
 
 
@@ -87,4 +87,4 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_begins_anew(tmp_path:
 
 def test_updates_that_all_round_away_are_an_error():
     with pytest.raises(RectuneError, match="changed nothing"):
-        trainer(8, epochs=1, learning_rate=1e-30).train()
+        trainer(8, epochs=1, learning_rate=1e-60).train()
