@@ -15,7 +15,7 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
 	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
 	bench-support bench-serve bench-picks bench-kill bench-persona bench-chat bench-chat-speed \
-	screenshots $(STAGES)
+	bench-allmrec screenshots $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -90,6 +90,9 @@ bench-support: setup-tests  ## the check of reasons on planted good and bad ones
 
 bench-served: setup-tests  ## what validation chooses and test users are served; DATA=path
 	@$(BIN)/python -m bench.served --data $(DATA) $(ARGS)
+
+bench-allmrec: setup-tests  ## what A-LLMRec's first stage adds to SASRec, on MovieLens; DATA=path ARGS=--quick
+	@$(BIN)/python -m bench.allmrec --data $(DATA) $(ARGS)
 
 bench-persona: setup-tests  ## what a persona finds, and what it is worth; ARGS="--catalogue FILE --interactions FILE"
 	@$(BIN)/python -m bench.persona $(ARGS)

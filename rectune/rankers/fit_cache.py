@@ -36,7 +36,10 @@ class FittedData:
 
     @cached_property
     def _texts(self) -> str:
-        rows = "\n".join(f"{item}\t{self.data.text(item)}" for item in self.data.items)
+        rows = "\n".join(
+            "\t".join([item_id, self.data.text(item_id), item.description, *item.stated])
+            for item_id, item in self.data.items.items()
+        )
         return content_id(_hash(rows.encode()), self.data.embedder, segmenter())
 
     @cached_property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -36,20 +35,15 @@ _AT_ONCE = 16_384  # items whose vectors are computed together
 class JointItems:
     """A frozen recommender, the joint space, and where each item of a catalogue lies in it.
 
-    An item is `cold` where it is liked no more often than the 35 % least liked items are, or the recommender
-    has no vector of it: it then lies where its text is read. Where that would be all items, as where all are
-    liked alike, only those are cold that nobody liked.
-
     Args:
         recommender: fitted on the same items.
         space: trained beside it.
         read: [items, space.dim] where the texts of the items lie.
+        cold: [items] which items lie where their texts are read, and not where the recommender has them.
         text: which text that is.
-        cold_quantile: see above.
 
     Attributes:
         item_ids: the items, in the order of the catalogue.
-        cold: [items] whether each is.
         record: what training came to; empty for what was loaded.
     """
 
@@ -58,14 +52,13 @@ class JointItems:
         recommender: SequentialRanker,
         space: JointSpace,
         read: Floats,
+        cold: NDArray[np.bool_],
         text: ItemText,
-        cold_quantile: float = COLD_QUANTILE,
     ) -> None:
         self.recommender, self.space, self.text = recommender, space.eval(), text
         self.item_ids: tuple[str, ...] = tuple(recommender.item_ids)
-        self.cold_quantile, self.record = cold_quantile, JointRecord()
+        self.cold, self.record = cold, JointRecord()
         self._read = read
-        self.cold = cold_items(recommender, cold_quantile)
 
     def vectors(self, item_ids: Sequence[str], by: By = "joint") -> Floats:
         """[len(item_ids), 128] the joint vectors of items.
@@ -105,30 +98,19 @@ class JointItems:
         if data.embedder != self.recommender.embedder:
             return None
         items, place = list(data.items), self.recommender.place
-        new = [item for item in items if item not in place]
-        read = self.space_of_texts(data, new)
-        known = [at for at, item in enumerate(items) if item in place]
-        from_before = [place[items[at]] for at in known]
-        other = copy(self)
-        for name in ("_joint", "_decoded_joint", "_decoded_text"):
-            other.__dict__.pop(name, None)
-        other.item_ids = tuple(items)
-        is_new = np.ones(len(items), np.bool_)
-        is_new[known] = False
-        other._read = np.zeros((len(items), self.space.dim), np.float32)
-        other._read[known], other._read[is_new] = self._read[from_before], read
-        other.cold = is_new.copy()
-        other.cold[known] = self.cold[from_before]
-        vectors = self._decoded(other._read)
-        rows = self._rows[from_before]
+        before = np.array([place.get(item, -1) for item in items], np.int64)
+        known, new = np.flatnonzero(before >= 0), np.flatnonzero(before < 0)
+        read = np.zeros((len(items), self.space.dim), np.float32)
+        read[known] = self._read[before[known]]
+        read[new] = read_texts(self.space, data, [items[at] for at in new], self.text)
+        cold = np.ones(len(items), np.bool_)
+        cold[known] = self.cold[before[known]]
+        vectors = self._decoded(read)
+        there = known[self._rows[before[known]] >= 0]
         own = self.recommender.fitted_network.item_vectors().detach().numpy()
-        vectors[np.array(known, np.int64)[rows >= 0]] = own[rows[rows >= 0]]
-        other.recommender = self.recommender.with_vectors(items, torch.from_numpy(vectors))
-        return other
-
-    def space_of_texts(self, data: DomainData, item_ids: Sequence[str]) -> Floats:
-        """[len(item_ids), 128] where the texts of these items of `data` lie."""
-        return read_texts(self.space, data, item_ids, self.text)
+        vectors[there] = own[self._rows[before[there]]]
+        recommender = self.recommender.with_vectors(items, torch.from_numpy(vectors))
+        return type(self)(recommender, self.space, read, cold, self.text)
 
     @cached_property
     def _rows(self) -> NDArray[np.int64]:
@@ -164,10 +146,7 @@ class JointItems:
         self.recommender.save(folder / _RECOMMENDER)
         arrays = {f"space.{name}": value.numpy() for name, value in self.space.state_dict().items()}
         arrays |= {"read": self._read, "cold": self.cold.astype(np.int64)}
-        about = {
-            "recommender": self.recommender.name, "text": self.text, "cold_quantile": self.cold_quantile,
-            "dim": self.space.dim,
-        }  # fmt: skip
+        about = {"recommender": self.recommender.name, "text": self.text, "dim": self.space.dim}
         save_ranker(folder, SavedRanker(_NAME, {"item_id": self.item_ids}, about, arrays))
 
     @classmethod
@@ -188,13 +167,15 @@ class JointItems:
         }
         space = JointSpace(len(state["item_mean"]), len(state["text_mean"]), about["dim"])
         space.load_state_dict(state)
-        found = cls(recommender, space, arrays["read"], about["text"], about["cold_quantile"])
-        found.cold = arrays["cold"].astype(np.bool_)
-        return found
+        return cls(recommender, space, arrays["read"], arrays["cold"].astype(np.bool_), about["text"])
 
 
 def cold_items(recommender: SequentialRanker, quantile: float = COLD_QUANTILE) -> NDArray[np.bool_]:
-    """[items] which items are cold; see `JointItems`."""
+    """[items] which items are cold: liked no more often than the 35 % least liked items are, or without a
+    vector in the recommender.
+
+    Where all items would be cold, as where all are liked alike, only those are that nobody liked.
+    """
     counts = recommender.counts
     limit = float(np.quantile(counts, quantile)) if len(counts) else 0.0
     cold = counts <= (limit if limit < counts.max(initial=0) else 0)
@@ -217,7 +198,7 @@ def train_joint_items(
         data: its items, likes and vectors of texts.
         options: how.
         text: which text of the items is read.
-        cold_quantile: see `JointItems`.
+        cold_quantile: of the numbers of likes; see `cold_items`.
 
     Raises:
         UserError: the recommender scores otherwise, or nobody liked two items.
@@ -238,7 +219,7 @@ def train_joint_items(
     if len(examples.targets):
         record = JointTrainer(space, items, texts, examples, sampler, options).train()
     read = read_texts(space, data, recommender.item_ids, text)
-    found = JointItems(recommender, space, read, text, cold_quantile)
+    found = JointItems(recommender, space, read, cold_items(recommender, cold_quantile), text)
     found.record = record
     return found
 

@@ -30,7 +30,7 @@ class AllmrecItems(CatalogueRanker):
     A sequence recommender is fitted and frozen. Its item vectors, and vectors of the items' texts, go through
     a tower each into one space, where those of an item are to match and from where both can be decoded. An
     item scores the product of the recommender's state of a user and the vector decoded from the joint one: of
-    the item's own where it is warm, of its text where it is cold (`JointItems`). A history of which the
+    the item's own where it is warm, of its text where it is cold (`cold_items`). A history of which the
     recommender knows nothing gets the logarithms of the numbers of likes.
 
     Other than in the paper the vectors of both sides are standardised, users count with every like and not
@@ -43,7 +43,7 @@ class AllmrecItems(CatalogueRanker):
         by: `joint`, or for comparison `text`: every item by its text.
         positions, learning_rate, batch_size, epochs: see `JointOptions`.
         recommendation, matching, item_reconstruction, text_reconstruction: see `LossWeights`.
-        cold_quantile: see `JointItems`.
+        cold_quantile: see `cold_items`.
         seed: of all that is drawn; by default the data's.
 
     Attributes:
@@ -129,9 +129,10 @@ class AllmrecItems(CatalogueRanker):
         None where that cannot be: nothing was trained, or the texts are those of another embedder.
         """
         joint = self.joint.of_items(data) if self.joint is not None else None
-        return None if joint is None else self._with(joint)
+        return None if joint is None else self.of(joint)
 
-    def _with(self, joint: JointItems) -> Self:
+    def of(self, joint: JointItems) -> Self:
+        """A ranker of these parameters on a joint space that was trained already."""
         found = type(self)(**self.parameters)
         found.joint, found.item_ids, found.counts = joint, joint.item_ids, joint.recommender.counts
         return found
@@ -150,6 +151,6 @@ class AllmrecItems(CatalogueRanker):
         saved = load_saved(folder, cls.name)
         ranker = cls(**saved.parameters["given"])
         if saved.parameters["trained"]:
-            return ranker._with(JointItems.load(folder / _JOINT))
+            return ranker.of(JointItems.load(folder / _JOINT))
         ranker.item_ids, ranker.counts = tuple(saved.items["item_id"]), saved.arrays["counts"]
         return ranker

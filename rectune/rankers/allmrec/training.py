@@ -72,6 +72,9 @@ class JointTrainer:
         examples: of users, each able to get a drawn item.
         sampler: draws what they do not like.
         options: how.
+
+    Attributes:
+        space: as it was given.
     """
 
     def __init__(
@@ -84,7 +87,7 @@ class JointTrainer:
         options: JointOptions,
     ) -> None:
         self._device = device()
-        self._space, self._options, self._sampler = space.to(self._device), options, sampler
+        self.space, self._options, self._sampler = space.to(self._device), options, sampler
         self._items, self._texts = items.to(self._device), texts.to(self._device)
         rng = generator_of("joint space, held out", options.seed)
         self._apart = _held_out(np.arange(len(items)), rng)
@@ -108,11 +111,11 @@ class JointTrainer:
                 record.held_out.append(judged)
             if judged is None or judged < lowest:
                 lowest, record.best = judged or 0.0, epoch + 1
-                best = {name: value.clone() for name, value in self._space.state_dict().items()}
+                best = {name: value.clone() for name, value in self.space.state_dict().items()}
             if epoch + 1 - record.best >= _PATIENCE:
                 break
-        self._space.load_state_dict(best)
-        self._space.cpu()
+        self.space.load_state_dict(best)
+        self.space.cpu()
         return record
 
     def _epoch(self, epoch: int) -> dict[LossName, float]:
@@ -126,7 +129,7 @@ class JointTrainer:
             for start in steps:
                 some = slice(start, start + size)
                 batch = self._batch(self._examples.of(mixed[some]), negatives[some])
-                losses = self._space.losses(batch, self._options.weights)
+                losses = self.space.losses(batch, self._options.weights)
                 self._adam.zero_grad()
                 weighed(losses, self._options.weights).backward()  # type: ignore[no-untyped-call]
                 self._adam.step()
@@ -157,7 +160,7 @@ class JointTrainer:
         if not len(self._apart) or not len(self._judged.targets):
             return None
         batch = self._joined(self._judged, self._judged_negatives, self._apart)
-        return float(weighed(self._space.losses(batch, self._options.weights), self._options.weights))
+        return float(weighed(self.space.losses(batch, self._options.weights), self._options.weights))
 
 
 def new_space(items: Tensor, texts: Tensor, seed: int) -> JointSpace:

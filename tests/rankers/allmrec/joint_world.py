@@ -64,4 +64,4 @@ def recommender(data: DomainData) -> SequentialRanker:
 def joint_items(data: DomainData, fitted: SequentialRanker, **options) -> JointItems:
     """The joint space beside it."""
     given = {"learning_rate": 3e-3, "epochs": 10} | options
-    return train_joint_items(fitted, data, JointOptions(**given))
+    return train_joint_items(fitted, data, JointOptions(**given), cold_quantile=0.2)
