@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,9 +80,7 @@ def fitted(folder: Path, kind: type[Ranker], fit: Callable[[], Ranker]) -> Ranke
     return ranker
 
 
-def soft(
-    kind: type[SoftRanker], items: AllmrecItems, data: DomainData, folder: Path, **given: object
-) -> Ranker:
+def soft(kind: type[SoftRanker], items: AllmrecItems, data: DomainData, folder: Path, **given: Any) -> Ranker:
     """Stage 2, trained; goes on after an interruption."""
 
     def fit() -> Ranker:

@@ -79,7 +79,8 @@ class LlamaReader:
         """[words] the log-probabilities behind a row of the last batch."""
         found = self.lib.llama_get_logits_ith(self.context, row)
         logits = np.ctypeslib.as_array(found, (self.words,)).astype(np.float64)
-        return logits - logits.max() - np.log(np.exp(logits - logits.max()).sum())
+        found_logs: np.ndarray = logits - logits.max() - np.log(np.exp(logits - logits.max()).sum())
+        return found_logs
 
     def answers(
         self, ids: Sequence[int], prompt: np.ndarray, answers: Sequence[Sequence[int]], mixed: bool
@@ -90,7 +91,7 @@ class LlamaReader:
         start, end = 0, len(ids)
         for is_vector, run in groupby(ids, lambda token: token == VECTOR or not mixed):
             tokens = list(run)
-            rows = [(token, start + n, 0, start + n + 1 == end) for n, token in enumerate(tokens)]
+            rows = [(token, start + n, 0, int(start + n + 1 == end)) for n, token in enumerate(tokens)]
             self.read(rows, prompt[start : start + len(tokens)] if is_vector else None)
             start += len(tokens)
         first = self.logs(len(tokens) - 1)

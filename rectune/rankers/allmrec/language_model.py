@@ -40,12 +40,8 @@ class FrozenLanguageModel:
     @property
     def device(self) -> torch.device:
         """Where its input embeddings are."""
-        return next(self._embed.parameters()).device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The type of its input embeddings."""
-        return next(self._embed.parameters()).dtype
+        found: torch.device = next(self._embed.parameters()).device
+        return found
 
     @cached_property
     def width(self) -> int:
@@ -148,5 +144,5 @@ def open_language_model(
         tokenizer = load_tokenizer(folder)
         model = load_for_training(folder, models)
     if torch.cuda.is_available() and not load_in_4bit:
-        model.to("cuda")  # type: ignore[arg-type]
+        model.to("cuda")
     return FrozenLanguageModel(model, tokenizer, found.name)

@@ -70,7 +70,7 @@ def _behind(
     ).logits[0]  # fmt: skip
     cache.crop(-len(tokens))
     logs = torch.log_softmax(logits.float(), -1).gather(1, wanted[:, None])[:, 0]
-    return [part.tolist() for part in logs.split(own)]
+    return [part.tolist() for part in torch.split(logs, own)]
 
 
 def _groups(answers: Sequence[Ids]) -> Iterator[list[int]]:

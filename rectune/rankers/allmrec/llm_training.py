@@ -175,7 +175,7 @@ class LlmTrainer:
         (total / count).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.module.parameters(), _CLIP)
         self._optimizer.step()
-        self._sum, self._count = self._sum + float(total), self._count + count
+        self._sum, self._count = self._sum + float(total.detach()), self._count + count
 
     def _batches(self, epoch: int) -> list[list[TrainCase]]:
         """The cases in a drawn order; those of similar length together."""

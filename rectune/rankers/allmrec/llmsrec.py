@@ -199,7 +199,7 @@ class LlmSRec(SoftRanker):
             return self.items.score(histories, candidates)
         users = self.user_vectors(histories)
         self._make([at for shown in candidates for at in self.places_of(shown)])
-        found = []
+        found = list[Scores]()
         for user, shown in zip(users, candidates, strict=True):
             scores = np.append(self._vectors @ user, 0.0)  # what an unknown item scores
             found.append(scores[[self.place.get(item, -1) for item in shown]].astype(np.float64))

@@ -22,6 +22,10 @@ class Projection(nn.Module):
         norm: the mean norm of input embeddings.
     """
 
+    mean: Tensor
+    deviation: Tensor
+    norm: Tensor
+
     def __init__(self, inputs: int, width: int, norm: float) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(inputs))
@@ -33,7 +37,7 @@ class Projection(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """[n, inputs] -> [n, width]."""
-        found = self.layers((vectors - self.mean) / self.deviation)
+        found: Tensor = self.layers((vectors - self.mean) / self.deviation)
         return found * (self.norm / found.norm(dim=-1, keepdim=True).clamp(min=_SMALL))
 
     @torch.no_grad()

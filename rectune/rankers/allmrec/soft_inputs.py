@@ -79,7 +79,7 @@ class SoftInputs:
         found = self.model.embed(ids.clamp(min=0))
         items = [self.place[item] for prompt in prompts for item in prompt.items]
         if items:
-            rows, back = torch.tensor(items, device=ids.device).unique(return_inverse=True)
+            rows, back = torch.unique(torch.tensor(items, device=ids.device), return_inverse=True)
             vectors = self.projections.item(self.table[rows])[back]
             found = found.index_put((ids == ITEM,), vectors.to(found.dtype))
         if told := [prompt.history for prompt in prompts if USER in prompt.ids]:
@@ -87,7 +87,7 @@ class SoftInputs:
             found = found.index_put((ids == USER,), vectors.to(found.dtype))
         if self.out is not None:
             found = torch.where((ids == OUT)[:, None], self.out.to(found.dtype), found)
-        return list(found.split([len(prompt.ids) for prompt in prompts]))
+        return list(torch.split(found, [len(prompt.ids) for prompt in prompts]))
 
 
 def padded(rows: Sequence[Tensor]) -> Padded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from rectune.rankers.allmrec.llmsrec import LlmSRec, SRecModule, uniformity
 from rectune.rankers.allmrec.ranker import AllmRec
 from rectune.rankers.allmrec.soft_ranker import SoftRanker
 from rectune.rankers.domain_data import DomainData, TrainLikes
-from tests.models.tiny import tiny_checkpoint
 from tests.rankers.allmrec.joint_world import BLOCKS, names, recommender, world
+from tests.rankers.allmrec.soft_world import sharp_checkpoint
 
 LENGTH = 4
 
@@ -31,7 +32,7 @@ def items(data: DomainData) -> AllmrecItems:
 
 
 def new(kind: type[SoftRanker], **given) -> SoftRanker:
-    defaults = {"model": str(tiny_checkpoint()), "compute_dtype": "float32", "learning_rate": 1e-2}
+    defaults = {"model": str(sharp_checkpoint()), "compute_dtype": "float32", "learning_rate": 1e-2}
     return kind(**(defaults | {"cases": 60, "epochs": 4} | given))
 
 
@@ -80,11 +81,11 @@ def test_a_ranker_comes_back_from_disk(ranker: SoftRanker, tmp_path: Path):
 def test_another_language_model_in_its_place_is_refused(allmrec: AllmRec, tmp_path: Path):
     model = tmp_path / "model"
     model.mkdir()
-    for file in tiny_checkpoint().iterdir():
+    for file in sharp_checkpoint().iterdir():
         (model / file.name).write_bytes(file.read_bytes())
     allmrec.save(tmp_path / "ranker")
     about = tmp_path / "ranker" / "ranker.json"
-    about.write_text(about.read_text().replace(str(tiny_checkpoint()), str(model)))
+    about.write_text(about.read_text().replace(str(sharp_checkpoint()), str(model)))
     assert AllmRec.load(tmp_path / "ranker").score(*asked())
     (model / "config.json").write_text((model / "config.json").read_text() + " ")
     with pytest.raises(UserError, match="has changed"):
@@ -168,3 +169,23 @@ def test_another_catalogue_is_ranked_by_titles_and_texts(allmrec: AllmRec, data:
     assert found is not None and found.item_ids == ("c0-0", "c1-1", "w0-1")
     assert np.isfinite(found.score([["w0-1"]], [["c0-0", "c1-1"]])[0]).all()
     assert found.parameters == allmrec.parameters and len(allmrec.item_ids) > 3
+
+
+def test_of_two_wishes_each_finds_its_own_item_for_the_same_history(items: AllmrecItems, data: DomainData):
+    asked_for = {"0": "ships", "1": "bread"}  # by the block in an item's id
+    named = [replace(item, categories=(asked_for[name[1]],)) for name, item in data.items.items()]
+    told = DomainData("d", named, lambda: mixed_likes(data), data.embedder)
+    ranker = new(AllmRec, shown=2, wish_share=1.0, epochs=6).fit_beside(items, told)
+    candidates = [[names("w", 0)[n], names("w", 1)[n]] for n in range(4)]
+    history = [names("w", 0)[8], names("w", 1)[8]]
+    for block in range(BLOCKS):
+        scores = ranker.score_wishes([history] * 4, candidates, [asked_for[str(block)]] * 4)
+        assert [int(row.argmax()) for row in scores] == [block] * 4
+
+
+def mixed_likes(data: DomainData) -> TrainLikes:
+    """Everybody likes warm items of both blocks, in a drawn order: a history tells nothing."""
+    rng = np.random.default_rng(5)
+    warm = [data.likes.item_ids.index(name) for block in range(BLOCKS) for name in names("w", block)]
+    liked = np.concatenate([rng.permutation(warm)[:6] for _ in range(60)])
+    return TrainLikes(data.likes.item_ids, np.repeat(np.arange(60), 6), liked, np.arange(360))
