@@ -38,7 +38,9 @@ class Projection(nn.Module):
     def forward(self, vectors: Tensor) -> Tensor:
         """[n, inputs] -> [n, width]."""
         found: Tensor = self.layers((vectors - self.mean) / self.deviation)
-        return found * (self.norm / found.norm(dim=-1, keepdim=True).clamp(min=_SMALL))
+        length = torch.linalg.vector_norm(found, dim=-1, keepdim=True).clamp(min=_SMALL)
+        scaled: Tensor = found * (self.norm / length)
+        return scaled
 
     @torch.no_grad()
     def standardise_on(self, vectors: Tensor) -> None:

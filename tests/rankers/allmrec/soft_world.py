@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from atexit import register
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from rectune.rankers.allmrec.language_model import FrozenLanguageModel, open_language_model
 from rectune.rankers.allmrec.projections import Projections
@@ -33,13 +35,39 @@ def tiny_model() -> FrozenLanguageModel:
 @lru_cache(maxsize=1)
 def sharp_checkpoint() -> Path:
     """The tiny checkpoint with weights eight times as large: what it is given makes a difference."""
-    folder = Path(tempfile.mkdtemp(prefix="rectune-sharp-"))
+    return _changed("sharp", lambda name, value: value * 8 if value.dim() > 1 else value)
+
+
+@lru_cache(maxsize=1)
+def copying_checkpoint() -> Path:
+    """A model that says what it has read: every place adds the mean of what is before it, half of the
+    features of each token, and nothing else is done; the more often a word was there, the likelier it is.
+    """
+
+    def value_of(name: str, value: Tensor) -> Tensor:
+        made = torch.zeros_like(value)
+        if name == "model.layers.0.self_attn.v_proj.weight":
+            made[:] = torch.eye(*value.shape)
+        elif name == "model.layers.0.self_attn.o_proj.weight":
+            own, heads = torch.arange(16), 4  # of which two share a half each
+            for half in range(heads // 2):
+                made[half * 16 + own, half * 32 + own] = 20.0
+        return made if "proj" in name else value
+
+    return _changed("copying", value_of)
+
+
+def _changed(name: str, change: Callable[[str, Tensor], Tensor]) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=f"rectune-{name}-"))
     register(shutil.rmtree, folder, ignore_errors=True)
     for file in tiny_checkpoint().iterdir():
         shutil.copy(file, folder)
     weights = load_file(folder / "model.safetensors")
-    sharp = {name: value * 8 if value.dim() > 1 else value for name, value in weights.items()}
-    save_file(sharp, folder / "model.safetensors", {"format": "pt"})
+    save_file(
+        {key: change(key, value) for key, value in weights.items()},
+        folder / "model.safetensors",
+        {"format": "pt"},
+    )
     return folder
 
 
