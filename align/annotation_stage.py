@@ -54,6 +54,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> TagFigures:
     health = examine(tagged, pairs.rows, read_rows(inputs["queries"] / PROMPTS_FILE, Prompt), titles)
     write_health(out, health)
     health.check()
+    figures = health.figures()
     write_rows(out / "tags.parquet", (tag for _, tag in tagged), Decision)
     write_rows(out / "preferences.parquet", pairs.rows, Preference)
     names = sorted({tag.annotator for _, tag in tagged})
@@ -68,10 +69,10 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> TagFigures:
         pairs_of_a_tag=config.align.pairs,
         said_by_several=pairs.agreed,
         conflicts=_conflicts(pairs, config.align),
-        chosen_words_mean=_mean_words([pair.chosen for pair in pairs.rows]),
-        rejected_words_mean=_mean_words([pair.rejected for pair in pairs.rows]),
+        chosen_words_mean=round(figures.sides.words.chosen, 1),
+        rejected_words_mean=round(figures.sides.words.rejected, 1),
         nearness=tag_validity(tagged, catalogue, titles, config.align.embedder),
-        health=health.figures(),
+        health=figures,
     )
 
 
@@ -138,7 +139,3 @@ def _conflicts(pairs: PreferencePairs, settings: AlignConfig) -> Conflicts:
         settled=pairs.settled,
         left_out=pairs.contradicted - pairs.settled,
     )
-
-
-def _mean_words(texts: Sequence[str]) -> float:
-    return round(sum(len(text.split()) for text in texts) / len(texts), 1)

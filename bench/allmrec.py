@@ -8,7 +8,7 @@ Shown is Hit@1 of all targets, of cold ones (liked no more than the 35 % least l
 with 95 % intervals by a bootstrap over users.
 
 What was measured is kept, a line for each system and seed, in `runs/allmrec.jsonl`: a rerun goes on from
-there. Fitted recommenders are kept in `runs/rankers`.
+there. Fitted recommenders are kept in `runs/rankers`, vectors in `runs/allmrec-vectors.npz`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from rectune.core.artifacts import ArtifactStore
 from rectune.core.catalogue import load_catalogue
@@ -40,19 +42,21 @@ from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
 from rectune.rankers.eval_cases import EvalCase, passive_cases
 from rectune.rankers.fit_cache import FitCache, FittedData
 from rectune.rankers.sequential.ranker import SequentialRanker
+from rectune.retrieval.embedding import Vectors, dimension, embed, register
 
 STAGES: Mapping[str, Mapping[str, Any]] = {
     "allmrec_items": {},
-    "without recommendation": {"recommendation": 0.0},
+    "last positions": {"positions": "last"},
+    "last positions, rate 1e-4": {"positions": "last", "learning_rate": 1e-4},
     "without matching": {"matching": 0.0},
+    "without recommendation": {"recommendation": 0.0},
     "without item reconstruction": {"item_reconstruction": 0.0},
     "without text reconstruction": {"text_reconstruction": 0.0},
     "rate 1e-4": {"learning_rate": 1e-4},
-    "last positions": {"positions": "last"},
-    "last positions, rate 1e-4": {"positions": "last", "learning_rate": 1e-4},
 }
 GROUPS = ("cold items", "warm items")
 _DRAWS, _BOOTSTRAP = 5, 2000
+_EMBEDDER, _KEPT_AT_ONCE = "embedded, kept", 1024
 _QUICK: Mapping[str, Any] = {"epochs": 2}
 
 Ranks = dict[str, dict[str, list[int]]]  # of a system, and in it of a case: one a draw
@@ -81,8 +85,8 @@ class Trial:
         return found
 
 
-def trial(root: Path, runs: Path, seed: int, users: int, earlier: Sequence[Trial]) -> Trial:
-    """Run the stage data, and draw the candidates; vectors of texts are taken over from an earlier trial."""
+def trial(root: Path, runs: Path, seed: int, users: int) -> Trial:
+    """Run the stage data, and draw the candidates."""
     wanted = [
         f"data.root={root}", "data.datasets=[movielens]", "data.mixture_weights={movielens: 1}",
         f"data.test={users}", "data.train=150", "data.preference=60", "data.train_time_quantile=1.0",
@@ -102,11 +106,34 @@ def trial(root: Path, runs: Path, seed: int, users: int, earlier: Sequence[Trial
     pools = CandidateSampler(data, tests, likes_of)
     draw = partial(pools.drawn, protocol="uniform", seed=seed)
     candidates = {one.case.id: [draw(one, draw=n).candidates for n in range(_DRAWS)] for one in tests}
-    own = DomainData(domain, catalogue.of(domain), None, config.retrieval.embedder, config.fit.seed)
-    if earlier:
-        own = earlier[0].fitted.data.with_items(catalogue.of(domain))
-    own = own.with_likes(likes)
+    own = DomainData(domain, catalogue.of(domain), lambda: likes, _EMBEDDER, config.fit.seed)
     return Trial(seed, FittedData(own), tests, candidates, by_history_length(tests, pools, likes_of))
+
+
+class KeptVectors:
+    """The embedder `embedded`, whose vectors are kept in a file: embedding is most of a rerun's time.
+
+    Args:
+        file: .npz of texts and vectors.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._kept: dict[str, Vectors] = {}
+        if file.exists():
+            with np.load(file, allow_pickle=False) as found:
+                self._kept = dict(zip(found["texts"].tolist(), found["vectors"], strict=True))
+
+    def __call__(self, texts: Sequence[str]) -> Vectors:
+        """See `rectune.retrieval.embedding.embed`."""
+        new = sorted(set(texts) - self._kept.keys())
+        for start in range(0, len(new), _KEPT_AT_ONCE):
+            some = new[start : start + _KEPT_AT_ONCE]
+            self._kept.update(zip(some, embed(some), strict=True))
+            partial_file = self._file.with_suffix(".partial.npz")
+            np.savez(partial_file, texts=list(self._kept), vectors=np.stack(list(self._kept.values())))
+            partial_file.replace(self._file)
+        return np.stack([self._kept[text] for text in texts])
 
 
 class Results:
@@ -208,8 +235,9 @@ def main() -> None:
     seeds = [int(seed) for seed in given.seeds.split(",")][: 1 if given.quick else None]
     results = Results(given.runs / "allmrec.jsonl", [_DRAWS, users, given.quick])
     cache, trials = FitCache(given.runs / "rankers"), list[Trial]()
+    register(_EMBEDDER, dimension(), KeptVectors(given.runs / "allmrec-vectors.npz"), english=True)
     for seed in seeds:
-        trials.append(trial(given.data, given.runs, seed, users, trials))
+        trials.append(trial(given.data, given.runs, seed, users))
         measure_all(trials[-1], results, cache, given.quick)
     print(table(trials, results).to_markdown())
 

@@ -15,7 +15,7 @@ from rectune.core.progress import detail, say
 from rectune.core.std_streams import json_line
 from rectune.recommender.formatting import as_json, as_text
 from rectune.recommender.model_check import LOCALES
-from rectune.recommender.ranked_formatting import ranked_json, ranked_text
+from rectune.recommender.ranked_formatting import around, ranked_json, ranked_text
 from rectune.recommender.typed_history import Typed
 
 if TYPE_CHECKING:
@@ -70,16 +70,16 @@ class Answering:
         missing = ""
         if found.not_found and not asked.history_domain:
             others = bool(asked.query) or len(found.not_found) < len(asked.history)
-            missing = self._missing(found.not_found, others)
+            missing = self._missing(found, others)
         if notes := [note for note in (missing, self._note) if note]:
             say("; ".join(notes))
         self._note = ""
 
-    def _missing(self, titles: tuple[str, ...], others: bool) -> str:
+    def _missing(self, found: Recommendations, others: bool) -> str:
         """What becomes of titles that the catalogue lacks."""
         counts = self._recommender.ranker is None or not others
-        what = "only their words count" if counts else "they do not count"
-        return f"not in the catalogue, so {what}: {', '.join(titles)}"
+        part = "missing_words" if counts else "missing_ignored"
+        return around(found.locale, part, titles=", ".join(found.not_found))
 
 
 def converse(answer: Callable[[Typed], str], history_domain: str) -> None:

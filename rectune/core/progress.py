@@ -47,6 +47,17 @@ def muted() -> Iterator[None]:
         _muted = before
 
 
+@contextmanager
+def heard() -> Iterator[None]:
+    """Say again within `muted` what is said here: where one trial takes minutes, its progress is of use."""
+    global _muted
+    before, _muted = _muted, False
+    try:
+        yield
+    finally:
+        _muted = before
+
+
 def detail(text: str) -> None:
     """Write a plain line as `say` does, unless only what a person must know is wanted (`quiet`)."""
     if not _quiet:

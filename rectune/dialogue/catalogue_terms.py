@@ -1,6 +1,7 @@
 """The words by which a catalogue knows its items: categories, makers, values of facts, decades.
 
-They are found in running text, case, plural and Korean particles aside.
+They are found in running text, case, plural and Korean particles aside; categories by their standard names in
+the other language, too (`rectune.prompts.genre_names`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import cached_property
 
 from rectune.core.item_values import categories_of, facts_by_value, is_maker, makers_of
 from rectune.core.types import ORIGINAL_TITLE, Item
+from rectune.prompts.genre_names import names_for
 from rectune.prompts.title_matching import without_particle
 from rectune.prompts.titles import TitleWord, fold, split_words
 
@@ -90,7 +92,15 @@ class CatalogueTerms:
                 values |= {f"{item.year // 10 * 10}s", str(item.year)}
             for value in values:
                 found.setdefault(fold(value), set()).add(id)
+        for name, category in self._other_names.items():
+            found.setdefault(fold(name), found[fold(category)])
         return {value: frozenset(ids) for value, ids in found.items()}
+
+    @cached_property
+    def _other_names(self) -> dict[str, str]:
+        """Names of the categories in another language, or another one in this: 공포 for Horror."""
+        shown = {one for item in self._items.values() for one in categories_of(item).values()}
+        return names_for(sorted(shown))
 
     @cached_property
     def _by_words(self) -> dict[tuple[str, ...], Term]:
@@ -102,6 +112,10 @@ class CatalogueTerms:
                     if words and len(words) <= _LONGEST and len("".join(words)) >= _SHORTEST:
                         found.setdefault(words, term)
                         found.setdefault(("".join(words),), term)  # "scifi" for Sci-Fi
+        for name, category in self._other_names.items():
+            words = tuple(singular(word.text) for word in split_words(name))
+            if words and len("".join(words)) >= _SHORTEST:
+                found.setdefault(words, Term("category", category))
         return found
 
     @cached_property

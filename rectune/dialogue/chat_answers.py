@@ -19,6 +19,7 @@ from rectune.dialogue.memory import MemoryChange
 from rectune.dialogue.message_text import plain_message
 from rectune.dialogue.recall import nearest_facts, prompt_parts
 from rectune.dialogue.understanding import Understood
+from rectune.prompts.genre_names import as_said
 from rectune.prompts.titles import fold
 from rectune.recommender.answering import CatalogueAnswers
 
@@ -213,7 +214,7 @@ class Answering:
         if understood.ask in ("others", "not_that") and not understood.query:
             return say.say("others")
         if wish.met:
-            return say.say("wanted", wanted=", ".join(map(shown_value, wish.met)))
+            return say.say("wanted", wanted=", ".join(map(self._shown_as_said, wish.met)))
         if query and found.fits:
             return say.say("searched", query=self._quoted(query))
         if wish.history or wish.query:
@@ -224,12 +225,18 @@ class Answering:
         """What could not be met: it is never dropped silently."""
         say, notes = self._sentences, list[SaidSentence]()
         if wish.unmet:
-            notes.append(say.say("unmet", wanted=", ".join(map(shown_value, wish.unmet))))
+            notes.append(say.say("unmet", wanted=", ".join(map(self._shown_as_said, wish.unmet))))
         if not wish.lengths:
             notes.append(say.say("lengths"))
         if not found.fits and self._understood.query:
             notes.append(say.say("unfit", query=self._quoted(self._understood.query)))
         return [*notes, *([say.say("again")] if wish.again else [])]
+
+    def _shown_as_said(self, value: str) -> str:
+        """A value with the name that was said for it, now or before."""
+        said = [self._message.text, *(fact.quote for fact in reversed(self._change.facts))]
+        told = (as_said(value, text) for text in said if text)
+        return shown_value(next((one for one in told if one != value), value))
 
     def _quoted(self, query: str) -> str:
         """The words of the message that were searched with, where they stand in it as they are."""

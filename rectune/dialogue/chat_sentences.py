@@ -11,6 +11,7 @@ from rectune.core.text.plain import printable, shortened
 from rectune.core.types import Item, Locale
 from rectune.dialogue.chat_turn import SaidSentence
 from rectune.dialogue.knowledge import ChatFact, Persona, UserKnowledge
+from rectune.prompts.genre_names import as_said
 from rectune.prompts.locale_words import fill, load_words, one_line
 from rectune.prompts.template_reasons import quoted, template_reason
 from rectune.prompts.titles import fold
@@ -78,7 +79,10 @@ class Sentences:
             some = [fact for fact in facts if fact.kind == kind and of_items in (None, bool(fact.item_id))]
             if some:
                 names = [
-                    quoted(printable(one.value)) if one.item_id else shown_value(one.value) for one in some
+                    quoted(printable(one.value))
+                    if one.item_id
+                    else shown_value(as_said(one.value, one.quote))
+                    for one in some
                 ]
                 ids = tuple(one.item_id for one in some if one.item_id)
                 found.append(SaidSentence(self._filled(part, names=self._row(names[:_QUOTES])), ids))

@@ -14,6 +14,7 @@ from rectune.core.types import Locale
 from rectune.dialogue.findings import Evidence
 from rectune.dialogue.knowledge import Claim
 from rectune.dialogue.said import TASTE
+from rectune.prompts.genre_names import as_said
 from rectune.prompts.locale_words import fill, load_words
 
 FILE = "persona.{locale}.yaml"
@@ -111,7 +112,8 @@ def _named(claim: Claim, domain: str, locale: Locale) -> str:
 
 
 def _value(claim: Claim, locale: Locale) -> str:
-    value = cut_line(claim.value, _VALUE)
+    value = as_said(claim.value, claim.quote) if claim.aspect == "category" and claim.quote else claim.value
+    value = cut_line(value, _VALUE)
     return f"{value.removesuffix('s')}년대" if locale == "ko" and claim.aspect == "decade" else value
 
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
+
+from rectune.dialogue.traits import found_by
 
 Stance = Literal["likes", "avoids"]
 FactKind = Literal["like", "avoid", "want", "not_now", "seen", "mood", "occasion", "company", "time"]
@@ -101,6 +104,11 @@ class Claim:
     def counts(self) -> bool:
         """Whether it has a say in what is recommended."""
         return self.state != "removed"
+
+    @cached_property
+    def terms(self) -> frozenset[str]:
+        """What items are found by for the words of its value; split once, and gone with the claim."""
+        return found_by(self.value)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Claims from what a person said: tastes typed at the entrance, facts of chats, claims that they wrote.
 
 Words are compared with the catalogue, case and Korean particles aside: categories, makers, facts, decades and
-words of descriptions that it has become claims of that aspect, which items can be compared with. What it has
-nothing of stays as it was said.
+words of descriptions that it has become claims of that aspect, which items can be compared with; so do names
+of its categories in the other language (`rectune.prompts.genre_names`). What it has nothing of stays as it
+was said.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from rectune.core.text.plain import cut_line
 from rectune.dialogue.findings import claim_id
 from rectune.dialogue.knowledge import ChatFact, Claim, Stance, UserKnowledge
 from rectune.dialogue.traits import CatalogueTraits, Trait, aspect_order, telling_terms
+from rectune.prompts.genre_names import names_for
 from rectune.prompts.titles import split_words
 from rectune.retrieval.terms import is_hangul
 
@@ -191,6 +193,10 @@ def _spellings(catalogue: CatalogueTraits) -> _Spellings:
     for trait in sorted(_sayable(catalogue.holders), key=lambda one: (aspect_order(one[0]), one)):
         if words := tuple(word.text for word in split_words(trait[1])):
             found.setdefault(words, trait)
+    shown = {catalogue.shown[trait]: trait for trait in catalogue.holders if trait[0] == "category"}
+    for name, category in names_for(sorted(shown)).items():
+        if words := tuple(word.text for word in split_words(name)):
+            found.setdefault(words, shown[category])
     return _Spellings(found, max(map(len, found), default=0))
 
 

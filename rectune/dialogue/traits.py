@@ -123,7 +123,6 @@ def traits_and_terms(item: Item) -> tuple[frozenset[Trait], frozenset[str]]:
     return frozenset(_named(item)), _stemmed((*own, *more))
 
 
-@lru_cache(maxsize=1024)
 def found_by(text: str) -> frozenset[str]:
     """What items are found by for a text: its terms that say something; of English words their stems."""
     return _stemmed(telling_terms(text))

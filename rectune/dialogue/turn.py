@@ -19,10 +19,12 @@ from rectune.dialogue.message_text import plain_message
 from rectune.dialogue.model_reading import read_by_model
 from rectune.dialogue.understanding import Spoken, Understood, foreign_in, understand
 from rectune.recommender.answering import CatalogueAnswers
+from rectune.retrieval.embedding import query_vectors_kept
 
 _BEFORE = 4  # turns in which `that game` may have been named
 
 
+@query_vectors_kept()
 def take_turn(
     message: ChatMessage,
     recommender: CatalogueAnswers,

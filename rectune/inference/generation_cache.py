@@ -40,13 +40,14 @@ _COLUMNS = "key, text, finish, prompt_tokens, tokens, left_out"
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
-def request_key(digest: str, request: GenerationRequest) -> bytes:
+def request_key(digest: str, request: GenerationRequest, hold: bool = True) -> bytes:
     """The key of an answer: the model's digest and everything in the request that can change its text.
 
     `GenerationRequest.id` and `SamplingConfig.seed` (from which stages derive request seeds) are not part of
     it. Messages stand for the rendered prompt: the template is part of the model file. The order of the stop
     strings does not matter. Fields that requests gained later are part of the key only where they are not at
-    their defaults, so that earlier answers stay valid.
+    their defaults, so that earlier answers stay valid. `hold` is whether the messages before the last, which
+    many requests share, are held in memory with their hash: False where users wrote them.
     """
     rest: list[object] = [
         request.prefill,
@@ -57,7 +58,8 @@ def request_key(digest: str, request: GenerationRequest) -> bytes:
     if later := _later(request):
         rest.append(later)
     # What is hashed is one JSON list; its beginning, which many requests share, is hashed once.
-    key = _hashed_head(digest, request.messages[:-1]).copy()
+    head = _held_head if hold else _hashed_head
+    key = head(digest, request.messages[:-1]).copy()
     key.update(_json(request.messages[-1:])[1:] + b"," + _json(rest)[1:])
     return key.digest()
 
@@ -157,11 +159,13 @@ class GenerationCache(AbstractContextManager["GenerationCache"]):
             ) from None
 
 
-@lru_cache(maxsize=64)
 def _hashed_head(digest: str, messages: tuple[tuple[str, str], ...]) -> hashlib.blake2b:
     """The hash over the beginning of a key's list: all messages but the last; to be copied, not changed."""
     start = _json([_KEYS, digest])[:-1] + b",["
     return hashlib.blake2b(start + b"".join(_json(message) + b"," for message in messages), digest_size=20)
+
+
+_held_head = lru_cache(maxsize=64)(_hashed_head)
 
 
 def _later(request: GenerationRequest) -> dict[str, object]:

@@ -91,11 +91,11 @@ class ServiceGenerate:
         asked = [self._varied(one) for one in budgeted(model, requests, budget)]
         places: dict[bytes, list[int]] = {}
         for at, request in enumerate(asked):
-            places.setdefault(request_key("", request), []).append(at)
+            places.setdefault(request_key("", request, hold=False), []).append(at)
         found: dict[int, GenerationResult] = {}
 
         def keep(first: int, answer: GenerationResult) -> None:
-            for at in places[request_key("", asked[first])]:
+            for at in places[request_key("", asked[first], hold=False)]:
                 found[at] = replace(answer, id=requests[at].id)
                 if on_answer:
                     on_answer(at, found[at])

@@ -108,8 +108,8 @@ def compute_type(models: ModelsConfig) -> torch.dtype:
     """The type of the arithmetic around the weights.
 
     `auto`: bfloat16 where the accelerator has it in hardware, else float16; float32 on every CPU, so that one
-    recipe gives one result on all of them. `native`: the same, but bfloat16 on a CPU that has it in hardware;
-    elsewhere it would be emulated, which is slow.
+    recipe gives one result on all of them. `native`: the same, but bfloat16 on a CPU that multiplies matrices
+    of it (AMX), where it is faster.
     """
     import torch
 
@@ -118,16 +118,18 @@ def compute_type(models: ModelsConfig) -> torch.dtype:
         return named[models.compute_dtype]
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    native = models.compute_dtype == "native" and processor_has_bfloat16()
+    native = models.compute_dtype == "native" and processor_has_amx()
     return torch.bfloat16 if native else torch.float32
 
 
-def processor_has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware: AVX-512 BF16 or AMX."""
+def processor_has_amx() -> bool:
+    """Whether this CPU multiplies matrices of bfloat16 in hardware.
+
+    With AVX-512 BF16 alone a product takes longer than one of float32 (docs/experiments.md).
+    """
     import torch
 
-    found = torch.cpu.get_capabilities()
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 def check_missing(info: dict[str, Any], where: str) -> None:

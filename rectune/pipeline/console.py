@@ -11,7 +11,7 @@ from typing import Any
 from rectune.core.artifacts import ArtifactStore, generation_cache_path
 from rectune.core.recipe import load_recipe
 from rectune.core.text.plain import printable
-from rectune.pipeline.plan import PlannedStage
+from rectune.pipeline.plan import WAITS, PlannedStage
 from rectune.pipeline.run import RunOptions, run_pipeline
 
 
@@ -24,7 +24,17 @@ def plan_table(steps: Sequence[PlannedStage]) -> str:
         if step.stage.name == "push" and step.state == "missing":
             mark, why = "on request", "only rectune push runs it"
         lines.append(f"{step.stage.name:<11} {mark:<11} {step.key or '-':<17} {why}".rstrip())
-    return "\n".join(lines)
+    return "\n".join([*lines, *_lacking(steps)])
+
+
+def _lacking(steps: Sequence[PlannedStage]) -> list[str]:
+    """One line on what has to be there before the recipe can run; none where nothing is missing."""
+    first = [step for step in steps if step.state == "blocked" and not step.why.startswith(WAITS)]
+    if not first:
+        return []
+    waiting = sum(step.state == "blocked" for step in steps) - len(first)
+    told = "; ".join(f"{step.stage.name}: {step.why.splitlines()[0].rstrip(';')}" for step in first)
+    return ["", f"cannot run: {told}" + (f"; {waiting} more stages wait for it" if waiting else "")]
 
 
 def closing_words(folders: dict[str, Path], last: str) -> str:

@@ -138,9 +138,9 @@ def precision_of(models: ModelsConfig, device: DeviceSpec) -> str:
     if models.compute_dtype not in ("auto", "native"):
         return models.compute_dtype
     if models.compute_dtype == "native" and not device.gpu:
-        from rectune.models.loading import processor_has_bfloat16
+        from rectune.models.loading import processor_has_amx
 
-        return "bfloat16" if processor_has_bfloat16() else "float32"
+        return "bfloat16" if processor_has_amx() else "float32"
     return "bfloat16" if device.gpu else "float32"
 
 

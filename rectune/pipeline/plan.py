@@ -16,6 +16,8 @@ from rectune.pipeline.stages import Stage, needed_for
 
 _SHOWN = 3  # files named where a source has changed
 
+WAITS = "waits for"  # begins why a stage cannot run that lacks the result of another one
+
 State = Literal["finished", "begun", "missing", "blocked"]
 
 # Packages whose version can change a result.
@@ -55,7 +57,7 @@ def next_step(
     """The planned state of one stage, given the steps of the stages before it."""
     stuck = [name for name in stage.inputs if not before[name].key]
     if stuck:
-        return PlannedStage(stage, None, "blocked", f"waits for {', '.join(stuck)}")
+        return PlannedStage(stage, None, "blocked", f"{WAITS} {', '.join(stuck)}")
     inputs = {name: before[name].key for name in stage.inputs}
     try:
         outside = stage.outside(recipe, store, inputs)

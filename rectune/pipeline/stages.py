@@ -79,7 +79,7 @@ STAGES: tuple[Stage, ...] = (
         "rankers fitted on likes and texts, tuned, and chosen among on held-out users; the index",
         sections=("fit", "retrieval"),
         inputs=("data", "queries"),
-        version=2,
+        version=3,
         modules=("lancedb", "sentence_transformers"),
     ),
     Stage(
@@ -126,7 +126,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("align",),
         inputs=("data", "queries", "candidates"),
         outside=external_inputs.tags,
-        version=3,
+        version=4,
         modules=("matplotlib",),
     ),
     Stage(

@@ -16,6 +16,7 @@ from typing import Any
 from rectune.core.item_values import categories_of, facts_by_value, is_maker
 from rectune.core.text.leading_article import upright
 from rectune.core.types import ORIGINAL_TITLE, Item, Locale, without_opinions
+from rectune.prompts.amounts import amount_in_words
 from rectune.prompts.in_common import Common, most_in_common
 from rectune.prompts.locale_words import fill, load_words, one_line
 from rectune.prompts.teacher_prompts import told_opinions
@@ -183,6 +184,7 @@ class _Written:
         )
 
     def _told(self, name: str, value: str) -> dict[str, str]:
+        name, value = amount_in_words(name, value)
         role = self._role(name, value.count(", ") + 1)
         return {"role": role, "value": _cut(one_line(value), _TITLE)}
 

@@ -6,7 +6,7 @@ import difflib
 import importlib
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rectune.core.errors import UserError
 from rectune.core.extras import missing_extra
+from rectune.rankers.best import best_allowed
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -69,7 +70,8 @@ class Ranker(ABC):
         item_ids: the items it was fitted on, in the order of the catalogue.
         learns_from_likes: whether it is fitted on other people's likes: without any, all items score alike.
         learns_from_texts: whether one that learns from likes is fitted on the items' texts too.
-        costly: whether fitting it takes minutes, so that what was fitted on holdouts is kept as well.
+        costly: whether fitting takes minutes, so that what was fitted on holdouts is kept as well. It keeps
+            its state in the file `checkpoint`, to go on if killed, and begins from the fitted one `start`.
         grid: arguments of the constructor that are tried when it is tuned, the simplest first.
     """
 
@@ -78,6 +80,8 @@ class Ranker(ABC):
     learns_from_likes: ClassVar[bool] = True
     learns_from_texts: ClassVar[bool] = False
     costly: ClassVar[bool] = False
+    checkpoint: Path | None = None
+    start: Ranker | None = None
     grid: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
     @abstractmethod
@@ -87,6 +91,14 @@ class Ranker(ABC):
     @abstractmethod
     def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
         """See `CandidateScorer.score`."""
+
+    def fit_cost(self, data: DomainData) -> str:
+        """What fitting costs here, in words, measured on a part of it; "" unless it is `costly`."""
+        return ""
+
+    def of_items(self, data: DomainData) -> Self | None:
+        """The same ranker for another catalogue, where it can score new items; else None."""
+        return None
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -198,24 +210,6 @@ class CatalogueRanker(Ranker):
         return found
 
 
-def best_places(scores: Scores, k: int) -> NDArray[np.int64]:
-    """The places of the k highest scores, the best first; of equal ones the first. NaN is the lowest."""
-    scores = np.where(np.isnan(scores), -np.inf, scores)
-    count = min(max(k, 0), len(scores))
-    if count * 4 < len(scores):  # sorting all of a large catalogue takes longer
-        least = np.partition(scores, len(scores) - count)[len(scores) - count] if count else np.inf
-        places = np.flatnonzero(scores >= least)
-    else:
-        places = np.arange(len(scores))
-    return places[np.argsort(-scores[places], kind="stable")[:count]]
-
-
-def best_allowed(scores: Scores, k: int, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The same among the items that are allowed, [items]."""
-    left = np.flatnonzero(allowed)
-    return left[best_places(scores[left], k)]
-
-
 # Name -> the class, the simplest first; nothing is imported before it is asked for.
 RANKERS: dict[str, str] = {
     "random": "rectune.rankers.baselines:Random",
@@ -243,19 +237,28 @@ RANKERS: dict[str, str] = {
 INTERACTION_FREE = ("random", "bm25", "embedding_mean", "embedding_best", "hybrid")
 
 
-def fit_ranker(name: str, data: DomainData, parameters: Mapping[str, Any] | None = None) -> Ranker:
+def fit_ranker(
+    name: str,
+    data: DomainData,
+    parameters: Mapping[str, Any] | None = None,
+    prepare: Callable[[Ranker], None] | None = None,
+) -> Ranker:
     """The ranker of this name, fitted on a domain.
 
     Args:
         name: one of `RANKERS`, or `module:Class` of your own.
         data: the domain's items and likes.
         parameters: arguments of its constructor; its defaults without any.
+        prepare: called with the ranker before it is fitted.
 
     Raises:
         UserError: there is none of this name, its module cannot be imported, or its `item_ids` are not the
             items of the domain in their order.
     """
-    fitted = ranker_class(name)(**(parameters or {})).fit(data)
+    ranker = ranker_class(name)(**(parameters or {}))
+    if prepare is not None:
+        prepare(ranker)
+    fitted = ranker.fit(data)
     if tuple(fitted.item_ids) != tuple(data.items):
         raise UserError(
             f"the ranker {name} has other item_ids than the items that it was fitted on, or another order",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, cast
@@ -23,15 +23,15 @@ from rectune.core.figures.fit import (
 from rectune.core.progress import muted, say
 from rectune.core.settings import FitConfig
 from rectune.core.stats.metrics import ndcg_at
-from rectune.core.types import content_id
-from rectune.rankers.base import Ranker, Scores, fit_ranker, ranker_class
-from rectune.rankers.choose_weights import FEWEST, ScoredUsers, best_parameters, choose_weights
+from rectune.rankers.base import Ranker, Scores, ranker_class
+from rectune.rankers.choose_weights import ScoredUsers, best_parameters, choose_weights
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.fit_cache import FitCache, FittedData
-from rectune.rankers.holdout import HeldOutUser, Holdout, as_many_as_fit, holdouts, shortened, target_ranks
+from rectune.rankers.holdout import as_many_as_fit, holdouts
+from rectune.rankers.tuning import Fold, fitted_on_fold, length_of, say_costs, tuned_parameters
 from rectune.rankers.weighting import standardised_rows, weighted
 
-_EMBEDDING = ("embedding_mean", "embedding_best", "hybrid")
+_WITH_LLM = ("embedding_mean", "embedding_best", "hybrid", "sasrec", "sasrec_text", "bert4rec")
 _OF_WORDS = ("bm25", "embedding_best", "hybrid")  # those that score texts
 _HISTORY_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5)
 
@@ -67,6 +67,7 @@ class ChoiceOptions:
         asked: users with queries.
         search: scores of the catalogue by its index, where there is one.
         cache: of earlier runs.
+        warm_start: whether training on all likes starts from an earlier run's, see `FitCache.final_ranker`.
     """
 
     rankers: Sequence[str] = tuple(FitConfig().rankers)
@@ -75,6 +76,7 @@ class ChoiceOptions:
     asked: Sequence[AskedUser] = ()
     search: TextScores | None = None
     cache: FitCache = field(default_factory=FitCache)
+    warm_start: bool = FitConfig().warm_start
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,17 @@ def choose(data: DomainData, options: ChoiceOptions) -> Chosen:
     """
     names = _able(options.rankers, data)
     wanted = as_many_as_fit(options.users, len(names) * len(data.items))
-    folds = [_Fold(data, one, options.seed) for one in holdouts(data.likes, wanted, options.seed)]
+    folds = [Fold(data, one, options.seed) for one in holdouts(data.likes, wanted, options.seed)]
+    say_costs(names, folds, data, options.cache)
     with muted():
-        tuned: dict[str, Mapping[str, Any]] = {name: _tuned(name, folds, options.cache) for name in names}
-        histories = _histories(names, folds, tuned, data)
+        tuned: dict[str, Mapping[str, Any]] = {
+            name: tuned_parameters(name, folds, options.cache) for name in names
+        }
+        histories = _histories(names, folds, tuned, data, options.cache)
     whole = FittedData(data)
-    rankers = {name: options.cache.ranker(name, tuned[name], whole) for name in names}
+    final = partial(options.cache.final_ranker, data=whole, warm_start=options.warm_start)
+    known = len(options.cache.warm_started)
+    rankers = {name: final(name, tuned[name]) for name in names}
     choice = DomainChoice(
         domain=data.domain,
         items=len(data.items),
@@ -107,6 +114,7 @@ def choose(data: DomainData, options: ChoiceOptions) -> Chosen:
         users=len(np.unique(data.likes.users)),
         timed=data.likes.times is not None,
         parameters={name: dict(parameters) for name, parameters in tuned.items() if parameters},
+        warm_started=tuple(options.cache.warm_started[known:]),
         histories=histories,
         queries=_default_queries(names, options.search),
     )
@@ -140,12 +148,6 @@ def history_scores(
     return found
 
 
-def length_of(history: Sequence[str], there: Collection[str]) -> HistoryLength:
-    """The length that counts: of the items that the catalogue (`there`) has, each once."""
-    known = sum(item in there for item in set(history))
-    return "0" if not known else "1-4" if known < 5 else "5+"
-
-
 def learning_among(rankers: Mapping[str, Ranker]) -> frozenset[str]:
     """The names of those that learn from likes."""
     return frozenset(name for name, ranker in rankers.items() if ranker.learns_from_likes)
@@ -171,7 +173,7 @@ def text_scores(
 def _able(names: Sequence[str], data: DomainData) -> list[str]:
     """The rankers that can be fitted here: with the installed packages, and on the likes that there are."""
     found = list(names)
-    if not is_installed("sentence_transformers") and (lacking := [n for n in found if n in _EMBEDDING]):
+    if not is_installed("sentence_transformers") and (lacking := [n for n in found if n in _WITH_LLM]):
         say(f"without the extra llm these rankers are left out: {', '.join(lacking)}")
         found = [name for name in found if name not in lacking]
     if not len(data.likes.users):
@@ -182,60 +184,12 @@ def _able(names: Sequence[str], data: DomainData) -> list[str]:
     return found
 
 
-class _Fold:
-    """A holdout: data to fit on, and its users by the length of their histories."""
-
-    def __init__(self, data: DomainData, holdout: Holdout, seed: int) -> None:
-        self.fitted = FittedData(data.with_likes(holdout.likes))
-        every, place = holdout.users, data.place
-        self.users: dict[HistoryLength, list[HeldOutUser]] = {
-            "0": [HeldOutUser((), user.target) for user in every],
-            "1-4": [shortened(user, seed) for user in every],
-            "5+": [user for user in every if length_of(user.history, place) == "5+"],
-        }
-        seen = {"0": every, "1-4": every, "5+": self.users["5+"]}
-        self.absent = {n: [[place[i] for i in user.history] for user in seen[n]] for n in HISTORY_LENGTHS}
-        self.targets = {n: [place[user.target] for user in self.users[n]] for n in HISTORY_LENGTHS}
-        self.identity = content_id("fold", [(user.history, user.target) for user in every])
-
-    def scores(self, ranker: Ranker, length: HistoryLength) -> Scores:
-        """[users, items] for the users of this length."""
-        return ranker.score_all([user.history for user in self.users[length]])
-
-    @property
-    def tuned_on(self) -> HistoryLength:
-        """The users that parameters are tuned on: with long histories, if there are any."""
-        return "5+" if self.users["5+"] else "1-4"
-
-    def ranks(self, ranker: Ranker) -> NDArray[np.int64]:
-        """The ranks of the targets of the users that parameters are tuned on."""
-        length = self.tuned_on
-        return target_ranks(self.scores(ranker, length), self.targets[length], self.absent[length])
-
-
-def _tuned(name: str, folds: Sequence[_Fold], cache: FitCache) -> Mapping[str, Any]:
-    """The parameters of a ranker's grid under which it does best by itself; of too few users, the first."""
-    grid = ranker_class(name).grid
-    if len(grid) < 2 or sum(len(fold.users[fold.tuned_on]) for fold in folds) < FEWEST:
-        return grid[0]
-    tried = []
-    for parameters in grid:
-        makers = [(fold, partial(_ranks, name, parameters, fold)) for fold in folds]
-        ranks = [cache.ranks(name, parameters, fold.fitted, fold.identity, make) for fold, make in makers]
-        tried.append(ndcg_at(np.concatenate(ranks), 10))
-    return grid[best_parameters(tried)]
-
-
-def _ranks(name: str, parameters: Mapping[str, Any], fold: _Fold) -> NDArray[np.int64]:
-    """The ranks of a fold's targets by a ranker that is fitted on it."""
-    return fold.ranks(fit_ranker(name, fold.fitted.data, parameters))
-
-
 def _histories(
     names: Sequence[str],
-    folds: Sequence[_Fold],
+    folds: Sequence[Fold],
     tuned: Mapping[str, Mapping[str, Any]],
     data: DomainData,
+    cache: FitCache,
 ) -> dict[HistoryLength, RankerChoice]:
     """What ranks for histories of each length."""
     learning = [name for name in names if ranker_class(name).learns_from_likes]
@@ -244,7 +198,7 @@ def _histories(
     }
     for name in names:
         for fold in folds:
-            ranker = fit_ranker(name, fold.fitted.data, tuned[name])
+            ranker = fitted_on_fold(name, tuned[name], fold, cache)
             for length in HISTORY_LENGTHS:
                 scores[length][name].append(fold.scores(ranker, length))
     found: dict[HistoryLength, RankerChoice] = {}

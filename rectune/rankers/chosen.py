@@ -21,11 +21,11 @@ from rectune.rankers.choice import (
     choose,
     history_scores,
     learning_among,
-    length_of,
     text_scores,
 )
 from rectune.rankers.co_likes import CoLikes
 from rectune.rankers.saved import Arrays, SavedRanker, load_saved, save_ranker
+from rectune.rankers.tuning import length_of
 from rectune.rankers.weighting import item_weights, standardised, standardised_rows, weighted
 
 if TYPE_CHECKING:

@@ -25,19 +25,22 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class TrainLikes:
-    """Likes of train users, each pair of user and item once.
+    """Likes of train users, each pair of user and item once; those of a user that have the same time, or
+    none, are in the order of the file.
 
     Attributes:
         item_ids: the items of the domain.
         users: [likes] numbers of the users, of any range.
         items: [likes] places in `item_ids`.
         times: [likes] in milliseconds since 1970; None where none are known.
+        user_ids: the ids of the users, in any order; None where these are not known.
     """
 
     item_ids: tuple[str, ...]
     users: Codes
     items: Codes
     times: Codes | None = None
+    user_ids: tuple[str, ...] | None = None
 
     @cached_property
     def counts(self) -> Codes:
@@ -222,6 +225,11 @@ def train_likes(data: Path, cases: Sequence[Case], domain: str) -> TrainLikes:
     places = np.zeros(int(items["item"].max() or 0) + 1, np.int64)  # type: ignore[arg-type]
     places[items["item"].to_numpy()] = np.arange(items.height)
     times = None if liked["timestamp"].null_count() else liked["timestamp"].cast(pl.Int64).to_numpy()
+    people = users.filter(pl.col("user").is_in(liked["user"].unique().implode()))["user_id"]
     return TrainLikes(
-        tuple(items["item_id"]), liked["user"].to_numpy(), places[liked["item"].to_numpy()], times
+        tuple(items["item_id"]),
+        liked["user"].to_numpy(),
+        places[liked["item"].to_numpy()],
+        times,
+        tuple(people),
     )

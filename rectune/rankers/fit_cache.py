@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.errors import UserError
+from rectune.core.progress import say
 from rectune.core.text.morphemes import segmenter
 from rectune.core.types import content_id
 from rectune.rankers.base import RANKERS, Ranker, fit_ranker, ranker_class
 from rectune.rankers.domain_data import DomainData, TrainLikes
+from rectune.rankers.latest_fit import LatestFit, digests
+from rectune.rankers.saved import is_saved
 
 _VERSION = 2  # raised when rankers are fitted in another way
 
@@ -30,8 +33,9 @@ class FittedData:
 
     def identity(self, name: str) -> str:
         """Of what a ranker of this name is made of: likes, texts, or (one of your own) both."""
-        texts = self._texts if name not in RANKERS or not ranker_class(name).learns_from_likes else ""
-        likes = self._likes if name not in RANKERS or ranker_class(name).learns_from_likes else ""
+        kind = ranker_class(name) if name in RANKERS else None
+        texts = self._texts if kind is None or kind.learns_from_texts or not kind.learns_from_likes else ""
+        likes = self._likes if kind is None or kind.learns_from_likes else ""
         return content_id(_VERSION, name, texts, likes, self.data.seed)
 
     @cached_property
@@ -56,34 +60,92 @@ class FitCache:
 
     Attributes:
         reused, made: how often something was there, or had to be made.
+        warm_started: the names of the final rankers whose training started from an earlier one.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self.reused = self.made = 0
+        self.warm_started: list[str] = []
+        self._final: dict[Path, Path] = {}
 
     def ranker(self, name: str, parameters: Mapping[str, Any], data: FittedData) -> Ranker:
         """The ranker of this name, fitted on this data, now or in an earlier run."""
         if self._folder is None:
             self.made += 1
             return fit_ranker(name, data.data, parameters)
-        place = self._place(name, parameters, data)
-        if name in RANKERS:
-            try:
-                found = ranker_class(name).load(place)
-                self.reused += 1
-                return found
-            except UserError:  # not there, or damaged
-                pass
+        return self._ranker_at(self._place(name, parameters, data), name, parameters, data)
+
+    def final_ranker(
+        self, name: str, parameters: Mapping[str, Any], data: FittedData, warm_start: bool = False
+    ) -> Ranker:
+        """The same for all likes of a domain; a costly one is noted as the latest of its kind.
+
+        Args:
+            name, parameters, data: as for `ranker`.
+            warm_start: whether a costly one starts from the latest of its kind, if that has seen likes of
+                nobody but the users who are trained on now.
+        """
+        if self._folder is None or name not in RANKERS or not ranker_class(name).costly:
+            return self.ranker(name, parameters, data)
+        identity, users = data.identity(name), data.data.likes.user_ids
+        file = self._folder / f"{content_id('latest', name, dict(parameters), data.data.domain)}.latest.json"
+        latest, start = LatestFit.read(file), None
+        place = plain = self._place(name, parameters, data)
+        if warm_start and latest and latest.made_of == identity:
+            place = self._folder / latest.ranker
+        elif warm_start and latest and users is not None and not latest.knows_only(users):
+            say(f"  {name}: begins anew; the earlier one knew people who are not trained on now")
+        elif warm_start and latest and users is not None:
+            start = self._loaded(name, self._folder / latest.ranker)
+            if start is not None:
+                place = self._folder / content_id("ranker", plain.name, "from", latest.ranker)
+        if place != plain:
+            self.warm_started.append(name)
+            self._final[plain] = place
+        found = self._ranker_at(place, name, parameters, data, start)
+        if users is not None:
+            LatestFit(place.name, identity, digests(users)).write(file)
+        return found
+
+    def _ranker_at(
+        self,
+        place: Path,
+        name: str,
+        parameters: Mapping[str, Any],
+        data: FittedData,
+        start: Ranker | None = None,
+    ) -> Ranker:
+        """The ranker that is there, else one that is fitted and saved there."""
+        if name in RANKERS and (there := self._loaded(name, place)):
+            self.reused += 1
+            return there
         shutil.rmtree(place, ignore_errors=True)
         self.made += 1
-        fitted = fit_ranker(name, data.data, parameters)
+
+        def prepare(ranker: Ranker) -> None:
+            if ranker.costly:
+                ranker.checkpoint, ranker.start = place.with_suffix(".checkpoint"), start
+
+        fitted = fit_ranker(name, data.data, parameters, prepare)
         fitted.save(place)
         return fitted
+
+    @staticmethod
+    def _loaded(name: str, place: Path) -> Ranker | None:
+        try:
+            return ranker_class(name).load(place)
+        except UserError:  # not there, or damaged
+            return None
+
+    def holds(self, name: str, parameters: Mapping[str, Any], data: FittedData) -> bool:
+        """Whether this ranker was fitted on this data in an earlier run."""
+        return self._folder is not None and name in RANKERS and is_saved(self._place(name, parameters, data))
 
     def write(self, name: str, parameters: Mapping[str, Any], data: FittedData, folder: Path) -> None:
         """Put a ranker that was asked for into another folder, by hard links where the disk has them."""
         place = self._place(name, parameters, data)
+        place = self._final.get(place, place)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(place, folder, copy_function=_link)
 

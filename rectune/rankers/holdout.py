@@ -74,7 +74,7 @@ def _held_out(likes: TrainLikes, users: NDArray[np.int64], order: NDArray[np.int
     ids = [[likes.item_ids[at] for at in rows] for rows in np.split(likes.items[mine], bounds)]
     held = tuple(HeldOutUser(tuple(row[:-1]), row[-1]) for row in ids)
     times = None if likes.times is None else likes.times[~away]
-    rest = replace(likes, users=likes.users[~away], items=likes.items[~away], times=times)
+    rest = replace(likes, users=likes.users[~away], items=likes.items[~away], times=times, user_ids=None)
     return Holdout(rest, held)
 
 

@@ -25,7 +25,8 @@ def with_items(ranker: Ranker, data: DomainData) -> Ranker:
 
     One that needs no interactions is fitted on the items. Of a choice each part is treated by itself, and its
     weights stay as they were measured; whoever goes by the number of an item's likes finds none of a new one.
-    Any other ranker scores the items that it knows as before, and new ones by `NewItems`.
+    One that learned of texts too scores new items by theirs (`Ranker.of_items`). Any other ranker
+    scores the items that it knows as before, and new ones by `NewItems`.
 
     Args:
         ranker: fitted; it is not changed.
@@ -42,7 +43,7 @@ def _with_items(ranker: Ranker, data: DomainData, content: Callable[[], Hybrid])
         return content() if isinstance(ranker, Hybrid) else _fresh(ranker).fit(data)
     if tuple(ranker.item_ids) == tuple(data.items):
         return ranker
-    return NewItems(ranker, content())
+    return ranker.of_items(data) or NewItems(ranker, content())
 
 
 class NewItems(CatalogueRanker):

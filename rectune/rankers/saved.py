@@ -55,6 +55,11 @@ def save_ranker(folder: Path, ranker: SavedRanker) -> None:
     write_atomically(folder / _ABOUT, json.dumps(about, ensure_ascii=False, indent=1))
 
 
+def is_saved(folder: Path) -> bool:
+    """Whether a folder has a ranker that was written whole; it may be damaged since."""
+    return (folder / _ABOUT).is_file()
+
+
 def load_saved(folder: Path, name: str = "", mapped: bool = False) -> SavedRanker:
     """Read what `save_ranker` wrote.
 

@@ -42,7 +42,13 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> FitFigures:
             data = DomainData(domain, catalogue.of(domain), likes, retrieval.embedder, settings.seed)
             search = partial(index_scores, index, domain, data.place)
             options = ChoiceOptions(
-                settings.rankers, settings.users, settings.seed, asked.get(domain, ()), search, cache
+                settings.rankers,
+                settings.users,
+                settings.seed,
+                asked.get(domain, ()),
+                search,
+                cache,
+                settings.warm_start,
             )
             found = ChosenRanker().fit_with(data, options)
             for name in found.rankers:
@@ -101,4 +107,5 @@ def _in_short(choice: DomainChoice) -> DomainFit:
         cases=choice.histories["5+"].cases,
         chosen={length: choice.histories[length].chosen.weights for length in HISTORY_LENGTHS},
         queries=choice.queries.chosen.weights,
+        warm_started=choice.warm_started,
     )

@@ -34,6 +34,7 @@ from rectune.recommender.read_request import ReadRequest, read_request
 from rectune.recommender.requests import UserRequest, from_words
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.recommender.selection import allowed_ids
+from rectune.retrieval.embedding import query_vectors_kept
 
 if TYPE_CHECKING:
     from rectune.recommender.generative import GenerativeRecommender
@@ -102,6 +103,7 @@ class CatalogueAnswers:
         """The users whose histories are known."""
         return self._histories.keys()
 
+    @query_vectors_kept()
     def recommend_all(
         self,
         requests: Sequence[UserRequest],
@@ -295,4 +297,6 @@ class CatalogueAnswers:
             ranking=self.rank_by.explained(asked, ids, within, options.explain_ranking),
             explored=options.explored,
             history=request.titles,
+            by_words=judged is not None and judged.by_words,
+            locale=request.locale,
         )

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rectune.core.text.plain import cut_line, printable
+from rectune.recommender.ranked_formatting import unfit
 from rectune.retrieval.grounding import GroundedItem
 
 if TYPE_CHECKING:
@@ -33,13 +34,8 @@ def as_text(recommendation: Recommendation) -> str:
     if not choice.items:
         return "Nothing is left in this catalogue that is not in the history."
     if first is None:
-        lines = [
-            "Nothing in this catalogue fits: the nearest item has a similarity of "
-            f"{choice.nearness:.2f} to the request,",
-            f"and below {choice.min_similarity:.2f} requests that have nothing to do with it come as near. "
-            "The nearest all the same:",
-            *map(_entry, choice.items),
-        ]
+        said = unfit("en", choice.nearness, choice.min_similarity, by_words=choice.by_words)
+        lines = [f"{said} The nearest all the same:", *map(_entry, choice.items)]
         return "\n".join(lines)
     by = (
         ""

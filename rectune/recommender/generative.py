@@ -38,13 +38,15 @@ NameTitles = Callable[
 class GroundedChoice:
     """The real items for one request, best first; `fits` is False if even the nearest is not similar enough.
 
-    `nearness` is the cosine between the request and its nearest item, `min_similarity` the threshold for it.
+    `nearness` is the cosine between the request and its nearest item, `min_similarity` the threshold for it;
+    `by_words` says that words in common decided instead.
     """
 
     items: tuple[GroundedItem, ...]
     fits: bool
     nearness: float
     min_similarity: float
+    by_words: bool = False
 
 
 @dataclass(frozen=True)
@@ -289,7 +291,7 @@ class GenerativeRecommender:
         """Whether any item of the catalogue is similar enough; one ranked by a history alone always is."""
         judged = judge(request.user_requests, request.domain, request.known, self.grounding, self.retrieval)
         fits = request.crosses or (mode == "ranked" and not request.words) or judged.fits
-        return GroundedChoice(tuple(items), fits, judged.nearness, judged.min_similarity)
+        return GroundedChoice(tuple(items), fits, judged.nearness, judged.min_similarity, judged.by_words)
 
     def _why(self, request: RecommendationRequest, chosen: GroundedItem) -> ExplanationRequest:
         item = self.grounding.titles[request.domain].item(chosen.item_id)

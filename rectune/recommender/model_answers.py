@@ -68,6 +68,8 @@ def _answered(choice: GroundedChoice, one: ReadRequest) -> Recommendations:
         nearness=choice.nearness,
         min_similarity=choice.min_similarity,
         history=one.titles,
+        by_words=choice.by_words,
+        locale=one.locale,
     )
 
 

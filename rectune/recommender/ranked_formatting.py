@@ -1,20 +1,26 @@
-"""Formatting what was ranked for a terminal, and as JSON: items, reasons, evidence, what ranked."""
+"""Formatting what was ranked for a terminal, and as JSON: items, reasons, evidence, what ranked.
+
+What stands around the reasons is in their language; only what `--explain-ranking` tells is in English, since
+it is made of the names of rankers and figures.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from rectune.core.text.plain import cut_line, printable
+from rectune.core.types import Locale
+from rectune.prompts.locale_words import fill, load_words, one_line
 from rectune.recommender.explained_ranking import ItemPart, RankedBy, Ranking
 from rectune.recommender.options import RecommendOptions
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations, RecommendedItem
 
+_FILE = "answers.{locale}.yaml"
 _TITLE = 200  # characters shown
-_PLAIN = " (a plain sentence from the catalogue; the model's reasons were refused)"
-_NOTHING = "Nothing is left in this catalogue that is not in the history, or that meets the conditions."
 _HISTORIES = {
     "0": "histories without an item of the catalogue",
     "1-4": "histories of 1 to 4 items of the catalogue",
@@ -33,19 +39,31 @@ def ranked_text(
         known: how many items of a known user's history were taken; None where no user was named.
         by_model: whether a language model was asked for reasons; plain sentences are marked then.
     """
-    head = [] if known is None else [f"For a user who liked {known:,} items of this catalogue:"]
+    say = partial(around, found.locale)
+    head = [] if known is None else [say("for_user", n=f"{known:,}")]
     if not found.items:
-        return "\n".join([*head, _NOTHING])
+        return "\n".join([*head, say("nothing_left")])
     if not found.fits:
-        near, least = f"{found.nearness:.2f}", f"{found.min_similarity:.2f}"
-        head += [
-            f"Nothing in this catalogue fits: the nearest item has a similarity of {near} to the request,",
-            f"and below {least} requests that have nothing to do with it come as near.",
-            "First of the ranking all the same:",
-        ]
-    entries = (_entry(rank, item, found.ranking, by_model) for rank, item in enumerate(found, 1))
+        head += [unfit(found.locale, found.nearness, found.min_similarity, by_words=found.by_words)]
+        head += [say("all_the_same")]
+    entries = (_entry(rank, item, found, by_model) for rank, item in enumerate(found, 1))
     lines = [line for entry in entries for line in entry]
     return "\n".join([*head, *lines, *_notes(found, options), *_ranking(found.ranking, options)])
+
+
+def around(locale: Locale, part: str, **values: Any) -> str:
+    """A sentence around an answer, in the language of its reasons; see `answers.en.yaml`."""
+    words = load_words(locale, _FILE)
+    return fill(words[part], "other", load_words(locale), values)
+
+
+def unfit(
+    locale: Locale, nearness: float | None, min_similarity: float | None, *, by_words: bool = False
+) -> str:
+    """That nothing fits, and by what that was judged."""
+    if by_words or nearness is None or min_similarity is None:
+        return around(locale, "unfit_words")
+    return one_line(around(locale, "unfit", near=f"{nearness:.2f}", least=f"{min_similarity:.2f}"))
 
 
 def ranked_json(asked: UserRequest, found: Recommendations) -> dict[str, Any]:
@@ -62,33 +80,30 @@ def ranked_json(asked: UserRequest, found: Recommendations) -> dict[str, Any]:
     }
 
 
-def _entry(rank: int, item: RecommendedItem, ranking: Ranking | None, by_model: bool) -> list[str]:
-    mark = ", unfamiliar" if item.explored else ""
-    lines = [f"{rank}. {cut_line(item.title, _TITLE)}  (item {cut_line(item.item_id, _TITLE)}{mark})"]
-    plain = _PLAIN if by_model and item.reason_by == "template" else ""
+def _entry(rank: int, item: RecommendedItem, found: Recommendations, by_model: bool) -> list[str]:
+    say = partial(around, found.locale)
+    title, number = cut_line(item.title, _TITLE), cut_line(item.item_id, _TITLE)
+    lines = [say("item", rank=rank, title=title, id=number, explored=item.explored)]
+    plain = f" {say('plain')}" if by_model and item.reason_by == "template" else ""
     lines += [f"   {printable(item.reason)}{plain}"] * bool(item.reason)
     # A plain sentence says itself what is in common, and which words were found.
     if item.evidence and (item.reason_by != "template" or item.evidence.kind == "likes"):
-        lines.append(f"   Evidence: {printable(item.evidence.text)}")
-    parts = ranking.parts.get(item.item_id, ()) if ranking else ()
+        lines.append(f"   {say('evidence', text=printable(item.evidence.text))}")
+    parts = found.ranking.parts.get(item.item_id, ()) if found.ranking else ()
     return [*lines, *_part_lines(parts)]
 
 
 def _notes(found: Recommendations, options: RecommendOptions) -> list[str]:
     """What became of the places."""
-    given = sum(item.explored for item in found)
-    notes = []
+    say, notes = partial(around, found.locale), list[str]()
     if found.explored:
-        lacking = found.explored - given
-        why = "nothing else unfamiliar ranks high enough"
-        why = why if found.history else "without a history nothing is unfamiliar"
-        usual = f"; {why}, so {lacking} went to the ranking as usual"
-        said = f"Places for unfamiliar items: {found.explored}; given: {given}"
-        notes.append(said + (usual if lacking else "") + ".")
+        given = sum(item.explored for item in found)
+        counts = {"places": found.explored, "given": given, "lacking": found.explored - given}
+        said = one_line(say("explored", **counts, history=bool(found.history)))
+        notes.append(said if said.endswith(".") else f"{said}.")
     if options.at_most and len(found) < options.k:
-        notes.append(
-            f"Only {len(found)} of {options.k} items: at most {options.at_most} per {options.per} are wanted."
-        )
+        told = {"n": len(found), "k": options.k, "at_most": options.at_most, "per": options.per}
+        notes.append(say("limited", **told))
     return ["", *notes] if notes else []
 
 

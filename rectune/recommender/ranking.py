@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.errors import UserError
-from rectune.rankers.base import Ranker, ScoredItem, Scores, best_allowed
+from rectune.rankers.base import Ranker, ScoredItem, Scores
 from rectune.rankers.baselines import Bm25
+from rectune.rankers.best import best_allowed
 from rectune.rankers.choice import INDEX
 from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.weighting import standardised_rows

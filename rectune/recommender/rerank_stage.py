@@ -22,7 +22,8 @@ from rectune.core.rows import read_rows
 from rectune.core.stats.metrics import ndcg_at
 from rectune.core.types import Candidate, Case, Item, Prompt
 from rectune.inference.llamacpp import LlamaEngine
-from rectune.rankers.base import Scores, best_allowed
+from rectune.rankers.base import Scores
+from rectune.rankers.best import best_allowed
 from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.holdout import target_ranks
 from rectune.rankers.likelihood import Scorer

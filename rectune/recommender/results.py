@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from rectune.core.errors import UserError
+from rectune.core.types import Locale
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,7 +52,7 @@ class Recommendations:
         items: at most k; fewer only where no more are allowed, or where a query alone is looked up by words
             and no more items are found.
         fits: False where something is asked for in words and even the nearest item of the catalogue is too
-            far from it; the items are the best all the same.
+            far from it, or has too few of the words; the items are the best all the same.
         not_found: what was given in the history and the catalogue lacks; its words count only where nothing
             else is known, or where a language model reads them.
         details: how a language model came to it, where its answer is grounded; else None.
@@ -61,6 +62,9 @@ class Recommendations:
         ranking: what ranked; None where the answer of a language model is grounded.
         explored: how many places were meant for unfamiliar items; those that got one are marked.
         history: the titles that were taken for liked, oldest first, as the catalogue has them, else as given.
+        by_words: whether words in common decided that nothing or something fits, since the embedder does not
+            read the language that it is asked in; `nearness` says nothing then.
+        locale: the language of the reasons.
     """
 
     items: tuple[RecommendedItem, ...]
@@ -72,6 +76,8 @@ class Recommendations:
     ranking: Ranking | None = None
     explored: int = 0
     history: tuple[str, ...] = ()
+    by_words: bool = False
+    locale: Locale = "en"
 
     def __iter__(self) -> Iterator[RecommendedItem]:
         return iter(self.items)

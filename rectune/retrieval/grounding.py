@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from rectune.core.settings import RetrievalConfig
+from rectune.core.text.support import content_words
 from rectune.core.types import Item
 from rectune.prompts.answers import find_items, items_in_places, read_answer
 from rectune.prompts.title_index import TitleIndexes
@@ -26,6 +27,7 @@ from rectune.retrieval.search import CatalogueIndex, SearchHit
 
 How = Literal["title", "fuzzy", "embedding", "ranked"]
 
+_NEAREST = 3  # items in which the words of a query are looked for
 _LONGEST = 200  # characters in the place of a title that can still be one
 
 
@@ -167,10 +169,21 @@ class Grounding:
         hits = [hit for text in texts if text.strip() for hit in self.index.near(text, domain, 1, history)]
         return max((hit.similarity for hit in hits), default=-1.0)
 
-    def said_in_words(self, texts: Sequence[str], domain: str) -> bool:
-        """Whether a text in a language that the embedder does not know has words in common with an item."""
-        unread = (text for text in texts if not reads(self.index.embedder, text))
-        return any(self.index.has_words(text, domain) for text in unread)
+    def share_found(self, text: str, domain: str) -> float:
+        """The share of what a query asks for that an item has, 0 to 1, the nearest items of an embedder that
+        reads the text, else any item.
+        """
+        if not self.reads(text):
+            return self.index.share_found(text, domain)
+        asked = content_words(text)
+        near = {hit.item_id for hit in self.index.near(text, domain, _NEAREST)}
+        told = (_said_of(item) for item in self.titles[domain].items if item.item_id in near)
+        most = max((len(asked.standing_in(content_words(one))) for one in told), default=0)
+        return most / len(asked.all) if asked.all else 0.0
+
+    def reads(self, text: str) -> bool:
+        """Whether the embedder knows a text's language."""
+        return reads(self.index.embedder, text)
 
     def mentioned(self, text: str, domain: str) -> list[str]:
         """The titles of the domain that a text names with certainty, in its order."""
@@ -181,6 +194,11 @@ class Grounding:
         """Whether one title is twice in the places for titles."""
         listed = items_in_places(answer, self.titles[domain])
         return len(set(listed)) < len(listed)
+
+
+def _said_of(item: Item) -> str:
+    values = (fact.partition(": ")[2] for fact in item.stated)
+    return " . ".join((item.title, *item.categories, item.description, *values))
 
 
 def _as_grounded(hit: SearchHit) -> GroundedItem:

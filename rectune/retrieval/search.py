@@ -131,11 +131,13 @@ class CatalogueIndex:
         rankings = [hits for _, hits, _ in self._full_text([(encodable(text), 1.0)], domain, k)]
         return list({(hit.domain, hit.item_id): hit for hits in rankings for hit in hits}.values())[:k]
 
-    def has_words(self, text: str, domain: str) -> bool:
-        """Whether an item of the domain has a word of this text that says what is wanted; of items in Korean,
-        or in a script without spaces.
+    def share_found(self, text: str, domain: str) -> float:
+        """The largest share of what a query asks for that one item of the domain has, 0 to 1; 0 in an index
+        without texts in Korean or a script without spaces. See `TermSearch.share_found`.
         """
-        return bool(self.segmenter) and self._term_search.has_words(encodable(text)[:_LONGEST_QUERY], domain)
+        if not self.segmenter:
+            return 0.0
+        return self._term_search.share_found(encodable(text)[:_LONGEST_QUERY], domain)
 
     def _full_text(
         self,

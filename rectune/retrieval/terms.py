@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import typing
 from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -35,6 +36,26 @@ def terms_of(texts: Iterable[str]) -> Iterator[list[str]]:
     for folded, morphemes in _read(texts):
         found = [term for run in _RUN.finditer(folded) for term in _plain_terms(run, morphemes is None)]
         yield found + [_term(one) for one in morphemes or ()]
+
+
+class PlacedTerm(typing.NamedTuple):
+    """A term and where it stands in the folded text."""
+
+    term: str
+    start: int
+    end: int
+
+
+def placed_terms(text: str) -> list[PlacedTerm]:
+    """The terms of a text in its order; those of a compound's parts stand in its place, behind it."""
+    ((folded, morphemes),) = _read([text])
+    found = [
+        PlacedTerm(term, run.start(), run.end())
+        for run in _RUN.finditer(folded)
+        for term in _plain_terms(run, morphemes is None)
+    ]
+    found += [PlacedTerm(_term(one), one.start, one.end) for one in morphemes or ()]
+    return sorted(found, key=lambda one: one.start)
 
 
 def is_hangul(term: str) -> bool:

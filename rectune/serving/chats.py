@@ -1,6 +1,6 @@
 """One turn of a conversation: from what the store knows of a user to what it keeps of the turn.
 
-Between turns nothing of a conversation is held in memory.
+Nothing of a conversation is held for the next turn but what the store keeps.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from rectune.recommender.options import RecommendOptions, explained_items
 from rectune.recommender.recommender import Recommender
 from rectune.recommender.requests import UserRequest
 from rectune.recommender.results import Recommendations
+from rectune.retrieval.embedding import query_vectors_kept
 from rectune.serving.answers import Answer, Emit, NotFound, RecommendQuestion
 from rectune.serving.catalogue import LiveCatalogue
 from rectune.serving.cold_start import TASTES, Popularity
@@ -123,7 +124,7 @@ class RecommendService:
             catalogue, question, taste, say, left_out, wanted, turn or Turn(), emit, len(shown), arm,
             self.lock, self.search_url, self.verdict,
         )  # fmt: skip
-        with self.open_generation(question.user or ""):
+        with self.open_generation(question.user or ""), query_vectors_kept():
             strategy, found = self._answered(work)
         return work.kept(self.database, strategy, found, previous, round((time.monotonic() - start) * 1000))
 

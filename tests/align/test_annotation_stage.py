@@ -66,6 +66,16 @@ def test_the_simulated_annotator_pairs_best_with_worst_and_is_named() -> None:
     assert (stats.chosen_words_mean, stats.rejected_words_mean) == (6.0, 1.0)
 
 
+def test_words_are_counted_once_for_the_line_of_the_stage_and_for_the_table_of_pairs() -> None:
+    # Spaces part it into other words than letters do.
+    dashed = "A well-made, slow-burning one - yes. " + TITLED[0]
+    stats, _, (pair,) = run([make_task(make_prompt(0), (dashed, *TITLED[1:]))], "simulated")
+    assert pair.chosen == dashed and len(dashed.split()) == 12
+    words = stats.health.sides.words
+    assert stats.chosen_words_mean == words.chosen == 13.0
+    assert stats.rejected_words_mean == words.rejected
+
+
 def test_the_simulated_annotator_leaves_peoples_files_alone() -> None:
     run([make_task(make_prompt(0), TITLED)], "simulated")
     assert not Path("tags").exists()

@@ -39,6 +39,10 @@ KOREAN = Item(
         ("taste", "zombies", False),  # an opinion is no fact of the item
         ("taste", "films", False),  # it says nothing of what is wanted
         ("category", " ", False),
+        ("category", "SF", True),  # names of the same genre, in both languages
+        ("category", "공상과학", True),
+        ("taste", "드라마", True),
+        ("category", "공포", False),
     ],
 )
 def test_a_claim_matches_what_the_catalogue_says(aspect: str, value: str, found: bool):
@@ -49,6 +53,8 @@ def test_a_claim_matches_what_the_catalogue_says(aspect: str, value: str, found:
     ("aspect", "value", "found"),
     [
         ("category", "sf", True),
+        ("category", "Sci-Fi", True),
+        ("taste", "thriller", True),
         ("maker", "김하늘", True),
         ("decade", "2000년대", True),
         ("taste", "반전", True),
@@ -64,7 +70,7 @@ def test_korean_words_are_found_without_their_particles(aspect: str, value: str,
 def test_only_claims_that_count_have_a_say():
     likes, avoids = claim("likes", "SF"), claim("avoids", "스릴러")
     removed = claim("avoids", "SF", state="removed")
-    assert matching_items(likes, [FILM, KOREAN]) == [KOREAN]
+    assert matching_items(likes, [FILM, KOREAN]) == [FILM, KOREAN]  # Science Fiction is SF
     assert avoided_in(KOREAN, [likes, avoids, removed]) == [avoids]
     assert liked_in(KOREAN, [likes, avoids, removed]) == [likes]
 

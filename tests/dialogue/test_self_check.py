@@ -129,21 +129,3 @@ def test_the_sample_catalogues_give_enough_personas_in_both_languages():
     assert sum(map(len, personas.values())) >= 40
     assert all(len(one.claims) == 2 for some in personas.values() for one in some)
     assert "좋아하는 것" in personas["ko"][0].claims[0].text
-
-
-@pytest.mark.slow
-def test_what_is_shipped_on_the_embedded_model_is_what_it_does(tmp_path: Path):
-    from rectune.core.digests import file_digest
-    from rectune.core.settings import RetrievalConfig
-    from rectune.inference.llamacpp import LlamaEngine
-    from rectune.models.reference import gguf_file
-
-    model = gguf_file("embedded")
-    shipped = known_persona_verdict(tmp_path, file_digest(model))
-    some = {"en": sample_personas()["en"]}
-    with LlamaEngine(model, RetrievalConfig()) as engine:
-        found = check_judge(engine, some)
-    assert shipped is not None
-    for asked, own in shipped.found["en"].items():
-        assert found.found["en"][asked].auc == pytest.approx(own.auc, abs=0.05)
-        assert found.passes("en", asked) == shipped.passes("en", asked)

@@ -342,3 +342,17 @@ def test_where_the_rules_find_nothing_a_model_may_quote_the_message_and_nothing_
     assert good.model and isinstance(good.model.say, Author) and good.model.say.asked[0].grammar
     bad = with_model(Chat(english.recommender, english.catalogue), Author(("like: dragons",)), tmp_path)
     assert not bad("foggy coasts are bliss for me").facts
+
+
+def test_a_genre_in_the_other_language_is_met_and_the_guess_is_said(english: Chat):
+    """The catalogue says Horror and Comedy; the visitor says 공포 and 코미디."""
+    told = said(english("공포는 못 봐"))
+    assert "공포(Horror)" in told and "긴" not in told
+    found = english("코미디 추천해 줘")
+    assert set(found.turn.item_ids) == {"e3", "e7"} and "코미디(Comedy)" in said(found)
+    assert "e4" not in english("아무거나 추천해 줘").turn.item_ids
+
+
+def test_english_names_find_a_korean_catalogue(korean: Chat):
+    found = korean("recommend a science fiction film")
+    assert found.turn.item_ids == ("k5",) and "Science Fiction(SF)" in said(found)

@@ -38,7 +38,8 @@ from tests.models.tiny import tiny_checkpoint
 from tests.train.runs import make_example
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-BIG = ["varco", "single-gpu-24gb", "multi-gpu", "cluster"]
+# Recipes that are shipped, and a device that each is for.
+SHIPPED = [("single-gpu-24gb", "rtx4090"), ("multi-gpu", "l4"), ("cluster", "l4"), ("varco", "h100")]
 
 
 def recipe(name: str, *overrides: str) -> Recipe:
@@ -55,8 +56,7 @@ def estimated(name: str, device: str, *overrides: str) -> tuple[EstimateInputs, 
     return subject, estimate_table(subject, stages), stages
 
 
-@pytest.mark.parametrize("device", ["l4", "h100"])
-@pytest.mark.parametrize("name", BIG)
+@pytest.mark.parametrize(("name", "device"), SHIPPED)
 def test_every_recipe_is_estimated_in_80_columns(name: str, device: str) -> None:
     subject, table, (sft, dpo) = estimated(name, device)
     assert max(len(line) for line in table.splitlines()) <= 80
@@ -89,10 +89,7 @@ def dpo_rows_a_step(loaded: Recipe) -> int:
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "device"),
-    [("single-gpu-24gb", "rtx4090"), ("multi-gpu", "l4"), ("cluster", "l4"), ("varco", "h100")],
-)
+@pytest.mark.parametrize(("name", "device"), SHIPPED)
 def test_shipped_recipes_fit_the_devices_that_they_are_for(name: str, device: str) -> None:
     subject, table, stages = estimated(name, device)
     assert all(fits(one.memory, subject, one.world_size) for one in stages)
@@ -157,7 +154,7 @@ def test_the_largest_batch_is_of_the_longest_rows_or_full_ones_where_they_are_pa
 
 
 def test_processes_on_a_cpu_share_its_memory() -> None:
-    subject, _, (sft, _) = estimated("multi-gpu", "h100")
+    subject, _, (sft, _) = estimated("multi-gpu", "l4")
     one = sft.memory.total
     small = replace(subject, device=DeviceSpec("CPU", 2 * one, 0.0, gpu=False))
     assert fits(sft.memory, small, 1) and not fits(sft.memory, small, 2)

@@ -111,4 +111,6 @@ def test_every_entry_of_the_grid_is_a_ranker_and_the_first_is_the_default(name: 
 
 def test_the_rankers_that_learn_from_likes_say_so():
     learn = {name for name in RANKERS if ranker_class(name).learns_from_likes}
-    assert learn == {"popularity", "recent_popularity", *FAMILIES, "chosen"}
+    in_order = {"sasrec", "sasrec_text", "bert4rec"}
+    assert learn == {"popularity", "recent_popularity", *FAMILIES, *in_order, "chosen"}
+    assert {name for name in learn if ranker_class(name).costly} == in_order

@@ -11,7 +11,8 @@ import pytest
 
 from rectune.core.errors import UserError
 from rectune.core.types import Item
-from rectune.rankers.base import Ranker, Scores, best_places
+from rectune.rankers.base import Ranker, Scores
+from rectune.rankers.best import best_places
 from rectune.rankers.choice import ChoiceOptions, choose
 from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.rankers.fit_cache import FitCache, FittedData

@@ -47,7 +47,7 @@ def test_every_ranker_scores_each_candidate_and_no_case_touches_another(name: st
     assert [scores.shape for scores in together] == [(5,), (3,)]
     assert all(np.isfinite(scores).all() for scores in together)
     alone = ranker.score(HISTORIES[1:], CANDIDATES[1:])
-    np.testing.assert_allclose(together[1], alone[0], rtol=1e-6)
+    np.testing.assert_allclose(together[1], alone[0], rtol=1e-5)
     assert ranker.score([], []) == []
     assert ranker.score([()], [("m1", "m2")])[0].shape == (2,)
 

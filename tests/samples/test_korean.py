@@ -92,9 +92,9 @@ def test_words_that_only_ask_find_nothing_by_themselves(index: CatalogueIndex) -
     played = {film.title for film in read_catalogue(FILMS, CatalogueOptions("movies", facts=FACTS)).items
               if any("송강호" in fact for fact in film.facts)}  # fmt: skip
     assert {hit.title for hit in asked} <= played
-    assert index.has_words("송강호 나오는 영화", "movies") and index.has_words("좀비", "movies")
-    assert not index.has_words("나오는 영화 추천해 줘", "movies")
-    assert not index.has_words("여권 재발급 신청", "movies") and not index.has_words("좀비", "books")
+    assert index.share_found("송강호 나오는 영화", "movies") == index.share_found("좀비", "movies") == 1.0
+    assert index.share_found("나오는 영화 추천해 줘", "movies") == 0.0
+    assert index.share_found("여권 재발급 신청", "movies") == index.share_found("좀비", "books") == 0.0
 
 
 def test_item_knn_learns_more_of_it_than_popularity() -> None:

@@ -90,6 +90,9 @@ class DomainChoice(StageRecord):
     """Whether likes have times; without them the item that counts as taken next is drawn."""
     parameters: dict[str, dict[str, Any]]
     """The arguments of each ranker that validation chose, by ranker; empty: its defaults."""
+    warm_started: tuple[str, ...]
+    """The rankers whose training on all likes started from what an earlier run had trained: their weights
+    depend on what was fitted before, and validation measured others, which began anew."""
     histories: Annotated[
         dict[HistoryLength, RankerChoice], AfterValidator(lambda found: complete(found, HISTORY_LENGTHS))
     ]
@@ -111,6 +114,8 @@ class DomainFit(Record):
     """The weights by ranker, by the length of histories."""
     queries: dict[str, Share]
     """The weights for queries."""
+    warm_started: tuple[str, ...]
+    """The rankers whose training started from an earlier run's."""
 
 
 class FitFigures(StageRecord):

@@ -31,7 +31,7 @@ class ModelsConfig(Section):
     compute_dtype: Literal["auto", "native", "float32", "bfloat16", "float16"] = "auto"
     """Type of the computation with the 4-bit weights; `auto` is bfloat16 or, where the accelerator lacks it,
     float16, and float32 on a CPU, so that a recipe gives the same result on all CPUs. `native` is bfloat16 on
-    those CPUs too that multiply it in hardware (AVX-512 BF16, AMX), which is faster there."""
+    those CPUs too that multiply matrices of it in hardware (AMX), which is faster there."""
     quantisation: str = "Q8_0"
     """Type of the GGUF files in which base and tuned model are sampled and ranked. Smaller types take less
     memory and lose some accuracy."""

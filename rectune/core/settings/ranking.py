@@ -77,3 +77,7 @@ class FitConfig(Section):
     the choice surer and take longer."""
     seed: int = 7
     """Seed of the choice of these users, and of rankers that draw."""
+    warm_start: bool = False
+    """Whether a ranker that takes minutes to train starts, on all likes, from what an earlier run trained
+    with the same parameters, if that saw nobody who is not trained on now. Faster where interactions were
+    added; what ranks then depends on what was fitted before, and `choice.json` says so."""

@@ -13,9 +13,8 @@ from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.rng import generator_of
 from rectune.rankers.domain_data import TrainLikes
-from rectune.rankers.sequential.network import PADDING
 from rectune.rankers.sequential.ranker import SequentialRanker
-from rectune.rankers.sequential.sequences import Codes, Sequences, padded, sequences_of
+from rectune.rankers.sequential.sequences import PADDING, Codes, Sequences, padded, sequences_of
 
 Positions = Literal["last", "all"]
 

@@ -13,7 +13,7 @@ from rectune.rankers.allmrec.examples import Positions
 from rectune.rankers.allmrec.items import COLD_QUANTILE, By, JointItems, train_joint_items
 from rectune.rankers.allmrec.joint_space import LossWeights
 from rectune.rankers.allmrec.training import JointOptions
-from rectune.rankers.base import CatalogueRanker, Scores, fit_ranker
+from rectune.rankers.base import CatalogueRanker, Scores, ranker_class
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.item_text import ItemText
 from rectune.rankers.liked_items import positive
@@ -88,14 +88,24 @@ class AllmrecItems(CatalogueRanker):
 
     def fit(self, data: DomainData) -> Self:
         """Fit the recommender on the likes of train users, then train the joint space beside it."""
+        recommender = self._unfitted()
+        recommender.checkpoint = self.checkpoint
+        if isinstance(self.start, AllmrecItems) and self.start.joint is not None:
+            recommender.start = self.start.joint.recommender
+        return self.fit_beside(recommender.fit(data), data)
+
+    def fit_cost(self, data: DomainData) -> str:
+        """See `Ranker.fit_cost`: that of the recommender, beside which the joint space takes little."""
+        return self._unfitted().fit_cost(data)
+
+    def _unfitted(self) -> SequentialRanker:
         given = self.parameters["seed"]
-        own = {} if given is None else {"seed": given}
-        recommender = fit_ranker(self.parameters["recommender"], data, own)
-        if not isinstance(recommender, SequentialRanker):
+        found = ranker_class(self.parameters["recommender"])(**({} if given is None else {"seed": given}))
+        if not isinstance(found, SequentialRanker):
             raise UserError(
-                f"{recommender.name} is no ranker of sequences", hint="let recommender be sasrec, for example"
+                f"{found.name} is no ranker of sequences", hint="let recommender be sasrec, for example"
             )
-        return self.fit_beside(recommender, data)
+        return found
 
     def fit_beside(self, recommender: SequentialRanker, data: DomainData) -> Self:
         """Train the joint space beside a recommender that is fitted on the same data; it stays as it is."""
@@ -124,9 +134,8 @@ class AllmrecItems(CatalogueRanker):
         return found
 
     def of_items(self, data: DomainData) -> Self | None:
-        """The same for another catalogue: known items as before, new ones by their text alone.
-
-        None where that cannot be: nothing was trained, or the texts are those of another embedder.
+        """See `Ranker.of_items`: known items as before, new ones by their text; None where nothing was
+        trained, and with texts of another embedder.
         """
         joint = self.joint.of_items(data) if self.joint is not None else None
         return None if joint is None else self.of(joint)

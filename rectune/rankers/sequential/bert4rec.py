@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from rectune.rankers.sequential.item_table import ItemTable
-from rectune.rankers.sequential.network import MASK, Objective, SequenceNetwork, TransformerNetwork
+from rectune.rankers.sequential.network import Objective, SequenceNetwork, TransformerNetwork
 from rectune.rankers.sequential.sasrec import SasRec
+from rectune.rankers.sequential.sequences import MASK
 
 
 class MaskedNetwork(TransformerNetwork):
@@ -36,8 +37,8 @@ class Bert4Rec(SasRec):
     """BERT4Rec (Sun et al. 2019, "BERT4Rec: Sequential Recommendation with Bidirectional Encoder
     Representations from Transformer").
 
-    A fifth of the items of a history is masked and told by what is around them; in a quarter of the histories
-    it is the last item and no other, as when the next one is asked for, by a masked item at the end. Loss and
+    A fifth of the items of a history is masked and told by what is around them. The next item is asked for by
+    a masked one at the end; a quarter of the histories, cut anywhere, is trained in the same way. Loss and
     windows are those of `SasRec`, and so are the arguments.
     """
 

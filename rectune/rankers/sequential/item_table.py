@@ -25,6 +25,10 @@ class ItemTable(nn.Module):
         text: [rows, t] embeddings of the texts; None where only ids count.
     """
 
+    text: Tensor
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, dim: int, ids: int, text: Tensor | None = None) -> None:
         super().__init__()
         self.dim, self.rows = dim, ids if text is None else len(text)
@@ -54,7 +58,8 @@ class ItemTable(nn.Module):
         keep = rows < len(self.ids)
         if self.training:
             keep = keep & (torch.rand(rows.shape, device=rows.device) >= _DROPPED)
-        return found + own * keep.unsqueeze(-1)
+        both: Tensor = found + own * keep.unsqueeze(-1)
+        return both
 
     def vectors(self, count: int | None = None) -> Tensor:
         """[count, dim] the vectors of the first rows; of all without it."""
@@ -63,7 +68,8 @@ class ItemTable(nn.Module):
             return self._fixed[:count]
         if self.projection is None and self.ids is not None:
             return self.ids[:count]
-        return self(torch.arange(count, device=next(self.parameters()).device))
+        found: Tensor = self(torch.arange(count, device=next(self.parameters()).device))
+        return found
 
     def of_text(self, text: Tensor) -> Tensor:
         """[..., t] embeddings of texts -> [..., dim] the vectors of items of which nothing else is known."""

@@ -22,7 +22,7 @@ def cross_entropy(states: Tensor, vectors: Tensor, targets: Tensor) -> Tensor:
         vectors: [items, d].
         targets: [m] rows of `vectors`.
     """
-    found: Tensor = _FullCrossEntropy.apply(states, vectors, targets)
+    found: Tensor = _FullCrossEntropy.apply(states, vectors, targets)  # type: ignore[no-untyped-call]
     return found
 
 

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rectune.rankers.sequential.item_table import ItemTable
+from rectune.rankers.sequential.sequences import PADDING
 
 Objective = Literal["next", "masked", "pairs"]
-
-PADDING, MASK = 0, -1  # in place of an item: nothing is there, or what is there is to be told
 
 
 class SequenceNetwork(nn.Module, ABC):
@@ -60,7 +59,8 @@ class SequenceNetwork(nn.Module, ABC):
 
     def embed(self, items: Tensor) -> Tensor:
         """[b, n] items -> [b, n, d] their vectors, 0 for what is padding or masked."""
-        return self.table((items - 1).clamp(min=0)) * (items > 0).unsqueeze(-1)
+        found: Tensor = self.table((items - 1).clamp(min=0)) * (items > 0).unsqueeze(-1)
+        return found
 
 
 def positions_of(items: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class Block(nn.Module):
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.heads, self.share = heads, dropout
+        self.heads = heads
         self.before, self.between = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.inputs, self.output = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
         self.feed_forward = nn.Sequential(
@@ -119,8 +119,7 @@ class Block(nn.Module):
         size, length, dim = found.shape
         parts = self.inputs(self.before(found)).view(size, length, 3, self.heads, dim // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
-        share = self.share if self.training else 0.0
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=share)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
         found = found + self.dropout(self.output(mixed.transpose(1, 2).reshape(size, length, dim)))
         added: Tensor = found + self.dropout(self.feed_forward(self.between(found)))
         return added

@@ -6,16 +6,16 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.rng import seed_of
+from rectune.core.text.plain import duration
 from rectune.rankers.base import CatalogueRanker, Scores
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.liked_items import most_liked, positive
@@ -26,6 +26,7 @@ from rectune.rankers.sequential.sequences import Codes, padded, sequences_of
 from rectune.rankers.sequential.training import Trainer, TrainingOptions, TrainingRecord
 
 _AT_ONCE = 64  # histories that are scored together
+_USUAL_EPOCHS = (15, 40)
 _TRAINING = ("max_length", "loss", "learning_rate", "weight_decay", "positions", "epochs", "patience")
 _ABOVE_ZERO = ("dim", "layers", "heads", "max_length", "learning_rate", "positions", "epochs", "patience")
 
@@ -48,19 +49,15 @@ class SequentialRanker(CatalogueRanker):
     Attributes:
         items_by: what vectors of items are made of: `id`, `text` or `id+text`.
         record: what training came to; empty for a ranker that was loaded.
-        checkpoint: a file that a training which takes long keeps its state in and goes on from.
-        start: a fitted ranker of the same parameters that training starts from, in place of drawn weights.
     """
 
-    costly: ClassVar[bool] = True
-    items_by: str = "id"
+    costly = True
+    items_by = "id"
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self.parameters = dict(parameters)
         positive(**{name: self.parameters[name] for name in _ABOVE_ZERO if name in self.parameters})
         self.record = TrainingRecord()
-        self.checkpoint: Path | None = None
-        self.start: Self | None = None
 
     @abstractmethod
     def network(self, table: ItemTable) -> SequenceNetwork:
@@ -68,35 +65,50 @@ class SequentialRanker(CatalogueRanker):
 
     def fit(self, data: DomainData) -> Self:
         """Train on the likes of train users; takes the seed of the data, unless it was given one."""
-        likes = data.likes
-        given = self.parameters["seed"]
-        self.seed = data.seed if given is None else int(given)
-        self.item_ids, self.embedder = tuple(likes.item_ids), data.embedder
-        self.counts = likes.counts
-        trained = most_liked(likes)
-        self._cover(trained if self.items_by == "id" else self._with_the_others(trained))
-        if likes.times is None and len(trained):
-            say(
-                f"  {self.name}: likes have no times; the order of each history is drawn, anew in every epoch"
-            )
-        row_of = np.zeros(len(self.item_ids), np.int64)
-        row_of[trained] = np.arange(1, len(trained) + 1)
-        sequences = sequences_of(likes, row_of)
-        longest = int(sequences.lengths.max(initial=0))
-        self.known_length = min(self.parameters["max_length"], longest - 1)
-        if self.known_length < 1:  # nobody liked two items: there is nothing that follows another
-            self._cover(np.zeros(0, np.int64))
+        self._begin(data)
+        if data.likes.times is None and len(self.covered):
+            say(f"  {self.name}: likes have no times: every epoch draws an order of each history")
+        if not len(self.covered):  # nobody liked two items: there is nothing that follows another
             return self
-        with torch.random.fork_rng([]):
-            torch.manual_seed(seed_of("network", self.seed))
-            self._network = self.network(self._table(data, len(trained)))
-        if self.start is not None:
-            self._take_over(self.start)
-        options = TrainingOptions(**{name: self.parameters[name] for name in _TRAINING}, seed=self.seed)
-        trainer = Trainer(self._network, sequences, self.counts[trained], options, self.name)
-        self.record = trainer.train(self.checkpoint)
+        self.record = self._trainer(data).train(self.checkpoint)
         self._network.table.fix()
         return self
+
+    def fit_cost(self, data: DomainData) -> str:
+        """See `Ranker.fit_cost`."""
+        self._begin(data)
+        if not len(self.covered):
+            return "there is nothing to learn"
+        seconds = self._trainer(data).epoch_seconds()
+        few, many = _USUAL_EPOCHS
+        fits = f"{few} epochs {duration(round(few * seconds))}, {many} {duration(round(many * seconds))}"
+        return f"an epoch takes about {seconds:.1f} s here, {fits}"
+
+    def _begin(self, data: DomainData) -> None:
+        """Take over the items, and say which of them are trained and covered."""
+        likes, given = data.likes, self.parameters["seed"]
+        self.__dict__.pop("place", None)
+        self.seed = data.seed if given is None else int(given)
+        self.item_ids, self.embedder = tuple(likes.item_ids), data.embedder
+        self.counts, self._trained = likes.counts, most_liked(likes)
+        longest = int(np.unique(likes.users, return_counts=True)[1].max(initial=0))
+        self.known_length = min(self.parameters["max_length"], longest - 1)
+        if self.known_length < 1:
+            self._cover(np.zeros(0, np.int64))
+        else:
+            self._cover(self._trained if self.items_by == "id" else self._with_the_others(self._trained))
+
+    def _trainer(self, data: DomainData) -> Trainer:
+        row_of = np.zeros(len(self.item_ids), np.int64)
+        row_of[self._trained] = np.arange(1, len(self._trained) + 1)
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed_of("network", self.seed))
+            self._network = self.network(self._table(data, len(self._trained)))
+        if isinstance(self.start, SequentialRanker):
+            self._take_over(self.start)
+        options = TrainingOptions(**{name: self.parameters[name] for name in _TRAINING}, seed=self.seed)
+        sequences = sequences_of(data.likes, row_of)
+        return Trainer(self._network, sequences, self.counts[self._trained], options, self.name)
 
     def _cover(self, covered: Codes) -> None:
         """Say which places of the catalogue the rows of the item table are."""
@@ -127,7 +139,7 @@ class SequentialRanker(CatalogueRanker):
             some = order[start : start + _AT_ONCE]
             scores = self._scores_of([known[at] for at in some])
             found[some] = scores.min(1, keepdims=True)
-            found[np.ix_(some, self.covered)] = scores
+            found[np.array(some)[:, None], self.covered] = scores
         return found
 
     def _known(self, history: Sequence[str]) -> Codes:
@@ -142,9 +154,8 @@ class SequentialRanker(CatalogueRanker):
         return np.asarray(self._network.scores(states).numpy())
 
     def of_items(self, data: DomainData) -> Self | None:
-        """The same for another catalogue: known items as before, new ones by their texts.
-
-        None where that cannot be: without texts, or with those of another embedder.
+        """See `Ranker.of_items`: known items as before, new ones by their texts; None without texts, and with
+        those of another embedder.
         """
         if self.items_by == "id" or not len(self.covered) or data.embedder != self.embedder:
             return None
@@ -194,7 +205,7 @@ class SequentialRanker(CatalogueRanker):
             found[some] = self._network.user_states(items).numpy()
         return found
 
-    def _take_over(self, earlier: Self) -> None:
+    def _take_over(self, earlier: SequentialRanker) -> None:
         """Start from the weights of an earlier ranker; known items keep the vectors of their ids."""
         if not len(earlier.covered):
             return

@@ -40,7 +40,7 @@ class SasRec(SequentialRanker):
         dropout: float = 0.2,
         max_length: int = 50,
         loss: LossName = "ce",
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         weight_decay: float = 0.01,
         positions: int = 1024,
         epochs: int = 200,

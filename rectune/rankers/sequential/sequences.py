@@ -13,6 +13,10 @@ from rectune.rankers.domain_data import TrainLikes
 
 Codes = NDArray[np.int64]
 
+PADDING, MASK = 0, -1  # in place of an item: nothing is there, or what is there is to be told
+
+_MASKED = 0.2  # of the items
+_ASKED = 0.25  # of the windows, as when the next item is asked for
 _HELD_OUT = 500  # histories, at most, whose last item tells when to stop
 _HELD_OUT_SHARE = 0.05  # of all likes, at most
 _SHORTEST = 3  # likes of a history that one is held out of
@@ -123,6 +127,31 @@ def batches(
         at += size
     for number in rng.permutation(len(cuts)):
         yield _padded(sequences.items, starts[cuts[number]], lengths[cuts[number]])
+
+
+def shifted(windows: Codes) -> tuple[Codes, Codes]:
+    """[b, n + 1] windows -> [b, n] items, and [b, n] the one that follows each; 0 where nothing is told."""
+    items = windows[:, :-1]
+    return items, np.where(items == PADDING, PADDING, windows[:, 1:])
+
+
+def masked(windows: Codes, rng: np.random.Generator) -> tuple[Codes, Codes]:
+    """[b, n] windows -> the same with some items masked, and [b, n] what was there; 0 where nothing is told.
+
+    A fifth of the items is masked, at least one of each window. A quarter of the windows is as when the next
+    item is asked for: cut after an item that is drawn, which is masked and no other.
+    """
+    windows = windows.copy()
+    asked = np.flatnonzero(rng.random(len(windows)) < _ASKED)
+    for row in asked:
+        own = windows[row][windows[row] != PADDING]
+        kept = int(rng.integers(2, len(own) + 1)) if len(own) > 1 else len(own)
+        windows[row] = 0
+        windows[row, windows.shape[1] - kept :] = own[:kept]
+    hidden = (windows != PADDING) & (rng.random(windows.shape) < _MASKED)
+    hidden[asked] = False
+    hidden[~hidden.any(1), -1] = True
+    return np.where(hidden, MASK, windows), np.where(hidden, windows, PADDING)
 
 
 def _windows(sequences: Sequences, max_length: int, rng: np.random.Generator) -> tuple[Codes, Codes]:

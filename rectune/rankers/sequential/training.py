@@ -1,20 +1,19 @@
-"""The trainer of all sequence networks: epochs of batches, when to stop, and going on after an interruption."""
+"""The trainer of all sequence networks: batches, when to stop, and going on after an interruption."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from rectune.core.progress import progress, say
+from rectune.core.progress import heard, progress, say
 from rectune.core.rng import generator_of, seed_of
-from rectune.core.stats.metrics import ndcg_at
 from rectune.core.types import content_id
 from rectune.rankers.sequential.losses import (
     FULL,
@@ -24,8 +23,9 @@ from rectune.rankers.sequential.losses import (
     drawn_items,
     sampled_cross_entropy,
 )
-from rectune.rankers.sequential.network import MASK, PADDING, SequenceNetwork
-from rectune.rankers.sequential.sequences import Codes, HeldOut, Sequences, batches, hold_out, padded
+from rectune.rankers.sequential.network import SequenceNetwork
+from rectune.rankers.sequential.sequences import PADDING, Codes, Sequences, batches, hold_out, masked, shifted
+from rectune.rankers.sequential.validation import Validation
 
 LossName = Literal["ce", "bce"]
 
@@ -34,9 +34,8 @@ _PLATEAU = 1.1  # times the NDCG of popularity: what has left the plateau does b
 _PLATEAU_EPOCHS = 30  # after which patience begins anyhow
 _CLIP = 1.0  # the norm of all gradients, at most
 _WARM_UP = 100  # steps in which the learning rate grows to what it is then
-_CHECKPOINT_SECONDS = 60.0
-_MASKED = 0.2  # of the items of a history
-_LAST_MASKED = 0.25  # of the histories, in which the last item is masked and no other
+_MEASURED = 3  # batches that tell what an epoch takes
+CHECKPOINT_SECONDS = 60.0
 _NEGATIVES = 4  # for each pair (He et al. 2017, "Neural Collaborative Filtering")
 
 
@@ -57,7 +56,7 @@ class TrainingOptions:
 
     max_length: int = 50
     loss: LossName = "ce"
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     weight_decay: float = 0.01
     positions: int = 1024
     epochs: int = 200
@@ -72,7 +71,7 @@ class TrainingRecord:
     Attributes:
         ndcg: NDCG@10 of held-out last items among all trained items after each epoch.
         popularity: that of popularity.
-        best: the epoch whose weights were taken, from 1 on.
+        best: the epoch whose weights were taken, from 1 on; of equally good ones the last.
         held_out: histories that something was held out of.
         seconds: of this process, without what an earlier one did.
     """
@@ -93,7 +92,8 @@ class TrainingRecord:
         if not self.held_out:
             return done >= min(_BLIND, options.epochs)
         left = max(self.ndcg, default=0.0) > _PLATEAU * self.popularity or done >= _PLATEAU_EPOCHS
-        return done >= options.epochs or (left and done - self.best >= options.patience)
+        since = done - 1 - self.ndcg.index(max(self.ndcg)) if done else 0
+        return done >= options.epochs or (left and since >= options.patience)
 
 
 def device() -> torch.device:
@@ -122,7 +122,7 @@ class Trainer:
     ) -> None:
         self.options, self.name, self.trained = options, name, len(counts)
         self.whole = sequences
-        self.sequences, self.held_out = hold_out(sequences, options.max_length, options.seed)
+        self.sequences, held_out = hold_out(sequences, options.max_length, options.seed)
         self.device = device()
         self.network = network.to(self.device)
         self.counts = torch.from_numpy(counts).to(self.device)
@@ -130,16 +130,18 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
         )
-        self.record = TrainingRecord(held_out=len(self.held_out.targets))
+        self.validation = Validation(held_out, self.counts)
+        self.record = TrainingRecord(held_out=len(self.validation))
         self.best: dict[str, Tensor] = {}
         self._steps = self._in_epoch = 0
 
-    def train(self, checkpoint: Path | None = None) -> TrainingRecord:
+    def train(self, checkpoint: Path | None = None, every: float = CHECKPOINT_SECONDS) -> TrainingRecord:
         """Train until nothing gets better, and take the best weights.
 
         Args:
-            checkpoint: a file that the state is written to every minute and that training goes on from; it is
-                as if it had never been interrupted. It is removed in the end.
+            checkpoint: a file that the state is written to and that training goes on from, as if it had never
+                been interrupted. It is removed in the end.
+            every: seconds between two checkpoints.
         """
         begun = time.monotonic()
         devices = [self.device] if self.device.type == "cuda" else []
@@ -148,8 +150,8 @@ class Trainer:
             if checkpoint is not None:
                 self._resume(checkpoint)
             if self.record.held_out and not self.record.popularity:
-                self.record.popularity = self._popularity()
-            self._all_epochs(checkpoint)
+                self.record.popularity = self.validation.popularity()
+            self._all_epochs(checkpoint, every)
         if self.best:
             self.network.load_state_dict(self.best)
         self.network.eval().cpu()
@@ -158,32 +160,47 @@ class Trainer:
         self.record.seconds = time.monotonic() - begun
         return self.record
 
-    def _all_epochs(self, checkpoint: Path | None) -> None:
+    def _all_epochs(self, checkpoint: Path | None, every: float) -> None:
         saved = time.monotonic()
-        while len(self.sequences.items) > 1 and not self.record.over(self.options):
-            steps = self._epoch()
-            with progress(f"{self.name}, epoch {len(self.record.ndcg) + 1}", 0, "batches") as advance:
-                for _ in steps:
-                    advance(1)
-                    if checkpoint is not None and time.monotonic() - saved > _CHECKPOINT_SECONDS:
+        with heard(), progress(self.name, 0, "epochs") as advance:
+            while len(self.sequences.items) > 1 and not self.record.over(self.options):
+                for _ in self._epoch():
+                    if checkpoint is not None and time.monotonic() - saved >= every:
                         self._save(checkpoint)
                         saved = time.monotonic()
-            self._judge()
-            self._in_epoch = 0
+                self._judge()
+                self._in_epoch = 0
+                advance(1)
 
     def _epoch(self) -> Iterator[None]:
         """The steps that are left of the current epoch."""
-        options = self.options
-        rng = generator_of("epoch", options.seed, len(self.record.ndcg))
-        follow = options.max_length - (self.network.objective == "masked")  # the last one is asked for, too
         self.network.train()
-        for number, windows in enumerate(batches(self.sequences, follow, options.positions, rng)):
-            inputs, targets = _asked(windows, self.network.objective, rng)
+        for number, (inputs, targets) in enumerate(self._batches(len(self.record.ndcg))):
             if number < self._in_epoch:  # done before an interruption
                 continue
             self._step(torch.from_numpy(inputs).to(self.device), torch.from_numpy(targets).to(self.device))
             self._in_epoch = number + 1
             yield
+
+    def _batches(self, epoch: int) -> Iterator[tuple[Codes, Codes]]:
+        """What the network sees and is to tell, batch by batch."""
+        options, objective = self.options, self.network.objective
+        rng = generator_of("epoch", options.seed, epoch)
+        follow = options.max_length - (objective == "masked")  # the last one is asked for, too
+        for windows in batches(self.sequences, follow, options.positions, rng):
+            yield masked(windows, rng) if objective == "masked" else shifted(windows)
+
+    def epoch_seconds(self) -> float:
+        """What an epoch takes here, by its first batches, which train the network a little."""
+        begun, measured = time.monotonic(), 0
+        self.network.train()
+        for number, (inputs, targets) in zip(range(_MEASURED + 1), self._batches(0), strict=False):
+            self._step(torch.from_numpy(inputs).to(self.device), torch.from_numpy(targets).to(self.device))
+            if not number:  # which warms up
+                begun = time.monotonic()
+            else:
+                measured += inputs.size
+        return (time.monotonic() - begun) * len(self.sequences.items) / max(measured, 1)
 
     def _step(self, inputs: Tensor, targets: Tensor) -> None:
         self._steps += 1
@@ -212,43 +229,15 @@ class Trainer:
     def _judge(self) -> None:
         """Measure the epoch on what was held out, and keep the weights if they are the best so far."""
         record = self.record
-        found = self._ndcg() if record.held_out else 0.0
-        if not record.held_out or found > max(record.ndcg, default=-1.0):
+        found = self.validation.ndcg(self.network) if record.held_out else 0.0
+        if not record.held_out or found >= max(record.ndcg, default=0.0):
             record.best = len(record.ndcg) + 1
             self.best = {key: value.clone() for key, value in self.network.state_dict().items()}
         record.ndcg.append(found)
 
-    @torch.no_grad()
-    def _ndcg(self) -> float:
-        self.network.eval()
-        ranks = []
-        for start in range(0, self.record.held_out, 64):
-            items = padded(self.held_out.histories[start : start + 64])
-            states = self.network.user_states(torch.from_numpy(items).to(self.device))
-            ranks.append(self._ranks(self.network.scores(states)[:, : self.trained], items, start))
-        return float(ndcg_at(np.concatenate(ranks), 10).mean())
-
-    def _popularity(self) -> float:
-        ranks = []
-        for start in range(0, self.record.held_out, 64):
-            items = padded(self.held_out.histories[start : start + 64])
-            ranks.append(self._ranks(self.counts.float().repeat(len(items), 1), items, start))
-        return float(ndcg_at(np.concatenate(ranks), 10).mean())
-
-    def _ranks(self, scores: Tensor, items: Codes, start: int) -> Codes:
-        """The ranks of held-out items among all but those of the history; they lose ties."""
-        scores = torch.cat([scores.new_zeros(len(scores), 1), scores], 1)
-        scores.scatter_(1, torch.from_numpy(items).to(self.device), -torch.inf)
-        scores[:, PADDING] = -torch.inf
-        right = torch.from_numpy(self.held_out.targets[start : start + len(items)]).to(self.device)
-        found = (scores >= scores.gather(1, right[:, None])).sum(1).cpu().numpy()
-        return np.asarray(found, np.int64)
-
     @property
     def _fingerprint(self) -> str:
         """Of what is trained on, so that no other training goes on from a checkpoint."""
-        from hashlib import blake2b
-
         data = blake2b(self.whole.items.tobytes() + self.whole.bounds.tobytes()).hexdigest()
         shapes = {key: list(value.shape) for key, value in self.network.state_dict().items()}
         return content_id(data, shapes, asdict(self.options), str(self.device))
@@ -289,15 +278,3 @@ class Trainer:
         if state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"].cpu())
         say(f"  {self.name}: goes on after {len(self.record.ndcg)} epochs")
-
-
-def _asked(windows: Codes, objective: str, rng: np.random.Generator) -> tuple[Codes, Codes]:
-    """What the network sees, and what it is to tell at each position, 0 where nothing; [b, n] each."""
-    if objective != "masked":
-        return windows[:, :-1], np.where(windows[:, :-1] == PADDING, PADDING, windows[:, 1:])
-    there = windows != PADDING
-    hidden = there & (rng.random(windows.shape) < _MASKED)
-    only_last = rng.random(len(windows)) < _LAST_MASKED
-    hidden[only_last | ~hidden.any(1)] = False
-    hidden[~hidden.any(1), -1] = True
-    return np.where(hidden, MASK, windows), np.where(hidden, windows, PADDING)

@@ -17,7 +17,7 @@ NOTES = {
     MODEL_FAILED: "The language model has stopped, so plain sentences give the reasons.",
     MODEL_TOO_SLOW: "The language model took too long, so plain sentences give the reasons.",
 }
-MARKS: tuple[FeedbackType, ...] = ("like", "dislike", "seen", "hide")
+MARKS: tuple[FeedbackType, ...] = ("like", "seen", "dislike", "hide")
 _TITLE, _REASON, _EVIDENCE, _CATEGORY, _NAMED = 160, 1200, 400, 40, 100  # characters that are shown
 _CATEGORIES = 6
 

@@ -94,6 +94,16 @@ def delete(request: Request, chat: ChatId) -> Response:
     return go_to(request, "/chat")
 
 
+@router.post("/delete-message")
+def delete_message(request: Request, chat: ChatId, message: Annotated[int, Form(ge=1, lt=2**53)]) -> Response:
+    """Delete a message, its answer and what was remembered of it; nothing where it is gone already."""
+    user = the_visitor(request).user
+    with state_of(request).service.database.writing() as session:
+        own = _own(session, chat, user.id)
+        chats.delete_message(session, own.id, message)
+    return go_to(request, f"/chat/{own.id}#last")
+
+
 @router.post("/forget")
 def forget(request: Request, fact: Annotated[int, Form(ge=0, lt=2**53)] = 0, chat: ChatId = "") -> Response:
     """Forget a fact, or everything where none is named; the words go from the conversations as well."""

@@ -22,7 +22,7 @@ from rectune.serving.web.visitor import the_visitor
 router = APIRouter(include_in_schema=False)
 
 MARKS: Mapping[FeedbackType, str] = {
-    "like": "liked", "seen": "seen", "dislike": "not for me", "hide": "hidden", "click": "opened",
+    "like": "liked", "seen": "known", "dislike": "not for me", "hide": "hidden", "click": "opened",
 }  # fmt: skip
 """What a mark is called on the page."""
 _PAGE = 25  # rows of a page

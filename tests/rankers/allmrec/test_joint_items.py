@@ -9,8 +9,9 @@ import torch
 from rectune.core.errors import UserError
 from rectune.rankers.allmrec.items import JointItems, cold_items, train_joint_items
 from rectune.rankers.allmrec.items_ranker import AllmrecItems
-from rectune.rankers.base import RANKERS, ranker_class
+from rectune.rankers.base import RANKERS, fit_ranker, ranker_class
 from rectune.rankers.domain_data import DomainData
+from rectune.rankers.new_items import with_items
 from rectune.rankers.sequential.bert4rec import Bert4Rec
 from rectune.rankers.sequential.ranker import SequentialRanker
 from rectune.rankers.sequential.sasrec import SasRec
@@ -129,6 +130,15 @@ def test_of_a_changed_catalogue_known_items_score_as_before_and_new_ones_by_text
 def test_a_history_of_which_nothing_is_known_gets_the_most_liked(joint: JointItems):
     scores = ranker(joint).score_all([[], ["unheard of"]])
     np.testing.assert_allclose(scores, np.log1p(np.tile(joint.recommender.counts, (2, 1))))
+
+
+def test_it_is_fitted_by_name_and_new_items_of_its_catalogue_go_by_text(data: DomainData):
+    found = fit_ranker("allmrec_items", data, {"epochs": 3, "learning_rate": 3e-3})
+    assert isinstance(found, AllmrecItems) and found.joint is not None
+    assert "an epoch takes about" in found.fit_cost(data)
+    shelf = with_items(found, DomainData("d", [*data.items.values(), item("n1-13")], None, EMBEDDER))
+    own, other = (shelf.score_all([HISTORIES[block]])[0, -1] for block in (1, 0))
+    assert own > other
 
 
 def test_cold_is_liked_no_more_than_the_quantile(fitted: SequentialRanker, data: DomainData):

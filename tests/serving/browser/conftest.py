@@ -13,7 +13,6 @@ from rectune.core.types import Locale
 from rectune.models.reference import gguf_file
 from rectune.recommender.recommender import Recommender
 from scripts.screenshots import ARGUMENTS, CHROMIUM
-from tests.serving.browser.axe import AXE
 from tests.serving.browser.live import CATALOGUES, Live, of_catalogue
 from tests.serving.world import with_model
 
@@ -49,7 +48,6 @@ class Visits:
             viewport={"width": width, "height": 900}, accept_downloads=True, **more,
         )  # fmt: skip
         context.set_default_timeout(_PATIENCE)
-        context.add_init_script(AXE)
         context.on("request", lambda asked: self._asked(server, asked.url))
         context.on("response", lambda answer: self._answered(answer.status))
         context.on("dialog", self._dialog)

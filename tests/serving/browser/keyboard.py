@@ -8,12 +8,12 @@ from playwright.sync_api import Locator, Page
 
 _MOST = 120  # presses of Tab until something is reached
 # What has the focus, and whether it is seen: by an outline, or that of the word beside a hidden box.
-_FOCUS = """() => {
+_FOCUS = """target => {
   const focused = document.activeElement;
   const shown = focused.matches(".chip input") ? focused.nextElementSibling : focused;
   const style = getComputedStyle(shown), box = shown.getBoundingClientRect();
   return {
-    name: focused.tagName + "#" + focused.id, lost: focused === document.body,
+    name: focused.tagName + "#" + focused.id, lost: focused === document.body, there: focused === target,
     outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
     inside: box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0
       && box.left < innerWidth,
@@ -35,12 +35,13 @@ def assert_focus(page: Page) -> None:
 
 def tab_to(target: Locator, key: str = "Tab") -> None:
     """Press a key until this has the focus; wherever it is on the way, it is seen."""
-    page = target.page
+    page, wanted = target.page, target.element_handle()
     for _ in range(_MOST):
         page.keyboard.press(key)
-        if focus_of(page)["lost"]:  # the end of the page, before its beginning
+        found = page.evaluate(_FOCUS, wanted)
+        if found["lost"]:  # the end of the page, before its beginning
             continue
-        assert_focus(page)
-        if target.evaluate("element => element === document.activeElement"):
+        assert found["outlined"] and found["inside"], found
+        if found["there"]:
             return
     raise AssertionError(f"{target} cannot be reached by {key}")

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from rectune.core.types import Locale
 from rectune.recommender.recommender import Recommender
+from rectune.serving.store import api_keys
 from rectune.serving.web.texts import translation
 from tests.serving.browser.axe import inspect
 from tests.serving.browser.conftest import Visits
@@ -21,6 +22,10 @@ pytestmark = pytest.mark.slow
 KNOWN: dict[Locale, tuple[str, str, str]] = {
     "en": ("Comedy", "toy ", "story"),
     "ko": ("드라마", "기생", "충"),
+}
+SAID: dict[Locale, tuple[str, str]] = {
+    "en": ("I can't stand westerns", "I love thrillers"),
+    "ko": ("전쟁 영화는 못 봐", "스릴러를 좋아해"),
 }
 
 
@@ -35,7 +40,8 @@ def test_the_whole_way(
         _welcome(page, locale, kind, scripts)
         liked = _choose(page, locale, begun, rest, scripts)
         marked = [*liked, *_be_recommended(page, locale, kind, scripts, liked)]
-        code = _my_data(page, locale, marked)
+        _talk(page, locale, scripts)
+        code = _my_data(page, locale, scripts, marked)
         other = visits.begin(server, locale, scripts)
         _come_back(other, locale, code, marked)
         _delete(other, locale, scripts)
@@ -87,7 +93,7 @@ def _choose(page: Page, locale: Locale, begun: str, rest: str, scripts: bool) ->
     page.locator(".marked summary").click()
     page.locator(".marked li", has_text=not_liked).get_by_role("button").click()
     expect(page.locator(".count")).to_contain_text(tr("{n} marked", n=3))
-    page.get_by_role("link", name=tr("Enough: recommend to me")).click()
+    page.get_by_role("link", name=tr("Show my recommendations")).click()
     return liked
 
 
@@ -128,10 +134,37 @@ def _be_recommended(page: Page, locale: Locale, kind: str, scripts: bool, liked:
     return shown[:3]
 
 
-def _my_data(page: Page, locale: Locale, marked: list[str]) -> str:
+def _talk(page: Page, locale: Locale, scripts: bool) -> None:
+    """Says two things, deletes the first; then sees what is thought of them, and takes a claim away."""
+    tr = translation(locale)
+    page.get_by_role("link", name=tr("Chat"), exact=True).click()
+    for number, text in enumerate(SAID[locale], 1):
+        page.locator("#words").fill(text)
+        page.get_by_role("button", name=tr("Send"), exact=True).click()
+        expect(page.locator(".turn .asked summary")).to_have_count(number)
+    expect(page.locator("#facts q")).to_have_count(2)
+    page.locator(".turn .asked summary").first.click()
+    if scripts:
+        inspect(page)
+    page.locator(".turn").first.get_by_role("button", name=tr("Delete it"), exact=True).click()
+    expect(page.locator(".turn")).to_have_count(1)
+    expect(page.locator("#facts q")).to_have_count(1)
+    page.get_by_role("link", name=tr("My taste"), exact=True).click()
+    claims = page.locator("#claims .claim")
+    count = claims.count()
+    assert count > 1
+    if scripts:
+        inspect(page)
+    claims.first.get_by_role("button", name=tr("Remove"), exact=True).click()
+    expect(claims).to_have_count(count - 1)
+
+
+def _my_data(page: Page, locale: Locale, scripts: bool, marked: list[str]) -> str:
     """Looks at what is kept, changes it, takes it along; returns a personal code."""
     tr = translation(locale)
     page.get_by_role("link", name=tr("My data"), exact=True).click()
+    if scripts:
+        inspect(page)
     kept = page.locator("#marks .what").all_inner_texts()
     assert sorted(kept) == sorted(marked)
     page.get_by_label(tr("Occupation")).fill("gardener")
@@ -178,3 +211,20 @@ def _delete(page: Page, locale: Locale, scripts: bool) -> None:
     expect(page.locator("h1")).to_have_text(tr("Everything is deleted"))
     page.goto("/for-you")
     expect(page.locator("h1")).to_have_text(tr("What would you like next?"))
+
+
+@pytest.mark.parametrize("locale", ["en", "ko"])
+def test_the_page_of_administration(
+    locale: Locale, shelves: dict[Locale, Recommender], visits: Visits, tmp_path: Path
+):
+    tr = translation(locale)
+    with live(shelves[locale], tmp_path) as server:
+        with server.database.writing() as session:
+            key = api_keys.create(session, "boss", ["admin"])
+        page = visits.begin(server, locale)
+        page.goto("/admin")
+        inspect(page)
+        page.get_by_label(tr("A key with the scope admin")).fill(key)
+        page.get_by_role("button", name=tr("Open")).click()
+        expect(page.locator("#keys-head")).to_be_visible()
+        inspect(page)

@@ -31,7 +31,7 @@ EVIL = (
     "\u202emoc.elpmaxe\u202c\u2066right to left\u2069\u200b\ufeff",
     "=cmd|'/C calc'!A0\t+HYPERLINK(\"https://evil.example/\")",
     "**bold** [link](javascript:alert('markdown')) ![picture](https://evil.example/x.png)",
-    "W" * 1_000_000,
+    "W" * 100_000,
     "bell\x07escape\x1b[31mred\x08\x7f\x85line\u2028end",
     "Z\u0351\u0352" + "\u0301" * 300,
     "https://evil.example/" + "a" * 300,
@@ -105,11 +105,12 @@ def _choose(page: Page, scripts: bool) -> None:
     harmless(page)
     assert len(picks(page)) == 6
     for words in ("<", "W" * 199, "=cmd"):
-        page.locator("#query").fill(words)
-        if not scripts:
-            page.get_by_role("button", name="Search", exact=True).click()
+        if scripts:
+            with page.expect_response(re.compile("/choose/found")):
+                page.locator("#query").fill(words)
         else:
-            page.wait_for_timeout(400)
+            page.locator("#query").fill(words)
+            page.get_by_role("button", name="Search", exact=True).click()
         expect(page.locator(".hit").first).to_be_visible()
         harmless(page)
     page.goto("/choose")

@@ -56,7 +56,7 @@ def test_the_whole_way_by_keyboard(
         press("Enter")
         expect(page.locator(".pick h3").first).not_to_have_text(before[0])
         assert_focus(page)
-        tab_to(page.get_by_role("link", name=tr("Enough: recommend to me")), "Shift+Tab")
+        tab_to(page.get_by_role("link", name=tr("Show my recommendations")), "Shift+Tab")
         press("Enter")
 
         expect(page.locator("h1")).to_have_text(tr("For you"))

@@ -115,6 +115,35 @@ def test_marks_count_at_once_and_are_taken_back(server: World):
         assert ann.post("/chat/mark", item=item, at=at, chat=chat, **form).status_code in (400, 422)
 
 
+def test_one_message_is_deleted_with_its_answer_and_what_was_remembered_of_it(server: World):
+    ann = person(server)
+    chat = say(ann, "I love zebrafish")
+    chat = say(ann, "I love space", chat)
+    first, second = re.findall(r'name="message" value="(\d+)"', ann.get("/chat").text)
+    sent = ann.post("/chat/delete-message", chat=chat, message=first)
+    assert sent.status_code == 303 and sent.headers["location"] == f"/chat/{chat}#last"
+    read = seen(ann)
+    assert "zebrafish" not in read and "You: I love space" in read
+    kept = server.client.get(f"/api/v1/chats/{chat}").json()["messages"]
+    assert [one["id"] for one in kept] == [int(second)]
+    facts = server.client.get(f"/api/v1/users/{ann.id}/memory").json()["facts"]
+    assert [one["quote"] for one in facts] == ["I love space"]
+    again = ann.post("/chat/delete-message", HTMX, chat=chat, message=first)  # it is gone already
+    assert again.status_code == 200 and again.headers["hx-redirect"] == f"/chat/{chat}#last"
+    ann.post("/chat/delete-message", chat=chat, message=second)
+    assert "Recommend something" in seen(ann) and "Nothing yet." in seen(ann)
+
+
+def test_nobody_deletes_a_message_of_another_or_of_another_conversation(server: World):
+    ann, bob = person(server), person(server)
+    mine, other = say(ann, "I love space"), say(bob, "I love war")
+    message = re.findall(r'name="message" value="(\d+)"', ann.get("/chat").text)[0]
+    assert bob.post("/chat/delete-message", chat=mine, message=message).status_code == 404
+    bob.post("/chat/delete-message", chat=other, message=message)
+    assert "You: I love space" in seen(ann) and "You: I love war" in seen(bob)
+    assert ann.post("/chat/delete-message", chat=mine, message="x").status_code == 422
+
+
 def test_what_is_remembered_can_be_forgotten_one_by_one_and_whole(server: World):
     ann = person(server)
     chat = say(ann, "I love zebrafish")

@@ -140,7 +140,7 @@ def test_long_lists_come_a_page_at_a_time(server: World):
         assert len(found) == len(set(found)) == 60
         assert server.client.get(f"{start}?after=x").status_code == 400
     first = seen(server, "/mine")
-    assert first.count("Take back") == 6 and "All answers" in first
+    assert first.count("Take back") == 6 and "All recommendations" in first
 
 
 def test_answers_lead_to_themselves(server: World):

@@ -68,7 +68,7 @@ def test_a_claim_is_kept_removed_and_taken_up_again(server: World, ann: Person) 
     assert "you confirmed it" in text_of(ann.get("/persona").text)
     assert ann.post("/persona/remove", claim=claim).status_code == 303
     text = text_of(ann.get("/persona").text)
-    assert "Removed: 1" in text and "Take it up again" in text and "Likes" not in text
+    assert "Removed: 1" in text and "Use it again" in text and "Likes" not in text
     ann.post("/persona/keep", claim=claim)
     assert "Removed" not in text_of(ann.get("/persona").text)
 

@@ -42,7 +42,9 @@ def of_code() -> set[str]:
 def rows() -> list[tuple[str, str]]:
     """The rows of all tables."""
     yaml = YAML(typ="safe", pure=True)
-    return [(row["en"], row["ko"]) for path in TABLES for row in yaml.load(path.read_text("utf-8"))]
+    found = [row for path in TABLES for row in yaml.load(path.read_text("utf-8"))]
+    assert all(row.keys() == {"en", "ko"} for row in found)  # a comma without quotes begins another key
+    return [(row["en"], row["ko"]) for row in found]
 
 
 def test_every_sentence_of_the_templates_is_in_korean():

@@ -49,7 +49,9 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("focusin", ({ target }) => {
   focused = [];
-  for (let element = target; element && element !== document.body; element = element.parentElement) focused.push(element);
+  for (let element = target; element && element !== document.body; element = element.parentElement) {
+    focused.push(element);
+  }
 });
 document.addEventListener("htmx:after:swap", ({ target }) => {
   countDown(document);
