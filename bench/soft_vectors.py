@@ -164,6 +164,10 @@ def main() -> None:
         )
         print(f"{len(ids)} places, {TITLES} of them vectors; {sum(map(len, answers))} tokens of answers")
         print(f"torch, float32: {seconds:.2f} processor s", flush=True)
+        half = open_language_model(str(checkpoint), compute_dtype="bfloat16")
+        rows = torch.from_numpy(prompt).bfloat16()
+        found, seconds = timed(partial(answer_logs, half, rows, answers), given.rounds)
+        print(f"torch, bfloat16: {seconds:.2f} processor s; {compared(found, torch_logs)}", flush=True)
         for kind in given.types.split(","):
             file = Path(place) / f"{kind}.gguf"
             to_gguf(checkpoint, file, kind)
@@ -171,7 +175,8 @@ def main() -> None:
             for mixed in (True, False):
                 found, seconds = timed(partial(reader.answers, ids, prompt, answers, mixed), given.rounds)
                 how = "tokens and vectors in turn" if mixed else "vectors alone"
-                print(f"llama.cpp, {kind}, {how}: {seconds:.2f} processor s; {compared(found, torch_logs)}")
+                told = compared(found, torch_logs)
+                print(f"llama.cpp, {kind}, {how}: {seconds:.2f} processor s; {told}", flush=True)
 
 
 def compared(found: Logs, expected: Logs) -> str:

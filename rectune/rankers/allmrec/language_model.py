@@ -17,7 +17,7 @@ from rectune.core.settings import ModelsConfig
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-ComputeType = Literal["native", "float32", "bfloat16", "float16"]
+ComputeType = Literal["auto", "native", "float32", "bfloat16", "float16"]
 
 _ROWS = 4096  # of the input embeddings that are looked up at a time
 
@@ -118,7 +118,7 @@ def _slides(config: object) -> bool:
 
 @lru_cache(maxsize=1)
 def open_language_model(
-    reference: str, load_in_4bit: bool = False, compute_dtype: ComputeType = "native"
+    reference: str, load_in_4bit: bool = False, compute_dtype: ComputeType = "auto"
 ) -> FrozenLanguageModel:
     """The model that a reference names, frozen; the last one opened is kept, so rankers share it.
 

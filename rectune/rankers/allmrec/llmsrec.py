@@ -161,7 +161,7 @@ class LlmSRec(SoftRanker):
         epochs: int = 5,
         patience: int = 2,
         load_in_4bit: bool = False,
-        compute_dtype: ComputeType = "native",
+        compute_dtype: ComputeType = "auto",
         locale: Locale = "en",
         seed: int | None = None,
     ) -> None:

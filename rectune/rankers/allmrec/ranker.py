@@ -107,7 +107,7 @@ class AllmRec(SoftRanker):
         normalised: bool = False,
         wish_share: float = 0.2,
         load_in_4bit: bool = False,
-        compute_dtype: ComputeType = "native",
+        compute_dtype: ComputeType = "auto",
         locale: Locale = "en",
         seed: int | None = None,
     ) -> None:
