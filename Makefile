@@ -16,7 +16,8 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 .PHONY: help setup setup-tests demo docs plan doctor test test-all lint push clean samples zero-shot \
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
 	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
-	bench-support bench-serve bench-picks bench-kill bench-persona bench-chat bench-chat-speed \
+	bench-hybrid-knn bench-support bench-lightfm bench-serve bench-picks bench-kill bench-persona \
+	bench-chat bench-chat-speed bench-sequence-growth bench-rectools \
 	bench-allmrec screenshots $(STAGES)
 .DEFAULT_GOAL := help
 
@@ -96,6 +97,9 @@ bench-served: setup-tests  ## what validation chooses and test users are served;
 bench-allmrec: setup-tests  ## what A-LLMRec's first stage adds to SASRec, on MovieLens; DATA=path ARGS=--quick
 	@$(BIN)/python -m bench.allmrec --data $(DATA) $(ARGS)
 
+bench-hybrid-knn: setup-tests  ## hybrid item-kNN by its parts, its embedder tuned; DATA=path ARGS=--quick
+	@$(BIN)/python -m bench.hybrid_knn --data $(DATA) $(ARGS)
+
 bench-persona: setup-tests  ## what a persona finds, and what it is worth; ARGS="--catalogue FILE --interactions FILE"
 	@$(BIN)/python -m bench.persona $(ARGS)
 
@@ -129,8 +133,17 @@ bench-chat: setup-tests  ## conversations with simulated people on the samples; 
 bench-chat-speed: setup  ## time and prompt tokens of turns in the service, embedded model; ARGS="--turns 30"
 	@$(BIN)/python -m bench.chat_speed $(ARGS)
 
+bench-lightfm: setup-tests  ## LightFM against lightfm-next, as ratios; ARGS="--rival path/to/its/python"
+	@$(BIN)/python -m bench.lightfm $(ARGS)
+
 bench-rankers: setup-tests  ## rankers that learn from likes, against implicit, as ratios; ARGS=--largest
 	@$(BIN)/python -m bench.rankers $(ARGS)
+
+bench-sequence-growth: setup-tests  ## a training step of SASRec at 10,000 to 1,000,000 items: time, memory
+	@$(BIN)/python -m bench.sequence_growth $(ARGS)
+
+bench-rectools: setup-tests  ## our SASRec against that of RecTools, in an environment of its own; DATA=path
+	@$(BIN)/python -m bench.rectools_rival --data $(DATA) $(ARGS)
 
 zero-shot: setup  ## leave one domain out: tune on the others, test on it; DATA=path for other data
 	@$(BIN)/rectune leave-one-domain-out $(RECIPE) $(ARGS) $(if $(DATA),--data $(DATA))

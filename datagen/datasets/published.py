@@ -175,6 +175,12 @@ _ANIME = Dataset(
     people="anime",
     layouts=(
         Layout(
+            "2020 merged",
+            ("pre_merged_anime.csv", "rating_complete.csv"),
+            "rectune.readers.published.anime:read_2020_merged",
+            ordered=False,
+        ),
+        Layout(
             "2020",
             ("anime.csv", "?anime_with_synopsis.csv", "rating_complete.csv"),
             "rectune.readers.published.anime:read_2020",
@@ -196,6 +202,15 @@ _ANIME = Dataset(
             by_hand=f"sign in, get the archive from "
             f"{_KAGGLE}/hernan4444/anime-recommendation-database-2020, and unpack "
             "anime.csv, anime_with_synopsis.csv and rating_complete.csv",
+            licence="as its Kaggle page states; not checked here",
+            redistributable=False,
+        ),
+        Edition(
+            "2020 merged",
+            "2020 merged",
+            "the same ratings; 16,206 anime with synopsis, producers and studios in one table",
+            by_hand="merge anime.csv and anime_with_synopsis.csv of the edition 2020 on MAL_ID into "
+            "pre_merged_anime.csv, and put rating_complete.csv beside it",
             licence="as its Kaggle page states; not checked here",
             redistributable=False,
         ),

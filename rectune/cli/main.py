@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from rectune.cli.database import database_app
+from rectune.cli.embedder import tune_embedder
 from rectune.cli.evaluate import compare, leave_one_domain_out
 from rectune.cli.recommend import recommend
 from rectune.cli.release import export, push
@@ -265,6 +266,7 @@ app.command()(export)
 app.command()(push)
 app.command()(compare)
 app.command("leave-one-domain-out")(leave_one_domain_out)
+app.command("tune-embedder")(tune_embedder)
 
 
 def main() -> None:

@@ -90,6 +90,7 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> tuple[Re
     from rectune.recommender.recommender import Recommender
     from rectune.recommender.run_results import fit_of, from_folder, rerank_of
     from rectune.recommender.tables import items_of
+    from rectune.retrieval.embedding import embedder_identity
 
     none = source.model == "none" or (source.ranker and not source.model)
     model, said = (None, "") if none else _model(source, config)
@@ -99,7 +100,9 @@ def recommender_of(source: CatalogueSource, config: RetrievalConfig) -> tuple[Re
     ranker = source.ranker or None
     if source.catalogue:
         items = items_of(source.catalogue, source.read)
-        of = content_id("catalogue", str(source.catalogue.resolve()), source.domain, config.embedder)
+        of = content_id(
+            "catalogue", str(source.catalogue.resolve()), source.domain, embedder_identity(config.embedder)
+        )
         words = None if verdict and not verdict.languages else model  # it need not be loaded
         found = Recommender.from_catalogue(
             items, model=words, ranker=ranker, retrieval=config, folder=source.runs / "catalogues" / of,

@@ -38,6 +38,9 @@ class Recipe(BaseModel):
     rerank: settings.RerankConfig
     retrieval: settings.RetrievalConfig
     evaluate: settings.EvaluateConfig
+    leave_last_out: settings.LeaveLastOutConfig
+    held_out_ratings: settings.HeldOutRatingsConfig
+    random_split: settings.RandomSplitConfig
     report: settings.ReportConfig
     release: settings.ReleaseConfig
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
-from functools import lru_cache
 from typing import Any
 
 from rectune.core.types import Item
@@ -95,7 +94,6 @@ def _traits(claim: Claim) -> frozenset[Trait]:
     return _named(value) if aspect == "category" else frozenset({(aspect, value)})
 
 
-@lru_cache(maxsize=1024)
 def _named(value: str) -> frozenset[Trait]:
     """The categories of a name, and of its names in the other language; case aside."""
     return frozenset(("category", one.casefold()) for one in (value, *other_names(value)))

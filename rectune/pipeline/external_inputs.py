@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from rectune.core.artifacts import ArtifactStore
+from rectune.core.digests import content_digest
 from rectune.core.recipe import Recipe
 from rectune.pipeline.machines import process_group_of
 
@@ -30,6 +32,12 @@ def base_model(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) 
     reference = locate(recipe.models.base)
     is_file = reference.path is not None and reference.path.is_file()
     return {"base": store.digest(reference.path) if is_file and reference.path else reference.digest()}
+
+
+def embedder(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Digest of an embedder that lies in a folder; nothing of one that goes by its name."""
+    folder = Path(recipe.retrieval.embedder)
+    return {"embedder": content_digest(folder)} if folder.is_dir() else {}
 
 
 def teachers(recipe: Recipe, store: ArtifactStore, inputs: Mapping[str, str]) -> dict[str, str]:

@@ -72,6 +72,8 @@ class Ranker(ABC):
         learns_from_texts: whether one that learns from likes is fitted on the items' texts too.
         costly: whether fitting takes minutes, so that what was fitted on holdouts is kept as well. It keeps
             its state in the file `checkpoint`, to go on if killed, and begins from the fitted one `start`.
+        learns_from_features: whether it may be fitted on categories and facts of items, and on attributes of
+            users.
         grid: arguments of the constructor that are tried when it is tuned, the simplest first.
     """
 
@@ -82,6 +84,7 @@ class Ranker(ABC):
     costly: ClassVar[bool] = False
     checkpoint: Path | None = None
     start: Ranker | None = None
+    learns_from_features: ClassVar[bool] = False
     grid: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
     @abstractmethod
@@ -220,12 +223,18 @@ RANKERS: dict[str, str] = {
     "embedding_best": "rectune.rankers.baselines:EmbeddingBest",
     "hybrid": "rectune.rankers.fusion:Hybrid",
     "item_knn": "rectune.rankers.item_knn:ItemKnn",
+    "hybrid_knn": "rectune.rankers.hybrid_knn:HybridKnn",
     "svd": "rectune.rankers.svd:Svd",
     "ease": "rectune.rankers.ease:Ease",
     "als": "rectune.rankers.als:Als",
+    "lightfm": "rectune.rankers.lightfm:LightFM",
     "sasrec": "rectune.rankers.sequential.sasrec:SasRec",
     "sasrec_text": "rectune.rankers.sequential.sasrec:SasRecText",
     "bert4rec": "rectune.rankers.sequential.bert4rec:Bert4Rec",
+    "gru4rec": "rectune.rankers.sequential.gru4rec:Gru4Rec",
+    "nextitnet": "rectune.rankers.sequential.nextitnet:NextItNet",
+    "ncf": "rectune.rankers.sequential.ncf:Ncf",
+    "morec": "rectune.rankers.sequential.morec:MoRec",
     "allmrec_items": "rectune.rankers.allmrec.items_ranker:AllmrecItems",
     "llmsrec": "rectune.rankers.allmrec.llmsrec:LlmSRec",
     "allmrec": "rectune.rankers.allmrec.ranker:AllmRec",
@@ -252,10 +261,15 @@ def fit_ranker(
         prepare: called with the ranker before it is fitted.
 
     Raises:
-        UserError: there is none of this name, its module cannot be imported, or its `item_ids` are not the
-            items of the domain in their order.
+        UserError: there is none of this name, its module cannot be imported, it has no such arguments, or its
+            `item_ids` are not the items of the domain in their order.
     """
-    ranker = ranker_class(name)(**(parameters or {}))
+    kind = ranker_class(name)
+    try:
+        ranker = kind(**(parameters or {}))
+    except TypeError as wrong:
+        fault = f"the ranker {name} cannot be made: {wrong}"
+        raise UserError(fault, hint="see docs/recommenders.md") from wrong
     if prepare is not None:
         prepare(ranker)
     fitted = ranker.fit(data)

@@ -22,6 +22,7 @@ from rectune.core.figures.fit import (
 )
 from rectune.core.progress import muted, say
 from rectune.core.settings import FitConfig
+from rectune.core.settings.ranking import NETWORKS
 from rectune.core.stats.metrics import ndcg_at
 from rectune.rankers.base import Ranker, Scores, ranker_class
 from rectune.rankers.choose_weights import ScoredUsers, best_parameters, choose_weights
@@ -31,7 +32,7 @@ from rectune.rankers.holdout import as_many_as_fit, holdouts
 from rectune.rankers.tuning import Fold, fitted_on_fold, length_of, say_costs, tuned_parameters
 from rectune.rankers.weighting import standardised_rows, weighted
 
-_WITH_LLM = ("embedding_mean", "embedding_best", "hybrid", "sasrec", "sasrec_text", "bert4rec")
+_WITH_LLM = ("embedding_mean", "embedding_best", "hybrid", "hybrid_knn", *NETWORKS)
 _OF_WORDS = ("bm25", "embedding_best", "hybrid")  # those that score texts
 _HISTORY_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ class TrainLikes:
         items: [likes] places in `item_ids`.
         times: [likes] in milliseconds since 1970; None where none are known.
         user_ids: the ids of the users, in any order; None where these are not known.
+        attributes: what users state, a JSON object as text, by their number; of those who state something.
     """
 
     item_ids: tuple[str, ...]
@@ -41,6 +42,7 @@ class TrainLikes:
     items: Codes
     times: Codes | None = None
     user_ids: tuple[str, ...] | None = None
+    attributes: Mapping[int, str] = field(default_factory=dict)
 
     @cached_property
     def counts(self) -> Codes:
@@ -86,6 +88,7 @@ class DomainData:
         self._likes = likes
         self._vectors = _ItemVectors(list(self.items), self.text, embedder)
         self._of_texts = dict[ItemText, _ItemVectors]()
+        self._full_vectors = _ItemVectors(list(self.items), self.full_text, embedder)
         self._terms = list[list[str]]()
 
     @cached_property
@@ -99,7 +102,8 @@ class DomainData:
     def with_likes(self, likes: TrainLikes) -> DomainData:
         """The same items, and their vectors, with other likes."""
         other = DomainData(self.domain, list(self.items.values()), lambda: likes, self.embedder, self.seed)
-        other._vectors, other._of_texts, other._terms = self._vectors, self._of_texts, self._terms
+        other._vectors, other._full_vectors, other._terms = self._vectors, self._full_vectors, self._terms
+        other._of_texts = self._of_texts
         return other
 
     def with_items(self, items: Sequence[Item]) -> DomainData:
@@ -122,6 +126,14 @@ class DomainData:
         """Title and categories, the text for BM25 and embeddings."""
         item = self.items[item_id]
         return title_and_categories(item.title, item.categories)
+
+    def full_text(self, item_id: str) -> str:
+        """Title, categories, stated facts and description; what comes last is cut off if it is too long.
+
+        The same as `text` for an item without facts and description.
+        """
+        item = self.items[item_id]
+        return ". ".join(filter(None, (self.text(item_id), ", ".join(item.stated), item.description)))
 
     @property
     def terms(self) -> Sequence[Sequence[str]]:
@@ -147,6 +159,13 @@ class DomainData:
     def all_vectors(self) -> Vectors:
         """[items, d] unit rows of all items, in their order; not a copy."""
         return self._vectors.all()
+
+    def full_vectors(self) -> Vectors:
+        """[items, d] unit rows of the full texts of all items, in their order; not a copy."""
+        same = [item_id for item_id in self.items if self.full_text(item_id) == self.text(item_id)]
+        self._vectors.embed(same)
+        self._full_vectors.take(same, self._vectors)
+        return self._full_vectors.all()
 
     def embed(self, item_ids: Iterable[str]) -> None:
         """Embed those of these items that are not embedded yet, all at once."""
@@ -212,7 +231,7 @@ def train_likes(data: Path, cases: Sequence[Case], domain: str) -> TrainLikes:
 
     own = pl.col("domain") == domain
     items = read_table(data / "items.parquet").filter(own).select("item", "item_id").sort("item")
-    users = read_table(data / "users.parquet").filter(own).select("user", "user_id")
+    users = read_table(data / "users.parquet").filter(own).select("user", "user_id", "attributes")
     held_out = sorted({case.user for case in cases if case.domain == domain and case.split != "train"})
     absent = users.filter(pl.col("user_id").is_in(held_out))["user"]
     liked = (
@@ -226,10 +245,12 @@ def train_likes(data: Path, cases: Sequence[Case], domain: str) -> TrainLikes:
     places[items["item"].to_numpy()] = np.arange(items.height)
     times = None if liked["timestamp"].null_count() else liked["timestamp"].cast(pl.Int64).to_numpy()
     people = users.filter(pl.col("user").is_in(liked["user"].unique().implode()))["user_id"]
+    stating = users.filter((pl.col("attributes") != "{}") & pl.col("user").is_in(liked["user"].implode()))
     return TrainLikes(
         tuple(items["item_id"]),
         liked["user"].to_numpy(),
         places[liked["item"].to_numpy()],
         times,
         tuple(people),
+        dict(stating.select("user", "attributes").iter_rows()),
     )

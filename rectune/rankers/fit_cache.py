@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from rectune.rankers.base import RANKERS, Ranker, fit_ranker, ranker_class
 from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.rankers.latest_fit import LatestFit, digests
 from rectune.rankers.saved import is_saved
+from rectune.retrieval.embedding import embedder_identity
 
 _VERSION = 2  # raised when rankers are fitted in another way
 
@@ -32,19 +34,28 @@ class FittedData:
         self.data = data
 
     def identity(self, name: str) -> str:
-        """Of what a ranker of this name is made of: likes, texts, or (one of your own) both."""
-        kind = ranker_class(name) if name in RANKERS else None
-        texts = self._texts if kind is None or kind.learns_from_texts or not kind.learns_from_likes else ""
-        likes = self._likes if kind is None or kind.learns_from_likes else ""
-        return content_id(_VERSION, name, texts, likes, self.data.seed)
+        """Of what a ranker of this name is made of: likes, texts, features, or all (as those of your own)."""
+        known = ranker_class(name) if name in RANKERS else None
+        texts = self._texts if known is None or not known.learns_from_likes else ""
+        texts = self._full_texts if known and known.learns_from_texts else texts
+        likes = self._likes if known is None or known.learns_from_likes else ""
+        features = self._features if known is None or known.learns_from_features else ""
+        return content_id(_VERSION, name, texts, likes, features, self.data.seed)
 
     @cached_property
     def _texts(self) -> str:
-        rows = "\n".join(
-            "\t".join([item_id, self.data.text(item_id), item.description, *item.stated])
-            for item_id, item in self.data.items.items()
-        )
-        return content_id(_hash(rows.encode()), self.data.embedder, segmenter())
+        rows = "\n".join(f"{item}\t{self.data.text(item)}" for item in self.data.items)
+        return content_id(_hash(rows.encode()), embedder_identity(self.data.embedder), segmenter())
+
+    @cached_property
+    def _full_texts(self) -> str:
+        rows = json.dumps([(item, self.data.full_text(item)) for item in self.data.items])
+        return content_id(_hash(rows.encode()), embedder_identity(self.data.embedder))
+
+    @cached_property
+    def _features(self) -> str:
+        items = [[item, *about.categories, *about.stated] for item, about in self.data.items.items()]
+        return content_id(items, sorted(self.data.likes.attributes.items()))
 
     @cached_property
     def _likes(self) -> str:

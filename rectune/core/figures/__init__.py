@@ -11,9 +11,12 @@ from rectune.core.figures.data import DataFigures, FilterFigures, QueriesFigures
 from rectune.core.figures.evaluation import EvalFigures
 from rectune.core.figures.fit import FitFigures
 from rectune.core.figures.grounding import RecommendFigures
+from rectune.core.figures.held_out_ratings import HeldOutRatingsFigures
+from rectune.core.figures.leave_last_out import LeaveLastOutFigures
 from rectune.core.figures.models import BaseFigures, ExportFigures
 from rectune.core.figures.preferences import CandidatesFigures, TagFigures
 from rectune.core.figures.publishing import PushFigures, ReportFigures
+from rectune.core.figures.random_split import RandomSplitFigures
 from rectune.core.figures.record import StageRecord
 from rectune.core.figures.rerank import RerankFigures
 from rectune.core.figures.training import DpoFigures, SftFigures
@@ -28,8 +31,11 @@ __all__ = [
     "ExportFigures",
     "FilterFigures",
     "FitFigures",
+    "LeaveLastOutFigures",
+    "HeldOutRatingsFigures",
     "PushFigures",
     "QueriesFigures",
+    "RandomSplitFigures",
     "RationalesFigures",
     "RecommendFigures",
     "ReportFigures",
@@ -42,6 +48,9 @@ STAGE_FIGURES: dict[str, type[StageRecord]] = {
     kind.stage: kind
     for kind in (
         DataFigures,
+        LeaveLastOutFigures,
+        HeldOutRatingsFigures,
+        RandomSplitFigures,
         BaseFigures,
         QueriesFigures,
         FitFigures,

@@ -33,7 +33,14 @@ from rectune.core.settings.generation import (
     SamplingConfig,
     TeacherConfig,
 )
-from rectune.core.settings.ranking import FitConfig, RerankConfig
+from rectune.core.settings.random_split import PublishedSplitFigures, RandomSplitConfig
+from rectune.core.settings.ranking import (
+    FitConfig,
+    HeldOutRatingsConfig,
+    LeaveLastOutConfig,
+    PublishedSystem,
+    RerankConfig,
+)
 from rectune.core.settings.serving import EvaluateConfig, ReleaseConfig, ReportConfig, RetrievalConfig
 from rectune.core.settings.training import AlignConfig, LoraSection, TrainConfig, TrainingConfig
 
@@ -50,7 +57,9 @@ __all__ = [
     "FitConfig",
     "Fraction",
     "GenerateConfig",
+    "HeldOutRatingsConfig",
     "LanguageConfig",
+    "LeaveLastOutConfig",
     "LoraSection",
     "ModelsConfig",
     "NearDuplicateConfig",
@@ -60,6 +69,9 @@ __all__ = [
     "PositiveInt",
     "PromptCopyConfig",
     "PromptsConfig",
+    "PublishedSplitFigures",
+    "PublishedSystem",
+    "RandomSplitConfig",
     "ReleaseConfig",
     "RemoteConfig",
     "ReportConfig",

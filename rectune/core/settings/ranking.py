@@ -1,15 +1,18 @@
-"""Rankers that are fitted and chosen, and the language model beside them: the sections `fit` and `rerank`."""
+"""Rankers: the sections `fit`, `rerank` (the language model beside them), and two published protocols."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from rectune.core.settings.base import NonNegativeInt, PositiveInt, Section
+from rectune.core.settings.base import Fraction, NonNegativeInt, PositiveInt, Section
 from rectune.core.settings.generation import EngineConfig
+
+# The rankers that are networks, in torch.
+NETWORKS = ("sasrec", "sasrec_text", "bert4rec", "gru4rec", "nextitnet", "ncf", "morec", "allmrec_items")
 
 # The rankers in `rectune.rankers.base` that recipes may name, the simplest first.
 RANKER_NAMES = (
@@ -21,17 +24,16 @@ RANKER_NAMES = (
     "embedding_best",
     "hybrid",
     "item_knn",
+    "hybrid_knn",
     "svd",
     "ease",
     "als",
-    "sasrec",
-    "sasrec_text",
-    "bert4rec",
-    "allmrec_items",
+    "lightfm",
+    *NETWORKS,
 )
 
-# Those of them that are fitted only where a recipe names them.
-_BY_NAME_ONLY = ("random", "embedding_mean", "sasrec", "sasrec_text", "bert4rec", "allmrec_items")
+# Those of them that are fitted and compared only where a recipe names them.
+BY_NAME_ONLY = ("hybrid_knn", "lightfm", *NETWORKS)
 
 
 def known_name(known: Sequence[str], kind: str) -> AfterValidator:
@@ -68,7 +70,8 @@ class FitConfig(Section):
     """Which rankers are fitted on a domain's items and likes, and how what ranks is chosen among them."""
 
     rankers: list[RankerName] = Field(
-        default=[name for name in RANKER_NAMES if name not in _BY_NAME_ONLY], min_length=1
+        default=[name for name in RANKER_NAMES if name not in ("random", "embedding_mean", *BY_NAME_ONLY)],
+        min_length=1,
     )
     """The rankers that are fitted, tuned, and fused where that helps; see docs/recommenders.md. Your own is
     named as `module:Class`."""
@@ -81,3 +84,55 @@ class FitConfig(Section):
     """Whether a ranker that takes minutes to train starts, on all likes, from what an earlier run trained
     with the same parameters, if that saw nobody who is not trained on now. Faster where interactions were
     added; what ranks then depends on what was fitted before, and `choice.json` says so."""
+
+
+class PublishedSystem(Section):
+    """A figure that others have published for the same data and protocol."""
+
+    system: str
+    """What was measured."""
+    hit_at_10: Fraction
+    """Its HR@10, as published."""
+    ndcg_at_10: Fraction
+    """Its NDCG@10, as published."""
+    source: str
+    """Where it was published."""
+
+
+class LeaveLastOutConfig(Section):
+    """The protocol leave-last-out of the literature: each user's last like is ranked among all items."""
+
+    rankers: dict[RankerName, dict[str, Any]] = Field(
+        default={name: {} for name in ("popularity", "item_knn", "ease", "als")}, min_length=1
+    )
+    """The rankers that are measured, each with the arguments of its constructor; without any they are chosen
+    from its `grid` by NDCG@10 of the users' second last likes. Your own is named as `module:Class`."""
+    published: list[PublishedSystem] = Field(default=[])
+    """Published figures, which the table shows beside what is measured."""
+    published_data: dict[Literal["users", "items", "interactions"], PositiveInt] = Field(default={})
+    """The size of the data that those were measured on: the table says where the data at hand differ."""
+    bootstrap: PositiveInt = 10_000
+    """Bootstrap resamples of users for confidence intervals. More make the bounds more stable."""
+    seed: int = 7
+    """Seed of rankers that draw, and of the resamples."""
+
+
+class HeldOutRatingsConfig(Section):
+    """The protocol of held-out ratings: lists of known users, judged by ratings held out at random."""
+
+    rankers: dict[RankerName, dict[str, Any]] = Field(
+        default={name: {} for name in ("popularity", "embedding_best", "item_knn", "hybrid_knn", "ease")},
+        min_length=1,
+    )
+    """The rankers that are measured, each with the arguments of its constructor; without any its defaults.
+    Your own is named as `module:Class`."""
+    held_out_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of all ratings that is held out."""
+    list_lengths: list[PositiveInt] = Field(default=[3, 10, 20], min_length=1)
+    """How many first items of a list are judged; each is a row of the table."""
+    users: PositiveInt = 2_000
+    """Maximum number of users per domain who are judged. More narrow the intervals and take longer."""
+    bootstrap: PositiveInt = 10_000
+    """Bootstrap resamples of users for confidence intervals. More make the bounds more stable."""
+    seed: int = 7
+    """Seed of the split, of the choice of users, and of the resamples."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from rectune.core.settings.base import NonNegativeInt, PositiveInt, Section, runtime_only
 from rectune.core.settings.generation import EngineConfig, SamplingConfig
-from rectune.core.settings.ranking import RANKER_NAMES, known_name
+from rectune.core.settings.ranking import BY_NAME_ONLY, RANKER_NAMES, known_name
 from rectune.core.types import Locale
 
 
@@ -16,7 +16,8 @@ class RetrievalConfig(EngineConfig):
     """Grounding: how answers are resolved to real items, and how reasons are written."""
 
     embedder: str = "embedded"
-    """Embedding model of the index: `embedded` (MiniLM, English) or a sentence-transformers Hub id."""
+    """Embedding model of the index and of rankers: `embedded` (MiniLM, English), a sentence-transformers Hub
+    id, or a folder of one, as `rectune tune-embedder` writes it."""
     top: PositiveInt = 5
     """Number of items in a recommendation."""
     grounding: Literal["ranked", "retrieve", "constrained"] = "ranked"
@@ -66,7 +67,9 @@ _SCORING_METHODS: list[ScoringMethodName] = [
 class EvaluateConfig(EngineConfig):
     """How models and rankers rank one target, the item really taken next, among candidates."""
 
-    systems: list[Annotated[str, known_name(SYSTEMS, "system")]] = Field(default=list(SYSTEMS), min_length=1)
+    systems: list[Annotated[str, known_name(SYSTEMS, "system")]] = Field(
+        default=[name for name in SYSTEMS if name not in BY_NAME_ONLY], min_length=1
+    )
     """The systems that are compared: rankers, and language models by the likelihood of each title; see
     docs/evaluation.md. `module:Class` names your own ranker."""
     scoring_methods: list[ScoringMethodName] = Field(default=_SCORING_METHODS)

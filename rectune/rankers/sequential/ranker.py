@@ -106,7 +106,8 @@ class SequentialRanker(CatalogueRanker):
             self._network = self.network(self._table(data, len(self._trained)))
         if isinstance(self.start, SequentialRanker):
             self._take_over(self.start)
-        options = TrainingOptions(**{name: self.parameters[name] for name in _TRAINING}, seed=self.seed)
+        how = {name: self.parameters[name] for name in _TRAINING if name in self.parameters}
+        options = TrainingOptions(**how, seed=self.seed)
         sequences = sequences_of(data.likes, row_of)
         return Trainer(self._network, sequences, self.counts[self._trained], options, self.name)
 

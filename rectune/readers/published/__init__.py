@@ -18,7 +18,7 @@ _FILES: dict[str, tuple[tuple[str, str], ...]] = {
     "amazon": ((r"meta_.*\.jsonl?", "amazon:items"),),
     "amazon_music": ((r"meta_.*\.jsonl?", "amazon:items"),),
     "yelp": ((r".*business.*\.json", "yelp:items"),),
-    "anime": ((r"anime.*\.csv", "anime:items"),),
+    "anime": ((r"(?:pre_merged_)?anime.*\.csv", "anime:items"),),
     "books": ((r"BX[-_]Books\.csv", "books:items_original"), (r".*books.*\.csv", "books:items")),
     "movielens": (
         (r".*movies.*\.csv", "movielens:items"),

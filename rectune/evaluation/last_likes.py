@@ -1,0 +1,106 @@
+"""Splitting the likes of every user: the last one is for testing, the second last for validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rectune.core.errors import UserError
+from rectune.core.tables import read_table
+from rectune.rankers.domain_data import TrainLikes
+from rectune.rankers.holdout import HeldOutUser
+
+_FEWEST = 3  # likes of a user who is tested: one to train on, one to validate on, one to test on
+
+
+@dataclass(frozen=True)
+class LastLikes:
+    """The likes of a domain, split.
+
+    Attributes:
+        train: all likes but the last two of every tested user.
+        validation: [tested] the second last like of each, and the likes before it.
+        test: [tested] the last like of each, and the likes before it; users in the same order.
+        users: how many users have a like.
+        same_time: of how many tested users the last two likes have the same time.
+    """
+
+    train: TrainLikes
+    validation: tuple[HeldOutUser, ...]
+    test: tuple[HeldOutUser, ...]
+    users: int
+    same_time: int
+
+
+def split_last_likes(data: Path, domain: str) -> LastLikes:
+    """Split the likes of one domain; of a user and an item the first like counts.
+
+    A user's likes are in the order of time; those of one time in the order of the files.
+
+    Args:
+        data: the folder with items.parquet and interactions.parquet.
+        domain: whose likes.
+
+    Raises:
+        UserError: the likes have no times, or no user has three.
+    """
+    import polars as pl
+
+    own = pl.col("domain") == domain
+    items = read_table(data / "items.parquet").filter(own).select("item", "item_id").sort("item")
+    liked = (
+        pl.scan_parquet(data / "interactions.parquet")
+        .filter(own & pl.col("liked"))
+        .select(pl.col("user", "item").cast(pl.Int64), "timestamp", "order")
+        .sort("user", "timestamp", "order")
+        .unique(["user", "item"], keep="first", maintain_order=True)
+        .collect(engine="streaming")
+    )
+    where = f"{data / 'interactions.parquet'}, domain {domain}"
+    if liked["timestamp"].null_count():
+        raise UserError(
+            "the likes have no times, so nobody's last one is known",
+            where=where,
+            hint="name the column of times (data.custom), or leave this dataset out of data.datasets",
+        )
+    places = np.zeros(int(items["item"].max() or 0) + 1, np.int64)  # type: ignore[arg-type]
+    places[items["item"].to_numpy()] = np.arange(items.height)
+    likes = TrainLikes(
+        tuple(items["item_id"]),
+        liked["user"].to_numpy(),
+        places[liked["item"].to_numpy()],
+        liked["timestamp"].cast(pl.Int64).to_numpy(),
+    )
+    found = _split(likes)
+    if not found.test:
+        hint = "get more interactions, or lower data.positive_threshold"
+        raise UserError(f"no user has {_FEWEST} likes", where=where, hint=hint)
+    return found
+
+
+def _split(likes: TrainLikes) -> LastLikes:
+    """Likes that are sorted by user and time."""
+    assert likes.times is not None
+    train, validation, test, same = np.ones(len(likes.users), np.bool_), [], [], 0
+    users = 0
+    for start, stop in _bounds(likes.users):
+        users += 1
+        if stop - start < _FEWEST:
+            continue
+        ids = [likes.item_ids[at] for at in likes.items[start:stop]]
+        train[stop - 2 : stop] = False
+        validation.append(HeldOutUser(tuple(ids[:-2]), ids[-2]))
+        test.append(HeldOutUser(tuple(ids[:-1]), ids[-1]))
+        same += int(likes.times[stop - 1] == likes.times[stop - 2])
+    rest = TrainLikes(likes.item_ids, likes.users[train], likes.items[train], likes.times[train])
+    return LastLikes(rest, tuple(validation), tuple(test), users, same)
+
+
+def _bounds(users: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Where the rows of each user begin and end; those of a user stand together."""
+    starts = np.flatnonzero(np.diff(users, prepend=-1)).tolist()
+    yield from zip(starts, [*starts[1:], len(users)], strict=True)
