@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Measurements that take hours on two cores, one after the other:
+# DATA=path bench/overnight.sh [NAME ...]
+#
+# DATA has one folder a dataset (movielens, anime, books); a part that needs it is left out without. Every part
+# writes $OUT/NAME.txt; one that has ended well is not run again, one that was cut short goes on where its
+# program can. `bench/overnight.sh list` says what there is, what was run, and when.
+#   OUT     folder of the figures (default: runs/overnight)
+#   PYTHON  the interpreter (default: .venv/bin/python)
+set -u -o pipefail
+cd "$(dirname "$0")/.." || exit 2
+PYTHON=${PYTHON:-.venv/bin/python}
+OUT=${OUT:-runs/overnight}
+DATA=${DATA:-}
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} PYTHONUNBUFFERED=1
+unset PYTHONDONTWRITEBYTECODE
+mkdir -p "$OUT"
+failed=0
+
+# NAME | needs DATA | command
+PARTS="served | data | bench.served
+sequences | data | bench.sequences --seeds 7,11
+hybrid_knn | data | bench.hybrid_knn --runs $OUT/hybrid_knn
+allmrec | data | bench.allmrec --seeds 7,11 --runs $OUT/allmrec
+allmrec_llm | data | bench.allmrec_llm --cases 5000 --epochs 3 --users 300 --llmsrec --runs $OUT/allmrec_llm
+picks | data | bench.picks
+rectools | data | bench.rectools_rival
+persona_rerank | | bench.persona_rerank --runs $OUT/persona_rerank
+chat | | bench.chat --out $OUT/chat.json
+chat_speed | | bench.chat_speed
+kill | | bench.kill_serve
+serve | | bench.serve --json $OUT/serve.json
+query_fits | | bench.query_fits"
+
+state() { # NAME: run at ..., cut short, or not run
+  if [ -e "$OUT/$1.done" ]; then
+    echo "run, $(cat "$OUT/$1.done")"
+  elif [ -e "$OUT/$1.txt" ]; then
+    echo "cut short"
+  else
+    echo "not run"
+  fi
+}
+
+part() { # NAME NEEDS MODULE ARGUMENTS
+  local name=$1 needs=$2
+  shift 2
+  [ -e "$OUT/$name.done" ] && return
+  if [ "$needs" = data ] && [ -z "$DATA" ]; then
+    echo "== $name: left out, needs DATA"
+    return
+  fi
+  echo "== $name: since $(date -u +%FT%TZ)"
+  [ "$needs" = data ] && set -- "$@" --data "$DATA"
+  if "$PYTHON" -m "$@" 2>&1 | tee -a "$OUT/$name.txt"; then
+    date -u +%FT%TZ >"$OUT/$name.done"
+  else
+    echo "$name: failed, see $OUT/$name.txt"
+    failed=1
+  fi
+}
+
+while IFS='|' read -r name needs command; do
+  name=${name// /} needs=${needs// /}
+  if [ "${1:-}" = list ]; then
+    printf '%-16s%s\n' "$name" "$(state "$name")"
+    continue
+  fi
+  case " $* " in
+  "  " | *" $name "*) ;;
+  *) continue ;;
+  esac
+  # shellcheck disable=SC2086  # the words of a command
+  part "$name" "${needs:-none}" $command </dev/null
+done <<<"$PARTS"
+exit "$failed"
