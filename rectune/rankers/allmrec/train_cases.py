@@ -12,6 +12,7 @@ from rectune.rankers.domain_data import TrainLikes
 from rectune.rankers.sequential.sequences import Codes, Sequences, sequences_of
 
 _HELD_OUT, _HELD_OUT_SHARE = 200, 0.1  # users who tell when to stop: at most so many, and this share
+_HELD_OUT_CASES = 0.2  # at most, for each case that is trained on: judging takes time as well
 _SEEN = 50  # likes before the target that are kept: the latest
 
 
@@ -63,7 +64,8 @@ def draw_cases(likes: TrainLikes, count: int, seed: int) -> TrainCases:
     owners, places = _every(sequences)
     order = _in_turns(owners, rng)
     able = np.unique(owners)
-    held = rng.permutation(able)[: min(_HELD_OUT, int(len(able) * _HELD_OUT_SHARE))]
+    wanted = min(_HELD_OUT, len(able) * _HELD_OUT_SHARE, count * _HELD_OUT_CASES)
+    held = rng.permutation(able)[: int(wanted)]
     apart = np.isin(owners[order], held)
     chosen = order[~apart][:count], order[apart][: len(held)]
     train, held_out = (tuple(_case(likes, sequences, owners[at], places[at]) for at in row) for row in chosen)

@@ -33,6 +33,10 @@ def test_no_more_cases_are_there_than_likes_and_held_out_users_are_in_no_other_c
     assert not {case.user for case in found.train} & {case.user for case in found.held_out}
 
 
+def test_no_more_users_are_held_out_than_is_worth_judging():
+    assert [len(draw_cases(likes(), count, seed=0).held_out) for count in (1, 5, 10)] == [0, 1, 2]
+
+
 def test_negatives_are_different_items_that_the_user_does_not_like():
     found = draw_cases(likes(), 18, seed=0)
     for count, expected in ((3, 3), (50, ITEMS - LIKED)):
