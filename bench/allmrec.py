@@ -44,17 +44,18 @@ from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
 from rectune.rankers.eval_cases import EvalCase, passive_cases
 from rectune.rankers.fit_cache import FitCache, FittedData
 from rectune.rankers.sequential.ranker import SequentialRanker
+from rectune.rankers.sequential.sasrec import SasRec, SasRecText
 from rectune.retrieval.embedding import Vectors, dimension, embed, register
 
 STAGES: Mapping[str, Mapping[str, Any]] = {
     "allmrec_items": {},
     "last positions": {"positions": "last"},
-    "last positions, rate 1e-4": {"positions": "last", "learning_rate": 1e-4},
+    "last positions, rate 1e-3": {"positions": "last", "learning_rate": 1e-3},
     "without matching": {"matching": 0.0},
     "without recommendation": {"recommendation": 0.0},
     "without item reconstruction": {"item_reconstruction": 0.0},
     "without text reconstruction": {"text_reconstruction": 0.0},
-    "rate 1e-4": {"learning_rate": 1e-4},
+    "rate 1e-3": {"learning_rate": 1e-3},
 }
 GROUPS = ("cold items", "warm items")
 _READ: tuple[By, ...] = ("joint", "text")
@@ -162,16 +163,19 @@ class Results:
         self._file, self._of = file, content_id(settings)
         lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
         rows = [json.loads(line) for line in lines if line.endswith("}")]
-        self.rows = [row for row in rows if row["of"] == self._of]
+        self.kept = [row for row in rows if row["of"] == self._of]
+        self.rows = list[dict[str, Any]]()
 
-    def cell(self, seed: int, name: str, measure: Callable[[], Ranks]) -> None:
-        """Measure a system of a seed, unless that was done."""
-        if any((row["seed"], row["cell"]) == (seed, name) for row in self.rows):
+    def cell(self, seed: int, name: str, parameters: Mapping[str, Any], measure: Callable[[], Ranks]) -> None:
+        """Measure a system of a seed, unless that was done with these parameters."""
+        made_of = content_id(seed, name, dict(parameters))
+        if any(row["made_of"] == made_of for row in self.kept):
+            self.rows += [row for row in self.kept if row["made_of"] == made_of]
             return
         begun = time.process_time()
         ranks = measure()
         row = {
-            "of": self._of, "seed": seed, "cell": name, "ranks": ranks,
+            "of": self._of, "made_of": made_of, "seed": seed, "cell": name, "ranks": ranks,
             "processor_seconds": round(time.process_time() - begun, 1),
         }  # fmt: skip
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -205,12 +209,13 @@ def measure_all(one: Trial, results: Results, cache: FitCache, quick: bool) -> N
     def alone(name: str) -> Ranks:
         return {"": one.ranks(recommender(name))}
 
-    results.cell(one.seed, "sasrec", partial(alone, "sasrec"))
+    results.cell(one.seed, "sasrec", SasRec().parameters, partial(alone, "sasrec"))
     for name, parameters in STAGES.items():
-        results.cell(one.seed, name, partial(stage_1, parameters))
-    results.cell(one.seed, "allmrec_items, cold items last", cold_last)
-    results.cell(one.seed, "sasrec_text", partial(alone, "sasrec_text"))
-    results.cell(one.seed, "beside sasrec_text", partial(stage_1, {"recommender": "sasrec_text"}))
+        results.cell(one.seed, name, AllmrecItems(**parameters).parameters, partial(stage_1, parameters))
+    results.cell(one.seed, "cold items last", AllmrecItems().parameters, cold_last)
+    results.cell(one.seed, "sasrec_text", SasRecText().parameters, partial(alone, "sasrec_text"))
+    beside: Mapping[str, Any] = {"recommender": "sasrec_text"}
+    results.cell(one.seed, "beside sasrec_text", AllmrecItems(**beside).parameters, partial(stage_1, beside))
 
 
 def table(trials: Sequence[Trial], results: Results) -> Table:

@@ -60,7 +60,7 @@ class AllmrecItems(CatalogueRanker):
         text: ItemText = "title+categories",
         by: By = "joint",
         positions: Positions = "all",
-        learning_rate: float = 1e-3,
+        learning_rate: float = 1e-4,
         batch_size: int = 32,
         epochs: int = 10,
         recommendation: float = 1.0,

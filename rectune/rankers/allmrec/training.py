@@ -37,7 +37,7 @@ class JointOptions:
 
     weights: LossWeights = field(default_factory=LossWeights)
     positions: Positions = "all"
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-4
     batch_size: int = 32
     epochs: int = 10
     seed: int = 0
