@@ -236,6 +236,8 @@ RANKERS: dict[str, str] = {
     "ncf": "rectune.rankers.sequential.ncf:Ncf",
     "morec": "rectune.rankers.sequential.morec:MoRec",
     "allmrec_items": "rectune.rankers.allmrec.items_ranker:AllmrecItems",
+    "llmsrec": "rectune.rankers.allmrec.llmsrec:LlmSRec",
+    "allmrec": "rectune.rankers.allmrec.ranker:AllmRec",
     "likelihood": "rectune.rankers.likelihood:LikelihoodRanker",
     "chosen": "rectune.rankers.chosen:ChosenRanker",
 }

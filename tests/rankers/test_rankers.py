@@ -35,7 +35,8 @@ def likes(*pairs: tuple[int, int]) -> TrainLikes:
 MOVIES = DomainData("movies", items(), lambda: likes((0, 0), (0, 4), (1, 1), (1, 4), (2, 6), (2, 7)))
 
 
-SELF_SUFFICIENT = tuple(name for name in RANKERS if name != "likelihood")  # it needs a language model
+NEED_A_MODEL = ("likelihood", "allmrec", "llmsrec")
+SELF_SUFFICIENT = tuple(name for name in RANKERS if name not in NEED_A_MODEL)
 
 
 @pytest.mark.parametrize("name", SELF_SUFFICIENT)

@@ -1,3 +1,3 @@
-"""A-LLMRec (Kim et al. 2024, "Large Language Models meet Collaborative Filtering"): a frozen recommender and
-texts in one space.
+"""A-LLMRec (Kim et al. 2024, "Large Language Models meet Collaborative Filtering"): a frozen recommender,
+texts, and a frozen language model, joined by small trained networks.
 """

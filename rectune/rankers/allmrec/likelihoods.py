@@ -1,0 +1,116 @@
+"""Log-probabilities of answers behind a prompt of ids and vectors: all answers share the prompt's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from rectune.rankers.allmrec.language_model import FrozenLanguageModel
+from rectune.rankers.allmrec.soft_inputs import padded
+
+if TYPE_CHECKING:
+    from transformers import DynamicCache
+
+Ids = Sequence[int]
+
+_AT_ONCE = 512  # tokens of answers that are read together
+
+
+@torch.no_grad()
+def answer_logs(model: FrozenLanguageModel, prompt: Tensor, answers: Sequence[Ids]) -> list[list[float]]:
+    """Log-probability of every token of each answer after a prompt, in nats.
+
+    The prompt is read once. The answers then lie one after another in a single sequence behind its cache; a
+    mask lets each see the prompt and itself alone, at the positions that it would have by itself.
+
+    Args:
+        model: reads.
+        prompt: [n, width] input embeddings.
+        answers: ids of each, at least one.
+    """
+    from transformers import DynamicCache
+
+    length = len(prompt)
+    model.check_length(length + max(map(len, answers), default=0))
+    cache = DynamicCache()
+    positions = torch.arange(length, device=prompt.device)
+    last = model.model(
+        inputs_embeds=prompt[None], position_ids=positions[None], past_key_values=cache, use_cache=True,
+        logits_to_keep=1,
+    )  # fmt: skip
+    first = torch.log_softmax(last.logits[0, -1].float(), -1)
+    found = [[float(first[ids[0]])] for ids in answers]
+    for group in _groups(answers):
+        logs = _behind(model, cache, length, [answers[at] for at in group])
+        for at, row in zip(group, logs, strict=True):
+            found[at] += row
+    return found
+
+
+def _behind(
+    model: FrozenLanguageModel, cache: DynamicCache, length: int, answers: Sequence[Ids]
+) -> list[list[float]]:
+    """The same from each second token on; leaves the cache as it was."""
+    own = [len(ids) - 1 for ids in answers]
+    device = model.device
+    tokens = torch.tensor([token for ids in answers for token in ids[:-1]], device=device)
+    wanted = torch.tensor([token for ids in answers for token in ids[1:]], device=device)
+    owner = torch.repeat_interleave(torch.arange(len(own)), torch.tensor(own)).to(device)
+    place = torch.cat([torch.arange(count) for count in own]).to(device)
+    seen = (owner[:, None] == owner) & (place[:, None] >= place)
+    inputs = model.embed(tokens)
+    mask = torch.zeros(len(tokens), length + len(tokens), dtype=inputs.dtype, device=device)
+    mask[:, length:].masked_fill_(~seen, torch.finfo(inputs.dtype).min)
+    logits = model.model(
+        inputs_embeds=inputs[None], attention_mask=mask[None, None], position_ids=(length + place)[None],
+        past_key_values=cache, use_cache=True,
+    ).logits[0]  # fmt: skip
+    cache.crop(-len(tokens))
+    logs = torch.log_softmax(logits.float(), -1).gather(1, wanted[:, None])[:, 0]
+    return [part.tolist() for part in torch.split(logs, own)]
+
+
+def _groups(answers: Sequence[Ids]) -> Iterator[list[int]]:
+    """The numbers of answers of more than one token, in groups that are read together."""
+    group: list[int] = []
+    for at, ids in enumerate(answers):
+        if len(ids) < 2:
+            continue
+        if group and sum(len(answers[other]) for other in group) + len(ids) > _AT_ONCE:
+            yield group
+            group = []
+        group.append(at)
+    if group:
+        yield group
+
+
+def answer_losses(
+    model: FrozenLanguageModel, prompts: Sequence[Tensor], answers: Sequence[Ids]
+) -> tuple[Tensor, int]:
+    """The sum of -log p over all tokens of the answers, one behind each prompt, and how many tokens.
+
+    Args:
+        model: reads.
+        prompts: [n, width] input embeddings of each; gradients reach them.
+        answers: ids of each.
+    """
+    rows = [
+        torch.cat([prompt, model.embed(torch.tensor(ids[:-1], dtype=torch.long))])
+        for prompt, ids in zip(prompts, answers, strict=True)
+    ]
+    batch, longest = padded(rows), max(map(len, answers))
+    model.check_length(batch.inputs.shape[1])
+    logits = model.model(
+        inputs_embeds=batch.inputs, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False,
+        logits_to_keep=longest,
+    ).logits  # fmt: skip
+    labels = torch.full((len(rows), longest), -100, device=logits.device)
+    for row, ids in enumerate(answers):
+        labels[row, longest - len(ids) :] = torch.tensor(ids)
+    total = torch.nn.functional.cross_entropy(
+        logits.float().flatten(0, 1), labels.flatten(), ignore_index=-100, reduction="sum"
+    )
+    return total, sum(map(len, answers))

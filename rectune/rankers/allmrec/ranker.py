@@ -1,0 +1,207 @@
+"""A-LLMRec whole: a frozen language model reads titles and vectors, and says which title comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rectune.core.errors import UserError
+from rectune.core.progress import progress
+from rectune.core.rng import generator_of
+from rectune.core.types import Locale, content_id
+from rectune.rankers.allmrec.language_model import ComputeType
+from rectune.rankers.allmrec.likelihoods import answer_logs, answer_losses
+from rectune.rankers.allmrec.llm_training import Objective
+from rectune.rankers.allmrec.projections import Projections
+from rectune.rankers.allmrec.prompt import PromptWriter
+from rectune.rankers.allmrec.soft_inputs import SoftInputs
+from rectune.rankers.allmrec.soft_ranker import Sizes, SoftModule, SoftRanker
+from rectune.rankers.allmrec.train_cases import TrainCase, TrainCases
+from rectune.rankers.base import ScoredItem, Scores, unknown_ids
+from rectune.rankers.domain_data import DomainData
+from rectune.rankers.liked_items import positive
+
+
+@dataclass(frozen=True)
+class TitleLoss:
+    """Minus the log-probability of the target's title, behind a prompt with it and drawn other candidates.
+
+    Attributes:
+        writer, inputs: of prompts.
+        cases: other candidates are drawn from their catalogue, those that the user does not like.
+        shown: candidates of a prompt.
+        wishes: by item, what somebody may ask for who wants it.
+        wish_share: of the cases, that ask for something.
+        seed: of what is drawn.
+    """
+
+    writer: PromptWriter
+    inputs: SoftInputs
+    cases: TrainCases
+    shown: int
+    wishes: dict[str, Sequence[str]]
+    wish_share: float
+    seed: int
+
+    def length(self, case: TrainCase) -> int:
+        """See `Objective.length`."""
+        return len(self.writer.choose(case.history, [case.target]).ids)
+
+    def loss(self, cases: Sequence[TrainCase], salt: str) -> tuple[Tensor, int]:
+        """See `Objective.loss`; in nats, one for each token."""
+        prompts = []
+        for case in cases:
+            rng = generator_of("candidates", self.seed, salt, case.user, case.target)
+            others = self.cases.negatives(case, self.shown - 1, rng)
+            shown = [*others, case.target]
+            order = rng.permutation(len(shown)).tolist()
+            asked, wishes = rng.random() < self.wish_share, self.wishes.get(case.target, ())
+            wish = str(rng.choice(np.array(wishes))) if asked and wishes else ""
+            prompts.append(self.writer.choose(case.history, [shown[at] for at in order], wish))
+        answers = [self.writer.answer(case.target) for case in cases]
+        return answer_losses(self.inputs.model, self.inputs(prompts), answers)
+
+
+class AllmRec(SoftRanker):
+    """A-LLMRec (Kim et al. 2024, "Large Language Models meet Collaborative Filtering: An Efficient All-round
+    LLM-based Recommender System"): `allmrec_items`, and a language model that reads its vectors.
+
+    The prompt has the user's vector, the last ten titles of the history and all candidates, each title with
+    its vector. What is scored is the log-probability of a candidate's title and the line end behind it, of
+    all candidates behind one prompt; the paper lets the model write, and looks whether the right title is in
+    what it wrote. Two small projections of the vectors are trained, the model is not. Candidates stand in an
+    order that depends on history and candidates alone, so their given order does not matter.
+
+    Of more than `shown` candidates the model ranks the first ones of `allmrec_items` alone; the others follow
+    in its order. So does `top`: the first `shown` of `allmrec_items` are put in order by the model.
+
+    Args:
+        model, load_in_4bit, compute_dtype: see `open_language_model`.
+        recommender: see `AllmrecItems`.
+        shown: candidates in a prompt, at most.
+        cases: likes that are trained on, each with the likes before it; every user once before any twice.
+        learning_rate, batch_size, epochs, patience: see `LlmTrainingOptions`.
+        normalised: whether a title scores the mean over its tokens in place of their sum.
+        wish_share: share of the training cases that ask for one of the target's categories in words, so that
+            wishes are heeded (`score_wishes`).
+        locale: of the prompt, en or ko.
+        seed: of all that is drawn; by default the data's.
+    """
+
+    name = "allmrec"
+
+    def __init__(
+        self,
+        model: str = "embedded",
+        recommender: str = "sasrec",
+        shown: int = 20,
+        cases: int = 2000,
+        learning_rate: float = 1e-3,
+        batch_size: int = 4,
+        epochs: int = 5,
+        patience: int = 2,
+        normalised: bool = False,
+        wish_share: float = 0.2,
+        load_in_4bit: bool = False,
+        compute_dtype: ComputeType = "auto",
+        locale: Locale = "en",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(
+            {
+                "model": model, "recommender": recommender, "shown": shown, "cases": cases,
+                "learning_rate": learning_rate, "batch_size": batch_size, "epochs": epochs,
+                "patience": patience, "normalised": normalised, "wish_share": wish_share,
+                "load_in_4bit": load_in_4bit, "compute_dtype": compute_dtype, "locale": locale, "seed": seed,
+            }
+        )  # fmt: skip
+        positive(shown=shown)
+        if not 0 <= wish_share <= 1:
+            raise UserError(f"wish_share is {wish_share}", hint="give a share, from 0 to 1")
+
+    def new_module(self, sizes: Sizes, norm: float) -> SoftModule:
+        """See `SoftRanker.new_module`."""
+        return SoftModule(Projections(sizes.user, sizes.item, sizes.width, norm, self.seed))
+
+    def objective(self, data: DomainData, cases: TrainCases) -> Objective:
+        """See `SoftRanker.objective`."""
+        wishes: dict[str, Sequence[str]] = {item: data.items[item].categories for item in self.item_ids}
+        given = self.parameters
+        return TitleLoss(
+            self.writer, self.inputs, cases, given["shown"], wishes, given["wish_share"], self.seed
+        )
+
+    def score(self, histories: Sequence[Sequence[str]], candidates: Sequence[Sequence[str]]) -> list[Scores]:
+        """See `CandidateScorer.score`; in nats, of a title or of a token of it (`normalised`).
+
+        Raises:
+            UserError: a candidate is unknown, and has no title to be scored.
+        """
+        return self.score_wishes(histories, candidates, [""] * len(histories))
+
+    def score_wishes(
+        self,
+        histories: Sequence[Sequence[str]],
+        candidates: Sequence[Sequence[str]],
+        wishes: Sequence[str],
+    ) -> list[Scores]:
+        """The same for users of whom each also asks for something in words; an empty text asks for nothing.
+
+        Args:
+            histories, candidates: see `score`.
+            wishes: a query, or facts of a chat, for each history.
+        """
+        if unknown := unknown_ids(self._titles, (item for case in candidates for item in case)):
+            raise UserError(f"{len(unknown)} candidates are not in the catalogue, as {unknown[0]!r}")
+        first = self.items.score(histories, candidates)
+        if self.items.joint is None:
+            return first
+        found = []
+        with progress(f"{self.name}: scoring", len(histories), "histories") as advance:
+            for history, shown, base, wish in zip(histories, candidates, first, wishes, strict=True):
+                found.append(self._scores(history, shown, base, wish))
+                advance(1)
+        return found
+
+    def top(
+        self,
+        histories: Sequence[Sequence[str]],
+        k: int,
+        exclude: Sequence[Collection[str]] | None = None,
+        within: Collection[str] | None = None,
+    ) -> list[list[ScoredItem]]:
+        """The best of the whole catalogue by `allmrec_items`, of which the first `shown` are put in order by
+        the language model; see `Ranker.top`.
+        """
+        wanted = max(k, self.parameters["shown"])
+        first = self.items.top(histories, wanted, exclude, within)
+        scores = self.score(histories, [[one.item_id for one in row] for row in first])
+        return [
+            [ScoredItem(row[at].item_id, float(own[at])) for at in np.argsort(-own, kind="stable")[:k]]
+            for row, own in zip(first, scores, strict=True)
+        ]
+
+    def _scores(self, history: Sequence[str], candidates: Sequence[str], first: Scores, wish: str) -> Scores:
+        """The scores of one history; `first` are those of stage 1."""
+        by_first = [candidates[at] for at in np.argsort(-first, kind="stable")]
+        order = list(dict.fromkeys(by_first))
+        shown, others = order[: self.parameters["shown"]], order[self.parameters["shown"] :]
+        own = dict(zip(shown, self._likelihoods(history, shown, wish), strict=True))
+        least = min(own.values(), default=0.0)
+        own |= {item: least - 1.0 - behind for behind, item in enumerate(others)}
+        return np.array([own[item] for item in candidates], np.float64)
+
+    @torch.no_grad()
+    def _likelihoods(self, history: Sequence[str], candidates: Sequence[str], wish: str) -> list[float]:
+        """The log-likelihood of each of these different candidates, all of which the prompt shows."""
+        if not candidates:
+            return []
+        shown = sorted(candidates, key=lambda item: content_id(self.seed, list(history), item))
+        (prompt,) = self.inputs([self.writer.choose(history, shown, wish)])
+        logs = answer_logs(self.language_model, prompt, [self.writer.answer(item) for item in candidates])
+        total = np.mean if self.parameters["normalised"] else np.sum
+        return [float(total(row)) for row in logs]
