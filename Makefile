@@ -18,7 +18,7 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
 	bench-hybrid-knn bench-support bench-lightfm bench-serve bench-picks bench-kill bench-persona \
 	bench-chat bench-chat-speed bench-sequence-growth bench-rectools \
-	bench-allmrec screenshots $(STAGES)
+	bench-allmrec bench-allmrec-llm screenshots $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -96,6 +96,9 @@ bench-served: setup-tests  ## what validation chooses and test users are served;
 
 bench-allmrec: setup-tests  ## what A-LLMRec's first stage adds to SASRec, on MovieLens; DATA=path ARGS=--quick
 	@$(BIN)/python -m bench.allmrec --data $(DATA) $(ARGS)
+
+bench-allmrec-llm: setup-tests  ## what its second stage, the language model, adds; DATA=path ARGS=--quick
+	@$(BIN)/python -m bench.allmrec_llm --data $(DATA) $(ARGS)
 
 bench-hybrid-knn: setup-tests  ## hybrid item-kNN by its parts, its embedder tuned; DATA=path ARGS=--quick
 	@$(BIN)/python -m bench.hybrid_knn --data $(DATA) $(ARGS)
