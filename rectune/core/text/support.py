@@ -23,6 +23,7 @@ from rectune.core.text.morphemes import morphemes_of
 MASK = "\ufffc"  # Unicode's object replacement character; no letter, no space, no control character
 
 _HANGUL = "\u1100-\u11ff\uac00-\ud7a3"
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")  # between the digits of a number
 _IS_HANGUL = re.compile(f"[{_HANGUL}]")
 _WORD = re.compile(rf"[^\W_{_HANGUL}]+(?:['’][^\W\d_]+)?")
 _KOREAN_WORD = re.compile(f"[{_HANGUL}]+")
@@ -104,12 +105,12 @@ def support(text: str, item: str, others: Iterable[str] = ()) -> Support:
 
 @lru_cache(maxsize=4096)
 def content_words(text: str) -> ContentWords:
-    """The content words of a text.
+    """The content words of a text; 33,000 is the same number as 33000.
 
     Raises:
         MissingExtra: it is Korean, and `kiwipiepy` is not installed.
     """
-    folded = unicodedata.normalize("NFKC", text[:_READ]).casefold()
+    folded = _THOUSANDS.sub("", unicodedata.normalize("NFKC", text[:_READ]).casefold())
     if not _IS_HANGUL.search(folded):
         return ContentWords(_stems(folded))
     return ContentWords(_stems(folded), _morphemes(folded), frozenset(_KOREAN_WORD.findall(folded)))

@@ -59,6 +59,12 @@ def test_other_sources_support_words_but_something_must_be_the_items_own():
     assert support("This one is a drama.", "Drama").share == 0  # no more is known
 
 
+@pytest.mark.parametrize("facts", ["가격: 1234567\n색: 파랑", "가격: 1,234,567\n색: 파랑"])
+def test_a_number_with_thousands_separators_is_the_same_number(facts: str):
+    assert "1234568" in support("색은 파랑, 가격은 1,234,568이에요.", facts).unsupported
+    assert "1234567" not in support("색은 파랑, 가격은 1,234,567이에요.", facts).unsupported
+
+
 @pytest.mark.parametrize("text", ["", " \n", "?!", MASK, "..."])
 def test_a_text_without_words_has_no_share(text: str):
     assert math.isnan(support(text, FACTS).share)
