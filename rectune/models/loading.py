@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +67,14 @@ def load_tokenizer(checkpoint: Path, where: str = "") -> PreTrainedTokenizerBase
 
 @needs_extra("a tokenizer")
 def gguf_tokenizer(file: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer and chat template that a GGUF file carries."""
+    """The tokenizer and chat template that a GGUF file carries; a copy, since it takes seconds to read."""
+    found = file.stat()
+    return deepcopy(_read_gguf_tokenizer(file, found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(maxsize=2)
+def _read_gguf_tokenizer(file: Path, changed: int, size: int) -> PreTrainedTokenizerBase:
+    """`changed` and `size` tell another file of the same name."""
     from transformers import AutoTokenizer
 
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
