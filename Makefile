@@ -17,7 +17,7 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 	bench-data bench-generation bench-headlines bench-index bench-generation-cache bench-estimate \
 	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
 	bench-hybrid-knn bench-support bench-lightfm bench-serve bench-picks bench-kill bench-persona \
-	bench-chat bench-chat-speed bench-sequence-growth bench-rectools \
+	bench-chat bench-chat-speed bench-sequence-growth bench-rectools bench-sequences \
 	bench-allmrec bench-allmrec-llm screenshots $(STAGES)
 .DEFAULT_GOAL := help
 
@@ -144,6 +144,9 @@ bench-rankers: setup-tests  ## rankers that learn from likes, against implicit, 
 
 bench-sequence-growth: setup-tests  ## a training step of SASRec at 10,000 to 1,000,000 items: time, memory
 	@$(BIN)/python -m bench.sequence_growth $(ARGS)
+
+bench-sequences: setup-tests  ## networks and other rankers, new users of real data; DATA=path ARGS=--quick
+	@$(BIN)/python -m bench.sequences --data $(DATA) $(ARGS)
 
 bench-rectools: setup-tests  ## our SASRec against that of RecTools, in an environment of its own; DATA=path
 	@$(BIN)/python -m bench.rectools_rival --data $(DATA) $(ARGS)

@@ -9,6 +9,8 @@ from torch.nn import functional
 _HIDDEN = 128
 _DROPPED = 0.3  # of the occurrences of items with an id and a text, while training
 _SMALL = 1e-6
+_ID_SCALE = 0.02  # of the vectors of ids in the beginning
+_TEXT_SCALE = 0.1  # times what comes out of the network of a text: in the beginning numbers of about 0.2
 
 
 class ItemTable(nn.Module):
@@ -16,8 +18,10 @@ class ItemTable(nn.Module):
 
     The vector of a text is a network of two layers on its fixed embedding, whose features are standardised
     over the items with an id. Where items have both, the id is left out of three in ten occurrences while
-    training: so the text learns to stand alone, and items whose id was never trained can be scored. The first
-    `ids` rows are the items with an id; a table has more rows only if it has texts.
+    training: so the text learns to stand alone, and items whose id was never trained can be scored. What
+    comes out of the text is scaled down there, so that both begin at the same scale: the text would otherwise
+    begin ten times as long, and hide for many epochs what only the ids tell. The first `ids` rows are the
+    items with an id; a table has more rows only if it has texts.
 
     Args:
         dim: length of the vectors.
@@ -28,11 +32,12 @@ class ItemTable(nn.Module):
     text: Tensor
     mean: Tensor
     deviation: Tensor
+    scale: Tensor
 
     def __init__(self, dim: int, ids: int, text: Tensor | None = None) -> None:
         super().__init__()
         self.dim, self.rows = dim, ids if text is None else len(text)
-        self.ids = nn.Parameter(torch.randn(ids, dim) * 0.02) if ids else None
+        self.ids = nn.Parameter(torch.randn(ids, dim) * _ID_SCALE) if ids else None
         self.projection: nn.Sequential | None = None
         self._fixed: Tensor | None = None
         if text is not None:
@@ -40,6 +45,7 @@ class ItemTable(nn.Module):
             seen = text[:ids] if ids else text
             self.register_buffer("mean", seen.mean(0) if len(seen) else torch.zeros(text.shape[1]))
             self.register_buffer("deviation", _deviation(seen, text.shape[1]))
+            self.register_buffer("scale", torch.tensor([_TEXT_SCALE if ids else 1.0]))
             self.projection = nn.Sequential(
                 nn.Linear(text.shape[1], _HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, dim)
             )
@@ -74,7 +80,7 @@ class ItemTable(nn.Module):
     def of_text(self, text: Tensor) -> Tensor:
         """[..., t] embeddings of texts -> [..., dim] the vectors of items of which nothing else is known."""
         assert self.projection is not None
-        found: Tensor = self.projection((text - self.mean) / self.deviation)
+        found: Tensor = self.projection((text - self.mean) / self.deviation) * self.scale
         return found
 
     @torch.no_grad()

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rectune.core.errors import UserError
 from rectune.core.progress import say
 from rectune.core.rng import seed_of
 from rectune.core.text.plain import duration
@@ -257,6 +258,12 @@ class SequentialRanker(CatalogueRanker):
             text = None if mean is None else torch.zeros(0, len(mean))
             table = ItemTable(ranker.parameters["dim"], 0 if ids is None else len(ids), text)
             ranker._network = ranker.network(table).eval()
-            ranker._network.load_state_dict(state)
+            try:
+                ranker._network.load_state_dict(state)
+            except RuntimeError as other:
+                hint = "fit the ranker and save it again"
+                raise UserError(
+                    f"{cls.name} was saved in another form", where=str(folder), hint=hint
+                ) from other
             table.fix(torch.from_numpy(arrays["vectors"]))
         return ranker

@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 
+from rectune.core.types import Item
 from rectune.rankers.base import fit_ranker
+from rectune.rankers.sequential.item_table import ItemTable
 from tests.rankers.sequential.sequence_world import (
     KINDS,
     PER_KIND,
+    RING,
     data_of,
     fitted,
     kind_items,
@@ -63,6 +67,28 @@ def test_without_times_an_order_is_drawn_and_it_is_said(capsys):
     ranker = fitted("sasrec", data)
     assert "likes have no times: every epoch draws an order" in capsys.readouterr().err
     assert share_right(ranker, walks(3)) <= 0.75
+
+
+def test_texts_that_say_little_do_not_hide_what_the_ids_tell():
+    shares = []
+    for seed in range(3):
+        likes = ring(seed=seed).likes
+        items = [Item("ring", f"i{at:02}", f"place {at // 4 * 4}") for at in range(RING)]  # four share a text
+        data = data_of(np.stack([likes.users, likes.items], 1), items)
+        shares.append(
+            [
+                share_right(fitted(name, data, epochs=8, seed=seed), walks())
+                for name in ("sasrec", "sasrec_text")
+            ]
+        )
+    by_id, by_both = np.mean(shares, 0)
+    assert by_id >= 0.95 and by_both >= by_id - 0.05
+
+
+def test_ids_and_texts_begin_at_the_same_scale():
+    table = ItemTable(64, 500, torch.nn.functional.normalize(torch.randn(600, 384), dim=1))
+    with torch.no_grad():
+        assert 0.5 <= float(table.of_text(table.text).std() / table.ids.std()) <= 2
 
 
 def test_items_that_nobody_liked_are_placed_by_their_texts():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from rectune.core.errors import UserError
 from rectune.rankers.base import ranker_class
@@ -34,6 +35,15 @@ def test_a_loaded_ranker_scores_bit_for_bit_the_same(name: str, tmp_path: Path):
     assert again.parameters == ranker.parameters
     with pytest.raises(UserError):
         ranker_class("ease").load(tmp_path)
+
+
+def test_a_network_that_was_saved_in_another_form_is_refused(tmp_path: Path):
+    fitted("sasrec_text", ring(), epochs=1).save(tmp_path)
+    arrays = load_file(tmp_path / "arrays.safetensors")
+    del arrays["network.table.scale"]
+    save_file(arrays, tmp_path / "arrays.safetensors")
+    with pytest.raises(UserError, match="saved in another form"):
+        ranker_class("sasrec_text").load(tmp_path)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
