@@ -51,7 +51,7 @@ HEADS = ("ranker", "n", "Hit@1 of 20, uniform", "Hit@1 of 20, popular", "HR@10",
 _AT_ONCE = 64  # users whose whole catalogue is scored together
 _QUICK_EPOCHS = 3
 
-Values = Mapping[str, Sequence[float]]
+Values = Mapping[str, NDArray[np.float64]]
 
 
 class Cell(NamedTuple):
@@ -209,7 +209,7 @@ def rows(values: Mapping[str, Values], chosen: NDArray[np.bool_], signed: bool =
     resampled = UserBootstrap([str(at) for at in range(count)], 10_000, SEED)
     found = []
     for name, own in values.items():
-        some = [np.asarray(own[figure])[chosen] for figure in FIGURES]
+        some = [own[figure][chosen] for figure in FIGURES]
         cells = [with_ends(float(one.mean()), resampled.interval(one), signed=signed) for one in some]
         found.append([name, f"{count}", *cells])
     return found
