@@ -4,7 +4,8 @@ MovieLens and anime, prepared as for `make bench-served`: users never trained on
 known to like. Hit@1 of the next like among 19 others, uniform ones and popular ones (in proportion to the
 likes of train users), each drawn five times a user; HR@10 and NDCG@10 in the whole catalogue but for what
 the user met; the same for cold targets alone, and with every history in a drawn order: the difference says
-whether the order matters. Processor seconds and memory of fitting come without the embedding of texts.
+whether the order matters. Processor seconds of fitting, and the memory that it takes beyond what the process
+holds already, come without the embedding of texts.
 
 Each cell (data, users, ranker, seed) is a line of the file `--out`, and is not measured again if it is there:
 name another file after a change of the code. Several seeds are averaged user by user; intervals are of users
