@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.errors import UserError
-from rectune.core.tables import read_table
+from rectune.evaluation.all_likes import all_likes
 from rectune.rankers.domain_data import TrainLikes
 from rectune.rankers.holdout import HeldOutUser
 
@@ -37,9 +37,7 @@ class LastLikes:
 
 
 def split_last_likes(data: Path, domain: str) -> LastLikes:
-    """Split the likes of one domain; of a user and an item the first like counts.
-
-    A user's likes are in the order of time; those of one time in the order of the files.
+    """Split the likes of one domain; see `all_likes`.
 
     Args:
         data: the folder with items.parquet and interactions.parquet.
@@ -48,33 +46,14 @@ def split_last_likes(data: Path, domain: str) -> LastLikes:
     Raises:
         UserError: the likes have no times, or no user has three.
     """
-    import polars as pl
-
-    own = pl.col("domain") == domain
-    items = read_table(data / "items.parquet").filter(own).select("item", "item_id").sort("item")
-    liked = (
-        pl.scan_parquet(data / "interactions.parquet")
-        .filter(own & pl.col("liked"))
-        .select(pl.col("user", "item").cast(pl.Int64), "timestamp", "order")
-        .sort("user", "timestamp", "order")
-        .unique(["user", "item"], keep="first", maintain_order=True)
-        .collect(engine="streaming")
-    )
+    likes = all_likes(data, domain)
     where = f"{data / 'interactions.parquet'}, domain {domain}"
-    if liked["timestamp"].null_count():
+    if likes.times is None:
         raise UserError(
             "the likes have no times, so nobody's last one is known",
             where=where,
             hint="name the column of times (data.custom), or leave this dataset out of data.datasets",
         )
-    places = np.zeros(int(items["item"].max() or 0) + 1, np.int64)  # type: ignore[arg-type]
-    places[items["item"].to_numpy()] = np.arange(items.height)
-    likes = TrainLikes(
-        tuple(items["item_id"]),
-        liked["user"].to_numpy(),
-        places[liked["item"].to_numpy()],
-        liked["timestamp"].cast(pl.Int64).to_numpy(),
-    )
     found = _split(likes)
     if not found.test:
         hint = "get more interactions, or lower data.positive_threshold"

@@ -9,7 +9,7 @@ import numpy as np
 
 from rectune.core.errors import UserError
 from rectune.core.rng import generator_of
-from rectune.core.tables import read_table
+from rectune.evaluation.all_likes import all_likes
 from rectune.rankers.domain_data import Codes, TrainLikes
 
 
@@ -27,7 +27,7 @@ class RandomLikes:
 
 
 def split_at_random(data: Path, domain: str, share: float, seed: int) -> RandomLikes:
-    """Split the likes of one domain; of a user and an item the first like counts.
+    """Split the likes of one domain; see `all_likes`.
 
     Args:
         data: the folder with items.parquet and interactions.parquet.
@@ -38,31 +38,19 @@ def split_at_random(data: Path, domain: str, share: float, seed: int) -> RandomL
     Raises:
         UserError: there are fewer than two likes.
     """
-    import polars as pl
-
-    own = pl.col("domain") == domain
-    items = read_table(data / "items.parquet").filter(own).select("item", "item_id").sort("item")
-    liked = (
-        pl.scan_parquet(data / "interactions.parquet")
-        .filter(own & pl.col("liked"))
-        .select(pl.col("user", "item").cast(pl.Int64), "timestamp", "order")
-        .sort("user", "timestamp", "order")
-        .unique(["user", "item"], keep="first", maintain_order=True)
-        .collect(engine="streaming")
-    )
-    if liked.height < 2:
+    likes = all_likes(data, domain)
+    total = len(likes.users)
+    if total < 2:
         hint = "get more interactions, or lower data.positive_threshold"
         where = f"{data / 'interactions.parquet'}, domain {domain}"
         raise UserError("there are no two likes to split", where=where, hint=hint)
-    count = min(max(round(share * liked.height), 1), liked.height - 1)
-    tested = np.zeros(liked.height, np.bool_)
-    tested[generator_of("random split", seed, domain).permutation(liked.height)[:count]] = True
-    places = np.searchsorted(items["item"].to_numpy(), liked["item"].to_numpy())
-    times = None if liked["timestamp"].null_count() else liked["timestamp"].cast(pl.Int64).to_numpy()
-    ids, users = tuple(items["item_id"]), liked["user"].to_numpy()
+    count = min(max(round(share * total), 1), total - 1)
+    tested = np.zeros(total, np.bool_)
+    tested[generator_of("random split", seed, domain).permutation(total)[:count]] = True
 
     def part(chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> TrainLikes:
-        return TrainLikes(ids, users[chosen], places[chosen], None if times is None else times[chosen])
+        times = None if likes.times is None else likes.times[chosen]
+        return TrainLikes(likes.item_ids, likes.users[chosen], likes.items[chosen], times)
 
     return RandomLikes(part(~tested), part(tested))
 
