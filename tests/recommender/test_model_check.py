@@ -9,9 +9,7 @@ import pytest
 
 from rectune.core.settings import RetrievalConfig
 from rectune.core.types import Locale, content_id
-from rectune.inference.generate import generate
 from rectune.inference.requests import GenerationRequest, GenerationResult
-from rectune.models.reference import gguf_file
 from rectune.recommender.model_check import ModelVerdict, ask_model, keep_verdict, known_verdict, questions
 
 SAMPLING = RetrievalConfig().sampling
@@ -76,15 +74,3 @@ def test_a_verdict_is_kept_by_the_models_digest(tmp_path: Path) -> None:
     assert verdict.describe().startswith(told)
     (tmp_path / "new" / "abc.json").write_text("{broken")
     assert known_verdict(tmp_path / "new", "abc") is None
-
-
-@pytest.mark.slow
-def test_what_is_shipped_on_the_embedded_model_is_what_it_does(tmp_path: Path) -> None:
-    from rectune.core.digests import file_digest
-
-    model, config = gguf_file("embedded"), RetrievalConfig()
-    shipped = known_verdict(tmp_path, file_digest(model))
-    found, _ = ask_model(
-        lambda requests: generate(model, requests, config, tmp_path / "a.sqlite", "questions"), SAMPLING
-    )
-    assert shipped is not None and shipped.untrusted == found.untrusted

@@ -49,7 +49,7 @@ def test_accumulated_steps_are_those_of_a_larger_batch(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("zero", "processes"), [(0, 1), (2, 1), (2, 2), (3, 2)])
+@pytest.mark.parametrize(("zero", "processes"), [(0, 1), (2, 2), (3, 2)])
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, zero: int, processes: int) -> None:
     inputs = make_inputs(tmp_path, ROWS)
     job = settings(zero, 4 // processes, num_train_epochs=6, save_steps=1)
