@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rectune.core.settings.ranking import NETWORKS
 from rectune.rankers.base import RANKERS, ranker_class
 from tests.rankers.likes_world import (
     BLOCK_ITEMS,
@@ -116,6 +117,6 @@ def test_every_entry_of_the_grid_is_a_ranker_and_the_first_is_the_default(name: 
 
 def test_the_rankers_that_learn_from_likes_say_so():
     learn = {name for name in RANKERS if ranker_class(name).learns_from_likes}
-    networks = {"sasrec", "sasrec_text", "bert4rec", "gru4rec", "nextitnet", "ncf", "morec"}
+    networks = {*NETWORKS, "allmrec_items", "allmrec", "llmsrec"}
     assert learn == {"popularity", "recent_popularity", *EVERY, *networks, "hybrid_knn", "chosen"}
     assert {name for name in learn if ranker_class(name).costly} == networks
