@@ -50,18 +50,18 @@ def judge(
     """
     wanted = settings.min_similarity
     least = grounding.min_similarity(domain) if wanted == "auto" else wanted
-    nearness = grounding.fit(texts, domain, known)
+    near = {text: grounding.fit([text], domain, known) for text in texts if text.strip()}
+    nearness = max(near.values(), default=-1.0)
     unread = bool(texts) and not any(map(grounding.reads, texts))
     if wanted != "auto":
         return Judgement(nearness >= least, nearness, least)
-    fits = any(_fits(text, domain, known, grounding, least) for text in texts if text.strip())
+    fits = any(_fits(text, domain, one, grounding, least) for text, one in near.items())
     return Judgement(fits, nearness, least, unread)
 
 
-def _fits(text: str, domain: str, known: AbstractSet[str], grounding: Grounding, least: float) -> bool:
+def _fits(text: str, domain: str, nearness: float, grounding: Grounding, least: float) -> bool:
     if not grounding.reads(text):
         return grounding.share_found(text, domain) >= FITTING
-    nearness = grounding.fit([text], domain, known)
     if grounding.index.embedder != EMBEDDED or nearness < least or nearness >= least + _SURE:
         return nearness >= least
     return grounding.share_found(text, domain) >= FITTING
