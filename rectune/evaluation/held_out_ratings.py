@@ -58,8 +58,8 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> HeldOutRatings
         split = split_ratings(inputs["data"], domain, settings.held_out_fraction, settings.seed)
         say(f"{domain}: the ratings are taken to be of {split.scale:g}, the least scale that holds them all")
         embedder = config.retrieval.embedder
-        likes = split.promoted
-        data = DomainData(domain, catalogue.of(domain), lambda likes=likes: likes, embedder, settings.seed)  # type: ignore[misc]
+        items = catalogue.of(domain)
+        data = DomainData(domain, items, None, embedder, settings.seed).with_likes(split.promoted)
         domains[domain] = measured(data, split, settings, cache)
     found = HeldOutRatingsFigures(domains=domains)
     text = held_out_ratings_table(found)

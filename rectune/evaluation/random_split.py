@@ -69,7 +69,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RandomSplitFig
     for domain in catalogue.domains:
         split = split_at_random(inputs["data"], domain, settings.test_share, settings.seed)
         items, embedder = catalogue.of(domain), config.retrieval.embedder
-        data = DomainData(domain, items, lambda split=split: split.train, embedder, settings.seed)  # type: ignore[misc]
+        data = DomainData(domain, items, None, embedder, settings.seed).with_likes(split.train)
         domains[domain] = _measured(data, split, settings)
     found = RandomSplitFigures(domains=domains)
     text = random_split_table(found, settings)

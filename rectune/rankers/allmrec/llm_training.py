@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from rectune.core.types import content_id
 from rectune.models.integrity_checks import changed_share, check_base, trainable_values
 from rectune.rankers.allmrec.language_model import FrozenLanguageModel
 from rectune.rankers.allmrec.train_cases import TrainCase, TrainCases
+from rectune.rankers.checkpoints import load_state, save_state
 
 _CLIP = 1.0  # the norm of all gradients, at most
 _WARM_UP = 20  # steps in which the learning rate grows to what it is then
@@ -229,19 +230,12 @@ class LlmTrainer:
             "record": asdict(self.record),
             "epoch": (self._in_epoch, self._sum, self._count),
         }
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        partial = checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(checkpoint)
+        save_state(checkpoint, state)
 
     def _resume(self, checkpoint: Path) -> None:
         """Go on from a checkpoint of the same training, if there is one that can be read."""
-        try:
-            state: dict[str, Any] = torch.load(checkpoint, map_location=self.model.device, weights_only=True)
-        except FileNotFoundError:
-            return
-        except Exception as broken:  # whatever torch makes of a damaged file
-            say(f"  {self.name}: begins anew, its checkpoint is damaged ({type(broken).__name__})")
+        state = load_state(checkpoint, self.model.device, self.name)
+        if state is None:
             return
         if state["of"] != self._fingerprint:
             say(f"  {self.name}: begins anew, its checkpoint is of another training")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from torch import Tensor
 from rectune.core.progress import heard, progress, say
 from rectune.core.rng import generator_of, seed_of
 from rectune.core.types import content_id
+from rectune.rankers.checkpoints import load_state, save_state
 from rectune.rankers.sequential.losses import (
     FULL,
     binary_cross_entropy,
@@ -254,21 +255,12 @@ class Trainer:
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state() if self.device.type == "cuda" else None,
         }
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        partial = checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(checkpoint)
+        save_state(checkpoint, state)
 
     def _resume(self, checkpoint: Path) -> None:
         """Go on from a checkpoint of the same training, if there is one that can be read."""
-        try:
-            state: dict[str, Any] = torch.load(checkpoint, map_location=self.device, weights_only=True)
-        except FileNotFoundError:
-            return
-        except Exception as broken:  # whatever torch makes of a damaged file
-            say(f"  {self.name}: begins anew, its checkpoint is damaged ({type(broken).__name__})")
-            return
-        if state["of"] != self._fingerprint:
+        state = load_state(checkpoint, self.device, self.name)
+        if state is None or state["of"] != self._fingerprint:
             return
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
