@@ -9,7 +9,7 @@ STATE := $(shell cat $(SETUP) | sha256sum | cut -c1-16)
 READY := $(VENV)/ready-$(STATE)
 SETUP_TESTS := scripts/setup_tests.sh
 READY_TESTS := $(VENV)/ready-tests-$(STATE)-$(shell cat $(SETUP_TESTS) | sha256sum | cut -c1-8)
-# Each stage is a process of its own: without byte code it would compile PyTorch and transformers at every start.
+# Each stage is a process of its own: without byte code it would compile PyTorch at every start.
 unexport PYTHONDONTWRITEBYTECODE
 STAGES := data base queries fit rationales filter sft candidates tag dpo export rerank recommend eval report
 
@@ -94,7 +94,7 @@ bench-support: setup-tests  ## the check of reasons on planted good and bad ones
 bench-served: setup-tests  ## what validation chooses and test users are served; DATA=path
 	@$(BIN)/python -m bench.served --data $(DATA) $(ARGS)
 
-bench-allmrec: setup-tests  ## what A-LLMRec's first stage adds to SASRec, on MovieLens; DATA=path ARGS=--quick
+bench-allmrec: setup-tests  ## what A-LLMRec's first stage adds, on MovieLens; DATA=path ARGS=--quick
 	@$(BIN)/python -m bench.allmrec --data $(DATA) $(ARGS)
 
 bench-allmrec-llm: setup-tests  ## what its second stage, the language model, adds; DATA=path ARGS=--quick
