@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from rectune.core.artifacts import write_atomically
 from rectune.core.catalogue import load_catalogue
-from rectune.core.errors import UserError
 from rectune.core.extras import needs_extra
 from rectune.core.figures.leave_last_out import LeaveLastOutDomain, LeaveLastOutFigures, LeaveLastOutSystem
 from rectune.core.figures.record import MeanInterval
@@ -29,6 +28,7 @@ from rectune.core.text.figures import figure, mean_in_words
 from rectune.core.text.markdown import escaped, joined
 from rectune.core.text.tables import Table
 from rectune.evaluation.last_likes import LastLikes, split_last_likes
+from rectune.evaluation.published_figures import check_one_domain
 from rectune.rankers.base import Ranker, ranker_class
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.fit_cache import FitCache, FittedData
@@ -51,12 +51,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> LeaveLastOutFi
     """
     settings = config.leave_last_out
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
-    if settings.published and len(catalogue.domains) > 1:
-        raise UserError(
-            f"published figures are of one dataset, and there are {len(catalogue.domains)} domains",
-            where="leave_last_out.published",
-            hint="name one dataset in data.datasets, or leave the figures out",
-        )
+    check_one_domain(settings.published, catalogue.domains, "leave_last_out")
     cache = FitCache(rankers_path(out))
     domains: dict[str, LeaveLastOutDomain] = {}
     for domain in catalogue.domains:

@@ -35,6 +35,7 @@ from rectune.core.stats.relevant import auc, precision_at
 from rectune.core.text.figures import figure, mean_in_words
 from rectune.core.text.markdown import escaped, joined
 from rectune.core.text.tables import Table
+from rectune.evaluation.published_figures import check_one_domain
 from rectune.evaluation.random_likes import RandomLikes, items_by_user, split_at_random
 from rectune.rankers.base import Ranker, Scores, fit_ranker
 from rectune.rankers.domain_data import Codes, DomainData
@@ -59,12 +60,7 @@ def run(config: Recipe, inputs: Mapping[str, Path], out: Path) -> RandomSplitFig
     """
     settings = config.random_split
     catalogue = load_catalogue(inputs["data"] / "items.parquet")
-    if settings.published and len(catalogue.domains) > 1:
-        raise UserError(
-            f"published figures are of one dataset, and there are {len(catalogue.domains)} domains",
-            where="random_split.published",
-            hint="name one dataset in data.datasets, or leave the figures out",
-        )
+    check_one_domain(settings.published, catalogue.domains, "random_split")
     domains: dict[str, RandomSplitDomain] = {}
     for domain in catalogue.domains:
         split = split_at_random(inputs["data"], domain, settings.test_share, settings.seed)
