@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -212,7 +213,7 @@ def check_single(file: Path) -> None:
 @lru_cache(maxsize=1)
 @needs_extra("GGUF")
 def _reader(file: Path, size: int, modified: int) -> Any:
-    from gguf import GGUFReader
+    from gguf.gguf_reader import GGUFReader  # not the name that `parsed_once` replaces
 
     return GGUFReader(file)
 
@@ -221,6 +222,21 @@ def open_gguf(file: Path) -> Any:
     """gguf's reader of a file; the latest is kept, because reading a vocabulary takes seconds."""
     state = file.stat()
     return _reader(file, state.st_size, state.st_mtime_ns)
+
+
+@contextmanager
+def parsed_once() -> Iterator[None]:
+    """While it lasts, whoever opens a GGUF file by gguf's reader gets the one of `open_gguf`: transformers
+    parses a file anew, vocabulary and all, for the config, the tokenizer and the weights.
+    """
+    import gguf
+
+    own = gguf.GGUFReader
+    gguf.GGUFReader = lambda file, *rest: own(file, *rest) if rest else open_gguf(Path(file))
+    try:
+        yield
+    finally:
+        gguf.GGUFReader = own
 
 
 def tensor_types(file: Path) -> dict[str, int]:

@@ -13,7 +13,7 @@ from rectune.core.figures import BaseFigures
 from rectune.core.progress import say
 from rectune.core.recipe import Recipe
 from rectune.models.checkpoint_checks import check_checkpoint, parameter_count
-from rectune.models.gguf import check_single, to_gguf
+from rectune.models.gguf import check_single, parsed_once, to_gguf
 from rectune.models.loading import check_missing, gguf_tokenizer, told_for_people
 from rectune.models.reference import TINY, ModelReference, hub_error, locate
 
@@ -70,7 +70,8 @@ def _from_gguf(reference: ModelReference, into: Path) -> None:
     assert reference.path is not None
     where = str(reference.path)
     check_single(reference.path)
-    with told_for_people(where, "name another GGUF file that is whole, or the model's own checkpoint folder"):
+    advice = "name another GGUF file that is whole, or the model's own checkpoint folder"
+    with told_for_people(where, advice), parsed_once():
         tokenizer = gguf_tokenizer(reference.path)
         model, info = AutoModelForCausalLM.from_pretrained(
             reference.path.parent, gguf_file=reference.path.name, output_loading_info=True

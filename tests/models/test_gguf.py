@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from rectune.core.errors import RectuneError, UserError
-from rectune.models.gguf import adapter_config, convert_adapter, quantisation_code, tensor_types, to_gguf
+from rectune.models.gguf import (
+    adapter_config,
+    convert_adapter,
+    parsed_once,
+    quantisation_code,
+    tensor_types,
+    to_gguf,
+)
 from tests.models.tiny import tiny_checkpoint
 
 
@@ -80,3 +87,19 @@ def test_an_adapter_that_llama_cpp_has_no_place_for_is_refused(tmp_path: Path, o
         convert_adapter(tiny_checkpoint(), tmp_path, tmp_path / "adapter.gguf")
     assert "adapter_gguf=false" in refusal.value.hint
     assert [path.name for path in tmp_path.iterdir()] == ["adapter_config.json"]
+
+
+def test_within_parsed_once_a_file_is_read_once_whoever_opens_it(tmp_path: Path) -> None:
+    import gguf
+
+    file = tmp_path / "model.gguf"
+    writer = gguf.GGUFWriter(file, "llama")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with parsed_once():
+        one = gguf.GGUFReader(str(file))
+        assert gguf.GGUFReader(file) is one
+        assert one.get_field("general.architecture").contents() == "llama"
+    assert gguf.GGUFReader(file) is not one
