@@ -21,6 +21,7 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import use_adapter
 
 from rectune.align.rows import Row
+from rectune.align.shared_prompt import share_prompts
 from rectune.core.artifacts import write_atomically
 from rectune.models.distributed import gathered, is_first, turns, wait_for_all
 from rectune.models.training.trl_internals import require
@@ -65,6 +66,7 @@ class ReferenceCachedDPOTrainer(DPOTrainer):  # type: ignore[misc]
 
     def __init__(self, *, precompute_ref_log_probs: bool, **arguments: Any) -> None:
         super().__init__(**arguments)
+        share_prompts(self.model.get_base_model())
         self.precompute_ref_logps = precompute_ref_log_probs
         self.held_out_reference: Sums = {}
 
