@@ -57,6 +57,7 @@ def share_prompts(model: Any) -> None:
 
     @functools.wraps(fused)
     def forward(self: Any, *args: Any, **given: Any) -> Any:
+        given = {name: value for name, value in given.items() if value is not None}  # peft hands on defaults
         if not given.get("fused_lm_head") or args or set(given) - _KNOWN:
             return fused(*args, **given)
         shared = shared_rows(given["input_ids"], given["attention_mask"], given["labels"])

@@ -22,6 +22,13 @@ def model(**changes: Any) -> LlamaForCausalLM:
     return made
 
 
+def watched(made: LlamaForCausalLM) -> list[tuple[int, ...]]:
+    """The shapes of what the layers are given, as they come."""
+    seen: list[tuple[int, ...]] = []
+    made.model.embed_tokens.register_forward_hook(lambda _, given, out: seen.append(tuple(given[0].shape)))
+    return seen
+
+
 def batch() -> dict[str, Tensor]:
     """Six rows in an order that parts those of one prompt, as a batch of pairs does."""
     pairs = [(PROMPTS[at], answer) for at, answers in ANSWERS.items() for answer in answers]
@@ -48,7 +55,9 @@ def test_log_probs_and_gradients_are_those_of_single_rows(attention: str) -> Non
         made = model(attn_implementation=attention)
         if shared:
             share_prompts(made)
-        outputs = made(**batch(), use_cache=False, fused_lm_head=True)
+        seen = watched(made)
+        outputs = made(**batch(), inputs_embeds=None, use_cache=False, fused_lm_head=True)
+        assert seen == [(3, 10) if shared else (6, 8)]  # rows, tokens
         (outputs.log_probs.sum(dim=1) * torch.arange(1.0, 7.0)).sum().backward()
         gradients = torch.cat([value.grad.reshape(-1) for value in made.parameters()])
         found.append((outputs.log_probs, outputs.entropy, outputs.label_mask, gradients))
