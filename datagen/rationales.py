@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from rectune.core.recipe import Recipe
 from rectune.core.rng import seed_of
 from rectune.core.rows import read_rows, write_rows
 from rectune.core.types import Example, Prompt, Provenance, grouped, with_id
+from rectune.datagen.best_of import Chosen, best_of, several
 from rectune.datagen.teachers import AskTeachers, ask_teachers
 from rectune.inference.requests import GenerationRequest, GenerationResult
 from rectune.prompts.answers import ParsedAnswer, closing, ranking, read_answer, reasons
@@ -44,20 +45,26 @@ def run(
     if config.generate.rationales == "template":
         examples = [templated(prompt, catalogue) for prompt in prompts]
         write_rows(out / "examples.parquet", examples, Example)
-        return _figures(prompts, examples, {}, [])
-    requests = [rationale_request(prompt, catalogue, config.generate.rationale) for prompt in prompts]
-    written = ask(requests, config.generate, generation_cache_path(out), "rationales")
+        return _figures(prompts, examples, {}, [], [])
+    sampling = config.generate.rationale
+    requests = {
+        prompt.id: several(rationale_request(prompt, catalogue, sampling), config.generate.rationale_samples)
+        for prompt in prompts
+    }
+    asked = [request for tries in requests.values() for request in tries]
+    written = ask(asked, config.generate, generation_cache_path(out), "rationales")
+    chosen = {prompt.id: best_of(prompt, requests[prompt.id], written, catalogue) for prompt in prompts}
     examples, failed = list[Example](), collections.Counter[str]()
     for prompt in prompts:
-        answer, source = written[prompt.id]
+        answer, source = chosen[prompt.id].written
         if answer.finish == "error":
             failed[answer.error] += 1
             continue
-        text = _opening(prompt, catalogue) + answer.text
+        text = chosen[prompt.id].opening + answer.text
         response, by = respond(text, ranked_titles(prompt, catalogue), prompt, cut=answer.finish == "length")
         examples.append(with_id(Example("", prompt, response, replace(source, closing=by))))
     write_rows(out / "examples.parquet", examples, Example)
-    return _figures(prompts, examples, failed, [answer for answer, _ in written.values()])
+    return _figures(prompts, examples, failed, [answer for answer, _ in written.values()], chosen.values())
 
 
 def templated(prompt: Prompt, catalogue: Catalogue) -> Example:
@@ -145,6 +152,7 @@ def _figures(
     examples: Sequence[Example],
     failed: Mapping[str, int],
     answers: Sequence[GenerationResult],
+    chosen: Collection[Chosen],
 ) -> RationalesFigures:
     return RationalesFigures(
         rows_in=len(prompts),
@@ -156,8 +164,16 @@ def _figures(
         shortened=sum(answer.left_out > 0 for answer in answers),
         left_out=sum(answer.left_out for answer in answers),
         tokens=sum(answer.tokens for answer in answers),
+        texts=len(answers),
+        unsupported=_mean(one.unsupported for one in chosen),
+        first_unsupported=_mean(one.first_unsupported for one in chosen),
         domains={group: len(members) for group, members in grouped(examples, _place).items()},
     )
+
+
+def _mean(shares: Iterable[float | None]) -> float | None:
+    known = [share for share in shares if share is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _place(example: Example) -> tuple[str, str]:

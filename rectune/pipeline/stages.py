@@ -112,7 +112,7 @@ STAGES: tuple[Stage, ...] = (
         sections=("generate",),
         inputs=("data", "queries"),
         outside=external_inputs.teachers,
-        version=2,
+        version=3,
     ),
     Stage(
         "filter",

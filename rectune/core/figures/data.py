@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
-from rectune.core.figures.record import Count, NonNegative, Record, RowCounts, StageRecord, complete
+from rectune.core.figures.record import Count, NonNegative, Record, RowCounts, Share, StageRecord, complete
 from rectune.core.types import SPLITS, Locale, Split
 
 
@@ -156,6 +156,12 @@ class RationalesFigures(RowCounts):
     """Items that were left out of them, in all."""
     tokens: Count
     """Tokens that the teachers wrote."""
+    texts: Count
+    """Texts that the teachers wrote, of which one is kept for each example."""
+    unsupported: Share | None
+    """Mean share of content words without source, of the kept texts; None where it is known of none."""
+    first_unsupported: Share | None
+    """The same of the texts that were written first."""
     domains: dict[str, Count]
     """Examples by domain, and by domain/category where there is one."""
 

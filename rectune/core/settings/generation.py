@@ -157,6 +157,9 @@ class GenerateConfig(EngineConfig):
     languages and domains in which no teacher at hand can be trusted."""
     rationale: SamplingConfig = SamplingConfig(max_tokens=256, temperature=0.5, repeat_penalty=1.05)
     """How the reasons in responses are sampled."""
+    rationale_samples: PositiveInt = 1
+    """Texts that a teacher writes for each response (best-of-n): kept is the one of which the largest share
+    of words has a source in catalogue, history or query. Each takes as long again."""
     attempts: PositiveInt = 4
     """Tries for a query, each with another seed, before the case gets a passive prompt instead."""
     max_failure_ratio: Fraction = 0.02

@@ -110,6 +110,21 @@ def _rationales(figures: RationalesFigures, tr: Translation) -> str:
         teachers=teachers or tr("nobody"),
         stopped=_count(figures.stopped_by_limit),
         template=_count(figures.closing.get("template", 0)),
+    ) + _best_of(figures, tr)
+
+
+def _best_of(figures: RationalesFigures, tr: Translation) -> str:
+    """What it brought that several texts were written for each response."""
+    shares = (figures.first_unsupported, figures.unsupported)
+    if figures.texts <= figures.rows_in or None in shares:
+        return ""
+    first, kept = (f"{share:.3f}" for share in shares)
+    return tr(
+        "; of {texts} texts the best supported were kept: {kept} of their words stand nowhere, of the texts "
+        "written first {first}",
+        texts=_count(figures.texts),
+        kept=kept,
+        first=first,
     )
 
 
