@@ -7,7 +7,7 @@ The queue is filled by chat completions of 48 tokens, which bounds how long that
 
 The model is a copy of the embedded one that was never asked what it can be trusted with, so that it writes
 and its reasons are checked (`bench.serve_server.unchecked_model`). Most of them are rejected and asked for
-again, three times in all: it is the most that a reason can cost.
+again, until their time is over and plain sentences stand: it is the most that reasons can cost.
 
 Requests take turns with many API keys, since each has a limit a minute. Clients and server share the cores of
 the machine, so ratios and counts say more than times. `--quick` is a tenth of the load.
@@ -59,7 +59,7 @@ class Load:
     users: int = 100
     requests: int = 5000
     streams: int = 5
-    explained: int = 10
+    explained: int = 5
     alone: int = 20
     each: int = 10
     clients: int = 50
@@ -67,7 +67,7 @@ class Load:
     slots: int = 4
 
 
-QUICK = Load(1000, 30, 10, 500, 1, 1, 1, 1, 20, 1)
+QUICK = Load(1000, 30, 10, 500, 1, 5, 1, 1, 20, 1)
 
 
 async def measure(server: Server, load: Load, show: Callable[[str], None]) -> AsyncIterator[list[Figure]]:

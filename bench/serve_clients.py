@@ -6,7 +6,7 @@ import itertools
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,11 +122,6 @@ async def clients(server: Server, connections: int, seed: int) -> AsyncIterator[
         base_url=server.address, limits=limits, timeout=_TIMEOUT, trust_env=False
     ) as http:
         yield Clients(http, server, random.Random(seed))
-
-
-def written(replies: Sequence[Reply]) -> int:
-    """Tokens that the model wrote for these answers."""
-    return sum(reply.body["usage"]["completion_tokens"] for reply in replies)
 
 
 async def _events(response: httpx2.Response) -> AsyncIterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from statistics import median
 from typing import Any
 
-from bench.serve_clients import ASK, CHAT, Clients, Reply, written
+from bench.serve_clients import ASK, CHAT, Clients, Reply
 from bench.serve_figures import Figure, percentile, ratio
 from bench.serve_server import MODEL
 
@@ -19,6 +19,7 @@ _TOKENS = 48  # of an answer to those who come at once
 _LOOK = 0.005  # seconds between looks at the counters
 _PATIENCE = 60.0  # seconds that a slot may take to be taken, or to be free again
 _EVENTS = ("status", "item", "reason", "reason by the model", "done")
+_MOST = {"reason": 3000.0, "done": 5000.0}  # ms until the first checked reason, and until the end
 
 
 def _question(clients: Clients, n: int) -> dict[str, Any]:
@@ -108,6 +109,7 @@ async def _streams(clients: Clients, count: int, n: int) -> list[Figure]:
             f"n = {n}, first {name}: median of {len(some)} of {count}",
             1000 * median(some) if some else None,
             "ms",
+            _MOST.get(name),
         )
         for name, some in times.items()
     ]
@@ -141,12 +143,15 @@ async def _together(clients: Clients, alone: int, each: int) -> list[Figure]:
 
 
 async def _rate(clients: Clients, count: int, each: int) -> float:
-    async def ask() -> list[Reply]:
-        return [await clients.answered(ASK, _question(clients, 1)) for _ in range(each)]
+    async def ask() -> None:
+        for _ in range(each):
+            await clients.answered(ASK, _question(clients, 1))
 
-    start = time.perf_counter()
-    replies = [reply for some in await asyncio.gather(*(ask() for _ in range(count))) for reply in some]
-    return written(replies) / (time.perf_counter() - start)
+    before, start = await clients.counters(), time.perf_counter()
+    await asyncio.gather(*(ask() for _ in range(count)))
+    seconds = time.perf_counter() - start
+    await _settled(clients)  # what was stopped is counted too
+    return _difference(await clients.counters(), before)["rectune_engine_tokens_total"] / seconds
 
 
 async def _leave_stream(clients: Clients, n: int) -> None:

@@ -47,6 +47,13 @@ def serve(
         ),
     ] = "",
     slots: Annotated[int, typer.Option(help="Answers that the model writes together.")] = 4,
+    wording_seconds: Annotated[
+        float,
+        typer.Option(
+            help="That the model has to word an answer, half of them until something passes the checks; then "
+            "plain sentences stand."
+        ),
+    ] = 4.5,
     require_key: Annotated[
         bool, typer.Option("--require-key", help="Need an API key even where the database has none yet.")
     ] = False,
@@ -85,7 +92,7 @@ def serve(
     from rectune.core.extras import needs_extra
 
     with needs_extra("rectune serve", "fastapi", "uvicorn", "sqlalchemy", "alembic"):
-        from rectune.serving.config import ServerConfig
+        from rectune.serving.config import Limits, ServerConfig
         from rectune.serving.server import serve as run
 
     names = tuple(name.strip() for name in facts.split(",") if name.strip())
@@ -94,7 +101,7 @@ def serve(
             host, port, database or default_database(runs), catalogue, recipe, domain, names, model, runs,
             slots, require_key, tuple(allowed_host or ()), https, tuple(image_host or ()), compare=compare,
             keep_days=keep_days, images=images, image_column=image_column, search_url=search_url,
-            trusted_proxies=tuple(trusted_proxy or ()),
+            limits=Limits(wording_seconds=wording_seconds), trusted_proxies=tuple(trusted_proxy or ()),
         )
     )  # fmt: skip
 

@@ -50,7 +50,8 @@ def read_by_model(
         content_id("reading", messages), messages, sampling, sampling.seed, grammar=_GRAMMAR
     )
     answer = model.say(request, lambda sentence: None)
-    facts = _facts(answer.text, text, id, now, catalogue)
+    whole = "" if answer.finish == "cancelled" else answer.text
+    facts = _facts(whole, text, id, now, catalogue)
     tokens = answer.prompt_tokens, answer.tokens
     if not facts:
         return understood, *tokens

@@ -197,9 +197,12 @@ class EngineService(AbstractContextManager["EngineService"]):
         """A scoring job that this service counts, not queued yet."""
         return ScoringJob(messages, continuations, prefill, self._cancel, priority, self._state)
 
-    def admit(self, job: Queued, call: object = None, stop: Callable[[], bool] | None = None) -> None:
+    def admit(
+        self, job: Queued, call: object = None, stop: Callable[[], bool] | None = None,
+        seconds: float | None = None,
+    ) -> None:  # fmt: skip
         """Queue a job; see `ServiceState.admit`."""
-        self._state.admit(job, lambda: self._arrived.put(job), call, stop)
+        self._state.admit(job, lambda: self._arrived.put(job), call, stop, seconds)
 
     def scores_of(self, job: ScoringJob) -> TokenLogs:
         """Wait for the result of a job; see `loglikelihood`."""

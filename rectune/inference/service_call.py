@@ -68,20 +68,22 @@ class EngineCall(AbstractContextManager["EngineCall"]):
         on_end: Callable[[GenerationResult], None] | None = None,
         *,
         wait: bool = True,
+        seconds: float | None = None,
     ) -> GenerationStream:
         """Queue a request; see `EngineService.submit`.
 
         Args:
             request, on_write, on_end: see there.
             wait: for a place, where this is not the first that is asked for.
+            seconds: that it waits so, at most; without end if not given.
 
         Raises:
-            EngineBusy: the queue is full.
+            EngineBusy: the queue is full, or was for so long.
             EngineClosed: the service takes nothing more.
             CallCancelled: the call was cancelled.
         """
         stream = self.service.stream_of(request, self.priority, on_write, on_end)
-        self._admit(stream, wait)
+        self._admit(stream, wait, seconds)
         return stream
 
     def loglikelihood(
@@ -111,10 +113,10 @@ class EngineCall(AbstractContextManager["EngineCall"]):
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _admit(self, job: Queued, wait: bool) -> None:
+    def _admit(self, job: Queued, wait: bool, seconds: float | None = None) -> None:
         self.check()
         stop = (lambda: self._cancelled) if self._let_in and wait else None
-        self.service.admit(job, self, stop)
+        self.service.admit(job, self, stop, seconds)
         with self._lock:
             self._let_in = True
             self._open = {one for one in self._open if not one.ended} | {job}

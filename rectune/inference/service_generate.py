@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from rectune.core.errors import UserError
 from rectune.core.settings import EngineConfig
@@ -20,6 +21,11 @@ from rectune.inference.service_state import EngineBusy, EngineClosed
 from rectune.inference.stream import GenerationStream
 
 _FEWER = "ask for less, or give the engine a larger context"
+_STEP = 0.5  # seconds that the engine has to end what is stopped; else what it wrote so far is taken
+_NONE_LEFT = 0.001  # seconds
+
+Left = Callable[[], float | None]
+"""The seconds that are left, 0 or less where it is over; None while there is no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +56,14 @@ class ServiceGenerate:
         variation: other numbers give other answers to the same requests; 0 leaves their seeds as they are.
         on_sentence: hears of every finished sentence, in the thread that asked; what it raises cancels the
             answers. The last words of an answer that was cut off are no sentence.
+        left: when none is left, what is being written is stopped: `finish` is "cancelled", and the text what
+            there was. It is asked in the thread that asked, again after each answer and sentence.
     """
 
     call: EngineCall
     variation: int = 0
     on_sentence: Callable[[Sentence], None] | None = None
+    left: Left = lambda: None
 
     def __call__(
         self,
@@ -79,7 +88,7 @@ class ServiceGenerate:
             on_answer: hears of each answer, by its place in `requests`, as it ends.
 
         Raises:
-            EngineBusy: the queue is full, and nothing of this call was taken yet.
+            EngineBusy: the queue is full, nothing of this call was taken yet, and time is left.
             EngineClosed: the service takes nothing more, or has ended before all was answered.
             CallCancelled: the call was cancelled.
             UserError: another model, or more failures than allowed.
@@ -122,6 +131,7 @@ class _Open:
     stream: GenerationStream
     reader: SentenceReader = field(default_factory=SentenceReader)
     told: int = 0  # sentences
+    text: str = ""  # so far
 
 
 @dataclass
@@ -137,16 +147,44 @@ class _Round:
         """Answer them all; `keep` hears of each, by its number."""
         left = deque(requests)
         try:
-            while left or self.open:
+            while (left or self.open) and not self._over:
                 self._submit(left)
-                at, piece = self.arrived.get()
-                if isinstance(piece, str):
-                    self._tell(self.open[at], self.open[at].reader.add(piece))
-                else:
-                    self._end(at, piece)
+                self._read(self.generate.left())
+            self._stop(left)
         finally:
             for one in self.open.values():
                 one.stream.cancel()
+
+    @property
+    def _over(self) -> bool:
+        seconds = self.generate.left()
+        return seconds is not None and seconds < _NONE_LEFT
+
+    def _read(self, seconds: float | None) -> bool:
+        """Take in what arrives next; False where nothing does within so many seconds."""
+        try:
+            at, piece = self.arrived.get(timeout=None if seconds is None else max(0.0, seconds))
+        except Empty:
+            return False
+        if isinstance(piece, str):
+            one = self.open[at]
+            one.text += piece
+            self._tell(one, one.reader.add(piece))
+        else:
+            self._end(at, piece)
+        return True
+
+    def _stop(self, left: deque[tuple[int, GenerationRequest]]) -> None:
+        """The time is over: what is open ends with what was written, what was not begun with nothing."""
+        for one in self.open.values():
+            one.stream.cancel()
+        end = time.monotonic() + _STEP
+        while self.open and self._read(end - time.monotonic()):
+            pass
+        for at, one in list(self.open.items()):
+            self._end(at, GenerationResult(one.stream.request.id, one.text, "cancelled", 0, 0))
+        for at, request in left:
+            self.keep(at, GenerationResult(request.id, "", "cancelled", 0, 0))
 
     def _submit(self, left: deque[tuple[int, GenerationRequest]]) -> None:
         """Queue as many as there are slots; wait for a place only while there is nothing to read."""
@@ -158,9 +196,9 @@ class _Round:
                 put((at, piece))
 
             try:
-                stream = call.submit(request, hear, hear, wait=not self.open)
+                stream = call.submit(request, hear, hear, wait=not self.open, seconds=self.generate.left())
             except EngineBusy:
-                if not self.open:
+                if not self.open and not self._over:
                     raise
                 return
             left.popleft()

@@ -104,8 +104,9 @@ class ServiceState:
         self._draining, self._shut, self._failure = False, "", ""
 
     def admit(
-        self, job: Job, put: Callable[[], None], call: object = None, stop: Callable[[], bool] | None = None
-    ) -> None:
+        self, job: Job, put: Callable[[], None], call: object = None,
+        stop: Callable[[], bool] | None = None, seconds: float | None = None,
+    ) -> None:  # fmt: skip
         """Take a job, or refuse it.
 
         Args:
@@ -113,9 +114,10 @@ class ServiceState:
             put: hands it to the engine; called while nobody else is admitted, so that both keep one order.
             call: what it belongs to, if that is more than this job; see `leave`.
             stop: waits for a place until this is true, in place of being refused; see `wake`.
+            seconds: that it waits so, at most; without end if not given.
 
         Raises:
-            EngineBusy: there is no place.
+            EngineBusy: there is no place, or was none for so long.
             EngineClosed: nothing is taken.
             CallCancelled: `stop` was true before there was a place.
         """
@@ -125,7 +127,7 @@ class ServiceState:
                 self._refused += call not in self._calls  # one that was let in comes again
                 raise EngineBusy(self._queued, self._retry_after())
             if stop is not None:
-                self._wait(job.priority, call, stop)
+                self._wait(job.priority, call, stop, seconds)
             self._accepted += 1
             self._waiting[job.priority][job] = None
             if call is not None:
@@ -267,13 +269,17 @@ class ServiceState:
         if self._shut or (self._draining and call not in self._calls):
             raise EngineClosed(f"the engine takes no requests: {self._shut or 'it is being shut down'}")
 
-    def _wait(self, priority: Priority, call: object, stop: Callable[[], bool]) -> None:
+    def _wait(
+        self, priority: Priority, call: object, stop: Callable[[], bool], seconds: float | None
+    ) -> None:
         """Wait for a place, before all who come later."""
         self._patient[priority] += 1
         try:
-            self._changed.wait_for(lambda: stop() or self._shut or not self._full(priority))
+            there = self._changed.wait_for(lambda: stop() or self._shut or not self._full(priority), seconds)
         finally:
             self._patient[priority] -= 1
         if stop():
             raise CallCancelled("the request was cancelled")
         self._check_open(call)
+        if not there:
+            raise EngineBusy(self._queued, self._retry_after())

@@ -31,23 +31,35 @@ _EMPTY_KOREAN = GENERAL_KOREAN | frozenset(
 )
 
 
-def query_words(item: Item, query: str) -> list[str]:
-    """The words of a query that stand in the catalogue's text of an item, at most five; not empty ones.
+class QueryWords:
+    """The words of a query, to be looked for in items.
 
     Of Korean words what stands before their particles and endings, where `kiwipiepy` is installed; those that
     follow each other in both are given together ("남북 분단"). Verbs and adjectives are found in any of their
     forms (가벼운, 가볍고), and given as the query has them.
     """
-    asked = {fold(word): shown for word, shown in _words(unicodedata.normalize("NFKC", query))}
-    if not asked:
-        return []
-    values = (fact.partition(": ")[2] for fact in item.facts)
-    told = fold(" . ".join((item.title, *item.categories, item.description, *values)))
-    words = {word.text for word in split_words(told)}
-    stems = _predicates(told) if any(word.endswith(PREDICATE) for word in asked) else frozenset[str]()
-    found = [word for word in asked if _stands_in(word, told, words, stems)]
-    together = _together(found, list(asked), told)
-    return [asked.get(word, word) for word in together if _says_something(word)][:_MOST]
+
+    def __init__(self, query: str) -> None:
+        self._asked = {fold(word): shown for word, shown in _words(unicodedata.normalize("NFKC", query))}
+        self._predicates = any(word.endswith(PREDICATE) for word in self._asked)
+
+    def found_in(self, item: Item) -> list[str]:
+        """Those that stand in the catalogue's text of an item, at most five; not empty ones."""
+        asked = self._asked
+        if not asked:
+            return []
+        values = (fact.partition(": ")[2] for fact in item.facts)
+        told = fold(" . ".join((item.title, *item.categories, item.description, *values)))
+        words = {word.text for word in split_words(told)}
+        stems = _predicates(told) if self._predicates else frozenset[str]()
+        found = [word for word in asked if _stands_in(word, told, words, stems)]
+        together = _together(found, list(asked), told)
+        return [asked.get(word, word) for word in together if _says_something(word)][:_MOST]
+
+
+def query_words(item: Item, query: str) -> list[str]:
+    """The words of a query that stand in the catalogue's text of one item; see `QueryWords`."""
+    return QueryWords(query).found_in(item)
 
 
 def _stands_in(word: str, told: str, words: AbstractSet[str], stems: AbstractSet[str]) -> bool:

@@ -10,7 +10,7 @@ from rectune.core.item_values import categories_of, makers_of
 from rectune.core.text.plain import cut_line
 from rectune.core.types import Item, Locale
 from rectune.prompts.particles import with_particle
-from rectune.prompts.query_words import query_words
+from rectune.prompts.query_words import QueryWords
 from rectune.rankers.co_likes import CoLike, CoLikes
 
 _TITLE = 100  # characters of a title that are shown
@@ -59,8 +59,9 @@ def evidence_for(
     titles = {item.item_id: item.title for item in own}
     ids = [item.item_id for item in items]
     together = likes.strongest([item.item_id for item in own], ids) if likes else [None] * len(items)
+    asked = QueryWords(query)
     return [
-        _of_query(item, query, locale)
+        _of_query(item, asked, locale)
         or (_of_likes(both, titles, locale) if both else None)
         or _in_common(item, liked[-_LATEST:], locale)
         for item, both in zip(items, together, strict=True)
@@ -105,9 +106,9 @@ def _words(item: Item, locale: Locale) -> dict[str, str]:
     return found
 
 
-def _of_query(item: Item, query: str, locale: Locale) -> Evidence | None:
+def _of_query(item: Item, asked: QueryWords, locale: Locale) -> Evidence | None:
     """The words of the query that stand in the catalogue's text of the item."""
-    words = query_words(item, query)
+    words = asked.found_in(item)
     if not words:
         return None
     text = f"찾으신 말: {', '.join(words)}" if locale == "ko" else f"has your words: {', '.join(words)}"

@@ -173,7 +173,7 @@ def _body(request: ExplanationRequest, answer: GenerationResult) -> str:
         return ""
     text = one_line(request.opening + answer.text)
     body = reasons(text)
-    if answer.finish == "length" or body != text:
+    if answer.finish in ("length", "cancelled") or body != text:
         ends = [match.end() for match in _END.finditer(body)]
         body = body[: ends[-1]] if ends else ""
     return body.strip()

@@ -162,7 +162,7 @@ class RequestRanker:
         self, ranker: Ranker, requests: Sequence[RankRequest], within: frozenset[str] | None, k: int | None
     ) -> list[RankedItems]:
         past = [at for at, one in enumerate(requests) if one.history]
-        scores = ranker.score_all([requests[at].history for at in past])
+        scores = ranker.score_all([requests[at].history for at in past]) if past else ()
         rows = dict(zip(past, scores, strict=True))
         return [self._fused(one, rows.get(at), within, k) for at, one in enumerate(requests)]
 

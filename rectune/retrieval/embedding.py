@@ -7,7 +7,7 @@ import json
 import logging
 import time
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import lru_cache
@@ -39,7 +39,7 @@ Vectors = NDArray[np.float32]
 
 _OTHERS: dict[str, tuple[int, Callable[[Sequence[str]], Vectors]]] = {}  # of this process: width, function
 _ENGLISH = {EMBEDDED}
-_KEPT: ContextVar[dict[tuple[str, str], Vectors] | None] = ContextVar("query vectors", default=None)
+_KEPT: ContextVar[dict[Hashable, Any] | None] = ContextVar("kept in the request", default=None)
 
 
 def register(
@@ -116,20 +116,27 @@ def embed(texts: Sequence[str], embedder: str = EMBEDDED) -> Vectors:
 
 def embed_query(text: str, embedder: str = EMBEDDED) -> Vectors:
     """The vector of what somebody looks for: [d] float32, not to be written to; see `query_vectors_kept`."""
+    kept = kept_in_request()
+    if (text, embedder) not in kept:
+        vector = kept[text, embedder] = embed([text], embedder)[0]
+        vector.flags.writeable = False
+    found: Vectors = kept[text, embedder]
+    return found
+
+
+def kept_in_request() -> MutableMapping[Hashable, Any]:
+    """What is kept while a request is answered (`query_vectors_kept`), to be read and added to; else nothing
+    is, and what is added is gone at once.
+    """
     kept = _KEPT.get()
-    if kept is not None and (text, embedder) in kept:
-        return kept[text, embedder]
-    vector: Vectors = embed([text], embedder)[0]
-    vector.flags.writeable = False
-    if kept is not None:
-        kept[text, embedder] = vector
-    return vector
+    return {} if kept is None else kept
 
 
 @contextmanager
 def query_vectors_kept() -> Iterator[None]:
-    """While one request is answered, in this thread, each text is embedded once: it is looked for several
-    times. At the end of the outermost such block texts and vectors are gone, since users wrote them.
+    """While one request is answered, in this thread, each text is embedded once, and its nearest chunks are
+    looked for once: several steps need them. At the end of the outermost such block texts, vectors and chunks
+    are gone, since users wrote what they are of.
     """
     if _KEPT.get() is not None:
         yield

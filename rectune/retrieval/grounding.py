@@ -176,8 +176,9 @@ class Grounding:
         if not self.reads(text):
             return self.index.share_found(text, domain)
         asked = content_words(text)
-        near = {hit.item_id for hit in self.index.near(text, domain, _NEAREST)}
-        told = (_said_of(item) for item in self.titles[domain].items if item.item_id in near)
+        titles = self.titles[domain]
+        near = titles.places(hit.item_id for hit in self.index.near(text, domain, _NEAREST))
+        told = (_said_of(titles.items[place]) for place in near)
         most = max((len(asked.standing_in(content_words(one))) for one in told), default=0)
         return most / len(asked.all) if asked.all else 0.0
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from rectune.core.text.plain import encodable, is_unsegmented
-from rectune.retrieval.embedding import Vectors, embed, embed_query, reads
+from rectune.retrieval.embedding import Vectors, embed, embed_query, kept_in_request, reads
+from rectune.retrieval.item_cosines import ItemCosines, Key
 from rectune.retrieval.rank_fusion import reciprocal_rank_fusion
 from rectune.retrieval.term_search import FoundItem, TermSearch
 from rectune.retrieval.terms import needs_terms
@@ -29,8 +30,6 @@ _PROBES, _REFINE = (
 _LONGEST_QUERY = 4000  # characters of a text that full text looks for
 _BLIND = 1e-6  # weight of a vector that an embedder made of a text that it cannot read
 ALL = 2**31 - 1  # rows: a table's search has to be given a limit
-
-Key = tuple[str, str]  # domain, item id
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,8 @@ class CatalogueIndex:
             k: how many; fewer only if the catalogue has no more.
             without: item ids to leave out (the history).
         """
-        return self._nearest(embed_query(text, self.embedder), domain, k, without)
+        text = encodable(text)
+        return self._nearest(embed_query(text, self.embedder), domain, k, without, text=text)
 
     def find(
         self,
@@ -114,7 +114,7 @@ class CatalogueIndex:
         vectors = embed_query(texts[0], self.embedder)[None] if one else embed(texts, self.embedder)
         known: dict[Key, SearchHit] = {}
         for vector in vectors:
-            hits = self._nearest(vector, domain, pool, without, within)
+            hits = self._nearest(vector, domain, pool, without, within, texts[0] if one else "")
             known |= {(hit.domain, hit.item_id): hit for hit in hits}
         found: dict[str, list[Key]] = {}
         weight_of: dict[str, float] = {}
@@ -124,7 +124,7 @@ class CatalogueIndex:
         for name, hits, weight in self._full_text(said, domain, pool, without, within):
             known |= {(hit.domain, hit.item_id): hit for hit in hits}
             found[name], weight_of[name] = [(hit.domain, hit.item_id) for hit in hits], weight
-        return self._fused(self._measured(known, vectors), found, weight_of)[:k]
+        return self._fused(self._cosines(known, vectors), known, found, weight_of, k)
 
     def search_text(self, text: str, domain: str | None = None, k: int = _POOL) -> list[SearchHit]:
         """Up to `k` items by full text alone (BM25): by terms for scripts without spaces, else by words."""
@@ -180,16 +180,15 @@ class CatalogueIndex:
         k: int,
         without: AbstractSet[str],
         within: AbstractSet[str] | None = None,
+        text: str = "",
     ) -> list[SearchHit]:
-        """Items by their best chunk; more chunks are fetched until `k` different items are found."""
+        """Items by their best chunk; more chunks are fetched until `k` different items are found.
+
+        `text` is what the vector is of, if others may look for the same while the request is answered.
+        """
         limit = max(_POOL, 2 * (k + len(without)))
         while True:
-            search: Any = self._table.search(vector).distance_type("cosine")
-            if self.approximate:
-                search = search.minimum_nprobes(_PROBES).maximum_nprobes(0).refine_factor(_REFINE)
-            else:
-                search = search.bypass_vector_index()
-            rows = _rows(search, domain, limit, "_distance", within)
+            rows = self._near_chunks(vector, text, domain, limit, within)
             kept = [row for row in reversed(rows) if row["item_id"] not in without]
             best = {(row["domain"], row["item_id"]): row for row in kept}
             hits = [_hit(row, 1.0 - row["_distance"]) for row in best.values()]
@@ -197,6 +196,23 @@ class CatalogueIndex:
             if len(hits) >= k or len(rows) < limit:
                 return hits[:k]
             limit *= 4
+
+    def _near_chunks(
+        self, vector: Vectors, text: str, domain: str | None, limit: int, within: AbstractSet[str] | None
+    ) -> Sequence[Mapping[str, Any]]:
+        """So many chunks at least, the nearest first; fewer only if there are no more."""
+        kept = kept_in_request() if text and within is None else {}
+        key = ("near", id(self), domain, text)
+        most, rows = kept.get(key, (0, ()))
+        if most < limit and len(rows) == most:
+            search: Any = self._table.search(vector).distance_type("cosine")
+            if self.approximate:
+                search = search.minimum_nprobes(_PROBES).maximum_nprobes(0).refine_factor(_REFINE)
+            else:
+                search = search.bypass_vector_index()
+            kept[key] = limit, (rows := _rows(search, domain, limit, "_distance", within))
+        found: Sequence[Mapping[str, Any]] = rows
+        return found
 
     def _matches(
         self, text: str, domain: str | None, k: int, within: AbstractSet[str] | None
@@ -209,77 +225,50 @@ class CatalogueIndex:
             ::-1
         ]
 
-    def _measured(self, known: Mapping[Key, SearchHit], vectors: Vectors) -> list[_Measured]:
+    def _cosines(self, keys: Iterable[Key], vectors: Vectors) -> ItemCosines:
         """The exact cosines of every chunk of these items with every text."""
-        found: list[_Measured] = []
-        for (domain, item), (texts, rows) in self._chunks(known).items():
-            cosines = rows @ vectors.T  # [chunks, texts]
-            at = int(cosines.max(axis=1).argmax())
-            hit = replace(
-                known[domain, item],
-                similarity=float(cosines.max()),
-                mean=float(cosines.mean(axis=0).max()),
-                evidence=texts[at],
-            )
-            found.append(_Measured(hit, cosines.max(axis=0), cosines.mean(axis=0)))
-        return found
-
-    def _chunks(self, keys: Iterable[Key]) -> dict[Key, tuple[list[str], Vectors]]:
         by_domain: dict[str, list[str]] = {}
         for domain, item in keys:
             by_domain.setdefault(domain, []).append(quoted(item))
-        found: dict[Key, tuple[list[str], list[Any]]] = {}
+        owners, texts, rows = list[Key](), list[str](), [np.zeros((0, vectors.shape[1]), np.float32)]
         for domain, items in by_domain.items():
             where = f"domain = {quoted(domain)} AND item_id IN ({', '.join(items)})"
             wanted = ["item_id", "text", "vector"]
-            rows = self._table.search().where(where).select(wanted).limit(ALL).to_arrow()
-            vectors = matrix(rows["vector"])
-            for place, (item, text) in enumerate(
-                zip(rows["item_id"].to_pylist(), rows["text"].to_pylist(), strict=True)
-            ):
-                texts, own = found.setdefault((domain, item), ([], []))
-                texts.append(text)
-                own.append(vectors[place])
-        return {key: (texts, np.stack(own)) for key, (texts, own) in found.items()}
+            found = self._table.search().where(where).select(wanted).limit(ALL).to_arrow()
+            owners += [(domain, item) for item in found["item_id"].to_pylist()]
+            texts += found["text"].to_pylist()
+            rows.append(matrix(found["vector"]))
+        return ItemCosines(owners, texts, np.concatenate(rows), vectors)
 
     @staticmethod
     def _fused(
-        measured: Sequence[_Measured],
+        cosines: ItemCosines,
+        known: Mapping[Key, SearchHit],
         found: Mapping[str, Sequence[Key]],
         weight_of: Mapping[str, float],
+        k: int,
     ) -> list[SearchHit]:
-        """`weight_of` each ranking, by full text (`found`) and by vectors."""
-        rankings = dict(found)
-        for number in range(len(measured[0].best) if measured else 0):
-            for name, cosines in (
-                ("best", {one.key: float(one.best[number]) for one in measured}),
-                ("mean", {one.key: float(one.mean[number]) for one in measured}),
-            ):
-                rankings[f"{name} {number}"] = sorted(cosines, key=lambda key: (-cosines[key], key))
+        """The `k` best; `weight_of` each ranking, by full text (`found`) and by vectors."""
+        rankings = {**found, **cosines.rankings()}
         places = {name: {key: rank for rank, key in enumerate(keys, 1)} for name, keys in rankings.items()}
         scores = reciprocal_rank_fusion(rankings, weight_of)
-        hits = [
+        most = cosines.best.max(axis=1, initial=-1.0).tolist()
+        means = cosines.mean.max(axis=1, initial=-1.0).tolist()
+        order = sorted(
+            (-scores[key], -similarity, *key, at)
+            for at, (key, similarity) in enumerate(zip(cosines.keys, most, strict=True))
+        )
+        return [
             replace(
-                one.hit,
-                score=scores[one.key],
-                ranks={name: place[one.key] for name, place in sorted(places.items()) if one.key in place},
+                known[key := cosines.keys[at]],
+                similarity=most[at],
+                mean=means[at],
+                evidence=cosines.best_chunk(key),
+                score=scores[key],
+                ranks={name: place[key] for name, place in sorted(places.items()) if key in place},
             )
-            for one in measured
+            for *_, at in order[:k]
         ]
-        return sorted(hits, key=lambda hit: (-hit.score, -hit.similarity, hit.domain, hit.item_id))
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """An item with its best and mean cosine for each text: arrays [texts]."""
-
-    hit: SearchHit
-    best: Vectors
-    mean: Vectors
-
-    @property
-    def key(self) -> Key:
-        return self.hit.domain, self.hit.item_id
 
 
 def quoted(text: str) -> str:

@@ -34,6 +34,7 @@ from rectune.serving.store.columns import check_text, now_ms
 from rectune.serving.store.tables import Chat, Message
 from rectune.serving.tastes import taste_of
 from rectune.serving.turn import Turn
+from rectune.serving.wording_time import WordingTime
 
 EARLIER = 100  # turns of a conversation that an answer may go by
 _CATALOGUES = 4  # that are known at a time: the one that is served, for each ranker, and those before it
@@ -55,6 +56,7 @@ class _Work:
     catalogue: ServedCatalogue
     turn: Turn
     emit: Emit
+    wording: WordingTime
     usage: Usage = field(default_factory=Usage)
     notes: list[str] = field(default_factory=list)
     items: list[Mapping[str, Any]] = field(default_factory=list)
@@ -122,7 +124,8 @@ class ChatService:
         knowledge = replace(known, hidden=known.hidden | deleted, facts=tuple(facts))
         locale: Locale = said.locale or taste.locale
         message = ChatMessage(text, 0, knowledge, persona, tuple(earlier), now, locale)
-        return _Work(said, text, taste.user_id, last, message, catalogue, turn, emit)
+        wording = WordingTime(service.limits.wording_seconds)
+        return _Work(said, text, taste.user_id, last, message, catalogue, turn, emit, wording)
 
     def _catalogue(self, served: ServedCatalogue) -> ChatCatalogue:
         """What the rules know of a catalogue, made once, where the lock of ranking is held."""
@@ -138,7 +141,7 @@ class ChatService:
         if service.engine is not None:
             asked = in_turn(
                 service.engine, service.lock, work.catalogue.recommender, work.turn,
-                service.limits.answer_seconds, work.usage, work.last,
+                service.limits.answer_seconds, work.usage, work.wording, work.last,
             )  # fmt: skip
             with without_model(work.turn, work.notes), asked as (mine, _), service.lock:
                 work.turn.check()
@@ -215,6 +218,7 @@ def _guarded(work: _Work, say: Say) -> Say:
     """Asks the model; where it fails or takes too long, it has said nothing more."""
 
     def asked(request: GenerationRequest, hear: Callable[[str], None]) -> GenerationResult:
+        work.wording.begin()
         with without_model(work.turn, work.notes):
             return say(request, hear)
         return GenerationResult(request.id, "", "error", 0, 0)
@@ -231,6 +235,7 @@ class _Events:
     def __init__(self, work: _Work, pattern: str) -> None:
         self._work, self._pattern = work, pattern
         self._told = self._heard = 0
+        self._state = ""
 
     def again(self) -> None:
         """The turn is taken once more."""
@@ -243,7 +248,10 @@ class _Events:
             return
         self._told = self._heard
         if name == "status":
+            self._state = told["state"]
             told = {**told, "place": self._work.turn.place}
+        elif name == "sentence" and self._state == "writing":
+            self._work.wording.passed()
         elif name == "items":
             items = self._work.catalogue.items
             self._work.items[:] = [

@@ -24,7 +24,9 @@ class Limits:
         items_bytes: the same of a request that brings items.
         requests_per_minute: of one key, or of one address where no key is needed. So many may come at once.
         open_generations: answers by the model that one user may have open at a time.
-        answer_seconds: after which an answer by the model is ended; reasons are plain sentences then.
+        answer_seconds: after which an answer by the model is ended.
+        wording_seconds: that the model has to word the reasons of an answer, or a turn of a conversation;
+            half of them where nothing has passed the checks by then. Then plain sentences stand.
         drain_seconds: that open requests have to end when the server is stopped.
         explained: items of an answer that get a reason where the model words them, the best first.
 
@@ -37,6 +39,7 @@ class Limits:
     requests_per_minute: int = 240
     open_generations: int = 2
     answer_seconds: float = 120.0
+    wording_seconds: float = 4.5
     drain_seconds: float = 30.0
     explained: int = 10
 

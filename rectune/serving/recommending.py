@@ -12,7 +12,6 @@ from rectune.dialogue.knowledge import Persona
 from rectune.dialogue.self_check import PersonaVerdict
 from rectune.inference.service import EngineService
 from rectune.rankers.base import Ranker
-from rectune.recommender.events import AnswerEvents
 from rectune.recommender.options import RecommendOptions, explained_items
 from rectune.recommender.recommender import Recommender
 from rectune.recommender.requests import UserRequest
@@ -32,6 +31,7 @@ from rectune.serving.store import feedback, recommendations
 from rectune.serving.store.database import Database
 from rectune.serving.tastes import taste_of
 from rectune.serving.turn import Turn
+from rectune.serving.wording_time import WordingTime
 from rectune.serving.work import Work, nobody
 
 
@@ -122,7 +122,7 @@ class RecommendService:
             say = PersonaSay.of(persona, current.traits)
         work = Work(
             catalogue, question, taste, say, left_out, wanted, turn or Turn(), emit, len(shown), arm,
-            self.lock, self.search_url, self.verdict,
+            self.lock, WordingTime(self.limits.wording_seconds), self.search_url, self.verdict,
         )  # fmt: skip
         with self.open_generation(question.user or ""), query_vectors_kept():
             strategy, found = self._answered(work)
@@ -206,13 +206,7 @@ class RecommendService:
             k, work.absent | besides, work.wanted.where, work.wanted.within, max(0, min(k, explain)),
             work.question.explore, reorder=work.reorder,
         )  # fmt: skip
-        told: set[str] = set()
-        events = AnswerEvents(
-            lambda at, found: work.tell_items(found, before, told),
-            lambda at, item, reason: work.emit(
-                "reason", {"item_id": item, "reason": reason.reason, "reasons_by": reason.by}
-            ),
-        )
+        events = work.events(before)
         ranks = work.catalogue.recommender.ranker is not None  # without a ranker the model is needed
         spared = without_model(work.turn, work.notes) if ranks else nullcontext()
         with spared, self._model(work) as mine, self.lock:
@@ -234,7 +228,7 @@ class RecommendService:
             return
         asked = in_turn(
             self.engine, self.lock, work.catalogue.recommender, work.turn, self.limits.answer_seconds,
-            work.usage, work.variation,
+            work.usage, work.wording, work.variation,
         )  # fmt: skip
         with asked as (mine, work.scorer):
             try:

@@ -16,6 +16,7 @@ from rectune.recommender.served import served
 from rectune.serving.answers import MODEL_FAILED, MODEL_TOO_SLOW
 from rectune.serving.ranking_lock import GenerateOutside, ScoreOutside, Usage
 from rectune.serving.turn import Turn
+from rectune.serving.wording_time import WordingTime
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def without_model(turn: Turn, notes: list[str]) -> Iterator[None]:
 @contextmanager
 def in_turn(
     engine: EngineService, lock: Lock, recommender: Recommender, turn: Turn, seconds: float, usage: Usage,
-    variation: int = 0,
+    wording: WordingTime, variation: int = 0,
 ) -> Iterator[tuple[Recommender, ScoreOutside]]:  # fmt: skip
     """The same recommender for one request, and its model as a scorer.
 
@@ -54,6 +55,7 @@ def in_turn(
         turn: cancels the request, or ends the engine's part of it.
         seconds: after which that ends.
         usage: is added to.
+        wording: when it is over, the model has written what it has written.
         variation: another number gives other words.
     """
     with EngineCall(engine) as call, turn.timed(seconds):
@@ -61,7 +63,8 @@ def in_turn(
         with lock:
             mine = served(recommender, call, variation=variation)
         if mine.generative:
-            outside = GenerateOutside(lock, ServiceGenerate(call, variation), usage)
+            generate = ServiceGenerate(call, variation, left=wording.left)
+            outside = GenerateOutside(lock, generate, usage)
             mine.generative = replace(mine.generative, generate=outside)
         if mine.model_ranking:
             score = ScoreOutside(lock, call)

@@ -13,6 +13,8 @@ from rectune.dialogue.claim_ranking import POOL
 from rectune.dialogue.item_judges import ItemJudge
 from rectune.dialogue.self_check import PersonaVerdict, judge_for, why_judge
 from rectune.rankers.likelihood import Scorer
+from rectune.recommender.events import AnswerEvents
+from rectune.recommender.explanations import Explanation
 from rectune.recommender.options import Reorder
 from rectune.recommender.results import Recommendations, RecommendedItem
 from rectune.serving.answers import (
@@ -35,6 +37,7 @@ from rectune.serving.store.database import Database
 from rectune.serving.store.recommendations import ShownItem
 from rectune.serving.tastes import Taste
 from rectune.serving.turn import Turn
+from rectune.serving.wording_time import WordingTime
 
 
 def nobody(name: str, told: object) -> None:
@@ -57,6 +60,7 @@ class Work:
         variation: another number gives other reasons.
         arm: the experiment and the ranker of this user, where two are compared.
         lock: see `rectune.serving.ranking_lock`.
+        wording: of its reasons.
         search_url: see `rectune.serving.answers.search_url`.
         verdict: see `RecommendService`.
         usage, notes: what the answer tells.
@@ -74,6 +78,7 @@ class Work:
     variation: int
     arm: tuple[str, str] | None
     lock: Lock
+    wording: WordingTime
     search_url: str = ""
     verdict: PersonaVerdict | None = None
     usage: Usage = field(default_factory=Usage)
@@ -106,6 +111,21 @@ class Work:
         if self.say and not self.question.words:
             return Reorder(POOL, self.say.reordered)
         return None
+
+    def events(self, before: int) -> AnswerEvents:
+        """What tells of items, and of the reasons of each; `before` items stand before them."""
+        told = set[str]()
+
+        def on_items(at: int, found: Recommendations) -> None:
+            self.tell_items(found, before, told)
+            self.wording.begin()
+
+        def on_reason(at: int, item_id: str, reason: Explanation) -> None:
+            if reason.by == "model":
+                self.wording.passed()
+            self.emit("reason", {"item_id": item_id, "reason": reason.reason, "reasons_by": reason.by})
+
+        return AnswerEvents(on_items, on_reason)
 
     def tell_items(self, found: Recommendations, before: int, told: set[str]) -> None:
         """Tell of items that were not told of; `before` items stand before them."""

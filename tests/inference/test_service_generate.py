@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -133,6 +134,42 @@ def test_cancelling_ends_it_wherever_it_is(service: EngineService, engine: Gated
         engine.open()
         with pytest.raises(CallCancelled):
             found.result(60)
+
+
+def test_when_no_time_is_left_answers_end_with_what_was_written(
+    service: EngineService, engine: Gated
+) -> None:
+    left = [60.0]
+    told: list[str] = []
+    with EngineCall(service) as call, ThreadPoolExecutor(1) as pool:
+        function = ServiceGenerate(call, on_sentence=lambda one: told.append(one.text), left=lambda: left[0])
+        found = pool.submit(answers, function, *[request(f"{n}. abcdefghijkl=") for n in range(5)])
+        engine.let(10)
+        left[0] = 0.0
+        engine.let(1)  # its text arrives, and the engine does no further step in time
+        texts = [one.text for one in found.result(60)]
+        assert {one.finish for one in found.result()} == {"cancelled"}
+        assert all(f"{n}. abcdefghijkl. ".startswith(text) for n, text in enumerate(texts))
+        assert all(texts[:3]) and texts[3:] == ["", ""]  # two had no slot
+        assert not any("k" in one for one in told)
+        again = answers(function, request("more="))
+        assert [(one.text, one.finish) for one in again] == [("", "cancelled")]
+    engine.open()
+    assert service.drain(60)
+    assert service.snapshot().finished == {"cancelled": 3}
+
+
+def test_who_waits_for_a_place_does_so_no_longer_than_time_is_left() -> None:
+    engine = Gated(Echo({}, slots=1))
+    with EngineService(engine, max_waiting=1) as service, EngineCall(service) as call:
+        call.submit(request("b="))  # the call was let in
+        engine.let(1)
+        service.submit(request("c="))  # the queue is full
+        end = time.monotonic() + 0.2
+        function = ServiceGenerate(call, left=lambda: end - time.monotonic())
+        assert [one.finish for one in answers(function, request("d="))] == ["cancelled"]
+        assert time.monotonic() >= end - 0.01
+        engine.open()
 
 
 def test_a_full_queue_is_told_before_anything_is_done(engine: Gated) -> None:

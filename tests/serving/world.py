@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -29,6 +30,7 @@ from tests.recommender.writer import from_facts
 
 URL = "http://127.0.0.1:8000"
 MODEL = Path("author.gguf")
+UNHURRIED = Limits(requests_per_minute=100_000, wording_seconds=120.0)
 
 
 class Author:
@@ -72,7 +74,7 @@ class Author:
         for job, words in list(self.open.items()):
             if job.cancelled:
                 del self.open[job]
-                job.give_up("cancelled")
+                job.end(GenerationResult(job.request.id, getattr(job, "written", ""), "cancelled", 9, 9))
             elif self.gate.is_set():
                 self._go_on(job, words)
         for job in [one for one in self.waiting if one.cancelled]:
@@ -93,6 +95,16 @@ class Author:
     def __exit__(self, *error: object) -> None:
         for job in [*self.open, *self.waiting]:
             job.give_up("cancelled")
+
+
+class Stuck(Author):
+    """An engine that writes nothing behind an ellipsis, and keeps the slot."""
+
+    def _go_on(self, job: Any, words: list[str]) -> None:
+        if [word.strip() for word in words[:1]] == ["…"]:
+            time.sleep(0.002)
+        else:
+            super()._go_on(job, words)
 
 
 @dataclass
@@ -156,7 +168,7 @@ def application(
     """
     config = ServerConfig(
         database=str(folder / "store.db"), recipe="demo", runs=folder,
-        limits=limits or Limits(requests_per_minute=100_000), images=picture_folder,
+        limits=limits or UNHURRIED, images=picture_folder,
     )  # fmt: skip
     config = replace(config, **settings)
     with open_database(config.database) as database:
