@@ -40,6 +40,7 @@ from rectune.core.artifacts import ArtifactStore
 from rectune.core.catalogue import load_catalogue
 from rectune.core.rng import generator_of
 from rectune.core.rows import read_rows
+from rectune.core.settings import FitConfig
 from rectune.core.types import Case
 from rectune.evaluation.served_users import served_users
 from rectune.pipeline.run import RunOptions, run_pipeline
@@ -149,7 +150,8 @@ def by_words(domain: DomainData, trial: Trial) -> dict[str, Figures]:
 
 def by_likes(cell: Cell, domain: DomainData, trial: Trial) -> tuple[dict[str, Figures], dict[str, float]]:
     """Rankers of likes as the stage fit tunes them, and what it chooses; the weights for long histories."""
-    options = ChoiceOptions(POOL, seed=cell.draw, **({"users": _QUICK_USERS} if cell.quick else {}))
+    users = _QUICK_USERS if cell.quick else FitConfig().users
+    options = ChoiceOptions(POOL, users, seed=cell.draw)
     served = ChosenRanker().fit_with(domain, options)
     found = {name: figures(served.rankers[name], trial, trial.users) for name in POOL if name != "hybrid"}
     found["chosen"] = figures(served, trial, trial.users)
@@ -187,7 +189,7 @@ def prepared(name: str, given: argparse.Namespace, store: ArtifactStore) -> tupl
 
 
 def lines_of(
-    name: str, given: argparse.Namespace, there: dict[Cell, Mapping[str, Any]]
+    name: str, given: argparse.Namespace, there: dict[Cell, dict[str, Any]]
 ) -> list[Mapping[str, Any]]:
     """The lines of a dataset; what is not there yet is measured, as far as the time allows."""
     base, trial = prepared(name, given, ArtifactStore(given.runs))

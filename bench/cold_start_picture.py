@@ -131,6 +131,12 @@ def _labels(axes: Axes, ends: Sequence[tuple[str, float, float]]) -> None:
             fontsize=9,
             fontweight="bold" if ranker == "chosen" else "normal",
             va="center",
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.6, "shrinkB": 3},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.6,
+                "alpha": 0.6,
+                "relpos": (0, 0.5),
+            },
             annotation_clip=False,
         )
