@@ -18,7 +18,7 @@ STAGES := data base queries fit rationales filter sft candidates tag dpo export 
 	bench-eval bench-scoring bench-filter bench-served bench-train bench-gpu bench-rankers bench-morphemes \
 	bench-hybrid-knn bench-support bench-lightfm bench-serve bench-picks bench-kill bench-persona \
 	bench-chat bench-chat-speed bench-sequence-growth bench-rectools bench-sequences \
-	bench-allmrec bench-allmrec-llm screenshots $(STAGES)
+	bench-allmrec bench-allmrec-llm bench-cold-start screenshots $(STAGES)
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -150,6 +150,9 @@ bench-sequences: setup-tests  ## networks and other rankers, new users of real d
 
 bench-rectools: setup-tests  ## our SASRec against that of RecTools, in an environment of its own; DATA=path
 	@$(BIN)/python -m bench.rectools_rival --data $(DATA) $(ARGS)
+
+bench-cold-start: setup-tests  ## from how many users on likes beat titles; DATA=path ARGS="--picture FILE"
+	@$(BIN)/python -m bench.cold_start $(if $(DATA),--data $(DATA)) $(ARGS)
 
 zero-shot: setup  ## leave one domain out: tune on the others, test on it; DATA=path for other data
 	@$(BIN)/rectune leave-one-domain-out $(RECIPE) $(ARGS) $(if $(DATA),--data $(DATA))

@@ -20,6 +20,7 @@ failed=0
 # NAME | needs DATA | command
 PARTS="served | data | bench.served
 sequences | data | bench.sequences --seeds 7,11
+cold_start | data | bench.cold_start --runs $OUT/cold_start --picture $OUT/cold-start.png
 hybrid_knn | data | bench.hybrid_knn --runs $OUT/hybrid_knn
 allmrec | data | bench.allmrec --seeds 7,11 --runs $OUT/allmrec
 allmrec_llm | data | bench.allmrec_llm --cases 5000 --epochs 3 --users 300 --llmsrec --runs $OUT/allmrec_llm
