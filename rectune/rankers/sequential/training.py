@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -26,7 +26,7 @@ from rectune.rankers.sequential.losses import (
 )
 from rectune.rankers.sequential.network import SequenceNetwork
 from rectune.rankers.sequential.sequences import PADDING, Codes, Sequences, batches, hold_out, masked, shifted
-from rectune.rankers.sequential.validation import Validation
+from rectune.rankers.sequential.validation import HeldOutFigures, Validation
 
 LossName = Literal["ce", "bce"]
 
@@ -71,14 +71,18 @@ class TrainingRecord:
 
     Attributes:
         ndcg: NDCG@10 of held-out last items among all trained items after each epoch.
-        popularity: that of popularity.
+        losses: their cross-entropy, in nats.
+        popularity: the NDCG@10 of popularity.
+        popularity_loss: its cross-entropy.
         best: the epoch whose weights were taken, from 1 on; of equally good ones the last.
-        held_out: histories that something was held out of.
+        held_out: items that are held out.
         seconds: of this process, without what an earlier one did.
     """
 
     popularity: float = 0.0
+    popularity_loss: float = 0.0
     ndcg: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
     best: int = 0
     held_out: int = 0
     seconds: float = 0.0
@@ -136,13 +140,19 @@ class Trainer:
         self.best: dict[str, Tensor] = {}
         self._steps = self._in_epoch = 0
 
-    def train(self, checkpoint: Path | None = None, every: float = CHECKPOINT_SECONDS) -> TrainingRecord:
+    def train(
+        self,
+        checkpoint: Path | None = None,
+        every: float = CHECKPOINT_SECONDS,
+        watch: Callable[[SequenceNetwork], None] | None = None,
+    ) -> TrainingRecord:
         """Train until nothing gets better, and take the best weights.
 
         Args:
             checkpoint: a file that the state is written to and that training goes on from, as if it had never
                 been interrupted. It is removed in the end.
             every: seconds between two checkpoints.
+            watch: called with the network after each epoch; it changes nothing of it.
         """
         begun = time.monotonic()
         devices = [self.device] if self.device.type == "cuda" else []
@@ -150,9 +160,10 @@ class Trainer:
             torch.manual_seed(seed_of("training", self.options.seed))
             if checkpoint is not None:
                 self._resume(checkpoint)
-            if self.record.held_out and not self.record.popularity:
-                self.record.popularity = self.validation.popularity()
-            self._all_epochs(checkpoint, every)
+            if self.record.held_out and not self.record.popularity_loss:
+                found = self.validation.popularity()
+                self.record.popularity, self.record.popularity_loss = found.ndcg, found.loss
+            self._all_epochs(checkpoint, every, watch)
         if self.best:
             self.network.load_state_dict(self.best)
         self.network.eval().cpu()
@@ -161,7 +172,9 @@ class Trainer:
         self.record.seconds = time.monotonic() - begun
         return self.record
 
-    def _all_epochs(self, checkpoint: Path | None, every: float) -> None:
+    def _all_epochs(
+        self, checkpoint: Path | None, every: float, watch: Callable[[SequenceNetwork], None] | None
+    ) -> None:
         saved = time.monotonic()
         with heard(), progress(self.name, 0, "epochs") as advance:
             while len(self.sequences.items) > 1 and not self.record.over(self.options):
@@ -170,6 +183,8 @@ class Trainer:
                         self._save(checkpoint)
                         saved = time.monotonic()
                 self._judge()
+                if watch is not None:
+                    watch(self.network)
                 self._in_epoch = 0
                 advance(1)
 
@@ -230,11 +245,12 @@ class Trainer:
     def _judge(self) -> None:
         """Measure the epoch on what was held out, and keep the weights if they are the best so far."""
         record = self.record
-        found = self.validation.ndcg(self.network) if record.held_out else 0.0
-        if not record.held_out or found >= max(record.ndcg, default=0.0):
+        found = self.validation.measure(self.network) if record.held_out else HeldOutFigures(0.0, 0.0)
+        if not record.held_out or found.ndcg >= max(record.ndcg, default=0.0):
             record.best = len(record.ndcg) + 1
             self.best = {key: value.clone() for key, value in self.network.state_dict().items()}
-        record.ndcg.append(found)
+        record.ndcg.append(found.ndcg)
+        record.losses.append(found.loss)
 
     @property
     def _fingerprint(self) -> str:
