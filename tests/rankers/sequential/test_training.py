@@ -179,19 +179,32 @@ def test_held_out_items_are_told_without_what_came_before_by_their_rank_and_thei
 
 
 @pytest.mark.parametrize(
-    ("ndcg", "over"),
+    ("losses", "over"),
     [
-        ([0.1] * 12, False),  # as good as popularity: the plateau
-        ([0.1] * 40, True),
-        ([0.1] * 12 + [0.2], False),
-        ([0.1] * 12 + [0.2] * 6, True),
-        ([0.1 + n / 100 for n in range(100)], True),
+        ([7.0] * 12, False),  # as good as popularity: the plateau
+        ([7.0] * 40, True),
+        ([7.0] * 12 + [6.9], False),
+        ([7.0] * 12 + [6.9] * 6, True),
+        ([7.0] * 12 + [6.9] + [6.95] * 4, False),
+        ([7.0 - n / 100 for n in range(100)], True),
     ],
 )
-def test_patience_begins_when_the_plateau_of_popularity_is_left(ndcg: list[float], over: bool):
-    best = int(np.argmax(ndcg)) + 1
-    record = TrainingRecord(popularity=0.1, ndcg=ndcg, best=best, held_out=9)
+def test_patience_begins_when_the_plateau_of_popularity_is_left(losses: list[float], over: bool):
+    record = TrainingRecord(popularity_loss=7.0, losses=losses, ndcg=[0.1] * len(losses), held_out=9)
     assert record.over(TrainingOptions(epochs=100, patience=5)) is over
+
+
+def test_the_weights_that_are_taken_are_a_mean_over_the_epochs_at_the_least_loss():
+    trainer, after = _trainer(), list[dict[str, torch.Tensor]]()
+    record = trainer.train(
+        watch=lambda network: after.append({k: v.clone() for k, v in network.state_dict().items()})
+    )
+    assert len(record.losses) == len(record.ndcg) == 4 and record.best == int(np.argmin(record.losses)) + 1
+    for name, taken in trainer.network.state_dict().items():
+        mean = after[0][name]
+        for weights in after[1 : record.best]:
+            mean = 0.7 * mean + 0.3 * weights[name]
+        torch.testing.assert_close(taken, mean)
 
 
 class _Killed(TransformerNetwork):
@@ -229,7 +242,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_weights(tmp_path: Path):
     again = _trainer()
     resumed = again.train(checkpoint, every=0.0)
     assert again.network.steps < steps
-    assert (resumed.ndcg, resumed.best) == (record.ndcg, record.best)
+    assert (resumed.losses, resumed.best) == (record.losses, record.best)
     for (name, one), (_, other) in zip(
         whole.network.state_dict().items(), again.network.state_dict().items(), strict=True
     ):
