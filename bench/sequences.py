@@ -36,6 +36,7 @@ from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.text.figures import with_ends
 from rectune.core.text.tables import Table
 from rectune.rankers.base import fit_ranker, ranker_class
+from rectune.rankers.sequential.training import TrainingRecord
 
 RANKERS = "popularity,item_knn,ease,als,lightfm,sasrec,sasrec_text,bert4rec"
 FIGURES = ("uniform", "popular", "hr", "ndcg")
@@ -73,7 +74,8 @@ def measured(cell: Cell, trial: Trial) -> dict[str, Any]:
         **cell._asdict(),
         "seconds": round(seconds, 2),
         "peak": max(peak, 0),
-        "epochs": len(record.ndcg) if record else 0,
+        "epochs": len(record.losses) if isinstance(record, TrainingRecord) else 0,
+        "loss": min(record.losses, default=0.0) if isinstance(record, TrainingRecord) else 0.0,
         "timed": trial.likes.times is not None,
         "cold": trial.cold,
         "in_order": figures(ranker, trial, trial.users),
@@ -200,9 +202,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     there[cell] = measured(cell, trials[who])
                     with given.out.open("a") as file:
                         file.write(json.dumps(there[cell]) + "\n")
-                    print(
-                        f"{dataset}, {who}: {ranker} {seed}: {there[cell]['seconds']} processor s", flush=True
-                    )
+                    seconds, loss = there[cell]["seconds"], there[cell]["loss"]
+                    told = f", held-out loss {loss:.3f}" if loss else ""
+                    print(f"{dataset}, {who}: {ranker} {seed}: {seconds} processor s{told}", flush=True)
                 parts.append(there[cell])
             lines.append(joined(parts))
         for table in tables(dataset, lines):

@@ -12,6 +12,7 @@ import pytest
 from rectune.core.errors import UserError
 from rectune.core.tables import read_table
 from rectune.core.types import Item
+from rectune.evaluation.served_users import served_users, train_users
 from rectune.rankers import warp
 from rectune.rankers.base import Ranker, ranker_class
 from rectune.rankers.choice import ChoiceOptions
@@ -22,7 +23,7 @@ from rectune.rankers.lightfm import LightFM
 from rectune.rankers.side_features import user_features
 from rectune.recommender.recommender import Recommender
 from tests.rankers.likes_world import data_of, random_table
-from tests.rankers.world import write_world
+from tests.rankers.world import case, write_world
 
 SMALL = {"components": 4, "epochs": 20}
 
@@ -254,3 +255,19 @@ def test_a_plain_ranker_takes_what_is_stated_and_one_that_learnt_nothing_of_it_s
     np.testing.assert_array_equal(
         ease.score_users([("i000",)], [{"gender": "male"}]), ease.score_all([("i000",)])
     )
+
+
+def test_test_users_are_measured_with_what_they_state(tmp_path: Path):
+    data = write_world(tmp_path)["data"]
+    users = read_table(data / "users.parquet")
+    told = (
+        pl.when(pl.col("user_id").is_in(["test0", "train0", "train1", "train2"]))
+        .then(pl.lit('{"age": 40}'))
+        .otherwise("attributes")
+    )
+    users.with_columns(attributes=told).write_parquet(data / "users.parquet")
+    cases = [case("movies", "test0", "test", 0), case("movies", "test1", "test", 1)]
+    stated = [user.attributes for user in served_users(data, cases, 2, 0)]
+    assert stated == [{"age": 40}, {}]
+    likes = train_likes(data, cases, "movies")
+    assert {"age": 40} in [user.attributes for user in train_users(data, "movies", likes, 9, 2, 0)]

@@ -62,7 +62,7 @@ class TrainingOptions:
     weight_decay: float = 0.01
     positions: int = 1024
     epochs: int = 200
-    patience: int = 5
+    patience: int = 3
     seed: int = 0
 
 
