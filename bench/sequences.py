@@ -9,9 +9,12 @@ holds already, come without the embedding of texts.
 
 Each cell (data, users, ranker, seed) is a line of the file `--out`, and is not measured again if it is there:
 name another file after a change of the code. Several seeds are averaged user by user; intervals are of users
-drawn with replacement, so they hold for the seeds that were measured. `--validation` ranks a third of the
-train users, who are left out of training, in place of the test users: for trying what is then tested once.
-`--quick` takes popular items, few users and networks of three epochs. Nothing measured so is worth quoting.
+drawn with replacement, so they hold for the seeds that were measured. `--parts 5` ranks every user of the
+data once (with five likes at least, the last one is what comes next), each fifth by rankers that are fitted
+on the other four; `--only 1` takes the first part alone. `--validation` ranks train users in place of the
+test users, a third of them or the parts, who are left out of training: for trying what is then tested once.
+`--given '{"dropout": 0.4}'` are arguments of the rankers. `--quick` takes popular items, few users and
+networks of three epochs. Nothing measured so is worth quoting.
 """
 
 from __future__ import annotations
@@ -19,9 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,34 +30,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rectune.core.artifacts import ArtifactStore
-from rectune.core.catalogue import load_catalogue
-from rectune.core.rng import generator_of
-from rectune.core.rows import read_rows
+from bench.sequence_trials import SEED, Trial, Wanted, figures, prepared, shuffled
 from rectune.core.settings.ranking import NETWORKS
-from rectune.core.stats.metrics import UserBootstrap, hit_at, ndcg_at, target_rank
+from rectune.core.stats.metrics import UserBootstrap
 from rectune.core.text.figures import with_ends
 from rectune.core.text.tables import Table
-from rectune.core.types import Case
-from rectune.evaluation.served_users import ServedUser, served_users, train_users
-from rectune.evaluation.user_groups import TAIL
-from rectune.pipeline.run import RunOptions, run_pipeline
-from rectune.rankers.base import Ranker, fit_ranker, ranker_class
-from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
-from rectune.rankers.holdout import target_ranks
+from rectune.rankers.base import fit_ranker, ranker_class
+from rectune.rankers.sequential.training import TrainingRecord
 
 RANKERS = "popularity,item_knn,ease,als,lightfm,sasrec,sasrec_text,bert4rec"
-DRAWS, OTHERS, SEED = 5, 19, 7
 FIGURES = ("uniform", "popular", "hr", "ndcg")
 HEADS = ("ranker", "n", "Hit@1 of 20, uniform", "Hit@1 of 20, popular", "HR@10", "NDCG@10")
-_AT_ONCE = 64  # users whose whole catalogue is scored together
 _QUICK_EPOCHS = 3
 
 Values = Mapping[str, NDArray[np.float64]]
 
 
 class Cell(NamedTuple):
-    """What is measured once: the key of the data, test or validation users and their number, and the rest."""
+    """What is measured once: the key of the data, which users and how many, and the rest."""
 
     dataset: str
     data: str
@@ -64,68 +55,7 @@ class Cell(NamedTuple):
     ranker: str
     seed: int
     quick: bool
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A domain: its train likes, who is ranked, and what stands beside each target, [users][DRAWS]."""
-
-    domain: DomainData
-    likes: TrainLikes
-    users: Sequence[ServedUser]
-    uniform: Sequence[Sequence[tuple[str, ...]]]
-    popular: Sequence[Sequence[tuple[str, ...]]]
-
-    @property
-    def cold(self) -> list[bool]:
-        """[users] whether the target's number of likes is among the lowest 35 % of the items."""
-        counts = self.likes.counts
-        most = np.quantile(counts, TAIL)
-        return [bool(counts[self.likes.place[user.target]] <= most) for user in self.users]
-
-
-def drawn_beside(user: ServedUser, likes: TrainLikes, popular: bool) -> list[tuple[str, ...]]:
-    """The target and 19 items that the user never met, `DRAWS` times; fewer where there are not so many."""
-    weights = likes.counts.astype(np.float64) if popular else np.ones(len(likes.item_ids))
-    weights[[likes.place[item] for item in {*user.absent, user.target} if item in likes.place]] = 0
-    count = min(OTHERS, int(np.count_nonzero(weights)))
-    rng = generator_of("sequences, beside", SEED, user.name, popular)
-    draws = (rng.choice(len(weights), count, False, weights / max(weights.sum(), 1)) for _ in range(DRAWS))
-    return [(user.target, *(likes.item_ids[at] for at in draw)) for draw in draws]
-
-
-def without(likes: TrainLikes, users: Iterable[int]) -> TrainLikes:
-    """The likes of all others."""
-    kept = ~np.isin(likes.users, list(users))
-    times = None if likes.times is None else likes.times[kept]
-    return TrainLikes(likes.item_ids, likes.users[kept], likes.items[kept], times)
-
-
-def shuffled(users: Sequence[ServedUser]) -> list[ServedUser]:
-    """The same users, each history in a drawn order."""
-    rngs = [generator_of("sequences, shuffled", SEED, user.name) for user in users]
-    return [
-        replace(user, history=tuple(user.history[at] for at in rng.permutation(len(user.history))))
-        for user, rng in zip(users, rngs, strict=True)
-    ]
-
-
-def figures(ranker: Ranker, trial: Trial, users: Sequence[ServedUser]) -> dict[str, list[float]]:
-    """[users] of each of `FIGURES`; a tie counts against the ranker."""
-    place = {item: at for at, item in enumerate(ranker.item_ids)}
-    ranks: list[NDArray[np.int64]] = []
-    hits: dict[str, list[float]] = {"uniform": [], "popular": []}
-    for start in range(0, len(users), _AT_ONCE):
-        some = users[start : start + _AT_ONCE]
-        scores = ranker.score_all([user.history for user in some])
-        absent = [[place[item] for item in user.absent if item in place] for user in some]
-        ranks.append(target_ranks(scores, [place[user.target] for user in some], absent))
-        for at, (user, row) in enumerate(zip(some, scores, strict=True), start):
-            for name, draws in (("uniform", trial.uniform[at]), ("popular", trial.popular[at])):
-                found = [target_rank(draw, [row[place[one]] for one in draw], user.target) for draw in draws]
-                hits[name].append(float(hit_at(found, 1).mean()))
-    every = np.concatenate(ranks)
-    return hits | {"hr": hit_at(every, 10).tolist(), "ndcg": ndcg_at(every, 10).tolist()}
+    given: str = ""
 
 
 def measured(cell: Cell, trial: Trial) -> dict[str, Any]:
@@ -134,16 +64,18 @@ def measured(cell: Cell, trial: Trial) -> dict[str, Any]:
     domain.seed = cell.seed
     if ranker_class(cell.ranker).learns_from_texts:
         domain.all_vectors()
-    given = {"epochs": _QUICK_EPOCHS} if cell.quick and cell.ranker in NETWORKS else {}
+    parameters = json.loads(cell.given or "{}")
+    parameters |= {"epochs": _QUICK_EPOCHS} if cell.quick and cell.ranker in NETWORKS else {}
     before, begun = _start_of_peak(), time.process_time()
-    ranker = fit_ranker(cell.ranker, domain, given)
+    ranker = fit_ranker(cell.ranker, domain, parameters)
     seconds, peak = time.process_time() - begun, _status("VmHWM") - before
     record = getattr(ranker, "record", None)
     return {
         **cell._asdict(),
         "seconds": round(seconds, 2),
         "peak": max(peak, 0),
-        "epochs": len(record.ndcg) if record else 0,
+        "epochs": len(record.losses) if isinstance(record, TrainingRecord) else 0,
+        "loss": min(record.losses, default=0.0) if isinstance(record, TrainingRecord) else 0.0,
         "timed": trial.likes.times is not None,
         "cold": trial.cold,
         "in_order": figures(ranker, trial, trial.users),
@@ -164,7 +96,22 @@ def kept_lines(path: Path) -> list[dict[str, Any]]:
 
 def cell_of(line: Mapping[str, Any]) -> Cell:
     """Which cell a line is."""
-    return Cell(**{name: line[name] for name in Cell._fields})
+    return Cell(**{name: line[name] for name in Cell._fields if name in line})
+
+
+def joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One line of the lines of several parts: all their users; the mean of seconds and epochs."""
+    return {
+        **parts[0],
+        "seconds": float(np.mean([line["seconds"] for line in parts])),
+        "epochs": float(np.mean([line["epochs"] for line in parts])),
+        "peak": max(line["peak"] for line in parts),
+        "cold": [one for line in parts for one in line["cold"]],
+        **{
+            order: {name: [one for line in parts for one in line[order][name]] for name in FIGURES}
+            for order in ("in_order", "shuffled")
+        },
+    }
 
 
 def averaged(lines: Sequence[Mapping[str, Any]], part: str) -> dict[str, NDArray[np.float64]]:
@@ -176,7 +123,7 @@ def tables(dataset: str, lines: Sequence[Mapping[str, Any]]) -> list[Table]:
     """All users, cold targets, the order, and the cost; `lines` are of the same users."""
     by_ranker: dict[str, list[Mapping[str, Any]]] = {}
     for line in lines:
-        by_ranker.setdefault(line["ranker"], []).append(line)
+        by_ranker.setdefault(f"{line['ranker']} {line.get('given', '')}".strip(), []).append(line)
     count, cold = len(lines[0]["cold"]), np.array(lines[0]["cold"], np.bool_)
     plain = {name: averaged(own, "in_order") for name, own in by_ranker.items()}
     mixed = {name: averaged(own, "shuffled") for name, own in by_ranker.items()}
@@ -194,12 +141,21 @@ def tables(dataset: str, lines: Sequence[Mapping[str, Any]]) -> list[Table]:
         ]
         for name, own in by_ranker.items()
     ]  # fmt: skip
-    return [
+    found = [
         Table(HEADS, rows(plain, every), f"{dataset}: all targets"),
         Table(HEADS, rows(plain, cold), f"{dataset}: cold targets"),
         Table(HEADS, rows(less, every, signed=True), f"{dataset}: {order} In order less shuffled"),
         Table(("ranker", "seeds", "fit, processor s", "memory of it", "epochs"), cost, f"{dataset}: cost"),
     ]
+    first, *others = plain
+    if others:
+        beyond = {f"{name} less {first}": _less(plain[name], plain[first]) for name in others}
+        found.append(Table(HEADS, rows(beyond, every, signed=True), f"{dataset}: paired differences"))
+    return found
+
+
+def _less(one: Values, other: Values) -> Values:
+    return {figure: one[figure] - other[figure] for figure in FIGURES}
 
 
 def rows(values: Mapping[str, Values], chosen: NDArray[np.bool_], signed: bool = False) -> list[list[str]]:
@@ -216,68 +172,41 @@ def rows(values: Mapping[str, Values], chosen: NDArray[np.bool_], signed: bool =
     return found
 
 
-def prepared(name: str, given: argparse.Namespace) -> tuple[str, Trial]:
-    """The key of the data, and what is tested of it."""
-    overrides = [
-        f"data.root={given.data}",
-        f"data.datasets=[{name}]",
-        f"data.mixture_weights={{{name}: 1}}",
-        f"data.test={40 if given.quick else given.users}",
-        *("data.train=150", "data.preference=60", "data.train_time_quantile=1.0", "data.max_history=20"),
-        *(["data.min_item_likes=60"] if given.quick else []),
-    ]
-    folder = run_pipeline(RunOptions(Path("demo"), overrides, "data"), ArtifactStore(given.runs))["data"]
-    catalogue, cases = load_catalogue(folder / "items.parquet"), read_rows(folder / "cases.parquet", Case)
-    (domain,) = catalogue.domains
-    likes = train_likes(folder, cases, domain)
-    if given.validation:
-        wanted = len(np.unique(likes.users)) // 3
-        users = train_users(folder, domain, likes, wanted, 5, SEED)
-        likes = without(likes, [int(user.name.rpartition("/")[2]) for user in users])
-    else:
-        own = [case for case in cases if case.split == "test" and case.history_domain == domain]
-        users = [user for user in served_users(folder, own, given.users, SEED) if user.history]
-    beside = partial(drawn_beside, likes=likes)
-    uniform, popular = ([beside(user, popular=way) for user in users] for way in (False, True))
-    data = DomainData(domain, catalogue.of(domain))
-    print(
-        f"{name}: {len(users)} users who are ranked, {len(np.unique(likes.users))} of training, "
-        f"{len(likes.users):,} likes of theirs, {len(data.items):,} items",
-        flush=True,
-    )
-    return folder.name, Trial(data, likes, users, uniform, popular)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is not there yet, and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m bench.sequences", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="the folder that holds one folder a dataset")
+    Wanted.add_to(parser)
     parser.add_argument("--datasets", default="movielens,anime")
-    parser.add_argument("--rankers", default=RANKERS, help="names, or module:Class")
+    parser.add_argument(
+        "--rankers", default=RANKERS, help="names, or module:Class; the first is compared with"
+    )
     parser.add_argument("--seeds", default="0")
-    parser.add_argument("--users", type=int, default=300, help="test users of each dataset")
-    parser.add_argument("--validation", action="store_true", help="users who are held out of the train users")
-    parser.add_argument("--quick", action="store_true", help="popular items, 40 users, networks of 3 epochs")
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--only", type=int, default=0, help="one of the parts, from 1 on")
+    parser.add_argument("--given", default="", help="arguments of the rankers, as JSON")
     parser.add_argument("--out", type=Path, default=Path("runs/sequences.jsonl"))
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     there = {cell_of(line): line for line in kept_lines(given.out)}
     for dataset in given.datasets.split(","):
-        key, trial = prepared(dataset, given)
-        who = f"{'validation' if given.validation else 'test'} {len(trial.users)}"
+        key, trials = prepared(dataset, given)
+        some = list(trials)[given.only - 1 : given.only] if given.only else list(trials)
         lines = []
         for ranker, seed in (
             (one, int(s)) for one in given.rankers.split(",") for s in given.seeds.split(",")
         ):
-            cell = Cell(dataset, key, who, ranker, seed, given.quick)
-            if cell not in there:
-                there[cell] = measured(cell, trial)
-                with given.out.open("a") as file:
-                    file.write(json.dumps(there[cell]) + "\n")
-                print(f"{dataset} {ranker} {seed}: {there[cell]['seconds']} processor s", flush=True)
-            lines.append(there[cell])
+            parts = []
+            for who in some:
+                cell = Cell(dataset, key, who, ranker, seed, given.quick, given.given)
+                if cell not in there:
+                    there[cell] = measured(cell, trials[who])
+                    with given.out.open("a") as file:
+                        file.write(json.dumps(there[cell]) + "\n")
+                    seconds, loss = there[cell]["seconds"], there[cell]["loss"]
+                    told = f", held-out loss {loss:.3f}" if loss else ""
+                    print(f"{dataset}, {who}: {ranker} {seed}: {seconds} processor s{told}", flush=True)
+                parts.append(there[cell])
+            lines.append(joined(parts))
         for table in tables(dataset, lines):
             print(table.to_markdown(), end="\n\n", flush=True)
 

@@ -80,7 +80,7 @@ def scored_ranks(ranker: Ranker, users: Sequence[ServedUser], advance: Callable[
     ranks, own, areas = [], [], []
     for start in range(0, len(users), _AT_ONCE):
         some = users[start : start + _AT_ONCE]
-        scores = ranker.score_all([user.history for user in some])
+        scores = ranker.score_users([user.history for user in some], [user.attributes for user in some])
         absent = [[place[item] for item in user.absent if item in place] for user in some]
         ranks.append(target_ranks(scores, [place[user.target] for user in some], absent))
         for user, left_out, row in zip(some, absent, scores, strict=True):
@@ -94,7 +94,7 @@ def scored_ranks(ranker: Ranker, users: Sequence[ServedUser], advance: Callable[
 
 def _asked(recommender: CatalogueAnswers, user: ServedUser, within: Collection[str] | None) -> Asked:
     """Asks for so many items for a user, as a service would, and gives what it gets."""
-    request = UserRequest(user.history)
+    request = UserRequest(user.history, attributes=user.attributes)
 
     def ask(k: int) -> list[ScoredItem]:
         options = RecommendOptions(k=k, exclude=user.absent, within=within, explain=0)

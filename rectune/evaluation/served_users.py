@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from rectune.core.rng import generator_of
 from rectune.core.tables import read_table
 from rectune.core.types import Case
 from rectune.rankers.domain_data import TrainLikes
+from rectune.rankers.side_features import stated_attributes
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class ServedUser:
         target: what was really taken next.
         absent: all else that the user ever met, liked or not; no list holds it.
         candidates: those of the case; empty for train users.
+        attributes: what the user states; empty for nothing.
     """
 
     name: str
@@ -31,6 +33,7 @@ class ServedUser:
     target: str
     absent: frozenset[str]
     candidates: tuple[str, ...] = ()
+    attributes: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ def served_users(data: Path, cases: Sequence[Case], most: int, seed: int) -> lis
     chosen = [every[at] for at in sorted(places)]
     users = read_table(data / "users.parquet").filter(pl.col("domain") == domain)
     codes = dict(users.select("user_id", "user").iter_rows())
+    stated = dict(users.select("user_id", "attributes").iter_rows())
     events = _events(data, domain, [codes[case.user] for case in chosen if case.user in codes])
     found = []
     for case in chosen:
@@ -68,7 +72,8 @@ def served_users(data: Path, cases: Sequence[Case], most: int, seed: int) -> lis
         history = tuple(item for item in own.liked if item != case.target)
         name = f"{domain}/{case.user}"
         met = own.met | set(history)
-        found.append(ServedUser(name, history, case.target, met - {case.target}, case.candidates))
+        attributes = stated_attributes(stated.get(case.user, ""))
+        found.append(ServedUser(name, history, case.target, met - {case.target}, case.candidates, attributes))
     return found
 
 
@@ -94,7 +99,8 @@ def train_users(
         own = events[code].liked
         last = len(own) - 1 if likes.times is not None else int(rng.integers(len(own)))
         history = (*own[:last], *own[last + 1 :])
-        found.append(ServedUser(f"{domain}/{code}", history, own[last], events[code].met - {own[last]}))
+        absent, attributes = events[code].met - {own[last]}, stated_attributes(likes.attributes.get(code, ""))
+        found.append(ServedUser(f"{domain}/{code}", history, own[last], absent, attributes=attributes))
     return found
 
 

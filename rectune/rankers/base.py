@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rectune.rankers.domain_data import DomainData
 
 Scores = NDArray[np.floating[Any]]
+Attributes = Mapping[str, object]  # what a user states, as {"gender": "female", "age": 34}
 
 _AT_ONCE = 64  # histories whose whole catalogue is scored together
 
@@ -177,6 +178,15 @@ class Ranker(ABC):
             )
         return np.array(scores, np.float64).reshape(len(histories), len(self.item_ids))
 
+    def score_users(self, histories: Sequence[Sequence[str]], attributes: Sequence[Attributes]) -> Scores:
+        """The same of users who state something beside their histories; most rankers take no notice of it.
+
+        Args:
+            histories: n lists of item ids.
+            attributes: n mappings of what each user states; empty for nothing.
+        """
+        return self.score_all(histories)
+
 
 class CatalogueRanker(Ranker):
     """A ranker that scores the whole catalogue at once; a subclass has `score_all` in place of `score`."""
@@ -228,6 +238,7 @@ RANKERS: dict[str, str] = {
     "ease": "rectune.rankers.ease:Ease",
     "als": "rectune.rankers.als:Als",
     "lightfm": "rectune.rankers.lightfm:LightFM",
+    "lightfm_attributes": "rectune.rankers.lightfm:LightFMAttributes",
     "sasrec": "rectune.rankers.sequential.sasrec:SasRec",
     "sasrec_text": "rectune.rankers.sequential.sasrec:SasRecText",
     "bert4rec": "rectune.rankers.sequential.bert4rec:Bert4Rec",

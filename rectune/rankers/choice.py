@@ -24,7 +24,7 @@ from rectune.core.progress import muted, say
 from rectune.core.settings import FitConfig
 from rectune.core.settings.ranking import NETWORKS
 from rectune.core.stats.metrics import ndcg_at
-from rectune.rankers.base import Ranker, Scores, ranker_class
+from rectune.rankers.base import Attributes, Ranker, Scores, ranker_class
 from rectune.rankers.choose_weights import ScoredUsers, best_parameters, choose_weights
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.fit_cache import FitCache, FittedData
@@ -129,6 +129,7 @@ def history_scores(
     rankers: Mapping[str, Ranker],
     likes: NDArray[np.int64],
     given: Sequence[Sequence[str]],
+    attributes: Sequence[Attributes] | None = None,
 ) -> Scores:
     """[len(given), items] the scores by what was chosen for the length of each history.
 
@@ -137,14 +138,17 @@ def history_scores(
         rankers: fitted, by name.
         likes: [items] how many train users liked each item.
         given: histories of item ids.
+        attributes: what each user states beside; nothing without it.
     """
+    stated = [{}] * len(given) if attributes is None else attributes
     there, learning = next(iter(rankers.values())).place, learning_among(rankers)
     found = np.zeros((len(given), len(there)))
     lengths = [length_of(history, there) for history in given]
     for length in dict.fromkeys(lengths):
         places = [at for at, one in enumerate(lengths) if one == length]
         some, chosen = [given[at] for at in places], histories[length].chosen
-        scores = {name: rankers[name].score_all(some) for name in chosen.weights}
+        beside = [stated[at] for at in places]
+        scores = {name: rankers[name].score_users(some, beside) for name in chosen.weights}
         found[places] = weighted(scores, chosen, learning, likes)
     return found
 

@@ -14,7 +14,7 @@ from rectune.core.artifacts import write_atomically
 from rectune.core.errors import UserError
 from rectune.core.figures.fit import DomainChoice, HistoryLength, RankerWeights
 from rectune.core.figures.read_records import read_figures
-from rectune.rankers.base import CatalogueRanker, Ranker, Scores, ranker_class
+from rectune.rankers.base import Attributes, CatalogueRanker, Ranker, Scores, ranker_class
 from rectune.rankers.choice import (
     ChoiceOptions,
     TextScores,
@@ -102,6 +102,10 @@ class ChosenRanker(CatalogueRanker):
         """See `Ranker.score_all`."""
         return history_scores(self.choice.histories, self.rankers, self.likes, histories)
 
+    def score_users(self, histories: Sequence[Sequence[str]], attributes: Sequence[Attributes]) -> Scores:
+        """See `Ranker.score_users`."""
+        return history_scores(self.choice.histories, self.rankers, self.likes, histories, attributes)
+
     def score_texts(self, texts: Sequence[str]) -> Scores:
         """[len(texts), items] how well each item fits words that say what is wanted.
 
@@ -112,12 +116,21 @@ class ChosenRanker(CatalogueRanker):
         scores = {name: text_scores(name, self.rankers, self.search, texts) for name in chosen.weights}
         return weighted(scores, chosen, (), self.likes)
 
-    def score_requests(self, histories: Sequence[Sequence[str]], texts: Sequence[str]) -> Scores:
-        """[n, items] for histories and queries, either of which may be empty; both are fused."""
+    def score_requests(
+        self,
+        histories: Sequence[Sequence[str]],
+        texts: Sequence[str],
+        attributes: Sequence[Attributes] | None = None,
+    ) -> Scores:
+        """[n, items] for histories and queries, either of which may be empty; both are fused.
+
+        What users state (`attributes`, one mapping each) counts with the history.
+        """
+        stated = [{}] * len(texts) if attributes is None else attributes
         shares = [self.history_share(*each) for each in zip(histories, texts, strict=True)]
         found = np.zeros((len(shares), len(self.item_ids)))
         if past := [at for at, share in enumerate(shares) if share]:
-            found[past] = self.score_all([histories[at] for at in past])
+            found[past] = self.score_users([histories[at] for at in past], [stated[at] for at in past])
         if not (asked := [at for at, text in enumerate(texts) if text.strip()]):
             return found
         for at, row in zip(asked, self.score_texts([texts[at] for at in asked]), strict=True):
@@ -131,10 +144,13 @@ class ChosenRanker(CatalogueRanker):
             return 1.0
         return self.choice.queries.history_weight if self.length_of(history) != "0" else 0.0
 
-    def parts_of(self, history: Sequence[str], item_ids: Sequence[str]) -> list[list[ScorePart]]:
-        """For each item what every ranker contributes to its score for this history."""
+    def parts_of(
+        self, history: Sequence[str], item_ids: Sequence[str], attributes: Attributes | None = None
+    ) -> list[list[ScorePart]]:
+        """For each item what every ranker contributes to its score for this history, and what is stated."""
         chosen = self.weights_for(history)
-        scores = {name: self.rankers[name].score_all([history])[0] for name in chosen.weights}
+        stated = [attributes or {}]
+        scores = {name: self.rankers[name].score_users([history], stated)[0] for name in chosen.weights}
         return self._parts(chosen, scores, item_ids)
 
     def text_parts_of(self, text: str, item_ids: Sequence[str]) -> list[list[ScorePart]]:

@@ -24,7 +24,7 @@ from rectune.rankers.latest_fit import LatestFit, digests
 from rectune.rankers.saved import is_saved
 from rectune.retrieval.embedding import embedder_identity
 
-_VERSION = 2  # raised when rankers are fitted in another way
+_VERSION = 3  # raised when rankers are fitted in another way
 
 
 class FittedData:

@@ -21,10 +21,13 @@ _SCORES = 200_000_000  # of histories of one length; those of all three are held
 
 @dataclass(frozen=True)
 class HeldOutUser:
-    """A user whom the rankers were not fitted on: what was liked before, oldest first, and what came next."""
+    """A user whom the rankers were not fitted on: what was liked before, oldest first, and what came next;
+    and what the user states, a JSON object as text.
+    """
 
     history: tuple[str, ...]
     target: str
+    attributes: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,11 @@ def _held_out(likes: TrainLikes, users: NDArray[np.int64], order: NDArray[np.int
     mine = mine[np.argsort(likes.users[mine], kind="stable")]
     bounds = np.flatnonzero(np.diff(likes.users[mine])) + 1
     ids = [[likes.item_ids[at] for at in rows] for rows in np.split(likes.items[mine], bounds)]
-    held = tuple(HeldOutUser(tuple(row[:-1]), row[-1]) for row in ids)
+    whose = [int(rows[0]) for rows in np.split(likes.users[mine], bounds)]
+    held = tuple(
+        HeldOutUser(tuple(row[:-1]), row[-1], likes.attributes.get(user, ""))
+        for user, row in zip(whose, ids, strict=True)
+    )
     times = None if likes.times is None else likes.times[~away]
     rest = replace(likes, users=likes.users[~away], items=likes.items[~away], times=times, user_ids=None)
     return Holdout(rest, held)

@@ -14,7 +14,7 @@ from rectune.core.errors import UserError
 from rectune.core.extras import needs_extra
 from rectune.core.progress import say
 from rectune.core.rng import generator_of
-from rectune.rankers.base import CatalogueRanker, Scores
+from rectune.rankers.base import Attributes, CatalogueRanker, Scores
 from rectune.rankers.domain_data import DomainData, TrainLikes
 from rectune.rankers.liked_items import most_liked, positive
 from rectune.rankers.saved import Arrays, SavedRanker, load_saved, save_ranker
@@ -158,30 +158,23 @@ class LightFM(CatalogueRanker):
             content[liked] = content[least].mean(axis=0)
         self._item_vectors, self._rows = (own + content).astype(np.float32), rows
 
-    def score_all(
-        self,
-        histories: Sequence[Sequence[str]],
-        attributes: Sequence[Mapping[str, object]] | None = None,
-    ) -> Scores:
-        """See `Ranker.score_all`.
+    def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
+        """See `Ranker.score_all`."""
+        return self.score_users(histories, [{}] * len(histories))
 
-        Args:
-            histories: n lists of item ids.
-            attributes: n mappings of what each user states, as `{"gender": "female", "age": 34}`, by the
-                names of the training data; what is not known there adds nothing. Without them, and where
-                `features` has no `attributes`, histories alone count.
+    def score_users(self, histories: Sequence[Sequence[str]], attributes: Sequence[Attributes]) -> Scores:
+        """See `Ranker.score_users`. Names are those of the training data; what is not known there adds
+        nothing. Where `features` has no `attributes`, histories alone count.
         """
         found = np.empty((len(histories), len(self.item_ids)))
         for start in range(0, len(histories), _AT_ONCE):
             some = slice(start, start + _AT_ONCE)
-            users = self._users(histories[some], attributes[some] if attributes is not None else ())
+            users = self._users(histories[some], attributes[some])
             scores = users @ self._item_vectors[:, :-1].T + self._item_vectors[:, -1]
             found[some] = scores[:, self._rows]
         return found
 
-    def _users(
-        self, histories: Sequence[Sequence[str]], attributes: Sequence[Mapping[str, object]]
-    ) -> Vectors:
+    def _users(self, histories: Sequence[Sequence[str]], attributes: Sequence[Attributes]) -> Vectors:
         """[histories, components]."""
         liked = self.counts_in(histories)[:, self.covered]
         liked.data[:] = 1.0
@@ -214,6 +207,19 @@ class LightFM(CatalogueRanker):
         ranker._user_vectors, ranker._item_vectors = saved.arrays["users"], saved.arrays["items"]
         ranker._rows = saved.arrays["rows"]
         return ranker
+
+
+class LightFMAttributes(LightFM):
+    """LightFM that learns from what users state (sex, age by tens, occupation) beside ids.
+
+    It ranks for somebody who states something and has liked nothing yet; a service that hands no attributes
+    to rankers gets what histories alone tell. The arguments are those of `LightFM`.
+    """
+
+    name = "lightfm_attributes"
+
+    def __init__(self, features: Sequence[str] = ("attributes",), **others: Any) -> None:
+        super().__init__(features=features, **others)
 
 
 class _TrainUsers(NamedTuple):

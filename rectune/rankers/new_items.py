@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, Self, cast
 
 import numpy as np
 
-from rectune.rankers.base import INTERACTION_FREE, CatalogueRanker, Ranker, Scores
+from rectune.rankers.base import INTERACTION_FREE, Attributes, CatalogueRanker, Ranker, Scores
 from rectune.rankers.choice import TextScorer
 from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.fusion import Hybrid
@@ -68,7 +68,12 @@ class NewItems(CatalogueRanker):
 
     def score_all(self, histories: Sequence[Sequence[str]]) -> Scores:
         """See `Ranker.score_all`."""
-        return self._with_new(self._known.score_all(histories), lambda: self.content.score_all(histories))
+        return self.score_users(histories, [{}] * len(histories))
+
+    def score_users(self, histories: Sequence[Sequence[str]], attributes: Sequence[Attributes]) -> Scores:
+        """See `Ranker.score_users`."""
+        own = self._known.score_users(histories, attributes)
+        return self._with_new(own, lambda: self.content.score_all(histories))
 
     def score_texts(self, texts: Sequence[str]) -> Scores:
         """[len(texts), items] the same for words, where the ranker scores these."""

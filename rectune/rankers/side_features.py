@@ -27,8 +27,13 @@ def item_features(item: Item, kinds: Sequence[str]) -> list[str]:
 
 def user_features(attributes: str) -> list[str]:
     """The names of what a user states, of a JSON object; a whole number stands for its ten: `age: 40-49`."""
-    stated = json.loads(attributes) if attributes else {}
-    return attribute_names(stated)
+    return attribute_names(stated_attributes(attributes))
+
+
+def stated_attributes(attributes: str) -> dict[str, object]:
+    """What a user states, of a JSON object as text; nothing of none."""
+    found: dict[str, object] = json.loads(attributes) if attributes else {}
+    return found
 
 
 def attribute_names(stated: Mapping[str, object]) -> list[str]:

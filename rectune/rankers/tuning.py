@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from rectune.rankers.choose_weights import FEWEST, best_parameters
 from rectune.rankers.domain_data import DomainData
 from rectune.rankers.fit_cache import FitCache, FittedData
 from rectune.rankers.holdout import HeldOutUser, Holdout, shortened, target_ranks
+from rectune.rankers.side_features import stated_attributes
 
 
 class Fold:
@@ -27,18 +29,22 @@ class Fold:
         self.fitted = FittedData(data.with_likes(holdout.likes))
         every, place = holdout.users, data.place
         self.users: dict[HistoryLength, list[HeldOutUser]] = {
-            "0": [HeldOutUser((), user.target) for user in every],
+            "0": [replace(user, history=()) for user in every],
             "1-4": [shortened(user, seed) for user in every],
             "5+": [user for user in every if length_of(user.history, place) == "5+"],
         }
         seen = {"0": every, "1-4": every, "5+": self.users["5+"]}
         self.absent = {n: [[place[i] for i in user.history] for user in seen[n]] for n in HISTORY_LENGTHS}
         self.targets = {n: [place[user.target] for user in self.users[n]] for n in HISTORY_LENGTHS}
-        self.identity = content_id("fold", [(user.history, user.target) for user in every])
+        stated = [user.attributes for user in every]
+        parts = [[(user.history, user.target) for user in every], *([stated] if any(stated) else [])]
+        self.identity = content_id("fold", *parts)
 
     def scores(self, ranker: Ranker, length: HistoryLength) -> Scores:
         """[users, items] for the users of this length."""
-        return ranker.score_all([user.history for user in self.users[length]])
+        users = self.users[length]
+        stated = [stated_attributes(user.attributes) for user in users]
+        return ranker.score_users([user.history for user in users], stated)
 
     @property
     def tuned_on(self) -> HistoryLength:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from rectune.core.figures.fit import HistoryLength, RankerChoice
+from rectune.rankers.base import Attributes
 from rectune.rankers.chosen import ChosenRanker, ScorePart
 from rectune.rankers.weighting import label_of
 
@@ -64,7 +65,11 @@ class Ranking:
 
 
 def chosen_ranking(
-    ranker: ChosenRanker, history: Sequence[str], text: str, item_ids: Sequence[str]
+    ranker: ChosenRanker,
+    history: Sequence[str],
+    text: str,
+    item_ids: Sequence[str],
+    attributes: Attributes | None = None,
 ) -> Ranking:
     """What a choice ranked a history, words, or both by, and what each ranker contributed to these items."""
     share = ranker.history_share(history, text)
@@ -74,7 +79,7 @@ def chosen_ranking(
         length = ranker.length_of(history)
         past = _ranked_by("history", share, ranker.choice.histories[length])
         by.append(replace(past, length=length))
-        _add(parts, "history", ranker.parts_of(history, list(parts)) if parts else [])
+        _add(parts, "history", ranker.parts_of(history, list(parts), attributes) if parts else [])
     if share < 1:
         by.append(_ranked_by("words", 1 - share, ranker.choice.queries))
         _add(parts, "words", ranker.text_parts_of(text, list(parts)) if parts else [])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rectune.core.errors import UserError
-from rectune.rankers.base import Ranker, ScoredItem, Scores
+from rectune.rankers.base import Attributes, Ranker, ScoredItem, Scores
 from rectune.rankers.baselines import Bm25
 from rectune.rankers.best import best_allowed
 from rectune.rankers.choice import INDEX
@@ -36,12 +36,14 @@ class RankRequest:
         words: what is looked for; empty for a history alone.
         absent: ids that are not ranked.
         draft: what a language model wrote to the history, to be searched for beside it; empty for nothing.
+        attributes: what the user states; empty for nothing.
     """
 
     history: tuple[str, ...]
     words: str
     absent: frozenset[str]
     draft: str = ""
+    attributes: Attributes = field(default_factory=dict)
 
 
 class RequestRanker:
@@ -112,10 +114,12 @@ class RequestRanker:
     ) -> Ranking:
         if isinstance(self.ranker, ChosenRanker):
             bound = self._bound(self.ranker, within)
-            return chosen_ranking(bound, request.history, request.words, item_ids if parts else ())
+            ids = item_ids if parts else ()
+            return chosen_ranking(bound, request.history, request.words, ids, request.attributes)
         words = Bm25.name if isinstance(self.ranker, Bm25) else INDEX
         both = bool(request.history and request.words)
-        by = [RankedBy("history", None if both else 1.0, self.ranker.name)] if request.history else []
+        past = request.history or (request.attributes and not request.words)
+        by = [RankedBy("history", None if both else 1.0, self.ranker.name)] if past else []
         by += [RankedBy("words", None if both else 1.0, words)] if request.words else []
         return Ranking(tuple(by), {})
 
@@ -127,10 +131,11 @@ class RequestRanker:
         k: int | None,
     ) -> list[RankedItems]:
         bound = self._bound(ranker, within)
-        scores = bound.score_requests([one.history for one in requests], [one.words for one in requests])
+        histories, words = [one.history for one in requests], [one.words for one in requests]
+        scores = bound.score_requests(histories, words, [one.attributes for one in requests])
         scores = self._with_drafts(scores, [one.draft for one in requests])
-        words = ranker.choice.queries.chosen.weights
-        only_found = len(words) == 1 and next(iter(words)) in _FOUND_BY_WORDS
+        by_words = ranker.choice.queries.chosen.weights
+        only_found = len(by_words) == 1 and next(iter(by_words)) in _FOUND_BY_WORDS
         found = []
         for one, row in zip(requests, scores, strict=True):
             lone = only_found and not ranker.history_share(one.history, one.words)
@@ -161,8 +166,9 @@ class RequestRanker:
     def _by_ranks(
         self, ranker: Ranker, requests: Sequence[RankRequest], within: frozenset[str] | None, k: int | None
     ) -> list[RankedItems]:
-        past = [at for at, one in enumerate(requests) if one.history]
-        scores = ranker.score_all([requests[at].history for at in past]) if past else ()
+        past = [at for at, one in enumerate(requests) if one.history or (one.attributes and not one.words)]
+        stated = [requests[at].attributes for at in past]
+        scores = ranker.score_users([requests[at].history for at in past], stated) if past else ()
         rows = dict(zip(past, scores, strict=True))
         return [self._fused(one, rows.get(at), within, k) for at, one in enumerate(requests)]
 

@@ -45,7 +45,8 @@ class ReadRequest(HistoryAndQuery):
 
     def ranked_for(self, exclude: Collection[str]) -> RankRequest:
         """What the ranker is asked."""
-        return RankRequest(self.own_history, self.words, self.known | frozenset(exclude))
+        absent = self.known | frozenset(exclude)
+        return RankRequest(self.own_history, self.words, absent, attributes=self.request.attributes)
 
 
 def read_request(
@@ -60,7 +61,7 @@ def read_request(
         titles: its titles.
 
     Raises:
-        UserError: there is neither history nor query.
+        UserError: there is neither history nor query, nor anything that the user states.
     """
     own = not request.history_domain or request.history_domain == domain
     request = _with_likened(request, titles[domain])
@@ -77,7 +78,7 @@ def read_request(
         if found or words:
             liked.append(found[0] if found else Item(request.history_domain or domain, "", words))
     query = cut_line(request.query, LONGEST_QUERY)
-    if not liked and not query:
+    if not liked and not query and not request.attributes:
         raise UserError("nothing to go by", hint="give a history, a user, a query, or several of them")
     lacking = tuple(strange) if own else ()
     return ReadRequest(request, domain, tuple(liked), query, frozenset(known), lacking, tuple(said))

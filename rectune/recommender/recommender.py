@@ -200,6 +200,7 @@ class Recommender(CatalogueAnswers):
         per: str = "",
         explain_ranking: bool = False,
         history_domain: str = "",
+        attributes: Mapping[str, object] | None = None,
     ) -> Recommendations:
         """Items for one request.
 
@@ -217,16 +218,20 @@ class Recommender(CatalogueAnswers):
             at_most, per: so many items, at most, of one `category`, `maker`, `year` or value of a fact.
             explain_ranking: whether `ranking.parts` says what each ranker contributed to each item.
             history_domain: the kind of things the history is, where it is another than the catalogue's.
+            attributes: what the user states, as `{"gender": "female", "age": 34}`, by the names of the
+                training data. It counts where a ranker that learnt from such was chosen
+                (`lightfm_attributes`), and is enough to go by without a history.
 
         Raises:
-            UserError: neither history nor query, an unknown user, conditions that no item meets, or a value
-                that `RecommendOptions` refuses.
+            UserError: neither history nor query nor attributes, an unknown user, conditions that no item
+                meets, or a value that `RecommendOptions` refuses.
         """
         options = RecommendOptions(
             k, exclude, where or {}, within, explained_items(explain, k), explore, at_most, per,
             explain_ranking,
         )  # fmt: skip
-        request = self.known(user, UserRequest(history, query, history_domain))
+        typed = UserRequest(history, query, history_domain, attributes=attributes or {})
+        request = self.known(user, typed)
         return self.recommend_all([request], options)[0]
 
     def recommend_many(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rectune.core.catalogue import Catalogue
 from rectune.core.errors import UserError
@@ -24,13 +24,15 @@ class UserRequest:
     """Titles already liked, oldest first, and a query, as a user typed them; one of the two may be empty.
 
     `history_domain` is the titles' domain, if it is not the one that is recommended from. `locale` is the
-    language of the sentences of the answer, if it is not that of the request.
+    language of the sentences of the answer, if it is not that of the request. `attributes` is what the user
+    states, by the names of the training data; only rankers that learnt from such use it.
     """
 
     history: Sequence[str] = ()
     query: str = ""
     history_domain: str = ""
     locale: Locale | None = None
+    attributes: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.history, str):

@@ -7,17 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.sequences import (
-    DRAWS,
-    Trial,
-    averaged,
-    drawn_beside,
-    figures,
-    kept_lines,
-    shuffled,
-    tables,
-    without,
-)
+from bench.sequence_stopping import Way, stopped
+from bench.sequence_trials import DRAWS, Trial, drawn_beside, figures, kept_embedder, shuffled, without
+from bench.sequences import averaged, cell_of, joined, kept_lines, tables
 from rectune.core.types import Item
 from rectune.evaluation.served_users import ServedUser
 from rectune.rankers.domain_data import DomainData, TrainLikes
@@ -103,3 +95,41 @@ def test_a_line_that_was_cut_off_is_dropped_from_the_file(tmp_path: Path, capsys
     assert kept_lines(path) == [{"seed": 1}]
     assert "not whole" in capsys.readouterr().out
     assert kept_lines(path) == [{"seed": 1}] and not capsys.readouterr().out
+
+
+def test_the_parts_of_one_ranker_are_one_line_of_all_users():
+    line = joined([_line("a", 0, [1.0, 0.0], [0.0, 0.0]), _line("a", 0, [1.0], [0.5])])
+    assert line["in_order"]["hr"] == [1.0, 0.0, 1.0] and line["shuffled"]["ndcg"] == [0.0, 0.0, 0.5]
+    assert line["seconds"] == 2.0 and line["cold"] == [True, False] * 2
+
+
+def test_others_are_compared_with_the_first_ranker_user_by_user():
+    lines = [_line("a", 0, [1.0, 0.0], [0.0, 0.0]), _line("b", 0, [1.0, 1.0], [0.5, 0.5])]
+    assert tables("films", lines)[-1].rows[0][:3] == ["b less a", "2", "+0.500 [+0.000, +1.000]"]
+
+
+def test_lines_of_an_older_form_are_known_again():
+    line = {"dataset": "d", "data": "k", "users": "test 2", "ranker": "a", "seed": 0, "quick": False, "x": 1}
+    assert cell_of(line).given == ""
+
+
+def test_vectors_are_embedded_once_and_kept(tmp_path: Path):
+    from rectune.retrieval.embedding import embed
+
+    file = tmp_path / "kept" / "vectors.npz"
+    first = embed(["one film", "another", "one film"], kept_embedder(file))
+    written = file.read_bytes()
+    np.testing.assert_array_equal(first[0], first[2])
+    again = embed(["another", "one film"], kept_embedder(file))
+    np.testing.assert_array_equal(again, first[[1, 0]])
+    assert file.read_bytes() == written
+
+
+def test_a_training_stops_after_its_patience_and_the_first_best_epoch_is_taken():
+    losses = [9.0, 8.0, 7.0, 7.5, 7.2, 7.1, 7.3, 6.0]
+    assert stopped(losses, Way("loss", 3), 8.5) == (6, 3)
+    assert stopped(losses, Way("loss", 5), 8.5) == (8, 8)
+    assert stopped(losses, Way("loss", 3, 3), 8.5) == (8, 8)  # the mean of three still falls
+    ndcg = [0.10, 0.12, 0.11, 0.11, 0.11, 0.11, 0.11, 0.11]
+    assert stopped(ndcg, Way("ndcg", 5), 0.10) == (7, 2)
+    assert stopped(ndcg, Way("ndcg", 5), 0.20) == (8, 2)  # as popularity: it goes on

@@ -12,14 +12,18 @@ import pytest
 from rectune.core.errors import UserError
 from rectune.core.tables import read_table
 from rectune.core.types import Item
+from rectune.evaluation.served_users import served_users, train_users
 from rectune.rankers import warp
 from rectune.rankers.base import Ranker, ranker_class
+from rectune.rankers.choice import ChoiceOptions
+from rectune.rankers.chosen import ChosenRanker
 from rectune.rankers.domain_data import DomainData, TrainLikes, train_likes
 from rectune.rankers.fit_cache import FittedData
 from rectune.rankers.lightfm import LightFM
 from rectune.rankers.side_features import user_features
+from rectune.recommender.recommender import Recommender
 from tests.rankers.likes_world import data_of, random_table
-from tests.rankers.world import write_world
+from tests.rankers.world import case, write_world
 
 SMALL = {"components": 4, "epochs": 20}
 
@@ -147,12 +151,12 @@ def test_attributes_rank_for_users_who_state_them_and_nothing_else(tmp_path: Pat
     asked = [{"gender": "female", "age": 23}, {"gender": "male"}, {"gender": "unheard of", "town": "x"}, {}]
     ranker.save(tmp_path)
     for one in (ranker, LightFM.load(tmp_path)):
-        woman, man, strange, silent = one.score_all([()] * 4, asked)
+        woman, man, strange, silent = one.score_users([()] * 4, asked)
         assert woman[first].min() > woman[~first].max() and man[~first].min() > man[first].max()
         np.testing.assert_array_equal(strange, silent)
         np.testing.assert_allclose(silent, one.score_all([()])[0], rtol=1e-5)
     unstated = LightFM(components=8, epochs=30).fit(data)
-    np.testing.assert_array_equal(*(unstated.score_all([()], [stated]) for stated in asked[:2]))
+    np.testing.assert_array_equal(*(unstated.score_users([()], [stated]) for stated in asked[:2]))
 
 
 def test_a_whole_number_stands_for_its_ten_and_what_is_empty_is_not_stated():
@@ -218,3 +222,52 @@ def test_what_cannot_be_is_refused_and_what_is_not_there_is_said(capsys):
     LightFM(**SMALL, features=["attributes", "facts"]).fit(data_of(random_table()))
     said = capsys.readouterr().err
     assert "no two items share facts" in said and "no two train users share attributes" in said
+
+
+def test_what_users_state_ranks_for_those_of_whom_nothing_is_liked_where_validation_found_it_better():
+    """Women like the first half of the items, men the second: of an empty history nothing else can tell."""
+    data, first = stating()
+    rankers = ("popularity", "bm25", "lightfm_attributes")
+    found = ChosenRanker().fit_with(data, ChoiceOptions(rankers, users=80))
+    assert found.weights_for(()).weights.keys() >= {"lightfm_attributes"}
+    people = [{"gender": "female"}, {"gender": "male"}]
+    women, men = found.score_users([(), ()], people)
+    assert women[first].min() > women[~first].max() and men[~first].min() > men[first].max()
+    np.testing.assert_array_equal(found.score_requests([(), ()], ["", ""], people), [women, men])
+    recommender = Recommender(list(data.items.values()), found)
+    half = {item for item, is_first in zip(data.items, first, strict=True) if is_first}
+    for gender, own in (("female", half), ("male", set(data.items) - half)):
+        answer = recommender.recommend(attributes={"gender": gender}, k=5, explain_ranking=True)
+        assert {item.item_id for item in answer.items} <= own
+        assert "lightfm_attributes" in answer.ranking.by[0].rankers
+        assert all(item.reason is None or item.reason for item in answer.items)
+    with pytest.raises(UserError, match="nothing to go by"):
+        recommender.recommend()
+
+
+def test_a_plain_ranker_takes_what_is_stated_and_one_that_learnt_nothing_of_it_scores_as_ever():
+    data, first = stating()
+    names = [*data.items]
+    ranker = ranker_class("lightfm_attributes")(components=8, epochs=30).fit(data)
+    found = Recommender(list(data.items.values()), ranker).recommend(attributes={"gender": "male"}, k=5)
+    assert not {item.item_id for item in found.items} & {names[at] for at in np.flatnonzero(first)}
+    ease = ranker_class("ease")().fit(data)
+    np.testing.assert_array_equal(
+        ease.score_users([("i000",)], [{"gender": "male"}]), ease.score_all([("i000",)])
+    )
+
+
+def test_test_users_are_measured_with_what_they_state(tmp_path: Path):
+    data = write_world(tmp_path)["data"]
+    users = read_table(data / "users.parquet")
+    told = (
+        pl.when(pl.col("user_id").is_in(["test0", "train0", "train1", "train2"]))
+        .then(pl.lit('{"age": 40}'))
+        .otherwise("attributes")
+    )
+    users.with_columns(attributes=told).write_parquet(data / "users.parquet")
+    cases = [case("movies", "test0", "test", 0), case("movies", "test1", "test", 1)]
+    stated = [user.attributes for user in served_users(data, cases, 2, 0)]
+    assert stated == [{"age": 40}, {}]
+    likes = train_likes(data, cases, "movies")
+    assert {"age": 40} in [user.attributes for user in train_users(data, "movies", likes, 9, 2, 0)]

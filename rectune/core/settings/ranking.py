@@ -29,11 +29,12 @@ RANKER_NAMES = (
     "ease",
     "als",
     "lightfm",
+    "lightfm_attributes",
     *NETWORKS,
 )
 
 # Those of them that are fitted and compared only where a recipe names them.
-BY_NAME_ONLY = ("hybrid_knn", "lightfm", *NETWORKS)
+BY_NAME_ONLY = ("hybrid_knn", "lightfm", "lightfm_attributes", *NETWORKS)
 
 
 def known_name(known: Sequence[str], kind: str) -> AfterValidator:

@@ -69,7 +69,7 @@ class Gru4Rec(SequentialRanker):
         weight_decay: float = 0.01,
         positions: int = 1024,
         epochs: int = 200,
-        patience: int = 5,
+        patience: int = 3,
         seed: int | None = None,
     ) -> None:
         super().__init__(

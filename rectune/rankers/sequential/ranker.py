@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any, Self
@@ -50,10 +50,12 @@ class SequentialRanker(CatalogueRanker):
     Attributes:
         items_by: what vectors of items are made of: `id`, `text` or `id+text`.
         record: what training came to; empty for a ranker that was loaded.
+        watch: called after each epoch of training with the ranker as it is then; on a processor only.
     """
 
     costly = True
     items_by = "id"
+    watch: Callable[[SequentialRanker], None] | None = None
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self.parameters = dict(parameters)
@@ -71,9 +73,18 @@ class SequentialRanker(CatalogueRanker):
             say(f"  {self.name}: likes have no times: every epoch draws an order of each history")
         if not len(self.covered):  # nobody liked two items: there is nothing that follows another
             return self
-        self.record = self._trainer(data).train(self.checkpoint)
+        watch = None if self.watch is None else self._watched(self.watch)
+        self.record = self._trainer(data).train(self.checkpoint, watch=watch)
         self._network.table.fix()
         return self
+
+    def _watched(self, watch: Callable[[SequentialRanker], None]) -> Callable[[SequenceNetwork], None]:
+        def watched(network: SequenceNetwork) -> None:
+            other = copy(self)
+            other._network = network
+            watch(other)
+
+        return watched
 
     def fit_cost(self, data: DomainData) -> str:
         """See `Ranker.fit_cost`."""

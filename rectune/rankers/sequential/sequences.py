@@ -17,9 +17,10 @@ PADDING, MASK = 0, -1  # in place of an item: nothing is there, or what is there
 
 _MASKED = 0.2  # of the items
 _ASKED = 0.25  # of the windows, as when the next item is asked for
-_HELD_OUT = 500  # histories, at most, whose last item tells when to stop
+_HISTORIES, _HELD_OUT = 500, 2_000  # histories and likes, at most, that tell when to stop
 _HELD_OUT_SHARE = 0.05  # of all likes, at most
 _SHORTEST = 3  # likes of a history that one is held out of
+_LAST = 5  # likes of a history, at most, that are held out
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,19 @@ class Sequences:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Histories and the item that came last in each, which training does not see."""
+    """The last items of some histories, which training does not see.
 
-    histories: tuple[Codes, ...]
-    targets: Codes
+    Those are left out that nobody else likes: training knows nothing of them, and would only seem worse
+    the more it learns.
+
+    Attributes:
+        windows: the latest items of each of these histories, those that are held out included.
+        rows, columns: [held-out items] the window of each, and its place there, at least 1.
+    """
+
+    windows: tuple[Codes, ...]
+    rows: Codes
+    columns: Codes
 
 
 def sequences_of(likes: TrainLikes, row_of: Codes) -> Sequences:
@@ -75,28 +85,41 @@ def sequences_of(likes: TrainLikes, row_of: Codes) -> Sequences:
 
 
 def hold_out(sequences: Sequences, max_length: int, seed: int) -> tuple[Sequences, HeldOut]:
-    """Take the last item out of some histories of at least three.
+    """Take the last items out of some histories; at least two items of each are left.
+
+    At most a twentieth of all likes, 2,000 likes and 500 histories; several of a history, at most five and a
+    tenth of `max_length`, where there are not so many histories.
 
     Args:
         sequences: all of them.
-        max_length: items that are kept of the histories that are held out.
+        max_length: items that a network sees of a history.
         seed: of the choice; where there is no order, of the order too.
     """
     rng = generator_of("held out", seed)
     sequences = sequences.in_drawn_order(rng)
     able = np.flatnonzero(sequences.lengths >= _SHORTEST)
-    wanted = min(_HELD_OUT, len(able), int(np.ceil(len(sequences.items) * _HELD_OUT_SHARE)))
-    chosen = np.sort(rng.permutation(able)[:wanted])
-    last = sequences.bounds[chosen + 1] - 1
-    first = np.maximum(sequences.bounds[chosen], last - max_length)
-    held = HeldOut(
-        tuple(sequences.items[begin:end] for begin, end in zip(first, last, strict=True)),
-        sequences.items[last],
-    )
+    wanted = min(_HELD_OUT, int(np.ceil(len(sequences.items) * _HELD_OUT_SHARE)))
+    chosen = np.sort(rng.permutation(able)[: min(_HISTORIES, wanted)])
+    each = max(1, min(wanted // max(len(chosen), 1), _LAST, max_length // 10))
+    told = np.minimum(each, sequences.lengths[chosen] - _SHORTEST + 1)
+    ends = sequences.bounds[chosen + 1]
+    first = np.maximum(sequences.bounds[chosen], ends - max_length - 1)
+    rows = np.repeat(np.arange(len(chosen)), told)
+    places = np.repeat(ends, told) - 1 - _counted(told)
     fewer = np.zeros(len(sequences.bounds), np.int64)
-    fewer[chosen + 1] = 1
+    fewer[chosen + 1] = told
     bounds = sequences.bounds - np.cumsum(fewer)
-    return Sequences(np.delete(sequences.items, last), bounds, sequences.ordered), held
+    rest = Sequences(np.delete(sequences.items, places), bounds, sequences.ordered)
+    known = np.isin(sequences.items[places], rest.items)
+    windows = tuple(sequences.items[begin:end] for begin, end in zip(first, ends, strict=True))
+    return rest, HeldOut(windows, rows[known], (places - first[rows])[known])
+
+
+def _counted(sizes: Codes) -> Codes:
+    """0, 1, … below each of the sizes, one after the other."""
+    ends = np.cumsum(sizes)
+    found: Codes = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - sizes, sizes)
+    return found
 
 
 def batches(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -26,13 +27,13 @@ from rectune.rankers.sequential.losses import (
 )
 from rectune.rankers.sequential.network import SequenceNetwork
 from rectune.rankers.sequential.sequences import PADDING, Codes, Sequences, batches, hold_out, masked, shifted
-from rectune.rankers.sequential.validation import Validation
+from rectune.rankers.sequential.validation import HeldOutFigures, Validation
 
 LossName = Literal["ce", "bce"]
 
 _BLIND = 20  # epochs where there is no history long enough to hold something out
-_PLATEAU = 1.1  # times the NDCG of popularity: what has left the plateau does better
 _PLATEAU_EPOCHS = 30  # after which patience begins anyhow
+_OLD = 0.7  # of the mean of the weights is that of the epochs before
 _CLIP = 1.0  # the norm of all gradients, at most
 _WARM_UP = 100  # steps in which the learning rate grows to what it is then
 _MEASURED = 3  # batches that tell what an epoch takes
@@ -51,7 +52,7 @@ class TrainingOptions:
         weight_decay: of AdamW.
         positions: items of a batch, about.
         epochs: at most.
-        patience: epochs without a better NDCG@10 after which training stops.
+        patience: epochs without a lower loss of what is held out after which training stops.
         seed: of everything that is drawn.
     """
 
@@ -61,24 +62,28 @@ class TrainingOptions:
     weight_decay: float = 0.01
     positions: int = 1024
     epochs: int = 200
-    patience: int = 5
+    patience: int = 3
     seed: int = 0
 
 
 @dataclass
 class TrainingRecord:
-    """What training came to; the weights are those of the best epoch.
+    """What training came to; the weights are those of the best epoch, see `Trainer`.
 
     Attributes:
-        ndcg: NDCG@10 of held-out last items among all trained items after each epoch.
-        popularity: that of popularity.
+        losses: the cross-entropy of held-out last items among all trained items after each epoch, in nats.
+        ndcg: their NDCG@10.
+        popularity: the NDCG@10 of popularity.
+        popularity_loss: its cross-entropy.
         best: the epoch whose weights were taken, from 1 on; of equally good ones the last.
-        held_out: histories that something was held out of.
+        held_out: items that are held out.
         seconds: of this process, without what an earlier one did.
     """
 
     popularity: float = 0.0
+    popularity_loss: float = 0.0
     ndcg: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
     best: int = 0
     held_out: int = 0
     seconds: float = 0.0
@@ -87,13 +92,14 @@ class TrainingRecord:
         """Whether it is time to stop.
 
         Networks of this kind stay near popularity for many epochs before they find more: patience begins when
-        they have left that plateau, or after 30 epochs.
+        they do better than that, or after 30 epochs.
         """
-        done = len(self.ndcg)
+        done = len(self.losses)
         if not self.held_out:
             return done >= min(_BLIND, options.epochs)
-        left = max(self.ndcg, default=0.0) > _PLATEAU * self.popularity or done >= _PLATEAU_EPOCHS
-        since = done - 1 - self.ndcg.index(max(self.ndcg)) if done else 0
+        least = min(self.losses, default=math.inf)
+        left = least < self.popularity_loss or done >= _PLATEAU_EPOCHS
+        since = done - 1 - self.losses.index(least) if done else 0
         return done >= options.epochs or (left and since >= options.patience)
 
 
@@ -104,6 +110,10 @@ def device() -> torch.device:
 
 class Trainer:
     """Trains a network on histories.
+
+    What is measured after an epoch, and taken in the end, is a running mean of the weights after each epoch
+    (Polyak and Juditsky 1992, "Acceleration of stochastic approximation by averaging"), 0.7 of it old: it is
+    better than any of them, and its loss goes down and up again with hardly any noise.
 
     Args:
         network: is trained in place.
@@ -133,16 +143,23 @@ class Trainer:
         )
         self.validation = Validation(held_out, self.counts)
         self.record = TrainingRecord(held_out=len(self.validation))
+        self.mean: dict[str, Tensor] = {}
         self.best: dict[str, Tensor] = {}
         self._steps = self._in_epoch = 0
 
-    def train(self, checkpoint: Path | None = None, every: float = CHECKPOINT_SECONDS) -> TrainingRecord:
+    def train(
+        self,
+        checkpoint: Path | None = None,
+        every: float = CHECKPOINT_SECONDS,
+        watch: Callable[[SequenceNetwork], None] | None = None,
+    ) -> TrainingRecord:
         """Train until nothing gets better, and take the best weights.
 
         Args:
             checkpoint: a file that the state is written to and that training goes on from, as if it had never
                 been interrupted. It is removed in the end.
             every: seconds between two checkpoints.
+            watch: called with the network after each epoch; it changes nothing of it.
         """
         begun = time.monotonic()
         devices = [self.device] if self.device.type == "cuda" else []
@@ -150,9 +167,10 @@ class Trainer:
             torch.manual_seed(seed_of("training", self.options.seed))
             if checkpoint is not None:
                 self._resume(checkpoint)
-            if self.record.held_out and not self.record.popularity:
-                self.record.popularity = self.validation.popularity()
-            self._all_epochs(checkpoint, every)
+            if self.record.held_out and not self.record.popularity_loss:
+                found = self.validation.popularity()
+                self.record.popularity, self.record.popularity_loss = found.ndcg, found.loss
+            self._all_epochs(checkpoint, every, watch)
         if self.best:
             self.network.load_state_dict(self.best)
         self.network.eval().cpu()
@@ -161,7 +179,9 @@ class Trainer:
         self.record.seconds = time.monotonic() - begun
         return self.record
 
-    def _all_epochs(self, checkpoint: Path | None, every: float) -> None:
+    def _all_epochs(
+        self, checkpoint: Path | None, every: float, watch: Callable[[SequenceNetwork], None] | None
+    ) -> None:
         saved = time.monotonic()
         with heard(), progress(self.name, 0, "epochs") as advance:
             while len(self.sequences.items) > 1 and not self.record.over(self.options):
@@ -170,6 +190,8 @@ class Trainer:
                         self._save(checkpoint)
                         saved = time.monotonic()
                 self._judge()
+                if watch is not None:
+                    watch(self.network)
                 self._in_epoch = 0
                 advance(1)
 
@@ -228,26 +250,30 @@ class Trainer:
         return sampled_cross_entropy(asked, vectors, drawn, self.shares, own, right)
 
     def _judge(self) -> None:
-        """Measure the epoch on what was held out, and keep the weights if they are the best so far."""
-        record = self.record
-        found = self.validation.ndcg(self.network) if record.held_out else 0.0
-        if not record.held_out or found >= max(record.ndcg, default=0.0):
-            record.best = len(record.ndcg) + 1
-            self.best = {key: value.clone() for key, value in self.network.state_dict().items()}
-        record.ndcg.append(found)
+        """Measure the mean weights on what was held out, and keep them if they are the best so far."""
+        record, now = self.record, {key: value.clone() for key, value in self.network.state_dict().items()}
+        self.mean = {key: torch.lerp(value, self.mean.get(key, value), _OLD) for key, value in now.items()}
+        self.network.load_state_dict(self.mean)
+        found = self.validation.measure(self.network) if record.held_out else HeldOutFigures(0.0, 0.0)
+        if not record.held_out or found.loss <= min(record.losses, default=math.inf):
+            record.best, self.best = len(record.losses) + 1, self.mean
+        record.ndcg.append(found.ndcg)
+        record.losses.append(found.loss)
+        self.network.load_state_dict(now)
 
     @property
     def _fingerprint(self) -> str:
         """Of what is trained on, so that no other training goes on from a checkpoint."""
         data = blake2b(self.whole.items.tobytes() + self.whole.bounds.tobytes()).hexdigest()
         shapes = {key: list(value.shape) for key, value in self.network.state_dict().items()}
-        return content_id(data, shapes, asdict(self.options), str(self.device))
+        return content_id("by the loss", data, shapes, asdict(self.options), str(self.device))
 
     def _save(self, checkpoint: Path) -> None:
         state = {
             "of": self._fingerprint,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "mean": self.mean,
             "best": self.best,
             "record": asdict(self.record),
             "steps": self._steps,
@@ -264,7 +290,8 @@ class Trainer:
             return
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.best, self.record = state["best"], TrainingRecord(**state["record"])
+        self.mean, self.best = state["mean"], state["best"]
+        self.record = TrainingRecord(**state["record"])
         self._steps, self._in_epoch = state["steps"], state["in_epoch"]
         torch.set_rng_state(state["rng"].cpu())
         if state["cuda_rng"] is not None:

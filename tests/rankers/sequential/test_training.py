@@ -1,5 +1,6 @@
 """The trainer: losses against their definitions, batches, when it stops, and going on where it was killed."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from rectune.rankers.sequential.losses import (
     drawing_shares,
     sampled_cross_entropy,
 )
-from rectune.rankers.sequential.network import TransformerNetwork
+from rectune.rankers.sequential.network import SequenceNetwork, TransformerNetwork
 from rectune.rankers.sequential.sequences import (
     MASK,
+    HeldOut,
     Sequences,
     batches,
     hold_out,
@@ -24,6 +26,7 @@ from rectune.rankers.sequential.sequences import (
     shifted,
 )
 from rectune.rankers.sequential.training import Trainer, TrainingOptions, TrainingRecord
+from rectune.rankers.sequential.validation import Validation
 from tests.rankers.sequential.sequence_world import RING, ring
 
 ROW_OF = np.arange(1, RING + 1)
@@ -118,31 +121,90 @@ def test_masked_items_are_told_and_some_windows_ask_for_the_next_item_of_a_short
         assert 2 <= len(kept) < 7 and kept.tolist() == whole[3 : 3 + len(kept)].tolist()
 
 
-def test_what_is_held_out_is_the_last_item_of_some_histories_and_in_no_batch():
-    sequences = of_lengths(2, 3, 4, 20, 3, 50)
+def test_what_is_held_out_is_the_end_of_some_histories_and_in_no_batch():
+    lengths = (2, 3, 4, 20, 3, 50)
+    sequences = Sequences(np.tile(np.arange(1, 42), 2), np.cumsum([0, *lengths]))  # every item is liked twice
     rest, held = hold_out(sequences, 8, seed=0)
-    ends = set(sequences.items[sequences.bounds[1:] - 1].tolist())
-    assert len(held.targets) == 5  # a twentieth of 82 likes
-    for history, target in zip(held.histories, held.targets.tolist(), strict=True):
-        assert target in ends and history[-1] == target - 1 and 2 <= len(history) <= 8
-    assert set(rest.items.tolist()) == set(sequences.items.tolist()) - set(held.targets.tolist())
-    assert rest.lengths.sum() == len(rest.items) and rest.lengths[0] == 2
+    assert len(held.rows) == 5 and len(held.windows) == 5  # a twentieth of 82 likes, of 5 histories
+    whole = [sequences.items[start:end] for start, end in pairwise(sequences.bounds)]
+    left = [rest.items[start:end] for start, end in pairwise(rest.bounds)]
+    ends = [row.tolist() for row in whole]
+    for row, column in zip(held.rows.tolist(), held.columns.tolist(), strict=True):
+        window = held.windows[row].tolist()
+        assert column == len(window) - 1 >= 2 and len(window) <= 9
+        assert any(one[-len(window) :] == window for one in ends)
+    assert sum(len(one) - len(other) for one, other in zip(whole, left, strict=True)) == 5
+    assert all(one[: len(other)].tolist() == other.tolist() for one, other in zip(whole, left, strict=True))
+
+
+def test_few_long_histories_give_several_likes_and_none_that_nobody_else_likes():
+    items = np.concatenate([np.arange(1, 101), np.arange(1, 100), [200]])
+    sequences = Sequences(items, np.array([0, 100, 200]))
+    rest, held = hold_out(sequences, 50, seed=0)
+    told = [held.windows[row][column] for row, column in zip(held.rows, held.columns, strict=True)]
+    assert rest.lengths.tolist() == [95, 95]  # five of each, which is the most
+    assert not set(told) & {200, *range(96, 101)}  # the ends, of which training knows nothing
+    assert all(len(window) == 51 for window in held.windows)
+    again, few = hold_out(Sequences(items, np.array([0, 100, 200])), 20, seed=0)
+    assert again.lengths.tolist() == [98, 98] and len(few.windows[0]) == 21  # a tenth of what is seen
+
+
+class _Planted(SequenceNetwork):
+    """After item n it scores item m by the table below; every state is the item before."""
+
+    def __init__(self, scores: torch.Tensor) -> None:
+        super().__init__(ItemTable(1, len(scores)))
+        self.planted = scores
+
+    def forward(self, items: torch.Tensor) -> torch.Tensor:
+        """[b, n, 1] the items themselves."""
+        return items.unsqueeze(-1).float()
+
+    def scores(self, states: torch.Tensor) -> torch.Tensor:
+        """[m, items] the row of the item."""
+        return self.planted[states[:, 0].long() - 1]
+
+
+def test_held_out_items_are_told_without_what_came_before_by_their_rank_and_their_share():
+    scores = torch.zeros(4, 4)
+    scores[1] = torch.tensor([5.0, 4.0, 1.0, 2.0])  # after item 2: item 4, then 3, of those that are left
+    scores[2] = torch.tensor([9.0, 9.0, 9.0, 0.0])  # after item 3: nothing but item 4 is left
+    held = HeldOut((np.array([1, 2, 3, 4]), np.array([2, 4])), np.array([0, 0, 1]), np.array([2, 3, 1]))
+    found = Validation(held, torch.ones(4, dtype=torch.long)).measure(_Planted(scores))
+    second, first, after_two = 1 / np.log2(3), 1.0, 1 / np.log2(3)  # item 1 is ahead of item 4 in the last
+    assert found.ndcg == pytest.approx((second + first + after_two) / 3)
+    exps = np.exp([5.0, 1.0, 2.0])
+    shares = [np.exp(1.0) / np.exp([1.0, 2.0]).sum(), 1.0, exps[2] / exps.sum()]
+    assert found.loss == pytest.approx(-np.log(shares).mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("ndcg", "over"),
+    ("losses", "over"),
     [
-        ([0.1] * 12, False),  # as good as popularity: the plateau
-        ([0.1] * 40, True),
-        ([0.1] * 12 + [0.2], False),
-        ([0.1] * 12 + [0.2] * 6, True),
-        ([0.1 + n / 100 for n in range(100)], True),
+        ([7.0] * 12, False),  # as good as popularity: the plateau
+        ([7.0] * 40, True),
+        ([7.0] * 12 + [6.9], False),
+        ([7.0] * 12 + [6.9] * 6, True),
+        ([7.0] * 12 + [6.9] + [6.95] * 4, False),
+        ([7.0 - n / 100 for n in range(100)], True),
     ],
 )
-def test_patience_begins_when_the_plateau_of_popularity_is_left(ndcg: list[float], over: bool):
-    best = int(np.argmax(ndcg)) + 1
-    record = TrainingRecord(popularity=0.1, ndcg=ndcg, best=best, held_out=9)
+def test_patience_begins_when_the_plateau_of_popularity_is_left(losses: list[float], over: bool):
+    record = TrainingRecord(popularity_loss=7.0, losses=losses, ndcg=[0.1] * len(losses), held_out=9)
     assert record.over(TrainingOptions(epochs=100, patience=5)) is over
+
+
+def test_the_weights_that_are_taken_are_a_mean_over_the_epochs_at_the_least_loss():
+    trainer, after = _trainer(), list[dict[str, torch.Tensor]]()
+    record = trainer.train(
+        watch=lambda network: after.append({k: v.clone() for k, v in network.state_dict().items()})
+    )
+    assert len(record.losses) == len(record.ndcg) == 4 and record.best == int(np.argmin(record.losses)) + 1
+    for name, taken in trainer.network.state_dict().items():
+        mean = after[0][name]
+        for weights in after[1 : record.best]:
+            mean = 0.7 * mean + 0.3 * weights[name]
+        torch.testing.assert_close(taken, mean)
 
 
 class _Killed(TransformerNetwork):
@@ -180,7 +242,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_weights(tmp_path: Path):
     again = _trainer()
     resumed = again.train(checkpoint, every=0.0)
     assert again.network.steps < steps
-    assert (resumed.ndcg, resumed.best) == (record.ndcg, record.best)
+    assert (resumed.losses, resumed.best) == (record.losses, record.best)
     for (name, one), (_, other) in zip(
         whole.network.state_dict().items(), again.network.state_dict().items(), strict=True
     ):
