@@ -12,7 +12,8 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
-from rectune.align.dpo_trainer import ReferenceCachedDPOTrainer, held_out_figures
+from rectune.align.dpo_trainer import ReferenceCachedDPOTrainer
+from rectune.align.held_out_figures import held_out_figures
 from rectune.align.rows import PreferenceRows, Row
 from rectune.models import metrics
 from rectune.models.best_adapter import BestAdapterCallback
@@ -50,8 +51,9 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
         if state.global_step == 0:
             reference = self.trainer.held_out_reference
             if reference:
-                same = held_out_figures(reference, reference, self.trainer.beta)
-                self._note(0, same | {"eval_kl": 0.0})
+                sources = {row["number"]: row["source"] for row in self.rows.held_out}
+                same = held_out_figures(reference, reference, self.trainer.beta, sources)
+                self._note(0, same | {"kl": 0.0})
             self._answer(0)
 
     def on_evaluate(
@@ -59,7 +61,7 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        metrics: dict[str, float],
+        metrics: dict[str, Any],
         **kwargs: Any,
     ) -> None:
         """Write the figures of the held-out pairs."""
@@ -73,7 +75,7 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
             self.best.put_back()
         self._answer(state.global_step)
 
-    def _note(self, step: int, figures: dict[str, float]) -> None:
+    def _note(self, step: int, figures: dict[str, Any]) -> None:
         if is_first():
             plain = {name.removeprefix("eval_"): value for name, value in figures.items()}
             metrics.append(self.out / HELD_OUT, {"step": step} | plain)

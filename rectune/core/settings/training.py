@@ -123,6 +123,8 @@ LossType = Literal[
     "aot", "aot_unpaired", "apo_zero", "apo_down", "discopop", "sft",
 ]  # fmt: skip
 
+SOFTMAX_LOSSES = {"sigmoid", "sft"}  # those that take several rejected answers at once
+
 # The only losses in which trl 1.16 looks at label smoothing; to all others it would silently mean nothing.
 _SMOOTHED = {"robust", "exo_pair", "aot", "aot_unpaired"}
 
@@ -160,6 +162,13 @@ class AlignConfig(TrainingConfig):
     """Weights of the losses, one per loss."""
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
     """Assumed share of flipped pairs, for losses that use it: robust, exo_pair, aot, aot_unpaired."""
+    ranking_pairs: NonNegativeInt = 0
+    """Cases that give pairs for ranking beside the tagged ones: an answer that recommends the item really
+    taken over answers that recommend other candidates. They are of tagged users first, then of users that
+    `train` saw, never of test users."""
+    ranking_negatives: PositiveInt = 3
+    """Other candidates of each such case that are rejected together (S-DPO, Chen et al. 2024); 1 is DPO
+    itself."""
     precompute_ref_log_probs: bool = runtime_only(True)
     """Whether the log-probabilities of the reference model are computed once, before the first step, and not
     in each step."""
@@ -187,3 +196,13 @@ class AlignConfig(TrainingConfig):
         if not share and "exo_pair" in types:
             raise ValueError("exo_pair needs some, 0.001 say")
         return share
+
+    @field_validator("ranking_negatives")
+    @classmethod
+    def _several_negatives_have_a_loss(cls, negatives: int, info: ValidationInfo) -> int:
+        others = set(info.data.get("loss_type", ())) - SOFTMAX_LOSSES
+        if negatives > 1 and info.data.get("ranking_pairs") and others:
+            raise ValueError(
+                f"several are trained with sigmoid and sft only, not with {', '.join(sorted(others))}; give 1"
+            )
+        return negatives
