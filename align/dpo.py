@@ -106,7 +106,8 @@ def _trainer(
         if held_out
         else None
     )
-    trainer.add_callback(HeldOutCallback(job.out, trainer, data[1], best))
+    watched = config.align.watched_prompts
+    trainer.add_callback(HeldOutCallback(job.out, trainer, data[1], best, watched))
     return trainer, model, best
 
 

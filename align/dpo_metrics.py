@@ -98,7 +98,8 @@ def warnings(
 def _both_fall(trained: Logged, found: HeldOutPairs | None) -> Iterator[str]:
     hint = "add sft to loss_type, lower learning_rate, or raise beta"
     if found:
-        for name, part in {"": found, **found.sources}.items():
+        parts: list[tuple[str, PairFigures]] = [("", found), *found.sources.items()]
+        for name, part in parts:
             chosen, rejected = part.chosen_logps_change, part.rejected_logps_change
             if chosen < 0 and rejected < 0:
                 of = f"held-out answers of {name}" if name else "held-out answers"

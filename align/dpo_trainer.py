@@ -146,7 +146,7 @@ class ReferenceCachedDPOTrainer(DPOTrainer):  # type: ignore[misc]
             with self._as(reference=True), torch.no_grad():
                 theirs = self._forward(model, inputs).log_probs
             reference = answer_sums(theirs, inputs["answer"], len(ours)).float()
-        chosen, rejected = (ours - reference).split([len(negatives), sum(negatives)])
+        chosen, rejected = torch.split(ours - reference, [len(negatives), sum(negatives)])
         first = (inputs["answer"][:, 1:] >= 0) & (inputs["answer"][:, 1:] < len(negatives))
         losses = {
             "sigmoid": lambda: softmax_dpo(chosen, rejected, negatives, self.beta).mean(),

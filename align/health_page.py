@@ -56,10 +56,8 @@ def markdown(health: PreferenceHealth) -> str:
     parts = [f"{health.pairs} pairs of {health.prompts} prompts.", _table(health.sides)]
     if health.ranking_sides:
         count = health.sources["ranking"]
-        parts += [
-            f"Beside them {count} pairs made for ranking, from interactions.",
-            _table(health.ranking_sides),
-        ]
+        said = f"Beside them {count} pairs made for ranking, from interactions."
+        parts += [said, _table(health.ranking_sides)]
     return joined(*parts, "\n".join(lines)) + "\n"
 
 

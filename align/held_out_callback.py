@@ -22,7 +22,6 @@ from rectune.models.greedy_answers import greedy_answers
 
 HELD_OUT, ANSWERS, REFERENCE = "held_out.jsonl", "generations.jsonl", "reference.json"
 
-_PROMPTS = 4
 _TOKENS = 128  # of an answer
 
 
@@ -35,9 +34,11 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
         trainer: ReferenceCachedDPOTrainer,
         rows: PreferenceRows,
         best: BestAdapterCallback | None,
+        watched: int,
     ) -> None:
+        """`watched` is the number of prompts that are answered before and after training."""
         self.out, self.trainer, self.rows, self.best = out, trainer, rows, best
-        self.most = min(_TOKENS, rows.longest_answer)
+        self.most, self.watched = min(_TOKENS, rows.longest_answer), watched
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -82,9 +83,9 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
 
     def _answer(self, step: int) -> None:
         """Under ZeRO-3 all processes answer, since each holds a part of the weights; else only the first."""
-        if not is_first() and not is_deepspeed_zero3_enabled():
+        rows, tokenizer = _few(self.rows, self.watched), self.trainer.processing_class
+        if not rows or (not is_first() and not is_deepspeed_zero3_enabled()):
             return
-        rows, tokenizer = _few(self.rows), self.trainer.processing_class
         prompts = [row["prompt_ids"] for row in rows]
         made = greedy_answers(self.trainer.model, tokenizer, prompts, self.most, self.trainer.args.device)
         for row, tokens in zip(rows, made, strict=True) if is_first() else ():
@@ -93,9 +94,9 @@ class HeldOutCallback(TrainerCallback):  # type: ignore[misc]
             metrics.append(self.out / ANSWERS, found)
 
 
-def _few(rows: PreferenceRows) -> Sequence[Row]:
+def _few(rows: PreferenceRows, count: int) -> Sequence[Row]:
     """Pairs of different prompts, of held-out users where there are any."""
     found: dict[tuple[int, ...], Row] = {}
     for row in rows.held_out or rows.train:
         found.setdefault(tuple(row["prompt_ids"]), row)
-    return list(found.values())[:_PROMPTS]
+    return list(found.values())[:count]

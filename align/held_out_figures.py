@@ -30,7 +30,7 @@ def held_out_figures(
         `rejected_logps` in nats an answer, and `pairs`; and where there are several sources, the same of each
         under `sources`.
     """
-    found = _figures(ours, reference, beta)
+    found: dict[str, Any] = dict(_figures(ours, reference, beta))
     names = sorted({sources[number] for number in ours})
     if len(names) > 1:
         parts = {name: {n: sums for n, sums in ours.items() if sources[n] == name} for name in names}

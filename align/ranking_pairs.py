@@ -14,7 +14,7 @@ from rectune.core.catalogue import Catalogue
 from rectune.core.rng import generator_of
 from rectune.core.settings import AlignConfig
 from rectune.core.types import Case, Preference, Prompt, content_id, with_id
-from rectune.prompts.responses import templated_response
+from rectune.prompts.responses import ending, templated_response
 
 ANNOTATOR = "interactions"  # in place of an annotator's name
 
@@ -95,9 +95,10 @@ def negatives_of(case: Case, prompt: Prompt, catalogue: Catalogue, count: int, s
 
 
 def _pairs(case: Case, prompt: Prompt, catalogue: Catalogue, settings: AlignConfig) -> Iterator[Preference]:
-    chosen = templated_response(prompt, catalogue, case.target)
+    answer = templated_response if settings.ranking_answers == "whole" else ending
+    chosen = answer(prompt, catalogue, case.target)
     for item in negatives_of(case, prompt, catalogue, settings.ranking_negatives, settings.seed):
-        rejected = templated_response(prompt, catalogue, item)
+        rejected = answer(prompt, catalogue, item)
         yield with_id(Preference("", prompt, chosen, rejected, ANNOTATOR, "ranking"))
 
 

@@ -35,7 +35,7 @@ def softmax_dpo(
     Returns:
         [n], nats.
     """
-    parts = rejected.split(list(negatives))
+    parts = torch.split(rejected, list(negatives))
     gaps = [torch.logsumexp(beta * (part - one), 0) for one, part in zip(chosen, parts, strict=True)]
     return F.softplus(torch.stack(gaps))
 

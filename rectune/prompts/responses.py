@@ -74,6 +74,11 @@ def templated_response(prompt: Prompt, catalogue: Catalogue, item_id: str) -> st
     return respond(text, ranked_titles(prompt, catalogue, item_id), prompt, cut=False)[0]
 
 
+def ending(prompt: Prompt, catalogue: Catalogue, item_id: str) -> str:
+    """The same response without its reasons: the closing line, or the ranking."""
+    return respond("", ranked_titles(prompt, catalogue, item_id), prompt, cut=False)[0]
+
+
 def wording_of(prompt: Prompt) -> int:
     """The seed that picks the opening of a templated response; the same for every item of a prompt."""
     return seed_of("seed", "opening", prompt.id)

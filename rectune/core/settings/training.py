@@ -169,6 +169,9 @@ class AlignConfig(TrainingConfig):
     ranking_negatives: PositiveInt = 3
     """Other candidates of each such case that are rejected together (S-DPO, Chen et al. 2024); 1 is DPO
     itself."""
+    ranking_answers: Literal["whole", "ending"] = "whole"
+    """What the answers of such a case are: `whole` as in `train` (reasons, then the closing line or the
+    ranking), or the `ending` alone, which is what ranking by likelihood looks at."""
     precompute_ref_log_probs: bool = runtime_only(True)
     """Whether the log-probabilities of the reference model are computed once, before the first step, and not
     in each step."""
@@ -178,6 +181,8 @@ class AlignConfig(TrainingConfig):
     """Optimiser steps between evaluations on their pairs."""
     early_stopping_patience: NonNegativeInt = 0
     """Evaluations without gain after which training ends; 0 trains to the end."""
+    watched_prompts: NonNegativeInt = runtime_only(4)
+    """Held-out prompts that are answered before and after training, to be read by eye; 0 answers none."""
 
     @field_validator("loss_weights")
     @classmethod
