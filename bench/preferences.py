@@ -3,12 +3,12 @@
 Starts from the finished stages data, queries, base, sft and candidates of a run, tags its candidates by the
 simulated annotator and trains several arms of the stage `dpo`, each in a process of its own and kept under
 `--out`: run again, it goes on where it stopped. A share of the preference users is held out from every arm,
-and no adapter is chosen on them. Then, of the SFT model and of every arm:
+and no adapter is chosen on them. Of the SFT model, and of every arm as soon as it is trained:
 
 - the log-probability of chosen and rejected answers of held-out users, and the share of pairs whose chosen
   answer is the more likely one;
-- the target among the case's own 20 candidates by the likelihood of titles, for as many test users as fit
-  into `--seconds`; all arms rank the same users.
+- the target among the case's own 20 candidates by the likelihood of titles, for `--users` test users, the
+  same for all.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -35,8 +35,8 @@ from rectune.core.rows import read_rows, write_rows
 from rectune.core.stats.metrics import UserBootstrap, target_rank
 from rectune.core.types import Case, Preference
 from rectune.models.eval_users import split_eval_users
-from rectune.rankers.eval_cases import as_asked, read_test_cases
-from rectune.rankers.likelihood import Likelihood, Messages
+from rectune.rankers.eval_cases import EvalCase, as_asked, read_test_cases
+from rectune.rankers.likelihood import Likelihood, Messages, RenderedPrompt
 
 HELD_OUT = 0.5  # of the preference users
 CASES = 30  # of pairs made for ranking
@@ -52,6 +52,7 @@ ARMS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "slow": (("tags",), {}),
 }
 CHANGES = ("eval_user_fraction=0.0", "zero_stage=0", "watched_prompts=0")
+SOURCES = ("tags", "ranking")  # of the pairs that are measured
 STAGES = ("data", "queries", "base", "sft", "candidates")
 
 
@@ -62,7 +63,7 @@ def main() -> None:
     asked.add_argument("--stages", type=Path, required=True, help="folder with the finished stages of a run")
     asked.add_argument("--out", type=Path, default=Path("runs/bench-preferences"))
     asked.add_argument("--arms", default="today,sft_term,ranking,both,endings,slow")
-    asked.add_argument("--seconds", type=float, default=400.0, help="for the ranking of test users")
+    asked.add_argument("--users", type=int, default=40, help="test users for whom titles are ranked")
     asked.add_argument("--train", default="", help="train this arm only, and measure nothing")
     given = asked.parse_args()
     recipe = load_recipe(
@@ -73,14 +74,19 @@ def main() -> None:
         train(given.train, recipe, inputs, given.out)
         return
     pairs_of(recipe, inputs, given.out)
-    arms = [arm for arm in given.arms.split(",") if arm]
-    for arm in arms:
-        if not (given.out / arm / "figures.json").exists():
+    adapters, done = Adapters(recipe, inputs), list[str]()
+    tests = cases_of(inputs, given.users)
+    for model in ["sft", *filter(None, given.arms.split(","))]:
+        if model != "sft" and not (given.out / model / "figures.json").exists():
             began = time.monotonic()
-            command = [sys.executable, "-m", "bench.preferences", *sys.argv[1:], "--train", arm]
+            command = [sys.executable, "-m", "bench.preferences", *sys.argv[1:], "--train", model]
             subprocess.run(command, check=True)
-            print(f"{arm}: trained in {time.monotonic() - began:.0f} s", flush=True)
-    measure(arms, recipe, inputs, given.out, given.seconds)
+            print(f"{model}: trained in {time.monotonic() - began:.0f} s", flush=True)
+        adapters.switch_to(model, given.out)
+        measure_pairs(model, adapters, recipe, given.out)
+        measure_ranks(model, adapters, tests, inputs, given.out)
+        done.append(model)
+        report(done, given.out)
 
 
 def pairs_of(recipe: Recipe, inputs: dict[str, Path], out: Path) -> None:
@@ -125,23 +131,20 @@ def train(arm: str, recipe: Recipe, inputs: dict[str, Path], out: Path) -> None:
 class Adapters:
     """The base with the SFT adapter and those of the arms, one of them switched on."""
 
-    def __init__(self, recipe: Recipe, inputs: dict[str, Path], out: Path, arms: Sequence[str]) -> None:
+    def __init__(self, recipe: Recipe, inputs: dict[str, Path]) -> None:
         from rectune.models.loading import load_for_training, load_tokenizer, open_adapter
 
         checkpoint = inputs["base"] / "checkpoint"
         self.tokenizer = load_tokenizer(checkpoint)
-        self.model = open_adapter(
-            load_for_training(checkpoint, recipe.models), inputs["sft"] / "adapter", trainable=False
-        )
-        for arm in arms:
-            self.model.load_adapter(str(out / arm / "adapter"), adapter_name=arm)
-        self.model.eval()
+        base = load_for_training(checkpoint, recipe.models)
+        self.model = open_adapter(base, inputs["sft"] / "adapter", trainable=False)
 
-    @contextmanager
-    def on(self, arm: str) -> Iterator[None]:
-        """Within the block the model is that of the arm; `sft` is what all began with."""
-        self.model.set_adapter("default" if arm == "sft" else arm)
-        yield
+    def switch_to(self, model: str, out: Path) -> None:
+        """From now on the model is that of an arm; `sft` is what all began with."""
+        if model != "sft":
+            self.model.load_adapter(str(out / model / "adapter"), adapter_name=model)
+        self.model.set_adapter("default" if model == "sft" else model)
+        self.model.eval()
 
     def log_probs(self, row: dict[str, Any]) -> list[list[float]]:
         """Of every token of the chosen answer and of the rejected ones, which share their prompt."""
@@ -176,37 +179,70 @@ class Adapters:
         return self.log_probs({"prompt_ids": prompt, "chosen_ids": answers[0], "rejected_ids": answers[1:]})
 
 
-def measure(arms: Sequence[str], recipe: Recipe, inputs: dict[str, Path], out: Path, seconds: float) -> None:
-    """Both measurements, the tables of which are printed and kept in results.json."""
-    adapters = Adapters(recipe, inputs, out, arms)
-    models = ["sft", *arms]
-    held_out = _held_out(models, adapters, recipe, out)
-    ranks = _ranks(models, adapters, inputs, out, seconds)
-    tables = {"held out": held_out, "ranking": _ranking_table(ranks, models)}
+def measure_pairs(model: str, adapters: Adapters, recipe: Recipe, out: Path) -> None:
+    """The log-probs of all answers of held-out users, into one file a source."""
+    for source in SOURCES:
+        kept = out / f"held-out-{source}-{model}.json"
+        if not kept.exists():
+            pairs = read_pairs(out, [source], held_out=True)
+            rows = make_rows(adapters.tokenizer, pairs, recipe.align.max_length, 0.0)
+            found = {row["number"]: list(map(sum, adapters.log_probs(row))) for row in rows.train}
+            kept.write_text(json.dumps(found), encoding="utf-8")
+
+
+def cases_of(inputs: dict[str, Path], count: int) -> list[EvalCase]:
+    """So many test cases in an order that follows from their ids."""
+    tests = read_test_cases(read_rows(inputs["data"] / "cases.parquet", Case), inputs["queries"])
+    return sorted(tests, key=lambda test: test.case.id)[:count]
+
+
+def measure_ranks(
+    model: str, adapters: Adapters, tests: Sequence[EvalCase], inputs: dict[str, Path], out: Path
+) -> None:
+    """The rank of the target among the candidates of every case, into a file."""
+    catalogue, kept = load_catalogue(inputs["data"] / "items.parquet"), out / f"ranks-{model}.jsonl"
+    known = _read_ranks(kept)
+    with kept.open("a", encoding="utf-8") as log:
+        for test in tests:
+            if test.case.id in known:
+                continue
+            titles = {item.item_id: item.title for item in catalogue.of(test.case.domain)}
+            asked = as_asked(test.prompt)
+            ranker = Likelihood(model, adapters, titles, partial(_always, asked))
+            (scores,) = ranker.score([test.case.history], [test.case.candidates])
+            rank = target_rank(test.case.candidates, list(scores), test.case.target)
+            log.write(json.dumps({"case": test.case.id, "rank": rank}) + "\n")
+            log.flush()
+
+
+def _always(asked: RenderedPrompt, history: Sequence[str]) -> RenderedPrompt:
+    return asked
+
+
+def _read_ranks(file: Path) -> dict[str, int]:
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return {row["case"]: row["rank"] for row in map(json.loads, lines)}
+
+
+def report(models: Sequence[str], out: Path) -> None:
+    """Print the tables of the models that are measured, and keep them in results.json."""
+    tables = {"held out": _held_out(models, out), "ranking": _ranking(models, out)}
     (out / "results.json").write_text(json.dumps(tables, indent=1), encoding="utf-8")
     for name, rows in tables.items():
         print(f"\n{name}")
         for row in rows:
-            print(json.dumps(row))
+            print(json.dumps(row), flush=True)
 
 
-def _held_out(models: Sequence[str], adapters: Adapters, recipe: Recipe, out: Path) -> list[dict[str, Any]]:
+def _held_out(models: Sequence[str], out: Path) -> list[dict[str, Any]]:
     """Of every model and source: log-probs, how they changed, margins, and shares of pairs ranked right."""
     lines = []
-    for source in ("tags", "ranking", *(["endings"] if "endings" in models else [])):
-        pairs = read_pairs(out, [source], held_out=True)
-        rows = make_rows(adapters.tokenizer, pairs, recipe.align.max_length, 0.0)
+    for source in SOURCES:
         sums: dict[str, LogProbs] = {}
         for model in models:
-            kept = out / f"held-out-{source}-{model}.json"
-            if not kept.exists():
-                with adapters.on(model):
-                    found = {row["number"]: list(map(sum, adapters.log_probs(row))) for row in rows.train}
-                kept.write_text(json.dumps(found), encoding="utf-8")
-            stored = json.loads(kept.read_text(encoding="utf-8"))
+            stored = json.loads((out / f"held-out-{source}-{model}.json").read_text(encoding="utf-8"))
             sums[model] = {int(number): tuple(values) for number, values in stored.items()}
-        users = [str(number) for number in sums["sft"]]
-        drawn = UserBootstrap(users, 1000, 7)
+        drawn = UserBootstrap([str(number) for number in sums["sft"]], 1000, 7)
         lines += [{"source": source, "model": m} | _changes(sums["sft"], sums[m], drawn) for m in models]
     return lines
 
@@ -232,39 +268,9 @@ def _mean(values: Sequence[float], drawn: UserBootstrap) -> list[float]:
     return [round(value, 3) for value in (fmean(values), *drawn.interval(values))]
 
 
-def _ranks(
-    models: Sequence[str], adapters: Adapters, inputs: dict[str, Path], out: Path, seconds: float
-) -> dict[str, dict[str, int]]:
-    """By model and test case the rank of the target; cases in a seeded order, all models on each of them."""
-    kept = out / "ranks.jsonl"
-    found: dict[str, dict[str, int]] = {model: {} for model in models}
-    if kept.exists():
-        for line in kept.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            found.setdefault(row["model"], {})[row["case"]] = row["rank"]
-    catalogue = load_catalogue(inputs["data"] / "items.parquet")
-    tests = read_test_cases(read_rows(inputs["data"] / "cases.parquet", Case), inputs["queries"])
-    until = time.monotonic() + seconds
-    with kept.open("a", encoding="utf-8") as log:
-        for test in sorted(tests, key=lambda test: test.case.id):
-            if time.monotonic() > until:
-                break
-            titles = {item.item_id: item.title for item in catalogue.of(test.case.domain)}
-            for model in models:
-                if test.case.id in found[model]:
-                    continue
-                asked = as_asked(test.prompt)
-                with adapters.on(model):
-                    ranker = Likelihood(model, adapters, titles, lambda history, asked=asked: asked)
-                    (scores,) = ranker.score([test.case.history], [test.case.candidates])
-                rank = target_rank(test.case.candidates, list(scores), test.case.target)
-                found[model][test.case.id] = rank
-                log.write(json.dumps({"model": model, "case": test.case.id, "rank": rank}) + "\n")
-                log.flush()
-    return found
-
-
-def _ranking_table(ranks: dict[str, dict[str, int]], models: Sequence[str]) -> list[dict[str, Any]]:
+def _ranking(models: Sequence[str], out: Path) -> list[dict[str, Any]]:
+    """Of every model Hit@1 and MRR over the cases that all of them ranked."""
+    ranks = {model: _read_ranks(out / f"ranks-{model}.jsonl") for model in models}
     cases = sorted(set.intersection(*(set(ranks[model]) for model in models)))
     drawn = UserBootstrap(cases, 1000, 7)
     lines = []

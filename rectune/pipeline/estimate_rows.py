@@ -184,7 +184,7 @@ def _counted(stage: TrainingStage, recipe: Recipe, folders: Mapping[str, Path]) 
 
 
 def _row_count(stage: TrainingStage, recipe: Recipe, file: Path) -> int:
-    """Rows of a file; the pairs of a case made for ranking, which share a prompt, cost about what one does."""
+    """Rows of a file; pairs of one case that was made for ranking share a prompt, and cost about one pair."""
     if stage is SFT:
         return count_rows(file, stage.kind)
     sources = [name for batch in read_batches(file, stage.kind) for name in batch["source"].to_pylist()]
