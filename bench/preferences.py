@@ -26,9 +26,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.preferences_model import Adapters
 from rectune.align.annotation_stage import run as run_tag
 from rectune.align.held_out_figures import LogProbs
-from rectune.align.rows import make_rows
+from rectune.align.rows import answers_of, make_rows
 from rectune.core.catalogue import load_catalogue
 from rectune.core.recipe import Recipe, load_recipe
 from rectune.core.rows import read_rows, write_rows
@@ -36,7 +37,7 @@ from rectune.core.stats.metrics import UserBootstrap, target_rank
 from rectune.core.types import Case, Preference
 from rectune.models.eval_users import split_eval_users
 from rectune.rankers.eval_cases import EvalCase, as_asked, read_test_cases
-from rectune.rankers.likelihood import Likelihood, Messages, RenderedPrompt
+from rectune.rankers.likelihood import Likelihood, RenderedPrompt
 
 HELD_OUT = 0.5  # of the preference users
 CASES = 30  # of pairs made for ranking
@@ -75,6 +76,7 @@ def main() -> None:
         return
     pairs_of(recipe, inputs, given.out)
     adapters, done = Adapters(recipe, inputs), list[str]()
+    print_tokens(adapters, recipe, given.out)
     tests = cases_of(inputs, given.users)
     for model in ["sft", *filter(None, given.arms.split(","))]:
         if model != "sft" and not (given.out / model / "figures.json").exists():
@@ -109,6 +111,21 @@ def read_pairs(out: Path, sources: Sequence[str], *, held_out: bool) -> list[Pre
     return [pair for pair in found if (_user(pair) in users) == held_out]
 
 
+def print_tokens(adapters: Adapters, recipe: Recipe, out: Path) -> None:
+    """What all pairs of a source take: each with a prompt a side, a prompt an answer, one prompt a row."""
+    for source in ("tags", "ranking", "endings"):
+        pairs = [pair for side in (True, False) for pair in read_pairs(out, [source], held_out=side)]
+        rows = make_rows(adapters.tokenizer, pairs, recipe.align.max_length, 0.0).train
+        asked = [(len(row["prompt_ids"]), *map(len, answers_of(row))) for row in rows]
+        apart = sum(2 * prompt + chosen + one for prompt, chosen, *rest in asked for one in rest)
+        stacked = sum(len(rest) * prompt + sum(rest) for prompt, *rest in asked)
+        shared = sum(prompt - 1 + len(rest) + sum(rest) for prompt, *rest in asked)
+        print(
+            f"{source}: {len(rows)} rows of {len(pairs)} pairs, tokens {apart}, {stacked}, {shared}",
+            flush=True,
+        )
+
+
 def _user(pair: Preference) -> str:
     return f"{pair.prompt.domain}/{pair.prompt.user}"
 
@@ -126,57 +143,6 @@ def train(arm: str, recipe: Recipe, inputs: dict[str, Path], out: Path) -> None:
         recipe.model_copy(update={"align": section}), inputs | {"tag": folder / "pairs"}, folder
     )
     (folder / "figures.json").write_text(figures.to_json(), encoding="utf-8")
-
-
-class Adapters:
-    """The base with the SFT adapter and those of the arms, one of them switched on."""
-
-    def __init__(self, recipe: Recipe, inputs: dict[str, Path]) -> None:
-        from rectune.models.loading import load_for_training, load_tokenizer, open_adapter
-
-        checkpoint = inputs["base"] / "checkpoint"
-        self.tokenizer = load_tokenizer(checkpoint)
-        base = load_for_training(checkpoint, recipe.models)
-        self.model = open_adapter(base, inputs["sft"] / "adapter", trainable=False)
-
-    def switch_to(self, model: str, out: Path) -> None:
-        """From now on the model is that of an arm; `sft` is what all began with."""
-        if model != "sft":
-            self.model.load_adapter(str(out / model / "adapter"), adapter_name=model)
-        self.model.set_adapter("default" if model == "sft" else model)
-        self.model.eval()
-
-    def log_probs(self, row: dict[str, Any]) -> list[list[float]]:
-        """Of every token of the chosen answer and of the rejected ones, which share their prompt."""
-        import torch
-
-        from rectune.align.softmax_dpo import NO_ANSWER, shared
-
-        batch = shared([row], 0)
-        numbers = batch["answer"][0, 1:]
-        places = torch.nonzero(numbers != NO_ANSWER).flatten()
-        given = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")}
-        with torch.no_grad():
-            logits = self.model(**given, use_cache=False, logits_to_keep=places).logits[0].float()
-        logs = logits.log_softmax(-1).gather(1, batch["input_ids"][0, 1:][places][:, None])[:, 0]
-        return [logs[numbers[places] == n].tolist() for n in range(1 + len(row["rejected_ids"]))]
-
-    def loglikelihood(
-        self, messages: Messages, continuations: Sequence[str], prefill: str = ""
-    ) -> list[list[float]]:
-        """See `rectune.rankers.likelihood.Scorer`."""
-        from rectune.models.chat import encode
-
-        def plain(text: str) -> list[int]:
-            found: list[int] = self.tokenizer.encode(
-                text, add_special_tokens=False, split_special_tokens=True
-            )
-            return found
-
-        opened = plain(prefill)
-        prompt = encode(self.tokenizer, list(messages), generation_prompt=True) + opened
-        answers = [plain(prefill + text)[len(opened) :] for text in continuations]
-        return self.log_probs({"prompt_ids": prompt, "chosen_ids": answers[0], "rejected_ids": answers[1:]})
 
 
 def measure_pairs(model: str, adapters: Adapters, recipe: Recipe, out: Path) -> None:

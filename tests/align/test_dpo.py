@@ -109,6 +109,28 @@ def test_held_out_pairs_are_never_trained_on_and_measured_from_the_start(
     assert {path.name for path in tmp_path.iterdir()} == LEFT | {"held_out.jsonl"}
 
 
+def test_rows_of_several_negatives_begin_at_the_logarithm_of_their_answers(
+    tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    implied = [
+        replace(make_pair(n, f"Heat {n}.", f"{film}. {n}"), source="ranking", annotator="interactions")
+        for n in (4, 5, 6, 7)
+        for film in ("Ronin", "Alien")
+    ]
+    folder = tmp_path / "tag"
+    folder.mkdir()
+    write_rows(folder / "preferences.parquet", [*(make_pair(n) for n in range(4)), *implied], Preference)
+    changes = {"num_train_epochs": 4, "per_device_train_batch_size": 8, "watched_prompts": 0}
+    figures = run(recipe(**changes), inputs | {"tag": folder}, tmp_path / "out")
+    assert figures.first_loss == pytest.approx((math.log(2) + math.log(3)) / 2, abs=1e-3)
+    assert figures.last_loss < figures.first_loss
+    assert (figures.pairs, figures.sources) == (12, {"tags": 4, "ranking": 8})
+    assert figures.annotators == {"simulated": 4} and figures.answer_tokens is None
+    figures = run(recipe(**changes, eval_user_fraction=0.6), inputs | {"tag": folder}, tmp_path / "held out")
+    assert set(figures.held_out.sources) == {"tags", "ranking"}
+    assert sum(part.pairs for part in figures.held_out.sources.values()) == figures.held_out.pairs
+
+
 @pytest.mark.slow
 def test_a_reference_known_beforehand_trains_as_one_computed_in_each_step(
     tmp_path: Path, inputs: dict[str, Path]
