@@ -8,7 +8,6 @@ import pytest
 
 from rectune.align.ranking_pairs import ANNOTATOR, make_ranking_pairs, negatives_of
 from rectune.core.catalogue import Catalogue
-from rectune.core.errors import UserError
 from rectune.core.recipe import parse_recipe
 from rectune.core.settings import AlignConfig
 from rectune.core.types import Case, Item, Preference, Prompt, Split, with_id
@@ -112,7 +111,7 @@ def test_negatives_hang_on_the_case_alone() -> None:
 
 def test_losses_that_cannot_take_several_negatives_are_refused() -> None:
     align = {"ranking_pairs": 5, "loss_type": ["hinge"]}
-    with pytest.raises(UserError, match="sigmoid and sft only, not with hinge"):
+    with pytest.raises(ValueError, match="sigmoid and sft only, not with hinge"):
         parse_recipe({"align": align})
     parse_recipe({"align": align | {"ranking_negatives": 1}})
     parse_recipe({"align": align | {"ranking_pairs": 0}})

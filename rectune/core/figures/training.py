@@ -133,7 +133,7 @@ class DpoFigures(FitFigures, RowCounts):
     pairs: Count
     """Pairs that fit."""
     tokens: Count
-    """Tokens of both sides of all pairs."""
+    """Tokens of all answers, each with its prompt."""
     margin: float
     """The reward margin at the last logged training step, in nats."""
     accuracy: Share
