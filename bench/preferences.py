@@ -39,7 +39,6 @@ from rectune.models.eval_users import split_eval_users
 from rectune.rankers.eval_cases import EvalCase, as_asked, read_test_cases
 from rectune.rankers.likelihood import Likelihood, RenderedPrompt
 
-HELD_OUT = 0.5  # of the preference users
 CASES = 30  # of pairs made for ranking
 # Arm -> its sources of pairs, and what it sets beside the recipe.
 SFT_TERM = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 1.0]}
@@ -65,6 +64,7 @@ def main() -> None:
     asked.add_argument("--out", type=Path, default=Path("runs/bench-preferences"))
     asked.add_argument("--arms", default="today,sft_term,ranking,both,endings,slow")
     asked.add_argument("--users", type=int, default=40, help="test users for whom titles are ranked")
+    asked.add_argument("--held-out", type=float, default=0.5, help="share of the preference users")
     asked.add_argument("--train", default="", help="train this arm only, and measure nothing")
     given = asked.parse_args()
     recipe = load_recipe(
@@ -72,7 +72,7 @@ def main() -> None:
     )
     inputs = {name: (given.stages / name).resolve() for name in STAGES}
     if given.train:
-        train(given.train, recipe, inputs, given.out)
+        train(given.train, recipe, inputs, given.out, given.held_out)
         return
     pairs_of(recipe, inputs, given.out)
     adapters, done = Adapters(recipe, inputs), list[str]()
@@ -85,7 +85,7 @@ def main() -> None:
             subprocess.run(command, check=True)
             print(f"{model}: trained in {time.monotonic() - began:.0f} s", flush=True)
         adapters.switch_to(model, given.out)
-        measure_pairs(model, adapters, recipe, given.out)
+        measure_pairs(model, adapters, recipe, given.out, given.held_out)
         measure_ranks(model, adapters, tests, inputs, given.out)
         done.append(model)
         report(done, given.out)
@@ -100,21 +100,21 @@ def pairs_of(recipe: Recipe, inputs: dict[str, Path], out: Path) -> None:
             run_tag(Recipe.model_construct(align=changed), inputs, out / name)
 
 
-def read_pairs(out: Path, sources: Sequence[str], *, held_out: bool) -> list[Preference]:
-    """The pairs of some sources, of users who are held out or of the others."""
+def read_pairs(out: Path, sources: Sequence[str], share: float, *, held_out: bool) -> list[Preference]:
+    """The pairs of some sources, of the share of users who are held out or of the others."""
     whole = read_rows(out / "tag" / "preferences.parquet", Preference)
     found = [pair for pair in whole if pair.source in sources]
     if "endings" in sources:
         ends = read_rows(out / "endings" / "preferences.parquet", Preference)
         found += [pair for pair in ends if pair.source == "ranking"]
-    users = split_eval_users((_user(pair) for pair in whole), HELD_OUT)
+    users = split_eval_users((_user(pair) for pair in whole), share)
     return [pair for pair in found if (_user(pair) in users) == held_out]
 
 
 def print_tokens(adapters: Adapters, recipe: Recipe, out: Path) -> None:
     """What all pairs of a source take: each with a prompt a side, a prompt an answer, one prompt a row."""
     for source in ("tags", "ranking", "endings"):
-        pairs = [pair for side in (True, False) for pair in read_pairs(out, [source], held_out=side)]
+        pairs = [pair for side in (True, False) for pair in read_pairs(out, [source], 0.5, held_out=side)]
         rows = make_rows(adapters.tokenizer, pairs, recipe.align.max_length, 0.0).train
         asked = [(len(row["prompt_ids"]), *map(len, answers_of(row))) for row in rows]
         apart = sum(2 * prompt + chosen + one for prompt, chosen, *rest in asked for one in rest)
@@ -130,14 +130,16 @@ def _user(pair: Preference) -> str:
     return f"{pair.prompt.domain}/{pair.prompt.user}"
 
 
-def train(arm: str, recipe: Recipe, inputs: dict[str, Path], out: Path) -> None:
+def train(arm: str, recipe: Recipe, inputs: dict[str, Path], out: Path, share: float) -> None:
     """One arm, on the pairs of users who are not held out."""
     from rectune.align.dpo import run as run_dpo
 
     sources, settings = ARMS[arm]
     folder = out / arm
     (folder / "pairs").mkdir(parents=True, exist_ok=True)
-    write_rows(folder / "pairs" / "preferences.parquet", read_pairs(out, sources, held_out=False), Preference)
+    write_rows(
+        folder / "pairs" / "preferences.parquet", read_pairs(out, sources, share, held_out=False), Preference
+    )
     section = recipe.align.model_copy(update=settings)
     figures = run_dpo(
         recipe.model_copy(update={"align": section}), inputs | {"tag": folder / "pairs"}, folder
@@ -145,12 +147,12 @@ def train(arm: str, recipe: Recipe, inputs: dict[str, Path], out: Path) -> None:
     (folder / "figures.json").write_text(figures.to_json(), encoding="utf-8")
 
 
-def measure_pairs(model: str, adapters: Adapters, recipe: Recipe, out: Path) -> None:
+def measure_pairs(model: str, adapters: Adapters, recipe: Recipe, out: Path, share: float) -> None:
     """The log-probs of all answers of held-out users, into one file a source."""
     for source in SOURCES:
         kept = out / f"held-out-{source}-{model}.json"
         if not kept.exists():
-            pairs = read_pairs(out, [source], held_out=True)
+            pairs = read_pairs(out, [source], share, held_out=True)
             rows = make_rows(adapters.tokenizer, pairs, recipe.align.max_length, 0.0)
             found = {row["number"]: list(map(sum, adapters.log_probs(row))) for row in rows.train}
             kept.write_text(json.dumps(found), encoding="utf-8")
